@@ -1,0 +1,1 @@
+"""SeaFormer: squeeze-enhanced axial Transformer for mobile semantic segmentation."""

@@ -1,0 +1,30 @@
+"""The errors of the project: each names the bad value, what is allowed and what to do next."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class SeaformerError(ValueError):
+    """A job that cannot be done. Commands print it in one line and exit with status 1."""
+
+
+class UsageError(SeaformerError):
+    """A request that makes no sense as it stands. Commands print it and exit with status 2."""
+
+
+class UnknownNameError(UsageError):
+    """A name that is not in the table it was looked up in."""
+
+
+def unknown_name(kind: str, value: str, valid: Iterable[str]) -> UnknownNameError:
+    """Build the error for `value`, which is not among the `valid` names of a `kind`.
+
+    Args:
+        kind: what was looked up, in the singular ("variant", "task").
+        value: the name as the user gave it.
+        valid: every name that would have been right.
+    """
+    names = sorted(valid)
+    near = get_close_matches(value.lower(), names, n=1, cutoff=0.5)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return UnknownNameError(f"unknown {kind} '{value}'.{hint} Valid: {', '.join(names)}.")

@@ -1,0 +1,1 @@
+"""Weights: the released files, their keys, reading checkpoints, and seeded random weights."""

@@ -1,0 +1,111 @@
+"""The names of the official checkpoints, and how ours map to them, in both directions.
+
+The map is one table of rewriting rules from our names to the official ones. Applied to every key
+of a model it gives a dictionary whose inverse reads checkpoints; a key that no rule knows, or two
+keys with the same official name, is an error here and not a silently unloaded tensor there.
+
+Source of the official names: fudan-zvg/SeaFormer, seaformer-seg and seaformer-cls.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+
+from seaformer.variants import Variant
+
+_Replacement = str | Callable[[re.Match[str]], str]
+
+
+def _context_layer(match: re.Match[str], variant: Variant) -> str:
+    """Number the SeaFormer layers by the stages that have any, from 1."""
+    with_layers = [
+        number for number, stage in enumerate(variant.context_stages, start=3) if stage.depth
+    ]
+    position = with_layers.index(int(match["stage"])) + 1
+    return f"backbone.trans{position}.transformer_blocks.{match['block']}."
+
+
+def _rules(variant: Variant) -> list[tuple[str, _Replacement]]:
+    def layer(match: re.Match[str]) -> str:
+        return _context_layer(match, variant)
+
+    def one_more(template: str) -> Callable[[re.Match[str]], str]:
+        return lambda match: template.format(*(int(group) + 1 for group in match.groups()))
+
+    return [
+        # Where a module stands.
+        (r"^stem\.conv\.", "backbone.smb1.stem_block.0."),
+        (r"^stem\.stage(\d)\.(\d+)\.", lambda m: f"backbone.smb{m[1]}.layer{int(m[2]) + 1}.conv."),
+        (
+            r"^context_branch\.stage(\d)\.mobile_blocks\.(\d+)\.",
+            lambda m: f"backbone.smb{m[1]}.layer{int(m[2]) + 1}.conv.",
+        ),
+        (r"^context_branch\.stage(?P<stage>\d)\.blocks\.(?P<block>\d+)\.", layer),
+        (r"^spatial_branch\.fusion_blocks\.(\d+)\.", one_more("decode_head.fuse{}.")),
+        (r"^light_head\.fuse\.", "decode_head.linear_fuse."),
+        (r"^light_head\.classifier\.", "decode_head.conv_seg."),
+        (r"^head\.linear\.", "linear."),
+        # What it is called inside its block.
+        (r"\.attention\.(row|column)\.(query|key)_position\.embedding$", _position_embedding),
+        (r"\.attention\.(row|column)\.projection\.", r".attn.proj_encode_\1.1."),
+        (r"\.attention\.(query|key|value)\.", lambda m: f".attn.to_{m[1][0]}."),
+        (r"\.attention\.detail\.depthwise\.", ".attn.dwconv."),
+        (r"\.attention\.detail\.pointwise\.", ".attn.pwconv."),
+        (r"\.attention\.projection\.", ".attn.proj.1."),
+        (r"\.ffn\.expand\.", ".mlp.fc1."),
+        (r"\.ffn\.depthwise\.", ".mlp.dwconv."),
+        (r"\.ffn\.reduce\.", ".mlp.fc2."),
+        (r"\.context_embedding\.", ".global_act."),
+        # The two spellings of convolution and norm: mmcv's ConvModule has "conv", the rest "c".
+        (r"(decode_head\..*)\.norm\.", r"\1.bn."),
+        (r"(backbone\..*)\.conv\.(weight|bias)$", r"\1.c.\2"),
+        (r"(backbone\..*)\.norm\.", r"\1.bn."),
+    ]
+
+
+def _position_embedding(match: re.Match[str]) -> str:
+    axis, token = match.groups()
+    return f".attn.pos_emb_{axis}{token[0]}.pos_embed"
+
+
+def _number_inverted_residual(key: str, has_expansion: bool) -> str:
+    """The official blocks are an nn.Sequential whose activations count as positions."""
+    first = 0 if has_expansion else -2
+    positions = {"expand": first, "depthwise": first + 2, "reduce": first + 4}
+    return re.sub(
+        r"(smb\d\.layer\d+\.conv)\.(expand|depthwise|reduce)\.",
+        lambda match: f"{match[1]}.{positions[match[2]]}.",
+        key,
+    )
+
+
+def official_names(keys: Iterable[str], variant: Variant) -> dict[str, str]:
+    """Map each of our state_dict keys to its official name.
+
+    Segmentation names carry the prefixes `backbone.` and `decode_head.`; those of classification
+    checkpoints have none, so `backbone.` is left out where the keys belong to a classifier.
+
+    Args:
+        keys: every key of the model's state_dict.
+        variant: whose model it is; the layers' numbers depend on it.
+
+    Raises:
+        KeyError: a key that no rule translates, or two that fall together. A bug here, not a
+            user's error.
+    """
+    keys = list(keys)
+    rules = [(re.compile(pattern), replacement) for pattern, replacement in _rules(variant)]
+    is_classifier = any(key.startswith("head.linear.") for key in keys)
+    expanded = {key.rsplit(".expand.", 1)[0] for key in keys if ".expand." in key}
+    names: dict[str, str] = {}
+    for key in keys:
+        name = key
+        for pattern, replacement in rules:
+            name = pattern.sub(replacement, name)
+        block = re.split(r"\.(?:expand|depthwise|reduce)\.", key)[0]
+        name = _number_inverted_residual(name, has_expansion=block in expanded)
+        if not re.match(r"(backbone|decode_head|linear)\.", name):
+            raise KeyError(f"no rule of the key map translates '{key}'")
+        names[key] = name.removeprefix("backbone.") if is_classifier else name
+    if len(set(names.values())) != len(names):
+        raise KeyError("two keys have the same official name")
+    return names

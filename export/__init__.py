@@ -1,0 +1,1 @@
+"""Export: a PyTorch SeaFormer to ONNX and TFLite, verified."""

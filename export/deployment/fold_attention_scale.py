@@ -1,0 +1,32 @@
+"""Fold the attention's 1 / sqrt(key_dim) into the query.
+
+    s (W_q x + b_q + p_q) k^T = (s W_q x + s b_q + s p_q) k^T
+
+The detail kernel reads the query too, through a depth-wise kernel D: the taps of the query's
+channels take the inverse, (D / s)(s q) = D q.
+"""
+
+import torch
+from torch import nn
+
+from seaformer.export.deployment.joint_attention import JointAttention
+from seaformer.export.deployment.rewrite import RewriteReport, nothing_to_do, sites
+
+NAME = "fold_attention_scale"
+
+
+@torch.no_grad()
+def fold_attention_scale(model: nn.Module) -> RewriteReport:
+    """Scale the query's kernel, bias and positions; unscale the detail kernel's taps."""
+    report = RewriteReport(NAME)
+    for _, attention in sites(model, JointAttention):
+        scale = attention.row.scale
+        query = slice(0, attention.row.key_channels)
+        attention.qkv.weight[query] *= scale
+        attention.qkv.bias[query] *= scale
+        attention.detail.depthwise.weight[query] /= scale
+        for axis in (attention.row, attention.column):
+            axis.squeeze.positions[..., query] *= scale
+            axis.scale = 1.0
+        report.count += 1
+    return report if report.count else nothing_to_do(NAME, "joint attention")

@@ -1,0 +1,57 @@
+"""Fold the light head's depth-wise 1x1 convolution into the last fusion block.
+
+With its BatchNorm folded, the head's first convolution is one factor w and one bias b per channel.
+It reads the last fusion block's product of a local embedding l and a gate g:
+
+    relu(w (l g) + b) = relu((w l) g + b)
+
+so w scales the kernel and bias of the local embedding, and an ADD with a fused RELU is left of the
+convolution. Any sign of w will do, as there is no activation in between.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from seaformer.export.deployment.rewrite import RewriteReport, nothing_to_do, replace, sites
+from seaformer.network.heads import LightHead
+from seaformer.network.spatial_branch import SpatialBranch
+
+NAME = "fold_light_head"
+
+
+class ChannelBias(nn.Module):
+    """Add one constant per channel: [1, C, H, W] -> [1, C, H, W]."""
+
+    bias: Tensor
+
+    def __init__(self, bias: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("bias", bias.detach().clone().reshape(1, -1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add the bias."""
+        return x + self.bias
+
+
+@torch.no_grad()
+def fold_light_head(model: nn.Module) -> RewriteReport:
+    """Leave of the light head's first convolution its bias only."""
+    report = RewriteReport(NAME)
+    heads, branches = list(sites(model, LightHead)), list(sites(model, SpatialBranch))
+    for (path, head), (_, branch) in zip(heads, branches, strict=True):
+        fuse = head.fuse
+        is_per_channel = (
+            isinstance(fuse, nn.Conv2d)
+            and fuse.kernel_size == (1, 1)
+            and fuse.groups == fuse.in_channels == fuse.out_channels
+        )
+        if not is_per_channel:
+            report.refuse(f"{path}.fuse", "it is no depth-wise 1x1 convolution with folded norm")
+            continue
+        embedding = branch.fusion_blocks[-1].local_embedding
+        factor = fuse.weight.flatten()
+        embedding.weight *= factor.reshape(-1, 1, 1, 1)
+        embedding.bias *= factor
+        replace(model, f"{path}.fuse", ChannelBias(fuse.bias))
+        report.count += 1
+    return report if report.count or report.refusals else nothing_to_do(NAME, "light head")

@@ -1,0 +1,52 @@
+"""Write the size that each fusion block upsamples to into the graph as a constant.
+
+The network asks the fine feature for its size while it runs. For a fixed input size the answer is
+known, and a graph that asks all the same carries SHAPE, GATHER and CONCATENATION for it.
+"""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seaformer.export.deployment.rewrite import RewriteReport, nothing_to_do, replace, sites
+from seaformer.network.spatial_branch import FusionBlock
+
+NAME = "static_upsampling"
+
+
+class StaticFusionBlock(nn.Module):
+    """The fusion block with its output size fixed.
+
+    Forward: local [1, C_l, H, W] and context [1, C_c, h, w] -> [1, channels, H, W].
+    """
+
+    def __init__(self, block: FusionBlock, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.local_embedding = block.local_embedding
+        self.context_embedding = block.context_embedding
+        self.gate = block.gate
+        self.size = size
+
+    def forward(self, local: Tensor, context: Tensor) -> Tensor:
+        """Multiply the fine feature by the gated, upsampled context feature."""
+        gate = self.gate(self.context_embedding(context))
+        gate = F.interpolate(gate, size=self.size, mode="bilinear", align_corners=False)
+        return self.local_embedding(local) * gate
+
+
+def make_upsampling_static(
+    model: nn.Module, feature_sizes: dict[str, tuple[int, int]]
+) -> RewriteReport:
+    """Fix the output size of every fusion block.
+
+    Args:
+        model: the network.
+        feature_sizes: path of each fusion block -> height and width of its fine feature.
+    """
+    report = RewriteReport(NAME)
+    for path, block in sites(model, FusionBlock):
+        if path not in feature_sizes:
+            report.refuse(path, "the size of its input is not known: forward never reached it")
+            continue
+        replace(model, path, StaticFusionBlock(block, feature_sizes[path]))
+        report.count += 1
+    return report if report.count or report.refusals else nothing_to_do(NAME, "fusion block")

@@ -1,0 +1,265 @@
+"""Which module does each operator of an exported file belong to?
+
+ONNX nodes carry the module path in their names. The operators of a TFLite file do not, so they are
+matched to the ONNX nodes by what they compute: both files run on the same random picture with every
+intermediate tensor kept, and an operator whose output has the values of an ONNX tensor, in whatever
+layout, computes that tensor. It then owns every ONNX node that the tensor depends on and no earlier
+operator owns: a CONV_2D with a fused RELU6 owns a Conv and a Clip.
+
+Operators whose output exists in one file only (a PAD that ONNX has inside its Conv, the DEQUANTIZE
+of a stored weight) belong to the operator that consumes them. The last operator must match the
+graph's output and no node may be left over; anything else is an error and not a guess.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+from seaformer.errors import SeaformerError
+from seaformer.export.tflite_file import Operator
+
+_HEAVY = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+"""Node types that give an operator its module when it owns several nodes."""
+
+
+@dataclass(frozen=True)
+class MappedOperator:
+    """An operator of an exported file and where it comes from.
+
+    Attributes:
+        index: position in the file's order of execution.
+        type: operator type in the file's own words ("CONV_2D", "Conv").
+        module: path of the module, "" for the model itself.
+        nodes: names of the ONNX nodes it computes.
+    """
+
+    index: int
+    type: str
+    module: str
+    nodes: tuple[str, ...]
+
+
+def module_path(node_name: str, modules: Collection[str]) -> str:
+    """Turn a node's name into the path of the module that it stands in.
+
+    `/stem/stage1.0/expand/Conv` becomes `stem.stage1.0.expand`. The exporter has two peculiarities:
+    inside a called nn.Sequential it writes the container twice (`/features/features.0/Conv` is
+    `features.0`), and it numbers the calls of a module that is called more than once
+    (`/act_1/Relu` is the second call of `act`).
+
+    Args:
+        node_name: as the exporter gave it.
+        modules: path of every module there is.
+
+    Raises:
+        SeaformerError: the name leads to no module.
+    """
+    path = ""
+    for scope in node_name.strip("/").split("/")[:-1]:
+        parent, _, last = path.rpartition(".")
+        inside = scope.startswith(f"{last}.") and last
+        base = (f"{parent}." if parent else "") if inside else (f"{path}." if path else "")
+        path = next(
+            (p for p in (base + scope, base + re.sub(r"_\d+$", "", scope)) if p in modules), None
+        )
+        if path is None:
+            raise SeaformerError(f"ONNX node '{node_name}' stands in no module of the model")
+    return path
+
+
+def map_onnx(graph: onnx.ModelProto, modules: Collection[str]) -> list[MappedOperator]:
+    """Map the nodes of an ONNX graph, which name their modules themselves.
+
+    The Cast of a stored half-precision weight belongs to the node that consumes it.
+
+    Args:
+        graph: whose nodes to map.
+        modules: path of every module of the model that the graph was traced from.
+    """
+    stored = {tensor.name for tensor in graph.graph.initializer}
+    consumers = {name: node for node in reversed(graph.graph.node) for name in node.input}
+    return [
+        MappedOperator(
+            index,
+            node.op_type,
+            module_path(
+                consumers[node.output[0]].name if node.input[0] in stored else node.name, modules
+            ),
+            (node.name,),
+        )
+        for index, node in enumerate(graph.graph.node)
+    ]
+
+
+def map_tflite(
+    operators: list[Operator],
+    tensors: Mapping[int, np.ndarray],
+    input_tensor: int,
+    graph: onnx.ModelProto,
+    values: Mapping[str, np.ndarray],
+    modules: Collection[str],
+) -> list[MappedOperator]:
+    """Map the operators of a float TFLite file.
+
+    Args:
+        operators: of the file, in execution order.
+        tensors: tensor index -> value, for every output of every operator.
+        input_tensor: tensor index of the file's input.
+        graph: the ONNX graph that the file was converted from.
+        values: tensor name -> value of every node's outputs, on the same picture.
+        modules: path of every module of the model that the graph was traced from.
+
+    Raises:
+        SeaformerError: an operator or a node is left over.
+    """
+    trace = _Trace(graph)
+    fingerprints = {name: _Fingerprint.of(values[name]) for name in trace.producers}
+    # TFLite tensor -> the ONNX tensors whose values it holds; one that has no equal stands for what
+    # it was computed from, and a weight for nothing.
+    equals: dict[int, frozenset[str]] = {input_tensor: frozenset({graph.graph.input[0].name})}
+    found: dict[int, tuple[str, tuple[str, ...]]] = {}
+    for operator in operators:
+        available = frozenset[str]().union(*(equals.get(t, ()) for t in operator.inputs))
+        matched: list[str] = []
+        for tensor in operator.outputs:
+            fingerprint = _Fingerprint.of(tensors[tensor])
+            same = [
+                name
+                for name, other in fingerprints.items()
+                if fingerprint.matches(other) and trace.frontier(name) <= available
+            ]
+            equals[tensor] = frozenset(same) or available
+            matched += same
+        if matched:
+            nodes = trace.own(matched)
+            heavy = [node for node in nodes if node.op_type in _HEAVY]
+            leading = (heavy or nodes or [trace.producers[matched[-1]]])[0]
+            names = tuple(node.name for node in nodes)
+            found[operator.index] = (module_path(leading.name, modules), names)
+    left = [node.name for node in graph.graph.node if node.name not in trace.owned]
+    if left:
+        raise SeaformerError(
+            f"{len(left)} of the ONNX graph's {len(graph.graph.node)} nodes are in no operator of "
+            f"the TFLite file, the first is '{left[0]}': the two do not compute the same values."
+        )
+    return _complete(operators, found)
+
+
+def map_tflite_like(
+    operators: list[Operator], reference: list[MappedOperator]
+) -> list[MappedOperator]:
+    """Map the operators of a file that differs from a mapped one in how its weights are stored.
+
+    Both must have the same operators in the same order, but for the DEQUANTIZE of stored weights.
+
+    Raises:
+        SeaformerError: the operators differ.
+    """
+    computing = [operator for operator in operators if operator.type != "DEQUANTIZE"]
+    if [operator.type for operator in computing] != [mapped.type for mapped in reference]:
+        raise SeaformerError(
+            "the half-precision file has other operators than the single-precision one, so their "
+            "modules are not known"
+        )
+    found = {
+        operator.index: (mapped.module, mapped.nodes)
+        for operator, mapped in zip(computing, reference, strict=True)
+    }
+    return _complete(operators, found)
+
+
+def _complete(
+    operators: list[Operator], found: Mapping[int, tuple[str, tuple[str, ...]]]
+) -> list[MappedOperator]:
+    """Give the operators that were not found the module of the one that consumes them."""
+    consumers = {tensor: op.index for op in reversed(operators) for tensor in op.inputs}
+    mapped: dict[int, MappedOperator] = {}
+    for operator in reversed(operators):
+        if operator.index in found:
+            module, nodes = found[operator.index]
+        elif operator.outputs[0] in consumers:
+            module, nodes = mapped[consumers[operator.outputs[0]]].module, ()
+        else:
+            raise SeaformerError(
+                f"operator {operator.index} ({operator.type}) of the TFLite file computes nothing "
+                "that the ONNX graph has, and nothing consumes it"
+            )
+        mapped[operator.index] = MappedOperator(operator.index, operator.type, module, nodes)
+    return [mapped[operator.index] for operator in operators]
+
+
+class _Trace:
+    """Which nodes of the graph are owned, and what the others are computed from."""
+
+    def __init__(self, graph: onnx.ModelProto) -> None:
+        self.producers = {name: node for node in graph.graph.node for name in node.output}
+        self.owned: set[str] = set()
+        self._inputs = {tensor.name for tensor in graph.graph.input}
+        self._nodes = {node.name: node for node in graph.graph.node}
+
+    def own(self, tensors: Iterable[str]) -> list[onnx.NodeProto]:
+        """Own the nodes that compute `tensors`, and list them in the graph's order."""
+        nodes, _ = self._walk(tensors)
+        self.owned.update(nodes)
+        return [node for name, node in self._nodes.items() if name in nodes]
+
+    def frontier(self, tensor: str) -> set[str]:
+        """The owned tensors and graph inputs that `tensor` is computed from, or itself if owned."""
+        return self._walk([tensor])[1]
+
+    def _walk(self, tensors: Iterable[str]) -> tuple[set[str], set[str]]:
+        """Go back from `tensors` through nodes nobody owns: these nodes, and where it ends."""
+        nodes: set[str] = set()
+        frontier: set[str] = set()
+        waiting = list(tensors)
+        while waiting:
+            tensor = waiting.pop()
+            node = self.producers.get(tensor)
+            if tensor in self._inputs or (node is not None and node.name in self.owned):
+                frontier.add(tensor)
+            elif node is not None and node.name not in nodes:
+                nodes.add(node.name)
+                waiting += node.input
+        return nodes, frontier
+
+
+@dataclass(frozen=True)
+class _Fingerprint:
+    """Moments of a tensor that no change of layout alters."""
+
+    size: int
+    total: float
+    magnitude: float
+    energy: float
+    largest: float
+    smallest: float
+
+    _TOLERANCE = 1e-4
+    """Far above the rounding of float32 kernels, far below what tells two tensors apart."""
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> "_Fingerprint":
+        values = np.asarray(array, dtype=np.float64).ravel()
+        return cls(
+            size=values.size,
+            total=float(values.sum()),
+            magnitude=float(np.abs(values).sum()),
+            energy=float(np.square(values).sum()),
+            largest=float(values.max()),
+            smallest=float(values.min()),
+        )
+
+    def matches(self, other: "_Fingerprint") -> bool:
+        if self.size != other.size:
+            return False
+        peak = max(abs(self.largest), abs(self.smallest))
+        return (
+            abs(self.magnitude - other.magnitude) <= self._TOLERANCE * self.magnitude
+            and abs(self.total - other.total) <= self._TOLERANCE * self.magnitude
+            and abs(self.energy - other.energy) <= self._TOLERANCE * self.energy
+            and abs(self.largest - other.largest) <= 10 * self._TOLERANCE * peak
+            and abs(self.smallest - other.smallest) <= 10 * self._TOLERANCE * peak
+        )

@@ -1,0 +1,132 @@
+"""Reading and completing a .tflite file: its operators, its names, the JSON inside it."""
+
+import io
+import zipfile
+from dataclasses import dataclass
+
+import flatbuffers
+from ai_edge_litert import schema_py_generated as schema
+
+ASSOCIATED_FILE = "seaformer.json"
+_MODEL_IDENTIFIER = b"TFL3"
+_METADATA_IDENTIFIER = b"M001"
+_METADATA_NAME = b"TFLITE_METADATA"
+_OPERATOR_NAMES = {
+    number: name
+    for name, number in vars(schema.BuiltinOperator).items()
+    if isinstance(number, int)
+}
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator of the main subgraph.
+
+    Attributes:
+        index: position in execution order.
+        type: the builtin operator's name, such as "CONV_2D".
+        inputs: tensor indices; optional inputs that are absent are left out.
+        outputs: tensor indices.
+    """
+
+    index: int
+    type: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+def operators(model: bytes) -> list[Operator]:
+    """List the operators of a .tflite file's main subgraph in execution order."""
+    parsed = schema.ModelT.InitFromPackedBuf(model, 0)
+    types = [
+        _OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        for code in parsed.operatorCodes
+    ]
+    return [
+        Operator(
+            index,
+            types[operator.opcodeIndex],
+            tuple(int(tensor) for tensor in operator.inputs if tensor >= 0),
+            tuple(int(tensor) for tensor in operator.outputs),
+        )
+        for index, operator in enumerate(parsed.subgraphs[0].operators)
+    ]
+
+
+def finish(model: bytes, input_name: str, output_name: str, description: str) -> bytes:
+    """Give a converted model its tensor names and the metadata table that announces our JSON.
+
+    Args:
+        model: what the converter wrote.
+        input_name: of the one input, in the tensor and in the signature.
+        output_name: of the one output.
+        description: one line that says what the model is.
+
+    Returns:
+        The flatbuffer, to which `with_json` appends the JSON itself.
+    """
+    parsed = schema.ModelT.InitFromPackedBuf(model, 0)
+    graph = parsed.subgraphs[0]
+    graph.tensors[graph.inputs[0]].name = input_name.encode()
+    graph.tensors[graph.outputs[0]].name = output_name.encode()
+    parsed.description = description.encode()
+    buffer = schema.BufferT()
+    buffer.data = _metadata_table(description)
+    parsed.buffers.append(buffer)
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = _METADATA_NAME, len(parsed.buffers) - 1
+    parsed.metadata = [*(parsed.metadata or []), entry]
+    builder = flatbuffers.Builder(len(model))
+    builder.Finish(parsed.Pack(builder), _MODEL_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def with_json(flatbuffer: bytes, text: str) -> bytes:
+    """Append the JSON as the associated file, in the way of the TFLite metadata standard.
+
+    The standard puts associated files into a zip archive behind the flatbuffer; readers of either
+    ignore the other.
+    """
+    stream = io.BytesIO(flatbuffer)
+    with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive:
+        # A fixed date, so that the same export gives the same bytes.
+        archive.writestr(zipfile.ZipInfo(ASSOCIATED_FILE, (1980, 1, 1, 0, 0, 0)), text)
+    return stream.getvalue()
+
+
+def without_json(model: bytes) -> bytes:
+    """Return the flatbuffer alone, as `finish` made it.
+
+    Raises:
+        zipfile.BadZipFile: the file has no associated files.
+    """
+    with zipfile.ZipFile(io.BytesIO(model)) as archive:
+        return model[: min(info.header_offset for info in archive.infolist())]
+
+
+def _metadata_table(description: str) -> list[int]:
+    """Build the ModelMetadata table: name, and one associated file.
+
+    Source: tflite-support, metadata_schema.fbs 1.5.0. Slots count the fields of its tables in the
+    order in which the schema declares them.
+    """
+    builder = flatbuffers.Builder(256)
+    file_name = builder.CreateString(ASSOCIATED_FILE)
+    file_description = builder.CreateString("What the model takes and gives, and its parity report")
+    builder.StartObject(5)  # AssociatedFile: name, description, type, locale, version
+    builder.PrependUOffsetTRelativeSlot(0, file_name, 0)
+    builder.PrependUOffsetTRelativeSlot(1, file_description, 0)
+    associated_file = builder.EndObject()
+    builder.StartVector(4, 1, 4)
+    builder.PrependUOffsetTRelative(associated_file)
+    associated_files = builder.EndVector()
+    name = builder.CreateString("seaformer")
+    text = builder.CreateString(description)
+    # ModelMetadata: name, description, version, subgraph_metadata, author, license,
+    # associated_files, min_parser_version
+    builder.StartObject(8)
+    builder.PrependUOffsetTRelativeSlot(0, name, 0)
+    builder.PrependUOffsetTRelativeSlot(1, text, 0)
+    builder.PrependUOffsetTRelativeSlot(6, associated_files, 0)
+    builder.Finish(builder.EndObject(), _METADATA_IDENTIFIER)
+    return list(builder.Output())

@@ -1,1 +1,24 @@
-"""SeaFormer: squeeze-enhanced axial Transformer for mobile semantic segmentation."""
+"""SeaFormer: squeeze-enhanced axial Transformer for mobile semantic segmentation (ICLR 2023).
+
+    model = seaformer.create_model("tiny", task="ade20k", weights="ade20k")
+    logits = model(image)
+
+Both names load torch when they are first asked for; importing the package does not.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seaformer.catalog import list_models
+    from seaformer.model import create_model
+
+__all__ = ["create_model", "list_models"]
+
+_HOMES = {"create_model": "seaformer.model", "list_models": "seaformer.catalog"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'seaformer' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)

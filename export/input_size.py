@@ -1,0 +1,59 @@
+"""The size of an export's input: reading it, and refusing what cannot work."""
+
+import re
+
+from seaformer.errors import UsageError
+
+MIN_SIDE = 64
+"""The coarsest stage has an output stride of 64: below that it would see padding only."""
+MAX_SIDE = 8192
+"""A frame of the largest phone cameras. Attention over a longer axis is untried."""
+
+BYTES_PER_PIXEL = 1500
+"""Memory of an export per input pixel, Large, measured: every activation is kept three times, in
+float64 for the reference and in float32 by both runtimes while operators are matched."""
+
+
+def parse_input_size(text: str) -> tuple[int, int]:
+    """Read HEIGHTxWIDTH, or one number for a square.
+
+    Returns:
+        Height and width in pixels.
+
+    Raises:
+        UsageError: it is neither, or a side is out of range; the message says which.
+    """
+    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text.strip().lower())
+    if not match:
+        raise UsageError(
+            f"input size '{text}' is not HEIGHTxWIDTH. Examples: 512x512, 512x1024, or 512 for a "
+            "square."
+        )
+    height, width = int(match[1]), int(match[2] or match[1])
+    for name, side in (("height", height), ("width", width)):
+        if side < MIN_SIDE:
+            raise UsageError(
+                f"input size '{text}' has a {name} of {side}. Allowed: {MIN_SIDE} or more, as the "
+                f"coarsest stage sees one pixel in {MIN_SIDE}."
+            )
+    return height, width
+
+
+def check_memory(size: tuple[int, int], available_bytes: int) -> None:
+    """Refuse a size that this computer has no memory for, or that no phone would take.
+
+    Args:
+        size: height and width in pixels.
+        available_bytes: free memory.
+
+    Raises:
+        UsageError: the export would need more; the message gives both numbers.
+    """
+    height, width = size
+    needed = height * width * BYTES_PER_PIXEL
+    if max(size) > MAX_SIDE or needed > available_bytes:
+        raise UsageError(
+            f"input size {height}x{width} would take about {needed / 2**30:,.0f} GiB of memory to "
+            f"export and check; {available_bytes / 2**30:,.1f} GiB are free, and sides go up to "
+            f"{MAX_SIDE}. Export a smaller size: a phone's segmentation runs at 512x512 or so."
+        )

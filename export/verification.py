@@ -1,0 +1,130 @@
+"""Does the exported file compute what PyTorch computes?
+
+The reference is the training form in float64: PyTorch's own float32 is as far from it as a good
+export is, and would blame the export for its own rounding. Inputs are a real photograph and seeded
+noise.
+"""
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from seaformer.errors import SeaformerError
+from seaformer.export.formats import Precision
+from seaformer.export.metadata import Comparison
+from seaformer.images import read_image, sample_photograph
+from seaformer.preprocessing import normalize, prepare
+from seaformer.runtimes import Session
+from seaformer.tasks import Preprocessing
+
+NOISE_SEEDS = (0, 1)
+REFERENCE = "PyTorch, training form, float64"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An input, and what the training form makes of it.
+
+    Attributes:
+        name: what the input is.
+        input: float32 [1, 3, H, W], as the exported file takes it.
+        reference: float64, the output, channels first.
+    """
+
+    name: str
+    input: np.ndarray
+    reference: np.ndarray
+
+
+@torch.no_grad()
+def make_samples(
+    model: nn.Module, preprocessing: Preprocessing, size: tuple[int, int], inside: bool
+) -> list[Sample]:
+    """Run the training form in float64 on the photograph and on noise.
+
+    Args:
+        model: the training form, in eval mode; it is left as it is.
+        preprocessing: how a photograph becomes the input.
+        size: height and width of the input.
+        inside: whether the exported file normalises the picture itself, and so takes 0..255.
+
+    Raises:
+        SeaformerError: the model's output is not finite.
+    """
+    exact = copy.deepcopy(model).double()
+    pictures = {"photograph": prepare(read_image(sample_photograph()), preprocessing, size)}
+    for seed in NOISE_SEEDS:
+        noise = np.random.default_rng(seed).integers(0, 256, (*size, 3))
+        pictures[f"noise, seed {seed}"] = noise.astype(np.float32)
+    samples = []
+    for name, picture in pictures.items():
+        given = picture if inside else normalize(picture, preprocessing)
+        x = torch.from_numpy(given.astype(np.float64))
+        if inside:
+            mean = torch.tensor(preprocessing.mean, dtype=x.dtype)
+            std = torch.tensor(preprocessing.std, dtype=x.dtype)
+            x = (x - mean) / std
+        reference = exact(x.permute(2, 0, 1)[None]).numpy()
+        if not np.isfinite(reference).all():
+            raise SeaformerError(
+                f"the model's output for the {name} is not finite, so no export of it can be "
+                "checked. Look at the weights."
+            )
+        channels_first = np.ascontiguousarray(given.transpose(2, 0, 1)[None])
+        samples.append(Sample(name, channels_first, reference))
+    return samples
+
+
+def compare(session: Session, sample: Sample) -> Comparison:
+    """Run an exported file on a sample and measure how far it is from the reference.
+
+    Raises:
+        SeaformerError: the output has another shape than the reference.
+    """
+    x = sample.input if session.layout == "NCHW" else sample.input.transpose(0, 2, 3, 1)
+    output = session.run(np.ascontiguousarray(x)).astype(np.float64)
+    if session.layout == "NHWC" and output.ndim > 2:
+        output = np.moveaxis(output, -1, 1)
+    if output.shape != sample.reference.shape:
+        raise SeaformerError(
+            f"the exported file gives an output of shape {list(output.shape)} where PyTorch gives "
+            f"{list(sample.reference.shape)}"
+        )
+    return Comparison(
+        input=sample.name,
+        max_abs_error=float(np.abs(output - sample.reference).max()),
+        sqnr_db=sqnr_db(sample.reference, output),
+        argmax_agreement=float((output.argmax(1) == sample.reference.argmax(1)).mean()),
+    )
+
+
+def sqnr_db(reference: np.ndarray, output: np.ndarray) -> float:
+    """Signal to quantisation noise ratio, 10 log10(sum r^2 / sum (r - o)^2), in dB.
+
+    Args:
+        reference: the truth.
+        output: what is measured against it.
+
+    Returns:
+        At most 300, which stands for no difference at all.
+    """
+    noise = float(np.square(reference - output).sum())
+    signal = float(np.square(reference).sum())
+    if not np.isfinite(noise):
+        return -300.0
+    if noise == 0.0:
+        return 300.0
+    return float(np.clip(10.0 * np.log10(max(signal, 1e-300) / noise), -300.0, 300.0))
+
+
+def passes(comparisons: list[Comparison], precision: Precision) -> bool:
+    """Whether every comparison reaches the bars of the precision."""
+    return all(
+        comparison.sqnr_db >= precision.min_sqnr_db
+        and comparison.argmax_agreement >= precision.min_agreement
+        for comparison in comparisons
+    )
+

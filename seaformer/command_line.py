@@ -1,0 +1,95 @@
+"""What all commands of the project share: an error is one line and an exit status.
+
+    0    done
+    1    the job failed: SeaformerError, a full disk, no memory
+    2    the request makes no sense as it stands: UsageError, an unknown option
+    130  interrupted with Ctrl-C
+
+Every command is made with `@click.command(cls=Command)` or `@click.group(cls=Group)`.
+"""
+
+import io
+import os
+import re
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NoReturn
+
+import click
+from click.exceptions import NoArgsIsHelpError
+
+from seaformer.errors import SeaformerError, UsageError
+
+FAILED = 1
+USAGE = 2
+INTERRUPTED = 130
+
+TRACEBACK = "SEAFORMER_TRACEBACK"
+
+
+class _OneLineErrors(click.Command):
+    """Ends the process with `error: ...` on stderr and an exit status, never with a traceback."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the command, as `click.Command.main` does."""
+        run = partial(super().main, args, prog_name, complete_var, standalone_mode=False, **extra)
+        if not standalone_mode:
+            return run()
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # A file name may hold what the terminal's encoding does not.
+            sys.stdout.reconfigure(errors="backslashreplace")
+        try:
+            status: Any = run()
+        except NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(USAGE)
+        except click.UsageError as error:
+            command = error.ctx.command_path if error.ctx else self.name
+            _fail(f"{error.format_message()} See '{command} --help'.", USAGE)
+        except click.ClickException as error:
+            _fail(error.format_message(), error.exit_code)
+        except click.Abort:
+            _fail("interrupted", INTERRUPTED)
+        except UsageError as error:
+            _fail(str(error), USAGE)
+        except SeaformerError as error:
+            _fail(str(error), FAILED)
+        except OSError as error:
+            name = "" if error.filename is None else f": '{os.fsdecode(error.filename)}'"
+            _fail(f"{error.strerror or error}{name}", FAILED)
+        except MemoryError:
+            _fail("out of memory. Close other programs, or take a smaller input.", FAILED)
+        except Exception as error:
+            if os.environ.get(TRACEBACK):
+                raise
+            _fail(
+                f"unexpected {type(error).__name__}: {error} (a fault of seaformer: run again with "
+                f"{TRACEBACK}=1 and report what it prints)",
+                FAILED,
+            )
+        # In this mode click returns the status given to `Context.exit`, or the command's result.
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+class Command(_OneLineErrors):
+    """A command whose errors are one line; for `@click.command(cls=Command)`."""
+
+
+class Group(_OneLineErrors, click.Group):
+    """A command with subcommands, whose errors are one line; for `@click.group(cls=Group)`."""
+
+    command_class = Command
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    line = re.sub(r"\s*\n\s*", " ", message.strip())
+    click.echo(f"error: {line}", err=True)
+    sys.exit(status)

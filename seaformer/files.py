@@ -1,0 +1,66 @@
+"""Writing files so that a name holds the whole content or nothing new."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from seaformer.errors import UsageError
+
+
+def refuse_existing(path: str | Path, force: bool) -> None:
+    """Check that `path` may be written; call it before the work whose result goes there.
+
+    Args:
+        path: file to be written.
+        force: whether the user allowed to overwrite a file (`--force`).
+
+    Raises:
+        UsageError: the folder is missing or closed to us, `path` is something else than a regular
+            file, or it exists and `force` is false.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        # As root, a rename over /dev/null would succeed and break the machine.
+        kind = "a folder" if path.is_dir() else "not a regular file"
+        raise UsageError(f"cannot write '{path}': it is {kind}. Give the name of a file.")
+    if path.exists() and not force:
+        raise UsageError(f"'{path}' exists. Give another name, or --force to overwrite it.")
+    if not path.parent.is_dir():
+        raise UsageError(f"cannot write '{path}': there is no folder '{path.parent}'. Create it.")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise UsageError(f"cannot write '{path}': the folder '{path.parent}' is read-only to you.")
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Write a file under a temporary name, which becomes `path` when the block ends well.
+
+    A reader of `path` sees the old file or the whole new one, never a part. If the block raises
+    anything, Ctrl-C included, the temporary file is removed and `path` is as it was. A `path` that
+    is a symbolic link stays one: the file it points to is replaced.
+
+    Args:
+        path: file to be written; an existing one is replaced (see `refuse_existing`).
+
+    Yields:
+        The temporary file: new, empty, in the folder of `path` and with its suffix, which many
+        writers choose the format by. Write to it by name.
+
+    Raises:
+        OSError: the file cannot be written: disk full, no permission, no such folder.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".seaformer-{secrets.token_hex(6)}{target.suffix}")
+    # Not tempfile.mkstemp: its files are closed to everybody else, whatever the umask says.
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    try:
+        yield temporary
+        with temporary.open("r+b") as file:
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,271 @@
+"""A segmentation mask laid over its photograph in colour, with a legend beside it."""
+
+import colorsys
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from seaformer.errors import SeaformerError, UsageError
+
+RANDOM_WEIGHTS_NOTE = "random weights: the mask means nothing"
+
+Color = tuple[int, int, int]
+
+_PANEL: Color = (24, 26, 31)
+_TEXT: Color = (236, 238, 242)
+_FAINT: Color = (150, 156, 168)
+_OUTLINE: Color = (104, 110, 122)
+_NOTE: Color = (255, 196, 61)
+_NOTE_TEXT: Color = (38, 28, 0)
+
+# The legend of a photograph of 500 x 500 pixels has letters of 14; smaller ones cannot be read.
+_SIDE_PER_LETTER = 36
+_SMALLEST_LETTER = 13
+
+# Rows blended at a time, so that a large photograph is not copied as 16-bit numbers.
+_BAND = 256
+
+
+@dataclass(frozen=True)
+class ClassShare:
+    """How much of a mask one class takes.
+
+    Attributes:
+        index: class index.
+        name: label of the class; "class 7" if there is no label for the index.
+        color: red, green and blue, 0..255.
+        share: part of the pixels, above 0 and up to 1.
+    """
+
+    index: int
+    name: str
+    color: Color
+    share: float
+
+
+def class_shares(
+    mask: npt.NDArray[np.integer],
+    labels: Sequence[str],
+    palette: Sequence[Sequence[int]] | None = None,
+) -> list[ClassShare]:
+    """Count the classes that are present in a mask, largest first.
+
+    Args:
+        mask: class indices from 0, of any shape.
+        labels: name of each class.
+        palette: colour of each class. Classes beyond it, or all if it is None, get colours of
+            their own that differ from their neighbours'.
+    """
+    counts = np.bincount(mask.reshape(-1))
+    present = np.flatnonzero(counts)
+    order = present[np.argsort(-counts[present], kind="stable")]
+    return [
+        ClassShare(
+            index=int(index),
+            name=labels[index] if index < len(labels) else f"class {index}",
+            color=class_color(int(index), palette),
+            share=float(counts[index] / mask.size),
+        )
+        for index in order
+    ]
+
+
+def class_color(index: int, palette: Sequence[Sequence[int]] | None) -> Color:
+    """Return the colour of a class: the palette's, or one made from the index beyond it."""
+    if palette is not None and index < len(palette):
+        red, green, blue = palette[index]
+    else:
+        # Steps of the golden angle keep neighbours far apart on the colour circle.
+        hue = index * 0.618034 % 1
+        red, green, blue = (
+            round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.7, 0.95 - 0.25 * (index % 2))
+        )
+    return red, green, blue
+
+
+def blend(
+    image: npt.NDArray[np.uint8],
+    mask: npt.NDArray[np.integer],
+    palette: Sequence[Sequence[int]] | None,
+    opacity: float = 0.5,
+) -> npt.NDArray[np.uint8]:
+    """Colour every pixel of a photograph by its class.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        mask: class indices [H, W].
+        palette: as in `class_shares`.
+        opacity: 0 shows the photograph only, 1 the colours only.
+
+    Returns:
+        uint8 [H, W, 3], RGB.
+
+    Raises:
+        UsageError: the sizes differ, or `opacity` is outside 0..1.
+    """
+    if mask.shape != image.shape[:2]:
+        raise UsageError(f"the mask is {list(mask.shape)}. Allowed: {list(image.shape[:2])}.")
+    if not 0 <= opacity <= 1:
+        raise UsageError(f"opacity is {opacity}. Allowed: 0..1.")
+    weight = round(256 * opacity)
+    colors = np.array(
+        [class_color(index, palette) for index in range(int(mask.max()) + 1)], dtype=np.uint16
+    )
+    # Half a unit is added, so that the shift rounds to the nearest.
+    weighted = colors * np.uint16(weight) + np.uint16(128)
+    blended = np.empty_like(image)
+    for top in range(0, image.shape[0], _BAND):
+        rows = slice(top, top + _BAND)
+        photograph = image[rows].astype(np.uint16) * np.uint16(256 - weight)
+        blended[rows] = (photograph + weighted[mask[rows]]) >> 8
+    return blended
+
+
+def draw_overlay(
+    image: npt.NDArray[np.uint8],
+    mask: npt.NDArray[np.integer],
+    labels: Sequence[str],
+    palette: Sequence[Sequence[int]] | None,
+    opacity: float = 0.5,
+    note: str | None = None,
+    max_classes: int = 12,
+) -> Image.Image:
+    """Draw the overlay with its legend: the classes present with their share, largest first.
+
+    The legend stands on the right if the photograph is high enough for it, else below. Letters grow
+    with the photograph; the picture is wider or higher than it where the text needs the room.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        mask: class indices [H, W].
+        labels: name of each class.
+        palette: as in `class_shares`.
+        opacity: of the colours, 0..1.
+        note: a warning to show above the photograph.
+        max_classes: classes to list; the others are summed up in one line.
+
+    Returns:
+        An RGB picture; the photograph in it has its own size.
+
+    Raises:
+        UsageError: the sizes differ, or `opacity` is outside 0..1.
+    """
+    overlay = Image.fromarray(blend(image, mask, palette, opacity))
+    letter = max(
+        _SMALLEST_LETTER, round((overlay.width * overlay.height) ** 0.5 / _SIDE_PER_LETTER)
+    )
+    legend = _Legend(class_shares(mask, labels, palette), letter, max_classes)
+    banner = None if note is None else _Banner(note, letter)
+
+    if legend.height(columns=1) <= overlay.height:
+        columns = 1
+        legend_at = (overlay.width, 0)
+        width, height = overlay.width + legend.width(columns), overlay.height
+    else:
+        columns = legend.columns_within(overlay.width)
+        legend_at = (0, overlay.height)
+        width = max(overlay.width, legend.width(columns))
+        height = overlay.height + legend.height(columns)
+    if banner is not None:
+        width = max(width, banner.width)
+
+    top = 0 if banner is None else banner.height
+    canvas = Image.new("RGB", (width, height + top), _PANEL)
+    draw = ImageDraw.Draw(canvas)
+    if banner is not None:
+        banner.draw(draw, width)
+    canvas.paste(overlay, (0, top))
+    legend.draw(draw, legend_at[0], legend_at[1] + top, columns)
+    return canvas
+
+
+class _Banner:
+    """One line of warning across the picture."""
+
+    def __init__(self, text: str, letter: int) -> None:
+        self._text = _drawable(text, "warning")
+        self._font = _font(letter)
+        self._padding = round(0.6 * letter)
+        self.width = round(self._font.getlength(self._text)) + 2 * self._padding + 1
+        self.height = sum(self._font.getmetrics()) + 2 * (self._padding // 2)
+
+    def draw(self, draw: ImageDraw.ImageDraw, width: int) -> None:
+        draw.rectangle((0, 0, width - 1, self.height - 1), fill=_NOTE)
+        place = (self._padding, self.height // 2)
+        draw.text(place, self._text, _NOTE_TEXT, self._font, anchor="lm")
+
+
+class _Legend:
+    """Rows of swatch, name and share, in one column or several, filled column by column."""
+
+    def __init__(self, shares: Sequence[ClassShare], letter: int, max_classes: int) -> None:
+        self._font = _font(letter)
+        self._margin = letter
+        self._swatch = round(1.1 * letter)
+        self._gap = round(0.6 * letter)
+        self._row = round(1.65 * letter)
+        self._rows: list[tuple[str, str, Color | None]] = [
+            (_drawable(entry.name, f"class {entry.index}"), _percent(entry.share), entry.color)
+            for entry in shares[:max_classes]
+        ]
+        if rest := shares[max_classes:]:
+            share = sum(entry.share for entry in rest)
+            self._rows.append((f"+ {len(rest)} more", _percent(share), None))
+        self._name_width = max(self._text_width(name) for name, _, _ in self._rows)
+        self._share_width = max(self._text_width(share) for _, share, _ in self._rows)
+
+    @property
+    def _column(self) -> int:
+        return self._swatch + 2 * self._gap + self._name_width + self._share_width
+
+    def width(self, columns: int) -> int:
+        return columns * self._column + (columns - 1) * 2 * self._margin + 2 * self._margin
+
+    def height(self, columns: int) -> int:
+        return -(-len(self._rows) // columns) * self._row + 2 * self._margin
+
+    def columns_within(self, width: int) -> int:
+        """Return how many columns fit side by side: one at least, and no more than needed."""
+        fitting = [n for n in range(1, len(self._rows) + 1) if self.width(n) <= width]
+        height = self.height(max(fitting, default=1))
+        return next(n for n in range(1, len(self._rows) + 1) if self.height(n) == height)
+
+    def draw(self, draw: ImageDraw.ImageDraw, left: int, top: int, columns: int) -> None:
+        rows_per_column = -(-len(self._rows) // columns)
+        for place, (name, share, color) in enumerate(self._rows):
+            column, row = divmod(place, rows_per_column)
+            x = left + self._margin + column * (self._column + 2 * self._margin)
+            middle = top + self._margin + row * self._row + self._row // 2
+            text = _TEXT if color else _FAINT
+            if color:
+                box = (x, middle - self._swatch // 2)
+                end = (box[0] + self._swatch - 1, box[1] + self._swatch - 1)
+                draw.rectangle((*box, *end), fill=color, outline=_OUTLINE)
+            draw.text((x + self._swatch + self._gap, middle), name, text, self._font, anchor="lm")
+            draw.text((x + self._column, middle), share, _FAINT, self._font, anchor="rm")
+
+    def _text_width(self, text: str) -> int:
+        return round(self._font.getlength(text)) + 1
+
+
+def _font(letter: int) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(letter)
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise SeaformerError(
+            "this Pillow has no FreeType. Run: pip install --force-reinstall pillow"
+        )
+    return font
+
+
+def _percent(share: float) -> str:
+    return "< 0.1 %" if share < 0.001 else f"{100 * share:.1f} %"
+
+
+def _drawable(text: str, otherwise: str) -> str:
+    """Return `text` in the letters that Pillow's font has, which are those of ASCII."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return plain.strip() or otherwise

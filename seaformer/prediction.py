@@ -1,0 +1,202 @@
+"""From a photograph and a model to a mask or class probabilities: prepare, run, finish."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from seaformer.errors import SeaformerError
+from seaformer.preprocessing import normalize, prepare, seen_part
+from seaformer.runtimes import Session
+from seaformer.tasks import Preprocessing, Task
+from seaformer.upsampling import upsample_argmax
+
+TIMED_RUNS = 5
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a model wants to be given, and what its output means.
+
+    Attributes:
+        title: the model in words.
+        kind: "segmentation" or "classification".
+        labels: class names.
+        palette: colour of each class; None if there are none.
+        preprocessing: how a photograph becomes the input.
+        normalize: whether the input is to be normalised before it is given to the model.
+        output_layout: "NCHW" or "NHWC"; None to tell it by the number of classes.
+        is_random: whether the weights were never trained.
+    """
+
+    title: str
+    kind: str
+    labels: tuple[str, ...]
+    palette: Sequence[Sequence[int]] | None
+    preprocessing: Preprocessing
+    normalize: bool
+    output_layout: str | None
+    is_random: bool
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> "Contract":
+        """Read it from the metadata of an export (`seaformer.runtimes.metadata`).
+
+        Raises:
+            SeaformerError: a member is missing or out of range, or the output is not logits.
+        """
+        try:
+            source, output = metadata["input"], metadata["output"]
+            content = output.get("content", "logits")
+            preprocessing = {
+                key: source[key] for key in ("color_order", "mean", "std", "interpolation")
+            } | {
+                "resize": source["resize"],
+                "crop_fraction": source.get("crop_fraction"),
+                "input_size": _sides(source["shape"], source["layout"]),
+                "pad_value": 0.0,
+            }
+            # A user's own network is no variant and has a name instead.
+            variant = metadata["variant"]
+            model = metadata["model"] if variant is None else f"SeaFormer-{variant}"
+            contract = cls(
+                title=f"{model}, {metadata['task']}, {metadata['precision']}",
+                kind=metadata["kind"],
+                labels=tuple(metadata["labels"]),
+                palette=metadata.get("palette"),
+                preprocessing=Preprocessing.from_json(preprocessing, "input"),
+                normalize=source["normalization"] == "outside",
+                output_layout=output.get("layout"),
+                is_random=metadata["weights"]["is_random"],
+            )
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            missing = f"no {error}" if isinstance(error, KeyError) else error
+            raise SeaformerError(
+                f"the model's metadata cannot be used: {missing}. Export the model again."
+            ) from error
+        if content != "logits":
+            raise SeaformerError(
+                f"the model's output is '{content}'. Allowed: 'logits'. Export it with logits."
+            )
+        return contract
+
+    @classmethod
+    def from_task(cls, task: Task) -> "Contract":
+        """Assume what a foreign file for `task` is like: normalised input, logits as output."""
+        return cls(
+            title=f"a model without metadata, taken for {task.title}",
+            kind=task.kind,
+            labels=task.labels,
+            palette=task.palette,
+            preprocessing=task.preprocessing,
+            normalize=True,
+            output_layout=None,
+            is_random=False,
+        )
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says about a photograph.
+
+    Attributes:
+        photograph: uint8 [H, W, 3], what the model saw of it, at its own resolution.
+        mask: class indices [H, W], uint8 or uint16; None if the model classifies.
+        probabilities: float64 [classes]; None if the model segments.
+        prepare_ms: milliseconds from the photograph to the input, once.
+        run_ms: milliseconds of the network, the median of `TIMED_RUNS` after one that is not
+            counted.
+        finish_ms: milliseconds from the output to the mask or the probabilities, once.
+    """
+
+    photograph: npt.NDArray[np.uint8]
+    mask: npt.NDArray[np.unsignedinteger] | None
+    probabilities: npt.NDArray[np.float64] | None
+    prepare_ms: float
+    run_ms: float
+    finish_ms: float
+
+
+def predict(image: npt.NDArray[np.uint8], session: Session, contract: Contract) -> Prediction:
+    """Run a model on a photograph.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        session: the model.
+        contract: what it takes in and gives out.
+
+    Raises:
+        SeaformerError: the output does not fit the contract, or is not finite.
+    """
+    start = perf_counter()
+    x = prepare(image, contract.preprocessing, session.input_shape)
+    if contract.normalize:
+        x = normalize(x, contract.preprocessing)
+    if session.layout == "NCHW":
+        x = x.transpose(2, 0, 1)
+    x = np.ascontiguousarray(x[None])
+    prepare_ms = _since(start)
+
+    output = session.run(x)
+    times = []
+    for _ in range(TIMED_RUNS):
+        start = perf_counter()
+        output = session.run(x)
+        times.append(_since(start))
+    if not np.isfinite(output).all():
+        count = output.size - int(np.isfinite(output).sum())
+        raise SeaformerError(
+            f"{count} of the {output.size} values that the model gives are not finite. Its weights "
+            "are damaged, or its precision is too low for them: export it with fp32."
+        )
+
+    photograph = seen_part(image, contract.preprocessing, session.input_shape)
+    mask = probabilities = None
+    start = perf_counter()
+    if contract.kind == "segmentation":
+        layout = _logits_layout(output, contract)
+        mask = upsample_argmax(output[0], photograph.shape[:2], layout=layout)
+    else:
+        probabilities = _softmax(output, contract)
+    return Prediction(photograph, mask, probabilities, prepare_ms, median(times), _since(start))
+
+
+def _sides(shape: Sequence[int], layout: str) -> Sequence[int]:
+    return shape[1:3] if layout == "NHWC" else shape[2:4]
+
+
+def _logits_layout(output: npt.NDArray[Any], contract: Contract) -> Literal["CHW", "HWC"]:
+    """Return where the classes of [1, C, h, w] or [1, h, w, C] stand: "CHW" or "HWC"."""
+    classes = len(contract.labels)
+    if output.ndim == 4 and output.shape[0] == 1:
+        if output.shape[1] == classes and contract.output_layout in ("NCHW", None):
+            return "CHW"
+        if output.shape[3] == classes and contract.output_layout in ("NHWC", None):
+            return "HWC"
+    raise SeaformerError(
+        f"the model gives an output of shape {list(output.shape)}. Allowed: "
+        f"[1, {classes}, height, width] or [1, height, width, {classes}], the logits of {classes} "
+        "classes. Is it a model of another task?"
+    )
+
+
+def _softmax(output: npt.NDArray[Any], contract: Contract) -> npt.NDArray[np.float64]:
+    classes = len(contract.labels)
+    if output.shape != (1, classes):
+        raise SeaformerError(
+            f"the model gives an output of shape {list(output.shape)}. Allowed: [1, {classes}], "
+            f"the logits of {classes} classes. Is it a model of another task?"
+        )
+    logits = output[0].astype(np.float64)
+    exponentials = np.exp(logits - logits.max())
+    probabilities: npt.NDArray[np.float64] = exponentials / exponentials.sum()
+    return probabilities
+
+
+def _since(start: float) -> float:
+    """Milliseconds since `start`, a time of `perf_counter`."""
+    return 1000 * (perf_counter() - start)

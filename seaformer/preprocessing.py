@@ -1,0 +1,116 @@
+"""From a photograph to the network's input, as a task's `Preprocessing` describes it.
+
+Pillow resizes 8-bit values with antialiasing: when it makes a picture smaller, its filter widens
+with the scale, so that every pixel of the photograph counts. The result of a resize is rounded to
+8 bits, so a picture gives the same input every time, on every computer with the same Pillow.
+"""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.tasks import Preprocessing
+
+_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+# A strip of 1 x 10000 pixels becomes 256 x 2560000 before the middle is cut out of it.
+_MAX_SCALED_PIXELS = 250_000_000
+
+
+def prepare(
+    image: npt.NDArray[np.uint8],
+    preprocessing: Preprocessing,
+    size: tuple[int, int] | None = None,
+) -> npt.NDArray[np.float32]:
+    """Resize a photograph to the network's input; an export that normalises inside takes this.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        preprocessing: how to resize, with which filter, and the order of the channels.
+        size: height and width of the result in pixels; None for `preprocessing.input_size`.
+
+    Returns:
+        float32 [h, w, 3], whole numbers 0..255, channels in `preprocessing.color_order`.
+
+    Raises:
+        UsageError: `image` is not uint8 [H, W, 3].
+        SeaformerError: the scaled picture would not fit the memory.
+    """
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise UsageError(f"the image is {image.dtype} {list(image.shape)}. Allowed: uint8 [H,W,3].")
+    height, width = size or preprocessing.input_size
+    scaled_height, scaled_width = _scaled_size(image.shape[:2], preprocessing, (height, width))
+    if scaled_height * scaled_width > _MAX_SCALED_PIXELS:
+        raise SeaformerError(
+            f"the picture of {image.shape[1]} x {image.shape[0]} pixels would have to be scaled to "
+            f"{scaled_width} x {scaled_height}, which is above {_MAX_SCALED_PIXELS // 1_000_000} "
+            "megapixels. Cut out the part that shows the subject, or take a smaller input size."
+        )
+    scaled = Image.fromarray(image).resize(
+        (scaled_width, scaled_height), _FILTERS[preprocessing.interpolation]
+    )
+    top, left = (scaled_height - height) // 2, (scaled_width - width) // 2
+    cut = scaled.crop((left, top, left + width, top + height))
+    channels = np.asarray(cut, dtype=np.float32)
+    if preprocessing.color_order == "BGR":
+        channels = channels[:, :, ::-1]
+    return np.ascontiguousarray(channels)
+
+
+def normalize(
+    prepared: npt.NDArray[np.float32], preprocessing: Preprocessing
+) -> npt.NDArray[np.float32]:
+    """Compute (value - mean) / std per channel; an export without normalisation takes this.
+
+    Args:
+        prepared: float32 [..., 3], as `prepare` returns it.
+        preprocessing: mean and standard deviation of each channel.
+
+    Returns:
+        float32 of the same shape.
+    """
+    mean = np.array(preprocessing.mean, dtype=np.float32)
+    std = np.array(preprocessing.std, dtype=np.float32)
+    return (prepared - mean) / std
+
+
+def seen_part(
+    image: npt.NDArray[np.uint8],
+    preprocessing: Preprocessing,
+    size: tuple[int, int] | None = None,
+) -> npt.NDArray[np.uint8]:
+    """Cut out of a photograph what `prepare` lets the network see; a mask belongs on this.
+
+    Args:
+        image: uint8 [H, W, 3].
+        preprocessing: "stretch" keeps the whole picture, "center-crop" the middle.
+        size: height and width of the network's input; None for `preprocessing.input_size`.
+
+    Returns:
+        uint8 [h, w, 3] with h <= H and w <= W, a view of `image`; to the nearest pixel.
+    """
+    height, width = size or preprocessing.input_size
+    scaled_height, scaled_width = _scaled_size(image.shape[:2], preprocessing, (height, width))
+    rows = max(1, round(height * image.shape[0] / scaled_height))
+    columns = max(1, round(width * image.shape[1] / scaled_width))
+    top, left = (image.shape[0] - rows) // 2, (image.shape[1] - columns) // 2
+    return image[top : top + rows, left : left + columns]
+
+
+def _scaled_size(
+    image_size: tuple[int, ...], preprocessing: Preprocessing, size: tuple[int, int]
+) -> tuple[int, int]:
+    """Height and width of the whole picture at the scale of the network's input."""
+    height, width = size
+    if preprocessing.crop_fraction is None:
+        return height, width
+    image_height, image_width = image_size
+    scale = max(height / image_height, width / image_width) / preprocessing.crop_fraction
+    # The second rounding is for the error of the divisions: 250.00000000000003 is 250.
+    return (
+        math.ceil(round(image_height * scale, 6)),
+        math.ceil(round(image_width * scale, 6)),
+    )

@@ -1,0 +1,103 @@
+"""Running a model file on this computer, whichever format it has.
+
+    with open_model("seaformer_tiny_ade20k.tflite") as session:
+        logits = session.run(x)
+
+A runtime is one module here and its rows in `RUNTIMES`. Its package is imported when a file of its
+suffix is opened, not before.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.runtimes.session import Options, Session
+
+__all__ = ["RUNTIMES", "Runtime", "Session", "open_model"]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A package that runs model files.
+
+    Attributes:
+        title: name to show to people.
+        module: module of this package that has `open_session(path, options) -> Session`.
+        package: what to install to have it.
+    """
+
+    title: str
+    module: str
+    package: str
+
+
+_ONNX_RUNTIME = Runtime("ONNX Runtime", "onnx_runtime", "onnxruntime")
+_LITERT = Runtime("LiteRT", "litert", "ai-edge-litert")
+_PYTORCH = Runtime("PyTorch", "pytorch", "torch")
+
+RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
+    {
+        ".onnx": _ONNX_RUNTIME,
+        ".tflite": _LITERT,
+        ".pth": _PYTORCH,
+        ".pt": _PYTORCH,
+        ".safetensors": _PYTORCH,
+    }
+)
+
+
+def find_runtime(path: str | Path) -> Runtime:
+    """Return the runtime for a file of this name; the file need not exist.
+
+    Raises:
+        UsageError: no runtime is known for the suffix; the message lists those there are.
+    """
+    suffix = Path(path).suffix
+    if suffix.lower() not in RUNTIMES:
+        raise UsageError(
+            f"'{path}' is no model file by its suffix '{suffix}'. Allowed: {', '.join(RUNTIMES)}."
+        )
+    return RUNTIMES[suffix.lower()]
+
+
+def open_model(
+    path: str | Path,
+    threads: int = 1,
+    *,
+    variant: str | None = None,
+    task: str | None = None,
+    input_size: tuple[int, int] | None = None,
+) -> Session:
+    """Load a model file and make it ready to run on the CPU of this computer.
+
+    Args:
+        path: .onnx, .tflite, or a checkpoint (.pth, .pt, .safetensors).
+        threads: threads for one run, 1 or more.
+        variant: name of the variant; for a checkpoint that does not say it, and else ignored.
+        task: name of the task; for a checkpoint that does not say it. Of an export that takes
+            pictures of any size and says no size itself, it gives the size.
+        input_size: height and width in pixels, for a model that takes any; a fixed one must match.
+
+    Raises:
+        UsageError: the suffix is unknown, or an argument is missing or does not fit the file.
+        SeaformerError: the file is missing, damaged or no model of one picture, or the runtime is
+            not installed.
+    """
+    path = Path(path)
+    runtime = find_runtime(path)
+    if path.is_dir():
+        raise SeaformerError(f"'{path}' is a folder. Give a file: {', '.join(RUNTIMES)}.")
+    if not path.exists():
+        raise SeaformerError(f"there is no model file '{path}'. Check the name.")
+    try:
+        module = importlib.import_module(f"{__name__}.{runtime.module}")
+    except ModuleNotFoundError as error:
+        raise SeaformerError(
+            f"'{path}' needs {runtime.title}, and the module '{error.name}' is not installed. "
+            f"Run: pip install {runtime.package}"
+        ) from error
+    session: Session = module.open_session(path, Options(threads, variant, task, input_size))
+    return session

@@ -1,0 +1,105 @@
+"""Running .tflite files with LiteRT (TensorFlow Lite), on its CPU kernels and XNNPACK."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert.interpreter import Interpreter
+
+from seaformer.errors import SeaformerError
+from seaformer.runtimes.metadata import read_associated_file, read_beside
+from seaformer.runtimes.session import Options, PictureInput, Session, reason
+
+DTYPES = (np.float32, np.int8, np.uint8)
+
+
+def open_session(path: Path, options: Options) -> "LiteRTSession":
+    """Load the file; see `seaformer.runtimes.open_model`."""
+    try:
+        interpreter = Interpreter(model_path=str(path), num_threads=options.threads)
+    except (ValueError, RuntimeError) as error:
+        raise SeaformerError(
+            f"LiteRT cannot open '{path}': {reason(error)}. The file is damaged or no .tflite: "
+            "export it again."
+        ) from error
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise SeaformerError(
+            f"'{path}' has {len(inputs)} inputs and {len(outputs)} outputs. Allowed: one of each."
+        )
+    if inputs[0]["dtype"] not in DTYPES:
+        raise SeaformerError(
+            f"'{path}' takes an input of type {np.dtype(inputs[0]['dtype'])}. "
+            f"Allowed: {', '.join(str(np.dtype(dtype)) for dtype in DTYPES)}."
+        )
+    metadata = read_associated_file(path) or read_beside(path)
+    # The signature has -1 where the shape is only a stand-in until it is set.
+    signature = [int(side) if side >= 0 else None for side in inputs[0]["shape_signature"]]
+    picture = PictureInput.from_shape(signature, path)
+    size = picture.choose_size(options, metadata, path)
+    try:
+        if None in signature:
+            shape = (1, *size, 3) if picture.layout == "NHWC" else (1, 3, *size)
+            interpreter.resize_tensor_input(inputs[0]["index"], shape)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise SeaformerError(
+            f"LiteRT cannot prepare '{path}' for pictures of {size[0]}x{size[1]}: {reason(error)}."
+        ) from error
+    return LiteRTSession(metadata, picture.layout, size, interpreter, path)
+
+
+class LiteRTSession(Session):
+    """A .tflite file in LiteRT on the CPU."""
+
+    def __init__(
+        self,
+        metadata: dict[str, Any] | None,
+        layout: str,
+        input_shape: tuple[int, int],
+        interpreter: Interpreter,
+        path: Path,
+    ) -> None:
+        super().__init__(metadata, layout, input_shape)
+        self._interpreter: Interpreter | None = interpreter
+        self._path = path
+        self._input = interpreter.get_input_details()[0]
+        self._output = interpreter.get_output_details()[0]
+
+    def _run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+        if self._interpreter is None:
+            raise SeaformerError(f"'{self._path}' is closed. Open it again.")
+        try:
+            self._interpreter.set_tensor(self._input["index"], _quantize(x, self._input))
+            self._interpreter.invoke()
+            output = self._interpreter.get_tensor(self._output["index"])
+        except (ValueError, RuntimeError) as error:
+            raise SeaformerError(f"LiteRT cannot run '{self._path}': {reason(error)}.") from error
+        return _dequantize(output, self._output)
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        self._interpreter = None
+
+
+def _quantize(x: npt.NDArray[np.float32], tensor: dict[str, Any]) -> npt.NDArray[Any]:
+    """Convert real numbers to the tensor's type: round(x / scale) + zero point, within its range.
+
+    Without a scale an integer tensor takes the values as they are.
+    """
+    if tensor["dtype"] == np.float32:
+        return x
+    scale, zero_point = tensor["quantization"]
+    limits = np.iinfo(tensor["dtype"])
+    quantized = np.round(x / (scale or 1.0)) + zero_point
+    result: npt.NDArray[Any] = np.clip(quantized, limits.min, limits.max).astype(tensor["dtype"])
+    return result
+
+
+def _dequantize(output: npt.NDArray[Any], tensor: dict[str, Any]) -> npt.NDArray[Any]:
+    """Convert a quantised output to (q - zero point) x scale; leave any other alone."""
+    scale, zero_point = tensor["quantization"]
+    if not scale:
+        return output
+    return (output.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)

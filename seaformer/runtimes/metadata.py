@@ -1,0 +1,74 @@
+"""The metadata of an export: a JSON object that says what the file takes in and gives out.
+
+It stands inside the file: in an .onnx as the metadata property `seaformer`, in a .tflite as the
+associated file `seaformer.json` of the zip archive at its end. Where a converter dropped it, a
+.json file of the same name beside the model does.
+"""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from seaformer.errors import SeaformerError
+
+SCHEMA_VERSION = 1
+
+PROPERTY = "seaformer"
+ASSOCIATED_FILE = "seaformer.json"
+
+
+def parse_metadata(text: str | bytes, where: str) -> dict[str, Any]:
+    """Read the JSON object; `where` names its place in errors.
+
+    Raises:
+        SeaformerError: it is no such object, or of another schema version.
+    """
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise SeaformerError(
+            f"the metadata in {where} is no JSON ({error}). Export the model again."
+        ) from error
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if version != SCHEMA_VERSION:
+        raise SeaformerError(
+            f"the metadata in {where} has schema_version {version}. Allowed: {SCHEMA_VERSION}. "
+            "Export the model again with this version of seaformer."
+        )
+    metadata: dict[str, Any] = data
+    return metadata
+
+
+def read_associated_file(path: Path) -> dict[str, Any] | None:
+    """Return the metadata in the zip archive at the end of a .tflite; None if there is none.
+
+    Raises:
+        SeaformerError: it is damaged.
+    """
+    if not zipfile.is_zipfile(path):
+        return None
+    where = f"'{path}', {ASSOCIATED_FILE}"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if ASSOCIATED_FILE not in archive.namelist():
+                return None
+            return parse_metadata(archive.read(ASSOCIATED_FILE), where)
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise SeaformerError(f"{where} is damaged: {error}. Export the model again.") from error
+
+
+def read_beside(path: Path) -> dict[str, Any] | None:
+    """Return the metadata in the .json file beside a model; None if there is none of ours.
+
+    Raises:
+        SeaformerError: it is damaged.
+    """
+    beside = path.with_suffix(".json")
+    if not beside.is_file():
+        return None
+    text = beside.read_bytes()
+    # Other tools put .json files of their own beside a model.
+    if b'"schema_version"' not in text:
+        return None
+    return parse_metadata(text, f"'{beside}'")

@@ -1,0 +1,84 @@
+"""Running .onnx files with ONNX Runtime."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from seaformer.errors import SeaformerError
+from seaformer.runtimes.metadata import PROPERTY, parse_metadata, read_beside
+from seaformer.runtimes.session import Options, PictureInput, Session, reason
+
+DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+
+ERRORS_ONLY = 3
+
+
+def open_session(path: Path, options: Options) -> "OnnxSession":
+    """Load the file; see `seaformer.runtimes.open_model`."""
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = options.threads
+    settings.inter_op_num_threads = 1
+    settings.log_severity_level = ERRORS_ONLY
+    try:
+        model = onnxruntime.InferenceSession(
+            str(path), settings, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # The exceptions of ONNX Runtime have no base class of their own.
+        raise SeaformerError(
+            f"ONNX Runtime cannot open '{path}': {reason(error)}. The file is damaged or made for "
+            "another version: export it again."
+        ) from error
+    inputs, outputs = model.get_inputs(), model.get_outputs()
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise SeaformerError(
+            f"'{path}' has {len(inputs)} inputs and {len(outputs)} outputs. Allowed: one of each."
+        )
+    if inputs[0].type not in DTYPES:
+        raise SeaformerError(
+            f"'{path}' takes an input of type {inputs[0].type}. Allowed: {', '.join(DTYPES)}."
+        )
+    text = model.get_modelmeta().custom_metadata_map.get(PROPERTY)
+    metadata = parse_metadata(text, f"'{path}'") if text else read_beside(path)
+    # A side that takes any number has a name or nothing at all.
+    shape = [side if isinstance(side, int) else None for side in inputs[0].shape]
+    picture = PictureInput.from_shape(shape, path)
+    return OnnxSession(
+        metadata, picture.layout, picture.choose_size(options, metadata, path), model, path
+    )
+
+
+class OnnxSession(Session):
+    """An .onnx file in ONNX Runtime on the CPU."""
+
+    def __init__(
+        self,
+        metadata: dict[str, Any] | None,
+        layout: str,
+        input_shape: tuple[int, int],
+        model: onnxruntime.InferenceSession,
+        path: Path,
+    ) -> None:
+        super().__init__(metadata, layout, input_shape)
+        self._model: onnxruntime.InferenceSession | None = model
+        self._path = path
+        self._name = model.get_inputs()[0].name
+        self._dtype = DTYPES[model.get_inputs()[0].type]
+
+    def _run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+        if self._model is None:
+            raise SeaformerError(f"'{self._path}' is closed. Open it again.")
+        try:
+            (output,) = self._model.run(None, {self._name: x.astype(self._dtype, copy=False)})
+        except Exception as error:  # As above.
+            raise SeaformerError(
+                f"ONNX Runtime cannot run '{self._path}': {reason(error)}."
+            ) from error
+        result: npt.NDArray[Any] = output
+        return result.astype(np.float32) if result.dtype == np.float16 else result
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        self._model = None

@@ -1,0 +1,157 @@
+"""What the runtimes have in common: a model that takes one picture and gives one array."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.tasks import get_task
+
+
+@dataclass(frozen=True)
+class Options:
+    """The arguments of `open_model`, which explains them."""
+
+    threads: int
+    variant: str | None
+    task: str | None
+    input_size: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class PictureInput:
+    """The one input of a model.
+
+    Attributes:
+        layout: "NCHW" or "NHWC".
+        height: in pixels; None if the model takes any.
+        width: in pixels; None if the model takes any.
+    """
+
+    layout: str
+    height: int | None
+    width: int | None
+
+    @classmethod
+    def from_shape(cls, shape: Sequence[int | None], path: Path) -> "PictureInput":
+        """Recognise the layout of an input shape, in which None stands for any number.
+
+        Raises:
+            SeaformerError: it is not the shape of one picture of three channels.
+        """
+        if len(shape) == 4 and shape[0] in (1, None):
+            if shape[3] == 3:
+                return cls("NHWC", shape[1], shape[2])
+            if shape[1] == 3:
+                return cls("NCHW", shape[2], shape[3])
+        shown = ", ".join("?" if side is None else str(side) for side in shape)
+        raise SeaformerError(
+            f"'{path}' takes an input of shape [{shown}]. "
+            "Allowed: one picture, [1, height, width, 3] or [1, 3, height, width]."
+        )
+
+    def choose_size(
+        self, options: Options, metadata: dict[str, Any] | None, path: Path
+    ) -> tuple[int, int]:
+        """Return height and width of the pictures to run.
+
+        They are those of the file if it fixes them; else those asked for, those of the metadata or
+        those of the task, whichever comes first.
+
+        Raises:
+            UsageError: another size is asked for than the file's own, or none is known.
+        """
+        wanted = options.input_size
+        if self.height is not None and self.width is not None:
+            if wanted not in (None, (self.height, self.width)):
+                raise UsageError(
+                    f"input size {wanted[0]}x{wanted[1]} does not fit '{path}', which takes "
+                    f"{self.height}x{self.width} only. Leave the size out, or export another model."
+                )
+            return self.height, self.width
+        if wanted is None and metadata is not None:
+            shape = metadata["input"]["shape"]
+            wanted = (shape[1], shape[2]) if self.layout == "NHWC" else (shape[2], shape[3])
+        if wanted is None and options.task is not None:
+            wanted = get_task(options.task).preprocessing.input_size
+        if wanted is None:
+            raise UsageError(
+                f"'{path}' takes pictures of any size and does not say which to use. Give "
+                "--input-size HEIGHTxWIDTH, or --task."
+            )
+        return self.height or wanted[0], self.width or wanted[1]
+
+
+class Session(ABC):
+    """A loaded model. Use it as a context manager, or call `close`.
+
+    Attributes:
+        metadata: what the export wrote about itself (`seaformer.runtimes.metadata`); None if the
+            file does not come from us.
+        layout: "NCHW" or "NHWC", of the input.
+        input_shape: height and width of the input in pixels.
+    """
+
+    metadata: dict[str, Any] | None
+    layout: str
+    input_shape: tuple[int, int]
+
+    def __init__(
+        self, metadata: dict[str, Any] | None, layout: str, input_shape: tuple[int, int]
+    ) -> None:
+        self.metadata = metadata
+        self.layout = layout
+        self.input_shape = input_shape
+
+    def run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+        """Run the model once.
+
+        Args:
+            x: float32 [1, 3, H, W] or [1, H, W, 3], as `layout` and `input_shape` say. Whether its
+                values are 0..255 or normalised is for the caller to know.
+
+        Returns:
+            The model's output in its own shape; integers that stand for real numbers, as in fully
+            quantised files, are converted to float32.
+
+        Raises:
+            UsageError: `x` has another dtype or shape.
+            SeaformerError: the runtime fails.
+        """
+        height, width = self.input_shape
+        shape = (1, 3, height, width) if self.layout == "NCHW" else (1, height, width, 3)
+        if x.dtype != np.float32 or x.shape != shape:
+            raise UsageError(
+                f"the input is {x.dtype} {list(x.shape)}. Allowed: float32 {list(shape)}."
+            )
+        return self._run(x)
+
+    @abstractmethod
+    def _run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+        """Run the model on an input that was checked."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free the model's memory; the session cannot run any more."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def reason(error: Exception) -> str:
+    """Return what a runtime says went wrong, in one line and without its full stop."""
+    return " ".join(str(error).split()).rstrip(".")

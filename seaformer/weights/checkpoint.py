@@ -1,0 +1,239 @@
+"""Reading checkpoints: mmcv segmentation, timm classification, and our own .safetensors.
+
+A .pth file is a pickle, and a pickle can run any program when it is loaded. So the tensors are read
+by torch.load(weights_only=True), which builds tensors and plain containers and refuses the rest.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import safetensors
+import torch
+from torch import Tensor
+
+from seaformer.errors import SeaformerError
+
+FORMAT_VERSION = 1
+"""Version of the header of our own files, which `seaformer.weights.saving` writes."""
+
+METADATA_KEY = "seaformer"
+"""The one key of our header. With more, safetensors would write them in an order of chance."""
+
+Naming = Literal["official", "seaformer"]
+
+_OUR_MODULES = ("stem.", "context_branch.", "spatial_branch.", "light_head.", "head.")
+
+_STATE_DICTS = ("state_dict_ema", "state_dict", "model")
+"""Where the weights are, best first: the averaged ones are those that were evaluated."""
+
+_EXPECTED = f"nothing but tensors by name, alone or under one of {', '.join(_STATE_DICTS)}"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """The content of one file.
+
+    Attributes:
+        path: the file.
+        sha256: of the file, in hexadecimal.
+        tensors: by name as in the file, without `module.`; on the CPU, floating ones as float32,
+            without NaN and infinity.
+        naming: whether the names are those of the official code or of `seaformer.network`.
+        class_names: the classes that the file says it was trained for, by index; None if it says
+            nothing.
+        metadata: the header of one of our own files; empty for all others.
+    """
+
+    path: Path
+    sha256: str
+    tensors: Mapping[str, Tensor]
+    naming: Naming
+    class_names: tuple[str, ...] | None
+    metadata: Mapping[str, Any]
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint without running any code that is in it.
+
+    Formats: an mmcv checkpoint (`state_dict`, class names in `meta`), a timm checkpoint (the first
+    of `state_dict_ema`, `state_dict` and `model`), a bare dictionary of tensors, and .safetensors.
+
+    Raises:
+        SeaformerError: the file is missing, damaged, not a checkpoint, has values that are not
+            finite, or asks for more than tensors and plain containers. The message names the file.
+    """
+    if not path.exists():
+        raise SeaformerError(f"there is no file '{path}'. Give the path of a checkpoint.")
+    if path.is_dir():
+        raise SeaformerError(f"'{path}' is a folder. Give the path of the checkpoint in it.")
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if not file.tell():
+                raise SeaformerError(f"'{path}' is empty. Download or copy it again.")
+            file.seek(0)
+            if path.suffix == ".safetensors":
+                found, metadata = _read_safetensors(path)
+                class_names = _names(metadata.get("task"), "labels")
+            else:
+                content = _unpickle(file, path)
+                found, metadata = _state_dict(content, path), {}
+                class_names = _names(content.get("meta"), "CLASSES")
+    except OSError as error:
+        raise SeaformerError(f"cannot read '{path}': {error}.") from error
+    tensors = _checked(found, path)
+    is_ours = all(name.startswith(_OUR_MODULES) for name in tensors)
+    naming: Naming = "seaformer" if is_ours else "official"
+    return Checkpoint(path, digest, tensors, naming, class_names, metadata)
+
+
+class _Unread:
+    """Stands in for objects that trainers store beside the weights. It keeps nothing.
+
+    The real classes are not even imported, so what the file passes to them has no effect.
+    """
+
+    def __init__(self, *args: object) -> None: ...
+
+    def __setstate__(self, state: object) -> None: ...
+
+
+_STAND_INS: list[Callable[..., object] | tuple[Callable[..., object], str]] = [
+    # timm stores its command line, mmcv a score as a NumPy scalar and a palette as an array.
+    (_Unread, "argparse.Namespace"),
+    (_Unread, "numpy.dtype"),
+    (_Unread, "numpy.ndarray"),
+    (_Unread, "numpy.core.multiarray.scalar"),
+    (_Unread, "numpy.core.multiarray._reconstruct"),
+    (_Unread, "numpy._core.multiarray.scalar"),
+    (_Unread, "numpy._core.multiarray._reconstruct"),
+]
+
+
+def _unpickle(file: BinaryIO, path: Path) -> dict[Any, Any]:
+    try:
+        with torch.serialization.safe_globals(_STAND_INS):
+            content = torch.load(file, map_location="cpu", weights_only=True)
+    # A damaged or hostile pickle can make the reader fail in any way.
+    except Exception as error:
+        refused = re.search(r"GLOBAL (\S+) (?:was not an allowed|whose module)", str(error))
+        if refused:
+            raise SeaformerError(
+                f"'{path}' asks for '{refused[1]}' to be loaded, which is more than weights: it "
+                "could run a program. It was not loaded. If you trust the file, save its weights "
+                "alone: torch.save({'state_dict': torch.load(path, weights_only=False)"
+                "['state_dict']}, new_path)."
+            ) from error
+        raise SeaformerError(
+            f"'{path}' is damaged, incomplete or not a PyTorch checkpoint "
+            f"({type(error).__name__}: {_last_line(error)}). Download or copy it again."
+        ) from error
+    if not isinstance(content, dict):
+        raise SeaformerError(
+            f"'{path}' holds a {type(content).__name__} rather than a dictionary of weights. Save "
+            "model.state_dict()."
+        )
+    return content
+
+
+def _last_line(error: Exception) -> str:
+    """Drop the paragraphs of advice that torch puts around the cause."""
+    lines = [line for line in str(error).splitlines() if line and "documentation of" not in line]
+    return lines[-1].strip() if lines else "no details"
+
+
+def _state_dict(content: dict[Any, Any], path: Path) -> dict[str, Tensor]:
+    key = next((key for key in _STATE_DICTS if key in content), None)
+    state = content if key is None else content[key]
+    where = f"'{path}', key '{key}'," if key else f"'{path}'"
+    if not isinstance(state, dict):
+        raise SeaformerError(f"{where} holds a {type(state).__name__} rather than {_EXPECTED}.")
+    for name, tensor in state.items():
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise SeaformerError(
+                f"{where} holds a {type(tensor).__name__} called {name!r} rather than {_EXPECTED}."
+            )
+    # What DistributedDataParallel puts before every name.
+    wrapped = all(name.startswith("module.") for name in state)
+    return {name.removeprefix("module.") if wrapped else name: state[name] for name in state}
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        with safetensors.safe_open(path, framework="pt") as opened:
+            names = opened.keys()
+            tensors = {name: opened.get_tensor(name) for name in names}
+            header = opened.metadata() or {}
+    except safetensors.SafetensorError as error:
+        raise SeaformerError(
+            f"'{path}' is damaged, incomplete or not a safetensors file ({error}). Download or "
+            "copy it again."
+        ) from error
+    return tensors, _own_metadata(header, path)
+
+
+def _own_metadata(header: Mapping[str, str], path: Path) -> dict[str, Any]:
+    if METADATA_KEY not in header:
+        return {}
+    try:
+        metadata = json.loads(header[METADATA_KEY])
+        version = metadata["format_version"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise SeaformerError(
+            f"'{path}' has a damaged header ({error!r}). Download or copy it again."
+        ) from error
+    if version != FORMAT_VERSION:
+        raise SeaformerError(
+            f"'{path}' has format version {version!r}; this seaformer reads {FORMAT_VERSION}. "
+            "Update seaformer, or save the weights again with this one."
+        )
+    return dict(metadata)
+
+
+def _names(holder: object, key: str) -> tuple[str, ...] | None:
+    names = holder.get(key) if isinstance(holder, dict) else None
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        return None
+    return tuple(names) or None
+
+
+def _checked(tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Widen floating tensors to float32; refuse other kinds, NaN and infinity."""
+    if not tensors:
+        raise SeaformerError(f"'{path}' holds no tensors. Give a checkpoint with weights.")
+    odd = [name for name, tensor in tensors.items() if not _is_plain(name, tensor)]
+    if odd:
+        kind = tensors[odd[0]]
+        raise SeaformerError(
+            f"'{path}' has {listed(odd, 'tensor')} of a kind that weights cannot have, the first "
+            f"{kind.dtype}, {kind.layout}, on {kind.device}. Allowed: dense floating-point tensors."
+        )
+    widened = {
+        name: tensor.detach().float() if tensor.is_floating_point() else tensor
+        for name, tensor in tensors.items()
+    }
+    broken = [name for name, tensor in widened.items() if not bool(tensor.isfinite().all())]
+    if broken:
+        raise SeaformerError(
+            f"'{path}' has NaN or infinity in {listed(broken, 'tensor')}. The training diverged or "
+            "the file is damaged: give another checkpoint."
+        )
+    return widened
+
+
+def _is_plain(name: str, tensor: Tensor) -> bool:
+    if tensor.layout is not torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+        return False
+    return tensor.is_floating_point() or name.endswith("num_batches_tracked")
+
+
+def listed(names: Iterable[str], noun: str) -> str:
+    """Say how many names there are and give the first 8: "2 tensors (a, b)"."""
+    names = list(names)
+    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    return f"{len(names)} {noun}{'s' if len(names) != 1 else ''} ({shown})"

@@ -1,0 +1,138 @@
+"""Getting a released file from Google Drive, once, and knowing it again.
+
+As no checksums are published, the first download is trusted: its SHA-256 is written down beside it,
+and every later use compares.
+
+Two environment variables change where files come from and go to:
+    SEAFORMER_CACHE: folder to keep the files in, rather than the user's cache.
+    SEAFORMER_WEIGHTS_URL: server to ask rather than https://drive.google.com, for a mirror. It
+        serves the file with the Drive id ID at the path /uc?id=ID.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import platformdirs
+
+from seaformer.errors import SeaformerError
+from seaformer.files import atomic_write
+from seaformer.weights.released import DRIVE, ReleasedWeights
+
+CACHE_VARIABLE = "SEAFORMER_CACHE"
+URL_VARIABLE = "SEAFORMER_WEIGHTS_URL"
+
+TIMEOUT = 60
+"""Seconds to wait for the server, at the start and between any two pieces of the file."""
+
+
+def weights_cache() -> Path:
+    """Return the folder that downloaded weights are kept in. It need not exist yet."""
+    folder = os.environ.get(CACHE_VARIABLE)
+    root = Path(folder) if folder else platformdirs.user_cache_path("seaformer", appauthor=False)
+    return root / "weights"
+
+
+def fetch(released: ReleasedWeights, base_url: str | None = None) -> Path:
+    """Return the path of a released file, which is downloaded at the first call only.
+
+    Args:
+        released: the file.
+        base_url: server to ask; by default SEAFORMER_WEIGHTS_URL, then Google Drive.
+
+    Raises:
+        SeaformerError: the file cannot be downloaded, is no checkpoint or has changed, or the cache
+            cannot be written. The message says what to do.
+    """
+    url = released.url_at(base_url or os.environ.get(URL_VARIABLE) or DRIVE)
+    path = weights_cache() / released.file_name
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _download(released, url, path)
+        elif problem := _untrusted(path, path):
+            raise SeaformerError(
+                f"'{path}' {problem}. Delete '{path}' to have it downloaded again."
+            )
+    except OSError as error:
+        raise SeaformerError(
+            f"cannot keep weights in '{path.parent}': {error}. Set {CACHE_VARIABLE} to a folder "
+            "that can be written and has room."
+        ) from error
+    return path
+
+
+def _download(released: ReleasedWeights, url: str, path: Path) -> None:
+    # A folder of its own for each attempt: `path` is never half a file, two processes do not meet,
+    # and what an interrupted download leaves behind is removed.
+    with TemporaryDirectory(prefix="download-", dir=path.parent) as folder:
+        part = Path(folder) / path.name
+        problem = _retrieve(url, part) or _untrusted(part, path)
+        if problem:
+            raise SeaformerError(
+                f"cannot download the weights '{released.name}' of variant {released.variant}: "
+                f"{url} {problem}. Try later, or open the link in a browser and give "
+                "the file it saves: --weights PATH."
+            )
+        part.replace(path)
+
+
+def _retrieve(url: str, part: Path) -> str | None:
+    """Download `url` to the file `part`, or say what went wrong."""
+    # Imported here as most runs find their file in the cache or download nothing at all.
+    import gdown
+    import requests
+
+    try:
+        gdown.download(
+            url, str(part), quiet=not sys.stderr.isatty(), use_cookies=False, timeout=TIMEOUT
+        )
+    except requests.RequestException as error:
+        return f"is out of reach ({type(error).__name__}: {error})"
+    except gdown.DownloadError as error:
+        # Its messages have paragraphs; ours are one line.
+        return f"is refused or incomplete ({' '.join(str(error).split())})"
+    except (AssertionError, LookupError) as error:
+        return f"is not understood by gdown, which reads Drive's web pages ({error!r})"
+    return None
+
+
+def _untrusted(file: Path, path: Path) -> str | None:
+    """Compare `file` with what was noted about `path`, or note it; say what is wrong with it."""
+    note = path.with_name(path.name + ".json")
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if not note.exists():
+        problem = _not_a_checkpoint(file)
+        if problem is None:
+            with atomic_write(note) as draft:
+                draft.write_text(json.dumps({"sha256": digest}) + "\n", encoding="utf-8")
+        return problem
+    try:
+        trusted = json.loads(note.read_text(encoding="utf-8"))["sha256"]
+    except (ValueError, LookupError, TypeError):
+        return f"cannot be checked, as '{note}' is damaged: delete that file to trust the weights"
+    if digest == trusted:
+        return None
+    return (
+        f"has SHA-256 {digest}, but had {trusted} when it was first used; to trust the new file "
+        f"delete '{note}', which remembers the first"
+    )
+
+
+def _not_a_checkpoint(file: Path) -> str | None:
+    """Tell a file of torch.save from a web page or half a file; None if it looks whole."""
+    with file.open("rb") as stream:
+        start = stream.read(64)
+    # The index of a zip file stands at its end. Before torch 1.6 the file was a bare pickle.
+    if zipfile.is_zipfile(file) or start.startswith(b"\x80\x02"):
+        return None
+    if start.startswith(b"PK"):
+        return f"is incomplete ({file.stat().st_size} bytes)"
+    if start.lstrip().startswith(b"<"):
+        return "is a web page and not a file: Google Drive's quota or permissions refuse it"
+    return f"is no PyTorch checkpoint ({file.stat().st_size} bytes, the first are {start[:8]!r})"

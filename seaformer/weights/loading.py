@@ -1,0 +1,176 @@
+"""Giving a network its weights: random ones, released ones, or those of a checkpoint.
+
+Every tensor of the network has to be in the checkpoint and the other way round. What does not match
+is an error that says, where it can, which network the checkpoint is for; nothing is loaded then.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from seaformer.errors import SeaformerError
+from seaformer.tasks import Task
+from seaformer.variants import Variant
+from seaformer.weights.checkpoint import Checkpoint, read_checkpoint
+from seaformer.weights.download import fetch
+from seaformer.weights.identity import Identity
+from seaformer.weights.key_map import official_names
+from seaformer.weights.misfit import BACKBONE, differences_of, misfit
+from seaformer.weights.random_weights import fill_random
+from seaformer.weights.released import RELEASED, find_released
+from seaformer.weights.skeleton import shapes_of
+
+RANDOM = "random"
+SEED = 0
+SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".safetensors")
+"""What the name of a file ends with, if it stands alone without a folder."""
+
+_OUR_BACKBONE = ("stem.", "context_branch.")
+_HEADS = ("spatial_branch.", "light_head.", "head.", "decode_head.", "linear.")
+"""Everything but the backbone, in either naming."""
+
+_BACKBONE_NOTE = (
+    "Only stem and context branch are those of the file; all that follows them is random "
+    f"(seed {SEED})."
+)
+
+
+@dataclass(frozen=True)
+class WeightsRecord:
+    """Where the weights of a network come from.
+
+    Attributes:
+        name: "random", the name of released weights or the name of a file.
+        source: path or link of the file; "seed 0" for random weights.
+        sha256: of the file, in hexadecimal; None for random weights.
+        is_random: whether any weights are random, so that the output means nothing.
+        class_names: the classes that the file says it was trained for; None if it says nothing or
+            its head is not used.
+        note: what a user should know of it, in a sentence or two; may be empty.
+    """
+
+    name: str
+    source: str
+    sha256: str | None
+    is_random: bool
+    class_names: tuple[str, ...] | None
+    note: str
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    name: str
+    source: str
+    is_backbone: bool
+
+
+def load_weights(
+    model: nn.Module, variant: Variant, task: Task, weights: str | Path | None
+) -> WeightsRecord:
+    """Load weights into `model` and say where they came from.
+
+    Args:
+        model: a `SeaFormer` or, for a classification task, a `SeaFormerClassifier`.
+        variant: the variant of `model`.
+        task: the task of `model`, whose number of classes it has.
+        weights: one of
+            None or "random": seeded random weights, see `random_weights`;
+            the name of released weights, see `released`: downloaded at its first use;
+            the path of a checkpoint, see `checkpoint`;
+            "imagenet-backbone" or "backbone:PATH": stem and context branch of the released
+            classifier or of a checkpoint; all that follows them is random.
+
+    Raises:
+        UsageError: `weights` is none of these.
+        SeaformerError: the file cannot be had or read, or is not for this variant and task. The
+            model is left as it was.
+    """
+    if weights is None or weights == RANDOM:
+        fill_random(model, SEED)
+        return WeightsRecord(RANDOM, f"seed {SEED}", None, True, None, "")
+    file = _find(weights, variant, task)
+    checkpoint = read_checkpoint(file.path)
+    state = _matching(checkpoint, model, variant, task, file.is_backbone)
+    class_names, note = None, _BACKBONE_NOTE
+    if file.is_backbone:
+        fill_random(model, SEED)
+    else:
+        class_names, note = checkpoint.class_names, _class_note(checkpoint, task)
+    model.load_state_dict(model.state_dict() | state)
+    return WeightsRecord(
+        file.name, file.source, checkpoint.sha256, file.is_backbone, class_names, note
+    )
+
+
+def _find(weights: str | Path, variant: Variant, task: Task) -> _File:
+    if isinstance(weights, str) and weights.startswith(BACKBONE):
+        path = Path(weights.removeprefix(BACKBONE)).expanduser()
+        return _File(path, f"{BACKBONE}{path.name}", str(path), is_backbone=True)
+    if isinstance(weights, Path) or _is_path(weights):
+        path = Path(weights).expanduser()
+        return _File(path, path.name, str(path), is_backbone=False)
+    released = find_released(weights, variant, task)
+    return _File(fetch(released), released.name, released.url, released.is_backbone)
+
+
+def _is_path(weights: str) -> bool:
+    # A file that happens to be called like released weights is given as ./ade20k.
+    if not weights or any(weights == released.name for released in RELEASED):
+        return False
+    has_folder = "/" in weights or os.sep in weights
+    return has_folder or weights.lower().endswith(SUFFIXES) or Path(weights).exists()
+
+
+def _matching(
+    checkpoint: Checkpoint, model: nn.Module, variant: Variant, task: Task, is_backbone: bool
+) -> dict[str, Tensor]:
+    """Return the tensors of `checkpoint` by our names, if they are just those of `model`."""
+    shapes = shapes_of(model.state_dict())
+    offered = dict(checkpoint.tensors)
+    names = {key: key for key in shapes}
+    if checkpoint.naming == "official":
+        names = official_names(shapes, variant)
+    if is_backbone:
+        # Without the prefix, which official segmentation checkpoints have and classifiers do not.
+        names = {
+            key: name.removeprefix("backbone.")
+            for key, name in names.items()
+            if key.startswith(_OUR_BACKBONE)
+        }
+        offered = {
+            name.removeprefix("backbone."): tensor
+            for name, tensor in offered.items()
+            if not name.startswith(_HEADS)
+        }
+    expected = {name: shapes[key] for key, name in names.items()}
+    if differences := differences_of(shapes_of(offered), expected):
+        asked = Identity(variant, task.is_segmentation, task.num_classes)
+        raise misfit(checkpoint, asked, is_backbone, differences)
+    return {key: offered[name] for key, name in names.items() if name in offered}
+
+
+def _class_note(checkpoint: Checkpoint, task: Task) -> str:
+    """Compare the class names of the file, if it has any, with those of the task."""
+    names = checkpoint.class_names
+    if names is None:
+        return ""
+    if len(names) != task.num_classes:
+        raise SeaformerError(
+            f"'{checkpoint.path}' names {len(names)} classes, but task {task.name} has "
+            f"{task.num_classes}. Give the task that the checkpoint was trained for."
+        )
+    differing = [
+        (index, name, label)
+        for index, (name, label) in enumerate(zip(names, task.labels, strict=True))
+        if name.strip().lower() != label.strip().lower()
+    ]
+    if not differing:
+        return ""
+    index, name, label = differing[0]
+    return (
+        f"{len(differing)} of {len(names)} class names in the file differ from task {task.name}, "
+        f"the first is class {index}: '{name}' in the file, '{label}' in the task."
+    )

@@ -1,0 +1,76 @@
+"""The error for a checkpoint that does not fit, in terms of the usual mistakes where it is one."""
+
+from pathlib import Path
+
+from seaformer.errors import SeaformerError
+from seaformer.tasks import TASKS
+from seaformer.weights.checkpoint import Checkpoint, listed
+from seaformer.weights.identity import Identity, identify, is_seaformer
+from seaformer.weights.skeleton import Shapes
+
+BACKBONE = "backbone:"
+"""What the path of a checkpoint is given with to load its backbone alone."""
+
+
+def differences_of(offered: Shapes, expected: Shapes) -> str:
+    """Say which names and shapes are not equal; nothing if all are.
+
+    BatchNorm's `num_batches_tracked` may be missing: only training reads it, and files written by
+    PyTorch before 0.4.1 do not have it.
+    """
+    missing = [
+        name
+        for name in expected
+        if name not in offered and not name.endswith("num_batches_tracked")
+    ]
+    unexpected = [name for name in offered if name not in expected]
+    misshapen = [
+        f"{name} {list(offered[name])} instead of {list(shape)}"
+        for name, shape in expected.items()
+        if offered.get(name, shape) != shape
+    ]
+    groups = (("missing", missing), ("unexpected", unexpected), ("misshapen", misshapen))
+    return "; ".join(f"{listed(names, f'{problem} tensor')}" for problem, names in groups if names)
+
+
+def misfit(
+    checkpoint: Checkpoint, asked: Identity, is_backbone: bool, differences: str
+) -> SeaformerError:
+    """Build the error for a checkpoint whose tensors are not those of the network.
+
+    Args:
+        checkpoint: what was given.
+        asked: the network it was given for.
+        is_backbone: whether only the backbone of the two was compared.
+        differences: what `differences_of` found.
+    """
+    found = identify(checkpoint)
+    if found is None and not is_seaformer(checkpoint):
+        return SeaformerError(
+            f"'{checkpoint.path}' does not hold a SeaFormer but "
+            f"{listed(checkpoint.tensors, 'tensor')}. Give a checkpoint of {asked}."
+        )
+    advice = "" if found is None else _advice(found, asked, is_backbone, checkpoint.path)
+    if not advice:
+        part = "the backbone of " if is_backbone else ""
+        return SeaformerError(
+            f"'{checkpoint.path}' does not fit {part}{asked}: {differences}. Give a complete "
+            "checkpoint of the unchanged network."
+        )
+    return SeaformerError(f"'{checkpoint.path}' holds {found}, not {asked}. {advice}")
+
+
+def _advice(found: Identity, asked: Identity, is_backbone: bool, path: Path) -> str:
+    """Say which options would ask for what was found; nothing if they are the same."""
+    variant = "" if found.variant == asked.variant else f"--variant {found.variant.name} "
+    head = (found.is_segmentation, found.classes)
+    if is_backbone or head == (asked.is_segmentation, asked.classes):
+        return f"Use {variant.strip()}." if variant else ""
+    tasks = [
+        name for name, task in TASKS.items() if (task.is_segmentation, task.num_classes) == head
+    ]
+    task_option = f"--task {tasks[0]}" if tasks else "a task of your own with its classes"
+    advice = f"Use {variant}{task_option}."
+    if found.is_segmentation != asked.is_segmentation:
+        advice += f" Or load its backbone alone: {variant}--weights {BACKBONE}{path}."
+    return advice

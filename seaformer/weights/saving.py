@@ -1,0 +1,96 @@
+"""Writing weights: our own .safetensors, and the names that the official code reads."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.files import atomic_write
+from seaformer.variants import Variant
+from seaformer.weights.checkpoint import FORMAT_VERSION, METADATA_KEY, listed
+from seaformer.weights.key_map import official_names
+from seaformer.weights.skeleton import network_shapes
+
+SUFFIX = ".safetensors"
+
+
+def save_weights(
+    model: nn.Module,
+    path: Path,
+    *,
+    variant: Variant,
+    task_json: Mapping[str, Any],
+    half: bool = False,
+    extra: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the state_dict of `model`, which `read_checkpoint` and `load_weights` read again.
+
+    The file appears at once and whole, or not at all. Equal weights give equal files.
+
+    Args:
+        model: a network of `seaformer.network`.
+        path: ends with .safetensors; an existing file is replaced.
+        variant: the variant of `model`.
+        task_json: its task, as `Task.to_json` gives it.
+        half: store float16, which halves the size and keeps three digits.
+        extra: anything else that JSON can hold, such as the score.
+
+    Raises:
+        UsageError: the path does not end with .safetensors.
+        SeaformerError: a value is NaN, infinite or too large for float16.
+        OSError: the file cannot be written.
+    """
+    if path.suffix != SUFFIX:
+        raise UsageError(f"weights cannot be saved as '{path}'. Allowed: a path with {SUFFIX}.")
+    tensors = {name: _stored(tensor, half) for name, tensor in model.state_dict().items()}
+    broken = [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
+    if broken:
+        kind = "float16" if half else "float32"
+        raise SeaformerError(
+            f"weights cannot be saved as {kind}: {listed(broken, 'tensor')} would have NaN or "
+            f"infinity.{' Save them without half.' if half else ''}"
+        )
+    metadata = {
+        "format_version": FORMAT_VERSION,
+        "variant": variant.name,
+        "task": dict(task_json),
+        "extra": dict(extra or {}),
+    }
+    header = {METADATA_KEY: json.dumps(metadata, ensure_ascii=False)}
+    with atomic_write(path) as draft:
+        draft.write_bytes(safetensors.torch.save(tensors, header))
+
+
+def to_official(state_dict: Mapping[str, Tensor], variant: Variant) -> dict[str, Tensor]:
+    """Rename the tensors of a network's whole state_dict as the official code names them."""
+    names = official_names(state_dict, variant)
+    return {names[key]: tensor for key, tensor in state_dict.items()}
+
+
+def from_official(state_dict: Mapping[str, Tensor], variant: Variant) -> dict[str, Tensor]:
+    """Rename the tensors of an official state_dict as `seaformer.network` names them.
+
+    Raises:
+        SeaformerError: a name is not one of the variant's.
+    """
+    is_segmentation = any(name.startswith("backbone.") for name in state_dict)
+    names = official_names(network_shapes(variant, is_segmentation), variant)
+    ours = {official: key for key, official in names.items()}
+    unknown = [name for name in state_dict if name not in ours]
+    if unknown:
+        raise SeaformerError(
+            f"{listed(unknown, 'tensor')} not known in the official SeaFormer-"
+            f"{variant.name.capitalize()}. Give its whole, unchanged state_dict."
+        )
+    return {ours[name]: tensor for name, tensor in state_dict.items()}
+
+
+def _stored(tensor: Tensor, half: bool) -> Tensor:
+    if half and tensor.is_floating_point():
+        tensor = tensor.to(torch.float16)
+    return tensor.detach().cpu().contiguous()

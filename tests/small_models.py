@@ -1,0 +1,109 @@
+"""Tiny real model files: they find the strongest colour, so every mask is known beforehand.
+
+The logits are the averages of 8 x 8 pixels of red, green and blue, which makes three classes.
+"""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+LABELS = ["red", "green", "blue"]
+PALETTE = [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
+SIDE = 64
+
+
+def metadata(layout: str = "NCHW", kind: str = "segmentation", **changes: Any) -> dict[str, Any]:
+    """Describe a model of this module as an export would; `changes` replace whole members."""
+    sides = [1, 3, SIDE, SIDE] if layout == "NCHW" else [1, SIDE, SIDE, 3]
+    return {
+        "schema_version": 1,
+        "variant": "tiny",
+        "task": "colors",
+        "kind": kind,
+        "precision": "fp32",
+        "input": {
+            "name": "image",
+            "shape": sides,
+            "dtype": "float32",
+            "layout": layout,
+            "color_order": "RGB",
+            "range": [0, 255],
+            "normalization": "inside",
+            "mean": [123.675, 116.28, 103.53],
+            "std": [58.395, 57.12, 57.375],
+            "resize": "stretch",
+            "interpolation": "bilinear",
+        },
+        "output": {"name": "logits", "layout": layout, "content": "logits"},
+        "labels": LABELS,
+        "palette": PALETTE,
+        "weights": {"name": "own", "is_random": False},
+    } | changes
+
+
+def write_onnx(
+    path: Path,
+    info: dict[str, Any] | None = None,
+    *,
+    sides: tuple[int | str, int | str] = (SIDE, SIDE),
+    dtype: int = TensorProto.FLOAT,
+    scale: float = 1.0,
+    classify: bool = False,
+) -> Path:
+    """Write [1, 3, H, W] -> scale x averages; with `classify` one average a channel, [1, 3]."""
+    nodes = [helper.make_node("Mul", ["image", "scale"], ["scaled"])]
+    if classify:
+        nodes.append(helper.make_node("GlobalAveragePool", ["scaled"], ["grid"]))
+        nodes.append(helper.make_node("Flatten", ["grid"], ["logits"]))
+    else:
+        nodes.append(
+            helper.make_node(
+                "AveragePool", ["scaled"], ["logits"], kernel_shape=[8, 8], strides=[8, 8]
+            )
+        )
+    numpy_type = helper.tensor_dtype_to_np_dtype(dtype)
+    graph = helper.make_graph(
+        nodes,
+        "strongest color",
+        [helper.make_tensor_value_info("image", dtype, [1, 3, *sides])],
+        [helper.make_tensor_value_info("logits", dtype, [1, 3] if classify else None)],
+        [onnx.numpy_helper.from_array(np.array(scale, dtype=numpy_type), "scale")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    if info is not None:
+        helper.set_model_props(model, {"seaformer": json.dumps(info)})
+    onnx.save(model, path)
+    return path
+
+
+def tflite(*, quantized: bool = False, any_size: bool = False) -> bytes:
+    """Return a .tflite of [1, H, W, 3] -> averages; `quantized` has int8 input and output."""
+    import tensorflow as tf
+
+    side = None if any_size else SIDE
+
+    @tf.function(input_signature=[tf.TensorSpec([1, side, side, 3], tf.float32, name="image")])
+    def strongest(image: Any) -> Any:
+        return tf.nn.avg_pool2d(image, 8, 8, "VALID")
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([strongest.get_concrete_function()])
+    if quantized:
+        corners = [np.full((1, SIDE, SIDE, 3), value, np.float32) for value in (0, 255)]
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: ([corner] for corner in corners)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+    content: bytes = converter.convert()
+    return content
+
+
+def associate(path: Path, info: dict[str, Any]) -> Path:
+    """Append the metadata to a .tflite as an export does."""
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("seaformer.json", json.dumps(info))
+    return path

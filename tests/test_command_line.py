@@ -1,0 +1,115 @@
+"""How every command ends: one line on stderr and the exit status."""
+
+import errno
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from seaformer.command_line import TRACEBACK, Command, Group
+from seaformer.errors import SeaformerError, UsageError
+
+
+def command(error: BaseException | None = None) -> click.Command:
+    """Build a command that raises `error`."""
+
+    @click.command(cls=Command, name="work")
+    @click.option("--count", type=int, default=1)
+    def work(count: int) -> None:
+        if error is not None:
+            raise error
+        click.echo("done " * count)
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (SeaformerError("no such model"), 1, "error: no such model\n"),
+        (SeaformerError("two\n  lines\n"), 1, "error: two lines\n"),
+        (UsageError("no such task"), 2, "error: no such task\n"),
+        (KeyboardInterrupt(), 130, "\nerror: interrupted\n"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "mask.png"),
+            1,
+            "error: No space left on device: 'mask.png'\n",
+        ),
+        (PermissionError(errno.EACCES, "Permission denied"), 1, "error: Permission denied\n"),
+        (
+            MemoryError(),
+            1,
+            "error: out of memory. Close other programs, or take a smaller input.\n",
+        ),
+    ],
+)
+def test_errors_are_one_line(error: BaseException, status: int, line: str) -> None:
+    result = CliRunner().invoke(command(error))
+    assert (result.exit_code, result.stderr, result.stdout) == (status, line, "")
+
+
+def test_faults_are_one_line_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = CliRunner().invoke(command(KeyError("labels")))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: unexpected KeyError: 'labels'")
+    assert result.stderr.count("\n") == 1
+    monkeypatch.setenv(TRACEBACK, "1")
+    assert isinstance(CliRunner().invoke(command(KeyError("labels"))).exception, KeyError)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--cout", "2"], "Did you mean"),
+        (["--count", "two"], "'two' is not a valid integer"),
+        (["extra"], "extra"),
+    ],
+)
+def test_wrong_usage_is_one_line(arguments: list[str], said: str) -> None:
+    result = CliRunner().invoke(command(), arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.endswith("See 'work --help'.\n")
+    assert result.stderr.count("\n") == 1
+    assert said in result.stderr
+
+
+def test_success_is_zero() -> None:
+    result = CliRunner().invoke(command(), ["--count", "2"])
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "done done \n", "")
+    assert CliRunner().invoke(command(), ["--help"]).exit_code == 0
+
+
+def test_a_command_may_choose_its_status() -> None:
+    @click.command(cls=Command)
+    @click.pass_context
+    def work(context: click.Context) -> None:
+        context.exit(3)
+
+    assert CliRunner().invoke(work).exit_code == 3
+
+
+def test_groups_hand_it_on() -> None:
+    group = Group("tools")
+
+    @group.command()
+    def work() -> None:
+        raise UsageError("no such task")
+
+    result = CliRunner().invoke(group, ["work"])
+    assert (result.exit_code, result.stderr) == (2, "error: no such task\n")
+    result = CliRunner().invoke(group, ["wrok"])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: No such command 'wrok'")
+    result = CliRunner().invoke(group)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Usage: ")
+
+
+def test_the_terminal_need_not_know_every_letter() -> None:
+    @click.command(cls=Command)
+    def work() -> None:
+        click.echo("\udcfc.jpg")
+
+    result = CliRunner().invoke(work)
+    assert (result.exit_code, result.stdout) == (0, "\\udcfc.jpg\n")

@@ -1,0 +1,74 @@
+"""Files appear whole or not at all, and nothing is overwritten unasked."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from seaformer.errors import UsageError
+from seaformer.files import atomic_write, refuse_existing
+
+
+def test_the_file_appears_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "mask.png"
+    with atomic_write(path) as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".png"
+        temporary.write_bytes(b"whole")
+        assert not path.exists()
+    assert path.read_bytes() == b"whole"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, OSError, MemoryError])
+def test_an_interrupted_write_leaves_the_old_file(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    path = tmp_path / "mask.png"
+    path.write_bytes(b"old")
+
+    def write() -> None:
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(b"ha")
+            raise error
+
+    with pytest.raises(error):
+        write()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_file_obeys_the_umask(tmp_path: Path) -> None:
+    plain, written = tmp_path / "plain", tmp_path / "written"
+    plain.touch()
+    with atomic_write(written) as temporary:
+        temporary.write_bytes(b"x")
+    assert written.stat().st_mode == plain.stat().st_mode
+
+
+def test_a_link_keeps_pointing(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    with atomic_write(link) as temporary:
+        temporary.write_bytes(b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+
+
+def test_an_existing_file_needs_force(tmp_path: Path) -> None:
+    path = tmp_path / "mask.png"
+    refuse_existing(path, force=False)
+    path.touch()
+    with pytest.raises(UsageError, match=r"mask\.png' exists.*--force"):
+        refuse_existing(path, force=False)
+    refuse_existing(path, force=True)
+
+
+def test_only_files_in_existing_folders_are_written(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a folder"):
+        refuse_existing(tmp_path, force=True)
+    with pytest.raises(UsageError, match="not a regular file"):
+        refuse_existing(Path(os.devnull), force=True)
+    with pytest.raises(UsageError, match="no folder"):
+        refuse_existing(tmp_path / "absent" / "mask.png", force=True)

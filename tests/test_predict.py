@@ -1,0 +1,305 @@
+"""The command `seaformer-predict`, with real pictures and real model files."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+from small_models import associate, metadata, tflite, write_onnx
+
+from seaformer.images import sample_photograph
+from seaformer.model import create_model
+from seaformer.predict import main
+
+HEAVY = ("torch", "tensorflow", "onnxruntime", "ai_edge_litert", "numpy", "PIL")
+
+HEIGHT, WIDTH = 80, 120
+# The left half is red and the right one blue; both stay so when 120 pixels become 64.
+COLORS = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+COLORS[:, : WIDTH // 2, 0] = COLORS[:, WIDTH // 2 :, 2] = 200
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the current directory, in which there is a photograph and a model."""
+    Image.fromarray(COLORS).save(tmp_path / "flag.png")
+    write_onnx(tmp_path / "model.onnx", metadata())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "seaformer.predict", *map(str, arguments)]
+
+
+def assert_error(result: Result, status: int, said: str) -> None:
+    assert result.exit_code == status
+    assert re.fullmatch(r"error: .*\n", result.stderr), result.stderr
+    assert re.search(said, result.stderr), result.stderr
+
+
+def test_a_photograph_becomes_a_colored_mask(folder: Path) -> None:
+    done = subprocess.run(
+        command("flag.png", "--model", "model.onnx", "--mask", "mask.png"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "flag.png: 120 x 80 pixels" in done.stdout
+    assert "SeaFormer-tiny, colors, fp32, input 64 x 64" in done.stdout
+    assert re.search(r"red\W+50\.0 %", done.stdout)
+    assert re.search(r"blue\W+50\.0 %", done.stdout)
+    assert "green" not in done.stdout
+    assert re.search(
+        r"prepare \d+\.\d ms, run \d+\.\d ms \(median of 5 after a warm-up, 1 thread\)",
+        done.stdout,
+    )
+    assert f"overlay: {folder / 'flag_overlay.png'}" in done.stdout
+    assert f"mask: {folder / 'mask.png'}" in done.stdout
+    assert names(folder) == ["flag.png", "flag_overlay.png", "mask.png", "model.onnx"]
+
+    mask = np.asarray(Image.open(folder / "mask.png"))
+    assert mask.dtype == np.uint8
+    assert np.array_equal(mask, np.where(COLORS[:, :, 0] > 0, 0, 2))
+    overlay = np.asarray(Image.open(folder / "flag_overlay.png"))
+    # Half of 200 and half of 255, in the channel that the class and the photograph share.
+    assert (overlay[:HEIGHT, : WIDTH // 2] == (228, 0, 0)).all()
+    assert (overlay[:HEIGHT, WIDTH // 2 : WIDTH] == (0, 0, 228)).all()
+
+
+def test_the_same_from_every_format(folder: Path) -> None:
+    model = folder / "model.tflite"
+    model.write_bytes(tflite())
+    associate(model, metadata("NHWC"))
+    for name in ("model.tflite", "model.onnx"):
+        result = run("flag.png", "--model", name, "--mask", f"{name}.png", "--force")
+        assert result.exit_code == 0
+    from_tflite, from_onnx = (Path(f"model.{format}.png") for format in ("tflite", "onnx"))
+    assert from_tflite.read_bytes() == from_onnx.read_bytes()
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_checkpoint_predicts() -> None:
+    torch.save(create_model("tiny", "cityscapes", "random").state_dict(), "tiny.pth")
+    result = run("flag.png", "--model", "tiny.pth", "--task", "cityscapes", "--input-size", "64")
+    assert result.exit_code == 0, result.stderr
+    assert "SeaFormer-tiny, cityscapes, fp32, input 64 x 64" in result.stdout
+    assert Path("flag_overlay.png").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_without_photo_the_sample_is_taken() -> None:
+    result = run("--model", "model.onnx")
+    assert result.exit_code == 0
+    assert f"{sample_photograph()}: 600 x 400 pixels" in result.stdout
+    assert Path("photograph_overlay.png").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_mask_has_the_size_of_an_upright_photograph() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(COLORS).save("turned.png", exif=exif)
+    assert run("turned.png", "--model", "model.onnx", "--mask", "mask.png").exit_code == 0
+    mask = np.asarray(Image.open("mask.png"))
+    assert np.array_equal(mask, np.rot90(np.where(COLORS[:, :, 0] > 0, 0, 2), -1))
+
+
+def test_normalisation_outside_is_done_here(folder: Path) -> None:
+    # Of the values themselves green is the largest, of those less the means red.
+    info = metadata()
+    info["input"] |= {"normalization": "outside", "mean": [0, 255, 255], "std": [1, 1, 1]}
+    write_onnx(folder / "model.onnx", info)
+    Image.new("RGB", (64, 64), (100, 200, 200)).save("teal.png")
+    result = run("teal.png", "--model", "model.onnx")
+    assert re.search(r"red\W+100\.0 %", result.stdout)
+
+
+def test_a_model_may_want_blue_first(folder: Path) -> None:
+    info = metadata()
+    info["input"]["color_order"] = "BGR"
+    write_onnx(folder / "model.onnx", info)
+    assert run("flag.png", "--model", "model.onnx", "--mask", "mask.png").exit_code == 0
+    assert np.array_equal(np.asarray(Image.open("mask.png")), np.where(COLORS[:, :, 0] > 0, 2, 0))
+
+
+def test_what_the_model_does_not_see_is_not_in_the_overlay(folder: Path) -> None:
+    info = metadata()
+    info["input"] |= {"resize": "center-crop", "crop_fraction": 1.0}
+    write_onnx(folder / "model.onnx", info)
+    assert run("flag.png", "--model", "model.onnx", "--mask", "mask.png").exit_code == 0
+    expected = np.where(COLORS[:, 20:100, 0] > 0, 0, 2)
+    assert np.array_equal(np.asarray(Image.open("mask.png")), expected)
+
+
+def test_random_weights_are_told(folder: Path) -> None:
+    trained = run("flag.png", "--model", "model.onnx")
+    plain = np.asarray(Image.open("flag_overlay.png"))
+    write_onnx(folder / "model.onnx", metadata(weights={"name": "random", "is_random": True}))
+    random = run("flag.png", "--model", "model.onnx", "--force")
+    noted = np.asarray(Image.open("flag_overlay.png"))
+    assert "random weights: the result means nothing" in random.stdout
+    assert "random weights" not in trained.stdout
+    assert noted.shape[0] > plain.shape[0]
+
+
+def test_a_foreign_model_needs_its_task(folder: Path) -> None:
+    write_onnx(folder / "foreign.onnx")
+    assert_error(run("flag.png", "--model", "foreign.onnx"), 2, "no metadata.*Give --task")
+    result = run("flag.png", "--model", "foreign.onnx", "--task", "cityscapes")
+    assert_error(result, 1, r"shape \[1, 3, 8, 8\].*\[1, 19, height, width\]")
+
+
+def test_a_model_of_ones_own_has_a_name(folder: Path) -> None:
+    write_onnx(folder / "model.onnx", metadata(variant=None, model="my-net"))
+    result = run("flag.png", "--model", "model.onnx")
+    assert (result.exit_code, "my-net, colors, fp32" in result.stdout) == (0, True)
+
+
+def test_a_classifier_prints_the_most_probable(folder: Path) -> None:
+    info = metadata(kind="classification", palette=None)
+    write_onnx(folder / "classifier.onnx", info, classify=True, scale=0.01)
+    result = run("flag.png", "--model", "classifier.onnx")
+    assert result.exit_code == 0
+    # Logits 1, 0 and 1.
+    assert re.search(r"red\W+42\.\d %(.|\n)*blue\W+42\.\d %(.|\n)*green\W+15\.\d %", result.stdout)
+    assert names(folder) == ["classifier.onnx", "flag.png", "model.onnx"]
+    result = run("flag.png", "--model", "classifier.onnx", "--mask", "mask.png")
+    assert_error(result, 2, "classifies: there is no mask")
+
+
+@pytest.mark.usefixtures("folder")
+def test_nothing_is_overwritten_unasked() -> None:
+    Path("flag_overlay.png").write_bytes(b"precious")
+    assert_error(run("flag.png", "--model", "model.onnx"), 2, "exists.*--force")
+    assert Path("flag_overlay.png").read_bytes() == b"precious"
+    assert run("flag.png", "--model", "model.onnx", "--force").exit_code == 0
+    assert Path("flag_overlay.png").read_bytes() != b"precious"
+
+
+@pytest.mark.usefixtures("folder")
+def test_not_even_force_overwrites_the_photograph() -> None:
+    before = Path("flag.png").read_bytes()
+    result = run("flag.png", "--model", "model.onnx", "--output", "./flag.png", "--force")
+    assert_error(result, 2, "is the photograph")
+    assert Path("flag.png").read_bytes() == before
+    result = run("flag.png", "--model", "model.onnx", "--output", "a.png", "--mask", "a.png")
+    assert_error(result, 2, "is --output as well")
+
+
+@pytest.mark.usefixtures("folder")
+def test_jpeg_is_written_as_jpeg() -> None:
+    assert run("flag.png", "--model", "model.onnx", "--output", "seen.jpg").exit_code == 0
+    assert Image.open("seen.jpg").format == "JPEG"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["flag.png"], 2, r"Missing option '--model'\. See '.* --help'"),
+        (["flag.png", "--modle", "model.onnx"], 2, "--model"),
+        (["flag.png", "--model", "model.onnx", "--opacity", "2"], 2, "opacity"),
+        (["flag.png", "--model", "model.onnx", "--threads", "0"], 2, "threads"),
+        (
+            ["flag.png", "--model", "model.onnx", "--input-size", "64x"],
+            2,
+            "'64x'. Allowed: height x width",
+        ),
+        (["flag.png", "--model", "model.onnx", "--input-size", "96"], 2, "takes 64x64 only"),
+        (["flag.png", "--model", "model.onnx", "--task", "ade20k"], 2, "which is colors"),
+        (["flag.png", "--model", "model.onnx", "--variant", "base"], 2, "which is tiny"),
+        (["flag.png", "--model", "model.onnx", "--output", "a.gif"], 2, r"\.png, \.jpg"),
+        (["flag.png", "--model", "model.onnx", "--mask", "a.jpg"], 2, r"Allowed: .*\.png"),
+        (["flag.png", "--model", "model.onnx", "--output", "no/a.png"], 2, "no folder 'no'"),
+        (["flag.png", "--model", "model.pb"], 2, r"suffix '\.pb'"),
+        (["flag.png", "--model", "absent.onnx"], 1, r"no model file 'absent\.onnx'"),
+        (["flag.png", "--model", "flag.tflite"], 1, "LiteRT cannot open"),
+        (["absent.png", "--model", "model.onnx"], 1, r"no file 'absent\.png'"),
+        (["model.onnx", "--model", "model.onnx"], 1, "is not a picture"),
+        ([".", "--model", "model.onnx"], 1, "is a folder"),
+    ],
+)
+def test_errors_are_one_line(folder: Path, arguments: list[str], status: int, said: str) -> None:
+    Path("flag.tflite").write_bytes(Path("flag.png").read_bytes())
+    before = names(folder)
+    assert_error(run(*arguments), status, said)
+    assert names(folder) == before
+
+
+def test_values_that_are_not_finite_are_an_error(folder: Path) -> None:
+    write_onnx(folder / "model.onnx", metadata(), scale=float("nan"))
+    result = run("flag.png", "--model", "model.onnx")
+    assert_error(result, 1, "192 of the 192 values that the model gives are not finite")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"labels": None}, "metadata cannot be used"),
+        ({"input": {"layout": "NCHW"}}, "no 'color_order'"),
+        ({"output": {"content": "mask"}}, "output is 'mask'. Allowed: 'logits'"),
+    ],
+)
+def test_metadata_that_says_too_little_is_an_error(
+    folder: Path, changes: dict[str, object], said: str
+) -> None:
+    write_onnx(folder / "model.onnx", metadata(**changes))
+    assert_error(run("flag.png", "--model", "model.onnx"), 1, said)
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(folder: Path) -> None:
+    """Limits the size of files to 1 kB, so that writing fails midway as on a full disk."""
+    limit = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"
+    program = limit + "runpy.run_module('seaformer.predict', run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--model", "model.onnx"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "error: File too large\n"
+    assert names(folder) == ["flag.png", "model.onnx"]
+
+
+def test_ctrl_c_leaves_nothing(folder: Path) -> None:
+    os.mkfifo("photo.jpg")
+    process = subprocess.Popen(
+        command("photo.jpg", "--model", "model.onnx"), stderr=subprocess.PIPE, text=True
+    )
+    # Opening a pipe to write waits for who reads it: the command is now waiting for the picture.
+    with Path("photo.jpg").open("wb"):
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stderr.strip() == "error: interrupted"
+    assert names(folder) == ["flag.png", "model.onnx", "photo.jpg"]
+
+
+def test_help_does_not_wait_for_heavy_imports() -> None:
+    program = (
+        "import sys, seaformer.predict\n"
+        "try: seaformer.predict.main(['--help'])\n"
+        f"finally: print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert "Run a model on PHOTO" in done.stdout
+    assert done.stdout.endswith("[]\n")

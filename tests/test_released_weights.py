@@ -1,0 +1,343 @@
+"""The table of released weights, and downloading against a local server that stands in for Drive.
+
+What is not tested here is Google Drive itself: its web pages, its quota and the files.
+"""
+
+import hashlib
+import io
+import json
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import torch
+
+from seaformer.errors import SeaformerError, UnknownNameError
+from seaformer.network.seaformer import SeaFormer, SeaFormerClassifier
+from seaformer.tasks import get_task, task_names
+from seaformer.variants import VARIANTS, get_variant
+from seaformer.weights.download import fetch, weights_cache
+from seaformer.weights.loading import load_weights
+from seaformer.weights.random_weights import fill_random
+from seaformer.weights.released import RELEASED, ReleasedWeights, find_released
+from seaformer.weights.saving import to_official
+
+TINY = find_released("ade20k", get_variant("tiny"), get_task("ade20k"))
+FILES = [weights for weights in RELEASED if not weights.is_backbone]
+
+
+def saved(content: object, **options: bool) -> bytes:
+    """Return the file that torch.save would write."""
+    file = io.BytesIO()
+    torch.save(content, file, **options)
+    return file.getvalue()
+
+
+CHECKPOINT = saved({"state_dict": {"weight": torch.arange(1000.0)}})
+LEGACY = saved({"weight": torch.ones(3)}, _use_new_zipfile_serialization=False)
+QUOTA_PAGE = b"\n<!DOCTYPE html><html><p>Too many users have viewed this file recently.</p></html>"
+
+
+class StandIn:
+    """A server that answers every request alike and counts them."""
+
+    def __init__(self) -> None:
+        self.body = CHECKPOINT
+        self.status = 200
+        self.announced: int | None = len(CHECKPOINT)
+        self.paths: list[str] = []
+        stand_in = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                stand_in.paths.append(self.path)
+                self.send_response(stand_in.status)
+                if stand_in.announced is not None:
+                    self.send_header("Content-Length", str(stand_in.announced))
+                self.end_headers()
+                self.wfile.write(stand_in.body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def serve(self, body: bytes, status: int = 200, announced: int | None = -1) -> None:
+        """Answer with `body` from now on; None announces no length, -1 the true one."""
+        self.body, self.status = body, status
+        self.announced = len(body) if announced == -1 else announced
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SEAFORMER_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    return tmp_path / "cache" / "weights"
+
+
+@pytest.fixture
+def drive(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    stand_in = StandIn()
+    monkeypatch.setenv("SEAFORMER_WEIGHTS_URL", stand_in.url)
+    yield stand_in
+    stand_in.server.shutdown()
+    stand_in.server.server_close()
+
+
+def failure(released: ReleasedWeights = TINY, base_url: str | None = None) -> str:
+    """Fetch, expect an error and return its text, which has to be one line."""
+    with pytest.raises(SeaformerError) as caught:
+        fetch(released, base_url)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_each_name_is_unique_for_its_variant_and_task() -> None:
+    keys = [(weights.name, weights.variant, weights.task) for weights in RELEASED]
+    assert len(set(keys)) == len(keys) == 20
+
+
+def test_table_names_real_variants_tasks_and_files() -> None:
+    assert len({weights.drive_id for weights in FILES}) == len(FILES) == 16
+    for weights in RELEASED:
+        assert weights.variant in VARIANTS
+        assert weights.task in task_names()
+        assert re.fullmatch(r"1[\w-]{32}", weights.drive_id)
+        assert weights.url == f"https://drive.google.com/uc?id={weights.drive_id}"
+        assert weights.metric == ("top-1" if weights.task == "imagenet" else "mIoU")
+
+
+def test_plain_name_is_the_better_file() -> None:
+    for variant in VARIANTS.values():
+        task = get_task("ade20k")
+        better = find_released("ade20k", variant, task)
+        other = find_released("ade20k-batch16", variant, task)
+        assert (better.batch, other.batch) == (32, 16)
+        assert better.score > other.score
+
+
+def test_cityscapes_names_tell_the_input_size() -> None:
+    task = get_task("cityscapes")
+    for name in ("small", "base"):
+        whole = find_released("cityscapes", get_variant(name), task)
+        half = find_released("cityscapes-half", get_variant(name), task)
+        assert (whole.input_size, half.input_size) == ((1024, 2048), (512, 1024))
+        assert whole.score > half.score
+
+
+def test_imagenet_backbone_is_the_imagenet_file() -> None:
+    base = get_variant("base")
+    backbone = find_released("imagenet-backbone", base, get_task("pascal-context"))
+    whole = find_released("imagenet", base, get_task("imagenet"))
+    assert backbone.is_backbone
+    assert not whole.is_backbone
+    assert backbone.file_name == whole.file_name
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "task", "parts"),
+    [
+        (
+            "cityscapes",
+            "tiny",
+            "cityscapes",
+            ["variant tiny", "(small, base)", "the two: imagenet"],
+        ),
+        ("ade20k", "tiny", "coco-stuff", ["task ade20k (tiny, small", "imagenet-backbone"]),
+        ("imagenet", "tiny", "ade20k", ["only for task imagenet", "ade20k, ade20k-batch16"]),
+        ("imagenet-backbone", "tiny", "imagenet", ["only for segmentation tasks"]),
+        ("ade2k", "tiny", "ade20k", ["unknown released weights 'ade2k'", "mean 'ade20k'?"]),
+        ("", "tiny", "ade20k", ["unknown released weights ''"]),
+    ],
+)
+def test_error_lists_what_there_is(name: str, variant: str, task: str, parts: list[str]) -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        find_released(name, get_variant(variant), get_task(task))
+    message = str(caught.value)
+    assert all(part in message for part in [*parts, "--weights PATH"]), message
+
+
+def test_table_and_download_are_imported_without_torch_or_gdown() -> None:
+    code = (
+        "import sys, seaformer.weights.released, seaformer.weights.download\n"
+        "print([name for name in ('torch', 'numpy', 'gdown', 'requests') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_file_is_downloaded_once_and_remembered(drive: StandIn, cache: Path) -> None:
+    path = fetch(TINY)
+    assert path.read_bytes() == CHECKPOINT
+    assert drive.paths == [f"/uc?id={TINY.drive_id}"]
+    note = json.loads((cache / f"{path.name}.json").read_text())
+    assert note == {"sha256": hashlib.sha256(CHECKPOINT).hexdigest()}
+    drive.serve(b"", status=500)
+    assert fetch(TINY) == path
+    assert len(drive.paths) == 1
+
+
+def test_nothing_else_stays_in_the_cache(drive: StandIn, cache: Path) -> None:
+    path = fetch(TINY)
+    drive.serve(CHECKPOINT[:-10], announced=len(CHECKPOINT))
+    failure(RELEASED[1])
+    assert sorted(file.name for file in cache.iterdir()) == [path.name, f"{path.name}.json"]
+
+
+def test_base_url_is_preferred_to_the_variable(
+    drive: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEAFORMER_WEIGHTS_URL", "http://127.0.0.1:9")
+    assert fetch(TINY, base_url=f"{drive.url}/").is_file()
+
+
+def test_file_of_old_torch_is_accepted(drive: StandIn) -> None:
+    drive.serve(LEGACY)
+    assert fetch(TINY).read_bytes() == LEGACY
+
+
+@pytest.mark.usefixtures("drive")
+def test_changed_file_in_the_cache_is_refused() -> None:
+    path = fetch(TINY)
+    changed = bytearray(CHECKPOINT)
+    changed[500] ^= 1
+    path.write_bytes(changed)
+    message = failure()
+    for digest in (hashlib.sha256(CHECKPOINT), hashlib.sha256(changed)):
+        assert digest.hexdigest() in message
+    assert str(path) in message
+    assert f"Delete '{path}'" in message
+    path.unlink()
+    assert fetch(TINY).read_bytes() == CHECKPOINT
+
+
+def test_file_replaced_on_the_server_is_refused(drive: StandIn) -> None:
+    path = fetch(TINY)
+    path.unlink()
+    drive.serve(LEGACY)
+    message = failure()
+    assert TINY.url_at(drive.url) in message
+    assert f"delete '{path}.json'" in message
+    assert not path.exists()
+    path.with_name(f"{path.name}.json").unlink()
+    assert fetch(TINY).read_bytes() == LEGACY
+
+
+@pytest.mark.usefixtures("drive")
+@pytest.mark.parametrize("content", ["", "[]", '{"size": 3}', "\x00"])
+def test_damaged_note_is_refused(content: str) -> None:
+    path = fetch(TINY)
+    path.with_name(f"{path.name}.json").write_text(content)
+    assert f"'{path}.json' is damaged" in failure()
+
+
+def test_file_put_there_by_hand_is_used(drive: StandIn, cache: Path) -> None:
+    cache.mkdir(parents=True)
+    (cache / TINY.file_name).write_bytes(CHECKPOINT)
+    assert fetch(TINY).read_bytes() == CHECKPOINT
+    (cache / TINY.file_name).write_bytes(LEGACY)
+    assert "has SHA-256" in failure()
+    assert drive.paths == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "announced", "reason"),
+    [
+        (QUOTA_PAGE, 200, -1, "is a web page and not a file"),
+        (CHECKPOINT[:3000], 200, len(CHECKPOINT), "is refused or incomplete"),
+        (CHECKPOINT[:3000], 200, None, "is incomplete (3000 bytes)"),
+        (b"", 200, -1, "is no PyTorch checkpoint (0 bytes"),
+        (b"hello", 200, -1, "is no PyTorch checkpoint (5 bytes, the first are b'hello')"),
+        (b"gone", 404, -1, "404"),
+        (b"wait", 429, -1, "429"),
+    ],
+    ids=["page", "cut", "cut-unannounced", "empty", "text", "404", "429"],
+)
+def test_what_is_no_checkpoint_is_refused(
+    drive: StandIn, cache: Path, body: bytes, status: int, announced: int | None, reason: str
+) -> None:
+    drive.serve(body, status, announced)
+    message = failure()
+    for part in ("'ade20k' of variant tiny", TINY.url_at(drive.url), reason, "--weights PATH"):
+        assert part in message, message
+    assert list(cache.iterdir()) == []
+    drive.serve(CHECKPOINT)
+    assert fetch(TINY).read_bytes() == CHECKPOINT
+
+
+def test_no_connection_is_one_error() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    message = failure(base_url=url)
+    assert "is out of reach (ConnectionError" in message
+    assert TINY.url_at(url) in message
+    assert "--weights PATH" in message
+
+
+def test_bad_server_url_is_one_error() -> None:
+    assert "is out of reach (MissingSchema" in failure(base_url="my-mirror")
+
+
+@pytest.mark.usefixtures("drive")
+def test_cache_that_cannot_be_written_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SEAFORMER_CACHE", str(tmp_path / "file"))
+    message = failure()
+    assert f"cannot keep weights in '{weights_cache()}'" in message
+    assert "Set SEAFORMER_CACHE" in message
+
+
+def test_cache_is_the_users_own_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SEAFORMER_CACHE")
+    assert weights_cache().parts[-2:] == ("seaformer", "weights") or sys.platform == "win32"
+
+
+@pytest.mark.usefixtures("drive")
+def test_two_downloads_at_once_do_not_meet(cache: Path) -> None:
+    paths: list[Path] = []
+    threads = [threading.Thread(target=lambda: paths.append(fetch(TINY))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert paths == [cache / TINY.file_name] * 4
+    assert fetch(TINY).read_bytes() == CHECKPOINT
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_released_weights_are_loaded_by_name(drive: StandIn) -> None:
+    variant, task = get_variant("tiny"), get_task("ade20k")
+    trained, model = SeaFormer(variant, 150), SeaFormer(variant, 150)
+    fill_random(trained, seed=7)
+    state = to_official(trained.state_dict(), variant)
+    drive.serve(saved({"state_dict": state, "meta": {"CLASSES": task.labels}}))
+    record = load_weights(model, variant, task, "ade20k")
+    assert (record.name, record.source, record.is_random) == ("ade20k", TINY.url, False)
+    assert record.sha256 == hashlib.sha256(drive.body).hexdigest()
+    assert record.class_names == task.labels
+    assert record.note == ""
+    for key, tensor in trained.state_dict().items():
+        assert torch.equal(model.state_dict()[key], tensor), key
+
+
+def test_imagenet_backbone_is_loaded_by_name(drive: StandIn) -> None:
+    variant = get_variant("tiny")
+    classifier, model = SeaFormerClassifier(variant, 1000), SeaFormer(variant, 150)
+    fill_random(classifier, seed=7)
+    drive.serve(saved({"state_dict": to_official(classifier.state_dict(), variant)}))
+    record = load_weights(model, variant, get_task("ade20k"), "imagenet-backbone")
+    assert record.is_random
+    assert record.name == "imagenet-backbone"
+    stem = "stem.stage2.1.reduce.conv.weight"
+    assert torch.equal(model.state_dict()[stem], classifier.state_dict()[stem])

@@ -1,0 +1,274 @@
+"""Each runtime runs a real file, reads its metadata, and has one clear error for every other."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+from small_models import SIDE, associate, metadata, tflite, write_onnx
+
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.model import create_model
+from seaformer.runtimes import RUNTIMES, open_model
+from seaformer.tasks import get_task
+from seaformer.variants import get_variant
+from seaformer.weights.saving import save_weights
+
+RANDOM = np.random.default_rng(0)
+IMAGE = RANDOM.uniform(0, 255, (SIDE, SIDE, 3)).astype(np.float32)
+AVERAGES = IMAGE.reshape(8, 8, 8, 8, 3).mean(axis=(1, 3))
+
+NCHW, NHWC = IMAGE.transpose(2, 0, 1)[None].copy(), IMAGE[None]
+
+
+@pytest.fixture(scope="module")
+def tflite_file() -> bytes:
+    return tflite()
+
+
+@pytest.fixture(scope="module")
+def any_size_tflite_file() -> bytes:
+    return tflite(any_size=True)
+
+
+@pytest.fixture(scope="module")
+def quantized_tflite_file() -> bytes:
+    return tflite(quantized=True)
+
+
+def written(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return our own .safetensors of SeaFormer-Tiny with random weights."""
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    task = get_task("cityscapes")
+    model = create_model("tiny", "cityscapes", "random")
+    save_weights(model, path, variant=get_variant("tiny"), task_json=task.to_json())
+    return path
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_onnx_runs(tmp_path: Path, threads: int) -> None:
+    info = metadata()
+    with open_model(write_onnx(tmp_path / "a.onnx", info), threads) as session:
+        assert (session.layout, session.input_shape) == ("NCHW", (SIDE, SIDE))
+        assert session.metadata == info
+        output = session.run(NCHW)
+    assert output.dtype == np.float32
+    assert np.allclose(output[0].transpose(1, 2, 0), AVERAGES, atol=1e-3)
+
+
+def test_onnx_in_half_precision_runs(tmp_path: Path) -> None:
+    with open_model(write_onnx(tmp_path / "a.onnx", dtype=TensorProto.FLOAT16)) as session:
+        output = session.run(NCHW)
+    assert output.dtype == np.float32
+    assert np.allclose(output[0].transpose(1, 2, 0), AVERAGES, atol=0.5)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_tflite_runs(tmp_path: Path, tflite_file: bytes, threads: int) -> None:
+    info = metadata("NHWC")
+    path = associate(written(tmp_path / "a.tflite", tflite_file), info)
+    with open_model(path, threads) as session:
+        assert (session.layout, session.input_shape) == ("NHWC", (SIDE, SIDE))
+        assert session.metadata == info
+        output = session.run(NHWC)
+    assert np.allclose(output[0], AVERAGES, atol=1e-3)
+
+
+def test_quantized_tflite_runs_on_real_numbers(
+    tmp_path: Path, quantized_tflite_file: bytes
+) -> None:
+    with open_model(written(tmp_path / "a.tflite", quantized_tflite_file)) as session:
+        output = session.run(NHWC)
+    assert output.dtype == np.float32
+    assert np.abs(output[0] - AVERAGES).max() <= 1.01  # a step of 255 / 255 for input and output
+
+
+def test_checkpoint_runs(checkpoint: Path) -> None:
+    x = RANDOM.standard_normal((1, 3, 64, 128)).astype(np.float32)
+    network = create_model("tiny", "cityscapes", checkpoint)
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(x)).numpy()
+    with open_model(checkpoint, input_size=(64, 128)) as session:
+        assert (session.layout, session.input_shape) == ("NCHW", (64, 128))
+        assert session.metadata is not None
+        assert session.metadata["variant"] == "tiny"
+        assert session.metadata["input"]["normalization"] == "outside"
+        output = session.run(x)
+    assert output.shape == (1, 19, 8, 16)
+    assert np.allclose(output, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_checkpoint_has_the_input_size_of_its_task(checkpoint: Path) -> None:
+    with open_model(checkpoint) as session:
+        assert session.input_shape == (512, 1024)
+
+
+def test_a_foreign_checkpoint_needs_its_task_only(checkpoint: Path, tmp_path: Path) -> None:
+    path = tmp_path / "tiny.pth"
+    torch.save(create_model("tiny", "cityscapes", checkpoint).state_dict(), path)
+    with pytest.raises(UsageError, match=r"tiny\.pth' does not say its task\. Give --task"):
+        open_model(path)
+    with open_model(path, task="cityscapes") as session:
+        assert session.metadata is not None
+        assert (session.metadata["variant"], session.metadata["task"]) == ("tiny", "cityscapes")
+
+
+def test_a_checkpoint_of_another_task_is_refused(checkpoint: Path) -> None:
+    with pytest.raises(UsageError, match="--task ade20k does not fit"):
+        open_model(checkpoint, task="ade20k")
+
+
+def test_metadata_may_lie_beside(tmp_path: Path, tflite_file: bytes) -> None:
+    path = written(tmp_path / "a.tflite", tflite_file)
+    with open_model(path) as session:
+        assert session.metadata is None
+    (tmp_path / "a.json").write_text('{"someone": "else"}')
+    with open_model(path) as session:
+        assert session.metadata is None
+    (tmp_path / "a.json").write_text(json.dumps(metadata("NHWC")))
+    with open_model(path) as session:
+        assert session.metadata == metadata("NHWC")
+
+
+def test_metadata_inside_goes_before_metadata_beside(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "a.onnx", metadata(task="inside"))
+    (tmp_path / "a.json").write_text(json.dumps(metadata(task="beside")))
+    with open_model(path) as session:
+        assert session.metadata is not None
+        assert session.metadata["task"] == "inside"
+
+
+def test_metadata_of_another_version_is_refused(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "a.onnx", metadata(schema_version=2))
+    with pytest.raises(SeaformerError, match=r"a\.onnx' has schema_version 2\. Allowed: 1"):
+        open_model(path)
+
+
+def test_damaged_metadata_is_refused(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "a.onnx")
+    (tmp_path / "a.json").write_text('{"schema_version"')
+    with pytest.raises(SeaformerError, match=r"a\.json' is no JSON"):
+        open_model(path)
+
+
+def test_an_onnx_of_any_size_takes_the_size_asked_for(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "a.onnx", sides=("height", "width"))
+    with pytest.raises(UsageError, match=r"any size.*Give --input-size"):
+        open_model(path)
+    with open_model(path, input_size=(32, 48)) as session:
+        assert session.run(np.zeros((1, 3, 32, 48), np.float32)).shape == (1, 3, 4, 6)
+    with open_model(path, task="cityscapes") as session:
+        assert session.input_shape == (512, 1024)
+    path = write_onnx(path, metadata(), sides=("height", "width"))
+    with open_model(path) as session:
+        assert session.input_shape == (SIDE, SIDE)
+
+
+def test_a_tflite_of_any_size_takes_the_size_asked_for(
+    tmp_path: Path, any_size_tflite_file: bytes
+) -> None:
+    path = written(tmp_path / "a.tflite", any_size_tflite_file)
+    with open_model(path, input_size=(32, 48)) as session:
+        assert session.run(np.zeros((1, 32, 48, 3), np.float32)).shape == (1, 4, 6, 3)
+
+
+def test_a_fixed_size_is_fixed(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "a.onnx")
+    with pytest.raises(UsageError, match=r"32x48 does not fit .* takes 64x64 only"):
+        open_model(path, input_size=(32, 48))
+
+
+def test_inputs_of_another_shape_or_type_are_refused(tmp_path: Path) -> None:
+    with open_model(write_onnx(tmp_path / "a.onnx")) as session:
+        with pytest.raises(UsageError, match=r"float32 \[1, 64, 64, 3\]. Allowed: float32 \[1, 3"):
+            session.run(NHWC)
+        with pytest.raises(UsageError, match="the input is float64"):
+            session.run(NCHW.astype(np.float64))
+
+
+def test_a_closed_session_says_so(tmp_path: Path, tflite_file: bytes) -> None:
+    for path, x in (
+        (write_onnx(tmp_path / "a.onnx"), NCHW),
+        (written(tmp_path / "a.tflite", tflite_file), NHWC),
+    ):
+        session = open_model(path)
+        session.close()
+        with pytest.raises(SeaformerError, match="is closed"):
+            session.run(x)
+
+
+@pytest.mark.parametrize("suffix", sorted(RUNTIMES))
+@pytest.mark.parametrize("content", [b"", b"not a model", bytes(range(256)) * 20])
+def test_other_files_are_one_clear_error(tmp_path: Path, suffix: str, content: bytes) -> None:
+    path = written(tmp_path / f"broken{suffix}", content)
+    with pytest.raises(SeaformerError, match=rf"broken\{suffix}") as caught:
+        open_model(path, variant="tiny", task="ade20k")
+    assert "\n" not in str(caught.value)
+
+
+def test_half_a_model_is_one_clear_error(tmp_path: Path, tflite_file: bytes) -> None:
+    onnx_file = write_onnx(tmp_path / "whole.onnx", metadata()).read_bytes()
+    for suffix, content in ((".onnx", onnx_file), (".tflite", tflite_file)):
+        path = written(tmp_path / f"half{suffix}", content[: len(content) // 2])
+        with pytest.raises(SeaformerError, match=rf"cannot open '.*half\{suffix}'"):
+            open_model(path)
+
+
+def test_missing_files_folders_and_suffixes_are_named(tmp_path: Path) -> None:
+    with pytest.raises(SeaformerError, match=r"no model file '.*absent\.onnx'"):
+        open_model(tmp_path / "absent.onnx")
+    (tmp_path / "folder.onnx").mkdir()
+    with pytest.raises(SeaformerError, match="is a folder"):
+        open_model(tmp_path / "folder.onnx")
+    with pytest.raises(UsageError, match=r"suffix '\.pb'.*\.onnx, \.tflite"):
+        open_model(tmp_path / "model.pb")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape", "count", "said"),
+    [
+        (TensorProto.DOUBLE, [1, 3, 8, 8], 1, r"type tensor\(double\)\. Allowed: tensor\(float\)"),
+        (TensorProto.FLOAT, [1, 4, 8, 8], 1, r"shape \[1, 4, 8, 8\]\. Allowed: one picture"),
+        (TensorProto.FLOAT, [2, 3, 8, 8], 1, r"shape \[2, 3, 8, 8\]"),
+        (TensorProto.FLOAT, ["batch", 10], 1, r"shape \[\?, 10\]"),
+        (TensorProto.FLOAT, [1, 3, 8, 8], 2, "has 2 inputs and 2 outputs"),
+    ],
+)
+def test_models_of_other_things_than_one_picture_are_refused(
+    tmp_path: Path, dtype: int, shape: list[int | str], count: int, said: str
+) -> None:
+    path = tmp_path / "a.onnx"
+    graph = helper.make_graph(
+        [helper.make_node("Identity", [f"x{i}"], [f"y{i}"]) for i in range(count)],
+        "identity",
+        [helper.make_tensor_value_info(f"x{i}", dtype, shape) for i in range(count)],
+        [helper.make_tensor_value_info(f"y{i}", dtype, shape) for i in range(count)],
+    )
+    opset = helper.make_opsetid("", 17)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
+    with pytest.raises(SeaformerError, match=said):
+        open_model(path)
+
+
+def test_only_the_runtime_of_the_file_is_imported(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "a.onnx")
+    program = (
+        "import sys; from seaformer.runtimes import open_model; open_model(sys.argv[1]);"
+        "print([name for name in ('torch', 'tensorflow', 'ai_edge_litert', 'onnxruntime')"
+        " if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "['onnxruntime']"

@@ -1,8 +1,9 @@
 """The JSON of an export: what the file takes and gives, and the proof that it computes it.
 
 The same object stands inside the file and beside it. One thing differs: a file cannot contain its
-own hash, so `file` (name, size, SHA-256 of the whole file) is in the .json beside only. What
-`content_sha256` covers is in both, see `seaformer.export.artifact`.
+own hash, so `file` (name, size, SHA-256 of the whole file) is in the .json beside only, and so is
+`same_stem`, see `seaformer.export.sidecar`. What `content_sha256` covers is in both, see
+`seaformer.export.artifact`.
 """
 
 from typing import Literal
@@ -44,7 +45,7 @@ class Output(_Model):
     dtype: str
     layout: str
     stride: int | None
-    content: Literal["logits"]
+    content: Literal["logits", "classes", "mask"]
 
 
 class Weights(_Model):
@@ -62,14 +63,14 @@ class Comparison(_Model):
 
     Attributes:
         input: what the input was.
-        max_abs_error: largest difference of an output value.
-        sqnr_db: 10 log10(sum of reference^2 / sum of error^2).
+        max_abs_error: largest difference of an output value; None for class ids.
+        sqnr_db: 10 log10(sum of reference^2 / sum of error^2); None for class ids.
         argmax_agreement: share of positions whose largest class is the same, 0..1.
     """
 
     input: str
-    max_abs_error: float
-    sqnr_db: float
+    max_abs_error: float | None
+    sqnr_db: float | None
     argmax_agreement: float
 
 
@@ -120,6 +121,7 @@ class Metadata(_Model):
     kind: Literal["segmentation", "classification"]
     format: str
     precision: str
+    head: str
     input: Input
     output: Output
     labels: tuple[str, ...]
@@ -133,7 +135,9 @@ class Metadata(_Model):
     operators: tuple[MappedOperator, ...]
     parity: Parity
     file: File | None = None
+    same_stem: dict[str, "Metadata"] | None = None
 
     def text(self) -> str:
         """Write the object as JSON, in the order of the schema."""
-        return self.model_dump_json(indent=1, exclude_none=False) + "\n"
+        beside_only = {name for name in ("file", "same_stem") if getattr(self, name) is None}
+        return self.model_dump_json(indent=1, exclude=beside_only) + "\n"

@@ -4,8 +4,8 @@
 
 A process of its own, because TensorFlow takes seconds to import and gigabytes that are given back
 only when it ends, and because both libraries write to the terminal as they please: the caller sends
-all of that to a log file. The request names the .onnx file, the folder for the results, the
-precisions to write (`fp32.tflite`, `fp16.tflite`) and whether onnx2tf may search for layouts.
+all of that to a log file. The request names the .onnx file, the .tflite file to write, and whether
+onnx2tf may search for layouts.
 
 On that search: onnx2tf runs the ONNX file on sample data and, where its own result differs by more
 than an absolute 1e-3, tries every permutation of an operator's inputs and keeps the closest. With
@@ -28,13 +28,15 @@ SIGNATURE = "serving_default"
 
 def convert(request: dict[str, Any]) -> None:
     """Convert as the request says; raises what onnx2tf and TensorFlow raise."""
-    folder = Path(request["folder"])
-    os.chdir(folder)
+    import tensorflow as tf
+
+    tflite_file = Path(request["tflite"])
+    os.chdir(tflite_file.parent)
     model = _to_keras(request["onnx"], search_layouts=request["search_layouts"])
-    saved_model = folder / "saved_model"
+    saved_model = str(tflite_file.parent / "saved_model")
     _save(model, saved_model, request["input_name"], request["output_name"])
-    for precision in request["precisions"]:
-        (folder / f"{precision}.tflite").write_bytes(_to_tflite(saved_model, precision))
+    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=[SIGNATURE])
+    tflite_file.write_bytes(converter.convert())
 
 
 def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
@@ -63,7 +65,7 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
     )
 
 
-def _save(model: Any, folder: Path, input_name: str, output_name: str) -> None:
+def _save(model: Any, folder: str, input_name: str, output_name: str) -> None:
     """Write a SavedModel whose signature has our names for input and output."""
     import tensorflow as tf
 
@@ -73,19 +75,7 @@ def _save(model: Any, folder: Path, input_name: str, output_name: str) -> None:
     def serve(image: Any) -> dict[str, Any]:
         return {output_name: model(image)}
 
-    tf.saved_model.save(model, str(folder), signatures={SIGNATURE: serve})
-
-
-def _to_tflite(saved_model: Path, precision: str) -> bytes:
-    import tensorflow as tf
-
-    converter = tf.lite.TFLiteConverter.from_saved_model(
-        str(saved_model), signature_keys=[SIGNATURE]
-    )
-    if precision == "fp16":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_types = [tf.float16]
-    return converter.convert()
+    tf.saved_model.save(model, folder, signatures={SIGNATURE: serve})
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import io
 import logging
 import warnings
 
+import numpy as np
 import onnx
 import onnxslim
 import torch
@@ -17,6 +18,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from seaformer.errors import SeaformerError
+from seaformer.export.half_precision import is_stored_in_half, to_half
 
 OPSET = 18
 """The lowest with `Split(num_outputs)`, see `_unlist_equal_splits`; every runtime of the last years
@@ -67,11 +69,7 @@ def to_onnx(model: nn.Module, size: tuple[int, int], output_name: str) -> onnx.M
 
 
 def with_half_weights(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """Copy the graph with its weights stored in half precision.
-
-    A Cast behind each weight gives the float32 that the runtime computes with; ONNX Runtime folds
-    them when it loads the file, so latency stays that of float32. Weights beyond half's range of
-    +-65504 are an error, weights below its smallest step become zero.
+    """Copy the graph with its weights stored in half precision, see `half_precision`.
 
     Raises:
         SeaformerError: a weight is too large for half precision.
@@ -80,30 +78,19 @@ def with_half_weights(graph: onnx.ModelProto) -> onnx.ModelProto:
     half.CopyFrom(graph)
     casts = []
     for tensor in half.graph.initializer:
-        if tensor.data_type != onnx.TensorProto.FLOAT:
-            continue
         values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or not is_stored_in_half(values):
+            continue
         name, stored = tensor.name, f"{tensor.name}.half"
-        if values.size and float(abs(values).max()) > 65504.0:
-            raise SeaformerError(
-                f"weight '{name}' has values beyond 65504, the largest in half precision. "
-                "Export with --precision fp32."
-            )
-        tensor.CopyFrom(numpy_helper.from_array(values.astype("float16"), stored))
-        casts.append(
-            onnx.helper.make_node(
-                "Cast", [stored], [name], name=_cast_name(name), to=onnx.TensorProto.FLOAT
-            )
-        )
+        tensor.CopyFrom(numpy_helper.from_array(to_half(values, name), stored))
+        cast = onnx.helper.make_node("Cast", [stored], [name], to=onnx.TensorProto.FLOAT)
+        cast.name = f"/{name.replace('.', '/')}/Cast"
+        casts.append(cast)
     nodes = casts + list(half.graph.node)
     del half.graph.node[:]
     half.graph.node.extend(nodes)
     onnx.checker.check_model(half, full_check=True)
     return half
-
-
-def _cast_name(weight: str) -> str:
-    return "/" + weight.replace(".", "/") + "/Cast"
 
 
 def _unlist_equal_splits(graph: onnx.ModelProto) -> None:

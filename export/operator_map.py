@@ -14,6 +14,7 @@ graph's output and no node may be left over; anything else is an error and not a
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import onnx
@@ -96,27 +97,26 @@ def map_onnx(graph: onnx.ModelProto, modules: Collection[str]) -> list[MappedOpe
 
 def map_tflite(
     operators: list[Operator],
-    tensors: Mapping[int, np.ndarray],
+    tensors: Mapping[int, "Fingerprint"],
     input_tensor: int,
     graph: onnx.ModelProto,
-    values: Mapping[str, np.ndarray],
+    values: Mapping[str, "Fingerprint"],
     modules: Collection[str],
 ) -> list[MappedOperator]:
     """Map the operators of a float TFLite file.
 
     Args:
         operators: of the file, in execution order.
-        tensors: tensor index -> value, for every output of every operator.
+        tensors: tensor index -> fingerprint, for every output of every operator.
         input_tensor: tensor index of the file's input.
         graph: the ONNX graph that the file was converted from.
-        values: tensor name -> value of every node's outputs, on the same picture.
+        values: tensor name -> fingerprint, for every node's outputs, on the same picture.
         modules: path of every module of the model that the graph was traced from.
 
     Raises:
         SeaformerError: an operator or a node is left over.
     """
     trace = _Trace(graph)
-    fingerprints = {name: _Fingerprint.of(values[name]) for name in trace.producers}
     # TFLite tensor -> the ONNX tensors whose values it holds; one that has no equal stands for what
     # it was computed from, and a weight for nothing.
     equals: dict[int, frozenset[str]] = {input_tensor: frozenset({graph.graph.input[0].name})}
@@ -125,11 +125,10 @@ def map_tflite(
         available = frozenset[str]().union(*(equals.get(t, ()) for t in operator.inputs))
         matched: list[str] = []
         for tensor in operator.outputs:
-            fingerprint = _Fingerprint.of(tensors[tensor])
             same = [
                 name
-                for name, other in fingerprints.items()
-                if fingerprint.matches(other) and trace.frontier(name) <= available
+                for name, value in values.items()
+                if tensors[tensor].matches(value) and trace.frontier(name) <= available
             ]
             equals[tensor] = frozenset(same) or available
             matched += same
@@ -227,7 +226,7 @@ class _Trace:
 
 
 @dataclass(frozen=True)
-class _Fingerprint:
+class Fingerprint:
     """Moments of a tensor that no change of layout alters."""
 
     size: int
@@ -237,11 +236,12 @@ class _Fingerprint:
     largest: float
     smallest: float
 
-    _TOLERANCE = 1e-4
+    TOLERANCE: ClassVar[float] = 1e-4
     """Far above the rounding of float32 kernels, far below what tells two tensors apart."""
 
     @classmethod
-    def of(cls, array: np.ndarray) -> "_Fingerprint":
+    def of(cls, array: np.ndarray) -> "Fingerprint":
+        """Compute the moments of an array, in float64."""
         values = np.asarray(array, dtype=np.float64).ravel()
         return cls(
             size=values.size,
@@ -252,14 +252,15 @@ class _Fingerprint:
             smallest=float(values.min()),
         )
 
-    def matches(self, other: "_Fingerprint") -> bool:
+    def matches(self, other: "Fingerprint") -> bool:
+        """Whether both can be the same tensor, computed by two runtimes."""
         if self.size != other.size:
             return False
         peak = max(abs(self.largest), abs(self.smallest))
         return (
-            abs(self.magnitude - other.magnitude) <= self._TOLERANCE * self.magnitude
-            and abs(self.total - other.total) <= self._TOLERANCE * self.magnitude
-            and abs(self.energy - other.energy) <= self._TOLERANCE * self.energy
-            and abs(self.largest - other.largest) <= 10 * self._TOLERANCE * peak
-            and abs(self.smallest - other.smallest) <= 10 * self._TOLERANCE * peak
+            abs(self.magnitude - other.magnitude) <= self.TOLERANCE * self.magnitude
+            and abs(self.total - other.total) <= self.TOLERANCE * self.magnitude
+            and abs(self.energy - other.energy) <= self.TOLERANCE * self.energy
+            and abs(self.largest - other.largest) <= 10 * self.TOLERANCE * peak
+            and abs(self.smallest - other.smallest) <= 10 * self.TOLERANCE * peak
         )

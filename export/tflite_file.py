@@ -5,16 +5,17 @@ import zipfile
 from dataclasses import dataclass
 
 import flatbuffers
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-ASSOCIATED_FILE = "seaformer.json"
+from seaformer.export.half_precision import is_stored_in_half, to_half
+from seaformer.runtimes.metadata import ASSOCIATED_FILE
+
 _MODEL_IDENTIFIER = b"TFL3"
 _METADATA_IDENTIFIER = b"M001"
 _METADATA_NAME = b"TFLITE_METADATA"
 _OPERATOR_NAMES = {
-    number: name
-    for name, number in vars(schema.BuiltinOperator).items()
-    if isinstance(number, int)
+    number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)
 }
 
 
@@ -76,9 +77,49 @@ def finish(model: bytes, input_name: str, output_name: str, description: str) ->
     entry = schema.MetadataT()
     entry.name, entry.buffer = _METADATA_NAME, len(parsed.buffers) - 1
     parsed.metadata = [*(parsed.metadata or []), entry]
-    builder = flatbuffers.Builder(len(model))
-    builder.Finish(parsed.Pack(builder), _MODEL_IDENTIFIER)
-    return bytes(builder.Output())
+    return _pack(parsed)
+
+
+def with_half_weights(model: bytes) -> bytes:
+    """Store the weights in half precision, see `half_precision`.
+
+    Each gets a DEQUANTIZE at the beginning of the graph, as TensorFlow's converter writes them, so
+    delegates recognise the weight behind it.
+
+    Raises:
+        SeaformerError: a weight is too large for half precision.
+    """
+    parsed = schema.ModelT.InitFromPackedBuf(model, 0)
+    graph = parsed.subgraphs[0]
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
+    code.version = 3  # the first that takes float16
+    parsed.operatorCodes.append(code)
+    dequantizations = []
+    for index in range(len(graph.tensors)):
+        tensor = graph.tensors[index]
+        data = parsed.buffers[tensor.buffer].data
+        if tensor.type != schema.TensorType.FLOAT32 or data is None:
+            continue
+        values = np.frombuffer(bytes(data), np.float32)
+        if not is_stored_in_half(values):
+            continue
+        stored = schema.TensorT()
+        stored.name = tensor.name + b".half"
+        stored.shape, stored.type = tensor.shape, schema.TensorType.FLOAT16
+        stored.buffer = len(parsed.buffers)
+        buffer = schema.BufferT()
+        buffer.data = to_half(values, tensor.name.decode()).view(np.uint8)
+        parsed.buffers.append(buffer)
+        tensor.buffer = 0  # the empty one, of tensors that are computed
+        operator = schema.OperatorT()
+        operator.opcodeIndex = len(parsed.operatorCodes) - 1
+        operator.inputs, operator.outputs = [len(graph.tensors)], [index]
+        graph.tensors.append(stored)
+        dequantizations.append(operator)
+    graph.operators = dequantizations + graph.operators
+    _drop_unused_buffers(parsed)
+    return _pack(parsed)
 
 
 def with_json(flatbuffer: bytes, text: str) -> bytes:
@@ -102,6 +143,21 @@ def without_json(model: bytes) -> bytes:
     """
     with zipfile.ZipFile(io.BytesIO(model)) as archive:
         return model[: min(info.header_offset for info in archive.infolist())]
+
+
+def _drop_unused_buffers(parsed: schema.ModelT) -> None:
+    """Empty the buffers that nothing refers to; their numbers stay as they are."""
+    used = {tensor.buffer for graph in parsed.subgraphs for tensor in graph.tensors}
+    used |= {entry.buffer for entry in parsed.metadata or []}
+    for index, buffer in enumerate(parsed.buffers):
+        if index not in used:
+            buffer.data = None
+
+
+def _pack(parsed: schema.ModelT) -> bytes:
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(parsed.Pack(builder), _MODEL_IDENTIFIER)
+    return bytes(builder.Output())
 
 
 def _metadata_table(description: str) -> list[int]:

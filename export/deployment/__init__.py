@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from seaformer.export.deployment.argmax_inside import end_with_argmax
 from seaformer.export.deployment.defer_value_bias import defer_value_bias
 from seaformer.export.deployment.fold_attention_scale import fold_attention_scale
 from seaformer.export.deployment.fold_batch_norm import fold_batch_norm
@@ -40,7 +41,10 @@ class DeploymentForm:
 
 
 def deployment_form(
-    model: nn.Module, size: tuple[int, int], normalization: Preprocessing | None = None
+    model: nn.Module,
+    size: tuple[int, int],
+    normalization: Preprocessing | None = None,
+    head: str = "logits",
 ) -> DeploymentForm:
     """Rewrite a copy of `model` for one input size; the model itself is left as it was.
 
@@ -50,6 +54,7 @@ def deployment_form(
         size: height and width of the input.
         normalization: None for an input that is already normalised; else what brings RGB in
             0..255 to it, which then becomes part of the graph.
+        head: what the graph ends with, see `seaformer.export.heads`.
     """
     feature_sizes = _feature_sizes(model, size)
     model = copy.deepcopy(model).double().requires_grad_(False)
@@ -64,6 +69,8 @@ def deployment_form(
     ]
     if normalization is not None:
         reports.append(normalize_inside(model, normalization.mean, normalization.std))
+    if head != "logits":
+        reports.append(end_with_argmax(model, size if head == "mask" else None))
     return DeploymentForm(model.float().eval(), tuple(reports))
 
 

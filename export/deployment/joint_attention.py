@@ -85,7 +85,10 @@ class JointAxialAttention(nn.Module):
         self.squeeze = Squeeze(axis.squeezed_dim, positions)
         self.scale = axis.scale
         heads = torch.eye(axis.heads, dtype=query.dtype)[:, None, :]
-        for name, channels in (("key_mask", self.key_channels), ("value_mask", self.value_channels)):
+        for name, channels in (
+            ("key_mask", self.key_channels),
+            ("value_mask", self.value_channels),
+        ):
             self.register_buffer(name, heads.repeat_interleave(channels // axis.heads, dim=2))
         self.register_buffer("value_bias", None)
         self.act = axis.act

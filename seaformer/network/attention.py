@@ -2,7 +2,7 @@
 
 The feature map is squeezed to one token per row and one per column by taking means. Self-attention
 over these H + W tokens costs O(H^2 + W^2) rather than O(H^2 W^2); the detail enhancement kernel, a
-depth-wise separable convolution of the unsqueezed query, key and value, gives back the local detail.
+depth-wise separable convolution of the unsqueezed query, key and value, gives back local detail.
 """
 
 import torch

@@ -56,9 +56,7 @@ class InvertedResidual(nn.Module):
         return x + y if self.has_residual else y
 
 
-def inverted_residuals(
-    in_channels: int, specs: tuple[InvertedResidualSpec, ...]
-) -> nn.ModuleList:
+def inverted_residuals(in_channels: int, specs: tuple[InvertedResidualSpec, ...]) -> nn.ModuleList:
     """Chain the blocks of one stage, each fed by the one before it."""
     widths = (in_channels, *(spec.channels for spec in specs))
     return nn.ModuleList(

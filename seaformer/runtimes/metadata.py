@@ -71,4 +71,7 @@ def read_beside(path: Path) -> dict[str, Any] | None:
     # Other tools put .json files of their own beside a model.
     if b'"schema_version"' not in text:
         return None
-    return parse_metadata(text, f"'{beside}'")
+    metadata = parse_metadata(text, f"'{beside}'")
+    # A .tflite and an .onnx of one stem share the file: one is all of it, the other under its name.
+    other = (metadata.get("same_stem") or {}).get(path.name)
+    return metadata if other is None else dict(other)

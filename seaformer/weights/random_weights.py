@@ -8,8 +8,9 @@ Nor would plain noise. Rounding grows far more in a network of random weights th
 (88 dB and 29 dB were seen where trained weights have 110 dB and 62 dB), and a check with the bars
 of trained weights would fail for no fault of the export. So the attention's scores and the residual
 branches are kept small, class after class has smaller logits, which tells the classes apart, and
-the values are such that half precision holds them: weights are rounded to it and BatchNorm scales
-by powers of two. What rewrites fold in (1/6, 1/std, the attention's scale) is still rounded.
+the values are such that half precision holds them, also after the export's rewrites: weights are
+rounded to it, BatchNorm scales by powers of two, and the kernels that the hard sigmoid's 1/6 is
+folded into are multiples of 6.
 """
 
 import zlib
@@ -21,6 +22,8 @@ from torch import nn
 QUERY_KEY_GAIN = 0.1
 BRANCH_GAIN = 0.3
 CLASS_DECAY = 0.8
+FOLDED_SIXTH = (".local_embedding.conv", ".pointwise.conv")
+"""Modules whose kernel takes the hard sigmoid's 1/6 in, see export/deployment/fold_gate.py."""
 STEP = 1 / 64
 """Of biases and means: sums and products of a few of them are exact in half precision."""
 
@@ -63,7 +66,8 @@ def _values(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
         values *= BRANCH_GAIN
     elif module.endswith((".classifier", ".linear")):
         values = (values.T * CLASS_DECAY ** np.arange(shape[0])).T
-    return values.astype(np.float16)
+    factor = 1.5 if module.endswith(FOLDED_SIXTH) else 1.0  # 1.5 / 6 is a power of two
+    return factor * (values / factor).astype(np.float16).astype(np.float64)
 
 
 def _norm_values(module: str, kind: str, normal: np.ndarray, seed: int) -> np.ndarray:

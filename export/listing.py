@@ -1,0 +1,39 @@
+"""The table of `seaformer-export --list`."""
+
+from rich.console import Console
+from rich.table import Table
+
+from seaformer.catalog import list_models
+
+
+def print_models(console: Console) -> None:
+    """Print every model with its parameters, its work and its released weights."""
+    with console.status("counting parameters and multiply-accumulates ..."):
+        cards = list_models()
+    table = Table()
+    for heading in ("task", "variant", "input"):
+        table.add_column(heading)
+    for heading in ("params", "MACs"):
+        table.add_column(heading, justify="right")
+    table.add_column("released weights (--weights NAME)", overflow="fold")
+    task = ""
+    for card in cards:
+        if task and card.task != task:
+            table.add_section()
+        task = card.task
+        released = [
+            weights.name
+            if weights.is_backbone
+            else f"{weights.name} ({weights.score:g} {weights.metric})"
+            for weights in card.weights
+        ]
+        table.add_row(
+            card.task,
+            card.variant,
+            f"{card.input_size[0]}x{card.input_size[1]}",
+            f"{card.params / 1e6:.2f} M",
+            f"{card.macs / 1e9:.3f} G",
+            ", ".join(released) or "-",
+        )
+    console.print(table)
+    console.print("Any other checkpoint: --weights PATH. Scores as published, in percent.")

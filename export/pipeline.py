@@ -1,0 +1,344 @@
+r"""The export from beginning to end: one model, several sizes, formats and precisions.
+
+    training form -> deployment form -> ONNX -> TFLite
+                  \-> reference outputs ------------> verification of every file
+
+Nothing is written to the output folder before every file has passed.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import onnx
+import psutil
+import torch
+from torch import nn
+
+from seaformer.catalog import count_macs
+from seaformer.errors import SeaformerError
+from seaformer.export import metadata as schema
+from seaformer.export import tflite_file
+from seaformer.export.artifact import Content, serialize
+from seaformer.export.conversion import to_tflite
+from seaformer.export.deployment import DeploymentForm, deployment_form
+from seaformer.export.formats import PRECISIONS, Format, Precision
+from seaformer.export.onnx_graph import INPUT_NAME, to_onnx, with_half_weights
+from seaformer.export.operator_map import MappedOperator, map_onnx, map_tflite_like
+from seaformer.export.report import Report
+from seaformer.export.request import Request, prepare_output
+from seaformer.export.sidecar import write_sidecar
+from seaformer.export.source import Source, our_model, users_model
+from seaformer.export.tracing import map_operators
+from seaformer.export.verification import REFERENCE, Sample, compare, make_samples, passes
+from seaformer.files import atomic_write
+from seaformer.input_size import check_memory
+from seaformer.runtimes import open_model
+
+PACKAGES = (
+    "seaformer",
+    "torch",
+    "onnx",
+    "onnxslim",
+    "onnxruntime",
+    "onnx2tf",
+    "tensorflow",
+    "ai-edge-litert",
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A converted model that has not been verified yet."""
+
+    format: Format
+    precision: Precision
+    content: Content
+    operators: list[MappedOperator]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One size of one export."""
+
+    request: Request
+    source: Source
+    size: tuple[int, int]
+    samples: list[Sample]
+    form: DeploymentForm
+    graph: onnx.ModelProto
+    macs: int
+
+    @property
+    def stem(self) -> str:
+        """Name and size, for messages."""
+        return f"{self.source.name} {self.size[0]}x{self.size[1]}"
+
+
+def export(request: Request, report: Report) -> list[tuple[Path, schema.Metadata]]:
+    """Export, verify and write every file that `request` asks for.
+
+    Returns:
+        The files with their metadata, in the order of sizes, precisions and formats.
+
+    Raises:
+        UsageError: the request cannot be met as it stands.
+        SeaformerError: a stage failed, or a file does not compute what PyTorch computes. No file is
+            written then.
+    """
+    for size in request.sizes:
+        check_memory(size, psutil.virtual_memory().available)
+    with report.stage("create the model") as stage:
+        source = _source(request)
+        params = sum(p.numel() for p in source.model.parameters())
+        stage.made = f"{source.name}, {params / 1e6:.2f} M parameters"
+    prepare_output(request, source.name)
+    if source.weights.is_random:
+        report.warn(
+            f"weights '{source.weights.name}': latency and size are real, predictions mean nothing."
+            " Give trained ones with --weights."
+        )
+    if source.weights.note:
+        report.warn(source.weights.note)
+    finished: list[tuple[Path, bytes, schema.Metadata]] = []
+    for size in request.sizes:
+        job = _prepare(request, source, size, report)
+        with tempfile.TemporaryDirectory(prefix="seaformer-export-") as folder:
+            for candidate in _candidates(job, Path(folder), report):
+                finished.append(_verify(job, candidate, Path(folder), report))
+    for path, file, metadata in finished:
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(file)
+        write_sidecar(path, file, metadata)
+    return [(path, metadata) for path, _, metadata in finished]
+
+
+def _source(request: Request) -> Source:
+    if request.factory is not None:
+        return users_model(request.factory, request.task.name)
+    return our_model(request.variant, request.task.name, request.weights)
+
+
+def _prepare(request: Request, source: Source, size: tuple[int, int], report: Report) -> Job:
+    preprocessing = source.task.preprocessing
+    inside = request.normalize == "inside"
+    with report.stage("run PyTorch in float64") as stage:
+        samples = _run_reference(source.model, request, size)
+        stage.made = f"{len(samples)} inputs of {size[0]}x{size[1]}"
+    with report.stage("rewrite to the deployment form") as stage:
+        form = deployment_form(source.model, size, preprocessing if inside else None, request.head)
+        applied = [rewrite for rewrite in form.reports if rewrite.count]
+        stage.made = f"{len(applied)} rewrites at {sum(r.count for r in applied)} places"
+    with report.stage("trace to ONNX") as stage:
+        graph = to_onnx(form.model, size, request.head)
+        stage.made = f"{len(graph.graph.node)} nodes, {graph.ByteSize() / 1e6:.2f} MB"
+    macs = count_macs(source.model, size)
+    return Job(request, source, size, samples, form, graph, macs)
+
+
+def _run_reference(model: nn.Module, request: Request, size: tuple[int, int]) -> list[Sample]:
+    try:
+        return make_samples(
+            model,
+            request.task.preprocessing,
+            size,
+            request.normalize == "inside",
+            request.head,
+        )
+    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+        if isinstance(error, SeaformerError):
+            raise
+        raise SeaformerError(
+            f"the model does not run on a picture of [1, 3, {size[0]}, {size[1]}]: {error}"
+        ) from error
+
+
+def _candidates(job: Job, folder: Path, report: Report) -> Iterator[Candidate]:
+    """Convert to every format and precision asked for."""
+    modules = {path for path, _ in job.form.model.named_modules()}
+    formats = {format.name: format for format in job.request.formats}
+    if "onnx" in formats:
+        for precision in job.request.precisions:
+            graph = job.graph if precision.name == "fp32" else with_half_weights(job.graph)
+            yield Candidate(
+                formats["onnx"],
+                precision,
+                Content(formats["onnx"], serialize(graph)),
+                map_onnx(graph, modules),
+            )
+    if "tflite" in formats:
+        single = _to_tflite(job, folder, report)
+        with report.stage("match operators to modules") as stage:
+            reference = map_operators(single, job.graph, modules)
+            stage.made = f"{len(reference)} operators"
+        for precision in job.request.precisions:
+            flatbuffer = (
+                single if precision.name == "fp32" else tflite_file.with_half_weights(single)
+            )
+            operators = tflite_file.operators(flatbuffer)
+            yield Candidate(
+                formats["tflite"],
+                precision,
+                Content(formats["tflite"], flatbuffer),
+                map_tflite_like(operators, reference),
+            )
+
+
+def _to_tflite(job: Job, folder: Path, report: Report) -> bytes:
+    """Convert as the graph is written; if that gives another function, let onnx2tf search."""
+    onnx_file = folder / "model.onnx"
+    onnx.save(job.graph, onnx_file)
+    head = job.request.head
+    failure: SeaformerError | None = None
+    for search in (False, True):
+        title = "convert to TFLite" + (", searching layouts" if search else "")
+        with report.stage(title) as stage:
+            try:
+                converted = to_tflite(
+                    onnx_file,
+                    folder / f"tflite-{search}",
+                    INPUT_NAME,
+                    head,
+                    search_layouts=search,
+                )
+                flatbuffer = tflite_file.finish(converted, INPUT_NAME, head, f"{job.stem}, {head}")
+                _check_function(job, flatbuffer, folder)
+            except SeaformerError as error:
+                failure = failure or error
+                stage.made = "failed"
+                continue
+            stage.made = f"{len(flatbuffer) / 1e6:.2f} MB"
+            return flatbuffer
+    raise failure or SeaformerError("the conversion to TFLite failed")
+
+
+def _check_function(job: Job, flatbuffer: bytes, folder: Path) -> None:
+    """Raise SeaformerError if a single-precision file is another function than the model."""
+    path = folder / "check.tflite"
+    path.write_bytes(flatbuffer)
+    with open_model(path) as session:
+        comparisons = [compare(session, sample) for sample in job.samples]
+    if not passes(comparisons, PRECISIONS["fp32"]):
+        raise SeaformerError(_failure(comparisons, PRECISIONS["fp32"], path.name, job))
+
+
+def _verify(
+    job: Job, candidate: Candidate, folder: Path, report: Report
+) -> tuple[Path, bytes, schema.Metadata]:
+    """Run a converted model on every sample, and complete its file if it passes."""
+    target = job.request.path(job.source.name, job.size, candidate.precision, candidate.format)
+    with report.stage(f"verify {candidate.format.name} {candidate.precision.name}") as stage:
+        path = folder / target.name
+        path.write_bytes(candidate.content.data)
+        with open_model(path) as session:
+            comparisons = [compare(session, sample) for sample in job.samples]
+        if not passes(comparisons, candidate.precision):
+            raise SeaformerError(_failure(comparisons, candidate.precision, target.name, job))
+        agreement = min(row.argmax_agreement for row in comparisons)
+        sqnrs = [row.sqnr_db for row in comparisons if row.sqnr_db is not None]
+        sqnr = f"SQNR >= {min(sqnrs):.1f} dB, " if sqnrs else ""
+        stage.made = f"{sqnr}agreement >= {100 * agreement:.2f} %"
+    metadata = _metadata(job, candidate, comparisons)
+    return target, candidate.content.with_metadata(metadata), metadata
+
+
+def _failure(
+    comparisons: list[schema.Comparison], precision: Precision, name: str, job: Job
+) -> str:
+    worst = min(comparisons, key=lambda row: (row.sqnr_db or 0.0, row.argmax_agreement))
+    sqnr = "" if worst.sqnr_db is None else f"SQNR {worst.sqnr_db:.1f} dB, "
+    return (
+        f"'{name}' does not compute what PyTorch computes: on the {worst.input} {sqnr}arg-max "
+        f"agreement {100 * worst.argmax_agreement:.2f} %. {precision.name} needs "
+        f"{precision.min_sqnr_db:g} dB and {100 * precision.min_agreement:g} %. Nothing was written"
+        f" for {job.stem}. Try --precision fp32, or report the model and the size."
+    )
+
+
+def _metadata(
+    job: Job, candidate: Candidate, comparisons: list[schema.Comparison]
+) -> schema.Metadata:
+    source, request = job.source, job.request
+    task, preprocessing = source.task, source.task.preprocessing
+    format, precision = candidate.format, candidate.precision
+    channels_first = (1, 3, *job.size)
+    inside = request.normalize == "inside"
+    logits = _logits_shape(source.model, job.size)
+    labels_fit = logits[1] == task.num_classes
+    is_grid = len(logits) == 4
+    return schema.Metadata(
+        name=source.name,
+        variant=source.variant,
+        model=source.factory,
+        task=task.name,
+        kind="segmentation" if is_grid else "classification",
+        format=format.name,
+        precision=precision.name,
+        head=request.head,
+        input=schema.Input(
+            name=INPUT_NAME,
+            shape=_arrange(channels_first, format),
+            dtype="float32",
+            layout=format.layout,
+            color_order=preprocessing.color_order,
+            range=(0.0, 255.0) if inside else None,
+            normalization="inside" if inside else "outside",
+            mean=preprocessing.mean,
+            std=preprocessing.std,
+            resize=preprocessing.resize,
+            interpolation=preprocessing.interpolation,
+            crop_fraction=preprocessing.crop_fraction,
+        ),
+        output=_output(job, format, logits),
+        labels=task.labels if labels_fit else tuple(f"class {index}" for index in range(logits[1])),
+        palette=task.palette if labels_fit else None,
+        weights=source.weights,
+        params=sum(p.numel() for p in source.model.parameters()),
+        macs=job.macs,
+        content_sha256=candidate.content.sha256,
+        versions={name: version(name) for name in PACKAGES},
+        rewrites=tuple(
+            schema.Rewrite(name=r.name, count=r.count, refusals=tuple(r.refusals))
+            for r in job.form.reports
+        ),
+        operators=tuple(
+            schema.MappedOperator(index=o.index, type=o.type, module=o.module, nodes=o.nodes)
+            for o in candidate.operators
+        ),
+        parity=schema.Parity(
+            reference=REFERENCE,
+            runtime=f"{format.runtime}, this computer's processor",
+            min_sqnr_db=precision.min_sqnr_db,
+            min_argmax_agreement=precision.min_agreement,
+            comparisons=tuple(comparisons),
+            passed=True,
+        ),
+    )
+
+
+@torch.no_grad()
+def _logits_shape(model: nn.Module, size: tuple[int, int]) -> tuple[int, ...]:
+    return tuple(model(torch.zeros(1, 3, *size)).shape)
+
+
+def _output(job: Job, format: Format, logits: tuple[int, ...]) -> schema.Output:
+    reference = job.samples[0].reference
+    gives_classes = job.request.head != "logits"
+    shape = tuple(reference.shape)
+    return schema.Output(
+        name=job.request.head,
+        shape=shape if gives_classes else _arrange(shape, format),
+        dtype="int64" if gives_classes else "float32",
+        layout="NHW" if gives_classes else format.layout if len(shape) == 4 else "NC",
+        stride=round(job.size[0] / shape[-2]) if len(logits) == 4 else None,
+        content=job.request.head,
+    )
+
+
+def _arrange(shape: tuple[int, ...], format: Format) -> tuple[int, ...]:
+    """A channels-first shape in the format's layout."""
+    if format.layout == "NHWC" and len(shape) > 2:
+        return (shape[0], *shape[2:], shape[1])
+    return shape

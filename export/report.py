@@ -1,0 +1,93 @@
+"""What the export shows: a line per stage, the summary table, the next commands."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from seaformer.export.metadata import Comparison, Metadata
+
+
+@dataclass
+class Stage:
+    """A piece of work; set `made` to what came out of it."""
+
+    made: str = ""
+
+
+class Report:
+    """Writes to the terminal.
+
+    Args:
+        console: where to.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._start = perf_counter()
+
+    @contextlib.contextmanager
+    def stage(self, title: str) -> Iterator[Stage]:
+        """Show that something is being worked on, then what it made and its seconds."""
+        stage, start = Stage(), perf_counter()
+        with self.console.status(f"{escape(title)} ..."):
+            yield stage
+        seconds = perf_counter() - start
+        self.console.print(
+            f"[green]✓[/] {escape(title):<34} {escape(stage.made):<46} {seconds:6.1f} s",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def warn(self, text: str) -> None:
+        """Show a warning."""
+        self.console.print(f"[yellow]warning:[/] {escape(text)}", highlight=False, soft_wrap=True)
+
+    def parity(self, title: str, comparisons: Sequence[Comparison]) -> None:
+        """Show how far a file is from PyTorch on every input."""
+        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+        table.add_column("input")
+        for heading in ("max abs error", "SQNR", "arg-max agreement"):
+            table.add_column(heading, justify="right")
+        for row in comparisons:
+            table.add_row(
+                row.input,
+                "-" if row.max_abs_error is None else f"{row.max_abs_error:.2e}",
+                "-" if row.sqnr_db is None else f"{row.sqnr_db:.1f} dB",
+                f"{100 * row.argmax_agreement:.3f} %",
+            )
+        self.console.print(table)
+
+    def summary(self, files: Sequence[tuple[Path, Metadata]]) -> None:
+        """Show every file, the worst of its comparisons, and what to do next."""
+        table = Table(
+            title="Verified against PyTorch in float64, worst of all inputs", title_justify="left"
+        )
+        table.add_column("file", no_wrap=True)
+        for heading in ("MB", "operators", "SQNR dB", "agree %"):
+            table.add_column(heading, justify="right")
+        for path, metadata in files:
+            rows = metadata.parity.comparisons
+            sqnrs = [row.sqnr_db for row in rows if row.sqnr_db is not None]
+            table.add_row(
+                path.name,
+                f"{path.stat().st_size / 1e6:.2f}",
+                str(len(metadata.operators)),
+                f"{min(sqnrs):.1f}" if sqnrs else "-",
+                f"{100 * min(row.argmax_agreement for row in rows):.3f}",
+            )
+        self.console.print(table)
+        total = perf_counter() - self._start
+        self.console.print(f"In {files[0][0].parent}, after {total:.1f} s.", highlight=False)
+        first = files[0][0]
+        self.console.print("\nNext:", highlight=False)
+        for command in (
+            f"seaformer-predict PHOTO --model {first}",
+            f"seaformer-export --self-check {first}",
+        ):
+            self.console.print(f"  {escape(command)}", highlight=False, soft_wrap=True)

@@ -1,0 +1,105 @@
+"""Checking an existing file again: its hash, then its function, as on the day it was exported."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+from rich.console import Console
+
+from seaformer.errors import SeaformerError
+from seaformer.export.artifact import content_of
+from seaformer.export.formats import format_of, get_precision
+from seaformer.export.metadata import Metadata
+from seaformer.export.report import Report
+from seaformer.export.sidecar import read_sidecar
+from seaformer.export.source import Source, our_model, users_model
+from seaformer.export.verification import compare, make_samples, passes
+from seaformer.runtimes import open_model
+
+
+def self_check(path: Path, weights: str | None, console: Console) -> None:
+    """Verify a file that seaformer-export wrote, and print the result.
+
+    Args:
+        path: the .onnx or .tflite file.
+        weights: where the weights are now, if not where they were.
+        console: to print to.
+
+    Raises:
+        UsageError: the suffix is not that of an export.
+        SeaformerError: the file was changed, is not of seaformer-export, its weights are not to be
+            had, or it does not compute what PyTorch computes.
+    """
+    report = Report(console)
+    format = format_of(path.name)
+    with open_model(path) as session:
+        metadata = _metadata(session.metadata, path)
+        with report.stage("compare the hash") as stage:
+            file = path.read_bytes()
+            found = content_of(file, format).sha256
+            if found != metadata.content_sha256:
+                raise SeaformerError(
+                    f"'{path}' was changed after its export: its content has SHA-256 {found}, its "
+                    f"metadata says {metadata.content_sha256}. Export it again."
+                )
+            stage.made = f"{found[:16]}..., as written in the file"
+        with report.stage("create the model") as stage:
+            source = _source(metadata, weights)
+            stage.made = f"{source.name}, weights {source.weights.name}"
+        height, width = session.input_shape
+        with report.stage("run PyTorch in float64") as stage:
+            inside = metadata.input.normalization == "inside"
+            samples = make_samples(
+                source.model, source.task.preprocessing, (height, width), inside, metadata.head
+            )
+            stage.made = f"{len(samples)} inputs of {height}x{width}"
+        with report.stage("run the file") as stage:
+            comparisons = [compare(session, sample) for sample in samples]
+            stage.made = format.runtime
+    report.parity(path.name, comparisons)
+    precision = get_precision(metadata.precision)
+    if not passes(comparisons, precision):
+        raise SeaformerError(
+            f"'{path}' does not compute what PyTorch computes: {precision.name} needs "
+            f"{precision.min_sqnr_db:g} dB and {100 * precision.min_agreement:g} % agreement."
+        )
+    beside = read_sidecar(path)
+    if beside is not None and beside.content_sha256 != metadata.content_sha256:
+        report.warn("the .json beside it describes another file")
+    console.print("[green]The file is as exported, and computes what PyTorch computes.[/]")
+
+
+def _metadata(data: dict[str, object] | None, path: Path) -> Metadata:
+    if data is None:
+        raise SeaformerError(
+            f"'{path}' has no metadata of seaformer-export in it, so there is nothing to check "
+            "it against"
+        )
+    try:
+        return Metadata.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SeaformerError(
+            f"the metadata in '{path}' cannot be read: {where}: {first['msg']}. Export it again."
+        ) from error
+
+
+def _source(metadata: Metadata, weights: str | None) -> Source:
+    """Make the model that was exported, from the same weights."""
+    if metadata.variant is None:
+        source = users_model(str(metadata.model), metadata.task)
+    elif weights is not None:
+        source = our_model(metadata.variant, metadata.task, weights)
+    else:
+        recorded = metadata.weights
+        is_named = recorded.is_random or recorded.source.startswith(("http://", "https://"))
+        source = our_model(
+            metadata.variant, metadata.task, recorded.name if is_named else recorded.source
+        )
+    if source.weights.sha256 != metadata.weights.sha256:
+        raise SeaformerError(
+            f"the weights '{source.weights.source}' are not those of the export: their SHA-256 is "
+            f"{source.weights.sha256}, the export's {metadata.weights.sha256}. Give the right ones "
+            "with --weights PATH."
+        )
+    return source

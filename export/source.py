@@ -1,0 +1,118 @@
+"""What is exported: one of our models, or the module that a user's factory makes."""
+
+import hashlib
+import importlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.export.metadata import Weights
+from seaformer.model import create_model_with_record
+from seaformer.tasks import Task, get_task
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model in its training form, and what is known of it.
+
+    Attributes:
+        name: what the names of the exported files begin with.
+        variant: of SeaFormer; None for a user's model.
+        factory: "package.module:factory" of a user's model; None for SeaFormer.
+        task: gives the preprocessing, and the labels if their number fits.
+        weights: where they come from.
+        model: float32, eval mode.
+    """
+
+    name: str
+    variant: str | None
+    factory: str | None
+    task: Task
+    weights: Weights
+    model: nn.Module
+
+
+def our_model(variant: str, task: str, weights: str | Path | None) -> Source:
+    """Create a SeaFormer.
+
+    Raises:
+        UsageError: a name is unknown.
+        SeaformerError: the weights cannot be had, or do not fit.
+    """
+    model, record = create_model_with_record(variant, task, weights)
+    return Source(
+        name=f"seaformer_{variant}_{task}",
+        variant=variant,
+        factory=None,
+        task=get_task(task),
+        weights=Weights(
+            name=record.name,
+            source=record.source,
+            sha256=record.sha256,
+            is_random=record.is_random,
+            note=record.note,
+        ),
+        model=model,
+    )
+
+
+def users_model(factory: str, task: str) -> Source:
+    """Call a user's factory, which is looked for in the working directory too.
+
+    Args:
+        factory: "package.module:factory"; takes no arguments and returns an nn.Module.
+        task: gives the preprocessing.
+
+    Raises:
+        UsageError: there is no such factory.
+        SeaformerError: it fails, or returns no nn.Module.
+    """
+    module_name, _, function_name = factory.partition(":")
+    if not module_name or not function_name:
+        raise UsageError(
+            f"model '{factory}' is not of the form package.module:factory. "
+            "Example: my_package.networks:make_unet"
+        )
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        make = getattr(importlib.import_module(module_name), function_name)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"model '{factory}' cannot be imported: {error}. Run in the folder that has the "
+            "module, or install its package."
+        ) from error
+    finally:
+        sys.path.pop(0)
+    try:
+        model = make()
+    except Exception as error:
+        raise SeaformerError(
+            f"model '{factory}' failed: {type(error).__name__}: {error}. The factory is called "
+            "without arguments."
+        ) from error
+    if not isinstance(model, nn.Module):
+        raise SeaformerError(
+            f"model '{factory}' returned {type(model).__name__}, an nn.Module is needed"
+        )
+    return Source(
+        name=function_name,
+        variant=None,
+        factory=factory,
+        task=get_task(task),
+        weights=Weights(name="factory", source=factory, sha256=_hash_of(model), is_random=False),
+        model=model.eval().float().requires_grad_(False),
+    )
+
+
+def _hash_of(model: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(
+            tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
+        )
+    return digest.hexdigest()

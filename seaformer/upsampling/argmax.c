@@ -1,0 +1,578 @@
+/* The arg-max over classes of bilinearly upsampled logits, without upsampling the logits.
+ *
+ * The value of a class at a pixel, between the logits a b (above) and c d (below), is
+ *
+ *     (1 - v) * ((1 - w) * a + w * b) + v * ((1 - w) * c + w * d)
+ *
+ * in float, rounded at every operation. Between some points of the logits the values of a class lie
+ * between its minimum and its maximum over these points. So with m the largest minimum, a class
+ * whose maximum is below m (with a margin for rounding) wins nowhere there. argmax.py proves that
+ * this rule changes no pixel, not even at ties, and bounds what rounding does to the result.
+ *
+ * The rule is applied twice: to tiles (up to 4 x 4 cells between neighbouring logits) with all
+ * classes, then to blocks (up to 8 x 8 pixels) with the classes left in their tile. Most of the
+ * work then is to read all logits once. Extremes are taken vertically first, which neighbours side
+ * by side share. The classes left in a block are evaluated there; in the worst case that is all of
+ * them everywhere, which costs little more than evaluating all in the first place.
+ *
+ * Logits are read as float HWC, for loops over classes to be vector loops. Other layouts and types
+ * are converted row by row, into a ring of as many rows as a tile needs. Loops are written for the
+ * vectorisers of compilers: flat, without branches, of constant length where that is what it takes.
+ *
+ * Compile with -std=c99 -O3 -ffp-contract=off, and never with -ffast-math. (Fused multiply-adds
+ * leave the rule as valid, but may round, and decide near ties, differently from argmax.py.)
+ */
+#include "argmax.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF /* GCC does not know it, but with -std=c99 fuses nothing */
+#endif
+
+#if FLT_EVAL_METHOD != 0
+#error "float has to be evaluated as float; on 32-bit x86 that takes -msse2 -mfpmath=sse"
+#endif
+
+enum {
+    LANES = 8,          /* the most outputs of a block along an axis */
+    CELLS = 4,          /* the most cells of a tile along an axis */
+    POINTS = CELLS + 1, /* the most points of a tile along an axis */
+    PLANES = 4,         /* planes (CHW) that are interleaved at a time */
+    BYTE_CLASSES = 256, /* the most classes of a mask of bytes */
+    ALIGNMENT = 16      /* of the parts of the workspace, relative to its begin */
+};
+
+/* Points are the rows, or columns, of logits that outputs depend on, in order. The first row counts
+ * twice if there are outputs above its centre, the last one if there are outputs below its centre.
+ * A cell is what lies between a point and the next. */
+typedef struct {
+    size_t begin, length; /* the outputs */
+    size_t point, points; /* the points they depend on, at least 2 */
+} span;
+
+typedef struct {
+    int32_t *source;       /* per point: its row or column of logits */
+    int32_t *point;        /* per output: the point before it; the one after it is the next */
+    float *before, *after; /* per output: the weights of these two */
+    span *blocks;          /* up to LANES outputs and CELLS cells each */
+    size_t block_count;
+} axis;
+
+/* Adjacent blocks and what they span together, up to CELLS cells. Two groups make a tile. */
+typedef struct {
+    span all;
+    const span *first, *end;
+} group;
+
+/* Logits at the points of a tile, or block: the classes left in the tile, point by point. */
+typedef struct {
+    const float *values;
+    size_t down, right; /* the steps to the next points */
+} lattice;
+
+typedef struct {
+    float *low, *high;
+} extremes;
+
+typedef struct {
+    const seaformer_upsampling *job;
+    const void *logits;
+    unsigned char *mask;
+    size_t classes, height, width;
+    axis rows, columns;
+    float *before, *after; /* the weights of rows, LANES times each: [mask_height][LANES] */
+    float *tents;          /* the weights of points in a column block: [blocks][POINTS][LANES] */
+    float *ring;           /* the last rows loaded: [POINTS][width][pitch]; NULL: in place */
+    float *widened;        /* rows of integer planes as float: [PLANES][width] */
+    size_t pitch;          /* from a pixel of a row to the next */
+    size_t loaded;         /* how many points of `rows` are loaded */
+    extremes band;         /* over the rows of a tile: [width][pitch] */
+    extremes strip;        /* over the rows of a block: [points][classes in the tile] */
+    extremes region;       /* over a tile or block: [classes] */
+    int32_t *in_tile;      /* the classes left in a tile, ascending */
+    int32_t *in_block;     /* the classes left in a block, ascending, as indices to in_tile */
+    float *values;         /* the logits of the classes left in a tile: a lattice */
+} plan;
+
+static inline size_t least(size_t a, size_t b) { return b < a ? b : a; }
+static inline float lesser(float a, float b) { return b < a ? b : a; }
+static inline float greater(float a, float b) { return b > a ? b : a; }
+
+/* ---- Where the outputs lie ------------------------------------------------------------------- */
+
+/* Finds the points, and the place of each output among them. Outputs before the centre of the first
+ * source lie after source -1, between two points that are both source 0. */
+static void place_outputs(axis *a, int32_t sources, int32_t outputs) {
+    const float scale = (float)sources / (float)outputs;
+    const int32_t last = sources - 1;
+    int32_t points = 0, previous = 0;
+    for (int32_t d = 0; d < outputs; d++) {
+        const float position = scale * ((float)d + 0.5f) - 0.5f;
+        int32_t source = position < 0 ? -1 : (int32_t)position;
+        if (source > last) source = last;
+        if (d == 0 || source > previous + 1) a->source[points++] = source < 0 ? 0 : source;
+        if (d == 0 || source > previous) a->source[points++] = source < last ? source + 1 : last;
+        previous = source;
+        a->point[d] = points - 2;
+        a->after[d] = source < 0 ? 0 : lesser(position - (float)source, 1);
+        a->before[d] = 1 - a->after[d];
+    }
+}
+
+/* Cuts the outputs into blocks, within a cell only if it has more outputs than a block can take. */
+static void cut_blocks(axis *a, size_t outputs) {
+    const int32_t *point = a->point;
+    a->block_count = 0;
+    for (size_t begin = 0, end; begin < outputs; begin = end) {
+        end = least(begin + LANES, outputs);
+        while (point[end - 1] - point[begin] >= CELLS) end--;
+        if (end < outputs && point[end] > point[begin])
+            while (point[end - 1] == point[end]) end--;
+        const size_t points = (size_t)(point[end - 1] - point[begin]) + 2;
+        a->blocks[a->block_count++] = (span){begin, end - begin, (size_t)point[begin], points};
+    }
+}
+
+/* Returns as many blocks as make a tile, from `first` on. */
+static group group_from(const axis *a, const span *first) {
+    group g = {*first, first, first + 1};
+    for (; g.end < a->blocks + a->block_count; g.end++) {
+        const size_t points = g.end->point + g.end->points - g.all.point;
+        if (points > POINTS) break;
+        g.all.points = points;
+        g.all.length += g.end->length;
+    }
+    return g;
+}
+
+/* Repeats weights of outputs for all lanes. */
+static void repeat(const float *weights, size_t outputs, float *to) {
+    for (size_t d = 0; d < outputs; d++)
+        for (size_t x = 0; x < LANES; x++) to[d * LANES + x] = weights[d];
+}
+
+/* The weight of a point as a function of the output is a tent: 1 at the point, falling to 0 at its
+ * neighbours. Summing over all tents of a block, of which at most two are not 0 at an output, takes
+ * no indices, and gives the same value as 0 * x adds nothing. */
+static void pitch_tents(float *tents, const axis *columns) {
+    for (size_t i = 0; i < columns->block_count; i++, tents += POINTS * LANES) {
+        const span block = columns->blocks[i];
+        for (size_t k = 0; k < POINTS * LANES; k++) tents[k] = 0;
+        for (size_t x = 0; x < block.length; x++) {
+            const size_t point = (size_t)columns->point[block.begin + x] - block.point;
+            tents[point * LANES + x] = columns->before[block.begin + x];
+            tents[(point + 1) * LANES + x] = columns->after[block.begin + x];
+        }
+    }
+}
+
+/* ---- Reading logits -------------------------------------------------------------------------- */
+
+static void widen(const plan *p, size_t offset, size_t count, float *restrict to) {
+    if (p->job->type == SEAFORMER_INT8) {
+        const int8_t *from = (const int8_t *)p->logits + offset;
+        for (size_t i = 0; i < count; i++) to[i] = (float)from[i];
+    } else {
+        const uint8_t *from = (const uint8_t *)p->logits + offset;
+        for (size_t i = 0; i < count; i++) to[i] = (float)from[i];
+    }
+}
+
+/* Returns logits as float: in place if that is what they are, else widened to `room`. */
+static const float *as_float(const plan *p, size_t offset, size_t count, float *room) {
+    if (p->job->type == SEAFORMER_FLOAT32) return (const float *)p->logits + offset;
+    widen(p, offset, count, room);
+    return room;
+}
+
+static void interleave(const float *const planes[PLANES], size_t count, float *restrict to,
+                       size_t pitch) {
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < PLANES; k++) to[i * pitch + k] = planes[k][i];
+}
+
+/* Large logits are refused for no value to overflow. NaNs compare as false, so are refused too. */
+static int all_finite(const float *values, size_t count) {
+    int32_t odd = 0;
+    for (size_t i = 0; i < count; i++) odd |= -(int32_t)!(fabsf(values[i]) <= SEAFORMER_MAX_LOGIT);
+    return odd == 0;
+}
+
+/* The ring has a place for each of the last POINTS points. */
+static float *ring_row(const plan *p, size_t point) {
+    return p->ring + point % POINTS * p->width * p->pitch;
+}
+
+/* Returns the row of logits at a point, as float HWC. */
+static const float *row_at(const plan *p, size_t point) {
+    if (p->ring != NULL) return ring_row(p, point);
+    return (const float *)p->logits + (size_t)p->rows.source[point] * p->width * p->pitch;
+}
+
+/* Loads PLANES planes, from class c on, of the row of a point. The last plane is repeated. */
+static void load_planes(const plan *p, size_t c, size_t point) {
+    const float *planes[PLANES];
+    for (size_t k = 0; k < PLANES; k++) {
+        const size_t plane = least(c + k, p->classes - 1);
+        const size_t offset = (plane * p->height + (size_t)p->rows.source[point]) * p->width;
+        planes[k] = as_float(p, offset, p->width, p->widened + k * p->width);
+    }
+    interleave(planes, p->width, ring_row(p, point) + c, p->pitch);
+}
+
+/* Loads the rows of the points before `end`. Returns whether they are finite. */
+static int load_rows(plan *p, size_t end) {
+    const size_t begin = p->loaded, length = p->width * p->pitch;
+    p->loaded = end;
+    if (p->job->layout == SEAFORMER_CHW)
+        for (size_t c = 0; c < p->classes; c += PLANES)
+            for (size_t point = begin; point < end; point++) load_planes(p, c, point);
+    else if (p->ring != NULL)
+        for (size_t point = begin; point < end; point++)
+            widen(p, (size_t)p->rows.source[point] * length, length, ring_row(p, point));
+    if (p->job->type == SEAFORMER_FLOAT32)
+        for (size_t point = begin; point < end; point++)
+            if (!all_finite(row_at(p, point), length)) return 0;
+    return 1;
+}
+
+/* ---- Which classes can win ------------------------------------------------------------------- */
+
+static inline void fold_known(const float *const *low, const float *const *high, size_t points,
+                              size_t count, float *restrict lowest, float *restrict highest) {
+    for (size_t i = 0; i < count; i++) {
+        float l = low[0][i], h = high[0][i];
+        for (size_t k = 1; k < points; k++) {
+            l = lesser(l, low[k][i]);
+            h = greater(h, high[k][i]);
+        }
+        lowest[i] = l;
+        highest[i] = h;
+    }
+}
+
+/* Takes the elementwise extremes of the arrays at some points. Only for a constant number of points
+ * is that a vector loop, so it is one of two: 2, the most frequent, or POINTS, with the last point
+ * repeated if there are fewer. */
+static void fold(const float *const *low, const float *const *high, size_t points, size_t count,
+                 extremes to) {
+    if (points == 2) {
+        fold_known(low, high, 2, count, to.low, to.high);
+        return;
+    }
+    const float *lows[POINTS], *highs[POINTS];
+    for (size_t k = 0; k < POINTS; k++) {
+        lows[k] = low[least(k, points - 1)];
+        highs[k] = high[least(k, points - 1)];
+    }
+    fold_known(lows, highs, POINTS, count, to.low, to.high);
+}
+
+static float largest(const float *values, size_t count) {
+    float lane[4] = {values[0], values[0], values[0], values[0]};
+    size_t i = 0;
+    for (; i + 4 <= count; i += 4)
+        for (size_t k = 0; k < 4; k++) lane[k] = greater(lane[k], values[i + k]);
+    for (; i < count; i++) lane[0] = greater(lane[0], values[i]);
+    return greater(greater(lane[0], lane[1]), greater(lane[2], lane[3]));
+}
+
+/* Lists which of the classes can win in a region, given their extremes; returns how many. */
+static size_t list_contenders(extremes region, size_t classes, int32_t *contenders) {
+    const float m = largest(region.low, classes);
+    const float bar = m - (m < 0 ? -m : m) * 0x1p-20f - 1e-30f;
+    size_t count = 0;
+    for (size_t i = 0; i < classes; i++) {
+        contenders[count] = (int32_t)i;
+        count += region.high[i] >= bar;
+    }
+    return count;
+}
+
+/* Lists the classes left in a tile, given the extremes of its band, in in_tile. */
+static size_t list_tile_contenders(const plan *p, const span *columns) {
+    const float *low[POINTS], *high[POINTS];
+    for (size_t x = 0; x < columns->points; x++) {
+        const size_t at = (size_t)p->columns.source[columns->point + x] * p->pitch;
+        low[x] = p->band.low + at;
+        high[x] = p->band.high + at;
+    }
+    fold(low, high, columns->points, p->classes, p->region);
+    return list_contenders(p->region, p->classes, p->in_tile);
+}
+
+/* Lists the classes left in a block, given the extremes of its strip, in in_block: of the first
+ * `classes` classes of in_tile, over `points` points from `left` on. */
+static size_t list_block_contenders(const plan *p, size_t left, size_t points, size_t classes) {
+    const float *low[POINTS], *high[POINTS];
+    for (size_t x = 0; x < points; x++) {
+        low[x] = p->strip.low + (left + x) * classes;
+        high[x] = p->strip.high + (left + x) * classes;
+    }
+    fold(low, high, points, classes, p->region);
+    return list_contenders(p->region, classes, p->in_block);
+}
+
+/* ---- Writing the mask ------------------------------------------------------------------------ */
+
+/* Of a constant size, the size of most rows of blocks, memset and memcpy are a single store. */
+static inline void set_bytes(unsigned char *to, int byte, size_t size) {
+    if (size == LANES) memset(to, byte, LANES);
+    else memset(to, byte, size);
+}
+
+static inline void copy_bytes(unsigned char *to, const unsigned char *from, size_t size) {
+    if (size == LANES) memcpy(to, from, LANES);
+    else memcpy(to, from, size);
+}
+
+static void fill(const plan *p, const span *rows, const span *columns, int32_t label) {
+    const size_t pitch = (size_t)p->job->mask_width;
+    for (size_t y = rows->begin; y < rows->begin + rows->length; y++) {
+        const size_t at = y * pitch + columns->begin;
+        if (p->classes <= BYTE_CLASSES) {
+            set_bytes(p->mask + at, label, columns->length);
+        } else {
+            uint16_t *row = (uint16_t *)p->mask + at;
+            for (size_t x = 0; x < columns->length; x++) row[x] = (uint16_t)label;
+        }
+    }
+}
+
+static void copy_block(const plan *p, const span *rows, const span *columns, const void *labels,
+                       size_t size) {
+    const size_t pitch = (size_t)p->job->mask_width * size;
+    unsigned char *to = p->mask + rows->begin * pitch + columns->begin * size;
+    const unsigned char *from = labels;
+    for (size_t y = 0; y < rows->length; y++, to += pitch, from += LANES * size)
+        copy_bytes(to, from, columns->length * size);
+}
+
+static void write_block(const plan *p, const span *rows, const span *columns,
+                        const int32_t winner[LANES * LANES]) {
+    uint8_t bytes[LANES * LANES];
+    uint16_t words[LANES * LANES];
+    if (p->classes <= BYTE_CLASSES) {
+        for (size_t i = 0; i < LANES * LANES; i++) bytes[i] = (uint8_t)winner[i];
+        copy_block(p, rows, columns, bytes, sizeof bytes[0]);
+    } else {
+        for (size_t i = 0; i < LANES * LANES; i++) words[i] = (uint16_t)winner[i];
+        copy_block(p, rows, columns, words, sizeof words[0]);
+    }
+}
+
+/* ---- Evaluating ------------------------------------------------------------------------------ */
+
+static inline void scale(const float *weights, float value, float *restrict to) {
+    for (size_t x = 0; x < LANES; x++) to[x] = weights[x] * value;
+}
+
+static inline void add_scaled(const float *weights, float value, float *restrict to) {
+    for (size_t x = 0; x < LANES; x++) to[x] += weights[x] * value;
+}
+
+/* Interpolates a class horizontally in a block: its values above and below each output. */
+static void interpolate(const plan *p, const span *rows, const span *columns, lattice logits,
+                        float *restrict above, float *restrict below) {
+    const float *tents = p->tents + (size_t)(columns - p->columns.blocks) * POINTS * LANES;
+    const int32_t *point = p->rows.point + rows->begin;
+    const size_t length = rows->length, first = rows->point;
+    float strips[POINTS][LANES];
+    for (size_t y = 0; y < rows->points; y++) {
+        const float *values = logits.values + y * logits.down;
+        scale(tents, values[0], strips[y]);
+        for (size_t x = 1; x < columns->points; x++)
+            add_scaled(tents + x * LANES, values[x * logits.right], strips[y]);
+    }
+    for (size_t y = 0; y < length; y++) {
+        const size_t strip = (size_t)point[y] - first;
+        memcpy(above + y * LANES, strips[strip], sizeof strips[0]);
+        memcpy(below + y * LANES, strips[strip + 1], sizeof strips[0]);
+    }
+}
+
+/* Interpolates a class vertically. Where it is larger than the classes before, it is the winner. */
+static void contend(int32_t label, const float *above, const float *below, const float *before,
+                    const float *after, size_t count, float *restrict best,
+                    int32_t *restrict winner) {
+    for (size_t i = 0; i < count; i++) {
+        const float value = before[i] * above[i] + after[i] * below[i];
+        const int32_t stays = -(int32_t)(value <= best[i]);
+        winner[i] = (winner[i] & stays) | (label & ~stays);
+        best[i] = greater(best[i], value);
+    }
+}
+
+/* Evaluates the first `count` classes of in_block, and writes the winners. */
+static void settle_block(const plan *p, const span *rows, const span *columns, lattice logits,
+                         size_t count) {
+    const float *before = p->before + rows->begin * LANES, *after = p->after + rows->begin * LANES;
+    float above[LANES * LANES], below[LANES * LANES], best[LANES * LANES];
+    int32_t winner[LANES * LANES];
+    for (size_t i = 0; i < LANES * LANES; i++) {
+        best[i] = -FLT_MAX;
+        winner[i] = p->in_tile[p->in_block[0]];
+    }
+    for (size_t i = 0; i < count; i++) {
+        const int32_t k = p->in_block[i];
+        const lattice of_class = {logits.values + k, logits.down, logits.right};
+        interpolate(p, rows, columns, of_class, above, below);
+        contend(p->in_tile[k], above, below, before, after, rows->length * LANES, best, winner);
+    }
+    write_block(p, rows, columns, winner);
+}
+
+/* Settles the blocks of a tile that lie side by side. */
+static void settle_blocks(const plan *p, const span *rows, const group *columns, lattice logits) {
+    const size_t classes = logits.right;
+    const float *lines[POINTS];
+    for (size_t y = 0; y < rows->points; y++) lines[y] = logits.values + y * logits.down;
+    fold(lines, lines, rows->points, logits.down, p->strip);
+    for (const span *block = columns->first; block < columns->end; block++) {
+        const size_t left = block->point - columns->all.point;
+        const size_t count = list_block_contenders(p, left, block->points, classes);
+        const lattice corner = {logits.values + left * classes, logits.down, logits.right};
+        if (count == 1) fill(p, rows, block, p->in_tile[p->in_block[0]]);
+        else settle_block(p, rows, block, corner, count);
+    }
+}
+
+/* Copies the logits of the first `classes` classes of in_tile at the points of a tile. */
+static lattice gather(const plan *p, const span *rows, const span *columns, size_t classes) {
+    float *to = p->values;
+    for (size_t y = 0; y < rows->points; y++) {
+        const float *row = row_at(p, rows->point + y);
+        for (size_t x = 0; x < columns->points; x++) {
+            const float *from = row + (size_t)p->columns.source[columns->point + x] * p->pitch;
+            for (size_t k = 0; k < classes; k++) *to++ = from[p->in_tile[k]];
+        }
+    }
+    return (lattice){p->values, columns->points * classes, classes};
+}
+
+static void settle_tile(const plan *p, const group *rows, const group *columns) {
+    const size_t classes = list_tile_contenders(p, &columns->all);
+    if (classes == 1) {
+        fill(p, &rows->all, &columns->all, p->in_tile[0]);
+        return;
+    }
+    const lattice all = gather(p, &rows->all, &columns->all, classes);
+    for (const span *block = rows->first; block < rows->end; block++) {
+        const size_t top = block->point - rows->all.point;
+        const lattice corner = {all.values + top * all.down, all.down, all.right};
+        settle_blocks(p, block, columns, corner);
+    }
+}
+
+/* Settles a row of tiles. Returns whether the logits it depends on are finite. */
+static int settle_tiles(plan *p, const group *rows) {
+    const float *lines[POINTS];
+    if (!load_rows(p, rows->all.point + rows->all.points)) return 0;
+    for (size_t y = 0; y < rows->all.points; y++) lines[y] = row_at(p, rows->all.point + y);
+    fold(lines, lines, rows->all.points, p->width * p->pitch, p->band);
+    const span *end = p->columns.blocks + p->columns.block_count;
+    for (const span *block = p->columns.blocks; block < end;) {
+        const group columns = group_from(&p->columns, block);
+        settle_tile(p, rows, &columns);
+        block = columns.end;
+    }
+    return 1;
+}
+
+/* ---- Entry points ---------------------------------------------------------------------------- */
+
+static int check(const seaformer_upsampling *job) {
+    const int32_t sides[] = {job->height, job->width, job->mask_height, job->mask_width};
+    for (size_t i = 0; i < sizeof sides / sizeof sides[0]; i++)
+        if (sides[i] < 1 || sides[i] > SEAFORMER_MAX_SIDE) return SEAFORMER_BAD_SHAPE;
+    if (job->classes < 1 || job->classes > SEAFORMER_MAX_CLASSES) return SEAFORMER_BAD_SHAPE;
+    if (job->type < SEAFORMER_FLOAT32 || job->type > SEAFORMER_UINT8) return SEAFORMER_BAD_TYPE;
+    if (job->layout < SEAFORMER_CHW || job->layout > SEAFORMER_HWC) return SEAFORMER_BAD_TYPE;
+    return SEAFORMER_OK;
+}
+
+/* Takes the next part of the workspace, or only counts its bytes if there is none. */
+static void *take(void *workspace, uint64_t *used, uint64_t count, size_t size) {
+    const uint64_t begin = *used;
+    *used += (count * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return workspace == NULL ? NULL : (unsigned char *)workspace + begin;
+}
+
+static void take_axis(axis *a, void *workspace, uint64_t *used, uint64_t sources,
+                      uint64_t outputs) {
+    a->source = take(workspace, used, sources + 2, sizeof *a->source);
+    a->point = take(workspace, used, outputs, sizeof *a->point);
+    a->before = take(workspace, used, outputs, sizeof *a->before);
+    a->after = take(workspace, used, outputs, sizeof *a->after);
+    a->blocks = take(workspace, used, outputs, sizeof *a->blocks);
+}
+
+static extremes take_extremes(void *workspace, uint64_t *used, uint64_t count) {
+    float *low = take(workspace, used, count, sizeof *low);
+    float *high = take(workspace, used, count, sizeof *high);
+    return (extremes){low, high};
+}
+
+/* Sets up the parts of the plan that do not depend on buffers but the workspace, which may be NULL.
+ * Returns the size of the workspace. */
+static uint64_t lay_out(plan *p, const seaformer_upsampling *job, void *workspace) {
+    const int chw = job->layout == SEAFORMER_CHW, wide = job->type == SEAFORMER_FLOAT32;
+    const uint64_t classes = (uint64_t)job->classes, width = (uint64_t)job->width;
+    const uint64_t pitch = chw ? (classes + PLANES - 1) / PLANES * PLANES : classes;
+    const uint64_t mask_height = (uint64_t)job->mask_height;
+    const uint64_t mask_width = (uint64_t)job->mask_width;
+    uint64_t used = 0;
+    *p = (plan){.job = job};
+    p->classes = (size_t)classes;
+    p->height = (size_t)job->height;
+    p->width = (size_t)width;
+    p->pitch = (size_t)pitch;
+    take_axis(&p->rows, workspace, &used, (uint64_t)job->height, mask_height);
+    take_axis(&p->columns, workspace, &used, width, mask_width);
+    p->before = take(workspace, &used, mask_height * LANES, sizeof *p->before);
+    p->after = take(workspace, &used, mask_height * LANES, sizeof *p->after);
+    p->tents = take(workspace, &used, mask_width * POINTS * LANES, sizeof *p->tents);
+    if (chw || !wide) p->ring = take(workspace, &used, POINTS * width * pitch, sizeof *p->ring);
+    if (chw && !wide) p->widened = take(workspace, &used, PLANES * width, sizeof *p->widened);
+    p->band = take_extremes(workspace, &used, width * pitch);
+    p->strip = take_extremes(workspace, &used, POINTS * classes);
+    p->region = take_extremes(workspace, &used, classes);
+    p->in_tile = take(workspace, &used, classes, sizeof *p->in_tile);
+    p->in_block = take(workspace, &used, classes, sizeof *p->in_block);
+    p->values = take(workspace, &used, POINTS * POINTS * classes, sizeof *p->values);
+    return used;
+}
+
+size_t seaformer_upsample_argmax_workspace(const seaformer_upsampling *job) {
+    plan p;
+    if (check(job) != SEAFORMER_OK) return 0;
+    const uint64_t size = lay_out(&p, job, NULL);
+    return (size_t)size == size ? (size_t)size : 0;
+}
+
+int seaformer_upsample_argmax(const seaformer_upsampling *job, const void *logits, void *mask,
+                              void *workspace) {
+    plan p;
+    const int status = check(job);
+    if (status != SEAFORMER_OK) return status;
+    lay_out(&p, job, workspace);
+    p.logits = logits;
+    p.mask = mask;
+    place_outputs(&p.rows, job->height, job->mask_height);
+    place_outputs(&p.columns, job->width, job->mask_width);
+    cut_blocks(&p.rows, (size_t)job->mask_height);
+    cut_blocks(&p.columns, (size_t)job->mask_width);
+    repeat(p.rows.before, (size_t)job->mask_height, p.before);
+    repeat(p.rows.after, (size_t)job->mask_height, p.after);
+    pitch_tents(p.tents, &p.columns);
+    const span *end = p.rows.blocks + p.rows.block_count;
+    for (const span *block = p.rows.blocks; block < end;) {
+        const group rows = group_from(&p.rows, block);
+        if (!settle_tiles(&p, &rows)) return SEAFORMER_NOT_FINITE;
+        block = rows.end;
+    }
+    return SEAFORMER_OK;
+}

@@ -1,0 +1,189 @@
+"""Time upsample_argmax against torch and against RESIZE_BILINEAR + ARG_MAX in a TFLite graph.
+
+All run on one thread, on the same logits, taking turns; a ratio is the median of the ratios per
+turn, which a machine that is busy with other things distorts less than times.
+
+    python tests/bench/upsample_argmax.py [--logits FILE.npy] [--network FILE.tflite] [--json FILE]
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+import torch
+from native_argmax import FLAGS, NativeArgmax
+from torch.nn import functional as F
+
+from seaformer.upsampling import upsample_argmax
+
+CLASSES, SIDE, SIZE = 150, 64, (512, 512)  # SeaFormer on ADE20K
+BASE = "torch"
+IN_GRAPH = "in graph"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--logits", type=Path, help="logits of a network, [C, h, w] float32 .npy")
+    parser.add_argument("--network", type=Path, help="a .tflite whose inference to compare with")
+    parser.add_argument("--size", type=int, nargs=2, default=SIZE, help="height and width of masks")
+    parser.add_argument("--turns", type=int, default=11)
+    parser.add_argument("--json", type=Path, help="where to write the results")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    size = tuple(arguments.size)
+    inference = litert(arguments.network.read_bytes()) if arguments.network else None
+    results = {
+        name: measure(logits, size, arguments.turns, inference)
+        for name, logits in fields(arguments.logits).items()
+    }
+    for name, result in results.items():
+        show(name, result)
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"flags": FLAGS, "fields": results}, indent=2) + "\n")
+
+
+def fields(file: Path | None) -> dict[str, np.ndarray]:
+    """Return the logits to measure with; noise is the worst case."""
+    rng = np.random.default_rng(0)
+    shape = (CLASSES, SIDE, SIDE)
+    if file:
+        logits = np.ascontiguousarray(np.load(file).squeeze(), dtype=np.float32)
+        return {file.name: logits, "noise": rng.standard_normal(logits.shape, np.float32)}
+    noise = rng.standard_normal(shape, np.float32)
+    return {
+        "smooth, sigma 8": smooth(noise, 8),
+        "smooth, sigma 4": smooth(noise, 4),
+        "smooth, sigma 2": smooth(noise, 2),
+        "noise": noise,
+    }
+
+
+def smooth(noise: np.ndarray, sigma: float) -> np.ndarray:
+    """Blur planes with a Gaussian (periodically), and give them the spread of logits."""
+    y, x = (np.fft.fftfreq(side) for side in noise.shape[1:])
+    gaussian = np.exp(-2 * (np.pi * sigma) ** 2 * (y[:, None] ** 2 + x**2))
+    blurred = np.fft.ifft2(np.fft.fft2(noise) * gaussian).real
+    return (3 * blurred / blurred.std()).astype(np.float32)
+
+
+def measure(
+    logits: np.ndarray,
+    size: tuple[int, int],
+    turns: int,
+    inference: Callable[[], object] | None,
+) -> dict:
+    """Return times, ratios and facts about one field."""
+    batch = torch.from_numpy(logits)[None]
+    channels_last = np.ascontiguousarray(logits.transpose(1, 2, 0))
+    scale = max(float(np.abs(logits).max()) / 127, 1e-30)
+    quantized = np.round(channels_last / scale).astype(np.int8)
+    native = NativeArgmax()
+
+    def by_torch() -> np.ndarray:
+        resized = F.interpolate(batch, size=size, mode="bilinear", align_corners=False)
+        return resized.argmax(1)[0].numpy()
+
+    methods = {
+        BASE: by_torch,
+        IN_GRAPH: litert(tail(logits.shape, size), channels_last[None]),
+        "NumPy, CHW": lambda: upsample_argmax(logits, size),
+        "NumPy, HWC": lambda: upsample_argmax(channels_last, size, layout="HWC"),
+        "C, CHW": native.prepare(logits, size),
+        "C, HWC": native.prepare(channels_last, size, "HWC"),
+        "C, HWC int8": native.prepare(quantized, size, "HWC"),
+    }
+    if inference:
+        methods["network"] = inference
+    times = take_turns(methods, turns)
+    return {
+        "shape": list(logits.shape),
+        "size": list(size),
+        "candidates_per_cell": round(candidates_per_cell(logits), 2),
+        "pixels_unlike_torch": int(np.count_nonzero(methods["C, HWC"]() != by_torch())),
+        "methods": {
+            name: {
+                "milliseconds": round(1e3 * median(times[name]), 3),
+                "times_faster_than_torch": round(ratio(times[BASE], times[name]), 2),
+                "times_faster_than_in_graph": round(ratio(times[IN_GRAPH], times[name]), 2),
+            }
+            for name in methods
+        },
+    }
+
+
+def tail(shape: tuple[int, ...], size: tuple[int, int]) -> bytes:
+    """Build the .tflite that resizes logits HWC and takes the arg-max."""
+    import tensorflow as tf  # slow to import, and not needed for --help
+
+    classes, height, width = shape
+    signature = tf.TensorSpec([1, height, width, classes], tf.float32)
+
+    @tf.function(input_signature=[signature])
+    def resize_and_choose(logits: tf.Tensor) -> tf.Tensor:
+        resized = tf.raw_ops.ResizeBilinear(images=logits, size=size, half_pixel_centers=True)
+        return tf.argmax(resized, axis=-1, output_type=tf.int32)
+
+    function = resize_and_choose.get_concrete_function()
+    return tf.lite.TFLiteConverter.from_concrete_functions([function]).convert()
+
+
+def litert(model: bytes, *inputs: np.ndarray) -> Callable[[], object]:
+    """Return what runs a model; the time to copy its inputs and outputs is not part of it."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=model, num_threads=1)
+    interpreter.allocate_tensors()
+    for detail, value in zip(interpreter.get_input_details(), inputs, strict=False):
+        interpreter.set_tensor(detail["index"], value)
+    return interpreter.invoke
+
+
+def take_turns(methods: dict[str, Callable[[], object]], turns: int) -> dict[str, list[float]]:
+    """Time every method once per turn, after one turn to warm up."""
+    times: dict[str, list[float]] = {name: [] for name in methods}
+    for turn in range(turns + 1):
+        for name, run in methods.items():
+            start = time.perf_counter()
+            run()
+            if turn:
+                times[name].append(time.perf_counter() - start)
+    return times
+
+
+def ratio(of: list[float], to: list[float]) -> float:
+    return median(a / b for a, b in zip(of, to, strict=True))
+
+
+def candidates_per_cell(logits: np.ndarray) -> float:
+    """Return how many classes the skip rule leaves per cell, on average."""
+    corners = [logits[:, y : y - 1 or None, x : x - 1 or None] for y in (0, 1) for x in (0, 1)]
+    low, high = np.minimum.reduce(corners), np.maximum.reduce(corners)
+    return float((high >= low.max(axis=0)).sum(axis=0).mean())
+
+
+def show(name: str, result: dict) -> None:
+    classes, height, width = result["shape"]
+    print(
+        f"\n{name}: {classes} x {height} x {width} -> {result['size'][0]} x {result['size'][1]}, "
+        f"{result['candidates_per_cell']} candidates per cell, "
+        f"{result['pixels_unlike_torch']} pixels unlike torch's"
+    )
+    print(f"{'':14}{'ms':>9}{'x torch':>9}{'x in graph':>12}")
+    for method, row in result["methods"].items():
+        print(
+            f"{method:14}{row['milliseconds']:9.2f}{row['times_faster_than_torch']:9.1f}"
+            f"{row['times_faster_than_in_graph']:12.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 from seaformer.errors import unknown_name
 
@@ -16,7 +17,7 @@ class Head:
         description: one sentence for tables.
     """
 
-    name: str
+    name: Literal["logits", "classes", "mask"]
     description: str
 
 

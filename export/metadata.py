@@ -10,8 +10,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-SCHEMA_VERSION = 1
-
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -24,7 +22,7 @@ class Input(_Model):
     """
 
     name: str
-    shape: tuple[int, int, int, int]
+    shape: tuple[int, ...]
     dtype: str
     layout: str
     color_order: str
@@ -113,7 +111,7 @@ class File(_Model):
 class Metadata(_Model):
     """The whole object. `variant` is None for a user's own model, which `model` then names."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     name: str
     variant: str | None
     model: str | None

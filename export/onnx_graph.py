@@ -52,7 +52,7 @@ def to_onnx(model: nn.Module, size: tuple[int, int], output_name: str) -> onnx.M
             torch.onnx.export(
                 model,
                 (example,),
-                buffer,
+                buffer,  # type: ignore[arg-type]  # the stub knows the dynamo exporter only
                 dynamo=False,
                 opset_version=OPSET,
                 input_names=[INPUT_NAME],

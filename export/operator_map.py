@@ -63,11 +63,12 @@ def module_path(node_name: str, modules: Collection[str]) -> str:
         parent, _, last = path.rpartition(".")
         inside = scope.startswith(f"{last}.") and last
         base = (f"{parent}." if parent else "") if inside else (f"{path}." if path else "")
-        path = next(
+        found = next(
             (p for p in (base + scope, base + re.sub(r"_\d+$", "", scope)) if p in modules), None
         )
-        if path is None:
+        if found is None:
             raise SeaformerError(f"ONNX node '{node_name}' stands in no module of the model")
+        path = found
     return path
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from seaformer.export.deployment.joint_attention import JointAttention
-from seaformer.export.deployment.rewrite import RewriteReport, nothing_to_do, sites
+from seaformer.export.deployment.rewrite import RewriteReport, folded, nothing_to_do, sites
 
 NAME = "defer_value_bias"
 
@@ -24,7 +24,7 @@ def defer_value_bias(model: nn.Module) -> RewriteReport:
     report = RewriteReport(NAME)
     for _, attention in sites(model, JointAttention):
         for axis in (attention.row, attention.column):
-            bias = attention.qkv.bias[-axis.value_channels :]
+            bias = folded(attention.qkv)[1][-axis.value_channels :]
             axis.squeeze.positions[..., -axis.value_channels :] -= bias
             axis.value_bias = bias.detach().clone().reshape(1, 1, -1)
         report.count += 1

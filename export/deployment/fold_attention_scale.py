@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from seaformer.export.deployment.joint_attention import JointAttention
-from seaformer.export.deployment.rewrite import RewriteReport, nothing_to_do, sites
+from seaformer.export.deployment.rewrite import RewriteReport, folded, nothing_to_do, sites
 
 NAME = "fold_attention_scale"
 
@@ -22,9 +22,11 @@ def fold_attention_scale(model: nn.Module) -> RewriteReport:
     for _, attention in sites(model, JointAttention):
         scale = attention.row.scale
         query = slice(0, attention.row.key_channels)
-        attention.qkv.weight[query] *= scale
-        attention.qkv.bias[query] *= scale
-        attention.detail.depthwise.weight[query] /= scale
+        qkv, bias = folded(attention.qkv)
+        qkv.weight[query] *= scale
+        bias[query] *= scale
+        depthwise, _ = folded(attention.detail.depthwise)
+        depthwise.weight[query] /= scale
         for axis in (attention.row, attention.column):
             axis.squeeze.positions[..., query] *= scale
             axis.scale = 1.0

@@ -20,7 +20,7 @@ def fold_batch_norm(model: nn.Module) -> RewriteReport:
     """Replace every ConvBN by one convolution with bias, at the same path."""
     report = RewriteReport(NAME)
     for path, pair in sites(model, ConvBN):
-        if pair.norm.training or pair.norm.running_mean is None:
+        if pair.norm.training or not pair.norm.track_running_stats:
             report.refuse(path, "its BatchNorm uses the batch's own statistics (training mode)")
             continue
         replace(model, path, fuse_conv_bn_eval(pair.conv, pair.norm))

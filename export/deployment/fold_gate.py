@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from seaformer.export.deployment.joint_attention import JointAttention
-from seaformer.export.deployment.rewrite import RewriteReport, nothing_to_do, sites
+from seaformer.export.deployment.rewrite import RewriteReport, folded, nothing_to_do, replace, sites
 from seaformer.network.spatial_branch import FusionBlock
 
 NAME = "fold_gate"
@@ -23,15 +23,17 @@ NAME = "fold_gate"
 def fold_gate(model: nn.Module) -> RewriteReport:
     """Turn every gate into a ReLU6 that its convolution can take in."""
     report = RewriteReport(NAME)
-    gated: list[tuple[nn.Module, nn.Conv2d, nn.Conv2d]] = []
-    for _, attention in sites(model, JointAttention):
-        gated.append((attention, attention.projection, attention.detail.pointwise))
-    for _, fusion in sites(model, FusionBlock):
-        gated.append((fusion, fusion.context_embedding, fusion.local_embedding))
-    for module, gate, factor in gated:
-        gate.bias += 3.0
+    gated: list[tuple[str, nn.Module, nn.Module]] = []
+    for path, attention in sites(model, JointAttention):
+        gated.append((path, attention.projection, attention.detail.pointwise))
+    for path, fusion in sites(model, FusionBlock):
+        gated.append((path, fusion.context_embedding, fusion.local_embedding))
+    for path, gate, multiplied in gated:
+        _, gate_bias = folded(gate)
+        factor, factor_bias = folded(multiplied)
+        gate_bias += 3.0
         factor.weight /= 6.0
-        factor.bias /= 6.0
-        module.gate = nn.ReLU6()
+        factor_bias /= 6.0
+        replace(model, f"{path}.gate", nn.ReLU6())
         report.count += 1
     return report if report.count else nothing_to_do(NAME, "gated attention or fusion block")

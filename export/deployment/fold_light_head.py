@@ -12,7 +12,7 @@ convolution. Any sign of w will do, as there is no activation in between.
 import torch
 from torch import Tensor, nn
 
-from seaformer.export.deployment.rewrite import RewriteReport, nothing_to_do, replace, sites
+from seaformer.export.deployment.rewrite import RewriteReport, folded, nothing_to_do, replace, sites
 from seaformer.network.heads import LightHead
 from seaformer.network.spatial_branch import SpatialBranch
 
@@ -39,7 +39,7 @@ def fold_light_head(model: nn.Module) -> RewriteReport:
     report = RewriteReport(NAME)
     heads, branches = list(sites(model, LightHead)), list(sites(model, SpatialBranch))
     for (path, head), (_, branch) in zip(heads, branches, strict=True):
-        fuse = head.fuse
+        fuse: nn.Module = head.fuse
         is_per_channel = (
             isinstance(fuse, nn.Conv2d)
             and fuse.kernel_size == (1, 1)
@@ -48,10 +48,11 @@ def fold_light_head(model: nn.Module) -> RewriteReport:
         if not is_per_channel:
             report.refuse(f"{path}.fuse", "it is no depth-wise 1x1 convolution with folded norm")
             continue
-        embedding = branch.fusion_blocks[-1].local_embedding
+        *_, last = branch.fusion_blocks
+        embedding, embedding_bias = folded(last.get_submodule("local_embedding"))
         factor = fuse.weight.flatten()
         embedding.weight *= factor.reshape(-1, 1, 1, 1)
-        embedding.bias *= factor
-        replace(model, f"{path}.fuse", ChannelBias(fuse.bias))
+        embedding_bias *= factor
+        replace(model, f"{path}.fuse", ChannelBias(folded(fuse)[1]))
         report.count += 1
     return report if report.count or report.refusals else nothing_to_do(NAME, "light head")

@@ -27,7 +27,7 @@ ends of the position embeddings that interpolation does not need.
 import torch
 from torch import Tensor, nn
 
-from seaformer.export.deployment.rewrite import RewriteReport, nothing_to_do, replace, sites
+from seaformer.export.deployment.rewrite import RewriteReport, folded, nothing_to_do, replace, sites
 from seaformer.network.attention import (
     DetailEnhancementKernel,
     SqueezeAxialAttention,
@@ -75,11 +75,10 @@ class JointAxialAttention(nn.Module):
 
     def __init__(self, axis: SqueezeAxialAttention, length: int) -> None:
         super().__init__()
-        if not isinstance(axis.projection, nn.Conv2d):
-            raise TypeError("fold_batch_norm comes first")
+        projection, _ = folded(axis.projection)
         query, key = (p.at_length(length) for p in (axis.query_position, axis.key_position))
         self.key_channels = query.shape[1]
-        self.value_channels = axis.projection.in_channels
+        self.value_channels = projection.in_channels
         value = query.new_zeros(1, self.value_channels, length)
         positions = torch.cat([query, key, value], dim=1).transpose(1, 2).detach()
         self.squeeze = Squeeze(axis.squeezed_dim, positions)
@@ -92,7 +91,7 @@ class JointAxialAttention(nn.Module):
             self.register_buffer(name, heads.repeat_interleave(channels // axis.heads, dim=2))
         self.register_buffer("value_bias", None)
         self.act = axis.act
-        self.projection = axis.projection
+        self.projection = projection
         self.grid = (length, 1) if axis.squeezed_dim == 3 else (1, length)
 
     def forward(self, t: Tensor) -> Tensor:
@@ -152,12 +151,11 @@ class JointAttention(nn.Module):
 
 def _stack(*convolutions: nn.Module) -> nn.Conv2d:
     """One 1x1 convolution whose output is the concatenation of theirs."""
-    parts = [conv for conv in convolutions if isinstance(conv, nn.Conv2d) and conv.bias is not None]
-    if len(parts) != len(convolutions):
-        raise TypeError("fold_batch_norm comes first")
-    joint = nn.Conv2d(parts[0].in_channels, sum(conv.out_channels for conv in parts), 1)
-    joint.weight = nn.Parameter(torch.cat([conv.weight for conv in parts]))
-    joint.bias = nn.Parameter(torch.cat([conv.bias for conv in parts if conv.bias is not None]))
+    parts = [folded(conv) for conv in convolutions]
+    channels = sum(conv.out_channels for conv, _ in parts)
+    joint = nn.Conv2d(parts[0][0].in_channels, channels, 1)
+    joint.weight = nn.Parameter(torch.cat([conv.weight for conv, _ in parts]))
+    joint.bias = nn.Parameter(torch.cat([bias for _, bias in parts]))
     return joint
 
 

@@ -12,7 +12,7 @@ A model that does not begin with SeaFormer's stem gets the division as a second 
 import torch
 from torch import Tensor, nn
 
-from seaformer.export.deployment.rewrite import RewriteReport, replace, sites
+from seaformer.export.deployment.rewrite import RewriteReport, folded, replace, sites
 from seaformer.network.stem import Stem
 
 NAME = "normalize_inside"
@@ -69,7 +69,7 @@ def normalize_inside(
     dtype = next((p.dtype for p in model.parameters()), torch.float64)
     mean_, std_ = (torch.tensor(v, dtype=dtype).reshape(1, 3, 1, 1) for v in (mean, std))
     for path, stem in sites(model, Stem):
-        stem.conv.weight /= std_
+        folded(stem.conv)[0].weight.div_(std_)
         replace(model, path, NormalizingStem(stem, mean_))
         report.count += 1
     if not report.count:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from torch import nn
+from torch import Tensor, nn
 
 _Module = TypeVar("_Module", bound=nn.Module)
 
@@ -37,6 +37,17 @@ def replace(model: nn.Module, path: str, module: nn.Module) -> None:
     """Put `module` where the module at `path` stands; its path stays, and so does its scope."""
     parent, _, name = path.rpartition(".")
     setattr(model.get_submodule(parent), name, module)
+
+
+def folded(module: nn.Module) -> tuple[nn.Conv2d, Tensor]:
+    """A convolution that its norm has been folded into, and its bias.
+
+    Raises:
+        TypeError: `fold_batch_norm` has not run: an order that `deployment_form` never has.
+    """
+    if not isinstance(module, nn.Conv2d) or module.bias is None:
+        raise TypeError(f"fold_batch_norm comes first, {type(module).__name__} is not folded")
+    return module, module.bias
 
 
 def nothing_to_do(name: str, what: str) -> RewriteReport:

@@ -11,6 +11,9 @@ from seaformer.variants import InvertedResidualSpec
 class ConvBN(nn.Sequential):
     """Convolution without bias, padded to keep the grid, then BatchNorm."""
 
+    conv: nn.Conv2d
+    norm: nn.BatchNorm2d
+
     def __init__(
         self, in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1, groups: int = 1
     ) -> None:

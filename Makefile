@@ -1,0 +1,47 @@
+# Everything a fresh machine needs: make demo, make test. Python 3.11 has to be there.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test lint bench clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not installed; install Python 3.11, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade "pip<26.2"
+	$(BIN)/pip install --quiet --editable ".[dev]"
+	@touch $@
+
+PHOTO := seaformer/data/photograph.jpg
+MODEL := build/demo/seaformer_tiny_ade20k_512x512
+
+demo: setup
+	$(BIN)/seaformer-export --variant tiny --format tflite --format onnx --precision fp32 --precision fp16 --output build/demo --force
+	$(BIN)/seaformer-predict $(PHOTO) --model $(MODEL)_fp32.tflite --output build/demo/overlay_tflite.png --mask build/demo/mask_tflite.png --force
+	$(BIN)/seaformer-predict $(PHOTO) --model $(MODEL)_fp32.onnx --output build/demo/overlay_onnx.png --mask build/demo/mask_onnx.png --force
+	@echo
+	@echo "Models, their .json, masks and overlays are in build/demo:"
+	@ls -1sh build/demo
+
+test: setup
+	$(BIN)/python -m pytest -n auto
+
+# mypy reads packages by folder names; this tree has them under the names they are imported by.
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@rm -rf build/typing && mkdir -p build/typing/seaformer
+	@for entry in seaformer/*; do ln -s "../../../$$entry" build/typing/seaformer/; done
+	@ln -s ../../../export build/typing/seaformer/export
+	cd build/typing && "$(abspath $(BIN))/mypy" --config-file ../../pyproject.toml -p seaformer
+
+bench: setup
+	$(BIN)/python tests/bench/export.py --readme README.md
+	$(BIN)/python tests/bench/upsample_argmax.py
+
+clean:
+	rm -rf build dist $(VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -10,6 +10,7 @@ import click
 from seaformer.command_line import Command
 from seaformer.errors import UsageError
 from seaformer.files import atomic_write, refuse_existing
+from seaformer.input_size import parse_input_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,7 +82,7 @@ def main(
     """
     _require_suffix("--output", output, OVERLAY_SUFFIXES)
     _require_suffix("--mask", mask, MASK_SUFFIXES)
-    size = None if input_size is None else _parse_size(input_size)
+    size = None if input_size is None else parse_input_size(input_size)
 
     from rich.console import Console
 
@@ -118,16 +119,6 @@ def main(
 def _require_suffix(option: str, path: Path | None, suffixes: tuple[str, ...]) -> None:
     if path is not None and path.suffix.lower() not in suffixes:
         raise UsageError(f"{option} is '{path}'. Allowed: a name in {', '.join(suffixes)}.")
-
-
-def _parse_size(text: str) -> tuple[int, int]:
-    """Turn "512x1024" into (512, 1024), and "512" into (512, 512)."""
-    sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
-        raise UsageError(
-            f"--input-size is '{text}'. Allowed: height x width like 512x1024, or 512 for both."
-        )
-    return int(sides[0]), int(sides[-1])
 
 
 def _check_outputs(photo: Path, output: Path, mask: Path | None, force: bool) -> None:

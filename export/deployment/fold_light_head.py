@@ -50,9 +50,10 @@ def fold_light_head(model: nn.Module) -> RewriteReport:
             continue
         *_, last = branch.fusion_blocks
         embedding, embedding_bias = folded(last.get_submodule("local_embedding"))
-        factor = fuse.weight.flatten()
+        convolution, bias = folded(fuse)
+        factor = convolution.weight.flatten()
         embedding.weight *= factor.reshape(-1, 1, 1, 1)
         embedding_bias *= factor
-        replace(model, f"{path}.fuse", ChannelBias(folded(fuse)[1]))
+        replace(model, f"{path}.fuse", ChannelBias(bias))
         report.count += 1
     return report if report.count or report.refusals else nothing_to_do(NAME, "light head")

@@ -1,0 +1,27 @@
+"""What a benchmark ran on, and tables in README.md."""
+
+import platform
+import re
+from pathlib import Path
+
+
+def machine_name() -> str:
+    """Processor, cores that may be used, system."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+        cores = sum("model name" in line for line in lines)
+        return f"{model}, {cores} cores, {platform.system()} {platform.machine()}"
+    except (OSError, StopIteration):
+        return f"{platform.processor() or platform.machine()}, {platform.system()}"
+
+
+def write_section(readme: Path, name: str, text: str) -> None:
+    """Replace what stands between `<!-- section:NAME -->` and `<!-- /section:NAME -->`."""
+    start, end = f"<!-- section:{name} -->", f"<!-- /section:{name} -->"
+    pattern = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
+    before = readme.read_text(encoding="utf-8")
+    if not pattern.search(before):
+        raise SystemExit(f"{readme} has no section between '{start}' and '{end}'")
+    after = pattern.sub(lambda _: f"{start}\n{text.strip()}\n{end}", before)
+    readme.write_text(after, encoding="utf-8")

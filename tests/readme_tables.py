@@ -1,0 +1,83 @@
+"""The tables of README.md that follow from tables of the code.
+
+    python tests/readme_tables.py          # writes them
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "bench"))
+
+from machine import write_section
+
+from seaformer.catalog import count_macs
+from seaformer.export.formats import FORMATS, PRECISIONS
+from seaformer.export.heads import HEADS
+from seaformer.model import build_network
+from seaformer.tasks import TASKS
+from seaformer.variants import VARIANTS
+from seaformer.weights.released import RELEASED
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def variants() -> str:
+    """Parameters and MACs counted on the networks, published mIoU of the released weights."""
+    task = TASKS["ade20k"]
+    lines = [
+        "| variant | parameters | MACs at 512x512 | released mIoU, batch 16 / 32 |",
+        "|---|---|---|---|",
+    ]
+    for variant in VARIANTS.values():
+        model = build_network(variant, task).eval()
+        params = sum(p.numel() for p in model.parameters())
+        scores = {
+            weights.batch: weights.score
+            for weights in RELEASED
+            if (weights.variant, weights.task) == (variant.name, task.name)
+        }
+        lines.append(
+            f"| {variant.name} | {params:,} | {count_macs(model, (512, 512)) / 1e9:.3f} G | "
+            f"{scores[16]:.1f} / {scores[32]:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def tasks() -> str:
+    """Every task with its classes and default input."""
+    lines = ["| task | classes | default input |", "|---|---|---|"]
+    lines += [
+        f"| {task.name} | {task.num_classes} | "
+        f"{task.preprocessing.input_size[0]}x{task.preprocessing.input_size[1]} |"
+        for task in TASKS.values()
+    ]
+    return "\n".join(lines)
+
+
+def formats() -> str:
+    """Formats, precisions and heads, with the bars that an export has to reach."""
+    lines = ["| format | file | layout | checked with | |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {f.name} | `{f.suffix}` | {f.layout} | {f.runtime} | {f.description} |"
+        for f in FORMATS.values()
+    ]
+    lines += [
+        "",
+        "| precision | weights | arithmetic | SQNR at least | arg-max agreement at least | |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {p.name} | {p.weights} | {p.arithmetic} | {p.min_sqnr_db:g} dB | "
+        f"{100 * p.min_agreement:g} % | {p.description} |"
+        for p in PRECISIONS.values()
+    ]
+    lines += ["", "| head | |", "|---|---|"]
+    lines += [f"| {h.name} | {h.description} |" for h in HEADS.values()]
+    return "\n".join(lines)
+
+
+SECTIONS = {"variants": variants, "tasks": tasks, "formats": formats}
+
+if __name__ == "__main__":
+    for name, table in SECTIONS.items():
+        write_section(README, name, table())

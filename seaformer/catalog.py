@@ -59,7 +59,7 @@ def count_macs(model: nn.Module, size: tuple[int, int]) -> int:
     """Count the multiply-accumulates of one picture by the convention of the published numbers.
 
     That is fvcore's: those of convolutions, linear layers and matrix products, two per element that
-    a BatchNorm writes, four per element of a bilinear upsampling.
+    a BatchNorm writes, one per tap and element of an interpolation.
 
     Args:
         model: in eval mode. It is really run: torch's "meta" device, which would only compute the
@@ -74,6 +74,7 @@ def count_macs(model: nn.Module, size: tuple[int, int]) -> int:
         aten._native_batch_norm_legit_no_training: 2,
         aten.cudnn_batch_norm: 2,
         aten.upsample_bilinear2d: 4,
+        aten.upsample_linear1d: 2,
     }
 
     def writes(macs: int):  # type: ignore[no-untyped-def]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from seaformer.errors import SeaformerError
 from seaformer.tasks import Task
 from seaformer.variants import Variant
+from seaformer.weights.builtin import find_builtin
 from seaformer.weights.checkpoint import Checkpoint, read_checkpoint
 from seaformer.weights.download import fetch
 from seaformer.weights.identity import Identity
@@ -78,6 +79,7 @@ def load_weights(
         task: the task of `model`, whose number of classes it has.
         weights: one of
             None or "random": seeded random weights, see `random_weights`;
+            the name of weights that come with the package, see `builtin`;
             the name of released weights, see `released`: downloaded at its first use;
             the path of a checkpoint, see `checkpoint`;
             "imagenet-backbone" or "backbone:PATH": stem and context branch of the released
@@ -109,6 +111,8 @@ def _find(weights: str | Path, variant: Variant, task: Task) -> _File:
     if isinstance(weights, str) and weights.startswith(BACKBONE):
         path = Path(weights.removeprefix(BACKBONE)).expanduser()
         return _File(path, f"{BACKBONE}{path.name}", str(path), is_backbone=True)
+    if isinstance(weights, str) and (builtin := find_builtin(weights, variant, task)):
+        return _File(builtin.path, builtin.name, builtin.source, is_backbone=False)
     if isinstance(weights, Path) or _is_path(weights):
         path = Path(weights).expanduser()
         return _File(path, path.name, str(path), is_backbone=False)

@@ -66,11 +66,14 @@ class Report:
     def summary(self, files: Sequence[tuple[Path, Metadata]]) -> None:
         """Show every file, the worst of its comparisons, and what to do next."""
         table = Table(
-            title="Verified against PyTorch in float64, worst of all inputs", title_justify="left"
+            title="Verified against PyTorch in float64; the worst of all inputs",
+            title_justify="left",
+            box=None,
+            pad_edge=False,
         )
         table.add_column("file", no_wrap=True)
-        for heading in ("MB", "operators", "SQNR dB", "agree %"):
-            table.add_column(heading, justify="right")
+        for heading in ("MB", "operators", "SQNR dB", "agreement %"):
+            table.add_column(heading, justify="right", no_wrap=True)
         for path, metadata in files:
             rows = metadata.parity.comparisons
             sqnrs = [row.sqnr_db for row in rows if row.sqnr_db is not None]
@@ -81,10 +84,11 @@ class Report:
                 f"{min(sqnrs):.1f}" if sqnrs else "-",
                 f"{100 * min(row.argmax_agreement for row in rows):.3f}",
             )
-        self.console.print(table)
+        self.console.print()
+        self.console.print(table, width=max(self.console.width, 100), soft_wrap=True)
         total = perf_counter() - self._start
-        self.console.print(f"In {files[0][0].parent}, after {total:.1f} s.", highlight=False)
         first = files[0][0]
+        self.console.print(f"\nIn {first.parent}, after {total:.1f} s.", highlight=False)
         self.console.print("\nNext:", highlight=False)
         for command in (
             f"seaformer-predict PHOTO --model {first}",

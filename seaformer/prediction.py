@@ -16,6 +16,7 @@ from seaformer.tasks import Preprocessing, Task
 from seaformer.upsampling import upsample_argmax
 
 TIMED_RUNS = 5
+CONTENTS = ("logits", "classes", "mask")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Contract:
         normalize: whether the input is to be normalised before it is given to the model.
         output_layout: "NCHW" or "NHWC"; None to tell it by the number of classes.
         is_random: whether the weights were never trained.
+        content: one of `CONTENTS`: logits, or class ids at the logits' or the input's size.
     """
 
     title: str
@@ -41,13 +43,14 @@ class Contract:
     normalize: bool
     output_layout: str | None
     is_random: bool
+    content: str = "logits"
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> "Contract":
         """Read it from the metadata of an export (`seaformer.runtimes.metadata`).
 
         Raises:
-            SeaformerError: a member is missing or out of range, or the output is not logits.
+            SeaformerError: a member is missing or out of range, or the content is unknown.
         """
         try:
             source, output = metadata["input"], metadata["output"]
@@ -72,15 +75,17 @@ class Contract:
                 normalize=source["normalization"] == "outside",
                 output_layout=output.get("layout"),
                 is_random=metadata["weights"]["is_random"],
+                content=content,
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             missing = f"no {error}" if isinstance(error, KeyError) else error
             raise SeaformerError(
                 f"the model's metadata cannot be used: {missing}. Export the model again."
             ) from error
-        if content != "logits":
+        if content not in CONTENTS:
             raise SeaformerError(
-                f"the model's output is '{content}'. Allowed: 'logits'. Export it with logits."
+                f"the model's output is '{content}'. Allowed: {', '.join(CONTENTS)}. Export the "
+                "model again."
             )
         return contract
 
@@ -158,8 +163,7 @@ def predict(image: npt.NDArray[np.uint8], session: Session, contract: Contract) 
     mask = probabilities = None
     start = perf_counter()
     if contract.kind == "segmentation":
-        layout = _logits_layout(output, contract)
-        mask = upsample_argmax(output[0], photograph.shape[:2], layout=layout)
+        mask = _mask(output, contract, photograph.shape[:2])
     else:
         probabilities = _softmax(output, contract)
     return Prediction(photograph, mask, probabilities, prepare_ms, median(times), _since(start))
@@ -167,6 +171,30 @@ def predict(image: npt.NDArray[np.uint8], session: Session, contract: Contract) 
 
 def _sides(shape: Sequence[int], layout: str) -> Sequence[int]:
     return shape[1:3] if layout == "NHWC" else shape[2:4]
+
+
+def _mask(
+    output: npt.NDArray[Any], contract: Contract, size: Sequence[int]
+) -> npt.NDArray[np.unsignedinteger]:
+    """Bring logits, or the class ids that the model decided for itself, to `size`."""
+    height, width = size
+    if contract.content == "logits":
+        layout = _logits_layout(output, contract)
+        return upsample_argmax(output[0], (height, width), layout=layout)
+    classes = len(contract.labels)
+    if output.ndim != 3 or output.shape[0] != 1 or output.min() < 0 or output.max() >= classes:
+        raise SeaformerError(
+            f"the model gives an output of shape {list(output.shape)} with values from "
+            f"{output.min()} to {output.max()}. Allowed: [1, height, width], ids of {classes} "
+            "classes. Is it a model of another task?"
+        )
+    # The nearest id: those between two classes mean a third one.
+    rows, columns = (
+        ((np.arange(there) + 0.5) * here / there).astype(int)
+        for there, here in zip((height, width), output.shape[1:], strict=True)
+    )
+    ids = output[0][rows[:, None], columns]
+    return ids.astype(np.uint8 if classes <= 256 else np.uint16)
 
 
 def _logits_layout(output: npt.NDArray[Any], contract: Contract) -> Literal["CHW", "HWC"]:

@@ -253,7 +253,7 @@ def test_values_that_are_not_finite_are_an_error(folder: Path) -> None:
     [
         ({"labels": None}, "metadata cannot be used"),
         ({"input": {"layout": "NCHW"}}, "no 'color_order'"),
-        ({"output": {"content": "mask"}}, "output is 'mask'. Allowed: 'logits'"),
+        ({"output": {"content": "boxes"}}, "output is 'boxes'. Allowed: logits, classes, mask"),
     ],
 )
 def test_metadata_that_says_too_little_is_an_error(

@@ -1,5 +1,9 @@
 """Running .tflite files with LiteRT (TensorFlow Lite), on its CPU kernels and XNNPACK."""
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,8 @@ DTYPES = (np.float32, np.int8, np.uint8)
 def open_session(path: Path, options: Options) -> "LiteRTSession":
     """Load the file; see `seaformer.runtimes.open_model`."""
     try:
-        interpreter = Interpreter(model_path=str(path), num_threads=options.threads)
+        with _no_log():
+            interpreter = Interpreter(model_path=str(path), num_threads=options.threads)
     except (ValueError, RuntimeError) as error:
         raise SeaformerError(
             f"LiteRT cannot open '{path}': {reason(error)}. The file is damaged or no .tflite: "
@@ -42,12 +47,31 @@ def open_session(path: Path, options: Options) -> "LiteRTSession":
         if None in signature:
             shape = (1, *size, 3) if picture.layout == "NHWC" else (1, 3, *size)
             interpreter.resize_tensor_input(inputs[0]["index"], shape)
-        interpreter.allocate_tensors()
+        with _no_log():
+            interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise SeaformerError(
             f"LiteRT cannot prepare '{path}' for pictures of {size[0]}x{size[1]}: {reason(error)}."
         ) from error
     return LiteRTSession(metadata, picture.layout, size, interpreter, path)
+
+
+@contextmanager
+def _no_log() -> Iterator[None]:
+    """Keep LiteRT from writing to the terminal that it made a delegate.
+
+    It writes from C++ to the file that Python's stderr is, and has no switch for it. What is wrong
+    with a model it says in an exception too.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 class LiteRTSession(Session):

@@ -64,12 +64,15 @@ class Comparison(_Model):
         max_abs_error: largest difference of an output value; None for class ids.
         sqnr_db: 10 log10(sum of reference^2 / sum of error^2); None for class ids.
         argmax_agreement: share of positions whose largest class is the same, 0..1.
+        pytorch_float32_sqnr_db: what PyTorch's own float32 reaches on this input, for comparison:
+            weights that amplify rounding hold both down. None for class ids.
     """
 
     input: str
     max_abs_error: float | None
     sqnr_db: float | None
     argmax_agreement: float
+    pytorch_float32_sqnr_db: float | None
 
 
 class Parity(_Model):

@@ -250,11 +250,20 @@ def _failure(
 ) -> str:
     worst = min(comparisons, key=lambda row: (row.sqnr_db or 0.0, row.argmax_agreement))
     sqnr = "" if worst.sqnr_db is None else f"SQNR {worst.sqnr_db:.1f} dB, "
+    own = worst.pytorch_float32_sqnr_db
+    hint = "Report the model and the size."
+    if precision.name != "fp32":
+        hint = "Try --precision fp32."
+    elif own is not None and own < precision.min_sqnr_db:
+        hint = (
+            f"PyTorch's own float32 reaches {own:.1f} dB there: these weights amplify rounding, "
+            "and no single-precision file can do much better."
+        )
     return (
         f"'{name}' does not compute what PyTorch computes: on the {worst.input} {sqnr}arg-max "
         f"agreement {100 * worst.argmax_agreement:.2f} %. {precision.name} needs "
         f"{precision.min_sqnr_db:g} dB and {100 * precision.min_agreement:g} %. Nothing was written"
-        f" for {job.stem}. Try --precision fp32, or report the model and the size."
+        f" for {job.stem}. {hint}"
     )
 
 

@@ -52,13 +52,14 @@ class Report:
         """Show how far a file is from PyTorch on every input."""
         table = Table(title=title, title_justify="left", box=None, pad_edge=False)
         table.add_column("input")
-        for heading in ("max abs error", "SQNR", "arg-max agreement"):
+        for heading in ("max abs error", "SQNR", "PyTorch fp32", "arg-max agreement"):
             table.add_column(heading, justify="right")
         for row in comparisons:
             table.add_row(
                 row.input,
                 "-" if row.max_abs_error is None else f"{row.max_abs_error:.2e}",
-                "-" if row.sqnr_db is None else f"{row.sqnr_db:.1f} dB",
+                _decibels(row.sqnr_db),
+                _decibels(row.pytorch_float32_sqnr_db),
                 f"{100 * row.argmax_agreement:.3f} %",
             )
         self.console.print(table)
@@ -95,3 +96,7 @@ class Report:
             f"seaformer-export --self-check {first}",
         ):
             self.console.print(f"  {escape(command)}", highlight=False, soft_wrap=True)
+
+
+def _decibels(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} dB"

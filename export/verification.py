@@ -35,11 +35,13 @@ class Sample:
         name: what the input is.
         input: float32 [1, 3, H, W], as the exported file takes it.
         reference: float64 logits, channels first, or integer class ids.
+        pytorch_float32_sqnr_db: of PyTorch's own float32; None for class ids.
     """
 
     name: str
     input: np.ndarray
     reference: np.ndarray
+    pytorch_float32_sqnr_db: float | None
 
 
 @torch.no_grad()
@@ -64,10 +66,11 @@ def make_samples(
     """
     exact = copy.deepcopy(model).double()
     with _one_thread():
-        return _run(exact, preprocessing, size, inside, head)
+        return _run(model, exact, preprocessing, size, inside, head)
 
 
 def _run(
+    model: nn.Module,
     exact: nn.Module,
     preprocessing: Preprocessing,
     size: tuple[int, int],
@@ -86,14 +89,19 @@ def _run(
             mean = torch.tensor(preprocessing.mean, dtype=x.dtype)
             std = torch.tensor(preprocessing.std, dtype=x.dtype)
             x = (x - mean) / std
-        logits = exact(x.permute(2, 0, 1)[None])
+        x = x.permute(2, 0, 1)[None]
+        logits = exact(x)
         if not torch.isfinite(logits).all():
             raise SeaformerError(
                 f"the model's output for the {name} is not finite, so no export of it can be "
                 "checked. Look at the weights."
             )
         channels_first = np.ascontiguousarray(given.transpose(2, 0, 1)[None])
-        samples.append(Sample(name, channels_first, _decide(logits, head, size).numpy()))
+        own = None
+        if head == "logits":
+            own = sqnr_db(logits.numpy(), model(x.float()).double().numpy())
+        reference = _decide(logits, head, size).numpy()
+        samples.append(Sample(name, channels_first, reference, own))
     return samples
 
 
@@ -137,7 +145,11 @@ def compare(session: Session, sample: Sample) -> Comparison:
     if gives_classes:
         agreement = float((output == sample.reference).mean())
         return Comparison(
-            input=sample.name, max_abs_error=None, sqnr_db=None, argmax_agreement=agreement
+            input=sample.name,
+            max_abs_error=None,
+            sqnr_db=None,
+            argmax_agreement=agreement,
+            pytorch_float32_sqnr_db=None,
         )
     output = output.astype(np.float64)
     return Comparison(
@@ -145,6 +157,7 @@ def compare(session: Session, sample: Sample) -> Comparison:
         max_abs_error=float(np.abs(output - sample.reference).max()),
         sqnr_db=sqnr_db(sample.reference, output),
         argmax_agreement=float((output.argmax(1) == sample.reference.argmax(1)).mean()),
+        pytorch_float32_sqnr_db=sample.pytorch_float32_sqnr_db,
     )
 
 

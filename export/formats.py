@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from seaformer.errors import UsageError, unknown_name
+from seaformer.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -88,28 +88,6 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
         ),
     }
 )
-
-
-def get_format(name: str) -> Format:
-    """Return the format called `name`.
-
-    Raises:
-        UnknownNameError: there is none; the message lists those there are.
-    """
-    if name not in FORMATS:
-        raise unknown_name("format", name, FORMATS)
-    return FORMATS[name]
-
-
-def get_precision(name: str) -> Precision:
-    """Return the precision called `name`.
-
-    Raises:
-        UnknownNameError: there is none; the message lists those there are.
-    """
-    if name not in PRECISIONS:
-        raise unknown_name("precision", name, PRECISIONS)
-    return PRECISIONS[name]
 
 
 def format_of(file_name: str) -> Format:

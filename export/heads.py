@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from seaformer.errors import unknown_name
-
 
 @dataclass(frozen=True)
 class Head:
@@ -35,14 +33,3 @@ HEADS: Mapping[str, Head] = MappingProxyType(
         )
     }
 )
-
-
-def get_head(name: str) -> Head:
-    """Return the head called `name`.
-
-    Raises:
-        UnknownNameError: there is none; the message lists those there are.
-    """
-    if name not in HEADS:
-        raise unknown_name("head", name, HEADS)
-    return HEADS[name]

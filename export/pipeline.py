@@ -25,7 +25,7 @@ from seaformer.export.artifact import Content, serialize
 from seaformer.export.conversion import to_tflite
 from seaformer.export.deployment import DeploymentForm, deployment_form
 from seaformer.export.formats import PRECISIONS, Format, Precision
-from seaformer.export.heads import get_head
+from seaformer.export.heads import HEADS
 from seaformer.export.onnx_graph import INPUT_NAME, to_onnx, with_half_weights
 from seaformer.export.operator_map import MappedOperator, map_onnx, map_tflite_like
 from seaformer.export.report import Report
@@ -343,7 +343,7 @@ def _output(job: Job, format: Format, logits: tuple[int, ...]) -> schema.Output:
         dtype="int64" if gives_classes else "float32",
         layout="NHW" if gives_classes else format.layout if len(shape) == 4 else "NC",
         stride=round(job.size[0] / shape[-2]) if len(logits) == 4 else None,
-        content=get_head(job.request.head).name,
+        content=HEADS[job.request.head].name,
     )
 
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seaformer.errors import SeaformerError, UsageError, unknown_name
-from seaformer.export.formats import Format, Precision, get_format, get_precision
-from seaformer.export.heads import get_head
+from seaformer.errors import SeaformerError, UsageError, look_up, unknown_name
+from seaformer.export.formats import FORMATS, PRECISIONS, Format, Precision
+from seaformer.export.heads import HEADS
 from seaformer.export.sidecar import check_sidecar
 from seaformer.files import refuse_existing
 from seaformer.input_size import parse_input_size
@@ -78,7 +78,7 @@ def make_request(
     if factory is not None and weights is not None:
         raise UsageError("--weights does not go with --model: the factory loads its own weights.")
     known_task = get_task(task)
-    if get_head(head).name != "logits" and not known_task.is_segmentation:
+    if look_up(HEADS, "head", head).name != "logits" and not known_task.is_segmentation:
         raise UsageError(
             f"head '{head}' is for segmentation, and task '{task}' is classification. "
             "Leave --head out."
@@ -87,8 +87,8 @@ def make_request(
     return Request(
         variant=get_variant(variant).name,
         task=known_task,
-        formats=tuple(get_format(name) for name in dict.fromkeys(formats)),
-        precisions=tuple(get_precision(name) for name in dict.fromkeys(precisions)),
+        formats=tuple(look_up(FORMATS, "format", n) for n in dict.fromkeys(formats)),
+        precisions=tuple(look_up(PRECISIONS, "precision", n) for n in dict.fromkeys(precisions)),
         sizes=tuple(dict.fromkeys(sizes)) or (known_task.preprocessing.input_size,),
         weights=weights,
         normalize=normalize,

@@ -5,9 +5,9 @@ from pathlib import Path
 from pydantic import ValidationError
 from rich.console import Console
 
-from seaformer.errors import SeaformerError
+from seaformer.errors import SeaformerError, look_up
 from seaformer.export.artifact import content_of
-from seaformer.export.formats import format_of, get_precision
+from seaformer.export.formats import PRECISIONS, format_of
 from seaformer.export.metadata import Metadata
 from seaformer.export.report import Report
 from seaformer.export.sidecar import read_sidecar
@@ -56,7 +56,7 @@ def self_check(path: Path, weights: str | None, console: Console) -> None:
             comparisons = [compare(session, sample) for sample in samples]
             stage.made = format.runtime
     report.parity(path.name, comparisons)
-    precision = get_precision(metadata.precision)
+    precision = look_up(PRECISIONS, "precision", metadata.precision)
     if not passes(comparisons, precision):
         raise SeaformerError(
             f"'{path}' does not compute what PyTorch computes: {precision.name} needs "

@@ -1,7 +1,10 @@
 """The errors of the project: each names the bad value, what is allowed and what to do next."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import TypeVar
+
+_Row = TypeVar("_Row")
 
 
 class SeaformerError(ValueError):
@@ -28,3 +31,19 @@ def unknown_name(kind: str, value: str, valid: Iterable[str]) -> UnknownNameErro
     near = get_close_matches(value.lower(), names, n=1, cutoff=0.5)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     return UnknownNameError(f"unknown {kind} '{value}'.{hint} Valid: {', '.join(names)}.")
+
+
+def look_up(table: Mapping[str, _Row], kind: str, name: str) -> _Row:
+    """Return the row called `name` of a table.
+
+    Args:
+        table: name -> row.
+        kind: what the rows are, in the singular ("variant", "format").
+        name: as the user gave it.
+
+    Raises:
+        UnknownNameError: there is none; the message lists those there are.
+    """
+    if name not in table:
+        raise unknown_name(kind, name, table)
+    return table[name]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from seaformer.errors import unknown_name
+from seaformer.errors import look_up
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,7 @@ _ALL = (
         stem_stage1=_residuals((3, 3, 32, 1), (3, 4, 64, 2), (3, 4, 64, 1)),
         stem_stage2=_residuals((5, 4, 128, 2), (5, 4, 128, 1)),
         context_stages=(
-            StageSpec(
-                _residuals((3, 4, 192, 2), (3, 4, 192, 1)), depth=3, key_dim=16, ffn_ratio=2
-            ),
+            StageSpec(_residuals((3, 4, 192, 2), (3, 4, 192, 1)), depth=3, key_dim=16, ffn_ratio=2),
             StageSpec(_residuals((5, 4, 256, 2)), depth=3, key_dim=20, ffn_ratio=4),
             StageSpec(_residuals((3, 6, 320, 2)), depth=3, key_dim=24, ffn_ratio=6),
         ),
@@ -149,6 +147,4 @@ def get_variant(name: str) -> Variant:
     Raises:
         UnknownNameError: there is none; the message lists those there are.
     """
-    if name not in VARIANTS:
-        raise unknown_name("variant", name, VARIANTS)
-    return VARIANTS[name]
+    return look_up(VARIANTS, "variant", name)

@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from seaformer.command_line import Command
-from seaformer.errors import UsageError
 from seaformer.export.formats import FORMATS, PRECISIONS
 from seaformer.export.heads import HEADS
 from seaformer.tasks import task_names
@@ -19,13 +18,15 @@ def _one_of(names: object) -> str:
 
 
 @click.command(cls=Command)
-@click.option("--variant", metavar="NAME", help=f"One of {_one_of(VARIANTS)}")
+@click.option(
+    "--variant",
+    metavar="NAME",
+    help=f"One of {_one_of(VARIANTS)} Not needed with weights that say it.",
+)
 @click.option(
     "--task",
     metavar="NAME",
-    default="ade20k",
-    show_default=True,
-    help=f"One of {_one_of(task_names())}",
+    help=f"One of {_one_of(task_names())} [default: that of the weights, if they say it; ade20k]",
 )
 @click.option(
     "--format",
@@ -98,7 +99,7 @@ def _one_of(names: object) -> str:
 )
 def main(
     variant: str | None,
-    task: str,
+    task: str | None,
     formats: tuple[str, ...],
     precisions: tuple[str, ...],
     input_sizes: tuple[str, ...],
@@ -133,14 +134,10 @@ def main(
 
         self_check(checked_file, weights, console)
         return
-    if (variant is None) == (factory is None):
-        raise UsageError(
-            f"give --variant ({', '.join(VARIANTS)}) or --model MODULE:FACTORY, one of the two."
-        )
     from seaformer.export.request import make_request
 
     request = make_request(
-        variant=variant or next(iter(VARIANTS)),
+        variant=variant,
         task=task,
         formats=formats,
         precisions=precisions,

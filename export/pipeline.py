@@ -117,9 +117,9 @@ def export(request: Request, report: Report) -> list[tuple[Path, schema.Metadata
 
 
 def _source(request: Request) -> Source:
-    if request.factory is not None:
-        return users_model(request.factory, request.task.name)
-    return our_model(request.variant, request.task.name, request.weights)
+    if request.variant is not None:
+        return our_model(request.variant, request.task, request.weights)
+    return users_model(str(request.factory), request.task)
 
 
 def _prepare(request: Request, source: Source, size: tuple[int, int], report: Report) -> Job:

@@ -12,8 +12,10 @@ from seaformer.export.sidecar import check_sidecar
 from seaformer.files import refuse_existing
 from seaformer.input_size import parse_input_size
 from seaformer.tasks import Task, get_task
-from seaformer.variants import get_variant
+from seaformer.variants import VARIANTS, get_variant
+from seaformer.weights.self_description import described_by
 
+DEFAULT_TASK = "ade20k"
 NORMALIZE = ("inside", "outside")
 
 
@@ -22,7 +24,7 @@ class Request:
     """A checked request.
 
     Attributes:
-        variant: of SeaFormer; unused with `factory`.
+        variant: of SeaFormer, or None.
         task: the task.
         formats: to write, each once.
         precisions: to write, each once.
@@ -32,10 +34,10 @@ class Request:
         head: name of the head.
         output: folder for the files.
         force: whether files may be overwritten.
-        factory: of a user's model, or None.
+        factory: of a user's model; None with a variant, and not None without.
     """
 
-    variant: str
+    variant: str | None
     task: Task
     formats: tuple[Format, ...]
     precisions: tuple[Precision, ...]
@@ -56,8 +58,8 @@ class Request:
 
 def make_request(
     *,
-    variant: str,
-    task: str,
+    variant: str | None,
+    task: str | None,
     formats: Sequence[str],
     precisions: Sequence[str],
     input_sizes: Sequence[str],
@@ -70,6 +72,9 @@ def make_request(
 ) -> Request:
     """Check what a user asked for.
 
+    A variant or a task that is not given is that of the weights, if they say it; the task is else
+    ADE20K.
+
     Raises:
         UsageError: a value is unknown or does not go with another one.
     """
@@ -77,15 +82,21 @@ def make_request(
         raise unknown_name("normalization", normalize, NORMALIZE)
     if factory is not None and weights is not None:
         raise UsageError("--weights does not go with --model: the factory loads its own weights.")
-    known_task = get_task(task)
+    their_variant, their_task = described_by(weights)
+    known_task = their_task or get_task(DEFAULT_TASK) if task is None else get_task(task)
+    variant = variant or their_variant
+    if (variant is None) == (factory is None):
+        raise UsageError(
+            f"give --variant ({', '.join(VARIANTS)}) or --model MODULE:FACTORY, one of the two."
+        )
     if look_up(HEADS, "head", head).name != "logits" and not known_task.is_segmentation:
         raise UsageError(
-            f"head '{head}' is for segmentation, and task '{task}' is classification. "
+            f"head '{head}' is for segmentation, and task '{known_task.name}' is classification. "
             "Leave --head out."
         )
     sizes = [parse_input_size(text) for text in input_sizes]
     return Request(
-        variant=get_variant(variant).name,
+        variant=None if variant is None else get_variant(variant).name,
         task=known_task,
         formats=tuple(look_up(FORMATS, "format", n) for n in dict.fromkeys(formats)),
         precisions=tuple(look_up(PRECISIONS, "precision", n) for n in dict.fromkeys(precisions)),

@@ -8,12 +8,15 @@ from rich.console import Console
 from seaformer.errors import SeaformerError, look_up
 from seaformer.export.artifact import content_of
 from seaformer.export.formats import PRECISIONS, format_of
-from seaformer.export.metadata import Metadata
+from seaformer.export.metadata import Metadata, Weights
 from seaformer.export.report import Report
 from seaformer.export.sidecar import read_sidecar
 from seaformer.export.source import Source, our_model, users_model
 from seaformer.export.verification import compare, make_samples, passes
 from seaformer.runtimes import open_model
+from seaformer.tasks import get_task
+from seaformer.weights.misfit import BACKBONE
+from seaformer.weights.self_description import described_by
 
 
 def self_check(path: Path, weights: str | None, console: Console) -> None:
@@ -84,18 +87,33 @@ def _metadata(data: dict[str, object] | None, path: Path) -> Metadata:
         ) from error
 
 
+def _recorded(weights: Weights) -> str:
+    """The weights of the export, as they would be given to --weights now.
+
+    Raises:
+        SeaformerError: they were a file that is not where it was.
+    """
+    path = Path(weights.source)
+    prefix = BACKBONE if weights.name.startswith(BACKBONE) else ""
+    if weights.name.removeprefix(prefix) != path.name:
+        return weights.name
+    if not path.is_file():
+        raise SeaformerError(
+            f"the weights of the export are not at '{path}' any more. Say where they are with "
+            f"--weights {prefix}PATH."
+        )
+    return f"{prefix}{path}"
+
+
 def _source(metadata: Metadata, weights: str | None) -> Source:
     """Make the model that was exported, from the same weights."""
+    weights = weights or _recorded(metadata.weights)
+    _, described = described_by(weights)
+    task = described or get_task(metadata.task)
     if metadata.variant is None:
-        source = users_model(str(metadata.model), metadata.task)
-    elif weights is not None:
-        source = our_model(metadata.variant, metadata.task, weights)
+        source = users_model(str(metadata.model), task)
     else:
-        recorded = metadata.weights
-        is_named = recorded.is_random or recorded.source.startswith(("http://", "https://"))
-        source = our_model(
-            metadata.variant, metadata.task, recorded.name if is_named else recorded.source
-        )
+        source = our_model(metadata.variant, task, weights)
     if source.weights.sha256 != metadata.weights.sha256:
         raise SeaformerError(
             f"the weights '{source.weights.source}' are not those of the export: their SHA-256 is "

@@ -12,7 +12,7 @@ from torch import nn
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.export.metadata import Weights
 from seaformer.model import create_model_with_record
-from seaformer.tasks import Task, get_task
+from seaformer.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Source:
     model: nn.Module
 
 
-def our_model(variant: str, task: str, weights: str | Path | None) -> Source:
+def our_model(variant: str, task: Task, weights: str | Path | None) -> Source:
     """Create a SeaFormer.
 
     Raises:
@@ -45,10 +45,10 @@ def our_model(variant: str, task: str, weights: str | Path | None) -> Source:
     """
     model, record = create_model_with_record(variant, task, weights)
     return Source(
-        name=f"seaformer_{variant}_{task}",
+        name=f"seaformer_{variant}_{task.name}",
         variant=variant,
         factory=None,
-        task=get_task(task),
+        task=task,
         weights=Weights(
             name=record.name,
             source=record.source,
@@ -60,7 +60,7 @@ def our_model(variant: str, task: str, weights: str | Path | None) -> Source:
     )
 
 
-def users_model(factory: str, task: str) -> Source:
+def users_model(factory: str, task: Task) -> Source:
     """Call a user's factory, which is looked for in the working directory too.
 
     Args:
@@ -102,7 +102,7 @@ def users_model(factory: str, task: str) -> Source:
         name=function_name,
         variant=None,
         factory=factory,
-        task=get_task(task),
+        task=task,
         weights=Weights(name="factory", source=factory, sha256=_hash_of(model), is_random=False),
         model=model.eval().float().requires_grad_(False),
     )

@@ -1,0 +1,58 @@
+"""The weights that come with the package; `seaformer/data/weights/README.md` says how they came."""
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from seaformer.errors import UnknownNameError
+from seaformer.tasks import Task
+from seaformer.variants import Variant
+
+
+@dataclass(frozen=True)
+class BuiltinWeights:
+    """One file of the package.
+
+    Attributes:
+        name: as given to `--weights`.
+        variant: name of the variant.
+        task: name of the task that it was trained for.
+        file_name: in the folder `data/weights` of the package.
+    """
+
+    name: str
+    variant: str
+    task: str
+    file_name: str
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return Path(str(resources.files("seaformer") / "data" / "weights" / self.file_name))
+
+    @property
+    def source(self) -> str:
+        """Where it is described, without the place that the package is installed at."""
+        return f"seaformer, data/weights/{self.file_name}"
+
+
+BUILTIN = (BuiltinWeights("shapes", "tiny", "shapes", "shapes_tiny.safetensors"),)
+
+
+def find_builtin(name: str, variant: Variant, task: Task) -> BuiltinWeights | None:
+    """Return the weights called `name`, or None if none that come with the package are called so.
+
+    Raises:
+        UnknownNameError: they are for another variant or task.
+    """
+    named = [weights for weights in BUILTIN if weights.name == name]
+    for weights in named:
+        if (weights.variant, weights.task) == (variant.name, task.name):
+            return weights
+    if not named:
+        return None
+    fitting = "; ".join(f"variant {weights.variant} and task {weights.task}" for weights in named)
+    raise UnknownNameError(
+        f"the weights '{name}' are not for variant {variant.name} and task {task.name}. Allowed: "
+        f"{fitting}. A file of this name is given as ./{name}."
+    )

@@ -1,0 +1,24 @@
+"""Data sets on disk, in the folders that they are published in or in the plain ones of one's own.
+
+dataset = open_dataset("ADEChallengeData2016", task="ade20k", split="val")
+for item in dataset.items:
+    image, mask = read_image(item.image), read_mask(item, dataset.task)
+"""
+
+from seaformer.datasets.dataset import Dataset, Fault, check, open_dataset
+from seaformer.datasets.layouts import LAYOUTS, Item, Layout
+from seaformer.datasets.masks import IGNORED, read_mask
+from seaformer.datasets.own_task import own_task
+
+__all__ = [
+    "IGNORED",
+    "LAYOUTS",
+    "Dataset",
+    "Fault",
+    "Item",
+    "Layout",
+    "check",
+    "open_dataset",
+    "own_task",
+    "read_mask",
+]

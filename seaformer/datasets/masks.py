@@ -1,0 +1,141 @@
+"""Reading masks: from what a data set stores to class indices."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from seaformer.datasets.layouts import Item
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.images import FORMATS
+from seaformer.tasks import Task
+
+IGNORED = 255
+"""Class index of pixels that count for nothing, whatever the data set stores for them."""
+
+_NO_CLASS = -1
+
+_INDEX_MODES = ("1", "L", "P", "I;16", "I")
+
+_EXIF_ORIENTATION = 0x0112
+_FIRST_ON_ITS_SIDE = 5
+
+_LABEL_IDS = "_gtFine_labelIds.png"
+_CITYSCAPES_IDS = (
+    7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33,
+)  # fmt: skip
+"""The id of each trainId from 0. Source: mcordts/cityscapesScripts, helpers/labels.py."""
+_CITYSCAPES_LAST_ID = 33
+
+
+def read_mask(item: Item, task: Task) -> npt.NDArray[np.uint8]:
+    """Read the class of every pixel of a picture.
+
+    A mask is a PNG of one number per pixel: grey, or with a palette, whose colours do not matter.
+    What the numbers mean is said by `task.label_offset` and `task.ignore_index`, except in the
+    `*_labelIds.png` of Cityscapes, which hold the data set's own ids.
+
+    Args:
+        item: of a segmentation data set.
+        task: at most 255 classes.
+
+    Returns:
+        uint8 [H, W], 0..`task.num_classes` - 1, and 255 for pixels to ignore.
+
+    Raises:
+        UsageError: the item has no mask, or the task too many classes.
+        SeaformerError: the file is missing, damaged or a colour picture, a value in it is no class,
+            or its size is not that of the picture.
+    """
+    if isinstance(item.target, int):
+        raise UsageError(f"'{item.name}' has a class and no mask: its data set is classification.")
+    if task.num_classes > IGNORED:
+        raise UsageError(f"task {task.name} has {task.num_classes} classes. Allowed: {IGNORED}.")
+    stored, size = _read_indices(item.target), _upright_size(item.image)
+    if stored.shape != size:
+        turned = stored.shape == size[::-1]
+        raise SeaformerError(
+            f"'{item.target}' has {stored.shape[1]} x {stored.shape[0]} pixels, but the picture "
+            f"'{item.image}' {size[1]} x {size[0]}. "
+            + ("Turn one of them by 90 degrees." if turned else "Is it the mask of another one?")
+        )
+    if item.target.name.endswith(_LABEL_IDS):
+        table = _classes_of_label_ids()
+    else:
+        table = _classes_of_stored(task)
+    classes = table[np.minimum(stored.astype(np.int32), len(table) - 1)]
+    if (classes == _NO_CLASS).any():
+        values = np.unique(stored[classes == _NO_CLASS])
+        shown = ", ".join(str(value) for value in values[:5])
+        more = f" and {len(values) - 5} more values" if len(values) > 5 else ""
+        raise SeaformerError(
+            f"'{item.target}' stores {shown}{more}, which task {task.name} has no class for. "
+            f"Allowed: {_allowed(table)}."
+        )
+    return classes.astype(np.uint8)
+
+
+def _read_indices(path: Path) -> npt.NDArray[np.integer]:
+    try:
+        with Image.open(path, formats=("PNG",)) as picture:
+            if picture.mode not in _INDEX_MODES:
+                raise SeaformerError(
+                    f"'{path}' is a colour picture (mode {picture.mode}). Allowed: a PNG with one "
+                    "class index per pixel, grey or with a palette."
+                )
+            indices = np.asarray(picture)
+    except SeaformerError:
+        raise
+    except FileNotFoundError as error:
+        raise SeaformerError(f"there is no mask '{path}'.") from error
+    except UnidentifiedImageError as error:
+        raise SeaformerError(f"the mask '{path}' is no PNG.") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever they trip over.
+        raise SeaformerError(f"the mask '{path}' cannot be read: {error}.") from error
+    return indices.astype(np.uint8) if indices.dtype == np.bool_ else indices
+
+
+def _upright_size(path: Path) -> tuple[int, int]:
+    """Return height and width that `read_image` gives the picture; only its header is read."""
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            on_its_side = picture.getexif().get(_EXIF_ORIENTATION, 1) >= _FIRST_ON_ITS_SIDE
+            width, height = picture.size
+    except Exception as error:  # As above.
+        raise SeaformerError(f"the picture '{path}' cannot be read: {error}.") from error
+    return (width, height) if on_its_side else (height, width)
+
+
+def _classes_of_stored(task: Task) -> npt.NDArray[np.int16]:
+    """Return the class of each stored value 0..256; the last stands for all above 255."""
+    classes = np.arange(257, dtype=np.int16) - task.label_offset
+    classes[classes >= task.num_classes] = _NO_CLASS
+    classes[: task.label_offset] = IGNORED
+    if task.ignore_index is not None and task.ignore_index < len(classes):
+        classes[task.ignore_index] = IGNORED
+    return classes
+
+
+def _classes_of_label_ids() -> npt.NDArray[np.int16]:
+    """Return the trainId of each Cityscapes id, as `_classes_of_stored` does."""
+    classes = np.full(257, _NO_CLASS, dtype=np.int16)
+    classes[: _CITYSCAPES_LAST_ID + 1] = IGNORED
+    classes[list(_CITYSCAPES_IDS)] = np.arange(len(_CITYSCAPES_IDS))
+    return classes
+
+
+def _allowed(table: npt.NDArray[np.int16]) -> str:
+    """Say which stored values are classes and which are ignored."""
+    is_class = (table != _NO_CLASS) & (table != IGNORED)
+    ignored = np.flatnonzero(table == IGNORED)
+    text = f"{_ranges(np.flatnonzero(is_class))} for the classes"
+    return f"{text}, {_ranges(ignored)} for pixels to ignore" if ignored.size else text
+
+
+def _ranges(values: npt.NDArray[np.intp]) -> str:
+    """Write 1, 2, 3, 7 as "1..3, 7"."""
+    runs = np.split(values, np.flatnonzero(np.diff(values) > 1) + 1)
+    return ", ".join(f"{run[0]}..{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)

@@ -1,0 +1,207 @@
+"""Evaluating models on a data set picture by picture, in memory that does not grow with it."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seaformer.datasets import Dataset, Item, read_mask
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.evaluation.models import Candidate
+from seaformer.evaluation.progress import ProgressFile
+from seaformer.evaluation.tally import Counts, Tally, count_guesses, count_masks
+from seaformer.images import read_image
+
+
+@dataclass(frozen=True)
+class BrokenPicture:
+    """A picture that could not be read, or whose mask could not.
+
+    Attributes:
+        name: of the item.
+        problem: what is wrong with it, in a sentence.
+    """
+
+    name: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A picture that was read.
+
+    Attributes:
+        name: of the item.
+        stamp: as `_stamp` returns it.
+        size: height and width.
+        truth: its mask, or its class.
+        inputs: what it is for each model.
+    """
+
+    name: str
+    stamp: list[list[int]]
+    size: tuple[int, int]
+    truth: npt.NDArray[np.uint8] | int
+    inputs: tuple[npt.NDArray[np.float32], ...]
+
+
+class Evaluation:
+    """The state of an evaluation.
+
+    Attributes:
+        total: pictures to evaluate.
+        done: pictures evaluated.
+        resumed: how many of these were done before this run.
+        broken: pictures that could not be evaluated.
+        tallies: one for each model.
+    """
+
+    def __init__(self, dataset: Dataset, models: Sequence[Candidate]) -> None:
+        """Start with nothing evaluated.
+
+        Args:
+            dataset: what to evaluate on.
+            models: what to evaluate; the first of several is the reference of the others.
+        """
+        self.total = len(dataset.items)
+        self.done = self.resumed = 0
+        self.broken: list[BrokenPicture] = []
+        self.tallies = [
+            Tally(dataset.task.num_classes, is_compared=place > 0) for place in range(len(models))
+        ]
+        self._dataset = dataset
+        self._models = models
+
+    def run(self, progress: Path, batch: int = 1) -> Iterator[None]:
+        """Evaluate all pictures, and yield after every few.
+
+        What the progress file has is not computed again, unless the files of the picture changed
+        since. Broken pictures are tried again.
+
+        Args:
+            progress: the file; it is started if it is not there.
+            batch: pictures to compute at once at most: neighbours of the same input size.
+
+        Raises:
+            UsageError: the progress file is of another run, or a model's output has another shape.
+            SeaformerError: a model fails.
+        """
+        with closing(ProgressFile(progress, self._identity())) as file:
+            done = self._resume(file)
+            yield
+            left = (item for item in self._dataset.items if item.name not in done)
+            for group in _groups(self._readable(left, file), batch):
+                for line in self._compute(group):
+                    file.append(line)
+                    self._add(line)
+                yield
+
+    def _identity(self) -> dict[str, Any]:
+        """Return what makes two runs the same."""
+        names = "\n".join(item.name for item in self._dataset.items)
+        return {
+            "models": [[model.path.name, model.sha256] for model in self._models],
+            "protocol": [
+                [model.protocol.name, model.protocol.description] for model in self._models
+            ],
+            "task": self._dataset.task.to_json(),
+            "data set": [
+                self._dataset.layout,
+                self.total,
+                sha256(os.fsencode(names)).hexdigest(),
+            ],
+        }
+
+    def _resume(self, file: ProgressFile) -> set[str]:
+        """Add what was done before, and return the names of these pictures."""
+        items = {item.name: item for item in self._dataset.items}
+        done: set[str] = set()
+        for line in file.read():
+            name = line["name"]
+            if "broken" not in line and name not in done and line["stamp"] == _stamp(items[name]):
+                self._add(line)
+                done.add(name)
+        self.resumed = len(done)
+        return done
+
+    def _add(self, line: dict[str, Any]) -> None:
+        self.done += 1
+        for tally, counts in zip(self.tallies, line["models"], strict=True):
+            tally.add(line["name"], counts)
+
+    def _readable(self, items: Iterable[Item], file: ProgressFile) -> Iterator[_Picture]:
+        """Yield the pictures that can be read, and note down the others."""
+        for item in items:
+            try:
+                yield self._read(item)
+            except UsageError:
+                raise
+            except SeaformerError as error:
+                self.broken.append(BrokenPicture(item.name, str(error)))
+                file.append({"name": item.name, "broken": str(error)})
+
+    def _read(self, item: Item) -> _Picture:
+        stamp = _stamp(item)
+        picture = read_image(item.image)
+        truth = item.target
+        return _Picture(
+            name=item.name,
+            stamp=stamp,
+            size=(picture.shape[0], picture.shape[1]),
+            truth=truth if isinstance(truth, int) else read_mask(item, self._dataset.task),
+            inputs=tuple(model.prepare(picture) for model in self._models),
+        )
+
+    def _compute(self, group: Sequence[_Picture]) -> Iterator[dict[str, Any]]:
+        """Run the models on pictures of equal input sizes, and yield the line of each picture."""
+        sizes = [picture.size for picture in group]
+        found: list[Sequence[Any]] = []
+        for place, model in enumerate(self._models):
+            inputs = np.stack([picture.inputs[place] for picture in group])
+            if self._dataset.task.is_segmentation:
+                found.append(model.masks(inputs, sizes))
+            else:
+                found.append(model.guesses(inputs))
+        for picture, *of_models in zip(group, *found, strict=True):
+            yield {
+                "name": picture.name,
+                "stamp": picture.stamp,
+                "models": self._count(picture.truth, of_models),
+            }
+
+    def _count(self, truth: npt.NDArray[np.uint8] | int, found: Sequence[Any]) -> list[Counts]:
+        if isinstance(truth, int):
+            return count_guesses(truth, found)
+        return count_masks(truth, found, self._dataset.task.num_classes)
+
+
+def _groups(pictures: Iterable[_Picture], most: int) -> Iterator[list[_Picture]]:
+    """Group up to `most` neighbours whose inputs have the same sizes."""
+    group: list[_Picture] = []
+    for picture in pictures:
+        if group and _shapes(group[0]) != _shapes(picture):
+            yield group
+            group = []
+        group.append(picture)
+        if len(group) == most:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _shapes(picture: _Picture) -> list[tuple[int, ...]]:
+    return [one.shape for one in picture.inputs]
+
+
+def _stamp(item: Item) -> list[list[int]]:
+    """Return size and time of the files of an item, by which a change is noticed."""
+    paths = [item.image] + ([item.target] if isinstance(item.target, Path) else [])
+    stats = [path.stat() for path in paths if path.exists()]
+    return [[stat.st_size, stat.st_mtime_ns] for stat in stats]

@@ -1,0 +1,326 @@
+"""Models under test: pictures in, masks or guesses out, whatever the format of the file."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.evaluation.protocols import (
+    OFFICIAL,
+    Deployed,
+    OfficialClassification,
+    OfficialSegmentation,
+    Protocol,
+    Size,
+    two_step_mask,
+)
+from seaformer.metrics import top_classes
+from seaformer.model import create_model
+from seaformer.prediction import Contract
+from seaformer.preprocessing import normalize
+from seaformer.runtimes import Session, find_runtime, open_model
+from seaformer.tasks import TASKS, Evaluation, Task
+from seaformer.upsampling import upsample_argmax
+from seaformer.weights.checkpoint import Checkpoint, read_checkpoint
+from seaformer.weights.identity import identify
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to open models.
+
+    Attributes:
+        protocol: name of the protocol.
+        threads: threads for one run, 1 or more.
+        variant: of checkpoints whose tensors do not tell it.
+        input_size: height and width, for models that take any, in the deployed protocol; None for
+            the model's own.
+        short_side: instead of the task's own in the official protocol; the limit of the longer side
+            grows with it.
+    """
+
+    protocol: str
+    threads: int = 1
+    variant: str | None = None
+    input_size: Size | None = None
+    short_side: int | None = None
+
+
+class Candidate:
+    """A model under test; `close` it in the end.
+
+    Attributes:
+        path: the file.
+        sha256: of the file, in hexadecimal.
+        contract: what the model takes and gives.
+        protocol: how pictures enter it.
+        note: what a user should know of it; may be empty.
+    """
+
+    def __init__(
+        self, path: Path, contract: Contract, protocol: Protocol, network: "_Network", note: str
+    ) -> None:
+        with path.open("rb") as file:
+            self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        self.path = path
+        self.contract = contract
+        self.protocol = protocol
+        self.note = note
+        self._network = network
+
+    def prepare(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Turn uint8 [H, W, 3], RGB, into the network's input, float32 [h, w, 3].
+
+        Raises:
+            SeaformerError: the scaled picture would not fit the memory.
+        """
+        x = self.protocol.prepare(picture)
+        return normalize(x, self.contract.preprocessing) if self.contract.normalize else x
+
+    def masks(
+        self, inputs: npt.NDArray[np.float32], pictures: Sequence[Size]
+    ) -> list[npt.NDArray[np.integer]]:
+        """Segment pictures.
+
+        Args:
+            inputs: float32 [N, h, w, 3], as `prepare` returns them.
+            pictures: height and width of each of the N pictures.
+
+        Returns:
+            The class of each pixel, [H, W], for each picture.
+
+        Raises:
+            UsageError: the output does not fit the contract.
+            SeaformerError: the model fails, or gives values that are not finite.
+        """
+        classes = len(self.contract.labels)
+        outputs = self._run(inputs)
+        if outputs.ndim != 4 or classes not in (outputs.shape[1], outputs.shape[3]):
+            raise self._misfit(outputs, f"[1, {classes}, height, width]")
+        is_last = outputs.shape[3] == classes and (
+            outputs.shape[1] != classes or self.contract.output_layout == "NHWC"
+        )
+        planes = outputs.transpose(0, 3, 1, 2) if is_last else outputs
+        if self.protocol.name != OFFICIAL:
+            return [
+                upsample_argmax(logits, size) for logits, size in zip(planes, pictures, strict=True)
+            ]
+        height, width = inputs.shape[1:3]
+        return [
+            two_step_mask(logits, (height, width), size)
+            for logits, size in zip(planes, pictures, strict=True)
+        ]
+
+    def guesses(self, inputs: npt.NDArray[np.float32]) -> list[list[int]]:
+        """Classify pictures.
+
+        Args:
+            inputs: float32 [N, h, w, 3], as `prepare` returns them.
+
+        Returns:
+            The most probable classes of each picture, best first, as `top_classes` returns them.
+
+        Raises:
+            UsageError: the output does not fit the contract.
+            SeaformerError: the model fails, or gives values that are not finite.
+        """
+        classes = len(self.contract.labels)
+        outputs = self._run(inputs)
+        if outputs.shape != (len(inputs), classes):
+            raise self._misfit(outputs, f"[1, {classes}]")
+        return [top_classes(logits) for logits in outputs]
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        self._network.close()
+
+    def _run(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+        outputs = self._network.run(inputs)
+        if not np.isfinite(outputs).all():
+            raise SeaformerError(
+                f"'{self.path}' gives values that are not finite. Its weights are damaged, or its "
+                "precision is too low for them: evaluate it in fp32."
+            )
+        return outputs
+
+    def _misfit(self, outputs: npt.NDArray[Any], allowed: str) -> UsageError:
+        return UsageError(
+            f"'{self.path}' gives an output of shape {list(outputs.shape)}. Allowed: {allowed}, "
+            f"the logits of {len(self.contract.labels)} classes. Is it a model of another task?"
+        )
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a file of this name holds a network of ours, which takes any size, and batches.
+
+    Raises:
+        UsageError: it is no model file by its suffix.
+    """
+    return find_runtime(path).package == "torch"
+
+
+def stated_task(path: Path) -> Task | None:
+    """Return the task that a model file says it is for; None if it says none that we know.
+
+    Raises:
+        SeaformerError: the file cannot be read.
+    """
+    if is_checkpoint(path):
+        stored = read_checkpoint(path).metadata.get("task")
+        return stored and Task.from_json(stored)
+    with open_model(path) as session:
+        return TASKS.get((session.metadata or {}).get("task", ""))
+
+
+def open_candidate(path: Path, task: Task, options: Options) -> Candidate:
+    """Load a model to test on a data set of `task`.
+
+    Raises:
+        UsageError: the model is for other classes, or an option does not go with it.
+        SeaformerError: the file cannot be read.
+    """
+    if is_checkpoint(path):
+        return _open_checkpoint(path, task, options)
+    return _open_export(path, task, options)
+
+
+class _Network(ABC):
+    """What computes the logits."""
+
+    @abstractmethod
+    def run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+        """Turn float32 [N, h, w, 3] into the outputs of all N, in the model's own layout."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+
+class _Export(_Network):
+    """An exported file, which takes one picture a run."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+        if self._session.layout == "NCHW":
+            x = x.transpose(0, 3, 1, 2)
+        one_by_one = (self._session.run(np.ascontiguousarray(one[None])) for one in x)
+        return np.concatenate(list(one_by_one))
+
+    def close(self) -> None:
+        self._session.close()
+
+
+class _Checkpoint(_Network):
+    """A network in PyTorch."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network: nn.Module | None = network
+
+    def run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+        if self._network is None:
+            raise SeaformerError("the model is closed. Open it again.")
+        with torch.inference_mode():
+            planes = torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
+            output: npt.NDArray[Any] = self._network(planes).numpy()
+        return output
+
+    def close(self) -> None:
+        self._network = None
+
+
+def _open_export(path: Path, task: Task, options: Options) -> Candidate:
+    if options.protocol == OFFICIAL:
+        raise UsageError(
+            f"'{path}' takes pictures of one size, and the official protocol gives them many. "
+            "Leave --protocol out, or evaluate the checkpoint that the file was exported from."
+        )
+    known = task.name if task.name in TASKS else None
+    session = open_model(path, options.threads, task=known, input_size=options.input_size)
+    metadata = session.metadata
+    contract = Contract.from_task(task) if metadata is None else Contract.from_metadata(metadata)
+    note = _compare_classes(path, contract, task)
+    if task.is_segmentation and contract.preprocessing.resize != "stretch":
+        raise UsageError(
+            f"'{path}' sees only the middle of a picture (resize "
+            f"{contract.preprocessing.resize}), so its mIoU over whole pictures cannot be measured."
+        )
+    protocol = Deployed(contract.preprocessing, session.input_shape)
+    return Candidate(path, contract, protocol, _Export(session), note)
+
+
+def _open_checkpoint(path: Path, task: Task, options: Options) -> Candidate:
+    checkpoint = read_checkpoint(path)
+    stored = checkpoint.metadata.get("task")
+    own = Task.from_json(stored) if stored else task
+    variant = options.variant or _variant(checkpoint)
+    title = f"SeaFormer-{variant}, {own.name}, fp32"
+    contract = replace(Contract.from_task(own), title=title)
+    note = _compare_classes(path, contract, task)
+    protocol = _protocol(own, task.evaluation, options)
+    torch.set_num_threads(options.threads)
+    network = create_model(variant, own, path)
+    return Candidate(path, contract, protocol, _Checkpoint(network), note)
+
+
+def _variant(checkpoint: Checkpoint) -> str:
+    identity = identify(checkpoint)
+    if identity is None:
+        raise UsageError(
+            f"the tensors of '{checkpoint.path}' are those of no variant. Give --variant to see "
+            "what differs."
+        )
+    return identity.variant.name
+
+
+def _protocol(own: Task, evaluation: Evaluation | None, options: Options) -> Protocol:
+    """Make the protocol from the preprocessing that the network was trained with."""
+    if options.protocol != OFFICIAL:
+        size = options.input_size or own.preprocessing.input_size
+        return Deployed(own.preprocessing, size)
+    if evaluation is None:
+        raise UsageError(
+            f"task {own.name} has no official protocol. Leave --protocol out, or add 'evaluation' "
+            "to the task."
+        )
+    if options.short_side is not None:
+        limit = evaluation.long_side_max
+        evaluation = replace(
+            evaluation,
+            short_side=options.short_side,
+            long_side_max=limit and limit * options.short_side // evaluation.short_side,
+        )
+    official = OfficialSegmentation if own.is_segmentation else OfficialClassification
+    return official(own.preprocessing, evaluation)
+
+
+def _compare_classes(path: Path, contract: Contract, task: Task) -> str:
+    """Refuse a model of other classes; of other names for them only a note is made."""
+    if (contract.kind, len(contract.labels)) != (task.kind, task.num_classes):
+        raise UsageError(
+            f"'{path}' is for {contract.kind} with {len(contract.labels)} classes, but the data "
+            f"set, task {task.name}, for {task.kind} with {task.num_classes}. Give the --task and "
+            "the --data that the model was trained for."
+        )
+    pairs = enumerate(zip(contract.labels, task.labels, strict=True))
+    differing = [
+        (index, ours, theirs)
+        for index, (ours, theirs) in pairs
+        if ours.strip().lower() != theirs.strip().lower()
+    ]
+    if not differing:
+        return ""
+    index, ours, theirs = differing[0]
+    return (
+        f"{len(differing)} of the class names of '{path}' are not those of the data set, the first "
+        f"is class {index}: '{ours}', in the data set '{theirs}'. If the order differs too, the "
+        "scores mean nothing."
+    )

@@ -1,0 +1,146 @@
+"""The pictures of a report: the worst ones, with the truth and what the models made of them."""
+
+import base64
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from seaformer.datasets import IGNORED, Dataset, Item, read_mask
+from seaformer.evaluation.models import Candidate
+from seaformer.images import read_image
+from seaformer.overlay import ClassShare, blend, class_shares
+from seaformer.tasks import Task
+
+SIDE = 420
+"""Longer side of a picture in the report, in pixels."""
+
+_OPACITY = 0.62
+_LISTED = 12
+
+_WRONG = np.array([255, 45, 85], np.uint8)
+_FAINT = 3
+"""What the brightness is divided by where there is nothing to see."""
+
+Pixels = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One of the pictures of a strip; `url` holds the whole JPEG."""
+
+    caption: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A photograph and what was made of it, side by side.
+
+    Attributes:
+        name: of the item.
+        score: as in `PictureScore`.
+        panels: from left to right.
+        legend: the classes in the masks, largest first; empty in classification.
+        facts: sentences to go with it: in classification what it is and was taken for.
+    """
+
+    name: str
+    score: float
+    panels: tuple[Panel, ...]
+    legend: tuple[ClassShare, ...]
+    facts: tuple[str, ...]
+
+
+def draw_strips(
+    dataset: Dataset, models: Sequence[Candidate], worst: Sequence[tuple[str, float]]
+) -> Iterator[Strip]:
+    """Run the models once more on their worst pictures and draw what they find.
+
+    Args:
+        dataset: which the pictures are of.
+        models: one model, or a reference and the model to compare it with.
+        worst: name and score of each picture.
+
+    Raises:
+        SeaformerError: a picture cannot be read any more.
+    """
+    items = {item.name: item for item in dataset.items}
+    draw = _segmented if dataset.task.is_segmentation else _classified
+    for name, score in worst:
+        yield draw(items[name], score, dataset.task, models)
+
+
+def _segmented(item: Item, score: float, task: Task, models: Sequence[Candidate]) -> Strip:
+    picture, truth = read_image(item.image), read_mask(item, task)
+    height, width, _ = picture.shape
+    found = [model.masks(model.prepare(picture)[None], [(height, width)])[0] for model in models]
+    small = _smaller(picture)
+    palette = task.palette or models[0].contract.palette
+    panels = [_panel("photograph", small), _panel("truth", _colored(small, truth, palette))]
+    for model, mask in zip(models, found, strict=True):
+        panels.append(_panel(model.path.name, _colored(small, mask, palette)))
+    if len(found) == 1:
+        wrong = (found[0] != truth) & (truth != IGNORED)
+        panels.append(_panel("wrong", _marked(small, wrong)))
+    else:
+        panels.append(_panel("where they differ", _marked(small, found[0] != found[1])))
+    shown = np.concatenate([truth[truth != IGNORED], *(mask.reshape(-1) for mask in found)])
+    legend = class_shares(shown, task.labels, palette)[:_LISTED]
+    return Strip(item.name, score, tuple(panels), tuple(legend), ())
+
+
+def _classified(item: Item, score: float, task: Task, models: Sequence[Candidate]) -> Strip:
+    picture = read_image(item.image)
+    facts = [f"truth: {task.labels[item.target]}"] if isinstance(item.target, int) else []
+    for model in models:
+        (guesses,) = model.guesses(model.prepare(picture)[None])
+        names = ", ".join(task.labels[guess] for guess in guesses)
+        facts.append(f"{model.path.name}: {names}")
+    return Strip(item.name, score, (_panel("photograph", _smaller(picture)),), (), tuple(facts))
+
+
+def _smaller(picture: Pixels) -> Pixels:
+    small = Image.fromarray(picture)
+    small.thumbnail((SIDE, SIDE))
+    return np.asarray(small)
+
+
+def _colored(small: Pixels, mask: Mask, palette: Sequence[Sequence[int]] | None) -> Pixels:
+    """Lay a mask of any size over a grey photograph; what it ignores stays dark."""
+    grey, classes = _grey(small), _nearest(mask, small)
+    ignored = classes == IGNORED
+    colored = blend(grey, np.where(ignored, 0, classes), palette, _OPACITY)
+    colored[ignored] = grey[ignored] // _FAINT
+    return colored
+
+
+def _marked(small: Pixels, wrong: npt.NDArray[np.bool_]) -> Pixels:
+    """Paint the pixels in question over a faint grey photograph."""
+    marked = _grey(small) // _FAINT
+    marked[_nearest(wrong, small)] = _WRONG
+    return marked
+
+
+def _grey(picture: Pixels) -> Pixels:
+    # Of its colours those of the classes could not be told.
+    return np.repeat(picture.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+
+
+def _nearest(mask: npt.NDArray[np.generic], small: Pixels) -> npt.NDArray[np.generic]:
+    rows, columns = (
+        (np.arange(after) * before) // after
+        for before, after in zip(mask.shape, small.shape[:2], strict=True)
+    )
+    return mask[rows[:, None], columns]
+
+
+def _panel(caption: str, pixels: Pixels) -> Panel:
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "JPEG", quality=88, subsampling=0)
+    code = base64.b64encode(content.getvalue()).decode()
+    return Panel(caption, f"data:image/jpeg;base64,{code}")

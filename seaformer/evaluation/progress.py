@@ -1,0 +1,85 @@
+"""The file that an evaluation goes on from, whenever it was stopped.
+
+JSON lines: the first says what is evaluated, each other what came of one picture. A line is written
+when its picture is done, and never changed. Of one that a stop left unfinished nothing is used. A
+picture has several lines if it was broken and repaired: the last one counts.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from seaformer.errors import SeaformerError, UsageError
+
+SCHEMA_VERSION = 1
+
+
+class ProgressFile:
+    """The lines of an evaluation: first `read` all that there are, then `append`, then `close`."""
+
+    def __init__(self, path: Path, run: dict[str, Any]) -> None:
+        """Open the file, or start it.
+
+        Args:
+            path: the file, in a folder that exists.
+            run: what is evaluated, of what JSON can hold: the file has to be of the same.
+
+        Raises:
+            UsageError: the file is of another run; the message says what differs.
+            SeaformerError: the file is damaged.
+            OSError: it cannot be written.
+        """
+        self._path = path
+        self._file = path.open("a+b")
+        self._file.seek(0)
+        header = self._next()
+        if header is None:
+            self._file.truncate(0)
+            self.append({"schema_version": SCHEMA_VERSION, "run": run})
+        elif header.get("run") != run or header.get("schema_version") != SCHEMA_VERSION:
+            self._file.close()
+            stored = header.get("run") or {}
+            differing = [name for name in run if run[name] != stored.get(name)]
+            raise UsageError(
+                f"'{path}' is of another run: {', '.join(differing) or 'its version'} differed. "
+                "Give another --report, or --force to start over."
+            )
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """Yield what came of the pictures so far, in the order they were done in.
+
+        Raises:
+            SeaformerError: the file is damaged.
+        """
+        end = self._file.tell()
+        while (line := self._next()) is not None:
+            end = self._file.tell()
+            yield line
+        self._file.truncate(end)
+
+    def append(self, line: dict[str, Any]) -> None:
+        """Write what came of a picture."""
+        text = json.dumps(line, separators=(",", ":"))
+        self._file.write(text.encode() + b"\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _next(self) -> dict[str, Any] | None:
+        """Return the next whole line; None if there is none."""
+        text = self._file.readline()
+        if not text.endswith(b"\n"):
+            return None
+        try:
+            line = json.loads(text)
+        except ValueError:
+            line = None
+        if not isinstance(line, dict):
+            raise SeaformerError(
+                f"'{self._path}' is damaged before byte {self._file.tell()}: that line is no JSON "
+                "object. Give --force to start over."
+            )
+        return line

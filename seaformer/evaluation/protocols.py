@@ -1,0 +1,204 @@
+"""The two ways in which a validation picture enters a network and its logits become a mask.
+
+**official** is what the published numbers were measured with, and needs a network that takes any
+size. Segmentation, as mmcv and mmseg do it: the picture keeps its aspect ratio and is resized
+bilinearly without antialiasing; the logits are resized bilinearly to the network's input, then to
+the picture. Classification, as timm does it: the shorter side is resized with Pillow's
+antialiasing, and the middle is cut out.
+
+**deployed** is what runs on a device, where the input has one size: the picture enters as the
+model's own preprocessing says, stretched if the model segments, and the logits are resized to the
+picture in one step.
+"""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.images import MAX_PIXELS
+from seaformer.preprocessing import prepare
+from seaformer.tasks import Evaluation, Preprocessing
+
+OFFICIAL = "official"
+DEPLOYED = "deployed"
+PROTOCOLS = (OFFICIAL, DEPLOYED)
+
+Size = tuple[int, int]
+Picture = npt.NDArray[np.uint8]
+Prepared = npt.NDArray[np.float32]
+
+# Of 150 classes at 2048 x 2048 each step would take 2.5 GB at once.
+_CLASSES_AT_ONCE = 8
+
+
+class Protocol(ABC):
+    """How a picture enters the network.
+
+    Attributes:
+        name: one of `PROTOCOLS`.
+        description: what it does, in a few words.
+    """
+
+    name: str
+    description: str
+
+    @abstractmethod
+    def prepare(self, picture: Picture) -> Prepared:
+        """Turn uint8 [H, W, 3], RGB, into float32 [h, w, 3], 0..255, in the network's order.
+
+        Raises:
+            SeaformerError: the scaled picture would not fit the memory.
+        """
+
+
+class Deployed(Protocol):
+    """The protocol of a device."""
+
+    name = DEPLOYED
+
+    def __init__(self, preprocessing: Preprocessing, size: Size) -> None:
+        """Say how.
+
+        Args:
+            preprocessing: of the model.
+            size: height and width of the network's input.
+        """
+        self._preprocessing = preprocessing
+        self._size = size
+        how = "stretched to" if preprocessing.resize == "stretch" else "the middle at"
+        self.description = f"{how} {size[1]} x {size[0]}"
+
+    def prepare(self, picture: Picture) -> Prepared:
+        """Resize as `seaformer.preprocessing` does."""
+        return prepare(picture, self._preprocessing, self._size)
+
+
+class OfficialSegmentation(Protocol):
+    """The protocol of mmcv and mmseg: one scale, no flip."""
+
+    name = OFFICIAL
+
+    def __init__(self, preprocessing: Preprocessing, evaluation: Evaluation) -> None:
+        """Say how.
+
+        Args:
+            preprocessing: the filter and the order of the channels.
+            evaluation: the sizes.
+
+        Raises:
+            UsageError: `evaluation` cuts the picture, so that there is no mask of all of it.
+        """
+        if evaluation.crop_size is not None:
+            raise UsageError(
+                f"the evaluation of the task has crop_size {list(evaluation.crop_size)}. Allowed "
+                "in segmentation: none, as the whole mask counts."
+            )
+        self._preprocessing = preprocessing
+        self._evaluation = evaluation
+        limit = evaluation.long_side_max
+        self.description = f"short side {evaluation.short_side}" + (
+            f", long side at most {limit}" if limit else ""
+        )
+
+    def prepare(self, picture: Picture) -> Prepared:
+        """Resize to the scale, then to the multiple; each step rounds to 8 bits, as mmcv's do."""
+        scaled = self._scaled_size(picture.shape[:2])
+        multiple = self._evaluation.size_multiple
+        rounded = [-(-side // multiple) * multiple for side in scaled]
+        _refuse_huge(picture.shape[:2], rounded)
+        pixels = torch.from_numpy(picture.astype(np.float32)).permute(2, 0, 1)[None]
+        for size in (scaled, rounded):
+            if tuple(size) != pixels.shape[2:]:
+                resized = F.interpolate(pixels, size, mode=self._preprocessing.interpolation)
+                pixels = (resized + 0.5).floor().clamp(0, 255)
+        return _ordered(pixels[0].permute(1, 2, 0).numpy(), self._preprocessing)
+
+    def _scaled_size(self, picture: tuple[int, ...]) -> list[int]:
+        scale = self._evaluation.short_side / min(picture)
+        if self._evaluation.long_side_max is not None:
+            scale = min(scale, self._evaluation.long_side_max / max(picture))
+        return [max(1, int(side * scale + 0.5)) for side in picture]
+
+
+class OfficialClassification(Protocol):
+    """The protocol of timm."""
+
+    name = OFFICIAL
+
+    def __init__(self, preprocessing: Preprocessing, evaluation: Evaluation) -> None:
+        """Say how.
+
+        Args:
+            preprocessing: the filter and the order of the channels.
+            evaluation: the shorter side, and the crop out of it.
+
+        Raises:
+            UsageError: there is no crop, or it does not fit into the resized picture.
+        """
+        crop = evaluation.crop_size
+        if crop is None or max(crop) > evaluation.short_side:
+            raise UsageError(
+                f"the evaluation of the task has crop_size {crop and list(crop)}. Allowed in "
+                f"classification: sides of up to short_side, {evaluation.short_side}."
+            )
+        self._crop = crop
+        self._preprocessing = preprocessing
+        self._short_side = evaluation.short_side
+        self.description = f"short side {self._short_side}, the middle {crop[1]} x {crop[0]} of it"
+
+    def prepare(self, picture: Picture) -> Prepared:
+        """Resize and cut as torchvision's `Resize` and `CenterCrop`, which timm uses."""
+        sides = picture.shape[:2]
+        height, width = (side * self._short_side // min(sides) for side in sides)
+        _refuse_huge(sides, [height, width])
+        resampling = Image.Resampling[self._preprocessing.interpolation.upper()]
+        scaled = Image.fromarray(picture).resize((width, height), resampling)
+        top, left = round((height - self._crop[0]) / 2), round((width - self._crop[1]) / 2)
+        cut = scaled.crop((left, top, left + self._crop[1], top + self._crop[0]))
+        return _ordered(np.asarray(cut, dtype=np.float32), self._preprocessing)
+
+
+def two_step_mask(
+    logits: npt.NDArray[np.float32], input_size: Size, picture: Size
+) -> npt.NDArray[np.uint8]:
+    """Return the largest of logits resized to the network's input and then to the picture.
+
+    mmseg takes a softmax in between, which changes no order but can round two classes to a tie.
+
+    Args:
+        logits: finite, [C, h, w] with up to 256 classes.
+        input_size: height and width of the network's input.
+        picture: height and width of the mask.
+
+    Returns:
+        uint8 [H, W]. Of equal classes the lowest wins.
+    """
+    largest = torch.full(picture, -torch.inf)
+    winner = torch.zeros(picture, dtype=torch.uint8)
+    for first, some in enumerate(torch.from_numpy(logits).split(_CLASSES_AT_ONCE)):
+        at_input = F.interpolate(some[None], input_size, mode="bilinear")
+        value, index = F.interpolate(at_input, picture, mode="bilinear")[0].max(dim=0)
+        index = (index + first * _CLASSES_AT_ONCE).to(torch.uint8)
+        winner = torch.where(value > largest, index, winner)
+        largest = torch.maximum(largest, value)
+    mask: npt.NDArray[np.uint8] = winner.numpy()
+    return mask
+
+
+def _refuse_huge(picture: tuple[int, ...], scaled: list[int]) -> None:
+    # A strip of 1 x 10000 pixels.
+    if scaled[0] * scaled[1] > MAX_PIXELS:
+        raise SeaformerError(
+            f"a picture of {picture[1]} x {picture[0]} pixels would have to be scaled to "
+            f"{scaled[1]} x {scaled[0]}. Allowed: {MAX_PIXELS // 1_000_000} megapixels."
+        )
+
+
+def _ordered(pixels: Prepared, preprocessing: Preprocessing) -> Prepared:
+    """Put the channels of an RGB picture in the network's order."""
+    return pixels[:, :, ::-1] if preprocessing.color_order == "BGR" else pixels

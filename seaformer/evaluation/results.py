@@ -1,0 +1,290 @@
+"""The results of an evaluation as a JSON object, which the report is drawn from too.
+
+Every measure is a share, 0..1, and null where there was nothing to count.
+"""
+
+import math
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from seaformer.datasets import Dataset
+from seaformer.evaluation.engine import Evaluation
+from seaformer.evaluation.models import Candidate
+from seaformer.evaluation.tally import Tally
+from seaformer.metrics import ConfusionMatrix
+from seaformer.runtimes import find_runtime
+
+DEFINITION = (
+    "mmsegmentation's IoUMetric: pixels summed over all pictures; classes with nothing to count "
+    "are left out of the means."
+)
+
+LISTED = 12
+"""How many of the most frequent confusions are listed."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Scores(_Model):
+    """The measures of a model; those of the other kind of task are null."""
+
+    miou: float | None = None
+    mean_accuracy: float | None = None
+    pixel_accuracy: float | None = None
+    top1: float | None = None
+    top5: float | None = None
+
+
+class ClassResult(_Model):
+    """One class.
+
+    Attributes:
+        index: class index.
+        name: its label.
+        pixels: pixels of it in the truth; in classification pictures.
+        iou: intersection over union; null in classification.
+        accuracy: share of `pixels` that is found.
+        change: of the IoU against the reference, in classification of the accuracy; null without a
+            reference.
+        agreement: share of the pixels that are of this class to the reference and to the model too;
+            null without a reference.
+    """
+
+    index: int
+    name: str
+    pixels: int
+    iou: float | None
+    accuracy: float | None
+    change: float | None = None
+    agreement: float | None = None
+
+
+class Confusion(_Model):
+    """One class taken for another.
+
+    Attributes:
+        expected: the class in the truth, or to the reference.
+        found: the class to the model.
+        pixels: how many; in classification pictures.
+        share: of all pixels of the expected class.
+    """
+
+    expected: str
+    found: str
+    pixels: int
+    share: float
+
+
+class Picture(_Model):
+    """One of the worst pictures; `score` is explained at `seaformer.evaluation.tally`."""
+
+    name: str
+    score: float
+
+
+class ModelResult(_Model):
+    """One model.
+
+    Attributes:
+        file: path as it was given.
+        sha256: of the file.
+        title: the model in words.
+        runtime: what ran it.
+        protocol: "official" or "deployed", see `seaformer.evaluation.protocols`.
+        input: how pictures entered it.
+        is_random: whether its weights were never trained, so that the scores mean nothing.
+        note: what else a user should know; may be empty.
+        scores: the measures.
+        agreement: share of all pixels, or pictures, with the class that the reference gives; null
+            without a reference.
+        classes: all of them, in the order of their indices.
+        mistakes: the most frequent confusions of it with the truth.
+        differences: the most frequent confusions of it with the reference; empty without one.
+        worst: the pictures it did worst on; compared with a reference, agrees least on.
+    """
+
+    file: str
+    sha256: str
+    title: str
+    runtime: str
+    protocol: str
+    input: str
+    is_random: bool
+    note: str
+    scores: Scores
+    agreement: float | None
+    classes: tuple[ClassResult, ...]
+    mistakes: tuple[Confusion, ...]
+    differences: tuple[Confusion, ...]
+    worst: tuple[Picture, ...]
+
+
+class Broken(_Model):
+    """A picture that could not be evaluated."""
+
+    name: str
+    problem: str
+
+
+class Results(_Model):
+    """The whole object.
+
+    Attributes:
+        complete: whether the evaluation is at its end. It is not while there are broken pictures
+            that nobody allowed to leave out: the same command goes on from there.
+        data: folder of the data set as it was given.
+        pictures: how many the scores are of.
+        available: how many the data set has.
+        broken: pictures that the scores leave out.
+        models: the first is the reference if there are several.
+    """
+
+    schema_version: Literal[1] = 1
+    complete: bool
+    kind: Literal["segmentation", "classification"]
+    task: str
+    definition: str
+    data: str
+    layout: str
+    split: str
+    pictures: int
+    available: int
+    broken: tuple[Broken, ...]
+    models: tuple[ModelResult, ...]
+    versions: dict[str, str]
+
+    def text(self) -> str:
+        """Write the object as JSON."""
+        return self.model_dump_json(indent=1) + "\n"
+
+
+def judged(result: ClassResult) -> float | None:
+    """Return the score of a class: its IoU, or in classification its accuracy."""
+    return result.accuracy if result.iou is None else result.iou
+
+
+def collect(
+    evaluation: Evaluation,
+    dataset: Dataset,
+    models: Sequence[Candidate],
+    *,
+    available: int,
+    skip_broken: bool,
+) -> Results:
+    """Compute the results of an evaluation.
+
+    Args:
+        evaluation: run to its end.
+        dataset: what it was run on.
+        models: what was evaluated.
+        available: pictures that the data set has, of which `dataset` may be a part.
+        skip_broken: whether broken pictures may be left out.
+    """
+    tallies = evaluation.tallies
+    packages = {find_runtime(model.path).package for model in models}
+    return Results(
+        complete=skip_broken or not evaluation.broken,
+        kind="segmentation" if dataset.task.is_segmentation else "classification",
+        task=dataset.task.name,
+        definition=DEFINITION,
+        data=str(dataset.folder),
+        layout=dataset.layout,
+        split=dataset.split,
+        pictures=evaluation.done,
+        available=available,
+        broken=tuple(
+            Broken(name=picture.name, problem=picture.problem) for picture in evaluation.broken
+        ),
+        models=tuple(
+            _model_result(model, tally, tallies[0], dataset)
+            for model, tally in zip(models, tallies, strict=True)
+        ),
+        versions={
+            name: version(name) for name in ("seaformer", "numpy", "pillow", *sorted(packages))
+        },
+    )
+
+
+def _model_result(
+    model: Candidate, tally: Tally, reference: Tally, dataset: Dataset
+) -> ModelResult:
+    agreement = None if tally.agreement is None else tally.agreement.scores().pixel_accuracy
+    return ModelResult(
+        file=str(model.path),
+        sha256=model.sha256,
+        title=model.contract.title,
+        runtime=find_runtime(model.path).title,
+        protocol=model.protocol.name,
+        input=model.protocol.description,
+        is_random=model.contract.is_random,
+        note=model.note,
+        scores=_scores(tally, dataset.task.is_segmentation),
+        agreement=_number(agreement),
+        classes=_class_results(tally, reference, dataset),
+        mistakes=_confusions(tally.confusion, dataset.task.labels),
+        differences=()
+        if tally.agreement is None
+        else _confusions(tally.agreement, dataset.task.labels),
+        worst=tuple(Picture(name=worst.name, score=worst.score) for worst in tally.worst),
+    )
+
+
+def _scores(tally: Tally, is_segmentation: bool) -> Scores:
+    if not is_segmentation:
+        top = tally.top.scores()
+        return Scores(top1=_number(top.top1), top5=_number(top.top5))
+    scores = tally.confusion.scores()
+    return Scores(
+        miou=_number(scores.miou),
+        mean_accuracy=_number(scores.mean_accuracy),
+        pixel_accuracy=_number(scores.pixel_accuracy),
+    )
+
+
+def _class_results(tally: Tally, reference: Tally, dataset: Dataset) -> tuple[ClassResult, ...]:
+    scores = tally.confusion.scores()
+    is_segmentation = dataset.task.is_segmentation
+    judged = scores.iou if is_segmentation else scores.accuracy
+    changes: Sequence[float | None] = [None] * dataset.task.num_classes
+    agreed: Sequence[float | None] = changes
+    if tally.agreement is not None:
+        before = reference.confusion.scores()
+        judged_before = before.iou if is_segmentation else before.accuracy
+        changes = [now - then for now, then in zip(judged, judged_before, strict=True)]
+        agreed = tally.agreement.scores().accuracy
+    return tuple(
+        ClassResult(
+            index=index,
+            name=name,
+            pixels=scores.pixels[index],
+            iou=_number(scores.iou[index]) if is_segmentation else None,
+            accuracy=_number(scores.accuracy[index]),
+            change=_number(changes[index]),
+            agreement=_number(agreed[index]),
+        )
+        for index, name in enumerate(dataset.task.labels)
+    )
+
+
+def _confusions(matrix: ConfusionMatrix, labels: Sequence[str]) -> tuple[Confusion, ...]:
+    wrong = [entry for entry in matrix.entries() if entry[0] != entry[1]]
+    expected = matrix.counts.sum(axis=1)
+    return tuple(
+        Confusion(
+            expected=labels[row],
+            found=labels[column],
+            pixels=count,
+            share=count / int(expected[row]),
+        )
+        for row, column, count in sorted(wrong, key=lambda entry: -entry[2])[:LISTED]
+    )
+
+
+def _number(value: float | None) -> float | None:
+    """Turn NaN into None, as JSON has no NaN."""
+    return None if value is None or math.isnan(value) else value

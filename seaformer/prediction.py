@@ -163,7 +163,7 @@ def predict(image: npt.NDArray[np.uint8], session: Session, contract: Contract) 
     mask = probabilities = None
     start = perf_counter()
     if contract.kind == "segmentation":
-        mask = _mask(output, contract, photograph.shape[:2])
+        mask = mask_from(output, contract, photograph.shape[:2])
     else:
         probabilities = _softmax(output, contract)
     return Prediction(photograph, mask, probabilities, prepare_ms, median(times), _since(start))
@@ -173,10 +173,22 @@ def _sides(shape: Sequence[int], layout: str) -> Sequence[int]:
     return shape[1:3] if layout == "NHWC" else shape[2:4]
 
 
-def _mask(
+def mask_from(
     output: npt.NDArray[Any], contract: Contract, size: Sequence[int]
 ) -> npt.NDArray[np.unsignedinteger]:
-    """Bring logits, or the class ids that the model decided for itself, to `size`."""
+    """Bring logits, or the class ids that the model decided for itself, to a size.
+
+    Args:
+        output: what the model gives for one picture, as it gives it.
+        contract: what that means.
+        size: height and width of the mask in pixels.
+
+    Returns:
+        Class indices [height, width], uint8 or uint16.
+
+    Raises:
+        SeaformerError: the output does not fit the contract.
+    """
     height, width = size
     if contract.content == "logits":
         layout = _logits_layout(output, contract)

@@ -24,7 +24,7 @@ from seaformer.evaluation.protocols import (
 )
 from seaformer.metrics import top_classes
 from seaformer.model import create_model
-from seaformer.prediction import Contract
+from seaformer.prediction import Contract, mask_from
 from seaformer.preprocessing import normalize
 from seaformer.runtimes import Session, find_runtime, open_model
 from seaformer.tasks import TASKS, Evaluation, Task
@@ -103,6 +103,11 @@ class Candidate:
         """
         classes = len(self.contract.labels)
         outputs = self._run(inputs)
+        if self.contract.content != "logits":
+            return [
+                mask_from(output[None], self.contract, size)
+                for output, size in zip(outputs, pictures, strict=True)
+            ]
         if outputs.ndim != 4 or classes not in (outputs.shape[1], outputs.shape[3]):
             raise self._misfit(outputs, f"[1, {classes}, height, width]")
         is_last = outputs.shape[3] == classes and (

@@ -38,8 +38,9 @@ lint: setup
 	cd build/typing && "$(abspath $(BIN))/mypy" --config-file ../../pyproject.toml -p seaformer
 
 bench: setup
-	$(BIN)/python tests/bench/export.py --readme README.md
-	$(BIN)/python tests/bench/upsample_argmax.py
+	PYTHONPATH=tests $(BIN)/python -m bench.export --readme README.md
+	$(BIN)/seaformer-export --variant tiny --output build/bench --force
+	PYTHONPATH=tests $(BIN)/python -m bench.upsample_argmax --network build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite --json build/bench/upsample_argmax.json --readme README.md
 
 clean:
 	rm -rf build dist $(VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,14 +1,11 @@
 """The tables of README.md that follow from tables of the code.
 
-    python tests/readme_tables.py          # writes them
+PYTHONPATH=tests python -m readme_tables          # writes them
 """
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "bench"))
-
-from machine import write_section
+from bench.machine import write_section
 
 from seaformer.catalog import count_macs
 from seaformer.export.formats import FORMATS, PRECISIONS

@@ -1,6 +1,6 @@
 """Measure the export: its time and memory, its graphs, and the latency of what it makes.
 
-    python tests/bench/export.py [--readme README.md] [--json build/bench/export.json]
+    PYTHONPATH=tests python -m bench.export [--readme README.md] [--json build/bench/export.json]
 
 Latencies are ratios of medians, interleaved in one run, on this computer's processor and one
 thread: they compare two files on it and say nothing of a phone. "Naive" is the same network traced
@@ -24,7 +24,7 @@ import numpy as np
 import onnx
 import psutil
 import torch
-from machine import machine_name, write_section
+from bench.machine import machine_name, write_section
 
 from seaformer.export.artifact import serialize
 from seaformer.export.conversion import to_tflite

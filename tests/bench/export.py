@@ -24,8 +24,8 @@ import numpy as np
 import onnx
 import psutil
 import torch
-from bench.machine import machine_name, write_section
 
+from bench.machine import machine_name, write_section
 from seaformer.export.artifact import serialize
 from seaformer.export.conversion import to_tflite
 from seaformer.export.deployment import deployment_form

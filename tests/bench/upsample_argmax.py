@@ -3,7 +3,8 @@
 All run on one thread, on the same logits, taking turns; a ratio is the median of the ratios per
 turn, which a machine that is busy with other things distorts less than times.
 
-    PYTHONPATH=tests python -m bench.upsample_argmax [--logits FILE.npy] [--network FILE.tflite] [--json FILE]
+    PYTHONPATH=tests python -m bench.upsample_argmax [--logits FILE.npy]
+        [--network FILE.tflite] [--json FILE] [--readme README.md]
 
 Fields are the logits of the trained network that comes with the package (12 classes, on a scene
 that it was not trained on), smooth ones of 150 classes, as no network trained on ADE20K is at hand,
@@ -22,10 +23,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import torch
-from bench.machine import machine_name, write_section
 from native_argmax import FLAGS, NativeArgmax
 from torch.nn import functional as F
 
+from bench.machine import machine_name, write_section
 from seaformer.datasets.shapes import render
 from seaformer.model import create_model
 from seaformer.preprocessing import normalize, prepare
@@ -67,8 +68,8 @@ def markdown(results: dict[str, dict]) -> str:
     lines = [
         f"Measured on: {machine_name()}, one thread. Not a phone.",
         "",
-        "| logits | candidates per cell | method | times faster than torch | times faster than in the "
-        "TFLite graph | share of Tiny's inference |",
+        "| logits | candidates per cell | method | times faster than torch | times faster than in "
+        "the TFLite graph | share of Tiny's inference |",
         "|---|---|---|---|---|---|",
     ]
     for name, result in results.items():
@@ -78,8 +79,8 @@ def markdown(results: dict[str, dict]) -> str:
             row = result["methods"][method]
             share = f"{row['milliseconds'] / network['milliseconds']:.0%}" if network else "-"
             lines.append(
-                f"| {name}, {classes}x{height}x{width} | {result['candidates_per_cell']} | {method} "
-                f"| {row['times_faster_than_torch']:.0f} | "
+                f"| {name}, {classes}x{height}x{width} | {result['candidates_per_cell']} | "
+                f"{method} | {row['times_faster_than_torch']:.0f} | "
                 f"{row['times_faster_than_in_graph']:.1f} | {share} |"
             )
     return "\n".join(lines)

@@ -10,16 +10,16 @@ def print_models(console: Console) -> None:
     """Print every model with its parameters, its work and its released weights."""
     with console.status("counting parameters and multiply-accumulates ..."):
         cards = list_models()
-    table = Table()
+    table = Table(box=None, pad_edge=False)
     for heading in ("task", "variant", "input"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     for heading in ("params", "MACs"):
-        table.add_column(heading, justify="right")
-    table.add_column("released weights (--weights NAME)", overflow="fold")
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("released weights (--weights)", overflow="fold")
     task = ""
     for card in cards:
         if task and card.task != task:
-            table.add_section()
+            table.add_row()
         task = card.task
         released = [
             weights.name

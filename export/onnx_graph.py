@@ -36,16 +36,9 @@ def to_onnx(model: nn.Module, size: tuple[int, int], output_name: str) -> onnx.M
         output_name: name of the graph's output.
 
     Raises:
-        SeaformerError: the model cannot be traced, or returns something else than one tensor.
+        SeaformerError: the model cannot be traced.
     """
     example = torch.zeros(1, 3, *size)
-    with torch.no_grad():
-        result = model(example)
-    if not isinstance(result, torch.Tensor):
-        raise SeaformerError(
-            f"the model returns {type(result).__name__}, an export needs one tensor. "
-            "Wrap the model so that its forward returns the logits only."
-        )
     buffer = io.BytesIO()
     try:
         with _silence():

@@ -6,6 +6,7 @@ r"""The export from beginning to end: one model, several sizes, formats and prec
 Nothing is written to the output folder before every file has passed.
 """
 
+import contextlib
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -109,11 +110,23 @@ def export(request: Request, report: Report) -> list[tuple[Path, schema.Metadata
         with tempfile.TemporaryDirectory(prefix="seaformer-export-") as folder:
             for candidate in _candidates(job, Path(folder), report):
                 finished.append(_verify(job, candidate, Path(folder), report))
-    for path, file, metadata in finished:
-        with atomic_write(path) as temporary:
-            temporary.write_bytes(file)
-        write_sidecar(path, file, metadata)
+    _write(finished, request.output)
     return [(path, metadata) for path, _, metadata in finished]
+
+
+def _write(finished: list[tuple[Path, bytes, schema.Metadata]], folder: Path) -> None:
+    """Write every model file, or none if one cannot be; then what stands beside them."""
+    try:
+        with contextlib.ExitStack() as stack:
+            for path, file, _ in finished:
+                stack.enter_context(atomic_write(path)).write_bytes(file)
+        for path, file, metadata in finished:
+            write_sidecar(path, file, metadata)
+    except OSError as error:
+        raise SeaformerError(
+            f"cannot write to the output folder '{folder}': {error.strerror}. Make room in it, or "
+            "give another one with --output."
+        ) from error
 
 
 def _source(request: Request) -> Source:
@@ -148,11 +161,12 @@ def _run_reference(model: nn.Module, request: Request, size: tuple[int, int]) ->
             request.normalize == "inside",
             request.head,
         )
-    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
-        if isinstance(error, SeaformerError):
-            raise
+    except (SeaformerError, MemoryError):
+        raise
+    except Exception as error:  # a user's model can fail in any way
         raise SeaformerError(
-            f"the model does not run on a picture of [1, 3, {size[0]}, {size[1]}]: {error}"
+            f"the model does not run in float64 on a picture of [1, 3, {size[0]}, {size[1]}]: "
+            f"{type(error).__name__}: {error}"
         ) from error
 
 

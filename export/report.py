@@ -72,7 +72,7 @@ class Report:
             box=None,
             pad_edge=False,
         )
-        table.add_column("file", no_wrap=True)
+        table.add_column("file", overflow="fold")
         for heading in ("MB", "operators", "SQNR dB", "agreement %"):
             table.add_column(heading, justify="right", no_wrap=True)
         for path, metadata in files:
@@ -86,7 +86,7 @@ class Report:
                 f"{100 * min(row.argmax_agreement for row in rows):.3f}",
             )
         self.console.print()
-        self.console.print(table, width=max(self.console.width, 100), soft_wrap=True)
+        self.console.print(table)
         total = perf_counter() - self._start
         first = files[0][0]
         self.console.print(f"\nIn {first.parent}, after {total:.1f} s.", highlight=False)

@@ -13,7 +13,6 @@ from seaformer.files import refuse_existing
 from seaformer.input_size import parse_input_size
 from seaformer.tasks import Task, get_task
 from seaformer.variants import VARIANTS, get_variant
-from seaformer.weights.self_description import described_by
 
 DEFAULT_TASK = "ade20k"
 NORMALIZE = ("inside", "outside")
@@ -82,7 +81,12 @@ def make_request(
         raise unknown_name("normalization", normalize, NORMALIZE)
     if factory is not None and weights is not None:
         raise UsageError("--weights does not go with --model: the factory loads its own weights.")
-    their_variant, their_task = described_by(weights)
+    their_variant, their_task = None, None
+    if weights is not None:
+        # It imports torch, which a misspelt name shall not wait for.
+        from seaformer.weights.self_description import described_by
+
+        their_variant, their_task = described_by(weights)
     known_task = their_task or get_task(DEFAULT_TASK) if task is None else get_task(task)
     variant = variant or their_variant
     if (variant is None) == (factory is None):

@@ -77,7 +77,9 @@ def users_model(factory: str, task: Task) -> Source:
             f"model '{factory}' is not of the form package.module:factory. "
             "Example: my_package.networks:make_unet"
         )
-    sys.path.insert(0, str(Path.cwd()))
+    # It stays there: the factory, or the model when it runs, may import more.
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
     try:
         make = getattr(importlib.import_module(module_name), function_name)
     except (ImportError, AttributeError) as error:
@@ -85,8 +87,11 @@ def users_model(factory: str, task: Task) -> Source:
             f"model '{factory}' cannot be imported: {error}. Run in the folder that has the "
             "module, or install its package."
         ) from error
-    finally:
-        sys.path.pop(0)
+    except Exception as error:
+        raise SeaformerError(
+            f"model '{factory}' cannot be imported, as '{module_name}' fails: "
+            f"{type(error).__name__}: {error}"
+        ) from error
     try:
         model = make()
     except Exception as error:

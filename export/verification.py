@@ -62,7 +62,7 @@ def make_samples(
         head: what the exported file ends with, see `seaformer.export.heads`.
 
     Raises:
-        SeaformerError: the model's output is not finite.
+        SeaformerError: the model's output is not one tensor, or not finite.
     """
     exact = copy.deepcopy(model).double()
     with _one_thread():
@@ -91,6 +91,11 @@ def _run(
             x = (x - mean) / std
         x = x.permute(2, 0, 1)[None]
         logits = exact(x)
+        if not isinstance(logits, torch.Tensor):
+            raise SeaformerError(
+                f"the model returns {type(logits).__name__}, an export needs one tensor. "
+                "Wrap the model so that its forward returns the logits only."
+            )
         if not torch.isfinite(logits).all():
             raise SeaformerError(
                 f"the model's output for the {name} is not finite, so no export of it can be "

@@ -76,12 +76,15 @@ def deployment_form(
 
 @torch.no_grad()
 def _feature_sizes(model: nn.Module, size: tuple[int, int]) -> dict[str, tuple[int, int]]:
-    """Height and width of the first input of every module whose rewrite must know them."""
-    sizes: dict[str, tuple[int, int]] = {}
+    """Height and width of the first input of every module whose rewrite must know them.
+
+    A module that is called with several sizes, as by a model that looks at two scales, has none.
+    """
+    sizes: dict[str, set[tuple[int, int]]] = {}
 
     def note(path: str):  # type: ignore[no-untyped-def]
         def hook(_module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-            sizes[path] = (inputs[0].shape[2], inputs[0].shape[3])
+            sizes.setdefault(path, set()).add((inputs[0].shape[2], inputs[0].shape[3]))
 
         return hook
 
@@ -94,4 +97,4 @@ def _feature_sizes(model: nn.Module, size: tuple[int, int]) -> dict[str, tuple[i
         model(torch.zeros(1, 3, *size))
     for handle in handles:
         handle.remove()
-    return sizes
+    return {path: size for path, (size, *others) in sizes.items() if not others}

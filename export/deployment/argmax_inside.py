@@ -8,8 +8,9 @@ Nothing is approximated: it is what follows the network in PyTorch, moved into t
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seaformer.export.deployment.rewrite import RewriteReport, replace, sites
+from seaformer.export.deployment.rewrite import RewriteReport, replace
 from seaformer.network.heads import LightHead
+from seaformer.network.seaformer import SeaFormer
 
 NAME = "argmax_inside"
 
@@ -58,11 +59,12 @@ def end_with_argmax(model: nn.Module, size: tuple[int, int] | None) -> RewriteRe
         size: height and width of the mask; None for that of the logits.
     """
     report = RewriteReport(NAME)
-    for path, head in sites(model, LightHead):
-        replace(model, path, DecidingHead(head, size))
+    if type(model) is SeaFormer:
+        replace(model, "light_head", DecidingHead(model.light_head, size))
         report.count += 1
-    if not report.count:
-        report.refuse("model", "it has no light head; the arg-max follows the whole model")
+    else:
+        # In another model something may follow the light head, if it has one.
+        report.refuse("model", "it is no SeaFormer; the arg-max follows the whole model")
         argmax = ArgMax(size)
         model.register_forward_hook(lambda _module, _inputs, logits: argmax(logits))
     return report

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from seaformer.export.deployment.rewrite import RewriteReport, folded, nothing_to_do, replace, sites
 from seaformer.network.heads import LightHead
-from seaformer.network.spatial_branch import SpatialBranch
+from seaformer.network.seaformer import SeaFormer
 
 NAME = "fold_light_head"
 
@@ -37,8 +37,11 @@ class ChannelBias(nn.Module):
 def fold_light_head(model: nn.Module) -> RewriteReport:
     """Leave of the light head's first convolution its bias only."""
     report = RewriteReport(NAME)
-    heads, branches = list(sites(model, LightHead)), list(sites(model, SpatialBranch))
-    for (path, head), (_, branch) in zip(heads, branches, strict=True):
+    branches = {ours.light_head: ours.spatial_branch for _, ours in sites(model, SeaFormer)}
+    for path, head in sites(model, LightHead):
+        if head not in branches:
+            report.refuse(path, "it stands in no SeaFormer, so what it reads is not known")
+            continue
         fuse: nn.Module = head.fuse
         is_per_channel = (
             isinstance(fuse, nn.Conv2d)
@@ -48,7 +51,7 @@ def fold_light_head(model: nn.Module) -> RewriteReport:
         if not is_per_channel:
             report.refuse(f"{path}.fuse", "it is no depth-wise 1x1 convolution with folded norm")
             continue
-        *_, last = branch.fusion_blocks
+        *_, last = branches[head].fusion_blocks
         embedding, embedding_bias = folded(last.get_submodule("local_embedding"))
         convolution, bias = folded(fuse)
         factor = convolution.weight.flatten()

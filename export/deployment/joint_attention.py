@@ -169,7 +169,7 @@ def join_attention(model: nn.Module, feature_sizes: dict[str, tuple[int, int]]) 
     report = RewriteReport(NAME)
     for path, attention in sites(model, SqueezeEnhancedAxialAttention):
         if path not in feature_sizes:
-            report.refuse(path, "the size of its input is not known: forward never reached it")
+            report.refuse(path, "its input has no one size: it is called with several, or never")
             continue
         replace(model, path, JointAttention(attention, feature_sizes[path]))
         report.count += 1

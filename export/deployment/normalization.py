@@ -6,13 +6,15 @@ The subtraction stays an operator of its own: a convolution that pads with zeros
 with zeros, and these are the zeros of the normalised picture, exactly. Folding the mean into the
 bias instead would be wrong along the border.
 
-A model that does not begin with SeaFormer's stem gets the division as a second operator.
+A model that is no SeaFormer gets the division as a second operator, even if it has a SeaFormer's
+stem somewhere: what the stem reads there need not be the picture.
 """
 
 import torch
 from torch import Tensor, nn
 
 from seaformer.export.deployment.rewrite import RewriteReport, folded, replace, sites
+from seaformer.network.seaformer import SeaFormer, SeaFormerClassifier
 from seaformer.network.stem import Stem
 
 NAME = "normalize_inside"
@@ -68,12 +70,13 @@ def normalize_inside(
     report = RewriteReport(NAME)
     dtype = next((p.dtype for p in model.parameters()), torch.float64)
     mean_, std_ = (torch.tensor(v, dtype=dtype).reshape(1, 3, 1, 1) for v in (mean, std))
-    for path, stem in sites(model, Stem):
+    is_ours = type(model) in (SeaFormer, SeaFormerClassifier)
+    for path, stem in sites(model, Stem) if is_ours else ():
         folded(stem.conv)[0].weight.div_(std_)
         replace(model, path, NormalizingStem(stem, mean_))
         report.count += 1
     if not report.count:
-        report.refuse("model", "it does not begin with SeaFormer's stem; std stays an operator")
+        report.refuse("model", "it is no SeaFormer; std stays an operator")
         mean32, factor32 = mean_.float(), (1.0 / std_).float()
         model.register_forward_pre_hook(lambda _, image: ((image[0] - mean32) * factor32,))
     return report

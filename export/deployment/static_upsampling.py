@@ -45,7 +45,7 @@ def make_upsampling_static(
     report = RewriteReport(NAME)
     for path, block in sites(model, FusionBlock):
         if path not in feature_sizes:
-            report.refuse(path, "the size of its input is not known: forward never reached it")
+            report.refuse(path, "its input has no one size: it is called with several, or never")
             continue
         replace(model, path, StaticFusionBlock(block, feature_sizes[path]))
         report.count += 1

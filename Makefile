@@ -16,11 +16,19 @@ $(STAMP): pyproject.toml
 
 PHOTO := seaformer/data/photograph.jpg
 MODEL := build/demo/seaformer_tiny_ade20k_512x512
+SHAPES := build/demo/seaformer_tiny_shapes_256x256_fp32.tflite
+SCENES := build/demo/scenes
 
 demo: setup
 	$(BIN)/seaformer-export --variant tiny --format tflite --format onnx --precision fp32 --precision fp16 --output build/demo --force
 	$(BIN)/seaformer-predict $(PHOTO) --model $(MODEL)_fp32.tflite --output build/demo/overlay_tflite.png --mask build/demo/mask_tflite.png --force
 	$(BIN)/seaformer-predict $(PHOTO) --model $(MODEL)_fp32.onnx --output build/demo/overlay_onnx.png --mask build/demo/mask_onnx.png --force
+	@echo
+	@echo "The weights so far were random. Those of the procedural task are trained:"
+	$(BIN)/seaformer-export --weights shapes --output build/demo --force
+	$(BIN)/python -c "from pathlib import Path; from seaformer.datasets.shapes import write; write(Path('$(SCENES)'), 1, validation=50)"
+	$(BIN)/seaformer-predict $(SCENES)/images/val/000000.png --model $(SHAPES) --output build/demo/overlay_shapes.png --force
+	$(BIN)/seaformer-evaluate $(SHAPES) --data $(SCENES) --report build/demo/evaluation --force
 	@echo
 	@echo "Models, their .json, masks and overlays are in build/demo:"
 	@ls -1sh build/demo

@@ -1,0 +1,372 @@
+"""A procedural data set: seeded scenes of overlapping shapes, with the class of every pixel.
+
+A scene is a wall and mostly a floor, on which shapes, patterned panels, wires and dots lie over
+each other with shading and shadows. Colours are random and tell nothing of the class: "disc" to
+"star" are told by outline, "stripes" and "checks" by pattern whatever their outline, "wire" is
+thin, "dot" is small, and "floor" is what lies below the horizon. Wall and floor take most of the
+pixels; wires, dots and stars few.
+
+A scene is a function of its seed, its index and its size alone, and the same on every machine:
+NumPy guarantees the stream of `RandomState` for ever. Two things outside it could make a value
+differ by one in 255: another last digit of sine and cosine, and another Pillow's rounding.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+
+from seaformer.errors import UsageError, unknown_name
+from seaformer.files import atomic_write
+from seaformer.tasks import Task, get_task
+
+TASK = "shapes"
+
+SIZE = (256, 256)
+"""Height and width that scenes are drawn at unless another size is asked for, in pixels."""
+
+SPLITS = {"train": 1_000_000, "val": 500}
+"""Scenes of each split. Training reads each once: a million is more than any run takes."""
+
+_SMALLEST_SIDE = 32
+
+_WALL, _FLOOR, _DISC, _SQUARE, _TRIANGLE, _RING, _CROSS, _STAR, _STRIPES, _CHECKS, _WIRE, _DOT = (
+    range(12)
+)
+
+# How often an object is of a class, in percent. Uneven on purpose, as in photographs.
+_FREQUENCIES = (
+    (_DISC, 18),
+    (_SQUARE, 18),
+    (_TRIANGLE, 13),
+    (_RING, 9),
+    (_CROSS, 9),
+    (_STAR, 6),
+    (_STRIPES, 10),
+    (_CHECKS, 6),
+    (_WIRE, 6),
+    (_DOT, 5),
+)
+_CLASSES = np.repeat(*np.array(_FREQUENCIES).T)
+
+_Floats = npt.NDArray[np.float32]
+_Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class ShapesDataset:
+    """The scenes of one split, drawn when they are asked for.
+
+    Attributes:
+        split: "train" or "val".
+        size: height and width in pixels.
+        seed: another one gives another data set.
+    """
+
+    split: str = "train"
+    size: tuple[int, int] = SIZE
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.split not in SPLITS:
+            raise unknown_name("split", self.split, SPLITS)
+        _check_size(self.size)
+
+    @property
+    def task(self) -> Task:
+        """The task "shapes": labels, palette, preprocessing."""
+        return get_task(TASK)
+
+    def __len__(self) -> int:
+        return SPLITS[self.split]
+
+    def __getitem__(self, index: int) -> tuple[_Bytes, _Bytes]:
+        """Draw a scene: uint8 [H, W, 3] RGB and uint8 [H, W] class indices 0..11."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"scene {index} of {len(self)}")
+        # The splits lie in seeds of their own, so they share no scene whatever their lengths.
+        return render(2 * self.seed + list(SPLITS).index(self.split), index, self.size)
+
+    def __iter__(self) -> Iterator[tuple[_Bytes, _Bytes]]:
+        return (self[index] for index in range(len(self)))
+
+
+def render(seed: int, index: int, size: tuple[int, int] = SIZE) -> tuple[_Bytes, _Bytes]:
+    """Draw one scene.
+
+    Another size shows the same objects at the same relative places, in proportion to the shorter
+    side; grain and texture differ.
+
+    Args:
+        seed: of the data set, 0..2**32 - 1.
+        index: of the scene, 0..2**32 - 1.
+        size: height and width in pixels, each 32 or more.
+
+    Returns:
+        The picture, uint8 [H, W, 3], RGB, and the class of each pixel, uint8 [H, W], 0..11.
+
+    Raises:
+        UsageError: `size` is too small.
+    """
+    _check_size(size)
+    scene = _Scene(np.random.RandomState([seed, index]), size)
+    return scene.picture(), scene.mask
+
+
+def write(
+    folder: Path,
+    count: int,
+    *,
+    validation: int,
+    size: tuple[int, int] = SIZE,
+    seed: int = 0,
+) -> None:
+    """Write scenes to disk in the plain layout, which every command reads.
+
+    The layout is `images/<split>/*.png` and `masks/<split>/*.png` with the splits "train" and
+    "val", and `labels.json`, the task.
+
+    Args:
+        folder: made if missing; files of the same names are replaced.
+        count: scenes for training, 1 or more.
+        validation: scenes for validation, 1..500.
+        size: height and width in pixels.
+        seed: of the data set.
+
+    Raises:
+        UsageError: a count or the size is out of range.
+        OSError: a file cannot be written.
+    """
+    counts = {"train": count, "val": validation}
+    for split, wanted in counts.items():
+        if not 1 <= wanted <= SPLITS[split]:
+            raise UsageError(f"{wanted} scenes for {split}. Allowed: 1..{SPLITS[split]}.")
+    for split, wanted in counts.items():
+        scenes = ShapesDataset(split, size, seed)
+        for kind in ("images", "masks"):
+            (folder / kind / split).mkdir(parents=True, exist_ok=True)
+        for index in range(wanted):
+            for kind, pixels in zip(("images", "masks"), scenes[index], strict=True):
+                with atomic_write(folder / kind / split / f"{index:06}.png") as draft:
+                    Image.fromarray(pixels).save(draft, compress_level=1)
+    with atomic_write(folder / "labels.json") as draft:
+        draft.write_text(json.dumps(get_task(TASK).to_json(), indent=2), encoding="utf-8")
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    if min(size) < _SMALLEST_SIDE:
+        raise UsageError(
+            f"scenes of {size[0]} x {size[1]} pixels. Allowed: sides of {_SMALLEST_SIDE} or more."
+        )
+
+
+class _Scene:
+    """A scene while it is drawn: `colors` float32 [3, H, W], 0..255, and `mask` uint8 [H, W]."""
+
+    def __init__(self, random: np.random.RandomState, size: tuple[int, int]) -> None:
+        self.random = random
+        self.height, self.width = size
+        self.unit = min(size)
+        self.mask: _Bytes = np.full(size, _WALL, np.uint8)
+        self.colors = self._surface(grid=5, contrast=45)
+        angle = random.uniform(0, 2 * math.pi)
+        self.light = np.array([math.cos(angle), math.sin(angle)], np.float32)
+        if random.rand() < 0.8:
+            self._floor()
+        for kind in random.choice(_CLASSES, random.randint(8, 19)):
+            if kind == _WIRE:
+                self._wire()
+            elif kind == _DOT:
+                self._dots()
+            else:
+                self._shape(int(kind))
+        # Grain, drawn last so that all that comes before it is the same at every size.
+        strength = random.uniform(8, 45)
+        grain = np.frombuffer(random.bytes(self.colors.size), np.uint8).astype(np.float32)
+        grain -= np.float32(127.5)
+        grain *= np.float32(strength / 127.5)
+        self.colors += grain.reshape(self.colors.shape)
+
+    def picture(self) -> _Bytes:
+        pixels = np.clip(self.colors, 0, 255, out=self.colors).astype(np.uint8)
+        return np.ascontiguousarray(pixels.transpose(1, 2, 0))
+
+    def _color(self) -> _Floats:
+        return self.random.uniform(15, 240, (3, 1, 1)).astype(np.float32)
+
+    def _surface(self, grid: int, contrast: float) -> _Floats:
+        """A colour with soft clouds, float32 [3, H, W]."""
+        clouds = np.frombuffer(self.random.bytes(3 * grid * grid), np.uint8)
+        size = (self.width, self.height)
+        smooth = Image.fromarray(clouds.reshape(grid, grid, 3)).resize(
+            size, Image.Resampling.BICUBIC
+        )
+        strength = np.float32(self.random.uniform(0.3, 1) * contrast / 128)
+        surface = np.asarray(smooth).transpose(2, 0, 1).astype(np.float32, order="C")
+        surface *= strength
+        surface += self._color() - 128 * strength
+        return surface
+
+    def _floor(self) -> None:
+        """Everything below a horizon that may slope: finer clouds and another colour."""
+        left, right = self.random.uniform(0.35, 0.85, 2) * self.height
+        surface = self._surface(grid=40, contrast=90)
+        horizon = np.linspace(left, right, self.width)
+        below = np.arange(self.height)[:, None] >= horizon
+        np.copyto(self.colors, surface, where=below)
+        self.mask[below] = _FLOOR
+
+    def _shape(self, kind: int) -> None:
+        random = self.random
+        center = random.uniform(0, 1, 2) * (self.width, self.height)
+        radius = self.unit * 0.05 * 5 ** random.rand()
+        angle = random.uniform(0, 2 * math.pi)
+        aspect = random.uniform(0.7, 1)
+        outline = random.choice((_DISC, _SQUARE)) if kind in (_STRIPES, _CHECKS) else kind
+        # Draws that not every class uses are made for all, which keeps the code straight.
+        pattern_angle, period, fill = random.uniform(0, 1, 3)
+        turn = np.array(
+            [[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]
+        ) * [[radius], [radius * aspect]]
+        rings = [points @ turn for points in _OUTLINES[outline]]
+        if kind == _RING:
+            rings.append(rings[0] * (0.45 + 0.25 * fill))
+        box = self._box(center, rings[0])
+        if box is None:
+            return
+        left, top, right, bottom = box
+        coverage = _fill([ring + center for ring in rings], box)
+        y, x = np.ogrid[top:bottom, left:right]
+        x, y = (x - center[0]).astype(np.float32), (y - center[1]).astype(np.float32)
+        color = self._contrasting(center)
+        shade = 1 + np.float32(random.uniform(0, 0.4) / radius) * (
+            self.light[0] * x + self.light[1] * y
+        )
+        texture = color * shade
+        if kind in (_STRIPES, _CHECKS):
+            step = 2 * math.pi / (self.unit * (0.03 + 0.03 * period))
+            cos, sin = (np.float32(step * f(2 * math.pi * pattern_angle)) for f in (np.cos, np.sin))
+            wave = np.sin(cos * x + sin * y)
+            if kind == _CHECKS:
+                wave = wave * np.sin(cos * y - sin * x)
+            other = self._contrasting(center, than=color)
+            texture = np.where(wave > 0, texture, other * shade)
+        self._cast_shadow(coverage, box, radius)
+        self._lay(texture, coverage, box, kind)
+
+    def _wire(self) -> None:
+        """A thin curve from one side of the scene to another place."""
+        random = self.random
+        points = random.uniform(-0.1, 1.1, (3, 2)) * (self.width, self.height)
+        time = np.linspace(0, 1, 24)[:, None]
+        curve = (
+            (1 - time) ** 2 * points[0] + 2 * time * (1 - time) * points[1] + time**2 * points[2]
+        )
+        thickness = self.unit * random.uniform(0.012, 0.024)
+        color = self._contrasting(points[1].clip(0))
+        if (box := self._box(np.zeros(2), curve)) is None:
+            return
+        left, top, right, bottom = box
+        canvas = Image.new("L", (2 * (right - left), 2 * (bottom - top)))
+        ImageDraw.Draw(canvas).line(
+            (2 * (curve - (left, top))).ravel().tolist(),
+            fill=255,
+            width=max(2, round(2 * thickness)),
+        )
+        self._lay(color, np.asarray(canvas.reduce(2)), box, _WIRE)
+
+    def _dots(self) -> None:
+        """A handful of small discs of one colour, near each other."""
+        random = self.random
+        middle = random.uniform(0.1, 0.9, 2) * (self.width, self.height)
+        color = self._contrasting(middle)
+        count = random.randint(3, 9)
+        places = middle + random.uniform(-0.15, 0.15, (count, 2)) * self.unit
+        radii = random.uniform(0.014, 0.03, count) * self.unit
+        for place, radius in zip(places, radii, strict=True):
+            ring = _OUTLINES[_DISC][0] * radius
+            box = self._box(place, ring)
+            if box is not None:
+                self._lay(color, _fill([ring + place], box), box, _DOT)
+
+    def _contrasting(self, center: npt.NDArray[np.float64], than: _Floats | None = None) -> _Floats:
+        """Of two colours the one that differs more from `than`, or from what lies at `center`."""
+        first, second = self._color(), self._color()
+        if than is None:
+            column, row = (int(value) for value in center)
+            row, column = min(row, self.height - 1), min(column, self.width - 1)
+            than = self.colors[:, row, column, None, None]
+        return first if abs(first - than).sum() > abs(second - than).sum() else second
+
+    def _box(
+        self, center: npt.NDArray[np.float64], ring: npt.NDArray[np.float64]
+    ) -> tuple[int, int, int, int] | None:
+        """Left, top, right and bottom of what of the ring is in the scene; None for nothing."""
+        left, top = np.maximum(np.floor(center + ring.min(0)), 0).astype(int).tolist()
+        right, bottom = (
+            np.minimum(np.ceil(center + ring.max(0)) + 1, (self.width, self.height))
+            .astype(int)
+            .tolist()
+        )
+        return (left, top, right, bottom) if left < right and top < bottom else None
+
+    def _cast_shadow(self, coverage: _Bytes, box: tuple[int, int, int, int], radius: float) -> None:
+        """Darken what lies on the side of an object that is away from the light."""
+        left, top, right, bottom = box
+        shift = np.round(-self.light * min(0.15 * radius, 0.03 * self.unit)).astype(int)
+        x, y = int(shift[0]), int(shift[1])
+        x0, y0 = max(left + x, 0), max(top + y, 0)
+        x1, y1 = min(right + x, self.width), min(bottom + y, self.height)
+        if x0 >= x1 or y0 >= y1:
+            return
+        part = coverage[y0 - top - y : y1 - top - y, x0 - left - x : x1 - left - x]
+        self.colors[:, y0:y1, x0:x1] *= 1 - part * np.float32(0.4 / 255)
+
+    def _lay(
+        self, texture: _Floats, coverage: _Bytes, box: tuple[int, int, int, int], kind: int
+    ) -> None:
+        """Blend a texture over the scene; a pixel is of the class that covers half of it."""
+        left, top, right, bottom = box
+        under = self.colors[:, top:bottom, left:right]
+        under += (texture - under) * (coverage * np.float32(1 / 255))
+        self.mask[top:bottom, left:right][coverage >= 128] = kind
+
+
+def _fill(rings: list[npt.NDArray[np.float64]], box: tuple[int, int, int, int]) -> _Bytes:
+    """Coverage, 0..255, of the first polygon without those after it; uint8, the size of `box`."""
+    left, top, right, bottom = box
+    # Drawn at twice the size and averaged: edges become smooth.
+    canvas = Image.new("L", (2 * (right - left), 2 * (bottom - top)))
+    draw = ImageDraw.Draw(canvas)
+    for ring, value in zip(rings, (255, 0), strict=False):
+        draw.polygon((2 * (ring - (left, top))).ravel().tolist(), fill=value)
+    return np.asarray(canvas.reduce(2))
+
+
+def _polygon(corners: int, *radii: float, start: float = 0.0) -> npt.NDArray[np.float64]:
+    """Corners [N, 2] on the unit circle, or at the `radii` in turn."""
+    angles = start + np.arange(corners) * 2 * np.pi / corners
+    scale = np.resize(radii or (1.0,), corners)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1) * scale[:, None]
+
+
+_ARM = 0.33
+_QUARTER = np.array([[1, -_ARM], [1, _ARM], [_ARM, _ARM]])
+_CROSS_CORNERS = np.concatenate(
+    [_QUARTER @ np.linalg.matrix_power(np.array([[0, 1], [-1, 0]]), turn) for turn in range(4)]
+)
+
+_OUTLINES = {
+    _DISC: [_polygon(40)],
+    _SQUARE: [_polygon(4)],
+    _TRIANGLE: [_polygon(3)],
+    _RING: [_polygon(40)],
+    _CROSS: [_CROSS_CORNERS],
+    _STAR: [_polygon(10, 1.0, 0.42)],
+}
+"""Outlines by class, in a circle of radius 1."""

@@ -1,0 +1,136 @@
+"""Random changes to a training picture and its mask, as in the official pipeline.
+
+Source: mmsegmentation 0.x, mmseg/datasets/pipelines/transforms.py (Resize with ratio_range,
+RandomCrop, RandomFlip, PhotoMetricDistortion, Normalize, Pad, in this order). The one difference:
+Pillow smooths when it makes a picture smaller, as does the preparation of photographs on a device.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from seaformer.datasets.masks import IGNORED
+from seaformer.preprocessing import normalize
+from seaformer.tasks import Task
+from seaformer.training.recipe import Recipe
+
+_CROP_TRIES = 10
+_BRIGHTNESS = 32
+_CONTRAST = _SATURATION = (0.5, 1.5)
+_HUE = 18 / 180
+"""Share of the colour circle; OpenCV counts it in 180 parts."""
+
+_Bytes = npt.NDArray[np.uint8]
+
+
+def augment(
+    image: _Bytes, mask: _Bytes, task: Task, recipe: Recipe, random: np.random.Generator
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Make a training example of a picture.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        mask: uint8 [H, W], class indices, `IGNORED` where none counts.
+        task: normalisation and order of the channels, and the size that scales refer to.
+        recipe: what is changed, and how much.
+        random: where the chances come from.
+
+    Returns:
+        float32 [3, h, w], normalised, and int64 [h, w], of the recipe's crop; `IGNORED` also
+        where the picture was too small for the crop.
+    """
+    image, mask = _scaled(image, mask, task, recipe, random)
+    image, mask = _cropped(image, mask, recipe, random)
+    if random.random() < recipe.flip:
+        image, mask = image[:, ::-1], mask[:, ::-1]
+    if recipe.photometric:
+        image = distort_colors(image, random)
+    if task.preprocessing.color_order == "BGR":
+        image = image[:, :, ::-1]
+    height, width = mask.shape
+    example = np.full((3, *recipe.crop), task.preprocessing.pad_value, np.float32)
+    example[:, :height, :width] = normalize(image.astype(np.float32), task.preprocessing).transpose(
+        2, 0, 1
+    )
+    target = np.full(recipe.crop, IGNORED, np.int64)
+    target[:height, :width] = mask
+    return example, target
+
+
+def distort_colors(image: _Bytes, random: np.random.Generator) -> _Bytes:
+    """Change brightness, contrast, saturation and hue, each with probability 1/2.
+
+    Contrast is changed before or after saturation and hue, by chance.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        random: where the chances come from.
+
+    Returns:
+        uint8 [H, W, 3], RGB.
+    """
+
+    def chance() -> bool:
+        return bool(random.random() < 0.5)
+
+    if chance():
+        image = _affine(image, 1.0, random.uniform(-_BRIGHTNESS, _BRIGHTNESS))
+    contrast = random.uniform(*_CONTRAST) if chance() else None
+    contrast_first = chance()
+    if contrast is not None and contrast_first:
+        image = _affine(image, contrast)
+    saturation = random.uniform(*_SATURATION) if chance() else None
+    hue = round(random.uniform(-_HUE, _HUE) * 256) if chance() else None
+    if saturation is not None or hue is not None:
+        bands = np.array(Image.fromarray(image).convert("HSV"))
+        if saturation is not None:
+            bands[:, :, 1] = _affine(bands[:, :, 1], saturation)
+        if hue is not None:
+            bands[:, :, 0] += np.uint8(hue % 256)  # wraps, as the circle does
+        image = np.asarray(Image.fromarray(bands, "HSV").convert("RGB"))
+    if contrast is not None and not contrast_first:
+        image = _affine(image, contrast)
+    return image
+
+
+def _affine(values: _Bytes, factor: float, offset: float = 0.0) -> _Bytes:
+    table = np.clip(np.arange(256) * factor + offset, 0, 255).astype(np.uint8)
+    return table[values]
+
+
+def _scaled(
+    image: _Bytes, mask: _Bytes, task: Task, recipe: Recipe, random: np.random.Generator
+) -> tuple[_Bytes, _Bytes]:
+    """Resize to a random factor of the size that the task is evaluated at."""
+    short, long = min(recipe.crop), None
+    if task.evaluation is not None:
+        short, long = task.evaluation.short_side, task.evaluation.long_side_max
+    factor = random.uniform(*recipe.scale)
+    height, width = mask.shape
+    scale = short * factor / min(height, width)
+    if long is not None:
+        scale = min(scale, long * factor / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if size == (width, height):
+        return image, mask
+    return (
+        np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR)),
+        np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST)),
+    )
+
+
+def _cropped(
+    image: _Bytes, mask: _Bytes, recipe: Recipe, random: np.random.Generator
+) -> tuple[_Bytes, _Bytes]:
+    """Cut out a random part; try again, ten times at most, if one class fills it."""
+    height, width = recipe.crop
+    for _ in range(_CROP_TRIES):
+        top = int(random.integers(max(mask.shape[0] - height, 0) + 1))
+        left = int(random.integers(max(mask.shape[1] - width, 0) + 1))
+        part = np.s_[top : top + height, left : left + width]
+        if recipe.cat_max_ratio >= 1:
+            break
+        counts = np.bincount(mask[part].ravel(), minlength=IGNORED + 1)[:IGNORED]
+        if np.count_nonzero(counts) > 1 and counts.max() < recipe.cat_max_ratio * counts.sum():
+            break
+    return image[part], mask[part]

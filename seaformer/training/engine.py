@@ -1,0 +1,159 @@
+"""The training loop. Processes, devices and precision are those of Hugging Face `accelerate`."""
+
+import math
+import time
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from rich.console import Console
+from torch.utils.data import DataLoader
+
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.network.seaformer import SeaFormer
+from seaformer.training.batch_norm import synchronize
+from seaformer.training.checkpoints import METRICS, RunFolder
+from seaformer.training.host_memory import keep_freed_memory
+from seaformer.training.loss import segmentation_loss
+from seaformer.training.optimizer import build_optimizer
+from seaformer.training.progress import Progress
+from seaformer.training.regularization import regularize
+from seaformer.training.samples import Batches, Examples
+from seaformer.training.scenes import Scenes
+from seaformer.training.schedule import rate_factor
+from seaformer.training.validation import validate
+
+LOSS_EVERY = 10
+"""Steps that one entry of the loss curve is the mean of."""
+
+
+def train(
+    model: SeaFormer,
+    training: Scenes,
+    validation: Scenes,
+    folder: RunFolder,
+    accelerator: Accelerator,
+    console: Console,
+    *,
+    seed: int = 0,
+    validate_every: int,
+    workers: int = 0,
+    resume: bool = False,
+) -> float:
+    """Train a network by the recipe of its folder, and leave the results there.
+
+    A run on one device gives the same loss curve every time, and also when it was broken off and
+    resumed: the state holds weights, optimiser and step, and all chance follows from seed and step.
+
+    Args:
+        model: with its first weights, on the CPU.
+        training: pictures with masks to learn from.
+        validation: pictures with masks that the mIoU is measured on.
+        folder: where checkpoints go, and the recipe.
+        accelerator: the processes and their devices.
+        console: where progress is printed, by the first process only.
+        seed: of everything random.
+        validate_every: steps between two validations, at which checkpoints are written too.
+        workers: processes of each process that load pictures; 0 to load in the process itself.
+        resume: whether to go on from the state in the folder.
+
+    Returns:
+        The highest mIoU, 0..1.
+
+    Raises:
+        UsageError: the batch does not divide over the processes, or the state is not of this run.
+        SeaformerError: the loss became NaN or infinite.
+    """
+    recipe, task = folder.recipe, folder.task
+    if accelerator.device.type == "cpu":
+        keep_freed_memory()
+    processes, process = accelerator.num_processes, accelerator.process_index
+    if recipe.batch_size % processes:
+        raise UsageError(
+            f"a batch of {recipe.batch_size} does not divide over {processes} processes. Give "
+            "--batch-size a multiple of them."
+        )
+    state: dict[str, Any] = {"step": 0, "best": -1.0}
+    if resume:
+        state = folder.load_state()
+        model.load_state_dict(state["model"])
+    regularize(model, recipe)
+    if processes > 1:
+        synchronize(model, accelerator.device)
+    # Convolutions read adjacent channels: a third faster on CPUs, and what tensor cores want.
+    model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = build_optimizer(model, recipe)
+    if resume:
+        optimizer.load_state_dict(state["optimizer"])
+    wrapped, optimizer = accelerator.prepare(model, optimizer)
+    if resume and accelerator.scaler is not None:
+        accelerator.scaler.load_state_dict(state["scaler"])
+
+    first, last, best = state["step"], recipe.iterations, state["best"]
+    loader = DataLoader(
+        Examples(training, task, recipe, seed),
+        batch_sampler=Batches(recipe.batch_size, first, last, process, processes),
+        num_workers=workers,
+        pin_memory=accelerator.device.type == "cuda",
+        persistent_workers=workers > 0,
+    )
+    progress = None
+    if accelerator.is_main_process:
+        progress = Progress(folder.path / METRICS, first, last, console)
+    losses: list[torch.Tensor] = []
+    since = time.monotonic()
+    for step, (images, masks) in enumerate(loader, first + 1):
+        # Dropout is drawn anew for each step, by rank: nothing of it has to be kept in the state.
+        torch.manual_seed((seed * last + step) * processes + process)
+        factor = rate_factor(step - 1, recipe)
+        for group in optimizer.param_groups:
+            group["lr"] = factor * group["highest_lr"]
+        wrapped.train()
+        images = images.to(accelerator.device, memory_format=torch.channels_last, non_blocking=True)
+        masks = masks.to(accelerator.device, non_blocking=True)
+        with accelerator.autocast():
+            loss = segmentation_loss(wrapped(images), masks)
+        accelerator.backward(loss)
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.detach())
+
+        validates = step % validate_every == 0 or step == last
+        if step % LOSS_EVERY and not validates:
+            continue
+        mean = float(accelerator.reduce(torch.stack(losses).mean(), "mean"))
+        if not math.isfinite(mean):
+            raise SeaformerError(
+                f"the loss became {mean} before step {step}. Lower --lr; the checkpoints of the "
+                "last validation are intact."
+            )
+        entry: dict[str, Any] = {
+            "step": step,
+            "loss": mean,
+            "lr": factor * recipe.learning_rate,
+            "images_per_s": len(losses) * recipe.batch_size / (time.monotonic() - since),
+        }
+        losses.clear()
+        if validates:
+            bare = accelerator.unwrap_model(wrapped)
+            miou = validate(bare, validation, task, accelerator).miou
+            is_best, best = miou > best, max(miou, best)
+            entry |= {"mIoU": miou, "best": best}
+            if accelerator.is_main_process:
+                for name in ("last", "best") if is_best else ("last",):
+                    folder.save_weights(bare, name, step, miou)
+                scaler = accelerator.scaler
+                folder.save_state(
+                    {
+                        "step": step,
+                        "best": best,
+                        "model": bare.state_dict(),
+                        "optimizer": optimizer.state_dict(),
+                        "scaler": None if scaler is None else scaler.state_dict(),
+                    }
+                )
+        if progress is not None:
+            progress.add(entry)
+        since = time.monotonic()
+    accelerator.wait_for_everyone()
+    return float(best)

@@ -1,0 +1,53 @@
+"""AdamW with the recipe's groups: backbone and head, each with and without weight decay."""
+
+from typing import Any
+
+from torch import nn
+from torch.optim import AdamW
+
+from seaformer.network.attention import SqueezeAxialPositionEmbedding
+from seaformer.network.seaformer import SeaFormer
+from seaformer.training.recipe import Recipe
+
+_UNDECAYED = (SqueezeAxialPositionEmbedding, nn.modules.batchnorm._BatchNorm)
+
+_HEAD = ("spatial_branch.", "light_head.")
+"""What the official code calls the head: its `decode_head` holds the fusion blocks too."""
+
+
+def parameter_groups(model: SeaFormer, recipe: Recipe) -> list[dict[str, Any]]:
+    """Sort the parameters of a network into the groups of the recipe.
+
+    Returns:
+        Four groups for `torch.optim`: "name" ("backbone", "backbone, no decay", "head", "head, no
+        decay"), "params", "weight_decay", "lr", and "highest_lr", which the schedule multiplies.
+    """
+    undecayed = {
+        id(parameter)
+        for module in model.modules()
+        if isinstance(module, _UNDECAYED)
+        for parameter in module.parameters(recurse=False)
+    }
+    groups = []
+    for part, factor in (("backbone", 1.0), ("head", recipe.head_factor)):
+        members = [
+            p for n, p in model.named_parameters() if n.startswith(_HEAD) == (part == "head")
+        ]
+        rate = factor * recipe.learning_rate
+        for name, decays in ((part, True), (f"{part}, no decay", False)):
+            parameters = [p for p in members if (id(p) not in undecayed) == decays]
+            groups.append(
+                {
+                    "name": name,
+                    "params": parameters,
+                    "weight_decay": recipe.weight_decay if decays else 0.0,
+                    "lr": rate,
+                    "highest_lr": rate,
+                }
+            )
+    return groups
+
+
+def build_optimizer(model: SeaFormer, recipe: Recipe) -> AdamW:
+    """Return AdamW over the groups of the recipe."""
+    return AdamW(parameter_groups(model, recipe), betas=recipe.betas)

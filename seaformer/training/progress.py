@@ -1,0 +1,68 @@
+"""Telling how a run goes: `metrics.jsonl`, and lines on the terminal."""
+
+import json
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from seaformer.files import atomic_write
+
+_SECONDS_BETWEEN_LINES = 15
+
+
+class Progress:
+    """Keeps the entries of a run.
+
+    Args:
+        path: metrics.jsonl. Entries of steps after `step`, which a broken run may have left, are
+            dropped.
+        step: steps done before.
+        iterations: steps of the whole run.
+        console: where lines are printed.
+    """
+
+    def __init__(self, path: Path, step: int, iterations: int, console: Console) -> None:
+        self.path = path
+        self.iterations = iterations
+        self.console = console
+        kept = [entry for entry in read_metrics(path) if entry["step"] <= step]
+        with atomic_write(path) as draft:
+            draft.write_text("".join(json.dumps(entry) + "\n" for entry in kept), "utf-8")
+        self.started = time.monotonic()
+        self.first_step = step
+        self.printed = 0.0
+
+    def add(self, entry: dict[str, Any]) -> None:
+        """Store one entry, which has "step", and print it now and then; a validation always."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+        now = time.monotonic()
+        if "mIoU" in entry or now - self.printed > _SECONDS_BETWEEN_LINES:
+            self.printed = now
+            self.console.print(self._line(entry, now), highlight=False, markup=False)
+
+    def _line(self, entry: dict[str, Any], now: float) -> str:
+        step = entry["step"]
+        pace = (now - self.started) / max(1, step - self.first_step)
+        left = timedelta(seconds=round((self.iterations - step) * pace))
+        parts = [f"{step}/{self.iterations}"]
+        if "loss" in entry:
+            parts += [f"loss {entry['loss']:.4f}", f"lr {entry['lr']:.2e}"]
+            parts += [f"{entry['images_per_s']:.1f} images/s"]
+        if "mIoU" in entry:
+            parts.append(f"mIoU {100 * entry['mIoU']:.2f} % (best {100 * entry['best']:.2f} %)")
+        return "  ".join([*parts, f"{left} left"])
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Read the entries of metrics.jsonl, in order; none if there is no file.
+
+    A last line that was cut short when the run was killed is left out.
+    """
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]

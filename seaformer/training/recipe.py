@@ -1,0 +1,102 @@
+"""How each task is trained, as one table.
+
+The rows are those of the official configurations (fudan-zvg/SeaFormer, folder
+seaformer-seg/local_configs), all of which start from a backbone trained on ImageNet. "shapes" is
+our own: it starts from nothing and has to end within tens of minutes on one core, so it has a
+higher rate, equal for the head, and no regularisation, which a data set that never repeats a
+picture has no use for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from seaformer.tasks import Task
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a run is made of, besides the network, the data and the first weights.
+
+    Attributes:
+        iterations: steps of the optimiser.
+        batch_size: pictures of one step, over all processes.
+        crop: height and width of a training picture, in pixels.
+        learning_rate: of AdamW, at its highest.
+        head_factor: times `learning_rate`, for all that is not the backbone.
+        weight_decay: not applied to position embeddings and norms.
+        betas: of AdamW.
+        warmup: steps over which the rate grows linearly.
+        warmup_ratio: share of the rate that the warm-up starts from.
+        power: of the polynomial by which the rate falls to 0.
+        scale: smallest and largest random factor to the size of a picture.
+        cat_max_ratio: a crop that one class takes more of than this is drawn again.
+        flip: probability of a mirrored picture.
+        photometric: whether brightness, contrast, saturation and hue are changed at random.
+        dropout: of the head.
+        drop_path: of the last layer of each stage.
+    """
+
+    iterations: int
+    batch_size: int
+    crop: tuple[int, int]
+    learning_rate: float
+    head_factor: float = 10.0
+    weight_decay: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.999)
+    warmup: int = 1500
+    warmup_ratio: float = 1e-6
+    power: float = 1.0
+    scale: tuple[float, float] = (0.5, 2.0)
+    cat_max_ratio: float = 0.75
+    flip: float = 0.5
+    photometric: bool = True
+    dropout: float = 0.1
+    drop_path: float = 0.1
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the attributes as JSON holds them: lists for tuples."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
+
+
+_PASCAL_CONTEXT = Recipe(80_000, 32, (480, 480), 2e-4)
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {
+        "ade20k": Recipe(160_000, 16, (512, 512), 2.5e-4),
+        "cityscapes": Recipe(160_000, 8, (512, 1024), 3e-4),
+        "pascal-context": _PASCAL_CONTEXT,
+        "pascal-context-60": _PASCAL_CONTEXT,
+        "coco-stuff": Recipe(80_000, 32, (512, 512), 2e-4),
+        "shapes": Recipe(
+            1_800,
+            16,
+            (256, 256),
+            5e-3,
+            head_factor=1.0,
+            warmup=100,
+            scale=(1.0, 1.0),
+            cat_max_ratio=1.0,
+            photometric=False,
+            dropout=0.0,
+            drop_path=0.0,
+        ),
+    }
+)
+"""By name of the task. A task of your own gets that of ADE20K at the size of its input."""
+
+_TINY_ADE20K_RATE = 3e-4
+
+
+def get_recipe(task: Task, variant: str) -> Recipe:
+    """Return the recipe for a task and the variant of that name."""
+    if task.name not in RECIPES:
+        return replace(RECIPES["ade20k"], crop=task.preprocessing.input_size)
+    recipe = RECIPES[task.name]
+    if (task.name, variant) == ("ade20k", "tiny"):
+        return replace(recipe, learning_rate=_TINY_ADE20K_RATE)
+    return recipe

@@ -1,0 +1,73 @@
+"""The stream of training examples: which picture comes when, and which process takes it.
+
+Examples are numbered through the whole run, and everything random about one follows from the seed
+and its number. So a run that is broken off and resumed sees what an unbroken one does, and several
+processes see together what one does alone.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from seaformer.tasks import Task
+from seaformer.training.augmentation import augment
+from seaformer.training.recipe import Recipe
+from seaformer.training.scenes import Scenes
+
+
+class Examples(Dataset[tuple[Tensor, Tensor]]):
+    """The examples by number, from 0; each pass over the scenes has another order.
+
+    Item: float32 [3, h, w], normalised, and int64 [h, w], of the recipe's crop.
+    """
+
+    def __init__(self, scenes: Scenes, task: Task, recipe: Recipe, seed: int) -> None:
+        self.scenes = scenes
+        self.task = task
+        self.recipe = recipe
+        self.seed = seed
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
+        epoch, place = divmod(number, len(self.scenes))
+        index = int(_order(len(self.scenes), self.seed, epoch)[place])
+        random = np.random.default_rng((self.seed, 1, number))
+        image, mask = augment(*self.scenes[index], self.task, self.recipe, random)
+        return torch.from_numpy(image), torch.from_numpy(mask)
+
+
+@lru_cache(maxsize=2)
+def _order(count: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+    return np.random.default_rng((seed, 0, epoch)).permutation(count)
+
+
+class Batches(Sampler[list[int]]):
+    """The numbers of the examples that one process takes in each step.
+
+    Args:
+        batch_size: examples of a step over all processes, a multiple of `processes`.
+        first: steps done before.
+        last: steps of the whole run.
+        process: index of this process.
+        processes: number of processes.
+    """
+
+    def __init__(
+        self, batch_size: int, first: int, last: int, process: int = 0, processes: int = 1
+    ) -> None:
+        self.batch_size = batch_size
+        self.steps = range(first, last)
+        self.share = batch_size // processes
+        self.offset = process * self.share
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in self.steps:
+            start = step * self.batch_size + self.offset
+            yield list(range(start, start + self.share))

@@ -1,0 +1,82 @@
+"""How well a network does while it is trained, on the pictures as a device sees them.
+
+Each picture is resized as the task's `preprocessing` says, and its logits are brought back to the
+size of its mask: the figure is that of the deployed network, not of the official protocol.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from accelerate import Accelerator
+from torch.nn import functional as F
+
+from seaformer.datasets.masks import IGNORED
+from seaformer.metrics import ConfusionMatrix, SegmentationScores
+from seaformer.network.seaformer import SeaFormer
+from seaformer.preprocessing import normalize, prepare
+from seaformer.tasks import Task
+from seaformer.training.scenes import Scenes
+
+BATCH_SIZE = 8
+"""Pictures that one process computes at a time. It has no effect on the result."""
+
+
+def validate(
+    model: SeaFormer, scenes: Scenes, task: Task, accelerator: Accelerator
+) -> SegmentationScores:
+    """Measure a network; every process takes its share of the pictures.
+
+    Args:
+        model: the bare network, on the device of `accelerator`; left in eval mode.
+        scenes: the validation pictures.
+        task: how pictures are prepared, and the classes.
+        accelerator: the processes.
+
+    Returns:
+        The scores over all pictures, the same in every process.
+    """
+    matrix = ConfusionMatrix(task.num_classes, IGNORED)
+    mine = range(accelerator.process_index, len(scenes), accelerator.num_processes)
+    for start in range(0, len(mine), BATCH_SIZE):
+        pictures = [scenes[index] for index in mine[start : start + BATCH_SIZE]]
+        with accelerator.autocast():
+            masks = predict(model, pictures, task, accelerator.device)
+        for predicted, (_, truth) in zip(masks, pictures, strict=True):
+            matrix.update(truth, predicted)
+    counts = torch.from_numpy(matrix.counts).to(accelerator.device)
+    matrix.counts = accelerator.reduce(counts, "sum").cpu().numpy()
+    return matrix.scores()
+
+
+@torch.no_grad()
+def predict(
+    model: SeaFormer,
+    pictures: list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]],
+    task: Task,
+    device: torch.device,
+) -> list[npt.NDArray[np.uint8]]:
+    """Find the class of each pixel.
+
+    Args:
+        model: on `device`; left in eval mode.
+        pictures: with the masks that say the size of the result.
+        task: how pictures are prepared.
+        device: where to compute.
+
+    Returns:
+        For each picture uint8, class indices, of the size of its mask.
+    """
+    model.eval()
+    inputs = [
+        torch.from_numpy(normalize(prepare(image, task.preprocessing), task.preprocessing))
+        for image, _ in pictures
+    ]
+    logits = model(torch.stack(inputs).permute(0, 3, 1, 2).to(device)).float()
+    return [
+        F.interpolate(picture[None], mask.shape, mode="bilinear", align_corners=False)[0]
+        .argmax(0)
+        .to(torch.uint8)
+        .cpu()
+        .numpy()
+        for picture, (_, mask) in zip(logits, pictures, strict=True)
+    ]

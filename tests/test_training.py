@@ -1,0 +1,569 @@
+"""Training: the recipe's parts one by one, then whole runs of seconds."""
+
+import itertools
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from click.testing import CliRunner, Result
+from PIL import Image
+from rich.console import Console
+
+from seaformer.datasets.shapes import ShapesDataset, render, write
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.model import create_model
+from seaformer.network.attention import SqueezeAxialPositionEmbedding
+from seaformer.network.context_branch import DROP_PATH
+from seaformer.network.layer import DropPath
+from seaformer.tasks import Task, get_task
+from seaformer.train import main
+from seaformer.training.augmentation import augment, distort_colors
+from seaformer.training.checkpoints import METRICS, STATE, RunFolder
+from seaformer.training.engine import train
+from seaformer.training.first_weights import first_network
+from seaformer.training.loss import segmentation_loss
+from seaformer.training.optimizer import parameter_groups
+from seaformer.training.progress import read_metrics
+from seaformer.training.recipe import RECIPES, Recipe, get_recipe
+from seaformer.training.regularization import regularize
+from seaformer.training.samples import Batches, Examples
+from seaformer.training.scenes import open_data
+from seaformer.training.schedule import rate_factor
+from seaformer.training.validation import validate
+from seaformer.variants import get_variant
+from seaformer.weights.saving import save_weights
+
+SIDE = 64
+TINY = get_variant("tiny")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@cache
+def small_task() -> Task:
+    """Return the task of the drawn scenes at a size that trains in seconds."""
+    task = get_task("shapes")
+    preprocessing = replace(task.preprocessing, input_size=(SIDE, SIDE))
+    return replace(task, name="small-shapes", preprocessing=preprocessing, evaluation=None)
+
+
+@dataclass(frozen=True)
+class FewScenes:
+    """The first scenes of a split, small."""
+
+    split: str
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        return ShapesDataset(self.split, (SIDE, SIDE))[index]
+
+
+class InterruptedScenes(FewScenes):
+    """Scenes while whose reading, at the 27th, Ctrl-C is pressed."""
+
+    reads: ClassVar[Iterator[int]] = itertools.count(1)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        if next(self.reads) == 27:
+            raise KeyboardInterrupt
+        return super().__getitem__(index)
+
+
+def recipe(**changes: Any) -> Recipe:
+    return replace(RECIPES["shapes"], crop=(SIDE, SIDE), **changes)
+
+
+def run(
+    path: Path, made_of: Recipe, training: FewScenes, *, seed: int = 0, **options: Any
+) -> RunFolder:
+    path.mkdir(exist_ok=True)
+    folder = RunFolder(path, TINY, small_task(), made_of, {"data": "test", "seed": seed})
+    train(
+        first_network(TINY, small_task(), seed=seed),
+        training,
+        FewScenes("val", 16),
+        folder,
+        Accelerator(cpu=True),
+        Console(quiet=True),
+        seed=seed,
+        **options,
+    )
+    return folder
+
+
+def curve(folder: Path) -> list[dict[str, Any]]:
+    """Return the metrics without what depends on the clock."""
+    return [
+        {key: value for key, value in entry.items() if key != "images_per_s"}
+        for entry in read_metrics(folder / METRICS)
+    ]
+
+
+def invoke(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize(
+    ("task", "variant", "iterations", "batch", "crop", "rate"),
+    [
+        ("ade20k", "base", 160_000, 16, (512, 512), 2.5e-4),
+        ("ade20k", "tiny", 160_000, 16, (512, 512), 3e-4),
+        ("cityscapes", "small", 160_000, 8, (512, 1024), 3e-4),
+        ("pascal-context", "tiny", 80_000, 32, (480, 480), 2e-4),
+        ("pascal-context-60", "tiny", 80_000, 32, (480, 480), 2e-4),
+        ("coco-stuff", "large", 80_000, 32, (512, 512), 2e-4),
+    ],
+)
+def test_recipes_are_the_official_ones(
+    task: str, variant: str, iterations: int, batch: int, crop: tuple[int, int], rate: float
+) -> None:
+    found = get_recipe(get_task(task), variant)
+    assert (found.iterations, found.batch_size, found.crop) == (iterations, batch, crop)
+    assert found.learning_rate == rate
+    assert (found.head_factor, found.weight_decay, found.betas) == (10, 0.01, (0.9, 0.999))
+    assert (found.warmup, found.warmup_ratio, found.power) == (1500, 1e-6, 1)
+    assert (found.scale, found.cat_max_ratio, found.flip) == ((0.5, 2), 0.75, 0.5)
+    assert (found.photometric, found.dropout, found.drop_path) == (True, 0.1, 0.1)
+
+
+def test_own_task_has_the_recipe_of_ade20k_at_its_size() -> None:
+    expected = replace(RECIPES["ade20k"], crop=(SIDE, SIDE))
+    assert get_recipe(small_task(), "tiny") == expected
+
+
+def test_rate_grows_linearly_and_falls_to_nothing() -> None:
+    plan = RECIPES["ade20k"]
+    assert rate_factor(0, plan) == pytest.approx(1e-6)
+    assert rate_factor(750, plan) == pytest.approx(0.5 * (1 - 750 / 160_000), rel=1e-5)
+    assert rate_factor(1500, plan) == pytest.approx(1 - 1500 / 160_000)
+    assert rate_factor(80_000, plan) == pytest.approx(0.5)
+    assert rate_factor(159_999, plan) == pytest.approx(1 / 160_000)
+
+
+@pytest.mark.parametrize("variant", ["tiny", "large"])
+def test_optimiser_groups_are_those_of_the_recipe(variant: str) -> None:
+    model = first_network(get_variant(variant), small_task())
+    plan = RECIPES["ade20k"]
+    groups = {group["name"]: group for group in parameter_groups(model, plan)}
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    members = {
+        group: {names[id(parameter)] for parameter in groups[group]["params"]} for group in groups
+    }
+    assert sum(map(len, members.values())) == len(names)
+    assert set().union(*members.values()) == set(names.values())
+    for group, content in groups.items():
+        is_head = group.startswith("head")
+        assert content["highest_lr"] == plan.learning_rate * (10 if is_head else 1)
+        assert content["weight_decay"] == (0 if group.endswith("no decay") else 0.01)
+        for name in members[group]:
+            assert name.startswith(("spatial_branch.", "light_head.")) == is_head
+            spared = ".norm." in name or name.endswith("_position.embedding")
+            assert spared == group.endswith("no decay")
+    positions = [m for m in model.modules() if isinstance(m, SqueezeAxialPositionEmbedding)]
+    spared = members["backbone, no decay"]
+    assert sum(name.endswith(".embedding") for name in spared) == len(positions) > 0
+
+
+def test_dropout_and_drop_path_are_set() -> None:
+    model = first_network(TINY, small_task())
+    before = [m.probability for m in model.modules() if isinstance(m, DropPath)]
+    regularize(model, recipe(dropout=0.3, drop_path=0.05))
+    after = [m.probability for m in model.modules() if isinstance(m, DropPath)]
+    assert model.light_head.dropout.p == 0.3
+    assert max(before) == pytest.approx(DROP_PATH)
+    assert after == pytest.approx([probability / 2 for probability in before])
+
+
+def test_loss_is_the_cross_entropy_over_all_pixels() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 12, 8, 8, generator=generator)
+    masks = torch.randint(0, 12, (2, 64, 64), generator=generator)
+    full = torch.nn.functional.interpolate(logits, size=(64, 64), mode="bilinear")
+    expected = torch.nn.functional.cross_entropy(full, masks)
+    torch.testing.assert_close(segmentation_loss(logits, masks), expected)
+    masks[1] = 255
+    half = torch.nn.functional.cross_entropy(full[:1], masks[:1]) / 2
+    torch.testing.assert_close(segmentation_loss(logits, masks), half)
+
+
+def marked(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a mask of columns of classes and a picture whose red is 20 times the class."""
+    mask = np.broadcast_to(np.arange(width, dtype=np.uint8) * 11 // width, (height, width)).copy()
+    image = np.zeros((height, width, 3), np.uint8)
+    image[:, :, 0] = 20 * mask
+    return image, mask
+
+
+@pytest.mark.parametrize("size", [(64, 64), (40, 50), (90, 70)])
+def test_picture_and_mask_are_changed_alike(size: tuple[int, int]) -> None:
+    task = replace(small_task(), evaluation=None)
+    plan = recipe(scale=(min(size) / SIDE, min(size) / SIDE), cat_max_ratio=0.75)
+    for seed in range(5):
+        image, mask = augment(*marked(*size), task, plan, np.random.default_rng(seed))
+        assert (image.shape, image.dtype) == ((3, SIDE, SIDE), np.float32)
+        assert (mask.shape, mask.dtype) == ((SIDE, SIDE), np.int64)
+        red = image[0] * task.preprocessing.std[0] + task.preprocessing.mean[0]
+        counted = mask != 255
+        assert np.array_equal(np.round(red[counted] / 20), mask[counted])
+        assert counted.sum() == min(size[0], SIDE) * min(size[1], SIDE)
+        assert (image[:, ~counted] == task.preprocessing.pad_value).all()
+
+
+def test_scales_span_the_range() -> None:
+    plan = recipe(scale=(0.5, 2.0))
+    random = np.random.default_rng(0)
+    shares = [
+        (augment(*marked(SIDE, SIDE), small_task(), plan, random)[1] != 255).mean()
+        for _ in range(40)
+    ]
+    assert min(shares) < 0.5
+    assert max(shares) == 1
+    assert min(shares) >= 0.25
+
+
+def test_crop_avoids_a_single_class() -> None:
+    image, mask = np.zeros((64, 256, 3), np.uint8), np.zeros((64, 256), np.uint8)
+    mask[:, :40] = 1
+    random = np.random.default_rng(0)
+
+    def uniform(plan: Recipe) -> int:
+        crops = (augment(image, mask, small_task(), plan, random)[1] for _ in range(50))
+        return sum(len(np.unique(crop)) == 1 for crop in crops)
+
+    assert uniform(recipe(cat_max_ratio=0.75)) < uniform(recipe()) / 2
+
+
+def test_colours_change_within_bounds() -> None:
+    image = np.full((4, 4, 3), (120, 100, 60), np.uint8)
+    seen = [distort_colors(image, np.random.default_rng(seed)) for seed in range(60)]
+    assert all(colors.dtype == np.uint8 and colors.shape == image.shape for colors in seen)
+    assert all((colors == colors[0, 0]).all() for colors in seen)
+    assert len({colors.tobytes() for colors in seen}) > 40
+    means = [float(colors.mean()) for colors in seen]
+    assert min(means) >= (93.3 - 32) * 0.5 - 25
+    assert max(means) <= (93.3 + 32) * 1.5 + 25
+
+
+def test_processes_together_see_what_one_sees() -> None:
+    alone = list(Batches(8, 3, 6))
+    parts = [list(Batches(8, 3, 6, process, 2)) for process in range(2)]
+    assert [first + second for first, second in zip(*parts, strict=True)] == alone
+    assert alone[0] == list(range(24, 32))
+
+
+def test_each_pass_takes_every_picture_once_in_another_order() -> None:
+    examples = Examples(FewScenes("train", 6), small_task(), recipe(flip=0.0), seed=0)
+    seen = [examples[number][1].numpy().tobytes() for number in range(12)]
+    assert set(seen[:6]) == set(seen[6:])
+    assert len(set(seen)) == 6
+    assert seen[:6] != seen[6:]
+
+
+def test_loss_falls_and_miou_rises(tmp_path: Path) -> None:
+    plan = recipe(iterations=80, batch_size=4, warmup=8)
+    folder = run(tmp_path / "run", plan, FewScenes("train", 40), validate_every=20)
+    entries = curve(folder.path)
+    assert [entry["step"] for entry in entries] == list(range(10, 81, 10))
+    assert entries[-1]["loss"] < 0.8 * entries[0]["loss"]
+    scores = [entry["mIoU"] for entry in entries if "mIoU" in entry]
+    assert scores[-1] > 1.3 * scores[0]
+    assert entries[-1]["best"] == max(scores)
+
+    described = json.loads((folder.path / "best.json").read_text(encoding="utf-8"))
+    assert described["mIoU"] == max(scores)
+    assert described["variant"] == "tiny"
+    assert Task.from_json(described["task"]) == small_task()
+    assert described["recipe"] == plan.to_json()
+    model = create_model("tiny", small_task(), folder.path / "best.safetensors")
+    again = validate(model, FewScenes("val", 16), small_task(), Accelerator(cpu=True))
+    assert again.miou == pytest.approx(max(scores), abs=1e-6)
+
+
+def test_resumed_run_is_the_unbroken_one(tmp_path: Path) -> None:
+    # Two passes over the scenes, so that the order of the second one counts too.
+    plan = recipe(iterations=12, batch_size=4, warmup=3, dropout=0.1, drop_path=0.1)
+    whole = run(tmp_path / "whole", plan, FewScenes("train", 24), validate_every=4)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "broken", plan, InterruptedScenes("train", 24), validate_every=4)
+    kept = curve(tmp_path / "broken")
+    assert [entry["step"] for entry in kept] == [4]
+    run(tmp_path / "broken", plan, FewScenes("train", 24), validate_every=4, resume=True)
+    assert curve(tmp_path / "broken") == curve(whole.path)
+    for name in ("last.safetensors", "best.safetensors", "best.json"):
+        first, second = (path / name for path in (whole.path, tmp_path / "broken"))
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_entries_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
+    plan = recipe(iterations=2, batch_size=2)
+    folder = run(tmp_path, plan, FewScenes("train", 4), validate_every=1)
+    before = curve(folder.path)
+    with (tmp_path / METRICS).open("a", encoding="utf-8") as file:
+        file.write('{"step": 3, "loss": 1.0}\n{"step": 4, "lo')
+    run(tmp_path, plan, FewScenes("train", 4), validate_every=1, resume=True)
+    assert curve(folder.path) == before
+
+
+def test_interrupted_writing_leaves_the_last_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder(tmp_path, TINY, small_task(), recipe(), {"seed": 0})
+    folder.save_state({"step": 1})
+
+    def half(_state: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "save", half)
+    with pytest.raises(KeyboardInterrupt):
+        folder.save_state({"step": 2})
+    monkeypatch.undo()
+    assert folder.load_state()["step"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == [STATE]
+
+
+def test_state_of_another_run_is_refused(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, TINY, small_task(), recipe(), {"seed": 0})
+    with pytest.raises(UsageError, match=r"there is no .*state\.pt"):
+        folder.load_state()
+    folder.save_state({"step": 1})
+    other = replace(folder, recipe=recipe(learning_rate=1.0), origin={"seed": 1})
+    with pytest.raises(UsageError, match=r"learning_rate was 0\.005 and is now 1\.0; seed was 0"):
+        other.load_state()
+    (tmp_path / STATE).write_bytes(b"PK")
+    with pytest.raises(SeaformerError, match=r"damaged .*--weights .*last\.safetensors"):
+        folder.load_state()
+
+
+def test_diverged_run_stops(tmp_path: Path) -> None:
+    plan = recipe(iterations=30, batch_size=2, learning_rate=1e30, warmup=0)
+    with pytest.raises(SeaformerError, match=r"the loss became (nan|inf) before step \d+\. Lower"):
+        run(tmp_path, plan, FewScenes("train", 8), validate_every=30)
+
+
+WORKER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from accelerate import Accelerator
+from test_training import run_of_one_step
+assert Accelerator(cpu=True).num_processes == 2
+run_of_one_step(Path({output!r}))
+"""
+
+
+def run_of_one_step(output: Path) -> None:
+    plan = recipe(iterations=1, batch_size=8, warmup=0)
+    run(output, plan, FewScenes("train", 40), validate_every=1)
+
+
+def test_two_processes_train_the_model_that_one_trains(tmp_path: Path) -> None:
+    run_of_one_step(tmp_path / "one")
+    script = tmp_path / "worker.py"
+    places = {"tests": str(Path(__file__).parent), "output": str(tmp_path / "two")}
+    script.write_text(WORKER.format(**places), encoding="utf-8")
+    subprocess.run(
+        [
+            # On CPUs `accelerate launch` needs MPI; torchrun sets up what it would.
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+            *("--nproc_per_node", "2", script),
+        ],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    one, two = (curve(tmp_path / name) for name in ("one", "two"))
+    assert [entry["loss"] for entry in two] == pytest.approx(
+        [entry["loss"] for entry in one], rel=1e-4
+    )
+    alone, together = (
+        torch.load(tmp_path / name / STATE, weights_only=True) for name in ("one", "two")
+    )
+    start = first_network(TINY, small_task()).state_dict()
+    moved, apart = (
+        torch.cat([(alone["model"][name] - other[name]).flatten() for name in start])
+        for other in (start, together["model"])
+    )
+    # Not each value: where a gradient is nearly 0, rounding decides which way AdamW steps.
+    print("RATIO", apart.norm() / moved.norm())
+    assert apart.norm() < 0.05 * moved.norm()
+    # AdamW hides the scale of the gradients, their running mean shows it.
+    gradients, others = (
+        torch.cat([s["exp_avg"].flatten() for s in state["optimizer"]["state"].values()])
+        for state in (alone, together)
+    )
+    print("GRAD", (gradients - others).norm() / gradients.norm())
+    assert (gradients - others).norm() < 0.05 * gradients.norm()
+
+
+def test_batch_has_to_divide_over_the_processes(tmp_path: Path) -> None:
+    class Three(Accelerator):
+        num_processes = 3
+
+    folder = RunFolder(tmp_path, TINY, small_task(), recipe(batch_size=4), {})
+    with pytest.raises(UsageError, match="batch of 4 does not divide over 3 processes"):
+        train(
+            first_network(TINY, small_task()),
+            FewScenes("train", 4),
+            FewScenes("val", 1),
+            folder,
+            Three(cpu=True),
+            Console(quiet=True),
+            validate_every=1,
+        )
+
+
+def test_backbone_weights_leave_the_rest_fresh(tmp_path: Path) -> None:
+    trained = first_network(TINY, small_task(), seed=1)
+    path = tmp_path / "trained.safetensors"
+    save_weights(trained, path, variant=TINY, task_json=small_task().to_json())
+    fresh = first_network(TINY, small_task(), seed=2)
+    whole = first_network(TINY, small_task(), path, seed=2).state_dict()
+    backbone = first_network(TINY, small_task(), f"backbone:{path}", seed=2).state_dict()
+    for name, tensor in trained.state_dict().items():
+        assert torch.equal(whole[name], tensor)
+        inside = name.startswith(("stem.", "context_branch."))
+        assert torch.equal(backbone[name], tensor if inside else fresh.state_dict()[name])
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    write(folder, 6, validation=3, size=(SIDE, SIDE))
+    labels = folder / "labels.json"
+    labels.write_text(json.dumps(small_task().to_json()), encoding="utf-8")
+    return folder
+
+
+def test_command_trains_and_its_weights_need_no_flags(data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    options = ["--variant", "tiny", "--data", data, "--output", output, "--device", "cpu"]
+    options += ["--iterations", "3", "--batch-size", "2", "--half"]
+    done = invoke(*options)
+    assert done.exit_code == 0, done.output
+    assert "6 pictures to learn from, 3 to validate on; 3 steps of 2" in done.output
+    names = {path.name for path in output.iterdir()}
+    weights = {f"{name}.{kind}" for name in ("best", "last") for kind in ("safetensors", "json")}
+    assert names == weights | {STATE, METRICS, "report.html"}
+    page = (output / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 3
+    assert page.count("<svg") == 3
+    assert all(f"</span> {label}</td>" in page for label in small_task().labels)
+
+    from seaformer.predict import main as predict
+
+    overlay = tmp_path / "overlay.png"
+    arguments = ["--model", str(output / "best.safetensors"), "--output", str(overlay)]
+    predicted = CliRunner().invoke(predict, arguments)
+    assert predicted.exit_code == 0, predicted.output
+    assert "random" not in predicted.output
+    assert overlay.exists()
+
+    again = invoke(*options)
+    assert (again.exit_code, "has a run. Give another folder, or --resume" in again.output) == (
+        2,
+        True,
+    )
+    resumed = invoke(*options, "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    other = invoke(*options, "--resume", "--seed", "1")
+    assert (other.exit_code, "seed was 0 and is now 1" in other.output) == (2, True)
+
+
+def test_broken_labels_stop_the_run_before_it_starts(data: Path, tmp_path: Path) -> None:
+    masks = data / "masks" / "train"
+    Image.fromarray(np.full((SIDE, SIDE), 12, np.uint8)).save(masks / "000001.png")
+    Image.fromarray(np.zeros((SIDE, 32), np.uint8)).save(masks / "000003.png")
+    (masks / "000004.png").unlink()
+    (data / "images" / "val" / "000002.png").write_bytes(b"no picture")
+    output = tmp_path / "run"
+    done = invoke("--variant", "tiny", "--data", data, "--output", output)
+    assert done.exit_code == 1
+    for name in ("train/000001.png", "train/000003.png", "train/000004.png", "val/000002.png"):
+        assert name in done.output
+    assert "train/000002.png" not in done.output
+    assert "cannot be used, listed above" in done.output
+    assert not any(output.iterdir())
+
+
+def test_data_without_splits_is_split(data: Path) -> None:
+    for kind in ("images", "masks"):
+        for path in sorted((data / kind).glob("*/*.png")):
+            path.rename(data / kind / f"{path.parent.name}{path.name}")
+            if not any(path.parent.iterdir()):
+                path.parent.rmdir()
+    found = open_data(str(data))
+    assert (len(found.training), len(found.validation)) == (8, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--data", "missing"], "there is no folder 'missing'"),
+        (["--data", "shapes", "--task", "ade20k"], "Allowed with the drawn scenes: shapes"),
+        (["--data", "shapes", "--variant", "huge"], "unknown variant 'huge'"),
+        (["--data", "shapes", "--crop", "wide"], "'wide' is not HEIGHTxWIDTH"),
+        (["--data", "shapes", "--device", "mps"], "--device is mps, which torch cannot use here"),
+        (["--data", "shapes", "--weights", "nothing"], "unknown released weights 'nothing'"),
+        (["--data", "shapes", "--resume"], "to resume from. Leave --resume out"),
+    ],
+)
+def test_bad_requests_are_named(options: list[str], named: str, tmp_path: Path) -> None:
+    if "mps" in options and torch.backends.mps.is_available():
+        pytest.skip("this computer has it")
+    done = invoke("--variant", "tiny", "--output", tmp_path / "run", *options)
+    assert done.exit_code in (1, 2)
+    assert named in done.output
+
+
+def test_help_waits_for_nothing_heavy() -> None:
+    code = (
+        "import sys, seaformer.train; "
+        "print(sorted({'torch', 'numpy', 'accelerate', 'PIL'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_weights_of_the_package_know_their_task() -> None:
+    task = get_task("shapes")
+    model = create_model("tiny", task="shapes", weights="shapes")
+    assert all(math.isfinite(float(tensor.sum())) for tensor in model.state_dict().values())
+
+    class Some:
+        def __len__(self) -> int:
+            return 24
+
+        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+            return ShapesDataset("val")[index]
+
+    scores = validate(model, Some(), task, Accelerator(cpu=True))
+    assert 0.65 < scores.miou < 0.95
+    untrained = validate(first_network(TINY, task), Some(), task, Accelerator(cpu=True))
+    assert untrained.miou < 0.2
+
+
+def test_scenes_are_not_those_trained_on() -> None:
+    validation = ShapesDataset("val")[0][1]
+    assert not any(np.array_equal(render(0, index)[1], validation) for index in range(20))

@@ -47,9 +47,9 @@ def module_path(node_name: str, modules: Collection[str]) -> str:
     """Turn a node's name into the path of the module that it stands in.
 
     `/stem/stage1.0/expand/Conv` becomes `stem.stage1.0.expand`. The exporter has two peculiarities:
-    inside a called nn.Sequential it writes the container twice (`/features/features.0/Conv` is
-    `features.0`), and it numbers the calls of a module that is called more than once
-    (`/act_1/Relu` is the second call of `act`).
+    inside a called nn.Sequential it writes the container again (`/features/features.0/Conv` is
+    `features.0`, and `/a/a.1/a.1.2/Conv` is `a.1.2`), and it numbers the calls of a module that is
+    called more than once (`/act_1/Relu` is the second call of `act`).
 
     Args:
         node_name: as the exporter gave it.
@@ -60,16 +60,23 @@ def module_path(node_name: str, modules: Collection[str]) -> str:
     """
     path = ""
     for scope in node_name.strip("/").split("/")[:-1]:
-        parent, _, last = path.rpartition(".")
-        inside = scope.startswith(f"{last}.") and last
-        base = (f"{parent}." if parent else "") if inside else (f"{path}." if path else "")
-        found = next(
-            (p for p in (base + scope, base + re.sub(r"_\d+$", "", scope)) if p in modules), None
+        inside = f"{path}." if path else ""
+        candidates = (
+            f"{base}{name}"
+            for base in _ancestors(path)
+            for name in (scope, re.sub(r"_\d+$", "", scope))
         )
+        found = next((p for p in candidates if p in modules and p.startswith(inside)), None)
         if found is None:
             raise SeaformerError(f"ONNX node '{node_name}' stands in no module of the model")
         path = found
     return path
+
+
+def _ancestors(path: str) -> list[str]:
+    """The module at `path` and what it stands in, innermost first, ready to be prefixed."""
+    parts = path.split(".") if path else []
+    return ["".join(f"{part}." for part in parts[:end]) for end in range(len(parts), -1, -1)]
 
 
 def map_onnx(graph: onnx.ModelProto, modules: Collection[str]) -> list[MappedOperator]:

@@ -1,0 +1,110 @@
+"""Exports that several test files look at: each is made once, by the real command.
+
+They take 10 to 30 s each. With pytest-xdist the processes share them too: the first that needs one
+makes it, the others wait.
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from exporting import run_export, write_networks
+
+# Several test processes share the computer. Threads that wait for each other while the processor is
+# taken were seen to make an export three times as long. Set before anything imports torch.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+Once = Callable[[str, Callable[[Path], None]], Path]
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Make a folder by a function, once for all processes of the test run."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, done = root / name, root / f"{name}.done"
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return make
+
+
+def _export(folder: Path, arguments: str) -> None:
+    done = run_export(*arguments.split(), "--output", ".", cwd=folder)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
+def tiny_export(once: Once) -> Path:
+    """Tiny, both formats in both precisions."""
+    precisions = "--precision fp32 --precision fp16"
+    command = f"--variant tiny --input-size 128x192 --format onnx --format tflite {precisions}"
+    return once("tiny", lambda folder: _export(folder, command))
+
+
+@pytest.fixture(scope="session")
+def outside_export(once: Once) -> Path:
+    """Tiny with the normalisation outside."""
+    command = "--variant tiny --input-size 128x192 --format onnx --format tflite"
+    return once("outside", lambda folder: _export(folder, f"{command} --normalize outside"))
+
+
+@pytest.fixture(scope="session")
+def mask_export(once: Once) -> Path:
+    """Tiny with upsampling and arg-max inside."""
+    command = "--variant tiny --input-size 96x160 --format onnx --format tflite --head mask"
+    return once("mask", lambda folder: _export(folder, command))
+
+
+@pytest.fixture(scope="session")
+def small_export(once: Once) -> Path:
+    """Small at a size where a stage has as many tokens as heads, 6, along one axis."""
+    command = "--variant small --input-size 500x333 --format onnx --format tflite"
+    return once("small", lambda folder: _export(folder, command))
+
+
+@pytest.fixture(scope="session")
+def checkpoint_export(once: Once) -> Path:
+    """Tiny from the file tiny.pth beside the export, whose weights are those of `random`."""
+
+    def fill(folder: Path) -> None:
+        import torch
+
+        from seaformer.model import create_model
+
+        torch.save({"state_dict": create_model("tiny").state_dict()}, folder / "tiny.pth")
+        weights = folder / "tiny.pth"
+        command = "--variant tiny --input-size 128x192 --format onnx --format tflite"
+        _export(folder, f"{command} --weights {weights}")
+
+    return once("checkpoint", fill)
+
+
+@pytest.fixture(scope="session")
+def users_export(once: Once) -> Path:
+    """The network of a user, whose module my_networks.py is beside it; both formats."""
+    return once("user", _export_users)
+
+
+@pytest.fixture(scope="session")
+def users_second_export(once: Once) -> Path:
+    """What `users_export` made, made again."""
+    return once("user_again", _export_users)
+
+
+def _export_users(folder: Path) -> None:
+    write_networks(folder)
+    command = "--model my_networks:make_network --task cityscapes --input-size 100x144"
+    _export(folder, f"{command} --format onnx --format tflite --precision fp16")

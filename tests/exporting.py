@@ -1,0 +1,161 @@
+"""Running the real commands, and the networks of a user for them to export."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+Done = subprocess.CompletedProcess[str]
+
+EXPORT = Path(sys.executable).with_name("seaformer-export")
+
+NETWORKS = '''
+"""What a user might have: a small network, and everything that can be wrong with one."""
+
+import torch
+from torch import nn
+
+
+class Residual(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
+        )
+        self.act = nn.ReLU()
+
+    def forward(self, x):
+        return x + self.conv(self.act(x))
+
+
+class Network(nn.Module):
+    """Logits at a quarter of the sides, of 19 classes as the task "cityscapes" has."""
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 16, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()
+        )
+        self.blocks = nn.Sequential(Residual(16), nn.Conv2d(16, 32, 3, 2, 1), Residual(32))
+        self.act = nn.Hardswish()
+        self.head = nn.Conv2d(32, 19, 1)
+
+    def forward(self, image):
+        x = self.act(self.blocks(self.features(image)))
+        return self.head(self.act(x))
+
+
+def make_network(kind=Network):
+    torch.manual_seed(0)
+    model = kind()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -0.5, 0.5)
+            nn.init.uniform_(module.running_var, 0.5, 2.0)
+    return model
+
+
+def with_helper():
+    import late_helper
+
+    return make_network()
+
+
+def with_a_large_weight():
+    model = make_network()
+    with torch.no_grad():
+        model.blocks[1].weight[0, 0, 0, 0] = 70000.0
+    return model
+
+
+class Counting(Network):
+    """Another function at every call, which no file can be."""
+
+    calls = 0
+
+    def forward(self, image):
+        self.calls += 1
+        return super().forward(image) * self.calls
+
+
+class Pair(Network):
+    def forward(self, image):
+        return super().forward(image), image
+
+
+class Picky(Network):
+    def forward(self, image):
+        assert image.shape[3] % 48 == 0, "the width must be a multiple of 48"
+        return super().forward(image)
+
+
+class Diverged(Network):
+    def forward(self, image):
+        return super().forward(image) / 0.0
+
+
+def counting():
+    return make_network(Counting)
+
+
+def pair():
+    return make_network(Pair)
+
+
+def picky():
+    return make_network(Picky)
+
+
+def diverged():
+    return make_network(Diverged)
+
+
+def failing():
+    raise RuntimeError("no such file: weights.bin")
+
+
+def text():
+    return "a network"
+
+
+number = 7
+'''
+"""The module `my_networks`, see `write_networks`."""
+
+
+def write_networks(folder: Path) -> None:
+    """Put the module `my_networks` and what it imports late into a folder."""
+    (folder / "my_networks.py").write_text(NETWORKS)
+    (folder / "late_helper.py").write_text("")
+    (folder / "broken_module.py").write_text("undefined_name\n")
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """The environment for a command: as it is, but for `extra`, and with no traceback asked for."""
+    return {k: v for k, v in os.environ.items() if k != "SEAFORMER_TRACEBACK"} | extra
+
+
+def run_export(*arguments: str | Path, cwd: Path, **extra: str) -> Done:
+    """Run seaformer-export to its end in a folder; `extra` joins the environment."""
+    return subprocess.run(
+        [EXPORT, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(**extra),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def assert_one_line(done: Done, status: int, said: str) -> None:
+    """Expect this exit status, one line of error that says `said`, and no traceback."""
+    assert done.returncode == status, done.stderr
+    assert re.fullmatch(r"error: [^\n]+\n", done.stderr), done.stderr
+    assert re.search(said, done.stderr), done.stderr
+    assert "Traceback" not in done.stdout
+
+
+def names(folder: Path) -> list[str]:
+    """Everything below a folder, sorted."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))

@@ -1,0 +1,288 @@
+"""Every operator of an export and the module it comes from."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from ai_edge_litert import schema_py_generated as schema
+from torch import Tensor, nn
+
+from seaformer.errors import SeaformerError
+from seaformer.export import tflite_file
+from seaformer.export.deployment import deployment_form
+from seaformer.export.onnx_graph import to_onnx
+from seaformer.export.operator_map import map_onnx, map_tflite_like, module_path
+from seaformer.export.tracing import map_operators
+from seaformer.model import create_model
+from seaformer.network.attention import SqueezeEnhancedAxialAttention
+from seaformer.tasks import get_task
+from seaformer.variants import get_variant
+
+STEM = "seaformer_tiny_ade20k_128x192"
+
+
+# From a node's name to a module's path
+
+
+@pytest.mark.parametrize(
+    ("node", "modules", "path"),
+    [
+        ("/stem/stage1.0/expand/Conv", ["stem", "stem.stage1.0", "stem.stage1.0.expand"], None),
+        ("/Conv", ["", "stem"], ""),
+        # Inside a called nn.Sequential the exporter writes the container twice.
+        ("/features/features.0/Conv", ["features", "features.0"], "features.0"),
+        ("/a/b/b.1/b.1.2/Relu", ["a", "a.b", "a.b.1", "a.b.1.2"], None),
+        # It numbers the calls of a module that is called again.
+        ("/act_1/Relu", ["act"], "act"),
+        ("/block/act_12/Relu", ["block", "block.act"], "block.act"),
+        ("/features/features.0_1/Conv", ["features", "features.0"], "features.0"),
+        # A module may be called so itself.
+        ("/act_1/Relu", ["act", "act_1"], "act_1"),
+        ("/conv_2/conv_2_1/Conv", ["conv_2", "conv_2.conv_2"], "conv_2.conv_2"),
+    ],
+)
+def test_path_of_a_node(node: str, modules: list[str], path: str | None) -> None:
+    assert module_path(node, {"", *modules}) == (modules[-1] if path is None else path)
+
+
+@pytest.mark.parametrize("node", ["/stem/other/Conv", "/other/stem/Conv", "/stem/conv/x_1/Conv"])
+def test_a_name_that_leads_nowhere_is_an_error(node: str) -> None:
+    with pytest.raises(SeaformerError, match=f"'{node}' stands in no module"):
+        module_path(node, {"", "stem", "stem.conv"})
+
+
+class Shared(nn.Module):
+    """Containers in containers, and one activation for all calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.act = nn.ReLU()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 8, 3, padding=1),
+            nn.Sequential(nn.BatchNorm2d(8), nn.Conv2d(8, 8, 1), nn.Sigmoid()),
+        )
+        self.tail = nn.Conv2d(8, 4, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = self.act(self.body(self.act(image)))
+        return self.tail(self.act(x + 1.0)) * 0.5
+
+
+def test_nodes_of_a_users_model() -> None:
+    model = Shared().eval()
+    modules = dict(model.named_modules())
+    graph = to_onnx(model, (64, 64), "logits")
+    mapped = [(operator.type, operator.module) for operator in map_onnx(graph, modules)]
+    assert [module for kind, module in mapped if kind == "Relu"] == ["act", "act", "act"]
+    convolutions = ["body.0", "body.1.1", "tail"]
+    assert [module for kind, module in mapped if kind == "Conv"] == convolutions
+    assert ("Sigmoid", "body.1.2") in mapped
+    assert [module for kind, module in mapped if kind in ("Add", "Mul")] == ["", ""]
+
+
+# A real export
+
+
+def metadata(folder: Path, name: str) -> dict[str, Any]:
+    """The JSON beside a file, as far as it is about that file."""
+    beside = json.loads((folder / name).with_suffix(".json").read_text())
+    return beside if beside["file"]["name"] == name else beside["same_stem"][name]
+
+
+def operators(folder: Path, name: str) -> list[dict[str, Any]]:
+    return metadata(folder, name)["operators"]
+
+
+@pytest.fixture(scope="module")
+def form() -> nn.Module:
+    preprocessing = get_task("ade20k").preprocessing
+    return deployment_form(create_model("tiny"), (128, 192), preprocessing).model
+
+
+FILES = [
+    f"{STEM}_{precision}{suffix}"
+    for precision in ("fp32", "fp16")
+    for suffix in (".onnx", ".tflite")
+]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_operator_has_a_module_that_exists(tiny_export: Path, form, name: str) -> None:
+    path = tiny_export / name
+    if path.suffix == ".onnx":
+        types = [node.op_type for node in onnx.load(path).graph.node]
+    else:
+        types = [operator.type for operator in tflite_file.operators(path.read_bytes())]
+    mapped = operators(tiny_export, name)
+    assert [operator["index"] for operator in mapped] == list(range(len(types)))
+    assert [operator["type"] for operator in mapped] == types
+    modules = {path for path, _ in form.named_modules() if path}
+    assert {operator["module"] for operator in mapped} <= modules
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_node_is_owned_once(tiny_export: Path, name: str) -> None:
+    precision = "fp16" if name.endswith(".onnx") and "fp16" in name else "fp32"
+    graph = onnx.load(tiny_export / f"{STEM}_{precision}.onnx").graph
+    owned = Counter(node for operator in operators(tiny_export, name) for node in operator["nodes"])
+    assert owned == Counter(node.name for node in graph.node)
+    assert set(owned.values()) == {1}
+
+
+def test_operators_stand_where_they_belong(tiny_export: Path) -> None:
+    mapped = operators(tiny_export, f"{STEM}_fp32.tflite")
+    of_type: dict[str, list[str]] = {}
+    for operator in mapped:
+        of_type.setdefault(operator["type"], []).append(operator["module"])
+    assert of_type["SUB"] == ["stem.normalize"]
+    assert mapped[0]["module"] == "stem.normalize"
+    assert of_type["CONV_2D"][0] == "stem.conv"
+    assert of_type["CONV_2D"][-1] == "light_head.classifier"
+    assert mapped[-1]["module"] == "light_head.classifier"
+    layers = [
+        f"context_branch.stage{stage}.blocks.{index}.attention"
+        for stage, spec in zip((3, 4, 5), get_variant("tiny").context_stages, strict=True)
+        for index in range(spec.depth)
+    ]
+    axes = [f"{layer}.{axis}" for layer in layers for axis in ("row", "column")]
+    assert sorted(of_type["SOFTMAX"]) == sorted(axes)
+    assert sorted(of_type["BATCH_MATMUL"]) == sorted(2 * axes)
+    fusions = [f"spatial_branch.fusion_blocks.{index}" for index in (0, 1)]
+    assert sorted(of_type["RESIZE_BILINEAR"]) == fusions
+    assert sorted(of_type["MEAN"]) == sorted(f"{axis}.squeeze" for axis in axes)
+    # The padding of a strided convolution is an operator of its own, and belongs to it.
+    consumers = {mapped[o["index"] + 1]["module"] for o in mapped if o["type"] == "PAD"}
+    assert set(of_type["PAD"]) <= consumers | {"stem.conv"}
+
+
+def test_every_convolution_is_found_where_it_is(tiny_export: Path, form) -> None:
+    """The module of a convolution holds one of just its shape."""
+    flatbuffer = (tiny_export / f"{STEM}_fp32.tflite").read_bytes()
+    model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
+    graph = model.subgraphs[0]
+    found = []
+    for mapped, operator in zip(
+        operators(tiny_export, f"{STEM}_fp32.tflite"), graph.operators, strict=True
+    ):
+        if mapped["type"] not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+            continue
+        kernel = [int(side) for side in graph.tensors[operator.inputs[1]].shape]
+        weight = form.get_submodule(mapped["module"]).weight
+        order = (0, 2, 3, 1) if mapped["type"] == "CONV_2D" else (1, 2, 3, 0)
+        assert kernel == list(weight.permute(order).shape)
+        found.append(mapped["module"])
+    convolutions = [name for name, m in form.named_modules() if isinstance(m, nn.Conv2d)]
+    assert sorted(found) == sorted(convolutions)
+
+
+def test_half_weights_belong_to_the_operator_that_reads_them(tiny_export: Path) -> None:
+    single = operators(tiny_export, f"{STEM}_fp32.tflite")
+    half = operators(tiny_export, f"{STEM}_fp16.tflite")
+    assert len(half) > len(single)
+    computing = [operator for operator in half if operator["type"] != "DEQUANTIZE"]
+    for one, other in zip(single, computing, strict=True):
+        assert one | {"index": 0} == other | {"index": 0}
+    casts = {o["module"] for o in half if o["type"] == "DEQUANTIZE"}
+    assert not any(o["nodes"] for o in half if o["type"] == "DEQUANTIZE")
+    heavy = ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD")
+    assert casts <= {o["module"] for o in computing if o["type"] in heavy}
+
+
+def test_operators_of_a_users_export(users_export: Path) -> None:
+    mapped = operators(users_export, "make_network_100x144_fp16.tflite")
+    convolutions = [o["module"] for o in mapped if o["type"] == "CONV_2D"]
+    expected = ["features.0", "blocks.0.conv.0", "blocks.1", "blocks.2.conv.0", "head"]
+    assert convolutions == expected
+    assert {o["module"] for o in mapped} >= {"act", "blocks.0.act"}
+    graph = onnx.load(users_export / "make_network_100x144_fp16.onnx").graph
+    names = [node.name for node in graph.node if node.op_type != "Cast"]
+    assert sorted(node for o in mapped for node in o["nodes"]) == sorted(names)
+
+
+# What does not correspond
+
+
+def single_precision(folder: Path) -> bytes:
+    return tflite_file.without_json((folder / f"{STEM}_fp32.tflite").read_bytes())
+
+
+def graph_of(folder: Path) -> onnx.ModelProto:
+    return onnx.load(folder / f"{STEM}_fp32.onnx")
+
+
+def test_the_map_of_the_files_can_be_made_again(tiny_export: Path, form) -> None:
+    modules = {path for path, _ in form.named_modules()}
+    again = map_operators(single_precision(tiny_export), graph_of(tiny_export), modules)
+    written = operators(tiny_export, f"{STEM}_fp32.tflite")
+    assert [(o.type, o.module, list(o.nodes)) for o in again] == [
+        (o["type"], o["module"], o["nodes"]) for o in written
+    ]
+
+
+def swapped(flatbuffer: bytes, convolution: int) -> bytes:
+    """Swap two output channels in the kernel of one convolution: no sum of it changes."""
+    model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
+    graph = model.subgraphs[0]
+    listed = [o.index for o in tflite_file.operators(flatbuffer) if o.type == "CONV_2D"]
+    tensor = graph.tensors[graph.operators[listed[convolution]].inputs[1]]
+    buffer = model.buffers[tensor.buffer]
+    kernel = np.frombuffer(bytes(buffer.data), np.float32).reshape(tensor.shape).copy()
+    kernel[[0, 1]] = kernel[[1, 0]]
+    buffer.data = kernel.view(np.uint8).ravel()
+    return tflite_file._pack(model)
+
+
+@pytest.mark.parametrize("convolution", [0, 20, -1])
+def test_swapped_weights_are_an_error(tiny_export: Path, form, convolution: int) -> None:
+    modules = {path for path, _ in form.named_modules()}
+    changed = swapped(single_precision(tiny_export), convolution)
+    with pytest.raises(SeaformerError, match="do not compute the same values"):
+        map_operators(changed, graph_of(tiny_export), modules)
+
+
+def test_the_graph_of_another_export_is_an_error(
+    tiny_export: Path, outside_export: Path, form
+) -> None:
+    modules = {path for path, _ in form.named_modules()}
+    with pytest.raises(SeaformerError, match="do not compute the same values"):
+        map_operators(single_precision(tiny_export), graph_of(outside_export), modules)
+
+
+def test_other_modules_are_an_error(tiny_export: Path) -> None:
+    modules = {path for path, _ in create_model("tiny").named_modules()}
+    with pytest.raises(SeaformerError, match="stands in no module of the model"):
+        map_operators(single_precision(tiny_export), graph_of(tiny_export), modules)
+
+
+def test_a_half_precision_file_of_another_model_is_an_error(
+    tiny_export: Path, small_export: Path, form
+) -> None:
+    modules = {path for path, _ in form.named_modules()}
+    reference = map_operators(single_precision(tiny_export), graph_of(tiny_export), modules)
+    other = tflite_file.operators(
+        (small_export / "seaformer_small_ade20k_500x333_fp32.tflite").read_bytes()
+    )
+    with pytest.raises(SeaformerError, match="has other operators"):
+        map_tflite_like(other, reference)
+
+
+def test_attention_of_equal_heads_and_tokens_keeps_its_axes(small_export: Path) -> None:
+    name = "seaformer_small_ade20k_500x333_fp32.tflite"
+    model = create_model("small")
+    layers = [
+        path for path, m in model.named_modules() if isinstance(m, SqueezeEnhancedAxialAttention)
+    ]
+    softmax = [o["module"] for o in operators(small_export, name) if o["type"] == "SOFTMAX"]
+    assert sorted(softmax) == sorted(f"{p}.{axis}" for p in layers for axis in ("row", "column"))
+
+
+def test_tracing_does_not_leave_torch_changed(form) -> None:
+    with torch.no_grad():
+        before = form(torch.zeros(1, 3, 128, 192))
+        to_onnx(form, (128, 192), "logits")
+        assert torch.equal(form(torch.zeros(1, 3, 128, 192)), before)

@@ -20,8 +20,8 @@ OFFICIAL = json.loads((Path(__file__).parent / "golden" / "official.json").read_
 TASKS = {"seg": "ade20k", "cls": "imagenet"}
 RUNS = [(entry, index) for entry in OFFICIAL for index in range(len(OFFICIAL[entry]["runs"]))]
 
-# Parameters in M and multiply-accumulates in G, as the official repository prints them or, with more
-# digits, as fvcore counts them on the official code.
+# Parameters in M and multiply-accumulates in G, as the official repository prints them or, with
+# more digits, as fvcore counts them on the official code.
 PUBLISHED = [
     ("tiny", "ade20k", (512, 512), "1.667318", "0.597"),
     ("small", "ade20k", (512, 512), "3.990118", "1.075"),

@@ -24,6 +24,7 @@ from seaformer.tasks import get_task
 from seaformer.variants import get_variant
 
 STEM = "seaformer_tiny_ade20k_128x192"
+PICTURE = np.random.default_rng(3).uniform(0, 255, (1, 3, 128, 192)).astype(np.float32)
 
 
 # From a node's name to a module's path
@@ -41,6 +42,11 @@ STEM = "seaformer_tiny_ade20k_128x192"
         ("/act_1/Relu", ["act"], "act"),
         ("/block/act_12/Relu", ["block", "block.act"], "block.act"),
         ("/features/features.0_1/Conv", ["features", "features.0"], "features.0"),
+        # What is not called itself is left out.
+        ("/layer1/layer1.0/Conv", ["trunk", "trunk.layer1", "trunk.layer1.0"], None),
+        ("/net/a/a.0_1/Conv", ["net", "net.b", "net.d", "net.d.a", "net.d.a.0"], None),
+        # If several can be meant it is the one that they stand in.
+        ("/net/conv_1/Conv", ["net", "net.a", "net.a.conv", "net.b", "net.b.conv"], "net"),
         # A module may be called so itself.
         ("/act_1/Relu", ["act", "act_1"], "act_1"),
         ("/conv_2/conv_2_1/Conv", ["conv_2", "conv_2.conv_2"], "conv_2.conv_2"),
@@ -217,7 +223,7 @@ def graph_of(folder: Path) -> onnx.ModelProto:
 
 def test_the_map_of_the_files_can_be_made_again(tiny_export: Path, form) -> None:
     modules = {path for path, _ in form.named_modules()}
-    again = map_operators(single_precision(tiny_export), graph_of(tiny_export), modules)
+    again = map_operators(single_precision(tiny_export), graph_of(tiny_export), modules, PICTURE)
     written = operators(tiny_export, f"{STEM}_fp32.tflite")
     assert [(o.type, o.module, list(o.nodes)) for o in again] == [
         (o["type"], o["module"], o["nodes"]) for o in written
@@ -242,7 +248,7 @@ def test_swapped_weights_are_an_error(tiny_export: Path, form, convolution: int)
     modules = {path for path, _ in form.named_modules()}
     changed = swapped(single_precision(tiny_export), convolution)
     with pytest.raises(SeaformerError, match="do not compute the same values"):
-        map_operators(changed, graph_of(tiny_export), modules)
+        map_operators(changed, graph_of(tiny_export), modules, PICTURE)
 
 
 def test_the_graph_of_another_export_is_an_error(
@@ -250,20 +256,22 @@ def test_the_graph_of_another_export_is_an_error(
 ) -> None:
     modules = {path for path, _ in form.named_modules()}
     with pytest.raises(SeaformerError, match="do not compute the same values"):
-        map_operators(single_precision(tiny_export), graph_of(outside_export), modules)
+        map_operators(single_precision(tiny_export), graph_of(outside_export), modules, PICTURE)
 
 
 def test_other_modules_are_an_error(tiny_export: Path) -> None:
     modules = {path for path, _ in create_model("tiny").named_modules()}
     with pytest.raises(SeaformerError, match="stands in no module of the model"):
-        map_operators(single_precision(tiny_export), graph_of(tiny_export), modules)
+        map_operators(single_precision(tiny_export), graph_of(tiny_export), modules, PICTURE)
 
 
 def test_a_half_precision_file_of_another_model_is_an_error(
     tiny_export: Path, small_export: Path, form
 ) -> None:
     modules = {path for path, _ in form.named_modules()}
-    reference = map_operators(single_precision(tiny_export), graph_of(tiny_export), modules)
+    reference = map_operators(
+        single_precision(tiny_export), graph_of(tiny_export), modules, PICTURE
+    )
     other = tflite_file.operators(
         (small_export / "seaformer_small_ade20k_500x333_fp32.tflite").read_bytes()
     )

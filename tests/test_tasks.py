@@ -21,6 +21,7 @@ COUNTS = {
     "imagenet": 1000,
     "pascal-context": 59,
     "pascal-context-60": 60,
+    "shapes": 12,
 }
 SEGMENTATION = sorted(COUNTS.keys() - {"imagenet"})
 

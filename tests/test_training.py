@@ -405,15 +405,14 @@ def test_two_processes_train_the_model_that_one_trains(tmp_path: Path) -> None:
         torch.cat([(alone["model"][name] - other[name]).flatten() for name in start])
         for other in (start, together["model"])
     )
-    # Not each value: where a gradient is nearly 0, rounding decides which way AdamW steps.
-    print("RATIO", apart.norm() / moved.norm())
+    # Not each value: where a gradient is nearly 0, rounding decides which way AdamW steps. The
+    # bars are for float32, whose rounding norms over 8 values amplify; in float64 1e-13 was seen.
     assert apart.norm() < 0.05 * moved.norm()
     # AdamW hides the scale of the gradients, their running mean shows it.
     gradients, others = (
         torch.cat([s["exp_avg"].flatten() for s in state["optimizer"]["state"].values()])
         for state in (alone, together)
     )
-    print("GRAD", (gradients - others).norm() / gradients.norm())
     assert (gradients - others).norm() < 0.05 * gradients.norm()
 
 

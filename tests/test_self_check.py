@@ -1,0 +1,74 @@
+"""`seaformer-export --self-check`: on files as they were exported, and on others."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from exporting import assert_one_line, run_export
+
+STEM = "seaformer_tiny_ade20k_128x192_fp32"
+SUFFIXES = (".onnx", ".tflite")
+
+
+@pytest.fixture
+def copied(tiny_export: Path, tmp_path: Path) -> Path:
+    """The exported files of Tiny, in a folder that a test may change."""
+    for suffix in (*SUFFIXES, ".json"):
+        shutil.copy(tiny_export / f"{STEM}{suffix}", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_as_exported_passes(copied: Path, suffix: str) -> None:
+    done = run_export("--self-check", f"{STEM}{suffix}", cwd=copied)
+    assert done.returncode == 0, done.stderr
+    assert "computes what PyTorch computes" in done.stdout
+    assert "photograph" in done.stdout
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_changed_weight_is_found_by_the_hash(copied: Path, suffix: str) -> None:
+    path = copied / f"{STEM}{suffix}"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1  # in the weights, which are nearly all of the file
+    path.write_bytes(content)
+    done = run_export("--self-check", path.name, cwd=copied)
+    assert_one_line(done, 1, r"changed after its export.* SHA-256 [0-9a-f]{64}.* [0-9a-f]{64}")
+
+
+def test_a_file_without_our_metadata_cannot_be_checked(copied: Path) -> None:
+    (copied / "foreign").mkdir()
+    path = copied / "foreign" / "model.tflite"
+    content = (copied / f"{STEM}.tflite").read_bytes()
+    path.write_bytes(content[: content.rindex(b"PK\x03\x04")])  # the flatbuffer alone
+    assert_one_line(run_export("--self-check", path, cwd=copied), 1, "no metadata")
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "said"),
+    [
+        ("nothing.tflite", 1, "no model file 'nothing.tflite'"),
+        ("model.pth", 2, "no exported model by its suffix"),
+    ],
+)
+def test_what_is_no_export_is_refused(tmp_path: Path, name: str, status: int, said: str) -> None:
+    assert_one_line(run_export("--self-check", name, cwd=tmp_path), status, said)
+
+
+def test_weights_that_moved_are_asked_for(checkpoint_export: Path, tmp_path: Path) -> None:
+    shutil.copy(checkpoint_export / "tiny.pth", tmp_path)
+    command = "--variant tiny --input-size 64x96 --format onnx --weights tiny.pth --output ."
+    assert run_export(*command.split(), cwd=tmp_path).returncode == 0
+    model = "seaformer_tiny_ade20k_64x96_fp32.onnx"
+    (tmp_path / "tiny.pth").rename(tmp_path / "elsewhere.pth")
+    assert_one_line(run_export("--self-check", model, cwd=tmp_path), 1, "--weights PATH")
+    done = run_export("--self-check", model, "--weights", "elsewhere.pth", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_other_weights_are_refused(checkpoint_export: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(checkpoint_export, folder)
+    (model,) = folder.glob("*.onnx")
+    done = run_export("--self-check", model, "--weights", "random", cwd=folder)
+    assert_one_line(done, 1, "are not those of the export")

@@ -6,7 +6,7 @@ own hash, so `file` (name, size, SHA-256 of the whole file) is in the .json besi
 `seaformer.export.artifact`.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -140,5 +140,9 @@ class Metadata(_Model):
 
     def text(self) -> str:
         """Write the object as JSON, in the order of the schema."""
-        beside_only = {name for name in ("file", "same_stem") if getattr(self, name) is None}
-        return self.model_dump_json(indent=1, exclude=beside_only) + "\n"
+        absent: dict[str, Any] = {
+            name: True for name in ("file", "same_stem") if getattr(self, name) is None
+        }
+        if self.same_stem:
+            absent["same_stem"] = {name: {"same_stem"} for name in self.same_stem}
+        return self.model_dump_json(indent=1, exclude=absent) + "\n"

@@ -46,10 +46,12 @@ class MappedOperator:
 def module_path(node_name: str, modules: Collection[str]) -> str:
     """Turn a node's name into the path of the module that it stands in.
 
-    `/stem/stage1.0/expand/Conv` becomes `stem.stage1.0.expand`. The exporter has two peculiarities:
-    inside a called nn.Sequential it writes the container again (`/features/features.0/Conv` is
-    `features.0`, and `/a/a.1/a.1.2/Conv` is `a.1.2`), and it numbers the calls of a module that is
-    called more than once (`/act_1/Relu` is the second call of `act`).
+    `/stem/stage1.0/expand/Conv` becomes `stem.stage1.0.expand`. The exporter has three
+    peculiarities. Before a number it writes the container, also inside the container's own call
+    (`/features/features.0/Conv` is `features.0`, and `/a/a.1/a.1.2/Conv` is `a.1.2`). It numbers
+    the calls of a module that is called more than once (`/act_1/Relu` is the second call of `act`).
+    It leaves out what is not called itself, but for its parts (`self.trunk.layer1(x)` gives
+    `/layer1/...`); if several modules can be meant then, the one that they stand in is returned.
 
     Args:
         node_name: as the exporter gave it.
@@ -61,14 +63,17 @@ def module_path(node_name: str, modules: Collection[str]) -> str:
     path = ""
     for scope in node_name.strip("/").split("/")[:-1]:
         inside = f"{path}." if path else ""
-        candidates = (
-            f"{base}{name}"
-            for base in _ancestors(path)
-            for name in (scope, re.sub(r"_\d+$", "", scope))
-        )
-        found = next((p for p in candidates if p in modules and p.startswith(inside)), None)
+        names = (scope, re.sub(r"_\d+$", "", scope))
+        parts = (f"{base}{name}" for base in _ancestors(path) for name in names)
+        found = next((p for p in parts if p in modules and p.startswith(inside)), None)
         if found is None:
-            raise SeaformerError(f"ONNX node '{node_name}' stands in no module of the model")
+            deeper = tuple(f".{name}" for name in names)
+            meant = [p for p in modules if p.startswith(inside) and p.endswith(deeper)]
+            if not meant:
+                raise SeaformerError(f"ONNX node '{node_name}' stands in no module of the model")
+            if len(meant) > 1:
+                break
+            (found,) = meant
         path = found
     return path
 

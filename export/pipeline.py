@@ -186,7 +186,7 @@ def _candidates(job: Job, folder: Path, report: Report) -> Iterator[Candidate]:
     if "tflite" in formats:
         single = _to_tflite(job, folder, report)
         with report.stage("match operators to modules") as stage:
-            reference = map_operators(single, job.graph, modules)
+            reference = map_operators(single, job.graph, modules, job.samples[-1].input)
             stage.made = f"{len(reference)} operators"
         for precision in job.request.precisions:
             flatbuffer = (
@@ -262,7 +262,8 @@ def _verify(
 def _failure(
     comparisons: list[schema.Comparison], precision: Precision, name: str, job: Job
 ) -> str:
-    worst = min(comparisons, key=lambda row: (row.sqnr_db or 0.0, row.argmax_agreement))
+    failed = [row for row in comparisons if not passes([row], precision)]
+    worst = min(failed, key=lambda row: (row.sqnr_db or 0.0, row.argmax_agreement))
     sqnr = "" if worst.sqnr_db is None else f"SQNR {worst.sqnr_db:.1f} dB, "
     own = worst.pytorch_float32_sqnr_db
     hint = "Report the model and the size."

@@ -11,7 +11,7 @@ BATCH = 48
 
 
 def map_operators(
-    flatbuffer: bytes, graph: onnx.ModelProto, modules: set[str]
+    flatbuffer: bytes, graph: onnx.ModelProto, modules: set[str], picture: np.ndarray
 ) -> list[MappedOperator]:
     """Map the operators of a single-precision TFLite file to modules.
 
@@ -19,12 +19,12 @@ def map_operators(
         flatbuffer: the file.
         graph: the ONNX graph that it was converted from.
         modules: path of every module of the model that the graph was traced from.
+        picture: what to run both on, float32 [1, 3, H, W] of values that the model is made for.
+            Others saturate activations, and tensors that are mostly zero are hard to tell apart.
 
     Raises:
         SeaformerError: an operator or a node is left over.
     """
-    shape = [axis.dim_value for axis in graph.graph.input[0].type.tensor_type.shape.dim]
-    picture = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
     input_tensor, tensors = _tflite_tensors(flatbuffer, picture)
     return map_tflite(
         operators(flatbuffer), tensors, input_tensor, graph, _onnx_tensors(graph, picture), modules

@@ -107,4 +107,4 @@ def users_second_export(once: Once) -> Path:
 def _export_users(folder: Path) -> None:
     write_networks(folder)
     command = "--model my_networks:make_network --task cityscapes --input-size 100x144"
-    _export(folder, f"{command} --format onnx --format tflite --precision fp16")
+    _export(folder, f"{command} --format onnx --format tflite")

@@ -39,7 +39,7 @@ ALL = [
     ("small_export", SMALL),
     ("mask_export", MASK),
     ("checkpoint_export", f"{TINY}_fp32"),
-    ("users_export", "make_network_100x144_fp16"),
+    ("users_export", "make_network_100x144_fp32"),
 ]
 SUPPORT = "SEAFORMER_TFLITE_SUPPORT"
 
@@ -89,7 +89,7 @@ def test_names_of_the_files(tiny_export: Path, users_export: Path) -> None:
     expected = [f"{TINY}_{p}{suffix}" for p in ("fp16", "fp32") for suffix in suffixes]
     assert names(tiny_export) == expected
     written = [name for name in names(users_export) if name.startswith("make_network")]
-    assert written == [f"make_network_100x144_fp16{suffix}" for suffix in suffixes]
+    assert written == [f"make_network_100x144_fp32{suffix}" for suffix in suffixes]
 
 
 def test_json_inside_is_the_json_beside(file: Path) -> None:
@@ -176,7 +176,7 @@ def test_json_says_what_a_caller_needs(tiny_export: Path, outside_export: Path) 
 
 
 def test_json_of_a_users_network(users_export: Path) -> None:
-    data = json_inside(users_export / "make_network_100x144_fp16.onnx")
+    data = json_inside(users_export / "make_network_100x144_fp32.onnx")
     assert (data["variant"], data["model"]) == (None, "my_networks:make_network")
     assert data["output"]["shape"] == [1, 19, 25, 36]
     assert data["output"]["stride"] == 4
@@ -396,13 +396,13 @@ def test_users_network_is_normalized_inside(
     with torch.no_grad():
         network = my_networks.make_network().eval()
         expected = network(torch.from_numpy(normalized(picture)).float()).numpy()
-    output = run(users_export / f"make_network_100x144_fp16{suffix}", picture)
-    assert sqnr_db(expected.astype(float), output.astype(float)) >= 55.0
+    output = run(users_export / f"make_network_100x144_fp32{suffix}", picture)
+    assert sqnr_db(expected.astype(float), output.astype(float)) >= 100.0
     # All along the border too, where a folded mean would show.
     inner = np.zeros(expected.shape[2:], bool)
     inner[1:-1, 1:-1] = True
     border = sqnr_db(expected[..., ~inner].astype(float), output[..., ~inner].astype(float))
-    assert border >= 55.0
+    assert border >= 100.0
 
 
 # Again
@@ -411,7 +411,7 @@ def test_users_network_is_normalized_inside(
 def test_two_runs_give_the_same_bytes(users_export: Path, users_second_export: Path) -> None:
     for suffix in (".json", ".onnx", ".tflite"):
         first, second = (
-            (folder / f"make_network_100x144_fp16{suffix}").read_bytes()
+            (folder / f"make_network_100x144_fp32{suffix}").read_bytes()
             for folder in (users_export, users_second_export)
         )
         assert first == second, suffix

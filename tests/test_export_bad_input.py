@@ -1,0 +1,188 @@
+"""Bad input to seaformer-export: one line, the right exit status, and nothing half-written."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from exporting import EXPORT, assert_one_line, environment, names, run_export, write_networks
+
+from seaformer.model import create_model
+from seaformer.variants import get_variant
+from seaformer.weights.saving import to_official
+
+QUICK = ("--variant", "tiny", "--format", "onnx", "--input-size", "64", "--output", "out")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--variant", "tny"), "unknown variant 'tny'.*'tiny'.*base, large, small, tiny"),
+        (("--variant", "tiny", "--task", "ade2k"), "unknown task 'ade2k'.*'ade20k'.*cityscapes"),
+        (("--variant", "tiny", "--format", "tflit"), "unknown format 'tflit'.*'tflite'.*onnx"),
+        (("--variant", "tiny", "--precision", "fp8"), "unknown precision 'fp8'.*fp16, fp32"),
+        (("--variant", "tiny", "--head", "logit"), "unknown head 'logit'.*'logits'"),
+        (("--variant", "tiny", "--normalize", "in"), "unknown normalization 'in'.*'inside'"),
+        (("--variant", "tiny", "--task", "imagenet", "--head", "mask"), "is for segmentation"),
+        (("--task", "ade20k"), "give --variant"),
+        (("--variant", "tiny", "--model", "a:b"), "one of the two"),
+        (("--model", "a:b", "--weights", "x.pth"), "does not go with --model"),
+        (("--variant", "tiny", "--weights", "ade2k"), "ade2k.*'?ade20k"),
+        (("--variant", "tiny", "--input-size", "0x512"), "'0x512' has a height of 0"),
+        (("--variant", "tiny", "--input-size", "512x"), "'512x' is not HEIGHTxWIDTH"),
+        (("--variant", "tiny", "--input-size", "16x16"), "'16x16' has a height of 16.*64"),
+        (("--variant", "tiny", "--input-size", "512x512x3"), "'512x512x3' is not HEIGHTxWIDTH"),
+        (("--variant", "tiny", "--input-size", "99999x99999"), "GiB of memory.*are free"),
+        (("--variant", "tiny", "--no-such-option"), "No such option"),
+    ],
+)
+def test_requests_that_make_no_sense(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    assert_one_line(run_export(*arguments, cwd=tmp_path), 2, said)
+    assert names(tmp_path) == []
+
+
+class _Malicious:
+    """A pickle that leaves a file behind when it is loaded as pickles are."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {self.path}",)
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkpoints with everything that can be wrong with one."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    small = create_model("small").state_dict()
+    official = to_official(small, get_variant("small"))
+    torch.save({"state_dict": official}, folder / "small.pth")
+    whole = (folder / "small.pth").read_bytes()
+    (folder / "truncated.pth").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.pth").touch()
+    streets = create_model("tiny", "cityscapes").state_dict()
+    torch.save({"state_dict": to_official(streets, get_variant("tiny"))}, folder / "cityscapes.pth")
+    torch.save({"state_dict": {"layer.weight": torch.ones(3)}}, folder / "other.pth")
+    torch.save({"state_dict": _Malicious(folder / "pwned")}, folder / "malicious.pth")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("missing.pth", "missing.pth"),
+        ("empty.pth", "empty.pth.*empty"),
+        ("truncated.pth", "truncated.pth"),
+        ("other.pth", "other.pth"),
+        ("small.pth", "SeaFormer-Small.*--variant small"),
+        ("cityscapes.pth", "19 classes"),
+        ("malicious.pth", "malicious.pth"),
+    ],
+)
+def test_checkpoints_that_do_not_fit(
+    name: str, said: str, checkpoints: Path, tmp_path: Path
+) -> None:
+    done = run_export(*QUICK, "--weights", checkpoints / name, cwd=tmp_path)
+    assert_one_line(done, 1, said)
+    assert names(tmp_path) == []
+    assert not (checkpoints / "pwned").exists()
+
+
+def test_the_malicious_checkpoint_would_have_done_harm(tmp_path: Path) -> None:
+    torch.save({"state_dict": _Malicious(tmp_path / "pwned")}, tmp_path / "malicious.pth")
+    torch.load(tmp_path / "malicious.pth", weights_only=False)
+    assert (tmp_path / "pwned").exists()
+
+
+def test_what_exists_is_not_overwritten_without_force(tmp_path: Path) -> None:
+    assert run_export(*QUICK, cwd=tmp_path).returncode == 0
+    model = tmp_path / "out" / "seaformer_tiny_ade20k_64x64_fp32.onnx"
+    before = model.read_bytes()
+    model.write_bytes(b"precious")
+    assert_one_line(run_export(*QUICK, cwd=tmp_path), 2, "exists.*--force")
+    assert model.read_bytes() == b"precious"
+    assert run_export(*QUICK, "--force", cwd=tmp_path).returncode == 0
+    assert model.read_bytes() == before
+
+
+def test_somebody_elses_json_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    theirs = tmp_path / "out" / "seaformer_tiny_ade20k_64x64_fp32.json"
+    theirs.write_text("{}")
+    assert_one_line(run_export(*QUICK, cwd=tmp_path), 2, "not of seaformer-export")
+    assert theirs.read_text() == "{}"
+
+
+def test_an_output_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    assert_one_line(run_export(*QUICK, cwd=tmp_path), 1, "output folder 'out'")
+    assert (tmp_path / "out").read_text() == "a file"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path / "out")]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this container may not mount a file system")
+    try:
+        assert_one_line(run_export(*QUICK, cwd=tmp_path), 1, "No space left|Make room")
+        assert names(tmp_path / "out") == []
+    finally:
+        subprocess.run(["umount", str(tmp_path / "out")], check=True)
+
+
+@pytest.mark.parametrize(
+    ("factory", "precision", "said"),
+    [
+        ("counting", "fp32", "does not compute what PyTorch computes"),
+        ("with_a_large_weight", "fp16", "65504"),
+        ("pair", "fp32", "tuple"),
+    ],
+)
+def test_a_file_that_fails_its_check_is_not_written(
+    factory: str, precision: str, said: str, tmp_path: Path
+) -> None:
+    write_networks(tmp_path)
+    before = names(tmp_path)
+    done = run_export(
+        *("--model", f"my_networks:{factory}", "--task", "cityscapes", "--format", "onnx"),
+        *("--input-size", "64x96", "--precision", precision, "--output", "out"),
+        cwd=tmp_path,
+    )
+    assert_one_line(done, 1, said)
+    made = {name for name in names(tmp_path) if "__pycache__" not in name}
+    assert made - set(before) <= {"out"}
+    assert names(tmp_path / "out") == [] if (tmp_path / "out").exists() else True
+
+
+def test_ctrl_c_leaves_nothing_and_nobody(tmp_path: Path) -> None:
+    arguments = ("--variant", "tiny", "--format", "tflite", "--input-size", "64", "--output", "out")
+    process = subprocess.Popen(
+        [EXPORT, *arguments],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    family = psutil.Process(process.pid)
+    waited = time.monotonic() + 120
+    while not family.children(recursive=True):
+        assert process.poll() is None, process.stderr
+        assert time.monotonic() < waited
+        time.sleep(0.05)
+    children = family.children(recursive=True)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of them
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.strip() == "error: interrupted"
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+    assert names(tmp_path) in ([], ["out"])

@@ -580,9 +580,9 @@ def test_random_weights_are_the_same_everywhere() -> None:
     fill_random(model)
     state = model.state_dict()
     pinned = {
-        "stem.conv.conv.weight": [0.2025571, -0.009904373, 0.09242339],
-        "stem.conv.norm.running_var": [1.425278, 1.03199, 1.609508],
-        "light_head.classifier.bias": [0.07354704, -0.06447738, 0.08688848],
+        "stem.conv.conv.weight": [0.256103515625, -0.0125274658203125, 0.11688232421875],
+        "stem.conv.norm.running_var": [3.99999, 0.24999, 0.99999],
+        "light_head.classifier.bias": [0.078125, -0.0625, 0.09375],
     }
     for name, values in pinned.items():
         assert state[name].flatten()[:3].tolist() == pytest.approx(values, rel=1e-6), name
@@ -605,7 +605,18 @@ def test_no_norm_is_an_identity() -> None:
             for kind in ("weight", "bias", "running_mean", "running_var"):
                 assert getattr(module, kind).std() > 0.03, f"{name}.{kind}"
             assert module.running_var is not None
-            assert module.running_var.min() >= 0.5
+            assert module.running_var.min() >= 0.249
+
+
+def test_random_weights_lose_nothing_in_half_precision() -> None:
+    model = network("tiny", ADE20K)
+    fill_random(model)
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d):
+            sixth = name.endswith((".local_embedding.conv", ".pointwise.conv"))
+            stored = module.weight / 6 if sixth else module.weight
+            # Half precision has steps of 6e-8 near zero.
+            assert torch.allclose(stored.half().float(), stored, rtol=0, atol=6e-8), name
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -618,11 +629,11 @@ def test_random_weights_give_sane_logits(variant: str) -> None:
         with torch.no_grad():
             logits = model(image)
         assert logits.isfinite().all()
-        assert 1 < logits.std() < 50
+        assert 0.5 < logits.std() < 50
         if task.is_segmentation:
             classes = torch.bincount(logits.argmax(1).flatten())
             assert classes.max() < 0.9 * classes.sum()
-            assert (classes > 0).sum() >= 10
+            assert (classes > 0).sum() >= 5
 
 
 # Saving

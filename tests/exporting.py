@@ -119,9 +119,6 @@ def failing():
 
 def text():
     return "a network"
-
-
-number = 7
 '''
 """The module `my_networks`, see `write_networks`."""
 

@@ -185,13 +185,14 @@ def test_json_of_a_users_network(users_export: Path) -> None:
     assert len(data["weights"]["sha256"]) == 64
 
 
-def test_the_standard_metadata_reader_finds_the_json(stem: Path) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_the_standard_metadata_reader_finds_the_json(tiny_export: Path, precision: str) -> None:
     if not os.environ.get(SUPPORT):
         pytest.skip(
             f"{SUPPORT} names no folder with the standard reader. It needs another protobuf than "
             "TensorFlow: pip install --no-deps --target DIR tflite-support==0.4.4"
         )
-    file = stem.with_name(f"{stem.name}.tflite")
+    file = tiny_export / f"{TINY}_{precision}.tflite"
     # The package itself imports its task library, which needs the other protobuf.
     program = """
 import sys
@@ -243,7 +244,8 @@ def test_onnx_graph_has_nothing_of_training_and_nothing_dynamic(stem: Path) -> N
 def test_onnx_nodes_have_names_of_their_own(stem: Path) -> None:
     nodes = [node.name for node in onnx.load(stem.with_name(f"{stem.name}.onnx")).graph.node]
     assert len(set(nodes)) == len(nodes)
-    assert all(name.startswith("/") for name in nodes)
+    if "seaformer" in stem.name:  # what is added around a user's network is in no module
+        assert all(name.startswith("/") for name in nodes)
 
 
 def kinds(file: Path) -> Counter[str]:

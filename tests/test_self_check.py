@@ -2,9 +2,11 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
-from exporting import assert_one_line, run_export
+from exporting import NETWORKS, assert_one_line, run_export
+from small_models import metadata, write_onnx
 
 STEM = "seaformer_tiny_ade20k_128x192_fp32"
 SUFFIXES = (".onnx", ".tflite")
@@ -42,6 +44,35 @@ def test_a_file_without_our_metadata_cannot_be_checked(copied: Path) -> None:
     content = (copied / f"{STEM}.tflite").read_bytes()
     path.write_bytes(content[: content.rindex(b"PK\x03\x04")])  # the flatbuffer alone
     assert_one_line(run_export("--self-check", path, cwd=copied), 1, "no metadata")
+
+
+@pytest.mark.parametrize("info", [None, metadata()])
+def test_a_foreign_onnx_cannot_be_checked(tmp_path: Path, info: dict[str, Any] | None) -> None:
+    write_onnx(tmp_path / "foreign.onnx", info)
+    said = (
+        "no metadata of seaformer-export" if info is None else "cannot be read: .*Export it again"
+    )
+    assert_one_line(run_export("--self-check", "foreign.onnx", cwd=tmp_path), 1, said)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_truncated_file_is_damaged(copied: Path, suffix: str) -> None:
+    path = copied / f"{STEM}{suffix}"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    done = run_export("--self-check", path.name, cwd=copied)
+    assert_one_line(done, 1, f"'{STEM}{suffix}'.*(damaged|no metadata)")
+
+
+def test_a_users_network_is_checked_where_its_module_is(users_export: Path, tmp_path: Path) -> None:
+    model = users_export / "make_network_100x144_fp32.tflite"
+    done = run_export("--self-check", model.name, cwd=users_export)
+    assert done.returncode == 0, done.stderr
+    elsewhere = run_export("--self-check", model, cwd=tmp_path)
+    assert_one_line(elsewhere, 2, "'my_networks:make_network' cannot be imported")
+    # Another network of the same name.
+    (tmp_path / "my_networks.py").write_text(NETWORKS.replace("manual_seed(0)", "manual_seed(1)"))
+    other = run_export("--self-check", model, cwd=tmp_path)
+    assert_one_line(other, 1, "are not those of the export")
 
 
 @pytest.mark.parametrize(

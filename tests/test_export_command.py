@@ -1,0 +1,281 @@
+"""The command `seaformer-export`: its list, what it makes of a user's network, and interruptions.
+
+What it says to bad input is in test_export_bad_input.py, what it writes in test_exported_files.py.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import psutil
+import pytest
+import torch
+from ai_edge_litert.interpreter import Interpreter
+from exporting import EXPORT, assert_one_line, environment, names, run_export, write_networks
+
+from seaformer.export.sidecar import read_sidecar, write_sidecar
+from seaformer.tasks import TASKS, task_names
+from seaformer.variants import VARIANTS
+
+USER = ("--task", "cityscapes", "--input-size", "64x96", "--output", "out")
+ONNX = ("--format", "onnx")
+MODEL = "make_network_64x96_fp32"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A user's folder, with the module my_networks.py in it."""
+    write_networks(tmp_path)
+    return tmp_path
+
+
+def written(folder: Path) -> list[str]:
+    return names(folder / "out") if (folder / "out").exists() else []
+
+
+def test_list_has_every_variant_of_every_task(tmp_path: Path) -> None:
+    done = run_export("--list", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = re.findall(r"^(\S+) +(\S+) +(\d+x\d+) +([\d.]+) M +([\d.]+) G", done.stdout, re.M)
+    assert [row[:2] for row in rows] == [(task, v) for task in TASKS for v in VARIANTS]
+    assert ("ade20k", "tiny", "512x512", "1.67", "0.597") in rows
+    assert ("imagenet", "large", "224x224", "14.05", "1.186") in rows
+    assert ("pascal-context-60", "tiny", "480x480", "1.66", "0.501") in rows
+    assert "…" not in done.stdout  # nothing is cut off at the width of 80 that a pipe has
+    assert names(tmp_path) == []
+
+
+def test_help_names_everything_that_can_be_asked_for(tmp_path: Path) -> None:
+    done = run_export("--help", cwd=tmp_path)
+    assert done.returncode == 0
+    text = " ".join(done.stdout.split())
+    for valid in (*VARIANTS, *task_names(), "onnx", "tflite", "fp32", "fp16", "classes", "mask"):
+        assert re.search(rf"\b{valid}\b", text), valid
+
+
+# A user's network
+
+
+@pytest.mark.parametrize(
+    ("factory", "status", "said"),
+    [
+        ("my_networks", 2, "not of the form package.module:factory"),
+        ("no_such_module:make", 2, "cannot be imported: No module named 'no_such_module'"),
+        ("my_networks:nothing", 2, "cannot be imported: .*'nothing'"),
+        ("broken_module:make", 1, "'broken_module' fails: NameError: .*'undefined_name'"),
+        ("my_networks:failing", 1, "failed: RuntimeError: no such file: weights.bin"),
+        ("my_networks:text", 1, "returned str, an nn.Module is needed"),
+        ("my_networks:diverged", 1, "is not finite"),
+        ("my_networks:failing_on_64", 1, r"does not run .*64, 64\]: AssertionError: the width"),
+    ],
+)
+def test_factories_that_do_not_work(folder: Path, factory: str, status: int, said: str) -> None:
+    size = ()
+    if factory.endswith("_on_64"):
+        factory, size = "my_networks:picky", ("--input-size", "64")
+    done = run_export(
+        "--model", factory, *ONNX, "--task", "cityscapes", "--output", "out", *size, cwd=folder
+    )
+    assert_one_line(done, status, said)
+    assert written(folder) == []
+
+
+def test_a_factory_may_import_late(folder: Path) -> None:
+    done = run_export("--model", "my_networks:with_helper", *ONNX, *USER, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert written(folder) == ["with_helper_64x96_fp32.json", "with_helper_64x96_fp32.onnx"]
+
+
+def test_users_network_with_the_arg_max_inside(folder: Path) -> None:
+    options = ("--head", "classes", "--normalize", "outside", *ONNX, "--format", "tflite")
+    done = run_export("--model", "my_networks:make_network", *options, *USER, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    code = "import my_networks, torch; torch.save(my_networks.make_network(), 'network.pt')"
+    python = EXPORT.with_name("python")
+    subprocess.run([python, "-c", code], cwd=folder, env=environment(), check=True)
+    x = np.random.default_rng(0).standard_normal((1, 3, 64, 96)).astype(np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        network = torch.load(folder / "network.pt", weights_only=False).eval()
+    with torch.no_grad():
+        expected = network(torch.from_numpy(x)).argmax(1).numpy()
+    assert len(np.unique(expected)) > 3
+    stem = folder / "out" / f"{MODEL}_classes"
+    (by_onnx,) = onnxruntime.InferenceSession(f"{stem}.onnx").run(None, {"image": x})
+    runner = Interpreter(model_path=f"{stem}.tflite").get_signature_runner()
+    by_tflite = runner(image=np.ascontiguousarray(x.transpose(0, 2, 3, 1)))["classes"]
+    for classes in (by_onnx, by_tflite):
+        assert (classes.dtype, classes.shape) == (np.int64, (1, 16, 24))
+        assert (classes == expected).mean() >= 0.9999
+    metadata = read_sidecar(Path(f"{stem}.tflite"))
+    assert metadata is not None
+    assert (metadata.head, metadata.output.content, metadata.output.layout) == (
+        "classes",
+        "classes",
+        "NHW",
+    )
+    assert metadata.operators[-1].type == "ARG_MAX"
+
+
+# One request, several files
+
+
+def test_the_files_of_a_request_stand_or_fall_together(folder: Path) -> None:
+    (folder / "out").mkdir()
+    old = folder / "out" / "with_a_large_weight_64x96_fp32.onnx"
+    old.write_bytes(b"of an earlier export")
+    options = (*ONNX, "--precision", "fp32", "--precision", "fp16", "--force")
+    done = run_export("--model", "my_networks:with_a_large_weight", *options, *USER, cwd=folder)
+    # The fp32 file had passed by then.
+    assert "verify onnx fp32" in done.stdout
+    assert_one_line(done, 1, "value of 7e.04, beyond 65504.*--precision fp32")
+    assert written(folder) == [old.name]
+    assert old.read_bytes() == b"of an earlier export"
+
+
+def test_a_request_for_several_sizes(folder: Path) -> None:
+    sizes = ("--input-size", "64x64", "--input-size", "64", "--input-size", "96x64")
+    options = ("--model", "my_networks:make_network", "--task", "cityscapes", *ONNX, *ONNX)
+    done = run_export(*options, *sizes, "--output", "out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    models = [name for name in written(folder) if name.endswith(".onnx")]
+    assert models == ["make_network_64x64_fp32.onnx", "make_network_96x64_fp32.onnx"]
+    shapes = [
+        onnxruntime.InferenceSession(folder / "out" / name).get_inputs()[0].shape for name in models
+    ]
+    assert shapes == [[1, 3, 64, 64], [1, 3, 96, 64]]
+
+
+def test_the_json_keeps_what_still_describes_a_file(users_export: Path, tmp_path: Path) -> None:
+    """Both formats share a .json; each export replaces its own part of it."""
+    stem = "make_network_100x144_fp32"
+    tflite, by_onnx = (tmp_path / f"{stem}{suffix}" for suffix in (".tflite", ".onnx"))
+    for path in (tflite, by_onnx):
+        shutil.copy(users_export / path.name, path)
+    described = {path: read_sidecar(users_export / path.name) for path in (tflite, by_onnx)}
+    inside = {
+        path: metadata.model_copy(update={"file": None})
+        for path, metadata in described.items()
+        if metadata is not None
+    }
+    write_sidecar(by_onnx, by_onnx.read_bytes(), inside[by_onnx])
+    first = json.loads((tmp_path / f"{stem}.json").read_text())
+    assert first["format"] == "onnx"
+    assert "same_stem" not in first
+    # In whichever order they come, the .json is about the .tflite and has the .onnx in it.
+    write_sidecar(tflite, tflite.read_bytes(), inside[tflite])
+    both = (tmp_path / f"{stem}.json").read_bytes()
+    assert both == (users_export / f"{stem}.json").read_bytes()
+    assert json.loads(both)["same_stem"] == {by_onnx.name: first}
+    # A .tflite that was changed since is not the one described any more.
+    with tflite.open("ab") as file:
+        file.write(b" ")
+    write_sidecar(by_onnx, by_onnx.read_bytes(), inside[by_onnx])
+    assert json.loads((tmp_path / f"{stem}.json").read_text()) == first
+    assert {path: read_sidecar(path) for path in (tflite, by_onnx)} == {
+        tflite: None,
+        by_onnx: described[by_onnx],
+    }
+
+
+def test_a_classifier_is_exported(tmp_path: Path) -> None:
+    options = ("--variant", "tiny", "--task", "imagenet", "--input-size", "64x96", *ONNX)
+    done = run_export(*options, "--format", "tflite", "--output", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for suffix in (".onnx", ".tflite"):
+        path = tmp_path / "out" / f"seaformer_tiny_imagenet_64x96_fp32{suffix}"
+        metadata = read_sidecar(path)
+        assert metadata is not None
+        assert metadata.kind == "classification"
+        output = metadata.output
+        assert (output.shape, output.layout, output.stride) == ((1, 1000), "NC", None)
+        assert len(metadata.labels) == 1000
+
+
+# The output folder
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """A folder that cannot be written to: by its mode or, as root writes to it all the same, by
+    its file system."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    if os.geteuid() != 0:
+        folder.chmod(0o500)
+        yield folder
+        folder.chmod(0o700)
+        return
+    mount = ["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("root may write to any folder, and this container may not mount a file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_folder_that_is_read_only(read_only: Path) -> None:
+    options = ("--variant", "tiny", "--input-size", "64", *ONNX)
+    done = run_export(*options, "--output", read_only, cwd=read_only.parent)
+    assert_one_line(done, 1, f"'{read_only}' is not writable.*--output")
+    assert "verify" not in done.stdout  # it is known before the work is done
+    below = run_export(*options, "--output", read_only / "deeper", cwd=read_only.parent)
+    assert_one_line(below, 1, f"'{read_only / 'deeper'}' cannot be made")
+    assert names(read_only) == []
+
+
+def test_a_folder_below_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file")
+    options = ("--variant", "tiny", "--input-size", "64", *ONNX, "--output", "file/out")
+    done = run_export(*options, cwd=tmp_path)
+    assert_one_line(done, 1, "'file/out' cannot be made: Not a directory")
+    assert names(tmp_path) == ["file"]
+
+
+# Ctrl-C
+
+
+@pytest.mark.parametrize("signalled", ["the command", "its process group"])
+def test_ctrl_c_during_the_conversion(folder: Path, signalled: str) -> None:
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    process = subprocess.Popen(
+        [EXPORT, "--model", "my_networks:make_network", *ONNX, "--format", "tflite", *USER],
+        cwd=folder,
+        env=environment(TMPDIR=str(temporary)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    family = psutil.Process(process.pid)
+    patience = time.monotonic() + 120
+    converting: list[psutil.Process] = []
+    while not converting:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < patience
+        time.sleep(0.02)
+        children = family.children(recursive=True)
+        converting = [c for c in children if "onnx2tf_worker" in " ".join(c.cmdline())]
+    time.sleep(1.0)  # into its imports, which take longer than this
+    assert converting[0].is_running()
+    if signalled == "the command":
+        process.send_signal(signal.SIGINT)
+    else:
+        os.killpg(process.pid, signal.SIGINT)  # what a terminal does
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.strip() == "error: interrupted"
+    assert "Traceback" not in output
+    _, alive = psutil.wait_procs(converting, timeout=10)
+    assert alive == []
+    assert written(folder) == []
+    # Torch has folders of its own there.
+    assert not [name for name in names(temporary) if name.startswith("seaformer")]

@@ -219,7 +219,7 @@ def test_jpeg_is_written_as_jpeg() -> None:
         (
             ["flag.png", "--model", "model.onnx", "--input-size", "64x"],
             2,
-            "'64x'. Allowed: height x width",
+            "input size '64x' is not HEIGHTxWIDTH",
         ),
         (["flag.png", "--model", "model.onnx", "--input-size", "96"], 2, "takes 64x64 only"),
         (["flag.png", "--model", "model.onnx", "--task", "ade20k"], 2, "which is colors"),

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from seaformer.export.deployment.joint_attention import JointAttention
-from seaformer.export.deployment.rewrite import RewriteReport, folded, nothing_to_do, sites
+from seaformer.export.deployment.rewrite import RewriteReport, folded, sites
 
 NAME = "defer_value_bias"
 
@@ -28,4 +28,4 @@ def defer_value_bias(model: nn.Module) -> RewriteReport:
             axis.squeeze.positions[..., -axis.value_channels :] -= bias
             axis.value_bias = bias.detach().clone().reshape(1, 1, -1)
         report.count += 1
-    return report if report.count else nothing_to_do(NAME, "joint attention")
+    return report.or_nothing("joint attention")

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from seaformer.export.deployment.joint_attention import JointAttention
-from seaformer.export.deployment.rewrite import RewriteReport, folded, nothing_to_do, sites
+from seaformer.export.deployment.rewrite import RewriteReport, folded, sites
 
 NAME = "fold_attention_scale"
 
@@ -31,4 +31,4 @@ def fold_attention_scale(model: nn.Module) -> RewriteReport:
             axis.squeeze.positions[..., query] *= scale
             axis.scale = 1.0
         report.count += 1
-    return report if report.count else nothing_to_do(NAME, "joint attention")
+    return report.or_nothing("joint attention")

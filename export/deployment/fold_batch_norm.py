@@ -10,7 +10,7 @@ disturbed, since s scales the kernel's taps and not what they read.
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from seaformer.export.deployment.rewrite import RewriteReport, nothing_to_do, replace, sites
+from seaformer.export.deployment.rewrite import RewriteReport, replace, sites
 from seaformer.network.convolution import ConvBN
 
 NAME = "fold_batch_norm"
@@ -25,4 +25,4 @@ def fold_batch_norm(model: nn.Module) -> RewriteReport:
             continue
         replace(model, path, fuse_conv_bn_eval(pair.conv, pair.norm))
         report.count += 1
-    return report if report.count or report.refusals else nothing_to_do(NAME, "ConvBN")
+    return report.or_nothing("ConvBN")

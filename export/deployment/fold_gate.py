@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from seaformer.export.deployment.joint_attention import JointAttention
-from seaformer.export.deployment.rewrite import RewriteReport, folded, nothing_to_do, replace, sites
+from seaformer.export.deployment.rewrite import RewriteReport, folded, replace, sites
 from seaformer.network.spatial_branch import FusionBlock
 
 NAME = "fold_gate"
@@ -36,4 +36,4 @@ def fold_gate(model: nn.Module) -> RewriteReport:
         factor_bias /= 6.0
         replace(model, f"{path}.gate", nn.ReLU6())
         report.count += 1
-    return report if report.count else nothing_to_do(NAME, "gated attention or fusion block")
+    return report.or_nothing("gated attention or fusion block")

@@ -12,7 +12,7 @@ convolution. Any sign of w will do, as there is no activation in between.
 import torch
 from torch import Tensor, nn
 
-from seaformer.export.deployment.rewrite import RewriteReport, folded, nothing_to_do, replace, sites
+from seaformer.export.deployment.rewrite import RewriteReport, folded, replace, sites
 from seaformer.network.heads import LightHead
 from seaformer.network.seaformer import SeaFormer
 
@@ -59,4 +59,4 @@ def fold_light_head(model: nn.Module) -> RewriteReport:
         embedding_bias *= factor
         replace(model, f"{path}.fuse", ChannelBias(bias))
         report.count += 1
-    return report if report.count or report.refusals else nothing_to_do(NAME, "light head")
+    return report.or_nothing("light head")

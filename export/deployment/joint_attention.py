@@ -27,7 +27,7 @@ ends of the position embeddings that interpolation does not need.
 import torch
 from torch import Tensor, nn
 
-from seaformer.export.deployment.rewrite import RewriteReport, folded, nothing_to_do, replace, sites
+from seaformer.export.deployment.rewrite import RewriteReport, folded, replace_sized
 from seaformer.network.attention import (
     DetailEnhancementKernel,
     SqueezeAxialAttention,
@@ -166,13 +166,7 @@ def join_attention(model: nn.Module, feature_sizes: dict[str, tuple[int, int]]) 
         model: BatchNorm folded.
         feature_sizes: path of each attention layer -> height and width of its input.
     """
-    report = RewriteReport(NAME)
-    for path, attention in sites(model, SqueezeEnhancedAxialAttention):
-        if path not in feature_sizes:
-            report.refuse(path, "its input has no one size: it is called with several, or never")
-            continue
-        replace(model, path, JointAttention(attention, feature_sizes[path]))
-        report.count += 1
-    if report.count or report.refusals:
-        return report
-    return nothing_to_do(NAME, "squeeze-enhanced axial attention")
+    report = replace_sized(
+        model, SqueezeEnhancedAxialAttention, feature_sizes, JointAttention, NAME
+    )
+    return report.or_nothing("squeeze-enhanced axial attention")

@@ -1,6 +1,6 @@
 """What every rewrite of the deployment form shares: its report, and the sites it looks for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -27,6 +27,12 @@ class RewriteReport:
         """Note that the site at `path` stays as it is."""
         self.refusals.append(f"{path}: {reason}")
 
+    def or_nothing(self, sought: str) -> "RewriteReport":
+        """Return the report, which says so if the model has none of what was `sought`."""
+        if not self.count and not self.refusals:
+            self.refuse("model", f"it has no {sought}")
+        return self
+
 
 def sites(model: nn.Module, kind: type[_Module]) -> Iterator[tuple[str, _Module]]:
     """Every module of a kind with its path, as the model stands before any is replaced."""
@@ -50,6 +56,27 @@ def folded(module: nn.Module) -> tuple[nn.Conv2d, Tensor]:
     return module, module.bias
 
 
-def nothing_to_do(name: str, what: str) -> RewriteReport:
-    """Report of a rewrite whose pattern the model does not have."""
-    return RewriteReport(name, refusals=[f"model: it has no {what}"])
+def replace_sized(
+    model: nn.Module,
+    kind: type[_Module],
+    sizes: Mapping[str, tuple[int, int]],
+    make: Callable[[_Module, tuple[int, int]], nn.Module],
+    name: str,
+) -> RewriteReport:
+    """Replace every module of a kind by what `make` makes of it and the size of its input.
+
+    Args:
+        model: where the modules stand.
+        kind: of the modules.
+        sizes: path -> height and width of the module's input, for those that have one size.
+        make: the replacement of a module.
+        name: of the rewrite.
+    """
+    report = RewriteReport(name)
+    for path, module in sites(model, kind):
+        if path not in sizes:
+            report.refuse(path, "its input has no one size: it is called with several, or never")
+            continue
+        replace(model, path, make(module, sizes[path]))
+        report.count += 1
+    return report

@@ -7,7 +7,7 @@ known, and a graph that asks all the same carries SHAPE, GATHER and CONCATENATIO
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seaformer.export.deployment.rewrite import RewriteReport, nothing_to_do, replace, sites
+from seaformer.export.deployment.rewrite import RewriteReport, replace_sized
 from seaformer.network.spatial_branch import FusionBlock
 
 NAME = "static_upsampling"
@@ -42,11 +42,5 @@ def make_upsampling_static(
         model: the network.
         feature_sizes: path of each fusion block -> height and width of its fine feature.
     """
-    report = RewriteReport(NAME)
-    for path, block in sites(model, FusionBlock):
-        if path not in feature_sizes:
-            report.refuse(path, "its input has no one size: it is called with several, or never")
-            continue
-        replace(model, path, StaticFusionBlock(block, feature_sizes[path]))
-        report.count += 1
-    return report if report.count or report.refusals else nothing_to_do(NAME, "fusion block")
+    report = replace_sized(model, FusionBlock, feature_sizes, StaticFusionBlock, NAME)
+    return report.or_nothing("fusion block")

@@ -7,6 +7,7 @@ makes it, the others wait.
 import fcntl
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from exporting import run_export, write_networks
 # Several test processes share the computer. Threads that wait for each other while the processor is
 # taken were seen to make an export three times as long. Set before anything imports torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell that starts the tests in the background has them, and all they start, ignore Ctrl-C. Some
+# of them press it, so what they start shall notice, as it does in a terminal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Once = Callable[[str, Callable[[Path], None]], Path]
 

@@ -1,6 +1,7 @@
 """The command `seaformer-export`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -97,21 +98,7 @@ def _one_of(names: object) -> str:
     metavar="FILE",
     help="Verify a file that was exported before, and stop.",
 )
-def main(
-    variant: str | None,
-    task: str | None,
-    formats: tuple[str, ...],
-    precisions: tuple[str, ...],
-    input_sizes: tuple[str, ...],
-    weights: str | None,
-    normalize: str,
-    head: str,
-    output: Path,
-    force: bool,
-    factory: str | None,
-    list_only: bool,
-    checked_file: Path | None,
-) -> None:
+def main(list_only: bool, checked_file: Path | None, **asked: Any) -> None:
     r"""Export a SeaFormer to ONNX and TFLite, and prove that the files compute the same.
 
     Every file is run against PyTorch in float64 on a photograph and on noise. One that is further
@@ -132,23 +119,11 @@ def main(
     if checked_file is not None:
         from seaformer.export.self_check import self_check
 
-        self_check(checked_file, weights, console)
+        self_check(checked_file, asked["weights"], console)
         return
     from seaformer.export.request import make_request
 
-    request = make_request(
-        variant=variant,
-        task=task,
-        formats=formats,
-        precisions=precisions,
-        input_sizes=input_sizes,
-        weights=weights,
-        normalize=normalize,
-        head=head,
-        output=output,
-        force=force,
-        factory=factory,
-    )
+    request = make_request(**asked)
     from seaformer.export.pipeline import export
     from seaformer.export.report import Report
 

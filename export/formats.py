@@ -82,7 +82,8 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
             "float32, or float16 where the runtime is told to",
             55.0,
             0.999,
-            "Weights in half precision: half the file. XNNPACK computes in float16 on Armv8.2 when "
+            "Weights of 1024 elements and more in half precision: half the file. "
+            "XNNPACK computes in float16 on Armv8.2 when "
             "its delegate is made with TFLITE_XNNPACK_DELEGATE_FLAG_FORCE_FP16 "
             "(benchmark_model --xnnpack_force_fp16=true).",
         ),

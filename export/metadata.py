@@ -87,7 +87,14 @@ class Parity(_Model):
 
 
 class MappedOperator(_Model):
-    """An operator of the file, the module it belongs to, and the ONNX nodes it computes."""
+    """An operator of the file and where it comes from.
+
+    Attributes:
+        index: position in the file's order of execution.
+        type: operator type in the file's own words ("CONV_2D", "Conv").
+        module: path of the module, "" for the model itself.
+        nodes: names of the ONNX nodes it computes.
+    """
 
     index: int
     type: str

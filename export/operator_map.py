@@ -1,7 +1,7 @@
 """Which module does each operator of an exported file belong to?
 
 ONNX nodes carry the module path in their names. The operators of a TFLite file do not, so they are
-matched to the ONNX nodes by what they compute: both files run on the same random picture with every
+matched to the ONNX nodes by what they compute: both files run on the same picture with every
 intermediate tensor kept, and an operator whose output has the values of an ONNX tensor, in whatever
 layout, computes that tensor. It then owns every ONNX node that the tensor depends on and no earlier
 operator owns: a CONV_2D with a fused RELU6 owns a Conv and a Clip.
@@ -20,27 +20,11 @@ import numpy as np
 import onnx
 
 from seaformer.errors import SeaformerError
+from seaformer.export.metadata import MappedOperator
 from seaformer.export.tflite_file import Operator
 
 _HEAVY = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 """Node types that give an operator its module when it owns several nodes."""
-
-
-@dataclass(frozen=True)
-class MappedOperator:
-    """An operator of an exported file and where it comes from.
-
-    Attributes:
-        index: position in the file's order of execution.
-        type: operator type in the file's own words ("CONV_2D", "Conv").
-        module: path of the module, "" for the model itself.
-        nodes: names of the ONNX nodes it computes.
-    """
-
-    index: int
-    type: str
-    module: str
-    nodes: tuple[str, ...]
 
 
 def module_path(node_name: str, modules: Collection[str]) -> str:
@@ -97,12 +81,12 @@ def map_onnx(graph: onnx.ModelProto, modules: Collection[str]) -> list[MappedOpe
     consumers = {name: node for node in reversed(graph.graph.node) for name in node.input}
     return [
         MappedOperator(
-            index,
-            node.op_type,
-            module_path(
+            index=index,
+            type=node.op_type,
+            module=module_path(
                 consumers[node.output[0]].name if node.input[0] in stored else node.name, modules
             ),
-            (node.name,),
+            nodes=(node.name,),
         )
         for index, node in enumerate(graph.graph.node)
     ]
@@ -199,7 +183,9 @@ def _complete(
                 f"operator {operator.index} ({operator.type}) of the TFLite file computes nothing "
                 "that the ONNX graph has, and nothing consumes it"
             )
-        mapped[operator.index] = MappedOperator(operator.index, operator.type, module, nodes)
+        mapped[operator.index] = MappedOperator(
+            index=operator.index, type=operator.type, module=module, nodes=nodes
+        )
     return [mapped[operator.index] for operator in operators]
 
 

@@ -9,13 +9,10 @@ Nothing is written to the output folder before every file has passed.
 import contextlib
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import onnx
 import psutil
-import torch
 from torch import nn
 
 from seaformer.catalog import count_macs
@@ -24,59 +21,21 @@ from seaformer.export import metadata as schema
 from seaformer.export import tflite_file
 from seaformer.export.artifact import Content, serialize
 from seaformer.export.conversion import to_tflite
-from seaformer.export.deployment import DeploymentForm, deployment_form
-from seaformer.export.formats import PRECISIONS, Format, Precision
-from seaformer.export.heads import HEADS
+from seaformer.export.deployment import deployment_form
+from seaformer.export.description import describe
+from seaformer.export.formats import PRECISIONS, Precision
+from seaformer.export.job import Candidate, Job
 from seaformer.export.onnx_graph import INPUT_NAME, to_onnx, with_half_weights
-from seaformer.export.operator_map import MappedOperator, map_onnx, map_tflite_like
+from seaformer.export.operator_map import map_onnx, map_tflite_like
 from seaformer.export.report import Report
 from seaformer.export.request import Request, prepare_output
 from seaformer.export.sidecar import write_sidecar
 from seaformer.export.source import Source, our_model, users_model
 from seaformer.export.tracing import map_operators
-from seaformer.export.verification import REFERENCE, Sample, compare, make_samples, passes
+from seaformer.export.verification import Sample, compare, make_samples, passes
 from seaformer.files import atomic_write
 from seaformer.input_size import check_memory
 from seaformer.runtimes import open_model
-
-PACKAGES = (
-    "seaformer",
-    "torch",
-    "onnx",
-    "onnxslim",
-    "onnxruntime",
-    "onnx2tf",
-    "tensorflow",
-    "ai-edge-litert",
-)
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A converted model that has not been verified yet."""
-
-    format: Format
-    precision: Precision
-    content: Content
-    operators: list[MappedOperator]
-
-
-@dataclass(frozen=True)
-class Job:
-    """One size of one export."""
-
-    request: Request
-    source: Source
-    size: tuple[int, int]
-    samples: list[Sample]
-    form: DeploymentForm
-    graph: onnx.ModelProto
-    macs: int
-
-    @property
-    def stem(self) -> str:
-        """Name and size, for messages."""
-        return f"{self.source.name} {self.size[0]}x{self.size[1]}"
 
 
 def export(request: Request, report: Report) -> list[tuple[Path, schema.Metadata]]:
@@ -94,8 +53,7 @@ def export(request: Request, report: Report) -> list[tuple[Path, schema.Metadata
         check_memory(size, psutil.virtual_memory().available)
     with report.stage("create the model") as stage:
         source = _source(request)
-        params = sum(p.numel() for p in source.model.parameters())
-        stage.made = f"{source.name}, {params / 1e6:.2f} M parameters"
+        stage.made = f"{source.name}, {source.params / 1e6:.2f} M parameters"
     prepare_output(request, source.name)
     if source.weights.is_random:
         report.warn(
@@ -206,7 +164,7 @@ def _to_tflite(job: Job, folder: Path, report: Report) -> bytes:
     onnx_file = folder / "model.onnx"
     onnx.save(job.graph, onnx_file)
     head = job.request.head
-    failure: SeaformerError | None = None
+    failures: list[SeaformerError] = []
     for search in (False, True):
         title = "convert to TFLite" + (", searching layouts" if search else "")
         with report.stage(title) as stage:
@@ -219,24 +177,28 @@ def _to_tflite(job: Job, folder: Path, report: Report) -> bytes:
                     search_layouts=search,
                 )
                 flatbuffer = tflite_file.finish(converted, INPUT_NAME, head, f"{job.stem}, {head}")
-                _check_function(job, flatbuffer, folder)
+                _check(job, flatbuffer, folder / "check.tflite", PRECISIONS["fp32"])
             except SeaformerError as error:
-                failure = failure or error
+                failures.append(error)
                 stage.made = "failed"
-                continue
-            stage.made = f"{len(flatbuffer) / 1e6:.2f} MB"
-            return flatbuffer
-    raise failure or SeaformerError("the conversion to TFLite failed")
+            else:
+                stage.made = f"{len(flatbuffer) / 1e6:.2f} MB"
+                return flatbuffer
+    raise failures[0]
 
 
-def _check_function(job: Job, flatbuffer: bytes, folder: Path) -> None:
-    """Raise SeaformerError if a single-precision file is another function than the model."""
-    path = folder / "check.tflite"
-    path.write_bytes(flatbuffer)
+def _check(job: Job, data: bytes, path: Path, precision: Precision) -> list[schema.Comparison]:
+    """Run a file on every sample.
+
+    Raises:
+        SeaformerError: it is another function than the model, by the bars of the precision.
+    """
+    path.write_bytes(data)
     with open_model(path) as session:
         comparisons = [compare(session, sample) for sample in job.samples]
-    if not passes(comparisons, PRECISIONS["fp32"]):
-        raise SeaformerError(_failure(comparisons, PRECISIONS["fp32"], path.name, job))
+    if not passes(comparisons, precision):
+        raise SeaformerError(_failure(comparisons, precision, path.name, job))
+    return comparisons
 
 
 def _verify(
@@ -245,17 +207,13 @@ def _verify(
     """Run a converted model on every sample, and complete its file if it passes."""
     target = job.request.path(job.source.name, job.size, candidate.precision, candidate.format)
     with report.stage(f"verify {candidate.format.name} {candidate.precision.name}") as stage:
-        path = folder / target.name
-        path.write_bytes(candidate.content.data)
-        with open_model(path) as session:
-            comparisons = [compare(session, sample) for sample in job.samples]
-        if not passes(comparisons, candidate.precision):
-            raise SeaformerError(_failure(comparisons, candidate.precision, target.name, job))
+        data = candidate.content.data
+        comparisons = _check(job, data, folder / target.name, candidate.precision)
         agreement = min(row.argmax_agreement for row in comparisons)
         sqnrs = [row.sqnr_db for row in comparisons if row.sqnr_db is not None]
         sqnr = f"SQNR >= {min(sqnrs):.1f} dB, " if sqnrs else ""
         stage.made = f"{sqnr}agreement >= {100 * agreement:.2f} %"
-    metadata = _metadata(job, candidate, comparisons)
+    metadata = describe(job, candidate, comparisons)
     return target, candidate.content.with_metadata(metadata), metadata
 
 
@@ -280,90 +238,3 @@ def _failure(
         f"{precision.min_sqnr_db:g} dB and {100 * precision.min_agreement:g} %. Nothing was written"
         f" for {job.stem}. {hint}"
     )
-
-
-def _metadata(
-    job: Job, candidate: Candidate, comparisons: list[schema.Comparison]
-) -> schema.Metadata:
-    source, request = job.source, job.request
-    task, preprocessing = source.task, source.task.preprocessing
-    format, precision = candidate.format, candidate.precision
-    channels_first = (1, 3, *job.size)
-    inside = request.normalize == "inside"
-    logits = _logits_shape(source.model, job.size)
-    labels_fit = logits[1] == task.num_classes
-    is_grid = len(logits) == 4
-    return schema.Metadata(
-        name=source.name,
-        variant=source.variant,
-        model=source.factory,
-        task=task.name,
-        kind="segmentation" if is_grid else "classification",
-        format=format.name,
-        precision=precision.name,
-        head=request.head,
-        input=schema.Input(
-            name=INPUT_NAME,
-            shape=_arrange(channels_first, format),
-            dtype="float32",
-            layout=format.layout,
-            color_order=preprocessing.color_order,
-            range=(0.0, 255.0) if inside else None,
-            normalization="inside" if inside else "outside",
-            mean=preprocessing.mean,
-            std=preprocessing.std,
-            resize=preprocessing.resize,
-            interpolation=preprocessing.interpolation,
-            crop_fraction=preprocessing.crop_fraction,
-        ),
-        output=_output(job, format, logits),
-        labels=task.labels if labels_fit else tuple(f"class {index}" for index in range(logits[1])),
-        palette=task.palette if labels_fit else None,
-        weights=source.weights,
-        params=sum(p.numel() for p in source.model.parameters()),
-        macs=job.macs,
-        content_sha256=candidate.content.sha256,
-        versions={name: version(name) for name in PACKAGES},
-        rewrites=tuple(
-            schema.Rewrite(name=r.name, count=r.count, refusals=tuple(r.refusals))
-            for r in job.form.reports
-        ),
-        operators=tuple(
-            schema.MappedOperator(index=o.index, type=o.type, module=o.module, nodes=o.nodes)
-            for o in candidate.operators
-        ),
-        parity=schema.Parity(
-            reference=REFERENCE,
-            runtime=f"{format.runtime}, this computer's processor",
-            min_sqnr_db=precision.min_sqnr_db,
-            min_argmax_agreement=precision.min_agreement,
-            comparisons=tuple(comparisons),
-            passed=True,
-        ),
-    )
-
-
-@torch.no_grad()
-def _logits_shape(model: nn.Module, size: tuple[int, int]) -> tuple[int, ...]:
-    return tuple(model(torch.zeros(1, 3, *size)).shape)
-
-
-def _output(job: Job, format: Format, logits: tuple[int, ...]) -> schema.Output:
-    reference = job.samples[0].reference
-    gives_classes = job.request.head != "logits"
-    shape = tuple(reference.shape)
-    return schema.Output(
-        name=job.request.head,
-        shape=shape if gives_classes else _arrange(shape, format),
-        dtype="int64" if gives_classes else "float32",
-        layout="NHW" if gives_classes else format.layout if len(shape) == 4 else "NC",
-        stride=round(job.size[0] / shape[-2]) if len(logits) == 4 else None,
-        content=HEADS[job.request.head].name,
-    )
-
-
-def _arrange(shape: tuple[int, ...], format: Format) -> tuple[int, ...]:
-    """A channels-first shape in the format's layout."""
-    if format.layout == "NHWC" and len(shape) > 2:
-        return (shape[0], *shape[2:], shape[1])
-    return shape

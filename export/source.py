@@ -35,6 +35,11 @@ class Source:
     weights: Weights
     model: nn.Module
 
+    @property
+    def params(self) -> int:
+        """Number of parameters."""
+        return sum(p.numel() for p in self.model.parameters())
+
 
 def our_model(variant: str, task: Task, weights: str | Path | None) -> Source:
     """Create a SeaFormer.

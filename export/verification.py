@@ -36,12 +36,14 @@ class Sample:
         input: float32 [1, 3, H, W], as the exported file takes it.
         reference: float64 logits, channels first, or integer class ids.
         pytorch_float32_sqnr_db: of PyTorch's own float32; None for class ids.
+        logits_shape: of the logits, channels first, also where the reference is class ids.
     """
 
     name: str
     input: np.ndarray
     reference: np.ndarray
     pytorch_float32_sqnr_db: float | None
+    logits_shape: tuple[int, ...]
 
 
 @torch.no_grad()
@@ -106,7 +108,7 @@ def _run(
         if head == "logits":
             own = sqnr_db(logits.numpy(), model(x.float()).double().numpy())
         reference = _decide(logits, head, size).numpy()
-        samples.append(Sample(name, channels_first, reference, own))
+        samples.append(Sample(name, channels_first, reference, own, tuple(logits.shape)))
     return samples
 
 

@@ -66,7 +66,6 @@ def count_macs(model: nn.Module, size: tuple[int, int]) -> int:
             shapes, takes five times as long.
         size: height and width of the input.
     """
-    device = next(model.parameters()).device
     aten = torch.ops.aten
     # FlopCounterMode counts two operations per multiply-accumulate, and so must these.
     per_element = {
@@ -87,5 +86,5 @@ def count_macs(model: nn.Module, size: tuple[int, int]) -> int:
 
     mapping = {operator: writes(macs) for operator, macs in per_element.items()}
     with FlopCounterMode(display=False, custom_mapping=mapping) as counter, torch.no_grad():
-        model(torch.zeros(1, 3, *size, device=device))
+        model(torch.zeros(1, 3, *size))
     return counter.get_total_flops() // 2

@@ -103,6 +103,15 @@ class Contract:
             is_random=False,
         )
 
+    def logits_layout(self, shape: Sequence[int]) -> Literal["CHW", "HWC"] | None:
+        """Where the classes stand in logits [N, C, h, w] or [N, h, w, C]; None if in neither."""
+        classes = len(self.labels)
+        if len(shape) == 4 and shape[1] == classes and self.output_layout in ("NCHW", None):
+            return "CHW"
+        if len(shape) == 4 and shape[3] == classes and self.output_layout in ("NHWC", None):
+            return "HWC"
+        return None
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -190,10 +199,16 @@ def mask_from(
         SeaformerError: the output does not fit the contract.
     """
     height, width = size
-    if contract.content == "logits":
-        layout = _logits_layout(output, contract)
-        return upsample_argmax(output[0], (height, width), layout=layout)
     classes = len(contract.labels)
+    if contract.content == "logits":
+        layout = contract.logits_layout(output.shape)
+        if layout is None or output.shape[0] != 1:
+            raise SeaformerError(
+                f"the model gives an output of shape {list(output.shape)}. Allowed: "
+                f"[1, {classes}, height, width] or [1, height, width, {classes}], the logits of "
+                f"{classes} classes. Is it a model of another task?"
+            )
+        return upsample_argmax(output[0], (height, width), layout=layout)
     if output.ndim != 3 or output.shape[0] != 1 or output.min() < 0 or output.max() >= classes:
         raise SeaformerError(
             f"the model gives an output of shape {list(output.shape)} with values from "
@@ -207,21 +222,6 @@ def mask_from(
     )
     ids = output[0][rows[:, None], columns]
     return ids.astype(np.uint8 if classes <= 256 else np.uint16)
-
-
-def _logits_layout(output: npt.NDArray[Any], contract: Contract) -> Literal["CHW", "HWC"]:
-    """Return where the classes of [1, C, h, w] or [1, h, w, C] stand: "CHW" or "HWC"."""
-    classes = len(contract.labels)
-    if output.ndim == 4 and output.shape[0] == 1:
-        if output.shape[1] == classes and contract.output_layout in ("NCHW", None):
-            return "CHW"
-        if output.shape[3] == classes and contract.output_layout in ("NHWC", None):
-            return "HWC"
-    raise SeaformerError(
-        f"the model gives an output of shape {list(output.shape)}. Allowed: "
-        f"[1, {classes}, height, width] or [1, height, width, {classes}], the logits of {classes} "
-        "classes. Is it a model of another task?"
-    )
 
 
 def _softmax(output: npt.NDArray[Any], contract: Contract) -> npt.NDArray[np.float64]:

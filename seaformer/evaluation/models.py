@@ -101,19 +101,16 @@ class Candidate:
             UsageError: the output does not fit the contract.
             SeaformerError: the model fails, or gives values that are not finite.
         """
-        classes = len(self.contract.labels)
         outputs = self._run(inputs)
         if self.contract.content != "logits":
             return [
                 mask_from(output[None], self.contract, size)
                 for output, size in zip(outputs, pictures, strict=True)
             ]
-        if outputs.ndim != 4 or classes not in (outputs.shape[1], outputs.shape[3]):
-            raise self._misfit(outputs, f"[1, {classes}, height, width]")
-        is_last = outputs.shape[3] == classes and (
-            outputs.shape[1] != classes or self.contract.output_layout == "NHWC"
-        )
-        planes = outputs.transpose(0, 3, 1, 2) if is_last else outputs
+        layout = self.contract.logits_layout(outputs.shape)
+        if layout is None:
+            raise self._misfit(outputs, f"[1, {len(self.contract.labels)}, height, width]")
+        planes = outputs.transpose(0, 3, 1, 2) if layout == "HWC" else outputs
         if self.protocol.name != OFFICIAL:
             return [
                 upsample_argmax(logits, size) for logits, size in zip(planes, pictures, strict=True)
@@ -179,8 +176,7 @@ def stated_task(path: Path) -> Task | None:
         SeaformerError: the file cannot be read.
     """
     if is_checkpoint(path):
-        stored = read_checkpoint(path).metadata.get("task")
-        return stored and Task.from_json(stored)
+        return read_checkpoint(path).task
     with open_model(path) as session:
         return TASKS.get((session.metadata or {}).get("task", ""))
 
@@ -264,8 +260,7 @@ def _open_export(path: Path, task: Task, options: Options) -> Candidate:
 
 def _open_checkpoint(path: Path, task: Task, options: Options) -> Candidate:
     checkpoint = read_checkpoint(path)
-    stored = checkpoint.metadata.get("task")
-    own = Task.from_json(stored) if stored else task
+    own = checkpoint.task or task
     variant = options.variant or _variant(checkpoint)
     title = f"SeaFormer-{variant}, {own.name}, fp32"
     contract = replace(Contract.from_task(own), title=title)

@@ -13,7 +13,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from seaformer.errors import SeaformerError
 from seaformer.runtimes.metadata import read_associated_file, read_beside
-from seaformer.runtimes.session import Options, PictureInput, Session, reason
+from seaformer.runtimes.session import Options, PictureInput, Session, reason, require_one_of_each
 
 DTYPES = (np.float32, np.int8, np.uint8)
 
@@ -29,10 +29,7 @@ def open_session(path: Path, options: Options) -> "LiteRTSession":
             "export it again."
         ) from error
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise SeaformerError(
-            f"'{path}' has {len(inputs)} inputs and {len(outputs)} outputs. Allowed: one of each."
-        )
+    require_one_of_each(inputs, outputs, path)
     if inputs[0]["dtype"] not in DTYPES:
         raise SeaformerError(
             f"'{path}' takes an input of type {np.dtype(inputs[0]['dtype'])}. "

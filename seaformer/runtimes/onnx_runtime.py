@@ -9,7 +9,7 @@ import onnxruntime
 
 from seaformer.errors import SeaformerError
 from seaformer.runtimes.metadata import PROPERTY, parse_metadata, read_beside
-from seaformer.runtimes.session import Options, PictureInput, Session, reason
+from seaformer.runtimes.session import Options, PictureInput, Session, reason, require_one_of_each
 
 DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
@@ -32,10 +32,7 @@ def open_session(path: Path, options: Options) -> "OnnxSession":
             "another version: export it again."
         ) from error
     inputs, outputs = model.get_inputs(), model.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise SeaformerError(
-            f"'{path}' has {len(inputs)} inputs and {len(outputs)} outputs. Allowed: one of each."
-        )
+    require_one_of_each(inputs, outputs, path)
     if inputs[0].type not in DTYPES:
         raise SeaformerError(
             f"'{path}' takes an input of type {inputs[0].type}. Allowed: {', '.join(DTYPES)}."

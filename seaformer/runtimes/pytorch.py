@@ -24,8 +24,7 @@ def open_session(path: Path, options: Options) -> "PyTorchSession":
     by the shapes of the tensors, and the task has to be given.
     """
     checkpoint = read_checkpoint(path)
-    stored_task = checkpoint.metadata.get("task")
-    task = _task(options.task, stored_task and Task.from_json(stored_task), path)
+    task = _task(options.task, checkpoint.task, path)
     variant = options.variant or _variant(checkpoint)
     torch.set_num_threads(options.threads)
     network, record = create_model_with_record(variant, task, path)

@@ -152,6 +152,18 @@ class Session(ABC):
         self.close()
 
 
+def require_one_of_each(inputs: Sequence[Any], outputs: Sequence[Any], path: Path) -> None:
+    """Check that a model takes one tensor and gives one.
+
+    Raises:
+        SeaformerError: it does not.
+    """
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise SeaformerError(
+            f"'{path}' has {len(inputs)} inputs and {len(outputs)} outputs. Allowed: one of each."
+        )
+
+
 def reason(error: Exception) -> str:
     """Return what a runtime says went wrong, in one line and without its full stop."""
     return " ".join(str(error).split()).rstrip(".")

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from seaformer.errors import SeaformerError
+from seaformer.tasks import Task
 
 FORMAT_VERSION = 1
 """Version of the header of our own files, which `seaformer.weights.saving` writes."""
@@ -55,6 +56,17 @@ class Checkpoint:
     naming: Naming
     class_names: tuple[str, ...] | None
     metadata: Mapping[str, Any]
+
+    @property
+    def variant(self) -> str | None:
+        """Name of the variant that the file says it is for; None if it says nothing."""
+        return self.metadata.get("variant")
+
+    @property
+    def task(self) -> Task | None:
+        """The task that the file says it is for; None if it says nothing."""
+        stored = self.metadata.get("task")
+        return Task.from_json(stored) if stored else None
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

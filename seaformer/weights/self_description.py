@@ -22,6 +22,5 @@ def described_by(weights: str | None) -> tuple[str | None, Task | None]:
             return builtin.variant, get_task(builtin.task)
     if weights is None or not weights.endswith(".safetensors") or weights.startswith("backbone:"):
         return None, None
-    metadata = read_checkpoint(Path(weights).expanduser()).metadata
-    task = metadata.get("task")
-    return metadata.get("variant"), Task.from_json(task) if task else None
+    checkpoint = read_checkpoint(Path(weights).expanduser())
+    return checkpoint.variant, checkpoint.task

@@ -1,0 +1,58 @@
+"""What the stages of an export hand to each other."""
+
+from dataclasses import dataclass
+
+import onnx
+
+from seaformer.export.artifact import Content
+from seaformer.export.deployment import DeploymentForm
+from seaformer.export.formats import Format, Precision
+from seaformer.export.metadata import MappedOperator
+from seaformer.export.request import Request
+from seaformer.export.source import Source
+from seaformer.export.verification import Sample
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A converted model that has not been verified yet.
+
+    Attributes:
+        format: of the file.
+        precision: of the file.
+        content: the file without its JSON.
+        operators: the module of each operator.
+    """
+
+    format: Format
+    precision: Precision
+    content: Content
+    operators: list[MappedOperator]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One size of one export, as far as all its files share it.
+
+    Attributes:
+        request: what was asked for.
+        source: the model in its training form.
+        size: height and width of the input.
+        samples: inputs, and what the training form makes of them.
+        form: the deployment form.
+        graph: the deployment form in ONNX, single precision.
+        macs: multiply-accumulates of the training form for one picture.
+    """
+
+    request: Request
+    source: Source
+    size: tuple[int, int]
+    samples: list[Sample]
+    form: DeploymentForm
+    graph: onnx.ModelProto
+    macs: int
+
+    @property
+    def stem(self) -> str:
+        """Name and size, for messages."""
+        return f"{self.source.name} {self.size[0]}x{self.size[1]}"

@@ -42,7 +42,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	@rm -rf build/typing && mkdir -p build/typing/seaformer
 	@for entry in seaformer/*; do ln -s "../../../$$entry" build/typing/seaformer/; done
-	@ln -s ../../../export build/typing/seaformer/export
+	@for folder in export benchmark; do ln -s ../../../$$folder build/typing/seaformer/; done
 	cd build/typing && "$(abspath $(BIN))/mypy" --config-file ../../pyproject.toml -p seaformer
 
 bench: setup

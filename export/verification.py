@@ -19,6 +19,7 @@ from seaformer.errors import SeaformerError
 from seaformer.export.formats import Precision
 from seaformer.export.metadata import Comparison
 from seaformer.images import read_image, sample_photograph
+from seaformer.metrics import sqnr_db
 from seaformer.preprocessing import normalize, prepare
 from seaformer.runtimes import Session
 from seaformer.tasks import Preprocessing
@@ -166,25 +167,6 @@ def compare(session: Session, sample: Sample) -> Comparison:
         argmax_agreement=float((output.argmax(1) == sample.reference.argmax(1)).mean()),
         pytorch_float32_sqnr_db=sample.pytorch_float32_sqnr_db,
     )
-
-
-def sqnr_db(reference: np.ndarray, output: np.ndarray) -> float:
-    """Signal to quantisation noise ratio, 10 log10(sum r^2 / sum (r - o)^2), in dB.
-
-    Args:
-        reference: the truth.
-        output: what is measured against it.
-
-    Returns:
-        At most 300, which stands for no difference at all.
-    """
-    noise = float(np.square(reference - output).sum())
-    signal = float(np.square(reference).sum())
-    if not np.isfinite(noise):
-        return -300.0
-    if noise == 0.0:
-        return 300.0
-    return float(np.clip(10.0 * np.log10(max(signal, 1e-300) / noise), -300.0, 300.0))
 
 
 def passes(comparisons: list[Comparison], precision: Precision) -> bool:

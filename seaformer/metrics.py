@@ -14,6 +14,7 @@ torchmetrics' `MulticlassJaccardIndex(average="macro")` gives the same mIoU.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -181,3 +182,22 @@ def _ratios(part: npt.NDArray[np.integer], whole: npt.NDArray[np.integer]) -> tu
 def _mean(values: tuple[float, ...]) -> float:
     present = [value for value in values if value == value]
     return math.fsum(present) / len(present) if present else float("nan")
+
+
+def sqnr_db(reference: npt.NDArray[Any], output: npt.NDArray[Any]) -> float:
+    """Signal to quantisation noise ratio, 10 log10(sum r^2 / sum (r - o)^2), in dB.
+
+    Args:
+        reference: the truth.
+        output: what is measured against it.
+
+    Returns:
+        At most 300, which stands for no difference at all.
+    """
+    noise = float(np.square(reference - output).sum())
+    signal = float(np.square(reference).sum())
+    if not np.isfinite(noise):
+        return -300.0
+    if noise == 0.0:
+        return 300.0
+    return float(np.clip(10.0 * np.log10(max(signal, 1e-300) / noise), -300.0, 300.0))

@@ -23,8 +23,8 @@ from torch.nn import functional as F
 
 from seaformer.export import tflite_file
 from seaformer.export.metadata import Metadata
-from seaformer.export.verification import sqnr_db
 from seaformer.images import read_image, sample_photograph
+from seaformer.metrics import sqnr_db
 from seaformer.model import create_model
 from seaformer.preprocessing import normalize, prepare
 from seaformer.tasks import get_task

@@ -13,7 +13,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-FOLDERS = {"seaformer": ROOT / "seaformer", "seaformer.export": ROOT / "export"}
+FOLDERS = {
+    "seaformer": ROOT / "seaformer",
+    "seaformer.export": ROOT / "export",
+    "seaformer.benchmark": ROOT / "benchmark",
+}
 DATA = (
     "seaformer/data/photograph.jpg",
     "seaformer/data/tasks/ade20k.json",

@@ -1,0 +1,1 @@
+"""What models run on: this computer, or a phone over adb."""

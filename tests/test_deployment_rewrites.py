@@ -321,7 +321,7 @@ def test_normalization_goes_inside() -> None:
     image = picture(72, 88)
     expected, first = model(normalized(image)), model.stem.conv(normalized(image))
     fold_batch_norm(model)
-    assert normalize_inside(model, MEAN, STD) == RewriteReport("normalize_inside", 1, [])
+    assert normalize_inside(model, MEAN, STD, 88) == RewriteReport("normalize_inside", 1, [])
     inside = model.stem.conv(model.stem.normalize(image))
     # All four borders read padding: top and left, and for an odd side the others too.
     for border in (inside[:, :, 0] - first[:, :, 0], inside[..., 0] - first[..., 0]):
@@ -333,7 +333,7 @@ def test_normalization_goes_inside() -> None:
 def test_padding_is_the_zero_of_the_normalized_picture() -> None:
     model = tiny()
     fold_batch_norm(model)
-    normalize_inside(model, MEAN, STD)
+    normalize_inside(model, MEAN, STD, 71)
     gray = torch.tensor(MEAN, dtype=torch.float64).reshape(1, 3, 1, 1).expand(1, 3, 65, 71)
     first = model.stem.conv(model.stem.normalize(gray))
     # A picture of the mean is zero everywhere, and so the padding around it is nothing new.
@@ -344,7 +344,7 @@ def test_another_model_is_normalized_by_operators_of_its_own() -> None:
     model = prepared(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU()))
     image = picture(9, 7)
     expected = model(normalized(image))
-    report = normalize_inside(model, MEAN, STD)
+    report = normalize_inside(model, MEAN, STD, 7)
     assert report.count == 0
     assert report.refusals == ["model: it is no SeaFormer; std stays an operator"]
     assert error(model(image), expected) < 1e-6  # its constants are float32

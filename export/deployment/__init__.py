@@ -68,7 +68,7 @@ def deployment_form(
         make_upsampling_static(model, feature_sizes),
     ]
     if normalization is not None:
-        reports.append(normalize_inside(model, normalization.mean, normalization.std))
+        reports.append(normalize_inside(model, normalization.mean, normalization.std, size[1]))
     if head != "logits":
         reports.append(end_with_argmax(model, size if head == "mask" else None))
     return DeploymentForm(model.float().eval(), tuple(reports))

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from exporting import run_export, write_networks
 
+pytest_plugins = ["loopback_phone.fixtures"]
+
 # Several test processes share the computer. Threads that wait for each other while the processor is
 # taken were seen to make an export three times as long. Set before anything imports torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -95,6 +97,26 @@ def checkpoint_export(once: Once) -> Path:
         _export(folder, f"{command} --weights {weights}")
 
     return once("checkpoint", fill)
+
+
+@pytest.fixture(scope="session")
+def shapes_export(once: Once) -> Path:
+    """Tiny with the trained weights of the procedural scenes."""
+    command = "--weights shapes --input-size 128x128 --format onnx --format tflite"
+    return once("shapes", lambda folder: _export(folder, command))
+
+
+@pytest.fixture(scope="session")
+def integer_export(once: Once) -> Path:
+    """The trained Tiny at its own size in every precision with integers; both formats."""
+    command = "--weights shapes --calibration-samples 100"
+    precisions = "--precision int8 --precision dynamic-int8"
+
+    def fill(folder: Path) -> None:
+        _export(folder, f"{command} --format onnx --format tflite {precisions}")
+        _export(folder, f"{command} --format tflite --precision int16x8")
+
+    return once("integers", fill)
 
 
 @pytest.fixture(scope="session")

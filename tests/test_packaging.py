@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from seaformer.benchmark.runner.binaries import runner_for
+from seaformer.benchmark.runner.build import FINGERPRINT, NAME, TARGETS, fingerprint
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 FOLDERS = {
@@ -27,6 +30,11 @@ DATA = (
     "seaformer/upsampling/argmax.h",
     "seaformer/py.typed",
 )
+RUNNERS = {
+    f"seaformer/benchmark/runner/bin/{target}/{file}"
+    for target in TARGETS
+    for file in (NAME, FINGERPRINT)
+}
 
 
 def _modules() -> Iterator[tuple[str, Path]]:
@@ -54,9 +62,8 @@ def test_the_list_of_packages_is_that_of_the_folders() -> None:
 
 @pytest.mark.parametrize(("name", "path"), list(_modules()))
 def test_imports_go_one_way(name: str, path: Path) -> None:
-    forbidden = ("seaformer.benchmark",)
-    if not name.startswith("seaformer.export"):
-        forbidden += ("seaformer.export",)
+    upper = ("seaformer.export", "seaformer.benchmark")
+    forbidden = tuple(package for package in upper if not name.startswith(package))
     assert not [i for i in _imports(path) if i.startswith(forbidden)]
 
 
@@ -83,6 +90,18 @@ def test_the_distributions_carry_the_data(tmp_path: Path) -> None:
         in_sdist = {name.partition("/")[2] for name in archive.getnames()}
     assert set(DATA) <= in_wheel
     assert set(DATA) <= in_sdist
+    # Compiled for who installs the wheel; their sources for who has another computer.
+    assert {name for name in in_wheel if "/runner/bin/" in name} == RUNNERS
+    assert "seaformer/benchmark/runner/src/bionic/crt.c" in in_wheel
+    assert "benchmark/runner/src/probe.tflite" in in_sdist
+    assert not [name for name in in_sdist if "/runner/bin/" in name]
+    with zipfile.ZipFile(wheel) as archive:
+        for target in TARGETS:
+            (runner,) = (name for name in RUNNERS if name.endswith(f"{target}/{NAME}"))
+            assert archive.getinfo(runner).external_attr >> 16 & 0o111, "not executable"
+            assert archive.read(runner) == runner_for(target).read_bytes()
+            note = archive.read(runner.replace(NAME, FINGERPRINT)).decode()
+            assert note.strip() == fingerprint(), "would be compiled again"
     assert "seaformer/export/pipeline.py" in in_wheel
     assert "export/pipeline.py" in in_sdist
     assert not [name for name in in_wheel if name.startswith(("export/", "tests/"))]

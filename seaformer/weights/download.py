@@ -17,13 +17,11 @@ import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import platformdirs
-
+from seaformer.cache import CACHE_VARIABLE, cache_folder
 from seaformer.errors import SeaformerError
 from seaformer.files import atomic_write
 from seaformer.weights.released import DRIVE, ReleasedWeights
 
-CACHE_VARIABLE = "SEAFORMER_CACHE"
 URL_VARIABLE = "SEAFORMER_WEIGHTS_URL"
 
 TIMEOUT = 60
@@ -32,9 +30,7 @@ TIMEOUT = 60
 
 def weights_cache() -> Path:
     """Return the folder that downloaded weights are kept in. It need not exist yet."""
-    folder = os.environ.get(CACHE_VARIABLE)
-    root = Path(folder) if folder else platformdirs.user_cache_path("seaformer", appauthor=False)
-    return root / "weights"
+    return cache_folder("weights")
 
 
 def fetch(released: ReleasedWeights, base_url: str | None = None) -> Path:

@@ -1,0 +1,172 @@
+"""Which cores of a processor to run on: its classes, masks, and what --cores asks for.
+
+The cores of a phone differ by a factor of two and more, so a latency means nothing without them.
+They are told apart by the highest frequency that each can have, which every phone shows. A
+Snapdragon 865 has four cores of 1.8 GHz (little), three of 2.4 GHz (big) and one of 2.8 GHz
+(prime).
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from seaformer.benchmark.devices.device import Core
+from seaformer.errors import UsageError
+
+ALL = "all"
+
+CLASSES = {1: (ALL,), 2: ("big", "little")}
+"""Names by the number of different frequencies, fastest first; from three on `MANY` apply."""
+
+MANY = ("prime", "big", "little")
+
+CORES_HELP = (
+    f"{', '.join(MANY)}, {ALL}, a hexadecimal mask (80 is core 7), or a list (4-6,7; 7-7 is core 7)"
+)
+
+
+@dataclass(frozen=True)
+class CoreClass:
+    """Cores of a kind.
+
+    Attributes:
+        name: "prime", "big", "little"; "all" if the cores are alike, or do not tell.
+        cores: their numbers, rising.
+        max_khz: the highest frequencies that occur among them, fastest first; none if unknown.
+    """
+
+    name: str
+    cores: tuple[int, ...]
+    max_khz: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """Such as "big (4-6, 2.42 GHz)"."""
+        speeds = "/".join(f"{khz / 1e6:.2f}" for khz in self.max_khz)
+        return f"{self.name} ({core_list(self.cores)}{f', {speeds} GHz' if speeds else ''})"
+
+
+@dataclass(frozen=True)
+class CoreChoice:
+    """The cores that a benchmark runs on.
+
+    Attributes:
+        name: of the classes, such as "prime" or "prime+big"; or the mask.
+        cores: their numbers, rising.
+    """
+
+    name: str
+    cores: tuple[int, ...]
+
+    @property
+    def mask(self) -> str:
+        """Bare hexadecimal, as Android's `taskset` takes it: "80" is core 7."""
+        return f"{sum(1 << core for core in self.cores):x}"
+
+
+def classify(cores: Sequence[Core]) -> tuple[CoreClass, ...]:
+    """Sort cores into classes, fastest first.
+
+    Of three or more frequencies the highest is prime, the lowest little, and all between are big,
+    of two the higher is big. Cores of unknown frequency are in no class if others are known.
+
+    Args:
+        cores: of a device.
+    """
+    speeds = sorted({core.max_khz for core in cores if core.max_khz is not None}, reverse=True)
+    names = CLASSES.get(max(len(speeds), 1), MANY)
+    if names == (ALL,):
+        everything = tuple(sorted(core.index for core in cores))
+        return (CoreClass(ALL, everything, tuple(speeds)),)
+    of_class = {names[0]: speeds[:1], names[-1]: speeds[-1:]}
+    if len(names) == len(MANY):
+        of_class[names[1]] = speeds[1:-1]
+    return tuple(
+        CoreClass(
+            name,
+            tuple(sorted(core.index for core in cores if core.max_khz in of_class[name])),
+            tuple(of_class[name]),
+        )
+        for name in names
+    )
+
+
+def choose_cores(cores: Sequence[Core], text: str | None, threads: int) -> CoreChoice:
+    """Return the cores to run on.
+
+    Args:
+        cores: of the device.
+        text: as given to --cores; None for the fastest classes, as few as have `threads` cores.
+            With one thread that is the protocol of the SeaFormer paper: the prime core alone.
+        threads: how many threads will run.
+
+    Raises:
+        UsageError: the device has no such cores, or fewer of them than threads.
+    """
+    choice = _fastest(cores, threads) if text is None else _asked(cores, text)
+    if threads > len(choice.cores):
+        raise UsageError(
+            f"{threads} threads do not fit on {len(choice.cores)} core(s) "
+            f"({choice.name}: {core_list(choice.cores)}). Take fewer threads or more cores; "
+            f"{_what_there_is(cores)}"
+        )
+    return choice
+
+
+def core_list(cores: Iterable[int]) -> str:
+    """Write numbers of cores shortly: (0, 1, 2, 7) is "0-2,7"."""
+    runs: list[list[int]] = []
+    for core in sorted(cores):
+        if runs and core == runs[-1][-1] + 1:
+            runs[-1].append(core)
+        else:
+            runs.append([core])
+    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def _fastest(cores: Sequence[Core], threads: int) -> CoreChoice:
+    names: list[str] = []
+    chosen: tuple[int, ...] = ()
+    for one in classify(cores):
+        names.append(one.name)
+        chosen += one.cores
+        if len(chosen) >= threads:
+            break
+    return CoreChoice("+".join(names), tuple(sorted(chosen)))
+
+
+def _asked(cores: Sequence[Core], text: str) -> CoreChoice:
+    name = text.strip().lower()
+    if name == ALL:
+        return CoreChoice(ALL, tuple(sorted(core.index for core in cores)))
+    for one in classify(cores):
+        if one.name == name:
+            return CoreChoice(one.name, one.cores)
+    if re.fullmatch(r"(?:0x)?[0-9a-f]{1,64}", name):
+        chosen = _of_mask(int(name, 16))
+    elif re.fullmatch(r"\d{1,4}(?:-\d{1,4})?(?:,\d{1,4}(?:-\d{1,4})?)*", name):
+        chosen = _of_list(name)
+    else:
+        raise UsageError(f"--cores '{text}': {_what_there_is(cores)} Or {CORES_HELP}.")
+    missing = chosen - {core.index for core in cores}
+    if missing or not chosen:
+        what = f"has no core {core_list(missing)}" if missing else "would run on no core"
+        raise UsageError(f"--cores '{text}': the device {what}; {_what_there_is(cores)}")
+    choice = CoreChoice("", tuple(sorted(chosen)))
+    return CoreChoice(f"mask {choice.mask}", choice.cores)
+
+
+def _of_mask(mask: int) -> set[int]:
+    return {bit for bit in range(mask.bit_length()) if mask >> bit & 1}
+
+
+def _of_list(text: str) -> set[int]:
+    chosen: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        chosen.update(range(int(first), int(last or first) + 1))
+    return chosen
+
+
+def _what_there_is(cores: Sequence[Core]) -> str:
+    classes = ", ".join(str(one) for one in classify(cores))
+    return f"the device has {classes}."

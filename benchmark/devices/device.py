@@ -1,0 +1,282 @@
+"""What a device is: something that is described, watched, given files, and runs programs."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from seaformer.errors import SeaformerError
+
+SIGNALLED = 128
+"""An exit status of this plus n says that signal n ended the program."""
+
+
+@dataclass(frozen=True)
+class Core:
+    """A core of the processor.
+
+    Attributes:
+        index: its number, as in masks.
+        max_khz: the highest frequency that it has, in kHz; None if the device does not say.
+    """
+
+    index: int
+    max_khz: int | None
+
+
+@dataclass(frozen=True)
+class DeviceFacts:
+    """What a device is. It does not change; what is unknown is None and not guessed.
+
+    Attributes:
+        serial: as adb lists it; "host" for this computer.
+        manufacturer: of the device, such as "Xiaomi".
+        model: such as "Mi 10"; for this computer, the processor's name.
+        soc: system on chip, such as "SM8250".
+        os: name and version of the system, such as "Android 13".
+        sdk: API level of Android.
+        abi: "arm64-v8a", "x86_64", ...
+        cores: those that are present, by index.
+        memory_bytes: the main memory.
+        is_emulated: whether the processor is emulated; times from it are no latency.
+    """
+
+    serial: str
+    manufacturer: str | None
+    model: str | None
+    soc: str | None
+    os: str | None
+    sdk: int | None
+    abi: str | None
+    cores: tuple[Core, ...]
+    memory_bytes: int | None
+    is_emulated: bool
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """A reading of a sensor.
+
+    Attributes:
+        name: as the device calls it, such as "AP".
+        kind: what it is the temperature of: "cpu", "gpu", "battery", "skin", ...; None if unknown.
+        celsius: the reading, in degrees.
+        status: throttling that this sensor calls for, 0 (none) to 6 (shutdown); None if unknown.
+    """
+
+    name: str
+    kind: str | None
+    celsius: float
+    status: int | None = None
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The state that a device is in at a moment. What is unknown is None or left out.
+
+    Attributes:
+        taken_at: when it was read, by this computer's clock, in UTC.
+        temperatures: all that the device shows.
+        thermal_status: Android's: 0 none, 1 light, 2 moderate, 3 severe, 4 critical, 5 emergency,
+            6 shutdown.
+        battery_percent: 0 to 100.
+        is_charging: whether power flows into the device.
+        core_khz: core -> its frequency now, in kHz.
+        free_bytes: room where workspaces are.
+    """
+
+    taken_at: datetime
+    temperatures: tuple[Temperature, ...]
+    thermal_status: int | None
+    battery_percent: int | None
+    is_charging: bool | None
+    core_khz: Mapping[int, int]
+    free_bytes: int | None
+
+    @property
+    def temperature(self) -> Temperature | None:
+        """The slow temperature that a device throttles by: its skin, or else its battery.
+
+        A processor's own sensors are not taken: they follow the load within a second, so they do
+        not say whether a device has cooled down.
+        """
+        for kind in ("skin", "battery"):
+            readings = [one for one in self.temperatures if one.kind == kind]
+            if readings:
+                return max(readings, key=lambda one: one.celsius)
+        return None
+
+    @property
+    def temperature_c(self) -> float | None:
+        """The degrees of `temperature`."""
+        return None if self.temperature is None else self.temperature.celsius
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A program that ran to its end.
+
+    Attributes:
+        exit_status: 0 to 255; 128 + n if signal n ended it.
+        stdout_lines: without their line ends.
+        stderr: all of it.
+    """
+
+    exit_status: int
+    stdout_lines: tuple[str, ...]
+    stderr: str
+
+    @property
+    def signal(self) -> int | None:
+        """The number of the signal that ended the program, or None."""
+        return self.exit_status - SIGNALLED if self.exit_status > SIGNALLED else None
+
+
+def check_name(name: str) -> None:
+    """Check that `name` can be that of a file in a workspace.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise ValueError(f"{name!r} is no name of a file")
+
+
+def check_arguments(arguments: Sequence[str]) -> None:
+    """Check that a program can be given these arguments.
+
+    Raises:
+        ValueError: one holds a NUL, which ends an argument.
+    """
+    for argument in arguments:
+        if "\0" in argument:
+            raise ValueError(f"{argument!r} holds a NUL")
+
+
+class Workspace(ABC):
+    """A folder on a device.
+
+    Names are those of files right in it. They may hold any character but "/" and NUL.
+
+    Attributes:
+        path: the folder, on the device.
+    """
+
+    path: str
+
+    @abstractmethod
+    def place(self, local: Path, name: str, executable: bool = False) -> bool:
+        """Have a file of this computer in the folder, and check it there by SHA-256.
+
+        Args:
+            local: the file.
+            name: what it is called in the folder.
+            executable: whether it can be run.
+
+        Returns:
+            Whether it was sent; a file that is there already is not.
+
+        Raises:
+            DeviceError: Unplugged, DiskFull, FileRefused, TimedOut, ...
+        """
+
+    @abstractmethod
+    def write(self, name: str, data: bytes) -> None:
+        """Write a small file, whatever was there.
+
+        Raises:
+            DeviceError: as for `place`.
+        """
+
+    @abstractmethod
+    def read(self, name: str) -> bytes:
+        """Return the content of a file.
+
+        Raises:
+            DeviceError: FileRefused if it is not there; Unplugged, TimedOut, ...
+        """
+
+    @abstractmethod
+    def execute(
+        self,
+        program: str,
+        arguments: Sequence[str],
+        *,
+        time_limit_s: float,
+        on_line: Callable[[str], None] | None = None,
+    ) -> Finished:
+        """Run a program in the folder and wait for its end.
+
+        The program and all that it started are ended when the time is up, when `Device.cancel` is
+        called, and when this function is left by any exception, Ctrl-C included.
+
+        Args:
+            program: name of an executable file that was placed.
+            arguments: handed over as they are, whatever characters they hold.
+            time_limit_s: seconds that it may take.
+            on_line: called with every line of stdout as it comes, without its end. What it got
+                before an error is what there is of the output.
+
+        Raises:
+            DeviceError: ExecRefused, TimedOut, Cancelled, Unplugged, CutOff, ...
+        """
+
+    @abstractmethod
+    def close(self, keep: bool) -> None:
+        """Remove the folder, unless it is to be kept for another time."""
+
+
+class Device(ABC):
+    """Something that models run on.
+
+    Attributes:
+        serial: as adb lists it; "host" for this computer.
+        target: "android-arm64", "linux-x86_64" or "linux-arm64".
+        is_emulated: whether times from it are no latency.
+    """
+
+    serial: str
+    target: str
+    is_emulated: bool
+
+    @abstractmethod
+    def facts(self) -> DeviceFacts:
+        """Return what the device is."""
+
+    @abstractmethod
+    def conditions(self) -> Conditions:
+        """Return the state that the device is in now."""
+
+    @abstractmethod
+    def open_workspace(self, key: str) -> Workspace:
+        """Return the folder called `key`, made if it is not there.
+
+        Args:
+            key: letters, digits, ".", "_" and "-". On a phone the same key is the same folder; on
+                this computer, where sending costs nothing, it is a new one every time.
+        """
+
+    @contextmanager
+    def workspace(self, key: str, keep: bool = False) -> Iterator[Workspace]:
+        """Use the folder called `key` and remove it at the end, however that comes.
+
+        If the work in it fails and the removal as well, the error is that of the work.
+
+        Args:
+            key: as for `open_workspace`.
+            keep: whether to leave it, so that the files need not be sent again.
+        """
+        workspace = self.open_workspace(key)
+        try:
+            yield workspace
+        except BaseException:
+            with suppress(SeaformerError):
+                workspace.close(keep)
+            raise
+        workspace.close(keep)
+
+    @abstractmethod
+    def cancel(self) -> None:
+        """From another thread: end what runs on the device, and let it raise `Cancelled`."""

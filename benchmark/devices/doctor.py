@@ -1,0 +1,352 @@
+"""`seaformer-benchmark doctor`: everything that a benchmark needs of a device, one by one."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import as_file, files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from seaformer.benchmark.cores import classify, core_list
+from seaformer.benchmark.devices.device import Conditions, Device, DeviceFacts, Workspace
+from seaformer.benchmark.devices.errors import DeviceError, WrongProcessor
+from seaformer.benchmark.devices.heat import COOL_BELOW_C, too_hot
+from seaformer.benchmark.devices.listing import describe
+from seaformer.benchmark.devices.selection import select_devices
+from seaformer.errors import SeaformerError, UsageError
+
+OK, WARN, FAIL, UNKNOWN, SKIPPED = "ok", "warning", "fail", "unknown", "not tried"
+
+_STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red", UNKNOWN: "dim", SKIPPED: "dim"}
+
+NEEDED_BYTES = 100_000_000
+"""The runtime's library is 40 MB on a phone; models and their inputs come on top."""
+
+LOW_BATTERY_PERCENT = 20
+"""Below about this, phones save power by slowing down."""
+
+STEP_LIMIT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found.
+
+    Attributes:
+        state: one of `OK`, `WARN`, `FAIL`, `UNKNOWN`, `SKIPPED`.
+        text: what was seen.
+        advice: what to do about it; "" if nothing.
+    """
+
+    state: str
+    text: str
+    advice: str = ""
+
+
+class Patient:
+    """A device under examination.
+
+    Attributes:
+        device: the device.
+        workspace: a folder on it.
+    """
+
+    def __init__(self, device: Device, workspace: Workspace) -> None:
+        """Take a device; nothing is asked yet."""
+        self.device = device
+        self.workspace = workspace
+
+    @cached_property
+    def facts(self) -> DeviceFacts:
+        """What it is."""
+        return self.device.facts()
+
+    @cached_property
+    def conditions(self) -> Conditions:
+        """How it is."""
+        return self.device.conditions()
+
+    def run(self, program: str, *arguments: str) -> tuple[int, str]:
+        """Run a program that was placed; return its exit status and what it printed."""
+        done = self.workspace.execute(program, arguments, time_limit_s=STEP_LIMIT_S)
+        return done.exit_status, "\n".join(done.stdout_lines) or done.stderr.strip()
+
+    def place_script(self, name: str, text: str) -> None:
+        """Put a shell script onto the device."""
+        shell = "/system/bin/sh" if self.device.target.startswith("android") else "/bin/sh"
+        with TemporaryDirectory() as folder:
+            script = Path(folder, name)
+            script.write_text(f"#!{shell}\n{text}")
+            self.workspace.place(script, name, executable=True)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A row of the table.
+
+    Attributes:
+        name: what is looked at.
+        examine: does it; a SeaformerError that it raises is a failure.
+        is_needed: whether the checks after it make no sense if it fails.
+    """
+
+    name: str
+    examine: Callable[[Patient], Finding]
+    is_needed: bool = False
+
+
+def examine(choice: str, console: Console) -> bool:
+    """Examine a device and print what was found.
+
+    Args:
+        choice: as given to --device.
+        console: where to.
+
+    Returns:
+        Whether nothing failed; warnings are no failures.
+
+    Raises:
+        UsageError: there is no such device, or several.
+    """
+    start = time.monotonic()
+    try:
+        selection = select_devices(choice)
+    except UsageError:
+        raise
+    except DeviceError as error:
+        name = "processor" if isinstance(error, WrongProcessor) else "attached, authorized"
+        _print(console, [(name, Finding(FAIL, error.problem, error.advice))], start)
+        return False
+    if selection.note:
+        console.print(selection.note, markup=False, soft_wrap=True)
+    is_well = True
+    for device in selection.devices:
+        start = time.monotonic()
+        with console.status(f"examining {escape(device.serial)} ..."):
+            findings = list(findings_of(device))
+        console.print(f"[bold]{escape(device.serial)}[/]")
+        _print(console, findings, start)
+        is_well &= all(finding.state != FAIL for _, finding in findings)
+    return is_well
+
+
+def findings_of(device: Device) -> Iterator[tuple[str, Finding]]:
+    """Yield the name and the finding of every check.
+
+    Args:
+        device: one that is attached, authorized and of the right processor.
+    """
+    try:
+        with device.workspace("doctor") as workspace:
+            yield from _check_all(Patient(device, workspace))
+    except SeaformerError as error:
+        yield "folder", _failure(error)
+
+
+def _check_all(patient: Patient) -> Iterator[tuple[str, Finding]]:
+    stopped_by = ""
+    for check in CHECKS:
+        if stopped_by:
+            yield check.name, Finding(SKIPPED, f"needs '{stopped_by}'")
+            continue
+        try:
+            finding = check.examine(patient)
+        except SeaformerError as error:
+            finding = _failure(error)
+        yield check.name, finding
+        if check.is_needed and finding.state == FAIL:
+            stopped_by = check.name
+
+
+def _failure(error: SeaformerError) -> Finding:
+    if isinstance(error, DeviceError):
+        return Finding(FAIL, error.problem, error.advice)
+    return Finding(FAIL, str(error))
+
+
+def _print(console: Console, findings: list[tuple[str, Finding]], start: float) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("check", no_wrap=True)
+    table.add_column("result", no_wrap=True)
+    table.add_column("seen", overflow="fold")
+    if any(finding.advice for _, finding in findings):
+        table.add_column("what to do", overflow="fold")
+    for name, finding in findings:
+        state = f"[{_STYLES[finding.state]}]{finding.state}[/]"
+        table.add_row(name, state, *map(escape, filter(None, (finding.text, finding.advice))))
+    console.print(table)
+    failed = sum(finding.state == FAIL for _, finding in findings)
+    verdict = f"{failed} failed" if failed else "all is well"
+    console.print(f"{verdict}, in {time.monotonic() - start:.1f} s", highlight=False)
+
+
+def _authorized(patient: Patient) -> Finding:
+    facts = patient.facts
+    system = ", ".join(word for word in (facts.soc, facts.os) if word)
+    return Finding(OK, f"{describe(facts)}{f' ({system})' if system else ''}")
+
+
+def _processor(patient: Patient) -> Finding:
+    text = f"{patient.facts.abi}: runner {patient.device.target}"
+    if patient.device.is_emulated:
+        return Finding(WARN, f"{text}, emulated", "Times from it are shown, but not as latency.")
+    return Finding(OK, text)
+
+
+def _space(patient: Patient) -> Finding:
+    free = patient.conditions.free_bytes
+    if free is None:
+        return Finding(UNKNOWN, "the device does not tell")
+    text = f"{free / 1e9:.1f} GB free"
+    if free < NEEDED_BYTES:
+        return Finding(FAIL, text, f"Free {NEEDED_BYTES / 1e6:.0f} MB on the device.")
+    return Finding(OK, text)
+
+
+def _folder(patient: Patient) -> Finding:
+    data = bytes(range(256))
+    patient.workspace.write("bytes", data)
+    if patient.workspace.read("bytes") != data:
+        return Finding(FAIL, "a file came back changed", "Try another cable or port.")
+    return Finding(OK, f"{patient.workspace.path} can be written and read")
+
+
+def _executes(patient: Patient) -> Finding:
+    patient.place_script("greet", 'printf "%s" "$1"\n')
+    greeting = 'it\'s "$(true)"'
+    status, text = patient.run("greet", greeting)
+    if (status, text) != (0, greeting):
+        return Finding(FAIL, f"a script ended with status {status}: {text}", "Try another device.")
+    return Finding(OK, "programs run from there")
+
+
+def _heat(patient: Patient) -> Finding:
+    now = patient.conditions
+    warmest = now.temperature
+    text = f"{warmest.kind} {warmest.celsius:.1f} °C" if warmest else "temperature not known"
+    if now.thermal_status is None:
+        text += ", the device does not say whether it throttles"
+    heat = too_hot(now, COOL_BELOW_C)
+    if heat is not None:
+        return Finding(WARN, heat, "Let it cool down; a benchmark waits for it by itself.")
+    if now.thermal_status is None and warmest is None:
+        return Finding(UNKNOWN, text)
+    return Finding(OK, text)
+
+
+def _battery(patient: Patient) -> Finding:
+    percent = patient.conditions.battery_percent
+    if percent is None:
+        return Finding(UNKNOWN, "no battery, or not told")
+    if percent < LOW_BATTERY_PERCENT:
+        return Finding(WARN, f"{percent} %", "Charge it: phones slow down to save power.")
+    return Finding(OK, f"{percent} %")
+
+
+def _charging(patient: Patient) -> Finding:
+    is_charging = patient.conditions.is_charging
+    if is_charging is None:
+        return Finding(UNKNOWN, "not told")
+    if is_charging:
+        return Finding(OK, "connected to power")
+    return Finding(WARN, "not connected to power", "Plug it in, lest it slows down to save power.")
+
+
+def _core_classes(patient: Patient) -> Finding:
+    patient.place_script(
+        "reach",
+        "command -v taskset >/dev/null || exit 3\n"
+        'for core in "$@"; do\n'
+        '  taskset "${core%:*}" true 2>/dev/null || echo "${core#*:}"\n'
+        "done\n",
+    )
+    cores = [core.index for core in patient.facts.cores]
+    status, text = patient.run("reach", *(f"{1 << core:x}:{core}" for core in cores))
+    if status:
+        return Finding(UNKNOWN, "the device has no taskset to try with")
+    missing = {int(line) for line in text.split() if line.isdigit()}
+    classes = classify(patient.facts.cores)
+    lost = [one.name for one in classes if missing.issuperset(one.cores)]
+    seen = ", ".join(str(one) for one in classes)
+    if lost:
+        return Finding(
+            FAIL, f"{seen}; not reachable: {', '.join(lost)}", "Take other cores with --cores."
+        )
+    if missing:
+        return Finding(
+            WARN, f"{seen}; not reachable: {core_list(missing)}", "Leave them out of --cores."
+        )
+    return Finding(OK, seen)
+
+
+def _runner(patient: Patient) -> Finding:
+    from seaformer.benchmark.runner.binaries import runner_for
+
+    patient.workspace.place(runner_for(patient.device.target), "runner", executable=True)
+    status, text = patient.run("runner", "--version")
+    if status or not text.startswith("seaformer-runner"):
+        return Finding(FAIL, f"it ended with status {status}: {text}", "Report this.")
+    return Finding(OK, text)
+
+
+def _model(patient: Patient) -> Finding:
+    """Run the model of which the runner's sources say what it computes (`probe.h`)."""
+    from seaformer.benchmark.runner.plan import Plan, PlannedModel
+    from seaformer.benchmark.runner.record import read_record
+    from seaformer.benchmark.runtimes import library_for
+
+    library = library_for("litert", patient.device.target, None)
+    values = np.linspace(-2.0, 5.25, 30, dtype=np.float32)
+    expected = np.round(values / np.float32(0.25)) - 3
+    workspace = patient.workspace
+    with as_file(files("seaformer.benchmark.runner") / "src" / "probe.tflite") as probe:
+        workspace.place(probe, "probe.tflite")
+    for path in (library.path, *library.extra_files):
+        workspace.place(path, path.name)
+    workspace.write("input", values.tobytes())
+    plan = Plan(
+        backend="litert",
+        library=library.path.name,
+        runtime_version=library.version,
+        threads=1,
+        cpus=None,
+        seed=0,
+        warmup_runs=1,
+        blocks=1,
+        runs_per_block=1,
+        profile_runs=0,
+        time_limit_s=STEP_LIMIT_S,
+        models=(PlannedModel("probe", "probe.tflite", "input", "output"),),
+    )
+    workspace.write("plan", plan.text().encode())
+    done = workspace.execute("runner", ["plan"], time_limit_s=STEP_LIMIT_S)
+    record = read_record(done.stdout_lines)
+    if done.exit_status or not record.complete:
+        text = record.problem or f"the runner ended with status {done.exit_status}"
+        return Finding(FAIL, text, "Report this, with the model of the device.")
+    output = np.frombuffer(workspace.read("output"), np.int8)
+    if not np.array_equal(output, expected):
+        return Finding(FAIL, "a model of known output gave another one", "Do not measure on it.")
+    return Finding(OK, f"LiteRT {library.version} runs, and is right")
+
+
+CHECKS = (
+    Check("attached, authorized", _authorized),
+    Check("processor", _processor),
+    Check("space", _space),
+    Check("folder", _folder, is_needed=True),
+    Check("execution", _executes, is_needed=True),
+    Check("heat", _heat),
+    Check("battery", _battery),
+    Check("charging", _charging),
+    Check("core classes", _core_classes),
+    Check("runner", _runner, is_needed=True),
+    Check("tiny model", _model),
+)
+"""What is examined, in this order."""

@@ -1,0 +1,39 @@
+"""Cutting a stream of bytes into lines."""
+
+from collections.abc import Callable
+
+
+class Lines:
+    """Hands on every line as soon as it is complete.
+
+    Attributes:
+        all: the lines so far, without their ends.
+    """
+
+    def __init__(self, on_line: Callable[[str], None] | None) -> None:
+        """Start with nothing.
+
+        Args:
+            on_line: called with every line.
+        """
+        self.all: list[str] = []
+        self._on_line = on_line
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        """Take what came next."""
+        *complete, self._rest = (self._rest + data).split(b"\n")
+        for line in complete:
+            self._emit(line)
+
+    def finish(self) -> None:
+        """Take what came last as a line, though no line end came."""
+        if self._rest:
+            self._emit(self._rest)
+        self._rest = b""
+
+    def _emit(self, line: bytes) -> None:
+        text = line.removesuffix(b"\r").decode("utf-8", "replace")
+        self.all.append(text)
+        if self._on_line is not None:
+            self._on_line(text)

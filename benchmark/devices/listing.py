@@ -1,0 +1,119 @@
+"""The table of `seaformer-benchmark devices`."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from seaformer.benchmark.cores import classify
+from seaformer.benchmark.devices.device import Conditions, Device, DeviceFacts
+from seaformer.benchmark.devices.errors import DeviceError
+from seaformer.benchmark.devices.heat import STATUS_NAMES
+from seaformer.benchmark.devices.host import SERIAL, Host
+from seaformer.benchmark.devices.server import Attached, attached_phones
+
+ROWS = (
+    "state",
+    "model",
+    "SoC",
+    "system",
+    "ABI",
+    "cores",
+    "memory",
+    "free space",
+    "battery",
+    "temperatures",
+    "thermal status",
+)
+"""What is shown of every device, if it is known."""
+
+_UNKNOWN = "-"
+
+
+def print_devices(console: Console) -> None:
+    """Print what phones are attached, and this computer.
+
+    Args:
+        console: where to.
+    """
+    columns: dict[str, dict[str, str]] = {}
+    problem = ""
+    with console.status("looking at the devices ..."):
+        try:
+            for attached in attached_phones():
+                columns[attached.serial] = _phone(attached)
+        except DeviceError as error:
+            problem = str(error)
+        columns[SERIAL] = _host()
+    table = Table(box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for serial in columns:
+        table.add_column(escape(serial), overflow="fold")
+    for row in ROWS:
+        values = [column.get(row, _UNKNOWN) for column in columns.values()]
+        if any(value != _UNKNOWN for value in values):
+            table.add_row(row, *(escape(value) for value in values))
+    console.print(table)
+    if problem:
+        console.print(problem, markup=False, soft_wrap=True)
+    elif len(columns) == 1:
+        console.print(
+            "No phone is attached. Plug one in with a cable for data, and switch on 'USB debugging'"
+            " in its developer options.",
+            soft_wrap=True,
+        )
+
+
+def describe(facts: DeviceFacts) -> str:
+    """Return maker and model of a device, such as "Xiaomi Mi 10"."""
+    words = [word for word in (facts.manufacturer, facts.model) if word]
+    if len(words) == 2 and words[1].lower().startswith(words[0].lower()):
+        words = words[1:]
+    return " ".join(words) or facts.serial
+
+
+def _phone(attached: Attached) -> dict[str, str]:
+    if attached.problem is not None:
+        return {"state": str(attached.problem)}
+    from seaformer.benchmark.devices.phone import Phone
+
+    try:
+        return _column(Phone(attached.serial))
+    except DeviceError as error:
+        return {"state": str(error)}
+
+
+def _host() -> dict[str, str]:
+    try:
+        return _column(Host())
+    except DeviceError as error:
+        return {"state": str(error)}
+
+
+def _column(device: Device) -> dict[str, str]:
+    facts, now = device.facts(), device.conditions()
+    values = {
+        "state": "ready, emulated: no latency" if facts.is_emulated else "ready",
+        "model": describe(facts),
+        "SoC": facts.soc,
+        "system": facts.os,
+        "ABI": facts.abi,
+        "cores": "\n".join(str(one) for one in classify(facts.cores)),
+        "memory": _gigabytes(facts.memory_bytes),
+        "free space": _gigabytes(now.free_bytes),
+        "battery": _battery(now),
+        "temperatures": "\n".join(f"{one.name} {one.celsius:.1f} °C" for one in now.temperatures),
+        "thermal status": (
+            None if now.thermal_status is None else STATUS_NAMES[now.thermal_status]
+        ),
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def _battery(now: Conditions) -> str | None:
+    if now.battery_percent is None:
+        return None
+    return f"{now.battery_percent} %" + (", charging" if now.is_charging else "")
+
+
+def _gigabytes(count: int | None) -> str | None:
+    return None if count is None else f"{count / 1e9:.1f} GB"

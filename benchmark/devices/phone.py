@@ -1,0 +1,289 @@
+"""A phone over adb."""
+
+import re
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cached_property
+from hashlib import file_digest
+from io import BufferedReader, BytesIO
+from pathlib import Path
+from shlex import quote
+from typing import BinaryIO, TypeVar
+
+from seaformer.benchmark.devices.device import (
+    Conditions,
+    Device,
+    DeviceFacts,
+    Finished,
+    Workspace,
+    check_arguments,
+    check_name,
+)
+from seaformer.benchmark.devices.errors import (
+    CutOff,
+    DeviceError,
+    DiskFull,
+    ExecRefused,
+    FileRefused,
+    ServerLost,
+    TimedOut,
+    Unplugged,
+    WrongProcessor,
+)
+from seaformer.benchmark.devices.facts import (
+    FACTS_SCRIPT,
+    conditions_script,
+    read_conditions,
+    read_facts,
+)
+from seaformer.benchmark.devices.lines import Lines
+from seaformer.benchmark.devices.server import RETURN_LIMIT_S, require
+from seaformer.benchmark.devices.transport import ShellResult, Transport
+
+FOLDER = "/data/local/tmp/seaformer"
+"""Where workspaces are. From /data/local/tmp programs may be run, from /sdcard not."""
+
+ABI = "arm64-v8a"
+
+HOUSEKEEPING_LIMIT_S = 30.0
+"""For commands that take a second. `dumpsys` alone waits up to 10 s for a busy service."""
+
+KILL_LIMIT_S = 6.0
+
+_NOT_EXECUTABLE = (126, 127)
+"""Exit statuses of a shell that could not run a program."""
+
+_T = TypeVar("_T")
+
+_PROGRAM = """\
+cd {folder} || exit 127
+pid=
+trap 'kill -9 -- "-$pid"; wait "$pid"; exit 129' HUP INT TERM
+setsid sh -c 'echo "{mark} $$"; exec "$0" "$@"' {command} </dev/null &
+pid=$!
+wait "$pid\""""
+"""Runs a program in a process group of its own.
+
+The first line that comes is a mark and the number of the group. If adb hangs up because the phone
+was unplugged, the shell ends the group: nobody else could.
+"""
+
+
+_END = """\
+kill -9 -- -{group}
+tries=0
+while kill -0 -- -{group} && [ $tries -lt 40 ]; do tries=$((tries + 1)); sleep 0.1; done
+[ $tries -lt 40 ]"""
+"""Ends a process group; fails if it is still there after four seconds."""
+
+
+class Phone(Device):
+    """A phone that adb lists as ready."""
+
+    target = "android-arm64"
+
+    def __init__(self, serial: str) -> None:
+        """Take a phone.
+
+        Args:
+            serial: as adb lists it.
+
+        Raises:
+            DeviceError: Unplugged, Unauthorized, Offline, ...
+        """
+        require(serial)
+        self.serial = serial
+        self._cancelled = threading.Event()
+        self.way = Transport(serial, self._cancelled)
+        # What leaves the phone as it was has to work after `cancel`, too.
+        self.way_to_clean = Transport(serial, threading.Event(), KILL_LIMIT_S)
+
+    def __str__(self) -> str:
+        return f"the phone {self.serial}"
+
+    @property
+    def is_emulated(self) -> bool:  # type: ignore[override]
+        """Whether Android says that it runs in an emulator."""
+        return self.facts().is_emulated
+
+    def facts(self) -> DeviceFacts:
+        """Return what the phone is; it is asked once."""
+        return self._facts
+
+    @cached_property
+    def _facts(self) -> DeviceFacts:
+        return read_facts(self.serial, self.ask(FACTS_SCRIPT))
+
+    def conditions(self) -> Conditions:
+        """Return the state that the phone is in now."""
+        return read_conditions(self.ask(conditions_script("/data/local/tmp")))
+
+    def check_processor(self) -> None:
+        """Check that the runner is made for the phone.
+
+        Raises:
+            WrongProcessor: its ABI is another one, as in emulators on a PC.
+        """
+        abi = self.facts().abi
+        if abi != ABI:
+            raise WrongProcessor(f"The ABI of the phone {self.serial} is {abi or 'unknown'}.")
+
+    def open_workspace(self, key: str) -> "PhoneWorkspace":
+        """Return the folder /data/local/tmp/seaformer/KEY."""
+        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", key):
+            raise ValueError(f"'{key}' is no name for a workspace")
+        self.check_processor()
+        workspace = PhoneWorkspace(self, f"{FOLDER}/{key}")
+        made = self.run(f"mkdir -p {quote(workspace.path)}")
+        if made.status:
+            raise self.refusal(made, workspace.path)
+        return workspace
+
+    def cancel(self) -> None:
+        """End what runs on the phone, from another thread."""
+        self._cancelled.set()
+
+    def run(self, command: str) -> ShellResult:
+        """Run a short shell command that can be repeated without harm."""
+        return self.twice(lambda: self.way.shell(command, HOUSEKEEPING_LIMIT_S))
+
+    def ask(self, command: str) -> str:
+        """Return what a short shell command prints."""
+        return self.run(command).stdout.decode("utf-8", "replace")
+
+    def twice(self, work: Callable[[], _T]) -> _T:
+        """Do what can be repeated a second time if the adb server was restarted meanwhile."""
+        try:
+            return work()
+        except (ServerLost, CutOff):
+            require(self.serial, RETURN_LIMIT_S)
+            return work()
+
+    def refusal(self, result: ShellResult, path: str) -> DeviceError:
+        """Return the error for a command on a file that failed."""
+        reason = result.stderr.decode("utf-8", "replace").strip() or f"status {result.status}"
+        if "no space" in reason.lower():
+            return DiskFull(f"The phone {self.serial} has no room for '{path}'.")
+        return FileRefused(f"The phone {self.serial} refuses '{path}': {reason}.")
+
+
+class PhoneWorkspace(Workspace):
+    """A folder on a phone."""
+
+    def __init__(self, phone: Phone, path: str) -> None:
+        """Take a folder that is there."""
+        self.path = path
+        self._phone = phone
+
+    def place(self, local: Path, name: str, executable: bool = False) -> bool:
+        """Have a file of this computer in the folder, as `Workspace.place` describes."""
+        path = self._path_of(name)
+        with local.open("rb") as content:
+            digest = _sha256(content)
+            mode = 0o755 if executable else 0o644
+            if self._digest(path) == digest:
+                self._phone.run(f"chmod {mode:o} {quote(path)}")
+                return False
+            self._send(content, path, mode)
+        if self._digest(path) != digest:
+            raise FileRefused(f"'{name}' arrived on the phone {self._phone.serial} damaged.")
+        return True
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a small file, as `Workspace.write` describes."""
+        self._send(BytesIO(data), self._path_of(name), 0o644)
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file, as `Workspace.read` describes."""
+        path = self._path_of(name)
+        return self._phone.twice(lambda: self._phone.way.pull(path))
+
+    def execute(
+        self,
+        program: str,
+        arguments: Sequence[str],
+        *,
+        time_limit_s: float,
+        on_line: Callable[[str], None] | None = None,
+    ) -> Finished:
+        """Run a program in the folder, as `Workspace.execute` describes."""
+        check_name(program)
+        check_arguments(arguments)
+        mark = secrets.token_hex(8)
+        group: list[str] = []
+
+        def first_or_line(line: str) -> None:
+            if not group and line.startswith(mark):
+                group.append(line.removeprefix(mark).strip())
+            elif on_line is not None:
+                on_line(line)
+
+        lines = Lines(first_or_line)
+        command = " ".join(quote(word) for word in (f"./{program}", *arguments))
+        try:
+            result = self._phone.way.shell(
+                _PROGRAM.format(folder=quote(self.path), mark=mark, command=command),
+                time_limit_s,
+                lines.feed,
+                f"'{program}'",
+            )
+        except Unplugged:
+            raise  # The phone's shell has ended the program, and cannot be reached any more.
+        except BaseException as error:
+            if not self._end(group) and isinstance(error, TimedOut):
+                raise TimedOut(
+                    f"The phone {self._phone.serial} hangs: '{program}' took longer than "
+                    f"{time_limit_s:g} s, could not be ended and may still run."
+                ) from None
+            raise
+        lines.finish()
+        stderr = result.stderr.decode("utf-8", "replace")
+        if result.status in _NOT_EXECUTABLE:
+            reason = stderr.strip().rpartition("\n")[2]
+            raise ExecRefused(
+                f"The phone {self._phone.serial} does not run '{self.path}/{program}' ({reason})."
+            )
+        return Finished(result.status, tuple(lines.all[1:]), stderr)
+
+    def close(self, keep: bool) -> None:
+        """Remove the folder, and that of all workspaces if it was the last one."""
+        if not keep:
+            self._phone.way_to_clean.shell(
+                f"rm -rf {quote(self.path)}; rmdir {FOLDER} 2>/dev/null", HOUSEKEEPING_LIMIT_S
+            )
+
+    def _path_of(self, name: str) -> str:
+        check_name(name)
+        return f"{self.path}/{name}"
+
+    def _send(self, content: BinaryIO, path: str, mode: int) -> None:
+        def send() -> None:
+            content.seek(0)
+            self._phone.way.push(content, path, mode)
+
+        self._phone.twice(send)
+
+    def _digest(self, path: str) -> str | None:
+        """Return the SHA-256 of a file on the phone, or None if there is no such file."""
+        result = self._phone.run(f"test -f {quote(path)} && sha256sum < {quote(path)}")
+        if result.status == 0:
+            return result.stdout[:64].decode("ascii", "replace")
+        if result.status in _NOT_EXECUTABLE:  # Androids before 8 have no sha256sum
+            return _sha256(BytesIO(self._phone.twice(lambda: self._phone.way.pull(path))))
+        return None
+
+    def _end(self, group: list[str]) -> bool:
+        """End a process group, if it got so far as to say its number."""
+        if not (group and group[0].isdigit()):
+            return False
+        with suppress(DeviceError):
+            end = _END.format(group=int(group[0]))
+            return self._phone.way_to_clean.shell(end, KILL_LIMIT_S).status == 0
+        return False
+
+
+def _sha256(content: BufferedReader | BytesIO) -> str:
+    content.seek(0)
+    return file_digest(content, "sha256").hexdigest()

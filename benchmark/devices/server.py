@@ -1,0 +1,198 @@
+"""The adb server of this computer, and the phones that it knows."""
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from seaformer.benchmark.devices.errors import (
+    DeviceError,
+    NoAdb,
+    NoPermission,
+    NoSuchDevice,
+    NotReady,
+    Offline,
+    ServerLost,
+    Unauthorized,
+    Unplugged,
+)
+from seaformer.errors import SeaformerError, UsageError
+
+if TYPE_CHECKING:
+    from adbutils import AdbClient, AdbConnection
+
+READY = "device"
+
+_UNREADY: dict[str, tuple[str, type[DeviceError]]] = {
+    "unauthorized": ("has not allowed this computer to use it", Unauthorized),
+    "authorizing": ("is being asked to allow this computer", Unauthorized),
+    "offline": ("does not answer", Offline),
+    "connecting": ("is not connected yet", Offline),
+    "no": ("cannot be opened: no permission for its USB port", NoPermission),
+}
+"""State in adb's list -> what it means. Other states are modes without Android: recovery, ..."""
+
+START_LIMIT_S = 20.0
+ANSWER_LIMIT_S = 10.0
+RETURN_LIMIT_S = 3.0
+"""How long a phone may take to be back after the server was restarted."""
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A phone in adb's list.
+
+    Attributes:
+        serial: its serial number, or network address.
+        state: "device" if it is ready, else "unauthorized", "offline", ...
+        model: as adb names it; None for phones that are not ready.
+    """
+
+    serial: str
+    state: str
+    model: str | None
+
+    @property
+    def problem(self) -> DeviceError | None:
+        """Why the phone cannot be used, or None."""
+        if self.state == READY:
+            return None
+        what, kind = _UNREADY.get(self.state, (f"is in the state '{self.state}'", NotReady))
+        return kind(f"The phone {self.serial} {what}.")
+
+    def __str__(self) -> str:
+        return f"{self.serial} ({self.model or self.state})"
+
+
+def attached_phones() -> tuple[Attached, ...]:
+    """Return all phones that adb knows, in its order, whatever their states.
+
+    Raises:
+        NoAdb: there is no adb, or its server does not start.
+    """
+    try:
+        text = _listing()
+    except ServerLost:  # it was just being restarted
+        text = _listing()
+    phones = []
+    for line in text.splitlines():
+        serial, *fields = line.split()
+        state = fields[0] if fields else "offline"
+        tags = dict(field.partition(":")[::2] for field in fields[1:])
+        phones.append(Attached(serial, state, tags.get("model", "").replace("_", " ") or None))
+    return tuple(phones)
+
+
+def _listing() -> str:
+    with server_errors(), connect() as connection:
+        connection.send_command("host:devices-l")
+        connection.check_okay()
+        return connection.read_string_block()
+
+
+def require(serial: str, wait_s: float = 0.0) -> None:
+    """Check that a phone is there and ready.
+
+    Args:
+        serial: of the phone.
+        wait_s: how long it may take.
+
+    Raises:
+        DeviceError: Unplugged, Unauthorized, Offline, ...
+    """
+    deadline = time.monotonic() + wait_s
+    while True:
+        found = [phone for phone in attached_phones() if phone.serial == serial]
+        problem = found[0].problem if found else Unplugged(f"The phone {serial} went away.")
+        if problem is None:
+            return
+        if time.monotonic() >= deadline:
+            raise problem
+        time.sleep(0.1)
+
+
+def connect(answer_limit_s: float = ANSWER_LIMIT_S) -> "AdbConnection":
+    """Connect to the adb server, which is started if it does not run.
+
+    Args:
+        answer_limit_s: how long any answer on the connection may take.
+
+    Raises:
+        NoAdb: it cannot be started.
+        ServerLost: it does not answer.
+    """
+    client = _client()
+    if not server_answers():
+        _start_server()
+    with server_errors():
+        return client.make_connection(timeout=answer_limit_s)
+
+
+def server_answers() -> bool:
+    """Whether an adb server runs."""
+    client = _client()
+    try:
+        with socket.create_connection((client.host, client.port), timeout=ANSWER_LIMIT_S):
+            return True
+    except OSError:
+        return False
+
+
+@contextmanager
+def server_errors() -> Iterator[None]:
+    """Turn what goes wrong between this process and the adb server into `ServerLost`."""
+    from adbutils.errors import AdbError
+
+    try:
+        yield
+    except SeaformerError:
+        raise
+    except (AdbError, OSError, EOFError, ValueError) as error:
+        if isinstance(error, DeviceError):
+            raise
+        raise ServerLost(f"The adb server broke off ({_short(error)}).") from error
+
+
+def _client() -> "AdbClient":
+    port = os.environ.get("ANDROID_ADB_SERVER_PORT", "5037")
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        # adbutils reads it when it is imported.
+        raise UsageError(f"ANDROID_ADB_SERVER_PORT is '{port}'; it has to be 1 to 65535.")
+    from adbutils import AdbClient
+
+    return AdbClient(port=int(port))
+
+
+def _start_server() -> None:
+    """Start it as `adb` does, but without its messages among ours."""
+    from adbutils import adb_path
+    from adbutils.errors import AdbError
+
+    try:
+        started = subprocess.run(
+            [adb_path(), "start-server"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=START_LIMIT_S,
+        )
+    except AdbError:
+        raise NoAdb("There is no adb on this computer.") from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NoAdb(f"adb does not start ({_short(error)}).") from error
+    if started.returncode:
+        raise NoAdb(f"adb does not start its server (exit status {started.returncode}).")
+
+
+def no_such_device(serial: str, phones: tuple[Attached, ...]) -> NoSuchDevice:
+    """Return the error for a serial number that no phone has."""
+    there = f"attached: {', '.join(map(str, phones))}" if phones else "no phone is attached"
+    return NoSuchDevice(f"There is no phone '{serial}'; {there}.")
+
+
+def _short(error: BaseException) -> str:
+    return str(error) or type(error).__name__

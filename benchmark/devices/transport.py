@@ -1,0 +1,284 @@
+"""Talking to a phone through the adb server: shell commands and files.
+
+adbutils finds and connects to the server. What is here is what its own calls lack: a limit on every
+wait, output line by line, stdout and stderr apart, the phone's reason when it refuses a file, and
+a way to stop from another thread.
+"""
+
+import secrets
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from adbutils import AdbConnection
+from adbutils.errors import AdbError, AdbTimeout
+
+from seaformer.benchmark.devices.errors import (
+    Cancelled,
+    CutOff,
+    DiskFull,
+    FileRefused,
+    Offline,
+    ServerLost,
+    TimedOut,
+    Unplugged,
+)
+from seaformer.benchmark.devices.server import (
+    ANSWER_LIMIT_S,
+    RETURN_LIMIT_S,
+    connect,
+    require,
+    server_answers,
+)
+
+SILENCE_LIMIT_S = 30.0
+"""How long a file transfer may stand still."""
+
+_TICK_S = 0.2
+"""How often a wait looks whether it is cancelled."""
+
+_SETTLE_S = 1.0
+"""How long the adb server may take to notice that a phone went away."""
+
+_CHUNK = 64 * 1024
+"""Most bytes in one message of the file protocol."""
+
+_STDOUT, _STDERR, _EXIT = 1, 2, 3
+"""Kinds of packets of the shell protocol, version 2."""
+
+
+@dataclass(frozen=True)
+class ShellResult:
+    """A shell command that came to its end.
+
+    Attributes:
+        status: exit status of the shell.
+        stdout: all that was not given to `on_stdout`.
+        stderr: all of it.
+    """
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+
+class _SilenceError(Exception):
+    """Nothing came in time."""
+
+
+class _Link:
+    """A connection to a service of the phone, whose every wait is limited and can be cancelled."""
+
+    def __init__(self, connection: AdbConnection, cancelled: threading.Event) -> None:
+        self._connection = connection
+        self._socket = connection.conn
+        self._socket.settimeout(_TICK_S)
+        self._cancelled = cancelled
+        self.deadline: float | None = None
+        """When all has to be done, by `time.monotonic`; None limits every single wait instead."""
+
+    def receive(self, count: int) -> bytes:
+        data = bytearray()
+        for _ in self._waits():
+            if len(data) == count:
+                break
+            with suppress(TimeoutError):
+                part = self._socket.recv(count - len(data))
+                if not part:
+                    raise EOFError("connection closed")
+                data += part
+        return bytes(data)
+
+    def send(self, data: bytes) -> None:
+        left = memoryview(data)
+        for _ in self._waits():
+            if not left:
+                break
+            with suppress(TimeoutError):
+                left = left[self._socket.send(left) :]
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _waits(self) -> Iterator[None]:
+        silence = time.monotonic() + SILENCE_LIMIT_S
+        while True:
+            if self._cancelled.is_set():
+                raise Cancelled("The work on the phone was stopped.")
+            yield
+            if time.monotonic() >= (silence if self.deadline is None else self.deadline):
+                raise _SilenceError
+
+
+class Transport:
+    """The way to a phone.
+
+    Attributes:
+        serial: of the phone.
+    """
+
+    def __init__(
+        self, serial: str, cancelled: threading.Event, answer_limit_s: float = ANSWER_LIMIT_S
+    ) -> None:
+        """Take a phone; nothing is sent yet.
+
+        Args:
+            serial: as adb lists it.
+            cancelled: when it is set, whatever waits for the phone raises `Cancelled`.
+            answer_limit_s: how long the phone may take to begin with a request.
+        """
+        self.serial = serial
+        self._cancelled = cancelled
+        self._answer_limit_s = answer_limit_s
+
+    def shell(
+        self,
+        command: str,
+        time_limit_s: float,
+        on_stdout: Callable[[bytes], None] | None = None,
+        what: str = "a command",
+    ) -> ShellResult:
+        """Run a command in the phone's shell.
+
+        When this is left early, adb hangs up the phone's shell (SIGHUP), but not what it started.
+
+        Args:
+            command: for `sh -c`. It must not end the shell.
+            time_limit_s: how long it may take.
+            on_stdout: called with stdout as it comes.
+            what: the command, for messages.
+
+        Raises:
+            DeviceError: TimedOut, Cancelled, Unplugged, ServerLost, CutOff, ...
+        """
+        output, stderr = bytearray(), bytearray()
+        mark = secrets.token_hex(8)
+        marked = f"{command}\nstatus=$?; echo {mark} >&2; exit $status"
+        with self._explained(f"{what} took longer than {time_limit_s:g} s"):
+            with closing(self._open(f"shell,v2,raw:{marked}")) as link:
+                link.deadline = time.monotonic() + time_limit_s
+                while True:
+                    kind, length = struct.unpack("<BI", link.receive(5))
+                    data = link.receive(length)
+                    if kind == _EXIT:
+                        break
+                    if kind == _STDERR:
+                        stderr += data
+                    elif kind == _STDOUT and on_stdout is None:
+                        output += data
+                    elif kind == _STDOUT and on_stdout is not None:
+                        on_stdout(data)
+            # A shell that was killed, or a phone that went away, can look like a good end.
+            text, found, rest = bytes(stderr).rpartition(f"{mark}\n".encode())
+            if not found:
+                raise EOFError("the end of the output is missing")
+        return ShellResult(data[0], bytes(output), text + rest)
+
+    def push(self, content: BinaryIO, path: str, mode: int) -> None:
+        """Write a file.
+
+        Args:
+            content: what it shall hold.
+            path: on the phone; folders on the way are made.
+            mode: permissions.
+
+        Raises:
+            DeviceError: DiskFull, FileRefused, Unplugged, TimedOut, Cancelled, ...
+        """
+        silence = f"nothing moved for {SILENCE_LIMIT_S:g} s while a file was sent"
+        with self._explained(silence), closing(self._open("sync:")) as link:
+            try:
+                self._ask(link, b"SEND", f"{path},{0o100000 | mode}")
+                while chunk := content.read(_CHUNK):
+                    link.send(b"DATA" + struct.pack("<I", len(chunk)) + chunk)
+                link.send(b"DONE" + struct.pack("<I", int(time.time())))
+            except OSError:
+                # The phone may have said why before it stopped listening.
+                with suppress(OSError, EOFError):
+                    self._reply(link, path)
+                raise
+            self._reply(link, path)
+
+    def pull(self, path: str) -> bytes:
+        """Return the content of a file.
+
+        Raises:
+            DeviceError: FileRefused, Unplugged, TimedOut, Cancelled, ...
+        """
+        content = bytearray()
+        silence = f"nothing moved for {SILENCE_LIMIT_S:g} s while a file was read"
+        with self._explained(silence), closing(self._open("sync:")) as link:
+            self._ask(link, b"RECV", path)
+            while self._reply(link, path) == b"DATA":
+                (length,) = struct.unpack("<I", link.receive(4))
+                content += link.receive(length)
+        return bytes(content)
+
+    def _ask(self, link: _Link, request: bytes, argument: str) -> None:
+        data = argument.encode("utf-8", "surrogateescape")
+        link.send(request + struct.pack("<I", len(data)) + data)
+
+    def _reply(self, link: _Link, path: str) -> bytes:
+        reply = link.receive(4)
+        if reply != b"FAIL":
+            return reply
+        (length,) = struct.unpack("<I", link.receive(4))
+        reason = link.receive(length).decode("utf-8", "replace")
+        if "no space" in reason.lower():
+            raise DiskFull(f"The phone {self.serial} has no room for '{path}'.")
+        raise FileRefused(f"The phone {self.serial} refuses '{path}': {reason}.")
+
+    def _open(self, service: str) -> _Link:
+        try:
+            return self._try_to_open(service)
+        except AdbTimeout:
+            raise
+        except (AdbError, OSError, EOFError, ServerLost):
+            # The server may have been restarted, and finds the phone again within a moment.
+            require(self.serial, RETURN_LIMIT_S)
+            return self._try_to_open(service)
+
+    def _try_to_open(self, service: str) -> _Link:
+        connection = connect(self._answer_limit_s)
+        try:
+            for request in (f"host:transport:{self.serial}", service):
+                data = request.encode("utf-8", "surrogateescape")
+                connection.conn.sendall(f"{len(data):04x}".encode() + data)
+                connection.check_okay()
+            return _Link(connection, self._cancelled)
+        except BaseException:
+            connection.close()
+            raise
+
+    @contextmanager
+    def _explained(self, silence: str) -> Iterator[None]:
+        """Turn what goes wrong on the way into the error that says what happened to the phone."""
+        try:
+            yield
+        except _SilenceError:
+            raise TimedOut(f"The phone {self.serial}: {silence}.") from None
+        except AdbTimeout:
+            raise TimedOut(
+                f"The phone {self.serial} did not answer for {self._answer_limit_s:g} s."
+            ) from None
+        except (AdbError, OSError, EOFError, struct.error) as error:
+            if not server_answers():
+                raise ServerLost("The adb server ended.") from error
+            self._require_still_there()
+            raise CutOff(
+                f"The connection to the phone {self.serial} broke off ({error})."
+            ) from error
+
+    def _require_still_there(self) -> None:
+        """Raise Unplugged if the phone is away, or is going: the server needs a moment to tell."""
+        deadline = time.monotonic() + _SETTLE_S
+        while time.monotonic() < deadline:
+            try:
+                require(self.serial)
+            except (Offline, Unplugged):
+                raise Unplugged(f"The phone {self.serial} went away.") from None
+            time.sleep(0.05)

@@ -1,0 +1,1 @@
+"""TensorFlow Lite's own `benchmark_model`, classic or LiteRT's newer one, as a backend."""

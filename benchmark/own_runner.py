@@ -1,0 +1,259 @@
+"""Benchmarks with our runner: models interleaved in rounds, every run's time known."""
+
+import math
+from collections import deque
+from pathlib import Path
+
+from seaformer.benchmark.candidate import Candidate
+from seaformer.benchmark.cores import CoreChoice
+from seaformer.benchmark.devices.device import Conditions, Finished, Workspace
+from seaformer.benchmark.devices.errors import ProgramKilled
+from seaformer.benchmark.devices.heat import throttled
+from seaformer.benchmark.results import Purpose, Round, RuntimeUsed, StoppedBy
+from seaformer.benchmark.runner.binaries import runner_for
+from seaformer.benchmark.runner.plan import Plan, PlannedModel
+from seaformer.benchmark.runner.record import Block, Record, RecordReader
+from seaformer.benchmark.runner.status import Status
+from seaformer.benchmark.runtimes import library_for
+from seaformer.benchmark.session import Session, TimeLimitError
+from seaformer.benchmark.statistics import MIN_ROUNDS, summarize
+from seaformer.benchmark.summary import run_times
+from seaformer.errors import SeaformerError
+
+RUNNER = "runner"
+PLAN = "plan"
+
+CHECK_WARMUP_RUNS = 3
+WARM_UP_MS = 50.0
+"""A clock governor needs some ten milliseconds of load to choose the highest frequency."""
+MAX_WARMUP_RUNS = 20
+
+LOWEST_SHARE_OF_CLOCK = 0.85
+"""A core under load that falls below this share of the clock it had before is held back: steps
+between frequencies are smaller."""
+
+END_LIMIT_S = 20.0
+"""How much longer than its plan says the runner may take to end, before it is ended."""
+
+ADVICE = {
+    Status.BAD_PLAN: "This is a fault of seaformer: report it.",
+    Status.NO_LIBRARY: "Give another library with --runtime-library.",
+    Status.WRONG_RUNTIME: "Give the pinned version, or leave --runtime-library out.",
+    Status.NO_MODEL: "See whether it runs here (seaformer-predict), and export it again.",
+    Status.NO_AFFINITY: "Choose other cores with --cores.",
+    Status.NO_OUTPUT: "Free some space on the device.",
+}
+
+
+class RunnerError(SeaformerError):
+    """The runner gave up on the device, or the device on it."""
+
+
+class RunnerSession(Session):
+    """A benchmark with our runner."""
+
+    def prepare(self) -> RuntimeUsed:
+        """Find the runner and the runtime's library for the device."""
+        backend, target = self.request.backend, self.device.target
+        self._runner = runner_for(target)
+        self._library = library_for(backend.name, target, self.request.runtime_library)
+        return RuntimeUsed(
+            name=backend.title,
+            version=self._library.version,
+            file=self._library.path.name,
+            sha256=self._library.sha256,
+        )
+
+    def own_files(self) -> list[tuple[Path, str, bool]]:
+        """Return the runner and the libraries."""
+        libraries = (self._library.path, *self._library.extra_files)
+        return [
+            (self._runner, RUNNER, True),
+            *((path, path.name, False) for path in libraries),
+        ]
+
+    def work(self, workspace: Workspace, cores: CoreChoice) -> StoppedBy:
+        """Check every model in a process of its own, then measure the good ones in rounds."""
+        self._workspace, self._cores = workspace, cores
+        self._top_khz: dict[int, int] = {}
+        for one in self.candidates:
+            workspace.write(f"{one.id}.input", one.tensor)
+        good = [one for one in self.candidates if self._check(one)]
+        if not good:
+            return "runs"
+        expected = None if self.request.runs is None else self.request.runs * len(good)
+        self.progress.expect(self.device.serial, expected)
+        return self._measure(good)
+
+    def _check(self, candidate: Candidate) -> bool:
+        """Run one model alone, and compare its output."""
+        name = candidate.path.name
+        self.progress.describe(self.device.serial, f"checking the output of {name}")
+        output = f"{candidate.id}.output"
+        plan = self._plan([candidate], CHECK_WARMUP_RUNS, 0, 1, output=output)
+        self._round(plan, "check")
+        return self.verify(candidate, self._workspace.read(output))
+
+    def _measure(self, candidates: list[Candidate]) -> StoppedBy:
+        """Run round after round until there is enough; after a throttled one cool down first.
+
+        A phone warms up while it is measured, which alone is no reason to wait.
+        """
+        self.warmup_runs = self._warmup_runs()
+        sizes = self.request.round_sizes
+        is_open = self.request.runs is None
+        pending, again, is_hot = deque(sizes), 0, True
+        while pending:
+            if is_hot:
+                self.cool()
+            self.progress.describe(self.device.serial, "measuring")
+            size = pending.popleft()
+            done = self._round(self._plan(candidates, self.warmup_runs, 1, size), "measure")
+            is_hot = done.throttled is not None
+            if not done.used:
+                again += 1
+                if again > len(sizes) and not is_open:
+                    raise RunnerError(
+                        f"{self.device.serial} throttled in {again} rounds ({done.throttled}). Let "
+                        "it cool further with --cool-below, or count them with --keep-throttled."
+                    )
+                pending.appendleft(size)
+            elif is_open:
+                if self._is_precise(candidates):
+                    return "precision"
+                pending.append(size)
+        return "runs"
+
+    def _warmup_runs(self) -> int:
+        """Enough that all models together warm the processor up, the first inference aside."""
+        checks = [one for one in self.rounds if one.purpose == "check"]
+        fastest_ns = sum(min(loaded.warmup_ns) for one in checks for loaded in one.loaded)
+        return 1 + min(math.ceil(WARM_UP_MS * 1e6 / max(fastest_ns, 1)), MAX_WARMUP_RUNS)
+
+    def _is_precise(self, candidates: list[Candidate]) -> bool:
+        assert self.request.until is not None
+        for one in candidates:
+            runs = run_times(self.rounds, one.id)
+            if len(runs) < MIN_ROUNDS:
+                return False
+            width = summarize(runs, self.request.seed).relative_half_width
+            if width is None or width > self.request.until:
+                return False
+        return True
+
+    def _plan(
+        self,
+        candidates: list[Candidate],
+        warmup_runs: int,
+        blocks: int,
+        runs: int,
+        output: str | None = None,
+    ) -> Plan:
+        models = tuple(
+            PlannedModel(
+                id=one.id,
+                file=self.file_name(one),
+                input_file=f"{one.id}.input",
+                output_file=output,
+                mask_size=one.mask_size,
+            )
+            for one in candidates
+        )
+        return Plan(
+            backend=self.request.backend.name,
+            library=self._library.path.name,
+            runtime_version=self._library.version,
+            threads=self.request.threads,
+            cpus=self._cores.cores,
+            seed=self.request.seed + len(self.rounds),
+            warmup_runs=warmup_runs,
+            blocks=blocks,
+            runs_per_block=runs,
+            profile_runs=0,
+            time_limit_s=self.remaining_s(),
+            models=models,
+        )
+
+    def _round(self, plan: Plan, purpose: Purpose) -> Round:
+        """Run the runner once, and keep what it said, whatever became of it."""
+        reader = RecordReader()
+
+        def on_line(line: str) -> None:
+            item = reader.add(line)
+            if isinstance(item, Block):
+                self.progress.advance(self.device.serial, len(item.durations_ns))
+
+        self._workspace.write(PLAN, plan.text().encode())
+        finished, conditions = None, None
+        try:
+            finished = self._workspace.execute(
+                RUNNER, [PLAN], time_limit_s=plan.time_limit_s + END_LIMIT_S, on_line=on_line
+            )
+            conditions = self.device.conditions()
+        finally:
+            done = self._keep(reader.record(), purpose, conditions)
+        _require_success(finished, reader.record(), self.device.serial)
+        return done
+
+    def _keep(self, record: Record, purpose: Purpose, conditions: Conditions | None) -> Round:
+        hot = self._throttled(record, conditions) if purpose == "measure" else None
+        done = Round(
+            index=len(self.rounds),
+            purpose=purpose,
+            used=purpose == "measure" and (hot is None or self.request.keep_throttled),
+            throttled=hot,
+            complete=record.complete,
+            header=record.header,
+            loaded=record.models,
+            blocks=record.blocks,
+            tails=record.tails,
+            peak_memory_bytes=record.peak_memory_bytes,
+            conditions_after=conditions,
+        )
+        if record.header is not None:
+            self.rounds.append(done)
+        return done
+
+    def _throttled(self, record: Record, after: Conditions | None) -> str | None:
+        """Say how it was seen that the device throttled in a round; None if it was not."""
+        if after is not None:
+            hot = throttled(self.conditions, after)
+            self.conditions = after
+            if hot is not None:
+                return hot
+        for block in record.blocks:
+            cpu, khz = block.cpus[-1], block.frequency_khz_after
+            if khz is None:
+                continue
+            self._top_khz[cpu] = max(khz, self._top_khz.get(cpu, 0))
+            if khz < LOWEST_SHARE_OF_CLOCK * self._top_khz[cpu]:
+                top = self._top_khz[cpu]
+                return f"core {cpu} fell from {top / 1e6:.2f} to {khz / 1e6:.2f} GHz"
+        return None
+
+
+def _require_success(finished: Finished | None, record: Record, serial: str) -> None:
+    """Raise what a round failed with.
+
+    Raises:
+        TimeLimitError: the plan's time limit passed.
+        ProgramKilled: a signal ended the runner.
+        RunnerError: it gave up, or its lines did not arrive whole.
+    """
+    assert finished is not None
+    said = (record.problem or finished.stderr.strip() or "no reason given").rstrip(".")
+    if finished.exit_status == Status.OUT_OF_TIME:
+        raise TimeLimitError(
+            "the time limit has passed during a round. Ask for fewer runs, or give more time with "
+            "--time-limit."
+        )
+    if finished.signal is not None:
+        raise ProgramKilled(f"the runner on {serial} was ended by signal {finished.signal}.")
+    if finished.exit_status != Status.DONE:
+        known = finished.exit_status in set(Status)
+        advice = ADVICE.get(Status(finished.exit_status), "") if known else ""
+        raise RunnerError(
+            f"the runner on {serial} gave up (status {finished.exit_status}): {said}. {advice}"
+        )
+    if not record.complete:
+        raise RunnerError(f"what the runner on {serial} said is damaged: {said}. Run again.")

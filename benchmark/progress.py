@@ -1,0 +1,77 @@
+"""How far benchmarks are: a bar for each device, or lines where nobody watches a terminal."""
+
+import threading
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
+from rich.progress import Progress as Bars
+
+_TENTHS = 10
+
+
+class Progress:
+    """Shows what devices are doing, on stderr. Use it as a context manager, from any thread."""
+
+    def __init__(self, console: Console) -> None:
+        """Take where to write; if it is no terminal, there are lines instead of bars."""
+        self._console = console
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._lock = threading.Lock()
+        self._tasks: dict[str, TaskID] = {}
+        self._said: dict[str, str] = {}
+        self._done: dict[str, int] = {}
+        self._totals: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Take the bars away."""
+        self._bars.stop()
+
+    def describe(self, serial: str, text: str) -> None:
+        """Say what a device is doing now."""
+        with self._lock:
+            if serial not in self._tasks:
+                self._tasks[serial] = self._bars.add_task(serial, total=None)
+            self._bars.update(self._tasks[serial], description=escape(f"{serial}: {text}"))
+            if self._said.get(serial) != text:
+                self._said[serial] = text
+                self._line(f"{serial}: {text}")
+
+    def expect(self, serial: str, runs: int | None) -> None:
+        """Say how many timed runs there will be on a device; None if that is open."""
+        with self._lock:
+            self._totals[serial] = runs or 0
+            self._done.setdefault(serial, 0)
+            self._bars.update(self._tasks[serial], total=runs, completed=self._done[serial])
+
+    def advance(self, serial: str, runs: int) -> None:
+        """Count timed runs."""
+        with self._lock:
+            before, total = self._done.get(serial, 0), self._totals.get(serial, 0)
+            self._done[serial] = before + runs
+            self._bars.update(self._tasks[serial], completed=self._done[serial])
+            if total and _TENTHS * before // total < _TENTHS * (before + runs) // total:
+                self._line(f"{serial}: {before + runs} of {total} runs")
+
+    def _line(self, text: str) -> None:
+        if not self._console.is_terminal:
+            self._console.print(escape(text), highlight=False, soft_wrap=True)

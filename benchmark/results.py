@@ -1,0 +1,345 @@
+"""The results of a benchmark as a JSON object: what was measured, on what, how, in what state.
+
+One object is of one device. Everything that was measured is in it run by run, so that every number
+derived from it can be computed again. What a device does not say is null. Raw times are in
+nanoseconds and kHz as they were read; what is derived from them is in milliseconds.
+
+A time from an emulated processor is no latency: there `latency` of every model is null and the
+times stand in `emulated`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from seaformer.benchmark.devices.device import Conditions, DeviceFacts
+from seaformer.benchmark.parity import Parity
+from seaformer.benchmark.runner.record import Block, Header, LoadedModel, TailRun
+from seaformer.benchmark.statistics import Ratio, Summary
+from seaformer.errors import SeaformerError
+
+SCHEMA_VERSION = 1
+FILE_NAME = "results.json"
+
+Purpose = Literal["check", "measure"]
+StoppedBy = Literal["runs", "precision", "time limit", "problem", "interrupt"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class RuntimeUsed(_Model):
+    """The runtime that ran the models.
+
+    Attributes:
+        name: in words ("LiteRT").
+        version: of its library; null if the tool does not say.
+        file: name of the library, or of the official tool.
+        sha256: of that file.
+    """
+
+    name: str
+    version: str | None
+    file: str
+    sha256: str
+
+
+class CoresUsed(_Model):
+    """The cores that the models ran on.
+
+    Attributes:
+        name: as chosen: "prime", "big+little", "mask c0".
+        cores: their numbers.
+        mask: bare hexadecimal, as `taskset` takes it.
+        max_khz: core -> the highest frequency it has; cores that do not say are left out.
+    """
+
+    name: str
+    cores: tuple[int, ...]
+    mask: str
+    max_khz: Mapping[int, int]
+
+
+class Protocol(_Model):
+    """How it was measured.
+
+    Attributes:
+        runs: timed runs per model that were asked for; null with `until`.
+        until: half-width of the medians' intervals that was asked for, as a share of the median.
+        runs_per_round: timed runs of a model in a round.
+        warmup_runs: uncounted runs of a model at the start of a round.
+        time_limit_s: of the whole benchmark.
+        cool_below_c: temperature above which no round starts; null if none was asked for or the
+            device shows no temperature.
+        keep_throttled: whether rounds that were throttled count.
+        seed: of the order of models, of the noise and of the bootstrap.
+    """
+
+    runs: int | None
+    until: float | None
+    runs_per_round: int
+    warmup_runs: int
+    time_limit_s: float
+    cool_below_c: float | None
+    keep_throttled: bool
+    seed: int
+
+
+class InputUsed(_Model):
+    """What a model was given.
+
+    Attributes:
+        source: "photograph", the one of the package, prepared as the model's metadata says, or
+            "noise".
+        name: of the tensor.
+        dtype: as NumPy calls it.
+        shape: of the tensor.
+        sha256: of its bytes.
+    """
+
+    source: Literal["photograph", "noise", "random by the tool"]
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    sha256: str | None
+
+
+class ModelFacts(_Model):
+    """What an exported file says about itself; null where it says nothing."""
+
+    name: str | None = None
+    variant: str | None = None
+    model: str | None = None
+    task: str | None = None
+    kind: str | None = None
+    precision: str | None = None
+    head: str | None = None
+    normalization: str | None = None
+    params: int | None = None
+    macs: int | None = None
+    weights: str | None = None
+    is_random: bool | None = None
+    content_sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class ToolSummary:
+    """The times that an official tool gives, in milliseconds: no single runs, so no interval.
+
+    Attributes:
+        runs: how many runs.
+        mean_ms: their arithmetic mean.
+        min_ms: the fastest; None if not given.
+        max_ms: the slowest; None if not given.
+        std_ms: standard deviation; None if not given.
+        median_ms: None if not given.
+        memory_mb: peak of the process, or else its growth by the model; None if not given.
+    """
+
+    runs: int
+    mean_ms: float
+    min_ms: float | None
+    max_ms: float | None
+    std_ms: float | None
+    median_ms: float | None
+    memory_mb: float | None
+
+
+class Times(_Model):
+    """The times of a model.
+
+    Attributes:
+        run: of one inference; null if an official tool measured, see `tool`.
+        tool: what an official tool gives instead.
+        load_ms: median over rounds, from the file to ready to run; null if not measured.
+        first_inference_ms: median over rounds; null if not measured.
+        classes: of the arg-max at the size of the logits, in C, after the inference; null if the
+            model gives no logits.
+        mask: of the arg-max at the size of the input, likewise.
+    """
+
+    run: Summary | None
+    tool: ToolSummary | None = None
+    load_ms: float | None
+    first_inference_ms: float | None
+    classes: Summary | None = None
+    mask: Summary | None = None
+
+    @property
+    def typical_ms(self) -> float:
+        """The median, or the mean where a tool gives no more."""
+        if self.run is not None:
+            return self.run.median_ms
+        assert self.tool is not None  # one of them is there, see `summary.py`
+        return self.tool.mean_ms if self.tool.median_ms is None else self.tool.median_ms
+
+
+class ModelResult(_Model):
+    """One model.
+
+    Attributes:
+        id: what raw data calls it.
+        file: path as it was given.
+        bytes: size of the file.
+        sha256: of the file.
+        title: the model in words.
+        precision: as its metadata says; "unknown" without.
+        facts: the rest of its metadata.
+        input: what it was given.
+        note: what else a user should know; may be empty.
+        parity: its output on the device against this computer's own runtime; null if it was not
+            compared, which `note` explains.
+        latency: null if the device is emulated, the output is wrong, or nothing was measured.
+        emulated: the same of an emulated device: no latency.
+        peak_memory_bytes: of a process with this model alone; null if unknown.
+    """
+
+    id: str
+    file: str
+    bytes: int
+    sha256: str
+    title: str
+    precision: str
+    facts: ModelFacts
+    input: InputUsed
+    note: str
+    parity: Parity | None
+    latency: Times | None
+    emulated: Times | None
+    peak_memory_bytes: int | None
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the output was compared and is wrong."""
+        return self.parity is not None and not self.parity.passed
+
+
+class PairRatio(_Model):
+    """How many times as long `model` takes as `base`, both measured in the same rounds."""
+
+    model: str
+    base: str
+    ratio: Ratio
+
+
+class Round(_Model):
+    """One process on the device, in which every model had its turn: raw data.
+
+    Attributes:
+        index: from 0, in the order of time.
+        purpose: "check" for the process of a single model whose output was compared, "measure".
+        used: whether its blocks count; those of a check and throttled ones do not.
+        throttled: how it was seen that the device throttled; null if it did not.
+        complete: whether the runner got to its end and all its lines arrived whole.
+        header: of the runner's record.
+        loaded: the models, with their load and warm-up times.
+        blocks: the timed runs.
+        tails: the timed runs of the arg-max in C.
+        peak_memory_bytes: of the process.
+        conditions_after: the state of the device at the end; null if it could not be read.
+    """
+
+    index: int
+    purpose: Purpose
+    used: bool
+    throttled: str | None
+    complete: bool
+    header: Header | None
+    loaded: tuple[LoadedModel, ...]
+    blocks: tuple[Block, ...]
+    tails: tuple[TailRun, ...]
+    peak_memory_bytes: int | None
+    conditions_after: Conditions | None
+
+
+class Results(_Model):
+    """The whole object.
+
+    Attributes:
+        created_at: when the benchmark began.
+        command: what was asked for, to be pasted again.
+        complete: whether all was measured that was asked for.
+        stopped_by: what ended the measuring.
+        problem: why it is not complete; null if it is.
+        emulated: whether the device's processor is emulated.
+        device: what it is.
+        backend: as given to --backend.
+        runtime: what ran the models.
+        threads: of one inference.
+        cores: that they ran on.
+        protocol: how it was measured.
+        conditions_before: the state of the device before the first round.
+        conditions_after: and after the last; null if it could not be read.
+        unknown: what the device does not say, in words.
+        versions: of the programs on this computer.
+        warnings: what a reader of the numbers has to know.
+        models: in the order they were given.
+        ratios: of every pair of measured models, the later one relative to the earlier one; empty
+            if the device is emulated.
+        rounds: raw data.
+    """
+
+    schema_version: Literal[1] = 1
+    created_at: datetime
+    command: str
+    complete: bool
+    stopped_by: StoppedBy
+    problem: str | None
+    emulated: bool
+    device: DeviceFacts
+    backend: str
+    runtime: RuntimeUsed
+    threads: int
+    cores: CoresUsed
+    protocol: Protocol
+    conditions_before: Conditions
+    conditions_after: Conditions | None
+    unknown: tuple[str, ...]
+    versions: dict[str, str]
+    warnings: tuple[str, ...]
+    models: tuple[ModelResult, ...]
+    ratios: tuple[PairRatio, ...]
+    rounds: tuple[Round, ...]
+
+    def text(self) -> str:
+        """Write the object as JSON, lists of numbers on one line each."""
+        return self.model_dump_json(indent=1) + "\n"
+
+    def times(self, model: ModelResult) -> Times | None:
+        """The times of a model, latency or emulated."""
+        return model.emulated if self.emulated else model.latency
+
+    def ratio(self, model: str, base: str) -> Ratio | None:
+        """The ratio of two models by their ids; None if they were not both measured."""
+        found = (one.ratio for one in self.ratios if (one.model, one.base) == (model, base))
+        return next(found, None)
+
+
+def read_results(path: Path) -> Results:
+    """Read a results.json.
+
+    Args:
+        path: the file, or the folder it is in.
+
+    Raises:
+        SeaformerError: it is missing, or none that this version of seaformer wrote.
+    """
+    path = path / FILE_NAME if path.is_dir() else path
+    if not path.is_file():
+        raise SeaformerError(
+            f"there is no file '{path}'. Give a {FILE_NAME} of seaformer-benchmark."
+        )
+    try:
+        return Results.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "it"
+        raise SeaformerError(
+            f"'{path}' is no {FILE_NAME} of schema version {SCHEMA_VERSION} ({where}: "
+            f"{first['msg']}). Measure again with this version of seaformer."
+        ) from error

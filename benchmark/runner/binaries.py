@@ -1,0 +1,42 @@
+"""The compiled runners: they come with the package, and are compiled at first use from a clone."""
+
+import sys
+from pathlib import Path
+
+from seaformer.benchmark.runner.build import (
+    FINGERPRINT,
+    HERE,
+    NAME,
+    TARGETS,
+    BuildError,
+    build,
+    fingerprint,
+)
+from seaformer.errors import SeaformerError, look_up
+
+
+def runner_for(target: str) -> Path:
+    """Return the runner for a target.
+
+    Args:
+        target: "android-arm64", "linux-arm64" or "linux-x86_64".
+
+    Raises:
+        SeaformerError: it is not there and cannot be compiled.
+    """
+    look_up(TARGETS, "target of the runner", target)
+    runner = HERE / "bin" / target / NAME
+    try:
+        if not _is_of_these_sources(runner):
+            print(f"compiling the runner for {target}", file=sys.stderr, flush=True)
+            build(target, runner)
+    except BuildError as error:
+        raise SeaformerError(str(error)) from error
+    except OSError as error:
+        raise SeaformerError(f"cannot write the runner to '{runner.parent}': {error}.") from error
+    return runner
+
+
+def _is_of_these_sources(runner: Path) -> bool:
+    note = runner.with_name(FINGERPRINT)
+    return runner.is_file() and note.is_file() and note.read_text().strip() == fingerprint()

@@ -1,0 +1,211 @@
+"""Compiles the runner: `python build.py [--to FOLDER] [TARGET...]`.
+
+Standard library only, as it runs before the package is installed. The compiler is clang, as the
+package `ziglang` has it, for all targets on every computer; of the same sources it makes the same
+bytes. An Android NDK is used for the phone if ANDROID_NDK_HOME names one.
+
+Zig knows no bionic, Android's C library. Without an NDK, the runner is compiled with the headers of
+musl, as far as the two lay out the same (`src/platform.h`), begins in `src/bionic/crt.c`, and is
+linked with libraries that only have the names of the functions below.
+"""
+
+import argparse
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import MappingProxyType
+
+VERSION = "1.0.0"
+ZIG = "0.15.2"
+HERE = Path(__file__).resolve().parent
+NAME = "seaformer-runner"
+FINGERPRINT = f"{NAME}.sha256"
+"""File beside each runner that says what it was made of."""
+
+NDK_VARIABLE = "ANDROID_NDK_HOME"
+ANDROID_API = 24
+
+FLAGS = (
+    "-std=c99",
+    "-D_GNU_SOURCE",
+    "-O3",
+    "-ffp-contract=off",  # argmax.c: or it may decide near ties differently from argmax.py
+    "-fno-stack-protector",
+    "-fvisibility=hidden",
+    "-fPIE",
+    "-g0",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-pie",
+    "-s",
+    "-Wl,--build-id=none",
+)
+
+BIONIC = {
+    "libc.so": """
+        __errno __libc_init alarm atoi calloc chdir clock_gettime close closedir dup2 fcntl free
+        getpid getrusage lseek malloc memchr memcmp memcpy memmove memset open opendir
+        posix_memalign read readdir realloc sched_getaffinity sched_getcpu sched_setaffinity
+        setitimer signal snprintf strchr strcmp strcpy strcspn strdup strerror strlen strrchr
+        strspn strstr strtod strtoll unlink vsnprintf write _exit
+    """,
+    "libdl.so": "dlerror dlopen dlsym",
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a runner is built for.
+
+    Attributes:
+        triple: as zig calls it; the C library's version is the oldest that will do.
+        flags: more of them.
+    """
+
+    triple: str
+    flags: tuple[str, ...]
+
+
+TARGETS: Mapping[str, Target] = MappingProxyType(
+    {
+        # Android 15 phones may have pages of 16 KB.
+        "android-arm64": Target("aarch64-linux-musl", ("-Wl,-z,max-page-size=16384",)),
+        "linux-arm64": Target("aarch64-linux-gnu.2.17", ("-ldl", "-lm")),
+        "linux-x86_64": Target("x86_64-linux-gnu.2.17", ("-ldl", "-lm")),
+    }
+)
+
+
+class BuildError(Exception):
+    """The runner cannot be built; the message says why and what to do."""
+
+
+def argmax_folder() -> Path:
+    """Return the folder of argmax.c, beside this one in the tree and in the installed package."""
+    for package in (HERE.parents[1] / "seaformer", HERE.parents[1]):
+        if (package / "upsampling" / "argmax.c").is_file():
+            return package / "upsampling"
+    raise BuildError(f"there is no upsampling/argmax.c around {HERE}. Install seaformer again.")
+
+
+def inputs() -> list[Path]:
+    """Return every file that the runner is made of, and this one."""
+    upsampling = argmax_folder()
+    sources = sorted(path for path in (HERE / "src").rglob("*") if path.is_file())
+    return [Path(__file__), upsampling / "argmax.c", upsampling / "argmax.h", *sources]
+
+
+def fingerprint() -> str:
+    """Return a hash of all that the runner is made of."""
+    digest = hashlib.sha256()
+    for path in inputs():
+        digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def build(target: str, to: Path) -> None:
+    """Compile the runner.
+
+    Args:
+        target: name of a row of `TARGETS`.
+        to: file to be written; beside it goes the fingerprint of its sources.
+
+    Raises:
+        BuildError: there is no compiler, or it refuses.
+    """
+    with tempfile.TemporaryDirectory(prefix="seaformer-runner-") as name:
+        folder = Path(name)
+        upsampling = argmax_folder()
+        sources = [*sorted((HERE / "src").glob("*.c")), upsampling / "argmax.c"]
+        compiler, linking = _compiler(target, folder)
+        settings = [
+            f'-DVERSION="{VERSION}"',
+            f'-DTARGET="{target}"',
+            # The assembler finds what probe.c embeds where the compiler finds headers.
+            f"-I{HERE / 'src'}",
+            f"-I{upsampling.parent}",
+        ]
+        command = [*compiler, *FLAGS, *settings, *map(str, sources), *linking, "-o", NAME]
+        _run(command, folder)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        # Beside it first: another process may be running or reading the old one.
+        beside = to.with_name(f".{to.name}-{os.getpid()}")
+        beside.write_bytes((folder / NAME).read_bytes())
+        beside.chmod(0o755)
+        beside.replace(to)
+        to.with_name(FINGERPRINT).write_text(f"{fingerprint()}\n", encoding="ascii")
+
+
+def _compiler(target: str, folder: Path) -> tuple[list[str], list[str]]:
+    """Return the command that compiles, and what it needs after the sources."""
+    row = TARGETS[target]
+    if target == "android-arm64" and (ndk := os.environ.get(NDK_VARIABLE)):
+        name = f"aarch64-linux-android{ANDROID_API}-clang"
+        found = sorted(Path(ndk).glob(f"toolchains/llvm/prebuilt/*/bin/{name}"))
+        if not found:
+            raise BuildError(
+                f"{NDK_VARIABLE} is '{ndk}', where there is no {name}. Set it to the folder of an "
+                "Android NDK, or unset it to do without."
+            )
+        return [str(found[0])], [*row.flags, "-ldl", "-lm"]
+    package = importlib.util.find_spec("ziglang")
+    installed = version("ziglang") if package else None
+    if package is None or package.origin is None or installed != ZIG:
+        raise BuildError(
+            f"the runner is compiled by the package ziglang {ZIG}; installed is {installed}. "
+            f"Install it: pip install ziglang=={ZIG}."
+        )
+    zig = [sys.executable, "-m", "ziglang", "cc", "-target", row.triple]
+    if target != "android-arm64":
+        return zig, list(row.flags)
+    include = Path(package.origin).with_name("lib") / "libc" / "include"
+    headers = [f"-isystem{include / name}" for name in ("aarch64-linux-musl", "generic-musl")]
+    stubs = [_stub(zig, name, symbols.split(), folder) for name, symbols in BIONIC.items()]
+    crt = str(HERE / "src" / "bionic" / "crt.c")
+    without = ["-nostdlib", "-DBIONIC_WITHOUT_NDK", *headers]
+    start = "-Wl,--dynamic-linker=/system/bin/linker64"
+    return [*zig, *without], [crt, *stubs, start, *row.flags]
+
+
+def _stub(zig: list[str], name: str, symbols: list[str], folder: Path) -> str:
+    """Make a library that has the names of functions and nothing else."""
+    source = folder / f"{name}.s"
+    source.write_text(
+        "".join(f".globl {s}\n.type {s}, %function\n{s}: ret\n" for s in symbols), encoding="ascii"
+    )
+    _run([*zig, "-nostdlib", "-shared", f"-Wl,-soname,{name}", source.name, "-o", name], folder)
+    return name
+
+
+def _run(command: list[str], folder: Path) -> None:
+    environment = os.environ | {"ZIG_LOCAL_CACHE_DIR": str(folder / "cache")}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise BuildError(f"the runner cannot be compiled: {' '.join(done.stderr.split())[:2000]}")
+
+
+def main() -> None:
+    """Build the targets named, or all, into FOLDER/TARGET/."""
+    parser = argparse.ArgumentParser(description="Compile the runner of seaformer-benchmark.")
+    parser.add_argument("targets", nargs="*", choices=[[], *TARGETS], metavar="TARGET")
+    parser.add_argument("--to", type=Path, default=HERE / "bin", metavar="FOLDER")
+    arguments = parser.parse_args()
+    try:
+        for target in arguments.targets or TARGETS:
+            build(target, arguments.to.resolve() / target / NAME)
+    except BuildError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""What one run of the runner has to do, and the text that tells it so.
+
+The text is lines `key value`: no quoting, as no value can hold a line break, and every file name in
+it is one of ours.
+
+    seaformer-plan 1
+    backend litert
+    library libLiteRt.so
+    ...
+    model a
+    file a.tflite
+    input a.input
+    output a.output
+    mask 512 512
+    end
+"""
+
+import re
+from dataclasses import dataclass
+from itertools import chain
+
+from seaformer.errors import UsageError, unknown_name
+
+FORMAT = 1
+BACKENDS = ("litert", "onnxruntime")
+NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+MAX_MODELS = 1024
+MAX_CPUS = 1024
+
+
+@dataclass(frozen=True)
+class PlannedModel:
+    """A model to be measured. Files lie in the folder of the plan, under plain names.
+
+    Attributes:
+        id: what the lines of the runner call it; a plain name too.
+        file: the model.
+        input_file: the bytes of its one input, in the type and layout the model takes.
+        output_file: where the bytes of the outputs go, one after another; None to drop them.
+        mask_size: height and width of the mask to be made of the (first) output in extra, separate
+            timed runs: classes at the size of the logits, and at this one. The output has to be
+            logits in float32, int8 or uint8, [1, h, w, C] for LiteRT and [1, C, h, w] for ONNX
+            Runtime. With an `output_file`, both masks are written beside it, under its name with
+            `.classes` and `.mask` added: uint8 up to 256 classes, else uint16.
+    """
+
+    id: str
+    file: str
+    input_file: str
+    output_file: str | None = None
+    mask_size: tuple[int, int] | None = None
+
+    def lines(self) -> list[str]:
+        """Return the part of the plan about this model."""
+        lines = [f"model {self.id}", f"file {self.file}", f"input {self.input_file}"]
+        if self.output_file is not None:
+            lines.append(f"output {self.output_file}")
+        if self.mask_size is not None:
+            lines.append("mask {} {}".format(*self.mask_size))
+        return lines
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run of the runner, called a round.
+
+    A round is `blocks` passes over all models, each pass in a new random order. In a pass every
+    model has one block: `runs_per_block` timed runs, after one that is not counted if the model
+    before was another. Then come the profiled runs, which no other number depends on.
+
+    Attributes:
+        backend: "litert" or "onnxruntime".
+        library: the runtime's library: a name in the folder of the plan, or an absolute path.
+        runtime_version: the version of the runtime that the library is, or "any". ONNX Runtime is
+            asked and has to agree. LiteRT cannot be asked: there it is written into the record as
+            it is given here. Of both, the layout of data is checked by running a known model.
+        threads: of one inference, 1 or more.
+        cpus: processors that all threads are bound to; None leaves it to the system.
+        seed: of the order of the blocks.
+        warmup_runs: per model, before the first block, the first inference among them; 1 or more.
+        blocks: blocks per model.
+        runs_per_block: timed runs in a block.
+        profile_runs: runs per model with the runtime's profiler on, at the end.
+        time_limit_s: the runner stops by itself after this many seconds, whatever it is doing.
+        models: those to be measured, interleaved.
+        sysfs: folder that says frequency and temperature.
+    """
+
+    backend: str
+    library: str
+    runtime_version: str
+    threads: int
+    cpus: tuple[int, ...] | None
+    seed: int
+    warmup_runs: int
+    blocks: int
+    runs_per_block: int
+    profile_runs: int
+    time_limit_s: float
+    models: tuple[PlannedModel, ...]
+    sysfs: str = "/sys"
+
+    def __post_init__(self) -> None:
+        if self.backend not in BACKENDS:
+            raise unknown_name("backend of the runner", self.backend, BACKENDS)
+        for what, path in (("library", self.library), ("sysfs", self.sysfs)):
+            if not NAME.fullmatch(path) and not re.fullmatch(r"/[^\x00-\x1f\x7f]{1,1000}", path):
+                raise UsageError(
+                    f"{what} {path!r} cannot stand in a plan. Allowed: a name of the characters "
+                    "A-Z a-z 0-9 . _ - or an absolute path without control characters."
+                )
+        _require_name("runtime version", self.runtime_version)
+        limits = {
+            "threads": (1, 256),
+            "seed": (0, 2**63 - 1),
+            "warmup_runs": (1, 10**5),
+            "blocks": (0, 10**6),
+            "runs_per_block": (1, 10**5),
+            "profile_runs": (0, 10**4),
+            "time_limit_s": (0.001, 10**6),
+        }
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise UsageError(f"{name} is {value}. Allowed: {low} to {high}.")
+        if self.cpus is not None and (
+            not self.cpus or not all(0 <= cpu < MAX_CPUS for cpu in self.cpus)
+        ):
+            raise UsageError(f"cpus are {self.cpus}. Allowed: one or more of 0 to {MAX_CPUS - 1}.")
+        self._check_models()
+
+    def _check_models(self) -> None:
+        if not 1 <= len(self.models) <= MAX_MODELS:
+            raise UsageError(f"there are {len(self.models)} models. Allowed: 1 to {MAX_MODELS}.")
+        ids = [model.id for model in self.models]
+        if len(set(ids)) != len(ids):
+            raise UsageError(f"the ids of the models are {ids}. Each has to be another.")
+        outputs = [model.output_file for model in self.models if model.output_file is not None]
+        if len(set(outputs)) != len(outputs):
+            raise UsageError(f"the output files are {outputs}. Each has to be another.")
+        for model in self.models:
+            for name in (model.id, model.file, model.input_file, model.output_file):
+                if name is not None:
+                    _require_name("name", name)
+            if model.mask_size and not all(1 <= side <= 2**20 for side in model.mask_size):
+                raise UsageError(f"mask_size is {model.mask_size}. Allowed: sides of 1 to {2**20}.")
+
+    def text(self) -> str:
+        """Return the content of the plan file."""
+        cpus = "any" if self.cpus is None else " ".join(map(str, sorted(set(self.cpus))))
+        lines = [
+            f"seaformer-plan {FORMAT}",
+            f"backend {self.backend}",
+            f"library {self.library}",
+            f"runtime-version {self.runtime_version}",
+            f"threads {self.threads}",
+            f"cpus {cpus}",
+            f"seed {self.seed}",
+            f"warmup-runs {self.warmup_runs}",
+            f"blocks {self.blocks}",
+            f"runs-per-block {self.runs_per_block}",
+            f"profile-runs {self.profile_runs}",
+            f"time-limit-ms {max(1, round(self.time_limit_s * 1000))}",
+            f"sysfs {self.sysfs}",
+            *chain.from_iterable(model.lines() for model in self.models),
+            "end",
+        ]
+        return "".join(f"{line}\n" for line in lines)
+
+
+def _require_name(what: str, name: str) -> None:
+    # The runner opens names as they are: none may lead out of its folder.
+    if not NAME.fullmatch(name) or name in (".", ".."):
+        raise UsageError(
+            f"{what} {name!r} cannot stand in a plan. Allowed: 1 to 100 of the characters "
+            "A-Z a-z 0-9 . _ -"
+        )

@@ -1,0 +1,392 @@
+"""What the runner says: JSON lines, read strictly.
+
+Every line is an object with its number, its type and the fields of the class of that type:
+
+    {"line": 0, "type": "header", "format": 1, ...}
+    {"line": 1, "type": "model", "id": "a", ...}
+    {"line": 2, "type": "block", "model": "a", ...}
+    {"line": 3, "type": "end", "crc32": "6b8f9f04"}
+
+The last one, `end`, holds the CRC-32 of everything before it. A run that failed ends with `error`
+and has no `end`. So a record is complete only if nothing is missing, altered, added or repeated.
+What stands before the first line that is wrong is kept.
+"""
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
+
+MAX_LINE = 1 << 24
+"""Bytes. A longer line is none of the runner's."""
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Text = Annotated[str, Field(max_length=10_000)]
+Milliseconds = Annotated[float, Field(ge=0)]
+
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Header:
+    """The first line.
+
+    Attributes:
+        format: version of the lines.
+        runner: version of the runner.
+        target: what the runner was built for: "android-arm64", "linux-arm64", "linux-x86_64".
+        pid: process of the runner, on its device.
+        backend: as planned.
+        runtime_version: of the runtime's library.
+        library_load_ms: time to load the library and to check it.
+        threads: as planned.
+        cpus: processors the process may use, as the system says after it was bound.
+        seed: as planned.
+        started_unix_ms: time of day on the device.
+        thermal_zones: names of the sensors that temperatures are the largest of; empty if the
+            device shows none.
+    """
+
+    format: Literal[1]
+    runner: Text
+    target: Text
+    pid: Count
+    backend: Text
+    runtime_version: Text
+    library_load_ms: Milliseconds
+    threads: Count
+    cpus: tuple[Count, ...]
+    seed: Count
+    started_unix_ms: Count
+    thermal_zones: tuple[Text, ...]
+
+    __pydantic_config__ = _STRICT
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output of a model.
+
+    Attributes:
+        name: in the file; may be empty.
+        dtype: as NumPy calls it: "float32", "int8", ...
+        shape: sizes of its axes.
+        bytes: that it takes.
+        scale: of a tensor quantized as a whole: value = (integer - zero_point) * scale; else None.
+        zero_point: see `scale`.
+    """
+
+    name: Text
+    dtype: Text
+    shape: tuple[Count, ...]
+    bytes: Count
+    scale: float | None
+    zero_point: int | None
+
+    __pydantic_config__ = _STRICT
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that was loaded and warmed up.
+
+    Attributes:
+        id: as planned.
+        load_ms: from the file to ready to run, without the first inference.
+        first_inference_ms: the first of the warm-up runs.
+        warmup_ns: every warm-up run, the first inference among them.
+        input: the one input.
+        outputs: in the order of the model.
+        fully_delegated: whether the delegate took every operator; None if the runtime does not say.
+        resident_bytes: memory of the whole process after the warm-up; None if unknown. Models that
+            were loaded before are in it.
+    """
+
+    id: Text
+    load_ms: Milliseconds
+    first_inference_ms: Milliseconds
+    warmup_ns: tuple[Count, ...]
+    input: Tensor
+    outputs: tuple[Tensor, ...]
+    fully_delegated: bool | None
+    resident_bytes: Count | None
+
+    __pydantic_config__ = _STRICT
+
+
+@dataclass(frozen=True)
+class Block:
+    """Runs of one model, one after another.
+
+    Attributes:
+        model: its id.
+        index: place in time among all blocks, from 0.
+        round: which pass over all models; blocks of one pass can be paired.
+        settling_ns: the run before the timed ones, which finds caches full of another model's
+            data; None where the block before was of the same model.
+        durations_ns: every timed run.
+        cpus: processor at the end of each timed run.
+        frequency_khz_before: clock of the processor the block began on; None if not shown.
+        frequency_khz_after: clock of the processor the block ended on.
+        temperature_c_before: the hottest of the header's sensors; None if there are none.
+        temperature_c_after: likewise.
+        started_ns: on the device's monotonic clock.
+        page_faults: of the process during the timed runs, minor and major.
+        context_switches: of the process during the timed runs, voluntary and forced.
+    """
+
+    model: Text
+    index: Count
+    round: Count
+    settling_ns: Count | None
+    durations_ns: tuple[Count, ...]
+    cpus: tuple[Count, ...]
+    frequency_khz_before: Count | None
+    frequency_khz_after: Count | None
+    temperature_c_before: float | None
+    temperature_c_after: float | None
+    started_ns: Count
+    page_faults: Count
+    context_switches: Count
+
+    __pydantic_config__ = _STRICT
+
+
+@dataclass(frozen=True)
+class TailRun:
+    """Runs of the arg-max in C on a model's output, after a block of the model.
+
+    Attributes:
+        model: its id.
+        block: index of the block it followed.
+        kind: "classes", at the size of the logits, or "mask", at the planned size.
+        durations_ns: every run; the inference is not in it.
+    """
+
+    model: Text
+    block: Count
+    kind: Literal["classes", "mask"]
+    durations_ns: tuple[Count, ...]
+
+    __pydantic_config__ = _STRICT
+
+
+@dataclass(frozen=True)
+class ProfileEvent:
+    """What the runtime's profiler saw.
+
+    Attributes:
+        model: its id.
+        run: which profiled run, from 0.
+        index: place among the run's events, from 0.
+        tag: name of the operator or of the delegate's kernel; for ONNX Runtime the name of the
+            node.
+        kind: "operator", of the graph; "delegate", a kernel within a partition of LiteRT's
+            delegate; or "other", what the runtime does around them, "Invoke" the whole among it.
+        start_us: on the profiler's own clock; 0 for kernels of a delegate, which do not say.
+        elapsed_us: from there.
+        node: LiteRT: index of the operator in its graph or of the kernel in its partition; ONNX
+            Runtime: index of the node; None if the runtime does not say.
+        subgraph: LiteRT: of the operator; None likewise.
+        op: ONNX Runtime: type of the node; None for LiteRT.
+    """
+
+    model: Text
+    run: Count
+    index: Count
+    tag: Text
+    kind: Literal["operator", "delegate", "other"]
+    start_us: Count
+    elapsed_us: Count
+    node: Count | None
+    subgraph: Count | None
+    op: Text | None
+
+    __pydantic_config__ = _STRICT
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """The peak of resident memory, before any profiled run; None if the system does not say."""
+
+    peak_bytes: Count | None
+
+    __pydantic_config__ = _STRICT
+
+
+@dataclass(frozen=True)
+class _Error:
+    """Why the runner gave up, and with which of `seaformer.benchmark.runner.status.Status`."""
+
+    status: Count
+    message: Text
+
+    __pydantic_config__ = _STRICT
+
+
+@dataclass(frozen=True)
+class _End:
+    """The last line of a complete record."""
+
+    crc32: Annotated[str, Field(pattern="^[0-9a-f]{8}$")]
+
+    __pydantic_config__ = _STRICT
+
+
+_TYPES: dict[str, type] = {
+    "header": Header,
+    "model": LoadedModel,
+    "block": Block,
+    "tail": TailRun,
+    "event": ProfileEvent,
+    "memory": _Memory,
+    "error": _Error,
+    "end": _End,
+}
+
+Item = Header | LoadedModel | Block | TailRun | ProfileEvent
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one run of the runner said, or the good part of it.
+
+    Attributes:
+        header: None if not even that arrived.
+        models: those that were loaded.
+        blocks: in the order they were measured in.
+        tails: likewise.
+        events: of the profiled runs.
+        peak_memory_bytes: of the process, all models together, without profiled runs.
+        complete: whether nothing is missing and nothing was altered.
+        problem: why it is not complete, in one line without a full stop; else None.
+        status: exit status the runner announced; None if it announced none.
+    """
+
+    header: Header | None
+    models: tuple[LoadedModel, ...]
+    blocks: tuple[Block, ...]
+    tails: tuple[TailRun, ...]
+    events: tuple[ProfileEvent, ...]
+    peak_memory_bytes: int | None
+    complete: bool
+    problem: str | None
+    status: int | None
+
+
+def read_record(lines: Iterable[str]) -> Record:
+    """Read what the runner wrote, whatever became of it on the way. Raises nothing.
+
+    Args:
+        lines: with or without their line ends.
+    """
+    reader = RecordReader()
+    for line in lines:
+        reader.add(line)
+    return reader.record()
+
+
+@dataclass
+class RecordReader:
+    """Reads a record line by line, as it arrives."""
+
+    _items: list[Any] = field(default_factory=list)
+    _checksum: int = 0
+    _models: set[str] = field(default_factory=set)
+    _blocks: int = 0
+    _problem: str | None = None
+    _ended: bool = False
+
+    def add(self, line: str) -> Item | None:
+        """Take the next line; return what it says, or None if it is wrong or says nothing more."""
+        if self._problem is None:
+            try:
+                item = self._read(line.rstrip("\r\n"))
+            except ValueError as error:
+                self._problem = f"line {len(self._items) + 1} is not the runner's: {error}"
+            else:
+                return item if isinstance(item, Item) else None
+        return None
+
+    def record(self) -> Record:
+        """Return all so far."""
+        problem = self._problem
+        if problem is None and not self._ended:
+            problem = "the end is missing: the run was cut off"
+        errors = self._all(_Error)
+        return Record(
+            header=next(iter(self._all(Header)), None),
+            models=tuple(self._all(LoadedModel)),
+            blocks=tuple(self._all(Block)),
+            tails=tuple(self._all(TailRun)),
+            events=tuple(self._all(ProfileEvent)),
+            peak_memory_bytes=next((item.peak_bytes for item in self._all(_Memory)), None),
+            complete=problem is None and not errors,
+            problem=errors[0].message if errors else problem,
+            status=errors[0].status if errors else None,
+        )
+
+    def _all(self, kind: type) -> list[Any]:
+        return [item for item in self._items if isinstance(item, kind)]
+
+    def _read(self, line: str) -> Any:
+        if self._ended:
+            raise ValueError("it stands after the end")
+        text = line.encode()
+        item = _parse(text, len(self._items))
+        self._check(item)
+        self._items.append(item)
+        self._checksum = zlib.crc32(text + b"\n", self._checksum)
+        return item
+
+    def _check(self, item: Any) -> None:
+        """Check what one line has to do with those before it."""
+        is_first = not self._items
+        if isinstance(item, Header) != is_first and not (is_first and isinstance(item, _Error)):
+            raise ValueError("the header has to be the first line, and no other")
+        if isinstance(item, LoadedModel):
+            if item.id in self._models:
+                raise ValueError(f"the model {item.id!r} is there twice")
+            self._models.add(item.id)
+        if isinstance(item, Block | TailRun | ProfileEvent) and item.model not in self._models:
+            raise ValueError(f"there is no model {item.model!r}")
+        if isinstance(item, Block):
+            if item.index != self._blocks:
+                raise ValueError(f"block {item.index} follows {self._blocks} blocks")
+            if len(item.cpus) != len(item.durations_ns):
+                raise ValueError("there are not as many processors as runs")
+            self._blocks += 1
+        if isinstance(item, TailRun) and item.block >= self._blocks:
+            raise ValueError(f"there is no block {item.block}")
+        if isinstance(item, _End) and item.crc32 != f"{self._checksum:08x}":
+            raise ValueError("the checksum is another: something was altered")
+        self._ended = isinstance(item, _End | _Error)
+
+
+def _parse(line: bytes, number: int) -> Any:
+    if len(line) > MAX_LINE:
+        raise ValueError(f"it has {len(line)} bytes")
+    fields = from_json(line, allow_inf_nan=False)
+    if not isinstance(fields, dict):
+        raise ValueError("it is no JSON object")
+    found, kind = fields.pop("line", None), fields.pop("type", None)
+    if type(found) is not int or found != number:
+        raise ValueError(f"its number is {found!r:.40}, it should be {number}")
+    if not isinstance(kind, str) or kind not in _TYPES:
+        raise ValueError(f"its type is {kind!r:.40}")
+    try:
+        # Strictly, an array is only taken for a tuple in JSON.
+        return _adapter(_TYPES[kind]).validate_json(to_json(fields))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{kind} {where:.40}: {first['msg']}") from None
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

@@ -1,0 +1,376 @@
+/* LiteRT by its C API, compiled for the CPU: its kernels and XNNPACK.
+ *
+ * Declared are only the functions used, as LiteRT 2.3 has them. The API has neither a version to
+ * ask for nor promises to stay: `probe` finds out whether it is the one that is declared. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "probe.h"
+#include "report.h"
+#include "runtime.h"
+#include "status.h"
+#include "system.h"
+
+/* ---- The API --------------------------------------------------------------------------------- */
+
+typedef void *handle; /* of any of its objects */
+
+enum { OK = 0, ON_CPU = 1, TO_READ = 0, TO_WRITE = 1, PER_TENSOR = 1 };
+
+typedef struct {
+    unsigned rank : 7, has_strides : 1;
+    int32_t dimensions[8];
+    uint32_t strides[8];
+} layout;
+
+typedef struct {
+    int element_type;
+    layout layout;
+} ranked_type;
+
+typedef struct {
+    float scale;
+    int64_t zero_point;
+} per_tensor_quantization;
+
+typedef struct {
+    int64_t footprint_kb;
+    size_t allocated, in_use;
+} memory_usage;
+
+typedef struct {
+    const char *tag;
+    int type;
+    uint64_t start_us, elapsed_us;
+    memory_usage memory_at_begin, memory_at_end;
+    uint64_t node, subgraph;
+    int source;
+} event;
+
+enum { OPERATOR = 2, DELEGATE_OPERATOR = 4, DELEGATE_PROFILED_OPERATOR = 8 };
+enum { FIRST_TELEMETRY = 32, LAST_TELEMETRY = 256 }; /* settings rather than times */
+
+#define FUNCTIONS(X)                                                                       \
+    X(CreateEnvironment, (int, const void *, handle *))                                    \
+    X(CreateModelFromFile, (handle, const char *, handle *))                               \
+    X(CreateModelFromBuffer, (handle, const void *, size_t, handle *))                     \
+    X(CreateOptions, (handle *))                                                           \
+    X(SetOptionsHardwareAccelerators, (handle, int))                                       \
+    X(CreateOpaqueOptions, (const char *, void *, void (*)(void *), handle *))             \
+    X(AddOpaqueOptions, (handle, handle))                                                  \
+    X(CreateCompiledModel, (handle, handle, handle, handle *))                             \
+    X(CompiledModelIsFullyAccelerated, (handle, _Bool *))                                  \
+    X(GetNumModelSignatures, (handle, size_t *))                                           \
+    X(GetModelSignature, (handle, size_t, handle *))                                       \
+    X(GetNumSignatureInputs, (handle, size_t *))                                           \
+    X(GetNumSignatureOutputs, (handle, size_t *))                                          \
+    X(GetSignatureInputTensorByIndex, (handle, size_t, handle *))                          \
+    X(GetSignatureOutputTensorByIndex, (handle, size_t, handle *))                         \
+    X(GetTensorName, (handle, const char **))                                              \
+    X(GetRankedTensorType, (handle, ranked_type *))                                        \
+    X(GetQuantizationTypeId, (handle, int *))                                              \
+    X(GetPerTensorQuantization, (handle, per_tensor_quantization *))                       \
+    X(GetCompiledModelInputBufferRequirements, (handle, size_t, size_t, handle *))         \
+    X(GetCompiledModelOutputBufferRequirements, (handle, size_t, size_t, handle *))        \
+    X(CreateManagedTensorBufferFromRequirements, (handle, const ranked_type *, handle, handle *)) \
+    X(GetTensorBufferPackedSize, (handle, size_t *))                                       \
+    X(LockTensorBuffer, (handle, void **, int))                                            \
+    X(UnlockTensorBuffer, (handle))                                                        \
+    X(RunCompiledModel, (handle, size_t, size_t, handle *, size_t, handle *))              \
+    X(CompiledModelGetProfiler, (handle, handle *))                                        \
+    X(ResetProfiler, (handle))                                                             \
+    X(StartProfiler, (handle))                                                             \
+    X(StopProfiler, (handle))                                                              \
+    X(GetNumProfilerEvents, (handle, int *))                                               \
+    X(GetProfilerEvents, (handle, int, event *))
+
+#define RELEASES(X) \
+    X(DestroyTensorBuffer) X(DestroyCompiledModel) X(DestroyOptions) X(DestroyModel)
+
+#define DECLARE_FUNCTION(name, parameters) static int(*name) parameters;
+FUNCTIONS(DECLARE_FUNCTION)
+#define DECLARE_RELEASE(name) static void (*name)(handle);
+RELEASES(DECLARE_RELEASE)
+
+static void find_functions(void *library) {
+/* ISO C has no conversion from void * to a function's address, POSIX has. */
+#define FIND_FUNCTION(name, parameters) *(void **)&name = find_function(library, "LiteRt" #name);
+    FUNCTIONS(FIND_FUNCTION)
+#define FIND_RELEASE(name) *(void **)&name = find_function(library, "LiteRt" #name);
+    RELEASES(FIND_RELEASE)
+}
+
+static void check(int status, const char *function, const char *what) {
+    if (status != OK)
+        fail(STATUS_NO_MODEL, "LiteRT refuses %s: %s gives status %d", what, function, status);
+}
+
+#define CHECK(what, function, ...) check(function(__VA_ARGS__), "LiteRt" #function, what)
+
+/* ---- Models ---------------------------------------------------------------------------------- */
+
+static handle environment;
+static int thread_count;
+
+typedef struct {
+    const char *file; /* its name, for messages */
+    handle model, options, compiled, input, outputs[MAX_OUTPUTS];
+} loaded;
+
+static element_type type_of(int code) {
+    static const struct {
+        int code;
+        element_type type;
+    } types[] = {{1, {"float32", 4}},  {2, {"int32", 4}},   {3, {"uint8", 1}},
+                 {4, {"int64", 8}},    {6, {"bool", 1}},    {7, {"int16", 2}},
+                 {9, {"int8", 1}},     {10, {"float16", 2}}, {11, {"float64", 8}},
+                 {13, {"uint64", 8}},  {16, {"uint32", 4}}, {17, {"uint16", 2}}};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (types[i].code == code) return types[i].type;
+    return (element_type){NULL, 0};
+}
+
+static void describe(const loaded *m, handle of, const char *what, const ranked_type *type,
+                     tensor *to) {
+    per_tensor_quantization quantization;
+    int kind = 0;
+    *to = (tensor){.type = type_of(type->element_type), .rank = (int)type->layout.rank};
+    CHECK(m->file, GetTensorName, of, &to->name);
+    if (to->rank > MAX_RANK) fail(STATUS_WRONG_RUNTIME, "%s has %d axes", m->file, to->rank);
+    for (int i = 0; i < to->rank; i++) to->shape[i] = type->layout.dimensions[i];
+    measure_tensor(to, what, m->file);
+    CHECK(m->file, GetQuantizationTypeId, of, &kind);
+    if (kind != PER_TENSOR) return;
+    CHECK(m->file, GetPerTensorQuantization, of, &quantization);
+    to->is_quantized = 1;
+    to->scale = quantization.scale;
+    to->zero_point = quantization.zero_point;
+}
+
+/* Makes the buffer of an input or output, of the kind that the compiled model likes best. */
+static handle make_buffer(const loaded *m, const ranked_type *type, handle requirements,
+                          const tensor *described) {
+    handle buffer = NULL;
+    size_t size = 0;
+    CHECK(m->file, CreateManagedTensorBufferFromRequirements, environment, type, requirements,
+          &buffer);
+    CHECK(m->file, GetTensorBufferPackedSize, buffer, &size);
+    if (size != described->bytes)
+        fail(STATUS_WRONG_RUNTIME, "%s: a buffer of %zu bytes was made for %zu", m->file, size,
+             described->bytes);
+    return buffer;
+}
+
+static handle make_options(const loaded *m, int with_profiler) {
+    handle options = NULL, part = NULL;
+    char xnnpack[40];
+    snprintf(xnnpack, sizeof xnnpack, "num_threads = %d\n", thread_count);
+    CHECK(m->file, CreateOptions, &options);
+    CHECK(m->file, SetOptionsHardwareAccelerators, options, ON_CPU);
+    CHECK(m->file, CreateOpaqueOptions, "xnnpack", strdup(xnnpack), free, &part);
+    CHECK(m->file, AddOpaqueOptions, options, part);
+    if (with_profiler) {
+        CHECK(m->file, CreateOpaqueOptions, "runtime_options_string",
+              strdup("enable_profiling = true\n"), free, &part);
+        CHECK(m->file, AddOpaqueOptions, options, part);
+    }
+    return options;
+}
+
+static void compile(loaded *m, int with_profiler, model *to) {
+    handle signature = NULL, of = NULL, requirements = NULL;
+    size_t inputs = 0, outputs = 0;
+    ranked_type type;
+    _Bool fully = 0;
+    m->options = make_options(m, with_profiler);
+    CHECK(m->file, CreateCompiledModel, environment, m->model, m->options, &m->compiled);
+    CHECK(m->file, CompiledModelIsFullyAccelerated, m->compiled, &fully);
+    CHECK(m->file, GetModelSignature, m->model, 0, &signature);
+    CHECK(m->file, GetNumSignatureInputs, signature, &inputs);
+    CHECK(m->file, GetNumSignatureOutputs, signature, &outputs);
+    if (inputs != 1 || outputs < 1 || outputs > MAX_OUTPUTS)
+        fail(STATUS_NO_MODEL, "%s has %zu inputs and %zu outputs; possible are 1 and 1 to %d",
+             m->file, inputs, outputs, MAX_OUTPUTS);
+    *to = (model){.state = m, .output_count = (int)outputs, .is_fully_delegated = fully};
+    memset(&type, 0, sizeof type);
+    CHECK(m->file, GetSignatureInputTensorByIndex, signature, 0, &of);
+    CHECK(m->file, GetRankedTensorType, of, &type);
+    describe(m, of, "input", &type, &to->input);
+    CHECK(m->file, GetCompiledModelInputBufferRequirements, m->compiled, 0, 0, &requirements);
+    m->input = make_buffer(m, &type, requirements, &to->input);
+    for (size_t i = 0; i < outputs; i++) {
+        memset(&type, 0, sizeof type);
+        CHECK(m->file, GetSignatureOutputTensorByIndex, signature, i, &of);
+        CHECK(m->file, GetRankedTensorType, of, &type);
+        describe(m, of, "output", &type, &to->outputs[i]);
+        CHECK(m->file, GetCompiledModelOutputBufferRequirements, m->compiled, 0, i, &requirements);
+        m->outputs[i] = make_buffer(m, &type, requirements, &to->outputs[i]);
+    }
+}
+
+static void load(const char *file, int with_profiler, model *to) {
+    loaded *m = allocate(1, sizeof *m);
+    m->file = file;
+    CHECK(file, CreateModelFromFile, environment, file, &m->model);
+    compile(m, with_profiler, to);
+}
+
+static void unload(model *of) {
+    loaded *m = of->state;
+    DestroyTensorBuffer(m->input);
+    for (int i = 0; i < of->output_count; i++) DestroyTensorBuffer(m->outputs[i]);
+    DestroyCompiledModel(m->compiled);
+    DestroyOptions(m->options);
+    DestroyModel(m->model);
+    free(m);
+}
+
+static void set_input(model *of, const void *bytes) {
+    loaded *m = of->state;
+    void *memory = NULL;
+    CHECK(m->file, LockTensorBuffer, m->input, &memory, TO_WRITE);
+    memcpy(memory, bytes, of->input.bytes);
+    CHECK(m->file, UnlockTensorBuffer, m->input);
+}
+
+static void run(model *of) {
+    loaded *m = of->state;
+    CHECK(m->file, RunCompiledModel, m->compiled, 0, 1, &m->input, (size_t)of->output_count,
+          m->outputs);
+}
+
+static const void *borrow_output(model *of, int index) {
+    loaded *m = of->state;
+    void *memory = NULL;
+    CHECK(m->file, LockTensorBuffer, m->outputs[index], &memory, TO_READ);
+    return memory;
+}
+
+static void return_output(model *of, int index) {
+    loaded *m = of->state;
+    CHECK(m->file, UnlockTensorBuffer, m->outputs[index]);
+}
+
+/* ---- The profiler ---------------------------------------------------------------------------- */
+
+/* Runs once with the profiler; returns the events, which the next run makes invalid. */
+static event *profiled_run(model *of, handle profiler, int *count) {
+    loaded *m = of->state;
+    CHECK(m->file, ResetProfiler, profiler);
+    CHECK(m->file, StartProfiler, profiler);
+    run(of);
+    CHECK(m->file, StopProfiler, profiler);
+    CHECK(m->file, GetNumProfilerEvents, profiler, count);
+    if (*count < 0) fail(STATUS_WRONG_RUNTIME, "the profiler has %d events", *count);
+    event *events = allocate((size_t)*count, sizeof *events);
+    CHECK(m->file, GetProfilerEvents, profiler, *count, events);
+    return events;
+}
+
+static handle profiler_of(model *of) {
+    loaded *m = of->state;
+    handle profiler = NULL;
+    CHECK(m->file, CompiledModelGetProfiler, m->compiled, &profiler);
+    return profiler;
+}
+
+static const char *kind_of(const event *e) {
+    if (e->type == OPERATOR) return "operator";
+    return e->type == DELEGATE_OPERATOR || e->type == DELEGATE_PROFILED_OPERATOR ? "delegate"
+                                                                                 : "other";
+}
+
+static void profile(model *of, const char *id, int64_t warmup_runs, int64_t runs) {
+    const handle profiler = profiler_of(of);
+    for (int64_t i = 0; i < warmup_runs; i++) run(of);
+    for (int64_t i = 0; i < runs; i++) {
+        int count = 0;
+        event *events = profiled_run(of, profiler, &count);
+        int64_t index = 0;
+        for (int k = 0; k < count; k++) {
+            if (events[k].type >= FIRST_TELEMETRY) continue;
+            line_begin("event");
+            line_text("model", id);
+            line_integer("run", i);
+            line_integer("index", index++);
+            line_text("tag", events[k].tag ? events[k].tag : "");
+            line_text("kind", kind_of(&events[k]));
+            line_integer("start_us", (int64_t)events[k].start_us);
+            line_integer("elapsed_us", (int64_t)events[k].elapsed_us);
+            line_count("node", (int64_t)events[k].node);
+            line_count("subgraph", (int64_t)events[k].subgraph);
+            line_null("op");
+            line_end();
+        }
+        free(events);
+    }
+}
+
+/* ---- The library ----------------------------------------------------------------------------- */
+
+static void require(int holds, const char *what) {
+    if (!holds)
+        fail(STATUS_WRONG_RUNTIME,
+             "the library is not the LiteRT this runner was written for: with a known model, %s is "
+             "not as it should be",
+             what);
+}
+
+static void probe_events(model *of) {
+    int count = 0, operators = 0;
+    event *events = profiled_run(of, profiler_of(of), &count);
+    for (int i = 0; i < count; i++) {
+        const event *e = &events[i];
+        const int is_type = e->type > 0 && e->type <= LAST_TELEMETRY && !(e->type & (e->type - 1));
+        const int is_time = e->type >= FIRST_TELEMETRY || e->elapsed_us < 60000000;
+        require(is_type && is_time && e->tag != NULL && memchr(e->tag, 0, 1000) != NULL &&
+                    e->source >= 0 && e->source < 3,
+                "an event of the profiler");
+        operators += e->type == OPERATOR || kind_of(e)[0] == 'd';
+    }
+    require(operators > 0, "the number of the profiler's events");
+    free(events);
+}
+
+/* Checks what is declared above with the known model. Whatever a wrong declaration leads to, be it
+ * a crash, ends as what it is: the wrong runtime. */
+static void probe(void) {
+    loaded *m = allocate(1, sizeof *m);
+    float x[PROBE_ELEMENTS];
+    model known;
+    size_t signatures = 0;
+    m->file = "a known model";
+    require(CreateModelFromBuffer(environment, probe_tflite,
+                                  (size_t)(probe_tflite_end - probe_tflite), &m->model) == OK,
+            "reading it");
+    require(GetNumModelSignatures(m->model, &signatures) == OK && signatures == 1,
+            "its signature");
+    compile(m, 1, &known);
+    probe_signature(&known, "q", "int8");
+    require(!known.input.is_quantized && known.outputs[0].is_quantized &&
+                known.outputs[0].scale == 0.25f && known.outputs[0].zero_point == -3,
+            "its quantization");
+    probe_input(x);
+    set_input(&known, x);
+    run(&known);
+    const int8_t *q = borrow_output(&known, 0);
+    for (int i = 0; i < PROBE_ELEMENTS; i++) require(q[i] == i - 3, "its answer");
+    return_output(&known, 0);
+    probe_events(&known);
+    unload(&known);
+}
+
+static const char *open_library(const char *library, const char *version, int threads) {
+    thread_count = threads;
+    now("loading the runtime", STATUS_NO_LIBRARY, "its file is damaged or incomplete");
+    find_functions(load_library(library));
+    now("checking the runtime with a known model", STATUS_WRONG_RUNTIME,
+        "it is of a version that this runner does not know");
+    require(CreateEnvironment(0, NULL, &environment) == OK, "the environment");
+    probe();
+    return strcmp(version, "any") == 0 ? "unknown" : version;
+}
+
+const runtime litert = {"litert",      open_library, load,          set_input, run,
+                        borrow_output, return_output, profile, unload};

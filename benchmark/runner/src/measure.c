@@ -1,0 +1,233 @@
+#include "measure.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+#include "status.h"
+#include "system.h"
+#include "tail.h"
+
+typedef struct {
+    const planned_model *planned;
+    model loaded;
+    tail tail; /* if a mask is planned */
+} subject;
+
+static const char damaged[] = "a model is damaged, or the runtime has a fault";
+
+/* ---- Order ----------------------------------------------------------------------------------- */
+
+/* splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014. */
+static uint64_t random_number(uint64_t *state) {
+    uint64_t z = *state += 0x9E3779B97F4A7C15u;
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+static void shuffle(int *order, int count, uint64_t *state) {
+    for (int i = count - 1; i > 0; i--) {
+        const int k = (int)(random_number(state) % (uint64_t)(i + 1));
+        const int other = order[k];
+        order[k] = order[i];
+        order[i] = other;
+    }
+}
+
+/* ---- Models ---------------------------------------------------------------------------------- */
+
+static void write_tensor(const char *key, const tensor *of) {
+    line_open(key, '{');
+    line_text("name", of->name);
+    line_text("dtype", of->type.name);
+    line_integers("shape", of->shape, (size_t)of->rank);
+    line_integer("bytes", (int64_t)of->bytes);
+    if (of->is_quantized) {
+        line_real("scale", of->scale, -1);
+        line_integer("zero_point", of->zero_point);
+    } else {
+        line_null("scale");
+        line_null("zero_point");
+    }
+    line_close('}');
+}
+
+static int64_t timed_run(subject *s, const runtime *with) {
+    const int64_t start = clock_ns();
+    with->run(&s->loaded);
+    return clock_ns() - start;
+}
+
+static void set_input(subject *s, const runtime *with) {
+    size_t size;
+    char *bytes = read_file(s->planned->input, &size);
+    if (size != s->loaded.input.bytes)
+        fail(STATUS_BAD_PLAN, "the input '%s' has %zu bytes, model %s takes %zu",
+             s->planned->input, size, s->planned->id, s->loaded.input.bytes);
+    with->set_input(&s->loaded, bytes);
+    free(bytes);
+}
+
+static void load(subject *s, const plan *planned, const runtime *with) {
+    int64_t *warmup = allocate((size_t)planned->warmup_runs, sizeof *warmup);
+    now("loading a model", STATUS_NO_MODEL, damaged);
+    const int64_t start = clock_ns();
+    with->load(s->planned->file, 0, &s->loaded);
+    const int64_t loaded = clock_ns();
+    set_input(s, with);
+    now("warming a model up", STATUS_NO_MODEL, damaged);
+    for (int64_t i = 0; i < planned->warmup_runs; i++) warmup[i] = timed_run(s, with);
+    require_bound_threads();
+    line_begin("model");
+    line_text("id", s->planned->id);
+    line_real("load_ms", (double)(loaded - start) / 1e6, 6);
+    line_real("first_inference_ms", (double)warmup[0] / 1e6, 6);
+    line_integers("warmup_ns", warmup, (size_t)planned->warmup_runs);
+    write_tensor("input", &s->loaded.input);
+    line_open("outputs", '[');
+    for (int i = 0; i < s->loaded.output_count; i++) write_tensor(NULL, &s->loaded.outputs[i]);
+    line_close(']');
+    line_flag("fully_delegated", s->loaded.is_fully_delegated);
+    line_count("resident_bytes", memory_bytes("VmRSS"));
+    line_end();
+    free(warmup);
+    if (s->planned->mask_height > 0)
+        tail_prepare(&s->tail, &s->loaded.outputs[0], with == &onnxruntime,
+                     s->planned->mask_height, s->planned->mask_width, s->planned->id);
+}
+
+static void write_outputs(subject *s, const runtime *with) {
+    const char *name = s->planned->output;
+    char beside[200];
+    for (int i = 0; i < s->loaded.output_count; i++) {
+        write_file(name, with->borrow_output(&s->loaded, i), s->loaded.outputs[i].bytes, i == 0);
+        with->return_output(&s->loaded, i);
+    }
+    if (s->planned->mask_height == 0) return;
+    const void *logits = with->borrow_output(&s->loaded, 0);
+    tail_classes(&s->tail, logits);
+    tail_mask(&s->tail, logits);
+    with->return_output(&s->loaded, 0);
+    snprintf(beside, sizeof beside, "%s.classes", name);
+    write_file(beside, s->tail.classes, s->tail.classes_bytes, 1);
+    snprintf(beside, sizeof beside, "%s.mask", name);
+    write_file(beside, s->tail.mask, s->tail.mask_bytes, 1);
+}
+
+/* ---- Blocks ---------------------------------------------------------------------------------- */
+
+/* Room for the runs of a block, and what is known of it. */
+typedef struct {
+    int64_t index, round, runs;
+    int64_t *durations, *cpus;
+} block;
+
+static void measure_block(subject *s, const runtime *with, block *b, int64_t settling_ns) {
+    const int first_cpu = current_cpu();
+    const int64_t frequency_before = frequency_khz(first_cpu);
+    const double temperature_before = temperature_c();
+    const disturbances before = count_disturbances();
+    const int64_t start = clock_ns();
+    for (int64_t i = 0; i < b->runs; i++) {
+        b->durations[i] = timed_run(s, with);
+        b->cpus[i] = current_cpu();
+    }
+    const disturbances after = count_disturbances();
+    const int64_t frequency_after = frequency_khz((int)b->cpus[b->runs - 1]);
+    line_begin("block");
+    line_text("model", s->planned->id);
+    line_integer("index", b->index);
+    line_integer("round", b->round);
+    line_count("settling_ns", settling_ns);
+    line_integers("durations_ns", b->durations, (size_t)b->runs);
+    line_integers("cpus", b->cpus, (size_t)b->runs);
+    line_count("frequency_khz_before", frequency_before);
+    line_count("frequency_khz_after", frequency_after);
+    line_real("temperature_c_before", temperature_before, 3);
+    line_real("temperature_c_after", temperature_c(), 3);
+    line_integer("started_ns", start);
+    line_integer("page_faults", after.page_faults - before.page_faults);
+    line_integer("context_switches", after.context_switches - before.context_switches);
+    line_end();
+}
+
+static void measure_tail(subject *s, const runtime *with, block *b, const char *kind,
+                         void (*make)(const tail *, const void *)) {
+    const void *logits = with->borrow_output(&s->loaded, 0);
+    for (int64_t i = 0; i < b->runs; i++) {
+        const int64_t start = clock_ns();
+        make(&s->tail, logits);
+        b->durations[i] = clock_ns() - start;
+    }
+    with->return_output(&s->loaded, 0);
+    line_begin("tail");
+    line_text("model", s->planned->id);
+    line_integer("block", b->index);
+    line_text("kind", kind);
+    line_integers("durations_ns", b->durations, (size_t)b->runs);
+    line_end();
+}
+
+static void measure_blocks(subject *subjects, const plan *planned, const runtime *with) {
+    const size_t runs = (size_t)planned->runs_per_block;
+    const int count = planned->model_count;
+    block b = {.runs = planned->runs_per_block};
+    int *order = allocate((size_t)count, sizeof *order);
+    uint64_t state = planned->seed;
+    const subject *previous = NULL;
+    b.durations = allocate(runs, sizeof *b.durations);
+    b.cpus = allocate(runs, sizeof *b.cpus);
+    for (int i = 0; i < count; i++) order[i] = i;
+    for (b.round = 0; b.round < planned->blocks; b.round++) {
+        shuffle(order, count, &state);
+        for (int i = 0; i < count; i++, b.index++) {
+            subject *s = &subjects[order[i]];
+            const int64_t settling_ns = s == previous ? -1 : timed_run(s, with);
+            measure_block(s, with, &b, settling_ns);
+            previous = s;
+            if (s->planned->mask_height == 0) continue;
+            measure_tail(s, with, &b, "classes", tail_classes);
+            measure_tail(s, with, &b, "mask", tail_mask);
+        }
+    }
+    free(b.durations);
+    free(b.cpus);
+    free(order);
+}
+
+/* ---- The round ------------------------------------------------------------------------------- */
+
+static void profile(subject *s, const plan *planned, const runtime *with) {
+    with->load(s->planned->file, 1, &s->loaded);
+    set_input(s, with);
+    with->profile(&s->loaded, s->planned->id, planned->warmup_runs, planned->profile_runs);
+    with->unload(&s->loaded);
+}
+
+void measure(const plan *planned, const runtime *with) {
+    const int count = planned->model_count;
+    subject *subjects = allocate((size_t)count, sizeof *subjects);
+    for (int i = 0; i < count; i++) {
+        subjects[i].planned = &planned->models[i];
+        load(&subjects[i], planned, with);
+    }
+    now("writing outputs", STATUS_NO_MODEL, damaged);
+    for (int i = 0; i < count; i++)
+        if (subjects[i].planned->output != NULL) write_outputs(&subjects[i], with);
+    now("measuring", STATUS_NO_MODEL, damaged);
+    measure_blocks(subjects, planned, with);
+    line_begin("memory");
+    line_count("peak_bytes", memory_bytes("VmHWM"));
+    line_end();
+    now("releasing models", STATUS_NO_MODEL, damaged);
+    for (int i = 0; i < count; i++) {
+        with->unload(&subjects[i].loaded);
+        tail_release(&subjects[i].tail);
+    }
+    now("profiling", STATUS_NO_MODEL, damaged);
+    if (planned->profile_runs > 0)
+        for (int i = 0; i < count; i++) profile(&subjects[i], planned, with);
+    free(subjects);
+}

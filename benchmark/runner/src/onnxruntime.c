@@ -1,0 +1,352 @@
+/* ONNX Runtime by its C API, on its CPU provider.
+ *
+ * The API is a table of functions that only ever grows at its end: what version 20 has (ONNX
+ * Runtime 1.20) stands at the same place ever since. Declared are the functions used, by place.
+ * `probe` finds out whether they are the ones that are declared. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "probe.h"
+#include "report.h"
+#include "runtime.h"
+#include "status.h"
+#include "system.h"
+
+/* ---- The API --------------------------------------------------------------------------------- */
+
+typedef void *handle; /* of any of its objects */
+
+enum { API_VERSION = 20, ERRORS_ONLY = 3, ALL_OPTIMIZATIONS = 99, ARENA = 1, DEFAULT_MEMORY = 0 };
+
+typedef struct {
+    void *const *(*get_api)(uint32_t version);
+    const char *(*get_version)(void);
+} api_base;
+
+#define FUNCTIONS(X)                                                                           \
+    X(3, CreateEnv, (int, const char *, handle *))                                             \
+    X(7, CreateSession, (handle, const char *, handle, handle *))                              \
+    X(8, CreateSessionFromArray, (handle, const void *, size_t, handle, handle *))             \
+    X(9, Run,                                                                                  \
+      (handle, handle, const char *const *, const handle *, size_t, const char *const *, size_t, \
+       handle *))                                                                              \
+    X(10, CreateSessionOptions, (handle *))                                                    \
+    X(14, EnableProfiling, (handle, const char *))                                             \
+    X(23, SetSessionGraphOptimizationLevel, (handle, int))                                     \
+    X(24, SetIntraOpNumThreads, (handle, int))                                                 \
+    X(25, SetInterOpNumThreads, (handle, int))                                                 \
+    X(30, SessionGetInputCount, (handle, size_t *))                                            \
+    X(31, SessionGetOutputCount, (handle, size_t *))                                           \
+    X(33, SessionGetInputTypeInfo, (handle, size_t, handle *))                                 \
+    X(34, SessionGetOutputTypeInfo, (handle, size_t, handle *))                                \
+    X(36, SessionGetInputName, (handle, size_t, handle, char **))                              \
+    X(37, SessionGetOutputName, (handle, size_t, handle, char **))                             \
+    X(49, CreateTensorWithDataAsOrtValue,                                                      \
+      (handle, void *, size_t, const int64_t *, size_t, int, handle *))                        \
+    X(51, GetTensorMutableData, (handle, void **))                                             \
+    X(55, CastTypeInfoToTensorInfo, (handle, handle *))                                        \
+    X(60, GetTensorElementType, (handle, int *))                                               \
+    X(61, GetDimensionsCount, (handle, size_t *))                                              \
+    X(62, GetDimensions, (handle, int64_t *, size_t))                                          \
+    X(69, CreateCpuMemoryInfo, (int, int, handle *))                                           \
+    X(78, GetAllocatorWithDefaultOptions, (handle *))                                          \
+    X(110, SessionEndProfiling, (handle, handle, char **))
+
+#define RELEASES(X) \
+    X(93, ReleaseStatus) X(95, ReleaseSession) X(96, ReleaseValue) X(98, ReleaseTypeInfo) \
+    X(100, ReleaseSessionOptions)
+
+#define DECLARE_FUNCTION(place, name, parameters) static handle(*name) parameters;
+FUNCTIONS(DECLARE_FUNCTION)
+#define DECLARE_RELEASE(place, name) static void (*name)(handle);
+RELEASES(DECLARE_RELEASE)
+static const char *(*GetErrorMessage)(handle);
+
+static void find_functions(void *const *table) {
+#define FIND_FUNCTION(place, name, parameters) *(void **)&name = table[place];
+    FUNCTIONS(FIND_FUNCTION)
+#define FIND_RELEASE(place, name) *(void **)&name = table[place];
+    RELEASES(FIND_RELEASE)
+    *(void **)&GetErrorMessage = table[2];
+}
+
+static void check(handle status, const char *what) {
+    if (status != NULL)
+        fail(STATUS_NO_MODEL, "ONNX Runtime refuses %s: %s", what, GetErrorMessage(status));
+}
+
+/* ---- Models ---------------------------------------------------------------------------------- */
+
+static handle environment, allocator, memory_info;
+static int thread_count;
+
+typedef struct {
+    const char *file; /* its name, for messages */
+    handle session, options, input, outputs[MAX_OUTPUTS];
+    void *input_memory;
+    const char *input_name, *output_names[MAX_OUTPUTS];
+} loaded;
+
+static element_type type_of(int code) {
+    static const element_type types[] = {
+        {NULL, 0},     {"float32", 4}, {"uint8", 1},   {"int8", 1},    {"uint16", 2},
+        {"int16", 2},  {"int32", 4},   {"int64", 8},   {NULL, 0},      {"bool", 1},
+        {"float16", 2}, {"float64", 8}, {"uint32", 4}, {"uint64", 8}};
+    if (code < 0 || (size_t)code >= sizeof types / sizeof types[0]) return types[0];
+    return types[code];
+}
+
+static void describe(const loaded *m, handle info, const char *what, const char *name,
+                     tensor *to) {
+    handle type = NULL;
+    int code = 0;
+    size_t rank = 0;
+    *to = (tensor){.name = name};
+    check(CastTypeInfoToTensorInfo(info, &type), m->file);
+    if (type == NULL) fail(STATUS_NO_MODEL, "%s has an %s that is no tensor", m->file, what);
+    check(GetTensorElementType(type, &code), m->file);
+    check(GetDimensionsCount(type, &rank), m->file);
+    if (rank > MAX_RANK) fail(STATUS_NO_MODEL, "%s has an %s of %zu axes", m->file, what, rank);
+    check(GetDimensions(type, to->shape, rank), m->file);
+    to->type = type_of(code);
+    to->rank = (int)rank;
+    measure_tensor(to, what, m->file);
+    ReleaseTypeInfo(info);
+}
+
+static handle make_options(const loaded *m, const char *profile_prefix) {
+    handle options = NULL;
+    check(CreateSessionOptions(&options), m->file);
+    check(SetIntraOpNumThreads(options, thread_count), m->file);
+    check(SetInterOpNumThreads(options, 1), m->file);
+    check(SetSessionGraphOptimizationLevel(options, ALL_OPTIMIZATIONS), m->file);
+    if (profile_prefix != NULL) check(EnableProfiling(options, profile_prefix), m->file);
+    return options;
+}
+
+/* Describes input and outputs of a session, and makes the input. The outputs are made by the first
+ * run, and filled again by those after it. */
+static void prepare(loaded *m, model *to) {
+    size_t inputs = 0, outputs = 0;
+    handle info = NULL;
+    char *name = NULL;
+    check(SessionGetInputCount(m->session, &inputs), m->file);
+    check(SessionGetOutputCount(m->session, &outputs), m->file);
+    if (inputs != 1 || outputs < 1 || outputs > MAX_OUTPUTS)
+        fail(STATUS_NO_MODEL, "%s has %zu inputs and %zu outputs; possible are 1 and 1 to %d",
+             m->file, inputs, outputs, MAX_OUTPUTS);
+    *to = (model){.state = m, .output_count = (int)outputs, .is_fully_delegated = -1};
+    check(SessionGetInputName(m->session, 0, allocator, &name), m->file);
+    m->input_name = name;
+    check(SessionGetInputTypeInfo(m->session, 0, &info), m->file);
+    describe(m, info, "input", name, &to->input);
+    for (size_t i = 0; i < outputs; i++) {
+        check(SessionGetOutputName(m->session, i, allocator, &name), m->file);
+        m->output_names[i] = name;
+        check(SessionGetOutputTypeInfo(m->session, i, &info), m->file);
+        describe(m, info, "output", name, &to->outputs[i]);
+    }
+    if (posix_memalign(&m->input_memory, 64, to->input.bytes) != 0)
+        fail(STATUS_NO_MODEL, "out of memory");
+    memset(m->input_memory, 0, to->input.bytes);
+    int code = 0;
+    while (strcmp(to->input.type.name, type_of(code).name ? type_of(code).name : "") != 0) code++;
+    check(CreateTensorWithDataAsOrtValue(memory_info, m->input_memory, to->input.bytes,
+                                         to->input.shape, (size_t)to->input.rank, code, &m->input),
+          m->file);
+}
+
+static void load(const char *file, int with_profiler, model *to) {
+    loaded *m = allocate(1, sizeof *m);
+    m->file = file;
+    m->options = make_options(m, with_profiler ? file : NULL);
+    check(CreateSession(environment, file, m->options, &m->session), file);
+    prepare(m, to);
+}
+
+static void unload(model *of) {
+    loaded *m = of->state;
+    ReleaseValue(m->input);
+    for (int i = 0; i < of->output_count; i++)
+        if (m->outputs[i] != NULL) ReleaseValue(m->outputs[i]);
+    ReleaseSession(m->session);
+    ReleaseSessionOptions(m->options);
+    free(m->input_memory);
+    free(m);
+}
+
+static void set_input(model *of, const void *bytes) {
+    const loaded *m = of->state;
+    memcpy(m->input_memory, bytes, of->input.bytes);
+}
+
+static void run(model *of) {
+    loaded *m = of->state;
+    check(Run(m->session, NULL, &m->input_name, &m->input, 1, m->output_names,
+              (size_t)of->output_count, m->outputs),
+          m->file);
+}
+
+static const void *borrow_output(model *of, int index) {
+    const loaded *m = of->state;
+    void *memory = NULL;
+    check(GetTensorMutableData(m->outputs[index], &memory), m->file);
+    return memory;
+}
+
+static void return_output(model *of, int index) {
+    (void)of;
+    (void)index;
+}
+
+/* ---- The profiler ---------------------------------------------------------------------------- */
+
+/* The profile is a file with an array of objects, one a line:
+ *
+ *     {"cat" : "Node","pid" :1,"tid" :1,"dur" :12,"ts" :3,"ph" : "X","name" :"conv_kernel_time",
+ *      "args" : {"op_name" : "Conv","node_index" : "3", ...}},
+ *
+ * Of category "Node" there is one for each node and run. One named "model_run" ends a run. */
+
+/* Returns where the value of a key begins in a line, or NULL. */
+static char *value_of(char *line, const char *key) {
+    char quoted[40];
+    snprintf(quoted, sizeof quoted, "\"%s\"", key);
+    char *at = strstr(line, quoted);
+    if (at == NULL) return NULL;
+    at += strlen(quoted);
+    return at + strspn(at, " :\"");
+}
+
+/* Copies a text value, which may have escaped characters; returns 0 if there is none. */
+static int copy_text(char *line, const char *key, char *to, size_t size) {
+    const char *at = value_of(line, key);
+    size_t length = 0;
+    if (at == NULL) return 0;
+    for (; *at != 0 && *at != '"' && length + 1 < size; at++) {
+        if (*at == '\\' && at[1] != 0) at++;
+        to[length++] = *at;
+    }
+    to[length] = 0;
+    return 1;
+}
+
+static int64_t number_of(char *line, const char *key) {
+    char *at = value_of(line, key), *end = at;
+    const long long number = at == NULL ? -1 : strtoll(at, &end, 10);
+    return end == at ? -1 : number;
+}
+
+typedef struct {
+    const char *id;
+    int64_t skipped, run, index;
+} progress;
+
+static void write_event(char *line, progress *at) {
+    static const char suffix[] = "_kernel_time";
+    char name[4096], category[40], op[200];
+    if (!copy_text(line, "cat", category, sizeof category)) return;
+    if (!copy_text(line, "name", name, sizeof name)) return;
+    if (strcmp(category, "Session") == 0 && strcmp(name, "model_run") == 0) {
+        if (at->skipped > 0) at->skipped--;
+        else at->run++;
+        at->index = 0;
+        return;
+    }
+    const int64_t start = number_of(line, "ts"), elapsed = number_of(line, "dur");
+    if (strcmp(category, "Node") != 0 || at->skipped > 0 || start < 0 || elapsed < 0) return;
+    const int has_op = copy_text(line, "op_name", op, sizeof op);
+    const size_t length = strlen(name), extra = sizeof suffix - 1;
+    const int is_kernel = length > extra && strcmp(name + length - extra, suffix) == 0;
+    if (is_kernel) name[length - extra] = 0;
+    line_begin("event");
+    line_text("model", at->id);
+    line_integer("run", at->run);
+    line_integer("index", at->index++);
+    line_text("tag", name);
+    line_text("kind", is_kernel ? "operator" : "other");
+    line_integer("start_us", start);
+    line_integer("elapsed_us", elapsed);
+    line_count("node", number_of(line, "node_index"));
+    line_null("subgraph");
+    if (has_op) line_text("op", op);
+    else line_null("op");
+    line_end();
+}
+
+static void profile(model *of, const char *id, int64_t warmup_runs, int64_t runs) {
+    const loaded *m = of->state;
+    char *path = NULL;
+    size_t size;
+    progress at = {.id = id, .skipped = warmup_runs};
+    for (int64_t i = 0; i < warmup_runs + runs; i++) run(of);
+    check(SessionEndProfiling(m->session, allocator, &path), m->file);
+    char *text = read_file(path, &size), *line = text;
+    unlink(path);
+    while (line < text + size) {
+        char *end = line + strcspn(line, "\n");
+        *end = 0;
+        write_event(line, &at);
+        line = end + 1;
+    }
+    if (at.run != runs) fail(STATUS_WRONG_RUNTIME, "the profile of %s is not whole", m->file);
+    free(text);
+}
+
+/* ---- The library ----------------------------------------------------------------------------- */
+
+static void require(int holds, const char *what) {
+    if (!holds)
+        fail(STATUS_WRONG_RUNTIME,
+             "the library is not the ONNX Runtime this runner was written for: with a known model, "
+             "%s is not as it should be",
+             what);
+}
+
+/* As in litert.c. */
+static void probe(void) {
+    loaded *m = allocate(1, sizeof *m);
+    float x[PROBE_ELEMENTS];
+    model known;
+    m->file = "a known model";
+    m->options = make_options(m, NULL);
+    require(CreateSessionFromArray(environment, probe_onnx, (size_t)(probe_onnx_end - probe_onnx),
+                                   m->options, &m->session) == NULL,
+            "reading it");
+    prepare(m, &known);
+    probe_signature(&known, "y", "float32");
+    probe_input(x);
+    set_input(&known, x);
+    for (int i = 0; i < 2; i++) run(&known);
+    const float *y = borrow_output(&known, 0);
+    for (int i = 0; i < PROBE_ELEMENTS; i++) require(y[i] == x[i] + 1.5f, "its answer");
+    unload(&known);
+}
+
+static const char *open_library(const char *library, const char *version, int threads) {
+    const api_base *(*get_base)(void);
+    thread_count = threads;
+    now("loading the runtime", STATUS_NO_LIBRARY, "its file is damaged or incomplete");
+    *(void **)&get_base = find_function(load_library(library), "OrtGetApiBase");
+    now("checking the runtime with a known model", STATUS_WRONG_RUNTIME,
+        "it is of a version that this runner does not know");
+    const char *found = get_base()->get_version();
+    if (strcmp(version, "any") != 0 && strcmp(version, found) != 0)
+        fail(STATUS_WRONG_RUNTIME, "the library is ONNX Runtime %.50s; planned is %s", found,
+             version);
+    void *const *table = get_base()->get_api(API_VERSION);
+    if (table == NULL)
+        fail(STATUS_WRONG_RUNTIME, "ONNX Runtime %.50s does not have the API of version %d",
+             found, API_VERSION);
+    find_functions(table);
+    require(CreateEnv(ERRORS_ONLY, "seaformer", &environment) == NULL, "the environment");
+    require(GetAllocatorWithDefaultOptions(&allocator) == NULL, "the allocator");
+    require(CreateCpuMemoryInfo(ARENA, DEFAULT_MEMORY, &memory_info) == NULL, "the memory");
+    probe();
+    return found;
+}
+
+const runtime onnxruntime = {"onnxruntime",  open_library, load,    set_input, run, borrow_output,
+                             return_output, profile,      unload};

@@ -1,0 +1,130 @@
+#include "plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+#include "status.h"
+#include "system.h"
+
+static int64_t integer(const char *key, const char *value, int64_t low, int64_t high) {
+    char *end;
+    const long long number = strtoll(value, &end, 10);
+    if (end == value || *end != 0 || number < low || number > high)
+        fail(STATUS_BAD_PLAN, "plan: %s is '%.50s', it has to be %lld to %lld", key, value,
+             (long long)low, (long long)high);
+    return number;
+}
+
+/* Cuts the next word from a line; returns NULL after the last. */
+static char *word(char **line) {
+    char *start = *line + strspn(*line, " ");
+    if (*start == 0) return NULL;
+    char *end = start + strcspn(start, " ");
+    *line = *end == 0 ? end : end + 1;
+    *end = 0;
+    return start;
+}
+
+static const char *name(const char *key, const char *value) {
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    if (*value == 0 || value[strspn(value, allowed)] != 0 || strcmp(value, "..") == 0)
+        fail(STATUS_BAD_PLAN, "plan: %s is '%.50s', which is no plain name", key, value);
+    return value;
+}
+
+static void read_cpus(plan *to, char *value) {
+    char *cpu;
+    if (strcmp(value, "any") == 0) return;
+    while ((cpu = word(&value)) != NULL) {
+        if (to->cpu_count == MAX_CPUS) fail(STATUS_BAD_PLAN, "plan: too many cpus");
+        to->cpus[to->cpu_count++] = (int)integer("cpus", cpu, 0, MAX_CPUS - 1);
+    }
+    if (to->cpu_count == 0) fail(STATUS_BAD_PLAN, "plan: cpus names none");
+}
+
+static void read_mask(planned_model *model, char *value) {
+    const char *height = word(&value), *width = word(&value);
+    if (height == NULL || width == NULL || word(&value) != NULL)
+        fail(STATUS_BAD_PLAN, "plan: mask needs a height and a width");
+    model->mask_height = (int32_t)integer("mask", height, 1, MAX_SIDE);
+    model->mask_width = (int32_t)integer("mask", width, 1, MAX_SIDE);
+}
+
+static int read_of_model(plan *to, const char *key, char *value) {
+    if (strcmp(key, "model") == 0) {
+        if (to->model_count == MAX_MODELS) fail(STATUS_BAD_PLAN, "plan: too many models");
+        to->models[to->model_count++] = (planned_model){.id = name(key, value)};
+        return 1;
+    }
+    if (to->model_count == 0) return 0;
+    planned_model *model = &to->models[to->model_count - 1];
+    if (strcmp(key, "file") == 0) model->file = name(key, value);
+    else if (strcmp(key, "input") == 0) model->input = name(key, value);
+    else if (strcmp(key, "output") == 0) model->output = name(key, value);
+    else if (strcmp(key, "mask") == 0) read_mask(model, value);
+    else return 0;
+    return 1;
+}
+
+static int read_of_run(plan *to, const char *key, char *value) {
+    const struct {
+        const char *key;
+        int64_t *to, low, high;
+    } integers[] = {
+        {"warmup-runs", &to->warmup_runs, 1, 100000},
+        {"blocks", &to->blocks, 0, 1000000},
+        {"runs-per-block", &to->runs_per_block, 1, 100000},
+        {"profile-runs", &to->profile_runs, 0, 10000},
+        {"time-limit-ms", &to->time_limit_ms, 1, 1000000000},
+    };
+    for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++)
+        if (strcmp(key, integers[i].key) == 0) {
+            *integers[i].to = integer(key, value, integers[i].low, integers[i].high);
+            return 1;
+        }
+    if (strcmp(key, "backend") == 0) to->backend = value;
+    else if (strcmp(key, "library") == 0) to->library = value;
+    else if (strcmp(key, "runtime-version") == 0) to->runtime_version = name(key, value);
+    else if (strcmp(key, "sysfs") == 0) to->sysfs = value;
+    else if (strcmp(key, "threads") == 0) to->threads = (int)integer(key, value, 1, 256);
+    else if (strcmp(key, "seed") == 0) to->seed = (uint64_t)integer(key, value, 0, INT64_MAX);
+    else if (strcmp(key, "cpus") == 0) read_cpus(to, value);
+    else return 0;
+    return 1;
+}
+
+static void check(const plan *read) {
+    if (!read->backend || !read->library || !read->runtime_version || !read->sysfs ||
+        !read->threads || !read->warmup_runs || !read->runs_per_block || !read->time_limit_ms ||
+        !read->model_count)
+        fail(STATUS_BAD_PLAN, "plan: something is missing");
+    for (int i = 0; i < read->model_count; i++)
+        if (!read->models[i].file || !read->models[i].input)
+            fail(STATUS_BAD_PLAN, "plan: model %s has no file or no input", read->models[i].id);
+}
+
+void plan_read(const char *path, plan *to) {
+    size_t size;
+    char *at = read_file(path, &size), *const end = at + size;
+    int ended = 0;
+    *to = (plan){.threads = 0};
+    for (int number = 0; at < end; number++) {
+        char *line = at, *newline = memchr(at, '\n', (size_t)(end - at));
+        if (newline == NULL || ended) fail(STATUS_BAD_PLAN, "plan: it does not end with 'end'");
+        *newline = 0;
+        at = newline + 1;
+        const char *key = word(&line);
+        if (number == 0) {
+            if (key == NULL || strcmp(key, "seaformer-plan") != 0 || strcmp(line, "1") != 0)
+                fail(STATUS_BAD_PLAN, "plan: '%.100s' is no plan of version 1", path);
+        } else if (key == NULL) fail(STATUS_BAD_PLAN, "plan: line %d is empty", number + 1);
+        else if (strcmp(key, "end") == 0) ended = 1;
+        else if (!read_of_run(to, key, line) && !read_of_model(to, key, line))
+            fail(STATUS_BAD_PLAN, "plan: line %d says '%.50s', which is not known", number + 1,
+                 key);
+    }
+    if (!ended) fail(STATUS_BAD_PLAN, "plan: it does not end with 'end'");
+    check(to);
+}

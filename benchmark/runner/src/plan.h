@@ -1,0 +1,28 @@
+/* The plan: what to do; plan.py says what the fields mean and writes the file. */
+#ifndef RUNNER_PLAN_H
+#define RUNNER_PLAN_H
+
+#include <stdint.h>
+
+enum { MAX_CPUS = 1024, MAX_MODELS = 1024, MAX_SIDE = 1 << 20 };
+
+typedef struct {
+    const char *id, *file, *input, *output; /* output is NULL if it is not wanted */
+    int32_t mask_height, mask_width;        /* 0 if no mask is wanted */
+} planned_model;
+
+typedef struct {
+    const char *backend, *library, *runtime_version, *sysfs;
+    int threads;
+    int cpu_count; /* 0: any */
+    int cpus[MAX_CPUS];
+    uint64_t seed;
+    int64_t warmup_runs, blocks, runs_per_block, profile_runs, time_limit_ms;
+    int model_count;
+    planned_model models[MAX_MODELS];
+} plan;
+
+/* Reads a plan, or fails. */
+void plan_read(const char *path, plan *to);
+
+#endif

@@ -1,0 +1,33 @@
+#include "probe.h"
+
+#include <string.h>
+
+#include "report.h"
+#include "status.h"
+
+#define EMBED(symbol, file)                                                                  \
+    __asm__(".section .rodata\n.balign 64\n.global " symbol "\n" symbol ":\n.incbin \"" file \
+            "\"\n.global " symbol "_end\n" symbol "_end:\n.byte 0\n.previous\n")
+
+EMBED("probe_onnx", "probe.onnx");
+EMBED("probe_tflite", "probe.tflite");
+
+static const int64_t shape[] = {1, 2, 3, 5};
+
+void probe_input(float to[PROBE_ELEMENTS]) {
+    for (int i = 0; i < PROBE_ELEMENTS; i++) to[i] = 0.25f * (float)i;
+}
+
+static int is_as_it_should(const tensor *found, const char *name, const char *type) {
+    return strcmp(found->name, name) == 0 && found->type.name != NULL &&
+           strcmp(found->type.name, type) == 0 && found->rank == 4 &&
+           memcmp(found->shape, shape, sizeof shape) == 0;
+}
+
+void probe_signature(const model *loaded, const char *output, const char *type) {
+    if (!is_as_it_should(&loaded->input, "x", "float32") || loaded->output_count != 1 ||
+        !is_as_it_should(&loaded->outputs[0], output, type))
+        fail(STATUS_WRONG_RUNTIME,
+             "the runtime describes a known model differently than it should: it is of a version "
+             "this runner does not know");
+}

@@ -1,0 +1,49 @@
+/* The lines of JSON that the runner writes; record.py says what they mean.
+ *
+ *     line_begin("tail");
+ *     line_text("model", id);
+ *     line_integers("durations_ns", durations, count);
+ *     line_end();
+ *
+ * A line is written when it is whole, by one write(), and nothing is kept back. */
+#ifndef RUNNER_REPORT_H
+#define RUNNER_REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Takes standard output for the lines. What libraries print there goes to standard error. */
+void report_open(void);
+
+void line_begin(const char *type);
+void line_end(void);
+
+/* Numbers that are not known are null: a negative integer (but see line_integer), a NaN. */
+void line_text(const char *key, const char *value);
+void line_count(const char *key, int64_t value);
+void line_integer(const char *key, int64_t value); /* may be negative */
+void line_real(const char *key, double value, int decimals);
+void line_flag(const char *key, int value); /* 0, 1, or negative: not known */
+void line_null(const char *key);
+void line_integers(const char *key, const int64_t *values, size_t count);
+void line_texts(const char *key, char *const *values, size_t count);
+void line_open(const char *key, char bracket);  /* '{' or '['; key is NULL in an array */
+void line_close(char bracket);                  /* '}' or ']' */
+
+/* The last line of a run that was done: the checksum of all before it. */
+void report_end(void);
+
+/* Ends the process with a status: says why on standard error and as the last line. */
+#if defined(__GNUC__)
+__attribute__((noreturn, format(printf, 2, 3)))
+#endif
+void fail(int status, const char *format, ...);
+
+/* Says what the runner is doing, for the case that it takes longer than the plan allows, and with
+ * which status and for which likely reason it ends should it crash. The texts have to stay. */
+void now(const char *what, int status_of_a_crash, const char *reason_of_a_crash);
+
+/* From now on, crashes and the time limit end the process as `fail` does. */
+void guard(int64_t time_limit_ms);
+
+#endif

@@ -1,0 +1,211 @@
+"""What a benchmark shows on the terminal: conditions, one row per model, what to do next."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from seaformer.benchmark.comparison import Compared
+from seaformer.benchmark.cores import core_list
+from seaformer.benchmark.results import ModelResult, Results, Times
+from seaformer.benchmark.statistics import Ratio, Summary
+
+WRONG = "WRONG OUTPUT"
+EMULATED = "emulated"
+
+
+def print_results(console: Console, results: Results) -> None:
+    """Show conditions, models and warnings of one device."""
+    console.print(conditions_line(results), soft_wrap=True)
+    if results.emulated:
+        console.print(
+            "The processor is emulated: these times are no latency, not even by their ratios.",
+            style="bold yellow",
+        )
+    console.print(_times_table(results))
+    console.print()
+    console.print(_facts_table(results))
+    for model in results.models:
+        if model.note:
+            console.print(f"{_name(model)}: {model.note}", soft_wrap=True)
+    for warning in results.warnings:
+        console.print(f"warning: {warning}", style="bold yellow", soft_wrap=True)
+    if results.problem is not None:
+        console.print(f"not complete: {results.problem}", style="bold red", soft_wrap=True)
+
+
+def print_comparison(console: Console, compared: Sequence[Compared]) -> None:
+    """Show the verdict on every model."""
+    table = Table(title="Against the older results", title_justify="left", box=None, pad_edge=False)
+    table.add_column("model", overflow="fold")
+    table.add_column("new / old [99 %]", justify="right")
+    table.add_column("verdict", no_wrap=True)
+    for one in compared:
+        style = {"slower": "red", "faster": "green"}.get(one.verdict, "")
+        verdict = f"{one.verdict}{': regression' if one.is_regression else ''}"
+        table.add_row(Text(one.file), _ratio(one.ratio), Text(verdict, style=style))
+    console.print(table)
+
+
+def print_next(console: Console, paths: Sequence[Path], results: Sequence[Results]) -> None:
+    """Show where the files are, and commands to go on with."""
+    console.print()
+    for path in paths:
+        console.print(f"results: {path} and {path.with_suffix('.csv').name}", soft_wrap=True)
+    console.print("Next:")
+    model = results[0].models[0]
+    file = shlex.quote(model.file)
+    commands = [f"seaformer-benchmark {file} --compare {shlex.quote(str(paths[0]))}"]
+    if model.facts.task is not None:
+        commands.append(f"seaformer-predict PHOTO --model {file}")
+    for command in commands:
+        console.print(f"  {command}", soft_wrap=True)
+
+
+def conditions_line(results: Results) -> str:
+    """Say what was measured on, with what, and how warm it was."""
+    device, cores = results.device, results.cores
+    speeds = sorted(set(cores.max_khz.values()), reverse=True)
+    gigahertz = f", {'/'.join(f'{khz / 1e6:.2f}' for khz in speeds)} GHz" if speeds else ""
+    parts = [
+        " ".join(filter(None, (device.serial + ":", device.manufacturer, device.model))),
+        *filter(None, (device.soc, device.os)),
+        f"{results.runtime.name} {results.runtime.version or ''}".strip(),
+        f"{results.threads} thread{'s' * (results.threads > 1)} on {cores.name} "
+        f"(core {core_list(cores.cores)}{gigahertz})",
+        _heat(results),
+    ]
+    return ", ".join(parts)
+
+
+def _heat(results: Results) -> str:
+    readings = [
+        state.temperature_c
+        for state in (results.conditions_before, results.conditions_after)
+        if state is not None and state.temperature_c is not None
+    ]
+    status = results.conditions_before.thermal_status
+    heat = " to ".join(f"{value:.1f} °C" for value in readings) or "temperature unknown"
+    return f"{heat}, thermal status {'unknown' if status is None else status}"
+
+
+def _times_table(results: Results) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("model", overflow="fold", min_width=16)
+    # A tool that gives no single runs may give no median either.
+    times = [results.times(model) for model in results.models]
+    has_runs = any(one is not None and one.run is not None for one in times)
+    named = "median ms [95 %]" if has_runs else "mean ms"
+    spread = "p10 .. p90" if has_runs else "min .. max"
+    for heading in (EMULATED if results.emulated else named, spread, "ratio [95 %]"):
+        table.add_column(heading, justify="right")
+    first = next((m for m in results.models if results.times(m) is not None), None)
+    for model, one in zip(results.models, times, strict=True):
+        ratio = _ratio_to(results, model, first)
+        table.add_row(Text(_name(model)), _time(model, one), _spread(one), ratio)
+        if one is not None:
+            _add_tails(table, one)
+    return table
+
+
+def _add_tails(table: Table, times: Times) -> None:
+    for title, tail in (("+ classes at 1/8", times.classes), ("+ full-size mask", times.mask)):
+        if tail is not None:
+            table.add_row(Text(f"  {title}"), _summary(tail), _range(tail))
+
+
+def _facts_table(results: Results) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("model", overflow="fold", min_width=16)
+    table.add_column("precision", no_wrap=True)
+    unit = EMULATED if results.emulated else "ms"
+    for heading in ("MB", f"load {unit}", f"first {unit}", "RAM MB", "parity"):
+        table.add_column(heading, justify="right")
+    for model in results.models:
+        times, memory = results.times(model), model.peak_memory_bytes
+        table.add_row(
+            Text(_name(model)),
+            Text(model.precision),
+            f"{model.bytes / 1e6:.2f}",
+            "-" if times is None else _number(times.load_ms),
+            "-" if times is None else _number(times.first_inference_ms),
+            "-" if memory is None else f"{memory / 1e6:.0f}",
+            parity_text(model),
+        )
+    return table
+
+
+def parity_text(model: ModelResult) -> str:
+    """Say how close the output on the device is to this computer's."""
+    parity = model.parity
+    if parity is None:
+        return "not compared"
+    parts = []
+    if parity.sqnr_db is not None and parity.max_abs_error == 0:
+        return "exact"
+    if parity.sqnr_db is not None:
+        parts.append(f"{parity.sqnr_db:.0f} dB")
+    if parity.agreement is not None:
+        parts.append(f"{100 * parity.agreement:.2f} %")
+    return " ".join(parts)
+
+
+def _time(model: ModelResult, times: Times | None) -> Text:
+    if model.is_wrong:
+        return Text(WRONG, style="bold red")
+    if times is None:
+        return Text("not measured", style="bold red")
+    if times.run is None:
+        return Text(_ms(times.typical_ms))
+    return Text(_summary(times.run))
+
+
+def _spread(times: Times | None) -> str:
+    if times is None:
+        return "-"
+    if times.run is not None:
+        return _range(times.run)
+    tool = times.tool
+    if tool is None or tool.min_ms is None or tool.max_ms is None:
+        return "-"
+    return f"{_ms(tool.min_ms)} .. {_ms(tool.max_ms)}"
+
+
+def _summary(summary: Summary) -> str:
+    interval = summary.interval_ms
+    if interval is None:
+        return _ms(summary.median_ms)
+    return f"{_ms(summary.median_ms)} [{_ms(interval.low)}, {_ms(interval.high)}]"
+
+
+def _range(summary: Summary) -> str:
+    return f"{_ms(summary.p10_ms)} .. {_ms(summary.p90_ms)}"
+
+
+def _ratio_to(results: Results, model: ModelResult, first: ModelResult | None) -> str:
+    if first is None or model is first:
+        return "-" if first is None or results.emulated else "1"
+    ratio = results.ratio(model.id, first.id)
+    return "-" if ratio is None else _ratio(ratio)
+
+
+def _ratio(ratio: Ratio) -> str:
+    interval = ratio.interval
+    if interval is None:
+        return f"{ratio.value:.3f}"
+    return f"{ratio.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def _ms(value: float) -> str:
+    return f"{value:.1f}" if value >= 100 else f"{value:.2f}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
+def _name(model: ModelResult) -> str:
+    return Path(model.file).name

@@ -1,0 +1,305 @@
+"""Parts that tests of the benchmark are made of: results with chosen times, devices with a fault.
+
+The devices are this computer, with the real runner and runtimes; one thing about each is changed.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from seaformer.benchmark.candidate import Candidate
+from seaformer.benchmark.devices.device import (
+    Conditions,
+    Core,
+    DeviceFacts,
+    Finished,
+    Workspace,
+)
+from seaformer.benchmark.devices.errors import Unplugged
+from seaformer.benchmark.devices.host import Host
+from seaformer.benchmark.parity import Parity
+from seaformer.benchmark.request import make_request
+from seaformer.benchmark.results import (
+    CoresUsed,
+    InputUsed,
+    ModelFacts,
+    Protocol,
+    Results,
+    Round,
+    RuntimeUsed,
+)
+from seaformer.benchmark.run import Finished as AllFinished
+from seaformer.benchmark.run import run
+from seaformer.benchmark.runner.record import Block, LoadedModel, Tensor
+from seaformer.benchmark.summary import model_result, pair_ratios, slower_than_float
+
+RIGHT = Parity("LiteRT", 120.0, 1e-5, 1.0, 60.0, 0.99, True)
+WRONG = Parity("LiteRT", -3.0, 7.5, 0.1, 60.0, 0.99, False)
+
+TENSOR = Tensor("x", "float32", (1, 8, 8, 3), 768, None, None)
+
+
+def candidate(number: int, file: str, precision: str = "fp32", **changes: Any) -> Candidate:
+    """A model of which only facts are needed."""
+    plain = Candidate(
+        id=f"m{number}",
+        path=Path(file),
+        file_bytes=1000,
+        sha256=f"{number:064x}",
+        title=file,
+        precision=precision,
+        facts=ModelFacts(variant="tiny", task="ade20k", head="logits", precision=precision),
+        input=InputUsed(
+            source="photograph", name="x", dtype="float32", shape=(1, 8, 8, 3), sha256=None
+        ),
+        tensor=b"",
+        note="",
+        mask_size=None,
+        class_axis=3,
+        gives_class_ids=False,
+        _reference=None,  # type: ignore[arg-type]
+        _expected=(),
+    )
+    return replace(plain, **changes)
+
+
+def measured_rounds(times_ms: dict[str, np.ndarray]) -> list[Round]:
+    """Rounds with these times: id of a model -> [rounds, runs], in milliseconds."""
+    count = len(next(iter(times_ms.values())))
+    rounds = []
+    for index in range(count):
+        blocks = tuple(
+            Block(
+                model=model,
+                index=place,
+                round=0,
+                settling_ns=None,
+                durations_ns=tuple(int(1e6 * value) for value in times[index]),
+                cpus=(0,) * len(times[index]),
+                frequency_khz_before=None,
+                frequency_khz_after=None,
+                temperature_c_before=None,
+                temperature_c_after=None,
+                started_ns=0,
+                page_faults=0,
+                context_switches=0,
+            )
+            for place, (model, times) in enumerate(times_ms.items())
+        )
+        rounds.append(
+            Round(
+                index=index,
+                purpose="measure",
+                used=True,
+                throttled=None,
+                complete=True,
+                header=None,
+                loaded=tuple(
+                    LoadedModel(model, 10.0, 30.0, (30_000_000,), TENSOR, (TENSOR,), None, None)
+                    for model in times_ms
+                ),
+                blocks=blocks,
+                tails=(),
+                peak_memory_bytes=None,
+                conditions_after=None,
+            )
+        )
+    return rounds
+
+
+def make_results(
+    candidates: Sequence[Candidate],
+    times_ms: dict[str, np.ndarray],
+    *,
+    emulated: bool = False,
+    parities: dict[str, Parity] | None = None,
+    **changes: Any,
+) -> Results:
+    """Results of a benchmark with these times; `changes` are to its attributes."""
+    parities = parities or {}
+    rounds = measured_rounds(times_ms)
+    models = tuple(
+        model_result(one, rounds, parities.get(one.id, RIGHT), None, "", emulated=emulated, seed=0)
+        for one in candidates
+    )
+    believed = [one for one in candidates if parities.get(one.id, RIGHT).passed]
+    now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    results = Results(
+        created_at=now,
+        command="seaformer-benchmark a.tflite",
+        complete=True,
+        stopped_by="runs",
+        problem=None,
+        emulated=emulated,
+        device=DeviceFacts(
+            serial="R58", manufacturer="Maker", model="Phone", soc="SM8250", os="Android 13",
+            sdk=33, abi="arm64-v8a", cores=(Core(0, 1804800), Core(7, 2841600)),
+            memory_bytes=8 << 30, is_emulated=emulated,
+        ),
+        backend="litert",
+        runtime=RuntimeUsed(name="LiteRT", version="2.3.0", file="libLiteRt.so", sha256="0" * 64),
+        threads=1,
+        cores=CoresUsed(name="prime", cores=(7,), mask="80", max_khz={7: 2841600}),
+        protocol=Protocol(
+            runs=50, until=None, runs_per_round=5, warmup_runs=3, time_limit_s=900,
+            cool_below_c=None, keep_throttled=False, seed=0,
+        ),
+        conditions_before=Conditions(now, (), None, None, None, {}, None),
+        conditions_after=None,
+        unknown=("battery",),
+        versions={"seaformer": "0.1.0"},
+        warnings=(),
+        models=models,
+        ratios=() if emulated else pair_ratios(believed, rounds, 0),
+        rounds=tuple(rounds),
+    )  # fmt: skip
+    results = results.model_copy(update={"warnings": tuple(slower_than_float(results))})
+    return results.model_copy(update=changes)
+
+
+def times_around(median_ms: float, seed: int, spread: float = 0.01) -> np.ndarray:
+    """10 rounds of 5 runs."""
+    noise = np.random.default_rng(seed).standard_normal((10, 5))
+    return median_ms * (1 + spread * noise)
+
+
+def measure(
+    models: Sequence[Path], devices: Sequence[Host], output: Path, **asked: Any
+) -> AllFinished:
+    """Measure as the command does, on devices of ours."""
+    plain: dict[str, Any] = {
+        "backend": None, "device": "host", "threads": 1, "cores": None, "runs": 10, "until": None,
+        "time_limit": 300.0, "compare": None, "compare_anyway": False, "tolerance": "3%",
+        "cool_below": None, "keep": False, "keep_throttled": False, "runtime_library": None,
+        "binary": None, "seed": 0, "force": False, "command": "seaformer-benchmark",
+    }  # fmt: skip
+    request = make_request(models=tuple(models), output=output, **(plain | asked))
+    return run(request, devices, Console(stderr=True, quiet=True))
+
+
+class _Changed(Workspace):
+    """A workspace that hands everything on to another one."""
+
+    def __init__(self, inner: Workspace) -> None:
+        self.inner = inner
+        self.path = inner.path
+
+    def place(self, local: Path, name: str, executable: bool = False) -> bool:
+        return self.inner.place(local, name, executable)
+
+    def write(self, name: str, data: bytes) -> None:
+        self.inner.write(name, data)
+
+    def read(self, name: str) -> bytes:
+        return self.inner.read(name)
+
+    def execute(
+        self,
+        program: str,
+        arguments: Sequence[str],
+        *,
+        time_limit_s: float,
+        on_line: Callable[[str], None] | None = None,
+    ) -> Finished:
+        return self.inner.execute(program, arguments, time_limit_s=time_limit_s, on_line=on_line)
+
+    def close(self, keep: bool) -> None:
+        self.inner.close(keep)
+
+
+class WrongComputer(Host):
+    """Its output of one model is not what the model computes."""
+
+    class _Space(_Changed):
+        def read(self, name: str) -> bytes:
+            data = super().read(name)
+            return bytes(reversed(data)) if name == "m0.output" else data
+
+    def open_workspace(self, key: str) -> Workspace:
+        return self._Space(super().open_workspace(key))
+
+
+class EmulatedComputer(Host):
+    """Says that its processor is emulated."""
+
+    is_emulated = True
+
+
+class FailingComputer(Host):
+    """Fails in a way of the subclass in its third measured block."""
+
+    blocks_until_failure = 3
+
+    def fail(self, pid: int) -> None:
+        """Do what goes wrong; `pid` is the runner's."""
+        raise NotImplementedError
+
+    class _Space(_Changed):
+        device: "FailingComputer"
+
+        def execute(
+            self,
+            program: str,
+            arguments: Sequence[str],
+            *,
+            time_limit_s: float,
+            on_line: Callable[[str], None] | None = None,
+        ) -> Finished:
+            pids: list[int] = []
+
+            def watch(line: str) -> None:
+                assert on_line is not None
+                on_line(line)
+                if '"pid":' in line:
+                    pids.append(int(line.split('"pid":')[1].split(",")[0]))
+                if '"type":"block"' in line.replace(" ", ""):
+                    self.device.blocks_until_failure -= 1
+                    if self.device.blocks_until_failure == 0:
+                        self.device.fail(pids[0])
+
+            return super().execute(program, arguments, time_limit_s=time_limit_s, on_line=watch)
+
+    def open_workspace(self, key: str) -> Workspace:
+        space = self._Space(super().open_workspace(key))
+        space.device = self
+        return space
+
+
+class KillingComputer(FailingComputer):
+    """Kills the runner, as a phone does that is out of memory."""
+
+    def fail(self, pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)
+
+
+class UnpluggedComputer(FailingComputer):
+    """Goes away."""
+
+    def fail(self, pid: int) -> None:
+        raise Unplugged(f"The phone went away from process {pid}.")
+
+
+class HotComputer(Host):
+    """Throttles in its first measured rounds, and is cool again at the look after each."""
+
+    def __init__(self, rounds: int) -> None:
+        super().__init__()
+        self._status = self._statuses(rounds)
+
+    @staticmethod
+    def _statuses(rounds: int) -> Iterator[int]:
+        yield from (0, 0, 0)  # before the work, after the check, before the first round
+        for _ in range(rounds):
+            yield from (2, 0)
+        while True:
+            yield 0
+
+    def conditions(self) -> Conditions:
+        return replace(super().conditions(), thermal_status=next(self._status))

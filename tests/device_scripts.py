@@ -1,0 +1,53 @@
+"""Shell scripts that stand for a runner, on this computer and on phones, and names to trip over."""
+
+from pathlib import Path
+
+EVIL_NAMES = (
+    "with space.sh",
+    "it's $(touch spoilt) `touch spoilt`.sh",
+    'a "quoted" name; touch spoilt',
+    "two\nlines.sh",
+    "-rf",
+    "*?[a]~#&|<>",
+    "名前é.sh",
+)
+
+EVIL_ARGUMENTS = (
+    "",
+    " ",
+    "a b",
+    "$(touch spoilt)",
+    "`touch spoilt`",
+    "it's",
+    '"; touch spoilt; "',
+    "two\nlines",
+    "back\\slash\\n",
+    "-n",
+    "*",
+    "$HOME",
+    "é名",
+)
+
+ECHO = r"""for argument in "$@"; do printf '<%s>\n' "$argument"; done
+echo to stderr >&2
+printf 'no line end'
+exit 3
+"""
+"""Prints its arguments, says something on stderr, and ends with status 3."""
+
+HANG = """echo begun
+sleep 1000 &
+sleep 1000
+"""
+"""Starts another process, and neither ends."""
+
+
+def write_script(path: Path, shell: str, text: str) -> Path:
+    path.write_text(f"#!{shell}\n{text}")
+    return path
+
+
+def echoed(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the lines that `ECHO` prints."""
+    text = "".join(f"<{argument}>\n" for argument in arguments)
+    return tuple(f"{text}no line end".split("\n"))

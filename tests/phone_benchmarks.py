@@ -1,0 +1,130 @@
+"""Running the real benchmark command against a loopback phone."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from exporting import environment
+from loopback_phone.phone import LoopbackPhone
+from loopback_phone.waiting import wait_until
+
+from seaformer.benchmark.results import Results, read_results
+
+LIMIT_S = 240
+"""For a whole command: far more than it needs, and less than a test run may hang."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that came to its end."""
+
+    status: int
+    output: str
+    errors: str
+
+    @property
+    def error(self) -> str:
+        """The one line that says what went wrong."""
+        assert "Traceback" not in self.errors
+        lines = [line for line in self.errors.splitlines() if line.startswith("error: ")]
+        assert len(lines) == 1, self.errors
+        assert self.errors.rstrip("\n").endswith(lines[0])
+        return lines[0]
+
+
+class Benchmark:
+    """The command, started in a session of its own.
+
+    Attributes:
+        results: the folder that its results go to, if it measures.
+    """
+
+    def __init__(self, folder: Path, *arguments: str | Path) -> None:
+        self.results = folder / "results"
+        self._errors = folder / "stderr"
+        measures = arguments[0] not in ("devices", "doctor")
+        output = ("--output", self.results) if measures else ()
+        command = [sys.executable, "-m", "seaformer.benchmark.cli"]
+        with self._errors.open("w") as errors:
+            self._process = subprocess.Popen(
+                [*command, *map(str, (*arguments, *output))],
+                cwd=folder,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
+            )
+
+    def wait_until_it_says(self, text: str) -> None:
+        """Wait for a text on stderr."""
+
+        def is_said() -> bool:
+            said = text in self._errors.read_text()
+            assert said or self._process.poll() is None, self._errors.read_text()
+            return said
+
+        wait_until(is_said, f"the command says '{text}'", LIMIT_S)
+
+    def wait_for_runner(self, phone: LoopbackPhone) -> psutil.Process:
+        """Wait until a runner starts on the phone, and return its process.
+
+        One that runs already is waited out: it may come to its end at any moment.
+        """
+        before, now = phone.program_called("/runner"), None
+
+        def has_started() -> bool:
+            nonlocal now
+            assert self._process.poll() is None, self._errors.read_text()
+            now = phone.program_called("/runner")
+            return now is not None and now != before
+
+        wait_until(has_started, "a runner starts", LIMIT_S)
+        assert now is not None
+        return now
+
+    def press_ctrl_c(self) -> None:
+        os.kill(self._process.pid, signal.SIGINT)
+
+    def ended(self) -> Ended:
+        """Wait for the end, which has to come, and see that nothing of it runs on."""
+        try:
+            output, _ = self._process.communicate(timeout=LIMIT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.communicate()
+            raise AssertionError(f"the command hangs: {self._errors.read_text()}") from None
+        assert _session_of(self._process.pid) == []
+        return Ended(self._process.returncode, output, self._errors.read_text())
+
+    def kept(self) -> Results:
+        """Return what it wrote into its results."""
+        return read_results(self.results)
+
+
+def benchmark(folder: Path, *arguments: str | Path) -> Ended:
+    """Run the command to its end."""
+    return Benchmark(folder, *arguments).ended()
+
+
+def assert_left_as_it_was(phone: LoopbackPhone) -> None:
+    """Nothing runs on the phone, and nothing is stored on it."""
+    assert phone.programs() == []
+    assert phone.left_files() == []
+
+
+def _session_of(leader: int) -> list[str]:
+    """Return the command lines of what runs in a session."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.cmdline()))
+        except (ProcessLookupError, psutil.Error):
+            continue
+    return found

@@ -1,0 +1,162 @@
+"""The benchmark from end to end: the real command, adb, the runner and runtime that go to phones.
+
+The phone is the loopback phone, whose processor is emulated. It shows that the parts work together,
+not how fast anything is.
+"""
+
+import csv
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from loopback_phone.phone import LoopbackPhone
+from loopback_phone.waiting import wait_until
+from phone_benchmarks import Benchmark, Ended, assert_left_as_it_was, benchmark
+
+from seaformer.benchmark.results import read_results
+from seaformer.benchmark.runtimes import PUBLISHED
+from seaformer.cache import cache_folder
+
+UGLY = 'it\'s "tiny"; $(touch owned) `id`\n& more ünïcode'
+"""A name that a shell makes much of, wherever it gets to see it."""
+
+
+@pytest.fixture
+def tflite(phone_export: Path) -> Path:
+    return next(phone_export.glob("*.tflite"))
+
+
+@pytest.fixture
+def doctor(tmp_path: Path) -> Callable[[LoopbackPhone], Ended]:
+    """A function that examines a phone with the real command."""
+    return lambda phone: Benchmark(tmp_path, "doctor", phone.serial).ended()
+
+
+def test_a_model_of_any_name_is_measured_and_checked_and_the_phone_left_as_it_was(
+    loopback_phone, tflite, tmp_path
+):
+    of_the_user = loopback_phone.storage / "holiday.jpg"
+    of_the_user.write_bytes(b"mine")
+    folder = tmp_path / UGLY
+    folder.mkdir()
+    model = folder / f"{UGLY}.tflite"
+    shutil.copy(tflite, model)
+    ended = benchmark(folder, model, "--runs", "2")
+    assert ended.status == 0, ended.errors
+    assert "no latency" in ended.output
+    assert not list(tmp_path.rglob("owned"))
+    assert loopback_phone.programs() == []
+    assert loopback_phone.left_files() == [Path("holiday.jpg")]
+
+    results = read_results(folder / "results")
+    assert results.complete
+    assert results.emulated
+    assert results.device.is_emulated
+    assert (results.device.soc, results.device.abi) == ("SM8250", "arm64-v8a")
+    assert (results.cores.name, results.cores.cores, results.cores.mask) == ("prime", (7,), "80")
+    assert results.cores.max_khz == {7: 2841600}
+    assert results.runtime.version == PUBLISHED["litert", "android-arm64"].version
+    assert results.runtime.sha256 == PUBLISHED["litert", "android-arm64"].sha256
+    one = results.models[0]
+    assert one.file == str(model)
+    assert one.latency is None
+    assert results.ratios == ()
+    assert one.emulated is not None
+    assert one.emulated.run is not None
+    assert one.emulated.run.runs == 2
+    assert one.emulated.classes is not None
+    assert one.emulated.mask is not None
+    assert one.input.source == "photograph"
+    # The phone computed what this computer does, with another processor and another LiteRT.
+    assert one.parity is not None
+    assert one.parity.passed
+    assert one.parity.agreement == 1.0
+    assert one.parity.sqnr_db > 100
+    timed = [block for one in results.rounds for block in one.blocks]
+    assert timed
+    assert all(set(block.cpus) == {7} for block in timed)
+
+    with (folder / "results/results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["model"] for row in rows] == [str(model)]
+    assert rows[0]["emulated"].lower() == "true"
+    assert rows[0]["latency_median_ms"] == ""
+    assert float(rows[0]["emulated_median_ms"]) == one.emulated.run.median_ms
+
+
+def test_files_that_are_kept_on_the_phone_are_not_sent_again(loopback_phone, tflite, tmp_path):
+    assert benchmark(tmp_path, tflite, "--runs", "1", "--keep").status == 0
+    assert loopback_phone.programs() == []
+    assert {path.suffix for path in loopback_phone.left_files()} >= {".tflite", ".so"}
+    once = loopback_phone.cable.bytes_to_phone
+    assert once > tflite.stat().st_size
+    other = ("--threads", "2", "--cores", "little", "--force")
+    ended = benchmark(tmp_path, tflite, "--runs", "1", *other)
+    assert ended.status == 0, ended.errors
+    assert loopback_phone.cable.bytes_to_phone - once < 1 << 20
+    assert_left_as_it_was(loopback_phone)
+    results = read_results(tmp_path / "results")
+    assert (results.threads, results.cores.mask) == (2, "f")
+
+
+def test_several_phones_are_measured_at_once(switch_on, tflite, tmp_path):
+    phones = [switch_on(), switch_on()]
+    ended = benchmark(tmp_path, tflite, "--runs", "1", "--device", "all")
+    assert ended.status == 0, ended.errors
+    found = [read_results(path) for path in sorted((tmp_path / "results").iterdir())]
+    assert {one.device.serial for one in found} == {phone.serial for phone in phones}
+    assert all(one.complete and one.models[0].parity.passed for one in found)
+    for phone in phones:
+        assert_left_as_it_was(phone)
+
+
+def test_a_hot_phone_is_waited_for(loopback_phone, tflite, tmp_path):
+    loopback_phone.set_heat(status=2, skin_c=44.0)
+    running = Benchmark(tmp_path, tflite, "--runs", "1")
+    running.wait_until_it_says("cooling down")
+    loopback_phone.set_heat(status=0, skin_c=30.5)
+    ended = running.ended()
+    assert ended.status == 0, ended.errors
+    results = running.kept()
+    assert results.conditions_before.thermal_status == 2
+    assert results.conditions_after is not None
+    assert results.conditions_after.thermal_status == 0
+    assert "30.5 °C" in ended.output
+
+
+def test_onnx_runtime_is_measured_likewise(loopback_phone, phone_export, tmp_path):
+    row = PUBLISHED["onnxruntime", "android-arm64"]
+    library = cache_folder("runtimes") / row.sha256 / "libonnxruntime.so"
+    if not library.exists() and not os.environ.get("SEAFORMER_TEST_LARGE_DOWNLOADS"):
+        pytest.skip(
+            f"ONNX Runtime for Android is {row.megabytes} MB and not in the cache; "
+            "SEAFORMER_TEST_LARGE_DOWNLOADS=1 fetches it"
+        )
+    model = next(phone_export.glob("*.onnx"))
+    ended = benchmark(tmp_path, model, "--runs", "1")
+    assert ended.status == 0, ended.errors
+    results = read_results(tmp_path / "results")
+    assert (results.backend, results.runtime.version) == ("onnxruntime", row.version)
+    parity = results.models[0].parity
+    assert parity is not None
+    assert parity.passed
+    assert parity.sqnr_db > 100
+    assert_left_as_it_was(loopback_phone)
+
+
+def test_the_doctor_finds_a_good_phone_well(loopback_phone, doctor):
+    ended = doctor(loopback_phone)
+    assert ended.status == 0, ended.output + ended.errors
+    assert "fail" not in ended.output
+    assert_left_as_it_was(loopback_phone)
+
+
+def test_the_doctor_says_what_to_do_about_a_phone_that_runs_nothing(switch_on, doctor):
+    phone = switch_on(executes=False)
+    ended = doctor(phone)
+    assert ended.status == 1
+    assert "noexec" in ended.output
+    wait_until(lambda: phone.programs() == [], "nothing runs on the phone")
+    assert phone.left_files() == []

@@ -1,0 +1,305 @@
+"""The results object: what is in it, that it survives a file, and what follows from it."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from benchmark_parts import (
+    RIGHT,
+    WRONG,
+    candidate,
+    make_results,
+    times_around,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from seaformer.benchmark.comparison import compare
+from seaformer.benchmark.csv_export import to_csv
+from seaformer.benchmark.parity import BARS
+from seaformer.benchmark.parity import compare as compare_outputs
+from seaformer.benchmark.request import DEFAULT_RUNS, MAX_ROUNDS, parse_share, round_sizes
+from seaformer.benchmark.results import Results, read_results
+from seaformer.benchmark.statistics import MIN_ROUNDS
+from seaformer.benchmark.summary import run_times
+from seaformer.benchmark.table import WRONG as WRONG_WORDS
+from seaformer.benchmark.table import print_comparison, print_results
+from seaformer.errors import SeaformerError, UsageError
+
+FLOAT, BYTES = candidate(0, "float.tflite"), candidate(1, "bytes.tflite", "int8")
+
+
+def results_of(float_ms: float = 20.0, bytes_ms: float = 10.0, **changes: object) -> Results:
+    """A float model and its int8 twin."""
+    times = {"m0": times_around(float_ms, 1), "m1": times_around(bytes_ms, 2)}
+    return make_results([FLOAT, BYTES], times, **changes)  # type: ignore[arg-type]
+
+
+def shown(results: Results) -> str:
+    console = Console(file=io.StringIO(), width=160, highlight=False)
+    print_results(console, results)
+    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def rows_of(results: Results) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(to_csv(results))))
+
+
+def test_results_are_the_same_after_a_file(tmp_path: Path) -> None:
+    results = results_of()
+    file = tmp_path / "results.json"
+    file.write_text(results.text())
+    assert read_results(file) == results
+    assert read_results(tmp_path) == results
+    assert json.loads(file.read_text())["schema_version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda data: data.update(schema_version=2), "schema_version"),
+        (lambda data: data.pop("rounds"), "rounds"),
+        (lambda data: data.update(surprise=1), "surprise"),
+        (lambda data: data["models"][0].update(bytes="many"), "models.0.bytes"),
+    ],
+)
+def test_another_schema_is_refused_by_the_name_of_the_member(
+    tmp_path: Path, change: object, said: str
+) -> None:
+    data = json.loads(results_of().text())
+    change(data)  # type: ignore[operator]
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps(data))
+    with pytest.raises(SeaformerError, match=f"schema version 1.*{said}"):
+        read_results(file)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SeaformerError, match="there is no file"):
+        read_results(tmp_path / "nothing.json")
+
+
+def test_every_derived_number_follows_from_the_raw_data() -> None:
+    results = results_of()
+    for model in results.models:
+        runs = np.concatenate(run_times(results.rounds, model.id))
+        times = results.times(model)
+        assert times is not None
+        assert times.run is not None
+        assert times.run.runs == len(runs) == 50
+        assert times.run.median_ms == np.median(runs)
+    assert results.ratio("m1", "m0") == results.ratios[0].ratio
+    assert results.ratios[0].ratio.value == pytest.approx(0.5, rel=0.02)
+    assert results.ratio("m0", "m1") is None
+
+
+def test_rounds_that_do_not_count_are_kept_and_not_counted() -> None:
+    results = results_of()
+    first = results.rounds[0].model_copy(update={"used": False})
+    assert len(run_times((first, *results.rounds[1:]), "m0")) == len(results.rounds) - 1
+
+
+def test_a_wrong_output_has_no_latency_and_no_ratio() -> None:
+    results = results_of(parities={"m0": RIGHT, "m1": WRONG})
+    assert results.models[1].is_wrong
+    assert results.models[1].latency is None
+    assert results.models[0].latency is not None
+    assert results.ratios == ()
+    assert WRONG_WORDS in shown(results)
+    assert rows_of(results)[1]["latency_median_ms"] == ""
+    assert rows_of(results)[1]["wrong_output"] == "True"
+
+
+def test_emulated_times_are_never_shown_as_latency() -> None:
+    results = results_of(emulated=True)
+    assert all(model.latency is None and model.emulated is not None for model in results.models)
+    assert results.ratios == ()
+    for row in rows_of(results):
+        assert all(not value for name, value in row.items() if name.startswith("latency_"))
+        assert float(row["emulated_median_ms"]) > 0
+        assert row["ratio_to_first"] == ""
+    text = shown(results)
+    assert "emulated" in text
+    assert "median ms" not in text
+    assert "no latency" in text
+
+
+def test_every_row_of_the_csv_says_what_its_numbers_depend_on() -> None:
+    for row in rows_of(results_of()):
+        for name in ("device", "soc", "backend", "runtime_version", "precision", "threads"):
+            assert row[name]
+        assert (row["cores"], row["core_mask"]) == ("prime", "80")
+        low, median, high = (
+            float(row[f"latency_{name}_ms"]) for name in ("median_low", "median", "median_high")
+        )
+        assert low <= median <= high
+
+
+def test_the_table_says_device_conditions_and_ratio() -> None:
+    text = shown(results_of())
+    for words in ("R58: Maker Phone", "SM8250", "LiteRT 2.3.0", "core 7, 2.84 GHz", "unknown"):
+        assert words in text
+    assert text.index("R58") < text.index("float.tflite")
+    assert "0.5" in next(line for line in text.splitlines() if line.startswith("bytes.tflite"))
+
+
+@pytest.mark.parametrize(
+    ("bytes_ms", "warned"), [(10.0, None), (30.0, "is slower than"), (20.0, "cannot be told")]
+)
+def test_a_quantised_model_that_is_not_faster_is_named(bytes_ms: float, warned: str | None) -> None:
+    warnings = results_of(bytes_ms=bytes_ms).warnings
+    assert bool(warnings) == bool(warned)
+    if warned is not None:
+        assert warned in warnings[0]
+        assert "bytes.tflite (int8)" in warnings[0]
+
+
+def test_a_quantised_model_is_warned_of_whichever_comes_first() -> None:
+    times = {"m0": times_around(30.0, 1), "m1": times_around(20.0, 2)}
+    models = [candidate(0, "bytes.tflite", "int8"), candidate(1, "float.tflite")]
+    (warning,) = make_results(models, times).warnings
+    assert warning.startswith("bytes.tflite (int8) is slower than float.tflite")
+
+
+def test_models_of_another_size_are_no_twins() -> None:
+    other = BYTES.input.model_copy(update={"shape": (1, 16, 16, 3)})
+    models = [FLOAT, candidate(1, "bytes.tflite", "int8", input=other)]
+    times = {"m0": times_around(10.0, 1), "m1": times_around(30.0, 2)}
+    assert make_results(models, times).warnings == ()
+
+
+def one(median_ms: float, seed: int, **changes: object) -> Results:
+    return make_results([FLOAT], {"m0": times_around(median_ms, seed)}, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("new_ms", "verdict", "is_regression"),
+    [
+        (20.0, "not distinguishable", False),
+        (15.0, "faster", False),
+        (20.5, "slower", False),
+        (22.0, "slower", True),
+    ],
+)
+def test_verdicts(new_ms: float, verdict: str, is_regression: bool) -> None:
+    (compared,) = compare(one(new_ms, 3), one(20.0, 4), tolerance=0.05)
+    assert (compared.verdict, compared.is_regression) == (verdict, is_regression)
+    assert compared.ratio.value == pytest.approx(new_ms / 20, rel=0.02)
+    assert compared.is_same_file
+    console = Console(file=io.StringIO(), width=120)
+    print_comparison(console, [compared])
+    assert verdict in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_models_are_compared_by_the_names_of_their_files() -> None:
+    old = results_of()
+    models = [candidate(0, "elsewhere/bytes.tflite", "int8"), candidate(1, "new.tflite")]
+    new = make_results(models, {"m0": times_around(10.0, 5), "m1": times_around(9.0, 6)})
+    (compared,) = compare(new, old, 0.03)
+    assert compared.file == "bytes.tflite"
+    with pytest.raises(SeaformerError, match=r"no model of the same file name.*new\.tflite"):
+        compare(new.model_copy(update={"models": new.models[1:]}), old, 0.03)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"threads": 4}, "threads 4, before 1"),
+        ({"backend": "onnxruntime"}, "backend onnxruntime, before litert"),
+        ({"cores": one(1, 1).cores.model_copy(update={"mask": "f"})}, "cores f, before 80"),
+    ],
+)
+def test_unlike_benchmarks_are_compared_only_if_told(change: dict[str, object], said: str) -> None:
+    new, old = one(20.0, 1, **change), one(20.0, 2)
+    with pytest.raises(UsageError, match=f"cannot be compared: {said}"):
+        compare(new, old, 0.03)
+    assert compare(new, old, 0.03, anyway=True)
+
+
+def test_another_input_is_named() -> None:
+    noise = FLOAT.input.model_copy(update={"source": "noise"})
+    new = make_results([candidate(0, "float.tflite", input=noise)], {"m0": times_around(20.0, 1)})
+    with pytest.raises(UsageError, match=r"input of float\.tflite .* from noise, before .*photo"):
+        compare(new, one(20.0, 2), 0.03)
+
+
+def test_emulated_benchmarks_are_not_compared() -> None:
+    with pytest.raises(UsageError, match="no latencies to compare"):
+        compare(one(20.0, 1, emulated=True), one(20.0, 2, emulated=True), 0.03)
+
+
+def test_benchmarks_without_single_runs_are_not_compared() -> None:
+    new = one(20.0, 1)
+    with pytest.raises(SeaformerError, match="no single runs"):
+        compare(new.model_copy(update={"rounds": ()}), one(20.0, 2), 0.03)
+
+
+@given(st.integers(1, 100_000))
+def test_runs_are_spread_evenly_over_rounds(runs: int) -> None:
+    sizes = round_sizes(runs)
+    assert sum(sizes) == runs
+    assert max(sizes) - min(sizes) <= 1
+    assert len(sizes) <= MAX_ROUNDS
+    assert len(sizes) >= min(runs, MIN_ROUNDS)
+
+
+def test_the_usual_benchmark_is_ten_rounds_of_five() -> None:
+    assert round_sizes(DEFAULT_RUNS) == (5,) * 10
+
+
+@pytest.mark.parametrize(("text", "share"), [("1%", 0.01), ("0.5 %", 0.005), ("12.5%", 0.125)])
+def test_percentages(text: str, share: float) -> None:
+    assert parse_share("--until", text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["1", "0%", "100%", "-1%", "%", "1%%", "nan%", ""])
+def test_what_is_no_percentage(text: str) -> None:
+    with pytest.raises(UsageError, match="--until"):
+        parse_share("--until", text)
+
+
+LOGITS = np.random.default_rng(0).standard_normal((1, 4, 4, 5)).astype(np.float32)
+
+
+def test_an_equal_output_passes_every_bar() -> None:
+    for precision in (*BARS, "unknown"):
+        parity = compare_outputs([LOGITS], [LOGITS], precision, 3, False, "LiteRT")
+        assert parity.passed
+        assert (parity.agreement, parity.max_abs_error) == (1, 0)
+
+
+@pytest.mark.parametrize("precision", [*BARS, "unknown"])
+@pytest.mark.parametrize(
+    "output",
+    [LOGITS[:, ::-1], np.zeros_like(LOGITS), np.full_like(LOGITS, np.nan), -LOGITS, LOGITS * 3],
+    ids=["upside down", "zeros", "nan", "negative", "scaled"],
+)
+def test_another_output_passes_none(precision: str, output: np.ndarray) -> None:
+    assert not compare_outputs([output], [LOGITS], precision, 3, False, "LiteRT").passed
+
+
+def test_a_single_infinity_is_wrong() -> None:
+    output = LOGITS.copy()
+    output[0, 0, 0, 0] = np.inf
+    assert not compare_outputs([output], [LOGITS], "fp32", 3, False, "LiteRT").passed
+
+
+def test_rounding_of_single_precision_passes_where_it_should() -> None:
+    near = LOGITS + 1e-4 * np.random.default_rng(1).standard_normal(LOGITS.shape).astype("f4")
+    parity = compare_outputs([near], [LOGITS], "fp32", 3, False, "LiteRT")
+    assert parity.passed
+    assert 60 < (parity.sqnr_db or 0) < 100
+
+
+def test_class_ids_are_compared_by_their_agreement() -> None:
+    ids = np.arange(100).reshape(1, 10, 10)
+    other = ids.copy()
+    other[0, 0] = 7
+    parity = compare_outputs([other], [ids], "fp32", None, True, "LiteRT")
+    assert parity.sqnr_db is None
+    assert parity.agreement == pytest.approx(0.91)
+    assert not parity.passed

@@ -1,0 +1,337 @@
+"""A phone over adb: the real client and server, and the phone of `loopback_phone`."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from device_scripts import ECHO, EVIL_ARGUMENTS, HANG, echoed, write_script
+from loopback_phone.adb_server import AdbServer
+from loopback_phone.phone import LoopbackPhone
+from loopback_phone.waiting import wait_until
+from rich.console import Console
+
+from seaformer.benchmark.cores import classify
+from seaformer.benchmark.devices.doctor import CHECKS, FAIL, OK, WARN, examine, findings_of
+from seaformer.benchmark.devices.errors import (
+    Cancelled,
+    ExecRefused,
+    FileRefused,
+    NoSuchDevice,
+    SeveralDevices,
+    TimedOut,
+    TooHot,
+    Unauthorized,
+    WrongProcessor,
+)
+from seaformer.benchmark.devices.heat import wait_until_cool
+from seaformer.benchmark.devices.host import Host
+from seaformer.benchmark.devices.listing import print_devices
+from seaformer.benchmark.devices.phone import FOLDER, Phone, PhoneWorkspace
+from seaformer.benchmark.devices.selection import select_devices
+from seaformer.benchmark.devices.server import attached_phones
+from seaformer.errors import UsageError
+
+SHELL = "/system/bin/sh"
+LIMIT_S = 120.0
+
+
+@pytest.fixture
+def phone(loopback_phone: LoopbackPhone) -> Phone:
+    return Phone(loopback_phone.serial)
+
+
+@pytest.fixture
+def workspace(phone: Phone) -> Iterator[PhoneWorkspace]:
+    with phone.workspace("test") as opened:
+        assert isinstance(opened, PhoneWorkspace)
+        yield opened
+
+
+def _place(workspace: PhoneWorkspace, tmp_path: Path, name: str, text: str) -> None:
+    workspace.place(write_script(tmp_path / "script", SHELL, text), name, executable=True)
+
+
+def _printed(show: Callable[[Console], object], width: int = 200) -> str:
+    text = StringIO()
+    show(Console(file=text, width=width))
+    return text.getvalue()
+
+
+# ---- what it is
+
+
+def test_a_phone_is_described_and_listed_with_its_cores_and_conditions(
+    phone: Phone, loopback_phone: LoopbackPhone
+) -> None:
+    facts = phone.facts()
+    assert facts.serial == loopback_phone.serial
+    assert (facts.manufacturer, facts.model) == ("Loopback", "Loopback 865")
+    assert (facts.soc, facts.os, facts.sdk, facts.abi) == ("SM8250", "Android 13", 33, "arm64-v8a")
+    assert [str(one) for one in classify(facts.cores)] == [
+        "prime (7, 2.84 GHz)",
+        "big (4-6, 2.42 GHz)",
+        "little (0-3, 1.80 GHz)",
+    ]
+    assert phone.is_emulated
+    text = _printed(print_devices)
+    for expected in (
+        loopback_phone.serial,
+        "host",
+        "ready, emulated: no latency",
+        "Loopback 865",
+        "SM8250",
+        "Android 13",
+        "prime (7, 2.84 GHz)",
+        "80 %, charging",
+        "skin 31.0 °C",
+    ):
+        assert expected in text
+    loopback_phone.set_heat(status=1, skin_c=41.5)
+    loopback_phone.set_battery(percent=55, is_charging=False)
+    now = phone.conditions()
+    assert (now.thermal_status, now.temperature_c) == (1, 41.5)
+    assert (now.battery_percent, now.is_charging) == (55, False)
+    assert now.core_khz[7] == 2841600
+
+
+# ---- files and programs
+
+
+def test_names_and_arguments_reach_a_program_as_they_are(
+    workspace: PhoneWorkspace, loopback_phone: LoopbackPhone, tmp_path: Path
+) -> None:
+    names = ("-rf", "it's `touch spoilt`\n$(touch spoilt)")
+    for name in names:
+        _place(workspace, tmp_path, name, ECHO)
+        seen: list[str] = []
+        done = workspace.execute(name, EVIL_ARGUMENTS, time_limit_s=LIMIT_S, on_line=seen.append)
+        assert done.exit_status == 3
+        assert done.stdout_lines == echoed(EVIL_ARGUMENTS)
+        assert tuple(seen) == done.stdout_lines
+        assert done.stderr == "to stderr\n"
+    folder = loopback_phone.storage / "seaformer/test"
+    assert {path.name for path in folder.iterdir()} == set(names)
+
+
+def test_a_file_is_sent_once_and_again_when_it_is_spoilt(
+    workspace: PhoneWorkspace, loopback_phone: LoopbackPhone, tmp_path: Path
+) -> None:
+    local = tmp_path / "model"
+    local.write_bytes(bytes(range(256)) * 1000)  # more than one message of the protocol
+    assert workspace.place(local, "model")
+    assert not workspace.place(local, "model")
+    assert workspace.read("model") == local.read_bytes()
+    (loopback_phone.storage / "seaformer/test/model").write_bytes(b"spoilt")
+    assert workspace.place(local, "model")
+    assert workspace.read("model") == local.read_bytes()
+
+
+def test_the_phone_is_left_as_it_was_unless_files_are_kept(
+    phone: Phone, loopback_phone: LoopbackPhone
+) -> None:
+    with phone.workspace("one") as first, phone.workspace("two") as second:
+        first.write("file", b"1")
+        second.write("file", b"2")
+    assert loopback_phone.left_files() == []
+    with phone.workspace("one", keep=True) as kept:
+        kept.write("file", b"1")
+    with phone.workspace("one") as again:
+        assert again.read("file") == b"1"
+    assert loopback_phone.left_files() == []
+
+
+def test_what_cannot_be_read_or_run_is_named_with_the_phones_reason(
+    workspace: PhoneWorkspace, tmp_path: Path
+) -> None:
+    with pytest.raises(FileRefused, match=f"refuses '{FOLDER}/test/nothing': .*No such file"):
+        workspace.read("nothing")
+    workspace.write("data", b"\0")
+    with pytest.raises(ExecRefused, match="data: can't execute: Permission denied"):
+        workspace.execute("data", [], time_limit_s=LIMIT_S)
+    _place(workspace, tmp_path, "dies", "echo begun\nkill -9 $$\n")
+    done = workspace.execute("dies", [], time_limit_s=LIMIT_S)
+    assert (done.signal, done.stdout_lines) == (9, ("begun",))
+
+
+def test_at_the_time_limit_a_program_ends_with_all_it_started(
+    workspace: PhoneWorkspace, loopback_phone: LoopbackPhone, tmp_path: Path
+) -> None:
+    _place(workspace, tmp_path, "hangs", HANG)
+    seen: list[str] = []
+    with pytest.raises(TimedOut, match=r"'hangs' took longer than 6 s\."):
+        workspace.execute("hangs", [], time_limit_s=6, on_line=seen.append)
+    assert seen == ["begun"]
+    wait_until(lambda: not loopback_phone.programs(), "nothing runs on the phone")
+
+
+def test_another_thread_can_stop_a_program_and_the_folder_is_removed(
+    phone: Phone, loopback_phone: LoopbackPhone, tmp_path: Path
+) -> None:
+    def work() -> None:
+        with phone.workspace("test") as workspace:
+            assert isinstance(workspace, PhoneWorkspace)
+            _place(workspace, tmp_path, "hangs", HANG)
+            workspace.execute("hangs", [], time_limit_s=LIMIT_S, on_line=lambda _: phone.cancel())
+
+    with pytest.raises(Cancelled):
+        work()
+    wait_until(lambda: not loopback_phone.programs(), "nothing runs on the phone")
+    assert loopback_phone.left_files() == []
+
+
+# ---- which one
+
+
+def test_the_one_phone_is_taken_and_several_have_to_be_chosen_from(
+    switch_on: Callable[..., LoopbackPhone], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = switch_on()
+    assert [device.serial for device in select_devices("auto").devices] == [first.serial]
+    second = switch_on()
+    with pytest.raises(SeveralDevices, match=re.escape(second.serial)) as caught:
+        select_devices("auto")
+    assert first.serial in str(caught.value)
+    assert isinstance(caught.value, UsageError)
+    both = {first.serial, second.serial}
+    assert {device.serial for device in select_devices("all").devices} == both
+    assert select_devices(second.serial).devices[0].serial == second.serial
+    monkeypatch.setenv("ANDROID_SERIAL", first.serial)
+    assert select_devices("auto").devices[0].serial == first.serial
+    with pytest.raises(NoSuchDevice, match="There is no phone 'R58M'; attached: ") as unknown:
+        select_devices("R58M")
+    assert all(serial in str(unknown.value) for serial in both)
+    monkeypatch.delenv("ANDROID_SERIAL")
+    first.unplug()
+    assert [device.serial for device in select_devices("auto").devices] == [second.serial]
+
+
+def test_a_phone_that_is_not_ready_is_not_taken_and_the_reason_is_said(
+    switch_on: Callable[..., LoopbackPhone],
+) -> None:
+    closed = switch_on(authorizes=False)
+    for choice in ("auto", closed.serial):
+        with pytest.raises(Unauthorized, match="accept 'Allow USB debugging'"):
+            select_devices(choice)
+    open_one = switch_on()
+    selection = select_devices("auto")
+    assert [device.serial for device in selection.devices] == [open_one.serial]
+    assert closed.serial in selection.note
+    assert "Allow USB debugging" in _printed(print_devices)
+
+
+def test_a_phone_with_another_processor_is_refused(
+    switch_on: Callable[..., LoopbackPhone],
+) -> None:
+    emulator = switch_on(abi="x86_64")
+    with pytest.raises(WrongProcessor, match=r"The ABI of the phone .* is x86_64"):
+        select_devices("auto")
+    text = _printed(lambda console: examine(emulator.serial, console))
+    assert "arm64-v8a" in text
+
+
+@pytest.mark.usefixtures("switch_on")
+def test_without_a_phone_this_computer_is_taken_and_that_is_said() -> None:
+    selection = select_devices("auto")
+    assert [type(device) for device in selection.devices] == [Host]
+    assert selection.note == "No phone is attached. Measuring on this computer."
+    with pytest.raises(NoSuchDevice, match="no phone is attached"):
+        select_devices("R58M")
+    with pytest.raises(NoSuchDevice, match="No phone is attached that is ready"):
+        select_devices("all")
+    assert "developer options" in _printed(print_devices)
+
+
+@pytest.mark.parametrize("port", ["", "adb", "0", "65536", "-1"])
+def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", port)
+    with pytest.raises(UsageError, match=f"ANDROID_ADB_SERVER_PORT is '{port}'"):
+        attached_phones()
+
+
+def test_without_adb_this_computer_is_taken(
+    monkeypatch: pytest.MonkeyPatch, adb_server: AdbServer
+) -> None:
+    del adb_server
+    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", "1")  # nobody answers there
+    monkeypatch.setenv("ADBUTILS_ADB_PATH", "/nowhere/adb")
+    selection = select_devices("auto")
+    assert [type(device) for device in selection.devices] == [Host]
+    assert "adb does not start" in selection.note
+
+
+# ---- heat
+
+
+def test_a_hot_phone_is_waited_for_but_not_forever(
+    phone: Phone, loopback_phone: LoopbackPhone
+) -> None:
+    loopback_phone.set_heat(status=2, skin_c=44.0)
+    said: list[str] = []
+
+    def cool_down(text: str) -> None:
+        said.append(text)
+        loopback_phone.set_heat(status=0, skin_c=30.0)
+
+    assert wait_until_cool(phone, 32.0, 60.0, cool_down).temperature_c == 30.0
+    assert len(said) == 1
+    assert said[0].startswith("cooling down: thermal status 2 (moderate)")
+    loopback_phone.set_heat(status=0, skin_c=36.2)
+    with pytest.raises(TooHot, match=r"is too hot: skin 36.2 °C, to be below 35 °C\."):
+        wait_until_cool(phone, None, 0.0, pytest.fail)
+
+
+# ---- doctor
+
+
+def test_the_doctor_finds_a_good_phone_well_and_leaves_it_as_it_was(
+    phone: Phone, loopback_phone: LoopbackPhone
+) -> None:
+    findings = dict(findings_of(phone))
+    assert list(findings) == [check.name for check in CHECKS]
+    states = {name: finding.state for name, finding in findings.items()}
+    assert states.pop("processor") == WARN  # emulated
+    assert set(states.values()) == {OK}, findings
+    assert loopback_phone.left_files() == []
+
+
+def test_the_doctor_names_what_is_wrong_and_what_to_do(
+    switch_on: Callable[..., LoopbackPhone],
+) -> None:
+    sick = switch_on(executes=False, storage_mb=8)
+    sick.set_heat(status=3)
+    sick.set_battery(percent=9, is_charging=False)
+    verdicts: list[bool] = []
+    text = _printed(lambda console: verdicts.append(examine(sick.serial, console)))
+    assert verdicts == [False]
+    assert re.search(r"execution +fail .*noexec", text)
+    assert re.search(r"space +fail +0.0 GB free +Free 100 MB", text)
+    assert re.search(r"runner +not tried +needs 'execution'", text)
+
+
+def test_the_doctor_finds_this_computer_well() -> None:
+    findings = dict(findings_of(Host()))
+    assert {name for name, finding in findings.items() if finding.state == FAIL} == set()
+    assert findings["tiny model"].state == OK
+
+
+def test_adb_is_not_told_about_by_the_commands(adb_server: AdbServer) -> None:
+    # adb says "daemon not running; starting now" when it has to start its server.
+    adb_server.stop()
+    try:
+        code = "from seaformer.benchmark.devices.server import *; print(attached_phones())"
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, **adb_server.settings},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.stdout, done.stderr) == ("()\n", "")
+    finally:
+        adb_server.stop()
+        adb_server.start()

@@ -1,0 +1,104 @@
+"""Plans: what they refuse, and that the runner reads what Python writes."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rounds import add_probe, assert_gave_up, basic_plan, run_text
+
+from seaformer.benchmark.runner.plan import Plan, PlannedModel
+from seaformer.benchmark.runner.status import Status
+from seaformer.errors import UsageError
+
+MODEL = PlannedModel("a", "a.tflite", "a.input", "a.output", (64, 48))
+PLAN = Plan("litert", "lib.so", "2.3.0", 1, (0, 4), 7, 2, 3, 4, 5, 1.5, (MODEL,))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"backend": "litertt"}, "Did you mean 'litert'"),
+        ({"library": "../lib.so"}, "library '../lib.so'"),
+        ({"library": "/a\nthreads 9"}, "cannot stand in a plan"),
+        ({"sysfs": "sys fs"}, "sysfs 'sys fs'"),
+        ({"runtime_version": "2.3 0"}, "runtime version '2.3 0'"),
+        ({"threads": 0}, "threads is 0. Allowed: 1 to 256."),
+        ({"seed": -1}, "seed is -1"),
+        ({"warmup_runs": 0}, "warmup_runs is 0"),
+        ({"runs_per_block": 0}, "runs_per_block is 0"),
+        ({"time_limit_s": 0}, "time_limit_s is 0"),
+        ({"cpus": ()}, "cpus are ()"),
+        ({"cpus": (1024,)}, "0 to 1023"),
+        ({"models": ()}, "there are 0 models"),
+        ({"models": (MODEL, MODEL)}, "Each has to be another"),
+        ({"models": (MODEL, replace(MODEL, id="b"))}, "output files"),
+        ({"models": (replace(MODEL, mask_size=(0, 5)),)}, "mask_size is (0, 5)"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        replace(PLAN, **changes)
+    assert said in str(caught.value)
+
+
+@given(
+    st.sampled_from(["id", "file", "input_file", "output_file"]),
+    st.text(st.characters(exclude_categories=())) | st.sampled_from(["", ".", "..", "a/b", "a b"]),
+)
+def test_no_name_leads_out_of_the_folder_or_into_another_line(field: str, name: str) -> None:
+    model = replace(MODEL, **{field: name})
+    if re.fullmatch(r"[A-Za-z0-9._-]{1,100}", name) and name not in (".", ".."):
+        assert f" {name}\n" in replace(PLAN, models=(model,)).text()
+    else:
+        with pytest.raises(UsageError, match=r"^name .* cannot stand in a plan[^\n]*$"):
+            replace(PLAN, models=(model,))
+
+
+def test_processors_are_named_once_and_in_order() -> None:
+    assert "\ncpus 0 1 4\n" in replace(PLAN, cpus=(4, 1, 0, 4)).text()
+    assert "\ncpus any\n" in replace(PLAN, cpus=None).text()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("plans")
+
+
+@pytest.fixture(scope="module")
+def text(folder: Path) -> str:
+    return basic_plan("litert", add_probe(folder, "litert", mask_size=(4, 6))).text()
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_a_plan_that_is_cut_off_is_refused(folder: Path, text: str, data: st.DataObject) -> None:
+    length = data.draw(st.integers(0, len(text) - 1))
+    assert_gave_up(run_text(folder, text[:length]), Status.BAD_PLAN, "plan: ")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("seaformer-plan 1", "seaformer-plan 2", "no plan of version 1"),
+        ("threads 1", "threads one", "threads is 'one', it has to be 1 to 256"),
+        ("threads 1", "threads 257", "threads is '257'"),
+        ("blocks 2", "blocks 2 3", "blocks is '2 3'"),
+        ("blocks 2", "blocs 2", "'blocs', which is not known"),
+        ("warmup-runs 1\n", "", "something is missing"),
+        ("backend litert", "backend torch", "the backend 'torch' is not known"),
+        ("cpus any", "cpus", "cpus names none"),
+        ("mask 4 6", "mask 4", "needs a height and a width"),
+        ("file probe.tflite", "file ../probe.tflite", "no plain name"),
+        ("input probe.input\n", "", "no file or no input"),
+        ("end\n", "end\nend\n", "does not end with 'end'"),
+        ("input probe.input", "input other.input", "cannot open 'other.input'"),
+    ],
+)
+def test_the_runner_refuses_plans_that_python_would_not_write(
+    folder: Path, text: str, old: str, new: str, said: str
+) -> None:
+    assert old in text
+    assert_gave_up(run_text(folder, text.replace(old, new)), Status.BAD_PLAN, said)

@@ -1,0 +1,300 @@
+"""Finding the libraries that run models on devices, and knowing them again."""
+
+import hashlib
+import http.server
+import io
+import json
+import platform
+import shutil
+import tarfile
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+from rounds import BACKENDS, TARGET
+
+from seaformer.benchmark import runtimes
+from seaformer.benchmark.runtimes import PUBLISHED, Published, library_for
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.packages import NodePackage, Wheel, fetch
+
+ARM64 = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\x00\xb7\x00" + b"the library" * 9
+X86_64 = ARM64[:18] + b"\x3e\x00" + ARM64[20:]
+DIGEST = hashlib.sha256(ARM64).hexdigest()
+
+each_backend = pytest.mark.parametrize("backend", BACKENDS)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SEAFORMER_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def _zip(path: Path, **members: bytes) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def _aar(path: Path, name: str = "jni/arm64-v8a/libonnxruntime.so", content: bytes = ARM64) -> Path:
+    return _zip(path, **{"classes.jar": b"", "jni/x86/libonnxruntime.so": b"x", name: content})
+
+
+# ---- Installed here
+
+
+@each_backend
+def test_this_computer_uses_what_is_installed(backend: str) -> None:
+    library = library_for(backend, TARGET, None)
+    assert library.path.read_bytes()[:4] == b"\x7fELF"
+    assert library.version[0].isdigit()
+    assert library.sha256 == hashlib.sha256(library.path.read_bytes()).hexdigest()
+
+
+def test_there_is_a_library_for_every_backend_and_device() -> None:
+    targets = {"android-arm64", "linux-arm64"}
+    assert set(PUBLISHED) == {(backend, target) for backend in BACKENDS for target in targets}
+
+
+def test_another_computer_of_this_system_is_told_to_give_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    with pytest.raises(SeaformerError, match=r"linux-x86_64\. Give one with --runtime"):
+        library_for("litert", "linux-x86_64", None)
+
+
+# ---- Fetched
+
+
+class Shelf:
+    """A package that lies on the disk: what a registry gives, without the network."""
+
+    def __init__(self, archive: Path) -> None:
+        self.archive = archive
+        self.fetched = 0
+
+    def __str__(self) -> str:
+        return "the package of the test"
+
+    def fetch(self, folder: Path) -> Path:
+        self.fetched += 1
+        return fetch(["cp", str(self.archive), str(folder)], folder, self)
+
+
+def _publish(
+    monkeypatch: pytest.MonkeyPatch, archive: Path, *members: str, digest: str = DIGEST
+) -> Shelf:
+    shelf = Shelf(archive)
+    row = Published("1.2.3", shelf, members, 1, digest)  # type: ignore[arg-type]
+    monkeypatch.setattr(runtimes, "PUBLISHED", {("onnxruntime", "android-arm64"): row})
+    return shelf
+
+
+def _library(override: Path | None = None) -> runtimes.RuntimeLibrary:
+    return library_for("onnxruntime", "android-arm64", override)
+
+
+def test_a_library_is_fetched_once_and_again_when_damaged(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = _publish(monkeypatch, _zip(tmp_path / "a.whl", **{"m/lib.so": ARM64}), "m/lib.so")
+    library = _library()
+    assert library.path.read_bytes() == ARM64
+    assert (library.path.name, library.version, library.sha256) == ("lib.so", "1.2.3", DIGEST)
+    assert (_library(), shelf.fetched) == (library, 1)
+    library.path.write_bytes(ARM64[:-1])
+    assert _library().path.read_bytes() == ARM64
+    assert shelf.fetched == 2
+    assert [path for path in cache.rglob("*") if path.is_file()] == [library.path]
+
+
+def test_a_library_is_found_in_an_archive_in_an_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aar = _aar(tmp_path / "onnxruntime.aar").read_bytes()
+    with tarfile.open(tmp_path / "a.tgz", "w:gz") as archive:
+        member = tarfile.TarInfo("package/onnxruntime.aar")
+        member.size = len(aar)
+        archive.addfile(member, io.BytesIO(aar))
+    inside = ("package/onnxruntime.aar", "jni/arm64-v8a/libonnxruntime.so")
+    _publish(monkeypatch, tmp_path / "a.tgz", *inside)
+    assert _library().path.read_bytes() == ARM64
+
+
+@pytest.mark.parametrize(
+    ("content", "member", "said"),
+    [
+        (X86_64, "lib.so", "expected is " + DIGEST),
+        (ARM64, "other.so", "damaged, or has no other.so"),
+        (None, "lib.so", "damaged, or has no lib.so"),
+    ],
+)
+def test_what_is_not_the_published_file_is_refused(
+    content: bytes | None,
+    member: str,
+    said: str,
+    tmp_path: Path,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    archive = _zip(tmp_path / "a.whl", **{"lib.so": content or ARM64})
+    if content is None:
+        archive.write_bytes(archive.read_bytes()[:40])
+    _publish(monkeypatch, archive, member)
+    with pytest.raises(SeaformerError, match="--runtime-library PATH") as caught:
+        _library()
+    assert said in str(caught.value)
+    assert "com.microsoft.onnxruntime:onnxruntime-android" in str(caught.value)
+    assert not [path for path in cache.rglob("*") if path.is_file()]
+
+
+def test_a_registry_that_fails_is_one_line(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _publish(monkeypatch, tmp_path / "missing.whl", "lib.so")
+    with pytest.raises(SeaformerError, match=r"the package of the test cannot be fetched[^\n]+$"):
+        _library()
+    assert not [path for path in cache.rglob("*") if path.is_file()]
+
+
+def test_without_npm_the_error_names_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SeaformerError, match=r"npm is not installed here\. Or give a library"):
+        _library()
+
+
+def test_a_cache_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _publish(monkeypatch, _zip(tmp_path / "a.whl", **{"lib.so": ARM64}), "lib.so")
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SEAFORMER_CACHE", str(tmp_path / "file"))
+    with pytest.raises(SeaformerError, match="Set SEAFORMER_CACHE to a folder"):
+        _library()
+
+
+def test_pip_gives_the_wheel_of_another_platform(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real pip, whose registry is a folder."""
+    metadata = {
+        "some_wheel-1.2.dist-info/METADATA": b"Name: some-wheel\nVersion: 1.2\n",
+        "some_wheel-1.2.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: false\n",
+        "some_wheel-1.2.dist-info/RECORD": b"",
+    }
+    (tmp_path / "registry").mkdir()
+    name = "some_wheel-1.2-py3-none-android_23_arm64_v8a.whl"
+    _zip(tmp_path / "registry" / name, **{"lib.so": ARM64}, **metadata)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "registry"))
+    wheel = Wheel("some-wheel", "1.2", ("android_23_arm64_v8a",), "3.13")
+    row = Published("1.2", wheel, ("lib.so",), 1, DIGEST)
+    monkeypatch.setattr(runtimes, "PUBLISHED", {("onnxruntime", "android-arm64"): row})
+    assert _library().path.read_bytes() == ARM64
+
+
+class NodeRegistry(http.server.BaseHTTPRequestHandler):
+    """What npm asks for: the description of a package, then its archive."""
+
+    archive: bytes
+
+    def do_GET(self) -> None:
+        content = self.archive
+        if not self.path.endswith(".tgz"):
+            address = f"http://{self.headers['Host']}/some.package-3.4.0.tgz"
+            shasum = hashlib.sha1(self.archive).hexdigest()
+            dist = {"tarball": address, "shasum": shasum}
+            version = {"name": "some.package", "version": "3.4.0", "dist": dist}
+            described = {"name": "some.package", "versions": {"3.4.0": version}}
+            content = json.dumps(described | {"dist-tags": {"latest": "3.4.0"}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
+def test_npm_gives_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real npm, whose registry is in this process."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, content in (("package/lib.so", ARM64), ("package/package.json", b"{}")):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    handler = type("Handler", (NodeRegistry,), {"archive": packed.getvalue()})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{server.server_port}/")
+        monkeypatch.setenv("npm_config_cache", str(tmp_path / "npm"))
+        package = NodePackage("some.package", "3.4.0")
+        row = Published("3.4.0", package, ("package/lib.so",), 1, DIGEST)
+        monkeypatch.setattr(runtimes, "PUBLISHED", {("onnxruntime", "android-arm64"): row})
+        assert _library().path.read_bytes() == ARM64
+        server.shutdown()
+
+
+# ---- Given by the user
+
+
+def test_a_library_of_the_users_is_taken_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "libmine.so").write_bytes(ARM64)
+    library = _library(tmp_path / "libmine.so")
+    assert (library.path, library.version) == (tmp_path / "libmine.so", "any")
+    assert library.sha256 == DIGEST
+
+
+def test_on_the_device_its_name_is_plain(tmp_path: Path) -> None:
+    given = tmp_path / "my $(lib)\n'1'.so"
+    given.write_bytes(ARM64)
+    library = _library(given)
+    assert library.path.name == "libonnxruntime.so"
+    assert library.path.read_bytes() == ARM64
+
+
+def test_the_library_for_arm64_is_taken_from_an_aar(tmp_path: Path) -> None:
+    library = _library(_aar(tmp_path / "onnxruntime-android.aar"))
+    assert library.path.read_bytes() == ARM64
+    assert library.path.name == "libonnxruntime.so"
+    assert _library(tmp_path / "onnxruntime-android.aar") == library
+
+
+@pytest.mark.parametrize(
+    ("backend", "target", "name", "content", "said"),
+    [
+        ("litert", "android-arm64", "lib.so", X86_64, "is for x86-64, the device is arm64"),
+        ("litert", "linux-x86_64", "lib.so", ARM64, "is for arm64, the device is x86-64"),
+        ("litert", "linux-x86_64", "lib.so", ARM64[:18] + b"\x28\x00", "ELF number 40"),
+        ("litert", "linux-x86_64", "lib.so", b"text", "is no library"),
+        ("litert", "linux-x86_64", "lib.so", ARM64[:19], "is no library"),
+        ("litert", "android-arm64", "x.aar", b"text", "is no .aar"),
+        ("litert", "linux-arm64", "x.aar", b"text", "is for Android, the device is linux-arm64"),
+    ],
+)
+def test_what_is_no_library_for_the_device_is_refused(
+    backend: str, target: str, name: str, content: bytes, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UsageError) as caught:
+        library_for(backend, target, tmp_path / name)
+    assert said in str(caught.value)
+
+
+def test_an_aar_without_the_library_says_what_it_has(tmp_path: Path) -> None:
+    aar = _aar(tmp_path / "x.aar", "jni/arm64-v8a/libother.so")
+    with pytest.raises(UsageError, match=r"libother\.so\. Take the \.aar of com\.microsoft"):
+        _library(aar)
+
+
+def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"there is no file '.*/none\.so'"):
+        _library(tmp_path / "none.so")

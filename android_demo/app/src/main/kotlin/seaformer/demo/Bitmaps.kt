@@ -1,0 +1,60 @@
+package seaformer.demo
+
+import android.content.ContentResolver
+import android.content.res.AssetManager
+import android.graphics.Bitmap
+import android.graphics.BitmapFactory
+import android.media.ExifInterface
+import android.net.Uri
+import seaformer.core.Orientation
+import seaformer.core.Picture
+import java.io.FileNotFoundException
+import java.io.IOException
+import java.io.InputStream
+
+/** Reads a picture that the user picked. */
+fun readPicture(
+    resolver: ContentResolver,
+    uri: Uri,
+): Picture = read { resolver.openInputStream(uri) ?: throw FileNotFoundException(uri.toString()) }
+
+/** Reads a picture of the app's assets. */
+fun readPicture(
+    assets: AssetManager,
+    name: String,
+): Picture = read { assets.open(name) }
+
+/** The picture as Android draws it. */
+fun Picture.toBitmap(): Bitmap = Bitmap.createBitmap(pixels, width, height, Bitmap.Config.ARGB_8888)
+
+private fun read(open: () -> InputStream): Picture {
+    val bounds = BitmapFactory.Options().apply { inJustDecodeBounds = true }
+    open().use { BitmapFactory.decodeStream(it, null, bounds) }
+    if (bounds.outWidth <= 0) throw IOException("it is in no format that Android reads")
+    val options = BitmapFactory.Options().apply { inSampleSize = reduction(bounds.outWidth, bounds.outHeight) }
+    val bitmap = open().use { BitmapFactory.decodeStream(it, null, options) } ?: throw IOException("it is damaged")
+    val pixels = IntArray(bitmap.width * bitmap.height)
+    bitmap.getPixels(pixels, 0, bitmap.width, 0, 0, bitmap.width, bitmap.height)
+    val picture = Picture(bitmap.width, bitmap.height, pixels)
+    bitmap.recycle()
+    return picture.oriented(Orientation.ofExif(open().use(::exifOrientation)))
+}
+
+private fun exifOrientation(stream: InputStream): Int =
+    try {
+        ExifInterface(stream).getAttributeInt(ExifInterface.TAG_ORIENTATION, Orientation.UPRIGHT.exif)
+    } catch (_: IOException) {
+        Orientation.UPRIGHT.exif // formats without EXIF
+    }
+
+/** Photos of many megapixels are read at a half, a quarter, ... of their sides. */
+private fun reduction(
+    width: Int,
+    height: Int,
+): Int {
+    var reduction = 1
+    while (width.toLong() * height / (reduction * reduction) > MAX_PIXELS) reduction *= 2
+    return reduction
+}
+
+private const val MAX_PIXELS = 4_000_000L

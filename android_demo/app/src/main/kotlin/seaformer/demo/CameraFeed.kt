@@ -1,0 +1,168 @@
+package seaformer.demo
+
+import android.annotation.SuppressLint
+import android.content.Context
+import android.graphics.ImageFormat
+import android.hardware.camera2.CameraAccessException
+import android.hardware.camera2.CameraCaptureSession
+import android.hardware.camera2.CameraCharacteristics
+import android.hardware.camera2.CameraDevice
+import android.hardware.camera2.CameraManager
+import android.hardware.camera2.CaptureRequest
+import android.media.Image
+import android.media.ImageReader
+import android.os.Handler
+import android.os.HandlerThread
+import seaformer.core.Orientation
+import seaformer.core.Picture
+import seaformer.core.YuvFrame
+import seaformer.core.YuvPlane
+import kotlin.math.abs
+
+/**
+ * Live frames of the camera on the back, or of any there is.
+ *
+ * Every frame is offered once: who takes it calls the function that converts it. The reader keeps
+ * the newest frame only, so none that is offered is old.
+ *
+ * @param displayDegrees how far the display is turned from its natural position.
+ * @param onFrame gets a frame, on a thread of the feed's own.
+ * @param onFailure gets why the camera stopped, on the same thread.
+ */
+class CameraFeed(
+    private val manager: CameraManager,
+    private val displayDegrees: Int,
+    private val onFrame: (convert: () -> Picture) -> Unit,
+    private val onFailure: (reason: String) -> Unit,
+) : AutoCloseable {
+    private val worker = HandlerThread("camera").apply { start() }
+    private val handler = Handler(worker.looper)
+    private var device: CameraDevice? = null
+    private var reader: ImageReader? = null
+    private var isClosed = false
+
+    /** Opens the camera; the permission has to be there. Returns whether there is a camera. */
+    @SuppressLint("MissingPermission")
+    fun open(): Boolean {
+        try {
+            val ids = manager.cameraIdList
+            val id = ids.firstOrNull { facing(it) == CameraCharacteristics.LENS_FACING_BACK } ?: ids.firstOrNull()
+            if (id == null) return false
+            val characteristics = manager.getCameraCharacteristics(id)
+            val orientation = Orientation.ofTurn(turn(characteristics))
+            val size = size(characteristics) ?: return false
+            reader =
+                ImageReader.newInstance(size.width, size.height, ImageFormat.YUV_420_888, BUFFERS).apply {
+                    setOnImageAvailableListener({ take(it, orientation) }, handler)
+                }
+            manager.openCamera(id, DeviceCallback(), handler)
+            return true
+        } catch (error: CameraAccessException) {
+            onFailure(error.reason())
+        } catch (error: SecurityException) {
+            onFailure(error.reason())
+        }
+        return true
+    }
+
+    private fun facing(id: String): Int? = manager.getCameraCharacteristics(id).get(CameraCharacteristics.LENS_FACING)
+
+    /** How far frames have to be turned right to stand upright on the display. */
+    private fun turn(characteristics: CameraCharacteristics): Int {
+        val sensor = characteristics.get(CameraCharacteristics.SENSOR_ORIENTATION) ?: 0
+        val isFront = characteristics.get(CameraCharacteristics.LENS_FACING) == CameraCharacteristics.LENS_FACING_FRONT
+        return if (isFront) sensor + displayDegrees else sensor - displayDegrees
+    }
+
+    private fun size(characteristics: CameraCharacteristics) =
+        characteristics
+            .get(CameraCharacteristics.SCALER_STREAM_CONFIGURATION_MAP)
+            ?.getOutputSizes(ImageFormat.YUV_420_888)
+            ?.minByOrNull { abs(it.width * it.height - PIXELS) }
+
+    private fun take(
+        reader: ImageReader,
+        orientation: Orientation,
+    ) {
+        reader.acquireLatestImage()?.use { image ->
+            onFrame { frame(image).toPicture().oriented(orientation) }
+        }
+    }
+
+    private fun frame(image: Image): YuvFrame {
+        val (luma, blue, red) = image.planes.map { YuvPlane(it.buffer, it.rowStride, it.pixelStride) }
+        return YuvFrame(image.width, image.height, luma, blue, red)
+    }
+
+    override fun close() {
+        handler.post {
+            isClosed = true
+            device?.close()
+            reader?.close()
+        }
+        worker.quitSafely()
+    }
+
+    private inner class DeviceCallback : CameraDevice.StateCallback() {
+        override fun onOpened(camera: CameraDevice) {
+            if (isClosed) return camera.close()
+            device = camera
+            val surface = reader?.surface ?: return
+            try {
+                @Suppress("DEPRECATION") // its successor is of Android 9
+                camera.createCaptureSession(listOf(surface), SessionCallback(camera), handler)
+            } catch (error: CameraAccessException) {
+                onFailure(error.reason())
+            }
+        }
+
+        override fun onDisconnected(camera: CameraDevice) {
+            camera.close()
+            if (!isClosed) onFailure("disconnected")
+        }
+
+        override fun onError(
+            camera: CameraDevice,
+            error: Int,
+        ) {
+            camera.close()
+            if (!isClosed) onFailure("error $error")
+        }
+    }
+
+    private inner class SessionCallback(
+        private val camera: CameraDevice,
+    ) : CameraCaptureSession.StateCallback() {
+        override fun onConfigured(session: CameraCaptureSession) {
+            val surface = reader?.surface
+            if (isClosed || surface == null) return
+            try {
+                val request = camera.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW)
+                request.addTarget(surface)
+                request.set(CaptureRequest.CONTROL_AF_MODE, CaptureRequest.CONTROL_AF_MODE_CONTINUOUS_PICTURE)
+                session.setRepeatingRequest(request.build(), null, handler)
+            } catch (error: CameraAccessException) {
+                onFailure(error.reason())
+            } catch (error: IllegalStateException) {
+                onFailure(error.reason()) // closed in the meantime
+            }
+        }
+
+        override fun onConfigureFailed(session: CameraCaptureSession) = onFailure("it cannot be configured")
+    }
+
+    companion object {
+        private const val PIXELS = 640 * 480
+        private const val BUFFERS = 2
+
+        fun of(
+            context: Context,
+            displayDegrees: Int,
+            onFrame: (convert: () -> Picture) -> Unit,
+            onFailure: (reason: String) -> Unit,
+        ): CameraFeed {
+            val manager = context.getSystemService(Context.CAMERA_SERVICE) as CameraManager
+            return CameraFeed(manager, displayDegrees, onFrame, onFailure)
+        }
+    }
+}

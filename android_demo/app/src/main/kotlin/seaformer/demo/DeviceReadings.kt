@@ -1,0 +1,75 @@
+package seaformer.demo
+
+import android.app.ActivityManager
+import android.content.Context
+import android.content.Intent
+import android.content.IntentFilter
+import android.os.BatteryManager
+import android.os.Build
+import android.os.PowerManager
+import seaformer.core.DeviceConditions
+import seaformer.core.DeviceFacts
+import java.io.File
+import java.io.IOException
+
+/** Version of the app. */
+fun appVersion(context: Context): String {
+    val version: String? = context.packageManager.getPackageInfo(context.packageName, 0).versionName
+    return version ?: "?"
+}
+
+/** The ABI that the app runs with. */
+val abi: String get() = Build.SUPPORTED_ABIS.first()
+
+/** What the phone is. */
+fun deviceFacts(context: Context): DeviceFacts {
+    val memory = ActivityManager.MemoryInfo()
+    (context.getSystemService(Context.ACTIVITY_SERVICE) as ActivityManager).getMemoryInfo(memory)
+    return DeviceFacts(
+        manufacturer = Build.MANUFACTURER,
+        model = Build.MODEL,
+        soc = if (Build.VERSION.SDK_INT >= SDK_SOC_MODEL) Build.SOC_MODEL else null,
+        os = "Android ${Build.VERSION.RELEASE}",
+        sdk = Build.VERSION.SDK_INT,
+        abi = abi,
+        coreMaxKhz = List(Runtime.getRuntime().availableProcessors()) { coreKhz(it, "cpuinfo_max_freq") },
+        memoryBytes = memory.totalMem,
+        isEmulated = Build.HARDWARE in EMULATORS,
+    )
+}
+
+/** The state that the phone is in now. */
+fun deviceConditions(context: Context): DeviceConditions {
+    val battery: Intent? = context.registerReceiver(null, IntentFilter(Intent.ACTION_BATTERY_CHANGED))
+    val level = battery.reading(BatteryManager.EXTRA_LEVEL)
+    val scale = battery.reading(BatteryManager.EXTRA_SCALE)
+    val power = context.getSystemService(Context.POWER_SERVICE) as PowerManager
+    val cores = Runtime.getRuntime().availableProcessors()
+    return DeviceConditions(
+        takenAtMs = System.currentTimeMillis(),
+        batteryCelsius = battery.reading(BatteryManager.EXTRA_TEMPERATURE)?.let { it / 10.0 },
+        thermalStatus = if (Build.VERSION.SDK_INT >= SDK_THERMAL_STATUS) power.currentThermalStatus else null,
+        batteryPercent = if (level == null || scale == null || scale == 0) null else 100 * level / scale,
+        isCharging = battery.reading(BatteryManager.EXTRA_PLUGGED)?.let { it != 0 },
+        coreKhz = (0 until cores).mapNotNull { core -> coreKhz(core, "scaling_cur_freq")?.let { core to it } }.toMap(),
+        freeBytes = context.filesDir.usableSpace,
+    )
+}
+
+private fun Intent?.reading(name: String): Int? = this?.getIntExtra(name, MISSING)?.takeIf { it != MISSING }
+
+/** Many phones do not let apps read this. */
+private fun coreKhz(
+    core: Int,
+    file: String,
+): Int? =
+    try {
+        File("/sys/devices/system/cpu/cpu$core/cpufreq/$file").readText().trim().toIntOrNull()
+    } catch (_: IOException) {
+        null
+    }
+
+private const val MISSING = Int.MIN_VALUE
+private const val SDK_THERMAL_STATUS = 29
+private const val SDK_SOC_MODEL = 31
+private val EMULATORS = setOf("goldfish", "ranchu", "cutf_cvm")

@@ -1,0 +1,243 @@
+package seaformer.demo
+
+import android.content.Context
+import android.os.Handler
+import android.os.HandlerThread
+import android.os.Looper
+import seaformer.core.Accelerator
+import seaformer.core.Analysis
+import seaformer.core.Analyzer
+import seaformer.core.FallbackSegmenter
+import seaformer.core.FrameGate
+import seaformer.core.LatencyMeter
+import seaformer.core.ModelMetadata
+import seaformer.core.Picture
+import seaformer.core.Rejection
+import java.util.concurrent.atomic.AtomicInteger
+
+/** What runs the model now, and what was given up before. */
+class Running(
+    val metadata: ModelMetadata,
+    val samples: List<String>,
+    val runtime: String,
+    val accelerator: Accelerator,
+    val rejections: List<Rejection>,
+)
+
+/** Medians of the three stages, in milliseconds. */
+class Medians(
+    val preMs: Double,
+    val runMs: Double,
+    val postMs: Double,
+)
+
+/** Is told on the main thread what happens. */
+interface EngineListener {
+    fun onRunning(running: Running)
+
+    /** [medians] are null until warm-up is over. */
+    fun onAnalysis(
+        analysis: Analysis,
+        medians: Medians?,
+    )
+
+    fun onMedians(medians: Medians)
+
+    fun onProblem(problem: Problem)
+}
+
+/** Runs the model on a thread of its own. It outlives a rotation of the screen. */
+class Engine(
+    context: Context,
+    choice: Choice,
+) {
+    private val assets = context.applicationContext.assets
+    private val main = Handler(Looper.getMainLooper())
+    private val worker = HandlerThread("model").apply { start() }
+    private val background = Handler(worker.looper)
+    private val gate = FrameGate()
+
+    // Of the worker's thread.
+    private var model: BundledModel? = null
+    private var segmenter: FallbackSegmenter? = null
+    private var analyzer: Analyzer? = null
+    private var told = 0
+    private val meters = List(3) { LatencyMeter(WARMUP_RUNS, WINDOW) }
+
+    /** Counts pictures and frames: repetitions of an older one end. */
+    private val newest = AtomicInteger()
+
+    /** The picture that is shown, as it was given; null while frames come. */
+    @Volatile private var still: Picture? = null
+
+    val passedFrames: Long get() = gate.passed
+    val droppedFrames: Long get() = gate.dropped
+
+    // Of the main thread.
+    var running: Running? = null
+        private set
+    var analysis: Analysis? = null
+        private set
+    private var medians: Medians? = null
+    private var problem: Problem? = null
+
+    var listener: EngineListener? = null
+        set(value) {
+            field = value
+            running?.let { value?.onRunning(it) }
+            analysis?.let { value?.onAnalysis(it, medians) }
+            problem?.let { value?.onProblem(it) }
+        }
+
+    init {
+        use(choice)
+    }
+
+    /** Makes the model ready as chosen, and analyses the last picture again. */
+    fun use(choice: Choice) {
+        newest.incrementAndGet()
+        background.post {
+            guarded {
+                segmenter?.close()
+                segmenter = null
+                analyzer = null
+                val bundled = model ?: BundledModel.read(assets).also { model = it }
+                val opened = bundled.open(choice)
+                segmenter = opened
+                analyzer = Analyzer(bundled.metadata, opened)
+                tellRunning(bundled, opened)
+                meters.forEach(LatencyMeter::clear)
+                main.post { still?.let(::analyze) }
+            }
+        }
+    }
+
+    /** Analyses a still picture, then again and again until its times are medians of warm runs. */
+    fun analyze(picture: Picture) {
+        still = picture
+        val number = newest.incrementAndGet()
+        background.post {
+            meters.forEach(LatencyMeter::clear)
+            step(picture)
+            repeat(number, picture, WARMUP_RUNS + REPETITIONS - 1)
+        }
+    }
+
+    private fun repeat(
+        number: Int,
+        picture: Picture,
+        left: Int,
+    ) {
+        if (left == 0) return
+        // One run per message, so that a newer picture never waits for the repetitions of this one.
+        background.post {
+            if (number != newest.get()) return@post
+            guarded {
+                val again = analyzer?.analyze(picture) ?: return@guarded
+                measure(again)
+                currentMedians()?.let { now ->
+                    main.post {
+                        medians = now
+                        listener?.onMedians(now)
+                    }
+                }
+                repeat(number, picture, left - 1)
+            }
+        }
+    }
+
+    /**
+     * Analyses a camera frame, unless one is being worked on: then it is dropped.
+     *
+     * @param picture converts the frame; called only if the frame is not dropped.
+     */
+    fun offer(picture: () -> Picture) {
+        if (!gate.enter()) return
+        var isTaken = false
+        guarded {
+            val converted = picture()
+            still = null
+            newest.incrementAndGet()
+            isTaken =
+                background.post {
+                    try {
+                        step(converted)
+                    } finally {
+                        gate.leave()
+                    }
+                }
+        }
+        if (!isTaken) gate.leave()
+    }
+
+    /** Times of another source do not belong to the next one. */
+    fun forgetTimes() {
+        background.post { meters.forEach(LatencyMeter::clear) }
+    }
+
+    fun close() {
+        listener = null
+        newest.incrementAndGet()
+        background.post { segmenter?.close() }
+        worker.quitSafely()
+    }
+
+    private fun step(picture: Picture) =
+        guarded {
+            val made = analyzer?.analyze(picture) ?: return@guarded
+            measure(made)
+            val now = currentMedians()
+            main.post {
+                analysis = made
+                medians = now
+                problem = null
+                listener?.onAnalysis(made, now)
+            }
+            val opened = segmenter
+            val bundled = model
+            // It may have fallen back in this run.
+            if (opened != null && bundled != null && opened.rejections.size != told) tellRunning(bundled, opened)
+        }
+
+    private fun measure(made: Analysis) {
+        val times = made.times
+        for ((meter, ns) in meters.zip(listOf(times.preNs, times.runNs, times.postNs))) meter.add(ns)
+    }
+
+    private fun currentMedians(): Medians? {
+        val (pre, run, post) = meters.map { it.medianMs ?: return null }
+        return Medians(pre, run, post)
+    }
+
+    private fun tellRunning(
+        bundled: BundledModel,
+        opened: FallbackSegmenter,
+    ) {
+        told = opened.rejections.size
+        val now =
+            Running(bundled.metadata, bundled.samples, opened.runtime, opened.accelerator, opened.rejections.toList())
+        main.post {
+            running = now
+            problem = null
+            listener?.onRunning(now)
+        }
+    }
+
+    private inline fun guarded(work: () -> Unit) {
+        try {
+            work()
+        } catch (error: Exception) {
+            val found = Problem.of(error)
+            main.post {
+                problem = found
+                listener?.onProblem(found)
+            }
+        }
+    }
+
+    private companion object {
+        const val WARMUP_RUNS = 3
+        const val REPETITIONS = 10
+        const val WINDOW = 60
+    }
+}

@@ -1,0 +1,389 @@
+package seaformer.demo
+
+import android.Manifest
+import android.app.Activity
+import android.content.ActivityNotFoundException
+import android.content.Intent
+import android.content.pm.PackageManager
+import android.net.Uri
+import android.os.Bundle
+import android.view.Menu
+import android.view.MenuItem
+import android.view.Surface
+import android.view.View
+import android.view.WindowManager
+import android.widget.AdapterView
+import android.widget.ArrayAdapter
+import android.widget.Button
+import android.widget.ImageView
+import android.widget.ListView
+import android.widget.SeekBar
+import android.widget.Spinner
+import android.widget.TextView
+import seaformer.core.Accelerator
+import seaformer.core.Analysis
+import seaformer.core.ClassColors
+import seaformer.core.Picture
+import seaformer.core.blend
+import java.util.concurrent.Executors
+
+/** The main screen: a picture, a photo or the camera, with the classes that the model finds. */
+class MainActivity :
+    Activity(),
+    EngineListener {
+    private lateinit var engine: Engine
+    private lateinit var settings: Settings
+    private lateinit var legend: LegendAdapter
+
+    /** Above the legend, and scrolled with it, as large letters may leave no room for both. */
+    private lateinit var controls: View
+    private val reading = Executors.newSingleThreadExecutor()
+    private var camera: CameraFeed? = null
+
+    /** What is shown, kept over the death of the process: "asset:NAME", a photo's URI, or the camera. */
+    private var source: String? = null
+    private var isolated: Int? = null
+    private var wantsCamera = false
+    private var notice: String? = null
+
+    override fun onCreate(state: Bundle?) {
+        super.onCreate(state)
+        setContentView(R.layout.main)
+        settings = Settings(this)
+        source = state?.getString(SOURCE)
+        isolated = state?.getInt(ISOLATED, NONE)?.takeIf { it != NONE }
+        wantsCamera = state?.getBoolean(CAMERA) ?: false
+        showControls()
+        val kept = lastNonConfigurationInstance as Engine?
+        engine = kept ?: Engine(this, settings.choice)
+        engine.listener = this
+        // After a death of the process the source is known, but the picture is gone.
+        if (kept == null) source?.let(::load)
+    }
+
+    @Deprecated("Of the framework's Activity; its successors are not in the framework.")
+    override fun onRetainNonConfigurationInstance(): Any = engine
+
+    override fun onResume() {
+        super.onResume()
+        if (wantsCamera) startCamera()
+    }
+
+    override fun onPause() {
+        camera?.close()
+        camera = null
+        super.onPause()
+    }
+
+    override fun onDestroy() {
+        engine.listener = null
+        reading.shutdown()
+        if (!isChangingConfigurations) engine.close()
+        super.onDestroy()
+    }
+
+    override fun onSaveInstanceState(state: Bundle) {
+        super.onSaveInstanceState(state)
+        state.putString(SOURCE, source)
+        state.putInt(ISOLATED, isolated ?: NONE)
+        state.putBoolean(CAMERA, wantsCamera)
+    }
+
+    override fun onCreateOptionsMenu(menu: Menu): Boolean {
+        menuInflater.inflate(R.menu.main, menu)
+        return true
+    }
+
+    override fun onOptionsItemSelected(item: MenuItem): Boolean {
+        when (item.itemId) {
+            R.id.benchmark -> startActivity(Intent(this, BenchmarkActivity::class.java))
+            R.id.about -> startActivity(Intent(this, AboutActivity::class.java))
+            else -> return super.onOptionsItemSelected(item)
+        }
+        return true
+    }
+
+    // ---- Controls -----------------------------------------------------------------------------
+
+    private fun showControls() {
+        legend = LegendAdapter(this)
+        findViewById<ListView>(R.id.legend).apply {
+            controls = layoutInflater.inflate(R.layout.controls, this, false)
+            addHeaderView(controls, null, false)
+            adapter = legend
+            onItemClickListener =
+                AdapterView.OnItemClickListener { parent, _, position, _ ->
+                    val id = (parent.getItemAtPosition(position) as LegendRow).id
+                    isolated = if (isolated == id) null else id
+                    engine.analysis?.let(::draw)
+                }
+        }
+        controls.findViewById<Button>(R.id.sample).setOnClickListener { showNextSample() }
+        controls.findViewById<Button>(R.id.photo).setOnClickListener { pickPhoto() }
+        controls
+            .findViewById<Button>(
+                R.id.camera,
+            ).setOnClickListener { if (wantsCamera) stopCamera() else askForCamera() }
+        controls.findViewById<SeekBar>(R.id.opacity).apply {
+            progress = settings.opacityPercent
+            setOnSeekBarChangeListener(OpacityListener())
+        }
+        val names = listOf(getString(R.string.accelerator_best)) + Accelerator.entries.map { it.name }
+        val chosen = settings.choice
+        choices(R.id.accelerator, names, chosen.accelerator?.let { it.ordinal + 1 } ?: 0) { position ->
+            choose(settings.choice.copy(accelerator = Accelerator.entries.getOrNull(position - 1)))
+        }
+        val threads = settings.possibleThreads
+        choices(R.id.threads, threads.map(Int::toString), threads.indexOf(chosen.threads)) { position ->
+            choose(settings.choice.copy(threads = threads[position]))
+        }
+    }
+
+    private fun choices(
+        id: Int,
+        names: List<String>,
+        selected: Int,
+        onChosen: (Int) -> Unit,
+    ) {
+        val spinner = controls.findViewById<Spinner>(id)
+        val adapter = ArrayAdapter(this, android.R.layout.simple_spinner_item, names)
+        adapter.setDropDownViewResource(android.R.layout.simple_spinner_dropdown_item)
+        spinner.adapter = adapter
+        spinner.setSelection(maxOf(selected, 0))
+        spinner.onItemSelectedListener = SelectionListener(onChosen)
+    }
+
+    private fun choose(choice: Choice) {
+        if (choice == settings.choice) return
+        settings.choice = choice
+        notice = null
+        controls.findViewById<TextView>(R.id.status).setText(R.string.loading)
+        engine.use(choice)
+    }
+
+    private inner class OpacityListener : SeekBar.OnSeekBarChangeListener {
+        override fun onProgressChanged(
+            bar: SeekBar,
+            progress: Int,
+            fromUser: Boolean,
+        ) {
+            settings.opacityPercent = progress
+            engine.analysis?.let(::draw)
+        }
+
+        override fun onStartTrackingTouch(bar: SeekBar) = Unit
+
+        override fun onStopTrackingTouch(bar: SeekBar) = Unit
+    }
+
+    // ---- Sources ------------------------------------------------------------------------------
+
+    private fun showNextSample() {
+        val samples = engine.running?.samples.orEmpty()
+        if (samples.isEmpty()) return
+        stopCamera()
+        val last = samples.indexOf(source?.removePrefix(ASSET))
+        show(ASSET + samples[(last + 1) % samples.size])
+    }
+
+    private fun pickPhoto() {
+        val intent = Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/*")
+        try {
+            startActivityForResult(intent, PICK)
+        } catch (_: ActivityNotFoundException) {
+            tell(getString(R.string.no_picker))
+        }
+    }
+
+    override fun onActivityResult(
+        request: Int,
+        result: Int,
+        data: Intent?,
+    ) {
+        val uri = data?.data
+        if (request != PICK || result != RESULT_OK || uri == null) return
+        try {
+            // So that the photo can still be read after the death of the process.
+            contentResolver.takePersistableUriPermission(uri, Intent.FLAG_GRANT_READ_URI_PERMISSION)
+        } catch (_: SecurityException) {
+            // Some providers give the permission for now only, which will do.
+        }
+        stopCamera()
+        show(uri.toString())
+    }
+
+    private fun show(name: String) {
+        source = name
+        isolated = null
+        notice = null
+        load(name)
+    }
+
+    /** Reads a picture and has it analysed. */
+    private fun load(name: String) {
+        reading.execute {
+            try {
+                val picture =
+                    if (name.startsWith(ASSET)) {
+                        readPicture(assets, name.removePrefix(ASSET))
+                    } else {
+                        readPicture(contentResolver, Uri.parse(name))
+                    }
+                runOnUiThread { if (source == name && !wantsCamera) engine.analyze(picture) }
+            } catch (_: SecurityException) {
+                runOnUiThread { tell(getString(R.string.picture_lost)) }
+            } catch (error: Exception) {
+                runOnUiThread { tell(getString(R.string.picture_failed, error.reason())) }
+            }
+        }
+    }
+
+    private fun askForCamera() {
+        if (checkSelfPermission(Manifest.permission.CAMERA) == PackageManager.PERMISSION_GRANTED) {
+            startCamera()
+        } else {
+            requestPermissions(arrayOf(Manifest.permission.CAMERA), ASK)
+        }
+    }
+
+    override fun onRequestPermissionsResult(
+        request: Int,
+        permissions: Array<String>,
+        results: IntArray,
+    ) {
+        if (request != ASK) return
+        if (results.firstOrNull() == PackageManager.PERMISSION_GRANTED) {
+            startCamera()
+        } else {
+            tell(getString(R.string.camera_refused))
+        }
+    }
+
+    private fun startCamera() {
+        if (camera != null) return
+        if (checkSelfPermission(Manifest.permission.CAMERA) != PackageManager.PERMISSION_GRANTED) {
+            // Taken back in the system settings while the app was away.
+            stopCamera()
+            return tell(getString(R.string.camera_refused))
+        }
+        wantsCamera = true
+        notice = null
+        isolated = null
+        engine.forgetTimes()
+        val feed =
+            CameraFeed.of(this, displayDegrees(), engine::offer) { reason ->
+                runOnUiThread {
+                    if (camera != null) {
+                        stopCamera()
+                        tell(getString(R.string.camera_failed, reason))
+                    }
+                }
+            }
+        camera = feed
+        window.addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
+        controls.findViewById<Button>(R.id.camera).setText(R.string.stop_camera)
+        if (!feed.open()) {
+            stopCamera()
+            tell(getString(R.string.camera_missing))
+        }
+    }
+
+    private fun stopCamera() {
+        wantsCamera = false
+        camera?.close()
+        camera = null
+        window.clearFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
+        controls.findViewById<Button>(R.id.camera).setText(R.string.camera)
+        engine.forgetTimes()
+    }
+
+    @Suppress("DEPRECATION") // its successor is of Android 11
+    private fun displayDegrees(): Int =
+        when (windowManager.defaultDisplay.rotation) {
+            Surface.ROTATION_90 -> 90
+            Surface.ROTATION_180 -> 180
+            Surface.ROTATION_270 -> 270
+            else -> 0
+        }
+
+    // ---- Results ------------------------------------------------------------------------------
+
+    override fun onRunning(running: Running) {
+        val lines =
+            mutableListOf(
+                getString(R.string.running_on, running.metadata.title, "${running.runtime}, ${running.accelerator}"),
+            )
+        running.rejections.mapTo(lines) { getString(R.string.not_used, it.accelerator, it.reason) }
+        if (running.metadata.weightsAreRandom) lines += getString(R.string.random_weights)
+        notice?.let(lines::add)
+        controls.findViewById<TextView>(R.id.status).text = lines.joinToString("\n")
+        if (source == null && !wantsCamera) showNextSample()
+    }
+
+    override fun onAnalysis(
+        analysis: Analysis,
+        medians: Medians?,
+    ) {
+        draw(analysis)
+        if (medians == null) controls.findViewById<TextView>(R.id.times).text = "" else onMedians(medians)
+    }
+
+    override fun onMedians(medians: Medians) {
+        val text = getString(R.string.times, medians.preMs, medians.runMs, medians.postMs)
+        val frames = engine.passedFrames + engine.droppedFrames
+        controls.findViewById<TextView>(R.id.times).apply {
+            this.text =
+                if (wantsCamera) getString(R.string.dropped_frames, text, engine.droppedFrames, frames) else text
+            contentDescription = getString(R.string.times_spoken, medians.preMs, medians.runMs, medians.postMs)
+        }
+    }
+
+    override fun onProblem(problem: Problem) = tell(problem.message(this))
+
+    private fun tell(message: String) {
+        notice = message
+        controls.findViewById<TextView>(R.id.status).text = message
+    }
+
+    private fun draw(analysis: Analysis) {
+        val metadata = engine.running?.metadata ?: return
+        val colors = ClassColors(metadata.palette)
+        val mask = analysis.mask
+        val shown: Picture =
+            if (mask == null) {
+                analysis.photograph
+            } else {
+                blend(analysis.photograph, mask, colors, settings.opacityPercent / 100.0, isolated)
+            }
+        val rows = legendOf(analysis, metadata, colors)
+        findViewById<ImageView>(R.id.picture).apply {
+            setImageBitmap(shown.toBitmap())
+            contentDescription = getString(R.string.picture_spoken, rows.joinToString { it.label })
+        }
+        legend.show(rows, isolated, canIsolate = mask != null)
+    }
+
+    private companion object {
+        const val PICK = 1
+        const val ASK = 2
+        const val NONE = -1
+        const val ASSET = "asset:"
+        const val SOURCE = "source"
+        const val ISOLATED = "isolated"
+        const val CAMERA = "camera"
+    }
+}
+
+/** Tells which entry of a spinner was chosen. */
+class SelectionListener(
+    private val onChosen: (Int) -> Unit,
+) : AdapterView.OnItemSelectedListener {
+    override fun onItemSelected(
+        parent: AdapterView<*>?,
+        view: View?,
+        position: Int,
+        id: Long,
+    ) = onChosen(position)
+
+    override fun onNothingSelected(parent: AdapterView<*>?) = Unit
+}

@@ -1,0 +1,95 @@
+package seaformer.demo
+
+import ai.onnxruntime.OnnxJavaType
+import ai.onnxruntime.OnnxTensor
+import ai.onnxruntime.OrtEnvironment
+import ai.onnxruntime.OrtSession
+import seaformer.core.Accelerator
+import seaformer.core.DataType
+import seaformer.core.ModelMetadata
+import seaformer.core.Segmenter
+import seaformer.core.TensorData
+import java.nio.ByteBuffer
+import java.nio.FloatBuffer
+
+/** Runs an .onnx with ONNX Runtime. Knows nothing of Android, so that it also runs on a computer. */
+class OrtSegmenter(
+    model: ByteArray,
+    private val metadata: ModelMetadata,
+    override val accelerator: Accelerator,
+    threads: Int,
+) : Segmenter {
+    private val environment = OrtEnvironment.getEnvironment().apply { setTelemetry(false) }
+    private val session: OrtSession
+    private val shape =
+        metadata.input.shape
+            .map(Int::toLong)
+            .toLongArray()
+    private var isClosed = false
+
+    override val runtime: String = "$NAME ${environment.version}"
+
+    init {
+        session =
+            OrtSession.SessionOptions().use { options ->
+                options.setIntraOpNumThreads(threads)
+                when (accelerator) {
+                    Accelerator.NPU -> options.addNnapi()
+                    Accelerator.GPU -> options.addWebGPU(emptyMap())
+                    Accelerator.CPU -> Unit
+                }
+                if (accelerator != Accelerator.CPU) {
+                    // Else what the accelerator cannot do would be run on the CPU in silence.
+                    options.addConfigEntry("session.disable_cpu_ep_fallback", "1")
+                }
+                environment.createSession(model, options)
+            }
+    }
+
+    override fun run(input: TensorData): TensorData =
+        tensor(input).use { tensor ->
+            session.run(mapOf(metadata.input.name to tensor)).use { results ->
+                read(results.get(metadata.output.name).get() as OnnxTensor)
+            }
+        }
+
+    private fun tensor(input: TensorData): OnnxTensor =
+        when (input) {
+            is TensorData.Floats -> {
+                OnnxTensor.createTensor(environment, FloatBuffer.wrap(input.values), shape)
+            }
+
+            is TensorData.Int8 -> {
+                OnnxTensor.createTensor(environment, ByteBuffer.wrap(input.values), shape, OnnxJavaType.INT8)
+            }
+
+            is TensorData.Uint8 -> {
+                OnnxTensor.createTensor(environment, ByteBuffer.wrap(input.values), shape, OnnxJavaType.UINT8)
+            }
+
+            else -> {
+                error("no input is of this type")
+            }
+        }
+
+    private fun read(output: OnnxTensor): TensorData =
+        when (metadata.output.type) {
+            DataType.FLOAT32 -> output.floatBuffer.let { TensorData.Floats(FloatArray(it.remaining()).also(it::get)) }
+            DataType.INT8 -> TensorData.Int8(bytes(output))
+            DataType.UINT8 -> TensorData.Uint8(bytes(output))
+            DataType.INT32 -> output.intBuffer.let { TensorData.Int32(IntArray(it.remaining()).also(it::get)) }
+            DataType.INT64 -> output.longBuffer.let { TensorData.Int64(LongArray(it.remaining()).also(it::get)) }
+        }
+
+    private fun bytes(output: OnnxTensor): ByteArray = output.byteBuffer.let { ByteArray(it.remaining()).also(it::get) }
+
+    override fun close() {
+        if (!isClosed) session.close()
+        isClosed = true
+    }
+
+    companion object {
+        const val NAME = "ONNX Runtime"
+        const val LIBRARY = "libonnxruntime.so"
+    }
+}

@@ -1,0 +1,39 @@
+package seaformer.demo
+
+import android.content.Context
+import seaformer.core.Accelerator
+
+/** What the user chose, kept until the app is removed. */
+class Settings(
+    context: Context,
+) {
+    private val preferences = context.getSharedPreferences("settings", Context.MODE_PRIVATE)
+    private val cores = Runtime.getRuntime().availableProcessors()
+
+    /** 1, 2, 4, ... up to the number of cores. */
+    val possibleThreads: List<Int> = generateSequence(1) { it * 2 }.takeWhile { it <= cores }.toList()
+
+    var choice: Choice
+        get() {
+            val name = preferences.getString(ACCELERATOR, null)
+            val threads = preferences.getInt(THREADS, minOf(4, possibleThreads.last()))
+            return Choice(Accelerator.entries.firstOrNull { it.name == name }, threads)
+        }
+        set(value) {
+            preferences
+                .edit()
+                .putString(ACCELERATOR, value.accelerator?.name)
+                .putInt(THREADS, value.threads)
+                .apply()
+        }
+
+    var opacityPercent: Int
+        get() = preferences.getInt(OPACITY, 50)
+        set(value) = preferences.edit().putInt(OPACITY, value).apply()
+
+    private companion object {
+        const val ACCELERATOR = "accelerator"
+        const val THREADS = "threads"
+        const val OPACITY = "opacity_percent"
+    }
+}

@@ -1,0 +1,28 @@
+import org.jetbrains.kotlin.gradle.dsl.JvmTarget
+
+plugins {
+    alias(libs.plugins.kotlin.jvm)
+}
+
+kotlin {
+    compilerOptions {
+        jvmTarget = JvmTarget.JVM_1_8
+    }
+}
+
+java {
+    sourceCompatibility = JavaVersion.VERSION_1_8
+    targetCompatibility = JavaVersion.VERSION_1_8
+}
+
+dependencies {
+    // On a phone org.json is a part of Android.
+    compileOnly(libs.android.json)
+    testImplementation(libs.android.json)
+    testImplementation(libs.junit)
+}
+
+// What core has to compute is written by Python: python -m android_golden FOLDER, in tests/.
+tasks.test {
+    providers.gradleProperty("golden").orNull?.let { systemProperty("seaformer.golden", it) }
+}

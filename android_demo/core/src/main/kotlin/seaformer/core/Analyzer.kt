@@ -1,0 +1,81 @@
+package seaformer.core
+
+/** Nanoseconds of the three stages. */
+data class StageTimes(
+    val preNs: Long,
+    val runNs: Long,
+    val postNs: Long,
+)
+
+/**
+ * What a model says about a picture.
+ *
+ * @property photograph what the model saw of it, at its own resolution.
+ * @property mask of the same size; null if the model classifies.
+ * @property ranking all classes, most probable first; null if the model segments.
+ */
+class Analysis(
+    val photograph: Picture,
+    val mask: ClassMask?,
+    val ranking: List<RankedClass>?,
+    val times: StageTimes,
+)
+
+/** From a picture to a mask or a ranking, with any model that its JSON describes. */
+class Analyzer(
+    private val metadata: ModelMetadata,
+    private val segmenter: Segmenter,
+) {
+    private val preprocessor = Preprocessor(metadata.input)
+    private val output = metadata.output
+    private var upsampling: ArgmaxUpsampling? = null
+    private var upsamplingSize: Pair<Int, Int>? = null
+
+    fun analyze(picture: Picture): Analysis {
+        val start = System.nanoTime()
+        val input = preprocessor.prepare(picture)
+        val prepared = System.nanoTime()
+        val data = segmenter.run(input)
+        val ran = System.nanoTime()
+        if (data.size != output.size) {
+            throw MetadataException("the model gives ${data.size} values; its JSON says ${output.shape}")
+        }
+        val photograph = preprocessor.seenPart(picture)
+        val finishing = System.nanoTime()
+        val isSegmentation = metadata.kind == Kind.SEGMENTATION
+        val mask = if (isSegmentation) mask(data, photograph.width, photograph.height) else null
+        val ranking = if (isSegmentation) null else rank(data, output.quantization, metadata.labels)
+        val times = StageTimes(prepared - start, ran - prepared, System.nanoTime() - finishing)
+        return Analysis(photograph, mask, ranking, times)
+    }
+
+    private fun mask(
+        data: TensorData,
+        width: Int,
+        height: Int,
+    ): ClassMask {
+        if (output.content == Content.LOGITS) return upsamplingTo(width, height).run(data)
+        val ids = ClassMask(output.shape[2], output.shape[1])
+        for (i in 0 until data.size) {
+            val id = data[i].toInt()
+            if (id !in metadata.labels.indices) {
+                throw MetadataException("the model gives the class $id; it has ${metadata.labels.size}")
+            }
+            ids[i] = id
+        }
+        return ids.resized(width, height)
+    }
+
+    /** Frames of a camera have one size, so its tables are made once. */
+    private fun upsamplingTo(
+        width: Int,
+        height: Int,
+    ): ArgmaxUpsampling {
+        upsampling?.takeIf { upsamplingSize == Pair(width, height) }?.let { return it }
+        val (rows, columns) = if (output.channelsFirst) output.shape.drop(2) else output.shape.slice(1..2)
+        val made = ArgmaxUpsampling(metadata.labels.size, rows, columns, output.channelsFirst, height, width)
+        upsampling = made
+        upsamplingSize = Pair(width, height)
+        return made
+    }
+}

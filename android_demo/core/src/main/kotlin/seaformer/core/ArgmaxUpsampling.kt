@@ -1,0 +1,218 @@
+package seaformer.core
+
+import kotlin.math.abs
+
+/** A logit that is NaN, infinite or too large to compute with. */
+class NotFiniteException(
+    value: Float,
+) : Exception("the model gives $value; its weights are damaged, or its precision is too low for them")
+
+/**
+ * The arg-max over classes of bilinearly upsampled logits, without upsampling the logits.
+ *
+ * Gives the mask that evaluating every class at every pixel gives, to the last pixel: the lowest
+ * class of the largest
+ *
+ *     (1 - v) * ((1 - w) * a + w * b) + v * ((1 - w) * c + w * d)
+ *
+ * in float, rounded at every operation, with a b c d the logits at the corners of the cell between
+ * neighbouring logits. In a cell the values of a class lie between the extremes of its corners. So
+ * with m the largest of the classes' minima, a class whose corners are all below m, with a margin
+ * for rounding, wins nowhere in the cell. seaformer/upsampling/argmax.py has the proof; the C beside
+ * it does the same in tiles.
+ *
+ * An instance keeps its buffers for the next run, and is for one thread at a time.
+ */
+class ArgmaxUpsampling(
+    private val classes: Int,
+    private val height: Int,
+    private val width: Int,
+    private val channelsFirst: Boolean,
+    private val maskHeight: Int,
+    private val maskWidth: Int,
+) {
+    private val rows = Axis(height, maskHeight)
+    private val columns = Axis(width, maskWidth)
+
+    // The logits of the rows above and below a row of cells, [width][classes].
+    private var above = FloatArray(width * classes)
+    private var below = FloatArray(width * classes)
+    private val low = FloatArray(width * classes)
+    private val high = FloatArray(width * classes)
+    private val contenders = IntArray(classes)
+    private val top = FloatArray(columns.longest)
+    private val bottom = FloatArray(columns.longest)
+    private val best = FloatArray(columns.longest * rows.longest)
+
+    /**
+     * Makes the mask.
+     *
+     * @param logits dense, [classes, height, width] or [height, width, classes]; the integers of a
+     *     quantised tensor as they are: scale and zero point do not change which one is largest.
+     * @throws NotFiniteException a logit is not finite, or larger than 2^127.
+     */
+    fun run(logits: TensorData): ClassMask {
+        require(logits.size == classes * height * width) {
+            "${logits.size} values are no logits of $classes x $height x $width"
+        }
+        val mask = ClassMask(maskWidth, maskHeight)
+        var loaded = -1
+        for (cell in rows.length.indices) {
+            if (rows.length[cell] == 0) continue
+            if (loaded == cell) {
+                above = below.also { below = above }
+            } else {
+                load(logits, rows.source[cell], above)
+            }
+            load(logits, rows.source[cell + 1], below)
+            loaded = cell + 1
+            for (i in low.indices) {
+                low[i] = minOf(above[i], below[i])
+                high[i] = maxOf(above[i], below[i])
+            }
+            for (column in columns.length.indices) {
+                if (columns.length[column] > 0) settle(cell, column, mask)
+            }
+        }
+        return mask
+    }
+
+    private fun load(
+        logits: TensorData,
+        row: Int,
+        to: FloatArray,
+    ) {
+        if (channelsFirst) {
+            for (k in 0 until classes) {
+                val begin = (k * height + row) * width
+                for (x in 0 until width) to[x * classes + k] = logits[begin + x]
+            }
+        } else {
+            val begin = row * width * classes
+            for (i in to.indices) to[i] = logits[begin + i]
+        }
+        if (logits is TensorData.Floats) {
+            for (value in to) if (!(abs(value) <= MAX_LOGIT)) throw NotFiniteException(value)
+        }
+    }
+
+    private fun settle(
+        row: Int,
+        column: Int,
+        mask: ClassMask,
+    ) {
+        val left = columns.source[column] * classes
+        val right = columns.source[column + 1] * classes
+        val count = listContenders(left, right)
+        fill(row, column, contenders[0], mask)
+        if (count == 1) return
+        best.fill(Float.NEGATIVE_INFINITY)
+        for (i in 0 until count) contend(contenders[i], row, column, left, right, mask)
+    }
+
+    /** Lists the classes that can win in the cell between two columns, and returns how many. */
+    private fun listContenders(
+        left: Int,
+        right: Int,
+    ): Int {
+        var largest = Float.NEGATIVE_INFINITY
+        for (k in 0 until classes) largest = maxOf(largest, minOf(low[left + k], low[right + k]))
+        val bar = largest - abs(largest) * MARGIN - UNDERFLOW
+        var count = 0
+        for (k in 0 until classes) {
+            if (high[left + k] >= bar || high[right + k] >= bar) contenders[count++] = k
+        }
+        return count
+    }
+
+    private fun fill(
+        row: Int,
+        column: Int,
+        id: Int,
+        mask: ClassMask,
+    ) {
+        for (y in rows.begin[row] until rows.begin[row] + rows.length[row]) {
+            val at = y * maskWidth + columns.begin[column]
+            for (x in 0 until columns.length[column]) mask[at + x] = id
+        }
+    }
+
+    /** Evaluates a class in a cell; where it is larger than the classes before, it is the winner. */
+    private fun contend(
+        id: Int,
+        row: Int,
+        column: Int,
+        left: Int,
+        right: Int,
+        mask: ClassMask,
+    ) {
+        val length = columns.length[column]
+        for (x in 0 until length) {
+            val w = columns.weight[columns.begin[column] + x]
+            top[x] = (1 - w) * above[left + id] + w * above[right + id]
+            bottom[x] = (1 - w) * below[left + id] + w * below[right + id]
+        }
+        for (y in 0 until rows.length[row]) {
+            val v = rows.weight[rows.begin[row] + y]
+            val at = (rows.begin[row] + y) * maskWidth + columns.begin[column]
+            for (x in 0 until length) {
+                val value = (1 - v) * top[x] + v * bottom[x]
+                if (value > best[y * length + x]) {
+                    best[y * length + x] = value
+                    mask[at + x] = id
+                }
+            }
+        }
+    }
+
+    /**
+     * How outputs along an axis lie among points, the sources that are interpolated.
+     *
+     * Cell i lies between points i and i + 1. The first source is two points if there are outputs
+     * before its centre, the last one if there are outputs after it.
+     */
+    private class Axis(
+        sources: Int,
+        outputs: Int,
+    ) {
+        /** Per point. */
+        val source: IntArray
+
+        /** Per cell: the first of its outputs, and how many it has. */
+        val begin: IntArray
+        val length: IntArray
+
+        /** Per output: the weight of the point after it. */
+        val weight = FloatArray(outputs)
+
+        init {
+            val scale = sources.toFloat() / outputs.toFloat()
+            val last = sources - 1
+            val before =
+                IntArray(outputs) { output ->
+                    val position = scale * (output + 0.5f) - 0.5f
+                    val place = if (position < 0) -1 else minOf(position.toInt(), last)
+                    weight[output] = if (place < 0) 0f else minOf(position - place, 1f)
+                    place
+                }
+            val points = before.flatMap { listOf(it, it + 1) }.distinct().sorted()
+            source = IntArray(points.size) { points[it].coerceIn(0, last) }
+            begin = IntArray(points.size - 1)
+            length = IntArray(points.size - 1)
+            val cellOf = points.withIndex().associate { (cell, point) -> point to cell }
+            for (output in outputs - 1 downTo 0) {
+                val cell = cellOf.getValue(before[output])
+                begin[cell] = output
+                length[cell]++
+            }
+        }
+
+        val longest: Int get() = length.max()
+    }
+
+    private companion object {
+        const val MAX_LOGIT = 1.7014118e38f // 2^127, half the largest float
+        const val MARGIN = 1f / (1 shl 20)
+        const val UNDERFLOW = 1e-30f
+    }
+}

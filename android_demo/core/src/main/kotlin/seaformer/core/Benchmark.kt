@@ -1,0 +1,82 @@
+package seaformer.core
+
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.security.MessageDigest
+
+/**
+ * What a benchmark measured.
+ *
+ * @property loadNs from the file to ready to run.
+ * @property startedNs of the first timed run, on the clock of System.nanoTime.
+ * @property inputSha256 of the bytes that the model was given.
+ */
+class BenchmarkTimes(
+    val loadNs: Long,
+    val startedNs: Long,
+    val preprocessing: LatencyMeter,
+    val inference: LatencyMeter,
+    val postprocessing: LatencyMeter,
+    val inputSha256: String,
+)
+
+/** Runs a model on one picture again and again. */
+class Benchmark(
+    private val metadata: ModelMetadata,
+    private val segmenter: Segmenter,
+    private val warmupRuns: Int,
+    private val runs: Int,
+) {
+    init {
+        require(warmupRuns > 0 && runs > 0) { "$warmupRuns and $runs runs are no benchmark" }
+    }
+
+    /**
+     * @param loadNs how long it took to make the segmenter ready.
+     * @param onRun called after every timed run with how many are done; false ends the benchmark.
+     * @return null if it was ended before all runs were done.
+     */
+    fun measure(
+        picture: Picture,
+        loadNs: Long,
+        onRun: (done: Int) -> Boolean,
+    ): BenchmarkTimes? {
+        val analyzer = Analyzer(metadata, segmenter)
+        val meters = List(3) { LatencyMeter(warmupRuns) }
+        var started = 0L
+        for (run in 1 - warmupRuns..runs) {
+            if (run == 1) started = System.nanoTime()
+            val times = analyzer.analyze(picture).times
+            for ((meter, ns) in meters.zip(listOf(times.preNs, times.runNs, times.postNs))) meter.add(ns)
+            if (run > 0 && !onRun(run)) return null
+        }
+        val input = Preprocessor(metadata.input).prepare(picture)
+        return BenchmarkTimes(loadNs, started, meters[0], meters[1], meters[2], sha256(input))
+    }
+}
+
+/** The hash of the bytes of a tensor, as little-endian processors have them in memory. */
+fun sha256(data: TensorData): String {
+    val bytes =
+        when (data) {
+            is TensorData.Int8 -> data.values
+            is TensorData.Uint8 -> data.values
+            is TensorData.Floats -> littleEndian(4 * data.size) { buffer -> data.values.forEach(buffer::putFloat) }
+            is TensorData.Int32 -> littleEndian(4 * data.size) { buffer -> data.values.forEach(buffer::putInt) }
+            is TensorData.Int64 -> littleEndian(8 * data.size) { buffer -> data.values.forEach(buffer::putLong) }
+        }
+    return hex(MessageDigest.getInstance("SHA-256").digest(bytes))
+}
+
+/** Bytes as lower-case hexadecimal. */
+fun hex(bytes: ByteArray): String = bytes.joinToString("") { "%02x".format(it) }
+
+private fun littleEndian(
+    size: Int,
+    put: (ByteBuffer) -> Unit,
+): ByteArray =
+    ByteBuffer
+        .allocate(size)
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .also(put)
+        .array()

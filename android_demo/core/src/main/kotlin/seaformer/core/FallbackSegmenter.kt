@@ -1,0 +1,87 @@
+package seaformer.core
+
+/** An accelerator that could not be used, and why. */
+data class Rejection(
+    val accelerator: Accelerator,
+    val reason: String,
+)
+
+/** No accelerator can run the model. */
+class NoAcceleratorException(
+    val rejections: List<Rejection>,
+) : Exception(rejections.joinToString("; ") { "${it.accelerator}: ${it.reason}" })
+
+/**
+ * Runs a model on the first accelerator that can, and falls back to the next one if it fails later.
+ *
+ * An accelerator counts as usable once it has run the model on [probe]: some compile a model that
+ * they then cannot run, or compute values that are not finite. What was given up, and why, is in
+ * [rejections]; nothing falls back in silence.
+ *
+ * @param order what to try, best first.
+ * @param open makes the model ready on an accelerator, or throws.
+ */
+class FallbackSegmenter(
+    private val order: List<Accelerator>,
+    private val probe: TensorData,
+    private val open: (Accelerator) -> Segmenter,
+) : Segmenter {
+    private val given = mutableListOf<Rejection>()
+    private var current: Segmenter = openFrom(0)
+
+    /** The accelerators that were tried before the one in use, in order. */
+    val rejections: List<Rejection> get() = given
+
+    override val runtime: String get() = current.runtime
+    override val accelerator: Accelerator get() = current.accelerator
+
+    override fun run(input: TensorData): TensorData {
+        while (true) {
+            val failed = current.accelerator
+            try {
+                return current.run(input)
+            } catch (error: Exception) {
+                reject(failed, error)
+                current.close()
+                current = openFrom(order.indexOf(failed) + 1)
+            }
+        }
+    }
+
+    override fun close() = current.close()
+
+    private fun openFrom(begin: Int): Segmenter {
+        for (accelerator in order.drop(begin)) {
+            try {
+                return probed(open(accelerator))
+            } catch (error: Exception) {
+                reject(accelerator, error)
+            } catch (error: LinkageError) {
+                // A runtime, or its native library, that is not in this app or not for this phone.
+                reject(accelerator, error)
+            }
+        }
+        throw NoAcceleratorException(rejections)
+    }
+
+    private fun probed(segmenter: Segmenter): Segmenter {
+        try {
+            val output = segmenter.run(probe)
+            for (i in 0 until output.size) {
+                if (!output[i].isFinite()) throw NotFiniteException(output[i])
+            }
+        } catch (error: Throwable) {
+            segmenter.close()
+            throw error
+        }
+        return segmenter
+    }
+
+    private fun reject(
+        accelerator: Accelerator,
+        error: Throwable,
+    ) {
+        val reason = error.message?.lineSequence()?.firstOrNull { it.isNotBlank() } ?: error.javaClass.simpleName
+        given += Rejection(accelerator, reason.trim())
+    }
+}

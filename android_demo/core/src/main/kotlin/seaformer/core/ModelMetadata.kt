@@ -1,0 +1,294 @@
+package seaformer.core
+
+import org.json.JSONArray
+import org.json.JSONException
+import org.json.JSONObject
+
+/** The JSON of a model cannot be used; [message] says why, in one sentence. */
+class MetadataException(
+    message: String,
+    cause: Throwable? = null,
+) : Exception(message, cause)
+
+/** Element types of input and output, by their names in the JSON. */
+enum class DataType(
+    val bytes: Int,
+) {
+    FLOAT32(4),
+    INT8(1),
+    UINT8(1),
+    INT32(4),
+    INT64(8),
+}
+
+/** What a model does with a picture. */
+enum class Kind { SEGMENTATION, CLASSIFICATION }
+
+/** What the output tensor holds: values to take the arg-max of, or ids at 1/8 or at full size. */
+enum class Content { LOGITS, CLASSES, MASK }
+
+/** real = (stored - [zeroPoint]) * [scale]. */
+data class Quantization(
+    val scale: Float,
+    val zeroPoint: Int,
+)
+
+/**
+ * The input tensor and how a photograph becomes it.
+ *
+ * @property shape of one picture, [1, height, width, 3] or [1, 3, height, width] by [channelsFirst].
+ * @property bgr whether blue is the first channel.
+ * @property normalizes whether (value - mean) / std is ours to do; else the model takes 0..255.
+ * @property mean on the scale 0..255, in the order of the channels; [std] likewise.
+ * @property cropFraction null to stretch the picture; else it is scaled to cover the input divided
+ *     by this fraction, and the middle is cut out.
+ */
+data class InputTensor(
+    val name: String,
+    val shape: List<Int>,
+    val type: DataType,
+    val channelsFirst: Boolean,
+    val bgr: Boolean,
+    val normalizes: Boolean,
+    val mean: List<Float>,
+    val std: List<Float>,
+    val filter: ResampleFilter,
+    val cropFraction: Double?,
+    val quantization: Quantization?,
+) {
+    val height: Int get() = if (channelsFirst) shape[2] else shape[1]
+    val width: Int get() = if (channelsFirst) shape[3] else shape[2]
+}
+
+/** The output tensor; [channelsFirst] is of meaning for logits with a grid only. */
+data class OutputTensor(
+    val name: String,
+    val shape: List<Int>,
+    val type: DataType,
+    val channelsFirst: Boolean,
+    val content: Content,
+    val quantization: Quantization?,
+) {
+    val size: Int get() = shape.fold(1, Int::times)
+}
+
+/** PyTorch against the exported file on one input, as the exporter measured it. */
+data class Comparison(
+    val input: String,
+    val sqnrDb: Double?,
+    val argmaxAgreement: Double,
+)
+
+/** The exporter's proof that the file computes what PyTorch computes. */
+data class ParityReport(
+    val reference: String,
+    val runtime: String,
+    val passed: Boolean,
+    val comparisons: List<Comparison>,
+)
+
+/** Name and SHA-256 of the model file itself. */
+data class ModelFile(
+    val name: String,
+    val bytes: Long,
+    val sha256: String,
+)
+
+/**
+ * What an export says about itself (schema version 1 of seaformer-export).
+ *
+ * @property palette packed 0xFFRRGGBB per class; null if the data set has no colours.
+ */
+data class ModelMetadata(
+    val name: String,
+    val variant: String?,
+    val model: String?,
+    val task: String,
+    val kind: Kind,
+    val format: String,
+    val precision: String,
+    val head: String,
+    val input: InputTensor,
+    val output: OutputTensor,
+    val labels: List<String>,
+    val palette: List<Int>?,
+    val weights: String,
+    val weightsAreRandom: Boolean,
+    val parameters: Long,
+    val macs: Long,
+    val parity: ParityReport,
+    val file: ModelFile,
+    val contentSha256: String,
+) {
+    /** The model in words. */
+    val title: String get() = "${variant?.let { "SeaFormer-$it" } ?: model ?: name}, $task, $precision"
+
+    companion object {
+        private const val SCHEMA_VERSION = 1
+
+        /** Reads the JSON that stands beside an export. */
+        fun parse(text: String): ModelMetadata =
+            try {
+                read(JSONObject(text))
+            } catch (error: JSONException) {
+                throw MetadataException("the model's JSON is not complete: ${error.message}", error)
+            }
+
+        private fun read(json: JSONObject): ModelMetadata {
+            val version = json.getInt("schema_version")
+            demand(version == SCHEMA_VERSION) {
+                "the model's JSON has schema version $version; this app reads $SCHEMA_VERSION"
+            }
+            val labels = json.getJSONArray("labels").texts()
+            val metadata =
+                ModelMetadata(
+                    name = json.getString("name"),
+                    variant = json.textOrNull("variant"),
+                    model = json.textOrNull("model"),
+                    task = json.getString("task"),
+                    kind = json.choice("kind", enumValues<Kind>()),
+                    format = json.getString("format"),
+                    precision = json.getString("precision"),
+                    head = json.getString("head"),
+                    input = inputTensor(json.getJSONObject("input")),
+                    output = outputTensor(json.getJSONObject("output")),
+                    labels = labels,
+                    palette = json.arrayOrNull("palette")?.let(::colors),
+                    weights = json.getJSONObject("weights").getString("name"),
+                    weightsAreRandom = json.getJSONObject("weights").getBoolean("is_random"),
+                    parameters = json.getLong("params"),
+                    macs = json.getLong("macs"),
+                    parity = parityReport(json.getJSONObject("parity")),
+                    file = modelFile(json.getJSONObject("file")),
+                    contentSha256 = json.getString("content_sha256"),
+                )
+            checkOutput(metadata)
+            return metadata
+        }
+
+        private fun inputTensor(json: JSONObject): InputTensor {
+            val layout = json.oneOf("layout", "NHWC", "NCHW")
+            val resize = json.oneOf("resize", "stretch", "center-crop")
+            val cropFraction = if (resize == "stretch") null else json.getDouble("crop_fraction")
+            demand(cropFraction == null || (cropFraction > 0 && cropFraction <= 1)) {
+                "crop_fraction is $cropFraction; it has to be above 0 and up to 1"
+            }
+            val type = json.choice("dtype", arrayOf(DataType.FLOAT32, DataType.INT8, DataType.UINT8))
+            val input =
+                InputTensor(
+                    name = json.getString("name"),
+                    shape = json.getJSONArray("shape").integers(),
+                    type = type,
+                    channelsFirst = layout == "NCHW",
+                    bgr = json.oneOf("color_order", "RGB", "BGR") == "BGR",
+                    normalizes = json.oneOf("normalization", "inside", "outside") == "outside",
+                    mean = json.getJSONArray("mean").floats(),
+                    std = json.getJSONArray("std").floats(),
+                    filter = json.choice("interpolation", enumValues<ResampleFilter>()),
+                    cropFraction = cropFraction,
+                    quantization = quantization(json, type),
+                )
+            demand(input.shape.size == 4 && input.shape.all { it > 0 } && input.shape[0] == 1) {
+                "the input's shape is ${input.shape}; one picture of a fixed size is needed"
+            }
+            demand(input.shape[if (input.channelsFirst) 1 else 3] == 3) {
+                "the input's shape is ${input.shape}, which is not of 3 channels"
+            }
+            demand(input.mean.size == 3 && input.std.size == 3 && input.std.all { it > 0 }) {
+                "mean and std have to be three numbers each, std above 0"
+            }
+            return input
+        }
+
+        private fun outputTensor(json: JSONObject): OutputTensor {
+            val type = json.choice("dtype", enumValues<DataType>())
+            val output =
+                OutputTensor(
+                    name = json.getString("name"),
+                    shape = json.getJSONArray("shape").integers(),
+                    type = type,
+                    channelsFirst = json.getString("layout") == "NCHW",
+                    content = json.choice("content", enumValues<Content>()),
+                    quantization = quantization(json, type),
+                )
+            demand(output.shape.isNotEmpty() && output.shape.all { it > 0 } && output.shape[0] == 1) {
+                "the output's shape is ${output.shape}; the output of one picture of a fixed size is needed"
+            }
+            return output
+        }
+
+        private fun checkOutput(metadata: ModelMetadata) {
+            val shape = metadata.output.shape
+            val classes = metadata.labels.size
+            val fits =
+                when {
+                    metadata.kind == Kind.CLASSIFICATION -> shape == listOf(1, classes)
+                    metadata.output.content != Content.LOGITS -> shape.size == 3
+                    else -> shape.size == 4 && shape[if (metadata.output.channelsFirst) 1 else 3] == classes
+                }
+            demand(fits) { "the output's shape is $shape, which does not fit $classes classes" }
+        }
+
+        /** Integers without a scale are what class ids are, and they are no input. */
+        private fun quantization(
+            json: JSONObject,
+            type: DataType,
+        ): Quantization? {
+            val quantization = json.objectOrNull("quantization") ?: return null
+            val scale = quantization.getDouble("scale").toFloat()
+            demand(scale > 0) { "a scale of $scale is not possible" }
+            demand(type != DataType.FLOAT32) { "a float32 tensor has no scale" }
+            return Quantization(scale, quantization.getInt("zero_point"))
+        }
+
+        private fun parityReport(json: JSONObject): ParityReport {
+            val comparisons = json.getJSONArray("comparisons").objects()
+            return ParityReport(
+                reference = json.getString("reference"),
+                runtime = json.getString("runtime"),
+                passed = json.getBoolean("passed"),
+                comparisons =
+                    comparisons.map {
+                        Comparison(
+                            input = it.getString("input"),
+                            sqnrDb = if (it.isNull("sqnr_db")) null else it.getDouble("sqnr_db"),
+                            argmaxAgreement = it.getDouble("argmax_agreement"),
+                        )
+                    },
+            )
+        }
+
+        private fun modelFile(json: JSONObject) =
+            ModelFile(json.getString("name"), json.getLong("bytes"), json.getString("sha256"))
+
+        private fun colors(rows: JSONArray) =
+            (0 until rows.length()).map { index ->
+                val (red, green, blue) = rows.getJSONArray(index).integers()
+                rgb(red, green, blue)
+            }
+    }
+}
+
+private inline fun demand(
+    holds: Boolean,
+    message: () -> String,
+) {
+    if (!holds) throw MetadataException(message())
+}
+
+private fun JSONObject.oneOf(
+    key: String,
+    vararg choices: String,
+): String {
+    val name = getString(key)
+    demand(name in choices) { "$key is '$name'; this app knows ${choices.joinToString()}" }
+    return name
+}
+
+private fun <T : Enum<T>> JSONObject.choice(
+    key: String,
+    choices: Array<T>,
+): T {
+    val name = oneOf(key, *choices.map { it.name.lowercase() }.toTypedArray())
+    return choices.first { it.name.lowercase() == name }
+}

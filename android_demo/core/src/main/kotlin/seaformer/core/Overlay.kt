@@ -1,0 +1,46 @@
+package seaformer.core
+
+/**
+ * Colours every pixel of a photograph by its class, in whole numbers, rounded to the nearest.
+ *
+ * @param opacity 0 shows the photograph only, 1 the colours only.
+ * @param only the one class to colour; null for all.
+ */
+fun blend(
+    photograph: Picture,
+    mask: ClassMask,
+    colors: ClassColors,
+    opacity: Double,
+    only: Int? = null,
+): Picture {
+    require(mask.width == photograph.width && mask.height == photograph.height) {
+        "a mask of ${mask.width} x ${mask.height} does not fit ${photograph.width} x ${photograph.height} pixels"
+    }
+    require(opacity in 0.0..1.0) { "an opacity of $opacity is not possible" }
+    val weight = Math.rint(256 * opacity).toInt()
+    val known = HashMap<Int, Int>()
+    val pixels =
+        IntArray(mask.size) { index ->
+            val id = mask[index]
+            val pixel = photograph.pixels[index]
+            if (only != null && id != only) pixel else mix(pixel, known.getOrPut(id) { colors[id] }, weight)
+        }
+    return Picture(mask.width, mask.height, pixels)
+}
+
+private fun mix(
+    pixel: Int,
+    color: Int,
+    weight: Int,
+): Int =
+    rgb(
+        mix8(red(pixel), red(color), weight),
+        mix8(green(pixel), green(color), weight),
+        mix8(blue(pixel), blue(color), weight),
+    )
+
+private fun mix8(
+    below: Int,
+    above: Int,
+    weight: Int,
+): Int = below * (256 - weight) + above * weight + 128 shr 8

@@ -1,0 +1,99 @@
+package seaformer.core
+
+/** A packed colour without transparency, as Android's Bitmap has it. */
+fun rgb(
+    red: Int,
+    green: Int,
+    blue: Int,
+): Int = 0xFF shl 24 or (red shl 16) or (green shl 8) or blue
+
+fun red(color: Int): Int = color shr 16 and 0xFF
+
+fun green(color: Int): Int = color shr 8 and 0xFF
+
+fun blue(color: Int): Int = color and 0xFF
+
+/** An 8-bit colour picture; [pixels] are packed 0xFFRRGGBB, row by row. */
+class Picture(
+    val width: Int,
+    val height: Int,
+    val pixels: IntArray,
+) {
+    init {
+        require(width > 0 && height > 0 && pixels.size == width * height) {
+            "${pixels.size} pixels are no picture of $width x $height"
+        }
+    }
+
+    /** Cuts out a part that lies inside the picture. */
+    fun crop(
+        left: Int,
+        top: Int,
+        width: Int,
+        height: Int,
+    ): Picture {
+        if (width == this.width && height == this.height) return this
+        val part = IntArray(width * height)
+        for (y in 0 until height) {
+            pixels.copyInto(part, y * width, (top + y) * this.width + left, (top + y) * this.width + left + width)
+        }
+        return Picture(width, height, part)
+    }
+
+    /** Turns and mirrors the picture, so that it stands as it was seen. */
+    fun oriented(orientation: Orientation): Picture {
+        if (orientation == Orientation.UPRIGHT) return this
+        val turned = IntArray(pixels.size)
+        val newWidth = if (orientation.swapsSides) height else width
+        val newHeight = if (orientation.swapsSides) width else height
+        for (y in 0 until newHeight) {
+            for (x in 0 until newWidth) {
+                // Where the pixel comes from: first mirrored, then along the swapped axes.
+                val u = if (orientation.swapsSides) y else x
+                val v = if (orientation.swapsSides) x else y
+                val column = if (orientation.fromRight) width - 1 - u else u
+                val row = if (orientation.fromBottom) height - 1 - v else v
+                turned[y * newWidth + x] = pixels[row * width + column]
+            }
+        }
+        return Picture(newWidth, newHeight, turned)
+    }
+}
+
+/**
+ * How stored pixels lie against what was seen: the eight values of EXIF, [exif] 1 to 8.
+ *
+ * @property swapsSides whether rows become columns.
+ * @property fromRight whether stored columns are read from the right, [fromBottom] rows from below.
+ */
+enum class Orientation(
+    val exif: Int,
+    val swapsSides: Boolean,
+    val fromRight: Boolean,
+    val fromBottom: Boolean,
+) {
+    UPRIGHT(1, false, false, false),
+    MIRRORED(2, false, true, false),
+    UPSIDE_DOWN(3, false, true, true),
+    FLIPPED(4, false, false, true),
+    TRANSPOSED(5, true, false, false),
+    TURN_RIGHT(6, true, false, true),
+    TRANSVERSED(7, true, true, true),
+    TURN_LEFT(8, true, true, false),
+    ;
+
+    companion object {
+        /** Unknown values are what cameras without a sensor for gravity write. */
+        fun ofExif(value: Int): Orientation = entries.firstOrNull { it.exif == value } ?: UPRIGHT
+
+        /** The orientation of a camera whose pictures have to be turned right by [degrees]. */
+        fun ofTurn(degrees: Int): Orientation =
+            when (Math.floorMod(degrees, 360)) {
+                0 -> UPRIGHT
+                90 -> TURN_RIGHT
+                180 -> UPSIDE_DOWN
+                270 -> TURN_LEFT
+                else -> throw IllegalArgumentException("a picture cannot be turned by $degrees degrees")
+            }
+    }
+}

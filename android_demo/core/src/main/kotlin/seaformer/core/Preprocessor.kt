@@ -1,0 +1,106 @@
+package seaformer.core
+
+import java.math.BigDecimal
+import java.math.RoundingMode
+import kotlin.math.ceil
+
+/** What a model sees of a picture: the scaled size of the whole, and the part that is cut out. */
+data class Placement(
+    val scaledWidth: Int,
+    val scaledHeight: Int,
+    val left: Int,
+    val top: Int,
+)
+
+/**
+ * Turns pictures into the input of one model, as its JSON describes it.
+ *
+ * The numbers are those of seaformer.preprocessing on the computer that verified the model. The
+ * array given out is used again for the next picture.
+ */
+class Preprocessor(
+    private val input: InputTensor,
+) {
+    private val resampler = Resampler(input.filter)
+    private val width = input.width
+    private val height = input.height
+
+    // A resized picture has whole numbers of 0..255, so all that follows is a table per channel.
+    private val floats = List(3) { channel -> FloatArray(256) { level -> real(level, channel) } }
+    private val bytes = if (input.type == DataType.FLOAT32) emptyList() else floats.map(::quantized)
+    private val data: TensorData =
+        when (input.type) {
+            DataType.FLOAT32 -> TensorData.Floats(FloatArray(3 * width * height))
+            DataType.INT8 -> TensorData.Int8(ByteArray(3 * width * height))
+            DataType.UINT8 -> TensorData.Uint8(ByteArray(3 * width * height))
+            else -> throw MetadataException("an input of ${input.type.name.lowercase()} is not possible")
+        }
+
+    /** Resizes, orders and normalises a picture. */
+    fun prepare(picture: Picture): TensorData {
+        val place = placement(picture.width, picture.height)
+        val seen =
+            resampler.resize(picture, place.scaledWidth, place.scaledHeight, place.left, place.top, width, height)
+        when (data) {
+            is TensorData.Floats -> fill(seen) { index, channel, level -> data.values[index] = floats[channel][level] }
+            is TensorData.Int8 -> fill(seen) { index, channel, level -> data.values[index] = bytes[channel][level] }
+            is TensorData.Uint8 -> fill(seen) { index, channel, level -> data.values[index] = bytes[channel][level] }
+            else -> error("no input is of this type")
+        }
+        return data
+    }
+
+    /** The part of a picture that the model sees, at the picture's own resolution. */
+    fun seenPart(picture: Picture): Picture {
+        val place = placement(picture.width, picture.height)
+        // Math.rint rounds halves to even, as Python's round does.
+        val rows = maxOf(1, Math.rint(height.toDouble() * picture.height / place.scaledHeight).toInt())
+        val columns = maxOf(1, Math.rint(width.toDouble() * picture.width / place.scaledWidth).toInt())
+        return picture.crop((picture.width - columns) / 2, (picture.height - rows) / 2, columns, rows)
+    }
+
+    private fun placement(
+        pictureWidth: Int,
+        pictureHeight: Int,
+    ): Placement {
+        val fraction = input.cropFraction ?: return Placement(width, height, 0, 0)
+        val scale = maxOf(height.toDouble() / pictureHeight, width.toDouble() / pictureWidth) / fraction
+        val scaledWidth = roundUp(pictureWidth * scale)
+        val scaledHeight = roundUp(pictureHeight * scale)
+        return Placement(scaledWidth, scaledHeight, (scaledWidth - width) / 2, (scaledHeight - height) / 2)
+    }
+
+    /** The rounding before is for the error of divisions: 250.00000000000003 is 250. */
+    private fun roundUp(side: Double): Int =
+        ceil(BigDecimal(side).setScale(6, RoundingMode.HALF_EVEN).toDouble()).toInt()
+
+    private fun real(
+        level: Int,
+        channel: Int,
+    ): Float = if (input.normalizes) (level - input.mean[channel]) / input.std[channel] else level.toFloat()
+
+    private fun quantized(values: FloatArray): ByteArray {
+        val (scale, zeroPoint) = input.quantization ?: Quantization(1f, 0)
+        val range = if (input.type == DataType.INT8) -128.0..127.0 else 0.0..255.0
+        return ByteArray(256) { level ->
+            (Math.rint((values[level] / scale).toDouble()) + zeroPoint).coerceIn(range).toInt().toByte()
+        }
+    }
+
+    private inline fun fill(
+        seen: Picture,
+        put: (index: Int, channel: Int, level: Int) -> Unit,
+    ) {
+        val pixelStep = if (input.channelsFirst) 1 else 3
+        val channelStep = if (input.channelsFirst) width * height else 1
+        val redChannel = if (input.bgr) 2 else 0
+        val blueChannel = 2 - redChannel
+        for (i in seen.pixels.indices) {
+            val pixel = seen.pixels[i]
+            val index = i * pixelStep
+            put(index + redChannel * channelStep, redChannel, red(pixel))
+            put(index + channelStep, 1, green(pixel))
+            put(index + blueChannel * channelStep, blueChannel, blue(pixel))
+        }
+    }
+}

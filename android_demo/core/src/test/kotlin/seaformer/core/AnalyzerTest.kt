@@ -1,0 +1,87 @@
+package seaformer.core
+
+import org.json.JSONArray
+import org.json.JSONObject
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertThrows
+import org.junit.Test
+
+/** Gives the same output for every picture. */
+private class Constant(
+    private val output: TensorData,
+) : Segmenter {
+    override val runtime = "constant"
+    override val accelerator = Accelerator.CPU
+
+    override fun run(input: TensorData) = output
+
+    override fun close() = Unit
+}
+
+class AnalyzerTest {
+    private val picture = Picture(6, 4, IntArray(24) { rgb(it, 2 * it, 3 * it) })
+
+    @Test
+    fun `logits become a mask of the picture's size`() {
+        val metadata = metadata("ade20k") { getJSONObject("output").put("shape", JSONArray(listOf(1, 1, 2, 150))) }
+        val logits =
+            FloatArray(300).also {
+                it[7] = 1f
+                it[150 + 9] = 1f
+            }
+        val analysis = Analyzer(metadata, Constant(TensorData.Floats(logits))).analyze(picture)
+        val row = listOf(7, 7, 7, 9, 9, 9)
+        assertEquals(row + row + row + row, ids(analysis.mask!!))
+        assertNull(analysis.ranking)
+    }
+
+    @Test
+    fun `class ids of the model are brought to the picture's size`() {
+        val metadata =
+            metadata("ade20k") {
+                getJSONObject("output").put("content", "classes").put("dtype", "int64")
+                getJSONObject("output").put("layout", "NHW").put("shape", JSONArray(listOf(1, 2, 2)))
+            }
+        val analysis = Analyzer(metadata, Constant(TensorData.Int64(longArrayOf(1, 2, 3, 149)))).analyze(picture)
+        val (above, below) = Pair(listOf(1, 1, 1, 2, 2, 2), listOf(3, 3, 3, 149, 149, 149))
+        assertEquals(above + above + below + below, ids(analysis.mask!!))
+    }
+
+    @Test
+    fun `ids that are no class are an error`() {
+        val metadata =
+            metadata("ade20k") {
+                getJSONObject("output").put("content", "mask").put("dtype", "int32")
+                getJSONObject("output").put("layout", "NHW").put("shape", JSONArray(listOf(1, 1, 1)))
+            }
+        for (id in listOf(-1, 150)) {
+            val analyzer = Analyzer(metadata, Constant(TensorData.Int32(intArrayOf(id))))
+            assertThrows(MetadataException::class.java) { analyzer.analyze(picture) }
+        }
+    }
+
+    @Test
+    fun `a classifier ranks`() {
+        val logits = FloatArray(1000).also { it[340] = 9f }
+        val analysis = Analyzer(metadata("imagenet"), Constant(TensorData.Floats(logits))).analyze(picture)
+        assertEquals(340, analysis.ranking!![0].id)
+        assertEquals("zebra", analysis.ranking!![0].label)
+        assertNull(analysis.mask)
+    }
+
+    @Test
+    fun `an output of another size is an error`() {
+        val analyzer = Analyzer(metadata("imagenet"), Constant(TensorData.Floats(FloatArray(999))))
+        assertThrows(MetadataException::class.java) { analyzer.analyze(picture) }
+    }
+
+    private fun metadata(
+        task: String,
+        change: JSONObject.() -> Unit = {},
+    ): ModelMetadata {
+        val case = Golden.cases("preprocessing").first { it.getString("name") == "$task, noise" }
+        val copy = JSONObject(case.getJSONObject("metadata").toString())
+        return ModelMetadata.parse(copy.apply(change).toString())
+    }
+}

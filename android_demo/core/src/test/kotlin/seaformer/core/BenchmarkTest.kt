@@ -1,0 +1,92 @@
+package seaformer.core
+
+import org.json.JSONObject
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import java.io.File
+
+/** Takes long enough for a clock to see it. */
+private class Summing(
+    private val size: Int,
+) : Segmenter {
+    override val runtime = "summing 1.0"
+    override val accelerator = Accelerator.CPU
+
+    override fun run(input: TensorData): TensorData {
+        var sum = 0f
+        for (i in 0 until input.size) sum += input[i]
+        return TensorData.Floats(FloatArray(size) { sum })
+    }
+
+    override fun close() = Unit
+}
+
+class BenchmarkTest {
+    private val case = Golden.cases("preprocessing").first { it.getString("name") == "ade20k, photograph" }
+    private val metadata = ModelMetadata.parse(case.getJSONObject("metadata").toString())
+    private val picture = Golden.picture(case.getJSONObject("picture"))
+    private val segmenter = Summing(metadata.output.size)
+
+    @Test
+    fun `every run is timed, and the warm-up apart`() {
+        val seen = mutableListOf<Int>()
+        val times = Benchmark(metadata, segmenter, warmupRuns = 2, runs = 5).measure(picture, 7) { seen.add(it) }!!
+        assertEquals(listOf(1, 2, 3, 4, 5), seen)
+        for (meter in listOf(times.preprocessing, times.inference, times.postprocessing)) {
+            assertEquals(5, meter.durationsNs.size)
+            assertEquals(2, meter.warmupNs.size)
+            assertTrue(meter.durationsNs.all { it > 0 })
+        }
+    }
+
+    @Test
+    fun `it ends when it is told to`() {
+        assertNull(Benchmark(metadata, segmenter, 1, 5).measure(picture, 7) { it < 3 })
+    }
+
+    /** The Python side reads the file and checks it against the schema of seaformer-benchmark. */
+    @Test
+    fun `the report has what was measured`() {
+        for (isEmulated in listOf(false, true)) {
+            val times = Benchmark(metadata, segmenter, warmupRuns = 2, runs = 5).measure(picture, 7) { true }!!
+            val text = report(times, isEmulated).json()
+            val model = JSONObject(text).getJSONArray("models").getJSONObject(0)
+            assertEquals(isEmulated, model.isNull("latency"))
+            val run = model.getJSONObject(if (isEmulated) "emulated" else "latency").getJSONObject("run")
+            assertEquals(times.inference.medianMs!!, run.getDouble("median_ms"), 0.0)
+            System.getProperty("seaformer.output")?.let { File(it, "results_$isEmulated.json").writeText(text) }
+        }
+    }
+
+    private fun report(
+        times: BenchmarkTimes,
+        isEmulated: Boolean,
+    ): BenchmarkReport {
+        val conditions = DeviceConditions(1_700_000_000_000, 31.5, 0, 80, false, mapOf(0 to 1_800_000), null)
+        return BenchmarkReport(
+            app = "seaformer demo 0.1.0",
+            metadata = metadata,
+            times = times,
+            accelerator = Accelerator.CPU,
+            rejections = listOf(Rejection(Accelerator.GPU, "no OpenCL")),
+            runtime = RuntimeFacts("litert", "LiteRT", null, "libLiteRt.so", "0".repeat(64)),
+            threads = 4,
+            device =
+                DeviceFacts(
+                    "Maker",
+                    "Phone",
+                    null,
+                    "Android 14",
+                    34,
+                    "arm64-v8a",
+                    listOf(1_800_000, null, 2_800_000),
+                    8L shl 30,
+                    isEmulated,
+                ),
+            before = conditions,
+            after = conditions,
+        )
+    }
+}

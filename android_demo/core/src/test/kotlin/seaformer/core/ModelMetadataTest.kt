@@ -1,0 +1,89 @@
+package seaformer.core
+
+import org.json.JSONObject
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
+import org.junit.Test
+
+class ModelMetadataTest {
+    private val text = metadata("ade20k, photograph")
+
+    private fun metadata(case: String): String =
+        Golden
+            .cases("preprocessing")
+            .first { it.getString("name") == case }
+            .getJSONObject("metadata")
+            .toString()
+
+    @Test
+    fun `everything the app shows and does is read`() {
+        val metadata = ModelMetadata.parse(text)
+        assertEquals("SeaFormer-tiny, ade20k, fp32", metadata.title)
+        assertEquals(Kind.SEGMENTATION, metadata.kind)
+        assertEquals(150, metadata.labels.size)
+        assertEquals("wall", metadata.labels[0])
+        assertEquals(rgb(120, 120, 120), metadata.palette!![0])
+        assertEquals(70, metadata.input.height)
+        assertEquals(110, metadata.input.width)
+        assertEquals(listOf(1, 9, 14, 150), metadata.output.shape)
+        assertEquals(Content.LOGITS, metadata.output.content)
+        assertTrue(metadata.weightsAreRandom)
+        assertEquals(130.5, metadata.parity.comparisons[0].sqnrDb!!, 0.0)
+    }
+
+    @Test
+    fun `scale and zero point are read where there are any`() {
+        assertEquals(Quantization(1f, -128), ModelMetadata.parse(metadata("int8, noise")).input.quantization)
+        assertNull(ModelMetadata.parse(text).input.quantization)
+    }
+
+    @Test
+    fun `a classifier has one row of values and no grid`() {
+        val metadata = ModelMetadata.parse(metadata("imagenet, noise"))
+        assertEquals(Kind.CLASSIFICATION, metadata.kind)
+        assertEquals(0.875, metadata.input.cropFraction!!, 0.0)
+        assertEquals(ResampleFilter.BICUBIC, metadata.input.filter)
+        assertNull(metadata.palette)
+    }
+
+    @Test
+    fun `what the app cannot do is refused by name`() {
+        assertRefused("schema version 2") { put("schema_version", 2) }
+        assertRefused("interpolation is 'lanczos'") { getJSONObject("input").put("interpolation", "lanczos") }
+        assertRefused("dtype is 'float16'") { getJSONObject("input").put("dtype", "float16") }
+        assertRefused("layout is 'NHW'") { getJSONObject("input").put("layout", "NHW") }
+        assertRefused("std above 0") { getJSONObject("input").getJSONArray("std").put(1, 0.0) }
+        assertRefused("one picture") { getJSONObject("input").getJSONArray("shape").put(0, 2) }
+        assertRefused("does not fit 150 classes") { getJSONObject("output").getJSONArray("shape").put(3, 151) }
+        assertRefused("content is 'boxes'") { getJSONObject("output").put("content", "boxes") }
+        assertRefused("a scale of 0") {
+            val quantization = JSONObject().put("scale", 0).put("zero_point", 0)
+            getJSONObject("input").put("dtype", "int8").put("quantization", quantization)
+        }
+    }
+
+    @Test
+    fun `every member that is missing is named`() {
+        for (key in listOf("input", "output", "labels", "parity", "file", "kind", "weights", "macs")) {
+            assertRefused(key) { remove(key) }
+        }
+    }
+
+    @Test
+    fun `text that is no JSON is refused`() {
+        for (broken in listOf("", "[]", text.dropLast(20), "no JSON")) {
+            assertThrows(MetadataException::class.java) { ModelMetadata.parse(broken) }
+        }
+    }
+
+    private fun assertRefused(
+        reason: String,
+        change: JSONObject.() -> Unit,
+    ) {
+        val changed = JSONObject(text).apply(change).toString()
+        val error = assertThrows(MetadataException::class.java) { ModelMetadata.parse(changed) }
+        assertTrue("'${error.message}' does not say '$reason'", error.message!!.contains(reason))
+    }
+}

@@ -1,0 +1,100 @@
+package seaformer.core
+
+import org.junit.Assert.assertArrayEquals
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import java.nio.ByteBuffer
+import kotlin.math.abs
+
+class PictureTest {
+    @Test
+    fun `all eight orientations of EXIF stand as they were seen`() {
+        val cases = Golden.cases("orientation")
+        assertEquals(8, cases.size)
+        for (case in cases) {
+            val orientation = Orientation.ofExif(case.getInt("exif"))
+            val seen = Golden.picture(case.getJSONObject("picture")).oriented(orientation)
+            val expected = Golden.picture(case.getJSONObject("expected"))
+            assertEquals("$orientation", expected.width, seen.width)
+            assertArrayEquals("$orientation", expected.pixels, seen.pixels)
+        }
+    }
+
+    @Test
+    fun `a turn of 90 degrees moves the left column to the top`() {
+        val turned = Picture(2, 3, intArrayOf(1, 2, 3, 4, 5, 6)).oriented(Orientation.ofTurn(90))
+        assertEquals(3, turned.width)
+        assertArrayEquals(intArrayOf(5, 3, 1, 6, 4, 2), turned.pixels)
+    }
+
+    @Test
+    fun `four turns bring a picture back`() {
+        val picture = Picture(2, 3, intArrayOf(1, 2, 3, 4, 5, 6))
+        for (degrees in listOf(90, -90)) {
+            var turned = picture
+            repeat(4) { turned = turned.oriented(Orientation.ofTurn(degrees)) }
+            assertArrayEquals(picture.pixels, turned.pixels)
+        }
+        assertThrows(IllegalArgumentException::class.java) { Orientation.ofTurn(45) }
+    }
+
+    @Test
+    fun `camera frames become the colours of JPEG`() {
+        val case = Golden.case("yuv")
+        val expected = Golden.picture(case.getJSONObject("expected"))
+        val (width, height) = Pair(expected.width, expected.height)
+        val planar =
+            YuvFrame(
+                width,
+                height,
+                YuvPlane(Golden.buffer(case.getString("luma")), width, 1),
+                YuvPlane(Golden.buffer(case.getString("blue_difference")), width / 2, 1),
+                YuvPlane(Golden.buffer(case.getString("red_difference")), width / 2, 1),
+            )
+        assertClose(expected, planar.toPicture())
+    }
+
+    @Test
+    fun `camera frames with padded rows and interleaved colour are the same`() {
+        val case = Golden.case("yuv")
+        val expected = Golden.picture(case.getJSONObject("expected"))
+        val (width, height) = Pair(expected.width, expected.height)
+        val stride = width + 10
+        val blue = spread(Golden.bytes(case.getString("blue_difference")), width / 2, stride, 2)
+        val red = spread(Golden.bytes(case.getString("red_difference")), width / 2, stride, 2)
+        val frame =
+            YuvFrame(
+                width,
+                height,
+                YuvPlane(spread(Golden.bytes(case.getString("luma")), width, stride, 1), stride, 1),
+                YuvPlane(blue, stride, 2),
+                YuvPlane(red, stride, 2),
+            )
+        assertClose(expected, frame.toPicture())
+    }
+
+    private fun spread(
+        samples: ByteArray,
+        width: Int,
+        rowStride: Int,
+        pixelStride: Int,
+    ): ByteBuffer {
+        val spread = ByteArray(samples.size / width * rowStride)
+        for (i in samples.indices) spread[i / width * rowStride + i % width * pixelStride] = samples[i]
+        return ByteBuffer.wrap(spread)
+    }
+
+    private fun assertClose(
+        expected: Picture,
+        actual: Picture,
+    ) {
+        for (i in expected.pixels.indices) {
+            for (channel in listOf(::red, ::green, ::blue)) {
+                val difference = abs(channel(expected.pixels[i]) - channel(actual.pixels[i]))
+                assertTrue("pixel $i differs by $difference", difference <= 1)
+            }
+        }
+    }
+}

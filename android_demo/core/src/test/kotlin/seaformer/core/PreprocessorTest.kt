@@ -1,0 +1,71 @@
+package seaformer.core
+
+import org.junit.Assert.assertArrayEquals
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertSame
+import org.junit.Assert.assertTrue
+import org.junit.Test
+
+class PreprocessorTest {
+    private val cases = Golden.cases("preprocessing")
+
+    @Test
+    fun `inputs are those of the computer that verified the model`() {
+        for (case in cases) {
+            val metadata = ModelMetadata.parse(case.getJSONObject("metadata").toString())
+            val data = Preprocessor(metadata.input).prepare(Golden.picture(case.getJSONObject("picture")))
+            val name = case.getString("name")
+            val expected = case.getString("expected")
+            when (data) {
+                is TensorData.Floats -> assertArrayEquals(name, Golden.floats(expected), data.values, 1e-6f)
+                is TensorData.Int8 -> assertArrayEquals(name, Golden.bytes(expected), data.values)
+                is TensorData.Uint8 -> assertArrayEquals(name, Golden.bytes(expected), data.values)
+                else -> throw AssertionError("$name: an input of ${data.javaClass}")
+            }
+        }
+    }
+
+    @Test
+    fun `whole numbers of 0 to 255 are equal and not only close`() {
+        val inside =
+            cases.filter {
+                it.getJSONObject("metadata").getJSONObject("input").getString("normalization") ==
+                    "inside"
+            }
+        assertTrue(inside.isNotEmpty())
+        for (case in inside) {
+            val metadata = ModelMetadata.parse(case.getJSONObject("metadata").toString())
+            val data = Preprocessor(metadata.input).prepare(Golden.picture(case.getJSONObject("picture")))
+            if (data is TensorData.Floats) {
+                assertArrayEquals(case.getString("name"), Golden.floats(case.getString("expected")), data.values, 0f)
+            }
+        }
+    }
+
+    @Test
+    fun `the part that the model sees is the same`() {
+        for (case in cases) {
+            val metadata = ModelMetadata.parse(case.getJSONObject("metadata").toString())
+            val seen = Preprocessor(metadata.input).seenPart(Golden.picture(case.getJSONObject("picture")))
+            val expected = Golden.picture(case.getJSONObject("seen"))
+            assertEquals(case.getString("name"), expected.width, seen.width)
+            assertEquals(case.getString("name"), expected.height, seen.height)
+            assertArrayEquals(case.getString("name"), expected.pixels, seen.pixels)
+        }
+    }
+
+    @Test
+    fun `the next picture takes the place of the last one`() {
+        val case = cases.first()
+        val preprocessor = Preprocessor(ModelMetadata.parse(case.getJSONObject("metadata").toString()).input)
+        val picture = Golden.picture(case.getJSONObject("picture"))
+        val first = preprocessor.prepare(picture)
+        preprocessor.prepare(Picture(1, 1, intArrayOf(0)))
+        assertSame(first, preprocessor.prepare(picture))
+        assertArrayEquals(
+            Golden.floats(case.getString("expected")),
+            (first as TensorData.Floats).values,
+            1e-6f,
+        )
+    }
+}

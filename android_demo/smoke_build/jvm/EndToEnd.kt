@@ -1,0 +1,102 @@
+package seaformer.demo
+
+import seaformer.core.Accelerator
+import seaformer.core.Analyzer
+import seaformer.core.ClassColors
+import seaformer.core.FallbackSegmenter
+import seaformer.core.ModelMetadata
+import seaformer.core.Picture
+import seaformer.core.Preprocessor
+import seaformer.core.TensorData
+import seaformer.core.blend
+import seaformer.core.classShares
+import java.awt.Color
+import java.awt.Font
+import java.awt.RenderingHints
+import java.awt.image.BufferedImage
+import java.io.File
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import javax.imageio.ImageIO
+
+/**
+ * Does on a computer what the app does on a phone: a bundled model, a picture, its mask.
+ *
+ * Usage: EndToEnd ASSETS PICTURE.png OUTPUT. Written to the folder OUTPUT: output.bin, what the
+ * model gave; mask.bin, 16-bit class ids; overlay.png; and screen.png, overlay and legend.
+ */
+fun main(arguments: Array<String>) {
+    val (assets, photograph, output) = arguments.map(::File)
+    val metadata = ModelMetadata.parse(File(assets, "model.json").readText())
+    val model = File(assets, metadata.file.name).readBytes()
+    val picture = read(photograph)
+    val probe = Preprocessor(metadata.input).prepare(picture)
+    FallbackSegmenter(Accelerator.entries, probe) { OrtSegmenter(model, metadata, it, threads = 1) }.use { segmenter ->
+        val rejections = segmenter.rejections.map { "${it.accelerator}: ${it.reason}" }
+        File(
+            output,
+            "running.txt",
+        ).writeText((listOf("${segmenter.runtime}, ${segmenter.accelerator}") + rejections).joinToString("\n"))
+        val given = segmenter.run(Preprocessor(metadata.input).prepare(picture)) as TensorData.Floats
+        File(output, "output.bin").writeBytes(littleEndian(4 * given.size) { given.values.forEach(it::putFloat) })
+        val analysis = Analyzer(metadata, segmenter).analyze(picture)
+        val mask = analysis.mask!!
+        File(output, "mask.bin").writeBytes(
+            littleEndian(2 * mask.size) {
+                for (i in 0 until mask.size) it.putShort(mask[i].toShort())
+            },
+        )
+        val colors = ClassColors(metadata.palette)
+        val overlay = image(blend(analysis.photograph, mask, colors, 0.5))
+        ImageIO.write(overlay, "png", File(output, "overlay.png"))
+        val rows = classShares(mask, metadata.labels, colors)
+        val legend = rows.map { Pair(Color(it.color), "%s · %.1f %%".format(it.label, 100 * it.share)) }
+        ImageIO.write(screen(overlay, legend), "png", File(output, "screen.png"))
+    }
+}
+
+private fun read(file: File): Picture {
+    val image = ImageIO.read(file)
+    return Picture(image.width, image.height, image.getRGB(0, 0, image.width, image.height, null, 0, image.width))
+}
+
+private fun image(picture: Picture): BufferedImage {
+    val image = BufferedImage(picture.width, picture.height, BufferedImage.TYPE_INT_RGB)
+    image.setRGB(0, 0, picture.width, picture.height, picture.pixels, 0, picture.width)
+    return image
+}
+
+/** The overlay with the legend beside it. */
+private fun screen(
+    overlay: BufferedImage,
+    legend: List<Pair<Color, String>>,
+): BufferedImage {
+    val row = 28
+    val height = maxOf(overlay.height, row * legend.size + row)
+    val screen = BufferedImage(overlay.width + 200, height, BufferedImage.TYPE_INT_RGB)
+    val canvas = screen.createGraphics()
+    canvas.color = Color(0x18, 0x1A, 0x1F)
+    canvas.fillRect(0, 0, screen.width, screen.height)
+    canvas.drawImage(overlay, 0, 0, null)
+    canvas.font = Font(Font.SANS_SERIF, Font.PLAIN, 15)
+    canvas.setRenderingHint(RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON)
+    legend.forEachIndexed { index, (color, text) ->
+        val top = row / 2 + row * index
+        canvas.color = color
+        canvas.fillRect(overlay.width + 16, top, 18, 18)
+        canvas.color = Color.WHITE
+        canvas.drawString(text, overlay.width + 46, top + 15)
+    }
+    canvas.dispose()
+    return screen
+}
+
+private fun littleEndian(
+    size: Int,
+    put: (ByteBuffer) -> Unit,
+): ByteArray =
+    ByteBuffer
+        .allocate(size)
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .also(put)
+        .array()

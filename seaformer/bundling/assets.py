@@ -1,0 +1,89 @@
+"""The app's assets: the model, its JSON as model.json, and sample pictures."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from seaformer.bundling.model import RUNTIMES, Model
+from seaformer.errors import UsageError
+from seaformer.images import read_image, sample_photograph
+
+METADATA = "model.json"
+SAMPLES = "samples"
+MADE_SCENES = 3
+
+
+def assets_of(app: Path) -> Path:
+    """Return the folder that Gradle takes assets from; it need not exist.
+
+    Raises:
+        UsageError: `app` is not the app.
+    """
+    if not (app / "app" / "src" / "main" / "AndroidManifest.xml").is_file():
+        raise UsageError(
+            f"'{app}' is not the app. Give the folder android_demo of a clone with --app."
+        )
+    return app / "app" / "src" / "main" / "assets"
+
+
+def write_assets(model: Model, pictures: Sequence[Path], app: Path) -> list[Path]:
+    """Put a model into the app, in place of the one before.
+
+    The first sample is the photograph of the package, which the app's benchmark takes. Scenes are
+    drawn for a model of the task "shapes", which knows nothing of photographs.
+
+    Args:
+        model: what to put in.
+        pictures: more sample pictures.
+        app: folder of the app.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        UsageError: the folder has something in it that no bundle put there, or a picture cannot be
+            read.
+    """
+    folder = assets_of(app)
+    _refuse_foreign(folder)
+    for picture in pictures:
+        read_image(picture)
+    with TemporaryDirectory(prefix=".assets-", dir=folder.parent) as temporary:
+        new = Path(temporary, "new")
+        (new / SAMPLES).mkdir(parents=True)
+        shutil.copyfile(model.path, new / model.metadata["file"]["name"])
+        (new / METADATA).write_text(json.dumps(model.metadata, indent=1) + "\n")
+        _write_samples(new / SAMPLES, model, pictures)
+        if folder.is_dir():
+            folder.rename(Path(temporary, "old"))
+        new.rename(folder)
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _write_samples(folder: Path, model: Model, pictures: Sequence[Path]) -> None:
+    shutil.copyfile(sample_photograph(), folder / "00_photograph.jpg")
+    if model.metadata["task"] == "shapes":
+        from PIL import Image
+
+        from seaformer.datasets.shapes import ShapesDataset
+
+        scenes = ShapesDataset("val")
+        for index in range(MADE_SCENES):
+            Image.fromarray(scenes[index][0]).save(folder / f"01_scene_{index}.png")
+    for number, picture in enumerate(pictures):
+        # The app tells the kind of a picture by its content, so its suffix may stay as it is.
+        shutil.copyfile(picture, folder / f"02_{number:02d}{picture.suffix.lower()}")
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Check that nothing would be thrown away but what a bundle put there."""
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if path.name not in (METADATA, SAMPLES) and path.suffix not in RUNTIMES:
+            raise UsageError(
+                f"'{path}' was not put there by seaformer-bundle, which keeps that folder for "
+                "itself. Move it elsewhere."
+            )

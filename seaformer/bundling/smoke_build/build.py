@@ -1,0 +1,249 @@
+"""From the app's sources to a signed debug APK, step by step, each into the same folder."""
+
+import re
+import tomllib
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from seaformer.bundling.smoke_build.alignment import write_aligned
+from seaformer.bundling.smoke_build.framework import Framework, framework
+from seaformer.bundling.smoke_build.processes import run
+from seaformer.bundling.smoke_build.tools import CACHE, debian, inside, package
+from seaformer.cache import cache_folder
+from seaformer.errors import SeaformerError
+
+PACKAGE = "seaformer.demo"
+ABI = "arm64-v8a"
+
+# Found by the type checker only; see android_demo/smoke_build/litert.
+COMPILE_ONLY = "com/google/ai/edge/litert/"
+
+# A short life: the optimising compiler does not pay.
+JVM_FLAGS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx1500m")
+
+KEY_PASSWORD = "android"  # of every debug key, by convention
+KEY_ALIAS = "androiddebugkey"
+
+
+@dataclass(frozen=True)
+class AppVersions:
+    """What Gradle and the smoke build have in common, from gradle/libs.versions.toml."""
+
+    min_sdk: int
+    target_sdk: int
+    compile_sdk: int
+    version_code: int
+    version_name: str
+
+    @classmethod
+    def of(cls, app: Path) -> "AppVersions":
+        """Read them from the app's version catalog."""
+        with (app / "gradle" / "libs.versions.toml").open("rb") as file:
+            versions = tomllib.load(file)["versions"]
+        return cls(
+            min_sdk=int(versions["minSdk"]),
+            target_sdk=int(versions["targetSdk"]),
+            compile_sdk=int(versions["compileSdk"]),
+            version_code=int(versions["appVersionCode"]),
+            version_name=versions["appVersionName"],
+        )
+
+
+@dataclass(frozen=True)
+class SmokeBuild:
+    """A build of the app.
+
+    Attributes:
+        app: folder of the app, android_demo.
+        work: folder for everything that is made.
+    """
+
+    app: Path
+    work: Path
+
+    @cached_property
+    def framework(self) -> Framework:
+        """The framework without code."""
+        return framework(self.app / "smoke_build" / "FrameworkStub.java")
+
+    @cached_property
+    def core(self) -> Path:
+        """Jar of core/, which is compiled without the framework: it may not know Android."""
+        jar = self.work / "core.jar"
+        self.kotlin(jar, [self.app / "core/src/main/kotlin"], [debian("org.json")])
+        return jar
+
+    @cached_property
+    def core_tests(self) -> Path:
+        """Jar of the JUnit tests of core/."""
+        jar = self.work / "core-tests.jar"
+        classpath = [self.core, debian("org.json"), debian("junit")]
+        sources = [self.app / "core/src/test/kotlin"]
+        self.kotlin(jar, sources, classpath, f"-Xfriend-paths={self.core}")
+        return jar
+
+    @cached_property
+    def resources(self) -> Path:
+        """An APK with resources, assets and manifest only; R.java is in the folder gen/."""
+        versions = AppVersions.of(self.app)
+        main = self.app / "app/src/main"
+        compiled, linked = self.work / "resources.zip", self.work / "resources.apk"
+        run(self.framework.aapt2, "compile", "--dir", main / "res", "-o", compiled)
+        assets = main / "assets"
+        run(
+            self.framework.aapt2,
+            "link",
+            *("-I", self.framework.resources),
+            *("--manifest", self._manifest(main / "AndroidManifest.xml")),
+            *("--compile-sdk-version-code", versions.compile_sdk),
+            *("--compile-sdk-version-name", versions.compile_sdk),
+            *("--min-sdk-version", versions.min_sdk),
+            *("--target-sdk-version", versions.target_sdk),
+            *("--version-code", versions.version_code),
+            *("--version-name", versions.version_name),
+            "--debug-mode",
+            *("--java", self.work / "gen"),
+            *(("-A", assets) if assets.is_dir() else ()),
+            *("-0", ".tflite", "-0", ".onnx", "-0", ".jpg"),
+            *("-o", linked, compiled),
+        )
+        return linked
+
+    @cached_property
+    def classes(self) -> Path:
+        """Jar of app/, without what is there for the type checker only."""
+        assert self.resources  # makes R.java
+        generated = self.work / "r-classes"
+        run(
+            debian("javac"),
+            *("--release", "8", "-Xlint:-options", "-d", generated),
+            *sorted((self.work / "gen").rglob("*.java")),
+        )
+        everything, jar = self.work / "app-and-declarations.jar", self.work / "app.jar"
+        runtime = inside(package("onnxruntime") / "package/Plugins/Android/onnxruntime.aar")
+        classpath = [self.core, self.framework.stub, generated, runtime / "classes.jar"]
+        sources = [self.app / "app/src/main/kotlin", self.app / "smoke_build/litert"]
+        self.kotlin(everything, sources, classpath)
+        with zipfile.ZipFile(everything) as source, zipfile.ZipFile(jar, "w") as target:
+            for name in source.namelist():
+                if not name.startswith(COMPILE_ONLY):
+                    target.writestr(name, source.read(name))
+            for file in sorted(generated.rglob("*.class")):
+                target.write(file, file.relative_to(generated))
+        return jar
+
+    @cached_property
+    def dex(self) -> Path:
+        """All classes of the app as one dex file."""
+        runtime = inside(package("onnxruntime") / "package/Plugins/Android/onnxruntime.aar")
+        folder = self.work / "dex"
+        folder.mkdir()
+        run(
+            debian("java"),
+            *JVM_FLAGS,
+            *("-cp", self.framework.r8, "com.android.tools.r8.D8", "--debug"),
+            *("--min-api", AppVersions.of(self.app).min_sdk),
+            *("--lib", self.framework.stub, "--lib", debian("java").resolve().parents[1]),
+            *("--output", folder, self.classes, self.core, runtime / "classes.jar"),
+            _kotlin_home() / "kotlin-stdlib.jar",
+        )
+        files = sorted(folder.iterdir())
+        if [file.name for file in files] != ["classes.dex"]:
+            raise SeaformerError(f"D8 made {[file.name for file in files]}, not one classes.dex.")
+        return files[0]
+
+    def sign(self, apk: Path) -> Path:
+        """Put everything together, sign it with the debug key and write it to `apk`."""
+        runtime = inside(package("onnxruntime") / "package/Plugins/Android/onnxruntime.aar")
+        unsigned = self.work / "unsigned.apk"
+        libraries = {
+            f"lib/{ABI}/{file.name}": file for file in sorted((runtime / "jni" / ABI).glob("*.so"))
+        }
+        write_aligned(self.resources, {"classes.dex": self.dex}, libraries, unsigned)
+        run(
+            debian("apksigner"),
+            "sign",
+            *("--ks", _debug_key(), "--ks-pass", f"pass:{KEY_PASSWORD}"),
+            *("--v4-signing-enabled", "false", "--out", apk, unsigned),
+        )
+        return apk
+
+    def _manifest(self, source: Path) -> Path:
+        """Add the package, which Gradle has as `namespace`."""
+        text, count = re.subn(r"<manifest\b", f'<manifest package="{PACKAGE}"', source.read_text())
+        if count != 1:
+            raise SeaformerError(f"'{source}' has {count} <manifest> elements. Allowed: one.")
+        made = self.work / "AndroidManifest.xml"
+        made.write_text(text)
+        return made
+
+    def kotlin(self, jar: Path, sources: list[Path], classpath: list[Path], *more: str) -> None:
+        """Compile Kotlin; a warning is an error.
+
+        Args:
+            jar: to be made.
+            sources: files and folders.
+            classpath: what they use, besides Kotlin's standard library.
+            more: options of the compiler.
+        """
+        home = _kotlin_home()
+        run(
+            debian("java"),
+            *JVM_FLAGS,
+            *("-cp", ":".join(map(str, sorted(home.glob("*.jar"))))),
+            *("org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", "-kotlin-home", home.parent),
+            *("-no-reflect", "-Werror", "-jvm-target", "1.8", *more),
+            *("-cp", ":".join(map(str, classpath)), "-d", jar, *sources),
+        )
+
+
+def run_junit(build: SmokeBuild, properties: dict[str, Path]) -> str:
+    """Run the JUnit tests of core/ on this computer's Java and return what JUnit printed.
+
+    Raises:
+        SeaformerError: a test fails.
+    """
+    tests = build.app / "core/src/test/kotlin"
+    names = [
+        ".".join(file.relative_to(tests).with_suffix("").parts)
+        for file in sorted(tests.rglob("*Test.kt"))
+    ]
+    jars = [build.core, build.core_tests, _kotlin_home() / "kotlin-stdlib.jar"]
+    jars += [debian("org.json"), debian("junit"), debian("hamcrest")]
+    return run(
+        debian("java"),
+        *(f"-D{name}={value}" for name, value in properties.items()),
+        *("-cp", ":".join(map(str, jars)), "org.junit.runner.JUnitCore", *names),
+    )
+
+
+def ktlint(folder: Path) -> str:
+    """Check the style of all Kotlin in a folder.
+
+    Raises:
+        SeaformerError: something is not as it should be; the message lists it.
+    """
+    program = package("ktlint") / "package/resources/ktlint"
+    return run(program, "**/*.kt", "**/*.kts", "!**/build/**", cwd=folder)
+
+
+def _kotlin_home() -> Path:
+    return package("kotlin") / "package/lib"
+
+
+def _debug_key() -> Path:
+    """Return the key that debug builds of this computer are signed with, made when first needed."""
+    path = cache_folder(CACHE) / "debug.keystore"
+    if not path.is_file():
+        made = path.with_suffix(".new")
+        made.unlink(missing_ok=True)
+        run(
+            debian("keytool"),
+            *("-genkeypair", "-keystore", made, "-storetype", "PKCS12"),
+            *("-storepass", KEY_PASSWORD, "-alias", KEY_ALIAS, "-dname", "CN=Android Debug"),
+            *("-keyalg", "RSA", "-keysize", "2048", "-validity", "10000"),
+        )
+        made.rename(path)
+    return path

@@ -1,0 +1,83 @@
+"""Whether everything that a dex file refers to exists, in it or in the framework.
+
+A reference that does not is an error when the app gets there, on a phone. The framework is that of
+API 31: that a method is newer than the oldest Android of the app is not seen here. Fields of Java's
+own classes are not known, so they are not looked up.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from seaformer.bundling.smoke_build.dex import DefinedClass, Dex
+
+OBJECT = "Ljava/lang/Object;"
+WITHOUT_FIELDS = ("Ljava/", "Ljavax/", "Lorg/")
+
+
+@dataclass(frozen=True)
+class LinkReport:
+    """What was found.
+
+    Attributes:
+        checked: how many references were looked up.
+        unresolved: references to classes that exist, but have no such member.
+        unknown_classes: classes that are nowhere.
+    """
+
+    checked: int
+    unresolved: tuple[str, ...]
+    unknown_classes: tuple[str, ...]
+
+
+def check_links(dex: Path, members: Path) -> LinkReport:
+    """Look up every method and field that a dex file names.
+
+    Args:
+        dex: the file.
+        members: what the framework has, as FrameworkStub.java writes it.
+    """
+    file = Dex(dex)
+    known = read_members(members) | file.classes
+    unresolved, unknown, checked = [], set(), 0
+    for reference in file.references:
+        if reference.owner.startswith("["):
+            continue  # methods of arrays, such as clone, are of the language
+        if reference.is_field and reference.owner.startswith(WITHOUT_FIELDS):
+            continue
+        checked += 1
+        if reference.owner not in known:
+            unknown.add(reference.owner)
+        elif not _has(known, reference.owner, reference.member, unknown):
+            unresolved.append(str(reference))
+    return LinkReport(checked, tuple(unresolved), tuple(sorted(unknown)))
+
+
+def read_members(path: Path) -> dict[str, DefinedClass]:
+    """Read the framework's classes."""
+    classes: dict[str, DefinedClass] = {}
+    name, members = "", set[str]()
+    parents: tuple[str, ...] = ()
+    for line in path.read_text().splitlines():
+        kind, _, rest = line.partition(" ")
+        if kind == "class":
+            if name:
+                classes[name] = DefinedClass(parents, frozenset(members))
+            name, *above = rest.split(" ")
+            parents, members = tuple(above), set()
+        else:
+            members.add(rest)
+    classes[name] = DefinedClass(parents, frozenset(members))
+    return classes
+
+
+def _has(known: dict[str, DefinedClass], name: str, member: str, unknown: set[str]) -> bool:
+    """Whether a class has a member, of its own or from above."""
+    found = known.get(name)
+    if found is None:
+        unknown.add(name)
+        return True  # it may have it; the class itself is reported
+    if member in found.members or member in known[OBJECT].members:
+        return True
+    if "(" not in member and name != OBJECT and name.startswith(WITHOUT_FIELDS):
+        return True
+    return any(_has(known, parent, member, unknown) for parent in found.parents)

@@ -1,0 +1,144 @@
+"""The Android app as tests build and run it: the smoke build, and the app's classes on this Java.
+
+    PYTHONPATH=tests python -m android_app PICTURE.png
+
+draws the app's overlay and legend for a scene, by the app's own code, for its README.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import android_golden
+import android_jvm_runtime
+import pytest
+
+from seaformer.bundling.assets import write_assets
+from seaformer.bundling.model import read_model
+from seaformer.bundling.smoke_build.build import JVM_FLAGS, SmokeBuild, ktlint, run_junit
+from seaformer.bundling.smoke_build.processes import run
+from seaformer.bundling.smoke_build.tools import CACHE, DEBIAN, PACKAGES, debian, package
+from seaformer.cache import cache_folder
+from seaformer.errors import SeaformerError
+
+APP = Path(__file__).parents[1] / "android_demo"
+REQUIRED = "SEAFORMER_REQUIRE_ANDROID"
+SCENE = "samples/01_scene_0.png"
+
+
+def require_tools() -> None:
+    """Skip the test if tools are missing; fetch them, and fail without, where they are required."""
+    if os.environ.get(REQUIRED):
+        for name in PACKAGES:
+            package(name)
+        for name in DEBIAN:
+            debian(name)
+        return
+    fetched = cache_folder(CACHE)
+    missing = [str(row.source) for row in PACKAGES.values() if not (fetched / row.sha256).is_dir()]
+    missing += [name for name, tool in DEBIAN.items() if tool.find() is None]
+    if missing:
+        megabytes = sum(row.megabytes for row in PACKAGES.values())
+        pytest.skip(
+            f"not here: {', '.join(missing)}. {REQUIRED}=1 fetches packages ({megabytes:.0f} MB)"
+        )
+
+
+class Made:
+    """What was made of the app, once for all tests: a folder with a file for each step.
+
+    Attributes:
+        folder: where everything is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def build(self) -> SmokeBuild:
+        """The build; its steps would be made again."""
+        return SmokeBuild(self.folder / "android_demo", self.folder / "work")
+
+    def fill(self, model: Path) -> None:
+        """Put a model into a copy of the app, build it, and run its code."""
+        shutil.copytree(APP, self.folder / "android_demo", ignore=shutil.ignore_patterns("assets"))
+        for name in ("work", "golden", "output", "native", "end_to_end"):
+            (self.folder / name).mkdir()
+        build = self.build
+        assert len(write_assets(read_model(model), [], build.app)) > 2
+        android_golden.write(self.folder / "golden")
+        places = {name: self.folder / name for name in ("golden", "output")}
+        properties = {f"seaformer.{name}": place for name, place in places.items()}
+        self._step("ktlint", lambda: ktlint(build.app))
+        self._step("junit", lambda: run_junit(build, properties))
+        self._step("apk", lambda: build.sign(self.folder / "app.apk"))
+        self._step("end_to_end", lambda: end_to_end(build, self.folder, self.assets / SCENE))
+
+    @property
+    def assets(self) -> Path:
+        """What the bundle put into the copy of the app."""
+        return self.folder / "android_demo/app/src/main/assets"
+
+    def said(self, step: str) -> str:
+        """Return what a step said; fail if the step did."""
+        failure = self.folder / f"{step}.failure"
+        if failure.is_file():
+            pytest.fail(failure.read_text())
+        return (self.folder / f"{step}.txt").read_text()
+
+    def _step(self, name: str, work: Callable[[], object]) -> None:
+        try:
+            (self.folder / f"{name}.txt").write_text(str(work()))
+        except SeaformerError as error:
+            (self.folder / f"{name}.failure").write_text(str(error))
+
+
+def end_to_end(build: SmokeBuild, folder: Path, picture: Path) -> str:
+    """Run the model that is bundled in the app on a picture, by the app's classes.
+
+    Args:
+        build: of the app with a model in it.
+        folder: has the empty folders native and end_to_end, of which the latter gets the results.
+        picture: a .png.
+    """
+    jar, runtime = folder / "end-to-end.jar", android_jvm_runtime.java_classes()
+    sources = [
+        build.app / "smoke_build/jvm",
+        build.app / "app/src/main/kotlin/seaformer/demo/OrtSegmenter.kt",
+    ]
+    build.kotlin(jar, sources, [build.core, runtime])
+    jars = [jar, build.core, runtime, debian("org.json")]
+    jars += [package("kotlin") / "package/lib/kotlin-stdlib.jar"]
+    native = android_jvm_runtime.native_libraries(folder / "native")
+    return run(
+        debian("java"),
+        *JVM_FLAGS,
+        "-Djava.awt.headless=true",
+        f"-Donnxruntime.native.path={native}",
+        *("-cp", ":".join(map(str, jars)), "seaformer.demo.EndToEndKt"),
+        *(build.app / "app/src/main/assets", picture, folder / "end_to_end"),
+    )
+
+
+def draw(picture: Path) -> None:
+    """Draw the screen for the README."""
+    from exporting import run_export
+
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        done = run_export("--weights", "shapes", "--format", "onnx", "--output", ".", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        made = Made(folder)
+        shutil.copytree(APP, folder / "android_demo", ignore=shutil.ignore_patterns("assets"))
+        for name in ("work", "native", "end_to_end"):
+            (folder / name).mkdir()
+        write_assets(read_model(next(folder.glob("*.onnx"))), [], made.build.app)
+        end_to_end(made.build, folder, made.assets / SCENE)
+        shutil.copyfile(folder / "end_to_end/screen.png", picture)
+
+
+if __name__ == "__main__":
+    draw(Path(sys.argv[1]))

@@ -1,0 +1,237 @@
+"""The Android app: its code on this computer's Java, and the APK of the smoke build."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from android_app import APP, SCENE, Made, require_tools
+from conftest import Once
+from PIL import Image
+
+from seaformer.benchmark.results import read_results
+from seaformer.bundling.smoke_build.alignment import libraries
+from seaformer.bundling.smoke_build.build import COMPILE_ONLY, AppVersions
+from seaformer.bundling.smoke_build.link_check import check_links
+from seaformer.bundling.smoke_build.processes import run
+from seaformer.bundling.smoke_build.tools import PACKAGES, debian, sha256
+from seaformer.errors import SeaformerError
+from seaformer.images import read_image
+from seaformer.overlay import blend
+from seaformer.prediction import Contract, predict
+from seaformer.runtimes import open_model
+from seaformer.upsampling import upsample_argmax
+
+STRINGS = APP / "app/src/main/res"
+
+
+@pytest.fixture(scope="session")
+def model(shapes_export: Path) -> Path:
+    return next(shapes_export.glob("*.onnx"))
+
+
+@pytest.fixture(scope="session")
+def made(once: Once, request: pytest.FixtureRequest) -> Made:
+    require_tools()
+    model = request.getfixturevalue("model")
+    return Made(once("android", lambda folder: Made(folder).fill(model)))
+
+
+# ---- The code, on this computer's Java -----------------------------------------------------------
+
+
+def test_core_passes_its_junit_tests_against_what_python_computed(made: Made) -> None:
+    passed = re.search(r"^OK \((\d+) tests\)$", made.said("junit"), re.MULTILINE)
+    assert passed is not None
+    in_sources = sum(
+        path.read_text().count("@Test") for path in (APP / "core/src/test").rglob("*.kt")
+    )
+    assert int(passed[1]) == in_sources > 30
+
+
+@pytest.mark.parametrize("emulated", [False, True])
+def test_the_benchmark_of_the_app_is_one_of_seaformer_benchmark(made: Made, emulated: bool) -> None:
+    made.said("junit")
+    results = read_results(made.folder / "output" / f"results_{str(emulated).lower()}.json")
+    (model,) = results.models
+    assert (model.latency is None, model.emulated is None) == (emulated, not emulated)
+    (block,) = results.rounds[0].blocks
+    times = results.times(model)
+    assert times is not None
+    assert times.run is not None
+    milliseconds = np.array(block.durations_ns) / 1e6
+    assert times.run.median_ms == pytest.approx(np.median(milliseconds))
+    assert times.run.p90_ms == pytest.approx(np.percentile(milliseconds, 90))
+    assert times.run.mean_ms == pytest.approx(milliseconds.mean())
+
+
+def test_the_real_model_gives_what_it_gives_in_python(made: Made, model: Path) -> None:
+    made.said("end_to_end")
+    picture = read_image(made.assets / SCENE)
+    with open_model(model, 1) as session:
+        contract = Contract.from_metadata(session.metadata)
+        expected = predict(picture, session, contract)
+        shape = session.metadata["output"]["shape"]
+    logits = np.fromfile(made.folder / "end_to_end/output.bin", "<f4").reshape(shape)[0]
+    mask = np.fromfile(made.folder / "end_to_end/mask.bin", "<u2").reshape(picture.shape[:2])
+    # Two versions of the runtime sum in different orders; the mask follows from the logits exactly.
+    assert np.array_equal(mask, upsample_argmax(logits, picture.shape[:2]))
+    assert (mask == expected.mask).mean() > 0.999
+    assert len(np.unique(mask)) > 3
+    overlay = read_image(made.folder / "end_to_end/overlay.png")
+    assert np.array_equal(overlay, blend(picture, mask, contract.palette, 0.5))
+
+
+def test_accelerators_that_are_not_here_are_named_with_their_reasons(made: Made) -> None:
+    made.said("end_to_end")
+    running, *rejections = (made.folder / "end_to_end/running.txt").read_text().splitlines()
+    assert running == "ONNX Runtime 1.29.0, CPU"
+    assert [line.partition(":")[0] for line in rejections] == ["NPU", "GPU"]
+    assert all(line.partition(": ")[2] for line in rejections)
+
+
+def test_the_legend_is_drawn_beside_the_overlay(made: Made) -> None:
+    made.said("end_to_end")
+    with Image.open(made.folder / "end_to_end/screen.png") as screen:
+        drawn = np.asarray(screen.convert("RGB"))
+    overlay = read_image(made.folder / "end_to_end/overlay.png")
+    height, width = overlay.shape[:2]
+    assert np.array_equal(drawn[:height, :width], overlay)
+    assert len(np.unique(drawn[:, width:].reshape(-1, 3), axis=0)) > 10
+
+
+def test_kotlin_has_the_style_of_ktlint(made: Made) -> None:
+    made.said("ktlint")
+
+
+# ---- The APK -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def apk(made: Made) -> Path:
+    made.said("apk")
+    return made.folder / "app.apk"
+
+
+def test_the_apk_is_signed(apk: Path) -> None:
+    versions = AppVersions.of(APP)
+    said = run(
+        debian("apksigner"), "verify", "-v", "--min-sdk-version", versions.min_sdk, apk
+    ).splitlines()
+    assert "Verifies" in said
+    assert "Verified using v2 scheme (APK Signature Scheme v2): true" in said
+
+
+def test_an_apk_that_was_changed_does_not_verify(apk: Path, tmp_path: Path) -> None:
+    changed = tmp_path / "changed.apk"
+    content = bytearray(apk.read_bytes())
+    content[content.index(b"classes.dex") + 200] ^= 1
+    changed.write_bytes(content)
+    with pytest.raises(SeaformerError, match="DOES NOT VERIFY"):
+        run(debian("apksigner"), "verify", changed)
+
+
+def test_the_apk_says_what_the_version_catalog_says(made: Made, apk: Path) -> None:
+    versions = AppVersions.of(APP)
+    said = run(made.build.framework.aapt2, "dump", "badging", apk)
+    assert (
+        f"package: name='seaformer.demo' versionCode='{versions.version_code}' "
+        f"versionName='{versions.version_name}'"
+    ) in said
+    assert f"sdkVersion:'{versions.min_sdk}'" in said
+    assert f"targetSdkVersion:'{versions.target_sdk}'" in said
+    assert "launchable-activity: name='seaformer.demo.MainActivity'" in said
+    assert "'ko'" in said
+    assert "native-code: 'arm64-v8a'" in said
+
+
+def test_the_app_asks_for_the_camera_only_and_needs_none(made: Made, apk: Path) -> None:
+    said = run(made.build.framework.aapt2, "dump", "badging", apk)
+    assert re.findall(r"uses-permission[^:]*: name='([^']+)'", said) == [
+        "android.permission.CAMERA"
+    ]
+    assert "uses-feature: name='android.hardware.camera" not in said
+
+
+def test_libraries_fit_pages_of_16_kb_and_everything_is_aligned(apk: Path) -> None:
+    found = libraries(apk)
+    assert {library.name.rpartition("/")[2] for library in found} == {
+        "libonnxruntime.so",
+        "libonnxruntime4j_jni.so",
+    }
+    assert all(library.fits_16kb_pages for library in found), found
+    run(debian("zipalign"), "-c", "-p", "4", apk)
+
+
+@pytest.mark.usefixtures("apk")
+def test_everything_that_the_dex_refers_to_is_there(made: Made) -> None:
+    report = check_links(made.folder / "work/dex/classes.dex", made.build.framework.members)
+    assert report.checked > 10_000
+    assert report.unresolved == ()
+    # LiteRT, which comes with Gradle only; the app is told so when it tries to load it.
+    assert report.unknown_classes
+    assert all(name.startswith(f"L{COMPILE_ONLY}") for name in report.unknown_classes)
+
+
+@pytest.mark.usefixtures("apk")
+def test_the_link_check_sees_what_is_missing(made: Made, tmp_path: Path) -> None:
+    members = made.build.framework.members.read_text()
+    method = "method takePersistableUriPermission(Landroid/net/Uri;I)V\n"
+    assert method in members
+    less = tmp_path / "members.txt"
+    less.write_text(members.replace(method, ""))
+    report = check_links(made.folder / "work/dex/classes.dex", less)
+    assert report.unresolved == (
+        "Landroid/content/ContentResolver;->takePersistableUriPermission(Landroid/net/Uri;I)V",
+    )
+
+
+def test_assets_are_the_files_of_the_exporter(apk: Path, model: Path) -> None:
+    with zipfile.ZipFile(apk) as archive:
+        entry = archive.getinfo(f"assets/{model.name}")
+        assert archive.read(entry) == model.read_bytes()
+        assert entry.compress_type == zipfile.ZIP_STORED  # it is mapped from the APK
+        names = archive.namelist()
+    assert "assets/model.json" in names
+    assert [name for name in names if name.startswith("assets/samples/")]
+
+
+# ---- The sources, which need no tools ------------------------------------------------------------
+
+
+def test_core_knows_nothing_of_android() -> None:
+    sources = list((APP / "core/src/main").rglob("*.kt"))
+    assert sources
+    for path in sources:
+        assert not re.search(r"^import (android|dalvik|com\.google|ai\.)", path.read_text(), re.M)
+
+
+def test_both_languages_have_the_same_texts_with_the_same_places() -> None:
+    def texts(folder: str) -> dict[str, list[str]]:
+        tree = ElementTree.parse(STRINGS / folder / "strings.xml")
+        return {
+            node.attrib["name"]: sorted(re.findall(r"%\d\$[,.\d]*[a-z]", node.text or ""))
+            for node in tree.getroot()
+            if node.get("translatable") != "false"
+        }
+
+    assert texts("values") == texts("values-ko")
+    assert len(texts("values")) > 40
+
+
+def test_packages_are_pinned_and_below_400_mb() -> None:
+    assert sum(package.megabytes for package in PACKAGES.values()) < 400
+    assert all(re.fullmatch("[0-9a-f]{64}", package.sha256) for package in PACKAGES.values())
+
+
+def test_gradle_and_the_smoke_build_compile_with_the_same_kotlin() -> None:
+    catalog = (APP / "gradle/libs.versions.toml").read_text()
+    assert f'kotlin = "{PACKAGES["kotlin"].source.version}"' in catalog
+
+
+def test_the_gradle_wrapper_is_the_one_that_gradle_publishes() -> None:
+    # https://gradle.org/release-checksums, wrapper jar of 8.11.1
+    published = "2db75c40782f5e8ba1fc278a5574bab070adccb2d21ca5a6e5ed840888448046"
+    assert sha256(APP / "gradle/wrapper/gradle-wrapper.jar") == published

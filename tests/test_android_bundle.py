@@ -1,0 +1,210 @@
+"""`seaformer-bundle`: what it puts into the app, and what it refuses."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from android_app import APP
+
+from seaformer.bundling.assets import assets_of, write_assets
+from seaformer.bundling.model import read_model
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.images import read_image
+
+Done = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """The app, as far as a bundle looks at it."""
+    main = tmp_path / "app" / "app" / "src" / "main"
+    main.mkdir(parents=True)
+    shutil.copy(APP / "app/src/main/AndroidManifest.xml", main)
+    return tmp_path / "app"
+
+
+@pytest.fixture
+def copy(shapes_export: Path, tmp_path: Path) -> Path:
+    """An .onnx and its .json, which may be changed."""
+    for path in shapes_export.glob("*.onnx"):
+        shutil.copy(path, tmp_path)
+        shutil.copy(path.with_suffix(".json"), tmp_path)
+    (model,) = tmp_path.glob("*.onnx")
+    return model
+
+
+def bundle(*arguments: object) -> Done:
+    command = [sys.executable, "-m", "seaformer.bundle", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
+def test_the_app_gets_the_model_its_own_json_and_samples(
+    shapes_export: Path, app: Path, suffix: str
+) -> None:
+    (model,) = shapes_export.glob(f"*{suffix}")
+    done = bundle(model, "--app", app)
+    assert done.returncode == 0, done.stderr
+    assets = assets_of(app)
+    assert (assets / model.name).read_bytes() == model.read_bytes()
+    metadata = json.loads((assets / "model.json").read_text())
+    assert metadata["file"]["name"] == model.name
+    assert "same_stem" not in metadata
+    samples = sorted((assets / "samples").iterdir())
+    assert samples[0].name == "00_photograph.jpg"
+    assert len(samples) > 1
+    for sample in samples:
+        read_image(sample)
+    assert "./gradlew :app:installDebug" in done.stdout
+    assert metadata["file"]["sha256"] in done.stdout
+
+
+def test_another_model_takes_the_place_of_the_first(
+    shapes_export: Path, mask_export: Path, app: Path
+) -> None:
+    (first,) = shapes_export.glob("*.tflite")
+    (second,) = mask_export.glob("*.onnx")
+    write_assets(read_model(first), [], app)
+    write_assets(read_model(second), [], app)
+    names = {path.name for path in assets_of(app).iterdir()}
+    assert names == {"model.json", "samples", second.name}
+    assert sorted(p.name for p in (assets_of(app) / "samples").iterdir()) == ["00_photograph.jpg"]
+
+
+def test_users_pictures_are_samples_too(shapes_export: Path, app: Path, tmp_path: Path) -> None:
+    (model,) = shapes_export.glob("*.onnx")
+    picture = tmp_path / "my $(photo).JPG"
+    shutil.copy(Path(APP).parent / "seaformer/data/photograph.jpg", picture)
+    done = bundle(model, "--app", app, "--sample", picture)
+    assert done.returncode == 0, done.stderr
+    assert (assets_of(app) / "samples/02_00.jpg").read_bytes() == picture.read_bytes()
+
+
+def test_a_picture_that_is_none_changes_nothing(
+    shapes_export: Path, app: Path, tmp_path: Path
+) -> None:
+    (model,) = shapes_export.glob("*.onnx")
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    with pytest.raises(SeaformerError, match=r"broken\.png"):
+        write_assets(read_model(model), [broken], app)
+    assert not assets_of(app).exists()
+
+
+def test_what_somebody_else_put_there_is_not_thrown_away(shapes_export: Path, app: Path) -> None:
+    (model,) = shapes_export.glob("*.onnx")
+    assets_of(app).mkdir()
+    (assets_of(app) / "notes.txt").write_text("mine")
+    done = bundle(model, "--app", app)
+    assert done.returncode == 2
+    assert "notes.txt" in done.stderr
+    assert (assets_of(app) / "notes.txt").read_text() == "mine"
+
+
+def test_every_export_of_ours_can_be_run(
+    shapes_export: Path, mask_export: Path, users_export: Path
+) -> None:
+    files = [
+        path
+        for folder in (shapes_export, mask_export, users_export)
+        for path in folder.iterdir()
+        if path.suffix in (".onnx", ".tflite")
+    ]
+    assert len(files) >= 6
+    for path in files:
+        assert read_model(path).sha256 == read_model(path).metadata["file"]["sha256"]
+
+
+def _set(*keys: str | int, to: Any) -> Callable[[Any], None]:
+    def change(metadata: Any) -> None:
+        *above, last = keys
+        for key in above:
+            metadata = metadata[key]
+        metadata[last] = to
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_set("parity", "passed", to=False), "its verification is False"),
+        (_set("input", "dtype", to="int16"), "the type of its input is int16"),
+        (_set("output", "dtype", to="float16"), "the type of its output is float16"),
+        (_set("input", "interpolation", to="lanczos"), "its interpolation is lanczos"),
+        (_set("input", "color_order", to="YUV"), "its colour order is YUV"),
+        (_set("input", "shape", to=[2, 3, 128, 128]), "its input shape is"),
+        (_set("input", "shape", to=[1, 3, None, 128]), "its input shape is"),
+        (_set("output", "content", to="boxes"), "the content of its output is boxes"),
+        (_set("labels", to=["wall"]), "its output shape is"),
+    ],
+)
+def test_what_the_app_cannot_run_is_refused_with_the_reason(
+    copy: Path, change: Callable[[Any], None], reason: str
+) -> None:
+    beside = copy.with_suffix(".json")
+    metadata = json.loads(beside.read_text())
+    # The .json of both formats: that of the .onnx is within that of the .tflite.
+    change(metadata.get("same_stem", {}).get(copy.name, metadata))
+    beside.write_text(json.dumps(metadata))
+    with pytest.raises(UsageError, match="the app cannot run") as caught:
+        read_model(copy)
+    assert reason in str(caught.value)
+
+
+def test_a_model_that_was_changed_is_refused(copy: Path) -> None:
+    content = bytearray(copy.read_bytes())
+    content[len(content) // 2] ^= 1
+    copy.write_bytes(content)
+    with pytest.raises(SeaformerError, match="do not belong together"):
+        read_model(copy)
+
+
+def test_a_model_without_its_json_is_refused(copy: Path) -> None:
+    copy.with_suffix(".json").unlink()
+    with pytest.raises(UsageError, match="seaformer-export beside it"):
+        read_model(copy)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("model.pth",), "Allowed: .tflite, .onnx"),
+        (("missing.onnx",), "there is no file 'missing.onnx'"),
+    ],
+)
+def test_what_is_no_model_is_refused(app: Path, arguments: tuple[str, ...], reason: str) -> None:
+    done = bundle(*arguments, "--app", app)
+    assert done.returncode == 2
+    assert reason in done.stderr
+    assert not assets_of(app).exists()
+
+
+def test_a_folder_that_is_not_the_app_is_refused(copy: Path, tmp_path: Path) -> None:
+    done = bundle(copy, "--app", tmp_path)
+    assert done.returncode == 2
+    assert "is not the app" in done.stderr
+
+
+def test_an_apk_without_gradle_is_of_onnx_models_only(
+    shapes_export: Path, app: Path, tmp_path: Path
+) -> None:
+    (model,) = shapes_export.glob("*.tflite")
+    done = bundle(model, "--app", app, "--apk", tmp_path / "out.apk")
+    assert done.returncode == 2
+    assert "LiteRT" in done.stderr
+    assert not assets_of(app).exists()
+
+
+def test_an_apk_is_not_overwritten(copy: Path, app: Path, tmp_path: Path) -> None:
+    apk = tmp_path / "out.apk"
+    apk.write_text("mine")
+    done = bundle(copy, "--app", app, "--apk", apk)
+    assert done.returncode == 2
+    assert "--force" in done.stderr
+    assert apk.read_text() == "mine"

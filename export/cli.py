@@ -5,9 +5,12 @@ from typing import Any
 
 import click
 
+from seaformer.ablation import SWITCHES
 from seaformer.command_line import Command
 from seaformer.export.formats import FORMATS, PRECISIONS
 from seaformer.export.heads import HEADS
+from seaformer.export.quantization.methods import METHODS
+from seaformer.peers.table import PEERS
 from seaformer.tasks import task_names
 from seaformer.variants import VARIANTS
 
@@ -16,6 +19,11 @@ from seaformer.variants import VARIANTS
 
 def _one_of(names: object) -> str:
     return ", ".join(names) + "."  # type: ignore[arg-type]
+
+
+def _switches() -> str:
+    values = {switch.name: "|".join(switch.values) or "C,C" for switch in SWITCHES.values()}
+    return ", ".join(f"{name}={allowed}" for name, allowed in values.items())
 
 
 @click.command(cls=Command)
@@ -77,6 +85,54 @@ def _one_of(names: object) -> str:
     help=f"What the file gives: {_one_of(HEADS)}",
 )
 @click.option(
+    "--calibration",
+    metavar="DIR|random",
+    help="Pictures to quantize with: a folder of photographs like those the model will see, or a "
+    "data set of the task, whose truth then gives the mIoU. 'random' is for work where only "
+    "latency counts. [default: the scenes of task shapes; else none]",
+)
+@click.option(
+    "--calibration-samples",
+    type=int,
+    default=200,
+    show_default=True,
+    help="How many of the pictures to calibrate with at most.",
+)
+@click.option(
+    "--calibration-method",
+    metavar="NAME",
+    help=f"How ranges are chosen: {_one_of(METHODS)} [default: the precision's]",
+)
+@click.option(
+    "--keep-float",
+    metavar="MODULE",
+    multiple=True,
+    help="A module that stays in floating point in an integer file, such as light_head. "
+    "Repeatable.",
+)
+@click.option(
+    "--mixed-precision",
+    metavar="auto",
+    help="auto: keep the fewest modules in floating point that bring the loss within --budget.",
+)
+@click.option(
+    "--budget",
+    type=float,
+    default=0.2,
+    show_default=True,
+    help="Points of mIoU that --mixed-precision auto may lose.",
+)
+@click.option(
+    "--sensitivity",
+    is_flag=True,
+    help="Rank modules and operators by what quantizing them costs; writes JSON and HTML.",
+)
+@click.option(
+    "--accept-loss",
+    is_flag=True,
+    help="Write a quantized file that misses the bars of its precision; its metadata says so.",
+)
+@click.option(
     "--output",
     type=click.Path(path_type=Path),
     default=Path("build"),
@@ -87,8 +143,16 @@ def _one_of(names: object) -> str:
 @click.option(
     "--model",
     "factory",
-    metavar="MODULE:FACTORY",
-    help="Export the nn.Module that a function of your own returns, rather than a SeaFormer.",
+    metavar="NAME|MODULE:FACTORY",
+    help=f"Export another network than a SeaFormer: a peer, one of {_one_of(PEERS)} Or the "
+    "nn.Module that a function of your own returns.",
+)
+@click.option(
+    "--ablation",
+    "ablations",
+    metavar="SWITCH=VALUE",
+    multiple=True,
+    help=f"Change the SeaFormer as the paper's ablation studies do: {_switches()}. Repeatable.",
 )
 @click.option("--list", "list_only", is_flag=True, help="List every model and stop.")
 @click.option(
@@ -101,8 +165,9 @@ def _one_of(names: object) -> str:
 def main(list_only: bool, checked_file: Path | None, **asked: Any) -> None:
     r"""Export a SeaFormer to ONNX and TFLite, and prove that the files compute the same.
 
-    Every file is run against PyTorch in float64 on a photograph and on noise. One that is further
-    from it than its precision allows is not written.
+    Every file is run against PyTorch in float64 on a photograph and on noise, and a quantized one
+    against single precision on pictures it was not calibrated with. One that is further off than
+    its precision allows is not written.
 
     \b
     Example:

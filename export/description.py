@@ -18,6 +18,7 @@ PACKAGES = (
     "onnx2tf",
     "tensorflow",
     "ai-edge-litert",
+    "ai-edge-quantizer",
 )
 
 
@@ -42,6 +43,7 @@ def describe(
         name=source.name,
         variant=source.variant,
         model=source.factory,
+        ablation=dict(source.ablation),
         task=task.name,
         kind="segmentation" if len(logits) == 4 else "classification",
         format=format.name,
@@ -50,7 +52,8 @@ def describe(
         input=schema.Input(
             name=INPUT_NAME,
             shape=_arrange(channels_first, format),
-            dtype="float32",
+            dtype=candidate.ports[0].dtype if candidate.ports else "float32",
+            quantization=candidate.ports[0].scale if candidate.ports else None,
             layout=format.layout,
             color_order=preprocessing.color_order,
             range=(0.0, 255.0) if inside else None,
@@ -61,7 +64,7 @@ def describe(
             interpolation=preprocessing.interpolation,
             crop_fraction=preprocessing.crop_fraction,
         ),
-        output=_output(job, format),
+        output=_output(job, candidate),
         labels=task.labels if labels_fit else tuple(f"class {index}" for index in range(logits[1])),
         palette=task.palette if labels_fit else None,
         weights=source.weights,
@@ -74,25 +77,29 @@ def describe(
             for r in job.form.reports
         ),
         operators=tuple(candidate.operators),
+        quantization=candidate.quantization,
         parity=schema.Parity(
             reference=REFERENCE,
             runtime=f"{format.runtime}, this computer's processor",
             min_sqnr_db=precision.min_sqnr_db,
             min_argmax_agreement=precision.min_agreement,
+            max_score_loss_points=precision.max_miou_loss,
             comparisons=tuple(comparisons),
-            passed=True,
+            passed=candidate.quantization is None or not candidate.quantization.accepted_loss,
         ),
     )
 
 
-def _output(job: Job, format: Format) -> schema.Output:
-    sample = job.samples[0]
+def _output(job: Job, candidate: Candidate) -> schema.Output:
+    sample, format = job.samples[0], candidate.format
+    dtype = candidate.ports[1].dtype if candidate.ports else "float32"
     gives_classes = job.request.head != "logits"
     shape = tuple(sample.reference.shape)
     return schema.Output(
         name=job.request.head,
         shape=shape if gives_classes else _arrange(shape, format),
-        dtype="int64" if gives_classes else "float32",
+        dtype="int64" if gives_classes else dtype,
+        quantization=candidate.ports[1].scale if candidate.ports else None,
         layout="NHW" if gives_classes else format.layout if len(shape) == 4 else "NC",
         stride=round(job.size[0] / shape[-2]) if len(sample.logits_shape) == 4 else None,
         content=HEADS[job.request.head].name,

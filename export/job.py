@@ -7,7 +7,9 @@ import onnx
 from seaformer.export.artifact import Content
 from seaformer.export.deployment import DeploymentForm
 from seaformer.export.formats import Format, Precision
-from seaformer.export.metadata import MappedOperator
+from seaformer.export.metadata import MappedOperator, Quantization
+from seaformer.export.quantization.calibration import Calibration
+from seaformer.export.quantization.engine import Port
 from seaformer.export.request import Request
 from seaformer.export.source import Source
 from seaformer.export.verification import Sample
@@ -22,12 +24,16 @@ class Candidate:
         precision: of the file.
         content: the file without its JSON.
         operators: the module of each operator.
+        ports: input and output, where they are not float32.
+        quantization: how it came to its integers; None in floating point.
     """
 
     format: Format
     precision: Precision
     content: Content
     operators: list[MappedOperator]
+    ports: tuple[Port, Port] | None = None
+    quantization: Quantization | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class Job:
         form: the deployment form.
         graph: the deployment form in ONNX, single precision.
         macs: multiply-accumulates of the training form for one picture.
+        calibration: pictures for the integer precisions; None without them.
     """
 
     request: Request
@@ -51,6 +58,16 @@ class Job:
     form: DeploymentForm
     graph: onnx.ModelProto
     macs: int
+    calibration: Calibration | None
+
+    @property
+    def input_range(self) -> tuple[float, float]:
+        """Smallest and largest value that the exported file takes."""
+        if self.request.normalize == "inside":
+            return 0.0, 255.0
+        rule = self.request.task.preprocessing
+        ends = [(v - m) / s for m, s in zip(rule.mean, rule.std, strict=True) for v in (0, 255)]
+        return min(ends), max(ends)
 
     @property
     def stem(self) -> str:

@@ -4,6 +4,8 @@ from rich.console import Console
 from rich.table import Table
 
 from seaformer.catalog import list_models
+from seaformer.peers.released import RELEASED
+from seaformer.peers.table import PEERS
 
 
 def print_models(console: Console) -> None:
@@ -37,3 +39,26 @@ def print_models(console: Console) -> None:
         )
     console.print(table)
     console.print("Any other checkpoint: --weights PATH. Scores as published, in percent.")
+    console.print()
+    print_peers(console)
+
+
+def print_peers(console: Console) -> None:
+    """Print what is published of the peers: to count it, all of them would have to be built."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("peer (--model)", no_wrap=True)
+    for heading in ("params", "MACs", "mIoU"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("released weights", overflow="fold")
+    for peer in PEERS.values():
+        published = peer.published
+        names = ", ".join(row.name for row in RELEASED if row.variant == peer.name)
+        table.add_row(
+            peer.name,
+            f"{published.params_m} M" if published and published.params_m else "-",
+            f"{published.macs_g} G" if published and published.macs_g else "-",
+            f"{published.miou:g}" if published else "-",
+            names or "-",
+        )
+    console.print(table)
+    console.print("Other networks to compare with; numbers as published, ADE20K at 512x512.")

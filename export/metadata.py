@@ -15,15 +15,24 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class Scale(_Model):
+    """What integers stand for: real value = (integer - zero_point) * scale."""
+
+    scale: float
+    zero_point: int
+
+
 class Input(_Model):
     """The input tensor.
 
-    `range` is that of its values: [0, 255] where the file normalises the picture itself, else None.
+    `range` is that of its real values: [0, 255] where the file normalises the picture itself, else
+    None. `quantization` is None where the tensor holds real values.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
+    quantization: Scale | None = None
     layout: str
     color_order: str
     range: tuple[float, float] | None
@@ -41,6 +50,7 @@ class Output(_Model):
     name: str
     shape: tuple[int, ...]
     dtype: str
+    quantization: Scale | None = None
     layout: str
     stride: int | None
     content: Literal["logits", "classes", "mask"]
@@ -75,13 +85,87 @@ class Comparison(_Model):
     pytorch_float32_sqnr_db: float | None
 
 
+class Accuracy(_Model):
+    """A quantized file against its single-precision twin, on pictures that neither has seen.
+
+    Attributes:
+        pictures: what they were.
+        count: how many.
+        sqnr_db: of the logits, over all pictures.
+        argmax_agreement: share of positions, or of pictures in classification, whose largest class
+            is the same, 0..1.
+        reference_score: mIoU (top-1 in classification) of the twin in percent; None without truth.
+        score: of this file.
+        difference_points: `score` - `reference_score`.
+        interval_points: 95 % interval of the difference, by paired bootstrap over the pictures.
+    """
+
+    pictures: str
+    count: int
+    sqnr_db: float
+    argmax_agreement: float
+    reference_score: float | None
+    score: float | None
+    difference_points: float | None
+    interval_points: tuple[float, float] | None
+
+
+class Latency(_Model):
+    """Time of a quantized file over that of its single-precision twin, run in turns on a computer.
+
+    Attributes:
+        ratio: of the medians; above 1 the quantized file is the slower one.
+        interval: 95 % interval of the ratio.
+        runs: of each file.
+        threads: of each run.
+        processor: name, and the instructions that matter to integer kernels.
+    """
+
+    ratio: float
+    interval: tuple[float, float]
+    runs: int
+    threads: int
+    processor: str
+
+
+class Quantization(_Model):
+    """How a file came to its integers, and what that costs.
+
+    Attributes:
+        engine: the quantizer and its version.
+        calibration: the pictures that ranges come from; None where none are needed.
+        method: how ranges were chosen from them; None where none are needed.
+        is_random: whether the pictures were noise: the file is then for latency only.
+        kept_modules: as asked for, or found by the search.
+        float_operators: indices of the operators that compute in floating point.
+        accuracy: None where there was nothing to measure on.
+        latency: None where it was not measured.
+        accepted_loss: whether it misses the bars of its precision, and was written all the same.
+    """
+
+    engine: str
+    calibration: str | None
+    method: str | None
+    is_random: bool
+    kept_modules: tuple[str, ...]
+    float_operators: tuple[int, ...]
+    accuracy: Accuracy | None
+    latency: Latency | None
+    accepted_loss: bool
+
+
 class Parity(_Model):
-    """The verification of the file, and the bars it had to reach on every input."""
+    """The verification of the file, and the bars it had to reach.
+
+    A file of floating point has to on every one of the comparisons; a quantized one on the
+    accuracy in `Quantization`, or on the photograph where there is none.
+    """
 
     reference: str
     runtime: str
     min_sqnr_db: float
     min_argmax_agreement: float
+    max_score_loss_points: float | None = None
     comparisons: tuple[Comparison, ...]
     passed: bool
 
@@ -119,12 +203,17 @@ class File(_Model):
 
 
 class Metadata(_Model):
-    """The whole object. `variant` is None for a user's own model, which `model` then names."""
+    """The whole object.
+
+    `variant` is None for another model than a SeaFormer, which `model` then names: a peer or a
+    user's factory. `ablation` has the switches of `seaformer.ablation` that were changed.
+    """
 
     schema_version: Literal[1] = 1
     name: str
     variant: str | None
     model: str | None
+    ablation: dict[str, str] = {}
     task: str
     kind: Literal["segmentation", "classification"]
     format: str
@@ -141,6 +230,7 @@ class Metadata(_Model):
     versions: dict[str, str]
     rewrites: tuple[Rewrite, ...]
     operators: tuple[MappedOperator, ...]
+    quantization: Quantization | None = None
     parity: Parity
     file: File | None = None
     same_stem: dict[str, "Metadata"] | None = None

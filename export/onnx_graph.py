@@ -9,6 +9,7 @@ import contextlib
 import io
 import logging
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 import onnx
@@ -41,7 +42,7 @@ def to_onnx(model: nn.Module, size: tuple[int, int], output_name: str) -> onnx.M
     example = torch.zeros(1, 3, *size)
     buffer = io.BytesIO()
     try:
-        with _silence():
+        with silence():
             torch.onnx.export(
                 model,
                 (example,),
@@ -64,15 +65,19 @@ def to_onnx(model: nn.Module, size: tuple[int, int], output_name: str) -> onnx.M
 def with_half_weights(graph: onnx.ModelProto) -> onnx.ModelProto:
     """Copy the graph with its weights stored in half precision, see `half_precision`.
 
+    The scales of a quantized graph are no weights.
+
     Raises:
         SeaformerError: a weight is too large for half precision.
     """
     half = onnx.ModelProto()
     half.CopyFrom(graph)
     casts = []
+    converting = [n for n in half.graph.node if n.op_type in ("QuantizeLinear", "DequantizeLinear")]
+    scales = {name for node in converting for name in node.input[1:]}
     for tensor in half.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or not is_stored_in_half(values):
+        if values.dtype != np.float32 or tensor.name in scales or not is_stored_in_half(values):
             continue
         name, stored = tensor.name, f"{tensor.name}.half"
         tensor.CopyFrom(numpy_helper.from_array(to_half(values, name), stored))
@@ -106,8 +111,8 @@ def _unlist_equal_splits(graph: onnx.ModelProto) -> None:
 
 
 @contextlib.contextmanager
-def _silence():  # type: ignore[no-untyped-def]
-    """Keep the tracer's warnings and the simplifier's log off the terminal."""
+def silence() -> Iterator[None]:
+    """Keep the warnings of the tracer, the simplifier and the quantizer off the terminal."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -21,7 +21,7 @@ import onnx
 
 from seaformer.errors import SeaformerError
 from seaformer.export.metadata import MappedOperator
-from seaformer.export.tflite_file import Operator
+from seaformer.export.tflite_file import CONVERSIONS, Operator
 
 _HEAVY = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 """Node types that give an operator its module when it owns several nodes."""
@@ -147,17 +147,17 @@ def map_tflite(
 def map_tflite_like(
     operators: list[Operator], reference: list[MappedOperator]
 ) -> list[MappedOperator]:
-    """Map the operators of a file that differs from a mapped one in how its weights are stored.
+    """Map the operators of a file that differs from a mapped one in how its numbers are stored.
 
-    Both must have the same operators in the same order, but for the DEQUANTIZE of stored weights.
+    Both must have the same operators in the same order, but for what converts the numbers.
 
     Raises:
         SeaformerError: the operators differ.
     """
-    computing = [operator for operator in operators if operator.type != "DEQUANTIZE"]
+    computing = [operator for operator in operators if operator.type not in CONVERSIONS]
     if [operator.type for operator in computing] != [mapped.type for mapped in reference]:
         raise SeaformerError(
-            "the half-precision file has other operators than the single-precision one, so their "
+            "the converted file has other operators than the single-precision one, so their "
             "modules are not known"
         )
     found = {
@@ -170,14 +170,20 @@ def map_tflite_like(
 def _complete(
     operators: list[Operator], found: Mapping[int, tuple[str, tuple[str, ...]]]
 ) -> list[MappedOperator]:
-    """Give the operators that were not found the module of the one that consumes them."""
+    """Give the operators that were not found the module of the one that consumes them.
+
+    A conversion at the end of the graph, which none consumes, has the module of what it converts.
+    """
     consumers = {tensor: op.index for op in reversed(operators) for tensor in op.inputs}
+    producers = {tensor: op.index for op in operators for tensor in op.outputs}
     mapped: dict[int, MappedOperator] = {}
     for operator in reversed(operators):
         if operator.index in found:
             module, nodes = found[operator.index]
         elif operator.outputs[0] in consumers:
             module, nodes = mapped[consumers[operator.outputs[0]]].module, ()
+        elif operator.type in CONVERSIONS and producers.get(operator.inputs[0]) in found:
+            module, nodes = found[producers[operator.inputs[0]]][0], ()
         else:
             raise SeaformerError(
                 f"operator {operator.index} ({operator.type}) of the TFLite file computes nothing "
@@ -195,12 +201,16 @@ class _Trace:
     def __init__(self, graph: onnx.ModelProto) -> None:
         self.producers = {name: node for node in graph.graph.node for name in node.output}
         self.owned: set[str] = set()
+        # Of a node with several outputs, such as Split, TFLite may have an operator for each.
+        self._computed: set[str] = set()
         self._inputs = {tensor.name for tensor in graph.graph.input}
         self._nodes = {node.name: node for node in graph.graph.node}
 
     def own(self, tensors: Iterable[str]) -> list[onnx.NodeProto]:
         """Own the nodes that compute `tensors`, and list them in the graph's order."""
+        tensors = list(tensors)
         nodes, _ = self._walk(tensors)
+        self._computed.update(tensors)
         self.owned.update(nodes)
         return [node for name, node in self._nodes.items() if name in nodes]
 
@@ -216,7 +226,15 @@ class _Trace:
         while waiting:
             tensor = waiting.pop()
             node = self.producers.get(tensor)
-            if tensor in self._inputs or (node is not None and node.name in self.owned):
+            is_owned = node is not None and node.name in self.owned
+            if (
+                node is not None
+                and is_owned
+                and len(node.output) > 1
+                and tensor not in self._computed
+            ):
+                waiting += node.input
+            elif tensor in self._inputs or is_owned:
                 frontier.add(tensor)
             elif node is not None and node.name not in nodes:
                 nodes.add(node.name)

@@ -9,6 +9,7 @@ Nothing is written to the output folder before every file has passed.
 import contextlib
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -16,6 +17,7 @@ import psutil
 from torch import nn
 
 from seaformer.catalog import count_macs
+from seaformer.datasets.shapes import TASK as SHAPES
 from seaformer.errors import SeaformerError
 from seaformer.export import metadata as schema
 from seaformer.export import tflite_file
@@ -23,14 +25,19 @@ from seaformer.export.artifact import Content, serialize
 from seaformer.export.conversion import to_tflite
 from seaformer.export.deployment import deployment_form
 from seaformer.export.description import describe
-from seaformer.export.formats import PRECISIONS, Precision
+from seaformer.export.formats import PRECISIONS, Format, Precision
 from seaformer.export.job import Candidate, Job
 from seaformer.export.onnx_graph import INPUT_NAME, to_onnx, with_half_weights
 from seaformer.export.operator_map import map_onnx, map_tflite_like
+from seaformer.export.quantization.acceptance import accept
+from seaformer.export.quantization.calibration import Calibration, open_calibration
+from seaformer.export.quantization.candidates import Quantizing
+from seaformer.export.quantization.onnx_engine import OnnxEngine
+from seaformer.export.quantization.tflite_engine import TFLiteEngine
 from seaformer.export.report import Report
 from seaformer.export.request import Request, prepare_output
 from seaformer.export.sidecar import write_sidecar
-from seaformer.export.source import Source, our_model, users_model
+from seaformer.export.source import Source, other_model, our_model
 from seaformer.export.tracing import map_operators
 from seaformer.export.verification import Sample, compare, make_samples, passes
 from seaformer.files import atomic_write
@@ -55,6 +62,7 @@ def export(request: Request, report: Report) -> list[tuple[Path, schema.Metadata
         source = _source(request)
         stage.made = f"{source.name}, {source.params / 1e6:.2f} M parameters"
     prepare_output(request, source.name)
+    calibration = _calibration(request, report)
     if source.weights.is_random:
         report.warn(
             f"weights '{source.weights.name}': latency and size are real, predictions mean nothing."
@@ -64,7 +72,7 @@ def export(request: Request, report: Report) -> list[tuple[Path, schema.Metadata
         report.warn(source.weights.note)
     finished: list[tuple[Path, bytes, schema.Metadata]] = []
     for size in request.sizes:
-        job = _prepare(request, source, size, report)
+        job = _prepare(request, source, size, calibration, report)
         with tempfile.TemporaryDirectory(prefix="seaformer-export-") as folder:
             for candidate in _candidates(job, Path(folder), report):
                 finished.append(_verify(job, candidate, Path(folder), report))
@@ -89,11 +97,35 @@ def _write(finished: list[tuple[Path, bytes, schema.Metadata]], folder: Path) ->
 
 def _source(request: Request) -> Source:
     if request.variant is not None:
-        return our_model(request.variant, request.task, request.weights)
-    return users_model(str(request.factory), request.task)
+        return our_model(request.variant, request.task, request.weights, request.ablation)
+    return other_model(str(request.factory), request.task, request.weights)
 
 
-def _prepare(request: Request, source: Source, size: tuple[int, int], report: Report) -> Job:
+def _calibration(request: Request, report: Report) -> Calibration | None:
+    """Find the pictures that the integer precisions need, or can use."""
+    asked, needed = request.quantization, any(row.is_calibrated for row in request.precisions)
+    if not needed and not any(
+        row.is_quantized and request.task.name == SHAPES for row in request.precisions
+    ):
+        return None
+    calibration = open_calibration(asked.calibration, asked.samples, request.task)
+    for note in calibration.notes:
+        report.warn(note)
+    if calibration.is_random:
+        report.warn(
+            "calibrated with noise: latency and size are real, predictions are not what they could "
+            "be, and the file says so. Give photographs with --calibration DIR."
+        )
+    return calibration
+
+
+def _prepare(
+    request: Request,
+    source: Source,
+    size: tuple[int, int],
+    calibration: Calibration | None,
+    report: Report,
+) -> Job:
     preprocessing = source.task.preprocessing
     inside = request.normalize == "inside"
     with report.stage("run PyTorch in float64") as stage:
@@ -107,7 +139,7 @@ def _prepare(request: Request, source: Source, size: tuple[int, int], report: Re
         graph = to_onnx(form.model, size, request.head)
         stage.made = f"{len(graph.graph.node)} nodes, {graph.ByteSize() / 1e6:.2f} MB"
     macs = count_macs(source.model, size)
-    return Job(request, source, size, samples, form, graph, macs)
+    return Job(request, source, size, samples, form, graph, macs, calibration)
 
 
 def _run_reference(model: nn.Module, request: Request, size: tuple[int, int]) -> list[Sample]:
@@ -131,32 +163,50 @@ def _run_reference(model: nn.Module, request: Request, size: tuple[int, int]) ->
 def _candidates(job: Job, folder: Path, report: Report) -> Iterator[Candidate]:
     """Convert to every format and precision asked for."""
     modules = {path for path, _ in job.form.model.named_modules()}
-    formats = {format.name: format for format in job.request.formats}
-    if "onnx" in formats:
-        for precision in job.request.precisions:
+    for format in job.request.formats:
+        make = {"onnx": _onnx_candidates, "tflite": _tflite_candidates}[format.name]
+        yield from make(job, format, modules, folder, report)
+
+
+def _onnx_candidates(
+    job: Job, format: Format, modules: set[str], _folder: Path, report: Report
+) -> Iterator[Candidate]:
+    operators = map_onnx(job.graph, modules)
+    for precision in job.request.precisions:
+        if not precision.is_quantized:
             graph = job.graph if precision.name == "fp32" else with_half_weights(job.graph)
             yield Candidate(
-                formats["onnx"],
-                precision,
-                Content(formats["onnx"], serialize(graph)),
-                map_onnx(graph, modules),
+                format, precision, Content(format, serialize(graph)), map_onnx(graph, modules)
             )
-    if "tflite" in formats:
-        single = _to_tflite(job, folder, report)
-        with report.stage("match operators to modules") as stage:
-            reference = map_operators(single, job.graph, modules, job.samples[-1].input)
-            stage.made = f"{len(reference)} operators"
-        for precision in job.request.precisions:
-            flatbuffer = (
-                single if precision.name == "fp32" else tflite_file.with_half_weights(single)
-            )
-            operators = tflite_file.operators(flatbuffer)
+    quantized = [precision for precision in job.request.precisions if precision.is_quantized]
+    if quantized:
+        engine = OnnxEngine(job.graph, operators, job.input_range)
+        single = serialize(job.graph)
+        yield from Quantizing(job, format, single, engine, report).candidates(quantized)
+
+
+def _tflite_candidates(
+    job: Job, format: Format, modules: set[str], folder: Path, report: Report
+) -> Iterator[Candidate]:
+    converted = _to_tflite(job, folder, report)
+    with report.stage("match operators to modules") as stage:
+        operators = map_operators(converted, job.graph, modules, job.samples[-1].input)
+        stage.made = f"{len(operators)} operators"
+    single = tflite_file.with_module_names(converted, [mapped.module for mapped in operators])
+    for precision in job.request.precisions:
+        if not precision.is_quantized:
+            half = precision.name == "fp16"
+            flatbuffer = tflite_file.with_half_weights(single) if half else single
             yield Candidate(
-                formats["tflite"],
+                format,
                 precision,
-                Content(formats["tflite"], flatbuffer),
-                map_tflite_like(operators, reference),
+                Content(format, flatbuffer),
+                map_tflite_like(tflite_file.operators(flatbuffer), operators),
             )
+    quantized = [precision for precision in job.request.precisions if precision.is_quantized]
+    if quantized:
+        engine = TFLiteEngine(single, operators, job.input_range)
+        yield from Quantizing(job, format, single, engine, report).candidates(quantized)
 
 
 def _to_tflite(job: Job, folder: Path, report: Report) -> bytes:
@@ -193,26 +243,40 @@ def _check(job: Job, data: bytes, path: Path, precision: Precision) -> list[sche
     Raises:
         SeaformerError: it is another function than the model, by the bars of the precision.
     """
-    path.write_bytes(data)
-    with open_model(path) as session:
-        comparisons = [compare(session, sample) for sample in job.samples]
+    comparisons = _compare(job, data, path)
     if not passes(comparisons, precision):
         raise SeaformerError(_failure(comparisons, precision, path.name, job))
     return comparisons
+
+
+def _compare(job: Job, data: bytes, path: Path) -> list[schema.Comparison]:
+    path.write_bytes(data)
+    with open_model(path) as session:
+        return [compare(session, sample) for sample in job.samples]
 
 
 def _verify(
     job: Job, candidate: Candidate, folder: Path, report: Report
 ) -> tuple[Path, bytes, schema.Metadata]:
     """Run a converted model on every sample, and complete its file if it passes."""
-    target = job.request.path(job.source.name, job.size, candidate.precision, candidate.format)
-    with report.stage(f"verify {candidate.format.name} {candidate.precision.name}") as stage:
-        data = candidate.content.data
-        comparisons = _check(job, data, folder / target.name, candidate.precision)
+    precision = candidate.precision
+    target = job.request.path(job.source.name, job.size, precision, candidate.format)
+    quantization = candidate.quantization
+    with report.stage(f"verify {candidate.format.name} {precision.name}") as stage:
+        if quantization is None:
+            comparisons = _check(job, candidate.content.data, folder / target.name, precision)
+        else:
+            comparisons = _compare(job, candidate.content.data, folder / target.name)
+            quantization = accept(
+                quantization, comparisons, precision, target.name, job.request.quantization
+            )
+            candidate = replace(candidate, quantization=quantization)
         agreement = min(row.argmax_agreement for row in comparisons)
         sqnrs = [row.sqnr_db for row in comparisons if row.sqnr_db is not None]
         sqnr = f"SQNR >= {min(sqnrs):.1f} dB, " if sqnrs else ""
         stage.made = f"{sqnr}agreement >= {100 * agreement:.2f} %"
+    if quantization is not None and quantization.accepted_loss:
+        report.warn(f"'{target.name}' misses the bars of its precision; its metadata says so.")
     metadata = describe(job, candidate, comparisons)
     return target, candidate.content.with_metadata(metadata), metadata
 

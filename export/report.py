@@ -1,10 +1,10 @@
 """What the export shows: a line per stage, the summary table, the next commands."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
+from typing import TypeVar
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,12 +12,29 @@ from rich.table import Table
 
 from seaformer.export.metadata import Comparison, Metadata
 
+_Item = TypeVar("_Item")
 
-@dataclass
+
 class Stage:
-    """A piece of work; set `made` to what came out of it."""
+    """A piece of work; set `made` to what came out of it.
 
-    made: str = ""
+    Args:
+        show: shows how far it is.
+    """
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self.made = ""
+        self._show = show
+
+    def progress(self, done: int, total: int) -> None:
+        """Show how far it is."""
+        self._show(f"{done} of {total}")
+
+    def follow(self, items: Iterable[_Item], total: int) -> Iterator[_Item]:
+        """Yield the items, and show how many were."""
+        for place, item in enumerate(items):
+            self.progress(place + 1, total)
+            yield item
 
 
 class Report:
@@ -34,8 +51,9 @@ class Report:
     @contextlib.contextmanager
     def stage(self, title: str) -> Iterator[Stage]:
         """Show that something is being worked on, then what it made and its seconds."""
-        stage, start = Stage(), perf_counter()
-        with self.console.status(f"{escape(title)} ..."):
+        start = perf_counter()
+        with self.console.status(f"{escape(title)} ...") as status:
+            stage = Stage(lambda part: status.update(f"{escape(title)} ... {part}"))
             yield stage
         seconds = perf_counter() - start
         self.console.print(

@@ -1,21 +1,50 @@
 """What an export is asked for, checked before any work is done."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seaformer.ablation import parse_ablation
 from seaformer.errors import SeaformerError, UsageError, look_up, unknown_name
 from seaformer.export.formats import FORMATS, PRECISIONS, Format, Precision
 from seaformer.export.heads import HEADS
+from seaformer.export.quantization.methods import METHODS
 from seaformer.export.sidecar import check_sidecar
 from seaformer.files import refuse_existing
 from seaformer.input_size import parse_input_size
+from seaformer.peers.table import PEERS, Peer
 from seaformer.tasks import Task, get_task
 from seaformer.variants import VARIANTS, get_variant
 
 DEFAULT_TASK = "ade20k"
 NORMALIZE = ("inside", "outside")
+MIXED = "auto"
+
+
+@dataclass(frozen=True)
+class QuantizationRequest:
+    """What is asked of the integer precisions.
+
+    Attributes:
+        calibration: as given to --calibration.
+        samples: most pictures to calibrate with.
+        method: of choosing ranges; None for the precision's.
+        keep_float: patterns of modules that stay in floating point.
+        is_mixed: whether to search for the modules to keep.
+        budget: mIoU that the search may lose, in points.
+        sensitivity: whether to rank modules by what quantizing them costs.
+        accept_loss: whether a file that misses its bars is written.
+    """
+
+    calibration: str | None
+    samples: int
+    method: str | None
+    keep_float: tuple[str, ...]
+    is_mixed: bool
+    budget: float
+    sensitivity: bool
+    accept_loss: bool
 
 
 @dataclass(frozen=True)
@@ -33,7 +62,10 @@ class Request:
         head: name of the head.
         output: folder for the files.
         force: whether files may be overwritten.
-        factory: of a user's model; None with a variant, and not None without.
+        factory: what --model names, a peer or a user's factory; None with a variant, and not None
+            without.
+        quantization: what is asked of the integer precisions.
+        ablation: switches of the variant that are not the paper's own choice.
     """
 
     variant: str | None
@@ -47,6 +79,8 @@ class Request:
     output: Path
     force: bool
     factory: str | None
+    quantization: QuantizationRequest
+    ablation: Mapping[str, str]
 
     def path(self, name: str, size: tuple[int, int], precision: Precision, format: Format) -> Path:
         """Name of an exported file, such as seaformer_tiny_ade20k_512x512_fp32.tflite."""
@@ -68,6 +102,15 @@ def make_request(
     output: Path,
     force: bool,
     factory: str | None,
+    calibration: str | None,
+    calibration_samples: int,
+    calibration_method: str | None,
+    keep_float: Sequence[str],
+    mixed_precision: str | None,
+    budget: float,
+    sensitivity: bool,
+    accept_loss: bool,
+    ablations: Sequence[str],
 ) -> Request:
     """Check what a user asked for.
 
@@ -79,10 +122,10 @@ def make_request(
     """
     if normalize not in NORMALIZE:
         raise unknown_name("normalization", normalize, NORMALIZE)
-    if factory is not None and weights is not None:
+    if factory is not None and factory not in PEERS and weights is not None:
         raise UsageError("--weights does not go with --model: the factory loads its own weights.")
     their_variant, their_task = None, None
-    if weights is not None:
+    if weights is not None and factory is None:
         # It imports torch, which a misspelt name shall not wait for.
         from seaformer.weights.self_description import described_by
 
@@ -90,20 +133,42 @@ def make_request(
     known_task = their_task or get_task(DEFAULT_TASK) if task is None else get_task(task)
     variant = variant or their_variant
     if (variant is None) == (factory is None):
+        raise UsageError(f"give --variant ({', '.join(VARIANTS)}) or --model, one of the two.")
+    ablation = parse_ablation(ablations)
+    if ablation and variant is None:
+        raise UsageError("--ablation goes with --variant only: it changes a SeaFormer.")
+    if {"fusion", "fusion-width"} & ablation.keys() and not known_task.is_segmentation:
         raise UsageError(
-            f"give --variant ({', '.join(VARIANTS)}) or --model MODULE:FACTORY, one of the two."
+            f"task '{known_task.name}' is classification, whose network has no fusion blocks. "
+            "Leave the ablations of the fusion out."
         )
+    if factory is not None and factory in PEERS:
+        _check_peer(PEERS[factory], known_task, formats)
     if look_up(HEADS, "head", head).name != "logits" and not known_task.is_segmentation:
         raise UsageError(
             f"head '{head}' is for segmentation, and task '{known_task.name}' is classification. "
             "Leave --head out."
         )
     sizes = [parse_input_size(text) for text in input_sizes]
+    wanted_formats = tuple(look_up(FORMATS, "format", n) for n in dict.fromkeys(formats))
+    wanted = tuple(look_up(PRECISIONS, "precision", n) for n in dict.fromkeys(precisions))
+    _check_precisions(wanted, wanted_formats, head)
+    quantization = QuantizationRequest(
+        calibration=calibration,
+        samples=calibration_samples,
+        method=calibration_method,
+        keep_float=tuple(keep_float),
+        is_mixed=mixed_precision is not None,
+        budget=budget,
+        sensitivity=sensitivity,
+        accept_loss=accept_loss,
+    )
+    _check_quantization(quantization, mixed_precision, wanted)
     return Request(
         variant=None if variant is None else get_variant(variant).name,
         task=known_task,
-        formats=tuple(look_up(FORMATS, "format", n) for n in dict.fromkeys(formats)),
-        precisions=tuple(look_up(PRECISIONS, "precision", n) for n in dict.fromkeys(precisions)),
+        formats=wanted_formats,
+        precisions=wanted,
         sizes=tuple(dict.fromkeys(sizes)) or (known_task.preprocessing.input_size,),
         weights=weights,
         normalize=normalize,
@@ -111,7 +176,66 @@ def make_request(
         output=output,
         force=force,
         factory=factory,
+        quantization=quantization,
+        ablation=ablation,
     )
+
+
+def _check_peer(peer: Peer, task: Task, formats: Sequence[str]) -> None:
+    if not task.is_segmentation:
+        raise UsageError(
+            f"'{peer.name}' is for segmentation, and task '{task.name}' is classification. "
+            "Give another task."
+        )
+    for name, reason in peer.refused_formats.items():
+        if name in formats:
+            raise UsageError(
+                f"'{peer.name}' cannot be exported to {name}: {reason}. Give another --format."
+            )
+
+
+def _check_precisions(
+    precisions: Sequence[Precision], formats: Sequence[Format], head: str
+) -> None:
+    for format in formats:
+        allowed = [row.name for row in PRECISIONS.values() if format.name in row.formats]
+        for precision in precisions:
+            if precision.name not in allowed:
+                raise UsageError(
+                    f"there is no precision {precision.name} for format {format.name}. Allowed: "
+                    f"{', '.join(allowed)}."
+                )
+    for precision in precisions:
+        if precision.is_quantized and head != "logits":
+            raise UsageError(
+                f"precision {precision.name} goes with --head logits, not {head}: "
+                "seaformer.upsampling makes the mask from integer logits without converting them."
+            )
+
+
+def _check_quantization(
+    asked: QuantizationRequest, mixed_precision: str | None, precisions: Sequence[Precision]
+) -> None:
+    if mixed_precision not in (None, MIXED):
+        raise unknown_name("value of --mixed-precision", str(mixed_precision), (MIXED,))
+    if asked.method is not None:
+        look_up(METHODS, "calibration method", asked.method)
+    if not asked.budget > 0:
+        raise UsageError(f"--budget is {asked.budget:g}. Allowed: points of mIoU above 0.")
+    given = {
+        "--calibration": asked.calibration is not None,
+        "--calibration-method": asked.method is not None,
+        "--keep-float": bool(asked.keep_float),
+        "--mixed-precision": asked.is_mixed,
+        "--sensitivity": asked.sensitivity,
+    }
+    calibrated = [row.name for row in PRECISIONS.values() if row.is_calibrated]
+    for option, is_given in given.items():
+        if is_given and not any(precision.is_calibrated for precision in precisions):
+            raise UsageError(
+                f"{option} is for a precision with calibration, and none is asked for. Add "
+                f"--precision {calibrated[0]}. Allowed: {', '.join(calibrated)}."
+            )
 
 
 def prepare_output(request: Request, name: str) -> None:

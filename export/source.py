@@ -3,16 +3,20 @@
 import hashlib
 import importlib
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from seaformer.errors import SeaformerError, UsageError
+from seaformer.errors import SeaformerError, UsageError, unknown_name
 from seaformer.export.metadata import Weights
 from seaformer.model import create_model_with_record
+from seaformer.peers.model import create_peer_with_record
+from seaformer.peers.table import PEERS
 from seaformer.tasks import Task
+from seaformer.weights.loading import WeightsRecord
 
 
 @dataclass(frozen=True)
@@ -21,11 +25,12 @@ class Source:
 
     Attributes:
         name: what the names of the exported files begin with.
-        variant: of SeaFormer; None for a user's model.
-        factory: "package.module:factory" of a user's model; None for SeaFormer.
+        variant: of SeaFormer; None for another model.
+        factory: name of a peer, or "package.module:factory" of a user's model; None for SeaFormer.
         task: gives the preprocessing, and the labels if their number fits.
         weights: where they come from.
         model: float32, eval mode.
+        ablation: switches of SeaFormer that are not the paper's own choice.
     """
 
     name: str
@@ -34,6 +39,7 @@ class Source:
     task: Task
     weights: Weights
     model: nn.Module
+    ablation: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def params(self) -> int:
@@ -41,27 +47,60 @@ class Source:
         return sum(p.numel() for p in self.model.parameters())
 
 
-def our_model(variant: str, task: Task, weights: str | Path | None) -> Source:
+def our_model(
+    variant: str,
+    task: Task,
+    weights: str | Path | None,
+    ablation: Mapping[str, str] | None = None,
+) -> Source:
     """Create a SeaFormer.
 
     Raises:
         UsageError: a name is unknown.
         SeaformerError: the weights cannot be had, or do not fit.
     """
-    model, record = create_model_with_record(variant, task, weights)
+    ablation = ablation or {}
+    model, record = create_model_with_record(variant, task, weights, ablation)
+    changes = "".join(f"_{switch}-{value}" for switch, value in ablation.items())
     return Source(
-        name=f"seaformer_{variant}_{task.name}",
+        name=f"seaformer_{variant}{changes.replace(',', '-')}_{task.name}",
         variant=variant,
         factory=None,
         task=task,
-        weights=Weights(
-            name=record.name,
-            source=record.source,
-            sha256=record.sha256,
-            is_random=record.is_random,
-            note=record.note,
-        ),
+        weights=_described(record),
         model=model,
+        ablation=ablation,
+    )
+
+
+def other_model(name: str, task: Task, weights: str | Path | None) -> Source:
+    """Create what --model names: a peer, or what a user's factory returns.
+
+    Raises:
+        UsageError: there is no such peer or factory.
+        SeaformerError: it fails, or the weights cannot be had or do not fit.
+    """
+    if name not in PEERS:
+        return users_model(name, task)
+    peer = PEERS[name]
+    model, record = create_peer_with_record(peer, task, weights)
+    return Source(
+        name=f"{peer.family}_{peer.size}_{task.name}",
+        variant=None,
+        factory=name,
+        task=task,
+        weights=_described(record),
+        model=model,
+    )
+
+
+def _described(record: WeightsRecord) -> Weights:
+    return Weights(
+        name=record.name,
+        source=record.source,
+        sha256=record.sha256,
+        is_random=record.is_random,
+        note=record.note,
     )
 
 
@@ -79,8 +118,9 @@ def users_model(factory: str, task: Task) -> Source:
     module_name, _, function_name = factory.partition(":")
     if not module_name or not function_name:
         raise UsageError(
-            f"model '{factory}' is not of the form package.module:factory. "
-            "Example: my_package.networks:make_unet"
+            f"{unknown_name('peer', factory, PEERS)} And it is not of the form "
+            "package.module:factory, as a model of your own is given. Example: "
+            "my_package.networks:make_unet"
         )
     # It stays there: the factory, or the model when it runs, may import more.
     if (here := str(Path.cwd())) not in sys.path:

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import flatbuffers
@@ -17,6 +18,14 @@ _METADATA_NAME = b"TFLITE_METADATA"
 _OPERATOR_NAMES = {
     number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)
 }
+_TYPE_NAMES = {
+    number: name.lower()
+    for name, number in vars(schema.TensorType).items()
+    if isinstance(number, int)
+}
+
+CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
+"""Operators that change how numbers are stored and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,7 @@ class Operator:
 
 def operators(model: bytes) -> list[Operator]:
     """List the operators of a .tflite file's main subgraph in execution order."""
-    parsed = schema.ModelT.InitFromPackedBuf(model, 0)
+    parsed = parse(model)
     types = [
         _OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
         for code in parsed.operatorCodes
@@ -66,7 +75,7 @@ def finish(model: bytes, input_name: str, output_name: str, description: str) ->
     Returns:
         The flatbuffer, to which `with_json` appends the JSON itself.
     """
-    parsed = schema.ModelT.InitFromPackedBuf(model, 0)
+    parsed = parse(model)
     graph = parsed.subgraphs[0]
     graph.tensors[graph.inputs[0]].name = input_name.encode()
     graph.tensors[graph.outputs[0]].name = output_name.encode()
@@ -80,6 +89,72 @@ def finish(model: bytes, input_name: str, output_name: str, description: str) ->
     return _pack(parsed)
 
 
+def with_module_names(model: bytes, modules: Sequence[str]) -> bytes:
+    """Name what each operator computes after its module: `stem.conv@2`, for people and quantizers.
+
+    Args:
+        model: a flatbuffer that `finish` completed; the graph's outputs keep their names.
+        modules: path of the module of each operator.
+    """
+    parsed = parse(model)
+    graph = parsed.subgraphs[0]
+    outputs = set(graph.outputs)
+    for index, (operator, module) in enumerate(zip(graph.operators, modules, strict=True)):
+        for place, tensor in enumerate(operator.outputs):
+            if tensor not in outputs:
+                part = f".{place}" if place else ""
+                graph.tensors[tensor].name = f"{module}@{index}{part}".encode()
+    return _pack(parsed)
+
+
+def operator_scopes(model: bytes) -> list[str]:
+    """The names of each operator's outputs, each with a semicolon behind it."""
+    parsed = parse(model)
+    graph = parsed.subgraphs[0]
+    return [
+        "".join(f"{graph.tensors[tensor].name.decode()};" for tensor in operator.outputs)
+        for operator in graph.operators
+    ]
+
+
+def activation_names(model: bytes) -> dict[int, str]:
+    """Index and name of every float32 tensor that is computed or given."""
+    parsed = parse(model)
+    graph = parsed.subgraphs[0]
+    computed = {int(tensor) for operator in graph.operators for tensor in operator.outputs}
+    return {
+        index: graph.tensors[index].name.decode()
+        for index in sorted(computed | {int(tensor) for tensor in graph.inputs})
+        if graph.tensors[index].type == schema.TensorType.FLOAT32
+    }
+
+
+def float_operators(model: bytes) -> list[int]:
+    """Indices of the operators whose first output is float32 and no weight or conversion."""
+    parsed = parse(model)
+    tensors = parsed.subgraphs[0].tensors
+    return [
+        operator.index
+        for operator in operators(model)
+        if operator.type not in CONVERSIONS
+        and tensors[operator.outputs[0]].type == schema.TensorType.FLOAT32
+    ]
+
+
+def ports(model: bytes) -> list[tuple[str, tuple[float, int] | None]]:
+    """Type of the input and of the output, and their scale and zero point if they have any."""
+    parsed = parse(model)
+    graph = parsed.subgraphs[0]
+    found: list[tuple[str, tuple[float, int] | None]] = []
+    for index in (graph.inputs[0], graph.outputs[0]):
+        tensor = graph.tensors[index]
+        stored = tensor.quantization
+        scaled = stored is not None and stored.scale is not None and len(stored.scale) > 0
+        scale = (float(stored.scale[0]), int(stored.zeroPoint[0])) if scaled else None
+        found.append((_TYPE_NAMES[tensor.type], scale))
+    return found
+
+
 def with_half_weights(model: bytes) -> bytes:
     """Store the weights in half precision, see `half_precision`.
 
@@ -89,7 +164,7 @@ def with_half_weights(model: bytes) -> bytes:
     Raises:
         SeaformerError: a weight is too large for half precision.
     """
-    parsed = schema.ModelT.InitFromPackedBuf(model, 0)
+    parsed = parse(model)
     graph = parsed.subgraphs[0]
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
@@ -152,6 +227,23 @@ def _drop_unused_buffers(parsed: schema.ModelT) -> None:
     for index, buffer in enumerate(parsed.buffers):
         if index not in used:
             buffer.data = None
+
+
+def plain(model: bytes) -> bytes:
+    """Return the file with every weight inside its flatbuffer, as converters write it."""
+    return _pack(parse(model))
+
+
+def parse(model: bytes) -> schema.ModelT:
+    """Read the flatbuffer into objects, with every weight in them."""
+    parsed = schema.ModelT.InitFromPackedBuf(model, 0)
+    for buffer in parsed.buffers:
+        # A quantizer may write weights behind the flatbuffer; an offset of 0 or 1 means none.
+        if buffer.offset > 1:
+            stored = memoryview(model)[buffer.offset : buffer.offset + buffer.size]
+            buffer.data = np.frombuffer(stored, np.uint8)
+            buffer.offset = buffer.size = 0
+    return parsed
 
 
 def _pack(parsed: schema.ModelT) -> bytes:

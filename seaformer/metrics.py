@@ -194,8 +194,18 @@ def sqnr_db(reference: npt.NDArray[Any], output: npt.NDArray[Any]) -> float:
     Returns:
         At most 300, which stands for no difference at all.
     """
-    noise = float(np.square(reference - output).sum())
-    signal = float(np.square(reference).sum())
+    return energies_sqnr_db(
+        float(np.square(reference).sum()), float(np.square(reference - output).sum())
+    )
+
+
+def energies_sqnr_db(signal: float, noise: float) -> float:
+    """Compute `sqnr_db` from the two sums, as they grow picture by picture.
+
+    Args:
+        signal: sum r^2.
+        noise: sum (r - o)^2.
+    """
     if not np.isfinite(noise):
         return -300.0
     if noise == 0.0:

@@ -1,9 +1,11 @@
 """Building a network for a variant and a task."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
+from seaformer.ablation import ablated
 from seaformer.network.seaformer import SeaFormer, SeaFormerClassifier
 from seaformer.tasks import Task, get_task
 from seaformer.variants import Variant, get_variant
@@ -17,7 +19,10 @@ def build_network(variant: Variant, task: Task) -> SeaFormer | SeaFormerClassifi
 
 
 def create_model(
-    variant: str | Variant, task: str | Task = "ade20k", weights: str | Path | None = None
+    variant: str | Variant,
+    task: str | Task = "ade20k",
+    weights: str | Path | None = None,
+    ablation: Mapping[str, str] | None = None,
 ) -> SeaFormer | SeaFormerClassifier:
     """Create a model that is ready to run.
 
@@ -26,6 +31,7 @@ def create_model(
         task: name of a task, see `seaformer.tasks`, or a task of your own.
         weights: name of released weights, path of a checkpoint, "backbone:PATH", or None for seeded
             random weights: fit to measure latency, not to predict.
+        ablation: switch -> value of the paper's ablation studies, see `seaformer.ablation`.
 
     Returns:
         The network in eval mode, float32. It takes [N, 3, H, W], normalised RGB, and returns logits
@@ -35,14 +41,18 @@ def create_model(
         UsageError: a name is unknown.
         SeaformerError: the weights cannot be had, read, or are not for this variant and task.
     """
-    return create_model_with_record(variant, task, weights)[0]
+    return create_model_with_record(variant, task, weights, ablation)[0]
 
 
 def create_model_with_record(
-    variant: str | Variant, task: str | Task, weights: str | Path | None
+    variant: str | Variant,
+    task: str | Task,
+    weights: str | Path | None,
+    ablation: Mapping[str, str] | None = None,
 ) -> tuple[SeaFormer | SeaFormerClassifier, WeightsRecord]:
     """Create a model as `create_model` does, and say where its weights came from."""
     variant = get_variant(variant) if isinstance(variant, str) else variant
+    variant = ablated(variant, ablation or {})
     task = get_task(task) if isinstance(task, str) else task
     with torch.device("cpu"):
         model = build_network(variant, task).eval()

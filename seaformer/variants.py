@@ -58,6 +58,10 @@ class Variant:
         context_stages: stages 3, 4 and 5 (output strides 16, 32 and 64).
         heads: attention heads of every SeaFormer layer.
         fusion_channels: width of each fusion block, one per stage that has SeaFormer layers.
+        detail: what the detail enhancement kernel reads. This and the two that follow are the
+            paper's own choices, see `seaformer.ablation` for the others.
+        combine: how attention and detail are combined.
+        fusion: how a fusion block combines its two features.
     """
 
     name: str
@@ -67,6 +71,9 @@ class Variant:
     context_stages: tuple[StageSpec, StageSpec, StageSpec]
     heads: int
     fusion_channels: tuple[int, ...]
+    detail: str = "concat-qkv"
+    combine: str = "multiply"
+    fusion: str = "sigmoid-multiply"
 
     @property
     def spatial_channels(self) -> int:

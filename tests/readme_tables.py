@@ -7,10 +7,13 @@ from pathlib import Path
 
 from bench.machine import write_section
 
+from seaformer.benchmark.backends import BACKENDS
+from seaformer.benchmark.parity import BARS
 from seaformer.catalog import count_macs
 from seaformer.export.formats import FORMATS, PRECISIONS
 from seaformer.export.heads import HEADS
 from seaformer.model import build_network
+from seaformer.peers.table import PEERS
 from seaformer.tasks import TASKS
 from seaformer.variants import VARIANTS
 from seaformer.weights.released import RELEASED
@@ -60,12 +63,25 @@ def formats() -> str:
     ]
     lines += [
         "",
-        "| precision | weights | arithmetic | SQNR at least | arg-max agreement at least | |",
-        "|---|---|---|---|---|---|",
+        "| precision | formats | weights | activations | input, output | calibrated | runs on "
+        "| size of fp32 | |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {p.name} | {p.weights} | {p.arithmetic} | {p.min_sqnr_db:g} dB | "
-        f"{100 * p.min_agreement:g} % | {p.description} |"
+        f"| {p.name} | {', '.join(p.formats)} | {p.weights} | {p.activations} | {p.input_output} | "
+        f"{p.range_method or 'no'} | {p.delegates} | {100 * p.size:.0f} % | {p.description} |"
+        for p in PRECISIONS.values()
+    ]
+    lines += [
+        "",
+        "An export that misses a bar of its precision is not written:",
+        "",
+        "| precision | SQNR at least | arg-max agreement at least | mIoU lost at most |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {p.name} | {p.min_sqnr_db:g} dB | {100 * p.min_agreement:g} % | "
+        f"{'not measured' if p.max_miou_loss is None else f'{p.max_miou_loss:g} points'} |"
         for p in PRECISIONS.values()
     ]
     lines += ["", "| head | |", "|---|---|"]
@@ -73,7 +89,47 @@ def formats() -> str:
     return "\n".join(lines)
 
 
-SECTIONS = {"variants": variants, "tasks": tasks, "formats": formats}
+def backends() -> str:
+    """Backends of the benchmark, and the bars that an output on a device has to reach."""
+    lines = ["| backend | files | run by | single runs | |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {b.name} | `{b.suffix}` | {b.runs_by} | {'yes' if b.single_runs else 'no'} | "
+        f"{b.description} |"
+        for b in BACKENDS.values()
+    ]
+    lines += [
+        "",
+        "| precision | SQNR on the device at least | arg-max agreement at least |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {bars.sqnr_db:g} dB | {100 * bars.agreement:g} % |"
+        for name, bars in BARS.items()
+    ]
+    return "\n".join(lines)
+
+
+def peers() -> str:
+    """Other networks, with what was published of them."""
+    lines = [
+        "| `--model` | | parameters, M | MACs, G | ADE20K mIoU | |",
+        "|---|---|---|---|---|---|",
+    ]
+    for peer in PEERS.values():
+        known = peer.published
+        numbers = (known.params_m or "-", known.macs_g or "-", known.miou) if known else "---"
+        cells = (f"`{peer.name}`", peer.title, *map(str, numbers), peer.note)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+SECTIONS = {
+    "variants": variants,
+    "tasks": tasks,
+    "peers": peers,
+    "formats": formats,
+    "backends": backends,
+}
 
 if __name__ == "__main__":
     for name, table in SECTIONS.items():

@@ -482,8 +482,8 @@ def test_no_weight_is_stored_twice(network) -> None:
     gone = sum(p.numel() for p in positions) + fuse.weight.numel() + fuse.bias.numel()
     assert sum(p.numel() for p in form.parameters()) == count - gone
     # What came is constants: per axis the positions at their length, the masks of the heads and
-    # the value's bias; the light head's bias; the mean.
-    constants = fuse.bias.numel() + 3
+    # the value's bias; the light head's bias; the mean of every column.
+    constants = fuse.bias.numel() + 3 * 192
     for joint in kinds(form, JointAttention):
         keys, values = joint.row.key_channels, joint.row.value_channels
         heads = joint.row.key_mask.shape[0]

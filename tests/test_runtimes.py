@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,6 +16,7 @@ from small_models import SIDE, associate, metadata, tflite, write_onnx
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.model import create_model
 from seaformer.runtimes import RUNTIMES, open_model
+from seaformer.runtimes.integers import IntegerTensor
 from seaformer.tasks import get_task
 from seaformer.variants import get_variant
 from seaformer.weights.saving import save_weights
@@ -74,6 +76,74 @@ def test_onnx_in_half_precision_runs(tmp_path: Path) -> None:
     assert np.allclose(output[0].transpose(1, 2, 0), AVERAGES, atol=0.5)
 
 
+def write_integer_onnx(
+    path: Path, dtype: type[np.integer[Any]], scale: float | None = None, zero_point: int = 0
+) -> Path:
+    """Write [1, 3, 64, 64] -> averages of 8 x 8, of integers; without a scale they are taken as is.
+
+    Output and input have the same type, scale and zero point.
+    """
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    pool = {"kernel_shape": [8, 8], "strides": [8, 8]}
+    steps: list[np.ndarray] = []
+    if scale is None:
+        nodes = [
+            helper.make_node("Cast", ["image"], ["real"], to=TensorProto.FLOAT),
+            helper.make_node("AveragePool", ["real"], ["averages"], **pool),
+            helper.make_node("Cast", ["averages"], ["logits"], to=kind),
+        ]
+    else:
+        steps = [np.array(scale, np.float32), np.array(zero_point, dtype)]
+        nodes = [
+            helper.make_node("DequantizeLinear", ["image", "scale", "zero_point"], ["real"]),
+            helper.make_node("AveragePool", ["real"], ["averages"], **pool),
+            helper.make_node("QuantizeLinear", ["averages", "scale", "zero_point"], ["logits"]),
+        ]
+    graph = helper.make_graph(
+        nodes,
+        "averages",
+        [helper.make_tensor_value_info("image", kind, [1, 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info("logits", kind, None)],
+        [
+            onnx.numpy_helper.from_array(array, name)
+            for name, array in zip(("scale", "zero_point"), steps, strict=False)
+        ],
+    )
+    opset = helper.make_opsetid("", 17)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale", "zero_point"),
+    [(np.uint8, 1.0, 0), (np.uint8, 1.5, 20), (np.int8, 1.0, -128)],
+)
+def test_quantized_onnx_runs_on_real_numbers(
+    tmp_path: Path, dtype: type[np.integer[Any]], scale: float, zero_point: int
+) -> None:
+    path = write_integer_onnx(tmp_path / "a.onnx", dtype, scale, zero_point)
+    with open_model(path) as session:
+        expected = IntegerTensor(np.dtype(dtype), scale, zero_point)
+        assert (session.integer_input, session.integer_output) == (expected, expected)
+        output = session.run(NCHW)
+    assert output.dtype == np.float32
+    assert np.abs(output[0].transpose(1, 2, 0) - AVERAGES).max() <= 1.01 * scale
+
+
+def test_onnx_integers_without_a_scale_are_taken_as_they_are(tmp_path: Path) -> None:
+    with open_model(write_integer_onnx(tmp_path / "a.onnx", np.uint8)) as session:
+        output = session.run(NCHW)
+    assert output.dtype == np.uint8
+    assert np.abs(output[0].transpose(1, 2, 0) - AVERAGES).max() <= 1.51  # Cast cuts off
+
+
+def test_integers_stop_at_the_ends_of_their_type() -> None:
+    integers = IntegerTensor(np.dtype(np.int8), 0.5, 10)
+    x = np.array([-1e9, -69.0, 0.0, 0.24, 0.26, 58.5, 1e9], np.float32)
+    assert integers.from_real(x).tolist() == [-128, -128, 10, 10, 11, 127, 127]
+    assert integers.to_real(np.array([-128, 10, 127], np.int8)).tolist() == [-69.0, 0.0, 58.5]
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_tflite_runs(tmp_path: Path, tflite_file: bytes, threads: int) -> None:
     info = metadata("NHWC")
@@ -89,6 +159,9 @@ def test_quantized_tflite_runs_on_real_numbers(
     tmp_path: Path, quantized_tflite_file: bytes
 ) -> None:
     with open_model(written(tmp_path / "a.tflite", quantized_tflite_file)) as session:
+        assert session.integer_input is not None
+        assert session.integer_output is not None
+        assert session.integer_input.dtype == session.integer_output.dtype == np.int8
         output = session.run(NHWC)
     assert output.dtype == np.float32
     assert np.abs(output[0] - AVERAGES).max() <= 1.01  # a step of 255 / 255 for input and output

@@ -2,8 +2,8 @@
 
     s (W_q x + b_q + p_q) k^T = (s W_q x + s b_q + s p_q) k^T
 
-The detail kernel reads the query too, through a depth-wise kernel D: the taps of the query's
-channels take the inverse, (D / s)(s q) = D q.
+Where the detail kernel reads the query too, it does so through a depth-wise kernel D: the taps of
+the query's channels take the inverse, (D / s)(s q) = D q.
 """
 
 import torch
@@ -25,8 +25,9 @@ def fold_attention_scale(model: nn.Module) -> RewriteReport:
         qkv, bias = folded(attention.qkv)
         qkv.weight[query] *= scale
         bias[query] *= scale
-        depthwise, _ = folded(attention.detail.depthwise)
-        depthwise.weight[query] /= scale
+        if attention.detail is not None and attention.detail.reads_query:
+            depthwise, _ = folded(attention.detail.depthwise)
+            depthwise.weight[query] /= scale
         for axis in (attention.row, attention.column):
             axis.squeeze.positions[..., query] *= scale
             axis.scale = 1.0

@@ -7,6 +7,8 @@ The gate multiplies another convolution's output y, so
 
 In the fusion block the gate is upsampled before it multiplies; bilinear interpolation is linear, so
 the 1/6 moves past it unchanged.
+
+What an ablation has instead is refused: a gate that is added has no factor to hand its 1/6 to.
 """
 
 import torch
@@ -14,6 +16,7 @@ from torch import nn
 
 from seaformer.export.deployment.joint_attention import JointAttention
 from seaformer.export.deployment.rewrite import RewriteReport, folded, replace, sites
+from seaformer.network.convolution import HardSigmoid
 from seaformer.network.spatial_branch import FusionBlock
 
 NAME = "fold_gate"
@@ -25,9 +28,17 @@ def fold_gate(model: nn.Module) -> RewriteReport:
     report = RewriteReport(NAME)
     gated: list[tuple[str, nn.Module, nn.Module]] = []
     for path, attention in sites(model, JointAttention):
+        if not isinstance(attention.gate, HardSigmoid) or attention.detail is None:
+            report.refuse(path, "its attention is not gated (an ablation)")
+            continue
         gated.append((path, attention.projection, attention.detail.pointwise))
     for path, fusion in sites(model, FusionBlock):
-        gated.append((path, fusion.context_embedding, fusion.local_embedding))
+        if not isinstance(fusion.gate, HardSigmoid):
+            report.refuse(path, "its context feature is not gated (an ablation)")
+        elif not fusion.is_product:
+            report.refuse(path, "its gate is added, so its 1/6 cannot move to a factor")
+        else:
+            gated.append((path, fusion.context_embedding, fusion.local_embedding))
     for path, gate, multiplied in gated:
         _, gate_bias = folded(gate)
         factor, factor_bias = folded(multiplied)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from seaformer.export.deployment.rewrite import RewriteReport, folded, replace, sites
 from seaformer.network.heads import LightHead
 from seaformer.network.seaformer import SeaFormer
+from seaformer.network.spatial_branch import FusionBlock
 
 NAME = "fold_light_head"
 
@@ -52,6 +53,9 @@ def fold_light_head(model: nn.Module) -> RewriteReport:
             report.refuse(f"{path}.fuse", "it is no depth-wise 1x1 convolution with folded norm")
             continue
         *_, last = branches[head].fusion_blocks
+        if not isinstance(last, FusionBlock) or not last.is_product:
+            report.refuse(path, "the fusion block before it is no product, so w has no one place")
+            continue
         embedding, embedding_bias = folded(last.get_submodule("local_embedding"))
         convolution, bias = folded(fuse)
         factor = convolution.weight.flatten()

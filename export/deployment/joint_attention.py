@@ -111,18 +111,25 @@ class JointAxialAttention(nn.Module):
 class JointDetailKernel(nn.Module):
     """The detail enhancement kernel on the joint [q | k | v], which needs no concatenation.
 
-    Forward: t [1, C, H, W] -> [1, channels, H, W].
+    Attributes:
+        reads_query: whether it reads t. In some ablations it has a convolution of the layer's
+            input x instead, which is left as it is.
+
+    Forward: x [1, channels, H, W] and t [1, C, H, W] -> [1, channels, H, W].
     """
 
     def __init__(self, detail: DetailEnhancementKernel) -> None:
         super().__init__()
+        self.reads_query = detail.input is None
+        self.input = detail.input
         self.depthwise = detail.depthwise
         self.act = detail.act
         self.pointwise = detail.pointwise
 
-    def forward(self, t: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """Convolve depth-wise, then point-wise."""
-        return self.pointwise(self.act(self.depthwise(t)))
+        fine = t if self.input is None else self.input(x)
+        return self.pointwise(self.act(self.depthwise(fine)))
 
 
 class JointAttention(nn.Module):
@@ -136,9 +143,11 @@ class JointAttention(nn.Module):
         self.qkv = _stack(attention.query, attention.key, attention.value)
         self.row = JointAxialAttention(attention.row, length=size[0])
         self.column = JointAxialAttention(attention.column, length=size[1])
-        self.detail = JointDetailKernel(attention.detail)
+        detail = attention.detail
+        self.detail = None if detail is None else JointDetailKernel(detail)
         self.act = attention.act
         self.projection = attention.projection
+        self.is_product = attention.is_product
         self.gate = attention.gate
 
     def forward(self, x: Tensor) -> Tensor:
@@ -146,7 +155,11 @@ class JointAttention(nn.Module):
         t = self.qkv(x)
         value = t[:, 2 * self.row.key_channels :]
         axial = value + (self.row(t) + self.column(t))
-        return self.gate(self.projection(self.act(axial))) * self.detail(t)
+        weights = self.gate(self.projection(self.act(axial)))
+        if self.detail is None:
+            return weights
+        detail = self.detail(x, t)
+        return weights * detail if self.is_product else weights + detail
 
 
 def _stack(*convolutions: nn.Module) -> nn.Conv2d:

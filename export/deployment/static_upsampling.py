@@ -24,13 +24,15 @@ class StaticFusionBlock(nn.Module):
         self.local_embedding = block.local_embedding
         self.context_embedding = block.context_embedding
         self.gate = block.gate
+        self.is_product = block.is_product
         self.size = size
 
     def forward(self, local: Tensor, context: Tensor) -> Tensor:
-        """Multiply the fine feature by the gated, upsampled context feature."""
+        """Combine the fine feature with the gated, upsampled context feature."""
         gate = self.gate(self.context_embedding(context))
         gate = F.interpolate(gate, size=self.size, mode="bilinear", align_corners=False)
-        return self.local_embedding(local) * gate
+        local = self.local_embedding(local)
+        return local * gate if self.is_product else local + gate
 
 
 def make_upsampling_static(

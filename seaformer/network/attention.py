@@ -79,20 +79,30 @@ class SqueezeAxialAttention(nn.Module):
 class DetailEnhancementKernel(nn.Module):
     """3x3 depth-wise then 1x1 convolution of the concatenated query, key and value.
 
-    Forward: -> [N, channels, H, W], the factor that the attention is multiplied by.
+    Args:
+        qkv_channels: of query, key and value together.
+        channels: of the layer.
+        source: "concat-qkv", or in the ablations "upconv" or "conv": a 1x1 convolution of the
+            layer's input, as wide as query, key and value together or as the input.
+
+    Forward: x, query, key and value -> [N, channels, H, W], the factor that the attention is
+    multiplied by.
     """
 
     paper_section = "3.2 Detail enhancement kernel"
 
-    def __init__(self, qkv_channels: int, channels: int) -> None:
+    def __init__(self, qkv_channels: int, channels: int, source: str = "concat-qkv") -> None:
         super().__init__()
-        self.depthwise = ConvBN(qkv_channels, qkv_channels, kernel=3, groups=qkv_channels)
+        width = channels if source == "conv" else qkv_channels
+        self.input = None if source == "concat-qkv" else ConvBN(channels, width)
+        self.depthwise = ConvBN(width, width, kernel=3, groups=width)
         self.act = nn.ReLU6()
-        self.pointwise = ConvBN(qkv_channels, channels)
+        self.pointwise = ConvBN(width, channels)
 
-    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    def forward(self, x: Tensor, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Convolve what the squeeze has not averaged away."""
-        return self.pointwise(self.act(self.depthwise(torch.cat([query, key, value], dim=1))))
+        fine = torch.cat([query, key, value], dim=1) if self.input is None else self.input(x)
+        return self.pointwise(self.act(self.depthwise(fine)))
 
 
 class SqueezeEnhancedAxialAttention(nn.Module):
@@ -101,12 +111,26 @@ class SqueezeEnhancedAxialAttention(nn.Module):
     The published weights need two things that the paper's drawing leaves out: the value itself
     joins the sum of the broadcast row and column attention, and h_sigmoid gates the result.
 
+    Args:
+        channels: of the layer.
+        key_dim: query and key channels of one head.
+        heads: number of heads.
+        detail: what the detail enhancement kernel reads; "off" for none.
+        combine: "multiply", or in the ablations "add", which is not gated.
+
     Forward: [N, channels, H, W] -> [N, channels, H, W].
     """
 
     paper_section = "3.2 Squeeze-enhanced axial attention"
 
-    def __init__(self, channels: int, key_dim: int, heads: int) -> None:
+    def __init__(
+        self,
+        channels: int,
+        key_dim: int,
+        heads: int,
+        detail: str = "concat-qkv",
+        combine: str = "multiply",
+    ) -> None:
         super().__init__()
         key_channels = key_dim * heads
         value_channels = VALUE_RATIO * key_channels
@@ -115,13 +139,22 @@ class SqueezeEnhancedAxialAttention(nn.Module):
         self.value = ConvBN(channels, value_channels)
         self.row = SqueezeAxialAttention(key_dim, heads, squeezed_dim=3)
         self.column = SqueezeAxialAttention(key_dim, heads, squeezed_dim=2)
-        self.detail = DetailEnhancementKernel(2 * key_channels + value_channels, channels)
+        qkv_channels = 2 * key_channels + value_channels
+        has_detail = detail != "off"
+        self.detail = (
+            DetailEnhancementKernel(qkv_channels, channels, detail) if has_detail else None
+        )
         self.act = nn.ReLU6()
         self.projection = ConvBN(value_channels, channels)
-        self.gate = HardSigmoid()
+        self.is_product = combine == "multiply"
+        self.gate = HardSigmoid() if has_detail and self.is_product else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """Attend along both axes and let the gated result weigh the detail."""
         q, k, v = self.query(x), self.key(x), self.value(x)
         axial = v + (self.row(q, k, v) + self.column(q, k, v))
-        return self.gate(self.projection(self.act(axial))) * self.detail(q, k, v)
+        attention = self.gate(self.projection(self.act(axial)))
+        if self.detail is None:
+            return attention
+        detail = self.detail(x, q, k, v)
+        return attention * detail if self.is_product else attention + detail

@@ -19,13 +19,12 @@ class ContextStage(nn.Module):
 
     paper_section = "3.1 Overall architecture (stage of the context branch)"
 
-    def __init__(self, in_channels: int, spec: StageSpec, heads: int) -> None:
+    def __init__(self, in_channels: int, spec: StageSpec, variant: Variant) -> None:
         super().__init__()
         self.mobile_blocks = inverted_residuals(in_channels, spec.inverted_residuals)
         drop_paths = torch.linspace(0, DROP_PATH, spec.depth, device="cpu").tolist()
         self.blocks = nn.ModuleList(
-            SeaFormerLayer(spec.channels, spec.key_dim, heads, spec.ffn_ratio, drop_path)
-            for drop_path in drop_paths
+            SeaFormerLayer(variant, spec, drop_path) for drop_path in drop_paths
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -47,9 +46,9 @@ class ContextBranch(nn.Module):
     def __init__(self, variant: Variant) -> None:
         super().__init__()
         third, fourth, fifth = variant.context_stages
-        self.stage3 = ContextStage(variant.spatial_channels, third, variant.heads)
-        self.stage4 = ContextStage(third.channels, fourth, variant.heads)
-        self.stage5 = ContextStage(fourth.channels, fifth, variant.heads)
+        self.stage3 = ContextStage(variant.spatial_channels, third, variant)
+        self.stage4 = ContextStage(third.channels, fourth, variant)
+        self.stage5 = ContextStage(fourth.channels, fifth, variant)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Collect the context features."""

@@ -15,10 +15,17 @@ class ConvBN(nn.Sequential):
     norm: nn.BatchNorm2d
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1, groups: int = 1
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int = 1,
+        stride: int = 1,
+        groups: int = 1,
+        dilation: int = 1,
     ) -> None:
+        padding = kernel // 2 * dilation
         conv = nn.Conv2d(
-            in_channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=False
+            in_channels, out_channels, kernel, stride, padding, dilation, groups, bias=False
         )
         norm = nn.BatchNorm2d(out_channels)
         super().__init__(OrderedDict(conv=conv, norm=norm))

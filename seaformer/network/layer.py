@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from seaformer.network.attention import SqueezeEnhancedAxialAttention
 from seaformer.network.convolution import ConvBN
+from seaformer.variants import StageSpec, Variant
 
 
 class DropPath(nn.Module):
@@ -55,12 +56,12 @@ class SeaFormerLayer(nn.Module):
 
     paper_section = "3.1 Overall architecture (SeaFormer layer)"
 
-    def __init__(
-        self, channels: int, key_dim: int, heads: int, ffn_ratio: int, drop_path: float
-    ) -> None:
+    def __init__(self, variant: Variant, stage: StageSpec, drop_path: float) -> None:
         super().__init__()
-        self.attention = SqueezeEnhancedAxialAttention(channels, key_dim, heads)
-        self.ffn = FeedForward(channels, ffn_ratio)
+        self.attention = SqueezeEnhancedAxialAttention(
+            stage.channels, stage.key_dim, variant.heads, variant.detail, variant.combine
+        )
+        self.ffn = FeedForward(stage.channels, stage.ffn_ratio)
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:

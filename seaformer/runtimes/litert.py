@@ -12,16 +12,17 @@ import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
 from seaformer.errors import SeaformerError
+from seaformer.runtimes.integers import IntegerTensor
 from seaformer.runtimes.metadata import read_associated_file, read_beside
 from seaformer.runtimes.session import Options, PictureInput, Session, reason, require_one_of_each
 
-DTYPES = (np.float32, np.int8, np.uint8)
+DTYPES = (np.float32, np.int8, np.uint8, np.int16)
 
 
 def open_session(path: Path, options: Options) -> "LiteRTSession":
     """Load the file; see `seaformer.runtimes.open_model`."""
     try:
-        with _no_log():
+        with no_log():
             interpreter = Interpreter(model_path=str(path), num_threads=options.threads)
     except (ValueError, RuntimeError) as error:
         raise SeaformerError(
@@ -44,7 +45,7 @@ def open_session(path: Path, options: Options) -> "LiteRTSession":
         if None in signature:
             shape = (1, *size, 3) if picture.layout == "NHWC" else (1, 3, *size)
             interpreter.resize_tensor_input(inputs[0]["index"], shape)
-        with _no_log():
+        with no_log():
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise SeaformerError(
@@ -54,7 +55,7 @@ def open_session(path: Path, options: Options) -> "LiteRTSession":
 
 
 @contextmanager
-def _no_log() -> Iterator[None]:
+def no_log() -> Iterator[None]:
     """Keep LiteRT from writing to the terminal that it made a delegate.
 
     It writes from C++ to the file that Python's stderr is, and has no switch for it. What is wrong
@@ -85,42 +86,30 @@ class LiteRTSession(Session):
         super().__init__(metadata, layout, input_shape)
         self._interpreter: Interpreter | None = interpreter
         self._path = path
-        self._input = interpreter.get_input_details()[0]
-        self._output = interpreter.get_output_details()[0]
+        taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+        self._input, self._output = taken["index"], given["index"]
+        self.integer_input, self.integer_output = _integers(taken), _integers(given)
+        if self.integer_input is None and taken["dtype"] != np.float32:
+            self.integer_input = IntegerTensor(np.dtype(taken["dtype"]), 1.0, 0)
 
     def _run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
         if self._interpreter is None:
             raise SeaformerError(f"'{self._path}' is closed. Open it again.")
+        given = x if self.integer_input is None else self.integer_input.from_real(x)
         try:
-            self._interpreter.set_tensor(self._input["index"], _quantize(x, self._input))
+            self._interpreter.set_tensor(self._input, given)
             self._interpreter.invoke()
-            output = self._interpreter.get_tensor(self._output["index"])
+            output: npt.NDArray[Any] = self._interpreter.get_tensor(self._output)
         except (ValueError, RuntimeError) as error:
             raise SeaformerError(f"LiteRT cannot run '{self._path}': {reason(error)}.") from error
-        return _dequantize(output, self._output)
+        return output if self.integer_output is None else self.integer_output.to_real(output)
 
     def close(self) -> None:
         """Free the model's memory."""
         self._interpreter = None
 
 
-def _quantize(x: npt.NDArray[np.float32], tensor: dict[str, Any]) -> npt.NDArray[Any]:
-    """Convert real numbers to the tensor's type: round(x / scale) + zero point, within its range.
-
-    Without a scale an integer tensor takes the values as they are.
-    """
-    if tensor["dtype"] == np.float32:
-        return x
+def _integers(tensor: dict[str, Any]) -> IntegerTensor | None:
+    """What the integers of a tensor stand for; None if they have no scale."""
     scale, zero_point = tensor["quantization"]
-    limits = np.iinfo(tensor["dtype"])
-    quantized = np.round(x / (scale or 1.0)) + zero_point
-    result: npt.NDArray[Any] = np.clip(quantized, limits.min, limits.max).astype(tensor["dtype"])
-    return result
-
-
-def _dequantize(output: npt.NDArray[Any], tensor: dict[str, Any]) -> npt.NDArray[Any]:
-    """Convert a quantised output to (q - zero point) x scale; leave any other alone."""
-    scale, zero_point = tensor["quantization"]
-    if not scale:
-        return output
-    return (output.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+    return IntegerTensor(np.dtype(tensor["dtype"]), scale, zero_point) if scale else None

@@ -8,10 +8,17 @@ import numpy.typing as npt
 import onnxruntime
 
 from seaformer.errors import SeaformerError
+from seaformer.runtimes.integers import IntegerTensor, integer_tensors
 from seaformer.runtimes.metadata import PROPERTY, parse_metadata, read_beside
 from seaformer.runtimes.session import Options, PictureInput, Session, reason, require_one_of_each
 
-DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+DTYPES: dict[str, np.dtype[Any]] = {
+    "tensor(float)": np.dtype(np.float32),
+    "tensor(float16)": np.dtype(np.float16),
+    "tensor(uint8)": np.dtype(np.uint8),
+    "tensor(int8)": np.dtype(np.int8),
+}
+INTEGERS = {"tensor(uint8)", "tensor(int8)"}
 
 ERRORS_ONLY = 3
 
@@ -61,18 +68,33 @@ class OnnxSession(Session):
         super().__init__(metadata, layout, input_shape)
         self._model: onnxruntime.InferenceSession | None = model
         self._path = path
-        self._name = model.get_inputs()[0].name
-        self._dtype = DTYPES[model.get_inputs()[0].type]
+        taken, given = model.get_inputs()[0], model.get_outputs()[0]
+        self._name, self._dtype = taken.name, DTYPES[taken.type]
+        if INTEGERS & {taken.type, given.type}:
+            # ONNX Runtime does not show the graph, so the file is read a second time.
+            import onnx
+
+            tensors = integer_tensors(onnx.load(path).graph)
+            self.integer_input = tensors.get(taken.name)
+            self.integer_output = tensors.get(given.name)
+            if self.integer_input is None and taken.type in INTEGERS:
+                self.integer_input = IntegerTensor(self._dtype, 1.0, 0)
 
     def _run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
         if self._model is None:
             raise SeaformerError(f"'{self._path}' is closed. Open it again.")
+        if self.integer_input is None:
+            fed = x.astype(self._dtype, copy=False)
+        else:
+            fed = self.integer_input.from_real(x)
         try:
-            (output,) = self._model.run(None, {self._name: x.astype(self._dtype, copy=False)})
+            (output,) = self._model.run(None, {self._name: fed})
         except Exception as error:  # As above.
             raise SeaformerError(
                 f"ONNX Runtime cannot run '{self._path}': {reason(error)}."
             ) from error
+        if self.integer_output is not None:
+            return self.integer_output.to_real(output)
         result: npt.NDArray[Any] = output
         return result.astype(np.float32) if result.dtype == np.float16 else result
 

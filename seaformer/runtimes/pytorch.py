@@ -46,12 +46,22 @@ class PyTorchSession(Session):
         self._network: torch.nn.Module | None = network
         self._path = path
 
-    def _run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+    @property
+    def network(self) -> torch.nn.Module:
+        """The network itself.
+
+        Raises:
+            SeaformerError: the session is closed.
+        """
         if self._network is None:
             raise SeaformerError(f"'{self._path}' is closed. Open it again.")
+        return self._network
+
+    def _run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+        network = self.network
         try:
             with torch.inference_mode():
-                output: npt.NDArray[Any] = self._network(torch.from_numpy(x)).numpy()
+                output: npt.NDArray[Any] = network(torch.from_numpy(x)).numpy()
         except RuntimeError as error:
             raise SeaformerError(f"PyTorch cannot run '{self._path}': {reason(error)}.") from error
         return output

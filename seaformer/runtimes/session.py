@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.runtimes.integers import IntegerTensor
 from seaformer.tasks import get_task
 
 
@@ -96,11 +97,15 @@ class Session(ABC):
             file does not come from us.
         layout: "NCHW" or "NHWC", of the input.
         input_shape: height and width of the input in pixels.
+        integer_input: what the file itself takes; None if real numbers.
+        integer_output: what the file itself gives; None if real numbers, or class ids.
     """
 
     metadata: dict[str, Any] | None
     layout: str
     input_shape: tuple[int, int]
+    integer_input: IntegerTensor | None = None
+    integer_output: IntegerTensor | None = None
 
     def __init__(
         self, metadata: dict[str, Any] | None, layout: str, input_shape: tuple[int, int]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from seaformer.ablation import ablation_of
 from seaformer.variants import VARIANTS, Variant
 from seaformer.weights.checkpoint import Checkpoint, Naming
 from seaformer.weights.key_map import official_names
@@ -36,7 +37,9 @@ class Identity:
         """Name it in a sentence."""
         kind = "segmentation" if self.is_segmentation else "classification"
         name = self.variant.name.capitalize()
-        return f"SeaFormer-{name} for {kind} with {self.classes} classes"
+        changes = ", ".join(f"{name}={value}" for name, value in ablation_of(self.variant).items())
+        ablation = f" (ablation {changes})" if changes else ""
+        return f"SeaFormer-{name}{ablation} for {kind} with {self.classes} classes"
 
 
 def identify(checkpoint: Checkpoint) -> Identity | None:

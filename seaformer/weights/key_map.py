@@ -50,6 +50,8 @@ def _rules(variant: Variant) -> list[tuple[str, _Replacement]]:
         (r"\.attention\.(query|key|value)\.", lambda m: f".attn.to_{m[1][0]}."),
         (r"\.attention\.detail\.depthwise\.", ".attn.dwconv."),
         (r"\.attention\.detail\.pointwise\.", ".attn.pwconv."),
+        # Of an ablation whose official code was not released: the name is ours.
+        (r"\.attention\.detail\.input\.", ".attn.detail_input."),
         (r"\.attention\.projection\.", ".attn.proj.1."),
         (r"\.ffn\.expand\.", ".mlp.fc1."),
         (r"\.ffn\.depthwise\.", ".mlp.dwconv."),

@@ -100,7 +100,7 @@ def load_weights(
     if file.is_backbone:
         fill_random(model, SEED)
     else:
-        class_names, note = checkpoint.class_names, _class_note(checkpoint, task)
+        class_names, note = checkpoint.class_names, class_note(checkpoint, task)
     model.load_state_dict(model.state_dict() | state)
     return WeightsRecord(
         file.name, file.source, checkpoint.sha256, file.is_backbone, class_names, note
@@ -113,14 +113,15 @@ def _find(weights: str | Path, variant: Variant, task: Task) -> _File:
         return _File(path, f"{BACKBONE}{path.name}", str(path), is_backbone=True)
     if isinstance(weights, str) and (builtin := find_builtin(weights, variant, task)):
         return _File(builtin.path, builtin.name, builtin.source, is_backbone=False)
-    if isinstance(weights, Path) or _is_path(weights):
+    if isinstance(weights, Path) or is_path(weights):
         path = Path(weights).expanduser()
         return _File(path, path.name, str(path), is_backbone=False)
     released = find_released(weights, variant, task)
     return _File(fetch(released), released.name, released.url, released.is_backbone)
 
 
-def _is_path(weights: str) -> bool:
+def is_path(weights: str) -> bool:
+    """Whether `weights`, as given to --weights, means a file and not a name."""
     # A file that happens to be called like released weights is given as ./ade20k.
     if not weights or any(weights == released.name for released in RELEASED):
         return False
@@ -156,7 +157,7 @@ def _matching(
     return {key: offered[name] for key, name in names.items() if name in offered}
 
 
-def _class_note(checkpoint: Checkpoint, task: Task) -> str:
+def class_note(checkpoint: Checkpoint, task: Task) -> str:
     """Compare the class names of the file, if it has any, with those of the task."""
     names = checkpoint.class_names
     if names is None:

@@ -55,14 +55,15 @@ def misfit(
         part = "the backbone of " if is_backbone else ""
         return SeaformerError(
             f"'{checkpoint.path}' does not fit {part}{asked}: {differences}. Give a complete "
-            "checkpoint of the unchanged network."
+            "checkpoint of that very network."
         )
     return SeaformerError(f"'{checkpoint.path}' holds {found}, not {asked}. {advice}")
 
 
 def _advice(found: Identity, asked: Identity, is_backbone: bool, path: Path) -> str:
     """Say which options would ask for what was found; nothing if they are the same."""
-    variant = "" if found.variant == asked.variant else f"--variant {found.variant.name} "
+    is_same = found.variant.name == asked.variant.name
+    variant = "" if is_same else f"--variant {found.variant.name} "
     head = (found.is_segmentation, found.classes)
     if is_backbone or head == (asked.is_segmentation, asked.classes):
         return f"Use {variant.strip()}." if variant else ""

@@ -21,6 +21,8 @@ from torch import nn
 
 QUERY_KEY_GAIN = 0.1
 BRANCH_GAIN = 0.3
+GATE_GAIN = 0.02
+"""Of what a gate is made from: one that is all open or closed would multiply rounding."""
 CLASS_DECAY = 0.8
 FOLDED_SIXTH = (".local_embedding.conv", ".pointwise.conv")
 """Modules whose kernel takes the hard sigmoid's 1/6 in, see export/deployment/fold_gate.py."""
@@ -64,6 +66,8 @@ def _values(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
         values *= QUERY_KEY_GAIN
     elif module.endswith((".attention.projection.conv", ".pointwise.conv", ".ffn.reduce.conv")):
         values *= BRANCH_GAIN
+    elif module.endswith((".excite", ".pooled_gate")):
+        values *= GATE_GAIN
     elif module.endswith((".classifier", ".linear")):
         values = (values.T * CLASS_DECAY ** np.arange(shape[0])).T
     factor = 1.5 if module.endswith(FOLDED_SIXTH) else 1.0  # 1.5 / 6 is a power of two

@@ -1,0 +1,41 @@
+"""Steps of integer weights that no processor's kernel saturates with.
+
+x86 processors without VNNI multiply bytes by `vpmaddubsw`: it multiplies two unsigned activations
+with two signed weights and adds both products into 16 bits, and what does not fit is cut off
+without a sign of it. With a0, a1 <= 255 and b = floor(32767 / 255) = 128,
+
+    |a0 w0 + a1 w1| <= 255 max(w0+ + w1+, w0- + w1-) <= 32767    if both sums are <= b
+
+where w+ and w- are the positive and the negative part. So a channel's step must be at least its
+largest such sum over b. Usual advice is seven bits for every weight; most channels need less than
+that, since large weights of one sign are seldom neighbours.
+
+The same file then computes the same on every processor.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+LARGEST_WEIGHT = 127
+LARGEST_SUM = 32767 // 255
+
+
+def unsaturated_steps(weights: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """Choose the step of each output channel.
+
+    Args:
+        weights: [channels, ...], in the order in which a kernel multiplies: of a convolution
+            [channels, height, width, inputs].
+
+    Returns:
+        [channels], above 0; round(weights / step) lies in -127..127.
+    """
+    channels = weights.reshape(len(weights), -1).astype(np.float64)
+    steps = np.abs(channels).max(axis=1) / LARGEST_WEIGHT
+    # A depth-wise convolution has one input, and a kernel of its own that adds in 32 bits.
+    if weights.shape[-1] > 1:
+        pairs = np.pad(channels, ((0, 0), (0, channels.shape[1] % 2))).reshape(len(channels), -1, 2)
+        sums = np.maximum(np.maximum(pairs, 0).sum(axis=2), np.maximum(-pairs, 0).sum(axis=2))
+        # Both weights of a pair may be rounded up.
+        steps = np.maximum(steps, sums.max(axis=1) / (LARGEST_SUM - 1))
+    return np.where(steps > 0, steps, 1.0).astype(np.float32)

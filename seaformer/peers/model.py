@@ -1,0 +1,111 @@
+"""Building a peer and giving it its weights."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from seaformer.errors import SeaformerError
+from seaformer.peers.released import find_released
+from seaformer.peers.table import PEERS, Peer
+from seaformer.tasks import Task
+from seaformer.weights.checkpoint import Checkpoint, read_checkpoint
+from seaformer.weights.download import fetch
+from seaformer.weights.loading import RANDOM, SEED, WeightsRecord, class_note, is_path
+from seaformer.weights.misfit import differences_of
+from seaformer.weights.random_weights import fill_random
+from seaformer.weights.skeleton import Shapes, shapes_of
+
+
+def create_peer_with_record(
+    peer: Peer, task: Task, weights: str | Path | None
+) -> tuple[nn.Module, WeightsRecord]:
+    """Create a peer that is ready to run, and say where its weights came from.
+
+    Args:
+        peer: a row of `seaformer.peers.table`.
+        task: of segmentation.
+        weights: None or "random" for seeded random ones, the name of released ones, or the path of
+            a checkpoint, with the names of the official code or with ours.
+
+    Returns:
+        The network in eval mode, float32, which takes normalised RGB and returns logits.
+
+    Raises:
+        UsageError: there are no weights of this name.
+        SeaformerError: the peer needs a package that is not there, or the weights cannot be had,
+            read, or are not for this peer and task.
+    """
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        torch.manual_seed(SEED)
+        model = _build(peer, task.num_classes).eval().requires_grad_(False)
+    if weights is None or weights == RANDOM:
+        if peer.extra is None:  # a library's own initialisation is seeded above
+            fill_random(model, SEED)
+        return model, WeightsRecord(RANDOM, f"seed {SEED}", None, True, None, "")
+    if isinstance(weights, Path) or is_path(weights):
+        path = Path(weights).expanduser()
+        name, source = path.name, str(path)
+    else:
+        released = find_released(weights, peer, task)
+        path, name, source = fetch(released), released.name, released.url
+    checkpoint = read_checkpoint(path)
+    model.load_state_dict(model.state_dict() | _matching(checkpoint, model, peer, task))
+    note = class_note(checkpoint, task)
+    record = WeightsRecord(name, source, checkpoint.sha256, False, checkpoint.class_names, note)
+    return model, record
+
+
+def _build(peer: Peer, classes: int) -> nn.Module:
+    try:
+        return peer.build(classes)
+    except ModuleNotFoundError as error:
+        if peer.extra is None:
+            raise
+        raise SeaformerError(
+            f"{peer.title} needs the package '{error.name}', which is not installed. Install it "
+            f"with: pip install 'seaformer[{peer.extra}]'"
+        ) from error
+
+
+def _matching(
+    checkpoint: Checkpoint, model: nn.Module, peer: Peer, task: Task
+) -> dict[str, Tensor]:
+    """Return the tensors of `checkpoint` by our names, if they are just those of `model`."""
+    shapes = shapes_of(model.state_dict())
+    offered = shapes_of(checkpoint.tensors)
+    names = _names(peer, shapes, offered)
+    expected = {names[key]: shape for key, shape in shapes.items()}
+    if differences := differences_of(offered, expected):
+        advice = f"Give a checkpoint of {peer.title} for task {task.name}."
+        if (fitting := _owner(offered)) is not None and fitting is not peer:
+            advice = f"It is one of {fitting.title}: use --model {fitting.name}."
+        raise SeaformerError(
+            f"'{checkpoint.path}' does not fit {peer.title} with {task.num_classes} classes: "
+            f"{differences}. {advice}"
+        )
+    tensors = checkpoint.tensors
+    return {key: tensors[name] for key, name in names.items() if name in tensors}
+
+
+def _names(peer: Peer, shapes: Shapes, offered: Shapes) -> dict[str, str]:
+    """Map our names to the official ones, or to themselves for a checkpoint of ours."""
+    is_ours = peer.official_names is None or shapes.keys() == offered.keys()
+    return {key: key for key in shapes} if is_ours else peer.official_names(shapes)  # type: ignore[misc]
+
+
+def _owner(offered: Shapes) -> Peer | None:
+    """The peer whose tensors these are, but for the number of classes."""
+    for peer in PEERS.values():
+        if peer.extra is not None:
+            continue
+        with torch.device("meta"):
+            shapes = shapes_of(peer.build(1).state_dict())
+        names = _names(peer, shapes, offered)
+        differing = [
+            key for key, shape in shapes.items() if offered.get(names[key], shape) != shape
+        ]
+        same_names = {name for key, name in names.items() if "num_batches" not in key}
+        if same_names <= offered.keys() and all("classifier" in key for key in differing):
+            return peer
+    return None

@@ -1,0 +1,49 @@
+"""Engines, pictures and references for the tests of quantization."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from seaformer.datasets.shapes import ShapesDataset
+from seaformer.export import tflite_file
+from seaformer.export.formats import FORMATS
+from seaformer.export.metadata import MappedOperator
+from seaformer.export.quantization import ranges
+from seaformer.export.quantization.calibration import Pictures, network_inputs
+from seaformer.export.quantization.ranges import Activation
+from seaformer.export.quantization.tflite_engine import TFLiteEngine
+from seaformer.tasks import get_task
+
+TFLITE = FORMATS["tflite"]
+
+
+def scenes(count: int, size: tuple[int, int], split: str = "val") -> Pictures:
+    """Procedural scenes of a size, with their truth."""
+    drawn = ShapesDataset(split, size)
+    return Pictures(f"{count} scenes", count, drawn.__getitem__)
+
+
+def calibrated(
+    file: Path, task: str, pictures: int = 8
+) -> tuple[TFLiteEngine, dict[str, Activation]]:
+    """The engine of an exported .tflite that normalises inside, with ranges from scenes."""
+    metadata = json.loads(file.with_suffix(".json").read_text())
+    operators: Sequence[MappedOperator] = [MappedOperator(**row) for row in metadata["operators"]]
+    model = tflite_file.with_module_names(
+        tflite_file.without_json(file.read_bytes()), [row.module for row in operators]
+    )
+    engine = TFLiteEngine(model, operators, (0.0, 255.0))
+    height, width = metadata["input"]["shape"][1:3]
+    calibration = scenes(pictures, (height, width), "train")
+    inputs = network_inputs(calibration, get_task(task).preprocessing, (height, width), inside=True)
+    seen = engine.observe(inputs)
+    engine.ranges = ranges.choose(seen, "average")
+    return engine, seen
+
+
+def stretched(engine: TFLiteEngine, tensors: Sequence[str], factor: float) -> None:
+    """Spoil the ranges of tensors: eight bits are spread over so many times too much."""
+    engine.ranges = {
+        name: (factor * low, factor * high) if name in tensors else (low, high)
+        for name, (low, high) in engine.ranges.items()
+    }

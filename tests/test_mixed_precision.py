@@ -1,0 +1,195 @@
+"""The search keeps what was spoiled, and no more than the budget needs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from quantizing import TFLITE, calibrated, scenes, stretched
+from rich.console import Console
+
+from seaformer.errors import SeaformerError
+from seaformer.export.metadata import Latency
+from seaformer.export.quantization.calibration import Pictures
+from seaformer.export.quantization.kept import match
+from seaformer.export.quantization.mixed_precision import Search, Step, search, steps_table
+from seaformer.export.quantization.quality import Reference, open_bytes
+from seaformer.export.quantization.sensitivity import Row, rank
+from seaformer.export.quantization.tflite_engine import TFLiteEngine
+from seaformer.export.quantization.twin import MIN_RUNS, time_ratio
+from seaformer.runtimes import Session
+from seaformer.tasks import get_task
+
+TASK = get_task("shapes")
+SIZE = (128, 128)
+
+
+@pytest.fixture(scope="module")
+def engine(shapes_export: Path) -> TFLiteEngine:
+    file = shapes_export / "seaformer_tiny_shapes_128x128_fp32.tflite"
+    return calibrated(file, "shapes")[0]
+
+
+@pytest.fixture(scope="module")
+def session(engine: TFLiteEngine) -> Iterator[Session]:
+    with open_bytes(engine.model, TFLITE) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def reference(session: Session) -> Reference:
+    return Reference(session, scenes(25, SIZE), TASK.preprocessing, True, TASK.num_classes)
+
+
+@pytest.fixture
+def spoil(engine: TFLiteEngine) -> Iterator[None]:
+    kept = engine.ranges
+    yield
+    engine.ranges = kept
+
+
+def found_by(
+    engine: TFLiteEngine, reference: Reference, budget_points: float, *quantized: str
+) -> Search:
+    """Search where only some modules are quantized at all, so that it takes seconds."""
+    chosen = match(quantized, engine.operators) - engine.always_float
+    kept = {operator.index for operator in engine.operators} - chosen
+
+    def order() -> tuple[Row, ...]:
+        return rank(
+            engine,
+            "int8",
+            TFLITE,
+            reference,
+            kept=kept,
+            levels=("module",),
+            both_ways=False,
+        ).rows
+
+    return search(engine, "int8", TFLITE, reference, budget_points, order, kept=kept)
+
+
+def no_order() -> tuple[Row, ...]:
+    raise AssertionError("nothing was to be ranked")
+
+
+def test_a_file_that_fits_is_found_at_once(engine: TFLiteEngine, reference: Reference) -> None:
+    told: list[Step] = []
+    found = search(engine, "int8", TFLITE, reference, 30.0, no_order, progress=told.append)
+    assert found.steps == (found.found,) == tuple(told)
+    assert found.found.keep_float == ()
+    assert found.found.bytes == len(engine.quantize("int8"))
+    assert found.found.accuracy == reference.measure_file(engine.quantize("int8"), TFLITE)
+
+
+@pytest.mark.usefixtures("spoil")
+def test_the_one_spoiled_module_is_kept(engine: TFLiteEngine, reference: Reference) -> None:
+    stretched(engine, ["logits"], 50)
+    found = found_by(engine, reference, 1.0, "light_head", "spatial_branch.fusion_blocks.1")
+    first, second = found.steps
+    assert (first.action, first.module, first.fits) == ("quantize all", None, False)
+    assert (second.action, second.module, second.fits) == ("keep", "light_head.classifier", True)
+    assert found.found == second
+    assert first.accuracy.difference_points is not None
+    assert first.accuracy.difference_points < -1.0
+    assert second.accuracy.difference_points is not None
+    assert second.accuracy.difference_points >= -1.0
+    assert second.bytes > first.bytes
+    kept = match(found.found.keep_float, engine.operators)
+    assert kept == {
+        operator.index
+        for operator in engine.operators
+        if operator.module == "light_head.classifier"
+    }
+
+
+@pytest.mark.usefixtures("spoil")
+def test_all_that_share_a_spoiled_tensor_are_kept_and_nothing_else(
+    engine: TFLiteEngine, reference: Reference
+) -> None:
+    """To keep the one that computes it alone wins nothing, nor the one that takes it."""
+    spoiled = [n for n in engine.producers if n.startswith("light_head.fuse@")]
+    stretched(engine, spoiled, 200)
+    found = found_by(engine, reference, 1.0, "light_head", "spatial_branch.fusion_blocks.1")
+    assert set(found.found.keep_float) == {"light_head.fuse", "light_head.classifier"}
+    assert found.found.fits
+    assert [step.fits for step in found.steps[:3]] == [False, False, True]
+
+
+@pytest.mark.usefixtures("spoil")
+def test_what_was_kept_in_vain_is_quantized_again(
+    engine: TFLiteEngine, reference: Reference
+) -> None:
+    stretched(engine, ["logits"], 50)
+    every = {operator.index for operator in engine.operators}
+    some = match(["light_head"], engine.operators)
+    rows = rank(
+        engine, "int8", TFLITE, reference, kept=every - some, levels=("module",), both_ways=False
+    ).rows
+    assert [row.name for row in rows] == ["light_head.classifier", "light_head.fuse"]
+    found = search(engine, "int8", TFLITE, reference, 1.0, lambda: rows[::-1], kept=every - some)
+    assert [(step.action, step.module, step.fits) for step in found.steps] == [
+        ("quantize all", None, False),
+        ("keep", "light_head.fuse", False),
+        ("keep", "light_head.classifier", True),
+        ("quantize again", "light_head.fuse", True),
+    ]
+    assert found.found.keep_float == ("light_head.classifier",)
+    assert Search.model_validate_json(found.text()) == found
+
+
+@pytest.mark.usefixtures("spoil")
+def test_without_truth_the_agreement_decides(engine: TFLiteEngine, session: Session) -> None:
+    drawn = scenes(8, SIZE)
+    bare = Pictures("scenes", drawn.count, lambda place: (drawn.read(place)[0], None))
+    reference = Reference(session, bare, TASK.preprocessing, True, None)
+    stretched(engine, ["logits"], 50)
+    found = found_by(engine, reference, 1.0, "light_head")
+    assert found.found.keep_float == ("light_head.classifier",)
+    for step in found.steps:
+        assert step.accuracy.difference_points is None
+        assert step.fits == (step.accuracy.argmax_agreement >= found.min_agreement)
+
+
+@pytest.mark.usefixtures("spoil")
+def test_a_budget_that_cannot_be_met_is_an_error(
+    engine: TFLiteEngine, reference: Reference
+) -> None:
+    stretched(engine, ["logits"], 50)
+    with pytest.raises(SeaformerError, match="above 1 points with every module"):
+        search(engine, "int8", TFLITE, reference, 1.0, lambda: ())
+
+
+def test_table_has_a_line_for_each_step(engine: TFLiteEngine, reference: Reference) -> None:
+    latency = Latency(ratio=0.5, interval=(0.4, 0.6), runs=9, threads=1, processor="a computer")
+    found = search(
+        engine, "int8", TFLITE, reference, 30.0, no_order, time_ratio=lambda _file: latency
+    )
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(steps_table(found))
+    (line,) = captured.get().splitlines()[2:]
+    assert line.startswith("quantize all")
+    assert " 0.50 " in line
+    assert "fits" in line
+
+
+# Latency against the twin
+
+
+@pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
+def test_a_file_is_as_fast_as_itself(shapes_export: Path, suffix: str) -> None:
+    """Nothing is asserted of the time but what holds on a computer that is busy otherwise."""
+    from seaformer.export.formats import format_of
+
+    file = shapes_export / f"seaformer_tiny_shapes_128x128_fp32{suffix}"
+    latency = time_ratio(file.read_bytes(), file.read_bytes(), format_of(file.name))
+    assert latency.runs >= MIN_RUNS
+    assert latency.threads == 1
+    assert latency.interval[0] <= latency.ratio <= latency.interval[1]
+    assert np.isfinite(latency.interval).all()
+    assert latency.processor.endswith(")")
+
+
+def test_a_quantized_file_can_be_timed(engine: TFLiteEngine) -> None:
+    assert time_ratio(engine.model, engine.quantize("int8"), TFLITE).ratio > 0

@@ -1,0 +1,208 @@
+"""The pictures that a quantizer sees, and the ranges that come of them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from seaformer.datasets.shapes import ShapesDataset, write
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.export.quantization.calibration import (
+    Pictures,
+    network_inputs,
+    open_calibration,
+)
+from seaformer.export.quantization.methods import METHODS
+from seaformer.export.quantization.ranges import BINS, Activation, choose, collect
+from seaformer.tasks import get_task
+
+ADE20K, SHAPES, IMAGENET = (get_task(name) for name in ("ade20k", "shapes", "imagenet"))
+
+
+def photographs(folder: Path, count: int, colour: int | None = None) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for place in range(count):
+        generator = np.random.default_rng(place)
+        picture = generator.integers(0, 256, (40, 60, 3), dtype=np.uint8)
+        if colour is not None:
+            picture[:] = colour
+        Image.fromarray(picture).save(folder / f"{place:03}.png")
+    return folder
+
+
+def test_the_task_shapes_brings_its_own_pictures_and_their_truth() -> None:
+    calibration = open_calibration(None, 12, SHAPES)
+    assert calibration.pictures.count == 12
+    assert calibration.test is not None
+    assert (calibration.test.count, calibration.classes) == (500, 12)
+    picture, mask = calibration.test.read(3)
+    drawn, truth = ShapesDataset("val")[3]
+    assert np.array_equal(picture, drawn)
+    assert np.array_equal(mask, truth)
+    # What it is measured on was not calibrated with.
+    first, _ = calibration.pictures.read(3)
+    assert not np.array_equal(first, picture)
+
+
+def test_another_task_needs_a_folder() -> None:
+    with pytest.raises(UsageError, match=r"'ade20k' has none of its own.*--calibration DIR"):
+        open_calibration(None, 200, ADE20K)
+
+
+def test_noise_is_only_for_latency() -> None:
+    calibration = open_calibration("random", 3, ADE20K)
+    assert calibration.is_random
+    assert calibration.test is None
+    again = open_calibration("random", 3, ADE20K)
+    for (one, _), (other, _) in zip(calibration.pictures, again.pictures, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_a_folder_is_split_into_calibration_and_test(tmp_path: Path) -> None:
+    folder = photographs(tmp_path / "photos", 30)
+    calibration = open_calibration(str(folder), 20, ADE20K)
+    assert calibration.test is not None
+    assert (calibration.pictures.count, calibration.test.count) == (20, 10)
+    seen = [picture.tobytes() for picture, _ in calibration.pictures]
+    held_out = [picture.tobytes() for picture, _ in calibration.test]
+    assert not set(seen) & set(held_out)
+    assert calibration.classes is None
+    assert any("20 pictures are few" in note for note in calibration.notes)
+
+
+def test_a_folder_without_spare_pictures_says_what_it_is_measured_on(tmp_path: Path) -> None:
+    calibration = open_calibration(str(photographs(tmp_path / "p", 5)), 200, ADE20K)
+    assert calibration.test is not None
+    assert calibration.test.count == 5
+    assert any("calibrated with" in note for note in calibration.notes)
+
+
+def test_enough_pictures_raise_no_warning(tmp_path: Path) -> None:
+    calibration = open_calibration(str(photographs(tmp_path / "p", 130)), 110, ADE20K)
+    assert calibration.notes == ()
+
+
+def test_a_data_set_of_the_task_gives_the_truth(tmp_path: Path) -> None:
+    write(tmp_path / "scenes", 6, validation=4, size=(64, 64))
+    calibration = open_calibration(str(tmp_path / "scenes"), 5, SHAPES)
+    assert calibration.test is not None
+    assert (calibration.pictures.count, calibration.test.count) == (5, 4)
+    assert calibration.classes == 12
+    _, mask = calibration.test.read(0)
+    assert mask is not None
+    assert mask.shape == (64, 64)
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [("missing", "no calibration folder"), ("empty", "no pictures in")],
+)
+def test_a_folder_that_holds_nothing_is_an_error(tmp_path: Path, where: str, message: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SeaformerError, match=message):
+        open_calibration(str(tmp_path / where), 10, ADE20K)
+
+
+@pytest.mark.parametrize("samples", [0, -3])
+def test_samples_are_one_or_more(samples: int) -> None:
+    with pytest.raises(UsageError, match=f"--calibration-samples is {samples}"):
+        open_calibration("random", samples, ADE20K)
+
+
+def test_a_broken_picture_is_named(tmp_path: Path) -> None:
+    folder = photographs(tmp_path / "p", 3)
+    (folder / "001.png").write_bytes((folder / "001.png").read_bytes()[:60])
+    calibration = open_calibration(str(folder), 3, ADE20K)
+    with pytest.raises(SeaformerError, match=r"001\.png' is damaged"):
+        list(network_inputs(calibration.pictures, ADE20K.preprocessing, (32, 32), True))
+
+
+def test_pictures_of_one_colour_are_refused(tmp_path: Path) -> None:
+    calibration = open_calibration(str(photographs(tmp_path / "p", 3, colour=90)), 3, ADE20K)
+    with pytest.raises(SeaformerError, match="of one colour throughout"):
+        list(network_inputs(calibration.pictures, ADE20K.preprocessing, (32, 32), True))
+
+
+def test_inputs_are_those_of_the_exported_file() -> None:
+    scenes = ShapesDataset("val")
+    pictures = Pictures("two", 2, scenes.__getitem__)
+    raw = list(network_inputs(pictures, SHAPES.preprocessing, (96, 64), inside=True))
+    normalised = list(network_inputs(pictures, SHAPES.preprocessing, (96, 64), inside=False))
+    assert [x.shape for x in raw] == [(1, 3, 96, 64)] * 2
+    assert all(x.dtype == np.float32 for x in (*raw, *normalised))
+    mean, std = (
+        np.array(v, np.float32).reshape(1, 3, 1, 1)
+        for v in (SHAPES.preprocessing.mean, SHAPES.preprocessing.std)
+    )
+    for x, y in zip(raw, normalised, strict=True):
+        assert np.allclose((x - mean) / std, y, atol=1e-6)
+
+
+def test_classification_takes_photographs_too(tmp_path: Path) -> None:
+    calibration = open_calibration(str(photographs(tmp_path / "p", 4)), 2, IMAGENET)
+    assert calibration.pictures.count == 2
+
+
+values = arrays(
+    np.float32, st.integers(1, 60), elements=st.floats(-1e4, 1e4, width=32, allow_subnormal=False)
+)
+
+
+@given(st.lists(values, min_size=1, max_size=5))
+def test_no_value_is_lost_however_the_histogram_grows(pictures: list[np.ndarray]) -> None:
+    activation = Activation.of(pictures[0])
+    for picture in pictures[1:]:
+        activation.add(picture)
+    everything = np.concatenate(pictures)
+    assert activation.histogram.sum() == everything.size
+    assert min(activation.lows) == everything.min()
+    assert max(activation.highs) == everything.max()
+    end = activation.start + BINS * activation.width
+    slack = 1e-6 * max(abs(activation.start), abs(end))
+    assert activation.start - slack <= everything.min()
+    assert everything.max() <= end + slack
+
+
+@given(st.lists(values, min_size=1, max_size=4), st.sampled_from(list(METHODS)))
+def test_every_range_holds_zero_and_nothing_unseen(pictures: list[np.ndarray], method: str) -> None:
+    seen = collect({"x": picture} for picture in pictures)
+    low, high = choose(seen, method)["x"]
+    assert low <= 0 <= high
+    assert low >= min(0.0, *(float(p.min()) for p in pictures))
+    assert high <= max(0.0, *(float(p.max()) for p in pictures))
+
+
+def test_methods_cut_what_they_say() -> None:
+    generator = np.random.default_rng(0)
+    pictures = [generator.normal(size=100_000).astype(np.float32) for _ in range(4)]
+    pictures[2][7] = 1000.0
+    seen = collect({"x": picture} for picture in pictures)
+    ranges = {method: choose(seen, method)["x"] for method in METHODS}
+    assert ranges["min-max"] == (min(p.min() for p in pictures), 1000.0)
+    assert ranges["average"][1] == pytest.approx(np.mean([p.max() for p in pictures]))
+    # One value of 400,000 is rarer than one of 10,000, and 1000 cost more steps than it saves.
+    assert ranges["percentile"][1] < 10
+    assert rounding_error(pictures, ranges["mse"]) <= min(
+        rounding_error(pictures, ranges[method]) for method in METHODS
+    ) * (1 + 1e-3)
+
+
+def rounding_error(pictures: list[np.ndarray], chosen: tuple[float, float]) -> float:
+    low, high = chosen
+    step = (high - low) / 255
+    stored = [np.round((np.clip(p, low, high) - low) / step) * step + low for p in pictures]
+    return float(sum(np.square(s - p).sum() for s, p in zip(stored, pictures, strict=True)))
+
+
+def test_a_plain_data_set_of_other_classes_is_no_truth(tmp_path: Path) -> None:
+    write(tmp_path / "scenes", 3, validation=2, size=(64, 64))
+    labels = json.loads((tmp_path / "scenes" / "labels.json").read_text())
+    assert labels
+    # Without the task's own layout the pictures are still pictures.
+    calibration = open_calibration(str(tmp_path / "scenes" / "images"), 3, ADE20K)
+    assert calibration.classes is None

@@ -1,0 +1,378 @@
+"""The ONNX quantizer on a trained network: what it changes, what it leaves, and what it costs."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from onnx import TensorProto, helper, numpy_helper
+from quantizing import scenes
+
+from seaformer.errors import SeaformerError
+from seaformer.export.artifact import content_of
+from seaformer.export.formats import FORMATS
+from seaformer.export.metadata import MappedOperator
+from seaformer.export.quantization.calibration import network_inputs
+from seaformer.export.quantization.onnx_engine import OnnxEngine
+from seaformer.export.quantization.quality import open_bytes
+from seaformer.export.quantization.ranges import choose
+from seaformer.export.quantization.saturation import unsaturated_steps
+from seaformer.metrics import sqnr_db
+from seaformer.tasks import get_task
+
+ONNX = FORMATS["onnx"]
+SIZE = (128, 128)
+BYTES = (0.0, 255.0)
+
+
+def pictures(count: int, split: str = "val") -> list[np.ndarray]:
+    """Return scenes as the network takes them."""
+    preprocessing = get_task("shapes").preprocessing
+    return [*network_inputs(scenes(count, SIZE, split), preprocessing, SIZE, inside=True)]
+
+
+def engine_of(file: Path) -> OnnxEngine:
+    """Return the engine of an exported .onnx of single precision, without ranges."""
+    model = onnx.load_from_string(content_of(file.read_bytes(), ONNX).data)
+    (text,) = (p.value for p in onnx.load(file).metadata_props if p.key == "seaformer")
+    operators = [MappedOperator(**row) for row in json.loads(text)["operators"]]
+    return OnnxEngine(model, operators, BYTES)
+
+
+def outputs(model: bytes, inputs: list[np.ndarray]) -> np.ndarray:
+    with open_bytes(model, ONNX) as session:
+        return np.concatenate([session.run(x) for x in inputs])
+
+
+def nodes_of(model: bytes) -> dict[str, onnx.NodeProto]:
+    return {node.name: node for node in onnx.load_from_string(model).graph.node}
+
+
+def stored_in(model: bytes) -> dict[str, np.ndarray]:
+    graph = onnx.load_from_string(model).graph
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """An engine and what it made, by precision."""
+
+    engine: OnnxEngine
+    files: dict[str, bytes]
+    inputs: list[np.ndarray]
+    logits: np.ndarray
+    """Of the single-precision graph."""
+
+
+@pytest.fixture(scope="module")
+def tiny(shapes_export: Path) -> Quantized:
+    engine = engine_of(shapes_export / "seaformer_tiny_shapes_128x128_fp32.onnx")
+    engine.ranges = choose(engine.observe(pictures(16, "train")), "average")
+    inputs = pictures(8)
+    return Quantized(
+        engine,
+        {precision: engine.quantize(precision) for precision in ("int8", "dynamic-int8")},
+        inputs,
+        outputs(engine.graph.SerializeToString(), inputs),
+    )
+
+
+@pytest.mark.parametrize("precision", ["int8", "dynamic-int8"])
+def test_the_output_is_close_to_single_precision(tiny: Quantized, precision: str) -> None:
+    logits = outputs(tiny.files[precision], tiny.inputs)
+    assert sqnr_db(tiny.logits, logits) > 22
+    assert (logits.argmax(1) == tiny.logits.argmax(1)).mean() > 0.97
+    assert len(tiny.files[precision]) < 0.36 * tiny.engine.graph.ByteSize()
+
+
+def test_the_integer_kernels_compute_what_the_file_says(tiny: Quantized) -> None:
+    """They do not saturate: executed node by node in floating point it is nearly the same."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    by_node = onnxruntime.InferenceSession(tiny.files["int8"], options)
+    fused = onnxruntime.InferenceSession(tiny.files["int8"])
+    x = {"image": tiny.inputs[0].astype(np.uint8)}
+    (slow,), (fast,) = by_node.run(None, x), fused.run(None, x)
+    zero = int(tiny.engine.ports(tiny.files["int8"])[1].scale.zero_point)  # type: ignore[union-attr]
+    assert sqnr_db(slow.astype(float) - zero, fast.astype(float) - zero) > 28
+
+
+def test_int8_takes_and_gives_bytes(tiny: Quantized) -> None:
+    data = tiny.files["int8"]
+    port_in, port_out = tiny.engine.ports(data)
+    assert (port_in.dtype, port_out.dtype) == ("uint8", "uint8")
+    assert port_in.scale is not None
+    assert (port_in.scale.scale, port_in.scale.zero_point) == (1.0, 0)
+    session = onnxruntime.InferenceSession(data)
+    (raw,) = session.run(None, {"image": tiny.inputs[0].astype(np.uint8)})
+    assert port_out.scale is not None
+    real = (raw.astype(np.float32) - port_out.scale.zero_point) * port_out.scale.scale
+    assert np.array_equal(outputs(data, tiny.inputs[:1]), real.astype(np.float32))
+
+
+def test_dynamic_int8_takes_and_gives_real_numbers(tiny: Quantized) -> None:
+    for port in tiny.engine.ports(tiny.files["dynamic-int8"]):
+        assert (port.dtype, port.scale) == ("float32", None)
+
+
+def test_weights_have_a_step_for_each_channel(tiny: Quantized) -> None:
+    single, stored = stored_in(tiny.engine.graph.SerializeToString()), stored_in(tiny.files["int8"])
+    convolutions = [node for node in tiny.engine.graph.graph.node if node.op_type == "Conv"]
+    for node in convolutions:
+        weights = single[node.input[1]]
+        integers = stored[f"{node.input[1]}_quantized"]
+        steps = stored[f"{node.input[1]}_scale"]
+        assert integers.dtype == np.int8
+        assert steps.shape == (len(weights),)
+        steps = steps.reshape(-1, 1, 1, 1)
+        assert (np.abs(integers * steps - weights) <= 0.501 * steps).all()
+
+
+def test_the_attention_core_stays_in_floating_point(tiny: Quantized) -> None:
+    engine = tiny.engine
+    left = {engine.operators[index].type for index in engine.always_float}
+    assert {"MatMul", "Softmax", "ReduceMean", "ReduceSum"} <= left
+    assert "Conv" not in left
+    nodes = {name for index in engine.always_float for name in engine.operators[index].nodes}
+    mapped = engine.map_operators(tiny.files["int8"])
+    computing = {n for i in engine.float_operators(tiny.files["int8"]) for n in mapped[i].nodes}
+    assert computing == nodes
+
+
+def test_kept_operators_keep_their_weights_and_values(tiny: Quantized) -> None:
+    engine = tiny.engine
+    kept = [row.index for row in engine.operators if row.module.startswith("stem.stage1.1")]
+    data = engine.quantize("int8", kept)
+    nodes, stored = nodes_of(data), stored_in(data)
+    convolutions = [i for i in kept if engine.operators[i].type == "Conv"]
+    assert len(convolutions) == 3
+    for index in convolutions:
+        weight = nodes[engine.operators[index].nodes[0]].input[1]
+        assert f"{weight}_quantized" not in stored
+        assert {array.dtype for name, array in stored.items() if name.startswith(weight)} <= {
+            np.dtype(np.float32),
+            np.dtype(np.float16),
+        }
+    mapped = engine.map_operators(data)
+    computing = {name for i in engine.float_operators(data) for name in mapped[i].nodes}
+    assert {engine.operators[index].nodes[0] for index in kept} <= computing
+    assert sqnr_db(tiny.logits, outputs(data, tiny.inputs)) > sqnr_db(
+        tiny.logits, outputs(tiny.files["int8"], tiny.inputs)
+    )
+
+
+def test_with_everything_kept_only_the_bytes_of_the_logits_are_left(tiny: Quantized) -> None:
+    data = tiny.engine.quantize("int8", range(len(tiny.engine.operators)))
+    logits = outputs(data, tiny.inputs)
+    scale = tiny.engine.ports(data)[1].scale
+    assert scale is not None
+    lowest, highest = (np.array([0, 255]) - scale.zero_point) * scale.scale
+    difference = np.abs(logits - tiny.logits.clip(lowest, highest))
+    assert difference.max() < 0.6 * scale.scale  # half a step, and the weights' half precision
+
+
+def test_nothing_of_a_kept_network_is_quantized_dynamically(tiny: Quantized) -> None:
+    kept = [row.index for row in tiny.engine.operators if row.module.startswith("stem")]
+    data = tiny.engine.quantize("dynamic-int8", kept)
+    mapped = tiny.engine.map_operators(data)
+    integer = {row.module for row in mapped if row.type == "ConvInteger"}
+    assert integer
+    assert not any(module.startswith("stem") for module in integer)
+
+
+@pytest.mark.parametrize("precision", ["int8", "dynamic-int8"])
+def test_every_node_has_its_module(tiny: Quantized, precision: str) -> None:
+    data, engine = tiny.files[precision], tiny.engine
+    nodes = onnx.load_from_string(data).graph.node
+    mapped = engine.map_operators(data)
+    assert [(row.index, row.type) for row in mapped] == [
+        (index, node.op_type) for index, node in enumerate(nodes)
+    ]
+    assert all(node.name for node in nodes)
+    named = [name for row in mapped for name in row.nodes]
+    assert sorted(named) == sorted(node.name for node in engine.graph.graph.node)
+    owners = {name: row.module for row in mapped for name in row.nodes}
+    absorbed = {
+        name for row in mapped for name in row.nodes[1:]
+    }  # activations that became the range of what stands before them
+    for row in engine.operators:
+        if row.nodes[0] not in absorbed:
+            assert owners[row.nodes[0]] == row.module
+
+
+def test_conversions_belong_to_what_takes_them(tiny: Quantized) -> None:
+    data = tiny.files["int8"]
+    nodes = onnx.load_from_string(data).graph.node
+    modules = [row.module for row in tiny.engine.map_operators(data)]
+    weights = [
+        (index, node)
+        for index, node in enumerate(nodes)
+        if node.name.endswith(".weight_DequantizeLinear")
+    ]
+    assert weights
+    for index, node in weights:
+        assert modules[index] == node.name.removesuffix(".weight_DequantizeLinear")
+    (last,) = (i for i, node in enumerate(nodes) if node.output[0] == "logits")
+    assert (nodes[last].op_type, modules[last]) == ("QuantizeLinear", "light_head.classifier")
+
+
+DIGEST = """
+import hashlib, json, sys
+import onnx
+from seaformer.export.quantization.onnx_engine import OnnxEngine
+engine = OnnxEngine(onnx.load(sys.argv[1]), (), (0.0, 255.0))
+engine.ranges = json.loads(sys.stdin.read())
+for precision in ("int8", "dynamic-int8"):
+    print(hashlib.sha256(engine.quantize(precision)).hexdigest())
+"""
+
+
+def test_another_process_makes_the_same_bytes(tiny: Quantized, shapes_export: Path) -> None:
+    file = shapes_export / "seaformer_tiny_shapes_128x128_fp32.onnx"
+    done = subprocess.run(
+        [sys.executable, "-c", DIGEST, str(file)],
+        input=json.dumps(tiny.engine.ranges),
+        env=os.environ | {"PYTHONHASHSEED": "7"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [hashlib.sha256(f).hexdigest() for f in tiny.files.values()]
+    assert done.stderr == ""
+
+
+def test_weights_that_are_not_finite_are_named(tiny: Quantized) -> None:
+    damaged = onnx.ModelProto()
+    damaged.CopyFrom(tiny.engine.graph)
+    (weight,) = (t for t in damaged.graph.initializer if t.name == "stem.conv.weight")
+    values = numpy_helper.to_array(weight).copy()
+    values[0, 0, 0, 0] = np.nan
+    weight.CopyFrom(numpy_helper.from_array(values, weight.name))
+    engine = OnnxEngine(damaged, tiny.engine.operators, BYTES)
+    with pytest.raises(SeaformerError, match=r"not finite at '/stem/\S+'"):
+        engine.observe(tiny.inputs[:1])
+
+
+def small_engine(nodes: list[onnx.NodeProto], **weights: np.ndarray) -> OnnxEngine:
+    """Return the calibrated engine of a graph from `image` [1, 3, 16, 16] to `logits`."""
+    graph = helper.make_graph(
+        nodes,
+        "small",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 16, 16])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(v.astype(np.float32), name) for name, v in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    for node in model.graph.node:
+        node.name = f"/{node.output[0]}/{node.op_type}"
+    model = onnx.shape_inference.infer_shapes(model, strict_mode=True)
+    operators = [
+        MappedOperator(index=index, type=node.op_type, module=node.output[0], nodes=(node.name,))
+        for index, node in enumerate(model.graph.node)
+    ]
+    engine = OnnxEngine(model, operators, BYTES)
+    engine.ranges = choose(engine.observe(noise(8)), "min-max")
+    return engine
+
+
+def noise(count: int) -> list[np.ndarray]:
+    generator = np.random.default_rng(0)
+    return [generator.integers(0, 256, (1, 3, 16, 16)).astype(np.float32) for _ in range(count)]
+
+
+@pytest.mark.parametrize("ending", ["Gemm", "Gemm, transposed", "MatMul"])
+def test_a_classifier_is_quantized_per_channel(ending: str) -> None:
+    random = np.random.default_rng(1)
+    magnitudes = 10.0 ** np.linspace(-2, 2, 10)  # one step for all would round most to zero
+    classes = random.standard_normal((8, 10)) * magnitudes
+    kind, *transposed = ending.split(", ")
+    engine = small_engine(
+        [
+            helper.make_node("Conv", ["image", "kernel"], ["features"], pads=[1, 1, 1, 1]),
+            helper.make_node("Relu", ["features"], ["active"]),
+            helper.make_node("GlobalAveragePool", ["active"], ["means"]),
+            helper.make_node("Flatten", ["means"], ["flat"]),
+            helper.make_node(
+                kind, ["flat", "classes"], ["scores"], **({"transB": 1} if transposed else {})
+            ),
+            helper.make_node("Mul", ["scores", "scales"], ["logits"]),
+        ],
+        kernel=random.standard_normal((8, 3, 3, 3)),
+        classes=classes.T if transposed else classes,
+        scales=1 / magnitudes,
+    )
+    data = engine.quantize("int8")
+    assert engine.always_float == frozenset()
+    assert stored_in(data)["classes_scale"].shape == (10,)
+    integers = stored_in(data)["classes_quantized"]
+    assert (np.abs(integers).max(axis=1 if transposed else 0) >= 64).all()
+
+
+def test_a_clip_that_zero_does_not_pass_stays_in_floating_point() -> None:
+    engine = small_engine(
+        [
+            helper.make_node("Conv", ["image", "first"], ["a"]),
+            helper.make_node("Clip", ["a", "zero", "high"], ["b"]),
+            helper.make_node("Conv", ["b", "second"], ["c"]),
+            helper.make_node("Clip", ["c", "low", "high"], ["logits"]),
+        ],
+        first=np.random.default_rng(2).standard_normal((4, 3, 1, 1)) / 100,
+        second=np.random.default_rng(3).standard_normal((4, 4, 1, 1)),
+        zero=np.array(0.0),
+        low=np.array(2.0),
+        high=np.array(6.0),
+    )
+    assert [engine.operators[index].module for index in engine.always_float] == ["logits"]
+    inputs = noise(2)
+    single = outputs(engine.graph.SerializeToString(), inputs)
+    assert single.min() == 2.0
+    assert outputs(engine.quantize("int8"), inputs).min() > 1.9
+
+
+def test_conversions_of_what_nothing_takes_belong_to_what_gives_it() -> None:
+    engine = small_engine(
+        [
+            helper.make_node("Conv", ["image", "kernel"], ["features"]),
+            helper.make_node("Split", ["features"], ["unused", "used"], axis=1, num_outputs=2),
+            helper.make_node("Relu", ["used"], ["logits"]),
+        ],
+        kernel=np.random.default_rng(0).standard_normal((4, 3, 1, 1)),
+    )
+    data = engine.quantize("int8")
+    mapped = zip(nodes_of(data), engine.map_operators(data), strict=True)
+    modules = [row.module for name, row in mapped if name.startswith("unused_")]
+    assert modules == ["unused", "unused"]
+
+
+@given(
+    arrays.arrays(
+        np.float32,
+        st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3), st.integers(2, 9)),
+        elements=st.floats(-1e3, 1e3, width=32),
+    )
+)
+def test_no_pair_of_weights_saturates_16_bits(weights: np.ndarray) -> None:
+    steps = unsaturated_steps(weights)
+    integers = np.round(weights / steps.reshape(-1, 1, 1, 1)).astype(np.int64)
+    assert (steps > 0).all()
+    assert np.abs(integers).max() <= 127
+    flat = integers.reshape(len(integers), -1)
+    pairs = np.pad(flat, ((0, 0), (0, flat.shape[1] % 2))).reshape(len(flat), -1, 2)
+    for sign in (1, -1):
+        assert 255 * np.maximum(sign * pairs, 0).sum(axis=2).max() <= 32767
+
+
+def test_depthwise_weights_have_all_of_their_eight_bits() -> None:
+    weights = np.random.default_rng(0).standard_normal((16, 3, 3, 1)).astype(np.float32)
+    integers = np.round(weights / unsaturated_steps(weights).reshape(-1, 1, 1, 1))
+    assert (np.abs(integers).max(axis=(1, 2, 3)) == 127).all()

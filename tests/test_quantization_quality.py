@@ -1,0 +1,204 @@
+"""A file against its single-precision twin: the numbers are those that arithmetic says."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_models import SIDE, write_onnx
+
+from seaformer.errors import SeaformerError
+from seaformer.export.formats import FORMATS
+from seaformer.export.metadata import Accuracy
+from seaformer.export.quantization import quality
+from seaformer.export.quantization.calibration import Pictures
+from seaformer.export.quantization.quality import Reference
+from seaformer.metrics import ConfusionMatrix
+from seaformer.runtimes import Session, open_model
+from seaformer.tasks import get_task
+from seaformer.upsampling import upsample_argmax
+
+ONNX = FORMATS["onnx"]
+STRETCH = get_task("shapes").preprocessing
+CLASSES = 3
+
+
+def pictures(count: int, truth: str | None = "masks") -> Pictures:
+    """Noise. Of the pixels half are of the class of their strongest colour, pictures of any."""
+
+    def read(place: int) -> tuple[np.ndarray, np.ndarray | None]:
+        random = np.random.default_rng(place)
+        blocks = random.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        picture = blocks.repeat(SIDE // 4, 0).repeat(SIDE // 4, 1)
+        if truth == "masks":
+            mask = picture.argmax(-1).astype(np.uint8)
+            mask[random.random(mask.shape) < 0.5] = random.integers(CLASSES)
+            mask[:3] = 255
+            return picture, mask
+        return picture, None if truth is None else np.array(random.integers(CLASSES))
+
+    return Pictures(f"{count} pictures of noise", count, read)
+
+
+def reference(session: Session, some: Pictures) -> Reference:
+    return Reference(session, some, STRETCH, inside=True, classes=CLASSES)
+
+
+@pytest.fixture
+def averages(tmp_path: Path) -> Iterator[Session]:
+    with open_model(write_onnx(tmp_path / "averages.onnx"), input_size=(SIDE, SIDE)) as session:
+        yield session
+
+
+def scaled(folder: Path, scale: float) -> bytes:
+    return write_onnx(folder / "scaled.onnx", scale=scale).read_bytes()
+
+
+def permuted(folder: Path) -> bytes:
+    """Gives green what is red's: half of the decisions change."""
+    import onnx
+    from onnx import helper
+
+    model = onnx.load(write_onnx(folder / "permuted.onnx"))
+    (pool,) = (node for node in model.graph.node if node.op_type == "AveragePool")
+    pool.output[0] = "averages"
+    order = onnx.numpy_helper.from_array(np.array([1, 0, 2]), "order")
+    model.graph.initializer.append(order)
+    model.graph.node.append(helper.make_node("Gather", ["averages", "order"], ["logits"], axis=1))
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def test_the_twin_itself_differs_in_nothing(averages: Session) -> None:
+    same = reference(averages, pictures(3)).measure(averages)
+    assert same.sqnr_db == 300.0
+    assert same.argmax_agreement == 1.0
+    assert same.difference_points == 0.0
+    assert same.interval_points == (0.0, 0.0)
+    assert (same.count, same.pictures) == (3, "3 pictures of noise")
+
+
+def test_half_of_it_is_6_db_and_changes_no_class(averages: Session, tmp_path: Path) -> None:
+    found = reference(averages, pictures(3)).measure_file(scaled(tmp_path, 0.5), ONNX)
+    assert found.sqnr_db == pytest.approx(10 * np.log10(4))
+    assert found.argmax_agreement == 1.0
+    assert found.difference_points == 0.0
+
+
+def test_scores_are_those_of_the_confusion_matrix(averages: Session, tmp_path: Path) -> None:
+    some = pictures(4)
+    found = reference(averages, some).measure_file(permuted(tmp_path), ONNX)
+    expected, agreed, positions = [], 0, 0
+    for order in ([0, 1, 2], [1, 0, 2]):
+        matrix = ConfusionMatrix(CLASSES)
+        for picture, truth in some:
+            assert truth is not None
+            x = picture.transpose(2, 0, 1)[None].astype(np.float32)
+            logits = averages.run(x)[0]
+            agreed += int((logits.argmax(0) == logits[order].argmax(0)).sum())
+            positions += logits[0].size
+            matrix.update(truth, upsample_argmax(logits[order], (SIDE, SIDE)))
+        expected.append(100 * matrix.scores().miou)
+    # The first order agrees with itself everywhere, which is half of what was counted.
+    assert found.argmax_agreement == pytest.approx(2 * agreed / positions - 1)
+    assert found.argmax_agreement < 1.0
+    assert (found.reference_score, found.score) == (pytest.approx(expected[0]), expected[1])
+    assert found.difference_points == pytest.approx(expected[1] - expected[0])
+
+
+def test_interval_is_that_of_resampled_pictures(averages: Session, tmp_path: Path) -> None:
+    def difference(file: bytes, places: np.ndarray) -> Accuracy:
+        every = pictures(12)
+        some = Pictures("drawn", len(places), lambda place: every.read(int(places[place])))
+        return reference(averages, some).measure_file(file, ONNX)
+
+    file = permuted(tmp_path)
+    found = difference(file, np.arange(12))
+    assert found.interval_points is not None
+    low, high = found.interval_points
+    assert found.difference_points is not None
+    assert low < found.difference_points < high
+    random = np.random.default_rng(1)
+    drawn = [difference(file, random.integers(0, 12, 12)).difference_points for _ in range(40)]
+    values = np.array(drawn, dtype=float)
+    # Of 40 draws two are expected outside, more than eight once in 3000 times.
+    assert ((values < low) | (values > high)).sum() <= 8
+    assert high - low < 2 * (values.max() - values.min())
+    assert difference(file, np.arange(12)) == found.model_copy(update={"pictures": "drawn"})
+
+
+def test_without_truth_there_is_no_score(averages: Session, tmp_path: Path) -> None:
+    found = reference(averages, pictures(2, truth=None)).measure_file(permuted(tmp_path), ONNX)
+    assert found.argmax_agreement < 1.0
+    assert found.reference_score is found.score is found.difference_points is None
+    assert found.interval_points is None
+
+
+def test_classification_counts_pictures(tmp_path: Path) -> None:
+    some = pictures(9, truth="classes")
+    file = write_onnx(tmp_path / "classes.onnx", classify=True)
+    with open_model(file, input_size=(SIDE, SIDE)) as session:
+        twin = reference(session, some)
+        found = twin.measure_file(
+            write_onnx(tmp_path / "n.onnx", classify=True, scale=-1.0).read_bytes(), ONNX
+        )
+    means = [picture.reshape(-1, 3).mean(0) for picture, _ in some]
+    truth = [int(true) for _, true in some if true is not None]
+    assert found.argmax_agreement == 0.0
+    assert found.reference_score == pytest.approx(
+        100 * np.mean([mean.argmax() == true for mean, true in zip(means, truth, strict=True)])
+    )
+    assert found.score == pytest.approx(
+        100 * np.mean([mean.argmin() == true for mean, true in zip(means, truth, strict=True)])
+    )
+
+
+def test_the_twin_computes_each_picture_once(averages: Session, tmp_path: Path) -> None:
+    read: list[int] = []
+    every = pictures(3)
+
+    def counted(place: int) -> tuple[np.ndarray, np.ndarray | None]:
+        read.append(place)
+        return every.read(place)
+
+    twin = reference(averages, Pictures("counted", 3, counted))
+    first = twin.measure_file(scaled(tmp_path, 1.1), ONNX)
+    assert twin.measure_file(scaled(tmp_path, 1.1), ONNX) == first
+    assert read == [0, 1, 2]
+
+
+def test_what_does_not_fit_the_memory_is_computed_again(
+    averages: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = reference(averages, pictures(3)).measure_file(permuted(tmp_path), ONNX)
+    monkeypatch.setattr(quality, "CACHED_BYTES", 20_000)  # of one picture
+    twin = reference(averages, pictures(3))
+    for _ in range(2):
+        assert twin.measure_file(permuted(tmp_path), ONNX) == expected
+
+
+def test_spread_takes_pictures_from_all_over(averages: Session) -> None:
+    read: list[int] = []
+    every = pictures(10)
+    listed = Pictures("ten", 10, lambda place: (read.append(place), every.read(place))[1])  # type: ignore[func-returns-value]
+    twin = reference(averages, listed)
+    assert twin.spread(4).measure(averages).pictures == "4 of ten"
+    assert read == [0, 2, 5, 7]
+    assert twin.spread(99).pictures.count == 10
+
+
+def test_progress_is_told(averages: Session) -> None:
+    told: list[tuple[int, int]] = []
+    reference(averages, pictures(3)).measure(averages, lambda *now: told.append(now))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_no_pictures_is_an_error(averages: Session) -> None:
+    with pytest.raises(SeaformerError, match="nothing to measure on: 0 pictures"):
+        reference(averages, pictures(0)).measure(averages)
+
+
+def test_another_shape_is_an_error(averages: Session, tmp_path: Path) -> None:
+    file = write_onnx(tmp_path / "classes.onnx", sides=(SIDE, SIDE), classify=True)
+    with pytest.raises(SeaformerError, match=r"shape \[3\] where .* \[3, 8, 8\]"):
+        reference(averages, pictures(1)).measure_file(file.read_bytes(), ONNX)

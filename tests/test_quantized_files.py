@@ -1,0 +1,289 @@
+"""Files of integers that the real command wrote: what they take and give, keep, and are worth."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+from exporting import run_export
+
+from seaformer.datasets.shapes import ShapesDataset
+from seaformer.export import tflite_file
+from seaformer.export.formats import PRECISIONS
+from seaformer.export.metadata import Metadata
+from seaformer.metrics import ConfusionMatrix
+from seaformer.preprocessing import prepare
+from seaformer.runtimes import open_model
+from seaformer.tasks import get_task
+from seaformer.upsampling import upsample_argmax
+
+SHAPES = get_task("shapes")
+STEM = "seaformer_tiny_shapes_256x256"
+FILES = [
+    f"{STEM}_int8.onnx",
+    f"{STEM}_int8.tflite",
+    f"{STEM}_dynamic-int8.onnx",
+    f"{STEM}_dynamic-int8.tflite",
+    f"{STEM}_int16x8.tflite",
+]
+
+
+@pytest.fixture(params=FILES)
+def file(request: pytest.FixtureRequest, integer_export: Path) -> Path:
+    """Each quantized file, one by one."""
+    path: Path = integer_export / request.param
+    return path
+
+
+def metadata_of(file: Path) -> Metadata:
+    with open_model(file) as session:
+        return Metadata.model_validate(session.metadata)
+
+
+def test_the_record_says_how_it_came_to_its_integers(file: Path) -> None:
+    metadata = metadata_of(file)
+    precision = PRECISIONS[metadata.precision]
+    quantization = metadata.quantization
+    assert quantization is not None
+    assert quantization.method == precision.range_method
+    assert (quantization.calibration is not None) == precision.is_calibrated
+    assert not quantization.is_random
+    assert not quantization.accepted_loss
+    assert metadata.parity.passed
+    assert quantization.latency is not None
+    low, high = quantization.latency.interval
+    assert 0 < low <= quantization.latency.ratio <= high
+
+
+def test_the_accuracy_is_within_the_bar_and_has_an_interval(file: Path) -> None:
+    metadata = metadata_of(file)
+    precision, quantization = PRECISIONS[metadata.precision], metadata.quantization
+    assert quantization is not None
+    accuracy = quantization.accuracy
+    assert accuracy is not None
+    assert accuracy.count == precision.test_pictures
+    assert accuracy.difference_points is not None
+    assert accuracy.interval_points is not None
+    assert precision.max_miou_loss is not None
+    assert -accuracy.difference_points <= precision.max_miou_loss
+    low, high = accuracy.interval_points
+    assert low <= accuracy.difference_points <= high
+    # Enough pictures that a tenth of a point means something, for the files that are fast enough.
+    if accuracy.count == 500:
+        assert high - low < 0.4
+
+
+def test_the_recorded_score_is_that_of_the_file(integer_export: Path) -> None:
+    """Measured again by other means: the session of the runtime, and the metrics' own matrix."""
+    file = integer_export / f"{STEM}_int8.tflite"
+    quantization = metadata_of(file).quantization
+    assert quantization is not None
+    assert quantization.accuracy is not None
+    count, scenes = quantization.accuracy.count, ShapesDataset("val")
+    matrix = ConfusionMatrix(12)
+    with open_model(file) as session:
+        for place in range(count):
+            picture, truth = scenes[place * len(scenes) // count]
+            logits = session.run(prepare(picture, SHAPES.preprocessing, (256, 256))[None])[0]
+            matrix.update(truth, upsample_argmax(logits, truth.shape, "HWC"))
+    assert quantization.accuracy.score == pytest.approx(100 * matrix.scores().miou, abs=1e-9)
+
+
+def test_the_file_takes_and_gives_what_its_table_says(file: Path) -> None:
+    metadata = metadata_of(file)
+    precision = PRECISIONS[metadata.precision]
+    types = {metadata.input.dtype, metadata.output.dtype}
+    if precision.name == "int8":
+        assert types == ({"int8"} if file.suffix == ".tflite" else {"uint8"})
+        # One step of the bytes is one step of the picture.
+        scale = metadata.input.quantization
+        assert scale is not None
+        assert scale.scale == pytest.approx(1.0, abs=1e-6)
+        assert scale.zero_point == (-128 if file.suffix == ".tflite" else 0)
+        assert metadata.output.quantization is not None
+    else:
+        assert types == {precision.input_output}
+
+
+def test_a_byte_is_a_value_of_the_picture(integer_export: Path) -> None:
+    """What an app feeds: pixels less 128, without arithmetic in floating point."""
+    file = integer_export / f"{STEM}_int8.tflite"
+    picture, _ = ShapesDataset("val")[7]
+    interpreter = Interpreter(model_path=str(file))
+    interpreter.allocate_tensors()
+    (entry,), (end,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.set_tensor(entry["index"], (picture.astype(np.int16) - 128).astype(np.int8)[None])
+    interpreter.invoke()
+    scale, zero_point = end["quantization"]
+    given = (interpreter.get_tensor(end["index"]).astype(np.float32) - zero_point) * scale
+    with open_model(file) as session:
+        expected = session.run(picture.astype(np.float32)[None])
+    assert np.array_equal(given, expected)
+
+
+def test_int8_is_one_partition_of_xnnpack_with_nothing_outside(integer_export: Path) -> None:
+    file = integer_export / f"{STEM}_int8.tflite"
+    interpreter = Interpreter(model_path=str(file))
+    interpreter.allocate_tensors()
+    (delegate,) = (
+        operator for operator in interpreter._get_ops_details() if operator["op_name"] == "DELEGATE"
+    )
+    model = schema.ModelT.InitFromPackedBuf(file.read_bytes(), 0)
+    stored = {
+        index
+        for index, tensor in enumerate(model.subgraphs[0].tensors)
+        if model.buffers[tensor.buffer].data is not None
+    }
+    (image,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert {int(tensor) for tensor in delegate["inputs"]} - stored == {image["index"]}
+    assert [int(tensor) for tensor in delegate["outputs"]] == [output["index"]]
+
+
+def test_only_the_attention_core_stays_in_floating_point(integer_export: Path) -> None:
+    metadata = metadata_of(integer_export / f"{STEM}_int8.tflite")
+    assert metadata.quantization is not None
+    left = [metadata.operators[index] for index in metadata.quantization.float_operators]
+    assert left
+    assert all(row.module.endswith(("attention.row", "attention.column")) for row in left)
+    assert {"BATCH_MATMUL", "SOFTMAX"} <= {row.type for row in left}
+    assert not {"CONV_2D", "DEPTHWISE_CONV_2D"} & {row.type for row in left}
+
+
+def test_weights_are_integers_per_channel(integer_export: Path) -> None:
+    parsed = tflite_file.parse((integer_export / f"{STEM}_int8.tflite").read_bytes())
+    tensors = parsed.subgraphs[0].tensors
+    axes = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
+    seen: Counter[str] = Counter()
+    for operator in tflite_file.operators((integer_export / f"{STEM}_int8.tflite").read_bytes()):
+        if operator.type in axes:
+            weight = tensors[operator.inputs[1]]
+            assert weight.type == schema.TensorType.INT8
+            assert len(weight.quantization.scale) == weight.shape[axes[operator.type]]
+            seen[operator.type] += 1
+    assert seen == {"CONV_2D": 51, "DEPTHWISE_CONV_2D": 17}
+
+
+def test_every_operator_has_its_module(file: Path) -> None:
+    metadata = metadata_of(file)
+    count = (
+        len(tflite_file.operators(file.read_bytes()))
+        if file.suffix == ".tflite"
+        else len(onnx.load(file).graph.node)
+    )
+    assert [row.index for row in metadata.operators] == list(range(count))
+    named = {row.module.split(".")[0] for row in metadata.operators}
+    assert {"stem", "context_branch", "spatial_branch", "light_head"} <= named
+
+
+@pytest.mark.parametrize(("precision", "megabytes"), [("int8", 2.4), ("dynamic-int8", 2.4)])
+def test_the_file_is_small_with_its_metadata(
+    integer_export: Path, precision: str, megabytes: float
+) -> None:
+    file = integer_export / f"{STEM}_{precision}.tflite"
+    assert file.stat().st_size < megabytes * 1e6
+
+
+def export(folder: Path, *arguments: str) -> Any:
+    return run_export(*arguments, "--input-size", "64", "--output", ".", cwd=folder)
+
+
+def test_a_module_is_kept_in_floating_point(tmp_path: Path) -> None:
+    done = export(
+        tmp_path, "--weights", "shapes", "--precision", "int8", "--calibration-samples", "20",
+        "--keep-float", "light_head", "--accept-loss",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (file,) = tmp_path.glob("*.tflite")
+    metadata = metadata_of(file)
+    assert metadata.quantization is not None
+    assert metadata.quantization.kept_modules == ("light_head",)
+    left = {metadata.operators[index].module for index in metadata.quantization.float_operators}
+    assert "light_head.classifier" in left
+    assert metadata.output.dtype == "float32"
+    assert metadata.input.dtype == "int8"
+
+
+def test_noise_marks_the_file_and_holds_it_against_no_bar(tmp_path: Path) -> None:
+    done = export(
+        tmp_path, "--variant", "tiny", "--precision", "int8", "--calibration", "random",
+        "--calibration-samples", "3",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "calibrated with noise" in done.stdout
+    (file,) = tmp_path.glob("*.tflite")
+    quantization = metadata_of(file).quantization
+    assert quantization is not None
+    assert quantization.is_random
+    assert quantization.accuracy is None
+
+
+def test_a_loss_stops_the_export_unless_it_is_accepted(tmp_path: Path) -> None:
+    """Calibrated with the darkest of pictures, the ranges fit no other."""
+    from PIL import Image
+
+    folder = tmp_path / "dark"
+    folder.mkdir()
+    for place in range(4):
+        generator = np.random.default_rng(place)
+        dark = generator.integers(0, 3, (64, 64, 3), dtype=np.uint8)
+        Image.fromarray(dark).save(folder / f"{place}.png")
+    scenes = tmp_path / "bright"
+    scenes.mkdir()
+    for place in range(40):
+        picture, _ = ShapesDataset("val", (64, 64))[place]
+        Image.fromarray(picture).save(scenes / f"{place}.png")
+    # The held-out pictures are those of the folder: dark ones to calibrate with, scenes to test on.
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    for place, path in enumerate([*sorted(folder.iterdir())[:1], *sorted(scenes.iterdir())]):
+        (mixed / f"{place:03}.png").write_bytes(path.read_bytes())
+    arguments = (
+        "--weights", "shapes", "--precision", "int8", "--calibration", str(mixed),
+        "--calibration-samples", "1",
+    )  # fmt: skip
+    done = export(tmp_path, *arguments)
+    assert done.returncode == 1
+    assert "loses too much" in done.stderr
+    assert "--accept-loss" in done.stderr
+    assert not list(tmp_path.glob("*.tflite"))
+    done = export(tmp_path, *arguments, "--accept-loss")
+    assert done.returncode == 0, done.stderr
+    (file,) = tmp_path.glob("*.tflite")
+    metadata = metadata_of(file)
+    assert metadata.quantization is not None
+    assert metadata.quantization.accepted_loss
+    assert not metadata.parity.passed
+    assert json.loads(file.with_suffix(".json").read_text())["parity"]["passed"] is False
+
+
+INT8 = "--weights shapes --precision int8"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        ("--variant tiny --precision int8", 2, "--calibration DIR"),
+        (f"{INT8} --calibration nowhere", 1, "nowhere"),
+        (f"{INT8} --calibration random --keep-float light_haed", 2, "light_head"),
+        ("--weights shapes --format onnx --precision int16x8", 2, "int16x8"),
+        (f"{INT8} --head mask", 2, "--head logits"),
+        ("--weights shapes --sensitivity", 2, "--precision int8"),
+        (f"{INT8} --mixed-precision on", 2, "auto"),
+        (f"{INT8} --calibration-method mes", 2, "mse"),
+        (f"{INT8} --mixed-precision auto --budget 0", 2, "--budget is 0"),
+        (f"{INT8} --calibration-samples 0", 2, "samples is 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    tmp_path: Path, arguments: str, status: int, said: str
+) -> None:
+    done = export(tmp_path, *arguments.split())
+    assert done.returncode == status, done.stdout + done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -34,7 +34,7 @@ demo: setup
 	@ls -1sh build/demo
 	@echo
 	@echo "Latency, on the phone that is attached or else on this computer:"
-	$(BIN)/seaformer-benchmark $(MODEL)_fp32.tflite $(MODEL)_fp16.tflite $(SHAPES) --output build/demo/benchmark --force
+	$(BIN)/seaformer-benchmark $(MODEL)_fp32.tflite $(MODEL)_fp16.tflite $(SHAPES) --breakdown --output build/demo/benchmark --force
 
 test: setup
 	$(BIN)/python -m pytest -n auto
@@ -50,6 +50,7 @@ lint: setup
 
 bench: setup
 	PYTHONPATH=tests $(BIN)/python -m bench.export --readme README.md
+	PYTHONPATH=tests $(BIN)/python -m bench.quantization --readme README.md
 	$(BIN)/seaformer-export --variant tiny --format tflite --format onnx --output build/bench --force
 	PYTHONPATH=tests $(BIN)/python -m bench.upsample_argmax --network build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite --json build/bench/upsample_argmax.json --readme README.md
 	PYTHONPATH=tests $(BIN)/python -m bench.benchmark build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite build/bench/seaformer_tiny_ade20k_512x512_fp32.onnx --readme README.md

@@ -62,6 +62,11 @@ class Candidate:
     _reference: Reference
     _expected: Sequence[npt.NDArray[Any]]
 
+    @property
+    def metadata(self) -> dict[str, Any] | None:
+        """What the export wrote about the file; None if it says nothing."""
+        return self._reference.metadata
+
     def verify(self, output: bytes) -> Parity:
         """Compare the bytes that a device gives with this computer's own runtime.
 

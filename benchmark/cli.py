@@ -116,8 +116,8 @@ def main() -> None:
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="Folder for results.json and results.csv; one below it for each device if there are "
-    "several. [default: build/benchmark/ and the time]",
+    help="Folder for results.json, results.csv and report.html; one below it for each device if "
+    "there are several. [default: build/benchmark/ and the time]",
 )
 @click.option(
     "--compare",
@@ -137,6 +137,12 @@ def main() -> None:
     type=click.FloatRange(10, 90),
     metavar="CELSIUS",
     help="Wait for the phone's skin or battery to be cooler than this. [default: 35]",
+)
+@click.option(
+    "--breakdown",
+    is_flag=True,
+    help="Also say where the time goes, module by module, by the runtime's profile and by models "
+    "cut after each module.",
 )
 @click.option("--keep-throttled", is_flag=True, help="Count rounds in which the device throttled.")
 @click.option("--keep", is_flag=True, help="Leave the files on the phone, for another time.")
@@ -162,6 +168,7 @@ def measure(ctx: click.Context, device: str, **asked: Any) -> None:
     """
     from rich.console import Console
 
+    from seaformer.benchmark.breakdown.table import print_breakdowns
     from seaformer.benchmark.devices.selection import select_devices
     from seaformer.benchmark.request import make_request
     from seaformer.benchmark.run import run
@@ -176,6 +183,7 @@ def measure(ctx: click.Context, device: str, **asked: Any) -> None:
     finished = run(request, selection.devices, Console(stderr=True, highlight=False))
     for results in finished.results:
         print_results(console, results)
+        print_breakdowns(console, results)
     regressed = _compare(console, request, finished.results)
     if finished.results:
         print_next(console, finished.paths, finished.results)
@@ -231,6 +239,39 @@ def doctor(serial: str | None) -> None:
     console = Console(highlight=False, soft_wrap=True)
     if not examine(serial or "auto", console):
         raise click.exceptions.Exit(FAILED)
+
+
+@main.command(short_help="Draw results again as a page, or several side by side.")
+@click.argument(
+    "files", metavar="RESULTS.json...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Page to write, .html. [default: report.html, beside the results if they are one file, "
+    "else here]",
+)
+@click.option("--force", is_flag=True, help="Overwrite the page.")
+def report(files: tuple[Path, ...], output: Path | None, force: bool) -> None:
+    """Draw the report of one benchmark, or of several side by side.
+
+    RESULTS.json is what a benchmark wrote, or the folder with it. The page is one file that loads
+    nothing from elsewhere.
+    """
+    from seaformer.benchmark.report.report import Source, write_report
+    from seaformer.benchmark.request import REPORT_NAME
+    from seaformer.benchmark.results import read_results
+    from seaformer.files import refuse_existing
+
+    sources = [Source(str(path), read_results(path)) for path in files]
+    if output is None:
+        only = files[0] if files[0].is_dir() else files[0].parent
+        output = (only if len(files) == 1 else Path()) / REPORT_NAME
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--output is '{output}'. Allowed: a name in .html.")
+    refuse_existing(output, force)
+    write_report(output, sources)
+    click.echo(f"report: {output}")
 
 
 if __name__ == "__main__":

@@ -2,14 +2,18 @@
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from seaformer.benchmark.breakdown.schema import Breakdown
+from seaformer.benchmark.breakdown.study import PROFILE_RUNS, Study
 from seaformer.benchmark.candidate import Candidate
 from seaformer.benchmark.cores import CoreChoice
 from seaformer.benchmark.devices.device import Conditions, Finished, Workspace
 from seaformer.benchmark.devices.errors import ProgramKilled
 from seaformer.benchmark.devices.heat import throttled
-from seaformer.benchmark.results import Purpose, Round, RuntimeUsed, StoppedBy
+from seaformer.benchmark.results import Purpose, Results, Round, RuntimeUsed, StoppedBy, Times
 from seaformer.benchmark.runner.binaries import runner_for
 from seaformer.benchmark.runner.plan import Plan, PlannedModel
 from seaformer.benchmark.runner.record import Block, Record, RecordReader
@@ -24,6 +28,8 @@ RUNNER = "runner"
 PLAN = "plan"
 
 CHECK_WARMUP_RUNS = 3
+CUT_WARMUP_RUNS = 2
+"""The models of a breakdown by cuts warm the processor up together."""
 WARM_UP_MS = 50.0
 """A clock governor needs some ten milliseconds of load to choose the highest frequency."""
 MAX_WARMUP_RUNS = 20
@@ -52,6 +58,15 @@ class RunnerError(SeaformerError):
 class RunnerSession(Session):
     """A benchmark with our runner."""
 
+    _studies: Sequence[Study] = ()
+
+    def run(self) -> Results:
+        """Measure; the files of a breakdown are on this computer as long as it takes."""
+        with TemporaryDirectory() as folder:
+            if self.request.breakdown:
+                self._studies = [Study(one, Path(folder)) for one in self.candidates]
+            return super().run()
+
     def prepare(self) -> RuntimeUsed:
         """Find the runner and the runtime's library for the device."""
         backend, target = self.request.backend, self.device.target
@@ -70,7 +85,16 @@ class RunnerSession(Session):
         return [
             (self._runner, RUNNER, True),
             *((path, path.name, False) for path in libraries),
+            *((cut.path, cut.path.name, False) for one in self._studies for cut in one.cuts[:-1]),
         ]
+
+    def breakdown(self, candidate: Candidate, times: Times) -> Breakdown | None:
+        """Return where the time of a model goes."""
+        for study in self._studies:
+            if study.candidate is candidate:
+                emulated, seed = self.device.is_emulated, self.request.seed
+                return study.breakdown(self.rounds, times, emulated, seed)
+        return None
 
     def work(self, workspace: Workspace, cores: CoreChoice) -> StoppedBy:
         """Check every model in a process of its own, then measure the good ones in rounds."""
@@ -90,7 +114,7 @@ class RunnerSession(Session):
         name = candidate.path.name
         self.progress.describe(self.device.serial, f"checking the output of {name}")
         output = f"{candidate.id}.output"
-        plan = self._plan([candidate], CHECK_WARMUP_RUNS, 0, 1, output=output)
+        plan = self._plan(self._planned([candidate], output), CHECK_WARMUP_RUNS, 0, 1)
         self._round(plan, "check")
         return self.verify(candidate, self._workspace.read(output))
 
@@ -108,8 +132,12 @@ class RunnerSession(Session):
                 self.cool()
             self.progress.describe(self.device.serial, "measuring")
             size = pending.popleft()
-            done = self._round(self._plan(candidates, self.warmup_runs, 1, size), "measure")
+            profiled = PROFILE_RUNS if self._studies else 0
+            plan = self._plan(self._planned(candidates), self.warmup_runs, 1, size, profiled)
+            done = self._round(plan, "measure")
             is_hot = done.throttled is not None
+            if done.used:
+                is_hot |= self._measure_cuts(candidates, size)
             if not done.used:
                 again += 1
                 if again > len(sizes) and not is_open:
@@ -123,6 +151,20 @@ class RunnerSession(Session):
                     return "precision"
                 pending.append(size)
         return "runs"
+
+    def _measure_cuts(self, candidates: list[Candidate], size: int) -> bool:
+        """Run the cuts of every model, each model's in a process; return whether it throttled."""
+        is_hot = False
+        for study in self._studies:
+            if study.candidate not in candidates:
+                continue
+            whole, tensor = self.file_name(study.candidate), f"{study.candidate.id}.input"
+            models = [PlannedModel(cut.id, cut.path.name, tensor) for cut in study.cuts[:-1]]
+            models.append(PlannedModel(study.cuts[-1].id, whole, tensor))
+            # One run at a time, so that all cuts meet the same moments.
+            done = self._round(self._plan(models, CUT_WARMUP_RUNS, size, 1), "prefix")
+            is_hot |= done.throttled is not None
+        return is_hot
 
     def _warmup_runs(self) -> int:
         """Enough that all models together warm the processor up, the first inference aside."""
@@ -141,15 +183,10 @@ class RunnerSession(Session):
                 return False
         return True
 
-    def _plan(
-        self,
-        candidates: list[Candidate],
-        warmup_runs: int,
-        blocks: int,
-        runs: int,
-        output: str | None = None,
-    ) -> Plan:
-        models = tuple(
+    def _planned(
+        self, candidates: Sequence[Candidate], output: str | None = None
+    ) -> list[PlannedModel]:
+        return [
             PlannedModel(
                 id=one.id,
                 file=self.file_name(one),
@@ -158,7 +195,16 @@ class RunnerSession(Session):
                 mask_size=one.mask_size,
             )
             for one in candidates
-        )
+        ]
+
+    def _plan(
+        self,
+        models: Sequence[PlannedModel],
+        warmup_runs: int,
+        blocks: int,
+        runs: int,
+        profile_runs: int = 0,
+    ) -> Plan:
         return Plan(
             backend=self.request.backend.name,
             library=self._library.path.name,
@@ -169,9 +215,9 @@ class RunnerSession(Session):
             warmup_runs=warmup_runs,
             blocks=blocks,
             runs_per_block=runs,
-            profile_runs=0,
+            profile_runs=profile_runs,
             time_limit_s=self.remaining_s(),
-            models=models,
+            models=tuple(models),
         )
 
     def _round(self, plan: Plan, purpose: Purpose) -> Round:
@@ -180,7 +226,7 @@ class RunnerSession(Session):
 
         def on_line(line: str) -> None:
             item = reader.add(line)
-            if isinstance(item, Block):
+            if isinstance(item, Block) and purpose == "measure":
                 self.progress.advance(self.device.serial, len(item.durations_ns))
 
         self._workspace.write(PLAN, plan.text().encode())
@@ -196,11 +242,11 @@ class RunnerSession(Session):
         return done
 
     def _keep(self, record: Record, purpose: Purpose, conditions: Conditions | None) -> Round:
-        hot = self._throttled(record, conditions) if purpose == "measure" else None
+        hot = None if purpose == "check" else self._throttled(record, conditions)
         done = Round(
             index=len(self.rounds),
             purpose=purpose,
-            used=purpose == "measure" and (hot is None or self.request.keep_throttled),
+            used=purpose != "check" and (hot is None or self.request.keep_throttled),
             throttled=hot,
             complete=record.complete,
             header=record.header,
@@ -212,6 +258,9 @@ class RunnerSession(Session):
         )
         if record.header is not None:
             self.rounds.append(done)
+            for study in self._studies:
+                if done.used and record.complete and record.events:
+                    study.add_profile(done.index, record.events)
         return done
 
     def _throttled(self, record: Record, after: Conditions | None) -> str | None:

@@ -13,6 +13,7 @@ from seaformer.errors import SeaformerError, UsageError
 from seaformer.files import refuse_existing
 
 CSV_NAME = "results.csv"
+REPORT_NAME = "report.html"
 
 DEFAULT_RUNS = 50
 USUAL_ROUNDS = 10
@@ -48,6 +49,7 @@ class Request:
         binary: the official tool; None for our runner.
         seed: of everything random.
         command: what was asked for, to be pasted again.
+        breakdown: whether to find out where the time goes.
     """
 
     paths: tuple[Path, ...]
@@ -69,6 +71,7 @@ class Request:
     binary: Path | None
     seed: int
     command: str
+    breakdown: bool = False
 
     @property
     def round_sizes(self) -> tuple[int, ...]:
@@ -100,6 +103,7 @@ def make_request(
     seed: int,
     force: bool,
     command: str,
+    breakdown: bool = False,
 ) -> Request:
     """Check what a user asked for.
 
@@ -120,6 +124,10 @@ def make_request(
         )
     if chosen.name == OFFICIAL_TOOL and until is not None:
         raise UsageError(f"--until needs single runs, which {OFFICIAL_TOOL} does not give.")
+    if chosen.name == OFFICIAL_TOOL and breakdown:
+        raise UsageError(
+            f"--breakdown needs our runner, not {OFFICIAL_TOOL}: leave --backend and --binary out."
+        )
     if chosen.name == OFFICIAL_TOOL and runtime_library is not None:
         raise UsageError(f"--runtime-library has no effect on {OFFICIAL_TOOL}. Leave it out.")
     for option, given in (("--runtime-library", runtime_library), ("--binary", binary)):
@@ -148,6 +156,7 @@ def make_request(
         binary=binary,
         seed=seed,
         command=command,
+        breakdown=breakdown,
     )
 
 
@@ -160,7 +169,7 @@ def check_output(folder: Path, force: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--output '{folder}' is not a folder. Give the name of one.")
     if folder.exists():
-        for name in (FILE_NAME, CSV_NAME):
+        for name in (FILE_NAME, CSV_NAME, REPORT_NAME):
             refuse_existing(folder / name, force)
 
 

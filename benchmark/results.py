@@ -16,6 +16,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from seaformer.benchmark.breakdown.schema import Breakdown
 from seaformer.benchmark.devices.device import Conditions, DeviceFacts
 from seaformer.benchmark.parity import Parity
 from seaformer.benchmark.runner.record import Block, Header, LoadedModel, TailRun
@@ -25,7 +26,7 @@ from seaformer.errors import SeaformerError
 SCHEMA_VERSION = 1
 FILE_NAME = "results.json"
 
-Purpose = Literal["check", "measure"]
+Purpose = Literal["check", "measure", "prefix"]
 StoppedBy = Literal["runs", "precision", "time limit", "problem", "interrupt"]
 
 
@@ -197,6 +198,7 @@ class ModelResult(_Model):
         latency: null if the device is emulated, the output is wrong, or nothing was measured.
         emulated: the same of an emulated device: no latency.
         peak_memory_bytes: of a process with this model alone; null if unknown.
+        breakdown: where the time goes; null if that was not asked for or not measured.
     """
 
     id: str
@@ -212,6 +214,7 @@ class ModelResult(_Model):
     latency: Times | None
     emulated: Times | None
     peak_memory_bytes: int | None
+    breakdown: Breakdown | None = None
 
     @property
     def is_wrong(self) -> bool:
@@ -232,7 +235,9 @@ class Round(_Model):
 
     Attributes:
         index: from 0, in the order of time.
-        purpose: "check" for the process of a single model whose output was compared, "measure".
+        purpose: "check" for the process of a single model whose output was compared, "measure", or
+            "prefix" for one of a breakdown, whose models are the cuts of one model and that model
+            whole, under ids of their own.
         used: whether its blocks count; those of a check and throttled ones do not.
         throttled: how it was seen that the device throttled; null if it did not.
         complete: whether the runner got to its end and all its lines arrived whole.

@@ -9,13 +9,15 @@ from pathlib import Path
 from rich.console import Console
 
 from seaformer.benchmark.backends import OFFICIAL_TOOL
+from seaformer.benchmark.breakdown.exports import write_exports
 from seaformer.benchmark.candidate import open_candidate
 from seaformer.benchmark.csv_export import to_csv
 from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.official_tool.session import ToolSession
 from seaformer.benchmark.own_runner import RunnerSession
 from seaformer.benchmark.progress import Progress
-from seaformer.benchmark.request import CSV_NAME, Request
+from seaformer.benchmark.report.report import Source, write_report
+from seaformer.benchmark.request import CSV_NAME, REPORT_NAME, Request
 from seaformer.benchmark.results import FILE_NAME, Results
 from seaformer.benchmark.session import Session
 from seaformer.errors import SeaformerError
@@ -109,6 +111,8 @@ def _write(request: Request, results: Results, is_one_of_several: bool) -> Path:
         draft.write_text(to_csv(results), encoding="utf-8")
     with atomic_write(folder / FILE_NAME) as draft:
         draft.write_text(results.text(), encoding="utf-8")
+    write_exports(folder, results)
+    write_report(folder / REPORT_NAME, [Source(FILE_NAME, results)])
     return folder / FILE_NAME
 
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from seaformer.benchmark.breakdown.schema import Breakdown
 from seaformer.benchmark.candidate import Candidate
 from seaformer.benchmark.cores import CoreChoice, choose_cores
 from seaformer.benchmark.devices.device import Conditions, Device, DeviceFacts, Workspace
@@ -169,6 +170,10 @@ class Session(ABC):
         """Return the times that an official tool gave; None if our runner measures."""
         return None
 
+    def breakdown(self, candidate: Candidate, times: Times) -> Breakdown | None:  # noqa: ARG002
+        """Return where the time of a model goes; None if that was not measured."""
+        return None
+
     def file_name(self, candidate: Candidate) -> str:
         """Return the name of a model on the device: of ours, whatever the user's is."""
         return f"{candidate.sha256[:16]}{candidate.path.suffix.lower()}"
@@ -256,21 +261,36 @@ class Session(ABC):
             tool = self.tool_times(one)
             parity = self._parity.get(one.id)
             extra = NOT_COMPARED if tool is not None and parity is None else ""
-            results.append(
-                model_result(
-                    one,
-                    self.rounds,
-                    parity,
-                    tool,
-                    "; ".join(filter(None, (one.note, extra))),
-                    emulated=self.device.is_emulated,
-                    seed=self.request.seed,
-                )
+            result = model_result(
+                one,
+                self.rounds,
+                parity,
+                tool,
+                "; ".join(filter(None, (one.note, extra))),
+                emulated=self.device.is_emulated,
+                seed=self.request.seed,
             )
+            times = result.emulated if self.device.is_emulated else result.latency
+            if times is not None:
+                part = self.breakdown(one, times)
+                result = result.model_copy(update={"breakdown": part})
+            results.append(result)
         return results
 
     def _warnings(self, results: Results) -> list[str]:
         found = slower_than_float(results)
+        if self.request.breakdown:
+            found += [
+                f"{model.file}: there is no breakdown, as neither method gave anything"
+                for model in results.models
+                if model.breakdown is None and results.times(model) is not None
+            ]
+            found += [
+                f"{model.file}: {note}"
+                for model in results.models
+                if model.breakdown is not None and model.breakdown.method == "prefix"
+                for note in model.breakdown.notes[:1]
+            ]
         hot = throttled(self.rounds)
         if hot:
             what = "count" if hot[0].used else "were measured again"

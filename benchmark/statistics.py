@@ -129,7 +129,7 @@ def summarize(rounds: Rounds, seed: int) -> Summary:
         runs=len(runs),
         rounds=len(rounds),
         median_ms=median,
-        interval_ms=_interval((_Table(rounds),), lambda medians: medians, CONFIDENCE, seed),
+        interval_ms=_interval((RoundTable(rounds),), lambda medians: medians, CONFIDENCE, seed),
         p10_ms=float(p10),
         p90_ms=float(p90),
         mean_ms=mean,
@@ -160,7 +160,7 @@ def paired_ratio(rounds: Rounds, base: Rounds, seed: int) -> Ratio:
         )
     pairs = zip(rounds, base, strict=True)
     ratios = [np.array([np.median(one) / np.median(other)]) for one, other in pairs]
-    interval = _interval((_Table(ratios),), lambda medians: medians, CONFIDENCE, seed)
+    interval = _interval((RoundTable(ratios),), lambda medians: medians, CONFIDENCE, seed)
     return Ratio(float(np.median(np.concatenate(ratios))), interval)
 
 
@@ -181,11 +181,11 @@ def unpaired_ratio(
     _require_rounds(rounds)
     _require_rounds(base)
     value = float(np.median(np.concatenate(rounds)) / np.median(np.concatenate(base)))
-    tables = (_Table(rounds), _Table(base))
+    tables = (RoundTable(rounds), RoundTable(base))
     return Ratio(value, _interval(tables, lambda one, other: one / other, confidence, seed))
 
 
-class _Table:
+class RoundTable:
     """Rounds as the rows of a matrix, filled up with infinities."""
 
     def __init__(self, rounds: Rounds) -> None:
@@ -207,8 +207,16 @@ class _Table:
         return medians
 
 
+def expanded_level(rounds: int, confidence: float = CONFIDENCE) -> float:
+    """Return the share of resampled values to enclose for a confidence, expanded as above."""
+    from scipy import stats  # takes half a second to import
+
+    t = stats.t.ppf(0.5 + confidence / 2, rounds - 1) * np.sqrt(rounds / (rounds - 1))
+    return float(1 - 2 * stats.norm.sf(t))
+
+
 def _interval(
-    tables: Sequence[_Table],
+    tables: Sequence[RoundTable],
     combine: Callable[..., npt.NDArray[np.float64]],
     confidence: float,
     seed: int,
@@ -224,13 +232,12 @@ def _interval(
         pairs = zip(tables, drawn, strict=True)
         return combine(*(table.medians(indices) for table, indices in pairs))
 
-    t = stats.t.ppf(0.5 + confidence / 2, fewest - 1) * np.sqrt(fewest / (fewest - 1))
     result: Any = stats.bootstrap(
         [np.arange(len(table.rows)) for table in tables],
         statistic,
         vectorized=True,
         n_resamples=RESAMPLES,
-        confidence_level=1 - 2 * stats.norm.sf(t),
+        confidence_level=expanded_level(fewest, confidence),
         method="percentile",
         rng=np.random.default_rng(seed),
     )

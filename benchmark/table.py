@@ -10,6 +10,7 @@ from rich.text import Text
 
 from seaformer.benchmark.comparison import Compared
 from seaformer.benchmark.cores import core_list
+from seaformer.benchmark.request import REPORT_NAME
 from seaformer.benchmark.results import ModelResult, Results, Times
 from seaformer.benchmark.statistics import Ratio, Summary
 
@@ -55,6 +56,7 @@ def print_next(console: Console, paths: Sequence[Path], results: Sequence[Result
     console.print()
     for path in paths:
         console.print(f"results: {path} and {path.with_suffix('.csv').name}", soft_wrap=True)
+        console.print(f"report: {path.with_name(REPORT_NAME)}", soft_wrap=True)
     console.print("Next:")
     model = results[0].models[0]
     file = shlex.quote(model.file)

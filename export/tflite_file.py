@@ -11,13 +11,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 from seaformer.export.half_precision import is_stored_in_half, to_half
 from seaformer.runtimes.metadata import ASSOCIATED_FILE
+from seaformer.runtimes.tflite_flatbuffer import operator_types, pack, parse
 
-_MODEL_IDENTIFIER = b"TFL3"
 _METADATA_IDENTIFIER = b"M001"
 _METADATA_NAME = b"TFLITE_METADATA"
-_OPERATOR_NAMES = {
-    number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)
-}
 _TYPE_NAMES = {
     number: name.lower()
     for name, number in vars(schema.TensorType).items()
@@ -48,18 +45,16 @@ class Operator:
 def operators(model: bytes) -> list[Operator]:
     """List the operators of a .tflite file's main subgraph in execution order."""
     parsed = parse(model)
-    types = [
-        _OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
-        for code in parsed.operatorCodes
-    ]
     return [
         Operator(
             index,
-            types[operator.opcodeIndex],
+            type,
             tuple(int(tensor) for tensor in operator.inputs if tensor >= 0),
             tuple(int(tensor) for tensor in operator.outputs),
         )
-        for index, operator in enumerate(parsed.subgraphs[0].operators)
+        for index, (type, operator) in enumerate(
+            zip(operator_types(parsed), parsed.subgraphs[0].operators, strict=True)
+        )
     ]
 
 
@@ -86,7 +81,7 @@ def finish(model: bytes, input_name: str, output_name: str, description: str) ->
     entry = schema.MetadataT()
     entry.name, entry.buffer = _METADATA_NAME, len(parsed.buffers) - 1
     parsed.metadata = [*(parsed.metadata or []), entry]
-    return _pack(parsed)
+    return pack(parsed)
 
 
 def with_module_names(model: bytes, modules: Sequence[str]) -> bytes:
@@ -104,7 +99,7 @@ def with_module_names(model: bytes, modules: Sequence[str]) -> bytes:
             if tensor not in outputs:
                 part = f".{place}" if place else ""
                 graph.tensors[tensor].name = f"{module}@{index}{part}".encode()
-    return _pack(parsed)
+    return pack(parsed)
 
 
 def operator_scopes(model: bytes) -> list[str]:
@@ -194,7 +189,7 @@ def with_half_weights(model: bytes) -> bytes:
         dequantizations.append(operator)
     graph.operators = dequantizations + graph.operators
     _drop_unused_buffers(parsed)
-    return _pack(parsed)
+    return pack(parsed)
 
 
 def with_json(flatbuffer: bytes, text: str) -> bytes:
@@ -231,25 +226,7 @@ def _drop_unused_buffers(parsed: schema.ModelT) -> None:
 
 def plain(model: bytes) -> bytes:
     """Return the file with every weight inside its flatbuffer, as converters write it."""
-    return _pack(parse(model))
-
-
-def parse(model: bytes) -> schema.ModelT:
-    """Read the flatbuffer into objects, with every weight in them."""
-    parsed = schema.ModelT.InitFromPackedBuf(model, 0)
-    for buffer in parsed.buffers:
-        # A quantizer may write weights behind the flatbuffer; an offset of 0 or 1 means none.
-        if buffer.offset > 1:
-            stored = memoryview(model)[buffer.offset : buffer.offset + buffer.size]
-            buffer.data = np.frombuffer(stored, np.uint8)
-            buffer.offset = buffer.size = 0
-    return parsed
-
-
-def _pack(parsed: schema.ModelT) -> bytes:
-    builder = flatbuffers.Builder(1 << 20)
-    builder.Finish(parsed.Pack(builder), _MODEL_IDENTIFIER)
-    return bytes(builder.Output())
+    return pack(parse(model))
 
 
 def _metadata_table(description: str) -> list[int]:

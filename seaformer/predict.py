@@ -13,6 +13,8 @@ from seaformer.files import atomic_write, refuse_existing
 from seaformer.input_size import parse_input_size
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     import numpy.typing as npt
     from rich.console import Console
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 OVERLAY_SUFFIXES = (".png", ".jpg", ".jpeg")
 MASK_SUFFIXES = (".png",)
+HEATMAP_SUFFIXES = (".png",)
 
 LISTED_CLASSES = 12
 TOP = 5
@@ -50,6 +53,12 @@ TOP = 5
     help="Also write the class indices as a grey .png, 8 or 16 bits.",
 )
 @click.option(
+    "--heatmap",
+    type=click.Path(path_type=Path),
+    help="Also write where the last attention layer answers most, as a .png: the mean over its "
+    "channels, 0 to 255, in colour.",
+)
+@click.option(
     "--opacity",
     type=click.FloatRange(0, 1),
     default=0.5,
@@ -70,6 +79,7 @@ def main(
     task: str | None,
     output: Path | None,
     mask: Path | None,
+    heatmap: Path | None,
     opacity: float,
     threads: int,
     input_size: str | None,
@@ -82,12 +92,13 @@ def main(
     """
     _require_suffix("--output", output, OVERLAY_SUFFIXES)
     _require_suffix("--mask", mask, MASK_SUFFIXES)
+    _require_suffix("--heatmap", heatmap, HEATMAP_SUFFIXES)
     size = None if input_size is None else parse_input_size(input_size)
 
     from rich.console import Console
 
     from seaformer.images import read_image, sample_photograph
-    from seaformer.prediction import predict
+    from seaformer.prediction import predict, prepare_input
     from seaformer.runtimes import open_model
 
     photo = photo or sample_photograph()
@@ -96,11 +107,18 @@ def main(
         contract = _contract(session, model, variant, task)
         if contract.kind == "segmentation":
             output = output or Path(f"{photo.stem}_overlay.png")
-            _check_outputs(photo, output, mask, force)
         elif output or mask:
             raise UsageError(
                 f"'{model}' classifies: there is no mask to write. Leave the file out."
             )
+        _check_outputs(
+            photo, {"--output": output, "--mask": mask, "--heatmap": heatmap}, force=force
+        )
+        features = None
+        if heatmap is not None:
+            from seaformer.heatmap import heat, last_attention, save_heatmap
+
+            features = last_attention(model, session, prepare_input(image, session, contract))
         prediction = predict(image, session, contract)
         height, width = session.input_shape
 
@@ -109,9 +127,11 @@ def main(
     console.print(f"{model}: {contract.title}, input {width} x {height}")
     if output is not None and prediction.mask is not None:
         _save(prediction.photograph, prediction.mask, contract, output, mask, opacity)
+    if heatmap is not None and features is not None:
+        save_heatmap(heatmap, heat(features, prediction.photograph.shape[:2]))
     _print_result(console, prediction, contract)
     _print_times(console, prediction, threads)
-    for kind, path in (("overlay", output), ("mask", mask)):
+    for kind, path in (("overlay", output), ("mask", mask), ("heat map", heatmap)):
         if path is not None:
             console.print(f"{kind}: {path.absolute()}")
 
@@ -121,11 +141,12 @@ def _require_suffix(option: str, path: Path | None, suffixes: tuple[str, ...]) -
         raise UsageError(f"{option} is '{path}'. Allowed: a name in {', '.join(suffixes)}.")
 
 
-def _check_outputs(photo: Path, output: Path, mask: Path | None, force: bool) -> None:
+def _check_outputs(photo: Path, outputs: Mapping[str, Path | None], force: bool) -> None:
     """Refuse files that must not be written, before the work."""
-    named = [("--output", output)] + ([("--mask", mask)] if mask else [])
     taken = {photo.resolve(): "the photograph"}
-    for option, path in named:
+    for option, path in outputs.items():
+        if path is None:
+            continue
         if path.resolve() in taken:
             raise UsageError(f"{option} '{path}' is {taken[path.resolve()]}. Give another name.")
         taken[path.resolve()] = f"{option} as well"

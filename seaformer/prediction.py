@@ -135,6 +135,27 @@ class Prediction:
     finish_ms: float
 
 
+def prepare_input(
+    image: npt.NDArray[np.uint8], session: Session, contract: Contract
+) -> npt.NDArray[np.float32]:
+    """Turn a photograph into what `session.run` takes.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        session: the model.
+        contract: what it takes in.
+
+    Returns:
+        float32 [1, 3, h, w] or [1, h, w, 3].
+    """
+    x = prepare(image, contract.preprocessing, session.input_shape)
+    if contract.normalize:
+        x = normalize(x, contract.preprocessing)
+    if session.layout == "NCHW":
+        x = x.transpose(2, 0, 1)
+    return np.ascontiguousarray(x[None])
+
+
 def predict(image: npt.NDArray[np.uint8], session: Session, contract: Contract) -> Prediction:
     """Run a model on a photograph.
 
@@ -147,12 +168,7 @@ def predict(image: npt.NDArray[np.uint8], session: Session, contract: Contract) 
         SeaformerError: the output does not fit the contract, or is not finite.
     """
     start = perf_counter()
-    x = prepare(image, contract.preprocessing, session.input_shape)
-    if contract.normalize:
-        x = normalize(x, contract.preprocessing)
-    if session.layout == "NCHW":
-        x = x.transpose(2, 0, 1)
-    x = np.ascontiguousarray(x[None])
+    x = prepare_input(image, session, contract)
     prepare_ms = _since(start)
 
     output = session.run(x)

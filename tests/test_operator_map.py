@@ -240,7 +240,7 @@ def swapped(flatbuffer: bytes, convolution: int) -> bytes:
     kernel = np.frombuffer(bytes(buffer.data), np.float32).reshape(tensor.shape).copy()
     kernel[[0, 1]] = kernel[[1, 0]]
     buffer.data = kernel.view(np.uint8).ravel()
-    return tflite_file._pack(model)
+    return tflite_file.pack(model)
 
 
 @pytest.mark.parametrize("convolution", [0, 20, -1])

@@ -249,10 +249,15 @@ class PhoneWorkspace(Workspace):
 
     def close(self, keep: bool) -> None:
         """Remove the folder, and that of all workspaces if it was the last one."""
-        if not keep:
-            self._phone.way_to_clean.shell(
-                f"rm -rf {quote(self.path)}; rmdir {FOLDER} 2>/dev/null", HOUSEKEEPING_LIMIT_S
-            )
+        if keep:
+            return
+        command = f"rm -rf {quote(self.path)}; rmdir {FOLDER} 2>/dev/null"
+        try:
+            self._phone.way_to_clean.shell(command, HOUSEKEEPING_LIMIT_S)
+        except (ServerLost, CutOff, Unplugged):
+            # A server that was restarted needs a moment to find its phones again.
+            require(self._phone.serial, RETURN_LIMIT_S)
+            self._phone.way_to_clean.shell(command, HOUSEKEEPING_LIMIT_S)
 
     def _path_of(self, name: str) -> str:
         check_name(name)

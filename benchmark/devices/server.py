@@ -38,7 +38,10 @@ _UNREADY: dict[str, tuple[str, type[DeviceError]]] = {
 
 START_LIMIT_S = 20.0
 ANSWER_LIMIT_S = 10.0
-RETURN_LIMIT_S = 3.0
+_END_OF_CONNECTION_S = 0.2
+"""How much later than another connection the watch's own may be seen to end."""
+
+RETURN_LIMIT_S = 5.0
 """How long a phone may take to be back after the server was restarted."""
 
 
@@ -130,6 +133,39 @@ def connect(answer_limit_s: float = ANSWER_LIMIT_S) -> "AdbConnection":
         _start_server()
     with server_errors():
         return client.make_connection(timeout=answer_limit_s)
+
+
+class ServerWatch:
+    """Knows afterwards whether the adb server that runs now has ended, be there a new one or not.
+
+    A request that breaks off looks the same for a phone that went away and for a server that was
+    restarted, whose successor has to find the phone first. A connection of its own tells them
+    apart: it lives as long as the server.
+    """
+
+    def __init__(self) -> None:
+        """Begin to watch."""
+        with server_errors():
+            self._connection = connect()
+            self._connection.send_command("host:track-devices")
+            self._connection.check_okay()
+
+    def has_ended(self) -> bool:
+        """Whether it has ended."""
+        line = self._connection.conn
+        line.settimeout(_END_OF_CONNECTION_S)
+        try:
+            while line.recv(4096):  # what it says of phones
+                continue
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._connection.close()
 
 
 def server_answers() -> bool:

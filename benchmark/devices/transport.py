@@ -30,9 +30,9 @@ from seaformer.benchmark.devices.errors import (
 from seaformer.benchmark.devices.server import (
     ANSWER_LIMIT_S,
     RETURN_LIMIT_S,
+    ServerWatch,
     connect,
     require,
-    server_answers,
 )
 
 SILENCE_LIMIT_S = 30.0
@@ -257,6 +257,10 @@ class Transport:
     @contextmanager
     def _explained(self, silence: str) -> Iterator[None]:
         """Turn what goes wrong on the way into the error that says what happened to the phone."""
+        with closing(ServerWatch()) as server:
+            yield from self._explain(server, silence)
+
+    def _explain(self, server: ServerWatch, silence: str) -> Iterator[None]:
         try:
             yield
         except _SilenceError:
@@ -266,7 +270,7 @@ class Transport:
                 f"The phone {self.serial} did not answer for {self._answer_limit_s:g} s."
             ) from None
         except (AdbError, OSError, EOFError, struct.error) as error:
-            if not server_answers():
+            if server.has_ended():
                 raise ServerLost("The adb server ended.") from error
             self._require_still_there()
             raise CutOff(

@@ -1,0 +1,167 @@
+"""Which operator of a .tflite file did each event of LiteRT's profile run for?
+
+Operators outside of the delegate say their index. Kernels of XNNPACK carry nothing but a name, and
+stand in the order of the operators: each operator in turn takes the kernels it can run as
+(`kernels.py`). Where the delegate has several partitions, the order is that in which TensorFlow
+Lite partitions a graph: all operators that are ready and inside, then all that are ready and
+outside, and so on.
+
+Every operator must find its kernels and every kernel its operator; anything else is an error, as a
+shift by one would give every later module the time of another. Where several kernels can belong to
+either of two neighbours of one type, the first takes as many as it can.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seaformer.benchmark.breakdown.graph import Graph, Operator
+from seaformer.benchmark.breakdown.kernels import ACTIVATION, KERNELS, begins_with
+from seaformer.benchmark.runner.record import ProfileEvent
+from seaformer.errors import SeaformerError
+
+DELEGATE_NODES = ("TfLiteXNNPackDelegate", "DELEGATE")
+"""Events of a whole partition: its kernels have events too."""
+
+
+class AlignmentError(SeaformerError):
+    """The profile is not one of this file, or has kernels that are not known."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of an event.
+
+    Attributes:
+        event: its place among the events that were given.
+        operator: index of the operator in the file.
+        share: of the event's time, 0..1.
+    """
+
+    event: int
+    operator: int
+    share: float = 1.0
+
+
+def align_litert(graph: Graph, events: Sequence[ProfileEvent]) -> tuple[Share, ...]:
+    """Give every event of one profiled run to an operator.
+
+    Args:
+        graph: of the .tflite.
+        events: of one run, in their order.
+
+    Raises:
+        AlignmentError: the two do not fit.
+    """
+    count = len(graph.operators)
+    alone = {
+        place: event.node
+        for place, event in enumerate(events)
+        if event.kind == "operator" and event.tag not in DELEGATE_NODES
+    }
+    for place, node in alone.items():
+        tag = events[place].tag
+        if node is None or node >= count or graph.operators[node].type != tag:
+            raise AlignmentError(
+                f"the profile has an operator {tag} at {node}, which the file has not there"
+            )
+    inside = [place for place, event in enumerate(events) if event.kind == "delegate"]
+    outside = {node for node in alone.values() if node is not None}
+    order = [
+        operator for operator in partition_order(graph, outside) if operator.index not in outside
+    ]
+    taken = match(order, [events[place].tag for place in inside])
+    shares = [Share(place, node) for place, node in alone.items() if node is not None]
+    for operator, kernels in zip(order, taken, strict=True):
+        shares += [Share(inside[kernel], operator.index) for kernel in kernels]
+    return tuple(sorted(shares, key=lambda one: one.event))
+
+
+def partition_order(graph: Graph, outside: set[int]) -> list[Operator]:
+    """Return all operators in the order that TensorFlow Lite runs the partitions in."""
+    working = {operator.index for operator in graph.working()}
+    computed = {
+        name
+        for operator in graph.operators
+        for name in operator.outputs
+        if operator.index in working
+    }
+    ready: set[str] = set()
+    waiting, ordered = list(graph.operators), []
+    # The first epoch is of the first operator's kind.
+    is_outside = bool(waiting) and waiting[0].index in outside
+    while waiting:
+        left = []
+        for operator in waiting:
+            needed = computed.intersection(operator.inputs)
+            if (operator.index in outside) == is_outside and needed <= ready:
+                ordered.append(operator)
+                ready.update(operator.outputs)
+            else:
+                left.append(operator)
+        waiting, is_outside = left, not is_outside
+    return ordered
+
+
+def match(operators: Sequence[Operator], kernels: Sequence[str]) -> list[range]:
+    """Give each operator the kernels that it ran as.
+
+    Args:
+        operators: in the order they run in.
+        kernels: names, in the order they ran in.
+
+    Returns:
+        Of each operator, places of its kernels.
+
+    Raises:
+        AlignmentError: no way of giving them out fits.
+    """
+    reached = [{0: 0}]  # After each operator: where its kernels can end -> where they began.
+    for operator in operators:
+        after: dict[int, int] = {}
+        for start in reached[-1]:
+            for end in _ends(operator, kernels, start):
+                after[end] = min(start, after.get(end, start))
+        if not after:
+            furthest = max(reached[-1])
+            found = f"'{kernels[furthest]}'" if furthest < len(kernels) else "the end"
+            raise AlignmentError(
+                f"the profile has {found} at place {furthest} of {len(kernels)}, where the file's "
+                f"operator {operator.index} ({operator.type}) should run"
+            )
+        reached.append(after)
+    end = len(kernels)
+    if end not in reached[-1]:
+        furthest = max(reached[-1])
+        raise AlignmentError(
+            f"the profile has {end} kernels, and the file's {len(operators)} operators account for "
+            f"the first {furthest}: '{kernels[furthest]}' is left over"
+        )
+    taken = []
+    for before in reversed(reached[1:]):
+        start = before[end]
+        taken.append(range(start, end))
+        end = start
+    return taken[::-1]
+
+
+def _ends(operator: Operator, kernels: Sequence[str], start: int) -> list[int]:
+    """Where the kernels of an operator can end that begin at `start`."""
+    known = KERNELS.get(operator.type)
+    if known is None:
+        raise AlignmentError(f"the kernels of {operator.type} are not known, see `kernels.py`")
+    first = start
+    while first < len(kernels) and begins_with(kernels[first], known.before):
+        first += 1
+    most = len(operator.outputs) if known.per_output else 1
+    ends = [start] if known.least == 0 else []
+    for end in range(first + 1, min(first + most, len(kernels)) + 1):
+        if not begins_with(kernels[end - 1], known.names):
+            break
+        ends.append(end)
+        if (
+            operator.has_activation
+            and end < len(kernels)
+            and begins_with(kernels[end], (ACTIVATION,))
+        ):
+            ends.append(end + 1)
+    return ends

@@ -1,0 +1,91 @@
+"""The two methods, each as the time of any row that it can tell."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from seaformer.benchmark.breakdown.cuts import Stretch
+from seaformer.benchmark.breakdown.estimate import (
+    Estimate,
+    Estimates,
+    Floats,
+    median_rounds,
+    middle_half,
+    middle_rounds,
+)
+from seaformer.benchmark.breakdown.graph import Operator
+from seaformer.benchmark.breakdown.profile import Profile
+from seaformer.benchmark.breakdown.tree import Node
+
+
+class MethodTimes(ABC):
+    """Times by one method.
+
+    Attributes:
+        estimates: of the smallest parts that the method can tell.
+    """
+
+    estimates: Estimates
+
+    @abstractmethod
+    def time(self, node: Node) -> Estimate | None:
+        """The time of a row; None if the method cannot tell it."""
+
+
+class ProfileTimes(MethodTimes):
+    """Times of operators by the runtime's profiler."""
+
+    def __init__(self, profile: Profile, wholes_ms: Floats, total_ms: float, seed: int) -> None:
+        """Estimate.
+
+        Args:
+            profile: the profiled runs.
+            wholes_ms: [rounds], unprofiled, of the same rounds.
+            total_ms: the measured time of the model.
+            seed: of the bootstrap.
+        """
+        parts_ms = middle_half(profile.runs_us) / 1000
+        self.estimates = Estimates(parts_ms, wholes_ms, total_ms, seed, middle_rounds)
+        spans_ms = np.median(profile.spans_us, axis=1) / 1000
+        self.overhead = float(np.median(spans_ms / wholes_ms)) - 1
+
+    def time(self, node: Node) -> Estimate:
+        """The time of a row."""
+        return self.estimates.sum(node.operators)
+
+
+class PrefixTimes(MethodTimes):
+    """Times of stretches by the differences of cut models."""
+
+    def __init__(
+        self,
+        stretches: Sequence[Stretch],
+        working: Sequence[Operator],
+        ends_ms: Floats,
+        total_ms: float,
+        seed: int,
+    ) -> None:
+        """Estimate.
+
+        Args:
+            stretches: of the model.
+            working: its operators that compute something new for every input.
+            ends_ms: [stretches, rounds]: the model up to the end of each.
+            total_ms: the measured time of the model.
+            seed: of the bootstrap.
+        """
+        parts_ms = np.diff(ends_ms, axis=0, prepend=0)
+        self.estimates = Estimates(parts_ms, ends_ms[-1], total_ms, seed, median_rounds)
+        self._working = {operator.index for operator in working}
+        self._stretches: Mapping[int, frozenset[int]] = {
+            number: frozenset(operator.index for operator in stretch.operators)
+            for number, stretch in enumerate(stretches)
+        }
+
+    def time(self, node: Node) -> Estimate | None:
+        """The time of a row; None if it is finer than the cuts."""
+        wanted = self._working.intersection(node.operators)
+        parts = [number for number, have in self._stretches.items() if have <= wanted]
+        told = frozenset[int]().union(*(self._stretches[number] for number in parts))
+        return self.estimates.sum(parts) if parts and told == wanted else None

@@ -1,0 +1,143 @@
+"""Which node of an .onnx file did each event of ONNX Runtime's profile run for?
+
+ONNX Runtime names what it runs after the nodes of the file, but it fuses nodes, renames them and
+inserts some of its own. The rule:
+
+1. An event belongs to the node whose name it has, without what ONNX Runtime adds to it
+   (`_token_12`, `_nchwc`, `/MatmulTransposeFusion/`). Layout optimizations name a node after the
+   tensor it computes: it is the node that computes that tensor.
+2. It also belongs to the nodes before that one which have no event of their own: they were fused
+   into it. One that multiplies can only be in a kernel that does (`KERNELS`). The time is shared
+   among them in proportion to their multiply-accumulates, so that the convolution has it all and an
+   activation behind it nothing; if none has any, the node of rule 1 has it all.
+3. What ONNX Runtime inserted itself has no name of the file: a change of layout or type. Its time
+   belongs where that of the next event goes, which it is made for; that of `ReorderOutput`, which
+   undoes a layout, where that of the event before goes.
+
+Every node that multiplies must have an event, and every event a node; anything else is an error.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+
+from seaformer.benchmark.breakdown.alignment import AlignmentError, Share
+from seaformer.benchmark.breakdown.graph import Operator
+from seaformer.benchmark.breakdown.onnx_graph import OnnxGraph
+from seaformer.benchmark.runner.record import ProfileEvent
+
+INSERTED = (
+    "ReorderInput",
+    "ReorderOutput",
+    "Transpose",
+    "Reshape",
+    "Cast",
+    "QuantizeLinear",
+    "DequantizeLinear",
+    "Unsqueeze",
+    "Squeeze",
+    "MemcpyToHost",
+    "MemcpyFromHost",
+)
+BELONGS_TO_THE_ONE_BEFORE = ("ReorderOutput",)
+
+KERNELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "Conv": ("Conv",),
+        "ConvTranspose": ("ConvTranspose",),
+        "MatMul": ("MatMul", "Gemm"),
+        "Gemm": ("Gemm", "MatMul"),
+        "Resize": ("Resize", "Upsample"),
+    }
+)
+"""Type of a node that multiplies -> what the types of kernels that compute it contain."""
+
+_ADDED = re.compile(r"(_token_\d+|_nchwc|_quant|/duplicated|/MatmulTransposeFusion/?|_fp16)$")
+
+
+def align_onnx(graph: OnnxGraph, events: Sequence[ProfileEvent]) -> tuple[Share, ...]:
+    """Give every event of one profiled run to one or several nodes.
+
+    Args:
+        graph: of the .onnx.
+        events: of one run, in their order.
+
+    Raises:
+        AlignmentError: the two do not fit.
+    """
+    producers = {name: operator for operator in graph.operators for name in operator.outputs}
+    named = [_find(event, graph.nodes, producers) for event in events]
+    own = {operator.index for operator in named if operator is not None}
+    shares: list[list[Share]] = []
+    taken: set[int] = set()
+    for place, (event, operator) in enumerate(zip(events, named, strict=True)):
+        fused = [] if operator is None else _fused(operator, event.op or "", producers, own)
+        fused = [one for one in fused if one.index not in taken]
+        taken.update(one.index for one in fused)
+        total = sum(one.macs for one in fused)
+        shares.append([Share(place, one.index, one.macs / total) for one in fused if one.macs > 0])
+        if operator is not None and total == 0:
+            shares[-1].append(Share(place, operator.index))
+    for place, operator in enumerate(named):
+        if operator is None:
+            shares[place].append(Share(place, _neighbour(place, events, named, shares)))
+    left = [one for one in graph.operators if one.macs > 0 and one.index not in taken]
+    if left:
+        raise AlignmentError(
+            f"{len(left)} nodes of the file that multiply are not in the profile, the first is "
+            f"{left[0].index} ({left[0].type}, {left[0].name})"
+        )
+    return tuple(share for of_event in shares for share in of_event)
+
+
+def _find(
+    event: ProfileEvent, nodes: Mapping[str, Operator], producers: Mapping[str, Operator]
+) -> Operator | None:
+    """The node an event is named after; None if ONNX Runtime inserted it.
+
+    Raises:
+        AlignmentError: it did not.
+    """
+    name, shorter = "", event.tag
+    while name != shorter:
+        name = shorter
+        if (found := nodes.get(name) or producers.get(name)) is not None:
+            return found
+        shorter = _ADDED.sub("", name)
+    if event.op not in INSERTED:
+        raise AlignmentError(
+            f"the profile has a node '{event.tag}' ({event.op}) that is not in the file"
+        )
+    return None
+
+
+def _fused(
+    operator: Operator, kernel: str, producers: Mapping[str, Operator], own: Collection[int]
+) -> list[Operator]:
+    """A node and those before it that were fused into the same kernel."""
+    found: dict[int, Operator] = {}
+    waiting = [operator]
+    while waiting:
+        one = waiting.pop()
+        if one.macs > 0 and not any(word in kernel for word in KERNELS.get(one.type, ())):
+            continue
+        found[one.index] = one
+        before = [producers[name] for name in one.inputs if name in producers]
+        waiting += [b for b in before if b.index not in own and b.index not in found]
+    return list(found.values())
+
+
+def _neighbour(
+    place: int,
+    events: Sequence[ProfileEvent],
+    named: Sequence[Operator | None],
+    shares: Sequence[Sequence[Share]],
+) -> int:
+    """The operator that has most of the time of the event that an inserted one belongs to."""
+    before = [other for other in range(place) if named[other] is not None]
+    after = [other for other in range(place + 1, len(named)) if named[other] is not None]
+    if not before and not after:
+        raise AlignmentError("the profile has no node of the file")
+    is_behind = events[place].op in BELONGS_TO_THE_ONE_BEFORE or not after
+    chosen = before[-1] if before and is_behind else after[0]
+    return max(shares[chosen], key=lambda share: share.share).operator

@@ -1,0 +1,318 @@
+"""Drawing the page of one benchmark, or of several side by side."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup, escape
+
+from seaformer.benchmark.comparison import CONFIDENCE, compare, differing
+from seaformer.benchmark.cores import core_list
+from seaformer.benchmark.devices.device import Conditions
+from seaformer.benchmark.report.distribution import Distribution, distribution
+from seaformer.benchmark.report.drift import Drift, drift
+from seaformer.benchmark.report.modules import Modules, modules
+from seaformer.benchmark.report.published import CONDITIONS, PaperRow, paper_rows
+from seaformer.benchmark.report.ratios import Ratios, ratios
+from seaformer.benchmark.results import ModelResult, Results
+from seaformer.benchmark.statistics import Ratio, Summary
+from seaformer.benchmark.table import parity_text
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.files import atomic_write
+
+TEMPLATE = "report.html"
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Results, and where they stand.
+
+    Attributes:
+        file: path of the results.json, as it was given.
+        results: what is in it.
+    """
+
+    file: str
+    results: Results
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A benchmark on the page.
+
+    Attributes:
+        letter: what it is called there; empty if it is the only one.
+        anchor: unique beginning of the ids of its elements.
+        source: the benchmark.
+        names: id of each model -> its name, unique in the benchmark.
+    """
+
+    letter: str
+    anchor: str
+    source: Source
+    names: dict[str, str]
+    distribution: Distribution | None
+    drift: Drift | None
+    ratios: Ratios | None
+    modules: Modules | None
+    paper: tuple[PaperRow, ...]
+
+    @property
+    def results(self) -> Results:
+        """What is in the file."""
+        return self.source.results
+
+
+@dataclass(frozen=True)
+class _Fact:
+    """A line of the table of conditions.
+
+    Attributes:
+        title: of what.
+        values: one for each benchmark.
+    """
+
+    title: str
+    values: tuple[str, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether the benchmarks differ in it."""
+        return len(set(self.values)) > 1
+
+
+@dataclass(frozen=True)
+class _SideBySide:
+    """A model that several benchmarks have.
+
+    Attributes:
+        name: of the file.
+        cells: for each benchmark the model in it, None if it is not; its time relative to that of
+            the first benchmark, None if they cannot be compared.
+    """
+
+    name: str
+    cells: tuple[tuple[ModelResult | None, Ratio | None], ...]
+
+
+def write_report(path: Path, sources: Sequence[Source]) -> None:
+    """Draw the page and write it.
+
+    Args:
+        path: the file, which is replaced.
+        sources: what the page shows, one or more.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    page = jinja2.Environment(
+        loader=jinja2.PackageLoader("seaformer.benchmark.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page.filters |= {
+        "ms": _ms,
+        "median": _median,
+        "ratio": _ratio,
+        "breakable": _breakable,
+        "number": _number,
+        "tick": _tick,
+        "parity": parity_text,
+    }
+    entries = [_entry(place, source, len(sources)) for place, source in enumerate(sources)]
+    text = page.get_template(TEMPLATE).render(
+        entries=entries,
+        facts=_facts([one.results for one in entries]),
+        side_by_side=_side_by_side(entries),
+        differences=[
+            (one.letter, differing(one.results, entries[0].results)) for one in entries[1:]
+        ],
+        paper_conditions=CONDITIONS,
+        confidence=CONFIDENCE,
+    )
+    with atomic_write(path) as draft:
+        # A file name may hold what UTF-8 does not.
+        draft.write_bytes(text.encode("utf-8", "replace"))
+
+
+def _entry(place: int, source: Source, count: int) -> _Entry:
+    results = source.results
+    letter = "" if count == 1 else chr(ord("A") + place) if count <= 26 else str(place + 1)
+    return _Entry(
+        letter=letter,
+        anchor=f"b{place}-",
+        source=source,
+        names=_names(results),
+        distribution=distribution(results),
+        drift=drift(results),
+        ratios=ratios(results),
+        modules=modules(results),
+        paper=paper_rows(results),
+    )
+
+
+def _names(results: Results) -> dict[str, str]:
+    """Name models by their files; those of the same file name by their whole paths."""
+    count = Counter(_file_name(model) for model in results.models)
+    return {
+        model.id: _file_name(model) if count[_file_name(model)] == 1 else model.file
+        for model in results.models
+    }
+
+
+def _file_name(model: ModelResult) -> str:
+    return model.file.replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def _facts(all_results: Sequence[Results]) -> list[_Fact]:
+    rows = [_facts_of(results) for results in all_results]
+    return [_Fact(title, tuple(row[title] for row in rows)) for title in rows[0]]
+
+
+def _facts_of(results: Results) -> dict[str, str]:
+    device, cores, protocol = results.device, results.cores, results.protocol
+    before, after = results.conditions_before, results.conditions_after
+    speeds = sorted(set(cores.max_khz.values()), reverse=True)
+    fastest = f", up to {'/'.join(f'{khz / 1e6:.2f}' for khz in speeds)} GHz" if speeds else ""
+    rounds = [one for one in results.rounds if one.purpose == "measure"]
+    left_out = sum(not one.used for one in rounds)
+    return {
+        "device": _words(device.serial, device.manufacturer, device.model),
+        "processor": _words(device.soc or UNKNOWN, device.abi)
+        + (", EMULATED" if results.emulated else ""),
+        "memory": UNKNOWN
+        if device.memory_bytes is None
+        else f"{device.memory_bytes / 2**30:.1f} GiB",
+        "system": device.os or UNKNOWN,
+        "threads": str(results.threads),
+        "cores": f"{cores.name} (core {core_list(cores.cores)}{fastest})",
+        "runtime": _words(
+            results.runtime.name,
+            results.runtime.version or "of unknown version",
+            f"({results.runtime.file}, SHA-256 {results.runtime.sha256[:12]})",
+        ),
+        "temperature": _change(_temperature(before), _temperature(after)),
+        "thermal status": _change(_thermal_status(before), _thermal_status(after)),
+        "battery": _battery(before),
+        "rounds": f"{len(rounds)} of {protocol.runs_per_round} runs of each model"
+        + (f", {left_out} left out" if left_out else "")
+        + f", after {protocol.warmup_runs} warm-up runs each",
+        "asked for": f"±{100 * protocol.until:g} %" if protocol.until else f"{protocol.runs} runs",
+        "ended by": results.stopped_by,
+        "seed": str(protocol.seed),
+        "measured at": _time(results.created_at),
+        "programs": ", ".join(f"{name} {version}" for name, version in results.versions.items()),
+        "not known": ", ".join(results.unknown) or "nothing",
+        "command": results.command,
+    }
+
+
+def _temperature(state: Conditions | None) -> str:
+    reading = None if state is None else state.temperature
+    return UNKNOWN if reading is None else f"{reading.celsius:.1f} °C ({reading.kind})"
+
+
+def _battery(state: Conditions) -> str:
+    if state.battery_percent is None:
+        return UNKNOWN
+    return f"{state.battery_percent} %{', charging' if state.is_charging else ''}"
+
+
+def _thermal_status(state: Conditions | None) -> str:
+    status = None if state is None else state.thermal_status
+    return UNKNOWN if status is None else str(status)
+
+
+def _change(before: str, after: str) -> str:
+    return before if before == after else f"{before} to {after}"
+
+
+def _words(*words: str | None) -> str:
+    return " ".join(word for word in words if word)
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _side_by_side(entries: Sequence[_Entry]) -> list[_SideBySide]:
+    """Put models of the same name beside each other; nothing for a single benchmark."""
+    if len(entries) == 1:
+        return []
+    order = dict.fromkeys(name for one in entries for name in one.names.values())
+    known = set(entries[0].names.values())
+    changes = [_changes(one.results, entries[0].results) for one in entries[1:]]
+    return [
+        _SideBySide(
+            name,
+            tuple(
+                (_model(one, name), change.get(name) if name in known else None)
+                for one, change in zip(entries, [{}, *changes], strict=True)
+            ),
+        )
+        for name in order
+    ]
+
+
+def _model(entry: _Entry, name: str) -> ModelResult | None:
+    return next((m for m in entry.results.models if entry.names[m.id] == name), None)
+
+
+def _changes(new: Results, old: Results) -> dict[str, Ratio]:
+    """File name -> new time by old time; empty where that would compare unlike things."""
+    try:
+        return {one.file: one.ratio for one in compare(new, old, tolerance=0.0)}
+    except (UsageError, SeaformerError):
+        return {}
+
+
+def _ms(value: float | None) -> str:
+    """Milliseconds with three digits or so."""
+    if value is None:
+        return "-"
+    return (
+        f"{value:.1f}"
+        if abs(value) >= 100
+        else f"{value:.2f}"
+        if abs(value) >= 1
+        else f"{value:.3f}"
+    )
+
+
+def _median(summary: Summary | None) -> str:
+    if summary is None:
+        return "-"
+    interval = summary.interval_ms
+    ends = "" if interval is None else f" [{_ms(interval.low)}, {_ms(interval.high)}]"
+    return f"{_ms(summary.median_ms)}{ends}"
+
+
+def _ratio(ratio: Ratio | None) -> str:
+    if ratio is None:
+        return "-"
+    interval = ratio.interval
+    ends = "" if interval is None else f" [{interval.low:.3f}, {interval.high:.3f}]"
+    return f"{ratio.value:.3f}{ends}"
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value + 0.0:.{digits}f}"
+
+
+def _tick(value: float) -> str:
+    return f"{value + 0.0:g}".replace("-", "\N{MINUS SIGN}")
+
+
+def _breakable(name: str) -> Markup:
+    """Allow a line to break behind what separates the parts of a name."""
+    text = str(escape(name))
+    for mark in ("_", "/", "."):
+        text = text.replace(mark, f"{mark}<wbr>")
+    return Markup(text)

@@ -1,0 +1,173 @@
+"""The attention heat map: the same from every format, and what `seaformer-predict` makes of it."""
+
+import re
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+from small_models import metadata, write_onnx
+
+from seaformer.errors import SeaformerError
+from seaformer.heatmap import heat, last_attention, save_heatmap
+from seaformer.images import read_image, sample_photograph
+from seaformer.model import create_model
+from seaformer.predict import main
+from seaformer.prediction import Contract, prepare_input
+from seaformer.runtimes import open_model
+
+CHECKPOINT = Path(
+    str(resources.files("seaformer") / "data" / "weights" / "shapes_tiny.safetensors")
+)
+SIZE = (128, 128)
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def features_of(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
+    """What the last attention layer of a model file makes of the photograph."""
+    with open_model(path, input_size=size) as session:
+        assert session.metadata is not None
+        contract = Contract.from_metadata(session.metadata)
+        x = prepare_input(read_image(sample_photograph()), session, contract)
+        return last_attention(path, session, x)
+
+
+@pytest.fixture(scope="module")
+def expected() -> np.ndarray:
+    """The same, computed by calling the network's parts one after another."""
+    network = create_model("tiny", "shapes", "shapes").eval()
+    with open_model(CHECKPOINT, input_size=SIZE) as session:
+        assert session.metadata is not None
+        contract = Contract.from_metadata(session.metadata)
+        x = torch.from_numpy(prepare_input(read_image(sample_photograph()), session, contract))
+    branch = network.context_branch
+    with torch.inference_mode():
+        x = branch.stage4(branch.stage3(network.stem(x)))
+        for part in (*branch.stage5.mobile_blocks, *branch.stage5.blocks[:-1]):
+            x = part(x)
+        return branch.stage5.blocks[-1].attention(x)[0].numpy()
+
+
+def sqnr_db(expected: np.ndarray, found: np.ndarray) -> float:
+    assert expected.shape == found.shape
+    return float(10 * np.log10(np.square(expected).sum() / np.square(expected - found).sum()))
+
+
+def test_a_checkpoint_gives_the_output_of_its_last_attention_layer(expected: np.ndarray) -> None:
+    assert np.array_equal(features_of(CHECKPOINT, SIZE), expected)
+
+
+@pytest.mark.parametrize("suffix", ["onnx", "tflite"])
+def test_an_exported_file_gives_the_same(
+    shapes_export: Path, suffix: str, expected: np.ndarray
+) -> None:
+    (file,) = shapes_export.glob(f"*.{suffix}")
+    assert sqnr_db(expected, features_of(file)) > 80
+
+
+@pytest.mark.parametrize(
+    ("name", "bar_db"),
+    [("int8.onnx", 18), ("int8.tflite", 18), ("dynamic-int8.tflite", 18), ("int16x8.tflite", 30)],
+)
+def test_integers_give_the_numbers_they_stand_for(
+    integer_export: Path, name: str, bar_db: float
+) -> None:
+    (file,) = integer_export.glob(f"*_{name}")
+    exact = features_of(CHECKPOINT, (256, 256))
+    assert sqnr_db(exact, features_of(file)) > bar_db
+
+
+def test_half_precision_weights_make_no_difference_to_the_map(tiny_export: Path) -> None:
+    for suffix in ("onnx", "tflite"):
+        single, half = (
+            features_of(next(tiny_export.glob(f"*_{precision}.{suffix}")))
+            for precision in ("fp32", "fp16")
+        )
+        assert sqnr_db(single, half) > 30
+
+
+def test_the_mean_over_channels_goes_from_0_to_255() -> None:
+    features = np.array([[[1, 2], [3, 5]], [[1, 4], [3, 9]]], np.float32)  # means 1 3 3 7
+    assert heat(features, (2, 2)).tolist() == [[0, 85], [85, 255]]
+    large = heat(features, (64, 32))
+    assert large.shape == (64, 32)
+    assert (large[0, 0], large[-1, -1]) == (0, 255)
+    assert large[0, 0] < large[32, 16] < large[-1, -1]
+
+
+def test_a_flat_map_is_all_zero() -> None:
+    assert not heat(np.full((3, 2, 2), 7, np.float32), (4, 4)).any()
+
+
+def test_values_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(SeaformerError, match="not finite"):
+        heat(np.full((1, 2, 2), np.nan, np.float32), (4, 4))
+
+
+def test_the_file_holds_the_values_and_shows_them_from_dark_to_light(tmp_path: Path) -> None:
+    values = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    save_heatmap(tmp_path / "map.png", values)
+    picture = Image.open(tmp_path / "map.png")
+    assert np.array_equal(np.asarray(picture), values)
+    shown = np.asarray(picture.convert("RGB").convert("L")).ravel().astype(int)
+    assert (np.diff(shown) >= 0).all()
+    assert shown[-1] - shown[0] > 200
+
+
+@pytest.fixture
+def photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Image.open(sample_photograph()).resize((90, 60)).save("photo.png")
+    return Path("photo.png")
+
+
+def test_the_command_writes_a_map_of_the_photographs_size(photo: Path) -> None:
+    arguments = (photo, "--model", CHECKPOINT, "--input-size", "128", "--heatmap", "map.png")
+    result = run(*arguments)
+    assert result.exit_code == 0, result.stderr
+    assert f"heat map: {Path('map.png').absolute()}" in result.stdout
+    values = np.asarray(Image.open("map.png"))
+    assert values.shape == (60, 90)
+    assert (values.min(), values.max()) == (0, 255)
+    again = run(*arguments, "--output", "other.png")
+    assert again.exit_code == 2
+    assert re.fullmatch(r"error: 'map\.png' exists.*\n", again.stderr)
+    assert not Path("other.png").exists()
+
+
+def test_a_classifier_has_a_map_and_no_mask(photo: Path) -> None:
+    torch.save(create_model("tiny", "imagenet", "random").state_dict(), "tiny.pth")
+    result = run(
+        photo, "--model", "tiny.pth", "--task", "imagenet", "--heatmap", "map.png",
+        "--input-size", "96",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    # What the network sees of a photograph is cut from its middle.
+    assert Image.open("map.png").size == (52, 52)
+    assert not Path("photo_overlay.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        ("--heatmap map.jpg", 2, r"--heatmap is 'map\.jpg'"),
+        ("--heatmap photo.png", 2, "is the photograph"),
+        ("--heatmap same.png --mask same.png", 2, "is --mask as well"),
+        ("--heatmap map.png", 1, "'model.onnx' names no attention layer"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(
+    photo: Path, arguments: str, status: int, said: str
+) -> None:
+    write_onnx(Path("model.onnx"), metadata())
+    before = sorted(Path().iterdir())
+    result = run(photo, "--model", "model.onnx", *arguments.split())
+    assert result.exit_code == status
+    assert re.fullmatch(rf"error: .*{said}.*\n", result.stderr), result.stderr
+    assert sorted(Path().iterdir()) == before

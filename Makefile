@@ -37,7 +37,7 @@ demo: setup
 	$(BIN)/seaformer-benchmark $(MODEL)_fp32.tflite $(MODEL)_fp16.tflite $(SHAPES) --breakdown --output build/demo/benchmark --force
 
 test: setup
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 # mypy reads packages by folder names; this tree has them under the names they are imported by.
 lint: setup

@@ -254,8 +254,7 @@ class PhoneWorkspace(Workspace):
         command = f"rm -rf {quote(self.path)}; rmdir {FOLDER} 2>/dev/null"
         try:
             self._phone.way_to_clean.shell(command, HOUSEKEEPING_LIMIT_S)
-        except (ServerLost, CutOff, Unplugged):
-            # A server that was restarted needs a moment to find its phones again.
+        except (ServerLost, CutOff):
             require(self._phone.serial, RETURN_LIMIT_S)
             self._phone.way_to_clean.shell(command, HOUSEKEEPING_LIMIT_S)
 

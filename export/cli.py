@@ -26,7 +26,11 @@ def _switches() -> str:
     return ", ".join(f"{name}={allowed}" for name, allowed in values.items())
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    epilog="\b\nExample:\n  seaformer-export --variant tiny --format tflite --format onnx "
+    "--precision fp16",
+)
 @click.option(
     "--variant",
     metavar="NAME",
@@ -163,15 +167,11 @@ def _switches() -> str:
     help="Verify a file that was exported before, and stop.",
 )
 def main(list_only: bool, checked_file: Path | None, **asked: Any) -> None:
-    r"""Export a SeaFormer to ONNX and TFLite, and prove that the files compute the same.
+    """Export a SeaFormer to ONNX and TFLite, and prove that the files compute the same.
 
     Every file is run against PyTorch in float64 on a photograph and on noise, and a quantized one
     against single precision on pictures it was not calibrated with. One that is further off than
     its precision allows is not written.
-
-    \b
-    Example:
-      seaformer-export --variant tiny --format tflite --format onnx --precision fp16
     """
     from rich.console import Console
 

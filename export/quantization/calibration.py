@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from seaformer.datasets import IGNORED, Dataset, open_dataset, read_mask
+from seaformer.datasets import Dataset, open_dataset, read_mask
 from seaformer.datasets.shapes import TASK as SHAPES
 from seaformer.datasets.shapes import ShapesDataset
 from seaformer.errors import SeaformerError, UsageError
@@ -22,7 +22,6 @@ from seaformer.tasks import Preprocessing, Task
 RANDOM = "random"
 """The value of --calibration that is no folder."""
 
-DEFAULT_SAMPLES = 200
 FEW_SAMPLES = 100
 """Below this many pictures the command warns."""
 
@@ -43,7 +42,7 @@ class Pictures:
         name: what they are, for people.
         count: how many.
         read: the picture of a place, uint8 [H, W, 3] RGB, and the class of each pixel, [H, W] with
-            `IGNORED` where none counts; None without a truth.
+            `seaformer.datasets.IGNORED` where none counts; None without a truth.
     """
 
     name: str
@@ -227,6 +226,3 @@ def _of_files(paths: Sequence[Path], folder: Path) -> Pictures:
         return read_image(paths[place]), None
 
     return Pictures(f"{len(paths)} photographs of '{folder}'", len(paths), read)
-
-
-__all__ = ["IGNORED", "Calibration", "Pictures", "network_inputs", "open_calibration"]

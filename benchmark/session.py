@@ -44,6 +44,7 @@ from seaformer.benchmark.summary import (
     throttled,
 )
 from seaformer.errors import SeaformerError
+from seaformer.files import file_sha256
 
 NOT_COMPARED = "its output was not compared: the tool does not show it"
 
@@ -234,7 +235,7 @@ class Session(ABC):
         """Name the folder by what is in it: the same benchmark again finds the files it kept."""
         digest = hashlib.sha256()
         for local, name, _ in self._files():
-            digest.update(f"{name}\n{_sha256(local)}\n".encode())
+            digest.update(f"{name}\n{file_sha256(local)}\n".encode())
         return digest.hexdigest()[:16]
 
     def _conditions(self) -> Conditions | None:
@@ -339,8 +340,3 @@ def _unknown(facts: DeviceFacts, conditions: Conditions) -> tuple[str, ...]:
 def _versions() -> dict[str, str]:
     packages = ("seaformer", "ai-edge-litert", "onnxruntime", "adbutils", "numpy", "scipy")
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

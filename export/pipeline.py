@@ -103,11 +103,10 @@ def _source(request: Request) -> Source:
 
 def _calibration(request: Request, report: Report) -> Calibration | None:
     """Find the pictures that the integer precisions need, or can use."""
-    asked, needed = request.quantization, any(row.is_calibrated for row in request.precisions)
-    if not needed and not any(
-        row.is_quantized and request.task.name == SHAPES for row in request.precisions
-    ):
+    has_scenes = request.task.name == SHAPES
+    if not any(p.is_calibrated or (p.is_quantized and has_scenes) for p in request.precisions):
         return None
+    asked = request.quantization
     calibration = open_calibration(asked.calibration, asked.samples, request.task)
     for note in calibration.notes:
         report.warn(note)

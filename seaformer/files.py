@@ -1,5 +1,6 @@
-"""Writing files so that a name holds the whole content or nothing new."""
+"""Writing files so that a name holds the whole content or nothing new, and their hashes."""
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -64,3 +65,13 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

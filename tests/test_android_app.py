@@ -16,7 +16,8 @@ from seaformer.bundling.smoke_build.alignment import libraries
 from seaformer.bundling.smoke_build.build import COMPILE_ONLY, AppVersions
 from seaformer.bundling.smoke_build.link_check import check_links
 from seaformer.bundling.smoke_build.processes import run
-from seaformer.bundling.smoke_build.tools import PACKAGES, debian, sha256
+from seaformer.bundling.smoke_build.tools import PACKAGES, debian
+from seaformer.files import file_sha256
 from seaformer.errors import SeaformerError
 from seaformer.images import read_image
 from seaformer.overlay import blend
@@ -234,4 +235,4 @@ def test_gradle_and_the_smoke_build_compile_with_the_same_kotlin() -> None:
 def test_the_gradle_wrapper_is_the_one_that_gradle_publishes() -> None:
     # https://gradle.org/release-checksums, wrapper jar of 8.11.1
     published = "2db75c40782f5e8ba1fc278a5574bab070adccb2d21ca5a6e5ed840888448046"
-    assert sha256(APP / "gradle/wrapper/gradle-wrapper.jar") == published
+    assert file_sha256(APP / "gradle/wrapper/gradle-wrapper.jar") == published

@@ -17,8 +17,8 @@ from seaformer.bundling.smoke_build.build import COMPILE_ONLY, AppVersions
 from seaformer.bundling.smoke_build.link_check import check_links
 from seaformer.bundling.smoke_build.processes import run
 from seaformer.bundling.smoke_build.tools import PACKAGES, debian
-from seaformer.files import file_sha256
 from seaformer.errors import SeaformerError
+from seaformer.files import file_sha256
 from seaformer.images import read_image
 from seaformer.overlay import blend
 from seaformer.prediction import Contract, predict

@@ -32,6 +32,7 @@ from seaformer.export.operator_map import map_onnx, map_tflite_like
 from seaformer.export.quantization.acceptance import accept
 from seaformer.export.quantization.calibration import Calibration, open_calibration
 from seaformer.export.quantization.candidates import Quantizing
+from seaformer.export.quantization.kept import require_modules
 from seaformer.export.quantization.onnx_engine import OnnxEngine
 from seaformer.export.quantization.tflite_engine import TFLiteEngine
 from seaformer.export.report import Report
@@ -70,6 +71,9 @@ def export(request: Request, report: Report) -> list[tuple[Path, schema.Metadata
         )
     if source.weights.note:
         report.warn(source.weights.note)
+    for precision in request.precisions:
+        if precision.caution:
+            report.warn(precision.caution)
     finished: list[tuple[Path, bytes, schema.Metadata]] = []
     for size in request.sizes:
         job = _prepare(request, source, size, calibration, report)
@@ -134,6 +138,8 @@ def _prepare(
         form = deployment_form(source.model, size, preprocessing if inside else None, request.head)
         applied = [rewrite for rewrite in form.reports if rewrite.count]
         stage.made = f"{len(applied)} rewrites at {sum(r.count for r in applied)} places"
+    modules = (path for path, _ in form.model.named_modules())
+    require_modules(request.quantization.keep_float, modules)
     with report.stage("trace to ONNX") as stage:
         graph = to_onnx(form.model, size, request.head)
         stage.made = f"{len(graph.graph.node)} nodes, {graph.ByteSize() / 1e6:.2f} MB"

@@ -15,7 +15,7 @@ from rich.console import Console
 from seaformer.errors import UnknownNameError
 from seaformer.export.metadata import MappedOperator
 from seaformer.export.quantization import sensitivity
-from seaformer.export.quantization.kept import match
+from seaformer.export.quantization.kept import match, require_modules
 from seaformer.export.quantization.quality import Reference, open_bytes
 from seaformer.export.quantization.ranges import Activation, collect
 from seaformer.export.quantization.sensitivity import (
@@ -89,6 +89,23 @@ def test_unknown_patterns_name_the_nearest(pattern: str, said: str) -> None:
         match(["stem", pattern], OPERATORS)
     assert said in str(raised.value)
     assert f"'{pattern}'" in str(raised.value)
+
+
+MODULES = ["", *sorted({row.module for row in OPERATORS} - {""} | {"stem", "head"})]
+
+
+@pytest.mark.parametrize("pattern", ["stem", "stem.*", "head.c[kl]*", "stem.nothing@7", "type:MUL"])
+def test_modules_are_known_before_there_are_operators(pattern: str) -> None:
+    require_modules(["stem.conv", pattern], MODULES)
+
+
+@pytest.mark.parametrize("pattern", ["stem.blok", "head.clasifier", "stem.conv.*"])
+def test_a_module_is_missed_before_there_are_operators(pattern: str) -> None:
+    with pytest.raises(UnknownNameError) as early:
+        require_modules(["stem", pattern], MODULES)
+    assert f"'{pattern}'" in str(early.value)
+    with pytest.raises(UnknownNameError):
+        match([pattern], OPERATORS)
 
 
 # What is ranked

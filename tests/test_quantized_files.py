@@ -10,7 +10,7 @@ import onnx
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
-from exporting import run_export
+from exporting import assert_one_line, run_export
 from PIL import Image
 
 from seaformer.datasets.shapes import ShapesDataset, write
@@ -208,6 +208,26 @@ def test_a_module_is_kept_in_floating_point(tmp_path: Path) -> None:
     assert "light_head.classifier" in left
     assert metadata.output.dtype == "float32"
     assert metadata.input.dtype == "int8"
+
+
+def test_a_misspelt_module_is_found_before_the_conversion(tmp_path: Path) -> None:
+    done = export(
+        tmp_path, "--weights", "shapes", "--precision", "int8", "--keep-float", "light_hed",
+    )  # fmt: skip
+    assert_one_line(done, 2, "'light_hed'.*Did you mean 'light_head'")
+    assert "rewrite to the deployment form" in done.stdout
+    assert "trace to ONNX" not in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_precision_is_cautioned_of_once_for_all_its_files(tmp_path: Path) -> None:
+    done = export(
+        tmp_path, "--variant", "tiny", "--precision", "dynamic-int8",
+        "--format", "onnx", "--format", "tflite", "--input-size", "96", "--accept-loss",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob("*.onnx")) + list(tmp_path.glob("*.tflite"))) == 4
+    assert done.stdout.count("for size, not for speed") == 1
 
 
 def test_noise_marks_the_file_and_holds_it_against_no_bar(tmp_path: Path) -> None:

@@ -87,8 +87,6 @@ class Quantizing:
 
     def _candidate(self, precision: Precision, reference: Reference | None) -> Candidate:
         engine, format = self._engine, self._format
-        if precision.caution:
-            self._report.warn(precision.caution)
         method = None
         if precision.is_calibrated:
             method = self._asked.method or precision.range_method

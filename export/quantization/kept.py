@@ -39,6 +39,25 @@ def match(patterns: Iterable[str], operators: Sequence[MappedOperator]) -> froze
     return frozenset(kept)
 
 
+def require_modules(patterns: Iterable[str], modules: Iterable[str]) -> None:
+    """Find what is misspelt before there is a file: patterns of modules, by the modules alone.
+
+    Patterns of single operators are left to `match`.
+
+    Args:
+        patterns: as above.
+        modules: paths in the deployment form.
+
+    Raises:
+        UnknownNameError: a pattern means none; the message has the nearest names.
+    """
+    known = {path for path in modules if path}
+    for pattern in patterns:
+        of_operators = "@" in pattern or pattern.startswith(TYPE)
+        if not of_operators and not any(fnmatchcase(path, pattern) for path in known):
+            raise _unknown(pattern, known)
+
+
 def enclosing(module: str) -> list[str]:
     """The path of a module and of those that it stands in, outermost first; none for the model."""
     parts = module.split(".") if module else []

@@ -181,7 +181,8 @@ def one(median_ms: float, seed: int, **changes: object) -> Results:
     [
         (20.0, "not distinguishable", False),
         (15.0, "faster", False),
-        (20.5, "slower", False),
+        (20.3, "not distinguishable", False),  # by less than two benchmarks of one file differ
+        (20.8, "slower", False),
         (22.0, "slower", True),
     ],
 )

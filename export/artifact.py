@@ -37,11 +37,12 @@ class Content:
         return hashlib.sha256(self.data).hexdigest()
 
     def with_metadata(self, metadata: Metadata) -> bytes:
-        """The bytes of the whole file, with the JSON in it."""
+        """The bytes of the whole file, with the JSON in it: on one line, as it counts on a phone."""
+        text = metadata.text(indent=None)
         if self.format.name == "tflite":
-            return tflite_file.with_json(self.data, metadata.text())
+            return tflite_file.with_json(self.data, text)
         model = onnx.load_from_string(self.data)
-        onnx.helper.set_model_props(model, {PROPERTY: metadata.text()})
+        onnx.helper.set_model_props(model, {PROPERTY: text})
         return serialize(model)
 
 

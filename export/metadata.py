@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+Kind = Literal["segmentation", "classification", "features"]
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -26,7 +28,8 @@ class Input(_Model):
     """The input tensor.
 
     `range` is that of its real values: [0, 255] where the file normalises the picture itself, else
-    None. `quantization` is None where the tensor holds real values.
+    None. `quantization` is None where the tensor holds real values. What is said of a picture is
+    None for features of another network.
     """
 
     name: str
@@ -34,13 +37,13 @@ class Input(_Model):
     dtype: str
     quantization: Scale | None = None
     layout: str
-    color_order: str
+    color_order: str | None
     range: tuple[float, float] | None
     normalization: Literal["inside", "outside"]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    resize: str
-    interpolation: str
+    mean: tuple[float, float, float] | None
+    std: tuple[float, float, float] | None
+    resize: str | None
+    interpolation: str | None
     crop_fraction: float | None = None
 
 
@@ -53,7 +56,7 @@ class Output(_Model):
     quantization: Scale | None = None
     layout: str
     stride: int | None
-    content: Literal["logits", "classes", "mask"]
+    content: Literal["logits", "classes", "mask", "features"]
 
 
 class Weights(_Model):
@@ -73,7 +76,8 @@ class Comparison(_Model):
         input: what the input was.
         max_abs_error: largest difference of an output value; None for class ids.
         sqnr_db: 10 log10(sum of reference^2 / sum of error^2); None for class ids.
-        argmax_agreement: share of positions whose largest class is the same, 0..1.
+        argmax_agreement: share of positions whose largest class is the same, 0..1; None for
+            features, whose channels are no classes.
         pytorch_float32_sqnr_db: what PyTorch's own float32 reaches on this input, for comparison:
             weights that amplify rounding hold both down. None for class ids.
     """
@@ -81,7 +85,7 @@ class Comparison(_Model):
     input: str
     max_abs_error: float | None
     sqnr_db: float | None
-    argmax_agreement: float
+    argmax_agreement: float | None
     pytorch_float32_sqnr_db: float | None
 
 
@@ -205,8 +209,10 @@ class File(_Model):
 class Metadata(_Model):
     """The whole object.
 
-    `variant` is None for another model than a SeaFormer, which `model` then names: a peer or a
-    user's factory. `ablation` has the switches of `seaformer.ablation` that were changed.
+    `variant` is None for another model than a SeaFormer, which `model` then names: a peer, an
+    attention layer or a user's factory. `ablation` has the switches of `seaformer.ablation` that
+    were changed. A model of kind "features" takes what another network makes of a picture, and
+    gives the like: it has no task and no labels.
     """
 
     schema_version: Literal[1] = 1
@@ -214,8 +220,8 @@ class Metadata(_Model):
     variant: str | None
     model: str | None
     ablation: dict[str, str] = {}
-    task: str
-    kind: Literal["segmentation", "classification"]
+    task: str | None
+    kind: Kind
     format: str
     precision: str
     head: str
@@ -235,11 +241,11 @@ class Metadata(_Model):
     file: File | None = None
     same_stem: dict[str, "Metadata"] | None = None
 
-    def text(self) -> str:
-        """Write the object as JSON, in the order of the schema."""
+    def text(self, indent: int | None = 1) -> str:
+        """Write the object as JSON, in the order of the schema; on one line without `indent`."""
         absent: dict[str, Any] = {
             name: True for name in ("file", "same_stem") if getattr(self, name) is None
         }
         if self.same_stem:
             absent["same_stem"] = {name: {"same_stem"} for name in self.same_stem}
-        return self.model_dump_json(indent=1, exclude=absent) + "\n"
+        return self.model_dump_json(indent=indent, exclude=absent) + "\n"

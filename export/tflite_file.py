@@ -199,8 +199,9 @@ def with_json(flatbuffer: bytes, text: str) -> bytes:
     ignore the other.
     """
     stream = io.BytesIO(flatbuffer)
-    with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive:
-        # A fixed date, so that the same export gives the same bytes.
+    with zipfile.ZipFile(stream, "a") as archive:
+        # Not compressed, as the standard's own writer leaves it; a fixed date, so that the same
+        # export gives the same bytes.
         archive.writestr(zipfile.ZipInfo(ASSOCIATED_FILE, (1980, 1, 1, 0, 0, 0)), text)
     return stream.getvalue()
 

@@ -46,8 +46,8 @@ class Precision:
         size: of the file, as a share of the fp32 file.
         min_sqnr_db: lowest signal to quantization noise ratio of the output, in dB.
         min_agreement: lowest share of positions whose arg-max is that of the reference, 0..1.
-        max_miou_loss: most mIoU it may lose, in points, where the truth is known; None if that is
-            not measured.
+        max_miou_loss: most mIoU it may lose, or top-1 in classification, in points, where the truth
+            is known; None if that is not measured.
         description: one sentence for tables.
         caution: what a user should know before; printed when it is asked for.
         test_pictures: on how many held-out pictures it is measured at most.

@@ -272,9 +272,7 @@ def _verify(
             comparisons = _check(job, candidate.content.data, folder / target.name, precision)
         else:
             comparisons = _compare(job, candidate.content.data, folder / target.name)
-            quantization = accept(
-                quantization, comparisons, precision, target.name, job.request.quantization
-            )
+            quantization = accept(quantization, comparisons, precision, target.name, job.request)
             candidate = replace(candidate, quantization=quantization)
         agreement = min(row.argmax_agreement for row in comparisons)
         sqnrs = [row.sqnr_db for row in comparisons if row.sqnr_db is not None]

@@ -13,7 +13,7 @@ from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any
+from typing import Any, Literal
 
 from seaformer.errors import UsageError, unknown_name
 
@@ -172,6 +172,11 @@ class Task:
     def is_segmentation(self) -> bool:
         """Whether the network gives a class for each pixel rather than one for the picture."""
         return self.kind == "segmentation"
+
+    @property
+    def score_name(self) -> Literal["mIoU", "top-1"]:
+        """What tells how good a network for it is."""
+        return "mIoU" if self.is_segmentation else "top-1"
 
     @classmethod
     def from_json(cls, data: object) -> "Task":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from exporting import run_export
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -96,6 +97,41 @@ def test_a_data_set_of_the_task_gives_the_truth(tmp_path: Path) -> None:
     _, mask = calibration.test.read(0)
     assert mask is not None
     assert mask.shape == (64, 64)
+
+
+def folder_of_classes(folder: Path) -> Path:
+    """Two classes of ImageNet, 0 and 7: three pictures each to train with, two to validate."""
+    assert IMAGENET.ids is not None
+    for split, count in (("train", 3), ("val", 2)):
+        for index in (0, 7):
+            photographs(folder / split / IMAGENET.ids[index], count)
+    return folder
+
+
+def test_a_folder_of_classes_gives_the_truth(tmp_path: Path) -> None:
+    calibration = open_calibration(str(folder_of_classes(tmp_path)), 200, IMAGENET)
+    assert calibration.test is not None
+    assert (calibration.pictures.count, calibration.test.count) == (6, 4)
+    assert calibration.classes == 1000
+    truths = [truth for _, truth in calibration.test]
+    assert [truth.tolist() for truth in truths if truth is not None] == [0, 0, 7, 7]
+
+
+def test_a_classifier_is_judged_by_its_top_1(tmp_path: Path) -> None:
+    folder_of_classes(tmp_path / "ilsvrc")
+    done = run_export(
+        *("--variant", "tiny", "--task", "imagenet", "--input-size", "64", "--format", "onnx"),
+        *("--precision", "int8", "--calibration", "ilsvrc", "--accept-loss", "--output", "."),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    (file,) = tmp_path.glob("*.json")
+    accuracy = json.loads(file.read_text())["quantization"]["accuracy"]
+    assert accuracy["count"] == 4
+    assert 0 <= accuracy["score"] <= 100
+    assert accuracy["difference_points"] == accuracy["score"] - accuracy["reference_score"]
+    assert f"top-1 {accuracy['score']:.2f}: " in done.stdout
+    assert "mIoU" not in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from seaformer.errors import SeaformerError
 from seaformer.export.formats import Precision
 from seaformer.export.metadata import Comparison, Quantization
-from seaformer.export.request import QuantizationRequest
+from seaformer.export.request import Request
 
 PHOTOGRAPH = 0
 """Place of the photograph among the comparisons."""
@@ -27,7 +27,7 @@ def accept(
     comparisons: Sequence[Comparison],
     precision: Precision,
     file_name: str,
-    asked: QuantizationRequest,
+    request: Request,
 ) -> Quantization:
     """Return the record of the file, which says if a loss was accepted.
 
@@ -38,16 +38,16 @@ def accept(
         comparisons: of the file with PyTorch.
         precision: of the file.
         file_name: for the message.
-        asked: whether a loss is accepted.
+        request: the task, and whether a loss is accepted.
 
     Raises:
         SeaformerError: the file misses a bar, and the loss is not accepted.
     """
     judged = _judged(quantization, comparisons)
-    misses = _misses(judged, precision)
+    misses = _misses(judged, precision, request.task.score_name)
     if quantization.is_random or not misses:
         return quantization
-    if not asked.accept_loss:
+    if not request.quantization.accept_loss:
         raise SeaformerError(
             f"'{file_name}' loses too much: on {judged.pictures} {' and '.join(misses)}. Nothing "
             "was written. See where it is lost with --sensitivity, keep modules in floating point "
@@ -61,12 +61,12 @@ def _judged(quantization: Quantization, comparisons: Sequence[Comparison]) -> _J
     accuracy = quantization.accuracy
     if accuracy is None:
         row = comparisons[PHOTOGRAPH]
-        return _Judged(f"the {row.input}", row.sqnr_db or 0.0, row.argmax_agreement, None)
+        return _Judged(f"the {row.input}", row.sqnr_db or 0.0, row.argmax_agreement or 0.0, None)
     loss = None if accuracy.difference_points is None else -accuracy.difference_points
     return _Judged(accuracy.pictures, accuracy.sqnr_db, accuracy.argmax_agreement, loss)
 
 
-def _misses(judged: _Judged, precision: Precision) -> list[str]:
+def _misses(judged: _Judged, precision: Precision, score_name: str) -> list[str]:
     missed = []
     if judged.sqnr_db < precision.min_sqnr_db:
         missed.append(f"the SQNR is {judged.sqnr_db:.1f} dB (at least {precision.min_sqnr_db:g})")
@@ -77,5 +77,7 @@ def _misses(judged: _Judged, precision: Precision) -> list[str]:
         )
     allowed = precision.max_miou_loss
     if allowed is not None and judged.loss_points is not None and judged.loss_points > allowed:
-        missed.append(f"{judged.loss_points:.2f} points of mIoU are lost (at most {allowed:g})")
+        missed.append(
+            f"{judged.loss_points:.2f} points of {score_name} are lost (at most {allowed:g})"
+        )
     return missed

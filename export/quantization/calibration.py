@@ -31,7 +31,7 @@ TEST_PICTURES = 100
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".ppm")
 
 Picture = npt.NDArray[np.uint8]
-Mask = npt.NDArray[np.integer]
+Truth = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,16 @@ class Pictures:
     Attributes:
         name: what they are, for people.
         count: how many.
-        read: the picture of a place, uint8 [H, W, 3] RGB, and the class of each pixel, [H, W] with
-            `seaformer.datasets.IGNORED` where none counts; None without a truth.
+        read: the picture of a place, uint8 [H, W, 3] RGB, and its truth: the class of each pixel,
+            [H, W] with `seaformer.datasets.IGNORED` where none counts, or in classification the
+            class of the picture, []; None if it is not known.
     """
 
     name: str
     count: int
-    read: Callable[[int], tuple[Picture, Mask | None]]
+    read: Callable[[int], tuple[Picture, Truth | None]]
 
-    def __iter__(self) -> Iterator[tuple[Picture, Mask | None]]:
+    def __iter__(self) -> Iterator[tuple[Picture, Truth | None]]:
         return (self.read(place) for place in range(self.count))
 
 
@@ -165,9 +166,7 @@ def _noise(samples: int) -> Pictures:
 
 
 def _data_set(folder: Path, samples: int, task: Task) -> Calibration | None:
-    """Open the folder as a data set of the task, whose truth then gives the mIoU; else None."""
-    if not task.is_segmentation:
-        return None
+    """Open the folder as a data set of the task, whose truth then gives the score; else None."""
     splits: dict[str, Dataset] = {}
     for split in ("train", "val"):
         try:
@@ -191,9 +190,11 @@ def _data_set(folder: Path, samples: int, task: Task) -> Calibration | None:
 
 
 def _of_data_set(dataset: Dataset) -> Pictures:
-    def read(place: int) -> tuple[Picture, Mask]:
+    def read(place: int) -> tuple[Picture, Truth]:
         item = dataset.items[place]
-        return read_image(item.image), read_mask(item, dataset.task)
+        is_mask = dataset.task.is_segmentation
+        truth = read_mask(item, dataset.task) if is_mask else np.array(item.target)
+        return read_image(item.image), truth
 
     count = len(dataset.items)
     return Pictures(f"{count} pictures of '{dataset.folder}' ({dataset.split})", count, read)

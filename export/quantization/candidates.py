@@ -132,7 +132,8 @@ class Quantizing:
         with self._report.stage(title) as stage:
             some = reference.spread(precision.test_pictures)
             accuracy = some.measure_file(data, self._format, stage.progress)
-            stage.made = f"SQNR {accuracy.sqnr_db:.1f} dB, " + accuracy_in_words(accuracy)
+            score = accuracy_in_words(accuracy, self._job.request.task.score_name)
+            stage.made = f"SQNR {accuracy.sqnr_db:.1f} dB, {score}"
         return accuracy
 
     def _time(self, precision: Precision, data: bytes) -> Latency:
@@ -165,7 +166,7 @@ class Quantizing:
             format=self._format.name,
             precision=precision.name,
             calibration=self._calibrated_with,
-            score_name="mIoU" if job.request.task.is_segmentation else "top-1",
+            score_name=job.request.task.score_name,
             keep_float=self._asked.keep_float,
             always_float=len(engine.always_float),
             whole=ranking.whole,
@@ -219,14 +220,13 @@ class Quantizing:
             temporary.write_text(text, encoding="utf-8")
 
 
-def accuracy_in_words(accuracy: Accuracy) -> str:
+def accuracy_in_words(accuracy: Accuracy, score_name: str) -> str:
     """The score's difference with its interval; the agreement where there is no truth."""
     if accuracy.difference_points is None or accuracy.interval_points is None:
         return f"agreement {100 * accuracy.argmax_agreement:.2f} %"
     low, high = accuracy.interval_points
-    return (
-        f"mIoU {accuracy.score:.2f}: {accuracy.difference_points:+.2f} ({low:+.2f} to {high:+.2f})"
-    )
+    change = f"{accuracy.difference_points:+.2f} ({low:+.2f} to {high:+.2f})"
+    return f"{score_name} {accuracy.score:.2f}: {change}"
 
 
 def _required(reference: Reference | None, option: str) -> Reference:

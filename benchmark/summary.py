@@ -15,7 +15,7 @@ from seaformer.benchmark.statistics import Summary, paired_ratio, summarize
 QUANTIZED = ("int8", "dynamic-int8", "int16x8")
 
 ByRound = dict[int, npt.NDArray[np.float64]]
-"""Index of a round -> times of one model in it, in milliseconds."""
+"""Index of a round, or number of its turn -> times of one model in it, in milliseconds."""
 
 
 def times_by_round(rounds: Sequence[Round], model: str) -> ByRound:
@@ -72,7 +72,7 @@ def model_result(
 def pair_ratios(
     candidates: Sequence[Candidate], rounds: Sequence[Round], seed: int
 ) -> tuple[PairRatio, ...]:
-    """Compare every two models by the rounds that both are in."""
+    """Compare every two models by the rounds, or turns, that both are in."""
     times = {one.id: times_by_round(rounds, one.id) for one in candidates}
     ratios = []
     for base, model in combinations(times, 2):
@@ -109,6 +109,13 @@ def slower_than_float(results: Results) -> list[str]:
     return found
 
 
+def foreign_load_of(rounds: Sequence[Round]) -> float | None:
+    """Return how many processors other programs kept busy in a middling round; None if unknown."""
+    states = [one.conditions_after for one in rounds if one.purpose == "measure"]
+    loads = [state.foreign_load for state in states if state and state.foreign_load is not None]
+    return median(loads) if loads else None
+
+
 def throttled(rounds: Sequence[Round]) -> list[Round]:
     """Return the rounds in which the device throttled."""
     return [one for one in rounds if one.purpose == "measure" and one.throttled]
@@ -142,7 +149,8 @@ def _gather(rounds: Sequence[Round], runs: Callable[[Round], Sequence[tuple[int,
     for one in rounds:
         values = [duration for part in runs(one) for duration in part] if one.used else []
         if values:
-            found[one.index] = np.array(values, dtype=np.float64) / 1e6
+            key = one.index if one.turn is None else one.turn
+            found[key] = np.array(values, dtype=np.float64) / 1e6
     return found
 
 

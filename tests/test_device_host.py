@@ -26,10 +26,14 @@ from seaformer.benchmark.devices.errors import (
     TimedOut,
     UnsupportedHost,
 )
+from seaformer.benchmark.devices.foreign_load import Usage, foreign_load
 from seaformer.benchmark.devices.heat import throttled, too_hot, wait_until_cool
 from seaformer.benchmark.devices.host import Host, HostWorkspace
 
 SHELL = "/bin/sh"
+
+
+BURN = "import time\nend = time.process_time() + 0.5\nwhile time.process_time() < end: pass"
 
 
 @pytest.fixture
@@ -68,6 +72,35 @@ def test_the_host_knows_what_it_is() -> None:
     assert [core.index for core in facts.cores] == sorted(os.sched_getaffinity(0))
     assert facts.memory_bytes == psutil.virtual_memory().total
     assert not facts.is_emulated
+
+
+def test_what_other_programs_do_is_told_from_the_benchmarks_own() -> None:
+    before, after = Usage(10.0, 100.0, 5.0), Usage(12.0, 103.0, 6.0)
+    assert foreign_load(before, after) == pytest.approx(1.0)
+    assert foreign_load(before, Usage(12.0, 101.0, 6.01)) == 0  # counters move in steps
+    assert foreign_load(before, Usage(10.01, 100.0, 5.0)) is None
+
+
+def test_a_program_that_the_benchmark_ran_is_its_own() -> None:
+    before = Usage.now()
+    subprocess.run([sys.executable, "-c", BURN], check=True)
+    after = Usage.now()
+    assert after.own_s - before.own_s >= 0.5
+    assert after.busy_s - before.busy_s >= 0.4
+
+
+def test_the_load_of_other_programs_is_in_the_next_state() -> None:
+    host = Host()
+    burner = subprocess.Popen([sys.executable, "-c", BURN.replace("0.5", "60")])
+    try:
+        host.conditions()
+        time.sleep(1)
+        load = host.conditions().foreign_load
+    finally:
+        burner.kill()
+        burner.wait()
+    assert load is not None
+    assert 0.1 < load <= psutil.cpu_count() + 0.1
 
 
 def test_the_host_knows_how_it_is() -> None:

@@ -85,6 +85,8 @@ class Conditions:
         is_charging: whether power flows into the device.
         core_khz: core -> its frequency now, in kHz.
         free_bytes: room where workspaces are.
+        foreign_load: how many processors other programs kept busy, on average since the state
+            before this one was read; of this computer only.
     """
 
     taken_at: datetime
@@ -94,6 +96,7 @@ class Conditions:
     is_charging: bool | None
     core_khz: Mapping[int, int]
     free_bytes: int | None
+    foreign_load: float | None = None
 
     @property
     def temperature(self) -> Temperature | None:

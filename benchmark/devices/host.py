@@ -36,6 +36,7 @@ from seaformer.benchmark.devices.errors import (
     TimedOut,
     UnsupportedHost,
 )
+from seaformer.benchmark.devices.foreign_load import Usage, foreign_load
 from seaformer.benchmark.devices.lines import Lines
 from seaformer.benchmark.devices.parsers.cpuinfo import parse_processor
 from seaformer.benchmark.devices.parsers.meminfo import parse_memory_bytes
@@ -76,6 +77,7 @@ class Host(Device):
             raise UnsupportedHost(f"There is no runner for a processor of type {machine}.")
         self.target = TARGETS[machine]
         self.cancelled = threading.Event()
+        self._usage = Usage.now()
 
     def __str__(self) -> str:
         return "this computer"
@@ -101,6 +103,7 @@ class Host(Device):
     def conditions(self) -> Conditions:
         """Return the state that this computer is in now."""
         names = _sensor_names()
+        before, self._usage = self._usage, Usage.now()
         battery = next(
             (
                 supply
@@ -122,6 +125,7 @@ class Host(Device):
             is_charging=None if status is None else status != "Discharging",
             core_khz={core: khz for core, khz in core_khz.items() if khz},
             free_bytes=shutil.disk_usage(tempfile.gettempdir()).free,
+            foreign_load=foreign_load(before, self._usage),
         )
 
     def open_workspace(self, key: str) -> "HostWorkspace":

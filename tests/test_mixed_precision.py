@@ -1,18 +1,28 @@
 """The search keeps what was spoiled, and no more than the budget needs."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from html_page import Page, assert_needs_nothing_else
 from quantizing import TFLITE, calibrated, scenes, stretched
 from rich.console import Console
 
 from seaformer.errors import SeaformerError
-from seaformer.export.metadata import Latency
+from seaformer.export.metadata import Accuracy, Latency
 from seaformer.export.quantization.calibration import Pictures
 from seaformer.export.quantization.kept import match
-from seaformer.export.quantization.mixed_precision import Search, Step, search, steps_table
+from seaformer.export.quantization.mixed_precision import Search, Step, search
+from seaformer.export.quantization.mixed_precision_report import (
+    HEADROOM,
+    PLOT_HEIGHT,
+    PLOT_WIDTH,
+    Plot,
+    steps_table,
+    write_report,
+)
 from seaformer.export.quantization.quality import Reference, open_bytes
 from seaformer.export.quantization.sensitivity import Row, rank
 from seaformer.export.quantization.tflite_engine import TFLiteEngine
@@ -161,9 +171,8 @@ def test_a_budget_that_cannot_be_met_is_an_error(
 
 
 def test_table_has_a_line_for_each_step(engine: TFLiteEngine, reference: Reference) -> None:
-    latency = Latency(ratio=0.5, interval=(0.4, 0.6), runs=9, threads=1, processor="a computer")
     found = search(
-        engine, "int8", TFLITE, reference, 30.0, no_order, time_ratio=lambda _file: latency
+        engine, "int8", TFLITE, reference, 30.0, no_order, time_ratio=lambda _file: LATENCY
     )
     console = Console(width=200)
     with console.capture() as captured:
@@ -172,6 +181,98 @@ def test_table_has_a_line_for_each_step(engine: TFLiteEngine, reference: Referen
     assert line.startswith("quantize all")
     assert " 0.50 " in line
     assert "fits" in line
+
+
+# The page
+
+
+def steps_of(*losses: float | None) -> Search:
+    """A search whose steps lose so many points; None if there is no truth. The last one fits."""
+    steps = []
+    for place, loss in enumerate(losses):
+        has_truth = loss is not None
+        accuracy = Accuracy(
+            pictures="scenes <val>",
+            count=9,
+            sqnr_db=20.0 + place,
+            argmax_agreement=0.9 + place / 100,
+            reference_score=70.0 if has_truth else None,
+            score=None if loss is None else 70.0 - loss,
+            difference_points=None if loss is None else -loss,
+            interval_points=None if loss is None else (-loss - 0.5, -loss + 0.25),
+        )
+        step = Step(
+            action="keep" if place else "quantize all",
+            module=f"head.part{place}" if place else None,
+            keep_float=tuple(f"head.part{other}" for other in range(1, place + 1)),
+            accuracy=accuracy,
+            bytes=2_000_000 + 50_000 * place,
+            latency=LATENCY,
+            fits=place == len(losses) - 1,
+        )
+        steps.append(step)
+    return Search(budget_points=1.0, min_agreement=0.978, steps=tuple(steps), found=steps[-1])
+
+
+LATENCY = Latency(ratio=0.5, interval=(0.4, 0.6), runs=9, threads=1, processor="a computer")
+
+
+def drawn(found: Search, folder: Path) -> Page:
+    write_report(folder / "page.html", found, "tiny <64x64>", "mIoU")
+    text = (folder / "page.html").read_text(encoding="utf-8")
+    assert not re.search(r"https?:|@import|url\(|<script", text)
+    assert "tiny &lt;64x64&gt;" in text
+    page = Page(text)
+    assert_needs_nothing_else(page)
+    return page
+
+
+def test_page_shows_accuracy_size_and_latency_of_every_step(tmp_path: Path) -> None:
+    found = steps_of(4.0, 2.5, 0.5)
+    page = drawn(found, tmp_path)
+    words = " ".join(page.text.split())
+    assert "2 modules have to stay in floating point" in words
+    for place, step in enumerate(found.steps):
+        change, interval = step.accuracy.difference_points, step.accuracy.interval_points
+        assert change is not None
+        assert interval is not None
+        row = (
+            f"{step.action}{f' {step.module}' if step.module else ''} {place} {-change:.2f} "
+            f"{-interval[1]:.2f} to {-interval[0]:.2f}"
+        )
+        assert row.replace(" ", "") in words.replace(" ", "")
+        assert f"{step.bytes / 1e6:.2f}0.500.40 to 0.60".replace(" ", "") in words.replace(" ", "")
+    assert words.count("beyond") == 1 + 2
+    assert [kept["class"] for kept in page.all("path") if "dot" in str(kept["class"])] == [
+        "dot", "dot", "dot fits",
+    ]  # fmt: skip
+    assert "--keep-float head.part1" in words
+
+
+def test_plot_puts_losses_beside_the_budget() -> None:
+    plot = Plot(steps_of(4.0, 2.5, 0.5))
+    assert plot.high == pytest.approx(HEADROOM * 4.5)
+    assert plot.low == 0
+    assert plot.zero == PLOT_HEIGHT
+    assert [dot.y < plot.limit for dot in plot.dots] == [True, True, False]
+    for dot in plot.dots:
+        assert 0 <= dot.top < dot.y < dot.bottom <= PLOT_HEIGHT
+        assert 0 < dot.x < PLOT_WIDTH
+    assert plot.dots == sorted(plot.dots, key=lambda dot: dot.x)
+
+
+def test_page_without_truth_shows_changed_positions(tmp_path: Path) -> None:
+    found = steps_of(None, None)
+    page = drawn(found, tmp_path)
+    assert "2.20 % of positions may change their class" in page.text
+    assert "points lost" not in page.text
+    assert Plot(found).high == pytest.approx(HEADROOM * 10)
+
+
+def test_page_of_a_file_that_fits_at_once(tmp_path: Path) -> None:
+    page = drawn(steps_of(0.0), tmp_path)
+    assert "Nothing has to stay in floating point" in page.text
+    assert "--keep-float" not in page.text.partition("How it was searched")[0]
 
 
 # Latency against the twin

@@ -4,11 +4,11 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from html_page import Page, assert_needs_nothing_else
 from quantizing import TFLITE, calibrated, scenes, stretched
 from rich.console import Console
 
@@ -304,42 +304,12 @@ def test_json_is_read_back(report: Sensitivity) -> None:
     assert Sensitivity.model_validate_json(report.text()) == report
 
 
-class Page(HTMLParser):
-    """What a page refers to, its ids, and whether its tags are closed."""
-
-    VOID = ("meta", "wbr", "br", "rect", "path", "line", "!doctype")
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.links: list[str] = []
-        self.ids: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in self.VOID:
-            self.open.append(tag)
-        for name, value in attrs:
-            if name in ("src", "href"):
-                self.links.append(value or "")
-            if name == "id":
-                self.ids.append(value or "")
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        pass
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
 def test_page_holds_everything_and_loads_nothing(report: Sensitivity, tmp_path: Path) -> None:
     write_report(tmp_path / "page.html", report)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     page = Page(text)
-    assert page.open == []
-    assert len(page.ids) == len(set(page.ids))
-    assert page.links
-    assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
+    assert_needs_nothing_else(page)
+    assert page.values("href")
     assert not re.search(r"https?:|@import|url\(", text)
     plain = text.replace("<wbr>", "")
     for row in report.rows:

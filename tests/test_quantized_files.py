@@ -17,6 +17,7 @@ from seaformer.datasets.shapes import ShapesDataset, write
 from seaformer.export import tflite_file
 from seaformer.export.formats import PRECISIONS
 from seaformer.export.metadata import Metadata
+from seaformer.export.quantization.mixed_precision import Search
 from seaformer.metrics import ConfusionMatrix
 from seaformer.preprocessing import prepare
 from seaformer.runtimes import open_model
@@ -198,7 +199,8 @@ def test_a_module_is_kept_in_floating_point(tmp_path: Path) -> None:
     write(tmp_path / "scenes", 20, validation=10)
     done = export(
         tmp_path, "--weights", "shapes", "--precision", "int8", "--calibration", "scenes",
-        "--keep-float", "light_head", "--accept-loss",
+        "--keep-float", "light_head", "--mixed-precision", "auto", "--budget", "90",
+        "--accept-loss",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (file,) = tmp_path.glob("*.tflite")
@@ -209,6 +211,10 @@ def test_a_module_is_kept_in_floating_point(tmp_path: Path) -> None:
     assert "light_head.classifier" in left
     assert metadata.output.dtype == "float32"
     assert metadata.input.dtype == "int8"
+    # Nothing more has to be, which the search wrote down beside the file.
+    searched = Path(f"{file}.mixed-precision.json")
+    assert Search.model_validate_json(searched.read_text()).found.keep_float == ()
+    assert "Nothing has to stay" in searched.with_suffix(".html").read_text()
 
 
 def test_a_misspelt_module_is_found_before_the_conversion(tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ from seaformer.export.artifact import Content
 from seaformer.export.formats import Format, Precision
 from seaformer.export.job import Candidate, Job
 from seaformer.export.metadata import Accuracy, Latency, Quantization
+from seaformer.export.quantization import mixed_precision_report, sensitivity_report
 from seaformer.export.quantization.calibration import Pictures, network_inputs
 from seaformer.export.quantization.engine import Engine
 from seaformer.export.quantization.kept import match
-from seaformer.export.quantization.mixed_precision import Step, search, steps_table
+from seaformer.export.quantization.mixed_precision import Step, search
 from seaformer.export.quantization.quality import Reference, open_bytes
 from seaformer.export.quantization.ranges import Activation, choose
 from seaformer.export.quantization.sensitivity import Row, Sensitivity, rank, tensors_of
-from seaformer.export.quantization.sensitivity_report import ranking_table, write_report
 from seaformer.export.quantization.twin import time_ratio
 from seaformer.export.report import Report
 from seaformer.files import atomic_write
@@ -175,11 +175,10 @@ class Quantizing:
                 ranking.rows, engine.operators, engine.producers, self._seen, engine.ranges
             ),
         )
-        self._report.console.print(ranking_table(sensitivity))
-        stem = job.request.path(job.source.name, job.size, precision, self._format)
-        self._write(stem.with_suffix(f"{stem.suffix}.sensitivity.json"), sensitivity.text())
-        page = stem.with_suffix(f"{stem.suffix}.sensitivity.html")
-        write_report(page, sensitivity)
+        self._report.console.print(sensitivity_report.ranking_table(sensitivity))
+        json, page = self._beside(precision, "sensitivity")
+        self._write(json, sensitivity.text())
+        sensitivity_report.write_report(page, sensitivity)
         self._report.console.print(f"In {page}", highlight=False, soft_wrap=True)
 
     def _search(self, precision: Precision, reference: Reference, kept: frozenset[int]) -> Step:
@@ -210,10 +209,22 @@ class Quantizing:
                 time_ratio=lambda data: time_ratio(self._single, data, format),
             )
             stage.made = f"{len(found.found.keep_float)} modules kept, {len(found.steps)} steps"
-        self._report.console.print(steps_table(found))
-        path = self._job.request.path(self._job.source.name, self._job.size, precision, format)
-        self._write(path.with_suffix(f"{path.suffix}.mixed-precision.json"), found.text())
+        self._report.console.print(mixed_precision_report.steps_table(found))
+        json, page = self._beside(precision, "mixed-precision")
+        self._write(json, found.text())
+        about = f"{self._job.stem}, {format.name} {precision.name} · calibrated with "
+        about += self._calibrated_with
+        score_name = self._job.request.task.score_name
+        mixed_precision_report.write_report(page, found, about, score_name)
+        self._report.console.print(f"In {page}", highlight=False, soft_wrap=True)
         return found.found
+
+    def _beside(self, precision: Precision, what: str) -> tuple[Path, Path]:
+        """The files for a report beside the model: its JSON and its page."""
+        job = self._job
+        model = job.request.path(job.source.name, job.size, precision, self._format)
+        stem = f"{model.suffix}.{what}"
+        return model.with_suffix(f"{stem}.json"), model.with_suffix(f"{stem}.html")
 
     def _write(self, path: Path, text: str) -> None:
         with atomic_write(path) as temporary:

@@ -15,7 +15,6 @@ from collections.abc import Callable, Collection
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
-from rich.table import Table
 
 from seaformer.errors import SeaformerError
 from seaformer.export.formats import Format
@@ -158,25 +157,3 @@ def search(
     return Search(
         budget_points=budget_points, min_agreement=min_agreement, steps=tuple(steps), found=found
     )
-
-
-def steps_table(found: Search) -> Table:
-    """Return the steps for the terminal."""
-    table = Table(title="Mixed precision", title_justify="left", box=None, pad_edge=False)
-    table.add_column("step", overflow="fold")
-    for heading in ("kept", "loss, points", "95 %", "agreement", "MB", "time / fp32", ""):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for step in found.steps:
-        accuracy, latency = step.accuracy, step.latency
-        change, interval = accuracy.difference_points, accuracy.interval_points
-        table.add_row(
-            " ".join(filter(None, (step.action, step.module))),
-            str(len(step.keep_float)),
-            "-" if change is None else f"{0.0 - change:.2f}",
-            "-" if interval is None else f"{0.0 - interval[1]:.2f}..{0.0 - interval[0]:.2f}",
-            f"{100 * accuracy.argmax_agreement:.2f} %",
-            f"{step.bytes / 1e6:.2f}",
-            "-" if latency is None else f"{latency.ratio:.2f}",
-            "[green]fits[/]" if step.fits else "",
-        )
-    return table

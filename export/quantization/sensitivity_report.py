@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import jinja2
 from rich.table import Table
 from rich.text import Text
 
+from seaformer.export.quantization.page import percent, points, write_page
 from seaformer.export.quantization.sensitivity import SHOWN_MODULES, Sensitivity, Tensor
-from seaformer.files import atomic_write
 
 TEMPLATE = "sensitivity_report.html"
 
@@ -25,15 +24,9 @@ def write_report(path: Path, sensitivity: Sensitivity) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    page = jinja2.Environment(
-        loader=jinja2.PackageLoader("seaformer.export.quantization", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page.filters |= {"percent": _percent, "points": _points, "number": _number}
-    text = page.get_template(TEMPLATE).render(
+    write_page(
+        path,
+        TEMPLATE,
         report=sensitivity,
         worst=sensitivity.level("module")[:SHOWN_MODULES],
         largest={
@@ -44,8 +37,6 @@ def write_report(path: Path, sensitivity: Sensitivity) -> None:
         width=PLOT_WIDTH,
         height=PLOT_HEIGHT,
     )
-    with atomic_write(path) as draft:
-        draft.write_text(text, encoding="utf-8")
 
 
 def ranking_table(sensitivity: Sensitivity) -> Table:
@@ -63,10 +54,10 @@ def ranking_table(sensitivity: Sensitivity) -> Table:
     for row in sensitivity.level("module")[:SHOWN_MODULES]:
         table.add_row(
             Text(row.name),
-            f"{_percent(row.share, 1)} %",
+            f"{percent(row.share, 1)} %",
             f"{row.only.sqnr_db:.1f} dB",
-            f"{_percent(row.only.argmax_agreement)} %",
-            _points(row.only.difference_points),
+            f"{percent(row.only.argmax_agreement)} %",
+            points(row.only.difference_points),
             "-" if row.all_but is None else f"{row.all_but.sqnr_db:.2f} dB",
         )
     return table
@@ -105,16 +96,3 @@ def _log_share(count: int, top: int) -> float:
     """Height of a bar, 0..1: a single value is still seen."""
     digits, most = len(str(count)), len(str(top))
     return (digits - 1 + count / 10**digits) / (most - 1 + top / 10**most)
-
-
-def _percent(share: float, digits: int = 2) -> str:
-    return f"{100 * share:.{digits}f}"
-
-
-def _points(change: float | None) -> str:
-    """Write points with their sign; adding 0.0 makes -0.0 positive."""
-    return "-" if change is None else f"{round(change, 2) + 0.0:+.2f}"
-
-
-def _number(value: float) -> str:
-    return f"{value + 0.0:.3g}"

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from seaformer.benchmark.parity import Parity, compare
 from seaformer.benchmark.reference import Reference, open_reference
-from seaformer.benchmark.results import InputUsed, ModelFacts
+from seaformer.benchmark.results import Accuracy, InputUsed, ModelFacts, picture_size
+from seaformer.benchmark.setting import Setting
 from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256
 from seaformer.images import read_image, sample_photograph
@@ -45,6 +46,7 @@ class Candidate:
             its output is not logits of a segmentation.
         class_axis: axis of the classes in its output; None if unknown or if it gives class ids.
         gives_class_ids: whether its output is classes and not numbers.
+        setting: how it is run; None for as the benchmark says.
     """
 
     id: str
@@ -62,6 +64,7 @@ class Candidate:
     gives_class_ids: bool
     _reference: Reference
     _expected: Sequence[npt.NDArray[Any]]
+    setting: Setting | None = None
 
     @property
     def metadata(self) -> dict[str, Any] | None:
@@ -144,11 +147,11 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
 def _picture(contract: Contract, reference: Reference) -> npt.NDArray[np.float32] | None:
     """Prepare the photograph; None if the input is no picture of the metadata's layout."""
     shape = reference.input.shape
-    if len(shape) != 4 or shape[0] != 1 or 3 not in (shape[1], shape[3]):
+    size = picture_size(shape)
+    if size is None:
         return None
-    size = shape[1:3] if shape[3] == 3 else shape[2:4]
     preprocessing: Preprocessing = contract.preprocessing
-    picture = prepare(read_image(sample_photograph()), preprocessing, (size[0], size[1]))
+    picture = prepare(read_image(sample_photograph()), preprocessing, size)
     if contract.normalize:
         picture = normalize(picture, preprocessing)
     return (picture if shape[3] == 3 else picture.transpose(2, 0, 1))[None]
@@ -171,9 +174,7 @@ def _mask_size(
     layout = 1 if reference.runtime.startswith("ONNX") else 3
     if class_axis != layout or reference.outputs[0].dtype not in TAIL_DTYPES:
         return None
-    shape = reference.input.shape
-    height, width = shape[1:3] if shape[3] == 3 else shape[2:4]
-    return height, width
+    return picture_size(reference.input.shape)
 
 
 def _facts(metadata: dict[str, Any] | None) -> ModelFacts:
@@ -186,4 +187,29 @@ def _facts(metadata: dict[str, Any] | None) -> ModelFacts:
         normalization=source.get("normalization"),
         weights=weights.get("name"),
         is_random=weights.get("is_random"),
+        accuracy=_accuracy(metadata),
     )
+
+
+def _accuracy(metadata: dict[str, Any]) -> Accuracy | None:
+    """What the export measured: of a quantized file against its twin, else against PyTorch."""
+    parity = metadata.get("parity") or {}
+    if measured := (metadata.get("quantization") or {}).get("accuracy"):
+        low, high = measured["interval_points"] or (None, None)
+        return Accuracy(
+            reference="the same file in fp32",
+            inputs=measured["pictures"],
+            agreement=measured["argmax_agreement"],
+            score=measured["score"],
+            reference_score=measured["reference_score"],
+            difference_points=measured["difference_points"],
+            low_points=low,
+            high_points=high,
+        )
+    if comparisons := parity.get("comparisons"):
+        return Accuracy(
+            reference=parity["reference"],
+            inputs=" and ".join(one["input"] for one in comparisons),
+            agreement=min(one["argmax_agreement"] for one in comparisons),
+        )
+    return None

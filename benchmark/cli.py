@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seaformer.benchmark.backends import BACKENDS
+from seaformer.benchmark.tables.kinds import KINDS
 from seaformer.command_line import FAILED, INTERRUPTED, Group
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.variants import VARIANTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,8 +77,17 @@ def main() -> None:
     epilog="\b\nExample:\n  seaformer-benchmark build/seaformer_tiny_ade20k_512x512_fp32.tflite "
     "--until 1%",
 )
-@click.argument(
-    "models", metavar="MODEL...", nargs=-1, required=True, type=click.Path(path_type=Path)
+@click.argument("models", metavar="MODEL...", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--table",
+    metavar="NAME",
+    help=f"Make a table of the paper: {', '.join(KINDS)}. Without MODEL the files that it needs "
+    "are exported first.",
+)
+@click.option(
+    "--variant",
+    metavar="NAME",
+    help=f"What --table exports: {', '.join(VARIANTS)}. [default: tiny]",
 )
 @click.option(
     "--device",
@@ -98,7 +109,9 @@ def main() -> None:
     "the fastest class, or as many as the threads need]",
 )
 @click.option(
-    "--runs", type=click.IntRange(1, 100_000), help="Timed runs of each model. [default: 50]"
+    "--runs",
+    type=click.IntRange(1, 100_000),
+    help="Timed runs of each model. [default: 50; 20 for --table precision]",
 )
 @click.option(
     "--until",

@@ -95,7 +95,7 @@ def differing(new: Results, old: Results) -> list[str]:
             for side in (model, before)
         )
         if given != given_before:
-            found.append(f"input of {_name(model)} {given}, before {given_before}")
+            found.append(f"input of {model.label} {given}, before {given_before}")
     return found
 
 
@@ -106,13 +106,13 @@ def _compare_one(
     times = run_times(new.rounds, model.id), run_times(old.rounds, before.id)
     if not all(times):
         raise SeaformerError(
-            f"there are no single runs of '{_name(model)}' in both benchmarks: the official tool "
+            f"there are no single runs of '{model.label}' in both benchmarks: the official tool "
             "does not give them. Measure with another --backend."
         )
     ratio = unpaired_ratio(*times, seed=new.protocol.seed, confidence=CONFIDENCE)
     verdict = _verdict(ratio)
     return Compared(
-        file=_name(model),
+        file=model.label,
         is_same_file=model.sha256 == before.sha256,
         ratio=ratio,
         verdict=verdict,
@@ -135,19 +135,15 @@ def _pairs(new: Results, old: Results) -> list[tuple[ModelResult, ModelResult]]:
         return [(ours[0], theirs[0])]
     pairs = []
     for model in ours:
-        same = next((before for before in theirs if _name(before) == _name(model)), None)
+        same = next((before for before in theirs if before.label == model.label), None)
         if same is not None:
             theirs.remove(same)
             pairs.append((model, same))
     return pairs
 
 
-def _name(model: ModelResult) -> str:
-    return model.file.replace("\\", "/").rsplit("/", 1)[-1]
-
-
 def _names(results: Results) -> str:
-    return ", ".join(_name(model) for model in results.models)
+    return ", ".join(model.label for model in results.models)
 
 
 def regressions(compared: Sequence[Compared]) -> list[Compared]:

@@ -19,7 +19,8 @@ def to_csv(results: Results) -> str:
 
 
 def _row(results: Results, model: ModelResult) -> dict[str, Any]:
-    times, parity = results.times(model), model.parity
+    times, parity, cores = results.times(model), model.parity, results.cores_of(model)
+    accuracy = model.facts.accuracy
     first = results.models[0]
     ratio = results.ratio(model.id, first.id)
     before, after = results.conditions_before, results.conditions_after
@@ -34,15 +35,17 @@ def _row(results: Results, model: ModelResult) -> dict[str, Any]:
         "emulated": results.emulated,
         "backend": results.backend,
         "runtime_version": results.runtime.version,
-        "threads": results.threads,
-        "cores": results.cores.name,
-        "core_mask": results.cores.mask,
+        "threads": results.threads_of(model),
+        "cores": cores.name,
+        "core_mask": cores.mask,
         "created_at": results.created_at.isoformat(),
         "complete": results.complete,
         "wrong_output": model.is_wrong,
         "input": model.input.source,
         "input_shape": "x".join(map(str, model.input.shape)),
         "file_bytes": model.bytes,
+        "params": model.facts.params,
+        "macs": model.facts.macs,
     }
     # An emulated time is not to be taken for a latency in a spreadsheet either.
     kind = "emulated" if results.emulated else "latency"
@@ -68,6 +71,9 @@ def _row(results: Results, model: ModelResult) -> dict[str, Any]:
         "peak_memory_bytes": model.peak_memory_bytes,
         "parity_sqnr_db": parity and parity.sqnr_db,
         "parity_agreement": parity and parity.agreement,
+        "export_agreement": accuracy and accuracy.agreement,
+        "score_percent": accuracy and accuracy.score,
+        "score_difference_points": accuracy and accuracy.difference_points,
         "temperature_before_c": before.temperature_c,
         "temperature_after_c": after and after.temperature_c,
         "thermal_status_before": before.thermal_status,

@@ -1,15 +1,15 @@
 """Benchmarks with our runner: models interleaved in rounds, every run's time known."""
 
 import math
+import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from seaformer.benchmark.breakdown.schema import Breakdown
 from seaformer.benchmark.breakdown.study import PROFILE_RUNS, Study
 from seaformer.benchmark.candidate import Candidate
-from seaformer.benchmark.cores import CoreChoice
 from seaformer.benchmark.devices.device import Conditions, Finished, Workspace
 from seaformer.benchmark.devices.errors import ProgramKilled
 from seaformer.benchmark.devices.heat import throttled
@@ -20,6 +20,7 @@ from seaformer.benchmark.runner.record import Block, Record, RecordReader
 from seaformer.benchmark.runner.status import Status
 from seaformer.benchmark.runtimes import library_for
 from seaformer.benchmark.session import Session, TimeLimitError
+from seaformer.benchmark.setting import Setting
 from seaformer.benchmark.statistics import MIN_ROUNDS, summarize
 from seaformer.benchmark.summary import run_times
 from seaformer.errors import SeaformerError
@@ -59,6 +60,7 @@ class RunnerSession(Session):
     """A benchmark with our runner."""
 
     _studies: Sequence[Study] = ()
+    _turns = 0
 
     def run(self) -> Results:
         """Measure; the files of a breakdown are on this computer as long as it takes."""
@@ -96,9 +98,9 @@ class RunnerSession(Session):
                 return study.breakdown(self.rounds, times, emulated, seed)
         return None
 
-    def work(self, workspace: Workspace, cores: CoreChoice) -> StoppedBy:
+    def work(self, workspace: Workspace, setting: Setting) -> StoppedBy:
         """Check every model in a process of its own, then measure the good ones in rounds."""
-        self._workspace, self._cores = workspace, cores
+        self._workspace, self._setting = workspace, setting
         self._top_khz: dict[int, int] = {}
         for one in self.candidates:
             workspace.write(f"{one.id}.input", one.tensor)
@@ -114,16 +116,25 @@ class RunnerSession(Session):
         name = candidate.path.name
         self.progress.describe(self.device.serial, f"checking the output of {name}")
         output = f"{candidate.id}.output"
-        plan = self._plan(self._planned([candidate], output), CHECK_WARMUP_RUNS, 0, 1)
+        plan = self._plan(
+            self._planned([candidate], output),
+            self._setting_of(candidate),
+            CHECK_WARMUP_RUNS,
+            blocks=0,
+            runs=1,
+        )
         self._round(plan, "check")
         return self.verify(candidate, self._workspace.read(output))
 
     def _measure(self, candidates: list[Candidate]) -> StoppedBy:
-        """Run round after round until there is enough; after a throttled one cool down first.
+        """Run turn after turn until there is enough; after a throttled one cool down first.
 
         A phone warms up while it is measured, which alone is no reason to wait.
         """
-        self.warmup_runs = self._warmup_runs()
+        groups: dict[Setting, list[Candidate]] = {}
+        for one in candidates:
+            groups.setdefault(self._setting_of(one), []).append(one)
+        self.warmup_runs = self._warmup_runs(groups.values())
         sizes = self.request.round_sizes
         is_open = self.request.runs is None
         pending, again, is_hot = deque(sizes), 0, True
@@ -132,17 +143,17 @@ class RunnerSession(Session):
                 self.cool()
             self.progress.describe(self.device.serial, "measuring")
             size = pending.popleft()
-            profiled = PROFILE_RUNS if self._studies else 0
-            plan = self._plan(self._planned(candidates), self.warmup_runs, 1, size, profiled)
-            done = self._round(plan, "measure")
-            is_hot = done.throttled is not None
-            if done.used:
+            turn = self._turn(groups, size)
+            hot = [one.throttled for one in turn if one.throttled is not None]
+            is_used = all(one.used for one in turn)
+            is_hot = bool(hot)
+            if is_used:
                 is_hot |= self._measure_cuts(candidates, size)
-            if not done.used:
+            if not is_used:
                 again += 1
                 if again > len(sizes) and not is_open:
                     raise RunnerError(
-                        f"{self.device.serial} throttled in {again} rounds ({done.throttled}). Let "
+                        f"{self.device.serial} throttled in {again} rounds ({hot[-1]}). Let "
                         "it cool further with --cool-below, or count them with --keep-throttled."
                     )
                 pending.appendleft(size)
@@ -151,6 +162,21 @@ class RunnerSession(Session):
                     return "precision"
                 pending.append(size)
         return "runs"
+
+    def _turn(self, groups: Mapping[Setting, Sequence[Candidate]], size: int) -> list[Round]:
+        """Run a round of every setting, in random order, until one does not count."""
+        self._turns += 1
+        order = random.Random(self.request.seed + self._turns).sample(list(groups), len(groups))
+        number = self._turns if len(groups) > 1 else None
+        done: list[Round] = []
+        for setting in order:
+            profiled = PROFILE_RUNS if self._studies else 0
+            models = self._planned(groups[setting])
+            plan = self._plan(models, setting, self.warmup_runs, 1, size, profiled)
+            done.append(self._round(plan, "measure", number))
+            if not done[-1].used:
+                break
+        return done
 
     def _measure_cuts(self, candidates: list[Candidate], size: int) -> bool:
         """Run the cuts of every model, each model's in a process; return whether it throttled."""
@@ -162,15 +188,20 @@ class RunnerSession(Session):
             models = [PlannedModel(cut.id, cut.path.name, tensor) for cut in study.cuts[:-1]]
             models.append(PlannedModel(study.cuts[-1].id, whole, tensor))
             # One run at a time, so that all cuts meet the same moments.
-            done = self._round(self._plan(models, CUT_WARMUP_RUNS, size, 1), "prefix")
+            plan = self._plan(models, self._setting, CUT_WARMUP_RUNS, size, 1)
+            done = self._round(plan, "prefix")
             is_hot |= done.throttled is not None
         return is_hot
 
-    def _warmup_runs(self) -> int:
-        """Enough that all models together warm the processor up, the first inference aside."""
+    def _warmup_runs(self, groups: Iterable[Sequence[Candidate]]) -> int:
+        """Enough that all models of any round warm the processor up, the first inference aside."""
         checks = [one for one in self.rounds if one.purpose == "check"]
-        fastest_ns = sum(min(loaded.warmup_ns) for one in checks for loaded in one.loaded)
-        return 1 + min(math.ceil(WARM_UP_MS * 1e6 / max(fastest_ns, 1)), MAX_WARMUP_RUNS)
+        fastest_ns = {loaded.id: min(loaded.warmup_ns) for one in checks for loaded in one.loaded}
+        shortest_ns = min(sum(fastest_ns[one.id] for one in group) for group in groups)
+        return 1 + min(math.ceil(WARM_UP_MS * 1e6 / max(shortest_ns, 1)), MAX_WARMUP_RUNS)
+
+    def _setting_of(self, candidate: Candidate) -> Setting:
+        return candidate.setting or self._setting
 
     def _is_precise(self, candidates: list[Candidate]) -> bool:
         assert self.request.until is not None
@@ -200,6 +231,7 @@ class RunnerSession(Session):
     def _plan(
         self,
         models: Sequence[PlannedModel],
+        setting: Setting,
         warmup_runs: int,
         blocks: int,
         runs: int,
@@ -209,8 +241,8 @@ class RunnerSession(Session):
             backend=self.request.backend.name,
             library=self._library.path.name,
             runtime_version=self._library.version,
-            threads=self.request.threads,
-            cpus=self._cores.cores,
+            threads=setting.threads,
+            cpus=setting.cores.cores,
             seed=self.request.seed + len(self.rounds),
             warmup_runs=warmup_runs,
             blocks=blocks,
@@ -220,7 +252,7 @@ class RunnerSession(Session):
             models=tuple(models),
         )
 
-    def _round(self, plan: Plan, purpose: Purpose) -> Round:
+    def _round(self, plan: Plan, purpose: Purpose, turn: int | None = None) -> Round:
         """Run the runner once, and keep what it said, whatever became of it."""
         reader = RecordReader()
 
@@ -237,11 +269,13 @@ class RunnerSession(Session):
             )
             conditions = self.device.conditions()
         finally:
-            done = self._keep(reader.record(), purpose, conditions)
+            done = self._keep(reader.record(), purpose, conditions, turn)
         _require_success(finished, reader.record(), self.device.serial)
         return done
 
-    def _keep(self, record: Record, purpose: Purpose, conditions: Conditions | None) -> Round:
+    def _keep(
+        self, record: Record, purpose: Purpose, conditions: Conditions | None, turn: int | None
+    ) -> Round:
         hot = None if purpose == "check" else self._throttled(record, conditions)
         done = Round(
             index=len(self.rounds),
@@ -255,6 +289,7 @@ class RunnerSession(Session):
             tails=record.tails,
             peak_memory_bytes=record.peak_memory_bytes,
             conditions_after=conditions,
+            turn=turn,
         )
         if record.header is not None:
             self.rounds.append(done)

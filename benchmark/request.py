@@ -7,13 +7,20 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
-from seaformer.benchmark.backends import OFFICIAL_TOOL, Backend, backend_for
+from seaformer.benchmark.backends import BACKENDS, OFFICIAL_TOOL, Backend, backend_for
 from seaformer.benchmark.results import FILE_NAME, Results, read_results
-from seaformer.errors import SeaformerError, UsageError
+from seaformer.benchmark.tables.kinds import KINDS, Kind
+from seaformer.errors import SeaformerError, UsageError, look_up
 from seaformer.files import refuse_existing
+from seaformer.variants import get_variant
 
 CSV_NAME = "results.csv"
 REPORT_NAME = "report.html"
+MODELS_NAME = "models"
+"""Folder in that of the results, for files that a table makes for itself."""
+
+DEFAULT_BACKEND = "litert"
+DEFAULT_VARIANT = "tiny"
 
 DEFAULT_RUNS = 50
 USUAL_ROUNDS = 10
@@ -30,7 +37,7 @@ class Request:
     """A checked request.
 
     Attributes:
-        paths: model files.
+        paths: model files; none if `table` makes its own.
         backend: what runs them.
         device: "auto", "host", "all" or a serial number.
         threads: of one inference.
@@ -50,6 +57,9 @@ class Request:
         seed: of everything random.
         command: what was asked for, to be pasted again.
         breakdown: whether to find out where the time goes.
+        table: the table of the paper to make; None for none.
+        variant: which SeaFormer `table` exports, where it does not say it itself.
+        force: whether files are overwritten.
     """
 
     paths: tuple[Path, ...]
@@ -72,6 +82,9 @@ class Request:
     seed: int
     command: str
     breakdown: bool = False
+    table: Kind | None = None
+    variant: str = DEFAULT_VARIANT
+    force: bool = False
 
     @property
     def round_sizes(self) -> tuple[int, ...]:
@@ -104,6 +117,8 @@ def make_request(
     force: bool,
     command: str,
     breakdown: bool = False,
+    table: str | None = None,
+    variant: str | None = None,
 ) -> Request:
     """Check what a user asked for.
 
@@ -111,10 +126,15 @@ def make_request(
         UsageError: a value is out of range or does not go with another one.
         SeaformerError: a file is missing or cannot be used.
     """
+    kind = None if table is None else look_up(KINDS, "table", table)
     for path in models:
         if not path.is_file():
             raise SeaformerError(f"there is no model file '{path}'. Check the name.")
-    chosen = backend_for(models, backend)
+    if models:
+        chosen = backend_for(models, backend)
+    else:
+        chosen = look_up(BACKENDS, "backend", backend or DEFAULT_BACKEND)
+    _check_table(kind, models, variant, chosen, threads, cores, breakdown)
     if runs is not None and until is not None:
         raise UsageError("--runs does not go with --until: give one of the two.")
     if (binary is None) == (chosen.name == OFFICIAL_TOOL):
@@ -142,7 +162,7 @@ def make_request(
         device=device,
         threads=threads,
         cores=cores,
-        runs=None if until is not None else runs or DEFAULT_RUNS,
+        runs=None if until is not None else runs or (DEFAULT_RUNS if kind is None else kind.runs),
         until=None if until is None else parse_share("--until", until),
         time_limit_s=time_limit,
         output=folder,
@@ -157,7 +177,62 @@ def make_request(
         seed=seed,
         command=command,
         breakdown=breakdown,
+        table=kind,
+        variant=variant or DEFAULT_VARIANT,
+        force=force,
     )
+
+
+def _check_table(
+    kind: Kind | None,
+    models: tuple[Path, ...],
+    variant: str | None,
+    backend: Backend,
+    threads: int,
+    cores: str | None,
+    breakdown: bool,
+) -> None:
+    """Check what goes with --table, and what needs it.
+
+    Raises:
+        UsageError: something does not, or is missing.
+    """
+    if kind is None:
+        if not models:
+            raise UsageError(
+                "no MODEL is given. Give a .tflite or an .onnx, made with seaformer-export, or ask "
+                f"for a --table, which makes its own: {', '.join(KINDS)}."
+            )
+        if variant is not None:
+            raise UsageError("--variant is of a --table that makes its own files. Leave it out.")
+        return
+    option = f"--table {kind.name}"
+    if backend.name == OFFICIAL_TOOL:
+        raise UsageError(
+            f"{option} needs our runner, which lets models take turns, not {OFFICIAL_TOOL}: leave "
+            "--backend and --binary out."
+        )
+    if variant is not None:
+        get_variant(variant)
+        if models or kind.variants:
+            who = "MODEL says" if models else "the table has every variant of"
+            raise UsageError(f"--variant does not go with {option}: {who} what is measured.")
+    if kind.has_settings and len(models) > 1:
+        raise UsageError(
+            f"{option} measures one file with several settings; {len(models)} are given. Give one, "
+            "or none for a file of its own."
+        )
+    if not kind.has_settings and len(models) == 1:
+        raise UsageError(
+            f"{option} compares files that differ in their {kind.varies}; one is given. Give two "
+            "or more, or none for files of its own."
+        )
+    if kind.varies == "threads" and threads != 1:
+        raise UsageError(f"--threads does not go with {option}, which tries several. Leave it out.")
+    if kind.varies == "cores" and cores is not None:
+        raise UsageError(f"--cores does not go with {option}, which tries all. Leave it out.")
+    if kind.has_settings and breakdown:
+        raise UsageError(f"--breakdown does not go with {option}: it is of one setting.")
 
 
 def check_output(folder: Path, force: bool) -> None:
@@ -171,6 +246,11 @@ def check_output(folder: Path, force: bool) -> None:
     if folder.exists():
         for name in (FILE_NAME, CSV_NAME, REPORT_NAME):
             refuse_existing(folder / name, force)
+        made = folder / MODELS_NAME
+        if made.exists() and not force:
+            raise UsageError(
+                f"'{made}' exists. Give another --output, or --force to overwrite the files in it."
+            )
 
 
 def round_sizes(runs: int) -> tuple[int, ...]:

@@ -27,6 +27,7 @@ SCHEMA_VERSION = 1
 FILE_NAME = "results.json"
 
 Purpose = Literal["check", "measure", "prefix"]
+TableName = Literal["precision", "threads", "cores", "sizes", "variants"]
 StoppedBy = Literal["runs", "precision", "time limit", "problem", "interrupt"]
 
 
@@ -109,6 +110,44 @@ class InputUsed(_Model):
     shape: tuple[int, ...]
     sha256: str | None
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width if it is a picture; None if it is none."""
+        return picture_size(self.shape)
+
+
+def picture_size(shape: tuple[int, ...]) -> tuple[int, int] | None:
+    """Return height and width of a picture, [1, H, W, 3] or [1, 3, H, W]; None if it is none."""
+    if len(shape) != 4 or shape[0] != 1 or 3 not in (shape[1], shape[3]):
+        return None
+    height, width = shape[1:3] if shape[3] == 3 else shape[2:4]
+    return height, width
+
+
+class Accuracy(_Model):
+    """How near a file is to what it was made from, as measured when it was exported.
+
+    Attributes:
+        reference: what it was compared with, in words.
+        inputs: what both were given, in words.
+        agreement: share of positions (pictures in classification) with the same largest class,
+            0..1; of several inputs the least.
+        score: mIoU (top-1 in classification) in percent; null without a truth.
+        reference_score: of what it was compared with.
+        difference_points: `score` - `reference_score`.
+        low_points: lower end of its 95 % interval; null if unknown.
+        high_points: upper end.
+    """
+
+    reference: str
+    inputs: str
+    agreement: float
+    score: float | None = None
+    reference_score: float | None = None
+    difference_points: float | None = None
+    low_points: float | None = None
+    high_points: float | None = None
+
 
 class ModelFacts(_Model):
     """What an exported file says about itself; null where it says nothing."""
@@ -126,6 +165,7 @@ class ModelFacts(_Model):
     weights: str | None = None
     is_random: bool | None = None
     content_sha256: str | None = None
+    accuracy: Accuracy | None = None
 
 
 @dataclass(frozen=True)
@@ -199,6 +239,8 @@ class ModelResult(_Model):
         emulated: the same of an emulated device: no latency.
         peak_memory_bytes: of a process with this model alone; null if unknown.
         breakdown: where the time goes; null if that was not asked for or not measured.
+        threads: of its own; null where they are those of the benchmark.
+        cores: likewise.
     """
 
     id: str
@@ -215,6 +257,25 @@ class ModelResult(_Model):
     emulated: Times | None
     peak_memory_bytes: int | None
     breakdown: Breakdown | None = None
+    threads: int | None = None
+    cores: CoresUsed | None = None
+
+    @property
+    def file_name(self) -> str:
+        """The file without its folders, of whatever system it was given on."""
+        return self.file.replace("\\", "/").rsplit("/", 1)[-1]
+
+    @property
+    def setting(self) -> str:
+        """Behind the name of a file that is measured several times: " @ 2 threads on big"."""
+        if self.threads is None or self.cores is None:
+            return ""
+        return f" @ {self.threads} thread{'s' * (self.threads > 1)} on {self.cores.name}"
+
+    @property
+    def label(self) -> str:
+        """Name to show to people."""
+        return self.file_name + self.setting
 
     @property
     def is_wrong(self) -> bool:
@@ -247,6 +308,8 @@ class Round(_Model):
         tails: the timed runs of the arg-max in C.
         peak_memory_bytes: of the process.
         conditions_after: the state of the device at the end; null if it could not be read.
+        turn: rounds of one turn belong together: every setting has one in it, and ratios between
+            settings are formed turn by turn. Null where every round has all the models.
     """
 
     index: int
@@ -260,6 +323,7 @@ class Round(_Model):
     tails: tuple[TailRun, ...]
     peak_memory_bytes: int | None
     conditions_after: Conditions | None
+    turn: int | None = None
 
 
 class Results(_Model):
@@ -275,8 +339,8 @@ class Results(_Model):
         device: what it is.
         backend: as given to --backend.
         runtime: what ran the models.
-        threads: of one inference.
-        cores: that they ran on.
+        threads: of one inference, of models that have none of their own.
+        cores: that they ran on, likewise.
         protocol: how it was measured.
         conditions_before: the state of the device before the first round.
         conditions_after: and after the last; null if it could not be read.
@@ -287,6 +351,8 @@ class Results(_Model):
         ratios: of every pair of measured models, the later one relative to the earlier one; empty
             if the device is emulated.
         rounds: raw data.
+        table: the kind of table of the paper that was asked for, see `benchmark.tables`; null if
+            none was.
     """
 
     schema_version: Literal[1] = 1
@@ -310,6 +376,7 @@ class Results(_Model):
     models: tuple[ModelResult, ...]
     ratios: tuple[PairRatio, ...]
     rounds: tuple[Round, ...]
+    table: TableName | None = None
 
     def text(self) -> str:
         """Write the object as JSON, lists of numbers on one line each."""
@@ -318,6 +385,14 @@ class Results(_Model):
     def times(self, model: ModelResult) -> Times | None:
         """The times of a model, latency or emulated."""
         return model.emulated if self.emulated else model.latency
+
+    def threads_of(self, model: ModelResult) -> int:
+        """The threads of one inference of a model."""
+        return self.threads if model.threads is None else model.threads
+
+    def cores_of(self, model: ModelResult) -> CoresUsed:
+        """The cores that a model ran on."""
+        return self.cores if model.cores is None else model.cores
 
     def ratio(self, model: str, base: str) -> Ratio | None:
         """The ratio of two models by their ids; None if they were not both measured."""

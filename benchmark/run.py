@@ -3,25 +3,30 @@
 import re
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
 from seaformer.benchmark.backends import OFFICIAL_TOOL
 from seaformer.benchmark.breakdown.exports import write_exports
-from seaformer.benchmark.candidate import open_candidate
+from seaformer.benchmark.candidate import Candidate, open_candidate
 from seaformer.benchmark.csv_export import to_csv
 from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.official_tool.session import ToolSession
 from seaformer.benchmark.own_runner import RunnerSession
 from seaformer.benchmark.progress import Progress
 from seaformer.benchmark.report.report import Source, write_report
-from seaformer.benchmark.request import CSV_NAME, REPORT_NAME, Request
+from seaformer.benchmark.request import CSV_NAME, MODELS_NAME, REPORT_NAME, Request
 from seaformer.benchmark.results import FILE_NAME, Results
 from seaformer.benchmark.session import Session
+from seaformer.benchmark.tables.models import arrange, make_models
+from seaformer.benchmark.tables.settings import settings
 from seaformer.errors import SeaformerError
 from seaformer.files import atomic_write
+
+EXPORTING = "export"
+"""Stands where devices do in the display of progress."""
 
 _TICK_S = 0.2
 
@@ -53,10 +58,11 @@ def run(request: Request, devices: Sequence[Device], console: Console) -> Finish
         SeaformerError: a model cannot be used, or the only device measured nothing.
         KeyboardInterrupt: Ctrl-C before anything was measured.
     """
-    candidates = [
-        open_candidate(path, number, request.seed) for number, path in enumerate(request.paths)
-    ]
+    _check_settings(request, devices)
     with Progress(console) as progress:
+        if not request.paths:
+            request = replace(request, paths=_make(request, progress))
+        candidates = _open(request)
         kind = ToolSession if request.backend.name == OFFICIAL_TOOL else RunnerSession
         sessions = [kind(device, request, candidates, progress) for device in devices]
         if len(sessions) == 1:
@@ -68,6 +74,33 @@ def run(request: Request, devices: Sequence[Device], console: Console) -> Finish
     for one in results:
         problems += _problems(one)
     return Finished(tuple(results), tuple(paths), tuple(problems))
+
+
+def _check_settings(request: Request, devices: Sequence[Device]) -> None:
+    """Refuse a table that has nothing to compare on a device, before files are made for it."""
+    if request.table is not None and request.table.has_settings:
+        for device in devices:
+            cores = device.facts().cores
+            settings(request.table, device.serial, cores, request.cores, request.threads)
+
+
+def _make(request: Request, progress: Progress) -> tuple[Path, ...]:
+    assert request.table is not None  # else there are paths
+    return make_models(
+        request.table,
+        request.variant,
+        request.backend.suffix,
+        request.output / MODELS_NAME,
+        request.force,
+        lambda text: progress.describe(EXPORTING, text),
+    )
+
+
+def _open(request: Request) -> tuple[Candidate, ...]:
+    candidates = tuple(
+        open_candidate(path, number, request.seed) for number, path in enumerate(request.paths)
+    )
+    return candidates if request.table is None else arrange(request.table, candidates)
 
 
 def _run_together(sessions: Sequence[Session]) -> tuple[list[Results], list[str]]:

@@ -36,15 +36,21 @@ from seaformer.benchmark.results import (
     StoppedBy,
     Times,
 )
+from seaformer.benchmark.setting import Setting
 from seaformer.benchmark.summary import (
+    foreign_load_of,
     model_result,
     pair_ratios,
     run_times,
     slower_than_float,
     throttled,
 )
+from seaformer.benchmark.tables.settings import at_settings, settings
 from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256
+
+BUSY = 0.25
+"""Processors kept busy by other programs from which times suffer: an idle desktop keeps 0.1."""
 
 NOT_COMPARED = "its output was not compared: the tool does not show it"
 
@@ -59,7 +65,7 @@ class Session(ABC):
     Attributes:
         device: to measure on.
         request: what is asked for.
-        candidates: the models.
+        candidates: the models; the one of a table of settings once for each, from `run` on.
         progress: where to tell how far it is.
         rounds: raw data so far.
         conditions: the latest state of the device that is known.
@@ -100,6 +106,7 @@ class Session(ABC):
         facts, before = self.device.facts(), self.device.conditions()
         self.conditions = before
         cores = choose_cores(facts.cores, self.request.cores, self.request.threads)
+        self.candidates = self._with_settings(facts)
         stopped_by: StoppedBy = "runs"
         problem = None
         try:
@@ -108,7 +115,7 @@ class Session(ABC):
                 self.progress.describe(self.device.serial, "sending files")
                 for local, name, executable in self._files():
                     workspace.place(local, name, executable)
-                stopped_by = self.work(workspace, cores)
+                stopped_by = self.work(workspace, Setting(self.request.threads, cores))
         except (KeyboardInterrupt, Cancelled):
             if not self._has_begun:
                 raise
@@ -143,11 +150,12 @@ class Session(ABC):
             unknown=_unknown(facts, before),
             versions=_versions(),
             warnings=(),
-            models=tuple(self._model_results()),
+            models=tuple(self._model_results(facts)),
             ratios=()
             if self.device.is_emulated
             else pair_ratios(self._believed(), self.rounds, self.request.seed),
             rounds=tuple(self.rounds),
+            table=None if self.request.table is None else self.request.table.name,
         )
         return draft.model_copy(update={"warnings": tuple(self._warnings(draft))})
 
@@ -160,8 +168,12 @@ class Session(ABC):
         """Return the files besides the models: local path, name, whether it is a program."""
 
     @abstractmethod
-    def work(self, workspace: Workspace, cores: CoreChoice) -> StoppedBy:
+    def work(self, workspace: Workspace, setting: Setting) -> StoppedBy:
         """Check every model's output and measure; return what ended it well.
+
+        Args:
+            workspace: with all files in it.
+            setting: of the models that have none of their own.
 
         Raises:
             SeaformerError: it did not end well; `rounds` has what there is.
@@ -227,6 +239,14 @@ class Session(ABC):
             if one.id not in self._parity or self._parity[one.id].passed
         ]
 
+    def _with_settings(self, facts: DeviceFacts) -> Sequence[Candidate]:
+        """The models as this device is to run them."""
+        kind, asked = self.request.table, self.request
+        if kind is None or not kind.has_settings:
+            return self.candidates
+        several = settings(kind, self.device.serial, facts.cores, asked.cores, asked.threads)
+        return at_settings(self.candidates[0], several)
+
     def _files(self) -> list[tuple[Path, str, bool]]:
         models = [(one.path, self.file_name(one), False) for one in self.candidates]
         return self.own_files() + list(dict.fromkeys(models))
@@ -256,7 +276,7 @@ class Session(ABC):
             seed=request.seed,
         )
 
-    def _model_results(self) -> list[ModelResult]:
+    def _model_results(self, facts: DeviceFacts) -> list[ModelResult]:
         results = []
         for one in self.candidates:
             tool = self.tool_times(one)
@@ -271,6 +291,9 @@ class Session(ABC):
                 emulated=self.device.is_emulated,
                 seed=self.request.seed,
             )
+            if one.setting is not None:
+                own = one.setting.threads, _cores_used(one.setting.cores, facts)
+                result = result.model_copy(update={"threads": own[0], "cores": own[1]})
             times = result.emulated if self.device.is_emulated else result.latency
             if times is not None:
                 part = self.breakdown(one, times)
@@ -298,13 +321,18 @@ class Session(ABC):
             found.append(
                 f"the device throttled in {len(hot)} rounds, which {what}: {hot[0].throttled}"
             )
+        if (load := foreign_load_of(self.rounds)) is not None and load > BUSY:
+            found.append(
+                f"other programs kept {load:.1f} of this computer's processors busy while it was "
+                "measured: times are longer and less sure than on a quiet one, ratios less so"
+            )
         if self.request.until is not None:
             for model in results.models:
                 times = results.times(model)
                 width = times.run.relative_half_width if times and times.run else None
                 if width is not None and width > self.request.until:
                     found.append(
-                        f"{model.file}: the interval is ±{100 * width:.1f} %, not "
+                        f"{model.file}{model.setting}: the interval is ±{100 * width:.1f} %, not "
                         f"{100 * self.request.until:g} %: the time limit came first"
                     )
         return found

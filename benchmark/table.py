@@ -10,11 +10,13 @@ from rich.text import Text
 
 from seaformer.benchmark.comparison import Compared
 from seaformer.benchmark.cores import core_list
+from seaformer.benchmark.numbers import median, milliseconds, number, ratio
 from seaformer.benchmark.request import REPORT_NAME
 from seaformer.benchmark.results import ModelResult, Results, Times
-from seaformer.benchmark.statistics import Ratio, Summary
+from seaformer.benchmark.statistics import Summary
+from seaformer.benchmark.tables.columns import NOT_MEASURED, WRONG
+from seaformer.benchmark.tables.paper_table import PaperTable, paper_table
 
-WRONG = "WRONG OUTPUT"
 EMULATED = "emulated"
 
 
@@ -26,16 +28,31 @@ def print_results(console: Console, results: Results) -> None:
             "The processor is emulated: these times are no latency, not even by their ratios.",
             style="bold yellow",
         )
-    console.print(_times_table(results))
-    console.print()
-    console.print(_facts_table(results))
+    table = paper_table(results)
+    if table is None:
+        console.print(_times_table(results))
+        console.print()
+        console.print(_facts_table(results))
+    else:
+        console.print(_drawn(table))
+        for note in table.notes:
+            console.print(note, style="dim", soft_wrap=True)
     for model in results.models:
         if model.note:
-            console.print(f"{_name(model)}: {model.note}", soft_wrap=True)
+            console.print(f"{model.label}: {model.note}", soft_wrap=True)
     for warning in results.warnings:
         console.print(f"warning: {warning}", style="bold yellow", soft_wrap=True)
     if results.problem is not None:
         console.print(f"not complete: {results.problem}", style="bold red", soft_wrap=True)
+
+
+def _drawn(table: PaperTable) -> Table:
+    drawn = Table(title=table.title, title_justify="left", box=None, pad_edge=False)
+    for place, heading in enumerate(table.headings):
+        drawn.add_column(heading, justify="right" if place else "left")
+    for row in table.rows:
+        drawn.add_row(*(Text(cell, style="bold red" if cell == WRONG else "") for cell in row))
+    return drawn
 
 
 def print_comparison(console: Console, compared: Sequence[Compared]) -> None:
@@ -47,7 +64,7 @@ def print_comparison(console: Console, compared: Sequence[Compared]) -> None:
     for one in compared:
         style = {"slower": "red", "faster": "green"}.get(one.verdict, "")
         verdict = f"{one.verdict}{': regression' if one.is_regression else ''}"
-        table.add_row(Text(one.file), _ratio(one.ratio), Text(verdict, style=style))
+        table.add_row(Text(one.file), ratio(one.ratio), Text(verdict, style=style))
     console.print(table)
 
 
@@ -60,7 +77,10 @@ def print_next(console: Console, paths: Sequence[Path], results: Sequence[Result
     console.print("Next:")
     model = results[0].models[0]
     file = shlex.quote(model.file)
-    commands = [f"seaformer-benchmark {file} --compare {shlex.quote(str(paths[0]))}"]
+    if results[0].table is None:
+        commands = [f"seaformer-benchmark {file} --compare {shlex.quote(str(paths[0]))}"]
+    else:
+        commands = [f"seaformer-benchmark {file} --breakdown"]
     if model.facts.task is not None:
         commands.append(f"seaformer-predict PHOTO --model {file}")
     for command in commands:
@@ -106,8 +126,8 @@ def _times_table(results: Results) -> Table:
         table.add_column(heading, justify="right")
     first = next((m for m in results.models if results.times(m) is not None), None)
     for model, one in zip(results.models, times, strict=True):
-        ratio = _ratio_to(results, model, first)
-        table.add_row(Text(_name(model)), _time(model, one), _spread(one), ratio)
+        cells = _time(model, one), _spread(one), _ratio_to(results, model, first)
+        table.add_row(Text(model.label), *cells)
         if one is not None:
             _add_tails(table, one)
     return table
@@ -116,7 +136,7 @@ def _times_table(results: Results) -> Table:
 def _add_tails(table: Table, times: Times) -> None:
     for title, tail in (("+ classes at 1/8", times.classes), ("+ full-size mask", times.mask)):
         if tail is not None:
-            table.add_row(Text(f"  {title}"), _summary(tail), _range(tail))
+            table.add_row(Text(f"  {title}"), median(tail), _range(tail))
 
 
 def _facts_table(results: Results) -> Table:
@@ -129,11 +149,11 @@ def _facts_table(results: Results) -> Table:
     for model in results.models:
         times, memory = results.times(model), model.peak_memory_bytes
         table.add_row(
-            Text(_name(model)),
+            Text(model.label),
             Text(model.precision),
             f"{model.bytes / 1e6:.2f}",
-            "-" if times is None else _number(times.load_ms),
-            "-" if times is None else _number(times.first_inference_ms),
+            "-" if times is None else number(times.load_ms),
+            "-" if times is None else number(times.first_inference_ms),
             "-" if memory is None else f"{memory / 1e6:.0f}",
             parity_text(model),
         )
@@ -159,10 +179,10 @@ def _time(model: ModelResult, times: Times | None) -> Text:
     if model.is_wrong:
         return Text(WRONG, style="bold red")
     if times is None:
-        return Text("not measured", style="bold red")
+        return Text(NOT_MEASURED, style="bold red")
     if times.run is None:
-        return Text(_ms(times.typical_ms))
-    return Text(_summary(times.run))
+        return Text(milliseconds(times.typical_ms))
+    return Text(median(times.run))
 
 
 def _spread(times: Times | None) -> str:
@@ -173,41 +193,14 @@ def _spread(times: Times | None) -> str:
     tool = times.tool
     if tool is None or tool.min_ms is None or tool.max_ms is None:
         return "-"
-    return f"{_ms(tool.min_ms)} .. {_ms(tool.max_ms)}"
-
-
-def _summary(summary: Summary) -> str:
-    interval = summary.interval_ms
-    if interval is None:
-        return _ms(summary.median_ms)
-    return f"{_ms(summary.median_ms)} [{_ms(interval.low)}, {_ms(interval.high)}]"
+    return f"{milliseconds(tool.min_ms)} .. {milliseconds(tool.max_ms)}"
 
 
 def _range(summary: Summary) -> str:
-    return f"{_ms(summary.p10_ms)} .. {_ms(summary.p90_ms)}"
+    return f"{milliseconds(summary.p10_ms)} .. {milliseconds(summary.p90_ms)}"
 
 
 def _ratio_to(results: Results, model: ModelResult, first: ModelResult | None) -> str:
     if first is None or model is first:
         return "-" if first is None or results.emulated else "1"
-    ratio = results.ratio(model.id, first.id)
-    return "-" if ratio is None else _ratio(ratio)
-
-
-def _ratio(ratio: Ratio) -> str:
-    interval = ratio.interval
-    if interval is None:
-        return f"{ratio.value:.3f}"
-    return f"{ratio.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
-
-
-def _ms(value: float) -> str:
-    return f"{value:.1f}" if value >= 100 else f"{value:.2f}"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"
-
-
-def _name(model: ModelResult) -> str:
-    return Path(model.file).name
+    return ratio(results.ratio(model.id, first.id))

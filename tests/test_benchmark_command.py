@@ -357,7 +357,7 @@ def test_results_are_overwritten_only_by_force(finished: tuple[Result, Path], tf
         (["{model}", "--output", "{text}"], 2, "is not a folder"),
         (["{model}", "--threads", "200", "--device", "host"], 2, "200 threads do not fit"),
         (["{model}", "--cores", "fast", "--device", "host"], 2, "--cores 'fast'"),
-        (["--runs", "5"], 2, "Missing argument 'MODEL"),
+        (["--runs", "5"], 2, "no MODEL is given"),
     ],
 )
 def test_bad_requests_are_one_line(

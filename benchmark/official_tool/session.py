@@ -12,6 +12,7 @@ from seaformer.benchmark.official_tool.command import Input, Tool, arguments, re
 from seaformer.benchmark.official_tool.output import ToolOutput, read_output
 from seaformer.benchmark.results import RuntimeUsed, StoppedBy, Times, ToolSummary
 from seaformer.benchmark.session import Session
+from seaformer.benchmark.setting import Setting
 from seaformer.errors import SeaformerError
 
 TOOL = "benchmark_model"
@@ -45,9 +46,9 @@ class ToolSession(Session):
         assert self.request.binary is not None
         return [(self.request.binary, TOOL, True)]
 
-    def work(self, workspace: Workspace, cores: CoreChoice) -> StoppedBy:
+    def work(self, workspace: Workspace, setting: Setting) -> StoppedBy:
         """Let the tool measure every model."""
-        self._place_launcher(workspace, cores)
+        self._place_launcher(workspace, setting.cores)
         about = workspace.execute(TOOL, ["--help"], time_limit_s=HELP_LIMIT_S)
         tool = recognise("\n".join((*about.stdout_lines, about.stderr)))
         self.warmup_runs = WARMUP_RUNS

@@ -110,9 +110,7 @@ def figure_of(model: ModelResult) -> Figure | None:
     """What is published of a model; None if it is another one, or at another size or task."""
     facts = model.facts
     is_published = (
-        facts.task == TASK
-        and facts.head == "logits"
-        and model.input.shape in ((1, 3, SIDE, SIDE), (1, SIDE, SIDE, 3))
+        facts.task == TASK and facts.head == "logits" and model.input.size == (SIDE, SIDE)
     )
     if facts.variant is not None and facts.name != f"seaformer_{facts.variant}_{TASK}":
         is_published = False  # an ablation, which has the variant it was made from

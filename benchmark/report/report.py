@@ -9,17 +9,18 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup, escape
 
-from seaformer.benchmark.comparison import CONFIDENCE, compare, differing
+from seaformer.benchmark.comparison import CONFIDENCE, Compared, compare, differing
 from seaformer.benchmark.cores import core_list
 from seaformer.benchmark.devices.device import Conditions
+from seaformer.benchmark.numbers import median, milliseconds, number, ratio
 from seaformer.benchmark.report.distribution import Distribution, distribution
 from seaformer.benchmark.report.drift import Drift, drift
 from seaformer.benchmark.report.modules import Modules, modules
 from seaformer.benchmark.report.published import CONDITIONS, PaperRow, paper_rows
 from seaformer.benchmark.report.ratios import Ratios, ratios
 from seaformer.benchmark.results import ModelResult, Results
-from seaformer.benchmark.statistics import Ratio, Summary
 from seaformer.benchmark.table import parity_text
+from seaformer.benchmark.tables.paper_table import PaperTable, paper_table
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.files import atomic_write
 
@@ -61,6 +62,7 @@ class _Entry:
     ratios: Ratios | None
     modules: Modules | None
     paper: tuple[PaperRow, ...]
+    table: PaperTable | None
 
     @property
     def results(self) -> Results:
@@ -92,12 +94,12 @@ class _SideBySide:
 
     Attributes:
         name: of the file.
-        cells: for each benchmark the model in it, None if it is not; its time relative to that of
+        cells: for each benchmark the model in it, None if it is not; how it compares with that of
             the first benchmark, None if they cannot be compared.
     """
 
     name: str
-    cells: tuple[tuple[ModelResult | None, Ratio | None], ...]
+    cells: tuple[tuple[ModelResult | None, Compared | None], ...]
 
 
 def write_report(path: Path, sources: Sequence[Source]) -> None:
@@ -118,11 +120,11 @@ def write_report(path: Path, sources: Sequence[Source]) -> None:
         lstrip_blocks=True,
     )
     page.filters |= {
-        "ms": _ms,
-        "median": _median,
-        "ratio": _ratio,
+        "ms": milliseconds,
+        "median": median,
+        "ratio": ratio,
         "breakable": _breakable,
-        "number": _number,
+        "number": number,
         "tick": _tick,
         "parity": parity_text,
     }
@@ -155,20 +157,17 @@ def _entry(place: int, source: Source, count: int) -> _Entry:
         ratios=ratios(results),
         modules=modules(results),
         paper=paper_rows(results),
+        table=paper_table(results),
     )
 
 
 def _names(results: Results) -> dict[str, str]:
     """Name models by their files; those of the same file name by their whole paths."""
-    count = Counter(_file_name(model) for model in results.models)
+    count = Counter(model.label for model in results.models)
     return {
-        model.id: _file_name(model) if count[_file_name(model)] == 1 else model.file
+        model.id: model.label if count[model.label] == 1 else model.file + model.setting
         for model in results.models
     }
-
-
-def _file_name(model: ModelResult) -> str:
-    return model.file.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 def _facts(all_results: Sequence[Results]) -> list[_Fact]:
@@ -265,45 +264,12 @@ def _model(entry: _Entry, name: str) -> ModelResult | None:
     return next((m for m in entry.results.models if entry.names[m.id] == name), None)
 
 
-def _changes(new: Results, old: Results) -> dict[str, Ratio]:
-    """File name -> new time by old time; empty where that would compare unlike things."""
+def _changes(new: Results, old: Results) -> dict[str, Compared]:
+    """File name -> how it compares; empty where that would compare unlike things."""
     try:
-        return {one.file: one.ratio for one in compare(new, old, tolerance=0.0)}
+        return {one.file: one for one in compare(new, old, tolerance=0.0)}
     except (UsageError, SeaformerError):
         return {}
-
-
-def _ms(value: float | None) -> str:
-    """Milliseconds with three digits or so."""
-    if value is None:
-        return "-"
-    return (
-        f"{value:.1f}"
-        if abs(value) >= 100
-        else f"{value:.2f}"
-        if abs(value) >= 1
-        else f"{value:.3f}"
-    )
-
-
-def _median(summary: Summary | None) -> str:
-    if summary is None:
-        return "-"
-    interval = summary.interval_ms
-    ends = "" if interval is None else f" [{_ms(interval.low)}, {_ms(interval.high)}]"
-    return f"{_ms(summary.median_ms)}{ends}"
-
-
-def _ratio(ratio: Ratio | None) -> str:
-    if ratio is None:
-        return "-"
-    interval = ratio.interval
-    ends = "" if interval is None else f" [{interval.low:.3f}, {interval.high:.3f}]"
-    return f"{ratio.value:.3f}{ends}"
-
-
-def _number(value: float | None, digits: int = 1) -> str:
-    return "-" if value is None else f"{value + 0.0:.{digits}f}"
 
 
 def _tick(value: float) -> str:

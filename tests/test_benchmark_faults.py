@@ -274,6 +274,27 @@ def test_ctrl_c_ends_the_wait_for_a_phone_that_hangs(loopback_phone, tflite, tmp
     wait_until(lambda: loopback_phone.programs() == [], "the phone ended the runner by itself")
 
 
+def test_the_time_limit_ends_the_wait_for_a_phone_that_hangs(loopback_phone, tflite, tmp_path):
+    running = Benchmark(tmp_path, tflite, "--runs", "10", "--time-limit", "60")
+    running.wait_until_it_says(" 1 of 10 runs")
+    running.wait_for_runner(loopback_phone)
+    loopback_phone.cable.freeze()
+    ended = running.ended()
+    assert ended.status == 1, ended.errors
+    assert f"The phone {loopback_phone.serial} hangs" in ended.error
+    assert "may still run" in ended.error
+    loopback_phone.cable.thaw()
+    wait_until(lambda: loopback_phone.programs() == [], "the phone ended the runner by itself")
+
+    kept = running.kept()
+    assert (kept.complete, kept.stopped_by) == (False, "problem")
+    result = kept.models[0]
+    assert result.latency is None
+    assert result.emulated is not None
+    assert result.emulated.run is not None
+    assert 1 <= result.emulated.run.runs < 10
+
+
 def test_a_phone_that_hangs_is_given_up(loopback_phone, tmp_path):
     program = tmp_path / "program"
     program.write_text("#!/system/bin/sh\necho begun\nsleep 1000\n")

@@ -63,9 +63,9 @@ class Made:
         return SmokeBuild(self.folder / "android_demo", self.folder / "work")
 
     def fill(self, model: Path) -> None:
-        """Put a model into a copy of the app, build it, and run its code."""
+        """Put a model into a copy of the app, build it, and compile what runs its code here."""
         shutil.copytree(APP, self.folder / "android_demo", ignore=shutil.ignore_patterns("assets"))
-        for name in ("work", "golden", "output", "native", "end_to_end"):
+        for name in ("work", "golden", "output", "native"):
             (self.folder / name).mkdir()
         build = self.build
         assert len(write_assets(read_model(model), [], build.app)) > 2
@@ -75,7 +75,16 @@ class Made:
         self._step("ktlint", lambda: ktlint(build.app))
         self._step("junit", lambda: run_junit(build, properties))
         self._step("apk", lambda: build.sign(self.folder / "app.apk"))
-        self._step("end_to_end", lambda: end_to_end(build, self.folder, self.assets / SCENE))
+        self._step("program", lambda: compile_end_to_end(build, self.folder / "native"))
+
+    def run(self, model: Path, folder: Path) -> None:
+        """Run a model on the scene, by the app's classes: a bundle of its own in a new folder."""
+        main = folder / "app/app/src/main"
+        main.mkdir(parents=True)
+        shutil.copy(APP / "app/src/main/AndroidManifest.xml", main)
+        write_assets(read_model(model), [], folder / "app")
+        native, scene = self.folder / "native", self.assets / SCENE
+        run_end_to_end(self.said("program"), native, main / "assets", scene, folder)
 
     @property
     def assets(self) -> Path:
@@ -96,30 +105,38 @@ class Made:
             (self.folder / f"{name}.failure").write_text(str(error))
 
 
-def end_to_end(build: SmokeBuild, folder: Path, picture: Path) -> str:
-    """Run the model that is bundled in the app on a picture, by the app's classes.
+def compile_end_to_end(build: SmokeBuild, native: Path) -> str:
+    """Compile the program that runs a bundled model on a picture, by the app's classes.
 
     Args:
-        build: of the app with a model in it.
-        folder: has the empty folders native and end_to_end, of which the latter gets the results.
-        picture: a .png.
+        build: of the app.
+        native: an empty folder for the libraries of ONNX Runtime.
+
+    Returns:
+        The class path.
     """
-    jar, runtime = folder / "end-to-end.jar", android_jvm_runtime.java_classes()
+    jar, runtime = build.work / "end-to-end.jar", android_jvm_runtime.java_classes()
     sources = [
         build.app / "smoke_build/jvm",
         build.app / "app/src/main/kotlin/seaformer/demo/OrtSegmenter.kt",
     ]
     build.kotlin(jar, sources, [build.core, runtime])
-    jars = [jar, build.core, runtime, debian("org.json")]
-    jars += [package("kotlin") / "package/lib/kotlin-stdlib.jar"]
-    native = android_jvm_runtime.native_libraries(folder / "native")
-    return run(
+    android_jvm_runtime.native_libraries(native)
+    standard = package("kotlin") / "package/lib/kotlin-stdlib.jar"
+    return ":".join(map(str, (jar, build.core, runtime, debian("org.json"), standard)))
+
+
+def run_end_to_end(
+    class_path: str, native: Path, assets: Path, picture: Path, output: Path
+) -> None:
+    """Run it; see smoke_build/jvm/EndToEnd.kt for what it writes to the folder `output`."""
+    run(
         debian("java"),
         *JVM_FLAGS,
         "-Djava.awt.headless=true",
         f"-Donnxruntime.native.path={native}",
-        *("-cp", ":".join(map(str, jars)), "seaformer.demo.EndToEndKt"),
-        *(build.app / "app/src/main/assets", picture, folder / "end_to_end"),
+        *("-cp", class_path, "seaformer.demo.EndToEndKt"),
+        *(assets, picture, output),
     )
 
 
@@ -133,11 +150,12 @@ def draw(picture: Path) -> None:
         assert done.returncode == 0, done.stderr
         made = Made(folder)
         shutil.copytree(APP, folder / "android_demo", ignore=shutil.ignore_patterns("assets"))
-        for name in ("work", "native", "end_to_end"):
+        for name in ("work", "native"):
             (folder / name).mkdir()
         write_assets(read_model(next(folder.glob("*.onnx"))), [], made.build.app)
-        end_to_end(made.build, folder, made.assets / SCENE)
-        shutil.copyfile(folder / "end_to_end/screen.png", picture)
+        class_path = compile_end_to_end(made.build, folder / "native")
+        run_end_to_end(class_path, folder / "native", made.assets, made.assets / SCENE, folder)
+        shutil.copyfile(folder / "screen.png", picture)
 
 
 if __name__ == "__main__":

@@ -107,6 +107,13 @@ def shapes_export(once: Once) -> Path:
 
 
 @pytest.fixture(scope="session")
+def classifier_export(once: Once) -> Path:
+    """Tiny as a classifier."""
+    command = "--variant tiny --task imagenet --input-size 96 --format onnx --format tflite"
+    return once("classifier", lambda folder: _export(folder, command))
+
+
+@pytest.fixture(scope="session")
 def integer_export(once: Once) -> Path:
     """The trained Tiny at its own size in every precision with integers; both formats."""
     command = "--weights shapes --calibration-samples 50 --precision int8 --precision dynamic-int8"

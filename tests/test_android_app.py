@@ -3,7 +3,10 @@
 import re
 import xml.etree.ElementTree as ElementTree
 import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,11 +20,13 @@ from seaformer.bundling.smoke_build.build import COMPILE_ONLY, AppVersions
 from seaformer.bundling.smoke_build.link_check import check_links
 from seaformer.bundling.smoke_build.processes import run
 from seaformer.bundling.smoke_build.tools import PACKAGES, debian
+from seaformer.datasets import IGNORED
+from seaformer.datasets.shapes import ShapesDataset
 from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256
 from seaformer.images import read_image
 from seaformer.overlay import blend
-from seaformer.prediction import Contract, predict
+from seaformer.prediction import Contract, Prediction, predict, prepare_input
 from seaformer.runtimes import open_model
 from seaformer.upsampling import upsample_argmax
 
@@ -68,36 +73,123 @@ def test_the_benchmark_of_the_app_is_one_of_seaformer_benchmark(made: Made, emul
     assert times.run.mean_ms == pytest.approx(milliseconds.mean())
 
 
-def test_the_real_model_gives_what_it_gives_in_python(made: Made, model: Path) -> None:
-    made.said("end_to_end")
-    picture = read_image(made.assets / SCENE)
-    with open_model(model, 1) as session:
-        contract = Contract.from_metadata(session.metadata)
-        expected = predict(picture, session, contract)
-        shape = session.metadata["output"]["shape"]
-    logits = np.fromfile(made.folder / "end_to_end/output.bin", "<f4").reshape(shape)[0]
-    mask = np.fromfile(made.folder / "end_to_end/mask.bin", "<u2").reshape(picture.shape[:2])
-    # Two versions of the runtime sum in different orders; the mask follows from the logits exactly.
-    assert np.array_equal(mask, upsample_argmax(logits, picture.shape[:2]))
-    assert (mask == expected.mask).mean() > 0.999
-    assert len(np.unique(mask)) > 3
-    overlay = read_image(made.folder / "end_to_end/overlay.png")
-    assert np.array_equal(overlay, blend(picture, mask, contract.palette, 0.5))
+# name -> the export and the file of it: every type of input and output that ONNX Runtime gives.
+MODELS = {
+    "float": ("shapes_export", "*_fp32.onnx"),
+    "int8": ("integer_export", "*_int8.onnx"),
+    "ids": ("mask_export", "*_fp32_mask.onnx"),
+    "classes": ("classifier_export", "*_fp32.onnx"),
+}
 
 
-def test_accelerators_that_are_not_here_are_named_with_their_reasons(made: Made) -> None:
-    made.said("end_to_end")
-    running, *rejections = (made.folder / "end_to_end/running.txt").read_text().splitlines()
+@dataclass(frozen=True)
+class Ran:
+    """A model that the app's classes ran on the scene, and what Python makes of it.
+
+    Attributes:
+        folder: what EndToEnd.kt wrote.
+        metadata: of the model.
+        contract: of the model.
+        picture: the scene.
+        logits: what the model gives in Python; of integers the real values.
+        expected: by Python.
+    """
+
+    folder: Path
+    metadata: Mapping[str, Any]
+    contract: Contract
+    picture: np.ndarray
+    logits: np.ndarray
+    expected: Prediction
+
+    @property
+    def stored(self) -> np.ndarray:
+        """What the model gave, in its own type and shape."""
+        output = self.metadata["output"]
+        values = np.fromfile(self.folder / "output.bin", np.dtype(output["dtype"]))
+        return values.reshape(output["shape"])[0]
+
+    @property
+    def mask(self) -> np.ndarray:
+        return np.fromfile(self.folder / "mask.bin", "<i4").reshape(self.picture.shape[:2])
+
+
+@pytest.fixture(scope="session")
+def ran(made: Made, once: Once, request: pytest.FixtureRequest) -> Callable[[str], Ran]:
+    def run_model(name: str) -> Ran:
+        export, pattern = MODELS[name]
+        (model,) = request.getfixturevalue(export).glob(pattern)
+        folder = once(f"android_{name}", lambda folder: made.run(model, folder))
+        picture = read_image(made.assets / SCENE)
+        with open_model(model, 1) as session:
+            contract = Contract.from_metadata(session.metadata)
+            logits = session.run(prepare_input(picture, session, contract))[0]
+            expected = predict(picture, session, contract)
+            return Ran(folder, session.metadata, contract, picture, logits, expected)
+
+    return run_model
+
+
+# Two versions of the runtime sum in different orders: values are near, decisions nearly all equal.
+
+
+def test_the_real_model_gives_what_it_gives_in_python(ran: Callable[[str], Ran]) -> None:
+    model = ran("float")
+    np.testing.assert_allclose(model.stored, model.logits, atol=1e-3)
+    assert np.array_equal(model.mask, upsample_argmax(model.stored, model.mask.shape))
+    assert (model.mask == model.expected.mask).mean() > 0.999
+    assert len(np.unique(model.mask)) > 3
+
+
+def test_a_quantized_model_takes_and_gives_bytes_and_sees_what_is_there(
+    ran: Callable[[str], Ran],
+) -> None:
+    model = ran("int8")
+    assert (model.metadata["input"]["dtype"], model.stored.dtype) == ("uint8", np.uint8)
+    quantization = model.metadata["output"]["quantization"]
+    steps = model.stored.astype(int) - quantization["zero_point"]
+    off = np.abs(steps - np.round(model.logits / quantization["scale"]))
+    assert off.max() <= 2
+    assert (off == 0).mean() > 0.99
+    assert np.array_equal(model.mask, upsample_argmax(model.stored, model.mask.shape))
+    assert (model.mask == model.expected.mask).mean() > 0.99
+    _, truth = ShapesDataset("val")[0]
+    assert (model.mask == truth)[truth != IGNORED].mean() > 0.8
+
+
+def test_a_model_that_gives_ids_needs_no_upsampling(ran: Callable[[str], Ran]) -> None:
+    model = ran("ids")
+    assert model.stored.shape == tuple(model.metadata["input"]["shape"][2:])
+    assert (model.stored == model.logits).mean() > 0.99
+    assert (model.mask == model.expected.mask).mean() > 0.99
+
+
+def test_a_classifier_ranks_as_python_does(ran: Callable[[str], Ran]) -> None:
+    model = ran("classes")
+    lines = (model.folder / "ranking.txt").read_text().splitlines()
+    ids, probabilities = np.array([line.split() for line in lines], float).T
+    expected = model.expected.probabilities
+    assert expected is not None
+    assert sorted(ids) == list(range(len(model.contract.labels)))
+    assert (np.diff(probabilities) <= 0).all()
+    np.testing.assert_allclose(probabilities, expected[ids.astype(int)], rtol=1e-3)
+
+
+def test_accelerators_that_are_not_here_are_named_with_their_reasons(
+    ran: Callable[[str], Ran],
+) -> None:
+    running, *rejections = (ran("float").folder / "running.txt").read_text().splitlines()
     assert running == "ONNX Runtime 1.29.0, CPU"
     assert [line.partition(":")[0] for line in rejections] == ["NPU", "GPU"]
     assert all(line.partition(": ")[2] for line in rejections)
 
 
-def test_the_legend_is_drawn_beside_the_overlay(made: Made) -> None:
-    made.said("end_to_end")
-    with Image.open(made.folder / "end_to_end/screen.png") as screen:
+def test_the_legend_is_drawn_beside_the_overlay(ran: Callable[[str], Ran]) -> None:
+    model = ran("float")
+    overlay = read_image(model.folder / "overlay.png")
+    assert np.array_equal(overlay, blend(model.picture, model.mask, model.contract.palette, 0.5))
+    with Image.open(model.folder / "screen.png") as screen:
         drawn = np.asarray(screen.convert("RGB"))
-    overlay = read_image(made.folder / "end_to_end/overlay.png")
     height, width = overlay.shape[:2]
     assert np.array_equal(drawn[:height, :width], overlay)
     assert len(np.unique(drawn[:, width:].reshape(-1, 3), axis=0)) > 10

@@ -3,6 +3,7 @@ package seaformer.demo
 import seaformer.core.Accelerator
 import seaformer.core.Analyzer
 import seaformer.core.ClassColors
+import seaformer.core.ClassMask
 import seaformer.core.FallbackSegmenter
 import seaformer.core.ModelMetadata
 import seaformer.core.Picture
@@ -10,49 +11,56 @@ import seaformer.core.Preprocessor
 import seaformer.core.TensorData
 import seaformer.core.blend
 import seaformer.core.classShares
+import seaformer.core.littleEndian
 import java.awt.Color
 import java.awt.Font
 import java.awt.RenderingHints
 import java.awt.image.BufferedImage
 import java.io.File
-import java.nio.ByteBuffer
-import java.nio.ByteOrder
 import javax.imageio.ImageIO
 
 /**
- * Does on a computer what the app does on a phone: a bundled model, a picture, its mask.
+ * Does on a computer what the app does on a phone: a bundled model, a picture, what is in it.
  *
- * Usage: EndToEnd ASSETS PICTURE.png OUTPUT. Written to the folder OUTPUT: output.bin, what the
- * model gave; mask.bin, 16-bit class ids; overlay.png; and screen.png, overlay and legend.
+ * Usage: EndToEnd ASSETS PICTURE.png OUTPUT. Written to the folder OUTPUT: running.txt, what runs the
+ * model and what does not; output.bin, what the model gave, in its own type; of a segmentation
+ * mask.bin, 32-bit class ids, overlay.png, and screen.png, overlay and legend; of a classification
+ * ranking.txt, class and probability per line.
  */
 fun main(arguments: Array<String>) {
     val (assets, photograph, output) = arguments.map(::File)
     val metadata = ModelMetadata.parse(File(assets, "model.json").readText())
     val model = File(assets, metadata.file.name).readBytes()
     val picture = read(photograph)
-    val probe = Preprocessor(metadata.input).prepare(picture)
-    FallbackSegmenter(Accelerator.entries, probe) { OrtSegmenter(model, metadata, it, threads = 1) }.use { segmenter ->
+    val input = Preprocessor(metadata.input).prepare(picture)
+    FallbackSegmenter(Accelerator.entries, input) { OrtSegmenter(model, metadata, it, threads = 1) }.use { segmenter ->
+        val running = "${segmenter.runtime}, ${segmenter.accelerator}"
         val rejections = segmenter.rejections.map { "${it.accelerator}: ${it.reason}" }
-        File(
-            output,
-            "running.txt",
-        ).writeText((listOf("${segmenter.runtime}, ${segmenter.accelerator}") + rejections).joinToString("\n"))
-        val given = segmenter.run(Preprocessor(metadata.input).prepare(picture)) as TensorData.Floats
-        File(output, "output.bin").writeBytes(littleEndian(4 * given.size) { given.values.forEach(it::putFloat) })
+        File(output, "running.txt").writeText((listOf(running) + rejections).joinToString("\n"))
+        File(output, "output.bin").writeBytes(littleEndian(segmenter.run(input)))
         val analysis = Analyzer(metadata, segmenter).analyze(picture)
-        val mask = analysis.mask!!
-        File(output, "mask.bin").writeBytes(
-            littleEndian(2 * mask.size) {
-                for (i in 0 until mask.size) it.putShort(mask[i].toShort())
-            },
-        )
-        val colors = ClassColors(metadata.palette)
-        val overlay = image(blend(analysis.photograph, mask, colors, 0.5))
-        ImageIO.write(overlay, "png", File(output, "overlay.png"))
-        val rows = classShares(mask, metadata.labels, colors)
-        val legend = rows.map { Pair(Color(it.color), "%s · %.1f %%".format(it.label, 100 * it.share)) }
-        ImageIO.write(screen(overlay, legend), "png", File(output, "screen.png"))
+        analysis.mask?.let { show(analysis.photograph, it, metadata, output) }
+        analysis.ranking?.let { ranking ->
+            val lines = ranking.map { "${it.id} ${it.probability}" }
+            File(output, "ranking.txt").writeText(lines.joinToString("\n"))
+        }
     }
+}
+
+private fun show(
+    photograph: Picture,
+    mask: ClassMask,
+    metadata: ModelMetadata,
+    output: File,
+) {
+    val ids = TensorData.Int32(IntArray(mask.size, mask::get))
+    File(output, "mask.bin").writeBytes(littleEndian(ids))
+    val colors = ClassColors(metadata.palette)
+    val overlay = image(blend(photograph, mask, colors, 0.5))
+    ImageIO.write(overlay, "png", File(output, "overlay.png"))
+    val rows = classShares(mask, metadata.labels, colors)
+    val legend = rows.map { Pair(Color(it.color), "%s · %.1f %%".format(it.label, 100 * it.share)) }
+    ImageIO.write(screen(overlay, legend), "png", File(output, "screen.png"))
 }
 
 private fun read(file: File): Picture {
@@ -90,13 +98,3 @@ private fun screen(
     canvas.dispose()
     return screen
 }
-
-private fun littleEndian(
-    size: Int,
-    put: (ByteBuffer) -> Unit,
-): ByteArray =
-    ByteBuffer
-        .allocate(size)
-        .order(ByteOrder.LITTLE_ENDIAN)
-        .also(put)
-        .array()

@@ -1,7 +1,5 @@
 package seaformer.core
 
-import java.nio.ByteBuffer
-import java.nio.ByteOrder
 import java.security.MessageDigest
 
 /**
@@ -55,28 +53,8 @@ class Benchmark(
     }
 }
 
-/** The hash of the bytes of a tensor, as little-endian processors have them in memory. */
-fun sha256(data: TensorData): String {
-    val bytes =
-        when (data) {
-            is TensorData.Int8 -> data.values
-            is TensorData.Uint8 -> data.values
-            is TensorData.Floats -> littleEndian(4 * data.size) { buffer -> data.values.forEach(buffer::putFloat) }
-            is TensorData.Int32 -> littleEndian(4 * data.size) { buffer -> data.values.forEach(buffer::putInt) }
-            is TensorData.Int64 -> littleEndian(8 * data.size) { buffer -> data.values.forEach(buffer::putLong) }
-        }
-    return hex(MessageDigest.getInstance("SHA-256").digest(bytes))
-}
+/** The hash of the bytes of a tensor. */
+fun sha256(data: TensorData): String = hex(MessageDigest.getInstance("SHA-256").digest(littleEndian(data)))
 
 /** Bytes as lower-case hexadecimal. */
 fun hex(bytes: ByteArray): String = bytes.joinToString("") { "%02x".format(it) }
-
-private fun littleEndian(
-    size: Int,
-    put: (ByteBuffer) -> Unit,
-): ByteArray =
-    ByteBuffer
-        .allocate(size)
-        .order(ByteOrder.LITTLE_ENDIAN)
-        .also(put)
-        .array()

@@ -1,5 +1,8 @@
 package seaformer.core
 
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+
 /** The values of a tensor in the type that the model has them in, dense and in its own layout. */
 sealed class TensorData {
     abstract val size: Int
@@ -47,3 +50,23 @@ sealed class TensorData {
         override fun get(index: Int) = values[index].toFloat()
     }
 }
+
+/** The bytes of a tensor, as little-endian processors have them in memory. */
+fun littleEndian(data: TensorData): ByteArray =
+    when (data) {
+        is TensorData.Int8 -> data.values
+        is TensorData.Uint8 -> data.values
+        is TensorData.Floats -> littleEndian(4 * data.size) { buffer -> data.values.forEach(buffer::putFloat) }
+        is TensorData.Int32 -> littleEndian(4 * data.size) { buffer -> data.values.forEach(buffer::putInt) }
+        is TensorData.Int64 -> littleEndian(8 * data.size) { buffer -> data.values.forEach(buffer::putLong) }
+    }
+
+private fun littleEndian(
+    size: Int,
+    put: (ByteBuffer) -> Unit,
+): ByteArray =
+    ByteBuffer
+        .allocate(size)
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .also(put)
+        .array()

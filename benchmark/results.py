@@ -17,6 +17,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seaformer.benchmark.breakdown.schema import Breakdown
+from seaformer.benchmark.cores import core_list
 from seaformer.benchmark.devices.device import Conditions, DeviceFacts
 from seaformer.benchmark.parity import Parity
 from seaformer.benchmark.runner.record import Block, Header, LoadedModel, TailRun
@@ -65,6 +66,14 @@ class CoresUsed(_Model):
     cores: tuple[int, ...]
     mask: str
     max_khz: Mapping[int, int]
+
+    def __str__(self) -> str:
+        """Such as "big (core 4-6, up to 2.42 GHz)"."""
+        speeds = sorted(set(self.max_khz.values()), reverse=True)
+        gigahertz = (
+            f", up to {'/'.join(f'{khz / 1e6:.2f}' for khz in speeds)} GHz" if speeds else ""
+        )
+        return f"{self.name} (core {core_list(self.cores)}{gigahertz})"
 
 
 class Protocol(_Model):
@@ -393,6 +402,17 @@ class Results(_Model):
     def cores_of(self, model: ModelResult) -> CoresUsed:
         """The cores that a model ran on."""
         return self.cores if model.cores is None else model.cores
+
+    @property
+    def all_threads(self) -> str:
+        """How many threads there were, in words: "1, 2, 4 threads"."""
+        counts = list(dict.fromkeys(self.threads_of(model) for model in self.models))
+        return f"{', '.join(map(str, counts))} thread{'s' * (counts != [1])}"
+
+    @property
+    def all_cores(self) -> str:
+        """The cores that models ran on, in words."""
+        return ", ".join(dict.fromkeys(str(self.cores_of(model)) for model in self.models))
 
     def ratio(self, model: str, base: str) -> Ratio | None:
         """The ratio of two models by their ids; None if they were not both measured."""

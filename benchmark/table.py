@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from seaformer.benchmark.comparison import Compared
-from seaformer.benchmark.cores import core_list
 from seaformer.benchmark.numbers import median, milliseconds, number, ratio
 from seaformer.benchmark.request import REPORT_NAME
 from seaformer.benchmark.results import ModelResult, Results, Times
@@ -18,6 +17,9 @@ from seaformer.benchmark.tables.columns import NOT_MEASURED, WRONG
 from seaformer.benchmark.tables.paper_table import PaperTable, paper_table
 
 EMULATED = "emulated"
+
+WIDE = 120
+"""Columns of a terminal from which tables of the paper have their intervals beside the numbers."""
 
 
 def print_results(console: Console, results: Results) -> None:
@@ -34,24 +36,31 @@ def print_results(console: Console, results: Results) -> None:
         console.print()
         console.print(_facts_table(results))
     else:
-        console.print(_drawn(table))
+        console.print(_drawn(table, is_wide=console.width >= WIDE))
         for note in table.notes:
             console.print(note, style="dim", soft_wrap=True)
-    for model in results.models:
-        if model.note:
-            console.print(f"{model.label}: {model.note}", soft_wrap=True)
+    notes = (f"{model.file_name}: {model.note}" for model in results.models if model.note)
+    for note in dict.fromkeys(notes):
+        console.print(note, soft_wrap=True)
     for warning in results.warnings:
         console.print(f"warning: {warning}", style="bold yellow", soft_wrap=True)
     if results.problem is not None:
         console.print(f"not complete: {results.problem}", style="bold red", soft_wrap=True)
 
 
-def _drawn(table: PaperTable) -> Table:
+def _drawn(table: PaperTable, is_wide: bool) -> Table:
+    """Draw a table; on a narrow terminal an interval stands below its number."""
+    between = " [" if is_wide else "\n["
     drawn = Table(title=table.title, title_justify="left", box=None, pad_edge=False)
     for place, heading in enumerate(table.headings):
-        drawn.add_column(heading, justify="right" if place else "left")
+        drawn.add_column(
+            heading.replace(" [", between),
+            justify="right" if place else "left",
+            no_wrap=" [" in heading,
+        )
     for row in table.rows:
-        drawn.add_row(*(Text(cell, style="bold red" if cell == WRONG else "") for cell in row))
+        texts = (cell.replace(" [", between) for cell in row)
+        drawn.add_row(*(Text(text, style="bold red" if text == WRONG else "") for text in texts))
     return drawn
 
 
@@ -89,15 +98,12 @@ def print_next(console: Console, paths: Sequence[Path], results: Sequence[Result
 
 def conditions_line(results: Results) -> str:
     """Say what was measured on, with what, and how warm it was."""
-    device, cores = results.device, results.cores
-    speeds = sorted(set(cores.max_khz.values()), reverse=True)
-    gigahertz = f", {'/'.join(f'{khz / 1e6:.2f}' for khz in speeds)} GHz" if speeds else ""
+    device = results.device
     parts = [
         " ".join(filter(None, (device.serial + ":", device.manufacturer, device.model))),
         *filter(None, (device.soc, device.os)),
         f"{results.runtime.name} {results.runtime.version or ''}".strip(),
-        f"{results.threads} thread{'s' * (results.threads > 1)} on {cores.name} "
-        f"(core {core_list(cores.cores)}{gigahertz})",
+        f"{results.all_threads} on {results.all_cores}",
         _heat(results),
     ]
     return ", ".join(parts)

@@ -10,7 +10,6 @@ import jinja2
 from markupsafe import Markup, escape
 
 from seaformer.benchmark.comparison import CONFIDENCE, Compared, compare, differing
-from seaformer.benchmark.cores import core_list
 from seaformer.benchmark.devices.device import Conditions
 from seaformer.benchmark.numbers import median, milliseconds, number, ratio
 from seaformer.benchmark.report.distribution import Distribution, distribution
@@ -176,10 +175,8 @@ def _facts(all_results: Sequence[Results]) -> list[_Fact]:
 
 
 def _facts_of(results: Results) -> dict[str, str]:
-    device, cores, protocol = results.device, results.cores, results.protocol
+    device, protocol = results.device, results.protocol
     before, after = results.conditions_before, results.conditions_after
-    speeds = sorted(set(cores.max_khz.values()), reverse=True)
-    fastest = f", up to {'/'.join(f'{khz / 1e6:.2f}' for khz in speeds)} GHz" if speeds else ""
     rounds = [one for one in results.rounds if one.purpose == "measure"]
     left_out = sum(not one.used for one in rounds)
     return {
@@ -190,8 +187,8 @@ def _facts_of(results: Results) -> dict[str, str]:
         if device.memory_bytes is None
         else f"{device.memory_bytes / 2**30:.1f} GiB",
         "system": device.os or UNKNOWN,
-        "threads": str(results.threads),
-        "cores": f"{cores.name} (core {core_list(cores.cores)}{fastest})",
+        "threads": results.all_threads,
+        "cores": results.all_cores,
         "runtime": _words(
             results.runtime.name,
             results.runtime.version or "of unknown version",

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from seaformer.benchmark.cores import core_list
 from seaformer.benchmark.numbers import NONE, median, milliseconds, number, ratio
 from seaformer.benchmark.report.published import figure_of
 from seaformer.benchmark.results import ModelResult, Results
@@ -77,8 +76,7 @@ def _size(row: Row) -> str:
 
 
 def _cores(row: Row) -> str:
-    cores = row.results.cores_of(row.model)
-    return f"{cores.name} ({core_list(cores.cores)})"
+    return str(row.results.cores_of(row.model))
 
 
 def _time(row: Row) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from seaformer.benchmark.cores import core_list
 from seaformer.benchmark.report.published import CONDITIONS, figure_of
 from seaformer.benchmark.results import Results
 from seaformer.benchmark.tables.columns import COLUMNS, Row, reference_score
@@ -53,11 +52,9 @@ def _notes(results: Results, columns: tuple[str, ...]) -> Iterator[str]:
     if "threads" in columns:
         yield f"All of {base.file_name}; the settings take turns, and ratios pair within a turn."
     else:
-        many = "s" * (results.threads > 1)
         yield (
-            f"{results.threads} thread{many} on {results.cores.name} "
-            f"({core_list(results.cores.cores)}); models take turns, and ratios pair round by "
-            "round."
+            f"{results.all_threads} on {results.all_cores}; models take turns, and ratios pair "
+            "round by round."
         )
     if "efficiency" in columns:
         yield "efficiency: speed-up by the number of threads."

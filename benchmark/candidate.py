@@ -18,6 +18,7 @@ from seaformer.files import file_sha256
 from seaformer.images import read_image, sample_photograph
 from seaformer.prediction import Contract
 from seaformer.preprocessing import normalize, prepare
+from seaformer.runtimes.metadata import FEATURES
 from seaformer.tasks import Preprocessing
 
 UNKNOWN_PRECISION = "unknown"
@@ -106,7 +107,9 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
         raise SeaformerError(f"there is no model file '{path}'. Check the name.")
     reference = open_reference(path)
     metadata = reference.metadata
-    contract = None if metadata is None else Contract.from_metadata(metadata)
+    contract = None
+    if metadata is not None and metadata.get("kind") != FEATURES:
+        contract = Contract.from_metadata(metadata)
     values = None if contract is None else _picture(contract, reference)
     source: Literal["photograph", "noise"] = "noise" if values is None else "photograph"
     if values is None:
@@ -114,7 +117,7 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
         values = noise.astype(np.float32)
     tensor = reference.input.encode(values)
     expected = reference.decode(reference.run(tensor))
-    note = FOREIGN if contract is None else NO_PICTURE if source == "noise" else ""
+    note = FOREIGN if metadata is None else NO_PICTURE if source == "noise" else ""
     if contract is not None and contract.is_random:
         note = "; ".join(filter(None, (note, "random weights: its predictions mean nothing")))
     class_axis = _class_axis(contract, expected)

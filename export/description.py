@@ -6,8 +6,9 @@ from seaformer.export import metadata as schema
 from seaformer.export.formats import Format
 from seaformer.export.heads import HEADS
 from seaformer.export.job import Candidate, Job
-from seaformer.export.onnx_graph import INPUT_NAME
 from seaformer.export.verification import REFERENCE
+from seaformer.input_size import input_shape
+from seaformer.runtimes.metadata import FEATURES
 
 PACKAGES = (
     "seaformer",
@@ -32,41 +33,30 @@ def describe(
         candidate: the file.
         comparisons: its verification.
     """
-    source, request = job.source, job.request
-    task, preprocessing = source.task, source.task.preprocessing
+    source, request, task = job.source, job.request, job.source.task
     format, precision = candidate.format, candidate.precision
-    channels_first = (1, 3, *job.size)
-    inside = request.normalize == "inside"
     logits = job.samples[0].logits_shape
-    labels_fit = logits[1] == task.num_classes
+    kind: schema.Kind = "segmentation" if len(logits) == 4 else "classification"
+    labels = tuple(f"class {index}" for index in range(logits[1]))
+    palette = None
+    if source.takes_features:
+        kind, labels = FEATURES, ()
+    elif logits[1] == task.num_classes:
+        labels, palette = task.labels, task.palette
     return schema.Metadata(
         name=source.name,
         variant=source.variant,
         model=source.factory,
         ablation=dict(source.ablation),
-        task=task.name,
-        kind="segmentation" if len(logits) == 4 else "classification",
+        task=None if source.takes_features else task.name,
+        kind=kind,
         format=format.name,
         precision=precision.name,
         head=request.head,
-        input=schema.Input(
-            name=INPUT_NAME,
-            shape=_arrange(channels_first, format),
-            dtype=candidate.ports[0].dtype if candidate.ports else "float32",
-            quantization=candidate.ports[0].scale if candidate.ports else None,
-            layout=format.layout,
-            color_order=preprocessing.color_order,
-            range=(0.0, 255.0) if inside else None,
-            normalization="inside" if inside else "outside",
-            mean=preprocessing.mean,
-            std=preprocessing.std,
-            resize=preprocessing.resize,
-            interpolation=preprocessing.interpolation,
-            crop_fraction=preprocessing.crop_fraction,
-        ),
+        input=_input(job, candidate),
         output=_output(job, candidate),
-        labels=task.labels if labels_fit else tuple(f"class {index}" for index in range(logits[1])),
-        palette=task.palette if labels_fit else None,
+        labels=labels,
+        palette=palette,
         weights=source.weights,
         params=source.params,
         macs=job.macs,
@@ -90,6 +80,27 @@ def describe(
     )
 
 
+def _input(job: Job, candidate: Candidate) -> schema.Input:
+    inside = job.request.normalize == "inside"
+    # How a photograph becomes the input; there is no such way to features.
+    rule = None if job.source.takes_features else job.source.task.preprocessing
+    return schema.Input(
+        name=job.input_name,
+        shape=_arrange(input_shape(job.source.model, job.size), candidate.format),
+        dtype=candidate.ports[0].dtype if candidate.ports else "float32",
+        quantization=candidate.ports[0].scale if candidate.ports else None,
+        layout=candidate.format.layout,
+        color_order=rule and rule.color_order,
+        range=(0.0, 255.0) if inside else None,
+        normalization="inside" if inside else "outside",
+        mean=rule and rule.mean,
+        std=rule and rule.std,
+        resize=rule and rule.resize,
+        interpolation=rule and rule.interpolation,
+        crop_fraction=rule and rule.crop_fraction,
+    )
+
+
 def _output(job: Job, candidate: Candidate) -> schema.Output:
     sample, format = job.samples[0], candidate.format
     dtype = candidate.ports[1].dtype if candidate.ports else "float32"
@@ -102,7 +113,7 @@ def _output(job: Job, candidate: Candidate) -> schema.Output:
         quantization=candidate.ports[1].scale if candidate.ports else None,
         layout="NHW" if gives_classes else format.layout if len(shape) == 4 else "NC",
         stride=round(job.size[0] / shape[-2]) if len(sample.logits_shape) == 4 else None,
-        content=HEADS[job.request.head].name,
+        content=FEATURES if job.source.takes_features else HEADS[job.request.head].name,
     )
 
 

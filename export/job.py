@@ -70,6 +70,11 @@ class Job:
         return min(ends), max(ends)
 
     @property
+    def input_name(self) -> str:
+        """Name of the input tensor."""
+        return str(self.graph.graph.input[0].name)
+
+    @property
     def stem(self) -> str:
         """Name and size, for messages."""
         return f"{self.source.name} {self.size[0]}x{self.size[1]}"

@@ -20,26 +20,30 @@ from torch import nn
 
 from seaformer.errors import SeaformerError
 from seaformer.export.half_precision import is_stored_in_half, to_half
+from seaformer.input_size import input_shape, takes_features
 
 OPSET = 18
 """The lowest with `Split(num_outputs)`, see `_unlist_equal_splits`; every runtime of the last years
 reads it: ONNX Runtime since 1.14."""
 
 INPUT_NAME = "image"
+FEATURES_NAME = "features"
+"""Of the input of a network that takes no picture, see `seaformer.input_size`."""
 
 
 def to_onnx(model: nn.Module, size: tuple[int, int], output_name: str) -> onnx.ModelProto:
     """Trace a model into a checked ONNX graph of static shapes.
 
     Args:
-        model: float32, eval mode; takes [1, 3, height, width] and returns one tensor.
+        model: float32, eval mode; takes [1, 3, height, width], or as many channels as its attribute
+            `input_channels` says, and returns one tensor.
         size: height and width.
         output_name: name of the graph's output.
 
     Raises:
         SeaformerError: the model cannot be traced.
     """
-    example = torch.zeros(1, 3, *size)
+    example = torch.zeros(input_shape(model, size))
     buffer = io.BytesIO()
     try:
         with silence():
@@ -49,7 +53,7 @@ def to_onnx(model: nn.Module, size: tuple[int, int], output_name: str) -> onnx.M
                 buffer,  # type: ignore[arg-type]  # the stub knows the dynamo exporter only
                 dynamo=False,
                 opset_version=OPSET,
-                input_names=[INPUT_NAME],
+                input_names=[FEATURES_NAME if takes_features(model) else INPUT_NAME],
                 output_names=[output_name],
             )
             graph = onnxslim.slim(onnx.load_from_string(buffer.getvalue()))

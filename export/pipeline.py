@@ -18,7 +18,7 @@ from torch import nn
 
 from seaformer.catalog import count_macs
 from seaformer.datasets.shapes import TASK as SHAPES
-from seaformer.errors import SeaformerError
+from seaformer.errors import SeaformerError, UsageError
 from seaformer.export import metadata as schema
 from seaformer.export import tflite_file
 from seaformer.export.artifact import Content, serialize
@@ -27,7 +27,7 @@ from seaformer.export.deployment import deployment_form
 from seaformer.export.description import describe
 from seaformer.export.formats import PRECISIONS, Format, Precision
 from seaformer.export.job import Candidate, Job
-from seaformer.export.onnx_graph import INPUT_NAME, to_onnx, with_half_weights
+from seaformer.export.onnx_graph import to_onnx, with_half_weights
 from seaformer.export.operator_map import map_onnx, map_tflite_like
 from seaformer.export.quantization.acceptance import accept
 from seaformer.export.quantization.calibration import Calibration, open_calibration
@@ -40,9 +40,10 @@ from seaformer.export.request import Request, prepare_output
 from seaformer.export.sidecar import write_sidecar
 from seaformer.export.source import Source, other_model, our_model
 from seaformer.export.tracing import map_operators
-from seaformer.export.verification import Sample, compare, make_samples, passes
+from seaformer.export.verification import Sample, compare, lowest, make_samples, passes
 from seaformer.files import atomic_write
-from seaformer.input_size import check_memory
+from seaformer.input_size import check_memory, input_shape
+from seaformer.peers.attention.table import MODELS
 from seaformer.runtimes import open_model
 
 
@@ -57,14 +58,18 @@ def export(request: Request, report: Report) -> list[tuple[Path, schema.Metadata
         SeaformerError: a stage failed, or a file does not compute what PyTorch computes. No file is
             written then.
     """
+    layer = MODELS.get(request.factory or "")
     for size in request.sizes:
-        check_memory(size, psutil.virtual_memory().available)
+        needed = None if layer is None else layer.export_bytes(max(size))
+        check_memory(size, psutil.virtual_memory().available, needed)
     with report.stage("create the model") as stage:
         source = _source(request)
         stage.made = f"{source.name}, {source.params / 1e6:.2f} M parameters"
+    if source.takes_features:
+        request = _of_features(request)
     prepare_output(request, source.name)
     calibration = _calibration(request, report)
-    if source.weights.is_random:
+    if source.weights.is_random and not source.takes_features:
         report.warn(
             f"weights '{source.weights.name}': latency and size are real, predictions mean nothing."
             " Give trained ones with --weights."
@@ -103,6 +108,26 @@ def _source(request: Request) -> Source:
     if request.variant is not None:
         return our_model(request.variant, request.task, request.weights, request.ablation)
     return other_model(str(request.factory), request.task, request.weights)
+
+
+def _of_features(request: Request) -> Request:
+    """Check what is asked for of a model that takes features, which nothing can normalise.
+
+    Raises:
+        UsageError: it is for pictures only.
+    """
+    if request.head != "logits":
+        raise UsageError(
+            f"--head {request.head} is for models of pictures: '{request.factory}' takes features, "
+            "and what it gives is no class. Leave --head out."
+        )
+    if quantized := [precision.name for precision in request.precisions if precision.is_quantized]:
+        raise UsageError(
+            f"precision {quantized[0]} is measured on pictures, and '{request.factory}' takes "
+            "features. Allowed: "
+            f"{', '.join(row.name for row in PRECISIONS.values() if not row.is_quantized)}."
+        )
+    return replace(request, normalize="outside")
 
 
 def _calibration(request: Request, report: Report) -> Calibration | None:
@@ -160,7 +185,7 @@ def _run_reference(model: nn.Module, request: Request, size: tuple[int, int]) ->
         raise
     except Exception as error:  # a user's model can fail in any way
         raise SeaformerError(
-            f"the model does not run in float64 on a picture of [1, 3, {size[0]}, {size[1]}]: "
+            f"the model does not run in float64 on an input of {list(input_shape(model, size))}: "
             f"{type(error).__name__}: {error}"
         ) from error
 
@@ -227,11 +252,13 @@ def _to_tflite(job: Job, folder: Path, report: Report) -> bytes:
                 converted = to_tflite(
                     onnx_file,
                     folder / f"tflite-{search}",
-                    INPUT_NAME,
+                    job.input_name,
                     head,
                     search_layouts=search,
                 )
-                flatbuffer = tflite_file.finish(converted, INPUT_NAME, head, f"{job.stem}, {head}")
+                flatbuffer = tflite_file.finish(
+                    converted, job.input_name, head, f"{job.stem}, {head}"
+                )
                 _check(job, flatbuffer, folder / "check.tflite", PRECISIONS["fp32"])
             except SeaformerError as error:
                 failures.append(error)
@@ -256,7 +283,7 @@ def _check(job: Job, data: bytes, path: Path, precision: Precision) -> list[sche
 
 def _compare(job: Job, data: bytes, path: Path) -> list[schema.Comparison]:
     path.write_bytes(data)
-    with open_model(path) as session:
+    with open_model(path, channels=input_shape(job.source.model, job.size)[1]) as session:
         return [compare(session, sample) for sample in job.samples]
 
 
@@ -274,10 +301,12 @@ def _verify(
             comparisons = _compare(job, candidate.content.data, folder / target.name)
             quantization = accept(quantization, comparisons, precision, target.name, job.request)
             candidate = replace(candidate, quantization=quantization)
-        agreement = min(row.argmax_agreement for row in comparisons)
-        sqnrs = [row.sqnr_db for row in comparisons if row.sqnr_db is not None]
-        sqnr = f"SQNR >= {min(sqnrs):.1f} dB, " if sqnrs else ""
-        stage.made = f"{sqnr}agreement >= {100 * agreement:.2f} %"
+        sqnr, agreement = lowest(comparisons)
+        reached = [
+            "" if sqnr is None else f"SQNR >= {sqnr:.1f} dB",
+            "" if agreement is None else f"agreement >= {100 * agreement:.2f} %",
+        ]
+        stage.made = ", ".join(filter(None, reached))
     if quantization is not None and quantization.accepted_loss:
         report.warn(f"'{target.name}' misses the bars of its precision; its metadata says so.")
     metadata = describe(job, candidate, comparisons)
@@ -288,8 +317,12 @@ def _failure(
     comparisons: list[schema.Comparison], precision: Precision, name: str, job: Job
 ) -> str:
     failed = [row for row in comparisons if not passes([row], precision)]
-    worst = min(failed, key=lambda row: (row.sqnr_db or 0.0, row.argmax_agreement))
-    sqnr = "" if worst.sqnr_db is None else f"SQNR {worst.sqnr_db:.1f} dB, "
+    worst = min(failed, key=lambda row: (row.sqnr_db or 0.0, row.argmax_agreement or 0.0))
+    sqnr, agreement = worst.sqnr_db, worst.argmax_agreement
+    reached = [
+        "" if sqnr is None else f"SQNR {sqnr:.1f} dB",
+        "" if agreement is None else f"arg-max agreement {100 * agreement:.2f} %",
+    ]
     own = worst.pytorch_float32_sqnr_db
     hint = "Report the model and the size."
     if precision.name != "fp32":
@@ -300,8 +333,8 @@ def _failure(
             "and no single-precision file can do much better."
         )
     return (
-        f"'{name}' does not compute what PyTorch computes: on the {worst.input} {sqnr}arg-max "
-        f"agreement {100 * worst.argmax_agreement:.2f} %. {precision.name} needs "
+        f"'{name}' does not compute what PyTorch computes: on the {worst.input} "
+        f"{', '.join(filter(None, reached))}. {precision.name} needs "
         f"{precision.min_sqnr_db:g} dB and {100 * precision.min_agreement:g} %. Nothing was written"
         f" for {job.stem}. {hint}"
     )

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from seaformer.export.metadata import Comparison, Metadata
+from seaformer.export.verification import lowest
 
 _Item = TypeVar("_Item")
 
@@ -78,7 +79,7 @@ class Report:
                 "-" if row.max_abs_error is None else f"{row.max_abs_error:.2e}",
                 _decibels(row.sqnr_db),
                 _decibels(row.pytorch_float32_sqnr_db),
-                f"{100 * row.argmax_agreement:.3f} %",
+                "-" if row.argmax_agreement is None else f"{100 * row.argmax_agreement:.3f} %",
             )
         self.console.print(table)
 
@@ -94,14 +95,13 @@ class Report:
         for heading in ("MB", "operators", "SQNR dB", "agreement %"):
             table.add_column(heading, justify="right", no_wrap=True)
         for path, metadata in files:
-            rows = metadata.parity.comparisons
-            sqnrs = [row.sqnr_db for row in rows if row.sqnr_db is not None]
+            sqnr, agreement = lowest(metadata.parity.comparisons)
             table.add_row(
                 path.name,
                 f"{path.stat().st_size / 1e6:.2f}",
                 str(len(metadata.operators)),
-                f"{min(sqnrs):.1f}" if sqnrs else "-",
-                f"{100 * min(row.argmax_agreement for row in rows):.3f}",
+                "-" if sqnr is None else f"{sqnr:.1f}",
+                "-" if agreement is None else f"{100 * agreement:.3f}",
             )
         self.console.print()
         self.console.print(table)

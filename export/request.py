@@ -12,7 +12,8 @@ from seaformer.export.heads import HEADS
 from seaformer.export.quantization.methods import METHODS
 from seaformer.export.sidecar import check_sidecar
 from seaformer.files import refuse_existing
-from seaformer.input_size import parse_input_size
+from seaformer.input_size import MIN_SIDE, parse_input_size
+from seaformer.peers.attention import table as attention
 from seaformer.peers.table import PEERS, Peer
 from seaformer.tasks import Task, get_task
 from seaformer.variants import VARIANTS, get_variant
@@ -62,8 +63,8 @@ class Request:
         head: name of the head.
         output: folder for the files.
         force: whether files may be overwritten.
-        factory: what --model names, a peer or a user's factory; None with a variant, and not None
-            without.
+        factory: what --model names, a peer, an attention layer or a user's factory; None with a
+            variant, and not None without.
         quantization: what is asked of the integer precisions.
         ablation: switches of the variant that are not the paper's own choice.
     """
@@ -149,7 +150,10 @@ def make_request(
             f"head '{head}' is for segmentation, and task '{known_task.name}' is classification. "
             "Leave --head out."
         )
-    sizes = [parse_input_size(text) for text in input_sizes]
+    layer = attention.MODELS.get(factory or "")
+    min_side = MIN_SIDE if layer is None else attention.MIN_SIDE
+    sizes = [parse_input_size(text, min_side) for text in input_sizes]
+    usual = known_task.preprocessing.input_size if layer is None else attention.USUAL_SIZE
     wanted_formats = tuple(look_up(FORMATS, "format", n) for n in dict.fromkeys(formats))
     wanted = tuple(look_up(PRECISIONS, "precision", n) for n in dict.fromkeys(precisions))
     _check_precisions(wanted, wanted_formats, head)
@@ -169,7 +173,7 @@ def make_request(
         task=known_task,
         formats=wanted_formats,
         precisions=wanted,
-        sizes=tuple(dict.fromkeys(sizes)) or (known_task.preprocessing.input_size,),
+        sizes=tuple(dict.fromkeys(sizes)) or (usual,),
         weights=weights,
         normalize=normalize,
         head=head,

@@ -11,6 +11,7 @@ from seaformer.export.artifact import content_of
 from seaformer.export.formats import PRECISIONS, format_of
 from seaformer.export.metadata import Comparison, Metadata, Weights
 from seaformer.export.report import Report
+from seaformer.export.request import DEFAULT_TASK
 from seaformer.export.sidecar import read_sidecar
 from seaformer.export.source import Source, other_model, our_model
 from seaformer.export.verification import compare, make_samples, passes
@@ -82,7 +83,8 @@ def _compare_with_export(comparisons: Sequence[Comparison], metadata: Metadata, 
     """A quantized file was judged on pictures that are not here; it must be as close as then."""
     for now, then in zip(comparisons, metadata.parity.comparisons, strict=True):
         lost_db = (then.sqnr_db or 0.0) - (now.sqnr_db or 0.0)
-        if lost_db > SAME_DB or then.argmax_agreement - now.argmax_agreement > SAME_AGREEMENT:
+        lost = (then.argmax_agreement or 0.0) - (now.argmax_agreement or 0.0)
+        if lost_db > SAME_DB or lost > SAME_AGREEMENT:
             raise SeaformerError(
                 f"'{path}' computes something else here than where it was exported: on the "
                 f"{now.input} it is {lost_db:.1f} dB further from PyTorch. Compare the versions of "
@@ -128,7 +130,7 @@ def _source(metadata: Metadata, weights: str | None) -> Source:
     """Make the model that was exported, from the same weights."""
     weights = weights or _recorded(metadata.weights)
     _, described = described_by(weights)
-    task = described or get_task(metadata.task)
+    task = described or get_task(metadata.task or DEFAULT_TASK)
     if metadata.variant is None:
         source = other_model(str(metadata.model), task, weights)
     else:

@@ -1,4 +1,4 @@
-"""What is exported: one of our models, or the module that a user's factory makes."""
+"""What is exported: one of our models, a peer, or the module that a user's factory makes."""
 
 import hashlib
 import importlib
@@ -12,7 +12,10 @@ from torch import nn
 
 from seaformer.errors import SeaformerError, UsageError, unknown_name
 from seaformer.export.metadata import Weights
+from seaformer.input_size import takes_features
 from seaformer.model import create_model_with_record
+from seaformer.peers.attention.layer import create_layer
+from seaformer.peers.attention.table import MODELS, Layer
 from seaformer.peers.model import create_peer_with_record
 from seaformer.peers.table import PEERS
 from seaformer.tasks import Task
@@ -26,8 +29,10 @@ class Source:
     Attributes:
         name: what the names of the exported files begin with.
         variant: of SeaFormer; None for another model.
-        factory: name of a peer, or "package.module:factory" of a user's model; None for SeaFormer.
-        task: gives the preprocessing, and the labels if their number fits.
+        factory: name of a peer or of an attention layer, or "package.module:factory" of a user's
+            model; None for SeaFormer.
+        task: gives the preprocessing, and the labels if their number fits; of no meaning for a
+            model that takes features.
         weights: where they come from.
         model: float32, eval mode.
         ablation: switches of SeaFormer that are not the paper's own choice.
@@ -45,6 +50,11 @@ class Source:
     def params(self) -> int:
         """Number of parameters."""
         return sum(p.numel() for p in self.model.parameters())
+
+    @property
+    def takes_features(self) -> bool:
+        """Whether the model takes features of another network, and not a picture."""
+        return takes_features(self.model)
 
 
 def our_model(
@@ -74,12 +84,14 @@ def our_model(
 
 
 def other_model(name: str, task: Task, weights: str | Path | None) -> Source:
-    """Create what --model names: a peer, or what a user's factory returns.
+    """Create what --model names: a peer, an attention layer, or what a user's factory returns.
 
     Raises:
         UsageError: there is no such peer or factory.
         SeaformerError: it fails, or the weights cannot be had or do not fit.
     """
+    if name in MODELS:
+        return _attention_layer(MODELS[name], task)
     if name not in PEERS:
         return users_model(name, task)
     peer = PEERS[name]
@@ -88,6 +100,18 @@ def other_model(name: str, task: Task, weights: str | Path | None) -> Source:
         name=f"{peer.family}_{peer.size}_{task.name}",
         variant=None,
         factory=name,
+        task=task,
+        weights=_described(record),
+        model=model,
+    )
+
+
+def _attention_layer(layer: Layer, task: Task) -> Source:
+    model, record = create_layer(layer)
+    return Source(
+        name=layer.name.replace("-", "_", 1),
+        variant=None,
+        factory=layer.name,
         task=task,
         weights=_described(record),
         model=model,
@@ -118,7 +142,7 @@ def users_model(factory: str, task: Task) -> Source:
     module_name, _, function_name = factory.partition(":")
     if not module_name or not function_name:
         raise UsageError(
-            f"{unknown_name('peer', factory, PEERS)} And it is not of the form "
+            f"{unknown_name('peer', factory, [*PEERS, *MODELS])} And it is not of the form "
             "package.module:factory, as a model of your own is given. Example: "
             "my_package.networks:make_unet"
         )

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from seaformer.input_size import input_shape
 from seaformer.model import build_network
 from seaformer.tasks import TASKS
 from seaformer.variants import VARIANTS
@@ -86,5 +87,5 @@ def count_macs(model: nn.Module, size: tuple[int, int]) -> int:
 
     mapping = {operator: writes(macs) for operator, macs in per_element.items()}
     with FlopCounterMode(display=False, custom_mapping=mapping) as counter, torch.no_grad():
-        model(torch.zeros(1, 3, *size))
+        model(torch.zeros(input_shape(model, size)))
     return counter.get_total_flops() // 2

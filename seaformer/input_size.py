@@ -1,8 +1,10 @@
-"""The size of an export's input: reading it, and refusing what cannot work."""
+"""The input of an export: its shape, reading its size, and refusing what cannot work."""
 
 import re
 
 from seaformer.errors import UsageError
+
+PICTURE_CHANNELS = 3
 
 MIN_SIDE = 64
 """The coarsest stage has an output stride of 64: below that it would see padding only."""
@@ -15,8 +17,28 @@ BYTES_PER_PIXEL = 2500
 at 1024x1024. Every activation is kept while operators are matched."""
 
 
-def parse_input_size(text: str) -> tuple[int, int]:
+def input_shape(model: object, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return the shape of a network's input, [1, channels, height, width].
+
+    Args:
+        model: takes a picture, or else says by its attribute `input_channels` how many channels the
+            features have that it takes.
+        size: height and width.
+    """
+    return (1, getattr(model, "input_channels", PICTURE_CHANNELS), *size)
+
+
+def takes_features(model: object) -> bool:
+    """Return whether a network takes features of another one, and not a picture."""
+    return input_shape(model, (1, 1))[1] != PICTURE_CHANNELS
+
+
+def parse_input_size(text: str, min_side: int = MIN_SIDE) -> tuple[int, int]:
     """Read HEIGHTxWIDTH, or one number for a square.
+
+    Args:
+        text: as it was given.
+        min_side: smallest side that the network can take.
 
     Returns:
         Height and width in pixels.
@@ -32,26 +54,30 @@ def parse_input_size(text: str) -> tuple[int, int]:
         )
     height, width = int(match[1]), int(match[2] or match[1])
     for name, side in (("height", height), ("width", width)):
-        if side < MIN_SIDE:
+        if side < min_side:
+            why = f", as the coarsest stage sees one pixel in {min_side}"
             raise UsageError(
-                f"input size '{text}' has a {name} of {side}. Allowed: {MIN_SIDE} or more, as the "
-                f"coarsest stage sees one pixel in {MIN_SIDE}."
+                f"input size '{text}' has a {name} of {side}. Allowed: {min_side} or more"
+                f"{why if min_side == MIN_SIDE else ''}."
             )
     return height, width
 
 
-def check_memory(size: tuple[int, int], available_bytes: int) -> None:
+def check_memory(
+    size: tuple[int, int], available_bytes: int, needed_bytes: float | None = None
+) -> None:
     """Refuse a size that this computer has no memory for, or that no phone would take.
 
     Args:
         size: height and width in pixels.
         available_bytes: free memory.
+        needed_bytes: what the export of another network than ours takes; None to reckon with ours.
 
     Raises:
         UsageError: the export would need more; the message gives both numbers.
     """
     height, width = size
-    needed = BASE_BYTES + height * width * BYTES_PER_PIXEL
+    needed = needed_bytes or BASE_BYTES + height * width * BYTES_PER_PIXEL
     if max(size) > MAX_SIDE or needed > available_bytes:
         raise UsageError(
             f"input size {height}x{width} would take about {needed / 2**30:,.0f} GiB of memory to "

@@ -9,9 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from seaformer.errors import SeaformerError
+from seaformer.errors import SeaformerError, UsageError
 from seaformer.preprocessing import normalize, prepare, seen_part
 from seaformer.runtimes import Session
+from seaformer.runtimes.metadata import FEATURES
 from seaformer.tasks import Preprocessing, Task
 from seaformer.upsampling import upsample_argmax
 
@@ -50,8 +51,14 @@ class Contract:
         """Read it from the metadata of an export (`seaformer.runtimes.metadata`).
 
         Raises:
+            UsageError: the model takes no picture.
             SeaformerError: a member is missing or out of range, or the content is unknown.
         """
+        if metadata.get("kind") == FEATURES:
+            raise UsageError(
+                f"the model '{metadata.get('name')}' takes the features of another network, not a "
+                "picture. Give one that was exported from a whole network."
+            )
         try:
             source, output = metadata["input"], metadata["output"]
             content = output.get("content", "logits")

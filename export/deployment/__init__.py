@@ -20,6 +20,7 @@ from seaformer.export.deployment.joint_attention import join_attention
 from seaformer.export.deployment.normalization import normalize_inside
 from seaformer.export.deployment.rewrite import RewriteReport
 from seaformer.export.deployment.static_upsampling import make_upsampling_static
+from seaformer.input_size import input_shape
 from seaformer.network.attention import SqueezeEnhancedAxialAttention
 from seaformer.network.spatial_branch import FusionBlock
 from seaformer.tasks import Preprocessing
@@ -94,7 +95,7 @@ def _feature_sizes(model: nn.Module, size: tuple[int, int]) -> dict[str, tuple[i
         if isinstance(module, SqueezeEnhancedAxialAttention | FusionBlock)
     ]
     if handles:
-        model(torch.zeros(1, 3, *size))
+        model(torch.zeros(input_shape(model, size)))
     for handle in handles:
         handle.remove()
     return {path: size for path, (size, *others) in sizes.items() if not others}

@@ -9,7 +9,7 @@ from typing import Any
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.files import file_sha256
 from seaformer.runtimes.metadata import read_beside
-from seaformer.tasks import COLOR_ORDERS, INTERPOLATIONS, RESIZES
+from seaformer.tasks import COLOR_ORDERS, INTERPOLATIONS, KINDS, RESIZES
 
 RUNTIMES: Mapping[str, str] = MappingProxyType({".tflite": "LiteRT", ".onnx": "ONNX Runtime"})
 """suffix -> what runs it in the app."""
@@ -59,6 +59,7 @@ def _fits_labels(sides: tuple[list[int], str, str, str, int]) -> bool:
 
 CONDITIONS: tuple[Condition, ...] = (
     Condition("its verification", lambda m: m["parity"]["passed"], "passed", bool),
+    Condition("its kind", lambda m: m["kind"], ", ".join(KINDS), lambda v: v in KINDS),
     Condition("its input shape", lambda m: m["input"]["shape"], "one picture", _is_one_picture),
     _one_of("the type of its input", "input", "dtype", INPUT_TYPES),
     _one_of("the layout of its input", "input", "layout", LAYOUTS),

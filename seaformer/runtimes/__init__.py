@@ -70,6 +70,7 @@ def open_model(
     variant: str | None = None,
     task: str | None = None,
     input_size: tuple[int, int] | None = None,
+    channels: int | None = None,
 ) -> Session:
     """Load a model file and make it ready to run on the CPU of this computer.
 
@@ -80,6 +81,7 @@ def open_model(
         task: name of the task; for a checkpoint that does not say it. Of an export that takes
             pictures of any size and says no size itself, it gives the size.
         input_size: height and width in pixels, for a model that takes any; a fixed one must match.
+        channels: of the input, where it is no picture and the file does not say so; None else.
 
     Raises:
         UsageError: the suffix is unknown, or an argument is missing or does not fit the file.
@@ -99,5 +101,7 @@ def open_model(
             f"'{path}' needs {runtime.title}, and the module '{error.name}' is not installed. "
             f"Run: pip install {runtime.package}"
         ) from error
-    session: Session = module.open_session(path, Options(threads, variant, task, input_size))
+    session: Session = module.open_session(
+        path, Options(threads, variant, task, input_size, channels)
+    )
     return session

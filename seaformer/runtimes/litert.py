@@ -14,7 +14,14 @@ from ai_edge_litert.interpreter import Interpreter
 from seaformer.errors import SeaformerError
 from seaformer.runtimes.integers import IntegerTensor
 from seaformer.runtimes.metadata import read_associated_file, read_beside
-from seaformer.runtimes.session import Options, PictureInput, Session, reason, require_one_of_each
+from seaformer.runtimes.session import (
+    Options,
+    PictureInput,
+    Session,
+    input_channels,
+    reason,
+    require_one_of_each,
+)
 
 DTYPES = (np.float32, np.int8, np.uint8, np.int16)
 
@@ -39,11 +46,12 @@ def open_session(path: Path, options: Options) -> "LiteRTSession":
     metadata = read_associated_file(path) or read_beside(path)
     # The signature has -1 where the shape is only a stand-in until it is set.
     signature = [int(side) if side >= 0 else None for side in inputs[0]["shape_signature"]]
-    picture = PictureInput.from_shape(signature, path)
+    picture = PictureInput.from_shape(signature, path, input_channels(options, metadata))
     size = picture.choose_size(options, metadata, path)
     try:
         if None in signature:
-            shape = (1, *size, 3) if picture.layout == "NHWC" else (1, 3, *size)
+            channels = picture.channels
+            shape = (1, *size, channels) if picture.layout == "NHWC" else (1, channels, *size)
             interpreter.resize_tensor_input(inputs[0]["index"], shape)
         with no_log():
             interpreter.allocate_tensors()
@@ -51,7 +59,7 @@ def open_session(path: Path, options: Options) -> "LiteRTSession":
         raise SeaformerError(
             f"LiteRT cannot prepare '{path}' for pictures of {size[0]}x{size[1]}: {reason(error)}."
         ) from error
-    return LiteRTSession(metadata, picture.layout, size, interpreter, path)
+    return LiteRTSession(metadata, picture, size, interpreter, path)
 
 
 @contextmanager
@@ -78,12 +86,12 @@ class LiteRTSession(Session):
     def __init__(
         self,
         metadata: dict[str, Any] | None,
-        layout: str,
+        picture: PictureInput,
         input_shape: tuple[int, int],
         interpreter: Interpreter,
         path: Path,
     ) -> None:
-        super().__init__(metadata, layout, input_shape)
+        super().__init__(metadata, picture.layout, input_shape, picture.channels)
         self._interpreter: Interpreter | None = interpreter
         self._path = path
         taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]

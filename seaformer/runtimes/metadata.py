@@ -8,11 +8,14 @@ associated file `seaformer.json` of the zip archive at its end. Where a converte
 import json
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from seaformer.errors import SeaformerError
 
 SCHEMA_VERSION = 1
+
+FEATURES: Literal["features"] = "features"
+"""Kind of a model that takes, in place of a picture, what another network makes of one."""
 
 PROPERTY = "seaformer"
 ASSOCIATED_FILE = "seaformer.json"

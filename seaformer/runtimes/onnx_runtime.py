@@ -10,7 +10,14 @@ import onnxruntime
 from seaformer.errors import SeaformerError
 from seaformer.runtimes.integers import IntegerTensor, integer_tensors
 from seaformer.runtimes.metadata import PROPERTY, parse_metadata, read_beside
-from seaformer.runtimes.session import Options, PictureInput, Session, reason, require_one_of_each
+from seaformer.runtimes.session import (
+    Options,
+    PictureInput,
+    Session,
+    input_channels,
+    reason,
+    require_one_of_each,
+)
 
 DTYPES: dict[str, np.dtype[Any]] = {
     "tensor(float)": np.dtype(np.float32),
@@ -48,10 +55,9 @@ def open_session(path: Path, options: Options) -> "OnnxSession":
     metadata = parse_metadata(text, f"'{path}'") if text else read_beside(path)
     # A side that takes any number has a name or nothing at all.
     shape = [side if isinstance(side, int) else None for side in inputs[0].shape]
-    picture = PictureInput.from_shape(shape, path)
-    return OnnxSession(
-        metadata, picture.layout, picture.choose_size(options, metadata, path), model, path
-    )
+    picture = PictureInput.from_shape(shape, path, input_channels(options, metadata), "NCHW")
+    size = picture.choose_size(options, metadata, path)
+    return OnnxSession(metadata, picture, size, model, path)
 
 
 class OnnxSession(Session):
@@ -60,12 +66,12 @@ class OnnxSession(Session):
     def __init__(
         self,
         metadata: dict[str, Any] | None,
-        layout: str,
+        picture: PictureInput,
         input_shape: tuple[int, int],
         model: onnxruntime.InferenceSession,
         path: Path,
     ) -> None:
-        super().__init__(metadata, layout, input_shape)
+        super().__init__(metadata, picture.layout, input_shape, picture.channels)
         self._model: onnxruntime.InferenceSession | None = model
         self._path = path
         taken, given = model.get_inputs()[0], model.get_outputs()[0]

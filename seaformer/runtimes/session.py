@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.input_size import PICTURE_CHANNELS
 from seaformer.runtimes.integers import IntegerTensor
+from seaformer.runtimes.metadata import FEATURES
 from seaformer.tasks import get_task
 
 
@@ -23,38 +25,58 @@ class Options:
     variant: str | None
     task: str | None
     input_size: tuple[int, int] | None
+    channels: int | None = None
 
 
 @dataclass(frozen=True)
 class PictureInput:
-    """The one input of a model.
+    """The one input of a model: a picture, or features of another network.
 
     Attributes:
+        channels: 3 of a picture.
         layout: "NCHW" or "NHWC".
         height: in pixels; None if the model takes any.
         width: in pixels; None if the model takes any.
     """
 
+    channels: int
     layout: str
     height: int | None
     width: int | None
 
     @classmethod
-    def from_shape(cls, shape: Sequence[int | None], path: Path) -> "PictureInput":
+    def from_shape(
+        cls,
+        shape: Sequence[int | None],
+        path: Path,
+        channels: int = PICTURE_CHANNELS,
+        usual_layout: str = "NHWC",
+    ) -> "PictureInput":
         """Recognise the layout of an input shape, in which None stands for any number.
 
+        Args:
+            shape: of the input.
+            path: of the file, for the message.
+            channels: that the input has.
+            usual_layout: of the runtime, for a shape that could be of either.
+
         Raises:
-            SeaformerError: it is not the shape of one picture of three channels.
+            SeaformerError: it is not the shape of one picture, or of features with so many
+                channels.
         """
         if len(shape) == 4 and shape[0] in (1, None):
-            if shape[3] == 3:
-                return cls("NHWC", shape[1], shape[2])
-            if shape[1] == 3:
-                return cls("NCHW", shape[2], shape[3])
+            found = {
+                "NHWC": (shape[3], cls(channels, "NHWC", shape[1], shape[2])),
+                "NCHW": (shape[1], cls(channels, "NCHW", shape[2], shape[3])),
+            }
+            for layout in (usual_layout, *found):
+                if found[layout][0] == channels:
+                    return found[layout][1]
         shown = ", ".join("?" if side is None else str(side) for side in shape)
+        what = "one picture" if channels == PICTURE_CHANNELS else "features of one picture"
         raise SeaformerError(
-            f"'{path}' takes an input of shape [{shown}]. "
-            "Allowed: one picture, [1, height, width, 3] or [1, 3, height, width]."
+            f"'{path}' takes an input of shape [{shown}]. Allowed: {what}, "
+            f"[1, height, width, {channels}] or [1, {channels}, height, width]."
         )
 
     def choose_size(
@@ -97,6 +119,7 @@ class Session(ABC):
             file does not come from us.
         layout: "NCHW" or "NHWC", of the input.
         input_shape: height and width of the input in pixels.
+        channels: of the input; 3 of a picture.
         integer_input: what the file itself takes; None if real numbers.
         integer_output: what the file itself gives; None if real numbers, or class ids.
     """
@@ -104,22 +127,28 @@ class Session(ABC):
     metadata: dict[str, Any] | None
     layout: str
     input_shape: tuple[int, int]
+    channels: int
     integer_input: IntegerTensor | None = None
     integer_output: IntegerTensor | None = None
 
     def __init__(
-        self, metadata: dict[str, Any] | None, layout: str, input_shape: tuple[int, int]
+        self,
+        metadata: dict[str, Any] | None,
+        layout: str,
+        input_shape: tuple[int, int],
+        channels: int = PICTURE_CHANNELS,
     ) -> None:
         self.metadata = metadata
         self.layout = layout
         self.input_shape = input_shape
+        self.channels = channels
 
     def run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
         """Run the model once.
 
         Args:
-            x: float32 [1, 3, H, W] or [1, H, W, 3], as `layout` and `input_shape` say. Whether its
-                values are 0..255 or normalised is for the caller to know.
+            x: float32 [1, channels, H, W] or [1, H, W, channels], as `layout` and `input_shape`
+                say. Whether its values are 0..255 or normalised is for the caller to know.
 
         Returns:
             The model's output in its own shape; integers that stand for real numbers, as in fully
@@ -129,8 +158,9 @@ class Session(ABC):
             UsageError: `x` has another dtype or shape.
             SeaformerError: the runtime fails.
         """
-        height, width = self.input_shape
-        shape = (1, 3, height, width) if self.layout == "NCHW" else (1, height, width, 3)
+        is_first = self.layout == "NCHW"
+        sides, channels = self.input_shape, self.channels
+        shape = (1, channels, *sides) if is_first else (1, *sides, channels)
         if x.dtype != np.float32 or x.shape != shape:
             raise UsageError(
                 f"the input is {x.dtype} {list(x.shape)}. Allowed: float32 {list(shape)}."
@@ -155,6 +185,16 @@ class Session(ABC):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def input_channels(options: Options, metadata: dict[str, Any] | None) -> int:
+    """Return how many channels a model's input has: as asked, as it says, or a picture's."""
+    if options.channels is not None:
+        return options.channels
+    if metadata is None or metadata.get("kind") != FEATURES:
+        return PICTURE_CHANNELS
+    source = metadata["input"]
+    return int(source["shape"][3 if source["layout"] == "NHWC" else 1])
 
 
 def require_one_of_each(inputs: Sequence[Any], outputs: Sequence[Any], path: Path) -> None:

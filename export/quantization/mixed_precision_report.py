@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.table import Table
 
 from seaformer.export.quantization.mixed_precision import Search, Step
-from seaformer.export.quantization.page import write_page
+from seaformer.export.quantization.page import loss, write_page
 
 TEMPLATE = "mixed_precision_report.html"
 
@@ -44,9 +44,14 @@ def write_report(path: Path, found: Search, about: str, score_name: str) -> None
 
 def steps_table(found: Search) -> Table:
     """Return the steps for the terminal."""
-    table = Table(title="Mixed precision", title_justify="left", box=None, pad_edge=False)
+    table = Table(
+        title="Mixed precision: loss in points, time over that of fp32",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
     table.add_column("step", overflow="fold")
-    for heading in ("kept", "loss, points", "95 %", "agreement", "MB", "time / fp32", ""):
+    for heading in ("kept", "loss", "95 %", "agreement", "MB", "time", ""):
         table.add_column(heading, justify="right", no_wrap=True)
     for step in found.steps:
         accuracy, latency = step.accuracy, step.latency
@@ -54,8 +59,8 @@ def steps_table(found: Search) -> Table:
         table.add_row(
             " ".join(filter(None, (step.action, step.module))),
             str(len(step.keep_float)),
-            "-" if change is None else f"{0.0 - change:.2f}",
-            "-" if interval is None else f"{0.0 - interval[1]:.2f}..{0.0 - interval[0]:.2f}",
+            "-" if change is None else loss(change),
+            "-" if interval is None else f"{loss(interval[1])}..{loss(interval[0])}",
             f"{100 * accuracy.argmax_agreement:.2f} %",
             f"{step.bytes / 1e6:.2f}",
             "-" if latency is None else f"{latency.ratio:.2f}",
@@ -103,8 +108,8 @@ class Plot:
         self.limit, self.zero = self._y(allowed), self._y(0.0)
         wide = PLOT_WIDTH / len(losses)
         self.dots = [
-            Dot(step, (place + 0.5) * wide, self._y(loss), self._y(high), self._y(low))
-            for place, (step, (low, loss, high)) in enumerate(zip(found.steps, losses, strict=True))
+            Dot(step, (place + 0.5) * wide, self._y(lost), self._y(high), self._y(low))
+            for place, (step, (low, lost, high)) in enumerate(zip(found.steps, losses, strict=True))
         ]
 
     def _y(self, value: float) -> float:

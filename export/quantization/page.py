@@ -26,7 +26,7 @@ def write_page(path: Path, template: str, **values: Any) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters |= {"percent": percent, "points": points, "number": number}
+    pages.filters |= {"percent": percent, "points": points, "loss": loss, "number": number}
     text = pages.get_template(template).render(**values)
     with atomic_write(path) as draft:
         draft.write_text(text, encoding="utf-8")
@@ -40,6 +40,11 @@ def percent(share: float, digits: int = 2) -> str:
 def points(change: float | None) -> str:
     """Write points with their sign; adding 0.0 makes -0.0 positive."""
     return "-" if change is None else f"{round(change, 2) + 0.0:+.2f}"
+
+
+def loss(change: float) -> str:
+    """Write a change of the score as what is lost."""
+    return f"{round(-change, 2) + 0.0:.2f}"
 
 
 def number(value: float) -> str:

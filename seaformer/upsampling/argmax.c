@@ -9,11 +9,11 @@
  * whose maximum is below m (with a margin for rounding) wins nowhere there. argmax.py proves that
  * this rule changes no pixel, not even at ties, and bounds what rounding does to the result.
  *
- * The rule is applied twice: to tiles (up to 4 x 4 cells between neighbouring logits) with all
+ * The rule is applied twice: to tiles (up to 3 x 3 cells between neighbouring logits) with all
  * classes, then to blocks (up to 8 x 8 pixels) with the classes left in their tile. Most of the
  * work then is to read all logits once. Extremes are taken vertically first, which neighbours side
- * by side share. The classes left in a block are evaluated there; in the worst case that is all of
- * them everywhere, which costs little more than evaluating all in the first place.
+ * by side share. Of the classes left in a block those go that are below the same other class at all
+ * its points. What still is left is evaluated; with logits that are noise that is a third of all.
  *
  * Logits are read as float HWC, for loops over classes to be vector loops. Other layouts and types
  * are converted row by row, into a ring of as many rows as a tile needs. Loops are written for the
@@ -36,11 +36,18 @@
 #error "float has to be evaluated as float; on 32-bit x86 that takes -msse2 -mfpmath=sse"
 #endif
 
+#if defined __GNUC__ && !defined __clang__
+#define APART __attribute__((noinline)) /* inlined, GCC makes no vector code of it */
+#else
+#define APART
+#endif
+
 enum {
     LANES = 8,          /* the most outputs of a block along an axis */
-    CELLS = 4,          /* the most cells of a tile along an axis */
+    CELLS = 3,          /* the most cells of a tile along an axis */
     POINTS = CELLS + 1, /* the most points of a tile along an axis */
     PLANES = 4,         /* planes (CHW) that are interleaved at a time */
+    MANY = 8,           /* classes of a block for which a second look pays */
     BYTE_CLASSES = 256, /* the most classes of a mask of bytes */
     ALIGNMENT = 16      /* of the parts of the workspace, relative to its begin */
 };
@@ -83,15 +90,15 @@ typedef struct {
     unsigned char *mask;
     size_t classes, height, width;
     axis rows, columns;
-    float *before, *after; /* the weights of rows, LANES times each: [mask_height][LANES] */
     float *tents;          /* the weights of points in a column block: [blocks][POINTS][LANES] */
     float *ring;           /* the last rows loaded: [POINTS][width][pitch]; NULL: in place */
     float *widened;        /* rows of integer planes as float: [PLANES][width] */
     size_t pitch;          /* from a pixel of a row to the next */
     size_t loaded;         /* how many points of `rows` are loaded */
     extremes band;         /* over the rows of a tile: [width][pitch] */
-    extremes strip;        /* over the rows of a block: [points][classes in the tile] */
     extremes region;       /* over a tile or block: [classes] */
+    extremes strip;        /* over the rows of a block: [points][classes in the tile] */
+    float *sums;           /* of the classes left in a block, over its points: [classes] */
     int32_t *in_tile;      /* the classes left in a tile, ascending */
     int32_t *in_block;     /* the classes left in a block, ascending, as indices to in_tile */
     float *values;         /* the logits of the classes left in a tile: a lattice */
@@ -146,12 +153,6 @@ static group group_from(const axis *a, const span *first) {
         g.all.length += g.end->length;
     }
     return g;
-}
-
-/* Repeats weights of outputs for all lanes. */
-static void repeat(const float *weights, size_t outputs, float *to) {
-    for (size_t d = 0; d < outputs; d++)
-        for (size_t x = 0; x < LANES; x++) to[d * LANES + x] = weights[d];
 }
 
 /* The weight of a point as a function of the output is a tent: 1 at the point, falling to 0 at its
@@ -280,10 +281,15 @@ static float largest(const float *values, size_t count) {
     return greater(greater(lane[0], lane[1]), greater(lane[2], lane[3]));
 }
 
+/* Returns what is surely smaller than `value` after rounding, argmax.py tells why. */
+static inline float lowered(float value) {
+    return value - (value < 0 ? -value : value) * 0x1p-20f - 1e-30f;
+}
+
 /* Lists which of the classes can win in a region, given their extremes; returns how many. */
 static size_t list_contenders(extremes region, size_t classes, int32_t *contenders) {
     const float m = largest(region.low, classes);
-    const float bar = m - (m < 0 ? -m : m) * 0x1p-20f - 1e-30f;
+    const float bar = lowered(m);
     size_t count = 0;
     for (size_t i = 0; i < classes; i++) {
         contenders[count] = (int32_t)i;
@@ -314,6 +320,51 @@ static size_t list_block_contenders(const plan *p, size_t left, size_t points, s
     }
     fold(low, high, points, classes, p->region);
     return list_contenders(p->region, classes, p->in_block);
+}
+
+/* Drops from the first `count` classes of in_block those that are below another one at all points of
+ * the block. They are compared with that of the largest sum, then the next one, for as long as there
+ * are many and many go. Returns how many are left. */
+static inline size_t drop_dominated_known(const plan *p, size_t rows, size_t columns,
+                                          lattice logits, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const float *values = logits.values + p->in_block[i];
+        float sum = 0;
+        for (size_t y = 0; y < rows; y++)
+            for (size_t x = 0; x < columns; x++) sum += values[y * logits.down + x * logits.right];
+        p->sums[i] = sum;
+    }
+    size_t before;
+    do {
+        float bars[POINTS * POINTS];
+        size_t leader = 0;
+        before = count;
+        count = 0;
+        for (size_t i = 1; i < before; i++) leader = p->sums[i] > p->sums[leader] ? i : leader;
+        p->sums[leader] = -FLT_MAX;
+        const float *values = logits.values + p->in_block[leader];
+        for (size_t y = 0; y < rows; y++)
+            for (size_t x = 0; x < columns; x++)
+                bars[y * columns + x] = lowered(values[y * logits.down + x * logits.right]);
+        for (size_t i = 0; i < before; i++) {
+            int reaches = 0;
+            values = logits.values + p->in_block[i];
+            for (size_t y = 0; y < rows; y++)
+                for (size_t x = 0; x < columns; x++)
+                    reaches |= values[y * logits.down + x * logits.right] >= bars[y * columns + x];
+            p->in_block[count] = p->in_block[i];
+            p->sums[count] = p->sums[i];
+            count += (size_t)reaches;
+        }
+    } while (count > MANY && before - count > count / MANY);
+    return count;
+}
+
+/* Most blocks lie in one cell; known to have 2 x 2 points, they take half the time. */
+static size_t drop_dominated(const plan *p, size_t rows, size_t columns, lattice logits,
+                             size_t count) {
+    if (rows == 2 && columns == 2) return drop_dominated_known(p, 2, 2, logits, count);
+    return drop_dominated_known(p, rows, columns, logits, count);
 }
 
 /* ---- Writing the mask ------------------------------------------------------------------------ */
@@ -353,13 +404,14 @@ static void copy_block(const plan *p, const span *rows, const span *columns, con
 
 static void write_block(const plan *p, const span *rows, const span *columns,
                         const int32_t winner[LANES * LANES]) {
+    const size_t count = rows->length * LANES;
     uint8_t bytes[LANES * LANES];
     uint16_t words[LANES * LANES];
     if (p->classes <= BYTE_CLASSES) {
-        for (size_t i = 0; i < LANES * LANES; i++) bytes[i] = (uint8_t)winner[i];
+        for (size_t i = 0; i < count; i++) bytes[i] = (uint8_t)winner[i];
         copy_block(p, rows, columns, bytes, sizeof bytes[0]);
     } else {
-        for (size_t i = 0; i < LANES * LANES; i++) words[i] = (uint16_t)winner[i];
+        for (size_t i = 0; i < count; i++) words[i] = (uint16_t)winner[i];
         copy_block(p, rows, columns, words, sizeof words[0]);
     }
 }
@@ -374,53 +426,56 @@ static inline void add_scaled(const float *weights, float value, float *restrict
     for (size_t x = 0; x < LANES; x++) to[x] += weights[x] * value;
 }
 
-/* Interpolates a class horizontally in a block: its values above and below each output. */
-static void interpolate(const plan *p, const span *rows, const span *columns, lattice logits,
-                        float *restrict above, float *restrict below) {
-    const float *tents = p->tents + (size_t)(columns - p->columns.blocks) * POINTS * LANES;
-    const int32_t *point = p->rows.point + rows->begin;
-    const size_t length = rows->length, first = rows->point;
-    float strips[POINTS][LANES];
-    for (size_t y = 0; y < rows->points; y++) {
+/* Interpolates a class horizontally in a block: its values at each output of each row of points. */
+static void interpolate(const float *tents, size_t rows, size_t columns, lattice logits,
+                        float *restrict strips) {
+    for (size_t y = 0; y < rows; y++) {
         const float *values = logits.values + y * logits.down;
-        scale(tents, values[0], strips[y]);
-        for (size_t x = 1; x < columns->points; x++)
-            add_scaled(tents + x * LANES, values[x * logits.right], strips[y]);
-    }
-    for (size_t y = 0; y < length; y++) {
-        const size_t strip = (size_t)point[y] - first;
-        memcpy(above + y * LANES, strips[strip], sizeof strips[0]);
-        memcpy(below + y * LANES, strips[strip + 1], sizeof strips[0]);
+        scale(tents, values[0], strips + y * LANES);
+        for (size_t x = 1; x < columns; x++)
+            add_scaled(tents + x * LANES, values[x * logits.right], strips + y * LANES);
     }
 }
 
-/* Interpolates a class vertically. Where it is larger than the classes before, it is the winner. */
-static void contend(int32_t label, const float *above, const float *below, const float *before,
-                    const float *after, size_t count, float *restrict best,
-                    int32_t *restrict winner) {
-    for (size_t i = 0; i < count; i++) {
-        const float value = before[i] * above[i] + after[i] * below[i];
-        const int32_t stays = -(int32_t)(value <= best[i]);
-        winner[i] = (winner[i] & stays) | (label & ~stays);
-        best[i] = greater(best[i], value);
+/* Interpolates a class vertically, between the strips above and below each row. Where it is larger
+ * than the classes before, or the first one, it is the winner. */
+static inline void contend_known(int is_first, int32_t label, const float *strips, const span *rows,
+                                 const axis *a, float *restrict best, int32_t *restrict winner) {
+    for (size_t y = 0; y < rows->length; y++, best += LANES, winner += LANES) {
+        const size_t output = rows->begin + y;
+        const float before = a->before[output], after = a->after[output];
+        const float *above = strips + ((size_t)a->point[output] - rows->point) * LANES;
+        for (size_t x = 0; x < LANES; x++) {
+            const float value = before * above[x] + after * above[LANES + x];
+            const int32_t stays = is_first ? 0 : -(int32_t)(value <= best[x]);
+            winner[x] = is_first ? label : (winner[x] & stays) | (label & ~stays);
+            best[x] = is_first ? value : greater(best[x], value);
+        }
     }
+}
+
+static APART void contend_first(int32_t label, const float *strips, const span *rows, const axis *a,
+                                float *restrict best, int32_t *restrict winner) {
+    contend_known(1, label, strips, rows, a, best, winner);
+}
+
+static APART void contend(int32_t label, const float *strips, const span *rows, const axis *a,
+                          float *restrict best, int32_t *restrict winner) {
+    contend_known(0, label, strips, rows, a, best, winner);
 }
 
 /* Evaluates the first `count` classes of in_block, and writes the winners. */
 static void settle_block(const plan *p, const span *rows, const span *columns, lattice logits,
                          size_t count) {
-    const float *before = p->before + rows->begin * LANES, *after = p->after + rows->begin * LANES;
-    float above[LANES * LANES], below[LANES * LANES], best[LANES * LANES];
+    const float *tents = p->tents + (size_t)(columns - p->columns.blocks) * POINTS * LANES;
+    float strips[POINTS * LANES], best[LANES * LANES];
     int32_t winner[LANES * LANES];
-    for (size_t i = 0; i < LANES * LANES; i++) {
-        best[i] = -FLT_MAX;
-        winner[i] = p->in_tile[p->in_block[0]];
-    }
     for (size_t i = 0; i < count; i++) {
         const int32_t k = p->in_block[i];
         const lattice of_class = {logits.values + k, logits.down, logits.right};
-        interpolate(p, rows, columns, of_class, above, below);
-        contend(p->in_tile[k], above, below, before, after, rows->length * LANES, best, winner);
+        interpolate(tents, rows->points, columns->points, of_class, strips);
+        if (i == 0) contend_first(p->in_tile[k], strips, rows, &p->rows, best, winner);
+        else contend(p->in_tile[k], strips, rows, &p->rows, best, winner);
     }
     write_block(p, rows, columns, winner);
 }
@@ -433,8 +488,9 @@ static void settle_blocks(const plan *p, const span *rows, const group *columns,
     fold(lines, lines, rows->points, logits.down, p->strip);
     for (const span *block = columns->first; block < columns->end; block++) {
         const size_t left = block->point - columns->all.point;
-        const size_t count = list_block_contenders(p, left, block->points, classes);
         const lattice corner = {logits.values + left * classes, logits.down, logits.right};
+        size_t count = list_block_contenders(p, left, block->points, classes);
+        if (count > 1) count = drop_dominated(p, rows->points, block->points, corner, count);
         if (count == 1) fill(p, rows, block, p->in_tile[p->in_block[0]]);
         else settle_block(p, rows, block, corner, count);
     }
@@ -532,13 +588,12 @@ static uint64_t lay_out(plan *p, const seaformer_upsampling *job, void *workspac
     p->pitch = (size_t)pitch;
     take_axis(&p->rows, workspace, &used, (uint64_t)job->height, mask_height);
     take_axis(&p->columns, workspace, &used, width, mask_width);
-    p->before = take(workspace, &used, mask_height * LANES, sizeof *p->before);
-    p->after = take(workspace, &used, mask_height * LANES, sizeof *p->after);
     p->tents = take(workspace, &used, mask_width * POINTS * LANES, sizeof *p->tents);
     if (chw || !wide) p->ring = take(workspace, &used, POINTS * width * pitch, sizeof *p->ring);
     if (chw && !wide) p->widened = take(workspace, &used, PLANES * width, sizeof *p->widened);
     p->band = take_extremes(workspace, &used, width * pitch);
     p->strip = take_extremes(workspace, &used, POINTS * classes);
+    p->sums = take(workspace, &used, classes, sizeof *p->sums);
     p->region = take_extremes(workspace, &used, classes);
     p->in_tile = take(workspace, &used, classes, sizeof *p->in_tile);
     p->in_block = take(workspace, &used, classes, sizeof *p->in_block);
@@ -565,8 +620,6 @@ int seaformer_upsample_argmax(const seaformer_upsampling *job, const void *logit
     place_outputs(&p.columns, job->width, job->mask_width);
     cut_blocks(&p.rows, (size_t)job->mask_height);
     cut_blocks(&p.columns, (size_t)job->mask_width);
-    repeat(p.rows.before, (size_t)job->mask_height, p.before);
-    repeat(p.rows.after, (size_t)job->mask_height, p.after);
     pitch_tents(p.tents, &p.columns);
     const span *end = p.rows.blocks + p.rows.block_count;
     for (const span *block = p.rows.blocks; block < end;) {

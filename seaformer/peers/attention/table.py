@@ -128,7 +128,7 @@ _ALL = (
         "(H^2 + W^2)(Cqk + Cv)",
         2,
         _squeeze("off"),
-        _per_position(1750),
+        _per_position(1250),
     ),
     Layer(
         "global",

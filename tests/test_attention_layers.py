@@ -1,0 +1,261 @@
+"""The attention layers of Figure 1: each against a plain formulation, their sizes, their growth."""
+
+import math
+from itertools import product
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from seaformer.catalog import count_macs
+from seaformer.model import create_model
+from seaformer.peers.attention.layer import AttentionLayer, create_layer
+from seaformer.peers.attention.table import CHANNELS, HEADS, KEY_DIM, LAYERS
+from seaformer.peers.attention.window import WINDOW, join_windows, split_windows
+
+KEYS = HEADS * KEY_DIM
+VALUES = 2 * KEYS
+
+
+def exact(kind: str) -> nn.Module:
+    return create_layer(LAYERS[kind])[0].double().attention
+
+
+def features(height: int, width: int, batch: int = 1) -> Tensor:
+    generator = torch.Generator().manual_seed(height * width)
+    return torch.randn(batch, CHANNELS, height, width, generator=generator, dtype=torch.float64)
+
+
+def by_heads(tokens: Tensor) -> Tensor:
+    """[L, C] -> [heads, L, C / heads]."""
+    return tokens.reshape(len(tokens), HEADS, -1).transpose(0, 1)
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
+    """torch's own attention between tokens [L, C]."""
+    out = F.scaled_dot_product_attention(by_heads(q), by_heads(k), by_heads(v), bias)
+    return out.transpose(0, 1).reshape(len(q), -1)
+
+
+def finish(layer: nn.Module, attended: Tensor) -> Tensor:
+    return layer.projection(attended.clamp(0, 6))
+
+
+# Each against a plain formulation
+
+
+@torch.no_grad()
+def test_global_attention_is_that_of_all_positions() -> None:
+    layer, x = exact("global"), features(5, 7)
+    q, k, v = (y[0].flatten(1).T for y in layer.qkv(x))
+    expected = finish(layer, attention(q, k, v).T.reshape(1, VALUES, 5, 7))
+    torch.testing.assert_close(layer(x), expected, rtol=1e-10, atol=1e-10)
+
+
+@torch.no_grad()
+def test_axial_attention_is_that_of_columns_then_rows() -> None:
+    layer, x = exact("axial"), features(6, 9)
+    q, k, v = layer.height.qkv(x)
+    y = torch.empty(1, VALUES, 6, 9, dtype=x.dtype)
+    for column in range(9):
+        y[0, :, :, column] = attention(*(z[0, :, :, column].T for z in (q, k, v))).T
+    q, k, v = layer.width.qkv(y)
+    z = torch.empty_like(y)
+    for row in range(6):
+        z[0, :, row] = attention(*(t[0, :, row].T for t in (q, k, v))).T
+    torch.testing.assert_close(layer(x), finish(layer, z), rtol=1e-10, atol=1e-10)
+
+
+def bias_by_offsets(table: Tensor) -> Tensor:
+    """[heads, 49, 49], looked up one pair of tokens at a time."""
+    places = list(product(range(WINDOW), range(WINDOW)))
+    bias = torch.empty(HEADS, len(places), len(places), dtype=table.dtype)
+    for (i, (y, x)), (j, (v, u)) in product(enumerate(places), enumerate(places)):
+        down, right = y - v + WINDOW - 1, x - u + WINDOW - 1
+        bias[:, i, j] = table[down * (2 * WINDOW - 1) + right]
+    return bias
+
+
+def windows_of(height: int, width: int) -> list[tuple[slice, slice]]:
+    steps = product(range(0, height, WINDOW), range(0, width, WINDOW))
+    return [(slice(y, y + WINDOW), slice(x, x + WINDOW)) for y, x in steps]
+
+
+def attend_in_windows(q: Tensor, k: Tensor, v: Tensor, table: Tensor) -> Tensor:
+    out, bias = torch.empty_like(v), bias_by_offsets(table)
+    for rows, columns in windows_of(*q.shape[2:]):
+        cut = (y[0, :, rows, columns].flatten(1).T for y in (q, k, v))
+        out[0, :, rows, columns] = attention(*cut, bias).T.reshape(-1, WINDOW, WINDOW)
+    return out
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [(14, 21), (8, 16)], ids=["whole windows", "padded"])
+def test_window_attention_is_that_of_each_window_with_its_bias(size: tuple[int, int]) -> None:
+    layer, x = exact("window"), features(*size)
+    padded = torch.zeros(1, CHANNELS, *(math.ceil(side / WINDOW) * WINDOW for side in size))
+    padded = padded.double()
+    padded[:, :, : size[0], : size[1]] = x
+    attended = attend_in_windows(*layer.qkv(padded), layer.position.table)
+    expected = finish(layer, attended[:, :, : size[0], : size[1]])
+    torch.testing.assert_close(layer(x), expected, rtol=1e-10, atol=1e-10)
+
+
+@torch.no_grad()
+def test_a_window_sees_nothing_of_another_one() -> None:
+    layer, x = exact("window"), features(14, 14)
+    changed = x.clone()
+    changed[:, :, :7, :7] += 1
+    differs = (layer(x) - layer(changed)).abs().amax(1)[0] > 1e-9
+    assert differs[:7, :7].all()
+    assert differs.sum() == 49
+
+
+def test_windows_that_were_cut_are_put_together_again() -> None:
+    x = torch.arange(2 * 14 * 21 * 3).reshape(2, 14, 21, 3)
+    windows = split_windows(x)
+    assert windows.shape == (2 * 2 * 3, 49, 3)
+    assert torch.equal(windows[1], x[0, :7, 7:14].reshape(49, 3))
+    assert torch.equal(join_windows(windows, 14, 21), x)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [(7, 14), (8, 10)], ids=["whole windows", "padded"])
+def test_mixing_attention_is_both_branches_that_gate_each_other(size: tuple[int, int]) -> None:
+    layer, x = exact("mixformer"), features(*size)
+    height, width = size
+    padded = F.pad(x, (0, -width % WINDOW, 0, -height % WINDOW))
+
+    def norm(module: nn.Module, y: Tensor) -> Tensor:
+        weight, bias = module.weight.flatten(), module.bias.flatten()
+        return F.layer_norm(y.movedim(1, -1), (len(weight),), weight, bias).movedim(-1, 1)
+
+    def interact(module: nn.Module, y: Tensor) -> Tensor:
+        return torch.sigmoid(module.expand(F.gelu(module.reduce(y))))
+
+    entry = layer.convolution_entry
+    fine = F.gelu(layer.convolution.depthwise(norm(entry.norm, entry.linear(padded))))
+    entry = layer.attention_entry
+    q, k, v = layer.qkv(norm(entry.norm, entry.linear(padded))).split(CHANNELS // 2, dim=1)
+    v = v * interact(layer.channel_interaction, F.adaptive_avg_pool2d(fine, 1))
+    attended = attend_in_windows(q, k, v, layer.position.table)
+    weighed = interact(layer.spatial_interaction, attended) * layer.gated.projection(fine)
+    mixed = torch.cat([norm(layer.exit.norm, attended), layer.gated.norm(weighed)], dim=1)
+    expected = layer.projection(mixed)[:, :, :height, :width]
+    torch.testing.assert_close(layer(x), expected, rtol=1e-9, atol=1e-9)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ("kind", "ablation"), [("squeeze-enhanced", {}), ("squeeze", {"detail": "off"})]
+)
+def test_the_squeezed_layers_are_those_of_the_network(kind: str, ablation: dict[str, str]) -> None:
+    """SeaFormer-T has this very layer at stride 64, with and without the ablation."""
+    network = create_model("tiny", ablation=ablation)
+    theirs = network.get_submodule("context_branch.stage5.blocks.0.attention").double()
+    ours = exact(kind)
+    ours.load_state_dict(theirs.state_dict())
+    x = features(8, 12)
+    assert torch.equal(ours(x), theirs(x))
+    assert theirs.query.conv.weight.shape == (KEYS, CHANNELS, 1, 1)
+    assert theirs.row.heads == HEADS
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@torch.no_grad()
+def test_a_layer_keeps_the_shape_and_maps_of_a_batch_apart(kind: str) -> None:
+    layer, x = exact(kind), features(8, 10, batch=2)
+    together = layer(x)
+    assert together.shape == x.shape
+    torch.testing.assert_close(together[1:], layer(x[1:]), rtol=1e-10, atol=1e-10)
+
+
+def test_layers_have_the_same_weights_every_time() -> None:
+    ours, again = (create_layer(LAYERS["window"])[0].state_dict() for _ in range(2))
+    assert all(torch.equal(ours[name], again[name]) for name in ours)
+
+
+# Their sizes
+
+NORMED = 2  # what a BatchNorm adds: parameters per channel, and multiply-accumulates per element
+
+
+def conv(inputs: int, outputs: int) -> int:
+    """Parameters of a 1x1 convolution without bias, and its work at a position."""
+    return inputs * outputs
+
+
+QKV = conv(CHANNELS, 2 * KEYS + VALUES)
+LAST = conv(VALUES, CHANNELS)
+QKV_NORMED = NORMED * (2 * KEYS + VALUES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "params"),
+    [
+        ("global", QKV + QKV_NORMED + LAST + NORMED * CHANNELS),
+        (
+            "axial",
+            QKV + conv(VALUES, 2 * KEYS + VALUES) + 2 * QKV_NORMED + LAST + NORMED * CHANNELS,
+        ),
+        ("window", QKV + QKV_NORMED + 13 * 13 * HEADS + LAST + NORMED * CHANNELS),
+    ],
+)
+def test_parameters(kind: str, params: int) -> None:
+    assert sum(p.numel() for p in create_layer(LAYERS[kind])[0].parameters()) == params
+
+
+@pytest.mark.parametrize(
+    ("kind", "projections", "seen"),
+    [
+        ("global", QKV + LAST, 14 * 14),
+        ("axial", QKV + conv(VALUES, 2 * KEYS + VALUES) + LAST, 14 + 14),
+        ("window", QKV + LAST, 49),
+    ],
+)
+def test_macs(kind: str, projections: int, seen: int) -> None:
+    """Projections and norms of every position, and its products with the positions it sees."""
+    norms = QKV_NORMED * (2 if kind == "axial" else 1) + NORMED * CHANNELS
+    per_position = projections + norms + seen * (KEYS + VALUES)
+    assert count_macs(create_layer(LAYERS[kind])[0], (14, 14)) == 14 * 14 * per_position
+
+
+# How they grow
+
+
+def on_meta(kind: str) -> AttentionLayer:
+    return AttentionLayer(LAYERS[kind].build()).eval()
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_work_grows_with_the_exponent_of_the_table(kind: str) -> None:
+    """Between sides large enough for the fastest growing part: attention, or else all."""
+    with torch.device("meta"):
+        layer = on_meta(kind)
+        small, large = (count_macs(layer, (side, side)) for side in (1792, 3584))
+    assert math.log2(large / small) == pytest.approx(LAYERS[kind].growth, abs=0.15)
+
+
+class Written(TorchDispatchMode):
+    """Counts the numbers that operators write."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, operator, _types, args=(), kwargs=None):
+        out = operator(*args, **(kwargs or {}))
+        if isinstance(out, Tensor) and not operator.is_view:
+            self.numbers += out.numel()
+        return out
+
+
+@pytest.mark.parametrize("side", [16, 64, 256])
+@pytest.mark.parametrize("kind", LAYERS)
+def test_the_numbers_it_writes_are_about_what_the_table_says(kind: str, side: int) -> None:
+    with torch.device("meta"), torch.no_grad():
+        layer = on_meta(kind)
+        x = torch.zeros(1, CHANNELS, side, side)
+        with Written() as written:
+            layer(x)
+    assert LAYERS[kind].elements(side) == pytest.approx(written.numbers, rel=0.4)

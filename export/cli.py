@@ -92,7 +92,7 @@ def _switches() -> str:
     "--calibration",
     metavar="DIR|random",
     help="Pictures to quantize with: a folder of photographs like those the model will see, or a "
-    "data set of the task, whose truth then gives the mIoU. 'random' is for work where only "
+    "data set of the task, whose truth then gives mIoU or top-1. 'random' is for work where only "
     "latency counts. [default: the scenes of task shapes; else none]",
 )
 @click.option(

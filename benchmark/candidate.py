@@ -204,6 +204,7 @@ def _accuracy(metadata: dict[str, Any]) -> Accuracy | None:
             inputs=measured["pictures"],
             agreement=measured["argmax_agreement"],
             score=measured["score"],
+            score_inputs=measured["pictures"],
             reference_score=measured["reference_score"],
             difference_points=measured["difference_points"],
             low_points=low,

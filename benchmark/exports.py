@@ -1,7 +1,7 @@
-"""Model files that a benchmark makes for itself, by the command `seaformer-export`.
+"""Other commands of the project that a benchmark needs: `seaformer-export` makes it model files.
 
-It runs in a process of its own: exporting needs torch and TensorFlow, which nothing here may know,
-and what they leave in memory and on the processor would be measured with the models.
+They run in processes of their own: exporting needs torch and TensorFlow, which nothing here may
+know, and what they leave in memory and on the processor would be measured with the models.
 """
 
 import os
@@ -18,7 +18,10 @@ from pathlib import Path
 from seaformer.benchmark.backends import BACKENDS
 from seaformer.errors import SeaformerError
 
-MODULE = "seaformer.export.cli"
+EXPORT = "seaformer-export"
+
+MODULES = {EXPORT: "seaformer.export.cli", "seaformer-evaluate": "seaformer.evaluate"}
+"""Command -> the module that it starts."""
 
 SUFFIXES = frozenset(backend.suffix for backend in BACKENDS.values())
 
@@ -48,7 +51,7 @@ def export_models(
         KeyboardInterrupt: Ctrl-C; the command has ended too.
     """
     before = _models(folder)
-    _run([*arguments, "--output", str(folder)], tell)
+    run_command(EXPORT, [*arguments, "--output", str(folder)], tell)
     after = _models(folder)
     return tuple(path for path in sorted(after) if after[path] != before.get(path))
 
@@ -60,10 +63,21 @@ def _models(folder: Path) -> dict[Path, tuple[int, int]]:
     return {path: (state.st_ino, state.st_mtime_ns) for path, state in states}
 
 
-def _run(arguments: Sequence[str], tell: Callable[[str], None]) -> None:
+def run_command(name: str, arguments: Sequence[str], tell: Callable[[str], None]) -> None:
+    """Run a command of `MODULES` to its end.
+
+    Args:
+        name: of the command.
+        arguments: of it.
+        tell: takes what it has just done, where it says that stage by stage.
+
+    Raises:
+        SeaformerError: it failed; the message is the command's own.
+        KeyboardInterrupt: Ctrl-C; the command has ended too.
+    """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", MODULE, *arguments],
+            [sys.executable, "-m", MODULES[name], *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -83,7 +97,8 @@ def _run(arguments: Sequence[str], tell: Callable[[str], None]) -> None:
             process.stdout.close()
         if process.returncode:
             stderr.seek(0)
-            raise SeaformerError(_failure(process.returncode, arguments, stderr.read()))
+            what = shlex.join([name, *arguments])
+            raise SeaformerError(_failure(process.returncode, what, stderr.read()))
 
 
 def _end(process: "subprocess.Popen[str]") -> None:
@@ -98,8 +113,8 @@ def _end(process: "subprocess.Popen[str]") -> None:
     process.wait()
 
 
-def _failure(status: int, arguments: Sequence[str], stderr: str) -> str:
+def _failure(status: int, what: str, stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     said = (errors or lines or [f"exit status {status}, without a word"])[-1].rstrip(".")
-    return f"{said}. That was: {shlex.join(['seaformer-export', *arguments])}"
+    return f"{said}. That was: {what}"

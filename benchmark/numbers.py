@@ -28,10 +28,11 @@ def ratio(value: Ratio | None) -> str:
     """A ratio, with its interval if there is one."""
     if value is None:
         return NONE
+    digits = 3 if value.value < 10 else 1
     interval = value.interval
     if interval is None:
-        return f"{value.value:.3f}"
-    return f"{value.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+        return f"{value.value:.{digits}f}"
+    return f"{value.value:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
 
 
 def number(value: float | None, digits: int = 1) -> str:

@@ -134,7 +134,7 @@ def picture_size(shape: tuple[int, ...]) -> tuple[int, int] | None:
 
 
 class Accuracy(_Model):
-    """How near a file is to what it was made from, as measured when it was exported.
+    """How near a file is to what it was made from, not on the device but when it was exported.
 
     Attributes:
         reference: what it was compared with, in words.
@@ -142,6 +142,7 @@ class Accuracy(_Model):
         agreement: share of positions (pictures in classification) with the same largest class,
             0..1; of several inputs the least.
         score: mIoU (top-1 in classification) in percent; null without a truth.
+        score_inputs: what it was measured on, in words.
         reference_score: of what it was compared with.
         difference_points: `score` - `reference_score`.
         low_points: lower end of its 95 % interval; null if unknown.
@@ -152,6 +153,7 @@ class Accuracy(_Model):
     inputs: str
     agreement: float
     score: float | None = None
+    score_inputs: str | None = None
     reference_score: float | None = None
     difference_points: float | None = None
     low_points: float | None = None

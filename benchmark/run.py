@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -21,6 +21,7 @@ from seaformer.benchmark.request import CSV_NAME, MODELS_NAME, REPORT_NAME, Requ
 from seaformer.benchmark.results import FILE_NAME, Results
 from seaformer.benchmark.session import Session
 from seaformer.benchmark.tables.models import arrange, make_models
+from seaformer.benchmark.tables.scores import score_floats
 from seaformer.benchmark.tables.settings import settings
 from seaformer.errors import SeaformerError
 from seaformer.files import atomic_write
@@ -61,8 +62,9 @@ def run(request: Request, devices: Sequence[Device], console: Console) -> Finish
     _check_settings(request, devices)
     with Progress(console) as progress:
         if not request.paths:
-            request = replace(request, paths=_make(request, progress))
-        candidates = _open(request)
+            candidates = _make(request, progress)
+        else:
+            candidates = _open(request, request.paths)
         kind = ToolSession if request.backend.name == OFFICIAL_TOOL else RunnerSession
         sessions = [kind(device, request, candidates, progress) for device in devices]
         if len(sessions) == 1:
@@ -84,21 +86,27 @@ def _check_settings(request: Request, devices: Sequence[Device]) -> None:
             settings(request.table, device.serial, cores, request.cores, request.threads)
 
 
-def _make(request: Request, progress: Progress) -> tuple[Path, ...]:
+def _make(request: Request, progress: Progress) -> tuple[Candidate, ...]:
+    """Export what a table needs."""
     assert request.table is not None  # else there are paths
-    return make_models(
+
+    def tell(text: str) -> None:
+        progress.describe(EXPORTING, text)
+
+    paths = make_models(
         request.table,
         request.variant,
         request.backend.suffix,
         request.output / MODELS_NAME,
         request.force,
-        lambda text: progress.describe(EXPORTING, text),
+        tell,
     )
+    return score_floats(_open(request, paths), tell)
 
 
-def _open(request: Request) -> tuple[Candidate, ...]:
+def _open(request: Request, paths: Sequence[Path]) -> tuple[Candidate, ...]:
     candidates = tuple(
-        open_candidate(path, number, request.seed) for number, path in enumerate(request.paths)
+        open_candidate(path, number, request.seed) for number, path in enumerate(paths)
     )
     return candidates if request.table is None else arrange(request.table, candidates)
 

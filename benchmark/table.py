@@ -51,7 +51,13 @@ def print_results(console: Console, results: Results) -> None:
 def _drawn(table: PaperTable, is_wide: bool) -> Table:
     """Draw a table; on a narrow terminal an interval stands below its number."""
     between = " [" if is_wide else "\n["
-    drawn = Table(title=table.title, title_justify="left", box=None, pad_edge=False)
+    drawn = Table(
+        title=table.title,
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        collapse_padding=not is_wide,
+    )
     for place, heading in enumerate(table.headings):
         drawn.add_column(
             heading.replace(" [", between),

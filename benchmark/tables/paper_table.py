@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from seaformer.benchmark.report.published import CONDITIONS, figure_of
 from seaformer.benchmark.results import Results
-from seaformer.benchmark.tables.columns import COLUMNS, Row, reference_score
+from seaformer.benchmark.tables.columns import COLUMNS, Row
 from seaformer.benchmark.tables.kinds import KINDS
 
 EMULATED = "emulated, NO LATENCY"
@@ -83,15 +83,14 @@ def _agreements(results: Results) -> Iterator[str]:
 
 
 def _scores(results: Results) -> Iterator[str]:
-    score = reference_score(results)
-    if score is None:
-        yield (
-            "mIoU: the files say nothing of it: they were not measured on pictures with a truth."
-        )
-        return
-    pictures = next(
-        model.facts.accuracy.inputs
-        for model in results.models
-        if model.facts.accuracy is not None and model.facts.accuracy.score is not None
-    )
-    yield f"mIoU on {pictures}; points: difference to fp32, which has {score:.2f}."
+    """What the scores are of: slow files are scored on fewer pictures, where fp32 differs too."""
+    ways: dict[tuple[str, float], list[str]] = {}
+    for model in results.models:
+        accuracy = model.facts.accuracy
+        if accuracy is not None and accuracy.score_inputs and accuracy.reference_score:
+            way = (accuracy.score_inputs, round(accuracy.reference_score, 2))
+            ways.setdefault(way, []).append(model.precision)
+    for (inputs, score), precisions in ways.items():
+        yield f"mIoU of {', '.join(precisions)}: on {inputs}, where fp32 has {score:.2f}."
+    if not ways:
+        yield "mIoU: the files were not measured on pictures with a truth."

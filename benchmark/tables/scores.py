@@ -1,0 +1,71 @@
+"""mIoU of files in floating point: an export measures it of quantized ones only."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from seaformer.benchmark.candidate import Candidate
+from seaformer.benchmark.exports import run_command
+from seaformer.datasets.shapes import SPLITS, TASK, write
+
+SPLIT = "val"
+
+
+def score_floats(
+    candidates: Sequence[Candidate], tell: Callable[[str], None]
+) -> tuple[Candidate, ...]:
+    """Evaluate trained files of the procedural task in less than fp32 that do not say their mIoU.
+
+    Args:
+        candidates: of one network; others come back as they are.
+        tell: takes how far it is.
+
+    Raises:
+        SeaformerError: the evaluation failed.
+    """
+    fp32 = next((one for one in candidates if one.precision == "fp32"), None)
+    unscored = [
+        one
+        for one in candidates
+        if one is not fp32
+        and one.facts.task == TASK
+        and not one.facts.is_random
+        and one.facts.accuracy is not None
+        and one.facts.accuracy.score is None
+    ]
+    if fp32 is None or not unscored:
+        return tuple(candidates)
+    tell(f"evaluating {', '.join(one.precision for one in unscored)}")
+    with TemporaryDirectory() as folder:
+        scores = _evaluate(fp32.path, [one.path for one in unscored], Path(folder), tell)
+    return tuple(
+        _scored(one, scores[str(one.path)], scores[str(fp32.path)]) if one in unscored else one
+        for one in candidates
+    )
+
+
+def _evaluate(
+    fp32: Path, others: Sequence[Path], folder: Path, tell: Callable[[str], None]
+) -> dict[str, float]:
+    """File -> mIoU in percent, on the scenes that quantized files are scored on too."""
+    scenes, report = folder / "scenes", folder / "report"
+    write(scenes, 1, validation=SPLITS[SPLIT])
+    options = ["--reference", str(fp32), "--data", str(scenes), "--report", str(report)]
+    run_command("seaformer-evaluate", [*map(str, others), *options], tell)
+    results = json.loads((report / "results.json").read_text(encoding="utf-8"))
+    return {one["file"]: 100 * one["scores"]["miou"] for one in results["models"]}
+
+
+def _scored(one: Candidate, score: float, reference_score: float) -> Candidate:
+    assert one.facts.accuracy is not None  # else it is not scored
+    accuracy = one.facts.accuracy.model_copy(
+        update={
+            "score": score,
+            "score_inputs": f"{SPLITS[SPLIT]} procedural scenes ({SPLIT})",
+            "reference_score": reference_score,
+            "difference_points": score - reference_score,
+        }
+    )
+    return replace(one, facts=one.facts.model_copy(update={"accuracy": accuracy}))

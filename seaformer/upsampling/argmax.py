@@ -24,6 +24,11 @@ cell with one class left is filled. (The same holds for the corners of larger re
 argmax.c makes use to reject most classes early.) Where skipping would cost more than it saves, as
 with logits that are noise, all classes are evaluated.
 
+**Dominated classes.** What the rule leaves is compared with one class of the cell, that of the
+largest sum over the corners. Classes that are below it at every corner lose to it everywhere in the
+cell. A network has many such: classes that are alike rise and fall together, so they reach m at one
+corner, but nowhere the best of their kind.
+
 **Why rounding does not break the rule.** Weights are not negative and rounding is monotone, so E is
 monotone in every corner, in floating point too. Let g(x) = E(x, x, x, x). If no corner of class k
 is above M and none of class j below m, then E_k <= g(M) and g(m) <= E_j. g(x) is x times the sum of
@@ -31,6 +36,12 @@ the weights, a factor common to all classes, with four roundings on top: a relat
 u = 2**-24. Hence g(M) < g(m) as soon as m - M > 5u (|M| + |m|), for which m - M > 11u |m| is
 enough. Skipped is what lies below m - 2**-20 |m| - 1e-30, that is 16u |m| and room for underflow:
 what is skipped is strictly smaller, not even tied.
+
+The same margin, corner by corner, does for dominated classes. E is a sum over corners of weights,
+the same for all classes, times logits, each summand with four roundings: it is off by at most 4.01u
+times the sum of weight times |logit|. So E_k < E_j if x_j - x_k > 4.01u (|x_j| + |x_k|) at each
+corner. That holds where x_k < x_j - 15u |x_j| - 1e-30, which is the margin after its own rounding:
+either |x_k| <= 2 |x_j|, and 15u |x_j| is enough, or the difference is more than |x_k| / 2.
 
 **What rounding does to the result.** Against real arithmetic, E is off by at most
 
@@ -102,6 +113,8 @@ def upsample_argmax(logits: Logits, size: tuple[int, int], layout: Layout = "CHW
     cost = CELL_COST + PIXEL_COST * int(rows.length.max() * columns.length.max())
     if contested.sum() * cost > len(points) * height * width:
         return _evaluate_all(points, rows, columns, kind)
+    _drop_dominated(points, candidates, contested)
+    contested = _contested(candidates, rows, columns)
     first = candidates.argmax(axis=0).astype(kind)
     mask: Mask = first.repeat(rows.length, axis=0).repeat(columns.length, axis=1)
     _settle(mask, points, candidates, contested, rows, columns)
@@ -194,11 +207,38 @@ def _candidates(points: Logits) -> NDArray[np.bool_]:
     """Apply the skip rule: which classes can win in which cell, [C, cells, cells]."""
     low = _over_corners(np.minimum, points)
     high = _over_corners(np.maximum, points)
-    bar = low.max(axis=0)
-    if bar.dtype == np.float32:
-        bar -= np.abs(bar) * np.float32(2**-20) + np.float32(1e-30)
-    allowed: NDArray[np.bool_] = high >= bar
+    allowed: NDArray[np.bool_] = high >= _lowered(low.max(axis=0))
     return allowed
+
+
+def _lowered(values: Logits) -> Logits:
+    """Subtract the margin for rounding. Integers differ by more than that in any case."""
+    if values.dtype != np.float32:
+        return values
+    lowered: Logits = values - (np.abs(values) * np.float32(2**-20) + np.float32(1e-30))
+    return lowered
+
+
+def _drop_dominated(
+    points: Logits, candidates: NDArray[np.bool_], contested: NDArray[np.intp]
+) -> None:
+    """Take out of `candidates` what is below the one of the largest sum, at all corners."""
+    k, cell = np.nonzero((candidates & (contested > 0)).reshape(len(points), -1))
+    i, j = np.divmod(np.arange(contested.size), contested.shape[1])
+    sources = points.shape[2]
+    corners = [(i + below) * sources + j + right for below in (0, 1) for right in (0, 1)]
+    flat = points.reshape(len(points), -1)
+    values = [flat[k, corner[cell]] for corner in corners]
+    sums = np.sum(values, axis=0, dtype=np.float64)
+    largest = np.full(contested.size, -np.inf)
+    np.maximum.at(largest, cell, sums)
+    leads = sums == largest[cell]
+    leader = np.zeros(contested.size, np.intp)
+    leader[cell[leads]] = k[leads]  # of equal ones any
+    reaches = np.zeros(len(k), np.bool_)
+    for corner, value in zip(corners, values, strict=True):
+        reaches |= value >= _lowered(flat[leader, corner])[cell]
+    candidates.reshape(len(points), -1)[k, cell] = reaches
 
 
 def _contested(candidates: NDArray[np.bool_], rows: _Axis, columns: _Axis) -> NDArray[np.intp]:

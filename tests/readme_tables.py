@@ -9,6 +9,7 @@ from bench.machine import write_section
 
 from seaformer.benchmark.backends import BACKENDS
 from seaformer.benchmark.parity import BARS
+from seaformer.benchmark.tables.kinds import KINDS
 from seaformer.catalog import count_macs
 from seaformer.export.formats import FORMATS, PRECISIONS
 from seaformer.export.heads import HEADS
@@ -109,6 +110,13 @@ def backends() -> str:
     return "\n".join(lines)
 
 
+def tables() -> str:
+    """Tables of the benchmark: what a row is, and what is measured without a MODEL."""
+    lines = ["| `--table` | a row is | without MODEL |", "|---|---|---|"]
+    lines += [f"| {kind.name} | {kind.row} | {kind.exported} |" for kind in KINDS.values()]
+    return "\n".join(lines)
+
+
 def peers() -> str:
     """Other networks, with what was published of them."""
     lines = [
@@ -129,6 +137,7 @@ SECTIONS = {
     "peers": peers,
     "formats": formats,
     "backends": backends,
+    "tables": tables,
 }
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from android_app import APP
+from PIL import Image
 
 from seaformer.bundling.assets import assets_of, write_assets
 from seaformer.bundling.model import read_model
@@ -93,6 +94,18 @@ def test_a_picture_that_is_none_changes_nothing(
     broken.write_bytes(b"no picture")
     with pytest.raises(SeaformerError, match=r"broken\.png"):
         write_assets(read_model(model), [broken], app)
+    assert not assets_of(app).exists()
+
+
+def test_a_sample_that_phones_cannot_read_is_refused(
+    shapes_export: Path, app: Path, tmp_path: Path
+) -> None:
+    (model,) = shapes_export.glob("*.onnx")
+    picture = tmp_path / "scan.tif"
+    Image.new("RGB", (40, 30)).save(picture)
+    done = bundle(model, "--app", app, "--sample", picture)
+    assert done.returncode == 2
+    assert "scan.tif', which is TIFF" in done.stderr
     assert not assets_of(app).exists()
 
 

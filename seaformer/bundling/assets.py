@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from PIL import Image
+
 from seaformer.bundling.model import RUNTIMES, Model
 from seaformer.errors import UsageError
 from seaformer.images import read_image, sample_photograph
@@ -13,6 +15,9 @@ from seaformer.images import read_image, sample_photograph
 METADATA = "model.json"
 SAMPLES = "samples"
 MADE_SCENES = 3
+
+READ_BY_ANDROID = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+"""Formats of pictures, as Pillow names them, that Android 7 and all after it read."""
 
 
 def assets_of(app: Path) -> Path:
@@ -49,7 +54,7 @@ def write_assets(model: Model, pictures: Sequence[Path], app: Path) -> list[Path
     folder = assets_of(app)
     _refuse_foreign(folder)
     for picture in pictures:
-        read_image(picture)
+        _refuse_unreadable(picture)
     with TemporaryDirectory(prefix=".assets-", dir=folder.parent) as temporary:
         new = Path(temporary, "new")
         (new / SAMPLES).mkdir(parents=True)
@@ -65,8 +70,6 @@ def write_assets(model: Model, pictures: Sequence[Path], app: Path) -> list[Path
 def _write_samples(folder: Path, model: Model, pictures: Sequence[Path]) -> None:
     shutil.copyfile(sample_photograph(), folder / "00_photograph.jpg")
     if model.metadata["task"] == "shapes":
-        from PIL import Image
-
         from seaformer.datasets.shapes import ShapesDataset
 
         scenes = ShapesDataset("val")
@@ -75,6 +78,16 @@ def _write_samples(folder: Path, model: Model, pictures: Sequence[Path]) -> None
     for number, picture in enumerate(pictures):
         # The app tells the kind of a picture by its content, so its suffix may stay as it is.
         shutil.copyfile(picture, folder / f"02_{number:02d}{picture.suffix.lower()}")
+
+
+def _refuse_unreadable(picture: Path) -> None:
+    read_image(picture)
+    with Image.open(picture) as opened:
+        if opened.format not in READ_BY_ANDROID:
+            raise UsageError(
+                f"not every phone reads '{picture}', which is {opened.format}. Allowed as a "
+                f"sample: {', '.join(READ_BY_ANDROID)}. Convert it."
+            )
 
 
 def _refuse_foreign(folder: Path) -> None:

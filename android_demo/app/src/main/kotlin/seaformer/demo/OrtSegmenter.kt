@@ -25,7 +25,6 @@ class OrtSegmenter(
         metadata.input.shape
             .map(Int::toLong)
             .toLongArray()
-    private var isClosed = false
 
     override val runtime: String = "$NAME ${environment.version}"
 
@@ -83,10 +82,7 @@ class OrtSegmenter(
 
     private fun bytes(output: OnnxTensor): ByteArray = output.byteBuffer.let { ByteArray(it.remaining()).also(it::get) }
 
-    override fun close() {
-        if (!isClosed) session.close()
-        isClosed = true
-    }
+    override fun close() = session.close()
 
     companion object {
         const val NAME = "ONNX Runtime"

@@ -27,28 +27,34 @@ class FallbackSegmenter(
     private val open: (Accelerator) -> Segmenter,
 ) : Segmenter {
     private val given = mutableListOf<Rejection>()
-    private var current: Segmenter = openFrom(0)
+
+    /** Null once all have failed: one that was closed is not asked again. */
+    private var current: Segmenter? = openFrom(0)
+    private val usable: Segmenter get() = current ?: throw NoAcceleratorException(rejections)
 
     /** The accelerators that were tried before the one in use, in order. */
     val rejections: List<Rejection> get() = given
 
-    override val runtime: String get() = current.runtime
-    override val accelerator: Accelerator get() = current.accelerator
+    override val runtime: String get() = usable.runtime
+    override val accelerator: Accelerator get() = usable.accelerator
 
     override fun run(input: TensorData): TensorData {
         while (true) {
-            val failed = current.accelerator
+            val segmenter = usable
             try {
-                return current.run(input)
+                return segmenter.run(input)
             } catch (error: Exception) {
-                reject(failed, error)
-                current.close()
-                current = openFrom(order.indexOf(failed) + 1)
+                reject(segmenter.accelerator, error)
+                close()
+                current = openFrom(order.indexOf(segmenter.accelerator) + 1)
             }
         }
     }
 
-    override fun close() = current.close()
+    override fun close() {
+        current?.close()
+        current = null
+    }
 
     private fun openFrom(begin: Int): Segmenter {
         for (accelerator in order.drop(begin)) {

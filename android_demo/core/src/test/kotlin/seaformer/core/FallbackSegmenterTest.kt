@@ -22,6 +22,7 @@ private class Doubling(
     }
 
     override fun close() {
+        check(!isClosed)
         isClosed = true
     }
 }
@@ -86,6 +87,19 @@ class FallbackSegmenterTest {
         assertEquals(8f, segmenter.run(input)[0])
         assertEquals(Accelerator.GPU, segmenter.accelerator)
         assertEquals(listOf(Rejection(Accelerator.NPU, "the driver is gone")), segmenter.rejections)
+    }
+
+    @Test
+    fun `one that failed is closed once and never run again`() {
+        val opened = mutableListOf<Doubling>()
+        val failing = { accelerator: Accelerator -> Doubling(accelerator, failsAfter = 1).also { opened += it } }
+        val segmenter = FallbackSegmenter(listOf(Accelerator.GPU), probe, failing)
+        repeat(2) {
+            val error = assertThrows(NoAcceleratorException::class.java) { segmenter.run(probe) }
+            assertEquals("GPU: the driver is gone", error.message)
+        }
+        segmenter.close()
+        assertEquals(listOf(true), opened.map { it.isClosed })
     }
 
     @Test

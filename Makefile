@@ -54,6 +54,7 @@ bench: setup
 	$(BIN)/seaformer-export --variant tiny --format tflite --format onnx --output build/bench --force
 	PYTHONPATH=tests $(BIN)/python -m bench.upsample_argmax --network build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite --json build/bench/upsample_argmax.json --readme README.md
 	PYTHONPATH=tests $(BIN)/python -m bench.benchmark build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite build/bench/seaformer_tiny_ade20k_512x512_fp32.onnx --readme README.md
+	PYTHONPATH=tests $(BIN)/python -m bench.breakdown --readme README.md
 
 clean:
 	rm -rf build dist benchmark/runner/bin $(VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -200,7 +200,7 @@ def _accuracy(metadata: dict[str, Any]) -> Accuracy | None:
     if measured := (metadata.get("quantization") or {}).get("accuracy"):
         low, high = measured["interval_points"] or (None, None)
         return Accuracy(
-            reference="the same file in fp32",
+            reference="the fp32 file",
             inputs=measured["pictures"],
             agreement=measured["argmax_agreement"],
             score=measured["score"],
@@ -213,7 +213,7 @@ def _accuracy(metadata: dict[str, Any]) -> Accuracy | None:
     if comparisons := parity.get("comparisons"):
         return Accuracy(
             reference=parity["reference"],
-            inputs=" and ".join(one["input"] for one in comparisons),
+            inputs="; ".join(one["input"] for one in comparisons),
             agreement=min(one["argmax_agreement"] for one in comparisons),
         )
     return None

@@ -326,7 +326,7 @@ def test_the_tables_agree_with_the_code_around_them() -> None:
 def precision_results(**changes: object) -> Results:
     fp32, int8 = candidate(0, "tiny_fp32.tflite"), candidate(1, "tiny_int8.tflite", "int8")
     measured = Accuracy(
-        reference="the same file in fp32", inputs="500 scenes", agreement=0.991, score=69.97,
+        reference="the fp32 file", inputs="500 scenes", agreement=0.991, score=69.97,
         score_inputs="500 scenes", reference_score=70.02, difference_points=-0.05,
         low_points=-0.11, high_points=0.0,
     )  # fmt: skip

@@ -82,12 +82,12 @@ def paper_rows(results: Results) -> tuple[PaperRow, ...]:
     """The models of published networks, as they were published, that have a latency here.
 
     Ratios are to the first model of the same precision: a quantized file beside one in floating
-    point says nothing about the networks.
+    point says nothing about the networks. Nor does one file with several settings.
     """
     rows: list[PaperRow] = []
     for model in results.models:
         figure = figure_of(model)
-        if figure is None or model.latency is None:
+        if figure is None or model.latency is None or model.setting:
             continue
         same = (row for row in rows if row.model.precision == model.precision and row.base is None)
         first = next(same, None)

@@ -6,22 +6,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import jinja2
-from markupsafe import Markup, escape
-
 from seaformer.benchmark.comparison import CONFIDENCE, Compared, compare, differing
 from seaformer.benchmark.devices.device import Conditions
-from seaformer.benchmark.numbers import median, milliseconds, number, ratio
 from seaformer.benchmark.report.distribution import Distribution, distribution
 from seaformer.benchmark.report.drift import Drift, drift
 from seaformer.benchmark.report.modules import Modules, modules
+from seaformer.benchmark.report.pages import write_page
 from seaformer.benchmark.report.published import CONDITIONS, PaperRow, paper_rows
 from seaformer.benchmark.report.ratios import Ratios, ratios
 from seaformer.benchmark.results import ModelResult, Results
-from seaformer.benchmark.table import parity_text
 from seaformer.benchmark.tables.paper_table import PaperTable, paper_table
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.files import atomic_write
 
 TEMPLATE = "report.html"
 
@@ -111,24 +106,10 @@ def write_report(path: Path, sources: Sequence[Source]) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    page = jinja2.Environment(
-        loader=jinja2.PackageLoader("seaformer.benchmark.report", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page.filters |= {
-        "ms": milliseconds,
-        "median": median,
-        "ratio": ratio,
-        "breakable": _breakable,
-        "number": number,
-        "tick": _tick,
-        "parity": parity_text,
-    }
     entries = [_entry(place, source, len(sources)) for place, source in enumerate(sources)]
-    text = page.get_template(TEMPLATE).render(
+    write_page(
+        path,
+        TEMPLATE,
         entries=entries,
         facts=_facts([one.results for one in entries]),
         side_by_side=_side_by_side(entries),
@@ -138,9 +119,6 @@ def write_report(path: Path, sources: Sequence[Source]) -> None:
         paper_conditions=CONDITIONS,
         confidence=CONFIDENCE,
     )
-    with atomic_write(path) as draft:
-        # A file name may hold what UTF-8 does not.
-        draft.write_bytes(text.encode("utf-8", "replace"))
 
 
 def _entry(place: int, source: Source, count: int) -> _Entry:
@@ -179,6 +157,8 @@ def _facts_of(results: Results) -> dict[str, str]:
     before, after = results.conditions_before, results.conditions_after
     rounds = [one for one in results.rounds if one.purpose == "measure"]
     left_out = sum(not one.used for one in rounds)
+    turns = {one.turn for one in rounds} - {None}
+    each = f"one of the settings, in {len(turns)} turns" if turns else "each model"
     return {
         "device": _words(device.serial, device.manufacturer, device.model),
         "processor": _words(device.soc or UNKNOWN, device.abi)
@@ -197,7 +177,7 @@ def _facts_of(results: Results) -> dict[str, str]:
         "temperature": _change(_temperature(before), _temperature(after)),
         "thermal status": _change(_thermal_status(before), _thermal_status(after)),
         "battery": _battery(before),
-        "rounds": f"{len(rounds)} of {protocol.runs_per_round} runs of each model"
+        "rounds": f"{len(rounds)} of {protocol.runs_per_round} runs of {each}"
         + (f", {left_out} left out" if left_out else "")
         + f", after {protocol.warmup_runs} warm-up runs each",
         "asked for": f"±{100 * protocol.until:g} %" if protocol.until else f"{protocol.runs} runs",
@@ -267,15 +247,3 @@ def _changes(new: Results, old: Results) -> dict[str, Compared]:
         return {one.file: one for one in compare(new, old, tolerance=0.0)}
     except (UsageError, SeaformerError):
         return {}
-
-
-def _tick(value: float) -> str:
-    return f"{value + 0.0:g}".replace("-", "\N{MINUS SIGN}")
-
-
-def _breakable(name: str) -> Markup:
-    """Allow a line to break behind what separates the parts of a name."""
-    text = str(escape(name))
-    for mark in ("_", "/", "."):
-        text = text.replace(mark, f"{mark}<wbr>")
-    return Markup(text)

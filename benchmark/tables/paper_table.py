@@ -78,7 +78,7 @@ def _agreements(results: Results) -> Iterator[str]:
     for (reference, inputs), precisions in ways.items():
         yield (
             f"agreement of {', '.join(precisions)}: share of positions with the same class as "
-            f"{reference}, on {inputs}, when it was exported."
+            f"{reference}, when it was exported, on {inputs}."
         )
 
 

@@ -3,6 +3,7 @@
 from html.parser import HTMLParser
 
 VOID = {"meta", "br", "wbr", "link"}
+"""Elements that have no end tag and, in our pages, do not end themselves."""
 
 
 class Page(HTMLParser):

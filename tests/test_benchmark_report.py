@@ -6,13 +6,13 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 from benchmark_parts import RIGHT, WRONG, candidate, make_results, measure, times_around
 from click.testing import CliRunner, Result
+from html_page import Page
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -33,9 +33,6 @@ from seaformer.peers.table import PEERS
 
 FLOAT = candidate(0, "models/seaformer_float.tflite")
 BYTES = candidate(1, "models/seaformer_bytes.tflite", "int8")
-
-VOID = {"meta", "wbr", "path", "rect"}
-"""Elements that have no end tag, or end themselves."""
 
 
 def results_of(float_ms: float = 20.0, bytes_ms: float = 10.0, **changes: object) -> Results:
@@ -107,37 +104,6 @@ def page_of(folder: Path, *results: Results) -> str:
     path = folder / "page.html"
     write_report(path, [Source(f"{place}.json", one) for place, one in enumerate(results)])
     return path.read_text(encoding="utf-8")
-
-
-class Page(HTMLParser):
-    """Elements of a page, after a check that they are properly nested."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self._open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] != "style":
-            self.text += data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 def command(*arguments: str | Path) -> Result:

@@ -1,35 +1,15 @@
-"""Writing a page of this package: one HTML file that loads nothing."""
+"""The pages of this package, and how numbers are written in them."""
 
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
-from seaformer.files import atomic_write
+from seaformer import page
 
 
 def write_page(path: Path, template: str, **values: Any) -> None:
-    """Draw a page and write it.
-
-    Args:
-        path: the file, which is replaced.
-        template: name of a file beside this one.
-        values: of the template's names.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    pages = jinja2.Environment(
-        loader=jinja2.PackageLoader("seaformer.export.quantization", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pages.filters |= {"percent": percent, "points": points, "loss": loss, "number": number}
-    text = pages.get_template(template).render(**values)
-    with atomic_write(path) as draft:
-        draft.write_text(text, encoding="utf-8")
+    """Draw a template of this folder, see `seaformer.page.write_page`."""
+    filters = {"percent": percent, "points": points, "loss": loss, "number": number}
+    page.write_page(path, "seaformer.export.quantization", template, filters, **values)
 
 
 def percent(share: float, digits: int = 2) -> str:

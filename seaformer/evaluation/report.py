@@ -4,16 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-
 from seaformer.datasets import Dataset
 from seaformer.evaluation.models import Candidate
 from seaformer.evaluation.pictures import Strip, draw_strips
 from seaformer.evaluation.results import ClassResult, ModelResult, Results, judged
-from seaformer.files import atomic_write
 from seaformer.overlay import Color, class_color
+from seaformer.page import write_page
 
-TEMPLATE = "evaluation_report.html"
+TEMPLATE = "data/evaluation_report.html"
 
 _CHANGES = 12
 """How many of the classes that changed most are listed for each compared model."""
@@ -78,15 +76,11 @@ def write_report(
                 tuple(draw_strips(dataset, shown, worst)),
             )
         )
-    page = jinja2.Environment(
-        loader=jinja2.PackageLoader("seaformer", "data"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page.filters |= {"percent": _percent, "points": _points, "judged": judged}
-    text = page.get_template(TEMPLATE).render(
+    write_page(
+        path,
+        "seaformer",
+        TEMPLATE,
+        {"percent": _percent, "points": _points, "judged": judged},
         results=results,
         title=dataset.task.title,
         sections=sections,
@@ -94,9 +88,6 @@ def write_report(
         is_segmentation=dataset.task.is_segmentation,
         rows=_class_rows(results, dataset),
     )
-    with atomic_write(path) as draft:
-        # A file name may hold what UTF-8 does not.
-        draft.write_bytes(text.encode("utf-8", "replace"))
 
 
 def _ranking(model: ModelResult) -> tuple[ClassResult, ...]:

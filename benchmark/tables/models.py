@@ -49,8 +49,12 @@ def make_models(
                 arguments += ["--calibration", "random", "--accept-loss"]
         if force:
             arguments.append("--force")
-        made += export_models(arguments, folder, lambda done, name=one: tell(f"{name}: {done}"))
+        made += export_models(arguments, folder, _named(one, tell))
     return tuple(made)
+
+
+def _named(variant: str, tell: Callable[[str], None]) -> Callable[[str], None]:
+    return lambda done: tell(f"{variant}: {done}")
 
 
 def arrange(kind: Kind, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:

@@ -210,10 +210,12 @@ def _accuracy(metadata: dict[str, Any]) -> Accuracy | None:
             low_points=low,
             high_points=high,
         )
-    if comparisons := parity.get("comparisons"):
+    comparisons = parity.get("comparisons") or ()
+    agreements = [one["argmax_agreement"] for one in comparisons]
+    if agreements and None not in agreements:  # features have no classes to agree on
         return Accuracy(
             reference=parity["reference"],
             inputs="; ".join(one["input"] for one in comparisons),
-            agreement=min(one["argmax_agreement"] for one in comparisons),
+            agreement=min(agreements),
         )
     return None

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seaformer.benchmark.attention.request import USUAL_SIDES
 from seaformer.benchmark.backends import BACKENDS
 from seaformer.benchmark.tables.kinds import KINDS
 from seaformer.command_line import FAILED, INTERRUPTED, Group
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.peers.attention.table import LAYERS
 from seaformer.variants import VARIANTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
@@ -187,8 +189,7 @@ def measure(ctx: click.Context, device: str, **asked: Any) -> None:
     from seaformer.benchmark.run import run
     from seaformer.benchmark.table import print_next, print_results
 
-    command = shlex.join(["seaformer-benchmark", *sys.argv[1:]])
-    request = make_request(device=device, command=command, **asked)
+    request = make_request(device=device, command=_command(), **asked)
     console = Console(highlight=False, markup=False, soft_wrap=False)
     selection = select_devices(request.device)
     if selection.note:
@@ -285,6 +286,88 @@ def report(files: tuple[Path, ...], output: Path | None, force: bool) -> None:
     refuse_existing(output, force)
     write_report(output, sources)
     click.echo(f"report: {output}")
+
+
+def _comparing(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a comparison that makes its files itself."""
+    options = (
+        click.option(
+            "--device",
+            metavar="auto|host|SERIAL",
+            default="auto",
+            show_default=True,
+            help="auto: the phone that is attached, this computer if there is none.",
+        ),
+        click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True),
+        click.option("--cores", metavar="CLASS|MASK", help="As for a single benchmark."),
+        click.option(
+            "--runs", type=click.IntRange(1, 100_000), help="Timed runs of each. [default: 50]"
+        ),
+        click.option(
+            "--time-limit",
+            type=click.FloatRange(min=1, max=86400),
+            default=900.0,
+            show_default=True,
+            help="Seconds that one benchmark may take, exporting not included.",
+        ),
+        click.option(
+            "--output",
+            type=click.Path(path_type=Path),
+            help="Folder for everything. [default: build/benchmark/ and the time]",
+        ),
+        click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True),
+        click.option("--force", is_flag=True, help="Overwrite results."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@main.command(short_help="How the time of attention layers grows with the feature map.")
+@click.option(
+    "--sides",
+    metavar="N,N,...",
+    default=USUAL_SIDES,
+    show_default=True,
+    help="Sides of the square feature maps.",
+)
+@click.option(
+    "--layers",
+    metavar="NAME,NAME,...",
+    help=f"Of {', '.join(LAYERS)}. [default: all]",
+)
+@_comparing
+def attention(sides: str, layers: str | None, **asked: Any) -> None:
+    """Compare attention layers over the side of the feature map: the paper's Figure 1, left.
+
+    Every layer is exported for every side and verified, which takes minutes; those of one side are
+    measured in turns. Each benchmark, of one side, has the --time-limit to itself.
+    """
+    from seaformer.benchmark.attention.command import compare_layers
+    from seaformer.benchmark.attention.request import parse_layers, parse_sides
+    from seaformer.benchmark.request import study_request
+
+    chosen = parse_layers(layers), parse_sides(sides)
+    compare_layers(*chosen, study_request(command=_command(), **asked))
+
+
+@main.command(short_help="Published accuracy over latency measured here.")
+@click.argument("models", metavar="[MODEL]...", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--backend", metavar="NAME", help="litert or onnxruntime. [default: litert]")
+@_comparing
+def pareto(**asked: Any) -> None:
+    """Draw published mIoU over latency measured here: the paper's Figure 1, right.
+
+    Exports the SeaFormers and their peers, or takes MODEL... that were exported before.
+    """
+    from seaformer.benchmark.pareto.command import compare_networks
+    from seaformer.benchmark.request import study_request
+
+    compare_networks(study_request(command=_command(), **asked))
+
+
+def _command() -> str:
+    return shlex.join(["seaformer-benchmark", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

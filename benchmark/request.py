@@ -154,7 +154,7 @@ def make_request(
         if given is not None and not given.is_file():
             raise UsageError(f"{option} '{given}' is no file. Check the name.")
     old = None if compare is None else read_results(compare)
-    folder = output or Path("build", "benchmark", f"{datetime.now():%Y%m%d-%H%M%S}")
+    folder = output or _usual_output()
     check_output(folder, force)
     return Request(
         paths=models,
@@ -181,6 +181,68 @@ def make_request(
         variant=variant or DEFAULT_VARIANT,
         force=force,
     )
+
+
+def study_request(
+    *,
+    models: tuple[Path, ...] = (),
+    backend: str | None = None,
+    device: str,
+    threads: int,
+    cores: str | None,
+    runs: int | None,
+    time_limit: float,
+    output: Path | None,
+    seed: int,
+    force: bool,
+    command: str,
+) -> Request:
+    """Check what a comparison is asked for that makes its files itself, unless they are given.
+
+    Raises:
+        UsageError: a value is out of range or does not go with another one.
+        SeaformerError: a file is missing or cannot be used.
+    """
+    for path in models:
+        if not path.is_file():
+            raise SeaformerError(f"there is no model file '{path}'. Check the name.")
+    if models:
+        chosen = backend_for(models, backend)
+    else:
+        chosen = look_up(BACKENDS, "backend", backend or DEFAULT_BACKEND)
+    if chosen.name == OFFICIAL_TOOL:
+        raise UsageError(
+            f"--backend {OFFICIAL_TOOL} does not let models take turns. Allowed: "
+            f"{', '.join(name for name in BACKENDS if name != OFFICIAL_TOOL)}."
+        )
+    folder = output or _usual_output()
+    check_output(folder, force)
+    return Request(
+        paths=models,
+        backend=chosen,
+        device=device,
+        threads=threads,
+        cores=cores,
+        runs=runs or DEFAULT_RUNS,
+        until=None,
+        time_limit_s=time_limit,
+        output=folder,
+        old=None,
+        compare_anyway=False,
+        tolerance=0.0,
+        cool_below_c=None,
+        keep=False,
+        keep_throttled=False,
+        runtime_library=None,
+        binary=None,
+        seed=seed,
+        command=command,
+        force=force,
+    )
+
+
+def _usual_output() -> Path:
+    return Path("build", "benchmark", f"{datetime.now():%Y%m%d-%H%M%S}")
 
 
 def _check_table(

@@ -1,0 +1,37 @@
+"""The paper's own times of attention layers: Figure 1, left.
+
+Read off the figure by pixel, so each has an error of its own. They are of a phone and of layers
+whose width and heads the paper does not tell: never to be compared with a time measured here, only
+the way they grow.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+SOURCE = (
+    "SeaFormer paper (arXiv 2301.13156), Figure 1 left, read off by pixel: about ±0.1 ms for sides "
+    "of 8 to 32, ±10 ms above. On a phone, the runtime not named; width and heads are not stated."
+)
+
+FINE_MS, COARSE_MS = 0.1, 10.0
+LARGEST_FINE_SIDE = 32
+
+TITLES: Mapping[str, str] = MappingProxyType({"acmix": "ACmix"})
+"""Titles of the layers that are in the figure only."""
+
+TIMES_MS: Mapping[str, Mapping[int, float]] = MappingProxyType(
+    {
+        "squeeze-enhanced": {8: 0.3, 16: 0.9, 32: 3.2, 64: 10, 128: 56, 256: 245, 512: 975},
+        "global": {8: 0.3, 16: 1.4, 32: 13.6, 64: 186, 128: 2830},
+        "axial": {8: 0.5, 16: 1.8, 32: 8.3, 64: 43, 128: 190, 256: 950, 512: 4810},
+        "window": {8: 0.4, 16: 1.3, 32: 5.7, 64: 28, 128: 170, 256: 995, 512: 5310},
+        "mixformer": {8: 0.95, 16: 2.0, 32: 5.9, 128: 98, 256: 408, 512: 1695},
+        "acmix": {8: 1.7, 16: 5.0, 32: 17.9, 64: 76, 128: 335, 256: 1240, 512: 6110},
+    }
+)
+"""Kind of layer -> side -> milliseconds. What the figure does not show is missing."""
+
+
+def error_ms(side: int) -> float:
+    """How far the reading of a time may be off."""
+    return FINE_MS if side <= LARGEST_FINE_SIDE else COARSE_MS

@@ -1,0 +1,218 @@
+"""`seaformer-benchmark pareto`: who is on the front, ratios, what is left out, a real small run."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from benchmark_parts import WRONG, candidate, make_results, times_around
+from click.testing import CliRunner
+from html_page import Page, assert_needs_nothing_else
+
+from seaformer.benchmark.candidate import Candidate
+from seaformer.benchmark.cli import main
+from seaformer.benchmark.pareto.networks import export_networks, family_of
+from seaformer.benchmark.pareto.page import write_pareto_page
+from seaformer.benchmark.pareto.points import summarise
+from seaformer.benchmark.pareto.schema import CSV_NAME, FILE_NAME, PAGE_NAME, ParetoResults
+from seaformer.benchmark.pareto.table import to_csv
+from seaformer.benchmark.report.published import FIGURES
+from seaformer.benchmark.report.xy_plot import (
+    BADGE_HEIGHT,
+    BADGE_WIDTH,
+    Value,
+    pareto_front,
+    scatter,
+)
+from seaformer.benchmark.results import InputUsed, ModelFacts
+from seaformer.errors import SeaformerError
+from seaformer.peers.table import PEERS
+
+INPUT = InputUsed(
+    source="photograph", name="image", dtype="float32", shape=(1, 512, 512, 3), sha256=None
+)
+
+
+def network(number: int, name: str, precision: str = "fp32", **changes: object) -> Candidate:
+    """A model as the export describes it: a variant of SeaFormer, or a peer."""
+    is_peer = name in PEERS
+    facts = ModelFacts(
+        name=f"{name.replace('-', '_', 1)}_ade20k" if is_peer else f"seaformer_{name}_ade20k",
+        variant=None if is_peer else name,
+        model=name if is_peer else None,
+        task="ade20k",
+        head="logits",
+        precision=precision,
+        is_random=True,
+    )
+    one = candidate(number, f"build/{name}.tflite", precision, input=INPUT)
+    return replace(one, facts=facts, **changes)
+
+
+def results_of(times: dict[str, float], **changes: object) -> ParetoResults:
+    networks = [network(number, name) for number, name in enumerate(times)]
+    measured = {f"m{number}": times_around(ms, number) for number, ms in enumerate(times.values())}
+    return summarise(make_results(networks, measured, **changes), "results.json", ())
+
+
+# The front
+
+
+def test_no_network_on_the_front_is_beaten() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        values = [Value(*row) for row in random.integers(1, 8, (12, 2)).astype(float)]
+        front = pareto_front(values)
+
+        def beats(one: Value, other: Value) -> bool:
+            at_least = one.x <= other.x and one.y >= other.y
+            return at_least and (one.x, one.y) != (other.x, other.y)
+
+        unbeaten = {v for v in values if not any(beats(other, v) for other in values)}
+        assert {values[place] for place in front} == unbeaten
+        assert [values[place].x for place in front] == sorted(values[place].x for place in front)
+
+
+def test_the_front_of_measured_and_of_published_latencies_can_differ() -> None:
+    found = results_of({"tiny": 10.0, "topformer-tiny": 12.0, "topformer-small": 9.0})
+    front = {point.title: (point.on_front, point.paper_on_front) for point in found.points}
+    assert front == {
+        "TopFormer-T": (False, False),
+        "SeaFormer-T": (False, True),
+        "TopFormer-S": (True, True),
+    }
+
+
+# Ratios and what is published
+
+
+@pytest.mark.parametrize("order", [("tiny", "topformer-base"), ("topformer-base", "tiny")])
+def test_ratios_are_to_seaformer_tiny_whatever_the_order(order: tuple[str, str]) -> None:
+    times = {"tiny": 10.0, "topformer-base": 30.0}
+    found = results_of({name: times[name] for name in order})
+    assert found.base == "SeaFormer-T"
+    points = {point.title: point for point in found.points}
+    ratio = points["TopFormer-B"].ratio
+    assert ratio is not None
+    assert ratio.value == pytest.approx(3.0, rel=0.02)
+    assert ratio.interval is not None
+    assert ratio.interval.low <= ratio.value <= ratio.interval.high
+    assert points["SeaFormer-T"].ratio is not None
+    assert points["SeaFormer-T"].ratio.value == 1.0
+    assert points["TopFormer-B"].paper_ratio == 110 / 40
+    assert points["TopFormer-B"].miou == FIGURES["topformer-base"].miou
+
+
+def test_a_model_that_nothing_is_published_of_is_left_out() -> None:
+    small = network(1, "small", input=INPUT.model_copy(update={"shape": (1, 256, 256, 3)}))
+    integers = network(2, "base", "int8")
+    times = {f"m{number}": times_around(10.0, number) for number in range(3)}
+    found = summarise(make_results([network(0, "tiny"), small, integers], times), "r.json", ())
+    assert [point.title for point in found.points] == ["SeaFormer-T"]
+    reasons = {one.title: one.reason for one in found.left_out}
+    assert reasons["small.tflite"].startswith("nothing is published")
+    assert reasons["base.tflite"] == "the published mIoU is not that of int8"
+
+
+def test_without_a_published_model_there_is_nothing_to_draw() -> None:
+    plain = candidate(0, "a.tflite")
+    with pytest.raises(SeaformerError, match="no model has a published mIoU"):
+        summarise(make_results([plain], {"m0": times_around(1.0, 0)}), "r.json", ())
+
+
+def test_a_wrong_output_has_no_latency_and_is_on_no_front() -> None:
+    found = results_of({"tiny": 10.0, "small": 5.0}, parities={"m1": WRONG})
+    wrong = next(point for point in found.points if point.title == "SeaFormer-S")
+    assert (wrong.latency, wrong.on_front, wrong.ratio) == (None, False, None)
+
+
+def test_families_are_those_of_the_table() -> None:
+    assert family_of("SeaFormer-T") == "SeaFormer"
+    assert {family_of(peer.title) for peer in PEERS.values()} == {p.family for p in PEERS.values()}
+
+
+# The page
+
+
+def test_numbers_of_points_cover_no_other_point() -> None:
+    random = np.random.default_rng(1)
+    points = [
+        (f"n{place}", 0, Value(float(x), float(y)))
+        for place, (x, y) in enumerate(zip(10 ** random.uniform(0, 2, 11),
+                                           random.uniform(30, 45, 11), strict=True))
+    ]  # fmt: skip
+    dots = scatter(points).dots
+    assert [dot.number for dot in dots] == list(range(1, 12))
+    assert [dot.x for dot in dots] == sorted(dot.x for dot in dots)
+    for dot in dots:
+        for other in dots:
+            if other is not dot:
+                for place in (other.badge, (other.x, other.y)):
+                    across, down = abs(dot.badge[0] - place[0]), abs(dot.badge[1] - place[1])
+                    assert across >= BADGE_WIDTH - 0.02 or down >= BADGE_HEIGHT - 0.02
+
+
+def test_the_page_says_whose_the_accuracy_is_and_needs_nothing_else(tmp_path: Path) -> None:
+    found = results_of({"tiny": 10.0, "small": 20.0, "topformer-tiny": 12.0})
+    write_pareto_page(tmp_path / PAGE_NAME, found)
+    page = Page((tmp_path / PAGE_NAME).read_text(encoding="utf-8"))
+    assert_needs_nothing_else(page)
+    assert len(page.all("svg")) == 2
+    assert "random weights" in page.text
+    assert "it was not evaluated here" in page.text
+    assert "Snapdragon 865" in page.text
+    for point in found.points:
+        assert page.text.count(point.title) >= 3  # in both keys and in the table
+
+
+def test_an_emulated_device_is_drawn_without_its_times(tmp_path: Path) -> None:
+    found = results_of({"tiny": 10.0, "small": 20.0}, emulated=True)
+    assert all(point.latency is None and point.ratio is None for point in found.points)
+    assert not any(point.on_front for point in found.points)
+    write_pareto_page(tmp_path / PAGE_NAME, found)
+    page = Page((tmp_path / PAGE_NAME).read_text(encoding="utf-8"))
+    assert "NO LATENCY" in page.text
+    assert len(page.all("svg")) == 1  # the paper's
+
+
+def test_the_csv_has_a_row_for_every_network() -> None:
+    found = results_of({"tiny": 10.0, "small": 20.0})
+    rows = list(csv.DictReader(to_csv(found).splitlines()))
+    assert [row["network"] for row in rows] == ["SeaFormer-T", "SeaFormer-S"]
+    assert float(rows[1]["ratio"]) == pytest.approx(2.0, rel=0.02)
+    assert rows[0]["paper_phone_ms"] == "40.0"
+
+
+# The command
+
+
+def test_networks_that_a_format_refuses_are_left_out_with_the_reason(tmp_path: Path) -> None:
+    """Every export fails at once here, as its folder is a file."""
+    (tmp_path / "file").write_text("")
+    told: list[str] = []
+    paths, left_out = export_networks(".tflite", tmp_path / "file", force=False, tell=told.append)
+    assert paths == ()
+    reasons = {one.title: one.reason for one in left_out}
+    assert set(reasons) == {figure.title for figure in FIGURES.values()}
+    assert reasons["SegFormer-B0"].startswith("it cannot be exported to tflite: onnx2tf")
+    assert "the output folder" in reasons["SeaFormer-T"]
+    assert told[0] == "exporting SeaFormer-T"
+
+
+def test_given_models_are_measured_and_drawn(tiny_export: Path, tmp_path: Path) -> None:
+    (model,) = tiny_export.glob("*fp32.tflite")
+    folder = tmp_path / "out"
+    arguments = ["pareto", model, "--device", "host", "--runs", "5", "--output", folder]
+    result = CliRunner().invoke(main, list(map(str, arguments)))
+    assert result.exit_code == 0, result.stderr
+    found = ParetoResults.model_validate_json((folder / FILE_NAME).read_bytes())
+    (point,) = found.points
+    assert (point.title, point.on_front, point.is_random) == ("SeaFormer-T", True, True)
+    assert point.latency is not None
+    assert (folder / found.results).is_file()
+    assert (folder / CSV_NAME).is_file()
+    assert "was not evaluated here" in result.stdout
+    again = CliRunner().invoke(main, list(map(str, arguments)))
+    assert again.exit_code == 2
+    assert "--force" in again.stderr

@@ -25,11 +25,16 @@ DATA = (
     "seaformer/data/photograph.jpg",
     "seaformer/data/tasks/ade20k.json",
     "seaformer/data/weights/shapes_tiny.safetensors",
-    "seaformer/data/evaluation_report.html",
     "seaformer/upsampling/argmax.c",
     "seaformer/upsampling/argmax.h",
     "seaformer/py.typed",
 )
+PAGES = {
+    f"{package.replace('.', '/')}/{path.relative_to(folder).as_posix()}"
+    for package, folder in FOLDERS.items()
+    for path in folder.rglob("*")
+    if path.suffix in (".html", ".css")
+}
 RUNNERS = {
     f"seaformer/benchmark/runner/bin/{target}/{file}"
     for target in TARGETS
@@ -88,7 +93,7 @@ def test_the_distributions_carry_the_data(tmp_path: Path) -> None:
     in_wheel = set(zipfile.ZipFile(wheel).namelist())
     with tarfile.open(sdist) as archive:
         in_sdist = {name.partition("/")[2] for name in archive.getnames()}
-    assert set(DATA) <= in_wheel
+    assert set(DATA) | PAGES <= in_wheel
     assert set(DATA) <= in_sdist
     # Compiled for who installs the wheel; their sources for who has another computer.
     assert {name for name in in_wheel if "/runner/bin/" in name} == RUNNERS

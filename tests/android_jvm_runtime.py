@@ -12,9 +12,8 @@ from pathlib import Path
 
 from native_argmax import find_compiler
 
-from seaformer.bundling.smoke_build.tools import inside, package
-
-AAR = "package/Plugins/Android/onnxruntime.aar"
+from seaformer.bundling.smoke_build.tools import package
+from seaformer.packages import ONNX_RUNTIME_AAR
 
 # What the native library wants of the runtime, and that for Linux does not have.
 ABSENT = """
@@ -34,13 +33,13 @@ ANDROIDS = (b"libc.so", b"libm.so", b"libdl.so")
 
 def java_classes() -> Path:
     """Return the jar of the Java classes."""
-    return inside(package("onnxruntime") / AAR) / "classes.jar"
+    return package("onnxruntime") / ONNX_RUNTIME_AAR / "classes.jar"
 
 
 def native_libraries(folder: Path) -> Path:
     """Put the native libraries into a folder, for the property onnxruntime.native.path."""
     runtime = package("onnxruntime") / "package/Plugins/Linux/x64/libonnxruntime.so"
-    bridge = inside(package("onnxruntime") / AAR) / "jni/x86_64/libonnxruntime4j_jni.so"
+    bridge = package("onnxruntime") / ONNX_RUNTIME_AAR / "jni/x86_64/libonnxruntime4j_jni.so"
     (folder / "libonnxruntime4j_jni.so").write_bytes(without_android(bridge.read_bytes()))
     (folder / "libonnxruntime.so.1").symlink_to(runtime)  # the name it goes by itself
     (folder / "absent.c").write_text(ABSENT)

@@ -17,7 +17,6 @@ from phone_benchmarks import Benchmark, Ended, assert_left_as_it_was, benchmark
 
 from seaformer.benchmark.results import read_results
 from seaformer.benchmark.runtimes import PUBLISHED
-from seaformer.cache import cache_folder
 
 UGLY = 'it\'s "tiny"; $(touch owned) `id`\n& more ünïcode'
 """A name that a shell makes much of, wherever it gets to see it."""
@@ -128,11 +127,10 @@ def test_a_hot_phone_is_waited_for(loopback_phone, tflite, tmp_path):
 
 def test_onnx_runtime_is_measured_likewise(loopback_phone, phone_export, tmp_path):
     row = PUBLISHED["onnxruntime", "android-arm64"]
-    library = cache_folder("runtimes") / row.sha256 / "libonnxruntime.so"
-    if not library.exists() and not os.environ.get("SEAFORMER_TEST_LARGE_DOWNLOADS"):
+    if not row.package.is_here and not os.environ.get("SEAFORMER_REQUIRE_ANDROID"):
         pytest.skip(
-            f"ONNX Runtime for Android is {row.megabytes} MB and not in the cache; "
-            "SEAFORMER_TEST_LARGE_DOWNLOADS=1 fetches it"
+            f"ONNX Runtime for Android is {row.package.megabytes:.0f} MB and not in the cache; "
+            "SEAFORMER_REQUIRE_ANDROID=1 fetches it"
         )
     model = next(phone_export.glob("*.onnx"))
     ended = benchmark(tmp_path, model, "--runs", "1")

@@ -10,6 +10,7 @@ import tarfile
 import threading
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rounds import BACKENDS, TARGET
@@ -17,7 +18,7 @@ from rounds import BACKENDS, TARGET
 from seaformer.benchmark import runtimes
 from seaformer.benchmark.runtimes import PUBLISHED, Published, library_for
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.packages import NodePackage, Wheel, fetch
+from seaformer.packages import NodePackage, Package, Wheel, fetch
 
 ARM64 = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\x00\xb7\x00" + b"the library" * 9
 X86_64 = ARM64[:18] + b"\x3e\x00" + ARM64[20:]
@@ -86,12 +87,28 @@ class Shelf:
 
 
 def _publish(
-    monkeypatch: pytest.MonkeyPatch, archive: Path, *members: str, digest: str = DIGEST
+    monkeypatch: pytest.MonkeyPatch, archive: Path, file: str, digest: str = DIGEST
 ) -> Shelf:
     shelf = Shelf(archive)
-    row = Published("1.2.3", shelf, members, 1, digest)  # type: ignore[arg-type]
-    monkeypatch.setattr(runtimes, "PUBLISHED", {("onnxruntime", "android-arm64"): row})
+    content = archive.read_bytes() if archive.is_file() else b""
+    _publish_package(monkeypatch, shelf, content, file, digest)
     return shelf
+
+
+def _publish_package(
+    monkeypatch: pytest.MonkeyPatch,
+    source: Any,
+    archive: bytes,
+    file: str,
+    digest: str = DIGEST,
+    **more: Any,
+) -> None:
+    """Have a package whose archive has these bytes be the one with the library."""
+    members = () if "archives" in more else (file,)
+    sha256 = hashlib.sha256(archive).hexdigest()
+    package = Package(source, sha256, 1, "MIT", members, "for the test", **more)
+    rows = {("onnxruntime", "android-arm64"): Published("1.2.3", package, file, digest)}
+    monkeypatch.setattr(runtimes, "PUBLISHED", rows)
 
 
 def _library(override: Path | None = None) -> runtimes.RuntimeLibrary:
@@ -113,24 +130,30 @@ def test_a_library_is_fetched_once_and_again_when_damaged(
 
 
 def test_a_library_is_found_in_an_archive_in_an_archive(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aar = _aar(tmp_path / "onnxruntime.aar").read_bytes()
     with tarfile.open(tmp_path / "a.tgz", "w:gz") as archive:
         member = tarfile.TarInfo("package/onnxruntime.aar")
         member.size = len(aar)
         archive.addfile(member, io.BytesIO(aar))
-    inside = ("package/onnxruntime.aar", "jni/arm64-v8a/libonnxruntime.so")
-    _publish(monkeypatch, tmp_path / "a.tgz", *inside)
+    _publish_package(
+        monkeypatch,
+        Shelf(tmp_path / "a.tgz"),
+        (tmp_path / "a.tgz").read_bytes(),
+        "package/onnxruntime.aar/jni/arm64-v8a/libonnxruntime.so",
+        archives={"package/onnxruntime.aar": ("jni/arm64-v8a/*.so",)},
+    )
     assert _library().path.read_bytes() == ARM64
+    assert [path for path in cache.rglob("*") if path.is_file()] == [_library().path]
 
 
 @pytest.mark.parametrize(
     ("content", "member", "said"),
     [
-        (X86_64, "lib.so", "expected is " + DIGEST),
-        (ARM64, "other.so", "damaged, or has no other.so"),
-        (None, "lib.so", "damaged, or has no lib.so"),
+        (X86_64, "lib.so", f"has not the SHA-256 {DIGEST}"),
+        (ARM64, "other.so", "has no other.so"),
+        (None, "lib.so", "it is not the file that was published"),
     ],
 )
 def test_what_is_not_the_published_file_is_refused(
@@ -142,14 +165,30 @@ def test_what_is_not_the_published_file_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     archive = _zip(tmp_path / "a.whl", **{"lib.so": content or ARM64})
+    _publish(monkeypatch, archive, member)
     if content is None:
         archive.write_bytes(archive.read_bytes()[:40])
-    _publish(monkeypatch, archive, member)
     with pytest.raises(SeaformerError, match="--runtime-library PATH") as caught:
         _library()
     assert said in str(caught.value)
     assert "com.microsoft.onnxruntime:onnxruntime-android" in str(caught.value)
     assert not [path for path in cache.rglob("*") if path.is_file()]
+
+
+def test_what_else_is_kept_of_a_package_is_kept_apart(tmp_path: Path) -> None:
+    archive = _zip(tmp_path / "a.whl", **{"lib.so": ARM64, "other.so": X86_64, "../bad.so": b""})
+    shelf = Shelf(archive)
+    sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
+    one, both = (
+        Package(shelf, sha256, 1, "MIT", (pattern,), "for the test")  # type: ignore[arg-type]
+        for pattern in ("lib.so", "*.so")
+    )
+    assert not one.is_here
+    assert [path.name for path in one.files().iterdir()] == ["lib.so"]
+    assert one.is_here
+    assert not both.is_here
+    assert sorted(path.name for path in both.files().iterdir()) == ["lib.so", "other.so"]
+    assert shelf.fetched == 2
 
 
 def test_a_registry_that_fails_is_one_line(
@@ -194,8 +233,8 @@ def test_pip_gives_the_wheel_of_another_platform(
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "registry"))
     wheel = Wheel("some-wheel", "1.2", ("android_23_arm64_v8a",), "3.13")
-    row = Published("1.2", wheel, ("lib.so",), 1, DIGEST)
-    monkeypatch.setattr(runtimes, "PUBLISHED", {("onnxruntime", "android-arm64"): row})
+    content = (tmp_path / "registry" / name).read_bytes()
+    _publish_package(monkeypatch, wheel, content, "lib.so")
     assert _library().path.read_bytes() == ARM64
 
 
@@ -237,8 +276,7 @@ def test_npm_gives_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{server.server_port}/")
         monkeypatch.setenv("npm_config_cache", str(tmp_path / "npm"))
         package = NodePackage("some.package", "3.4.0")
-        row = Published("3.4.0", package, ("package/lib.so",), 1, DIGEST)
-        monkeypatch.setattr(runtimes, "PUBLISHED", {("onnxruntime", "android-arm64"): row})
+        _publish_package(monkeypatch, package, packed.getvalue(), "package/lib.so")
         assert _library().path.read_bytes() == ARM64
         server.shutdown()
 

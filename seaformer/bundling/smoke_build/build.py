@@ -10,9 +10,10 @@ from pathlib import Path
 from seaformer.bundling.smoke_build.alignment import write_aligned
 from seaformer.bundling.smoke_build.framework import Framework, framework
 from seaformer.bundling.smoke_build.processes import run
-from seaformer.bundling.smoke_build.tools import CACHE, debian, inside, package
+from seaformer.bundling.smoke_build.tools import CACHE, debian, package
 from seaformer.cache import cache_folder
 from seaformer.errors import SeaformerError
+from seaformer.packages import ONNX_RUNTIME_AAR
 
 PACKAGE = "seaformer.demo"
 ABI = "arm64-v8a"
@@ -122,7 +123,7 @@ class SmokeBuild:
             *sorted((self.work / "gen").rglob("*.java")),
         )
         everything, jar = self.work / "app-and-declarations.jar", self.work / "app.jar"
-        runtime = inside(package("onnxruntime") / "package/Plugins/Android/onnxruntime.aar")
+        runtime = package("onnxruntime") / ONNX_RUNTIME_AAR
         classpath = [self.core, self.framework.stub, generated, runtime / "classes.jar"]
         sources = [self.app / "app/src/main/kotlin", self.app / "smoke_build/litert"]
         self.kotlin(everything, sources, classpath)
@@ -137,7 +138,7 @@ class SmokeBuild:
     @cached_property
     def dex(self) -> Path:
         """All classes of the app as one dex file."""
-        runtime = inside(package("onnxruntime") / "package/Plugins/Android/onnxruntime.aar")
+        runtime = package("onnxruntime") / ONNX_RUNTIME_AAR
         folder = self.work / "dex"
         folder.mkdir()
         run(
@@ -156,7 +157,7 @@ class SmokeBuild:
 
     def sign(self, apk: Path) -> Path:
         """Put everything together, sign it with the debug key and write it to `apk`."""
-        runtime = inside(package("onnxruntime") / "package/Plugins/Android/onnxruntime.aar")
+        runtime = package("onnxruntime") / ONNX_RUNTIME_AAR
         unsigned = self.work / "unsigned.apk"
         libraries = {
             f"lib/{ABI}/{file.name}": file for file in sorted((runtime / "jni" / ABI).glob("*.so"))
@@ -238,6 +239,7 @@ def _debug_key() -> Path:
     path = cache_folder(CACHE) / "debug.keystore"
     if not path.is_file():
         made = path.with_suffix(".new")
+        made.parent.mkdir(parents=True, exist_ok=True)
         made.unlink(missing_ok=True)
         run(
             debian("keytool"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from seaformer.bundling.smoke_build.processes import run
-from seaformer.bundling.smoke_build.tools import CACHE, PACKAGES, debian, inside, package
+from seaformer.bundling.smoke_build.tools import APKTOOL, CACHE, JADX, PACKAGES, debian, package
 from seaformer.cache import cache_folder
 
 _PRIMITIVES = {"int": "I", "float": "F", "bool": "Z", "str": "java.lang.String"}
@@ -56,13 +56,13 @@ def framework(generator: Path) -> Framework:
         SeaformerError: a tool is missing or fails.
     """
     android, fields = package("android"), package("framework-fields")
-    jars = android / "mobsf/StaticAnalyzer/tools/jadx/lib"
-    apktool = inside(android / "mobsf/StaticAnalyzer/tools/apktool_2.9.3.jar")
+    jars, apktool = android / JADX, android / APKTOOL
     digest = hashlib.sha256(generator.read_bytes())
     for name in ("android", "framework-fields"):
         digest.update(PACKAGES[name].sha256.encode())
     folder = cache_folder(CACHE) / f"framework-{digest.hexdigest()[:32]}"
     if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix="framework-", dir=folder.parent) as temporary:
             made = Path(temporary, "made")
             made.mkdir()

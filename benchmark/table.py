@@ -50,7 +50,7 @@ def print_results(console: Console, results: Results) -> None:
 
 def _drawn(table: PaperTable, is_wide: bool) -> Table:
     """Draw a table; on a narrow terminal an interval stands below its number."""
-    between = " [" if is_wide else "\n["
+    between, per = (" [", "/") if is_wide else ("\n[", "/\n")
     drawn = Table(
         title=table.title,
         title_justify="left",
@@ -58,15 +58,19 @@ def _drawn(table: PaperTable, is_wide: bool) -> Table:
         pad_edge=False,
         collapse_padding=not is_wide,
     )
-    for place, heading in enumerate(table.headings):
+    headings = [heading.replace(" [", between).replace("/", per) for heading in table.headings]
+    rows = [[cell.replace(" [", between) for cell in row] for row in table.rows]
+    for place, column in enumerate(zip(headings, *rows, strict=True)):
+        has_intervals = any("[" in text for text in column)
+        pieces = (text.split("\n") if has_intervals else text.split() for text in column)
         drawn.add_column(
-            heading.replace(" [", between),
+            headings[place],
             justify="right" if place else "left",
-            no_wrap=" [" in heading,
+            no_wrap=has_intervals,
+            min_width=max(len(piece) for parts in pieces for piece in parts),
         )
-    for row in table.rows:
-        texts = (cell.replace(" [", between) for cell in row)
-        drawn.add_row(*(Text(text, style="bold red" if text == WRONG else "") for text in texts))
+    for row in rows:
+        drawn.add_row(*(Text(text, style="bold red" if text == WRONG else "") for text in row))
     return drawn
 
 

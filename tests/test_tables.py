@@ -340,9 +340,9 @@ def test_a_table_of_precisions() -> None:
     table = paper_table(results)
     assert table is not None
     first, second = (dict(zip(table.headings, row, strict=True)) for row in table.rows)
-    assert (first["precision"], first["mIoU, %"], first["agreement"]) == ("fp32", "70.02", "-")
+    assert (first["precision"], first["mIoU, %"], first["agrees, %"]) == ("fp32", "70.02", "-")
     assert (second["mIoU, %"], second["points [95 %]"]) == ("69.97", "-0.05 [-0.11, +0.00]")
-    assert second["agreement"] == "99.10 %"
+    assert second["agrees, %"] == "99.10"
     assert second["ratio [95 %]"].startswith("1.2")
     assert "mIoU of int8: on 500 scenes, where fp32 has 70.02." in table.notes
     assert any("is slower than tiny_fp32.tflite" in warning for warning in results.warnings)
@@ -379,7 +379,7 @@ def test_the_paper_stands_beside_the_variants() -> None:
     rows = [dict(zip(table.headings, row, strict=True)) for row in table.rows]
     assert [row["paper ms"] for row in rows] == ["40", "106"]
     assert [row["paper ratio"] for row in rows] == ["1.00", "2.65"]
-    assert [row["network"] for row in rows] == ["tiny", "base"]
+    assert [row["model"] for row in rows] == ["tiny", "base"]
     assert any("arXiv 2301.13156" in note for note in table.notes)
 
 

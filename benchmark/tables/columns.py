@@ -121,7 +121,7 @@ def _score(row: Row) -> str:
     score = None if accuracy is None else accuracy.score
     if score is None and row.model.precision == "fp32":
         score = reference_score(row.results)
-    return NOT_MEASURED if score is None else f"{score:.2f}"
+    return "unknown" if score is None else f"{score:.2f}"
 
 
 def _difference(row: Row) -> str:
@@ -140,7 +140,7 @@ def _points(value: float) -> str:
 
 def _agreement(row: Row) -> str:
     accuracy = row.model.facts.accuracy
-    return NONE if accuracy is None else f"{100 * accuracy.agreement:.2f} %"
+    return NONE if accuracy is None else f"{100 * accuracy.agreement:.2f}"
 
 
 def _gflops(row: Row) -> float | None:
@@ -176,19 +176,19 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "threads": Column("threads", lambda row: str(row.results.threads_of(row.model))),
         "cores": Column("cores", _cores),
         "input size": Column("input", _size),
-        "network": Column("network", _network),
+        "network": Column("model", _network),
         "time": Column("ms [95 %]", _time),
         "ratio": Column("ratio [95 %]", _ratio),
         "megabytes": Column("MB", lambda row: number(row.model.bytes / MEGA, 2)),
         "score": Column("mIoU, %", _score),
         "difference": Column("points [95 %]", _difference),
-        "agreement": Column("agreement", _agreement),
+        "agreement": Column("agrees, %", _agreement),
         "speed-up": Column("speed-up [95 %]", _speed_up),
         "efficiency": Column("efficiency", _efficiency),
         "parameters": Column(
-            "params, M", lambda row: number(_scaled(row.model.facts.params, MEGA), 2)
+            "M params", lambda row: number(_scaled(row.model.facts.params, MEGA), 2)
         ),
-        "MACs": Column("MACs, G", lambda row: number(_scaled(row.model.facts.macs, GIGA), 3)),
+        "MACs": Column("G MACs", lambda row: number(_scaled(row.model.facts.macs, GIGA), 3)),
         "pixels": Column("Mpixel", lambda row: number(row.megapixels, 3)),
         "GFLOP/s": Column("GFLOP/s", lambda row: number(_gflops(row))),
         "per megapixel": Column("ms/Mpixel", lambda row: milliseconds(_per_megapixel(row))),

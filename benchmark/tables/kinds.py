@@ -121,6 +121,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                 columns=(
                     "input size",
                     "pixels",
+                    "parameters",
                     "MACs",
                     "time",
                     "ratio",
@@ -140,7 +141,6 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                     "network",
                     "parameters",
                     "MACs",
-                    "pixels",
                     "time",
                     "ratio",
                     "GFLOP/s",

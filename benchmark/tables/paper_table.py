@@ -52,9 +52,11 @@ def _notes(results: Results, columns: tuple[str, ...]) -> Iterator[str]:
     if "threads" in columns:
         yield f"All of {base.file_name}; the settings take turns, and ratios pair within a turn."
     else:
+        size = None if "input size" in columns else base.input.size
+        given = f", pictures of {size[0]}x{size[1]}" if size else ""
         yield (
-            f"{results.all_threads} on {results.all_cores}; models take turns, and ratios pair "
-            "round by round."
+            f"{results.all_threads} on {results.all_cores}{given}; models take turns, and ratios "
+            "pair round by round."
         )
     if "efficiency" in columns:
         yield "efficiency: speed-up by the number of threads."
@@ -77,7 +79,7 @@ def _agreements(results: Results) -> Iterator[str]:
             ways.setdefault(way, []).append(model.precision)
     for (reference, inputs), precisions in ways.items():
         yield (
-            f"agreement of {', '.join(precisions)}: share of positions with the same class as "
+            f"agrees, of {', '.join(precisions)}: share of positions with the same class as "
             f"{reference}, when it was exported, on {inputs}."
         )
 

@@ -1,35 +1,18 @@
-"""Drawing a template of this folder as a page that loads nothing from elsewhere."""
+"""The pages of this folder, and how numbers are written in them."""
 
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup, escape
 
+from seaformer import page
 from seaformer.benchmark.numbers import median, milliseconds, number, ratio
 from seaformer.benchmark.table import parity_text
-from seaformer.files import atomic_write
 
 
 def write_page(path: Path, template: str, **values: Any) -> None:
-    """Draw a page and write it.
-
-    Args:
-        path: the file, which is replaced.
-        template: name of the file in this folder.
-        values: what the template draws.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    page = jinja2.Environment(
-        loader=jinja2.PackageLoader("seaformer.benchmark.report", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page.filters |= {
+    """Draw a template of this folder, see `seaformer.page.write_page`."""
+    filters = {
         "ms": milliseconds,
         "median": median,
         "ratio": ratio,
@@ -38,10 +21,7 @@ def write_page(path: Path, template: str, **values: Any) -> None:
         "tick": _tick,
         "parity": parity_text,
     }
-    text = page.get_template(template).render(**values)
-    with atomic_write(path) as draft:
-        # A file name may hold what UTF-8 does not.
-        draft.write_bytes(text.encode("utf-8", "replace"))
+    page.write_page(path, "seaformer.benchmark.report", template, filters, **values)
 
 
 def _tick(value: float) -> str:

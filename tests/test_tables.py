@@ -6,13 +6,22 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
-from benchmark_parts import WRONG, candidate, make_results, measure, measured_rounds, times_around
+from benchmark_parts import (
+    WRONG,
+    HotComputer,
+    candidate,
+    make_results,
+    measure,
+    measured_rounds,
+    times_around,
+)
 from click.testing import CliRunner, Result
 from exporting import write_networks
 
@@ -147,6 +156,34 @@ def test_the_report_is_drawn_again_from_the_results_alone(threads: Path, tmp_pat
     section = first[first.index(start) : first.index(end)]
     assert section in again
     assert "efficiency" in section
+
+
+class HotInTheFirstTurn(HotComputer):
+    """Throttles in the first round that is measured, and is cool at the next look."""
+
+    @staticmethod
+    def _statuses(rounds: int) -> Iterator[int]:
+        yield from (0, 0, 0, 0)  # before the work, after two checks, before the first round
+        yield from (2,) * rounds
+        while True:
+            yield 0
+
+
+@needs_two_cores
+def test_a_turn_in_which_the_device_throttled_is_taken_again(tflite: Path, tmp_path: Path) -> None:
+    device, cores = HotInTheFirstTurn(1), sorted(os.sched_getaffinity(0))
+    asked = {"table": "threads", "cores": f"{cores[0]},{cores[1]}", "runs": 2}
+    (results,) = measure([tflite], [device], tmp_path, **asked).results
+    assert results.complete
+    turns: dict[int | None, list[bool]] = {}
+    for one in results.rounds:
+        if one.purpose == "measure":
+            turns.setdefault(one.turn, []).append(one.used)
+    assert turns == {1: [False], 2: [True, True], 3: [True, True]}
+    for model in results.models:
+        assert model.latency is not None
+        assert model.latency.run is not None
+        assert model.latency.run.runs == 2
 
 
 def test_drift_between_turns_cancels() -> None:

@@ -1,6 +1,7 @@
 """The metadata of an exported file, put together from what the export knows."""
 
 from importlib.metadata import version
+from typing import Any
 
 from seaformer.export import metadata as schema
 from seaformer.export.formats import Format
@@ -9,6 +10,7 @@ from seaformer.export.job import Candidate, Job
 from seaformer.export.verification import REFERENCE
 from seaformer.input_size import input_shape
 from seaformer.runtimes.metadata import FEATURES
+from seaformer.tasks import Preprocessing
 
 PACKAGES = (
     "seaformer",
@@ -82,23 +84,22 @@ def describe(
 
 def _input(job: Job, candidate: Candidate) -> schema.Input:
     inside = job.request.normalize == "inside"
-    # How a photograph becomes the input; there is no such way to features.
-    rule = None if job.source.takes_features else job.source.task.preprocessing
     return schema.Input(
         name=job.input_name,
         shape=_arrange(input_shape(job.source.model, job.size), candidate.format),
         dtype=candidate.ports[0].dtype if candidate.ports else "float32",
         quantization=candidate.ports[0].scale if candidate.ports else None,
         layout=candidate.format.layout,
-        color_order=rule and rule.color_order,
         range=(0.0, 255.0) if inside else None,
         normalization="inside" if inside else "outside",
-        mean=rule and rule.mean,
-        std=rule and rule.std,
-        resize=rule and rule.resize,
-        interpolation=rule and rule.interpolation,
-        crop_fraction=rule and rule.crop_fraction,
+        **({} if job.source.takes_features else _picture(job.source.task.preprocessing)),
     )
+
+
+def _picture(preprocessing: Preprocessing) -> dict[str, Any]:
+    """How a photograph becomes the input."""
+    members = ("color_order", "mean", "std", "resize", "interpolation", "crop_fraction")
+    return {name: getattr(preprocessing, name) for name in members}
 
 
 def _output(job: Job, candidate: Candidate) -> schema.Output:

@@ -37,13 +37,13 @@ class Input(_Model):
     dtype: str
     quantization: Scale | None = None
     layout: str
-    color_order: str | None
+    color_order: str | None = None
     range: tuple[float, float] | None
     normalization: Literal["inside", "outside"]
-    mean: tuple[float, float, float] | None
-    std: tuple[float, float, float] | None
-    resize: str | None
-    interpolation: str | None
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    resize: str | None = None
+    interpolation: str | None = None
     crop_fraction: float | None = None
 
 

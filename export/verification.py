@@ -192,14 +192,12 @@ def compare(session: Session, sample: Sample) -> Comparison:
             pytorch_float32_sqnr_db=None,
         )
     output = output.astype(np.float64)
-    agreement = None
-    if sample.has_classes:
-        agreement = float((output.argmax(1) == sample.reference.argmax(1)).mean())
+    same = output.argmax(1) == sample.reference.argmax(1) if sample.has_classes else None
     return Comparison(
         input=sample.name,
         max_abs_error=float(np.abs(output - sample.reference).max()),
         sqnr_db=sqnr_db(sample.reference, output),
-        argmax_agreement=agreement,
+        argmax_agreement=None if same is None else float(same.mean()),
         pytorch_float32_sqnr_db=sample.pytorch_float32_sqnr_db,
     )
 

@@ -180,11 +180,10 @@ def _layer_result(
 
 
 def _point(one: _Side, model: ModelResult, request: Request) -> Point:
-    latency, emulated = model.latency, model.emulated
     return Point(
         side=one.side,
-        latency=latency and latency.run,
-        emulated=emulated and emulated.run,
+        latency=None if model.latency is None else model.latency.run,
+        emulated=None if model.emulated is None else model.emulated.run,
         peak_memory_bytes=model.peak_memory_bytes,
         macs=model.facts.macs,
         file=str(Path(model.file).relative_to(request.output)),

@@ -39,7 +39,8 @@ class LineAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Let every line attend to itself."""
         lines = (y.permute(self.order).flatten(0, 1) for y in self.qkv(x))
-        return attend(*lines, self.heads).unflatten(0, (x.shape[0], -1)).permute(self.back)
+        attended = attend(*lines, heads=self.heads)
+        return attended.unflatten(0, (x.shape[0], -1)).permute(self.back)
 
 
 class AxialAttention(nn.Module):

@@ -31,5 +31,5 @@ class GlobalAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Attend to every position from every position."""
         tokens = (y.permute(0, 2, 3, 1).flatten(1, 2) for y in self.qkv(x))
-        attended = attend(*tokens, self.heads).unflatten(1, x.shape[2:])
+        attended = attend(*tokens, heads=self.heads).unflatten(1, x.shape[2:])
         return self.projection(self.act(attended.permute(0, 3, 1, 2)))

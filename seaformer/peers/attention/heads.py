@@ -25,7 +25,7 @@ class QueryKeyValue(nn.Module):
 
 
 def attend(
-    query: Tensor, key: Tensor, value: Tensor, heads: int, bias: Tensor | None = None
+    query: Tensor, key: Tensor, value: Tensor, *, heads: int, bias: Tensor | None = None
 ) -> Tensor:
     """Scaled dot-product attention within each group of tokens.
 

@@ -140,7 +140,7 @@ class MixingAttention(nn.Module):
         gate = self.channel_interaction(fine.mean((2, 3), keepdim=True))
         query, key, value = self.qkv(self.attention_entry(padded)).chunk(3, dim=1)
         windows = (split_windows(part.permute(0, 2, 3, 1)) for part in (query, key, value * gate))
-        attended = attend(*windows, self.heads, self.position())
+        attended = attend(*windows, heads=self.heads, bias=self.position())
         attended = join_windows(attended, *padded.shape[2:]).permute(0, 3, 1, 2)
         local = self.gated(fine, self.spatial_interaction(attended))
         mixed = self.projection(torch.cat([self.exit(attended), local], dim=1))

@@ -88,6 +88,6 @@ class WindowAttention(nn.Module):
         """Let every window attend to itself."""
         padded = pad_to_windows(x)
         windows = (split_windows(y.permute(0, 2, 3, 1)) for y in self.qkv(padded))
-        attended = attend(*windows, self.heads, self.position())
+        attended = attend(*windows, heads=self.heads, bias=self.position())
         y = join_windows(attended, *padded.shape[2:]).permute(0, 3, 1, 2)
         return self.projection(self.act(y[:, :, : x.shape[2], : x.shape[3]]))

@@ -10,6 +10,7 @@ from seaformer.command_line import Command
 from seaformer.export.formats import FORMATS, PRECISIONS
 from seaformer.export.heads import HEADS
 from seaformer.export.quantization.methods import METHODS
+from seaformer.peers.attention.table import MODELS
 from seaformer.peers.table import PEERS
 from seaformer.tasks import task_names
 from seaformer.variants import VARIANTS
@@ -148,8 +149,8 @@ def _switches() -> str:
     "--model",
     "factory",
     metavar="NAME|MODULE:FACTORY",
-    help=f"Export another network than a SeaFormer: a peer, one of {_one_of(PEERS)} Or the "
-    "nn.Module that a function of your own returns.",
+    help=f"Export another network than a SeaFormer: a peer, one of {_one_of(PEERS)} An attention "
+    f"layer alone: {_one_of(MODELS)} Or the nn.Module that a function of your own returns.",
 )
 @click.option(
     "--ablation",

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from seaformer.export.metadata import Comparison, Metadata
 from seaformer.export.verification import lowest
+from seaformer.runtimes.metadata import FEATURES
 
 _Item = TypeVar("_Item")
 
@@ -106,13 +107,15 @@ class Report:
         self.console.print()
         self.console.print(table)
         total = perf_counter() - self._start
-        first = files[0][0]
+        first, described = files[0]
         self.console.print(f"\nIn {first.parent}, after {total:.1f} s.", highlight=False)
         self.console.print("\nNext:", highlight=False)
-        for command in (
-            f"seaformer-predict PHOTO --model {first}",
-            f"seaformer-export --self-check {first}",
-        ):
+        use = (
+            f"seaformer-benchmark {first}"
+            if described.kind == FEATURES
+            else f"seaformer-predict PHOTO --model {first}"
+        )
+        for command in (use, f"seaformer-export --self-check {first}"):
             self.console.print(f"  {escape(command)}", highlight=False, soft_wrap=True)
 
 

@@ -238,6 +238,19 @@ def test_a_tie_by_rounding_goes_to_the_lowest_class(upsample: Upsample) -> None:
     assert ties > 1000
 
 
+def test_a_dominated_class_may_tie_by_rounding_too(upsample: Upsample) -> None:
+    """On a slope the skip rule leaves both classes, though one is above the other everywhere."""
+    ties = 0
+    for low in np.linspace(1, 2, 40, dtype=np.float32):
+        logits = np.empty((2, 2, 2), np.float32)
+        logits[0] = low * np.array([[1, 1.5], [2, 2.5]], np.float32)
+        logits[1] = np.nextafter(logits[0], np.float32(8))
+        expected = every_class(logits, (63, 61))
+        np.testing.assert_array_equal(upsample(logits, (63, 61)), expected)
+        ties += np.count_nonzero(expected == 0)
+    assert ties > 1000
+
+
 def test_half_precision_is_widened() -> None:
     logits = smooth(12, 20, 20).astype(np.float16)
     expected = upsample_argmax(logits.astype(np.float32), (80, 80))

@@ -81,8 +81,8 @@ def describe(network: torch.nn.Module) -> str:
         "Trained, 150 classes: Tiny after some minutes of training (`bench.subclasses`) on drawn "
         "scenes, whose classes are kinds of shapes in their colours; on scenes that it was not "
         f"trained on it has {score.miou:.1%} mIoU and {score.pixel_accuracy:.0%} of the pixels "
-        "right, far from a finished network, whose logits leave fewer candidates. Trained, 12 "
-        "classes: the packaged weights.\n\n"
+        "right. That is far from a finished network. Trained, 12 classes: the packaged "
+        "weights.\n\n"
     )
 
 

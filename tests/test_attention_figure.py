@@ -164,15 +164,19 @@ def test_names_are_pushed_apart_and_keep_their_order() -> None:
 
 
 def test_a_line_goes_through_its_points_and_its_name_is_at_its_end() -> None:
-    plot = line_plot([("a", [Value(8, 1), Value(64, 10, 9, 11)]), ("b", [Value(8, 100)])], (8, 64))
+    whole, short = [Value(8, 1), Value(64, 10, 9, 11)], [Value(8, 100)]
+    plot = line_plot([("a", 3, whole), ("b", 1, short)], (8, 64))
     line, single = plot.lines
     assert line.path == (
         f"M{plot.x.at(8):g} {plot.y.below(1):g}L{plot.x.at(64):g} {plot.y.below(10):g}"
     )
     assert line.end == (plot.x.at(64), plot.y.below(10))
-    assert abs(line.label - line.end[1]) < 3
+    assert line.label[0] == 100
+    assert abs(line.label[1] - line.end[1]) < 3
+    assert single.label == single.end  # it ends before the others
     assert line.whiskers.count("V") == 1
-    assert (single.whiskers, single.color) == ("", 1)
+    assert single.whiskers == ""
+    assert (line.color, single.color) == (3, 1)
 
 
 # A real run, of small sides

@@ -8,8 +8,13 @@ from seaformer.benchmark.attention.schema import AttentionResults, LayerResult
 from seaformer.benchmark.numbers import milliseconds
 from seaformer.benchmark.report.pages import write_page
 from seaformer.benchmark.report.xy_plot import LinePlot, Value, line_plot
+from seaformer.peers.attention.table import LAYERS
 
 TEMPLATE = "attention.html"
+
+COLORS = {kind: place for place, kind in enumerate(LAYERS)} | {"acmix": 1}
+"""Kind -> number of its colour. There are six: ACmix, which is only in the paper's figure, has that
+of the layer that is not in it."""
 
 
 def write_attention_page(path: Path, results: AttentionResults) -> None:
@@ -43,8 +48,8 @@ def write_attention_page(path: Path, results: AttentionResults) -> None:
 
 
 def _measured(results: AttentionResults) -> LinePlot | None:
-    lines = [(layer.kind, _values(layer)) for layer in results.layers]
-    drawn = [(name, values) for name, values in lines if values]
+    lines = [(layer.kind, COLORS[layer.kind], _values(layer)) for layer in results.layers]
+    drawn = [line for line in lines if line[2]]
     return line_plot(drawn, [side.side for side in results.sides]) if drawn else None
 
 
@@ -60,7 +65,7 @@ def _values(layer: LayerResult) -> list[Value]:
 
 def _published() -> LinePlot:
     sides = sorted({side for times in paper.TIMES_MS.values() for side in times})
-    lines = [(kind, _read_off(times)) for kind, times in paper.TIMES_MS.items()]
+    lines = [(kind, COLORS[kind], _read_off(times)) for kind, times in paper.TIMES_MS.items()]
     return line_plot(lines, sides)
 
 

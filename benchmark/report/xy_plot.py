@@ -93,7 +93,8 @@ class Line:
         dots: SVG path of its points.
         whiskers: SVG path of their intervals; may be empty.
         end: place of its last point, in per cent from the left and from the top.
-        label: place of its name, in per cent from the top.
+        label: place of its name likewise: at the right of the plot, or right behind the end of a
+            line that ends before.
     """
 
     name: str
@@ -102,7 +103,7 @@ class Line:
     dots: str
     whiskers: str
     end: tuple[float, float]
-    label: float
+    label: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -121,28 +122,31 @@ class LinePlot:
 
 
 def line_plot(
-    lines: Sequence[tuple[str, Sequence[Value]]], x_ticks: Sequence[float] | None = None
+    lines: Sequence[tuple[str, int, Sequence[Value]]], x_ticks: Sequence[float] | None = None
 ) -> LinePlot:
     """Lay lines out over two logarithmic axes.
 
     Args:
-        lines: name and points of each, one point or more, from left to right.
+        lines: name, number of the colour, and points of each, one or more, from left to right.
         x_ticks: values to mark on the horizontal axis; None for round ones.
     """
-    values = [value for _, points in lines for value in points]
+    values = [value for _, _, points in lines for value in points]
     x = LogScale.over([value.x for value in values], x_ticks)
     y = LogScale.over(
         end for value in values for end in (value.y, value.low, value.high) if end is not None
     )
-    ends = [y.below(points[-1].y) for _, points in lines]
-    labels = spread(ends)
+    ends = [(x.at(points[-1].x), y.below(points[-1].y)) for _, _, points in lines]
+    rightmost = max(across for across, _ in ends)
+    full = [place for place, (across, _) in enumerate(ends) if across == rightmost]
+    moved = dict(zip(full, spread([ends[place][1] for place in full]), strict=True))
+    labels = [(100.0, moved[place]) if place in moved else end for place, end in enumerate(ends)]
     return LinePlot(
         x,
         y,
         tuple(
             Line(
                 name=name,
-                color=place,
+                color=color,
                 path="M" + "L".join(f"{x.at(v.x):g} {y.below(v.y):g}" for v in points),
                 dots="".join(f"M{x.at(v.x):g} {y.below(v.y):g}h0" for v in points),
                 whiskers="".join(
@@ -150,12 +154,10 @@ def line_plot(
                     for v in points
                     if v.low is not None and v.high is not None
                 ),
-                end=(x.at(points[-1].x), end),
+                end=end,
                 label=label,
             )
-            for place, ((name, points), end, label) in enumerate(
-                zip(lines, ends, labels, strict=True)
-            )
+            for (name, color, points), end, label in zip(lines, ends, labels, strict=True)
         ),
     )
 

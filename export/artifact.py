@@ -37,7 +37,7 @@ class Content:
         return hashlib.sha256(self.data).hexdigest()
 
     def with_metadata(self, metadata: Metadata) -> bytes:
-        """The bytes of the whole file, with the JSON in it: on one line, as it counts on a phone."""
+        """The bytes of the whole file, with the JSON in it: on one line, as size counts here."""
         text = metadata.text(indent=None)
         if self.format.name == "tflite":
             return tflite_file.with_json(self.data, text)

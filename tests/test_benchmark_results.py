@@ -141,7 +141,13 @@ def test_every_row_of_the_csv_says_what_its_numbers_depend_on() -> None:
 
 def test_the_table_says_device_conditions_and_ratio() -> None:
     text = shown(results_of())
-    for words in ("R58: Maker Phone", "SM8250", "LiteRT 2.3.0", "core 7, up to 2.84 GHz", "unknown"):
+    for words in (
+        "R58: Maker Phone",
+        "SM8250",
+        "LiteRT 2.3.0",
+        "core 7, up to 2.84 GHz",
+        "unknown",
+    ):
         assert words in text
     assert text.index("R58") < text.index("float.tflite")
     assert "0.5" in next(line for line in text.splitlines() if line.startswith("bytes.tflite"))

@@ -1,5 +1,6 @@
 """The pages of this folder, and how numbers are written in them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from seaformer.benchmark.table import parity_text
 
 def write_page(path: Path, template: str, **values: Any) -> None:
     """Draw a template of this folder, see `seaformer.page.write_page`."""
-    filters = {
+    filters: dict[str, Callable[..., Any]] = {
         "ms": milliseconds,
         "median": median,
         "ratio": ratio,

@@ -1,5 +1,6 @@
 """The pages of this package, and how numbers are written in them."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,7 @@ from seaformer import page
 
 def write_page(path: Path, template: str, **values: Any) -> None:
     """Draw a template of this folder, see `seaformer.page.write_page`."""
-    filters = {"percent": percent, "points": points, "loss": loss, "number": number}
-    page.write_page(path, "seaformer.export.quantization", template, filters, **values)
+    page.write_page(path, "seaformer.export.quantization", template, FILTERS, **values)
 
 
 def percent(share: float, digits: int = 2) -> str:
@@ -30,3 +30,11 @@ def loss(change: float) -> str:
 def number(value: float) -> str:
     """Write a value of a tensor."""
     return f"{value + 0.0:.3g}"
+
+
+FILTERS: Mapping[str, Callable[..., str]] = {
+    "percent": percent,
+    "points": points,
+    "loss": loss,
+    "number": number,
+}

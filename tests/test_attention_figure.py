@@ -261,6 +261,7 @@ def test_an_emulated_device_has_no_latency_on_the_page(
 ) -> None:
     data = json.loads(found.text())
     data["emulated"] = True
+    data["sides"][0]["warnings"] = ["it was <busy>"]
     for layer in data["layers"]:
         layer["measured_growth"] = None
         for point in layer["points"]:
@@ -270,4 +271,5 @@ def test_an_emulated_device_has_no_latency_on_the_page(
     page = Page((tmp_path / "page.html").read_text(encoding="utf-8"))
     assert "The processor is emulated." in page.text
     assert "NO LATENCY" in page.text
+    assert "Side 8: it was <busy>" in page.text
     assert len(page.all("svg")) == 1  # the paper's

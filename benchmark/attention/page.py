@@ -37,6 +37,7 @@ def write_attention_page(path: Path, results: AttentionResults) -> None:
             for side in results.sides
             if side.problem is not None
         ],
+        warnings=[f"Side {side.side}: {text}" for side in results.sides for text in side.warnings],
         left_out=[(layer, one) for layer in results.layers for one in layer.left_out],
         plot=_measured(results),
         summary=_summary(results),

@@ -112,6 +112,7 @@ def measure_attention(
                 side=one.side,
                 results=str(one.path.relative_to(request.output)),
                 problem=one.results.problem,
+                warnings=one.results.warnings,
             )
             for one in measured
         ),

@@ -89,11 +89,13 @@ class SideResult(_Model):
         side: of the feature map.
         results: path of its results.json, from the folder of this object.
         problem: why it is not complete; null if it is.
+        warnings: what a reader of its numbers has to know.
     """
 
     side: int
     results: str
     problem: str | None
+    warnings: tuple[str, ...]
 
 
 class AttentionResults(_Model):

@@ -41,6 +41,10 @@ def print_attention(console: Console, results: AttentionResults) -> None:
         for one in layer.left_out:
             console.print(f"{layer.kind} at {one.side}: {one.reason}", soft_wrap=True)
     for side in results.sides:
+        for warning in side.warnings:
+            console.print(
+                f"warning: side {side.side}: {warning}", style="bold yellow", soft_wrap=True
+            )
         if side.problem is not None:
             console.print(f"side {side.side} not complete: {side.problem}", style="bold red")
 

@@ -47,6 +47,7 @@ def summarise(results: Results, file: str, left_out: Sequence[LeftOut]) -> Paret
         emulated=results.emulated,
         results=file,
         problem=results.problem,
+        warnings=results.warnings,
         base=base_figure.title,
         points=tuple(
             Point(

@@ -71,6 +71,7 @@ class ParetoResults(_Model):
         emulated: whether the device's processor is.
         results: path of the results.json, from the folder of this object.
         problem: why it is not complete; null if it is.
+        warnings: what a reader of the numbers has to know.
         base: title of the network that ratios are to.
         points: by published mIoU.
         left_out: what is not among them.
@@ -84,6 +85,7 @@ class ParetoResults(_Model):
     emulated: bool
     results: str
     problem: str | None
+    warnings: tuple[str, ...]
     base: str
     points: tuple[Point, ...]
     left_out: tuple[LeftOut, ...]

@@ -34,8 +34,9 @@ def create_model(
         ablation: switch -> value of the paper's ablation studies, see `seaformer.ablation`.
 
     Returns:
-        The network in eval mode, float32. It takes [N, 3, H, W], normalised RGB, and returns logits
-        [N, classes, ceil(H / 8), ceil(W / 8)], or [N, classes] for a classification task.
+        The network in eval mode, float32, its parameters frozen (`requires_grad_(True)` to train
+        it). It takes [N, 3, H, W], normalised RGB, and returns logits [N, classes, ceil(H / 8),
+        ceil(W / 8)], or [N, classes] for a classification task.
 
     Raises:
         UsageError: a name is unknown.

@@ -418,8 +418,12 @@ class Results(_Model):
 
     def ratio(self, model: str, base: str) -> Ratio | None:
         """The ratio of two models by their ids; None if they were not both measured."""
-        found = (one.ratio for one in self.ratios if (one.model, one.base) == (model, base))
-        return next(found, None)
+        for one in self.ratios:
+            if (one.model, one.base) == (model, base):
+                return one.ratio
+            if (one.model, one.base) == (base, model):
+                return one.ratio.inverse()
+        return None
 
 
 def read_results(path: Path) -> Results:

@@ -109,6 +109,12 @@ class Ratio:
     value: float
     interval: Interval | None
 
+    def inverse(self) -> "Ratio":
+        """The ratio of the other model to this one."""
+        ends = self.interval
+        interval = None if ends is None else Interval(1 / ends.high, 1 / ends.low, ends.confidence)
+        return Ratio(1 / self.value, interval)
+
 
 def summarize(rounds: Rounds, seed: int) -> Summary:
     """Summarise the times of one model.

@@ -92,15 +92,10 @@ def slower_than_float(results: Results) -> list[str]:
         if twin is None:
             continue
         ratio = results.ratio(model.id, twin.id)
-        inverse = results.ratio(twin.id, model.id)
-        if ratio is not None:
-            value, high = ratio.value, ratio.interval and ratio.interval.high
-        elif inverse is not None:
-            value = 1 / inverse.value
-            high = inverse.interval and 1 / inverse.interval.low
-        else:
+        if ratio is None:
             continue
-        if (high or value) >= 1:
+        value = ratio.value
+        if (value if ratio.interval is None else ratio.interval.high) >= 1:
             how = "is slower than" if value >= 1 else "cannot be told to be faster than"
             found.append(
                 f"{model.file} ({model.precision}) {how} {twin.file} (fp32) here: {value:.2f} times"

@@ -94,7 +94,8 @@ def test_every_derived_number_follows_from_the_raw_data() -> None:
         assert times.run.median_ms == np.median(runs)
     assert results.ratio("m1", "m0") == results.ratios[0].ratio
     assert results.ratios[0].ratio.value == pytest.approx(0.5, rel=0.02)
-    assert results.ratio("m0", "m1") is None
+    assert results.ratio("m0", "m1") == results.ratios[0].ratio.inverse()
+    assert results.ratio("m0", "m2") is None
 
 
 def test_rounds_that_do_not_count_are_kept_and_not_counted() -> None:

@@ -10,6 +10,8 @@ from seaformer.benchmark.statistics import (
     CONFIDENCE,
     MIN_ROUNDS,
     RESAMPLES,
+    Interval,
+    Ratio,
     paired_ratio,
     summarize,
     unpaired_ratio,
@@ -149,6 +151,12 @@ def test_a_model_takes_as_long_as_itself(rounds: list[np.ndarray]) -> None:
     assert ratio.value == 1
     assert ratio.interval is not None
     assert (ratio.interval.low, ratio.interval.high) == (1, 1)
+
+
+def test_the_inverse_of_a_ratio_turns_its_interval_round() -> None:
+    ratio = Ratio(0.5, Interval(0.4, 0.8, 0.95)).inverse()
+    assert ratio == Ratio(2.0, Interval(1.25, 2.5, 0.95))
+    assert Ratio(0.5, None).inverse() == Ratio(2.0, None)
 
 
 def test_the_seed_decides_the_interval() -> None:

@@ -8,7 +8,7 @@ from seaformer.benchmark.pareto.schema import LeftOut, ParetoResults, Point
 from seaformer.benchmark.report.published import CONDITIONS, FIGURES, Figure, figure_of
 from seaformer.benchmark.report.xy_plot import Value, pareto_front
 from seaformer.benchmark.results import ModelResult, Results
-from seaformer.benchmark.statistics import Interval, Ratio
+from seaformer.benchmark.statistics import Ratio
 from seaformer.benchmark.table import conditions_line
 from seaformer.errors import SeaformerError
 
@@ -98,13 +98,6 @@ def _median(model: ModelResult) -> float | None:
 
 
 def _ratio(results: Results, model: ModelResult, base: ModelResult) -> Ratio | None:
-    """The model's time by the base's; results have it for the later of two models only."""
     if model is base:
         return Ratio(1.0, None) if model.latency is not None else None
-    if (found := results.ratio(model.id, base.id)) is not None:
-        return found
-    if (inverse := results.ratio(base.id, model.id)) is None:
-        return None
-    ends = inverse.interval
-    interval = None if ends is None else Interval(1 / ends.high, 1 / ends.low, ends.confidence)
-    return Ratio(1 / inverse.value, interval)
+    return results.ratio(model.id, base.id)

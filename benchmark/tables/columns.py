@@ -7,7 +7,7 @@ from types import MappingProxyType
 from seaformer.benchmark.numbers import NONE, median, milliseconds, number, ratio
 from seaformer.benchmark.report.published import figure_of
 from seaformer.benchmark.results import ModelResult, Results
-from seaformer.benchmark.statistics import Interval, Ratio
+from seaformer.benchmark.statistics import Ratio
 
 WRONG = "WRONG OUTPUT"
 NOT_MEASURED = "not measured"
@@ -97,15 +97,7 @@ def _ratio(row: Row) -> str:
 def _speed_up(row: Row) -> str:
     if row.model is row.base:
         return _ratio(row)
-    return ratio(_inverse(row.ratio))
-
-
-def _inverse(slower: Ratio | None) -> Ratio | None:
-    if slower is None:
-        return None
-    ends = slower.interval
-    interval = None if ends is None else Interval(1 / ends.high, 1 / ends.low, ends.confidence)
-    return Ratio(1 / slower.value, interval)
+    return ratio(row.ratio and row.ratio.inverse())
 
 
 def _efficiency(row: Row) -> str:

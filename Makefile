@@ -55,6 +55,7 @@ bench: setup
 	PYTHONPATH=tests $(BIN)/python -m bench.upsample_argmax --network build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite --json build/bench/upsample_argmax.json --readme README.md
 	PYTHONPATH=tests $(BIN)/python -m bench.benchmark build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite build/bench/seaformer_tiny_ade20k_512x512_fp32.onnx --readme README.md
 	PYTHONPATH=tests $(BIN)/python -m bench.breakdown --readme README.md
+	PYTHONPATH=tests $(BIN)/python -m bench.networks --readme README.md
 
 clean:
 	rm -rf build dist benchmark/runner/bin $(VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

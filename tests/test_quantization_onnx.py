@@ -372,6 +372,15 @@ def test_no_pair_of_weights_saturates_16_bits(weights: np.ndarray) -> None:
         assert 255 * np.maximum(sign * pairs, 0).sum(axis=2).max() <= 32767
 
 
+def test_weights_too_small_for_a_step_are_rounded_to_nothing() -> None:
+    weights = np.full((2, 1, 1, 2), 1e-45, np.float32)
+    weights[1] = 1.0
+    steps = unsaturated_steps(weights)
+    assert (np.round(weights / steps.reshape(-1, 1, 1, 1))[0] == 0).all()
+    assert steps[0] == 1
+    assert 0 < steps[1] < 1
+
+
 def test_depthwise_weights_have_all_of_their_eight_bits() -> None:
     weights = np.random.default_rng(0).standard_normal((16, 3, 3, 1)).astype(np.float32)
     integers = np.round(weights / unsaturated_steps(weights).reshape(-1, 1, 1, 1))

@@ -27,6 +27,7 @@ def compare_layers(layers: Sequence[Layer], sides: Sequence[int], request: Reque
     Raises:
         UsageError: a file exists and may not be overwritten, or several devices are meant.
         SeaformerError: nothing was measured, or not all of it.
+        KeyboardInterrupt: Ctrl-C; what was measured until then is written.
     """
     folder = request.output
     for name in (FILE_NAME, CSV_NAME, PAGE_NAME):
@@ -45,6 +46,8 @@ def compare_layers(layers: Sequence[Layer], sides: Sequence[int], request: Reque
     print_attention(console, results)
     console.print(f"\nresults: {folder / FILE_NAME} and {CSV_NAME}", soft_wrap=True)
     console.print(f"page: {folder / PAGE_NAME}", soft_wrap=True)
+    if results.interrupted:
+        raise KeyboardInterrupt
     if wrong := [
         f"{layer.kind} at {point.side}"
         for layer in results.layers

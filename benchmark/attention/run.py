@@ -77,6 +77,7 @@ def measure_attention(
     left_out = [*absent, *failed]
     measured: list[_Side] = []
     problems: list[str] = []
+    interrupted = False
     for side in sides:
         chosen = tuple(file for file in files if file.side == side)
         if not chosen:
@@ -91,9 +92,11 @@ def measure_attention(
         except KeyboardInterrupt:
             if not measured:
                 raise
+            interrupted = True
             break
         measured.append(one)
         if one.results.stopped_by == "interrupt":
+            interrupted = True
             break
     if not measured:
         reasons = dict.fromkeys(problems or [one.reason for one in left_out])
@@ -104,6 +107,7 @@ def measure_attention(
         command=request.command,
         conditions=conditions_line(first),
         emulated=first.emulated,
+        interrupted=interrupted,
         channels=CHANNELS,
         heads=HEADS,
         key_dim=KEY_DIM,

@@ -106,6 +106,7 @@ class AttentionResults(_Model):
         command: what was asked for, to be pasted again.
         conditions: device, processor, runtime, threads and cores, in words.
         emulated: whether the device's processor is.
+        interrupted: whether Ctrl-C ended it before every side was measured.
         channels: of every layer.
         heads: of every layer.
         key_dim: query and key channels of a head.
@@ -119,6 +120,7 @@ class AttentionResults(_Model):
     command: str
     conditions: str
     emulated: bool
+    interrupted: bool
     channels: int
     heads: int
     key_dim: int

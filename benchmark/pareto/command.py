@@ -27,6 +27,7 @@ def compare_networks(request: Request) -> None:
     Raises:
         UsageError: a file exists and may not be overwritten, or several devices are meant.
         SeaformerError: nothing was measured, or not all of it.
+        KeyboardInterrupt: Ctrl-C; what was measured until then is written.
     """
     folder = request.output
     for name in (FILE_NAME, CSV_NAME, PAGE_NAME):
@@ -61,6 +62,8 @@ def compare_networks(request: Request) -> None:
     print_pareto(console, results)
     console.print(f"\nresults: {folder / FILE_NAME} and {CSV_NAME}", soft_wrap=True)
     console.print(f"page: {folder / PAGE_NAME}", soft_wrap=True)
+    if measured.stopped_by == "interrupt":
+        raise KeyboardInterrupt
     if finished.problems:
         raise SeaformerError(" ".join(finished.problems))
 

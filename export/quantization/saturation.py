@@ -18,6 +18,9 @@ import numpy.typing as npt
 
 LARGEST_WEIGHT = 127
 LARGEST_SUM = 32767 // 255
+SMALLEST_STEP = np.finfo(np.float32).tiny
+"""Below it single precision has fewer digits, and a quotient is not within the bounds above: such
+weights are rounded to 0."""
 
 
 def unsaturated_steps(weights: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
@@ -38,4 +41,6 @@ def unsaturated_steps(weights: npt.NDArray[np.floating]) -> npt.NDArray[np.float
         sums = np.maximum(np.maximum(pairs, 0).sum(axis=2), np.maximum(-pairs, 0).sum(axis=2))
         # Both weights of a pair may be rounded up.
         steps = np.maximum(steps, sums.max(axis=1) / (LARGEST_SUM - 1))
-    return np.where(steps > 0, steps, 1.0).astype(np.float32)
+    # Rounded to single precision first: what is below its numbers is no step but 0.
+    rounded = steps.astype(np.float32)
+    return np.where(rounded >= SMALLEST_STEP, rounded, np.float32(1))

@@ -238,7 +238,10 @@ async def shell(stream: Stream, command: bytes, framed: bool) -> None:
         # As the real one: the shell alone is told that the other side is gone, not what it started.
         await stream.closed.wait()
         with suppress(ProcessLookupError):
-            process.send_signal(signal.SIGHUP)
+            # Again until it is heard: an emulated shell was seen to miss it while it started one.
+            while True:
+                process.send_signal(signal.SIGHUP)
+                await asyncio.sleep(1)
 
     beside = [asyncio.create_task(take_input()), asyncio.create_task(hang_up())]
     pipes = {STDOUT_ID: process.stdout, STDERR_ID: process.stderr}

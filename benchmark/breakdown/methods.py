@@ -34,7 +34,12 @@ class MethodTimes(ABC):
 
 
 class ProfileTimes(MethodTimes):
-    """Times of operators by the runtime's profiler."""
+    """Times of operators by the runtime's profiler.
+
+    Attributes:
+        overhead: by how much longer profiled runs take, as a share of the others.
+        own_us: what was taken off every event as the profiler's own work.
+    """
 
     def __init__(self, profile: Profile, wholes_ms: Floats, total_ms: float, seed: int) -> None:
         """Estimate.
@@ -45,7 +50,8 @@ class ProfileTimes(MethodTimes):
             total_ms: the measured time of the model.
             seed: of the bootstrap.
         """
-        parts_ms = middle_half(profile.runs_us) / 1000
+        self.own_us = profile.own_us(1000 * wholes_ms)
+        parts_ms = middle_half(profile.net_us(self.own_us)) / 1000
         self.estimates = Estimates(parts_ms, wholes_ms, total_ms, seed, middle_rounds)
         spans_ms = np.median(profile.spans_us, axis=1) / 1000
         self.overhead = float(np.median(spans_ms / wholes_ms)) - 1

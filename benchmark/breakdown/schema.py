@@ -78,7 +78,8 @@ class OperatorTime(_Model):
             share its time by the written rule of `alignment` and `onnx_profile`.
         macs: null if the file does not say.
         kernels: what the runtime called what it ran for it; empty if it ran nothing.
-        runs_us: rounds of profiled runs: the operator's time in each, in microseconds.
+        runs_us: rounds of profiled runs: the operator's time in each, in microseconds, with the
+            profiler's own work in it.
     """
 
     index: int
@@ -120,6 +121,8 @@ class Breakdown(_Model):
         unattributed_share: of the total; the row of that kind has the time.
         profile_overhead: by how much longer profiled runs take, 0.02 for 2 %; null without profile.
         profile_runs: profiled runs in all rounds.
+        profiler_us: taken off every event of the profile as the profiler's own work, in
+            microseconds; null without profile.
         rows: parents before their parts; first the network, last the unattributed and the tail.
         operators: of the file, in the order of execution.
         cuts: in the order of their length; empty if "prefix" was not used.
@@ -134,6 +137,7 @@ class Breakdown(_Model):
     unattributed_share: float
     profile_overhead: float | None
     profile_runs: int
+    profiler_us: float | None = None
     rows: tuple[Row, ...]
     operators: tuple[OperatorTime, ...]
     cuts: tuple[Cut, ...]

@@ -115,6 +115,7 @@ class Study:
             unattributed_share=main.estimates.rest().ms / total_ms,
             profile_overhead=None if by_profile is None else by_profile.overhead,
             profile_runs=0 if profile is None else profile.spans_us.size,
+            profiler_us=None if by_profile is None else by_profile.own_us,
             rows=rows,
             operators=self._operators(profile, by_profile),
             cuts=() if by_prefix is None else self._cut_results(rounds),

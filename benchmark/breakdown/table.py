@@ -84,6 +84,11 @@ def _remarks(breakdown: Breakdown) -> Iterator[str]:
             f"The total is of runs without the profiler; {breakdown.profile_runs} profiled ones "
             f"took {100 * breakdown.profile_overhead:+.1f} %."
         )
+    if breakdown.profiler_us:
+        yield (
+            f"{breakdown.profiler_us:.1f} \N{MICRO SIGN}s of every event of the profile are the "
+            "profiler's own and left out."
+        )
     for sentence in breakdown.disagreements:
         yield f"The methods disagree: {sentence}"
     for note in breakdown.notes:

@@ -5,10 +5,8 @@ the binary. It shows that the command line, the launcher and the results fit tog
 """
 
 import json
-import os
 import re
 import shutil
-import signal
 import stat
 import subprocess
 import sys
@@ -26,7 +24,7 @@ from benchmark_parts import (
     measure,
 )
 from click.testing import CliRunner, Result
-from exporting import environment
+from interrupting import interrupted
 from test_official_tool import CLASSIC, CLASSIC_HELP, SHOWING_HELP
 
 from seaformer.benchmark.backends import BACKENDS
@@ -37,7 +35,6 @@ from seaformer.benchmark.results import read_results
 from seaformer.benchmark.statistics import MIN_ROUNDS
 from seaformer.errors import SeaformerError, UsageError
 
-BENCHMARK = Path(sys.executable).with_name("seaformer-benchmark")
 RUNS = 10
 
 
@@ -279,22 +276,8 @@ class UnreachableComputer(Host):
 
 def test_ctrl_c_keeps_what_was_measured(tflite: Path, tmp_path: Path) -> None:
     arguments = [tflite, "--device", "host", "--runs", "5000", "--output", tmp_path / "out"]
-    process = subprocess.Popen(
-        [BENCHMARK, *map(str, arguments)],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stderr is not None
-    while "measuring" not in (line := process.stderr.readline()):
-        assert line, "it ended before it measured"
-    while "runs" not in (line := process.stderr.readline()):
-        assert line, "it ended before a tenth was measured"
-    os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
+    status, errors = interrupted(*arguments)
+    assert status == 130, errors
     assert "error: interrupted" in errors
     results = read_results(tmp_path / "out")
     assert (results.complete, results.stopped_by) == (False, "interrupt")

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from conftest import Once
 from exporting import run_export
 from html_page import Page, assert_needs_nothing_else
+from interrupting import interrupted
 
 from seaformer.benchmark.candidate import Candidate
 from seaformer.benchmark.cli import main
@@ -204,14 +205,32 @@ def test_networks_that_a_format_refuses_are_left_out_with_the_reason(tmp_path: P
     assert told[0] == "exporting SeaFormer-T"
 
 
-def test_given_models_are_measured_and_drawn(once: Once, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def tiny(once: Once) -> Path:
+    """SeaFormer-T as the paper measured it."""
+
     def export_tiny(folder: Path) -> None:
         done = run_export("--variant", "tiny", "--output", folder, cwd=folder)
         assert done.returncode == 0, done.stderr
 
     (model,) = once("tiny-512", export_tiny).glob("*.tflite")
+    return model
+
+
+def test_ctrl_c_keeps_what_was_measured(tiny: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    arguments = ["pareto", model, "--device", "host", "--runs", "5", "--output", folder]
+    status, errors = interrupted(
+        "pareto", tiny, "--device", "host", "--runs", "2000", "--output", folder
+    )
+    assert status == 130, errors
+    assert "error: interrupted" in errors
+    found = ParetoResults.model_validate_json((folder / FILE_NAME).read_bytes())
+    assert found.points[0].latency is not None
+
+
+def test_given_models_are_measured_and_drawn(tiny: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    arguments = ["pareto", tiny, "--device", "host", "--runs", "5", "--output", folder]
     result = CliRunner().invoke(main, list(map(str, arguments)))
     assert result.exit_code == 0, result.stderr
     found = ParetoResults.model_validate_json((folder / FILE_NAME).read_bytes())

@@ -116,5 +116,8 @@ def _end(process: "subprocess.Popen[str]") -> None:
 def _failure(status: int, what: str, stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    said = (errors or lines or [f"exit status {status}, without a word"])[-1].rstrip(".")
+    silent = f"exit status {status}, without a word"
+    if status == -signal.SIGKILL:
+        silent = "it was killed, as a system does that runs out of memory"
+    said = (errors or lines or [silent])[-1].rstrip(".")
     return f"{said}. That was: {what}"

@@ -46,7 +46,7 @@ def table(results: ParetoResults) -> str:
             f"{ratio(point.ratio)} | {point.paper_latency_ms:g} | {point.paper_ratio:.2f} | "
             f"{here}, {paper} |"
         )
-    lines += ["", *(f"Left out: {one.title}: {one.reason}" for one in results.left_out)]
+    lines += ["", *(f"- Left out: {one.title}, {one.reason}." for one in results.left_out)]
     return "\n".join(lines)
 
 

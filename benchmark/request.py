@@ -127,13 +127,7 @@ def make_request(
         SeaformerError: a file is missing or cannot be used.
     """
     kind = None if table is None else look_up(KINDS, "table", table)
-    for path in models:
-        if not path.is_file():
-            raise SeaformerError(f"there is no model file '{path}'. Check the name.")
-    if models:
-        chosen = backend_for(models, backend)
-    else:
-        chosen = look_up(BACKENDS, "backend", backend or DEFAULT_BACKEND)
+    chosen = _backend(models, backend)
     _check_table(kind, models, variant, chosen, threads, cores, breakdown)
     if runs is not None and until is not None:
         raise UsageError("--runs does not go with --until: give one of the two.")
@@ -203,13 +197,7 @@ def study_request(
         UsageError: a value is out of range or does not go with another one.
         SeaformerError: a file is missing or cannot be used.
     """
-    for path in models:
-        if not path.is_file():
-            raise SeaformerError(f"there is no model file '{path}'. Check the name.")
-    if models:
-        chosen = backend_for(models, backend)
-    else:
-        chosen = look_up(BACKENDS, "backend", backend or DEFAULT_BACKEND)
+    chosen = _backend(models, backend)
     if chosen.name == OFFICIAL_TOOL:
         raise UsageError(
             f"--backend {OFFICIAL_TOOL} does not let models take turns. Allowed: "
@@ -239,6 +227,21 @@ def study_request(
         command=command,
         force=force,
     )
+
+
+def _backend(models: tuple[Path, ...], name: str | None) -> Backend:
+    """What runs the models that are given, or those that are going to be made.
+
+    Raises:
+        UsageError: there is no such backend, or it does not run them all.
+        SeaformerError: a file is missing.
+    """
+    for path in models:
+        if not path.is_file():
+            raise SeaformerError(f"there is no model file '{path}'. Check the name.")
+    if models:
+        return backend_for(models, name)
+    return look_up(BACKENDS, "backend", name or DEFAULT_BACKEND)
 
 
 def _usual_output() -> Path:

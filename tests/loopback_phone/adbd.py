@@ -238,10 +238,7 @@ async def shell(stream: Stream, command: bytes, framed: bool) -> None:
         # As the real one: the shell alone is told that the other side is gone, not what it started.
         await stream.closed.wait()
         with suppress(ProcessLookupError):
-            # Again until it is heard: an emulated shell was seen to miss it while it started one.
-            while True:
-                process.send_signal(signal.SIGHUP)
-                await asyncio.sleep(1)
+            process.send_signal(signal.SIGHUP)
 
     beside = [asyncio.create_task(take_input()), asyncio.create_task(hang_up())]
     pipes = {STDOUT_ID: process.stdout, STDERR_ID: process.stderr}
@@ -387,6 +384,8 @@ async def main() -> None:
     banner = f"device::ro.product.model={arguments.model};features={FEATURES}".encode()
     os.chroot(arguments.root)
     os.chdir("/")
+    # Under nohup, all that the tests start ignores a hang-up: so would the phone's shells.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await Connection(reader, writer, banner, bool(arguments.authorizes)).serve()

@@ -2,8 +2,9 @@
 
 A weight tensor of many elements is stored as float16 and cast back where it is used: the runtime
 computes in float32 as before, and folds the casts when it loads the file. Small tensors (biases,
-the stem's kernel, the normalisation's mean) stay float32: together they are a hundredth of the
-file, and in trials their rounding was a fifth of the error.
+the stem's kernel) stay float32: together they are a hundredth of the file, and in trials their
+rounding was a fifth of the error. So does what is subtracted, whatever its size: the mean of the
+normalisation, which is stored once for every column. Rounded, it cost Tiny 17 dB at 512x512.
 """
 
 import numpy as np

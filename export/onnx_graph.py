@@ -69,7 +69,7 @@ def to_onnx(model: nn.Module, size: tuple[int, int], output_name: str) -> onnx.M
 def with_half_weights(graph: onnx.ModelProto) -> onnx.ModelProto:
     """Copy the graph with its weights stored in half precision, see `half_precision`.
 
-    The scales of a quantized graph are no weights.
+    The scales of a quantized graph are no weights, and what is subtracted is none.
 
     Raises:
         SeaformerError: a weight is too large for half precision.
@@ -78,10 +78,11 @@ def with_half_weights(graph: onnx.ModelProto) -> onnx.ModelProto:
     half.CopyFrom(graph)
     casts = []
     converting = [n for n in half.graph.node if n.op_type in ("QuantizeLinear", "DequantizeLinear")]
-    scales = {name for node in converting for name in node.input[1:]}
+    kept = {name for node in converting for name in node.input[1:]}
+    kept |= {name for node in half.graph.node if node.op_type == "Sub" for name in node.input}
     for tensor in half.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or tensor.name in scales or not is_stored_in_half(values):
+        if values.dtype != np.float32 or tensor.name in kept or not is_stored_in_half(values):
             continue
         name, stored = tensor.name, f"{tensor.name}.half"
         tensor.CopyFrom(numpy_helper.from_array(to_half(values, name), stored))

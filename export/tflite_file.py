@@ -166,10 +166,11 @@ def with_half_weights(model: bytes) -> bytes:
     code.version = 3  # the first that takes float16
     parsed.operatorCodes.append(code)
     dequantizations = []
+    subtracted = {i for one in operators(model) if one.type == "SUB" for i in one.inputs}
     for index in range(len(graph.tensors)):
         tensor = graph.tensors[index]
         data = parsed.buffers[tensor.buffer].data
-        if tensor.type != schema.TensorType.FLOAT32 or data is None:
+        if tensor.type != schema.TensorType.FLOAT32 or data is None or index in subtracted:
             continue
         values = np.frombuffer(bytes(data), np.float32)
         if not is_stored_in_half(values):

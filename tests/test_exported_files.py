@@ -18,7 +18,7 @@ import pytest
 import torch
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
-from exporting import environment, names
+from exporting import environment, names, run_export
 from torch.nn import functional as F
 
 from seaformer.export import tflite_file
@@ -289,6 +289,31 @@ def test_half_precision_halves_the_file(tiny_export: Path) -> None:
             for path in (tiny_export / f"{TINY}_{p}{suffix}" for p in ("fp32", "fp16"))
         )
         assert half < 0.54 * single
+
+
+def test_the_mean_of_the_normalisation_is_not_rounded_to_half(tmp_path: Path) -> None:
+    """It is a column's mean as often as there are columns: at 512 of them, as large as a weight."""
+    done = run_export(
+        "--weights", "shapes", "--input-size", "64x512", "--precision", "fp16", "--format", "onnx",
+        "--format", "tflite", "--output", ".", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    files = sorted(path for path in tmp_path.iterdir() if path.suffix != ".json")
+    assert [path.suffix for path in files] == [".onnx", ".tflite"]
+    graph = onnx.load(files[0]).graph
+    (subtraction,) = (node for node in graph.node if node.op_type == "Sub")
+    means = [t for t in graph.initializer if t.name in subtraction.input]
+    assert [(t.data_type, np.prod(t.dims)) for t in means] == [(onnx.TensorProto.FLOAT, 3 * 512)]
+    flatbuffer = tflite_file.without_json(files[1].read_bytes())
+    parsed = tflite_file.parse(flatbuffer)
+    tensors = parsed.subgraphs[0].tensors
+    (subtraction,) = (one for one in tflite_file.operators(flatbuffer) if one.type == "SUB")
+    stored = [
+        t
+        for t in (tensors[i] for i in subtraction.inputs)
+        if parsed.buffers[t.buffer].data is not None
+    ]
+    assert [(t.type, np.prod(t.shape)) for t in stored] == [(schema.TensorType.FLOAT32, 3 * 512)]
 
 
 def test_the_whole_graph_is_one_partition_of_xnnpack(stem: Path) -> None:

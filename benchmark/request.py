@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -300,8 +301,15 @@ def _check_table(
         raise UsageError(f"--breakdown does not go with {option}: it is of one setting.")
 
 
-def check_output(folder: Path, force: bool) -> None:
+def check_output(
+    folder: Path, force: bool, names: Sequence[str] = (FILE_NAME, CSV_NAME, REPORT_NAME)
+) -> None:
     """Refuse, before the work, to overwrite results in a folder that need not exist.
+
+    Args:
+        folder: where results go.
+        force: whether files may be overwritten.
+        names: of the files.
 
     Raises:
         UsageError: they exist, or the folder is something else.
@@ -309,7 +317,7 @@ def check_output(folder: Path, force: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--output '{folder}' is not a folder. Give the name of one.")
     if folder.exists():
-        for name in (FILE_NAME, CSV_NAME, REPORT_NAME):
+        for name in names:
             refuse_existing(folder / name, force)
         made = folder / MODELS_NAME
         if made.exists() and not force:

@@ -9,10 +9,10 @@ from seaformer.benchmark.attention.page import write_attention_page
 from seaformer.benchmark.attention.run import measure_attention
 from seaformer.benchmark.attention.schema import CSV_NAME, FILE_NAME, PAGE_NAME, AttentionResults
 from seaformer.benchmark.attention.table import print_attention, to_csv
-from seaformer.benchmark.devices.selection import select_devices
-from seaformer.benchmark.request import Request
-from seaformer.errors import SeaformerError, UsageError
-from seaformer.files import atomic_write, refuse_existing
+from seaformer.benchmark.devices.selection import select_one
+from seaformer.benchmark.request import Request, check_output
+from seaformer.errors import SeaformerError
+from seaformer.files import atomic_write
 from seaformer.peers.attention.table import Layer
 
 
@@ -30,12 +30,8 @@ def compare_layers(layers: Sequence[Layer], sides: Sequence[int], request: Reque
         KeyboardInterrupt: Ctrl-C; what was measured until then is written.
     """
     folder = request.output
-    for name in (FILE_NAME, CSV_NAME, PAGE_NAME):
-        if folder.exists():
-            refuse_existing(folder / name, request.force)
-    selection = select_devices(request.device)
-    if len(selection.devices) > 1:
-        raise UsageError("attention layers are compared on one device. Name it with --device.")
+    check_output(folder, request.force, (FILE_NAME, CSV_NAME, PAGE_NAME))
+    selection = select_one(request.device, "attention layers")
     console = Console(highlight=False, markup=False, soft_wrap=False)
     if selection.note:
         console.print(selection.note)

@@ -8,6 +8,7 @@ from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.devices.errors import NoAdb, NoSuchDevice, SeveralDevices
 from seaformer.benchmark.devices.host import SERIAL, Host
 from seaformer.benchmark.devices.server import READY, Attached, attached_phones, no_such_device
+from seaformer.errors import UsageError
 
 AUTO, ALL = "auto", "all"
 
@@ -53,6 +54,22 @@ def select_devices(choice: str) -> Selection:
         return Selection((Host(),), f"{error.problem} Measuring on this computer.")
     serial = os.environ.get("ANDROID_SERIAL")
     return Selection((_open(_named(serial, phones)),)) if serial else _auto(phones)
+
+
+def select_one(choice: str, compared: str) -> Selection:
+    """Find the one device for models that are compared with each other.
+
+    Args:
+        choice: as given to --device.
+        compared: what they are, for the error.
+
+    Raises:
+        UsageError: several devices are meant, or there is none of that name.
+    """
+    selection = select_devices(choice)
+    if len(selection.devices) > 1:
+        raise UsageError(f"{compared} are compared on one device. Name it with --device.")
+    return selection
 
 
 def _auto(phones: Sequence[Attached]) -> Selection:

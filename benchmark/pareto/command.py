@@ -5,17 +5,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from seaformer.benchmark.devices.selection import select_devices
+from seaformer.benchmark.devices.selection import select_one
 from seaformer.benchmark.pareto.networks import export_networks
 from seaformer.benchmark.pareto.page import write_pareto_page
 from seaformer.benchmark.pareto.points import summarise
 from seaformer.benchmark.pareto.schema import CSV_NAME, FILE_NAME, PAGE_NAME, LeftOut, ParetoResults
 from seaformer.benchmark.pareto.table import print_pareto, to_csv
-from seaformer.benchmark.request import MODELS_NAME, Request
+from seaformer.benchmark.request import MODELS_NAME, Request, check_output
 from seaformer.benchmark.run import run
 from seaformer.benchmark.table import print_results
-from seaformer.errors import SeaformerError, UsageError
-from seaformer.files import atomic_write, refuse_existing
+from seaformer.errors import SeaformerError
+from seaformer.files import atomic_write
 
 
 def compare_networks(request: Request) -> None:
@@ -30,12 +30,8 @@ def compare_networks(request: Request) -> None:
         KeyboardInterrupt: Ctrl-C; what was measured until then is written.
     """
     folder = request.output
-    for name in (FILE_NAME, CSV_NAME, PAGE_NAME):
-        if folder.exists():
-            refuse_existing(folder / name, request.force)
-    selection = select_devices(request.device)
-    if len(selection.devices) > 1:
-        raise UsageError("networks are compared on one device. Name it with --device.")
+    check_output(folder, request.force, (FILE_NAME, CSV_NAME, PAGE_NAME))
+    selection = select_one(request.device, "networks")
     console, progress = (
         Console(highlight=False, markup=False),
         Console(stderr=True, highlight=False),

@@ -41,8 +41,12 @@ def convert(request: dict[str, Any]) -> None:
 
 def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
     import numpy as np
+    import onnx
     import onnx2tf
     import onnx2tf.onnx2tf as implementation
+    from onnx import shape_inference
+
+    from seaformer.export.equal_axes import replacements
 
     if not search_layouts:
 
@@ -55,11 +59,14 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
     # sample data for the search.
     samples = np.random.default_rng(0).random((20, 128, 128, 3), dtype=np.float32)
     np.save("calibration_image_sample_data_20x128x128x3_float32.npy", samples)
+    told = Path("parameter_replacements.json")
+    told.write_text(json.dumps(replacements(shape_inference.infer_shapes(onnx.load(onnx_file)))))
     return onnx2tf.convert(
         input_onnx_file_path=onnx_file,
         not_use_onnxsim=True,  # simplified and named already
         not_use_opname_auto_generate=True,
         disable_strict_mode=not search_layouts,
+        param_replacement_file=str(told),
         disable_model_save=True,
         non_verbose=True,
     )

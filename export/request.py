@@ -191,11 +191,6 @@ def _check_peer(peer: Peer, task: Task, formats: Sequence[str]) -> None:
             f"'{peer.name}' is for segmentation, and task '{task.name}' is classification. "
             "Give another task."
         )
-    for name, reason in peer.refused_formats.items():
-        if name in formats:
-            raise UsageError(
-                f"'{peer.name}' cannot be exported to {name}: {reason}. Give another --format."
-            )
 
 
 def _check_precisions(

@@ -31,11 +31,6 @@ def export_networks(
     paths: list[Path] = []
     left_out = []
     for name, figure in FIGURES.items():
-        peer = PEERS.get(name)
-        if peer is not None and format in peer.refused_formats:
-            reason = f"it cannot be exported to {format}: {peer.refused_formats[format]}"
-            left_out.append(LeftOut(title=figure.title, reason=reason))
-            continue
         tell(f"exporting {figure.title}")
         try:
             paths += export_models(_arguments(name, format, force), folder, lambda _: None)

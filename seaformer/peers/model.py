@@ -33,15 +33,13 @@ def create_peer_with_record(
 
     Raises:
         UsageError: there are no weights of this name.
-        SeaformerError: the peer needs a package that is not there, or the weights cannot be had,
-            read, or are not for this peer and task.
+        SeaformerError: the weights cannot be had, read, or are not for this peer and task.
     """
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.manual_seed(SEED)
-        model = _build(peer, task.num_classes).eval().requires_grad_(False)
+        model = peer.build(task.num_classes).eval().requires_grad_(False)
     if weights is None or weights == RANDOM:
-        if peer.extra is None:  # a library's own initialisation is seeded above
-            fill_random(model, SEED)
+        fill_random(model, SEED)
         return model, WeightsRecord(RANDOM, f"seed {SEED}", None, True, None, "")
     if isinstance(weights, Path) or is_path(weights):
         path = Path(weights).expanduser()
@@ -54,18 +52,6 @@ def create_peer_with_record(
     note = class_note(checkpoint, task)
     record = WeightsRecord(name, source, checkpoint.sha256, False, checkpoint.class_names, note)
     return model, record
-
-
-def _build(peer: Peer, classes: int) -> nn.Module:
-    try:
-        return peer.build(classes)
-    except ModuleNotFoundError as error:
-        if peer.extra is None:
-            raise
-        raise SeaformerError(
-            f"{peer.title} needs the package '{error.name}', which is not installed. Install it "
-            f"with: pip install 'seaformer[{peer.extra}]'"
-        ) from error
 
 
 def _matching(
@@ -97,8 +83,6 @@ def _names(peer: Peer, shapes: Shapes, offered: Shapes) -> dict[str, str]:
 def _owner(offered: Shapes) -> Peer | None:
     """The peer whose tensors these are, but for the number of classes."""
     for peer in PEERS.values():
-        if peer.extra is not None:
-            continue
         with torch.device("meta"):
             shapes = shapes_of(peer.build(1).state_dict())
         names = _names(peer, shapes, offered)

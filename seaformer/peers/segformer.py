@@ -1,29 +1,173 @@
-"""SegFormer (Xie et al., NeurIPS 2021) by Hugging Face transformers, from its configuration."""
+"""SegFormer (Xie et al., NeurIPS 2021, arXiv 2105.15203), channels first.
 
-from typing import Any
+Four stages, each an overlapping patch embedding and blocks of
 
-from torch import Tensor, nn
-from transformers import SegformerConfig, SegformerForSemanticSegmentation
+    x = x + EfficientSelfAttention(LN(x))      keys and values from a grid that is R times coarser
+    x = x + MixFFN(LN(x))                      linear, 3x3 depth-wise, GELU, linear
+
+and an all-MLP decoder: a linear layer each, all maps resized to 1/4, concatenated, fused.
+
+Hugging Face transformers has the same network over tokens; a test compares the two. That form cannot
+be converted to TFLite: onnx2tf 1.28.8 takes tokens for channels.
+"""
+
+from torch import Tensor, cat, nn
+from torch.nn import functional as F
+
+from seaformer.network.convolution import ConvBN
+from seaformer.peers.attention.heads import attend
+from seaformer.peers.channels_first import GELU, ChannelLinear, ChannelNorm
+
+DEPTH = 2
+"""Blocks of every stage, in both B0 and B1 (Table 6)."""
+HEADS = (1, 2, 5, 8)
+REDUCTIONS = (8, 4, 2, 1)
+"""R: how many times coarser the grid of keys and values is, by stage."""
+EXPANSION = 4
+"""Of the Mix-FFN."""
+DECODER_CHANNELS = 256
+
+
+class PatchEmbedding(nn.Module):
+    """Overlapping patches (Section 3.1): [N, C, H, W] -> [N, D, ceil(H / s), ceil(W / s)]."""
+
+    def __init__(self, in_channels: int, channels: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, channels, kernel, stride, kernel // 2)
+        self.norm = ChannelNorm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embed."""
+        return self.norm(self.conv(x))
+
+
+class SequenceReduction(nn.Module):
+    """Coarser keys and values (Section 3.1): [N, C, H, W] -> [N, C, H // ratio, W // ratio]."""
+
+    def __init__(self, channels: int, ratio: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, ratio, ratio)
+        self.norm = ChannelNorm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Reduce."""
+        return self.norm(self.conv(x))
+
+
+class EfficientSelfAttention(nn.Module):
+    """Every position attends to every one of a coarser grid: [N, C, H, W] -> [N, C, H, W]."""
+
+    def __init__(self, channels: int, heads: int, ratio: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.reduction = SequenceReduction(channels, ratio) if ratio > 1 else nn.Identity()
+        self.query = ChannelLinear(channels, channels)
+        self.key = ChannelLinear(channels, channels)
+        self.value = ChannelLinear(channels, channels)
+        self.projection = ChannelLinear(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Attend."""
+        coarse = self.reduction(x)
+        maps = (self.query(x), self.key(coarse), self.value(coarse))
+        tokens = (y.permute(0, 2, 3, 1).flatten(1, 2) for y in maps)
+        attended = attend(*tokens, heads=self.heads).unflatten(1, x.shape[2:])
+        return self.projection(attended.permute(0, 3, 1, 2))
+
+
+class MixFFN(nn.Module):
+    """Feed-forward network that knows positions by its convolution: [N, C, H, W] -> the same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        hidden = EXPANSION * channels
+        self.expand = ChannelLinear(channels, hidden)
+        self.depthwise = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden)
+        self.act = GELU()
+        self.reduce = ChannelLinear(hidden, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Expand, convolve, reduce."""
+        return self.reduce(self.act(self.depthwise(self.expand(x))))
+
+
+class Block(nn.Module):
+    """Attention and Mix-FFN, each behind a norm and beside a residual: [N, C, H, W] -> the same."""
+
+    def __init__(self, channels: int, heads: int, ratio: int) -> None:
+        super().__init__()
+        self.attention_norm = ChannelNorm(channels)
+        self.attention = EfficientSelfAttention(channels, heads, ratio)
+        self.ffn_norm = ChannelNorm(channels)
+        self.ffn = MixFFN(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform."""
+        x = x + self.attention(self.attention_norm(x))
+        return x + self.ffn(self.ffn_norm(x))
+
+
+class Stage(nn.Module):
+    """Embedding, blocks, norm: [N, C, H, W] -> [N, D, ceil(H / stride), ceil(W / stride)]."""
+
+    def __init__(self, index: int, in_channels: int, channels: int) -> None:
+        super().__init__()
+        kernel, stride = (3, 2) if index else (7, 4)
+        heads, ratio = HEADS[index], REDUCTIONS[index]
+        self.embedding = PatchEmbedding(in_channels, channels, kernel, stride)
+        self.blocks = nn.Sequential(*(Block(channels, heads, ratio) for _ in range(DEPTH)))
+        self.norm = ChannelNorm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform."""
+        return self.norm(self.blocks(self.embedding(x)))
+
+
+class MLPDecoder(nn.Module):
+    """The head (Section 3.2): maps of 1/4, 1/8, 1/16 and 1/32 -> logits [N, classes, H/4, W/4]."""
+
+    def __init__(self, channels: tuple[int, ...], classes: int) -> None:
+        super().__init__()
+        width = DECODER_CHANNELS
+        self.embeddings = nn.ModuleList(ChannelLinear(count, width) for count in channels)
+        self.fuse = ConvBN(len(channels) * width, width)
+        self.act = nn.ReLU()
+        self.classifier = nn.Conv2d(width, classes, 1)
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Classify every position by the features of all four stages, the coarsest first."""
+        size = features[0].shape[2:]
+        embedded = [embed(x) for embed, x in zip(self.embeddings, features, strict=True)]
+        resized = embedded[:1] + [
+            F.interpolate(x, size=size, mode="bilinear", align_corners=False) for x in embedded[1:]
+        ]
+        return self.classifier(self.act(self.fuse(cat(resized[::-1], dim=1))))
 
 
 class SegFormer(nn.Module):
-    """Semantic segmentation; `network` is the library's own, and so are the names of its weights.
+    """The network.
 
-    Forward: float32 [N, 3, H, W], normalised RGB -> logits float32
+    Args:
+        channels: of the four stages.
+        classes: number of classes.
+
+    Forward: float32 [N, 3, H, W], normalised RGB, H and W at least 32 -> logits float32
     [N, classes, ceil(H / 4), ceil(W / 4)].
     """
 
-    def __init__(self, hidden_sizes: tuple[int, ...], classes: int) -> None:
+    def __init__(self, channels: tuple[int, int, int, int], classes: int) -> None:
         super().__init__()
-        settings: dict[str, Any] = {
-            "hidden_sizes": list(hidden_sizes),
-            "num_labels": classes,
-            # As matrix products, which are counted and have a name in every format.
-            "attn_implementation": "eager",
-        }
-        self.network = SegformerForSemanticSegmentation(SegformerConfig(**settings))
+        entries = (3, *channels[:-1])
+        self.stages = nn.ModuleList(
+            Stage(index, *widths)
+            for index, widths in enumerate(zip(entries, channels, strict=True))
+        )
+        self.head = MLPDecoder(channels, classes)
 
     def forward(self, image: Tensor) -> Tensor:
         """Compute the logits at one fourth of the picture's sides."""
-        logits: Tensor = self.network(image).logits
-        return logits
+        features, x = [], image
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return self.head(features)

@@ -6,7 +6,7 @@ and where the two differ, `note` says by what.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -54,10 +54,8 @@ class Peer:
         build: number of classes -> the network, with the weights that torch gives it.
         published: None for a network that no table has.
         note: how its counted numbers differ from the published ones; may be empty.
-        extra: of this package that it needs; None for none.
-        refused_formats: format -> why the network cannot be exported to it.
-        official_names: our state_dict keys -> those of official checkpoints, by key; None for a
-            peer that has no such checkpoints, or whose keys are ours.
+        official_names: our state_dict keys -> those of published checkpoints, by key; None for a
+            peer that has no such checkpoints.
     """
 
     family: str
@@ -68,8 +66,6 @@ class Peer:
     build: Callable[[int], "nn.Module"]
     published: Published | None
     note: str = ""
-    extra: str | None = None
-    refused_formats: Mapping[str, str] = field(default_factory=dict)
     official_names: Callable[[Iterable[str]], dict[str, str]] | None = None
 
     @property
@@ -117,23 +113,25 @@ def _mobilenet_v2_raspp(classes: int) -> "nn.Module":
     return MobileSegmenter(mobilenet_v2(), ReducedASPP, classes)
 
 
-def _segformer(hidden_sizes: tuple[int, ...]) -> Callable[[int], "nn.Module"]:
+def _segformer(channels: tuple[int, int, int, int]) -> Callable[[int], "nn.Module"]:
     def build(classes: int) -> "nn.Module":
         from seaformer.peers.segformer import SegFormer
 
-        return SegFormer(hidden_sizes, classes)
+        return SegFormer(channels, classes)
 
     return build
+
+
+def _segformer_names(keys: Iterable[str]) -> dict[str, str]:
+    from seaformer.peers.segformer_keys import official_names
+
+    return official_names(keys)
 
 
 _TOPFORMER_PAPER = "Zhang et al., TopFormer, CVPR 2022, arXiv 2204.05525"
 _MOBILENET_V3_PAPER = "Howard et al., Searching for MobileNetV3, ICCV 2019, arXiv 1905.02244"
 _MOBILENET_V2_PAPER = "Sandler et al., MobileNetV2, CVPR 2018, arXiv 1801.04381"
 _SEGFORMER_PAPER = "Xie et al., SegFormer, NeurIPS 2021, arXiv 2105.15203"
-
-_SEGFORMER_REFUSED = MappingProxyType(
-    {"tflite": "onnx2tf 1.28.8 fails on the depth-wise convolutions of its Mix-FFN"}
-)
 
 _ALL = (
     Peer(
@@ -219,9 +217,7 @@ _ALL = (
         4,
         _segformer((32, 64, 160, 256)),
         Published("3.8", "8.4", 37.4, REPRINT, SEAFORMER_FIGURE, 770),
-        note="Counted are 8.46 G by the convention of this table.",
-        extra="segformer",
-        refused_formats=_SEGFORMER_REFUSED,
+        official_names=_segformer_names,
     ),
     Peer(
         "segformer",
@@ -231,8 +227,7 @@ _ALL = (
         4,
         _segformer((64, 128, 320, 512)),
         Published(None, None, 41.6, REPRINT, SEAFORMER_FIGURE, 1300),
-        extra="segformer",
-        refused_formats=_SEGFORMER_REFUSED,
+        official_names=_segformer_names,
     ),
 )
 

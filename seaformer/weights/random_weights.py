@@ -36,7 +36,7 @@ def fill_random(model: nn.Module, seed: int = 0) -> None:
     With n standard normal: convolutions are n sqrt(2 / fan-in) (He), less the gains of this module;
     biases 0.1 n and position embeddings 0.5 n. BatchNorm has a scale of 1/2 or 1 in all, made of
     scales from 1/4 to 2 and variances from 1/4 to 4, a shift of 0.1 n and means of 0.2 n standard
-    deviations.
+    deviations; LayerNorm has those scales and that shift.
 
     Args:
         model: a network of `seaformer.network`, on any device and of any floating dtype.
@@ -54,7 +54,7 @@ def fill_random(model: nn.Module, seed: int = 0) -> None:
 def _values(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     module, _, kind = name.rpartition(".")
     normal = _stream(seed, name).standard_normal(shape)
-    if module.endswith(".norm"):
+    if module.endswith((".norm", "_norm")):
         return _norm_values(module, kind, normal, seed)
     if kind == "bias":
         return _round(0.1 * normal)
@@ -62,9 +62,10 @@ def _values(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
         return 0.5 * normal
     # BatchNorm's scale is 1/2 or 1: a mean square of 5/8, which is made up for here.
     values = normal * np.sqrt(2 / np.prod(shape[1:]) * 8 / 5)
-    if module.endswith((".query.conv", ".key.conv")):
+    part = module.removesuffix(".conv")  # which a linear layer or one without a norm does not have
+    if part.endswith((".query", ".key")):
         values *= QUERY_KEY_GAIN
-    elif module.endswith((".attention.projection.conv", ".pointwise.conv", ".ffn.reduce.conv")):
+    elif part.endswith((".attention.projection", ".pointwise", ".ffn.reduce")):
         values *= BRANCH_GAIN
     elif module.endswith((".excite", ".pooled_gate")):
         values *= GATE_GAIN
@@ -75,7 +76,7 @@ def _values(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 
 def _norm_values(module: str, kind: str, normal: np.ndarray, seed: int) -> np.ndarray:
-    """Values of a BatchNorm; its four tensors share the same two random exponents per channel."""
+    """Values of a norm; BatchNorm's four tensors share the same two random exponents per channel."""
     deviation = 2.0 ** _stream(seed, f"{module}.deviation").randint(-1, 2, normal.shape)
     scale = 2.0 ** _stream(seed, f"{module}.scale").randint(-1, 1, normal.shape)
     if kind == "running_var":

@@ -26,36 +26,7 @@ from seaformer.peers.attention.window import (
     pad_to_windows,
     split_windows,
 )
-
-
-class GELU(nn.Module):
-    """x times the normal distribution's function of x, in the order of products that TFLite knows.
-
-    `nn.GELU` gives the same, but as operators that its converter cannot join to its own GELU.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply it to every number."""
-        return (x * 0.5) * (torch.erf(x * 0.5**0.5) + 1.0)
-
-
-class ChannelNorm(nn.Module):
-    """LayerNorm over the channels of every position, which stand first: [N, C, H, W] -> the same.
-
-    With `nn.LayerNorm` the map would be transposed before and after, and converters lose track.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
-        self.eps = 1e-5
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise to mean 0 and variance 1, then scale and shift."""
-        centred = x - x.mean(1, keepdim=True)
-        variance = centred.square().mean(1, keepdim=True)
-        return centred / (variance + self.eps).sqrt() * self.weight + self.bias
+from seaformer.peers.channels_first import GELU, ChannelNorm
 
 
 def _entry(channels: int, width: int) -> nn.Sequential:

@@ -1,0 +1,48 @@
+"""Layers of token networks for maps whose channels stand first: [N, C, H, W] rather than [N, HW, C].
+
+With `nn.Linear` and `nn.LayerNorm` a map would be transposed before and after, and converters lose
+track of which axis is which. The parameters have the names and shapes of those two layers.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ChannelLinear(nn.Linear):
+    """A linear layer over the channels of every position: [N, C, H, W] -> [N, D, H, W]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply it as a 1x1 convolution."""
+        return F.conv2d(x, self.weight[:, :, None, None], self.bias)
+
+
+class ChannelNorm(nn.Module):
+    """LayerNorm over the channels of every position: [N, C, H, W] -> the same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.eps = 1e-5
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise to mean 0 and variance 1, then scale and shift."""
+        centred = x - x.mean(1, keepdim=True)
+        variance = centred.square().mean(1, keepdim=True)
+        normalised = centred / (variance + self.eps).sqrt()
+        # With the batch's axis, or a converter could take the channels for the rows of a map that
+        # has as many.
+        weight, bias = self.weight[None, :, None, None], self.bias[None, :, None, None]
+        return normalised * weight + bias
+
+
+class GELU(nn.Module):
+    """x times the normal distribution's function of x, in the order of products that TFLite knows.
+
+    `nn.GELU` gives the same, but as operators that its converter cannot join to its own GELU.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply it to every number."""
+        return (x * 0.5) * (torch.erf(x * 0.5**0.5) + 1.0)

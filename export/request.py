@@ -144,7 +144,7 @@ def make_request(
             "Leave the ablations of the fusion out."
         )
     if factory is not None and factory in PEERS:
-        _check_peer(PEERS[factory], known_task, formats)
+        _check_peer(PEERS[factory], known_task)
     if look_up(HEADS, "head", head).name != "logits" and not known_task.is_segmentation:
         raise UsageError(
             f"head '{head}' is for segmentation, and task '{known_task.name}' is classification. "
@@ -185,7 +185,7 @@ def make_request(
     )
 
 
-def _check_peer(peer: Peer, task: Task, formats: Sequence[str]) -> None:
+def _check_peer(peer: Peer, task: Task) -> None:
     if not task.is_segmentation:
         raise UsageError(
             f"'{peer.name}' is for segmentation, and task '{task.name}' is classification. "

@@ -192,7 +192,7 @@ def test_the_csv_has_a_row_for_every_network() -> None:
 # The command
 
 
-def test_networks_that_a_format_refuses_are_left_out_with_the_reason(tmp_path: Path) -> None:
+def test_networks_that_cannot_be_exported_are_left_out_with_the_reason(tmp_path: Path) -> None:
     """Every export fails at once here, as its folder is a file."""
     (tmp_path / "file").write_text("")
     told: list[str] = []
@@ -200,8 +200,7 @@ def test_networks_that_a_format_refuses_are_left_out_with_the_reason(tmp_path: P
     assert paths == ()
     reasons = {one.title: one.reason for one in left_out}
     assert set(reasons) == {figure.title for figure in FIGURES.values()}
-    assert reasons["SegFormer-B0"].startswith("it cannot be exported to tflite: onnx2tf")
-    assert "the output folder" in reasons["SeaFormer-T"]
+    assert all("the output folder" in reason for reason in reasons.values())
     assert told[0] == "exporting SeaFormer-T"
 
 

@@ -1,4 +1,4 @@
-"""Layers of token networks for maps whose channels stand first: [N, C, H, W] rather than [N, HW, C].
+"""Layers of token networks for maps that are channels first, [N, C, H, W] and not [N, HW, C].
 
 With `nn.Linear` and `nn.LayerNorm` a map would be transposed before and after, and converters lose
 track of which axis is which. The parameters have the names and shapes of those two layers.

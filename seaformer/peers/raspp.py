@@ -19,7 +19,7 @@ class LiteReducedASPP(nn.Module):
     """
 
     def __init__(
-        self, fine_channels: int, coarse_channels: int, classes: int, channels: int = 128
+        self, fine_channels: int, coarse_channels: int, classes: int, channels: int
     ) -> None:
         super().__init__()
         self.embedding = ConvBN(coarse_channels, channels)
@@ -43,9 +43,7 @@ class ReducedASPP(nn.Module):
     Forward: fine, which it does not use, and coarse [N, C, h, w] -> logits [N, classes, h, w].
     """
 
-    def __init__(
-        self, _fine_channels: int, coarse_channels: int, classes: int, channels: int = 256
-    ) -> None:
+    def __init__(self, coarse_channels: int, classes: int, channels: int = 256) -> None:
         super().__init__()
         self.embedding = ConvBN(coarse_channels, channels)
         self.pooled_embedding = ConvBN(coarse_channels, channels)
@@ -69,12 +67,10 @@ class MobileSegmenter(nn.Module):
     ceil(W / s)], s = 8 with `LiteReducedASPP` and 16 with `ReducedASPP`.
     """
 
-    def __init__(
-        self, backbone: MobileNet, head: type[LiteReducedASPP | ReducedASPP], classes: int
-    ) -> None:
+    def __init__(self, backbone: MobileNet, head: LiteReducedASPP | ReducedASPP) -> None:
         super().__init__()
         self.backbone = backbone
-        self.head = head(backbone.fine_channels, backbone.coarse_channels, classes)
+        self.head = head
 
     def forward(self, image: Tensor) -> Tensor:
         """Compute the logits."""

@@ -7,8 +7,8 @@ Four stages, each an overlapping patch embedding and blocks of
 
 and an all-MLP decoder: a linear layer each, all maps resized to 1/4, concatenated, fused.
 
-Hugging Face transformers has the same network over tokens; a test compares the two. That form cannot
-be converted to TFLite: onnx2tf 1.28.8 takes tokens for channels.
+Hugging Face transformers has the same network over tokens; a test compares the two. That form
+cannot be converted to TFLite: onnx2tf 1.28.8 takes tokens for channels.
 """
 
 from torch import Tensor, cat, nn

@@ -76,7 +76,7 @@ def _values(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 
 def _norm_values(module: str, kind: str, normal: np.ndarray, seed: int) -> np.ndarray:
-    """Values of a norm; BatchNorm's four tensors share the same two random exponents per channel."""
+    """Values of a norm; the tensors of a BatchNorm share two random exponents per channel."""
     deviation = 2.0 ** _stream(seed, f"{module}.deviation").randint(-1, 2, normal.shape)
     scale = 2.0 ** _stream(seed, f"{module}.scale").randint(-1, 1, normal.shape)
     if kind == "running_var":

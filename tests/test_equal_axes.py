@@ -1,0 +1,97 @@
+"""Maps whose channels, height and width are of one length, through the conversion to TFLite."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from ai_edge_litert.interpreter import Interpreter
+from torch import Tensor, nn
+
+from seaformer.export import tflite_file
+from seaformer.export.conversion import to_tflite
+from seaformer.export.equal_axes import replacements
+from seaformer.export.onnx_graph import INPUT_NAME, to_onnx
+from seaformer.peers.channels_first import ChannelNorm
+from seaformer.peers.segformer import EfficientSelfAttention
+
+SIDE = 16
+
+
+class Tokens(nn.Module):
+    """A map as tokens and back, in one of the ways that networks have."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.way = way
+
+    def forward(self, x: Tensor) -> Tensor:
+        into, back = self.way.split("/")
+        tokens = x.flatten(2).permute(0, 2, 1)
+        if into == "permute":
+            tokens = x.permute(0, 2, 3, 1).flatten(1, 2)
+        tokens = tokens.softmax(-1) + tokens.cumsum(1) / 100  # which no axis can stand in for
+        if back == "permute":
+            return tokens.unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)
+        return tokens.permute(0, 2, 1).unflatten(2, x.shape[2:])
+
+
+def convert(middle: nn.Module, width: int, folder: Path) -> tuple[float, Counter[str]]:
+    """Convert between two convolutions; return the SQNR in dB and the operators."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, SIDE, 1), middle, nn.Conv2d(SIDE, 8, 1)).eval()
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    image = torch.randn(1, 3, SIDE, width)
+    graph = to_onnx(model, (SIDE, width), "logits")
+    onnx.save(graph, folder / "model.onnx")
+    content = to_tflite(folder / "model.onnx", folder / "work", INPUT_NAME, "logits")
+    interpreter = Interpreter(model_content=content)
+    interpreter.allocate_tensors()
+    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.set_tensor(taken["index"], image.permute(0, 2, 3, 1).numpy())
+    interpreter.invoke()
+    with torch.no_grad():
+        expected = model(image).permute(0, 2, 3, 1).numpy()
+    error = interpreter.get_tensor(given["index"]) - expected
+    sqnr_db = 10 * np.log10((expected**2).sum() / (error**2).sum())
+    return sqnr_db, Counter(operator.type for operator in tflite_file.operators(content))
+
+
+@pytest.mark.parametrize("way", ["permute/permute", "permute/flat", "flat/permute", "flat/flat"])
+def test_tokens_of_equal_axes_are_not_read_crosswise(way: str, tmp_path: Path) -> None:
+    sqnr_db, _ = convert(Tokens(way), SIDE, tmp_path)
+    assert sqnr_db > 100
+
+
+def test_a_norm_over_as_many_channels_as_rows(tmp_path: Path) -> None:
+    sqnr_db, _ = convert(ChannelNorm(SIDE), SIDE, tmp_path)
+    assert sqnr_db > 100
+
+
+def test_attention_of_equal_axes_has_no_operator_more(tmp_path: Path) -> None:
+    """What onnx2tf is told leaves nothing in the file."""
+    operators = {}
+    for width in (SIDE, 2 * SIDE):
+        folder = tmp_path / str(width)
+        folder.mkdir()
+        attention = EfficientSelfAttention(SIDE, heads=2, ratio=4)
+        sqnr_db, operators[width] = convert(attention, width, folder)
+        assert sqnr_db > 100
+    assert operators[SIDE] == operators[2 * SIDE]
+
+
+def test_only_reshapes_and_transposes_of_equal_axes_are_told() -> None:
+    model = nn.Sequential(nn.Conv2d(3, SIDE, 1), Tokens("permute/permute")).eval()
+    equal, other = (
+        replacements(onnx.shape_inference.infer_shapes(to_onnx(model, (SIDE, width), "logits")))
+        for width in (SIDE, 2 * SIDE)
+    )
+    assert other["operations"] == []
+    told = [
+        one.get("post_process_transpose_perm", one.get("values")) for one in equal["operations"]
+    ]
+    # The map is permuted, [1, 16, 16, 16], and what the tokens are reshaped to has that shape too.
+    assert told == [[0, 2, 3, 1], [0, 2, 3, 1], [0, 3, 1, 2]]

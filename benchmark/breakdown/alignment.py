@@ -146,7 +146,8 @@ def match(operators: Sequence[Operator], kernels: Sequence[str]) -> list[range]:
 
 def _ends(operator: Operator, kernels: Sequence[str], start: int) -> list[int]:
     """Where the kernels of an operator can end that begin at `start`."""
-    known = KERNELS.get(operator.type)
+    is_square = operator.type == "MUL" and len(operator.inputs) > len(set(operator.inputs))
+    known = KERNELS.get("SQUARE" if is_square else operator.type)
     if known is None:
         raise AlignmentError(f"the kernels of {operator.type} are not known, see `kernels.py`")
     first = start

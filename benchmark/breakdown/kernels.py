@@ -47,7 +47,7 @@ KERNELS: Mapping[str, Kernels] = MappingProxyType(
         "MAXIMUM": Kernels(("Maximum",)),
         "MINIMUM": Kernels(("Minimum",)),
         "SQUARED_DIFFERENCE": Kernels(("Squared Difference",)),
-        "MEAN": Kernels(("Mean", "Global Average Pooling")),
+        "MEAN": Kernels(("Mean", "Mean Squared", "Global Average Pooling")),
         "SUM": Kernels(("Sum", "Global Sum Pooling")),
         "SOFTMAX": Kernels(("Softmax",)),
         "LOGISTIC": Kernels(("Sigmoid",)),
@@ -57,7 +57,8 @@ KERNELS: Mapping[str, Kernels] = MappingProxyType(
         "EXP": Kernels(("Exp",)),
         "SQRT": Kernels(("Square Root",)),
         "RSQRT": Kernels(("Reciprocal Square Root",)),
-        "SQUARE": Kernels(("Square",)),
+        # Also a MUL of a tensor by itself. XNNPACK may compute it in the mean behind it.
+        "SQUARE": Kernels(("Square", "Multiply"), least=0),
         "ABS": Kernels(("Abs",)),
         "NEG": Kernels(("Negate",)),
         "HARD_SWISH": Kernels(("HardSwish",)),

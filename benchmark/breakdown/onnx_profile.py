@@ -52,7 +52,9 @@ KERNELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Type of a node that multiplies -> what the types of kernels that compute it contain."""
 
-_ADDED = re.compile(r"(_token_\d+|_nchwc|_quant|/duplicated|/MatmulTransposeFusion/?|_fp16)$")
+_ADDED = re.compile(
+    r"(_token_\d+|_nchwc|_quant|/duplicated|/MatmulTransposeFusion/?|/MatMulScaleFusion/?|_fp16)$"
+)
 
 
 def align_onnx(graph: OnnxGraph, events: Sequence[ProfileEvent]) -> tuple[Share, ...]:

@@ -111,6 +111,17 @@ def test_an_operator_that_no_kernel_is_known_of_is_refused_by_name() -> None:
         match(Chain(["ADD", "WHERE"]).operators, ["Add (ND)", "Where (ND)"])
 
 
+def test_only_a_square_can_be_inside_of_the_mean_behind_it() -> None:
+    square = Operator(0, "MUL", "s", "", ("x", "x"), ("s",), 0)
+    product = Operator(0, "MUL", "s", "", ("x", "y"), ("s",), 0)
+    mean = Operator(1, "MEAN", "m", "", ("s",), ("m",), 0)
+    fused = ["Mean Squared (ND) Reduce2"]
+    assert match([square, mean], fused) == [range(0), range(1)]
+    assert match([square, mean], ["Multiply (ND)", "Mean (ND)"]) == [range(1), range(1, 2)]
+    with pytest.raises(AlignmentError, match="operator 0"):
+        match([product, mean], fused)
+
+
 def test_an_operator_outside_of_the_delegate_must_be_the_one_of_its_index() -> None:
     graph = Chain(["ADD", "ARG_MAX"])
     good = [event(0, "Add (ND)"), event(1, "ARG_MAX", "operator", node=1)]
@@ -248,6 +259,14 @@ def test_a_fused_node_that_is_named_after_its_last_tensor_is_its_convolution(
 def test_convolutions_in_one_kernel_share_its_time_by_their_work(convolutions: OnnxGraph) -> None:
     events = [("s_nchwc", "Conv"), ("/Softmax", "Softmax")]
     assert sorted(owners(convolutions, *events)) == [(0, 0, 0.5), (0, 2, 0.5), (1, 4, 1.0)]
+
+
+@pytest.mark.parametrize(
+    "added", ["/MatMulScaleFusion/", "/MatmulTransposeFusion/", "/GatherSliceToSplitFusion"]
+)
+def test_what_a_fusion_adds_to_a_name_is_not_the_files(added: str, convolutions: OnnxGraph) -> None:
+    events = [("/a/Conv", "Conv"), (f"/b/Conv{added}", "FusedConv"), ("/Softmax", "Softmax")]
+    assert owners(convolutions, *events) == [(0, 0, 1.0), (1, 2, 1.0), (2, 4, 1.0)]
 
 
 def test_what_the_runtime_inserted_goes_to_its_neighbour(convolutions: OnnxGraph) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Once
-from exporting import Done, assert_one_line, environment
+from exporting import Done, assert_one_line, environment, run_export
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_models import write_onnx
@@ -115,6 +115,28 @@ def test_the_profile_could_be_aligned_and_the_cuts_check_it(breakdown: Breakdown
         assert row.agrees is not apart
         named = [sentence for sentence in breakdown.disagreements if f"({path})" in sentence]
         assert bool(named) is apart
+
+
+@pytest.mark.parametrize(("peer", "size"), [("segformer-b0", "64"), ("attention-mixformer", "14")])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_profiles_of_networks_whose_operators_are_fused_are_aligned(
+    peer: str, size: str, suffix: str, once: Once, tmp_path: Path
+) -> None:
+    """A square in its mean, a scale in its product, several slices in one split."""
+
+    def export(folder: Path) -> None:
+        formats = ("--format", "tflite", "--format", "onnx")
+        done = run_export("--model", peer, *formats, "--input-size", size, cwd=folder)
+        assert done.returncode == 0, done.stderr
+
+    (model,) = once(f"{peer}_{size}", export).rglob(f"*.{suffix}")
+    asked = ("--breakdown", "--runs", str(RUNS), "--output", ".")
+    done = run_benchmark(model, *asked, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    made = read_results(tmp_path).models[0].breakdown
+    assert made is not None
+    assert made.method == "profile"
+    assert not any("was not used" in note for note in made.notes)
 
 
 def test_the_rows_are_those_of_the_paper(breakdown: Breakdown) -> None:

@@ -4,7 +4,7 @@ ONNX Runtime names what it runs after the nodes of the file, but it fuses nodes,
 inserts some of its own. The rule:
 
 1. An event belongs to the node whose name it has, without what ONNX Runtime adds to it
-   (`_token_12`, `_nchwc`, `/MatmulTransposeFusion/`). Layout optimizations name a node after the
+   (`_token_12`, `_nchwc`, `/MatMulScaleFusion/`). Layout optimizations name a node after the
    tensor it computes: it is the node that computes that tensor.
 2. It also belongs to the nodes before that one which have no event of their own: they were fused
    into it. One that multiplies can only be in a kernel that does (`KERNELS`). The time is shared
@@ -53,7 +53,8 @@ KERNELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Type of a node that multiplies -> what the types of kernels that compute it contain."""
 
 _ADDED = re.compile(
-    r"(_token_\d+|_nchwc|_quant|/duplicated|/MatmulTransposeFusion/?|/MatMulScaleFusion/?|_fp16)$"
+    r"(_token_\d+|_nchwc|_quant|_fp16|/duplicated"
+    r"|/(MatmulTranspose|MatMulScale|GatherSliceToSplit)Fusion/?)$"
 )
 
 

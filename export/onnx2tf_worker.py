@@ -59,10 +59,14 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
     # sample data for the search.
     samples = np.random.default_rng(0).random((20, 128, 128, 3), dtype=np.float32)
     np.save("calibration_image_sample_data_20x128x128x3_float32.npy", samples)
+    graph = shape_inference.infer_shapes(onnx.load(onnx_file))
+    for node in graph.graph.node:
+        node.name = node.name.lstrip("/")  # TensorFlow refuses to save a variable that is named so
+    onnx.save(graph, "named.onnx")
     told = Path("parameter_replacements.json")
-    told.write_text(json.dumps(replacements(shape_inference.infer_shapes(onnx.load(onnx_file)))))
+    told.write_text(json.dumps(replacements(graph)))
     return onnx2tf.convert(
-        input_onnx_file_path=onnx_file,
+        input_onnx_file_path="named.onnx",
         not_use_onnxsim=True,  # simplified and named already
         not_use_opname_auto_generate=True,
         disable_strict_mode=not search_layouts,
@@ -85,7 +89,8 @@ def _save(model: Any, folder: str, input_name: str, output_name: str) -> None:
     # A bare module rather than the Keras model: the .tflite comes out the same byte for byte, and
     # the description of every Keras layer is not written, which takes most of the conversion.
     module = tf.Module()
-    module.weights = model.variables
+    # Not `model.variables`: the kernel of a grouped convolution is in no layer that Keras knows.
+    module.weights = serve.get_concrete_function().variables
     tf.saved_model.save(module, folder, signatures={SIGNATURE: serve})
 
 

@@ -148,6 +148,38 @@ def test_mixing_attention_is_both_branches_that_gate_each_other(size: tuple[int,
 
 
 @torch.no_grad()
+def test_acmix_attends_to_what_is_around_and_convolves_the_same_maps() -> None:
+    """As the paper has it: with the query's own encoding, by unfolding, tap by tap."""
+    layer, x = exact("acmix"), features(8, 10)
+    height, width, head_dim = 8, 10, CHANNELS // HEADS
+    maps = [layer.query(x), layer.key(x), layer.value(x)]
+
+    def around(y: Tensor) -> Tensor:
+        """[heads, d, H, W] -> [heads, d, 49, H, W]."""
+        unfolded = F.unfold(nn.ReflectionPad2d(3)(y), 7)
+        return unfolded.reshape(len(y), head_dim, 49, height, width)
+
+    q, k, v = (y.reshape(HEADS, head_dim, height, width) for y in maps)
+    across = torch.linspace(-1, 1, width, dtype=torch.float64).repeat(height, 1)
+    down = torch.linspace(-1, 1, height, dtype=torch.float64)[:, None].repeat(1, width)
+    encoding = layer.position.projection(torch.stack([across, down])[None])
+    offsets = encoding[:, :, None] - around(encoding)
+    scores = (q[:, :, None] * head_dim**-0.5 * (around(k) + offsets)).sum(1)
+    attended = (scores.softmax(1)[:, None] * around(v)).sum(2).reshape(1, CHANNELS, height, width)
+
+    stacked = torch.cat([y.reshape(HEADS, head_dim, height, width) for y in maps])
+    taps = torch.einsum("tm,mdhw->dthw", layer.convolution.mix.weight[:, :, 0, 0], stacked)
+    kernels = layer.convolution.shift.weight.reshape(head_dim, HEADS, 9, 3, 3)
+    convolved = torch.cat(
+        [F.conv2d(taps[d : d + 1], kernels[d], padding=1) for d in range(head_dim)], 1
+    )
+    convolved = convolved + layer.convolution.shift.bias[:, None, None]
+    expected = layer.attention_rate * attended + layer.convolution_rate * convolved
+    assert attended.std() > 0.1
+    torch.testing.assert_close(layer(x), expected, rtol=1e-9, atol=1e-9)
+
+
+@torch.no_grad()
 @pytest.mark.parametrize(
     ("kind", "ablation"), [("squeeze-enhanced", {}), ("squeeze", {"detail": "off"})]
 )
@@ -201,6 +233,15 @@ QKV_NORMED = NORMED * (2 * KEYS + VALUES)
             QKV + conv(VALUES, 2 * KEYS + VALUES) + 2 * QKV_NORMED + LAST + NORMED * CHANNELS,
         ),
         ("window", QKV + QKV_NORMED + 13 * 13 * HEADS + LAST + NORMED * CHANNELS),
+        (
+            "acmix",
+            3 * (conv(CHANNELS, CHANNELS) + CHANNELS)
+            + (2 + 1) * CHANNELS // HEADS  # encoding
+            + 3 * HEADS * 9  # maps to taps
+            + 9 * 9 * CHANNELS
+            + CHANNELS  # shifts
+            + 2,
+        ),
     ],
 )
 def test_parameters(kind: str, params: int) -> None:

@@ -12,9 +12,8 @@ from seaformer.peers.attention.table import LAYERS
 
 TEMPLATE = "attention.html"
 
-COLORS = {kind: place for place, kind in enumerate(LAYERS)} | {"acmix": 1}
-"""Kind -> number of its colour. There are six: ACmix, which is only in the paper's figure, has that
-of the layer that is not in it."""
+COLORS = {kind: place for place, kind in enumerate(LAYERS)}
+"""Kind -> number of its colour."""
 
 
 def write_attention_page(path: Path, results: AttentionResults) -> None:
@@ -23,9 +22,7 @@ def write_attention_page(path: Path, results: AttentionResults) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    titles = {layer.kind: layer.title for layer in results.layers}
-    names = titles | {kind: title for kind, title in paper.TITLES.items() if kind not in titles}
-    paper_rows = [(names.get(kind, kind), times) for kind, times in paper.TIMES_MS.items()]
+    paper_rows = [(LAYERS[kind].title, times) for kind, times in paper.TIMES_MS.items()]
     write_page(
         path,
         TEMPLATE,

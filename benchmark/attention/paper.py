@@ -16,9 +16,6 @@ SOURCE = (
 FINE_MS, COARSE_MS = 0.1, 10.0
 LARGEST_FINE_SIDE = 32
 
-TITLES: Mapping[str, str] = MappingProxyType({"acmix": "ACmix"})
-"""Titles of the layers that are in the figure only."""
-
 TIMES_MS: Mapping[str, Mapping[int, float]] = MappingProxyType(
     {
         "squeeze-enhanced": {8: 0.3, 16: 0.9, 32: 3.2, 64: 10, 128: 56, 256: 245, 512: 975},

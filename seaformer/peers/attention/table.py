@@ -2,10 +2,7 @@
 
 The paper's Figure 1 does not say how wide its layers are nor how many heads they have. Here all
 have those of SeaFormer-T's attention at stride 64: 160 channels, 4 heads, query and key of 24
-channels and value of 48 for each head. MixFormer divides its width as its paper says.
-
-ACmix, which the figure has too, is not here: its attention is made of 98 shifted copies of two
-maps, which are too alike to say which operator of an exported file computes which.
+channels and value of 48 for each head. MixFormer and ACmix divide their width as their papers say.
 """
 
 from collections.abc import Callable, Mapping
@@ -100,6 +97,12 @@ def _mixformer() -> "nn.Module":
     return MixingAttention(CHANNELS, HEADS)
 
 
+def _acmix() -> "nn.Module":
+    from seaformer.peers.attention.acmix import ACmix
+
+    return ACmix(CHANNELS, HEADS)
+
+
 def _per_position(numbers: int, per_side: int = 0, per_map: int = 0) -> Callable[[int], int]:
     """Numbers written: so many per position, and more as a side or the whole map grows."""
     return lambda side: side**2 * (numbers + per_side * side + per_map * side**2)
@@ -171,6 +174,16 @@ _ALL = (
         _mixformer,
         _per_padded_position(5200),
         note="Its windows work on half of the channels, as in the paper; padded like them.",
+    ),
+    Layer(
+        "acmix",
+        "ACmix",
+        "Pan et al., ACmix, CVPR 2022, arXiv 2111.14556, Sections 3 and 4",
+        "49HW(Cqk + Cv) + 9HWC",
+        2,
+        _acmix,
+        _per_position(54500),
+        note="Query, key and value have 40 channels for each head.",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Maps whose channels, height and width are of one length, through the conversion to TFLite."""
+"""What onnx2tf would misread or refuse: maps with axes of one length, grouped convolutions."""
 
 from collections import Counter
 from pathlib import Path
@@ -81,6 +81,13 @@ def test_attention_of_equal_axes_has_no_operator_more(tmp_path: Path) -> None:
         sqnr_db, operators[width] = convert(attention, width, folder)
         assert sqnr_db > 100
     assert operators[SIDE] == operators[2 * SIDE]
+
+
+def test_a_grouped_convolution_is_one_operator(tmp_path: Path) -> None:
+    grouped = nn.Conv2d(SIDE, SIDE, 3, padding=1, groups=4)
+    sqnr_db, operators = convert(grouped, 2 * SIDE, tmp_path)
+    assert sqnr_db > 100
+    assert operators == {"CONV_2D": 3}
 
 
 def test_only_reshapes_and_transposes_of_equal_axes_are_told() -> None:

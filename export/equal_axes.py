@@ -14,8 +14,8 @@ that onnx2tf has for this ("parameter replacement"):
     Transpose     perm'[t] = s(perm[c(t)])      c(t): the axis of ONNX that is stored as axis t
                                                 s(a): where axis a is stored, the inverse of c
 
-Its converter to TFLite joins the transposes that stand one behind the other, and drops what is left
-of them where it is the identity: of attention on 64 tokens of 64 channels nothing remains.
+TensorFlow's converter joins transposes that stand one behind the other and drops what is left of
+them where it is the identity: nothing of this remains in the file (a test counts).
 """
 
 from typing import Any

@@ -108,9 +108,11 @@ def open_calibration(where: str | None, samples: int, task: Task) -> Calibration
     notes: list[str] = []
     found = _data_set(folder, samples, task) or _photographs(folder, samples, notes)
     if found.pictures.count < FEW_SAMPLES:
+        count = found.pictures.count
         notes.append(
-            f"{found.pictures.count} pictures are few to calibrate with: {FEW_SAMPLES} or more "
-            f"make ranges that hold. Add pictures, or raise --calibration-samples."
+            f"{count} {'picture is' if count == 1 else 'pictures are'} few to calibrate with: "
+            f"{FEW_SAMPLES} or more make ranges that hold. Add pictures, or raise "
+            "--calibration-samples."
         )
     return Calibration(found.pictures, found.test, found.classes, False, (*notes, *found.notes))
 

@@ -19,7 +19,7 @@ from seaformer.peers.attention.heads import attend
 from seaformer.peers.channels_first import GELU, ChannelLinear, ChannelNorm
 
 DEPTH = 2
-"""Blocks of every stage, in both B0 and B1 (Table 6)."""
+"""Blocks of every stage, in both B0 and B1."""
 HEADS = (1, 2, 5, 8)
 REDUCTIONS = (8, 4, 2, 1)
 """R: how many times coarser the grid of keys and values is, by stage."""

@@ -181,7 +181,7 @@ _ALL = (
         8,
         _mobilenet_v3_lraspp(tail_divisor=1, channels=128),
         Published("3.2", "2.0", 33.1, REPRINT, SEAFORMER_FIGURE, 126, classes=19),
-        note="The published sizes are those of 19 classes, as Cityscapes has; with 150 it has "
+        note="The published sizes equal those with 19 classes, as Cityscapes has; with 150 it has "
         "3.24 M parameters and 2.12 G.",
     ),
     Peer(
@@ -192,8 +192,9 @@ _ALL = (
         8,
         _mobilenet_v3_lraspp(tail_divisor=2, channels=256),
         Published("1.6", "1.3", 32.3, REPRINT, SEAFORMER_FIGURE, 81, classes=19),
-        note="The published sizes are those of 19 classes, as Cityscapes has, and of a head 256 "
-        "wide; with 150 classes it has 1.67 M parameters and 1.45 G.",
+        note="The published sizes equal those with 19 classes, as Cityscapes has, and a head 256 "
+        "wide; with 150 classes it has 1.67 M parameters and 1.45 G. What the published latency "
+        "was measured on is not known.",
     ),
     Peer(
         "raspp",

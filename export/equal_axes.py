@@ -7,17 +7,25 @@ writes is. What a Reshape or Transpose writes is not: it has the order of ONNX, 
 operator reads it crosswise. 64 channels on a grid of 64 x 64 (SegFormer-B0 at 512 x 512) made
 another function of the network, 3 dB from it.
 
-So these two operators are told to store such tensors as they are believed to be, by the mechanism
-that onnx2tf has for this ("parameter replacement"):
+So every operator whose belief would be wrong is told, by the mechanism that onnx2tf has for this
+("parameter replacement"), to make it true:
 
     Reshape       transpose what it wrote to channels last
     Transpose     perm'[t] = s(perm[c(t)])      c(t): the axis of ONNX that is stored as axis t
                                                 s(a): where axis a is stored, the inverse of c
 
+MatMul is the exception on both sides. It multiplies what it is given as it is stored, and what it
+writes is believed to have the order of ONNX, which it has:
+
+    MatMul        transpose what it is given, unless a MatMul wrote it, to channels first
+    Transpose     of what a MatMul wrote: perm'[t] = perm[c(t)]
+    any other     of what a MatMul wrote: likewise what else it is given, and what it wrote back
+
 TensorFlow's converter joins transposes that stand one behind the other and drops what is left of
 them where it is the identity: nothing of this remains in the file (a test counts).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import onnx
@@ -27,29 +35,52 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
     """List what onnx2tf has to be told, as its parameter replacement file has it.
 
     Args:
-        graph: with named nodes and static shapes; `onnx.shape_inference` has run on it.
+        graph: with named nodes and the static shapes of all tensors.
     """
-    shapes = {
-        value.name: [axis.dim_value for axis in value.type.tensor_type.shape.dim]
+    equal = {
+        value.name: len(value.type.tensor_type.shape.dim)
         for value in (*graph.graph.value_info, *graph.graph.output, *graph.graph.input)
+        if _has_equal_axes([axis.dim_value for axis in value.type.tensor_type.shape.dim])
     }
+    multiplied = {node.output[0] for node in graph.graph.node if node.op_type == "MatMul"}
     operations: list[dict[str, Any]] = []
     for node in graph.graph.node:
-        shape = shapes.get(node.output[0], [])
-        if len(shape) < 3 or len(set(shape[1:])) > 1:
-            continue
-        stored = _channels_last(len(shape))
-        if node.op_type == "Reshape":
-            told = {"param_target": "outputs", "param_name": node.output[0]}
-            told["post_process_transpose_perm"] = stored
-        elif node.op_type == "Transpose":
+        given = [name for name in node.input if name in equal]
+        written = node.output[0] if node.output[0] in equal else None
+        is_behind_product = not multiplied.isdisjoint(given)
+        if node.op_type == "Transpose" and written:
             (perm,) = (list(one.ints) for one in node.attribute if one.name == "perm")
-            told = {"param_target": "attributes", "param_name": "perm"}
-            told["values"] = [stored.index(perm[axis]) for axis in stored]
-        else:
-            continue
-        operations.append({"op_name": node.name, **told})
+            stored = _channels_last(len(perm))
+            told = [
+                perm[axis] if is_behind_product else stored.index(perm[axis]) for axis in stored
+            ]
+            operations.append(_tell(node, "attributes", "perm", values=told))
+        elif node.op_type == "Reshape":
+            if written:
+                perm = _channels_last(equal[written])
+                operations.append(_tell(node, "outputs", written, post_process_transpose_perm=perm))
+        elif node.op_type == "MatMul" or (written and is_behind_product):
+            for name in given:
+                if name not in multiplied:
+                    perm = _channels_first(equal[name])
+                    operations.append(_tell(node, "inputs", name, pre_process_transpose_perm=perm))
+            if written and node.op_type != "MatMul":
+                perm = _channels_last(equal[written])
+                operations.append(_tell(node, "outputs", written, post_process_transpose_perm=perm))
     return {"format_version": 1, "operations": operations}
+
+
+def _tell(node: onnx.NodeProto, target: str, name: str, **what: list[int]) -> dict[str, Any]:
+    return {"op_name": node.name, "param_target": target, "param_name": name, **what}
+
+
+def _has_equal_axes(shape: Sequence[int]) -> bool:
+    return len(shape) > 2 and len(set(shape[1:])) == 1
+
+
+def _channels_first(rank: int) -> list[int]:
+    """The places of channels last in the order of ONNX."""
+    return [0, rank - 1, *range(1, rank - 1)]
 
 
 def _channels_last(rank: int) -> list[int]:

@@ -10,8 +10,9 @@ onnx2tf may search for layouts.
 On that search: onnx2tf runs the ONNX file on sample data and, where its own result differs by more
 than an absolute 1e-3, tries every permutation of an operator's inputs and keeps the closest. With
 activations in the hundreds the correct layout misses the threshold too, and a wrong one of the same
-shape can win: heads and tokens of equal number were swapped so. Our graphs need no search, since
-their layout follows from the operators; it stays available for models that do.
+shape can win: heads and tokens of equal number were swapped so. Our graphs need no search: their
+layout follows from the operators, and where shapes do not show it `equal_axes` says it. The search
+stays available for models that do.
 """
 
 import json
@@ -44,7 +45,6 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
     import onnx
     import onnx2tf
     import onnx2tf.onnx2tf as implementation
-    from onnx import shape_inference
 
     from seaformer.export.equal_axes import replacements
 
@@ -59,7 +59,7 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
     # sample data for the search.
     samples = np.random.default_rng(0).random((20, 128, 128, 3), dtype=np.float32)
     np.save("calibration_image_sample_data_20x128x128x3_float32.npy", samples)
-    graph = shape_inference.infer_shapes(onnx.load(onnx_file))
+    graph = onnx.load(onnx_file)
     for node in graph.graph.node:
         node.name = node.name.lstrip("/")  # TensorFlow refuses to save a variable that is named so
     onnx.save(graph, "named.onnx")

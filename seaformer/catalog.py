@@ -60,7 +60,8 @@ def count_macs(model: nn.Module, size: tuple[int, int]) -> int:
     """Count the multiply-accumulates of one picture by the convention of the published numbers.
 
     That is fvcore's: those of convolutions, linear layers and matrix products, two per element that
-    a BatchNorm writes, one per tap and element of an interpolation.
+    a BatchNorm writes, one per tap and element of an interpolation. Unlike there, LayerNorms, which
+    only peers have, are not counted.
 
     Args:
         model: in eval mode. It is really run: torch's "meta" device, which would only compute the

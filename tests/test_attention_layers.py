@@ -173,7 +173,6 @@ def test_acmix_attends_to_what_is_around_and_convolves_the_same_maps() -> None:
     convolved = torch.cat(
         [F.conv2d(taps[d : d + 1], kernels[d], padding=1) for d in range(head_dim)], 1
     )
-    convolved = convolved + layer.convolution.shift.bias[:, None, None]
     expected = layer.attention_rate * attended + layer.convolution_rate * convolved
     assert attended.std() > 0.1
     torch.testing.assert_close(layer(x), expected, rtol=1e-9, atol=1e-9)
@@ -238,8 +237,7 @@ QKV_NORMED = NORMED * (2 * KEYS + VALUES)
             3 * (conv(CHANNELS, CHANNELS) + CHANNELS)
             + (2 + 1) * CHANNELS // HEADS  # encoding
             + 3 * HEADS * 9  # maps to taps
-            + 9 * 9 * CHANNELS
-            + CHANNELS  # shifts
+            + 9 * 9 * CHANNELS  # shifts
             + 2,
         ),
     ],
@@ -261,6 +259,15 @@ def test_macs(kind: str, projections: int, seen: int) -> None:
     norms = QKV_NORMED * (2 if kind == "axial" else 1) + NORMED * CHANNELS
     per_position = projections + norms + seen * (KEYS + VALUES)
     assert count_macs(create_layer(LAYERS[kind])[0], (14, 14)) == 14 * 14 * per_position
+
+
+def test_macs_of_acmix() -> None:
+    """Its projections, what is around every position, mixing and shifts; no BatchNorm."""
+    around = 49 * 2 * CHANNELS
+    per_position = 3 * conv(CHANNELS, CHANNELS) + around + (27 + 81) * CHANNELS
+    encoding = conv(2, CHANNELS // HEADS)
+    counted = count_macs(create_layer(LAYERS["acmix"])[0], (14, 14))
+    assert counted == 14 * 14 * (per_position + encoding)
 
 
 # How they grow

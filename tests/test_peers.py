@@ -65,15 +65,14 @@ def test_sizes_are_the_published_ones_to_the_printed_digit(name: str) -> None:
     assert as_printed(macs, published.macs_g) == published.macs_g
 
 
-def test_where_150_classes_or_our_way_to_count_give_other_digits_the_table_says_so(
-    networks,
+@pytest.mark.parametrize("name", [name for name in SIZED if PEERS[name].family != "raspp"])
+def test_where_150_classes_or_our_way_to_count_give_other_digits_the_table_says_them(
+    name: str, networks
 ) -> None:
-    for name in SIZED:
-        published, model = PEERS[name].published, networks[name]
-        counted = (params_m(model), count_macs(model, (512, 512)) / 1e9)
-        printed = (published.params_m, published.macs_g)
-        same = all(as_printed(c, p) == p for c, p in zip(counted, printed, strict=True))
-        assert same or PEERS[name].note, name
+    published, model, note = PEERS[name].published, networks[name], PEERS[name].note
+    params, macs = params_m(model), count_macs(model, (512, 512)) / 1e9
+    assert as_printed(params, published.params_m) == published.params_m or f"{params:.2f} M" in note
+    assert as_printed(macs, published.macs_g) == published.macs_g or f"{macs:.2f} G" in note
 
 
 def test_lr_aspp_has_the_size_of_torchvisions() -> None:

@@ -26,7 +26,7 @@ def create_peer_with_record(
         peer: a row of `seaformer.peers.table`.
         task: of segmentation.
         weights: None or "random" for seeded random ones, the name of released ones, or the path of
-            a checkpoint, with the names of the official code or with ours.
+            a checkpoint, with the names of the published ones or with ours.
 
     Returns:
         The network in eval mode, float32, which takes normalised RGB and returns logits.
@@ -36,7 +36,6 @@ def create_peer_with_record(
         SeaformerError: the weights cannot be had, read, or are not for this peer and task.
     """
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
-        torch.manual_seed(SEED)
         model = peer.build(task.num_classes).eval().requires_grad_(False)
     if weights is None or weights == RANDOM:
         fill_random(model, SEED)
@@ -75,7 +74,7 @@ def _matching(
 
 
 def _names(peer: Peer, shapes: Shapes, offered: Shapes) -> dict[str, str]:
-    """Map our names to the official ones, or to themselves for a checkpoint of ours."""
+    """Map our names to the published ones, or to themselves for a checkpoint of ours."""
     is_ours = peer.official_names is None or shapes.keys() == offered.keys()
     return {key: key for key in shapes} if is_ours else peer.official_names(shapes)  # type: ignore[misc]
 

@@ -7,15 +7,18 @@ Four stages, each an overlapping patch embedding and blocks of
 
 and an all-MLP decoder: a linear layer each, all maps resized to 1/4, concatenated, fused.
 
-Hugging Face transformers has the same network over tokens; a test compares the two. That form
-cannot be converted to TFLite: onnx2tf 1.28.8 takes tokens for channels.
+Hugging Face transformers has the same network over tokens, with the same epsilon of 1e-5 in its
+norms; a test compares the two. That form cannot be converted to TFLite: onnx2tf 1.28.8 takes tokens
+for channels.
 """
+
+from collections import OrderedDict
 
 from torch import Tensor, cat, nn
 from torch.nn import functional as F
 
 from seaformer.network.convolution import ConvBN
-from seaformer.peers.attention.heads import attend
+from seaformer.peers.attention.heads import attend_maps
 from seaformer.peers.channels_first import GELU, ChannelLinear, ChannelNorm
 
 DEPTH = 2
@@ -28,30 +31,17 @@ EXPANSION = 4
 DECODER_CHANNELS = 256
 
 
-class PatchEmbedding(nn.Module):
-    """Overlapping patches (Section 3.1): [N, C, H, W] -> [N, D, ceil(H / s), ceil(W / s)]."""
+class CoarserGrid(nn.Sequential):
+    """Convolution and norm, of overlapping patches or of what keys and values are made of (3.1).
 
-    def __init__(self, in_channels: int, channels: int, kernel: int, stride: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, channels, kernel, stride, kernel // 2)
-        self.norm = ChannelNorm(channels)
+    Forward: [N, C, H, W] -> [N, D, (H + 2 padding - kernel) // stride + 1, likewise].
+    """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Embed."""
-        return self.norm(self.conv(x))
-
-
-class SequenceReduction(nn.Module):
-    """Coarser keys and values (Section 3.1): [N, C, H, W] -> [N, C, H // ratio, W // ratio]."""
-
-    def __init__(self, channels: int, ratio: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, ratio, ratio)
-        self.norm = ChannelNorm(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Reduce."""
-        return self.norm(self.conv(x))
+    def __init__(
+        self, in_channels: int, channels: int, kernel: int, stride: int, padding: int
+    ) -> None:
+        conv = nn.Conv2d(in_channels, channels, kernel, stride, padding)
+        super().__init__(OrderedDict(conv=conv, norm=ChannelNorm(channels)))
 
 
 class EfficientSelfAttention(nn.Module):
@@ -60,7 +50,9 @@ class EfficientSelfAttention(nn.Module):
     def __init__(self, channels: int, heads: int, ratio: int) -> None:
         super().__init__()
         self.heads = heads
-        self.reduction = SequenceReduction(channels, ratio) if ratio > 1 else nn.Identity()
+        self.reduction: nn.Module = nn.Identity()
+        if ratio > 1:
+            self.reduction = CoarserGrid(channels, channels, kernel=ratio, stride=ratio, padding=0)
         self.query = ChannelLinear(channels, channels)
         self.key = ChannelLinear(channels, channels)
         self.value = ChannelLinear(channels, channels)
@@ -70,9 +62,7 @@ class EfficientSelfAttention(nn.Module):
         """Attend."""
         coarse = self.reduction(x)
         maps = (self.query(x), self.key(coarse), self.value(coarse))
-        tokens = (y.permute(0, 2, 3, 1).flatten(1, 2) for y in maps)
-        attended = attend(*tokens, heads=self.heads).unflatten(1, x.shape[2:])
-        return self.projection(attended.permute(0, 3, 1, 2))
+        return self.projection(attend_maps(*maps, heads=self.heads))
 
 
 class MixFFN(nn.Module):
@@ -114,7 +104,7 @@ class Stage(nn.Module):
         super().__init__()
         kernel, stride = (3, 2) if index else (7, 4)
         heads, ratio = HEADS[index], REDUCTIONS[index]
-        self.embedding = PatchEmbedding(in_channels, channels, kernel, stride)
+        self.embedding = CoarserGrid(in_channels, channels, kernel, stride, kernel // 2)
         self.blocks = nn.Sequential(*(Block(channels, heads, ratio) for _ in range(DEPTH)))
         self.norm = ChannelNorm(channels)
 

@@ -28,10 +28,10 @@ class Published:
             None as above.
         miou: on ADE20K val, in percent.
         size_source: where parameters and multiply-accumulates stand.
-        classes: of the network that parameters and multiply-accumulates were counted on.
         miou_source: where the mIoU stands.
         phone_latency_ms: on one core of a Snapdragon 865, as Figure 1 of the SeaFormer paper has
             it; input to logits.
+        classes: of the network that parameters and multiply-accumulates equal.
     """
 
     params_m: str | None

@@ -36,10 +36,11 @@ def fill_random(model: nn.Module, seed: int = 0) -> None:
     With n standard normal: convolutions are n sqrt(2 / fan-in) (He), less the gains of this module;
     biases 0.1 n and position embeddings 0.5 n. BatchNorm has a scale of 1/2 or 1 in all, made of
     scales from 1/4 to 2 and variances from 1/4 to 4, a shift of 0.1 n and means of 0.2 n standard
-    deviations; LayerNorm has those scales and that shift.
+    deviations; LayerNorm has scales from 1/4 to 2 and that shift.
 
     Args:
-        model: a network of `seaformer.network`, on any device and of any floating dtype.
+        model: a network of `seaformer.network` or `seaformer.peers`, on any device and of any
+            floating dtype.
         seed: another one gives other weights.
     """
     with torch.no_grad():

@@ -9,9 +9,10 @@ to the query encoded (r: a linear layer on coordinates from -1 to 1):
 
 q_x r_x is the same for all n, so that the softmax does not change without it, and it is left out:
 keys are k - r. The convolution makes of the 3 x heads maps of each of the d channels 3 x 3 ones by
-a linear layer, which it shifts, one for each tap, and adds up: a grouped 3 x 3 convolution whose
-learned kernels begin as shifts. Facts that the paper leaves open (biases, mirrored edges,
-coordinates, learned shifts) follow the authors' code, LeapLabTHU/ACmix, ResNet/test_bottleneck.py.
+a linear layer (27 C products a position), which it shifts, one for each tap, and adds up: a grouped
+3 x 3 convolution (81 C) whose kernels are learned, and begin as shifts where it is trained. Facts
+that the paper leaves open (biases, mirrored edges, coordinates, learned shifts) follow the authors'
+code, LeapLabTHU/ACmix, ResNet/test_bottleneck.py.
 """
 
 import torch
@@ -30,7 +31,7 @@ class Neighbourhood(nn.Module):
     """What is around every position: [N, C, H, W] -> [NHW, ATTENDED^2, C]."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Collect rows, and then columns, so that it is copied 14 times and not 49."""
+        """Collect rows, and then columns of them: by 14 slices, and not 49."""
         height, width = x.shape[2:]
         padded = F.pad(x, [ATTENDED // 2] * 4, mode="reflect").permute(0, 2, 3, 1)
         rows = torch.cat([padded[:, i : i + height] for i in range(ATTENDED)], dim=3)
@@ -66,7 +67,7 @@ class ShiftedConvolution(nn.Module):
         self.heads, head_dim = heads, channels // heads
         self.mix = nn.Conv2d(3 * heads, TAPS**2, 1, bias=False)
         self.shift = nn.Conv2d(
-            TAPS**2 * head_dim, channels, TAPS, padding=TAPS // 2, groups=head_dim
+            TAPS**2 * head_dim, channels, TAPS, padding=TAPS // 2, groups=head_dim, bias=False
         )
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from seaformer.network.attention import VALUE_RATIO
 from seaformer.network.convolution import ConvBN
-from seaformer.peers.attention.heads import QueryKeyValue, attend
+from seaformer.peers.attention.heads import QueryKeyValue, attend_maps
 
 
 class GlobalAttention(nn.Module):
@@ -30,6 +30,4 @@ class GlobalAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Attend to every position from every position."""
-        tokens = (y.permute(0, 2, 3, 1).flatten(1, 2) for y in self.qkv(x))
-        attended = attend(*tokens, heads=self.heads).unflatten(1, x.shape[2:])
-        return self.projection(self.act(attended.permute(0, 3, 1, 2)))
+        return self.projection(self.act(attend_maps(*self.qkv(x), heads=self.heads)))

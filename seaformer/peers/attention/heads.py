@@ -24,6 +24,23 @@ class QueryKeyValue(nn.Module):
         return self.query(x), self.key(x), self.value(x)
 
 
+def attend_maps(query: Tensor, key: Tensor, value: Tensor, *, heads: int) -> Tensor:
+    """Let every position of one map attend to every position of another.
+
+    Args:
+        query: [N, heads * key_dim, H, W].
+        key: [N, heads * key_dim, h, w].
+        value: [N, heads * value_dim, h, w].
+        heads: which the channels are split into.
+
+    Returns:
+        [N, heads * value_dim, H, W].
+    """
+    tokens = (y.permute(0, 2, 3, 1).flatten(1, 2) for y in (query, key, value))
+    attended = attend(*tokens, heads=heads).unflatten(1, query.shape[2:])
+    return attended.permute(0, 3, 1, 2)
+
+
 def attend(
     query: Tensor, key: Tensor, value: Tensor, *, heads: int, bias: Tensor | None = None
 ) -> Tensor:

@@ -31,7 +31,6 @@ class AttentionLayer(nn.Module):
 def create_layer(layer: Layer) -> tuple[AttentionLayer, WeightsRecord]:
     """Create a layer that is ready to run, in eval mode and float32, with seeded random weights."""
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
-        torch.manual_seed(SEED)
         model = AttentionLayer(layer.build()).eval().requires_grad_(False)
     fill_random(model, SEED)
     return model, WeightsRecord(RANDOM, f"seed {SEED}", None, True, None, "")

@@ -179,7 +179,7 @@ _ALL = (
         "acmix",
         "ACmix",
         "Pan et al., ACmix, CVPR 2022, arXiv 2111.14556, Sections 3 and 4",
-        "49HW(Cqk + Cv) + 9HWC",
+        "49HW(Cqk + Cv) + 108HWC",
         2,
         _acmix,
         _per_position(54500),

@@ -9,11 +9,15 @@ Both names load torch when they are first asked for; importing the package does 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from seaformer.privacy import switch_telemetry_off
+
 if TYPE_CHECKING:
     from seaformer.catalog import list_models
     from seaformer.model import create_model
 
 __all__ = ["create_model", "list_models"]
+
+switch_telemetry_off()  # before anything else of the package, or beneath it, can be imported
 
 _HOMES = {"create_model": "seaformer.model", "list_models": "seaformer.catalog"}
 

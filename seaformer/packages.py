@@ -76,7 +76,8 @@ class NodePackage:
         npm = shutil.which("npm")
         if npm is None:
             raise SeaformerError(f"{self} cannot be fetched: npm is not installed here.")
-        command = [npm, "pack", "--loglevel=error", "--pack-destination", str(folder)]
+        command = [npm, "pack", "--no-update-notifier", "--loglevel=error"]
+        command += ["--pack-destination", str(folder)]
         command += [f"{self.name}@{self.version}"]
         return fetch(command, folder, self)
 

@@ -242,8 +242,10 @@ class NodeRegistry(http.server.BaseHTTPRequestHandler):
     """What npm asks for: the description of a package, then its archive."""
 
     archive: bytes
+    asked: list[str]
 
     def do_GET(self) -> None:
+        self.asked.append(self.path)
         content = self.archive
         if not self.path.endswith(".tgz"):
             address = f"http://{self.headers['Host']}/some.package-3.4.0.tgz"
@@ -270,15 +272,20 @@ def test_npm_gives_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-    handler = type("Handler", (NodeRegistry,), {"archive": packed.getvalue()})
+    asked: list[str] = []
+    handler = type("Handler", (NodeRegistry,), {"archive": packed.getvalue(), "asked": asked})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{server.server_port}/")
         monkeypatch.setenv("npm_config_cache", str(tmp_path / "npm"))
         package = NodePackage("some.package", "3.4.0")
         _publish_package(monkeypatch, package, packed.getvalue(), "package/lib.so")
+        # Else it asks for a newer version of itself.
+        monkeypatch.setenv("npm_config_update_notifier", "true")
+        monkeypatch.delenv("CI", raising=False)
         assert _library().path.read_bytes() == ARM64
         server.shutdown()
+    assert set(asked) == {"/some.package", "/some.package-3.4.0.tgz"}
 
 
 # ---- Given by the user

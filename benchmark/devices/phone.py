@@ -41,6 +41,7 @@ from seaformer.benchmark.devices.facts import (
 from seaformer.benchmark.devices.lines import Lines
 from seaformer.benchmark.devices.server import RETURN_LIMIT_S, require
 from seaformer.benchmark.devices.transport import ShellResult, Transport
+from seaformer.privacy import SWITCHES
 
 FOLDER = "/data/local/tmp/seaformer"
 """Where workspaces are. From /data/local/tmp programs may be run, from /sdcard not."""
@@ -57,8 +58,11 @@ _NOT_EXECUTABLE = (126, 127)
 
 _T = TypeVar("_T")
 
+_SWITCHES = " ".join(f"{switch.variable}={quote(switch.value)}" for switch in SWITCHES)
+
 _PROGRAM = """\
 cd {folder} || exit 127
+export {switches}
 pid=
 trap 'kill -9 -- "-$pid"; wait "$pid"; exit 129' HUP INT TERM
 setsid sh -c 'echo "{mark} $$"; exec "$0" "$@"' {command} </dev/null &
@@ -224,7 +228,9 @@ class PhoneWorkspace(Workspace):
         command = " ".join(quote(word) for word in (f"./{program}", *arguments))
         try:
             result = self._phone.way.shell(
-                _PROGRAM.format(folder=quote(self.path), mark=mark, command=command),
+                _PROGRAM.format(
+                    folder=quote(self.path), switches=_SWITCHES, mark=mark, command=command
+                ),
                 time_limit_s,
                 lines.feed,
                 f"'{program}'",

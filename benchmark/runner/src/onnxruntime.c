@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "platform.h"
 #include "probe.h"
 #include "report.h"
 #include "runtime.h"
@@ -27,6 +28,7 @@ typedef struct {
 
 #define FUNCTIONS(X)                                                                           \
     X(3, CreateEnv, (int, const char *, handle *))                                             \
+    X(6, DisableTelemetryEvents, (handle))                                                     \
     X(7, CreateSession, (handle, const char *, handle, handle *))                              \
     X(8, CreateSessionFromArray, (handle, const void *, size_t, handle, handle *))             \
     X(9, Run,                                                                                  \
@@ -329,6 +331,10 @@ static const char *open_library(const char *library, const char *version, int th
     const api_base *(*get_base)(void);
     thread_count = threads;
     now("loading the runtime", STATUS_NO_LIBRARY, "its file is damaged or incomplete");
+    /* It would leave a device id in the user's cache and connect to its maker's server. It looks at
+     * this when it is loaded: DisableTelemetryEvents alone prevents neither. */
+    if (setenv("ORT_DISABLE_TELEMETRY", "1", 1) != 0)
+        fail(STATUS_NO_LIBRARY, "its telemetry cannot be switched off: %s", strerror(errno));
     *(void **)&get_base = find_function(load_library(library), "OrtGetApiBase");
     now("checking the runtime with a known model", STATUS_WRONG_RUNTIME,
         "it is of a version that this runner does not know");
@@ -342,6 +348,7 @@ static const char *open_library(const char *library, const char *version, int th
              found, API_VERSION);
     find_functions(table);
     require(CreateEnv(ERRORS_ONLY, "seaformer", &environment) == NULL, "the environment");
+    require(DisableTelemetryEvents(environment) == NULL, "its telemetry");
     require(GetAllocatorWithDefaultOptions(&allocator) == NULL, "the allocator");
     require(CreateCpuMemoryInfo(ARENA, DEFAULT_MEMORY, &memory_info) == NULL, "the memory");
     probe();

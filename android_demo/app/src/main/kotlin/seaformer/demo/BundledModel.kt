@@ -1,6 +1,7 @@
 package seaformer.demo
 
 import android.content.res.AssetManager
+import android.system.Os
 import seaformer.core.Accelerator
 import seaformer.core.FallbackSegmenter
 import seaformer.core.MetadataException
@@ -58,6 +59,8 @@ class BundledModel private constructor(
         if (onnx == null) {
             LiteRtSegmenter(assets, file, metadata, accelerator, threads)
         } else {
+            // ONNX Runtime looks at it when it is loaded; setTelemetry comes after its first event.
+            Os.setenv("ORT_DISABLE_TELEMETRY", "1", true)
             OrtSegmenter(onnx, metadata, accelerator, threads)
         }
 

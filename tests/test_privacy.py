@@ -1,0 +1,139 @@
+"""Nothing that is started reports to anyone, whatever the user's environment says."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from device_scripts import write_script
+from exporting import environment
+from loopback_phone.phone import LoopbackPhone
+from network_watch import attempts, require_tools, watched
+from PIL import Image
+from rounds import SOURCES, TARGET, add_probe, basic_plan
+from small_models import metadata, write_onnx
+
+from seaformer.benchmark.devices.phone import Phone
+from seaformer.benchmark.runner.binaries import runner_for
+from seaformer.privacy import SWITCHES
+
+BIN = Path(sys.executable).parent
+
+CONNECTS_AFTER_S = 11
+"""ONNX Runtime 1.32 looks its maker's server up nine seconds after it was loaded."""
+
+SESSION = """
+import sys
+from seaformer.runtimes import open_model
+
+session = open_model(sys.argv[1], channels=2)
+sys.stdin.read()
+"""
+"""A process that has a model open until its stdin ends."""
+
+
+def reporting(home: Path) -> dict[str, str]:
+    """The environment of a user who lets everything report; HOME is a new folder."""
+    home.mkdir()
+    (home / "cache").mkdir()
+    folders = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+    return environment(**folders, **{switch.variable: "0" for switch in SWITCHES})
+
+
+def written(home: Path) -> list[str]:
+    """What there is in the folder of `reporting` besides the cache's."""
+    return sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_file())
+
+
+def test_an_attempt_to_reach_the_network_is_seen(tmp_path: Path) -> None:
+    require_tools(tmp_path)
+    code = "import socket; socket.getaddrinfo('seaformer.invalid', 443)"
+    command = watched([sys.executable, "-c", code], tmp_path / "trace")
+    assert subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 1
+    assert attempts(tmp_path / "trace")
+
+
+def test_onnx_runtime_connects_to_nobody_and_leaves_no_device_id(tmp_path: Path) -> None:
+    require_tools(tmp_path)
+    plan = basic_plan("onnxruntime", add_probe(tmp_path, "onnxruntime"), blocks=3000)
+    (tmp_path / "plan").write_text(plan.text())
+    commands = {
+        "python": [sys.executable, "-c", SESSION, SOURCES / "probe.onnx"],
+        "runner": [runner_for(TARGET), tmp_path / "plan"],
+    }
+    processes = {
+        name: subprocess.Popen(
+            watched(command, tmp_path / f"{name}.trace"),
+            env=reporting(tmp_path / name),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for name, command in commands.items()
+    }
+    # One waits for its stdin, the other for somebody who reads its lines.
+    time.sleep(CONNECTS_AFTER_S)
+    for name, process in processes.items():
+        assert process.poll() is None, f"{name} ended early"
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors
+        assert attempts(tmp_path / f"{name}.trace") == []
+        assert written(tmp_path / name) == []
+
+
+@pytest.mark.parametrize("name", ["seaformer-predict", "seaformer-benchmark"])
+def test_a_command_that_runs_an_onnx_file_leaves_no_device_id(name: str, tmp_path: Path) -> None:
+    write_onnx(tmp_path / "model.onnx", metadata())
+    Image.new("RGB", (64, 64)).save(tmp_path / "photo.png")
+    runner_for(TARGET)  # compiled once, with the compiler's own cache
+    arguments = {
+        "seaformer-predict": ["photo.png", "--model", "model.onnx"],
+        "seaformer-benchmark": ["model.onnx", "--device", "host", "--runs", "2"],
+    }
+    done = subprocess.run(
+        [BIN / name, *arguments[name]],
+        cwd=tmp_path,
+        env=reporting(tmp_path / "home"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert written(tmp_path / "home") == []
+
+
+def test_hugging_face_is_told_nothing(tmp_path: Path) -> None:
+    code = "import seaformer, huggingface_hub.constants as hub; print(hub.HF_HUB_DISABLE_TELEMETRY)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=reporting(tmp_path / "home"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "True\n"
+
+
+def test_an_onnx_runtime_that_was_there_before_is_asked_to_stop() -> None:
+    code = """
+import onnxruntime
+disable, said = onnxruntime.disable_telemetry_events, []
+onnxruntime.disable_telemetry_events = lambda: said.append(disable())
+import seaformer
+print(said)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[None]\n"
+
+
+def test_a_program_on_a_phone_gets_the_switches(
+    loopback_phone: LoopbackPhone, tmp_path: Path
+) -> None:
+    names = [switch.variable for switch in SWITCHES]
+    text = "".join(f'echo "${name}"\n' for name in names)
+    script = write_script(tmp_path / "script", "/system/bin/sh", text)
+    with Phone(loopback_phone.serial).workspace("test") as workspace:
+        workspace.place(script, "script", executable=True)
+        done = workspace.execute("script", [], time_limit_s=120)
+    assert done.stdout_lines == tuple(switch.value for switch in SWITCHES)

@@ -9,7 +9,6 @@ import re
 import shlex
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from seaformer.benchmark.backends import BACKENDS
 from seaformer.errors import SeaformerError
+from seaformer.interpreter import module_command
 
 EXPORT = "seaformer-export"
 
@@ -77,7 +77,7 @@ def run_command(name: str, arguments: Sequence[str], tell: Callable[[str], None]
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", MODULES[name], *arguments],
+            module_command(MODULES[name], *arguments),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,

@@ -2,11 +2,11 @@
 
 import json
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from seaformer.errors import SeaformerError
+from seaformer.interpreter import module_command
 
 
 def to_tflite(
@@ -50,7 +50,7 @@ def to_tflite(
         keep_log = False
         try:
             worker = subprocess.run(
-                [sys.executable, "-m", "seaformer.export.onnx2tf_worker", str(request)],
+                module_command("seaformer.export.onnx2tf_worker", str(request)),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

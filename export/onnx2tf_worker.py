@@ -1,6 +1,6 @@
 """ONNX -> onnx2tf -> SavedModel -> TFLite, in a process of its own.
 
-    python -m seaformer.export.onnx2tf_worker REQUEST.json
+    python -P -m seaformer.export.onnx2tf_worker REQUEST.json
 
 A process of its own, because TensorFlow takes seconds to import and gigabytes that are given back
 only when it ends, and because both libraries write to the terminal as they please: the caller sends

@@ -3,7 +3,8 @@
 import hashlib
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -146,28 +147,26 @@ def users_model(factory: str, task: Task) -> Source:
             "package.module:factory, as a model of your own is given. Example: "
             "my_package.networks:make_unet"
         )
-    # It stays there: the factory, or the model when it runs, may import more.
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        make = getattr(importlib.import_module(module_name), function_name)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(
-            f"model '{factory}' cannot be imported: {error}. Run in the folder that has the "
-            "module, or install its package."
-        ) from error
-    except Exception as error:
-        raise SeaformerError(
-            f"model '{factory}' cannot be imported, as '{module_name}' fails: "
-            f"{type(error).__name__}: {error}"
-        ) from error
-    try:
-        model = make()
-    except Exception as error:
-        raise SeaformerError(
-            f"model '{factory}' failed: {type(error).__name__}: {error}. The factory is called "
-            "without arguments."
-        ) from error
+    with _working_directory_on_path():
+        try:
+            make = getattr(importlib.import_module(module_name), function_name)
+        except (ImportError, AttributeError) as error:
+            raise UsageError(
+                f"model '{factory}' cannot be imported: {error}. Run in the folder that has the "
+                "module, or install its package."
+            ) from error
+        except Exception as error:
+            raise SeaformerError(
+                f"model '{factory}' cannot be imported, as '{module_name}' fails: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        try:
+            model = make()
+        except Exception as error:
+            raise SeaformerError(
+                f"model '{factory}' failed: {type(error).__name__}: {error}. The factory is called "
+                "without arguments."
+            ) from error
     if not isinstance(model, nn.Module):
         raise SeaformerError(
             f"model '{factory}' returned {type(model).__name__}, an nn.Module is needed"
@@ -180,6 +179,24 @@ def users_model(factory: str, task: Task) -> Source:
         weights=Weights(name="factory", source=factory, sha256=_hash_of(model), is_random=False),
         model=model.eval().float().requires_grad_(False),
     )
+
+
+@contextmanager
+def _working_directory_on_path() -> Iterator[None]:
+    """Look for modules in the working directory first, and afterwards last.
+
+    Not to look there any more would not do: the model may import more when it runs. To look there
+    first would let a `json.py` or a package `onnx` in it hide what the export imports later.
+    """
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        if here in sys.path:  # the user's module may change it as well
+            sys.path.remove(here)
+        if here not in sys.path:
+            sys.path.append(here)
 
 
 def _hash_of(model: nn.Module) -> str:

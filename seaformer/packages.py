@@ -21,6 +21,7 @@ from types import MappingProxyType
 from seaformer.cache import CACHE_VARIABLE, cache_folder
 from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256
+from seaformer.interpreter import module_command
 
 CACHE = "packages"
 
@@ -49,7 +50,7 @@ class Wheel:
         """Download it into an empty folder; see `fetch`."""
         if importlib.util.find_spec("pip") is None:
             raise SeaformerError(f"{self} cannot be fetched: pip is not installed here.")
-        command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check"]
+        command = module_command("pip", "download", "--disable-pip-version-check")
         command += ["--no-deps", "--only-binary=:all:", f"--python-version={self.python}"]
         command += [f"--platform={platform}" for platform in self.platforms]
         return fetch([*command, f"--dest={folder}", f"{self.name}=={self.version}"], folder, self)

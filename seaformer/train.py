@@ -98,7 +98,7 @@ def main(
     """Train a network by the paper's recipe, from first weights or from nothing.
 
     Several GPUs or machines, and mixed precision: start it with accelerate launch
-    --mixed_precision bf16 -m seaformer.train and the options below.
+    --mixed_precision bf16 --no_python seaformer-train and the options below.
     """
     from seaformer.input_size import parse_input_size
 

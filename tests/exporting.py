@@ -130,6 +130,19 @@ def write_networks(folder: Path) -> None:
     (folder / "broken_module.py").write_text("undefined_name\n")
 
 
+HIDING_MODULES = ("json", "pip", "profile", "random", "signal", "torch")
+HIDING_PACKAGES = ("numpy", "onnx", "onnxruntime", "seaformer", "tensorflow")
+
+
+def write_hiding_modules(folder: Path) -> None:
+    """Put modules into a folder that hide others of their names, and end what imports them."""
+    files = [folder / f"{name}.py" for name in HIDING_MODULES]
+    files += [folder / name / "__init__.py" for name in HIDING_PACKAGES]
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f'raise SystemExit("{file.relative_to(folder)} was imported")\n')
+
+
 def environment(**extra: str) -> dict[str, str]:
     """The environment for a command: as it is, but for `extra`, and with no traceback asked for."""
     return {k: v for k, v in os.environ.items() if k != "SEAFORMER_TRACEBACK"} | extra

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tomllib
 import zipfile
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import Once
+from exporting import Done, environment, names, write_hiding_modules, write_networks
 
 from seaformer.benchmark.runner.binaries import runner_for
 from seaformer.benchmark.runner.build import FINGERPRINT, NAME, TARGETS, fingerprint
@@ -72,7 +75,13 @@ def test_imports_go_one_way(name: str, path: Path) -> None:
     assert not [i for i in _imports(path) if i.startswith(forbidden)]
 
 
-def test_the_distributions_carry_the_data(tmp_path: Path) -> None:
+@pytest.fixture(scope="session")
+def distributions(once: Once) -> Path:
+    """The folder of the wheel and the sdist, built from a copy of the sources."""
+    return once("distributions", _build)
+
+
+def _build(folder: Path) -> None:
     files = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -80,16 +89,19 @@ def test_the_distributions_carry_the_data(tmp_path: Path) -> None:
         text=True,
         check=True,
     ).stdout.split()
-    copy = tmp_path / "project"
+    copy = folder / "project"
     for file in files:
         if (ROOT / file).is_file():
             (copy / file).parent.mkdir(parents=True, exist_ok=True)
             (copy / file).write_bytes((ROOT / file).read_bytes())
-    build = [sys.executable, "-m", "build", "--outdir", str(tmp_path / "dist"), str(copy)]
+    build = [sys.executable, "-m", "build", "--outdir", str(folder), str(copy)]
     done = subprocess.run(build, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    (wheel,) = (tmp_path / "dist").glob("*.whl")
-    (sdist,) = (tmp_path / "dist").glob("*.tar.gz")
+
+
+def test_the_distributions_carry_the_data(distributions: Path) -> None:
+    (wheel,) = distributions.glob("*.whl")
+    (sdist,) = distributions.glob("*.tar.gz")
     in_wheel = set(zipfile.ZipFile(wheel).namelist())
     with tarfile.open(sdist) as archive:
         in_sdist = {name.partition("/")[2] for name in archive.getnames()}
@@ -110,6 +122,106 @@ def test_the_distributions_carry_the_data(tmp_path: Path) -> None:
     assert "seaformer/export/pipeline.py" in in_wheel
     assert "export/pipeline.py" in in_sdist
     assert not [name for name in in_wheel if name.startswith(("export/", "tests/"))]
+
+
+# ---- Installed as users install it: no link to the sources, no make
+
+
+@pytest.fixture(scope="session")
+def installed(once: Once, distributions: Path) -> Path:
+    """The folder of the commands of a virtual environment that has the wheel."""
+    return once("installed", lambda folder: _install(folder, distributions)) / "bin"
+
+
+def _install(folder: Path, distributions: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    python = folder / "bin/python"
+    (wheel,) = distributions.glob("*.whl")
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps"]
+    subprocess.run([*pip, wheel], check=True)
+    # What the wheel needs is found where the tests find it. A folder named so is only looked into:
+    # what makes the sources importable there, a .pth file too, has no effect.
+    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    own = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True).stdout
+    shared = {sysconfig.get_path(kind) for kind in ("purelib", "platlib")}
+    Path(own.strip(), "dependencies.pth").write_text("".join(f"{path}\n" for path in shared))
+
+
+def _run_installed(
+    installed: Path, name: str, *arguments: str | Path, cwd: Path, **extra: str
+) -> Done:
+    return subprocess.run(
+        [installed / name, *arguments],
+        cwd=cwd,
+        env=environment(**extra),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def hiding(tmp_path: Path) -> Path:
+    """A folder whose modules hide those of their names, where it is looked into."""
+    folder = tmp_path / "hiding"
+    folder.mkdir()
+    write_hiding_modules(folder)
+    return folder
+
+
+EXPORT = "--input-size 64 --format tflite --format onnx"
+EXPORTED = ("json", "onnx", "tflite")
+
+
+def test_an_installed_export_works_in_the_checkout(installed: Path, tmp_path: Path) -> None:
+    arguments = (*f"--variant tiny {EXPORT} --output".split(), tmp_path / "out")
+    home = tmp_path / "home"
+    home.mkdir()
+    done = _run_installed(installed, "seaformer-export", *arguments, cwd=ROOT, HOME=str(home))
+    assert done.returncode == 0, done.stderr
+    stem = "seaformer_tiny_ade20k_64x64_fp32"
+    assert names(tmp_path / "out") == [f"{stem}.{suffix}" for suffix in EXPORTED]
+    assert not list(home.rglob("deviceid"))
+
+
+def test_an_installed_export_finds_a_users_factory_and_nothing_else_where_it_is_run(
+    installed: Path, hiding: Path
+) -> None:
+    write_networks(hiding)
+    model = f"--model my_networks:make_network --task cityscapes {EXPORT} --output out"
+    done = _run_installed(installed, "seaformer-export", *model.split(), cwd=hiding)
+    assert done.returncode == 0, done.stderr
+    stem = "make_network_64x64_fp32"
+    assert names(hiding / "out") == [f"{stem}.{suffix}" for suffix in EXPORTED]
+
+
+def test_installed_commands_start_each_other_anywhere(
+    installed: Path, hiding: Path, tmp_path: Path
+) -> None:
+    """The benchmark has models exported and evaluated by the other commands."""
+    script = tmp_path / "start.py"
+    script.write_text(
+        "import seaformer\n"
+        "from seaformer.benchmark.exports import MODULES, run_command\n"
+        "for name in MODULES:\n"
+        '    run_command(name, ["--help"], print)\n'
+        "print(seaformer.__file__)\n"
+    )
+    for folder in (ROOT, hiding, tmp_path):
+        done = _run_installed(installed, "python", script, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert Path(done.stdout.strip()).is_relative_to(installed.parent)
+
+
+@pytest.mark.parametrize("command", sorted(PROJECT["project"]["scripts"]))
+def test_installed_commands_answer_anywhere(command: str, installed: Path, hiding: Path) -> None:
+    for folder in (ROOT, hiding):
+        done = _run_installed(installed, command, "--help", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(f"Usage: {command}")
+
+
+# ---- What importing it costs
 
 
 @pytest.mark.parametrize("command", sorted(PROJECT["project"]["scripts"]))

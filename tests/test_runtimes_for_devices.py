@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from exporting import write_hiding_modules
 from rounds import BACKENDS, TARGET
 
 from seaformer.benchmark import runtimes
@@ -221,7 +222,10 @@ def test_a_cache_that_cannot_be_written_is_named(
 def test_pip_gives_the_wheel_of_another_platform(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The real pip, whose registry is a folder."""
+    """The real pip, whose registry is a folder; of the modules around it nothing is imported."""
+    (tmp_path / "here").mkdir()
+    write_hiding_modules(tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
     metadata = {
         "some_wheel-1.2.dist-info/METADATA": b"Name: some-wheel\nVersion: 1.2\n",
         "some_wheel-1.2.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: false\n",

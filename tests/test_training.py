@@ -17,6 +17,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from click.testing import CliRunner, Result
+from exporting import write_hiding_modules
 from PIL import Image
 from rich.console import Console
 
@@ -372,9 +373,35 @@ run_of_one_step(Path({output!r}))
 """
 
 
-def run_of_one_step(output: Path) -> None:
+def run_of_one_step(output: Path, **options: Any) -> None:
     plan = recipe(iterations=1, batch_size=8, warmup=0)
-    run(output, plan, FewScenes("train", 40), validate_every=1)
+    run(output, plan, FewScenes("train", 40), validate_every=1, **options)
+
+
+SPAWNING = """
+import sys
+from multiprocessing import set_start_method
+from pathlib import Path
+if __name__ == "__main__":
+    sys.path.insert(0, {tests!r})
+    from test_training import run_of_one_step
+    set_start_method("spawn")
+    run_of_one_step(Path({output!r}), workers=1)
+"""
+
+
+def test_spawned_workers_import_nothing_from_the_working_directory(tmp_path: Path) -> None:
+    """Workers are started so on macOS and Windows."""
+    script, here = tmp_path / "train.py", tmp_path / "here"
+    places = {"tests": str(Path(__file__).parent), "output": str(tmp_path / "run")}
+    script.write_text(SPAWNING.format(**places), encoding="utf-8")
+    here.mkdir()
+    write_hiding_modules(here)
+    done = subprocess.run(
+        [sys.executable, script], cwd=here, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(curve(tmp_path / "run")) == 1
 
 
 def test_two_processes_train_the_model_that_one_trains(tmp_path: Path) -> None:

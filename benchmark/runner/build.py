@@ -163,7 +163,7 @@ def _compiler(target: str, folder: Path) -> tuple[list[str], list[str]]:
             f"the runner is compiled by the package ziglang {ZIG}; installed is {installed}. "
             f"Install it: pip install ziglang=={ZIG}."
         )
-    zig = [sys.executable, "-m", "ziglang", "cc", "-target", row.triple]
+    zig = [sys.executable, "-P", "-m", "ziglang", "cc", "-target", row.triple]
     if target != "android-arm64":
         return zig, list(row.flags)
     include = Path(package.origin).with_name("lib") / "libc" / "include"

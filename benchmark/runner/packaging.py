@@ -21,5 +21,6 @@ class BuildWithRunners(build_py):
         super().run()
         package = "seaformer.benchmark.runner"
         folder = FOLDER if self.editable_mode else Path(self.build_lib, *package.split("."))
-        command = [sys.executable, str(FOLDER / "build.py"), "--to", str(folder / "bin")]
+        # -P: the folder of build.py has a packaging.py, too.
+        command = [sys.executable, "-P", str(FOLDER / "build.py"), "--to", str(folder / "bin")]
         subprocess.run(command, check=True)

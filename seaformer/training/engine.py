@@ -10,6 +10,7 @@ from rich.console import Console
 from torch.utils.data import DataLoader
 
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.interpreter import safe_path
 from seaformer.network.seaformer import SeaFormer
 from seaformer.training.batch_norm import synchronize
 from seaformer.training.checkpoints import METRICS, RunFolder
@@ -102,7 +103,9 @@ def train(
         progress = Progress(folder.path / METRICS, first, last, console)
     losses: list[torch.Tensor] = []
     since = time.monotonic()
-    for step, (images, masks) in enumerate(loader, first + 1):
+    with safe_path():
+        batches = iter(loader)  # starts the workers
+    for step, (images, masks) in enumerate(batches, first + 1):
         # Dropout is drawn anew for each step, by rank: nothing of it has to be kept in the state.
         torch.manual_seed((seed * last + step) * processes + process)
         factor = rate_factor(step - 1, recipe)

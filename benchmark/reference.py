@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seaformer.errors import SeaformerError
+from seaformer.runtimes.external_data import check_onnx, check_tflite
 from seaformer.runtimes.integers import IntegerTensor
 from seaformer.runtimes.metadata import (
     PROPERTY,
@@ -141,7 +142,10 @@ class _LiteRT(Reference):
         try:
             with no_log():
                 self._interpreter = Interpreter(model_path=str(path), num_threads=1)
+                check_tflite(path)
                 self._interpreter.allocate_tensors()
+        except SeaformerError:
+            raise
         except (ValueError, RuntimeError) as error:
             raise _cannot_open("LiteRT", path, error) from error
         inputs = self._interpreter.get_input_details()
@@ -172,6 +176,7 @@ class _OnnxRuntime(Reference):
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = 1
         settings.log_severity_level = _ERRORS_ONLY
+        check_onnx(path)
         try:
             self._model = onnxruntime.InferenceSession(
                 str(path), settings, providers=["CPUExecutionProvider"]

@@ -17,14 +17,21 @@ from seaformer.benchmark.official_tool.session import ToolSession
 from seaformer.benchmark.own_runner import RunnerSession
 from seaformer.benchmark.progress import Progress
 from seaformer.benchmark.report.report import Source, write_report
-from seaformer.benchmark.request import CSV_NAME, MODELS_NAME, REPORT_NAME, Request
+from seaformer.benchmark.request import (
+    CSV_NAME,
+    MODELS_NAME,
+    REPORT_NAME,
+    Request,
+    check_output,
+)
 from seaformer.benchmark.results import FILE_NAME, Results
 from seaformer.benchmark.session import Session
 from seaformer.benchmark.tables.models import arrange, make_models
 from seaformer.benchmark.tables.scores import score_floats
 from seaformer.benchmark.tables.settings import settings
-from seaformer.errors import SeaformerError
+from seaformer.errors import SeaformerError, quoted
 from seaformer.files import atomic_write
+from seaformer.names import path_in
 
 EXPORTING = "export"
 """Stands where devices do in the display of progress."""
@@ -56,10 +63,15 @@ def run(request: Request, devices: Sequence[Device], console: Console) -> Finish
         console: for the progress.
 
     Raises:
-        SeaformerError: a model cannot be used, or the only device measured nothing.
+        UsageError: results of a device exist and may not be overwritten.
+        SeaformerError: a model cannot be used, no folder can be named after a device, or the only
+            device measured nothing.
         KeyboardInterrupt: Ctrl-C before anything was measured.
     """
     _check_settings(request, devices)
+    if len(devices) > 1:
+        for device in devices:
+            check_output(_folder_of(device.serial, request.output), request.force)
     with Progress(console) as progress:
         if not request.paths:
             candidates = _make(request, progress)
@@ -146,7 +158,7 @@ def _write(request: Request, results: Results, is_one_of_several: bool) -> Path:
     """Write the results of a device; return the path of the JSON."""
     folder = request.output
     if is_one_of_several:
-        folder = folder / re.sub(r"[^A-Za-z0-9._-]", "_", results.device.serial)
+        folder = _folder_of(results.device.serial, folder)
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(folder / CSV_NAME) as draft:
         draft.write_text(to_csv(results), encoding="utf-8")
@@ -155,6 +167,17 @@ def _write(request: Request, results: Results, is_one_of_several: bool) -> Path:
     write_exports(folder, results)
     write_report(folder / REPORT_NAME, [Source(FILE_NAME, results)])
     return folder / FILE_NAME
+
+
+def _folder_of(serial: str, output: Path) -> Path:
+    """Return the folder for the results of one of several devices, named after it."""
+    return path_in(
+        output,
+        # Of a phone on the network it is an address with a colon before the port.
+        re.sub(r"[^A-Za-z0-9._-]", "_", serial),
+        f"the folder for the device of serial number {quoted(serial)}",
+        "Measure it alone: name it with --device.",
+    )
 
 
 def _problems(results: Results) -> list[str]:

@@ -165,7 +165,8 @@ def _switches() -> str:
     "checked_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Verify a file that was exported before, and stop.",
+    help="Verify a file that was exported before, and stop. Of a network of your own, name it with "
+    "--model again: a file does not decide what code is run.",
 )
 def main(list_only: bool, checked_file: Path | None, **asked: Any) -> None:
     """Export a SeaFormer to ONNX and TFLite, and prove that the files compute the same.
@@ -185,7 +186,7 @@ def main(list_only: bool, checked_file: Path | None, **asked: Any) -> None:
     if checked_file is not None:
         from seaformer.export.self_check import self_check
 
-        self_check(checked_file, asked["weights"], console)
+        self_check(checked_file, asked["weights"], asked["factory"], console)
         return
     from seaformer.export.request import make_request
 

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from seaformer.export.metadata import Comparison, Metadata
+from seaformer.export.source import is_ours
 from seaformer.export.verification import lowest
 from seaformer.runtimes.metadata import FEATURES
 
@@ -115,7 +116,10 @@ class Report:
             if described.kind == FEATURES
             else f"seaformer-predict PHOTO --model {first}"
         )
-        for command in (use, f"seaformer-export --self-check {first}"):
+        check = f"seaformer-export --self-check {first}"
+        if described.variant is None and not is_ours(described.model):
+            check += f" --model {described.model}"
+        for command in (use, check):
             self.console.print(f"  {escape(command)}", highlight=False, soft_wrap=True)
 
 

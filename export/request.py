@@ -13,6 +13,7 @@ from seaformer.export.quantization.methods import METHODS
 from seaformer.export.sidecar import check_sidecar
 from seaformer.files import refuse_existing
 from seaformer.input_size import MIN_SIDE, parse_input_size
+from seaformer.names import path_in
 from seaformer.peers.attention import table as attention
 from seaformer.peers.table import PEERS, Peer
 from seaformer.tasks import Task, get_task
@@ -84,10 +85,14 @@ class Request:
     ablation: Mapping[str, str]
 
     def path(self, name: str, size: tuple[int, int], precision: Precision, format: Format) -> Path:
-        """Name of an exported file, such as seaformer_tiny_ade20k_512x512_fp32.tflite."""
+        """Name of an exported file, such as seaformer_tiny_ade20k_512x512_fp32.tflite.
+
+        Raises:
+            SeaformerError: `name`, that of a factory or of a checkpoint's task, is none of a file.
+        """
         ending = "" if self.head == "logits" else f"_{self.head}"
         stem = f"{name}_{size[0]}x{size[1]}_{precision.name}{ending}"
-        return self.output / f"{stem}{format.suffix}"
+        return path_in(self.output, f"{stem}{format.suffix}", "the name of the file to write")
 
 
 def make_request(

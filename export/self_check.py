@@ -6,34 +6,35 @@ from pathlib import Path
 from pydantic import ValidationError
 from rich.console import Console
 
-from seaformer.errors import SeaformerError, look_up
+from seaformer.errors import SeaformerError, UsageError, look_up, quoted
 from seaformer.export.artifact import content_of
 from seaformer.export.formats import PRECISIONS, format_of
-from seaformer.export.metadata import Comparison, Metadata, Weights
+from seaformer.export.metadata import Comparison, Metadata
+from seaformer.export.recorded_weights import recorded_weights, require_same
 from seaformer.export.report import Report
 from seaformer.export.request import DEFAULT_TASK
 from seaformer.export.sidecar import read_sidecar
-from seaformer.export.source import Source, other_model, our_model
+from seaformer.export.source import Source, is_ours, other_model, our_model, users_model
 from seaformer.export.verification import compare, make_samples, passes
 from seaformer.runtimes import open_model
 from seaformer.tasks import get_task
-from seaformer.weights.misfit import BACKBONE
 from seaformer.weights.self_description import described_by
 
 SAME_DB, SAME_AGREEMENT = 1.0, 0.005
 """By as much integer kernels of two processors may differ: they round halves in different ways."""
 
 
-def self_check(path: Path, weights: str | None, console: Console) -> None:
+def self_check(path: Path, weights: str | None, factory: str | None, console: Console) -> None:
     """Verify a file that seaformer-export wrote, and print the result.
 
     Args:
         path: the .onnx or .tflite file.
         weights: where the weights are now, if not where they were.
+        factory: what --model names: the user's own, which the file was exported from.
         console: to print to.
 
     Raises:
-        UsageError: the suffix is not that of an export.
+        UsageError: the suffix is not that of an export, or the factory is not named.
         SeaformerError: the file was changed, is not of seaformer-export, its weights are not to be
             had, or it does not compute what PyTorch computes.
     """
@@ -51,7 +52,7 @@ def self_check(path: Path, weights: str | None, console: Console) -> None:
                 )
             stage.made = f"{found[:16]}..., as written in the file"
         with report.stage("create the model") as stage:
-            source = _source(metadata, weights)
+            source = _source(metadata, path, weights, factory)
             stage.made = f"{source.name}, weights {source.weights.name}"
         height, width = session.input_shape
         with report.stage("run PyTorch in float64") as stage:
@@ -108,37 +109,42 @@ def _metadata(data: dict[str, object] | None, path: Path) -> Metadata:
         ) from error
 
 
-def _recorded(weights: Weights) -> str:
-    """The weights of the export, as they would be given to --weights now.
+def _source(metadata: Metadata, path: Path, weights: str | None, factory: str | None) -> Source:
+    """Make the model that was exported, from the same weights.
+
+    The file says which of our networks it is. Code of a user's own is run only if the user names
+    it: a file never decides what is imported.
 
     Raises:
-        SeaformerError: they were a file that is not where it was.
+        UsageError: the user did not name the factory, or names one for another network.
+        SeaformerError: the weights are not to be had, or are not those of the export.
     """
-    path = Path(weights.source)
-    prefix = BACKBONE if weights.name.startswith(BACKBONE) else ""
-    if weights.name.removeprefix(prefix) != path.name:
-        return weights.name
-    if not path.is_file():
-        raise SeaformerError(
-            f"the weights of the export are not at '{path}' any more. Say where they are with "
-            f"--weights {prefix}PATH."
-        )
-    return f"{prefix}{path}"
-
-
-def _source(metadata: Metadata, weights: str | None) -> Source:
-    """Make the model that was exported, from the same weights."""
-    weights = weights or _recorded(metadata.weights)
-    _, described = described_by(weights)
-    task = described or get_task(metadata.task or DEFAULT_TASK)
-    if metadata.variant is None:
-        source = other_model(str(metadata.model), task, weights)
+    if metadata.variant is None and not is_ours(metadata.model):
+        source = _users(metadata, path, weights, factory)
     else:
-        source = our_model(metadata.variant, task, weights, metadata.ablation)
-    if source.weights.sha256 != metadata.weights.sha256:
-        raise SeaformerError(
-            f"the weights '{source.weights.source}' are not those of the export: their SHA-256 is "
-            f"{source.weights.sha256}, the export's {metadata.weights.sha256}. Give the right ones "
-            "with --weights PATH."
-        )
+        if factory not in (None, metadata.model):
+            raise UsageError(
+                f"'{path}' was exported from {quoted(metadata.model or metadata.variant)}, and not "
+                f"from {quoted(factory)}. Leave --model out."
+            )
+        weights = weights or recorded_weights(metadata.weights)
+        _, described = described_by(weights)
+        task = described or get_task(metadata.task or DEFAULT_TASK)
+        if metadata.variant is None:
+            source = other_model(str(metadata.model), task, weights)
+        else:
+            source = our_model(metadata.variant, task, weights, metadata.ablation)
+    require_same(metadata.weights, source.weights.source, source.weights.sha256)
     return source
+
+
+def _users(metadata: Metadata, path: Path, weights: str | None, factory: str | None) -> Source:
+    if factory is None:
+        raise UsageError(
+            f"'{path}' was exported from {quoted(metadata.model)}, a factory that is not of "
+            "seaformer. It is not run because a file names it: if you trust it, name it yourself "
+            "with --model package.module:factory."
+        )
+    if weights is not None:
+        raise UsageError("--weights does not go with --model: the factory loads its own weights.")
+    return users_model(factory, get_task(metadata.task or DEFAULT_TASK))

@@ -67,7 +67,10 @@ def read_sidecar(model: Path) -> Metadata | None:
 
 
 def _entries(path: Path) -> dict[str, Metadata] | None:
-    """File name -> metadata, of a .json of ours; None for any other."""
+    """File name -> metadata, of a .json of ours; None for any other.
+
+    Names come from the .json: those that no file of its stem has are left out.
+    """
     if not path.is_file():
         return None
     try:
@@ -76,10 +79,12 @@ def _entries(path: Path) -> dict[str, Metadata] | None:
         return None
     if whole.file is None:
         return None
-    return {
+    entries = {
         whole.file.name: whole.model_copy(update={"same_stem": None}),
         **(whole.same_stem or {}),
     }
+    files = {f"{path.stem}{format.suffix}" for format in FORMATS.values()}
+    return {name: entry for name, entry in entries.items() if name in files}
 
 
 def _still_describes(entry: Metadata, model: Path) -> bool:

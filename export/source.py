@@ -84,6 +84,11 @@ def our_model(
     )
 
 
+def is_ours(name: str | None) -> bool:
+    """Whether `name`, as given to --model, is a peer or an attention layer: no code of a user's."""
+    return name in PEERS or name in MODELS
+
+
 def other_model(name: str, task: Task, weights: str | Path | None) -> Source:
     """Create what --model names: a peer, an attention layer, or what a user's factory returns.
 

@@ -91,5 +91,7 @@ class Group(_OneLineErrors, click.Group):
 
 def _fail(message: str, status: int) -> NoReturn:
     line = re.sub(r"\s*\n\s*", " ", message.strip())
+    # Names and values of others' files are in messages: none shall command the terminal.
+    line = "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
     click.echo(f"error: {line}", err=True)
     sys.exit(status)

@@ -6,6 +6,9 @@ from typing import TypeVar
 
 _Row = TypeVar("_Row")
 
+MAX_QUOTED = 160
+"""Characters of a value in a message: whoever wrote the file may have written a million."""
+
 
 class SeaformerError(ValueError):
     """A job that cannot be done. Commands print it in one line and exit with status 1."""
@@ -17,6 +20,12 @@ class UsageError(SeaformerError):
 
 class UnknownNameError(UsageError):
     """A name that is not in the table it was looked up in."""
+
+
+def quoted(value: object) -> str:
+    """Write a value that came from data for a message: in quotes, escaped, on one short line."""
+    text = repr(value)
+    return text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 4]}...{text[-1]}"
 
 
 def unknown_name(kind: str, value: str, valid: Iterable[str]) -> UnknownNameError:

@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
@@ -22,6 +22,7 @@ from seaformer.cache import CACHE_VARIABLE, cache_folder
 from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256
 from seaformer.interpreter import module_command
+from seaformer.names import is_plain
 
 CACHE = "packages"
 
@@ -225,7 +226,7 @@ def _members(archive: Path, patterns: tuple[str, ...]) -> Iterator[tuple[str, by
 
 
 def _fits(name: str, patterns: tuple[str, ...]) -> bool:
-    safe = not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts
+    safe = all(is_plain(part) for part in name.split("/"))
     return safe and any(fnmatch(name, pattern) for pattern in patterns)
 
 

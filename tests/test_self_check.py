@@ -1,12 +1,20 @@
 """`seaformer-export --self-check`: on files as they were exported, and on others."""
 
+import os
+import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from exporting import NETWORKS, assert_one_line, run_export
+from exporting import NETWORKS, assert_one_line, run_export, write_networks
 from small_models import metadata, write_onnx
+
+from seaformer.export.artifact import content_of
+from seaformer.export.formats import format_of
+from seaformer.export.metadata import Metadata
+from seaformer.runtimes import open_model
 
 STEM = "seaformer_tiny_ade20k_128x192_fp32"
 SUFFIXES = (".onnx", ".tflite")
@@ -65,14 +73,117 @@ def test_a_truncated_file_is_damaged(copied: Path, suffix: str) -> None:
 
 def test_a_users_network_is_checked_where_its_module_is(users_export: Path, tmp_path: Path) -> None:
     model = users_export / "make_network_100x144_fp32.tflite"
-    done = run_export("--self-check", model.name, cwd=users_export)
+    command = ["--model", "my_networks:make_network", "--self-check"]
+    done = run_export(*command, model.name, cwd=users_export)
     assert done.returncode == 0, done.stderr
-    elsewhere = run_export("--self-check", model, cwd=tmp_path)
+    elsewhere = run_export(*command, model, cwd=tmp_path)
     assert_one_line(elsewhere, 2, "'my_networks:make_network' cannot be imported")
     # Another network of the same name.
     (tmp_path / "my_networks.py").write_text(NETWORKS.replace("manual_seed(0)", "manual_seed(1)"))
-    other = run_export("--self-check", model, cwd=tmp_path)
+    other = run_export(*command, model, cwd=tmp_path)
     assert_one_line(other, 1, "are not those of the export")
+
+
+def test_what_an_export_says_next_checks_a_users_network(tmp_path: Path) -> None:
+    write_networks(tmp_path)
+    command = "--model my_networks:make_network --input-size 64 --format onnx --output ."
+    done = run_export(*command.split(), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (check,) = [line for line in done.stdout.splitlines() if "--self-check" in line]
+    assert run_export(*shlex.split(check)[1:], cwd=tmp_path).returncode == 0
+
+
+def forge(export: Path, to: Path, **changes: Any) -> Path:
+    """Write an exported file again with other metadata; its content and their hash stay."""
+    with open_model(export) as session:
+        told = Metadata.model_validate({**(session.metadata or {}), **changes})
+    content = content_of(export.read_bytes(), format_of(export.name))
+    to.write_bytes(content.with_metadata(told))
+    return to
+
+
+# Leaves a trace when it is imported, and another when it is called.
+PWN = "open('imported', 'w').close()\ndef pwn():\n    open('called', 'w').close()\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["helper:pwn", "os:getcwd", "helper", "", "a:b:c", "helper:pwn\n\x1b]0;title\x07"]
+)
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_does_not_decide_what_code_runs(
+    copied: Path, tmp_path: Path, suffix: str, name: str
+) -> None:
+    (tmp_path / "helper.py").write_text(PWN)
+    forged = forge(
+        copied / f"{STEM}{suffix}", tmp_path / f"forged{suffix}", variant=None, model=name
+    )
+    done = run_export("--self-check", forged.name, cwd=tmp_path)
+    assert_one_line(done, 2, re.escape(repr(name)) + ".*--model package.module:factory")
+    assert not (tmp_path / "imported").exists()
+    assert "\x1b" not in done.stderr
+
+
+def test_the_factory_that_the_user_names_is_taken_and_no_other(
+    users_export: Path, tmp_path: Path
+) -> None:
+    write_networks(tmp_path)
+    (tmp_path / "helper.py").write_text(PWN)
+    (export,) = users_export.glob("*.onnx")
+    forged = forge(export, tmp_path / "forged.onnx", model="helper:pwn")
+    named = "--model", "my_networks:make_network"
+    done = run_export("--self-check", forged.name, *named, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "imported").exists()
+    both = run_export("--self-check", forged.name, *named, "--weights", "random", cwd=tmp_path)
+    assert_one_line(both, 2, "--weights does not go with --model")
+
+
+def test_a_factory_is_not_named_for_a_network_of_ours(copied: Path) -> None:
+    (copied / "helper.py").write_text(PWN)
+    done = run_export("--self-check", f"{STEM}.onnx", "--model", "helper:pwn", cwd=copied)
+    assert_one_line(done, 2, "'tiny'.*'helper:pwn'.*Leave --model out")
+    assert not (copied / "imported").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("pipe.pth", "pipe.pth"),
+        ("backbone:pipe.pth", "pipe.pth"),
+        ("backbone:pipe.pth", "seed 0"),
+        ("./pipe.pth", "seed 0"),
+        ("null", "/dev/null"),
+        ("zero.pth", "zero.pth"),
+        ("notes.txt", "notes.txt"),
+        ("shapes", "./shapes"),
+        ("w.pth", "https://example.org/w.pth"),
+        ("w.pth", "//example.org/w.pth"),
+        ("w.pth", "\\\\example.org\\share\\w.pth"),
+        ("https://example.org/w.pth", "https://example.org/w.pth"),
+    ],
+)
+def test_a_file_does_not_decide_what_is_read(
+    copied: Path, tmp_path: Path, name: str, source: str
+) -> None:
+    os.mkfifo(tmp_path / "pipe.pth")  # reading it never ends
+    os.mkfifo(tmp_path / "shapes")
+    (tmp_path / "zero.pth").symlink_to("/dev/zero")
+    (tmp_path / "notes.txt").write_text("secret")
+    weights = {"name": name, "source": source, "sha256": None, "is_random": False}
+    forged = forge(copied / f"{STEM}.onnx", tmp_path / "forged.onnx", weights=weights)
+    done = run_export("--self-check", forged.name, cwd=tmp_path)
+    assert_one_line(done, 1, r"--weights (backbone:)?PATH")
+    assert "secret" not in done.stderr
+
+
+def test_a_recorded_file_is_not_even_unpickled_if_it_is_another(
+    copied: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "w.pth").write_bytes(b"no checkpoint at all")
+    weights = {"name": "w.pth", "source": "w.pth", "sha256": "0" * 64, "is_random": False}
+    forged = forge(copied / f"{STEM}.onnx", tmp_path / "forged.onnx", weights=weights)
+    done = run_export("--self-check", forged.name, cwd=tmp_path)
+    assert_one_line(done, 1, "are not those of the export")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 from seaformer.benchmark.breakdown.schema import TAIL, UNATTRIBUTED, Breakdown, Row
 from seaformer.benchmark.results import Results
 from seaformer.files import atomic_write
+from seaformer.names import path_in
 
 GRADIENT = (("#ffffff", 0.0), ("#fecc5c", 0.2), ("#e31a1c", 1.0))
 """Colours of operators in Model Explorer, from the fastest to the slowest."""
@@ -147,6 +148,10 @@ def write_exports(folder: Path, results: Results) -> None:
     """Write the files of all breakdowns into a folder; without a breakdown, none.
 
     `breakdown.csv` has all models; each has a trace and node data under its id.
+
+    Raises:
+        SeaformerError: an id cannot be part of a file name.
+        OSError: a file cannot be written.
     """
     found = [(model, model.breakdown) for model in results.models if model.breakdown is not None]
     texts = {}
@@ -156,6 +161,8 @@ def write_exports(folder: Path, results: Results) -> None:
         texts[f"breakdown_{model.id}.trace.json"] = to_trace(part, model.title)
         if part.method == "profile":
             texts[f"breakdown_{model.id}.model_explorer.json"] = to_node_data(part)
-    for name, text in texts.items():
-        with atomic_write(folder / name) as draft:
+    where = "the name of a file of the breakdown"
+    paths = {path_in(folder, name, where): text for name, text in texts.items()}
+    for path, text in paths.items():
+        with atomic_write(path) as draft:
             draft.write_text(text, encoding="utf-8")

@@ -11,6 +11,7 @@ from PIL import Image
 from seaformer.bundling.model import RUNTIMES, Model
 from seaformer.errors import UsageError
 from seaformer.images import read_image, sample_photograph
+from seaformer.names import path_in
 
 METADATA = "model.json"
 SAMPLES = "samples"
@@ -58,7 +59,7 @@ def write_assets(model: Model, pictures: Sequence[Path], app: Path) -> list[Path
     with TemporaryDirectory(prefix=".assets-", dir=folder.parent) as temporary:
         new = Path(temporary, "new")
         (new / SAMPLES).mkdir(parents=True)
-        shutil.copyfile(model.path, new / model.metadata["file"]["name"])
+        shutil.copyfile(model.path, path_in(new, model.name, "the name of the model"))
         (new / METADATA).write_text(json.dumps(model.metadata, indent=1) + "\n")
         _write_samples(new / SAMPLES, model, pictures)
         if folder.is_dir():

@@ -6,8 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from seaformer.errors import SeaformerError, UsageError
+from seaformer.errors import SeaformerError, UsageError, quoted
 from seaformer.files import file_sha256
+from seaformer.names import plain_name
 from seaformer.runtimes.metadata import read_beside
 from seaformer.tasks import COLOR_ORDERS, INTERPOLATIONS, KINDS, RESIZES
 
@@ -90,11 +91,13 @@ class Model:
 
     Attributes:
         path: of the file.
+        name: that the app opens it by; not always what the file is called here.
         metadata: its own, as the app gets it.
         sha256: of the file.
     """
 
     path: Path
+    name: str
     metadata: Mapping[str, Any]
     sha256: str
 
@@ -126,7 +129,7 @@ def read_model(path: Path) -> Model:
         )
     sha256 = file_sha256(path)
     try:
-        stored = metadata["file"]["sha256"]
+        name, stored = metadata["file"]["name"], metadata["file"]["sha256"]
         values = [(condition, condition.value(metadata)) for condition in CONDITIONS]
     except (KeyError, TypeError, IndexError) as error:
         raise SeaformerError(
@@ -143,6 +146,12 @@ def read_model(path: Path) -> Model:
                 f"the app cannot run '{path}': {condition.what} is {value}. Allowed: "
                 f"{condition.allowed}. Export the model in another way."
             )
+    name = plain_name(name, f"file.name in the .json of '{path}'", "Export the model again.")
+    if Path(name).suffix != path.suffix.lower():
+        raise SeaformerError(
+            f"file.name in the .json of '{path}' is {quoted(name)}. Allowed: a name in "
+            f"{path.suffix.lower()}. Export the model again."
+        )
     # What the .json says of the other format of the same stem is of no use to the app.
     own = {key: value for key, value in metadata.items() if key != "same_stem"}
-    return Model(path, own, sha256)
+    return Model(path, name, own, sha256)

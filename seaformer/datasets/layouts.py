@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from seaformer.errors import SeaformerError
+from seaformer.names import plain_name
 from seaformer.tasks import Task
 
 SPLITS = ("train", "val")
@@ -114,11 +115,16 @@ class Layout:
         return ", or ".join(ways)
 
     def pictures(self, root: Path, split: str, folders: Folders) -> Iterator[tuple[str, Path]]:
-        """Yield the name and the file of each picture of a split, in the order of the names."""
+        """Yield the name and the file of each picture of a split, in the order of the names.
+
+        Raises:
+            SeaformerError: the list of a split has what is no name of a file.
+        """
         images = root / folders.images
         if self.listing is not None:
-            lines = (root / self._named(self.listing, split)).read_text("utf-8").split()
-            yield from ((name, images / f"{name}.jpg") for name in lines)
+            listing = root / self._named(self.listing, split)
+            for name in listing.read_text("utf-8").split():
+                yield name, images / plain_name(f"{name}.jpg", f"a picture named in '{listing}'")
             return
         for path in files(images, self.by_folder):
             if path.suffix.lower() in PICTURE_SUFFIXES and path.stem.endswith(self.image_ending):

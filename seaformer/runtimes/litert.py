@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
 from seaformer.errors import SeaformerError
+from seaformer.runtimes.external_data import check_tflite
 from seaformer.runtimes.integers import IntegerTensor
 from seaformer.runtimes.metadata import read_associated_file, read_beside
 from seaformer.runtimes.session import (
@@ -36,6 +37,7 @@ def open_session(path: Path, options: Options) -> "LiteRTSession":
             f"LiteRT cannot open '{path}': {reason(error)}. The file is damaged or no .tflite: "
             "export it again."
         ) from error
+    check_tflite(path)
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     require_one_of_each(inputs, outputs, path)
     if inputs[0]["dtype"] not in DTYPES:

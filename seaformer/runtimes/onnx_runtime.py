@@ -8,6 +8,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from seaformer.errors import SeaformerError
+from seaformer.runtimes.external_data import check_onnx
 from seaformer.runtimes.integers import IntegerTensor, integer_tensors
 from seaformer.runtimes.metadata import PROPERTY, parse_metadata, read_beside
 from seaformer.runtimes.session import (
@@ -36,6 +37,7 @@ def open_session(path: Path, options: Options) -> "OnnxSession":
     settings.intra_op_num_threads = options.threads
     settings.inter_op_num_threads = 1
     settings.log_severity_level = ERRORS_ONLY
+    check_onnx(path)
     try:
         model = onnxruntime.InferenceSession(
             str(path), settings, providers=["CPUExecutionProvider"]

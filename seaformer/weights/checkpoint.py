@@ -83,6 +83,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise SeaformerError(f"there is no file '{path}'. Give the path of a checkpoint.")
     if path.is_dir():
         raise SeaformerError(f"'{path}' is a folder. Give the path of the checkpoint in it.")
+    if not path.is_file():  # a pipe, which would be waited for, or a device
+        raise SeaformerError(f"'{path}' is not a regular file. Give the path of a checkpoint.")
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -195,6 +197,8 @@ def _own_metadata(header: Mapping[str, str], path: Path) -> dict[str, Any]:
     try:
         metadata = json.loads(header[METADATA_KEY])
         version = metadata["format_version"]
+        if not isinstance(metadata.get("variant"), str | None):
+            raise TypeError("its variant is no name")
     except (ValueError, LookupError, TypeError) as error:
         raise SeaformerError(
             f"'{path}' has a damaged header ({error!r}). Download or copy it again."

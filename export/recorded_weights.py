@@ -1,0 +1,67 @@
+"""The weights that a file says it was exported from, found again for `--self-check`.
+
+What a file says is data. A name is looked up in our tables. A path is opened only if a checkpoint
+lies there whose SHA-256 is the recorded one; reading it runs nothing that is in it.
+"""
+
+from pathlib import Path
+
+from seaformer.errors import SeaformerError, quoted
+from seaformer.export.metadata import Weights
+from seaformer.files import file_sha256
+from seaformer.peers.released import RELEASED as RELEASED_OF_PEERS
+from seaformer.weights.builtin import BUILTIN
+from seaformer.weights.loading import RANDOM, SUFFIXES
+from seaformer.weights.misfit import BACKBONE
+from seaformer.weights.released import RELEASED
+
+NAMES = frozenset((RANDOM, *(row.name for row in (*BUILTIN, *RELEASED, *RELEASED_OF_PEERS))))
+
+ELSEWHERE = ("//", "\\\\")
+"""How a path begins that Windows asks another computer for, with the user's password."""
+
+
+def recorded_weights(weights: Weights) -> str:
+    """Return the weights of an export, as they would be given to --weights now.
+
+    Args:
+        weights: as the metadata of the file has them.
+
+    Raises:
+        SeaformerError: they are neither of a known name nor a checkpoint that is where it was.
+    """
+    prefix = BACKBONE if weights.name.startswith(BACKBONE) else ""
+    path = Path(weights.source)
+    if weights.name in NAMES and path.name != weights.name:
+        return weights.name
+    ask = f"Say where they are with --weights {prefix}PATH."
+    if weights.name != f"{prefix}{path.name}" or path.suffix.lower() not in SUFFIXES:
+        raise SeaformerError(
+            f"the weights of the export are called {quoted(weights.name)}, from "
+            f"{quoted(weights.source)}, which is neither a name of --weights nor a checkpoint by "
+            f"its suffix. {ask}"
+        )
+    if weights.source.startswith(ELSEWHERE) or not path.is_file():
+        raise SeaformerError(
+            f"the weights of the export are not a file at {quoted(weights.source)} any more. {ask}"
+        )
+    require_same(weights, weights.source, file_sha256(path))
+    return f"{prefix}{path.absolute()}"
+
+
+def require_same(recorded: Weights, source: str, sha256: str | None) -> None:
+    """Check that weights are those of an export.
+
+    Args:
+        recorded: those of the export.
+        source: where the others are from.
+        sha256: of the others.
+
+    Raises:
+        SeaformerError: they are not.
+    """
+    if sha256 != recorded.sha256:
+        raise SeaformerError(
+            f"the weights {quoted(source)} are not those of the export: their SHA-256 is {sha256}, "
+            f"the export's {quoted(recorded.sha256)}. Give the right ones with --weights PATH."
+        )

@@ -1,0 +1,80 @@
+"""Model files that have weights in other files, whose names stand in them.
+
+Both formats can. Such a name is data: it does not decide which file of this computer is read. Of an
+.onnx, files beside it or in folders below are; of a .tflite none, as the tools that we know write
+none.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seaformer.errors import SeaformerError, quoted
+from seaformer.names import path_in
+
+if TYPE_CHECKING:
+    from onnx import TensorProto
+
+_LOCATION = "location"
+_ADVICE = "Save the model as one file: onnx.save(onnx.load(path), new_path)."
+
+
+def check_onnx(path: Path) -> None:
+    """Check where an .onnx file has its weights. Of one that is damaged, nothing is said.
+
+    Raises:
+        SeaformerError: in a file that is not beside it, or in none.
+    """
+    data = path.read_bytes()
+    if _LOCATION.encode() not in data:  # without which no tensor is elsewhere: most files end here
+        return
+    import onnx
+
+    try:
+        model = onnx.load_from_string(data)
+    except Exception:  # protobuf's DecodeError has no public home; the runtime says what is wrong
+        return
+    for tensor in _tensors(model):
+        for entry in tensor.external_data:
+            if entry.key == _LOCATION:
+                _check_location(path, tensor.name, entry.value)
+
+
+def check_tflite(path: Path) -> None:
+    """Check that a .tflite file has its weights itself.
+
+    Args:
+        path: of a file that LiteRT has opened: it is not verified here.
+
+    Raises:
+        SeaformerError: it has not.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(path.read_bytes())
+    if model.ExternalBufferGroupsLength():
+        name = model.ExternalBufferGroups(0).Name()
+        raise SeaformerError(
+            f"'{path}' has weights in another file, {quoted(name)}. Allowed: none outside of it. "
+            "Convert the model to one file."
+        )
+
+
+def _check_location(path: Path, tensor: str, location: str) -> None:
+    where = f"the place of the external data {quoted(tensor)} of '{path}', {quoted(location)},"
+    place = path.parent
+    for part in location.split("/"):
+        place = path_in(place, part, f"a part of {where}", _ADVICE)
+    if not place.is_file():
+        raise SeaformerError(f"{where} is no file. Copy it there, beside the model. Or: {_ADVICE}")
+
+
+def _tensors(message: Any) -> "Iterator[TensorProto]":
+    """Yield every tensor in a message of ONNX: in nodes, subgraphs and functions too."""
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in value if isinstance(value, Sequence) else (value,):
+                if part.DESCRIPTOR.name == "TensorProto":
+                    yield part
+                else:
+                    yield from _tensors(part)

@@ -14,6 +14,7 @@ from seaformer.errors import UsageError
 from seaformer.export.formats import FORMATS, format_of
 from seaformer.export.metadata import File, Metadata
 from seaformer.files import atomic_write
+from seaformer.names import path_in
 
 _PRIMARY_FIRST = ("tflite", *(name for name in FORMATS if name != "tflite"))
 
@@ -28,8 +29,9 @@ def check_sidecar(model: Path, force: bool) -> None:
 
     Raises:
         UsageError: there is one, and `force` is false.
+        SeaformerError: its place is a link that leads out of the folder.
     """
-    path = sidecar_path(model)
+    path = path_in(model.parent, sidecar_path(model).name, "the name of the file to write")
     if path.exists() and not force and _entries(path) is None:
         raise UsageError(
             f"'{path}' exists and is not of seaformer-export. Give another --output, or --force to "

@@ -220,7 +220,8 @@ def _members(archive: Path, patterns: tuple[str, ...]) -> Iterator[tuple[str, by
         return
     with tarfile.open(archive) as tar:
         for member in tar:
-            content = tar.extractfile(member) if _fits(member.name, patterns) else None
+            wanted = member.isfile() and _fits(member.name, patterns)  # no link, whatever to
+            content = tar.extractfile(member) if wanted else None
             if content is not None:
                 yield member.name, content.read()
 

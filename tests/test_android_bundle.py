@@ -1,6 +1,7 @@
 """`seaformer-bundle`: what it puts into the app, and what it refuses."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -168,6 +169,67 @@ def test_what_the_app_cannot_run_is_refused_with_the_reason(
     with pytest.raises(UsageError, match="the app cannot run") as caught:
         read_model(copy)
     assert reason in str(caught.value)
+
+
+FILE_NAMES = [
+    *("/etc/passwd", "../../evil.onnx", "..", ".", "", "a/b.onnx", "samples/a.onnx", "./a.onnx"),
+    *("..\\evil.onnx", "C:evil.onnx", "C:\\evil.onnx", "a.onnx:b.onnx", "NUL.onnx", "com1.onnx"),
+    *("-a.onnx", "a.onnx ", "a.onnx.", "a\0.onnx", "a\n.onnx", "\x1b[2J.onnx", "x" * 300 + ".onnx"),
+    *("model.json", "samples", "a.tflite", "a.txt", "a.onnx.so", ".onnx", None, 7, ["a.onnx"], {}),
+]
+
+
+@pytest.mark.parametrize("name", FILE_NAMES)
+def test_the_json_does_not_decide_where_the_model_is_written(
+    copy: Path, app: Path, name: object
+) -> None:
+    beside = copy.with_suffix(".json")
+    metadata = json.loads(beside.read_text())
+    own = metadata.get("same_stem", {}).get(copy.name, metadata)
+    # What it could be written over: the paths are from a folder below app/src/main.
+    victim = app / "app" / "src" / "evil.onnx"
+    victim.write_text("mine")
+    absolute = name == "/etc/passwd"
+    own["file"]["name"] = str(victim) if absolute else name
+    beside.write_text(json.dumps(metadata))
+    before = sorted(app.rglob("*"))
+    done = bundle(copy, "--app", app)
+    assert done.returncode == 1, done.stdout
+    assert re.fullmatch(
+        r"error: file\.name in the \.json of .+ Export the model again\.\n", done.stderr
+    )
+    assert sorted(app.rglob("*")) == before
+    assert victim.read_text() == "mine"
+
+
+def test_a_model_may_be_called_otherwise_here_than_in_the_app(copy: Path, app: Path) -> None:
+    for path in (copy, copy.with_suffix(".json")):
+        path.rename(path.with_stem("renamed"))
+    model = copy.with_stem("renamed")
+    metadata = json.loads(model.with_suffix(".json").read_text())
+    own = metadata.get("same_stem", {}).get(copy.name, metadata)
+    model.with_suffix(".json").write_text(json.dumps(own))
+    write_assets(read_model(model), [], app)
+    assert (assets_of(app) / copy.name).read_bytes() == model.read_bytes()
+
+
+def test_links_in_the_assets_are_replaced_and_not_followed(
+    copy: Path, app: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / copy.name).write_text("mine")
+    assets_of(app).symlink_to(outside)
+    write_assets(read_model(copy), [], app)
+    assert (outside / copy.name).read_text() == "mine"
+    assert not assets_of(app).is_symlink()
+    (assets_of(app) / copy.name).unlink()
+    (assets_of(app) / copy.name).symlink_to(outside / copy.name)
+    shutil.rmtree(assets_of(app) / "samples")
+    (assets_of(app) / "samples").symlink_to(outside)
+    write_assets(read_model(copy), [], app)
+    assert [(path.name, path.read_text()) for path in outside.iterdir()] == [(copy.name, "mine")]
+    assert not any(path.is_symlink() for path in assets_of(app).rglob("*"))
 
 
 def test_a_model_that_was_changed_is_refused(copy: Path) -> None:

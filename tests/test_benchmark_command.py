@@ -258,6 +258,59 @@ def test_several_devices_at_once_each_get_their_results(pair: list[Path], tmp_pa
     assert len(finished.problems) == 1
 
 
+class NamedComputer(Host):
+    """This computer under the serial number that a phone claims to have."""
+
+    def __init__(self, serial: str) -> None:
+        super().__init__()
+        self.serial = serial
+
+    def facts(self) -> DeviceFacts:
+        return replace(super().facts(), serial=self.serial)
+
+
+@pytest.mark.parametrize(
+    "serial", ["..", ".", "", "-rf", "NUL", "com1.5555", "a.", "../..", "x" * 256]
+)
+def test_a_serial_number_does_not_decide_where_results_are_written(
+    tflite: Path, tmp_path: Path, serial: str
+) -> None:
+    output = tmp_path / "in" / "out"
+    with pytest.raises(SeaformerError, match=r"Allowed: .*alone: name it with --device"):
+        measure([tflite], [NamedComputer(serial), Host()], output, runs=1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_separators_in_a_serial_number_are_none_in_its_folder(tflite: Path, tmp_path: Path) -> None:
+    finished = measure([tflite], [NamedComputer("../\\x"), Host()], tmp_path / "out", runs=1)
+    assert sorted(path.parent.name for path in finished.paths) == ["..__x", "host"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_the_folder_of_a_device_is_no_link_to_elsewhere(tflite: Path, tmp_path: Path) -> None:
+    output, outside = tmp_path / "out", tmp_path / "outside"
+    output.mkdir()
+    outside.mkdir()
+    (output / "R58").symlink_to(outside)
+    with pytest.raises(SeaformerError, match="is a link to"):
+        measure([tflite], [NamedComputer("R58"), Host()], output, runs=1)
+    assert not list(outside.iterdir())
+
+
+def test_results_of_one_of_several_devices_are_not_overwritten(
+    tflite: Path, tmp_path: Path
+) -> None:
+    old = tmp_path / "R58" / "results.json"
+    old.parent.mkdir()
+    old.write_text("mine")
+    devices = [NamedComputer("R58"), Host()]
+    with pytest.raises(UsageError, match=r"R58/results\.json' exists.*--force"):
+        measure([tflite], devices, tmp_path, runs=1)
+    assert old.read_text() == "mine"
+    measure([tflite], devices, tmp_path, runs=1, force=True)
+    assert read_results(old).device.serial == "R58"
+
+
 def test_a_device_that_measures_nothing_does_not_stop_the_others(
     tflite: Path, tmp_path: Path
 ) -> None:

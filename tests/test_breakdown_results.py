@@ -23,13 +23,14 @@ from seaformer.benchmark.breakdown.estimate import (
     middle_half,
     middle_rounds,
 )
-from seaformer.benchmark.breakdown.exports import to_trace
+from seaformer.benchmark.breakdown.exports import to_trace, write_exports
 from seaformer.benchmark.breakdown.graph import Operator
 from seaformer.benchmark.breakdown.schema import UNATTRIBUTED, Breakdown, Row
 from seaformer.benchmark.breakdown.study import Study
 from seaformer.benchmark.breakdown.tree import build_tree
 from seaformer.benchmark.candidate import open_candidate
 from seaformer.benchmark.results import Results, read_results
+from seaformer.errors import SeaformerError
 
 BENCHMARK = Path(sys.executable).with_name("seaformer-benchmark")
 RUNS = 5
@@ -194,6 +195,26 @@ def test_the_files_for_other_programs(folder: Path, breakdown: Breakdown) -> Non
     assert set(graph["results"]) == {one.name for one in breakdown.operators}
     stops = [item["stop"] for item in graph["gradient"]]
     assert (stops[0], stops[-1], sorted(stops)) == (0, 1, stops)
+
+
+@pytest.mark.parametrize("name", ["/../../evil", "/evil", "\\evil", "a\0", "C:evil", "x" * 300])
+def test_an_id_does_not_decide_where_files_go(results: Results, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "out"
+    (folder / "breakdown_").mkdir(parents=True)
+    model = results.models[0].model_copy(update={"id": name})
+    with pytest.raises(SeaformerError, match="the name of a file of the breakdown is"):
+        write_exports(folder, results.model_copy(update={"models": (model,)}))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_link_out_of_the_folder_is_not_written_through(results: Results, tmp_path: Path) -> None:
+    folder, victim = tmp_path / "out", tmp_path / "victim"
+    folder.mkdir()
+    victim.write_text("mine")
+    (folder / "breakdown_m0.trace.json").symlink_to(victim)
+    with pytest.raises(SeaformerError, match="is a link to"):
+        write_exports(folder, results)
+    assert victim.read_text() == "mine"
 
 
 def test_the_trace_is_nested_slices_of_the_modules(folder: Path, breakdown: Breakdown) -> None:

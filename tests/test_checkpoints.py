@@ -326,6 +326,12 @@ def test_contents_that_are_not_weights_are_refused(
     assert reason in refused(tmp_path / "a.pth")
 
 
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, suffix: str) -> None:
+    os.mkfifo(tmp_path / f"a{suffix}")
+    assert "is not a regular file" in refused(tmp_path / f"a{suffix}")
+
+
 def test_torchscript_archive_is_refused(tmp_path: Path) -> None:
     torch.jit.save(torch.jit.script(nn.Linear(1, 1)), str(tmp_path / "a.pt"))
     with pytest.warns(UserWarning, match="TorchScript"):
@@ -338,6 +344,7 @@ def test_torchscript_archive_is_refused(tmp_path: Path) -> None:
         ('{"format_version": 2}', "has format version 2; this seaformer reads 1"),
         ("{}", "has a damaged header"),
         ("[1", "has a damaged header"),
+        ('{"format_version": 1, "variant": ["tiny"]}', "has a damaged header"),
         ("[1]", "has a damaged header"),
     ],
 )

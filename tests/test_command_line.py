@@ -29,6 +29,7 @@ def command(error: BaseException | None = None) -> click.Command:
         (SeaformerError("no such model"), 1, "error: no such model\n"),
         (SeaformerError("two\n  lines\n"), 1, "error: two lines\n"),
         (UsageError("no such task"), 2, "error: no such task\n"),
+        (UsageError("'\x1b]0;é\x07\x9b2J'"), 2, "error: '\\x1b]0;é\\x07\\x9b2J'\n"),
         (KeyboardInterrupt(), 130, "\nerror: interrupted\n"),
         (
             OSError(errno.ENOSPC, "No space left on device", "mask.png"),

@@ -195,6 +195,19 @@ def test_nothing_says_the_classes(tmp_path: Path) -> None:
         open_dataset(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["../../secret", "/secret", "..\\secret", "a/b", "-v", "nul"])
+def test_a_list_names_pictures_of_the_data_set_only(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "data"
+    picture(tmp_path / "secret.jpg")
+    picture(root / "JPEGImages" / "v.jpg")
+    mask(root / "SegmentationClassContext" / "v.png")
+    listing = root / "ImageSets" / "SegmentationContext" / "val.txt"
+    listing.parent.mkdir(parents=True)
+    listing.write_text(f"v\n{name}\n")
+    with pytest.raises(SeaformerError, match=r"a picture named in '.*val\.txt' is .*Allowed"):
+        open_dataset(root, "pascal-context")
+
+
 def test_the_expected_layout_is_shown(tmp_path: Path) -> None:
     with pytest.raises(SeaformerError, match=r"no folder '.*nowhere'"):
         open_dataset(tmp_path / "nowhere")

@@ -1,8 +1,10 @@
 """Each runtime runs a real file, reads its metadata, and has one clear error for every other."""
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,16 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from ai_edge_litert import schema_py_generated as schema
 from onnx import TensorProto, helper
 from small_models import SIDE, associate, metadata, tflite, write_onnx
 
+from seaformer.benchmark.reference import open_reference
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.model import create_model
 from seaformer.runtimes import RUNTIMES, open_model
 from seaformer.runtimes.integers import IntegerTensor
+from seaformer.runtimes.tflite_flatbuffer import pack, parse
 from seaformer.tasks import get_task
 from seaformer.variants import get_variant
 from seaformer.weights.saving import save_weights
@@ -332,6 +337,70 @@ def test_models_of_other_things_than_one_picture_are_refused(
     onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
     with pytest.raises(SeaformerError, match=said):
         open_model(path)
+
+
+def elsewhere(path: Path, location: str, place: str = "initializer") -> Path:
+    """Write the model of `write_onnx` with its one weight in another file."""
+    model = onnx.load(write_onnx(path))
+    weight = model.graph.initializer.pop()
+    weight.ClearField("raw_data")
+    weight.data_location = TensorProto.EXTERNAL
+    for key, value in {"location": location, "offset": "0", "length": "4"}.items():
+        weight.external_data.add(key=key, value=value)
+    if place == "constant":
+        model.graph.node.insert(0, helper.make_node("Constant", [], ["scale"], value=weight))
+    else:
+        model.graph.initializer.append(weight)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+OPENERS = pytest.mark.parametrize("opened", [open_model, open_reference])
+
+
+@OPENERS
+def test_weights_beside_an_onnx_are_read(tmp_path: Path, opened: Callable[[Path], Any]) -> None:
+    (tmp_path / "parts").mkdir()
+    for location in ("a.onnx.data", "parts/a.data"):
+        (tmp_path / location).write_bytes(np.float32(2).tobytes())
+        assert opened(elsewhere(tmp_path / "a.onnx", location)) is not None
+
+
+@OPENERS
+@pytest.mark.parametrize("place", ["initializer", "constant"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        *("{outside}", "../outside.bin", "parts/../../outside.bin", "link.bin", "away/outside.bin"),
+        *("pipe.bin", "missing.bin", "parts", "", "C:outside.bin", "..\\outside.bin", "nul"),
+        *("*/_ORT_MEM_ADDR_/*", "./link.bin", "file://{outside}", "http://example.org/w.bin"),
+    ],
+)
+def test_an_onnx_does_not_decide_what_is_read(
+    tmp_path: Path, opened: Callable[[Path], Any], place: str, location: str
+) -> None:
+    folder, outside = tmp_path / "model", tmp_path / "outside.bin"
+    (folder / "parts").mkdir(parents=True)
+    outside.write_bytes(np.float32(2).tobytes())
+    os.mkfifo(folder / "pipe.bin")  # reading it never ends
+    (folder / "link.bin").symlink_to(outside)
+    (folder / "away").symlink_to(tmp_path)
+    path = elsewhere(folder / "a.onnx", location.format(outside=outside), place)
+    with pytest.raises(SeaformerError, match=r"the external data 'scale' of .*|named by .*link to"):
+        opened(path)
+
+
+@OPENERS
+def test_a_tflite_has_its_weights_itself(
+    tmp_path: Path, tflite_file: bytes, opened: Callable[[Path], Any]
+) -> None:
+    parsed = parse(tflite_file)
+    group, buffer = schema.ExternalBufferGroupT(), schema.ExternalBufferT()
+    group.name, buffer.id, buffer.group, buffer.length = "/etc/passwd", 1, 0, 4
+    parsed.externalBufferGroups, parsed.externalBuffers = [group], [buffer]
+    path = written(tmp_path / "a.tflite", pack(parsed))
+    with pytest.raises(SeaformerError, match=r"a\.tflite' has weights in another file.*passwd"):
+        opened(path)
 
 
 def test_only_the_runtime_of_the_file_is_imported(tmp_path: Path) -> None:

@@ -192,6 +192,29 @@ def test_what_else_is_kept_of_a_package_is_kept_apart(tmp_path: Path) -> None:
     assert shelf.fetched == 2
 
 
+@pytest.mark.parametrize("is_tar", [False, True])
+def test_names_in_a_package_lead_nowhere_else(tmp_path: Path, is_tar: bool) -> None:
+    bad = ["../a.so", "/a.so", "x/../../a.so", "..\\a.so", "C:\\a.so", "C:a.so", "x/nul.so"]
+    archive = tmp_path / "a.whl"
+    if is_tar:
+        with tarfile.open(archive, "w") as tar:
+            for name in ["lib.so", *bad]:
+                entry = tarfile.TarInfo(name)
+                entry.size = len(ARM64)
+                tar.addfile(entry, io.BytesIO(ARM64))
+            link = tarfile.TarInfo("link.so")
+            link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            tar.addfile(link)
+    else:
+        _zip(archive, **dict.fromkeys(["lib.so", *bad], ARM64))
+    sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
+    package = Package(Shelf(archive), sha256, 1, "MIT", ("*.so",), "test")  # type: ignore[arg-type]
+    kept = package.files()
+    assert [path.name for path in kept.rglob("*")] == ["lib.so"]
+    files = {path for path in tmp_path.rglob("*") if path.is_file()}
+    assert files == {archive, kept / "lib.so"}
+
+
 def test_a_registry_that_fails_is_one_line(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

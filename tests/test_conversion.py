@@ -1,5 +1,6 @@
 """What onnx2tf would misread or refuse: maps with axes of one length, grouped convolutions."""
 
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seaformer.errors import SeaformerError
 from seaformer.export import tflite_file
 from seaformer.export.conversion import to_tflite
 from seaformer.export.equal_axes import replacements
@@ -112,6 +114,16 @@ def test_a_grouped_convolution_is_one_operator(tmp_path: Path) -> None:
     sqnr_db, operators = convert(grouped, 2 * SIDE, tmp_path)
     assert sqnr_db > 100
     assert operators == {"CONV_2D": 3}
+
+
+def test_the_worker_imports_nothing_from_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('not json')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # for the log, which is kept
+    with pytest.raises(SeaformerError, match=r"missing\.onnx"):
+        to_tflite(tmp_path / "missing.onnx", tmp_path / "work", "image", "logits")
 
 
 def test_only_reshapes_and_transposes_of_equal_axes_are_told() -> None:

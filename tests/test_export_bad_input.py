@@ -115,6 +115,32 @@ def test_somebody_elses_json_is_not_overwritten(tmp_path: Path) -> None:
     assert theirs.read_text() == "{}"
 
 
+@pytest.mark.parametrize(
+    "factory", ["../../evil", "a/b", "..\\evil", "-f", "a:b", "x" * 300, "\x1b[2J"]
+)
+def test_a_factory_does_not_decide_where_files_go(factory: str, tmp_path: Path) -> None:
+    write_networks(tmp_path)
+    (tmp_path / "any_name.py").write_text(
+        "import my_networks\ndef __getattr__(name):\n    return my_networks.make_network\n"
+    )
+    command = ("--format", "onnx", "--input-size", "64", "--output", "in/out", "--force")
+    done = run_export("--model", f"any_name:{factory}", *command, cwd=tmp_path)
+    assert_one_line(done, 1, "the name of the file to write is .*Allowed: ")
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".onnx", ".json")]
+
+
+def test_links_out_of_the_output_folder_are_not_written_through(tmp_path: Path) -> None:
+    out, victim = tmp_path / "out", tmp_path / "victim"
+    out.mkdir()
+    victim.write_text("mine")
+    for suffix in (".onnx", ".json"):
+        link = out / f"seaformer_tiny_ade20k_64x64_fp32{suffix}"
+        link.symlink_to(victim)
+        assert_one_line(run_export(*QUICK, "--force", cwd=tmp_path), 1, "is a link to .*Remove")
+        link.unlink()
+    assert victim.read_text() == "mine"
+
+
 def test_an_output_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     assert_one_line(run_export(*QUICK, cwd=tmp_path), 1, "output folder 'out'")

@@ -186,6 +186,28 @@ def test_the_json_keeps_what_still_describes_a_file(users_export: Path, tmp_path
     }
 
 
+@pytest.mark.parametrize(
+    "name", ["../other.tflite", "/other.tflite", "..", "other.tflite", "a.txt", "x\0.onnx", ""]
+)
+def test_names_in_the_json_lead_to_no_other_file(
+    users_export: Path, tmp_path: Path, name: str
+) -> None:
+    stem = "make_network_100x144_fp32"
+    for suffix in (".onnx", ".json"):
+        shutil.copy(users_export / f"{stem}{suffix}", tmp_path)
+    beside = tmp_path / f"{stem}.json"
+    whole = json.loads(beside.read_text())
+    whole["same_stem"][name] = whole["same_stem"][f"{stem}.onnx"]
+    beside.write_text(json.dumps(whole))
+    model = tmp_path / f"{stem}.onnx"
+    metadata = read_sidecar(model)
+    assert metadata is not None
+    own = metadata.model_copy(update={"file": None})
+    write_sidecar(model, model.read_bytes(), own)
+    assert read_sidecar(model) == metadata
+    assert "same_stem" not in json.loads(beside.read_text())
+
+
 def test_a_classifier_is_exported(tmp_path: Path) -> None:
     options = ("--variant", "tiny", "--task", "imagenet", "--input-size", "64x96", *ONNX)
     done = run_export(*options, "--format", "tflite", "--output", "out", cwd=tmp_path)

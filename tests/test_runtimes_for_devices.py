@@ -262,6 +262,10 @@ def test_pip_gives_the_wheel_of_another_platform(
     wheel = Wheel("some-wheel", "1.2", ("android_23_arm64_v8a",), "3.13")
     content = (tmp_path / "registry" / name).read_bytes()
     _publish_package(monkeypatch, wheel, content, "lib.so")
+    # In a folder that has something of pip's name, that is not what is run.
+    (tmp_path / "downloads").mkdir()
+    (tmp_path / "downloads" / "pip.py").write_text("raise SystemExit('not pip')")
+    monkeypatch.chdir(tmp_path / "downloads")
     assert _library().path.read_bytes() == ARM64
 
 

@@ -29,7 +29,7 @@ from seaformer.benchmark.cli import main
 from seaformer.benchmark.cores import CoreChoice
 from seaformer.benchmark.devices.device import Core
 from seaformer.benchmark.devices.host import Host
-from seaformer.benchmark.exports import export_models
+from seaformer.benchmark.exports import export_models, run_command
 from seaformer.benchmark.results import (
     Accuracy,
     CoresUsed,
@@ -446,6 +446,14 @@ def test_a_failed_export_says_why_in_the_words_of_the_command(tmp_path: Path) ->
     with pytest.raises(SeaformerError, match=r"unknown variant 'tniy'. Did you mean 'tiny'.*seaf"):
         export_models(["--variant", "tniy"], tmp_path, lambda _: None)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_command_imports_nothing_from_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "click.py").write_text("raise SystemExit('not click')")
+    monkeypatch.chdir(tmp_path)
+    run_command("seaformer-export", ["--help"], lambda _: None)
 
 
 def test_an_interrupted_export_leaves_no_process_and_no_file(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from seaformer.benchmark.parity import Parity, compare
-from seaformer.benchmark.reference import Reference, open_reference
 from seaformer.benchmark.results import Accuracy, InputUsed, ModelFacts, picture_size
 from seaformer.benchmark.setting import Setting
 from seaformer.errors import SeaformerError
@@ -18,7 +17,9 @@ from seaformer.files import file_sha256
 from seaformer.images import read_image, sample_photograph
 from seaformer.prediction import Contract
 from seaformer.preprocessing import normalize, prepare
+from seaformer.runtimes import Session, open_session
 from seaformer.runtimes.metadata import FEATURES
+from seaformer.runtimes.session import Tensor, check_input_size
 from seaformer.tasks import Preprocessing
 
 UNKNOWN_PRECISION = "unknown"
@@ -47,6 +48,10 @@ class Candidate:
             its output is not logits of a segmentation.
         class_axis: axis of the classes in its output; None if unknown or if it gives class ids.
         gives_class_ids: whether its output is classes and not numbers.
+        metadata: what the export wrote about the file; None if it says nothing.
+        runtime: what ran it on this computer.
+        outputs: what it gives.
+        expected: the outputs on this computer, as real numbers or class ids.
         setting: how it is run; None for as the benchmark says.
     """
 
@@ -63,14 +68,11 @@ class Candidate:
     mask_size: tuple[int, int] | None
     class_axis: int | None
     gives_class_ids: bool
-    _reference: Reference
-    _expected: Sequence[npt.NDArray[Any]]
+    metadata: dict[str, Any] | None
+    runtime: str
+    outputs: tuple[Tensor, ...]
+    expected: Sequence[npt.NDArray[Any]]
     setting: Setting | None = None
-
-    @property
-    def metadata(self) -> dict[str, Any] | None:
-        """What the export wrote about the file; None if it says nothing."""
-        return self._reference.metadata
 
     def verify(self, output: bytes) -> Parity:
         """Compare the bytes that a device gives with this computer's own runtime.
@@ -78,14 +80,17 @@ class Candidate:
         Raises:
             SeaformerError: they are not as many as the output takes.
         """
-        outputs = self._reference.decode(self._reference.split(output))
+        outputs = [
+            tensor.decode(array)
+            for tensor, array in zip(self.outputs, split_outputs(output, self.outputs), strict=True)
+        ]
         return compare(
             outputs,
-            self._expected,
+            self.expected,
             self.precision,
             self.class_axis,
             self.gives_class_ids,
-            f"{self._reference.runtime} on this computer",
+            f"{self.runtime} on this computer",
         )
 
 
@@ -105,18 +110,25 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
     """
     if not path.is_file():
         raise SeaformerError(f"there is no model file '{path}'. Check the name.")
-    reference = open_reference(path)
-    metadata = reference.metadata
-    contract = None
-    if metadata is not None and metadata.get("kind") != FEATURES:
-        contract = Contract.from_metadata(metadata)
-    values = None if contract is None else _picture(contract, reference)
-    source: Literal["photograph", "noise"] = "noise" if values is None else "photograph"
-    if values is None:
-        noise = np.random.default_rng(seed).standard_normal(reference.input.shape)
-        values = noise.astype(np.float32)
-    tensor = reference.input.encode(values)
-    expected = reference.decode(reference.run(tensor))
+    with open_session(path) as session:
+        entry, shape = _one_input(session)
+        metadata, runtime = session.metadata, session.runtime
+        contract = None
+        if metadata is not None and metadata.get("kind") != FEATURES:
+            contract = Contract.from_metadata(metadata)
+        values = None if contract is None else _picture(contract, shape)
+        source: Literal["photograph", "noise"] = "noise" if values is None else "photograph"
+        if values is None:
+            noise = np.random.default_rng(seed).standard_normal(shape)
+            values = noise.astype(np.float32)
+        tensor = entry.encode(values)
+        arrays = session.run([tensor])
+        # The shape of an output may be left open in the file: it is known after a run.
+        outputs = tuple(
+            replace(one, shape=array.shape)
+            for one, array in zip(session.outputs, arrays, strict=True)
+        )
+    expected = [one.decode(array) for one, array in zip(outputs, arrays, strict=True)]
     note = FOREIGN if metadata is None else NO_PICTURE if source == "noise" else ""
     if contract is not None and contract.is_random:
         note = "; ".join(filter(None, (note, "random weights: its predictions mean nothing")))
@@ -132,24 +144,70 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
         facts=_facts(metadata),
         input=InputUsed(
             source=source,
-            name=reference.input.name,
-            dtype=reference.input.dtype,
-            shape=reference.input.shape,
+            name=entry.name,
+            dtype=entry.dtype,
+            shape=shape,
             sha256=hashlib.sha256(data).hexdigest(),
         ),
         tensor=data,
         note=note,
-        mask_size=_mask_size(contract, reference, class_axis),
+        mask_size=_mask_size(contract, path, shape, outputs[0].dtype, class_axis),
         class_axis=class_axis,
         gives_class_ids=contract is not None and contract.content != "logits",
-        _reference=reference,
-        _expected=expected,
+        metadata=metadata,
+        runtime=runtime,
+        outputs=outputs,
+        expected=expected,
     )
 
 
-def _picture(contract: Contract, reference: Reference) -> npt.NDArray[np.float32] | None:
+def split_outputs(data: bytes, outputs: Sequence[Tensor]) -> list[npt.NDArray[Any]]:
+    """Read the bytes of all outputs, one after another, as the runner writes them.
+
+    Args:
+        data: what the runner wrote.
+        outputs: of shapes without an axis left open.
+
+    Raises:
+        SeaformerError: they are not as many as the outputs take.
+    """
+    types = [np.dtype((output.dtype, output.shape)) for output in outputs]
+    expected = sum(one.itemsize for one in types)
+    if len(data) != expected:
+        raise SeaformerError(
+            f"the device gave an output of {len(data)} bytes, the file has one of {expected}. "
+            "Its runtime may not fit the model."
+        )
+    ends = np.cumsum([one.itemsize for one in types])
+    return [
+        np.frombuffer(data[end - one.itemsize : end], one.base).reshape(one.shape)
+        for one, end in zip(types, ends, strict=True)
+    ]
+
+
+def _one_input(session: Session) -> tuple[Tensor, tuple[int, ...]]:
+    """Return the input of a model, and its shape.
+
+    Raises:
+        SeaformerError: it has several or none, one of any size, or no output.
+    """
+    if len(session.inputs) != 1 or not session.outputs:
+        raise SeaformerError(
+            f"'{session.path}' has {len(session.inputs)} inputs and {len(session.outputs)} "
+            "outputs. Allowed: one input, and one output or more."
+        )
+    shape = tuple(side for side in session.inputs[0].shape if side is not None)
+    if len(shape) < len(session.inputs[0].shape):
+        raise SeaformerError(
+            f"'{session.path}' takes an input of any size. A benchmark needs one of a fixed shape: "
+            "export it with --input-size."
+        )
+    check_input_size(shape, session.path)
+    return session.inputs[0], shape
+
+
+def _picture(contract: Contract, shape: tuple[int, ...]) -> npt.NDArray[np.float32] | None:
     """Prepare the photograph; None if the input is no picture of the metadata's layout."""
-    shape = reference.input.shape
     size = picture_size(shape)
     if size is None:
         return None
@@ -169,15 +227,19 @@ def _class_axis(contract: Contract | None, expected: Sequence[npt.NDArray[Any]])
 
 
 def _mask_size(
-    contract: Contract | None, reference: Reference, class_axis: int | None
+    contract: Contract | None,
+    path: Path,
+    shape: tuple[int, ...],
+    output_dtype: str,
+    class_axis: int | None,
 ) -> tuple[int, int] | None:
     """The input's size, if the output is logits as the arg-max in C takes them."""
     if contract is None or contract.kind != "segmentation" or class_axis is None:
         return None
-    layout = 1 if reference.runtime.startswith("ONNX") else 3
-    if class_axis != layout or reference.outputs[0].dtype not in TAIL_DTYPES:
+    layout = 3 if path.suffix.lower() == ".tflite" else 1
+    if class_axis != layout or output_dtype not in TAIL_DTYPES:
         return None
-    return picture_size(reference.input.shape)
+    return picture_size(shape)
 
 
 def _facts(metadata: dict[str, Any] | None) -> ModelFacts:

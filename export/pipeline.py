@@ -283,7 +283,8 @@ def _check(job: Job, data: bytes, path: Path, precision: Precision) -> list[sche
 
 def _compare(job: Job, data: bytes, path: Path) -> list[schema.Comparison]:
     path.write_bytes(data)
-    with open_model(path, channels=input_shape(job.source.model, job.size)[1]) as session:
+    channels = input_shape(job.source.model, job.size)[1]
+    with open_model(path, channels=channels, isolated=False) as session:
         return [compare(session, sample) for sample in job.samples]
 
 

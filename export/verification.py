@@ -22,7 +22,7 @@ from seaformer.images import read_image, sample_photograph
 from seaformer.input_size import input_shape, takes_features
 from seaformer.metrics import sqnr_db
 from seaformer.preprocessing import normalize, prepare
-from seaformer.runtimes import Session
+from seaformer.runtimes import ImageSession
 from seaformer.tasks import Preprocessing
 
 NOISE_SEEDS = (0, 1)
@@ -166,7 +166,7 @@ def _decide(logits: torch.Tensor, head: str, size: tuple[int, int]) -> torch.Ten
     return logits if head == "logits" else logits.argmax(1)
 
 
-def compare(session: Session, sample: Sample) -> Comparison:
+def compare(session: ImageSession, sample: Sample) -> Comparison:
     """Run an exported file on a sample and measure how far it is from the reference.
 
     Raises:

@@ -8,17 +8,14 @@ A checkpoint's layer is asked while it runs. An exported file says in its metada
 operators belong to which module, so there the output of the layer's last operator is read.
 """
 
-from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from seaformer.errors import SeaformerError
 from seaformer.files import atomic_write
-from seaformer.runtimes import Session, find_runtime
+from seaformer.runtimes import ImageSession, is_checkpoint
 
 ATTENTION = "attention"
 """What a module is called, in any network of ours, whose output can be drawn."""
@@ -33,13 +30,13 @@ _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE", "QuantizeLinear", "DequantizeLinear", 
 Array = npt.NDArray[np.float32]
 
 
-def last_attention(path: Path, session: Session, x: Array) -> Array:
+def last_attention(path: Path, session: ImageSession, x: Array) -> Array:
     """Run a model and return what its last attention layer gives.
 
     Args:
         path: the model's file.
         session: the open model.
-        x: its input, as `Session.run` takes it.
+        x: its input, as `ImageSession.run` takes it.
 
     Returns:
         float32 [C, h, w].
@@ -47,13 +44,15 @@ def last_attention(path: Path, session: Session, x: Array) -> Array:
     Raises:
         SeaformerError: the model has no attention layer, or the file does not say where it is.
     """
-    output = _SOURCES[find_runtime(path).title](path, session, x)
+    output = session.fetch(_last_layer(path, session), x)
     if output.ndim != 4 or output.shape[0] != 1:
         raise SeaformerError(
             f"the last attention layer of '{path}' gives a tensor of shape {list(output.shape)}, "
             "which is no map of the picture."
         )
-    return output[0]
+    features: Array = output[0].astype(np.float32)
+    # The converter has channels last throughout.
+    return features.transpose(2, 0, 1) if path.suffix.lower() == ".tflite" else features
 
 
 def heat(features: Array, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
@@ -102,83 +101,17 @@ def save_heatmap(path: Path, values: npt.NDArray[np.uint8]) -> None:
         picture.save(temporary)
 
 
-def _from_checkpoint(path: Path, session: Session, x: Array) -> Array:
-    from seaformer.runtimes.pytorch import PyTorchSession
+def _last_layer(path: Path, session: ImageSession) -> str:
+    """Key of what the last attention layer gives, for `fetch`."""
+    if is_checkpoint(path):
+        from seaformer.runtimes.pytorch import PyTorchSession
 
-    assert isinstance(session, PyTorchSession)  # what opens files of these suffixes
-    network = session.network
-    found = _last(name for name, _ in network.named_modules() if _is_attention(name))
-    if found is None:
-        raise _no_attention(path)
-    outputs = []
-    hook = network.get_submodule(found).register_forward_hook(
-        lambda _module, _inputs, output: outputs.append(output.numpy())
-    )
-    try:
-        session.run(x)
-    finally:
-        hook.remove()
-    last: Array = outputs[-1]
-    return last
-
-
-def _from_onnx(path: Path, session: Session, x: Array) -> Array:
-    import onnx
-    import onnxruntime
-
-    model = onnx.load(path)
-    name = model.graph.node[_last_operator(path, session)["index"]].output[0]
-    model.graph.output.add(name=name)
-    taken = model.graph.input[0]
-    settings = onnxruntime.SessionOptions()
-    settings.log_severity_level = 3
-    runtime = onnxruntime.InferenceSession(
-        model.SerializeToString(), settings, providers=["CPUExecutionProvider"]
-    )
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(taken.type.tensor_type.elem_type)
-    given = session.integer_input.from_real(x) if session.integer_input else x.astype(dtype)
-    (output,) = runtime.run([name], {taken.name: given})
-    return np.asarray(output, dtype=np.float32)
-
-
-def _from_tflite(path: Path, session: Session, x: Array) -> Array:
-    from ai_edge_litert import schema_py_generated as schema
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    from seaformer.runtimes.integers import IntegerTensor
-
-    graph = schema.Model.GetRootAs(path.read_bytes()).Subgraphs(0)
-    tensor = int(graph.Operators(_last_operator(path, session)["index"]).Outputs(0))
-    # A delegate computes its operators as one and does not show what is between them.
-    interpreter = Interpreter(
-        model_path=str(path),
-        experimental_preserve_all_tensors=True,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-    )
-    taken = interpreter.get_input_details()[0]
-    interpreter.resize_tensor_input(taken["index"], x.shape)
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(
-        taken["index"], session.integer_input.from_real(x) if session.integer_input else x
-    )
-    interpreter.invoke()
-    output = interpreter.get_tensor(tensor)
-    scale, zero_point = next(
-        one["quantization"] for one in interpreter.get_tensor_details() if one["index"] == tensor
-    )
-    if scale:
-        output = IntegerTensor(output.dtype, scale, zero_point).to_real(output)
-    # The converter has channels last throughout.
-    return np.asarray(output, dtype=np.float32).transpose(0, 3, 1, 2)
-
-
-_SOURCES: Mapping[str, Callable[[Path, Session, Array], Array]] = MappingProxyType(
-    {"PyTorch": _from_checkpoint, "ONNX Runtime": _from_onnx, "LiteRT": _from_tflite}
-)
-
-
-def _last_operator(path: Path, session: Session) -> dict[str, Any]:
-    """The operator of an export that computes what its last attention layer gives."""
+        assert isinstance(session.session, PyTorchSession)  # what opens files of these suffixes
+        modules = [name for name, _ in session.session.network.named_modules()]
+        layers = [name for name in modules if name.split(".")[-1] == ATTENTION]
+        if not layers:
+            raise _no_attention(path)
+        return layers[-1]
     operators = [
         one
         for one in (session.metadata or {}).get("operators", ())
@@ -186,16 +119,7 @@ def _last_operator(path: Path, session: Session) -> dict[str, Any]:
     ]
     if not operators:
         raise _no_attention(path)
-    last: dict[str, Any] = max(operators, key=lambda one: one["index"])
-    return last
-
-
-def _is_attention(module: str) -> bool:
-    return module.split(".")[-1] == ATTENTION
-
-
-def _last(names: Iterable[str]) -> str | None:
-    return next(reversed(list(names)), None)
+    return session.session.computed_by(max(one["index"] for one in operators))
 
 
 def _no_attention(path: Path) -> SeaformerError:

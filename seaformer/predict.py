@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from seaformer.prediction import Contract, Prediction
-    from seaformer.runtimes import Session
+    from seaformer.runtimes import ImageSession
 
 # NumPy, Pillow, Rich and the runtimes are imported when the work starts: --help shall not wait.
 
@@ -153,7 +153,9 @@ def _check_outputs(photo: Path, outputs: Mapping[str, Path | None], force: bool)
         refuse_existing(path, force)
 
 
-def _contract(session: Session, model: Path, variant: str | None, task: str | None) -> Contract:
+def _contract(
+    session: ImageSession, model: Path, variant: str | None, task: str | None
+) -> Contract:
     """Find out how to use the model: from its metadata, or from the task given for it."""
     from seaformer.prediction import Contract
     from seaformer.tasks import get_task

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.preprocessing import normalize, prepare, seen_part
-from seaformer.runtimes import Session
+from seaformer.runtimes import ImageSession
 from seaformer.runtimes.metadata import FEATURES
 from seaformer.tasks import Preprocessing, Task
 from seaformer.upsampling import upsample_argmax
@@ -143,7 +143,7 @@ class Prediction:
 
 
 def prepare_input(
-    image: npt.NDArray[np.uint8], session: Session, contract: Contract
+    image: npt.NDArray[np.uint8], session: ImageSession, contract: Contract
 ) -> npt.NDArray[np.float32]:
     """Turn a photograph into what `session.run` takes.
 
@@ -163,7 +163,7 @@ def prepare_input(
     return np.ascontiguousarray(x[None])
 
 
-def predict(image: npt.NDArray[np.uint8], session: Session, contract: Contract) -> Prediction:
+def predict(image: npt.NDArray[np.uint8], session: ImageSession, contract: Contract) -> Prediction:
     """Run a model on a photograph.
 
     Args:
@@ -179,11 +179,7 @@ def predict(image: npt.NDArray[np.uint8], session: Session, contract: Contract) 
     prepare_ms = _since(start)
 
     output = session.run(x)
-    times = []
-    for _ in range(TIMED_RUNS):
-        start = perf_counter()
-        output = session.run(x)
-        times.append(_since(start))
+    times_ms = session.time_ms(x, TIMED_RUNS)
     if not np.isfinite(output).all():
         count = output.size - int(np.isfinite(output).sum())
         raise SeaformerError(
@@ -198,7 +194,7 @@ def predict(image: npt.NDArray[np.uint8], session: Session, contract: Contract) 
         mask = mask_from(output, contract, photograph.shape[:2])
     else:
         probabilities = _softmax(output, contract)
-    return Prediction(photograph, mask, probabilities, prepare_ms, median(times), _since(start))
+    return Prediction(photograph, mask, probabilities, prepare_ms, median(times_ms), _since(start))
 
 
 def _sides(shape: Sequence[int], layout: str) -> Sequence[int]:

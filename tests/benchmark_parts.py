@@ -64,8 +64,10 @@ def candidate(number: int, file: str, precision: str = "fp32", **changes: Any) -
         mask_size=None,
         class_axis=3,
         gives_class_ids=False,
-        _reference=None,  # type: ignore[arg-type]
-        _expected=(),
+        metadata=None,
+        runtime="LiteRT",
+        outputs=(),
+        expected=(),
     )
     return replace(plain, **changes)
 

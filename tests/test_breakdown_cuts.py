@@ -12,8 +12,8 @@ import pytest
 from seaformer.benchmark.breakdown.cuts import MAX_CUTS, Stretch, stretches
 from seaformer.benchmark.breakdown.graph import Graph, open_graph
 from seaformer.benchmark.breakdown.tree import build_tree
-from seaformer.benchmark.reference import open_reference
 from seaformer.errors import SeaformerError
+from seaformer.runtimes import open_session
 
 FILES = ("fp32.tflite", "fp16.tflite", "fp32.onnx", "fp16.onnx")
 Values = dict[str, npt.NDArray[Any]]
@@ -21,7 +21,7 @@ Values = dict[str, npt.NDArray[Any]]
 
 def open_file(folder: Path, ending: str) -> tuple[Path, Graph]:
     path = next(path for path in folder.glob(f"*{ending}"))
-    return path, open_graph(path, open_reference(path).metadata)
+    return path, open_graph(path, open_session(path).metadata)
 
 
 def divide(graph: Graph) -> tuple[Stretch, ...]:
@@ -35,7 +35,7 @@ def picture(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
 
 def intermediate_values(path: Path, graph: Graph) -> Values:
     """Every tensor of the whole model, by the keys of its graph."""
-    tensor = picture(open_reference(path).input.shape)
+    tensor = picture(open_session(path).inputs[0].shape)
     if path.suffix == ".tflite":
         from ai_edge_litert.interpreter import Interpreter
 
@@ -66,8 +66,8 @@ def test_every_cut_gives_the_tensors_of_the_whole(
     for number, stretch in enumerate(divide(graph)[:-1]):
         cut = tmp_path / f"{number}{path.suffix}"
         cut.write_bytes(graph.cut(stretch.outputs))
-        reference = open_reference(cut)
-        outputs = reference.run(picture(reference.input.shape))
+        with open_session(cut) as session:
+            outputs = session.run([picture(session.inputs[0].shape)])
         assert len(outputs) == len(stretch.outputs)
         for name, output in zip(stretch.outputs, outputs, strict=True):
             # Kernels may be fused otherwise where a tensor has to be given out.
@@ -121,16 +121,16 @@ def test_a_cut_of_a_quantized_file_takes_what_the_file_takes(
     parts = divide(graph)
     cut = tmp_path / "cut.tflite"
     cut.write_bytes(graph.cut(parts[len(parts) // 2].outputs))
-    whole, part = open_reference(path), open_reference(cut)
-    assert part.input == whole.input
-    tensor = np.random.default_rng(3).integers(-128, 127, part.input.shape, dtype=np.int8)
-    values = part.run(tensor)
+    whole, part = open_session(path), open_session(cut)
+    assert part.inputs == whole.inputs
+    tensor = np.random.default_rng(3).integers(-128, 127, part.inputs[0].shape, dtype=np.int8)
+    values = part.run([tensor])
     assert [value.std() > 0 for value in values] == [True] * len(values)
 
 
 def test_a_file_without_a_map_of_its_operators_is_refused(tiny_export: Path) -> None:
     path, _ = open_file(tiny_export, "fp32.tflite")
-    metadata = open_reference(path).metadata
+    metadata = open_session(path).metadata
     assert metadata is not None
     for bad in (None, {**metadata, "operators": []}):
         with pytest.raises(SeaformerError, match="does not say which modules"):

@@ -11,8 +11,8 @@ from torch import nn
 from seaformer.benchmark.breakdown.graph import open_graph
 from seaformer.benchmark.breakdown.macs import COUNTS, macs
 from seaformer.benchmark.breakdown.onnx_graph import OnnxGraph
-from seaformer.benchmark.reference import open_reference
 from seaformer.catalog import count_macs
+from seaformer.runtimes import open_session
 
 
 class EveryKind(nn.Module):
@@ -48,7 +48,7 @@ def test_the_work_of_an_onnx_file_is_that_of_its_network(tmp_path: Path) -> None
 
 def by_part(path: Path) -> Counter[str]:
     found: Counter[str] = Counter()
-    for one in open_graph(path, open_reference(path).metadata).operators:
+    for one in open_graph(path, open_session(path).metadata).operators:
         found[".".join(one.module.split(".")[:4])] += one.macs
     return +found
 

@@ -21,7 +21,7 @@ from seaformer.peers.attention.layer import create_layer
 from seaformer.peers.attention.table import CHANNELS, LAYERS, MODELS
 from seaformer.prediction import Contract
 from seaformer.runtimes import open_model
-from seaformer.runtimes.session import PictureInput
+from seaformer.runtimes.image_session import ImageInput
 from seaformer.tasks import get_task
 
 PREPROCESSING = get_task("ade20k").preprocessing
@@ -216,10 +216,10 @@ def test_wrong_features_do_not_pass(folder: Path) -> None:
     ],
 )
 def test_the_layout_of_features(shape: tuple[int, ...], usual: str, layout: str) -> None:
-    found = PictureInput.from_shape(shape, Path("a.onnx"), 160, usual)
+    found = ImageInput.from_shape(shape, Path("a.onnx"), 160, usual)
     assert (found.layout, found.channels) == (layout, 160)
 
 
 def test_features_are_not_taken_for_a_picture() -> None:
     with pytest.raises(SeaformerError, match=r"Allowed: one picture, \[1, height, width, 3\]"):
-        PictureInput.from_shape((1, 8, 8, 160), Path("a.tflite"))
+        ImageInput.from_shape((1, 8, 8, 160), Path("a.tflite"))

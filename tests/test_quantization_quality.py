@@ -14,7 +14,7 @@ from seaformer.export.quantization import quality
 from seaformer.export.quantization.calibration import Pictures
 from seaformer.export.quantization.quality import Reference
 from seaformer.metrics import ConfusionMatrix
-from seaformer.runtimes import Session, open_model
+from seaformer.runtimes import ImageSession, open_model
 from seaformer.tasks import get_task
 from seaformer.upsampling import upsample_argmax
 
@@ -40,12 +40,12 @@ def pictures(count: int, truth: str | None = "masks") -> Pictures:
     return Pictures(f"{count} pictures of noise", count, read)
 
 
-def reference(session: Session, some: Pictures) -> Reference:
+def reference(session: ImageSession, some: Pictures) -> Reference:
     return Reference(session, some, STRETCH, inside=True, classes=CLASSES)
 
 
 @pytest.fixture
-def averages(tmp_path: Path) -> Iterator[Session]:
+def averages(tmp_path: Path) -> Iterator[ImageSession]:
     with open_model(write_onnx(tmp_path / "averages.onnx"), input_size=(SIDE, SIDE)) as session:
         yield session
 
@@ -69,7 +69,7 @@ def permuted(folder: Path) -> bytes:
     return data
 
 
-def test_the_twin_itself_differs_in_nothing(averages: Session) -> None:
+def test_the_twin_itself_differs_in_nothing(averages: ImageSession) -> None:
     same = reference(averages, pictures(3)).measure(averages)
     assert same.sqnr_db == 300.0
     assert same.argmax_agreement == 1.0
@@ -78,14 +78,14 @@ def test_the_twin_itself_differs_in_nothing(averages: Session) -> None:
     assert (same.count, same.pictures) == (3, "3 pictures of noise")
 
 
-def test_half_of_it_is_6_db_and_changes_no_class(averages: Session, tmp_path: Path) -> None:
+def test_half_of_it_is_6_db_and_changes_no_class(averages: ImageSession, tmp_path: Path) -> None:
     found = reference(averages, pictures(3)).measure_file(scaled(tmp_path, 0.5), ONNX)
     assert found.sqnr_db == pytest.approx(10 * np.log10(4))
     assert found.argmax_agreement == 1.0
     assert found.difference_points == 0.0
 
 
-def test_scores_are_those_of_the_confusion_matrix(averages: Session, tmp_path: Path) -> None:
+def test_scores_are_those_of_the_confusion_matrix(averages: ImageSession, tmp_path: Path) -> None:
     some = pictures(4)
     found = reference(averages, some).measure_file(permuted(tmp_path), ONNX)
     expected, agreed, positions = [], 0, 0
@@ -106,7 +106,7 @@ def test_scores_are_those_of_the_confusion_matrix(averages: Session, tmp_path: P
     assert found.difference_points == pytest.approx(expected[1] - expected[0])
 
 
-def test_interval_is_that_of_resampled_pictures(averages: Session, tmp_path: Path) -> None:
+def test_interval_is_that_of_resampled_pictures(averages: ImageSession, tmp_path: Path) -> None:
     def difference(file: bytes, places: np.ndarray) -> Accuracy:
         every = pictures(12)
         some = Pictures("drawn", len(places), lambda place: every.read(int(places[place])))
@@ -127,7 +127,7 @@ def test_interval_is_that_of_resampled_pictures(averages: Session, tmp_path: Pat
     assert difference(file, np.arange(12)) == found.model_copy(update={"pictures": "drawn"})
 
 
-def test_without_truth_there_is_no_score(averages: Session, tmp_path: Path) -> None:
+def test_without_truth_there_is_no_score(averages: ImageSession, tmp_path: Path) -> None:
     found = reference(averages, pictures(2, truth=None)).measure_file(permuted(tmp_path), ONNX)
     assert found.argmax_agreement < 1.0
     assert found.reference_score is found.score is found.difference_points is None
@@ -153,7 +153,7 @@ def test_classification_counts_pictures(tmp_path: Path) -> None:
     )
 
 
-def test_the_twin_computes_each_picture_once(averages: Session, tmp_path: Path) -> None:
+def test_the_twin_computes_each_picture_once(averages: ImageSession, tmp_path: Path) -> None:
     read: list[int] = []
     every = pictures(3)
 
@@ -168,7 +168,7 @@ def test_the_twin_computes_each_picture_once(averages: Session, tmp_path: Path) 
 
 
 def test_what_does_not_fit_the_memory_is_computed_again(
-    averages: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    averages: ImageSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = reference(averages, pictures(3)).measure_file(permuted(tmp_path), ONNX)
     monkeypatch.setattr(quality, "CACHED_BYTES", 20_000)  # of one picture
@@ -177,7 +177,7 @@ def test_what_does_not_fit_the_memory_is_computed_again(
         assert twin.measure_file(permuted(tmp_path), ONNX) == expected
 
 
-def test_spread_takes_pictures_from_all_over(averages: Session) -> None:
+def test_spread_takes_pictures_from_all_over(averages: ImageSession) -> None:
     read: list[int] = []
     every = pictures(10)
     listed = Pictures("ten", 10, lambda place: (read.append(place), every.read(place))[1])  # type: ignore[func-returns-value]
@@ -187,18 +187,18 @@ def test_spread_takes_pictures_from_all_over(averages: Session) -> None:
     assert twin.spread(99).pictures.count == 10
 
 
-def test_progress_is_told(averages: Session) -> None:
+def test_progress_is_told(averages: ImageSession) -> None:
     told: list[tuple[int, int]] = []
     reference(averages, pictures(3)).measure(averages, lambda *now: told.append(now))
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_no_pictures_is_an_error(averages: Session) -> None:
+def test_no_pictures_is_an_error(averages: ImageSession) -> None:
     with pytest.raises(SeaformerError, match="nothing to measure on: 0 pictures"):
         reference(averages, pictures(0)).measure(averages)
 
 
-def test_another_shape_is_an_error(averages: Session, tmp_path: Path) -> None:
+def test_another_shape_is_an_error(averages: ImageSession, tmp_path: Path) -> None:
     file = write_onnx(tmp_path / "classes.onnx", sides=(SIDE, SIDE), classify=True)
     with pytest.raises(SeaformerError, match=r"shape \[3\] where .* \[3, 8, 8\]"):
         reference(averages, pictures(1)).measure_file(file.read_bytes(), ONNX)

@@ -41,11 +41,13 @@ class Graph(ABC):
         operators: in the order of execution.
         input: key of the tensor that is given.
         outputs: keys of the tensors that the file gives.
+        nodes: name of an operator -> the operator; empty in a .tflite, where they have none.
     """
 
     operators: tuple[Operator, ...]
     input: str
     outputs: tuple[str, ...]
+    nodes: Mapping[str, Operator]
 
     @abstractmethod
     def cut(self, outputs: Sequence[str]) -> bytes:
@@ -81,14 +83,15 @@ class Graph(ABC):
 
 
 def open_graph(path: Path, metadata: Mapping[str, Any] | None) -> Graph:
-    """Read the operators of a file.
+    """Read the operators of a file, in a process of its own.
 
     Args:
         path: .tflite or .onnx.
         metadata: that stands in it or beside it.
 
     Raises:
-        SeaformerError: it has no map of its operators to modules, or one of another file.
+        SeaformerError: it has no map of its operators to modules, or one of another file, or it is
+            damaged.
     """
     mapped = (metadata or {}).get("operators")
     if not mapped:
@@ -96,13 +99,9 @@ def open_graph(path: Path, metadata: Mapping[str, Any] | None) -> Graph:
             f"'{path}' does not say which modules its operators belong to, so its time cannot be "
             "broken down. Export the network with seaformer-export."
         )
-    if path.suffix.lower() == ".tflite":
-        from seaformer.benchmark.breakdown.tflite_graph import TFLiteGraph
+    from seaformer.benchmark.breakdown.isolated_graph import IsolatedGraph
 
-        return TFLiteGraph(path, mapped)
-    from seaformer.benchmark.breakdown.onnx_graph import OnnxGraph
-
-    return OnnxGraph(path, mapped)
+    return IsolatedGraph(path, mapped)
 
 
 def modules_of(path: Path, types: Sequence[str], mapped: Sequence[Mapping[str, Any]]) -> list[str]:

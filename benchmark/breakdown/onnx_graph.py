@@ -18,11 +18,7 @@ a breakdown they belong to its module and not to one of their own."""
 
 
 class OnnxGraph(Graph):
-    """An ONNX graph; tensors are known by their names.
-
-    Attributes:
-        nodes: name of a node -> its operator.
-    """
+    """An ONNX graph; tensors are known by their names."""
 
     def __init__(self, path: Path, mapped: Sequence[Mapping[str, Any]]) -> None:
         model = onnx.load(path)

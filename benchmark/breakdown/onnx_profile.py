@@ -22,8 +22,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 from seaformer.benchmark.breakdown.alignment import AlignmentError, Share
-from seaformer.benchmark.breakdown.graph import Operator
-from seaformer.benchmark.breakdown.onnx_graph import OnnxGraph
+from seaformer.benchmark.breakdown.graph import Graph, Operator
 from seaformer.benchmark.runner.record import ProfileEvent
 
 INSERTED = (
@@ -58,7 +57,7 @@ _ADDED = re.compile(
 )
 
 
-def align_onnx(graph: OnnxGraph, events: Sequence[ProfileEvent]) -> tuple[Share, ...]:
+def align_onnx(graph: Graph, events: Sequence[ProfileEvent]) -> tuple[Share, ...]:
     """Give every event of one profiled run to one or several nodes.
 
     Args:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from seaformer.benchmark.breakdown.alignment import AlignmentError, Share, align_litert
 from seaformer.benchmark.breakdown.graph import Graph
+from seaformer.benchmark.breakdown.onnx_profile import align_onnx
 from seaformer.benchmark.runner.record import ProfileEvent
 
 Events = Sequence[ProfileEvent]
@@ -103,12 +104,8 @@ def read_profile(graph: Graph, rounds: Sequence[Events]) -> Profile:
 
 
 def _aligner(graph: Graph) -> Callable[[Events], tuple[Share, ...]]:
-    from seaformer.benchmark.breakdown.onnx_graph import OnnxGraph
-    from seaformer.benchmark.breakdown.onnx_profile import align_onnx
-
-    if isinstance(graph, OnnxGraph):
-        return lambda events: align_onnx(graph, events)
-    return lambda events: align_litert(graph, events)
+    align = align_onnx if graph.nodes else align_litert
+    return lambda events: align(graph, events)
 
 
 def _by_run(events: Events) -> list[list[ProfileEvent]]:

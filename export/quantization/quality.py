@@ -20,7 +20,7 @@ from seaformer.export.metadata import Accuracy
 from seaformer.export.quantization.calibration import Pictures
 from seaformer.metrics import energies_sqnr_db
 from seaformer.preprocessing import normalize, prepare, seen_part
-from seaformer.runtimes import Session, open_model
+from seaformer.runtimes import ImageSession, open_model
 from seaformer.tasks import Preprocessing
 from seaformer.upsampling import upsample_argmax
 
@@ -74,7 +74,7 @@ class Reference:
 
     def __init__(
         self,
-        session: Session,
+        session: ImageSession,
         pictures: Pictures,
         preprocessing: Preprocessing,
         inside: bool,
@@ -104,7 +104,7 @@ class Reference:
         classes = self.classes if has_truth else None
         return Reference(self._session, some, self._preprocessing, self._inside, classes)
 
-    def measure(self, candidate: Session, progress: Progress | None = None) -> Accuracy:
+    def measure(self, candidate: ImageSession, progress: Progress | None = None) -> Accuracy:
         """Run a candidate on every picture.
 
         The difference of the scores has an interval by paired bootstrap: pictures are drawn with
@@ -185,7 +185,9 @@ class Reference:
             truth = seen_part(truth, self._preprocessing, size)  # type: ignore[arg-type]
         return _Sample(prepared, logits, truth, self._count(truth, logits))
 
-    def _run(self, session: Session, prepared: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def _run(
+        self, session: ImageSession, prepared: npt.NDArray[np.uint8]
+    ) -> npt.NDArray[np.float32]:
         x = prepared.astype(np.float32)
         if not self._inside:
             x = normalize(x, self._preprocessing)
@@ -212,7 +214,7 @@ class Reference:
 
 
 @contextlib.contextmanager
-def open_bytes(data: bytes, format: Format) -> Iterator[Session]:
+def open_bytes(data: bytes, format: Format) -> Iterator[ImageSession]:
     """Open a model that is not in a file yet.
 
     Args:
@@ -222,7 +224,7 @@ def open_bytes(data: bytes, format: Format) -> Iterator[Session]:
     with tempfile.TemporaryDirectory(prefix="seaformer-") as folder:
         path = Path(folder) / f"model{format.suffix}"
         path.write_bytes(data)
-        with open_model(path) as session:
+        with open_model(path, isolated=False) as session:
             yield session
 
 

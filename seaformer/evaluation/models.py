@@ -26,7 +26,7 @@ from seaformer.metrics import top_classes
 from seaformer.model import create_model
 from seaformer.prediction import Contract, mask_from
 from seaformer.preprocessing import normalize
-from seaformer.runtimes import Session, find_runtime, open_model
+from seaformer.runtimes import ImageSession, is_checkpoint, open_model
 from seaformer.tasks import TASKS, Evaluation, Task
 from seaformer.upsampling import upsample_argmax
 from seaformer.weights.checkpoint import Checkpoint, read_checkpoint
@@ -160,15 +160,6 @@ class Candidate:
         )
 
 
-def is_checkpoint(path: Path) -> bool:
-    """Whether a file of this name holds a network of ours, which takes any size, and batches.
-
-    Raises:
-        UsageError: it is no model file by its suffix.
-    """
-    return find_runtime(path).package == "torch"
-
-
 def stated_task(path: Path) -> Task | None:
     """Return the task that a model file says it is for; None if it says none that we know.
 
@@ -207,7 +198,7 @@ class _Network(ABC):
 class _Export(_Network):
     """An exported file, which takes one picture a run."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: ImageSession) -> None:
         self._session = session
 
     def run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:

@@ -11,12 +11,25 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 
-from seaformer.errors import SeaformerError, UsageError
-from seaformer.runtimes.session import Options, Session
+from seaformer.errors import SeaformerError, UsageError, unknown_name
+from seaformer.runtimes.image_session import ImageSession
+from seaformer.runtimes.session import Session
 
-__all__ = ["RUNTIMES", "Runtime", "Session", "open_model"]
+__all__ = [
+    "ACCELERATORS",
+    "RUNTIMES",
+    "ImageSession",
+    "Runtime",
+    "Session",
+    "is_checkpoint",
+    "open_model",
+    "open_session",
+]
+
+ACCELERATORS = ("cpu",)
+"""What a model can be computed on."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +38,7 @@ class Runtime:
 
     Attributes:
         title: name to show to people.
-        module: module of this package that has `open_session(path, options) -> Session`.
+        module: module of this package that has `open_session(path, threads) -> Session`.
         package: what to install to have it.
     """
 
@@ -63,6 +76,47 @@ def find_runtime(path: str | Path) -> Runtime:
     return RUNTIMES[suffix.lower()]
 
 
+def is_checkpoint(path: str | Path) -> bool:
+    """Whether a file of this name holds a network of ours, which takes any size, and batches.
+
+    Raises:
+        UsageError: it is no model file by its suffix.
+    """
+    return find_runtime(path) is _PYTORCH
+
+
+def open_session(
+    path: str | Path,
+    threads: int = 1,
+    *,
+    accelerator: str = "cpu",
+    isolated: bool = True,
+) -> Session:
+    """Load an exported file and make it ready to run, at the level of tensors.
+
+    Args:
+        path: .onnx or .tflite.
+        threads: threads for one run, 1 or more.
+        accelerator: what computes, one of `ACCELERATORS`.
+        isolated: whether to run it in a process of its own, which a bad file may crash. Only for a
+            file that this process has made itself there is no need to.
+
+    Raises:
+        UsageError: the suffix or the accelerator is unknown.
+        SeaformerError: the file is missing, damaged, or crashes the runtime, or the runtime is not
+            installed.
+    """
+    if accelerator not in ACCELERATORS:
+        raise unknown_name("accelerator", accelerator, ACCELERATORS)
+    path, runtime = _find(path)
+    if isolated:
+        from seaformer.runtimes.isolated import IsolatedSession
+
+        return IsolatedSession(path, runtime.title, threads=threads, accelerator=accelerator)
+    session: Session = _load(runtime, path).open_session(path, threads)
+    return session
+
+
 def open_model(
     path: str | Path,
     threads: int = 1,
@@ -71,8 +125,10 @@ def open_model(
     task: str | None = None,
     input_size: tuple[int, int] | None = None,
     channels: int | None = None,
-) -> Session:
-    """Load a model file and make it ready to run on the CPU of this computer.
+    accelerator: str = "cpu",
+    isolated: bool = True,
+) -> ImageSession:
+    """Load a model of one picture and make it ready to run on this computer.
 
     Args:
         path: .onnx, .tflite, or a checkpoint (.pth, .pt, .safetensors).
@@ -82,26 +138,42 @@ def open_model(
             pictures of any size and says no size itself, it gives the size.
         input_size: height and width in pixels, for a model that takes any; a fixed one must match.
         channels: of the input, where it is no picture and the file does not say so; None else.
+        accelerator: what computes, one of `ACCELERATORS`.
+        isolated: as in `open_session`; a checkpoint is never.
 
     Raises:
         UsageError: the suffix is unknown, or an argument is missing or does not fit the file.
-        SeaformerError: the file is missing, damaged or no model of one picture, or the runtime is
-            not installed.
+        SeaformerError: the file is missing, damaged, crashes the runtime or is no model of one
+            picture, or the runtime is not installed.
     """
+    if is_checkpoint(path):
+        path, runtime = _find(path)
+        session = _load(runtime, path).open_session(path, threads, variant, task, input_size)
+    else:
+        session = open_session(path, threads, accelerator=accelerator, isolated=isolated)
+    try:
+        return ImageSession(session, task, input_size, channels)
+    except BaseException:
+        session.close()
+        raise
+
+
+def _find(path: str | Path) -> tuple[Path, Runtime]:
+    """Return the path of a file that is there, and its runtime."""
     path = Path(path)
     runtime = find_runtime(path)
     if path.is_dir():
         raise SeaformerError(f"'{path}' is a folder. Give a file: {', '.join(RUNTIMES)}.")
     if not path.exists():
         raise SeaformerError(f"there is no model file '{path}'. Check the name.")
+    return path, runtime
+
+
+def _load(runtime: Runtime, path: Path) -> ModuleType:
     try:
-        module = importlib.import_module(f"{__name__}.{runtime.module}")
+        return importlib.import_module(f"{__name__}.{runtime.module}")
     except ModuleNotFoundError as error:
         raise SeaformerError(
             f"'{path}' needs {runtime.title}, and the module '{error.name}' is not installed. "
             f"Run: pip install {runtime.package}"
         ) from error
-    session: Session = module.open_session(
-        path, Options(threads, variant, task, input_size, channels)
-    )
-    return session

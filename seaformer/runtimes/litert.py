@@ -2,66 +2,150 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from seaformer.errors import SeaformerError
 from seaformer.runtimes.external_data import check_tflite
 from seaformer.runtimes.integers import IntegerTensor
-from seaformer.runtimes.metadata import read_associated_file, read_beside
-from seaformer.runtimes.session import (
-    Options,
-    PictureInput,
-    Session,
-    input_channels,
-    reason,
-    require_one_of_each,
-)
+from seaformer.runtimes.metadata import read_associated_file
+from seaformer.runtimes.session import Array, Session, Tensor, reason
 
-DTYPES = (np.float32, np.int8, np.uint8, np.int16)
+_ERRORS = (ValueError, RuntimeError)
+"""What LiteRT raises."""
 
 
-def open_session(path: Path, options: Options) -> "LiteRTSession":
-    """Load the file; see `seaformer.runtimes.open_model`."""
-    try:
-        with no_log():
-            interpreter = Interpreter(model_path=str(path), num_threads=options.threads)
-    except (ValueError, RuntimeError) as error:
-        raise SeaformerError(
-            f"LiteRT cannot open '{path}': {reason(error)}. The file is damaged or no .tflite: "
-            "export it again."
-        ) from error
-    check_tflite(path)
-    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    require_one_of_each(inputs, outputs, path)
-    if inputs[0]["dtype"] not in DTYPES:
-        raise SeaformerError(
-            f"'{path}' takes an input of type {np.dtype(inputs[0]['dtype'])}. "
-            f"Allowed: {', '.join(str(np.dtype(dtype)) for dtype in DTYPES)}."
+class LiteRTSession(Session):
+    """A .tflite file in LiteRT on the CPU."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self.path = path
+        self.runtime = f"LiteRT {version('ai-edge-litert')}"
+        self.metadata_text = read_associated_file(path)
+        self._threads = threads
+        self._observer: Interpreter | None = None
+        try:
+            with no_log():
+                self._interpreter: Interpreter | None = Interpreter(
+                    model_path=str(path), num_threads=threads
+                )
+            check_tflite(path)
+            self._describe()
+            if all(None not in tensor.shape for tensor in self.inputs):
+                self._allocate(self._interpreter)
+        except SeaformerError:
+            raise
+        except _ERRORS as error:
+            raise SeaformerError(
+                f"LiteRT cannot open '{path}': {reason(error)}. The file is damaged or no .tflite: "
+                "export it again."
+            ) from error
+
+    def resize(self, shape: Sequence[int]) -> None:
+        """Fix the shape of the first input."""
+        interpreter = self._open_interpreter()
+        try:
+            interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], shape)
+            self._allocate(interpreter)
+        except _ERRORS as error:
+            raise SeaformerError(
+                f"LiteRT cannot prepare '{self.path}' for an input of shape {list(shape)}: "
+                f"{reason(error)}."
+            ) from error
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """Run once."""
+        interpreter = self._open_interpreter()
+        return self._invoke(
+            interpreter, inputs, [one["index"] for one in interpreter.get_output_details()]
         )
-    metadata = read_associated_file(path) or read_beside(path)
-    # The signature has -1 where the shape is only a stand-in until it is set.
-    signature = [int(side) if side >= 0 else None for side in inputs[0]["shape_signature"]]
-    picture = PictureInput.from_shape(signature, path, input_channels(options, metadata))
-    size = picture.choose_size(options, metadata, path)
-    try:
-        if None in signature:
-            channels = picture.channels
-            shape = (1, *size, channels) if picture.layout == "NHWC" else (1, channels, *size)
-            interpreter.resize_tensor_input(inputs[0]["index"], shape)
+
+    def computed_by(self, operator: int) -> str:
+        """Number of the first tensor that an operator computes."""
+        try:
+            graph = schema.Model.GetRootAs(self.path.read_bytes()).Subgraphs(0)
+            if 0 <= operator < graph.OperatorsLength():
+                return str(int(graph.Operators(operator).Outputs(0)))
+        except Exception as error:  # flatbuffers raises whatever Python does
+            raise self._cannot_run(error) from error
+        raise SeaformerError(
+            f"'{self.path}' has {graph.OperatorsLength()} operators, but its metadata name one "
+            f"with the number {operator}. Export the model again."
+        )
+
+    def fetch(self, keys: Sequence[str], inputs: Sequence[Array]) -> list[Array]:
+        """Run once with every tensor kept; return those with these numbers."""
+        try:
+            if self._observer is None:
+                self._open_interpreter()
+                # A delegate computes its operators as one and does not show what is between them.
+                with no_log():
+                    self._observer = Interpreter(
+                        model_path=str(self.path),
+                        num_threads=self._threads,
+                        experimental_preserve_all_tensors=True,
+                        experimental_op_resolver_type=(
+                            OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+                        ),
+                    )
+                details = self._observer.get_input_details()
+                for detail, array in zip(details, inputs, strict=True):
+                    self._observer.resize_tensor_input(detail["index"], array.shape)
+                self._observer.allocate_tensors()
+            observer = self._observer
+            arrays = self._invoke(observer, inputs, [int(key) for key in keys])
+            tensors = {detail["index"]: detail for detail in observer.get_tensor_details()}
+        except _ERRORS as error:
+            raise self._cannot_run(error) from error
+        return [
+            _tensor(tensors[int(key)]).decode(array)
+            for key, array in zip(keys, arrays, strict=True)
+        ]
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        self._interpreter = self._observer = None
+
+    def _open_interpreter(self) -> Interpreter:
+        if self._interpreter is None:
+            raise SeaformerError(f"'{self.path}' is closed. Open it again.")
+        return self._interpreter
+
+    def _allocate(self, interpreter: Interpreter) -> None:
         with no_log():
             interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        raise SeaformerError(
-            f"LiteRT cannot prepare '{path}' for pictures of {size[0]}x{size[1]}: {reason(error)}."
-        ) from error
-    return LiteRTSession(metadata, picture, size, interpreter, path)
+        self._describe()
+
+    def _describe(self) -> None:
+        interpreter = self._open_interpreter()
+        self.inputs = tuple(_tensor(detail) for detail in interpreter.get_input_details())
+        self.outputs = tuple(_tensor(detail) for detail in interpreter.get_output_details())
+
+    def _invoke(
+        self, interpreter: Interpreter, inputs: Sequence[Array], numbers: Sequence[int]
+    ) -> list[Array]:
+        try:
+            for detail, array in zip(interpreter.get_input_details(), inputs, strict=True):
+                interpreter.set_tensor(detail["index"], array)
+            interpreter.invoke()
+            return [interpreter.get_tensor(number) for number in numbers]
+        except _ERRORS as error:
+            raise self._cannot_run(error) from error
+
+    def _cannot_run(self, error: Exception) -> SeaformerError:
+        return SeaformerError(f"LiteRT cannot run '{self.path}': {reason(error)}.")
+
+
+def open_session(path: Path, threads: int) -> LiteRTSession:
+    """Load the file; see `seaformer.runtimes.open_session`."""
+    return LiteRTSession(path, threads)
 
 
 @contextmanager
@@ -82,44 +166,13 @@ def no_log() -> Iterator[None]:
         os.close(kept)
 
 
-class LiteRTSession(Session):
-    """A .tflite file in LiteRT on the CPU."""
-
-    def __init__(
-        self,
-        metadata: dict[str, Any] | None,
-        picture: PictureInput,
-        input_shape: tuple[int, int],
-        interpreter: Interpreter,
-        path: Path,
-    ) -> None:
-        super().__init__(metadata, picture.layout, input_shape, picture.channels)
-        self._interpreter: Interpreter | None = interpreter
-        self._path = path
-        taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-        self._input, self._output = taken["index"], given["index"]
-        self.integer_input, self.integer_output = _integers(taken), _integers(given)
-        if self.integer_input is None and taken["dtype"] != np.float32:
-            self.integer_input = IntegerTensor(np.dtype(taken["dtype"]), 1.0, 0)
-
-    def _run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-        if self._interpreter is None:
-            raise SeaformerError(f"'{self._path}' is closed. Open it again.")
-        given = x if self.integer_input is None else self.integer_input.from_real(x)
-        try:
-            self._interpreter.set_tensor(self._input, given)
-            self._interpreter.invoke()
-            output: npt.NDArray[Any] = self._interpreter.get_tensor(self._output)
-        except (ValueError, RuntimeError) as error:
-            raise SeaformerError(f"LiteRT cannot run '{self._path}': {reason(error)}.") from error
-        return output if self.integer_output is None else self.integer_output.to_real(output)
-
-    def close(self) -> None:
-        """Free the model's memory."""
-        self._interpreter = None
-
-
-def _integers(tensor: dict[str, Any]) -> IntegerTensor | None:
-    """What the integers of a tensor stand for; None if they have no scale."""
-    scale, zero_point = tensor["quantization"]
-    return IntegerTensor(np.dtype(tensor["dtype"]), scale, zero_point) if scale else None
+def _tensor(detail: dict[str, Any]) -> Tensor:
+    scale, zero_point = detail["quantization"]
+    dtype = np.dtype(detail["dtype"])
+    return Tensor(
+        detail["name"],
+        str(dtype),
+        # The signature has -1 where the shape is only a stand-in until it is set.
+        tuple(None if side < 0 else int(side) for side in detail["shape_signature"]),
+        IntegerTensor(dtype, float(scale), int(zero_point)) if scale else None,
+    )

@@ -7,6 +7,7 @@ associated file `seaformer.json` of the zip archive at its end. Where a converte
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +20,8 @@ FEATURES: Literal["features"] = "features"
 
 PROPERTY = "seaformer"
 ASSOCIATED_FILE = "seaformer.json"
+MAX_BYTES = 1 << 25
+"""Of the JSON; that of our largest network takes a hundredth."""
 
 
 def parse_metadata(text: str | bytes, where: str) -> dict[str, Any]:
@@ -29,7 +32,7 @@ def parse_metadata(text: str | bytes, where: str) -> dict[str, Any]:
     """
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SeaformerError(
             f"the metadata in {where} is no JSON ({error}). Export the model again."
         ) from error
@@ -43,22 +46,26 @@ def parse_metadata(text: str | bytes, where: str) -> dict[str, Any]:
     return metadata
 
 
-def read_associated_file(path: Path) -> dict[str, Any] | None:
-    """Return the metadata in the zip archive at the end of a .tflite; None if there is none.
+def read_associated_file(path: Path) -> str | None:
+    """Return the text of the metadata in the zip archive at the end of a .tflite, or None.
 
     Raises:
         SeaformerError: it is damaged.
     """
     if not zipfile.is_zipfile(path):
         return None
-    where = f"'{path}', {ASSOCIATED_FILE}"
     try:
         with zipfile.ZipFile(path) as archive:
             if ASSOCIATED_FILE not in archive.namelist():
                 return None
-            return parse_metadata(archive.read(ASSOCIATED_FILE), where)
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise SeaformerError(f"{where} is damaged: {error}. Export the model again.") from error
+            if archive.getinfo(ASSOCIATED_FILE).file_size > MAX_BYTES:
+                raise ValueError(f"it has more than {MAX_BYTES} bytes")
+            return archive.read(ASSOCIATED_FILE).decode()
+    # What zipfile raises on an archive that is damaged, encrypted or compressed in another way.
+    except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, zlib.error) as error:
+        raise SeaformerError(
+            f"'{path}', {ASSOCIATED_FILE} is damaged: {error}. Export the model again."
+        ) from error
 
 
 def read_beside(path: Path) -> dict[str, Any] | None:

@@ -1,111 +1,155 @@
 """Running .onnx files with ONNX Runtime."""
 
+from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import onnxruntime
 
 from seaformer.errors import SeaformerError
 from seaformer.runtimes.external_data import check_onnx
 from seaformer.runtimes.integers import IntegerTensor, integer_tensors
-from seaformer.runtimes.metadata import PROPERTY, parse_metadata, read_beside
-from seaformer.runtimes.session import (
-    Options,
-    PictureInput,
-    Session,
-    input_channels,
-    reason,
-    require_one_of_each,
-)
+from seaformer.runtimes.metadata import PROPERTY
+from seaformer.runtimes.session import Array, Session, Tensor, reason
 
-DTYPES: dict[str, np.dtype[Any]] = {
-    "tensor(float)": np.dtype(np.float32),
-    "tensor(float16)": np.dtype(np.float16),
-    "tensor(uint8)": np.dtype(np.uint8),
-    "tensor(int8)": np.dtype(np.int8),
+DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(float16)": "float16",
+    "tensor(int8)": "int8",
+    "tensor(uint8)": "uint8",
+    "tensor(int16)": "int16",
+    "tensor(uint16)": "uint16",
+    "tensor(int32)": "int32",
+    "tensor(uint32)": "uint32",
+    "tensor(int64)": "int64",
+    "tensor(uint64)": "uint64",
+    "tensor(bool)": "bool",
 }
-INTEGERS = {"tensor(uint8)", "tensor(int8)"}
+INTEGERS = ("int8", "uint8", "int16", "uint16")
+"""Types that a quantized file takes and gives."""
 
 ERRORS_ONLY = 3
-
-
-def open_session(path: Path, options: Options) -> "OnnxSession":
-    """Load the file; see `seaformer.runtimes.open_model`."""
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = options.threads
-    settings.inter_op_num_threads = 1
-    settings.log_severity_level = ERRORS_ONLY
-    check_onnx(path)
-    try:
-        model = onnxruntime.InferenceSession(
-            str(path), settings, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # The exceptions of ONNX Runtime have no base class of their own.
-        raise SeaformerError(
-            f"ONNX Runtime cannot open '{path}': {reason(error)}. The file is damaged or made for "
-            "another version: export it again."
-        ) from error
-    inputs, outputs = model.get_inputs(), model.get_outputs()
-    require_one_of_each(inputs, outputs, path)
-    if inputs[0].type not in DTYPES:
-        raise SeaformerError(
-            f"'{path}' takes an input of type {inputs[0].type}. Allowed: {', '.join(DTYPES)}."
-        )
-    text = model.get_modelmeta().custom_metadata_map.get(PROPERTY)
-    metadata = parse_metadata(text, f"'{path}'") if text else read_beside(path)
-    # A side that takes any number has a name or nothing at all.
-    shape = [side if isinstance(side, int) else None for side in inputs[0].shape]
-    picture = PictureInput.from_shape(shape, path, input_channels(options, metadata), "NCHW")
-    size = picture.choose_size(options, metadata, path)
-    return OnnxSession(metadata, picture, size, model, path)
 
 
 class OnnxSession(Session):
     """An .onnx file in ONNX Runtime on the CPU."""
 
-    def __init__(
-        self,
-        metadata: dict[str, Any] | None,
-        picture: PictureInput,
-        input_shape: tuple[int, int],
-        model: onnxruntime.InferenceSession,
-        path: Path,
-    ) -> None:
-        super().__init__(metadata, picture.layout, input_shape, picture.channels)
+    def __init__(self, path: Path, threads: int) -> None:
+        self.path = path
+        self.runtime = f"ONNX Runtime {version('onnxruntime')}"
+        self._threads = threads
+        self._observer: onnxruntime.InferenceSession | None = None
+        check_onnx(path)
+        try:
+            model = self._load(str(path))
+        except Exception as error:  # ONNX Runtime's exceptions have no base class of their own.
+            raise SeaformerError(
+                f"ONNX Runtime cannot open '{path}': {reason(error)}. The file is damaged or made "
+                "for another version: export it again."
+            ) from error
         self._model: onnxruntime.InferenceSession | None = model
-        self._path = path
-        taken, given = model.get_inputs()[0], model.get_outputs()[0]
-        self._name, self._dtype = taken.name, DTYPES[taken.type]
-        if INTEGERS & {taken.type, given.type}:
+        self.metadata_text = model.get_modelmeta().custom_metadata_map.get(PROPERTY) or None
+        self.inputs = tuple(self._tensor(one, "takes an input") for one in model.get_inputs())
+        self.outputs = tuple(self._tensor(one, "gives an output") for one in model.get_outputs())
+        if any(tensor.dtype in INTEGERS for tensor in (*self.inputs, *self.outputs)):
             # ONNX Runtime does not show the graph, so the file is read a second time.
+            known = integer_tensors(self._graph().graph)
+            self.inputs = tuple(_with_integers(tensor, known) for tensor in self.inputs)
+            self.outputs = tuple(_with_integers(tensor, known) for tensor in self.outputs)
+
+    def resize(self, shape: Sequence[int]) -> None:
+        """Do nothing: ONNX Runtime takes whatever shape it is given."""
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """Run once."""
+        return self._run(self._open_model(), None, inputs)
+
+    def computed_by(self, operator: int) -> str:
+        """Name of the first tensor that a node computes."""
+        nodes = self._graph().graph.node
+        if 0 <= operator < len(nodes) and nodes[operator].output:
+            return str(nodes[operator].output[0])
+        raise SeaformerError(
+            f"'{self.path}' has {len(nodes)} operators, but its metadata name one with the number "
+            f"{operator}. Export the model again."
+        )
+
+    def fetch(self, keys: Sequence[str], inputs: Sequence[Array]) -> list[Array]:
+        """Run once with every tensor as an output; return those with these names."""
+        self._open_model()
+        if self._observer is None:
             import onnx
 
-            tensors = integer_tensors(onnx.load(path).graph)
-            self.integer_input = tensors.get(taken.name)
-            self.integer_output = tensors.get(given.name)
-            if self.integer_input is None and taken.type in INTEGERS:
-                self.integer_input = IntegerTensor(self._dtype, 1.0, 0)
-
-    def _run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-        if self._model is None:
-            raise SeaformerError(f"'{self._path}' is closed. Open it again.")
-        if self.integer_input is None:
-            fed = x.astype(self._dtype, copy=False)
-        else:
-            fed = self.integer_input.from_real(x)
-        try:
-            (output,) = self._model.run(None, {self._name: fed})
-        except Exception as error:  # As above.
-            raise SeaformerError(
-                f"ONNX Runtime cannot run '{self._path}': {reason(error)}."
-            ) from error
-        if self.integer_output is not None:
-            return self.integer_output.to_real(output)
-        result: npt.NDArray[Any] = output
-        return result.astype(np.float32) if result.dtype == np.float16 else result
+            graph = self._graph()
+            names = dict.fromkeys(name for node in graph.graph.node for name in node.output if name)
+            del graph.graph.output[:]
+            graph.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+            try:
+                self._observer = self._load(graph.SerializeToString(), optimized=False)
+            except Exception as error:  # As above.
+                raise self._cannot_run(error) from error
+        return self._run(self._observer, keys, inputs)
 
     def close(self) -> None:
         """Free the model's memory."""
-        self._model = None
+        self._model = self._observer = None
+
+    def _load(self, model: str | bytes, optimized: bool = True) -> onnxruntime.InferenceSession:
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = self._threads
+        settings.inter_op_num_threads = 1
+        settings.log_severity_level = ERRORS_ONLY
+        if not optimized:
+            settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        return onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
+
+    def _graph(self) -> Any:
+        import onnx
+
+        try:
+            return onnx.load(self.path)
+        except Exception as error:  # protobuf's DecodeError has no public home
+            raise SeaformerError(
+                f"'{self.path}' is no ONNX model: {reason(error)}. Export it again."
+            ) from error
+
+    def _open_model(self) -> onnxruntime.InferenceSession:
+        if self._model is None:
+            raise SeaformerError(f"'{self.path}' is closed. Open it again.")
+        return self._model
+
+    def _run(
+        self,
+        model: onnxruntime.InferenceSession,
+        names: Sequence[str] | None,
+        inputs: Sequence[Array],
+    ) -> list[Array]:
+        fed = {tensor.name: x for tensor, x in zip(self.inputs, inputs, strict=True)}
+        try:
+            outputs: list[Array] = model.run(names, fed)
+        except Exception as error:  # As above.
+            raise self._cannot_run(error) from error
+        return outputs
+
+    def _cannot_run(self, error: Exception) -> SeaformerError:
+        return SeaformerError(f"ONNX Runtime cannot run '{self.path}': {reason(error)}.")
+
+    def _tensor(self, node: Any, does: str) -> Tensor:
+        if node.type not in DTYPES:
+            raise SeaformerError(
+                f"'{self.path}' {does} of type {node.type}. Allowed: {', '.join(DTYPES)}."
+            )
+        # A side that takes any number has a name or nothing at all.
+        sides = (side if isinstance(side, int) else None for side in node.shape)
+        return Tensor(node.name, DTYPES[node.type], tuple(sides))
+
+
+def open_session(path: Path, threads: int) -> OnnxSession:
+    """Load the file; see `seaformer.runtimes.open_session`."""
+    return OnnxSession(path, threads)
+
+
+def _with_integers(tensor: Tensor, known: dict[str, IntegerTensor]) -> Tensor:
+    return Tensor(tensor.name, tensor.dtype, tensor.shape, known.get(tensor.name))

@@ -1,50 +1,53 @@
 """Running checkpoints with PyTorch: the network as it was trained, before any export."""
 
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.model import create_model_with_record
 from seaformer.runtimes.metadata import SCHEMA_VERSION
-from seaformer.runtimes.session import Options, Session, reason
+from seaformer.runtimes.session import Array, Session, Tensor, reason
 from seaformer.tasks import Task, get_task
 from seaformer.weights.checkpoint import Checkpoint, read_checkpoint
 from seaformer.weights.identity import identify
 from seaformer.weights.loading import WeightsRecord
 
 
-def open_session(path: Path, options: Options) -> "PyTorchSession":
+def open_session(
+    path: Path,
+    threads: int,
+    variant: str | None = None,
+    task: str | None = None,
+    input_size: tuple[int, int] | None = None,
+) -> "PyTorchSession":
     """Load the file; see `seaformer.runtimes.open_model`.
 
     Our own .safetensors files say their variant and task. Of other files the variant is recognised
     by the shapes of the tensors, and the task has to be given.
     """
     checkpoint = read_checkpoint(path)
-    task = _task(options.task, checkpoint.task, path)
-    variant = options.variant or _variant(checkpoint)
-    torch.set_num_threads(options.threads)
-    network, record = create_model_with_record(variant, task, path)
-    size = options.input_size or task.preprocessing.input_size
-    return PyTorchSession(_metadata(variant, task, size, record), size, network, path)
+    own = _task(task, checkpoint.task, path)
+    variant = variant or _variant(checkpoint)
+    torch.set_num_threads(threads)
+    network, record = create_model_with_record(variant, own, path)
+    size = input_size or own.preprocessing.input_size
+    return PyTorchSession(_metadata(variant, own, size, record), network, path)
 
 
 class PyTorchSession(Session):
     """A network in PyTorch on the CPU; its input is normalised RGB."""
 
-    def __init__(
-        self,
-        metadata: dict[str, Any],
-        input_shape: tuple[int, int],
-        network: torch.nn.Module,
-        path: Path,
-    ) -> None:
-        super().__init__(metadata, "NCHW", input_shape)
+    def __init__(self, metadata: dict[str, Any], network: torch.nn.Module, path: Path) -> None:
+        self.path = path
+        self.runtime = f"PyTorch {torch.__version__}"
+        self.metadata = metadata
+        self.inputs = (Tensor("image", "float32", (1, 3, None, None)),)
+        self.outputs = (Tensor("logits", "float32", (1, None, None, None)),)
         self._network: torch.nn.Module | None = network
-        self._path = path
 
     @property
     def network(self) -> torch.nn.Module:
@@ -54,17 +57,41 @@ class PyTorchSession(Session):
             SeaformerError: the session is closed.
         """
         if self._network is None:
-            raise SeaformerError(f"'{self._path}' is closed. Open it again.")
+            raise SeaformerError(f"'{self.path}' is closed. Open it again.")
         return self._network
 
-    def _run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+    def resize(self, shape: Sequence[int]) -> None:
+        """Do nothing: the network takes whatever shape it is given."""
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """Run once."""
         network = self.network
         try:
             with torch.inference_mode():
-                output: npt.NDArray[Any] = network(torch.from_numpy(x)).numpy()
+                return [network(*map(torch.from_numpy, inputs)).numpy()]
         except RuntimeError as error:
-            raise SeaformerError(f"PyTorch cannot run '{self._path}': {reason(error)}.") from error
-        return output
+            raise SeaformerError(f"PyTorch cannot run '{self.path}': {reason(error)}.") from error
+
+    def computed_by(self, operator: int) -> str:
+        """Refuse: a network has modules, whose paths are the keys."""
+        raise SeaformerError(f"'{self.path}' is a checkpoint, which has no operator {operator}.")
+
+    def fetch(self, keys: Sequence[str], inputs: Sequence[Array]) -> list[Array]:
+        """Run once; return what modules give in the end, by their paths."""
+        outputs: dict[str, Array] = {}
+
+        def keep(key: str) -> Callable[..., None]:
+            def hook(_module: object, _inputs: object, output: torch.Tensor) -> None:
+                outputs[key] = output.numpy()
+
+            return hook
+
+        with ExitStack() as hooks:
+            for key in keys:
+                handle = self.network.get_submodule(key).register_forward_hook(keep(key))
+                hooks.callback(handle.remove)
+            self.run(inputs)
+        return [outputs[key] for key in keys]
 
     def close(self) -> None:
         """Free the model's memory."""

@@ -1,175 +1,159 @@
-"""What the runtimes have in common: a model that takes one picture and gives one array."""
+"""What every runtime offers: a loaded model at the level of tensors."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from seaformer.errors import SeaformerError, UsageError
-from seaformer.input_size import PICTURE_CHANNELS
+from seaformer.errors import SeaformerError
 from seaformer.runtimes.integers import IntegerTensor
-from seaformer.runtimes.metadata import FEATURES
-from seaformer.tasks import get_task
+from seaformer.runtimes.metadata import parse_metadata, read_beside
+
+Array = npt.NDArray[Any]
+
+MAX_VALUES = 1 << 28
+"""Of one input: more than a picture of 8192x8192 has."""
+
+MAX_REASON = 600
+"""Characters of what a runtime says went wrong: some of them list their whole call stack."""
 
 
 @dataclass(frozen=True)
-class Options:
-    """The arguments of `open_model`, which explains them."""
-
-    threads: int
-    variant: str | None
-    task: str | None
-    input_size: tuple[int, int] | None
-    channels: int | None = None
-
-
-@dataclass(frozen=True)
-class PictureInput:
-    """The one input of a model: a picture, or features of another network.
+class Tensor:
+    """An input or output of a model.
 
     Attributes:
-        channels: 3 of a picture.
-        layout: "NCHW" or "NHWC".
-        height: in pixels; None if the model takes any.
-        width: in pixels; None if the model takes any.
+        name: in the file.
+        dtype: as NumPy calls it.
+        shape: sizes of its axes; None for an axis that may have any.
+        integers: what its integers stand for; None if they, or real numbers, are meant as such.
     """
 
-    channels: int
-    layout: str
-    height: int | None
-    width: int | None
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
+    integers: IntegerTensor | None = None
 
-    @classmethod
-    def from_shape(
-        cls,
-        shape: Sequence[int | None],
-        path: Path,
-        channels: int = PICTURE_CHANNELS,
-        usual_layout: str = "NHWC",
-    ) -> "PictureInput":
-        """Recognise the layout of an input shape, in which None stands for any number.
+    def encode(self, values: npt.NDArray[np.float32]) -> Array:
+        """Turn real numbers into what the model takes; integers without a scale are rounded."""
+        integers = self.integers
+        if integers is None and np.dtype(self.dtype).kind in "iu":
+            integers = IntegerTensor(np.dtype(self.dtype), 1.0, 0)
+        if integers is not None:
+            return np.ascontiguousarray(integers.from_real(values))
+        return np.ascontiguousarray(values.astype(self.dtype, copy=False))
 
-        Args:
-            shape: of the input.
-            path: of the file, for the message.
-            channels: that the input has.
-            usual_layout: of the runtime, for a shape that could be of either.
+    def decode(self, values: Array) -> Array:
+        """Turn what the model gives into real numbers; integers without a scale stay as they are.
 
-        Raises:
-            SeaformerError: it is not the shape of one picture, or of features with so many
-                channels.
+        Returns:
+            float32, or the integers.
         """
-        if len(shape) == 4 and shape[0] in (1, None):
-            found = {
-                "NHWC": (shape[3], cls(channels, "NHWC", shape[1], shape[2])),
-                "NCHW": (shape[1], cls(channels, "NCHW", shape[2], shape[3])),
-            }
-            for layout in (usual_layout, *found):
-                if found[layout][0] == channels:
-                    return found[layout][1]
-        shown = ", ".join("?" if side is None else str(side) for side in shape)
-        what = "one picture" if channels == PICTURE_CHANNELS else "features of one picture"
-        raise SeaformerError(
-            f"'{path}' takes an input of shape [{shown}]. Allowed: {what}, "
-            f"[1, height, width, {channels}] or [1, {channels}, height, width]."
-        )
-
-    def choose_size(
-        self, options: Options, metadata: dict[str, Any] | None, path: Path
-    ) -> tuple[int, int]:
-        """Return height and width of the pictures to run.
-
-        They are those of the file if it fixes them; else those asked for, those of the metadata or
-        those of the task, whichever comes first.
-
-        Raises:
-            UsageError: another size is asked for than the file's own, or none is known.
-        """
-        wanted = options.input_size
-        if self.height is not None and self.width is not None:
-            if wanted not in (None, (self.height, self.width)):
-                raise UsageError(
-                    f"input size {wanted[0]}x{wanted[1]} does not fit '{path}', which takes "
-                    f"{self.height}x{self.width} only. Leave the size out, or export another model."
-                )
-            return self.height, self.width
-        if wanted is None and metadata is not None:
-            shape = metadata["input"]["shape"]
-            wanted = (shape[1], shape[2]) if self.layout == "NHWC" else (shape[2], shape[3])
-        if wanted is None and options.task is not None:
-            wanted = get_task(options.task).preprocessing.input_size
-        if wanted is None:
-            raise UsageError(
-                f"'{path}' takes pictures of any size and does not say which to use. Give "
-                "--input-size HEIGHTxWIDTH, or --task."
-            )
-        return self.height or wanted[0], self.width or wanted[1]
+        if self.integers is not None:
+            return self.integers.to_real(values)
+        return values.astype(np.float32) if values.dtype == np.float16 else values
 
 
 class Session(ABC):
     """A loaded model. Use it as a context manager, or call `close`.
 
+    Arrays go in and out as the model has them; `Tensor.encode` and `decode` convert them.
+
     Attributes:
-        metadata: what the export wrote about itself (`seaformer.runtimes.metadata`); None if the
-            file does not come from us.
-        layout: "NCHW" or "NHWC", of the input.
-        input_shape: height and width of the input in pixels.
-        channels: of the input; 3 of a picture.
-        integer_input: what the file itself takes; None if real numbers.
-        integer_output: what the file itself gives; None if real numbers, or class ids.
+        path: of the file.
+        runtime: what runs the model, with its version.
+        inputs: what the model takes, in its order.
+        outputs: what it gives. Where a shape depends on the input it is the one before `resize`, or
+            has axes of None.
+        metadata_text: JSON that stands inside the file; None if there is none.
     """
 
-    metadata: dict[str, Any] | None
-    layout: str
-    input_shape: tuple[int, int]
-    channels: int
-    integer_input: IntegerTensor | None = None
-    integer_output: IntegerTensor | None = None
+    path: Path
+    runtime: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    metadata_text: str | None = None
 
-    def __init__(
-        self,
-        metadata: dict[str, Any] | None,
-        layout: str,
-        input_shape: tuple[int, int],
-        channels: int = PICTURE_CHANNELS,
-    ) -> None:
-        self.metadata = metadata
-        self.layout = layout
-        self.input_shape = input_shape
-        self.channels = channels
-
-    def run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-        """Run the model once.
-
-        Args:
-            x: float32 [1, channels, H, W] or [1, H, W, channels], as `layout` and `input_shape`
-                say. Whether its values are 0..255 or normalised is for the caller to know.
-
-        Returns:
-            The model's output in its own shape; integers that stand for real numbers, as in fully
-            quantised files, are converted to float32.
+    @cached_property
+    def metadata(self) -> dict[str, Any] | None:
+        """What the export wrote about the file, in it or beside it; None if it is not ours.
 
         Raises:
-            UsageError: `x` has another dtype or shape.
-            SeaformerError: the runtime fails.
+            SeaformerError: it is damaged.
         """
-        is_first = self.layout == "NCHW"
-        sides, channels = self.input_shape, self.channels
-        shape = (1, channels, *sides) if is_first else (1, *sides, channels)
-        if x.dtype != np.float32 or x.shape != shape:
-            raise UsageError(
-                f"the input is {x.dtype} {list(x.shape)}. Allowed: float32 {list(shape)}."
-            )
-        return self._run(x)
+        if self.metadata_text is not None:
+            return parse_metadata(self.metadata_text, f"'{self.path}'")
+        return read_beside(self.path)
 
     @abstractmethod
-    def _run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-        """Run the model on an input that was checked."""
+    def resize(self, shape: Sequence[int]) -> None:
+        """Fix the shape of the first input, which may have axes of any size.
+
+        Raises:
+            SeaformerError: the runtime cannot compute it.
+        """
+
+    @abstractmethod
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """Run once.
+
+        Args:
+            inputs: one array for each of `self.inputs`.
+
+        Returns:
+            One array for each of `self.outputs`.
+
+        Raises:
+            SeaformerError: the runtime fails, or the session is closed.
+        """
+
+    def time_ms(self, inputs: Sequence[Array], runs: int) -> list[float]:
+        """Run several times; return the milliseconds of each, without warming up.
+
+        Raises:
+            SeaformerError: as `run`.
+        """
+        times = []
+        for _ in range(runs):
+            start = perf_counter()
+            self.run(inputs)
+            times.append(1000 * (perf_counter() - start))
+        return times
+
+    @abstractmethod
+    def computed_by(self, operator: int) -> str:
+        """Return the key, for `fetch`, of the first tensor that an operator computes.
+
+        Args:
+            operator: its place in the order of execution.
+
+        Raises:
+            SeaformerError: the file has fewer.
+        """
+
+    @abstractmethod
+    def fetch(self, keys: Sequence[str], inputs: Sequence[Array]) -> list[Array]:
+        """Run once without optimizations that leave tensors out; return what operators compute.
+
+        Args:
+            keys: of tensors: their names in an .onnx, their numbers in a .tflite, the paths of
+                modules in a checkpoint.
+            inputs: as `run` takes them.
+
+        Returns:
+            An array for each key; integers that have one scale as the real numbers they stand for.
+
+        Raises:
+            SeaformerError: as `run`, or there is no such tensor.
+        """
 
     @abstractmethod
     def close(self) -> None:
@@ -187,28 +171,25 @@ class Session(ABC):
         self.close()
 
 
-def input_channels(options: Options, metadata: dict[str, Any] | None) -> int:
-    """Return how many channels a model's input has: as asked, as it says, or a picture's."""
-    if options.channels is not None:
-        return options.channels
-    if metadata is None or metadata.get("kind") != FEATURES:
-        return PICTURE_CHANNELS
-    source = metadata["input"]
-    return int(source["shape"][3 if source["layout"] == "NHWC" else 1])
-
-
-def require_one_of_each(inputs: Sequence[Any], outputs: Sequence[Any], path: Path) -> None:
-    """Check that a model takes one tensor and gives one.
+def check_input_size(shape: Sequence[int], path: Path) -> None:
+    """Refuse an input that this process has no memory to make, whatever the file says.
 
     Raises:
-        SeaformerError: it does not.
+        SeaformerError: it has more than `MAX_VALUES` values, or none.
     """
-    if len(inputs) != 1 or len(outputs) != 1:
+    if not 0 < math.prod(shape) <= MAX_VALUES:
         raise SeaformerError(
-            f"'{path}' has {len(inputs)} inputs and {len(outputs)} outputs. Allowed: one of each."
+            f"'{path}' takes an input of shape {list(shape)}. Allowed: 1 to {MAX_VALUES:,} values. "
+            "Export it for a smaller size."
         )
 
 
 def reason(error: Exception) -> str:
     """Return what a runtime says went wrong, in one line and without its full stop."""
-    return " ".join(str(error).split()).rstrip(".")
+    return one_line(str(error)).rstrip(".") or "it gives no reason, as where memory is short"
+
+
+def one_line(text: str) -> str:
+    """Leave out of a text from elsewhere what is not to be printed, and what is too much."""
+    printable = "".join(one if one.isprintable() else " " for one in text)
+    return " ".join(printable.split())[:MAX_REASON]

@@ -1,0 +1,41 @@
+"""The process of an `IsolatedGraph`: it reads the file, and cuts it where it is asked to."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seaformer.benchmark.breakdown.graph import Graph
+from seaformer.benchmark.breakdown.isolated_graph import describe
+from seaformer.runtimes.channel import Array, Message
+from seaformer.runtimes.child_server import serve
+
+
+class GraphServer:
+    """Answers the requests of one `IsolatedGraph`."""
+
+    def __init__(self) -> None:
+        self._graph: Graph | None = None
+
+    def answer(self, request: dict[str, Any], _arrays: Sequence[Array]) -> Message:
+        """Do what a request asks for; see `child_server.serve`."""
+        if self._graph is None:
+            self._graph = _read(Path(request["path"]), request["mapped"])
+            return describe(self._graph), []
+        data = self._graph.cut(request["outputs"])
+        return {}, [np.frombuffer(data, np.uint8)]
+
+
+def _read(path: Path, mapped: Sequence[dict[str, Any]]) -> Graph:
+    if path.suffix.lower() == ".tflite":
+        from seaformer.benchmark.breakdown.tflite_graph import TFLiteGraph
+
+        return TFLiteGraph(path, mapped)
+    from seaformer.benchmark.breakdown.onnx_graph import OnnxGraph
+
+    return OnnxGraph(path, mapped)
+
+
+if __name__ == "__main__":
+    serve(GraphServer().answer)

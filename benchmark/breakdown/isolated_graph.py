@@ -1,0 +1,57 @@
+"""A graph that another process reads, as parsers can be crashed or kept busy by a bad file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from seaformer.benchmark.breakdown.graph import Graph, Operator
+from seaformer.errors import SeaformerError
+from seaformer.runtimes.child_process import ChildProcess
+
+PROGRAM = "the reader of its operators"
+
+
+class IsolatedGraph(Graph):
+    """A graph whose file is read and cut in another process, which ends with the graph."""
+
+    def __init__(self, path: Path, mapped: Sequence[Mapping[str, Any]]) -> None:
+        self._child = ChildProcess("seaformer.benchmark.breakdown.graph_process", path, PROGRAM)
+        answer, _ = self._child.call("read", {"path": str(path), "mapped": mapped})
+        try:
+            self.operators = tuple(_operator(one) for one in answer["operators"])
+            self.input = str(answer["input"])
+            self.outputs = tuple(str(name) for name in answer["outputs"])
+            self.nodes = {str(name): self.operators[n] for name, n in answer["nodes"].items()}
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise SeaformerError(
+                f"'{path}' makes {PROGRAM} give what cannot be used. Export it again."
+            ) from error
+
+    def cut(self, outputs: Sequence[str]) -> bytes:
+        """Return a file that computes these tensors of this one, from the same input."""
+        _, arrays = self._child.call("cut", {"outputs": list(outputs)})
+        return b"".join(array.tobytes() for array in arrays)
+
+
+def describe(graph: Graph) -> dict[str, Any]:
+    """Describe a graph for the process that asked for it."""
+    return {
+        "operators": [asdict(operator) for operator in graph.operators],
+        "input": graph.input,
+        "outputs": graph.outputs,
+        "nodes": {name: operator.index for name, operator in graph.nodes.items()},
+    }
+
+
+def _operator(stored: Mapping[str, Any]) -> Operator:
+    return Operator(
+        index=int(stored["index"]),
+        type=str(stored["type"]),
+        name=str(stored["name"]),
+        module=str(stored["module"]),
+        inputs=tuple(str(name) for name in stored["inputs"]),
+        outputs=tuple(str(name) for name in stored["outputs"]),
+        macs=int(stored["macs"]),
+        has_activation=bool(stored["has_activation"]),
+    )

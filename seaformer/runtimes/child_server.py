@@ -1,0 +1,81 @@
+"""The other end of `child_process`: limits of the process, and its loop of requests and answers."""
+
+import fcntl
+import os
+import resource
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from select import select
+from typing import Any
+
+import psutil
+
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.runtimes.channel import Array, Channel, Message
+from seaformer.runtimes.session import reason
+
+MEMORY_SHARE = 0.8
+"""Of what is free when the process starts."""
+
+MIN_MEMORY_BYTES = 1 << 30
+MAX_STDERR_BYTES = 1 << 20
+
+
+def serve(answer: Callable[[dict[str, Any], Sequence[Array]], Message]) -> None:
+    """Answer requests until the parent is gone or ends this process.
+
+    Args:
+        answer: takes the fields and arrays of a request and returns those of the answer; what it
+            raises goes to the parent as text.
+    """
+    channel = Channel(socket.socket(fileno=os.dup(0)))
+    _end_with_parent(int(sys.argv[1]))
+    memory_bytes = _limit_resources()
+    with suppress(EOFError, OSError):
+        while True:
+            fields, arrays = channel.receive(None)
+            try:
+                reply = answer(fields, arrays)
+            except SeaformerError as error:
+                reply = {"error": str(error), "is_usage": isinstance(error, UsageError)}, []
+            except MemoryError:
+                limit = f"{memory_bytes / 1e9:.1f} GB"
+                reply = {"failure": f"it takes more than the {limit} of memory that it may"}, []
+            except Exception as error:  # The libraries raise anything on a damaged file.
+                traceback.print_exc()
+                reply = {"failure": reason(error)}, []
+            channel.send(*reply, None)
+
+
+def _end_with_parent(lifeline: int) -> None:
+    """Have the kernel end this process when the other end of a pipe is closed.
+
+    It sends SIGIO then, which also ends a process that is busy in a library. Unlike
+    PR_SET_PDEATHSIG it does not ask for the thread that started this process, but the process.
+    """
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    if select([lifeline], [], [], 0)[0]:  # It was closed before.
+        sys.exit(1)
+
+
+def _limit_resources() -> int:
+    """Limit what this process may take; return the bytes of memory."""
+    memory_bytes = max(MIN_MEMORY_BYTES, int(MEMORY_SHARE * psutil.virtual_memory().available))
+    # Not RLIMIT_AS, which counts what libraries reserve and never touch, and the file itself.
+    for limit, value in (
+        (resource.RLIMIT_DATA, memory_bytes),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, MAX_STDERR_BYTES),
+    ):
+        _, hard = resource.getrlimit(limit)
+        allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (allowed, hard))
+    # Where the memory is short all the same, as in a container, this process shall go first.
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    return memory_bytes

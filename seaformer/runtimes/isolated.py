@@ -1,0 +1,123 @@
+"""A session in a process of its own, for files that may crash, hang or swallow all memory."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seaformer.errors import SeaformerError
+from seaformer.runtimes.child_process import ChildProcess
+from seaformer.runtimes.integers import IntegerTensor
+from seaformer.runtimes.session import Array, Session, Tensor
+
+
+class IsolatedSession(Session):
+    """The session of another process; everything is checked that comes from it.
+
+    Args:
+        path: of the file.
+        program: the runtime, for messages.
+        arguments: of `seaformer.runtimes.open_session`, without the path.
+    """
+
+    def __init__(self, path: Path, program: str, **arguments: Any) -> None:
+        self.path = path
+        self._program = program
+        self._child = ChildProcess("seaformer.runtimes.session_process", path, program)
+        try:
+            self._take(self._call("loaded", "open", path=str(path), **arguments)[0])
+        except BaseException:
+            self.close()
+            raise
+
+    def resize(self, shape: Sequence[int]) -> None:
+        """Fix the shape of the first input."""
+        self._take(self._call("loaded", "resize", shape=list(shape))[0])
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """Run once."""
+        _, outputs = self._call("run", "run", inputs)
+        if [str(array.dtype) for array in outputs] != [tensor.dtype for tensor in self.outputs]:
+            raise self._unusable("run")
+        return outputs
+
+    def time_ms(self, inputs: Sequence[Array], runs: int) -> list[float]:
+        """Run several times; measured there, so the way between the processes is not in it."""
+        answer, _ = self._call("run", "time_ms", inputs, scale=runs, runs=runs)
+        times = answer.get("times_ms")
+        if not isinstance(times, list) or not all(type(time) is float for time in times):
+            raise self._unusable("run")
+        return times
+
+    def computed_by(self, operator: int) -> str:
+        """Key of the first tensor that an operator computes."""
+        answer, _ = self._call("read", "computed_by", operator=operator)
+        return str(answer.get("key"))
+
+    def fetch(self, keys: Sequence[str], inputs: Sequence[Array]) -> list[Array]:
+        """Run once with every tensor kept, and return some."""
+        _, tensors = self._call("run", "fetch", inputs, keys=list(keys))
+        if len(tensors) != len(keys):
+            raise self._unusable("run")
+        return tensors
+
+    def close(self) -> None:
+        """End the process."""
+        self._child.close()
+
+    def _call(
+        self,
+        doing: str,
+        method: str,
+        arrays: Sequence[Array] = (),
+        scale: float = 1,
+        **arguments: Any,
+    ) -> tuple[dict[str, Any], list[Array]]:
+        return self._child.call(doing, {"method": method, **arguments}, arrays, scale)
+
+    def _take(self, described: dict[str, Any]) -> None:
+        """Take over what the other process says of its session."""
+        try:
+            self.runtime = str(described["runtime"])
+            self.inputs = tuple(_tensor(one) for one in described["inputs"])
+            self.outputs = tuple(_tensor(one) for one in described["outputs"])
+            text = described["metadata_text"]
+            self.metadata_text = None if text is None else str(text)
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._unusable("loaded") from error
+
+    def _unusable(self, doing: str) -> SeaformerError:
+        return SeaformerError(
+            f"'{self.path}' makes {self._program} give what cannot be used while it is {doing}. "
+            "Export it again."
+        )
+
+
+def describe(session: Session) -> dict[str, Any]:
+    """Describe a session for the process that asked for it."""
+    return {
+        "runtime": session.runtime,
+        "inputs": [_fields(tensor) for tensor in session.inputs],
+        "outputs": [_fields(tensor) for tensor in session.outputs],
+        "metadata_text": session.metadata_text,
+    }
+
+
+def _fields(tensor: Tensor) -> dict[str, Any]:
+    integers = tensor.integers
+    return {
+        "name": tensor.name,
+        "dtype": tensor.dtype,
+        "shape": tensor.shape,
+        "integers": integers and [integers.scale, integers.zero_point],
+    }
+
+
+def _tensor(stored: dict[str, Any]) -> Tensor:
+    dtype, shape, integers = np.dtype(str(stored["dtype"])), stored["shape"], stored["integers"]
+    if not all(side is None or type(side) is int for side in shape):
+        raise ValueError(f"an axis of {shape}")
+    if integers is not None:
+        integers = IntegerTensor(dtype, float(integers[0]), int(integers[1]))
+    return Tensor(str(stored["name"]), str(dtype), tuple(shape), integers)

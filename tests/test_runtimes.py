@@ -16,10 +16,9 @@ from ai_edge_litert import schema_py_generated as schema
 from onnx import TensorProto, helper
 from small_models import SIDE, associate, metadata, tflite, write_onnx
 
-from seaformer.benchmark.reference import open_reference
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.model import create_model
-from seaformer.runtimes import RUNTIMES, open_model
+from seaformer.runtimes import RUNTIMES, open_model, open_session
 from seaformer.runtimes.integers import IntegerTensor
 from seaformer.runtimes.tflite_flatbuffer import pack, parse
 from seaformer.tasks import get_task

@@ -58,6 +58,11 @@ def operators(model: bytes) -> list[Operator]:
     ]
 
 
+def input_tensor(model: bytes) -> int:
+    """Return the index of the tensor that the main subgraph takes."""
+    return int(parse(model).subgraphs[0].inputs[0])
+
+
 def finish(model: bytes, input_name: str, output_name: str, description: str) -> bytes:
     """Give a converted model its tensor names and the metadata table that announces our JSON.
 

@@ -1,13 +1,17 @@
 """Running an exported file with every intermediate tensor kept, to match its operators."""
 
+import os
+from collections.abc import Sequence
+
 import numpy as np
 import onnx
 
 from seaformer.export.operator_map import Fingerprint, MappedOperator, map_tflite
-from seaformer.export.tflite_file import operators
+from seaformer.export.tflite_file import input_tensor, operators
+from seaformer.runtimes import open_content
 
 BATCH = 48
-"""ONNX tensors fetched per run: bounds the memory, for the price of a few more runs."""
+"""Tensors fetched per run: bounds the memory, for the price of a few more runs."""
 
 
 def map_operators(
@@ -25,44 +29,28 @@ def map_operators(
     Raises:
         SeaformerError: an operator or a node is left over.
     """
-    input_tensor, tensors = _tflite_tensors(flatbuffer, picture)
-    return map_tflite(
-        operators(flatbuffer), tensors, input_tensor, graph, _onnx_tensors(graph, picture), modules
-    )
-
-
-def _tflite_tensors(flatbuffer: bytes, picture: np.ndarray) -> tuple[int, dict[int, Fingerprint]]:
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    # The reference kernels write every tensor; a delegate keeps what is inside to itself.
-    interpreter = Interpreter(
-        model_content=flatbuffer,
-        experimental_preserve_all_tensors=True,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-    )
-    interpreter.allocate_tensors()
-    index = interpreter.get_input_details()[0]["index"]
-    interpreter.set_tensor(index, np.ascontiguousarray(picture.transpose(0, 2, 3, 1)))
-    interpreter.invoke()
-    written = [tensor for operator in operators(flatbuffer) for tensor in operator.outputs]
-    return index, {t: Fingerprint.of(interpreter.get_tensor(t)) for t in written}
-
-
-def _onnx_tensors(graph: onnx.ModelProto, picture: np.ndarray) -> dict[str, Fingerprint]:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    mapped = operators(flatbuffer)
+    channels_last = np.ascontiguousarray(picture.transpose(0, 2, 3, 1))
+    numbers = [str(tensor) for operator in mapped for tensor in operator.outputs]
+    tensors = _fingerprints(flatbuffer, ".tflite", numbers, channels_last)
     names = [name for node in graph.graph.node for name in node.output]
-    full = onnx.ModelProto()
-    full.CopyFrom(graph)
-    del full.graph.output[:]
-    full.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
-    session = onnxruntime.InferenceSession(full.SerializeToString(), options)
-    feed = {graph.graph.input[0].name: picture}
-    values: dict[str, Fingerprint] = {}
-    for start in range(0, len(names), BATCH):
-        batch = names[start : start + BATCH]
-        for name, value in zip(batch, session.run(batch, feed), strict=True):
-            values[name] = Fingerprint.of(value)
-    return values
+    return map_tflite(
+        mapped,
+        {int(number): fingerprint for number, fingerprint in tensors.items()},
+        input_tensor(flatbuffer),
+        graph,
+        _fingerprints(graph.SerializeToString(), ".onnx", names, picture),
+        modules,
+    )
+
+
+def _fingerprints(
+    model: bytes, suffix: str, keys: Sequence[str], x: np.ndarray
+) -> dict[str, Fingerprint]:
+    found: dict[str, Fingerprint] = {}
+    with open_content(model, suffix, threads=os.cpu_count() or 1) as session:
+        for start in range(0, len(keys), BATCH):
+            batch = keys[start : start + BATCH]
+            for key, tensor in zip(batch, session.fetch(batch, [x]), strict=True):
+                found[key] = Fingerprint.of(tensor)
+    return found

@@ -1,5 +1,6 @@
 """Each runtime runs a real file, reads its metadata, and has one clear error for every other."""
 
+import ast
 import json
 import os
 import subprocess
@@ -417,3 +418,70 @@ def test_only_the_runtime_of_the_file_is_imported(
         [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == str(imported)
+
+
+@pytest.mark.parametrize(
+    ("constructor", "file"),
+    [
+        ("Interpreter", "seaformer/runtimes/litert.py"),
+        ("InferenceSession", "seaformer/runtimes/onnx_runtime.py"),
+    ],
+)
+def test_each_runtime_is_constructed_in_one_file(constructor: str, file: str) -> None:
+    root = Path(__file__).parent.parent
+    found = set()
+    for folder in ("seaformer", "export", "benchmark"):
+        for path in (root / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                called = node.func if isinstance(node, ast.Call) else None
+                if constructor in (getattr(called, "id", ""), getattr(called, "attr", "")):
+                    found.add(path.relative_to(root).as_posix())
+    assert found == {file}
+
+
+def test_the_runtimes_need_neither_torch_nor_tensorflow(tmp_path: Path, tflite_file: bytes) -> None:
+    files = write_onnx(tmp_path / "a.onnx"), written(tmp_path / "a.tflite", tflite_file)
+    program = """
+import importlib, pkgutil, sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "tensorflow"):
+            raise ImportError(f"{name} is forbidden")
+
+sys.meta_path.insert(0, Refuse())
+import seaformer.runtimes
+from seaformer.benchmark.candidate import open_candidate
+
+for module in pkgutil.iter_modules(seaformer.runtimes.__path__):
+    if module.name != "pytorch":
+        importlib.import_module(f"seaformer.runtimes.{module.name}")
+for path in sys.argv[1:]:
+    for isolated in (False, True):
+        with seaformer.runtimes.open_model(path, isolated=isolated) as session:
+            print(session.input_shape)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, files)], capture_output=True, text=True
+    )
+    assert done.stdout.split("\n") == [*["(64, 64)"] * 4, ""], done.stderr
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+@pytest.mark.parametrize("suffix", [".onnx", ".tflite"])
+def test_an_intermediate_tensor_is_fetched_by_its_operator(
+    tmp_path: Path, tflite_file: bytes, suffix: str, isolated: bool
+) -> None:
+    if suffix == ".onnx":
+        path, x = write_onnx(tmp_path / "a.onnx", scale=3.0), NCHW
+        expected = 3 * NCHW
+    else:
+        path, x = written(tmp_path / "a.tflite", tflite_file), NHWC
+        expected = AVERAGES[None]
+    with open_session(path, isolated=isolated) as session:
+        key = session.computed_by(0)
+        for scale in (1.0, 2.0):
+            (tensor,) = session.fetch([key], [np.float32(scale) * x])
+            assert np.allclose(tensor, scale * expected, atol=1e-2)
+        with pytest.raises(SeaformerError, match=r"operators, but its metadata name one .* 99"):
+            session.computed_by(99)

@@ -28,6 +28,7 @@ from seaformer.export.quantization.onnx_kernels import (
 )
 from seaformer.export.quantization.qdq_graph import float_nodes, map_like, take_and_give_bytes
 from seaformer.export.quantization.ranges import Activation, collect
+from seaformer.runtimes import open_content
 from seaformer.runtimes.integers import integer_tensors
 
 
@@ -165,19 +166,11 @@ class OnnxEngine:
             return onnx.load(path)
 
     def _activations(self, inputs: Iterable[np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
-        import onnxruntime
-
         names = self._observed()
-        full = _copy(self.graph)
-        del full.graph.output[:]
-        full.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.intra_op_num_threads = 1  # more would wait for each other in the quick operators
-        session = onnxruntime.InferenceSession(full.SerializeToString(), options)
-        for x in inputs:
-            values = session.run(names, {self.graph.graph.input[0].name: x})
-            yield dict(zip(names, values, strict=True))
+        # One thread: more would wait for each other in the quick operators.
+        with open_content(serialize(self.graph), ".onnx") as session:
+            for x in inputs:
+                yield dict(zip(names, session.fetch(names, [x]), strict=True))
 
     def _observed(self) -> list[str]:
         """The tensors that operators with integer kernels take and give, and the output."""

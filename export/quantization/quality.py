@@ -4,10 +4,8 @@ Many candidates are measured against one twin, so what the twin says of a pictur
 """
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -20,7 +18,7 @@ from seaformer.export.metadata import Accuracy
 from seaformer.export.quantization.calibration import Pictures
 from seaformer.metrics import energies_sqnr_db
 from seaformer.preprocessing import normalize, prepare, seen_part
-from seaformer.runtimes import ImageSession, open_model
+from seaformer.runtimes import ImageSession, open_content
 from seaformer.tasks import Preprocessing
 from seaformer.upsampling import upsample_argmax
 
@@ -221,11 +219,8 @@ def open_bytes(data: bytes, format: Format) -> Iterator[ImageSession]:
         data: the model, with or without metadata.
         format: of it.
     """
-    with tempfile.TemporaryDirectory(prefix="seaformer-") as folder:
-        path = Path(folder) / f"model{format.suffix}"
-        path.write_bytes(data)
-        with open_model(path, isolated=False) as session:
-            yield session
+    with open_content(data, format.suffix) as session:
+        yield ImageSession(session)
 
 
 def _compare(

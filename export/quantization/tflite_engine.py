@@ -7,7 +7,6 @@ single precision, and only the numbers change.
 import contextlib
 import io
 import re
-import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from seaformer.export.onnx_graph import INPUT_NAME
 from seaformer.export.operator_map import map_tflite_like
 from seaformer.export.quantization.engine import Port
 from seaformer.export.quantization.ranges import Activation, collect
+from seaformer.runtimes import open_content
 
 if TYPE_CHECKING:
     from ai_edge_quantizer.quantizer import Quantizer
@@ -145,23 +145,12 @@ class TFLiteEngine:
         }
 
     def _activations(self, inputs: Iterable[np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
-        from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-        with warnings.catch_warnings():
-            # It warns that this takes memory.
-            warnings.simplefilter("ignore")
-            interpreter = Interpreter(
-                model_content=self.model,
-                experimental_preserve_all_tensors=True,
-                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            )
-        interpreter.allocate_tensors()
-        (entry,) = interpreter.get_input_details()
         named = self._activations_by_index
-        for x in inputs:
-            interpreter.set_tensor(entry["index"], np.ascontiguousarray(x.transpose(0, 2, 3, 1)))
-            interpreter.invoke()
-            yield {name: interpreter.get_tensor(index) for index, name in named.items()}
+        keys = [str(index) for index in named]
+        with open_content(self.model, ".tflite") as session:
+            for x in inputs:
+                tensors = session.fetch(keys, [np.ascontiguousarray(x.transpose(0, 2, 3, 1))])
+                yield dict(zip(named.values(), tensors, strict=True))
 
 
 def attention_core(operators: Sequence[MappedOperator]) -> frozenset[int]:

@@ -5,7 +5,6 @@ a picture to integers is not in the time: a camera gives them.
 """
 
 import platform
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from seaformer.export.formats import Format
 from seaformer.export.metadata import Latency
+from seaformer.runtimes import open_content
 
 THREADS = 1
 WARM_UP_RUNS = 3
@@ -87,43 +87,14 @@ def _time(run: Callable[[], object]) -> float:
 @contextmanager
 def _runner(model: bytes, format: Format) -> Iterator[Callable[[], object]]:
     """What runs the model once on a picture that it has already."""
-    # As files: a model of any size, and LiteRT maps it into memory as it does on a phone.
-    with tempfile.TemporaryDirectory(prefix="seaformer-") as folder:
-        path = Path(folder) / f"model{format.suffix}"
-        path.write_bytes(model)
-        yield _RUNNERS[format.name](path)
+    with open_content(model, format.suffix, THREADS) as session:
+        (entry,) = session.inputs
+        shape = tuple(side for side in entry.shape if side is not None)
+        picture = _picture(shape, np.dtype(entry.dtype))
+        yield lambda: session.run([picture])
 
 
-def _litert(path: Path) -> Callable[[], object]:
-    from ai_edge_litert.interpreter import Interpreter
-
-    from seaformer.runtimes.litert import no_log
-
-    with no_log():
-        interpreter = Interpreter(model_path=str(path), num_threads=THREADS)
-        interpreter.allocate_tensors()
-    (entry,) = interpreter.get_input_details()
-    interpreter.set_tensor(entry["index"], _picture(tuple(entry["shape"]), entry["dtype"]))
-    return lambda: interpreter.invoke()
-
-
-def _onnx_runtime(path: Path) -> Callable[[], object]:
-    import onnxruntime
-
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = settings.inter_op_num_threads = THREADS
-    settings.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
-    (entry,) = session.get_inputs()
-    dtype = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(int8)": np.int8}
-    picture = _picture(tuple(entry.shape), dtype[entry.type])
-    return lambda: session.run(None, {entry.name: picture})
-
-
-_RUNNERS = {"tflite": _litert, "onnx": _onnx_runtime}
-
-
-def _picture(shape: tuple[int, ...], dtype: type) -> np.ndarray:
+def _picture(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Noise over the whole range of bytes."""
     noise = np.random.default_rng(SEED).integers(0, 256, shape)
     return noise.astype(np.uint8).view(dtype) if dtype == np.int8 else noise.astype(dtype)

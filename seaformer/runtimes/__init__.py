@@ -8,9 +8,11 @@ suffix is opened, not before.
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType, ModuleType
 
 from seaformer.errors import SeaformerError, UsageError, unknown_name
@@ -24,6 +26,7 @@ __all__ = [
     "Runtime",
     "Session",
     "is_checkpoint",
+    "open_content",
     "open_model",
     "open_session",
 ]
@@ -115,6 +118,24 @@ def open_session(
         return IsolatedSession(path, runtime.title, threads=threads, accelerator=accelerator)
     session: Session = _load(runtime, path).open_session(path, threads)
     return session
+
+
+@contextmanager
+def open_content(model: bytes, suffix: str, threads: int = 1) -> Iterator[Session]:
+    """Open a model that this process has made, and that is in no file yet.
+
+    It gets one: a model may have any size, and runtimes map files into memory.
+
+    Args:
+        model: the content of a file.
+        suffix: ".onnx" or ".tflite".
+        threads: threads for one run, 1 or more.
+    """
+    with TemporaryDirectory(prefix="seaformer-") as folder:
+        path = Path(folder) / f"model{suffix}"
+        path.write_bytes(model)
+        with open_session(path, threads, isolated=False) as session:
+            yield session
 
 
 def open_model(

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -32,7 +33,7 @@ class LiteRTSession(Session):
         self._threads = threads
         self._observer: Interpreter | None = None
         try:
-            with no_log():
+            with _no_log():
                 self._interpreter: Interpreter | None = Interpreter(
                     model_path=str(path), num_threads=threads
                 )
@@ -51,6 +52,7 @@ class LiteRTSession(Session):
     def resize(self, shape: Sequence[int]) -> None:
         """Fix the shape of the first input."""
         interpreter = self._open_interpreter()
+        self._observer = None
         try:
             interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], shape)
             self._allocate(interpreter)
@@ -86,7 +88,8 @@ class LiteRTSession(Session):
             if self._observer is None:
                 self._open_interpreter()
                 # A delegate computes its operators as one and does not show what is between them.
-                with no_log():
+                with _no_log(), warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # that it takes memory
                     self._observer = Interpreter(
                         model_path=str(self.path),
                         num_threads=self._threads,
@@ -119,7 +122,7 @@ class LiteRTSession(Session):
         return self._interpreter
 
     def _allocate(self, interpreter: Interpreter) -> None:
-        with no_log():
+        with _no_log():
             interpreter.allocate_tensors()
         self._describe()
 
@@ -149,7 +152,7 @@ def open_session(path: Path, threads: int) -> LiteRTSession:
 
 
 @contextmanager
-def no_log() -> Iterator[None]:
+def _no_log() -> Iterator[None]:
     """Keep LiteRT from writing to the terminal that it made a delegate.
 
     It writes from C++ to the file that Python's stderr is, and has no switch for it. What is wrong

@@ -171,7 +171,7 @@ def files_against_naive(folder: Path) -> list[dict[str, Any]]:
         paths["tflite"][kind] = folder / f"{kind}.tflite"
         paths["tflite"][kind].write_bytes(flatbuffer)
     for name, pair in paths.items():
-        sessions = {kind: open_model(path) for kind, path in pair.items()}
+        sessions = {kind: open_model(path, isolated=False) for kind, path in pair.items()}
         shape = (1, 3, *SIZE) if FORMATS[name].layout == "NCHW" else (1, *SIZE, 3)
         x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
         times = interleaved({k: partial(s.run, x) for k, s in sessions.items()}, ROUNDS)

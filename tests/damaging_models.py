@@ -1,4 +1,4 @@
-"""Model files that crash a runtime, never end, or ask for all memory; each takes one picture."""
+"""Model files that crash a runtime, never end, or ask for all memory; each takes one image."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -142,7 +142,7 @@ CRASHING: dict[str, Callable[[Path], Path]] = {
     r"crashes LiteRT while it is loaded \(segmentation fault": crashes_when_loaded,
     r"crashes LiteRT while it is run \(segmentation fault": crashes_when_run,
 }
-"""What the commands say -> what makes the file."""
+"""Error message of the commands -> function that writes the file."""
 
 DAMAGING: dict[str, Callable[[Path], Path]] = CRASHING | {
     "was not run by LiteRT within 8 s": never_ends,

@@ -37,7 +37,7 @@ Make = Callable[[Path], Path]
 
 
 def command(name: str, *arguments: str | Path, cwd: Path, limit: str = "8") -> tuple[int, str]:
-    """Run a command; return its exit status and what it says on standard error."""
+    """Run a command; return its exit status and its standard error."""
     done = subprocess.run(
         [Path(sys.executable).with_name(f"seaformer-{name}"), *map(str, arguments)],
         cwd=cwd,
@@ -49,7 +49,7 @@ def command(name: str, *arguments: str | Path, cwd: Path, limit: str = "8") -> t
     return done.returncode, done.stderr
 
 
-def is_one_error(result: tuple[int, str], said: str) -> None:
+def is_one_error(result: tuple[int, str], message: str) -> None:
     status, errors = result
     assert status == 1, errors
     lines = [line for line in errors.splitlines() if "No phone is attached" not in line]
@@ -57,12 +57,12 @@ def is_one_error(result: tuple[int, str], said: str) -> None:
     (line,) = lines
     assert line.startswith("error: ")
     assert len(line) < 1000
-    assert re.search(said, line), line
+    assert re.search(message, line), line
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A data set of one picture with three classes."""
+    """A data set of one image with three classes."""
     folder = tmp_path / "data"
     for name, mode in (("images", "RGB"), ("masks", "L")):
         (folder / name).mkdir(parents=True)
@@ -79,32 +79,32 @@ def described(make: Make, folder: Path, **changes: object) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("said", "make"), DAMAGING.items())
-def test_predict(tmp_path: Path, said: str, make: Make) -> None:
-    is_one_error(command("predict", "--model", described(make, tmp_path), cwd=tmp_path), said)
+@pytest.mark.parametrize(("message", "make"), DAMAGING.items())
+def test_predict(tmp_path: Path, message: str, make: Make) -> None:
+    is_one_error(command("predict", "--model", described(make, tmp_path), cwd=tmp_path), message)
     assert not list(tmp_path.glob("*.png"))
 
 
-@pytest.mark.parametrize(("said", "make"), DAMAGING.items())
-def test_evaluate(tmp_path: Path, data: Path, said: str, make: Make) -> None:
+@pytest.mark.parametrize(("message", "make"), DAMAGING.items())
+def test_evaluate(tmp_path: Path, data: Path, message: str, make: Make) -> None:
     path = described(make, tmp_path)
-    is_one_error(command("evaluate", path, "--data", data, cwd=tmp_path), said)
+    is_one_error(command("evaluate", path, "--data", data, cwd=tmp_path), message)
 
 
 def test_evaluate_with_a_reference(tmp_path: Path, data: Path) -> None:
     good = write_onnx(tmp_path / "good.onnx", metadata())
-    for said, make in CRASHING.items():
+    for message, make in CRASHING.items():
         path = described(make, tmp_path)
         for reference, model in ((good, path), (path, good)):
             result = command(
                 "evaluate", "--reference", reference, model, "--data", data, cwd=tmp_path
             )
-            is_one_error(result, said)
+            is_one_error(result, message)
 
 
-@pytest.mark.parametrize(("said", "make"), DAMAGING.items())
-def test_benchmark(tmp_path: Path, said: str, make: Make) -> None:
-    is_one_error(command("benchmark", make(tmp_path), cwd=tmp_path), said)
+@pytest.mark.parametrize(("message", "make"), DAMAGING.items())
+def test_benchmark(tmp_path: Path, message: str, make: Make) -> None:
+    is_one_error(command("benchmark", make(tmp_path), cwd=tmp_path), message)
 
 
 def test_self_check(tmp_path: Path) -> None:

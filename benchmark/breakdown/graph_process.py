@@ -1,4 +1,4 @@
-"""The process of an `IsolatedGraph`: it reads the file, and cuts it where it is asked to."""
+"""The child process of an `IsolatedGraph`: it parses the file and makes truncated models."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ class GraphServer:
         self._graph: Graph | None = None
 
     def answer(self, request: dict[str, Any], _arrays: Sequence[Array]) -> Message:
-        """Do what a request asks for; see `child_server.serve`."""
+        """Serve one request; see `child_server.serve`."""
         if self._graph is None:
             self._graph = _read(Path(request["path"]), request["mapped"])
             return describe(self._graph), []

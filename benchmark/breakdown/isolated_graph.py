@@ -1,4 +1,4 @@
-"""A graph that another process reads, as parsers can be crashed or kept busy by a bad file."""
+"""A graph that a child process parses, as a bad file can crash a parser or make it hang."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -13,7 +13,7 @@ PROGRAM = "the reader of its operators"
 
 
 class IsolatedGraph(Graph):
-    """A graph whose file is read and cut in another process, which ends with the graph."""
+    """A graph whose file is parsed and truncated in a child process, which ends with the graph."""
 
     def __init__(self, path: Path, mapped: Sequence[Mapping[str, Any]]) -> None:
         self._child = ChildProcess("seaformer.benchmark.breakdown.graph_process", path, PROGRAM)
@@ -25,17 +25,17 @@ class IsolatedGraph(Graph):
             self.nodes = {str(name): self.operators[n] for name, n in answer["nodes"].items()}
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise SeaformerError(
-                f"'{path}' makes {PROGRAM} give what cannot be used. Export it again."
+                f"'{path}' makes {PROGRAM} return malformed data. Export it again."
             ) from error
 
     def cut(self, outputs: Sequence[str]) -> bytes:
-        """Return a file that computes these tensors of this one, from the same input."""
+        """Return a truncated model that computes these tensors from the same input."""
         _, arrays = self._child.call("cut", {"outputs": list(outputs)})
         return b"".join(array.tobytes() for array in arrays)
 
 
 def describe(graph: Graph) -> dict[str, Any]:
-    """Describe a graph for the process that asked for it."""
+    """Describe a graph for the parent process."""
     return {
         "operators": [asdict(operator) for operator in graph.operators],
         "input": graph.input,

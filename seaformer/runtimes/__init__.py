@@ -83,7 +83,7 @@ def is_checkpoint(path: str | Path) -> bool:
     """Whether a file of this name holds a network of ours, which takes any size, and batches.
 
     Raises:
-        UsageError: it is no model file by its suffix.
+        UsageError: no runtime is known for the suffix.
     """
     return find_runtime(path) is _PYTORCH
 
@@ -101,8 +101,8 @@ def open_session(
         path: .onnx or .tflite.
         threads: threads for one run, 1 or more.
         accelerator: what computes, one of `ACCELERATORS`.
-        isolated: whether to run it in a process of its own, which a bad file may crash. Only for a
-            file that this process has made itself there is no need to.
+        isolated: whether to run it in a child process, so that a damaged file cannot crash this
+            one. False only for files that this process has written itself.
 
     Raises:
         UsageError: the suffix or the accelerator is unknown.
@@ -122,9 +122,9 @@ def open_session(
 
 @contextmanager
 def open_content(model: bytes, suffix: str, threads: int = 1) -> Iterator[Session]:
-    """Open a model that this process has made, and that is in no file yet.
+    """Open a model that this process has made and not written to a file yet.
 
-    It gets one: a model may have any size, and runtimes map files into memory.
+    It is written to a temporary file: runtimes map files into memory, whatever their size.
 
     Args:
         model: the content of a file.
@@ -149,23 +149,24 @@ def open_model(
     accelerator: str = "cpu",
     isolated: bool = True,
 ) -> ImageSession:
-    """Load a model of one picture and make it ready to run on this computer.
+    """Load a model with one image as its input and make it ready to run on the host.
 
     Args:
         path: .onnx, .tflite, or a checkpoint (.pth, .pt, .safetensors).
         threads: threads for one run, 1 or more.
-        variant: name of the variant; for a checkpoint that does not say it, and else ignored.
-        task: name of the task; for a checkpoint that does not say it. Of an export that takes
-            pictures of any size and says no size itself, it gives the size.
+        variant: name of the variant; for a checkpoint that does not name it, otherwise ignored.
+        task: name of the task; for a checkpoint that does not name it. For an export that takes
+            images of any size and states none, it determines the size.
         input_size: height and width in pixels, for a model that takes any; a fixed one must match.
-        channels: of the input, where it is no picture and the file does not say so; None else.
+        channels: number of input channels, where the input is not an image and the metadata does
+            not state it; otherwise None.
         accelerator: what computes, one of `ACCELERATORS`.
-        isolated: as in `open_session`; a checkpoint is never.
+        isolated: as in `open_session`; checkpoints always run in this process.
 
     Raises:
         UsageError: the suffix is unknown, or an argument is missing or does not fit the file.
-        SeaformerError: the file is missing, damaged, crashes the runtime or is no model of one
-            picture, or the runtime is not installed.
+        SeaformerError: the file is missing, is damaged, crashes the runtime or does not take one
+            image, or the runtime is not installed.
     """
     if is_checkpoint(path):
         path, runtime = _find(path)

@@ -1,7 +1,7 @@
 """Messages between two processes that do not trust each other: JSON, then the bytes of arrays.
 
 A message is the length of its JSON as a little-endian uint32, the JSON object, and the bytes of the
-arrays that it describes under `arrays`. Reading one runs no code of the sender's.
+arrays that it describes under `arrays`. Reading a message never runs code of the sender.
 """
 
 import json
@@ -24,11 +24,11 @@ MAX_ARRAY_BYTES = 1 << 31
 
 _LENGTH = struct.Struct("<I")
 _KINDS = "biuf"
-"""Kinds of NumPy types that arrays may have: numbers and truth values."""
+"""Kinds of NumPy types that arrays may have: numbers and booleans."""
 
 
 class MalformedMessageError(Exception):
-    """The other side does not keep to the format."""
+    """The peer violated the message format."""
 
 
 class Channel:
@@ -45,8 +45,8 @@ class Channel:
         """Send a message.
 
         Raises:
-            TimeoutError: the other side did not take it within `limit_s` seconds.
-            OSError: the other side is gone.
+            TimeoutError: the peer did not accept it within `limit_s` seconds.
+            OSError: the peer is gone.
         """
         described = [{"dtype": array.dtype.str, "shape": array.shape} for array in arrays]
         text = json.dumps({**fields, "arrays": described}).encode()
@@ -59,10 +59,10 @@ class Channel:
         """Wait for a message.
 
         Raises:
-            TimeoutError: it was not there within `limit_s` seconds.
-            EOFError: the other side closed the connection.
-            OSError: the other side is gone.
-            MalformedMessageError: it is none.
+            TimeoutError: it did not arrive within `limit_s` seconds.
+            EOFError: the peer closed the connection.
+            OSError: the peer is gone.
+            MalformedMessageError: it violates the format.
         """
         end = None if limit_s is None else monotonic() + limit_s
         (length,) = _LENGTH.unpack(self._read(_LENGTH.size, end))
@@ -81,7 +81,7 @@ class Channel:
         return fields, arrays
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._socket.close()
 
     def _read(self, length: int, end: float | None) -> bytearray:

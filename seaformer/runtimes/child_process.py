@@ -1,8 +1,9 @@
-"""A process that handles a file which may crash it, and what the command says if it does.
+"""A child process that handles a file which may crash it, and the error if it does.
 
-A damaged or hostile model file can end the process that loads it: runtimes are C++ that trusts its
-input, and checking the file beforehand does not find everything. So it is loaded in a process of
-its own, with limits of memory and time; the parent gets numbers and text from it and nothing else.
+A damaged or hostile model file can crash the process that loads it: the runtimes are C++ that
+trusts its input, and verifying the file beforehand does not catch every such file. It is therefore
+loaded in a child process with limits on memory and time, from which the parent accepts numbers and
+text only.
 """
 
 import os
@@ -21,13 +22,13 @@ from seaformer.runtimes.channel import Array, Channel, MalformedMessageError, Me
 from seaformer.runtimes.session import one_line, reason
 
 LIMIT_S = 120.0
-"""For each request to a child unless the environment says otherwise: hundreds of times what the
-largest of our networks takes."""
+"""Time limit of each request, unless the environment variable below sets another: hundreds of times
+what the largest of our networks needs."""
 
 LIMIT_VARIABLE = "SEAFORMER_MODEL_TIMEOUT_S"
 
 _END_S = 10.0
-_LAST_WORDS = 4096
+_STDERR_TAIL_BYTES = 4096
 
 _SIGNALS: Mapping[int, str] = {
     signal.SIGSEGV: "segmentation fault",
@@ -35,36 +36,36 @@ _SIGNALS: Mapping[int, str] = {
     signal.SIGABRT: "abort",
     signal.SIGFPE: "arithmetic error",
     signal.SIGILL: "illegal instruction",
-    signal.SIGKILL: "killed by the system, as for want of memory",
+    signal.SIGKILL: "killed by the system, perhaps for lack of memory",
 }
 
 
 class ChildProcess:
-    """A process that runs a module of ours on a file; it ends with this one, however that ends.
+    """A child process that runs one of our modules on a file; it never outlives this process.
 
     Args:
-        module: to run, with its whole name; it calls `child_server.serve`.
-        path: of the file, for messages.
-        program: what handles the file there, such as "LiteRT", for messages.
+        module: full name of the module to run, which calls `child_server.serve`.
+        path: of the file, for error messages.
+        program: what handles the file, such as "LiteRT", for error messages.
     """
 
     def __init__(self, module: str, path: Path, program: str) -> None:
         self._path, self._program = path, program
         self._limit_s = _limit_s()
         ours, its = socket.socketpair()
-        # It reads to the end when this process is gone; nobody writes to it.
+        # Nothing is ever written to it: the child sees it closed when this process is gone.
         lifeline, held = os.pipe()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             process = subprocess.Popen(
-                # -P: files in the current folder are no modules.
+                # -P: files in the current folder must not shadow modules.
                 [sys.executable, "-P", "-m", module, str(lifeline)],
                 stdin=its.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=self._stderr,
                 pass_fds=(lifeline,),
                 env={**os.environ, "ORT_DISABLE_TELEMETRY": "1"},
-                start_new_session=True,  # Ctrl-C is for this process, which then ends the child.
+                start_new_session=True,  # Ctrl-C goes to this process, which then ends the child.
             )
         except OSError as error:
             ours.close()
@@ -85,14 +86,14 @@ class ChildProcess:
         """Send a request and wait for its answer.
 
         Args:
-            doing: what is done with the file, for messages: "loaded", "run".
-            fields: of the request, for JSON.
+            doing: what is done with the file, for error messages: "loaded", "run".
+            fields: of the request, as JSON has them.
             arrays: of the request.
-            scale: how many times the usual time it may take.
+            scale: factor on the time limit.
 
         Raises:
-            SeaformerError: the file cannot be handled, which includes that the process crashed or
-                took too long. It has ended then.
+            SeaformerError: the file cannot be handled. If the process crashed or exceeded the time
+                limit, it has ended.
         """
         if not self._ended.alive:
             raise SeaformerError(f"'{self._path}' is closed. Open it again.")
@@ -110,13 +111,13 @@ class ChildProcess:
         except MalformedMessageError as error:
             self.close()
             raise SeaformerError(
-                f"'{self._path}' makes {self._program} give what cannot be used while it is "
+                f"'{self._path}' makes {self._program} return malformed data while it is "
                 f"{doing} ({reason(error)}). Export it again."
             ) from error
         except (EOFError, OSError):
             raise self._crash(doing) from None
         except BaseException:
-            self.close()  # Its answer is still to come, and would be taken for that of the next.
+            self.close()  # Its pending answer would be mistaken for that of the next request.
             raise
         if "error" in answer:
             kind = UsageError if answer.get("is_usage") is True else SeaformerError
@@ -138,20 +139,20 @@ class ChildProcess:
             status = self._process.wait(_END_S)
         except subprocess.TimeoutExpired:
             status = 0
-        words = self._last_words()
+        last_line = self._last_line()
         self.close()
         how = f"exit status {status}"
         if status < 0:
             how = _SIGNALS.get(-status) or f"signal {-status}"
-        said = f"; it said: {words}" if words else ""
+        printed = f": {last_line}" if last_line else ""
         return SeaformerError(
-            f"'{self._path}' crashes {self._program} while it is {doing} ({how}{said}). The file "
-            "is damaged or was not made for this version: export it again."
+            f"'{self._path}' crashes {self._program} while it is {doing} ({how}{printed}). The "
+            "file is damaged or was not made for this version: export it again."
         )
 
-    def _last_words(self) -> str:
-        """The last line that the process wrote to stderr."""
-        self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - _LAST_WORDS))
+    def _last_line(self) -> str:
+        """The last line that the child wrote to stderr."""
+        self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - _STDERR_TAIL_BYTES))
         lines = self._stderr.read().decode("utf-8", "replace").splitlines()
         return next((one_line(line) for line in reversed(lines) if line.strip()), "")
 

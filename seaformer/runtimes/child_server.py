@@ -1,4 +1,4 @@
-"""The other end of `child_process`: limits of the process, and its loop of requests and answers."""
+"""The child's end of `child_process`: its resource limits and its request loop."""
 
 import fcntl
 import os
@@ -19,18 +19,18 @@ from seaformer.runtimes.channel import Array, Channel, Message
 from seaformer.runtimes.session import reason
 
 MEMORY_SHARE = 0.8
-"""Of what is free when the process starts."""
+"""Share of the free memory, when the process starts, that it may use."""
 
 MIN_MEMORY_BYTES = 1 << 30
 MAX_STDERR_BYTES = 1 << 20
 
 
 def serve(answer: Callable[[dict[str, Any], Sequence[Array]], Message]) -> None:
-    """Answer requests until the parent is gone or ends this process.
+    """Answer requests until the parent closes the connection or ends this process.
 
     Args:
-        answer: takes the fields and arrays of a request and returns those of the answer; what it
-            raises goes to the parent as text.
+        answer: turns the fields and arrays of a request into those of the answer; its exceptions
+            are sent to the parent as text.
     """
     channel = Channel(socket.socket(fileno=os.dup(0)))
     _end_with_parent(int(sys.argv[1]))
@@ -44,8 +44,8 @@ def serve(answer: Callable[[dict[str, Any], Sequence[Array]], Message]) -> None:
                 reply = {"error": str(error), "is_usage": isinstance(error, UsageError)}, []
             except MemoryError:
                 limit = f"{memory_bytes / 1e9:.1f} GB"
-                reply = {"failure": f"it takes more than the {limit} of memory that it may"}, []
-            except Exception as error:  # The libraries raise anything on a damaged file.
+                reply = {"failure": f"it needs more memory than the allowed {limit}"}, []
+            except Exception as error:  # Libraries raise all kinds on a damaged file.
                 traceback.print_exc()
                 reply = {"failure": reason(error)}, []
             channel.send(*reply, None)
@@ -54,8 +54,8 @@ def serve(answer: Callable[[dict[str, Any], Sequence[Array]], Message]) -> None:
 def _end_with_parent(lifeline: int) -> None:
     """Have the kernel end this process when the other end of a pipe is closed.
 
-    It sends SIGIO then, which also ends a process that is busy in a library. Unlike
-    PR_SET_PDEATHSIG it does not ask for the thread that started this process, but the process.
+    The kernel then sends SIGIO, which also ends a process that is busy in a library.
+    PR_SET_PDEATHSIG would be bound to the parent's thread rather than to the parent.
     """
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
@@ -64,9 +64,9 @@ def _end_with_parent(lifeline: int) -> None:
 
 
 def _limit_resources() -> int:
-    """Limit what this process may take; return the bytes of memory."""
+    """Limit the resources of this process; return its memory limit in bytes."""
     memory_bytes = max(MIN_MEMORY_BYTES, int(MEMORY_SHARE * psutil.virtual_memory().available))
-    # Not RLIMIT_AS, which counts what libraries reserve and never touch, and the file itself.
+    # Not RLIMIT_AS, which counts reserved address space and the mapped file as well.
     for limit, value in (
         (resource.RLIMIT_DATA, memory_bytes),
         (resource.RLIMIT_CORE, 0),
@@ -75,7 +75,7 @@ def _limit_resources() -> int:
         _, hard = resource.getrlimit(limit)
         allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (allowed, hard))
-    # Where the memory is short all the same, as in a container, this process shall go first.
+    # If memory runs out regardless, as in a container, the kernel shall end this process first.
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
     return memory_bytes

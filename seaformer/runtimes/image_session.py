@@ -1,4 +1,4 @@
-"""A session of a model that takes one picture and gives one array, on real numbers."""
+"""A session of a model with one image as its input and one output, on real numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ INPUT_DTYPES = ("float32", "float16", "int8", "uint8", "int16")
 
 @dataclass(frozen=True)
 class ImageInput:
-    """The one input of a model: a picture, or features of another network.
+    """The single input of a model: an image, or features from another network.
 
     Attributes:
-        channels: 3 of a picture.
+        channels: 3 for an image.
         layout: "NCHW" or "NHWC".
         height: in pixels; None if the model takes any.
         width: in pixels; None if the model takes any.
@@ -43,16 +43,16 @@ class ImageInput:
         channels: int = PICTURE_CHANNELS,
         usual_layout: str = "NHWC",
     ) -> "ImageInput":
-        """Recognise the layout of an input shape, in which None stands for any number.
+        """Determine the layout of an input shape, in which None stands for any size.
 
         Args:
             shape: of the input.
-            path: of the file, for the message.
-            channels: that the input has.
-            usual_layout: of the runtime, for a shape that could be of either.
+            path: of the file, for error messages.
+            channels: of the input.
+            usual_layout: of the runtime, for ambiguous shapes.
 
         Raises:
-            SeaformerError: it is not the shape of one picture, or of features with so many
+            SeaformerError: it is not the shape of one image, or of features with that many
                 channels.
         """
         if len(shape) == 4 and shape[0] in (1, None):
@@ -77,13 +77,13 @@ class ImageInput:
         task: str | None,
         path: Path,
     ) -> tuple[int, int]:
-        """Return height and width of the pictures to run.
+        """Return the height and width to run the model at.
 
-        They are those of the file if it fixes them; else those asked for, those of the metadata or
-        those of the task, whichever comes first.
+        They are the file's own if it fixes them; otherwise the first known of those wanted, those
+        of the metadata and those of the task.
 
         Raises:
-            UsageError: another size is asked for than the file's own, or none is known.
+            UsageError: the file fixes another size than the wanted one, or no size is known.
         """
         if self.height is not None and self.width is not None:
             if wanted not in (None, (self.height, self.width)):
@@ -110,15 +110,14 @@ class ImageInput:
 
 
 class ImageSession:
-    """A loaded model of one picture. Use it as a context manager, or call `close`.
+    """A loaded model with one image as its input. Use it as a context manager, or call `close`.
 
     Attributes:
         session: the model at the level of tensors.
-        metadata: what the export wrote about itself (`seaformer.runtimes.metadata`); None if the
-            file does not come from us.
+        metadata: of the export (`seaformer.runtimes.metadata`); None for other files.
         layout: "NCHW" or "NHWC", of the input.
         input_shape: height and width of the input in pixels.
-        channels: of the input; 3 of a picture.
+        channels: of the input; 3 for an image.
     """
 
     def __init__(
@@ -128,17 +127,17 @@ class ImageSession:
         input_size: tuple[int, int] | None = None,
         channels: int | None = None,
     ) -> None:
-        """Find out how the model takes a picture.
+        """Determine how the model takes an image.
 
         Args:
             session: the open model.
-            task: of a file that takes pictures of any size and says no size itself.
+            task: for a file that takes images of any size and states none.
             input_size: height and width in pixels, for a model that takes any.
-            channels: of the input, where it is no picture and the file does not say so.
+            channels: of the input, where it is not an image and the metadata does not state it.
 
         Raises:
             UsageError: an argument is missing or does not fit the file.
-            SeaformerError: it is no model of one picture.
+            SeaformerError: the model does not take one image.
         """
         path = session.path
         if len(session.inputs) != 1 or len(session.outputs) != 1:
@@ -180,7 +179,7 @@ class ImageSession:
 
         Args:
             x: float32 [1, channels, H, W] or [1, H, W, channels], as `layout` and `input_shape`
-                say. Whether its values are 0..255 or normalised is for the caller to know.
+                specify. Whether its values are 0..255 or normalised is up to the caller.
 
         Returns:
             The model's output in its own shape; integers that stand for real numbers, as in fully
@@ -196,7 +195,7 @@ class ImageSession:
     def time_ms(self, x: npt.NDArray[np.float32], runs: int) -> list[float]:
         """Run the model several times; return the milliseconds of each, as `Session.time_ms` does.
 
-        Converting real numbers to integers and back is not in them: a camera gives integers.
+        Conversion between real numbers and integers is not included: a camera yields integers.
 
         Raises:
             UsageError, SeaformerError: as `run`.
@@ -232,7 +231,7 @@ class ImageSession:
 
 
 def _channels(metadata: dict[str, Any] | None) -> int:
-    """Return how many channels a model's input has: as it says, or a picture's."""
+    """Return the number of input channels by the metadata, or that of an image."""
     if metadata is None or metadata.get("kind") != FEATURES:
         return PICTURE_CHANNELS
     source = metadata["input"]

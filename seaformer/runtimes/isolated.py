@@ -1,4 +1,4 @@
-"""A session in a process of its own, for files that may crash, hang or swallow all memory."""
+"""A session in a child process, for files that may crash, hang or exhaust the memory."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +13,11 @@ from seaformer.runtimes.session import Array, Session, Tensor
 
 
 class IsolatedSession(Session):
-    """The session of another process; everything is checked that comes from it.
+    """A proxy for the session of a child process, which validates everything it receives.
 
     Args:
         path: of the file.
-        program: the runtime, for messages.
+        program: name of the runtime, for error messages.
         arguments: of `seaformer.runtimes.open_session`, without the path.
     """
 
@@ -26,14 +26,14 @@ class IsolatedSession(Session):
         self._program = program
         self._child = ChildProcess("seaformer.runtimes.session_process", path, program)
         try:
-            self._take(self._call("loaded", "open", path=str(path), **arguments)[0])
+            self._adopt(self._call("loaded", "open", path=str(path), **arguments)[0])
         except BaseException:
             self.close()
             raise
 
     def resize(self, shape: Sequence[int]) -> None:
         """Fix the shape of the first input."""
-        self._take(self._call("loaded", "resize", shape=list(shape))[0])
+        self._adopt(self._call("loaded", "resize", shape=list(shape))[0])
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """Run once."""
@@ -43,7 +43,7 @@ class IsolatedSession(Session):
         return outputs
 
     def time_ms(self, inputs: Sequence[Array], runs: int) -> list[float]:
-        """Run several times; measured there, so the way between the processes is not in it."""
+        """Run several times; timed in the child, so without the transfer between the processes."""
         answer, _ = self._call("run", "time_ms", inputs, scale=runs, runs=runs)
         times = answer.get("times_ms")
         if not isinstance(times, list) or not all(type(time) is float for time in times):
@@ -76,8 +76,8 @@ class IsolatedSession(Session):
     ) -> tuple[dict[str, Any], list[Array]]:
         return self._child.call(doing, {"method": method, **arguments}, arrays, scale)
 
-    def _take(self, described: dict[str, Any]) -> None:
-        """Take over what the other process says of its session."""
+    def _adopt(self, described: dict[str, Any]) -> None:
+        """Adopt the description of the child's session."""
         try:
             self.runtime = str(described["runtime"])
             self.inputs = tuple(_tensor(one) for one in described["inputs"])
@@ -89,13 +89,13 @@ class IsolatedSession(Session):
 
     def _unusable(self, doing: str) -> SeaformerError:
         return SeaformerError(
-            f"'{self.path}' makes {self._program} give what cannot be used while it is {doing}. "
+            f"'{self.path}' makes {self._program} return malformed data while it is {doing}. "
             "Export it again."
         )
 
 
 def describe(session: Session) -> dict[str, Any]:
-    """Describe a session for the process that asked for it."""
+    """Describe a session for the parent process."""
     return {
         "runtime": session.runtime,
         "inputs": [_fields(tensor) for tensor in session.inputs],

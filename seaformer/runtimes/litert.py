@@ -75,7 +75,7 @@ class LiteRTSession(Session):
             graph = schema.Model.GetRootAs(self.path.read_bytes()).Subgraphs(0)
             if 0 <= operator < graph.OperatorsLength():
                 return str(int(graph.Operators(operator).Outputs(0)))
-        except Exception as error:  # flatbuffers raises whatever Python does
+        except Exception as error:  # flatbuffers raises all kinds of exceptions
             raise self._cannot_run(error) from error
         raise SeaformerError(
             f"'{self.path}' has {graph.OperatorsLength()} operators, but its metadata name one "
@@ -83,13 +83,13 @@ class LiteRTSession(Session):
         )
 
     def fetch(self, keys: Sequence[str], inputs: Sequence[Array]) -> list[Array]:
-        """Run once with every tensor kept; return those with these numbers."""
+        """Run once with all tensors preserved; return those with these numbers."""
         try:
             if self._observer is None:
                 self._open_interpreter()
-                # A delegate computes its operators as one and does not show what is between them.
+                # A delegate fuses its operators and does not expose the tensors between them.
                 with _no_log(), warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # that it takes memory
+                    warnings.simplefilter("ignore")  # It warns that this needs memory.
                     self._observer = Interpreter(
                         model_path=str(self.path),
                         num_threads=self._threads,
@@ -153,10 +153,10 @@ def open_session(path: Path, threads: int) -> LiteRTSession:
 
 @contextmanager
 def _no_log() -> Iterator[None]:
-    """Keep LiteRT from writing to the terminal that it made a delegate.
+    """Suppress LiteRT's log on the terminal, such as that it made a delegate.
 
-    It writes from C++ to the file that Python's stderr is, and has no switch for it. What is wrong
-    with a model it says in an exception too.
+    It writes from C++ to the file descriptor of stderr, and has no switch for it. Its errors are
+    in its exceptions too.
     """
     sys.stderr.flush()
     kept = os.dup(2)

@@ -28,7 +28,7 @@ DTYPES = {
     "tensor(bool)": "bool",
 }
 INTEGERS = ("int8", "uint8", "int16", "uint16")
-"""Types that a quantized file takes and gives."""
+"""Input and output types of quantized files."""
 
 ERRORS_ONLY = 3
 
@@ -54,13 +54,13 @@ class OnnxSession(Session):
         self.inputs = tuple(self._tensor(one, "takes an input") for one in model.get_inputs())
         self.outputs = tuple(self._tensor(one, "gives an output") for one in model.get_outputs())
         if any(tensor.dtype in INTEGERS for tensor in (*self.inputs, *self.outputs)):
-            # ONNX Runtime does not show the graph, so the file is read a second time.
+            # ONNX Runtime does not expose the graph, so the file is parsed a second time.
             known = integer_tensors(self._graph().graph)
             self.inputs = tuple(_with_integers(tensor, known) for tensor in self.inputs)
             self.outputs = tuple(_with_integers(tensor, known) for tensor in self.outputs)
 
     def resize(self, shape: Sequence[int]) -> None:
-        """Do nothing: ONNX Runtime takes whatever shape it is given."""
+        """Do nothing: ONNX Runtime adapts to the shape of each input."""
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """Run once."""
@@ -112,7 +112,7 @@ class OnnxSession(Session):
             return onnx.load(self.path)
         except Exception as error:  # protobuf's DecodeError has no public home
             raise SeaformerError(
-                f"'{self.path}' is no ONNX model: {reason(error)}. Export it again."
+                f"'{self.path}' is not an ONNX model: {reason(error)}. Export it again."
             ) from error
 
     def _open_model(self) -> onnxruntime.InferenceSession:

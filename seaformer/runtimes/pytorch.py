@@ -61,7 +61,7 @@ class PyTorchSession(Session):
         return self._network
 
     def resize(self, shape: Sequence[int]) -> None:
-        """Do nothing: the network takes whatever shape it is given."""
+        """Do nothing: the network adapts to the shape of each input."""
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """Run once."""
@@ -73,11 +73,11 @@ class PyTorchSession(Session):
             raise SeaformerError(f"PyTorch cannot run '{self.path}': {reason(error)}.") from error
 
     def computed_by(self, operator: int) -> str:
-        """Refuse: a network has modules, whose paths are the keys."""
+        """Refuse: the keys of a network are the paths of its modules."""
         raise SeaformerError(f"'{self.path}' is a checkpoint, which has no operator {operator}.")
 
     def fetch(self, keys: Sequence[str], inputs: Sequence[Array]) -> list[Array]:
-        """Run once; return what modules give in the end, by their paths."""
+        """Run once; return the last outputs of modules, by their paths."""
         outputs: dict[str, Array] = {}
 
         def keep(key: str) -> Callable[..., None]:

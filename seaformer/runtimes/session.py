@@ -1,4 +1,4 @@
-"""What every runtime offers: a loaded model at the level of tensors."""
+"""The interface of all runtimes: a loaded model at the level of tensors."""
 
 import math
 from abc import ABC, abstractmethod
@@ -20,10 +20,10 @@ from seaformer.runtimes.metadata import parse_metadata, read_beside
 Array = npt.NDArray[Any]
 
 MAX_VALUES = 1 << 28
-"""Of one input: more than a picture of 8192x8192 has."""
+"""Largest number of values of one input: an image of 8192x8192 has fewer."""
 
 MAX_REASON = 600
-"""Characters of what a runtime says went wrong: some of them list their whole call stack."""
+"""Characters kept of a runtime's error message: some list their whole call stack."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Tensor:
     integers: IntegerTensor | None = None
 
     def encode(self, values: npt.NDArray[np.float32]) -> Array:
-        """Turn real numbers into what the model takes; integers without a scale are rounded."""
+        """Convert real numbers to the model's type; for integers without a scale, round them."""
         integers = self.integers
         if integers is None and np.dtype(self.dtype).kind in "iu":
             integers = IntegerTensor(np.dtype(self.dtype), 1.0, 0)
@@ -52,7 +52,7 @@ class Tensor:
         return np.ascontiguousarray(values.astype(self.dtype, copy=False))
 
     def decode(self, values: Array) -> Array:
-        """Turn what the model gives into real numbers; integers without a scale stay as they are.
+        """Convert values of the model's type to real numbers; integers without a scale are kept.
 
         Returns:
             float32, or the integers.
@@ -71,9 +71,9 @@ class Session(ABC):
         path: of the file.
         runtime: what runs the model, with its version.
         inputs: what the model takes, in its order.
-        outputs: what it gives. Where a shape depends on the input it is the one before `resize`, or
-            has axes of None.
-        metadata_text: JSON that stands inside the file; None if there is none.
+        outputs: what it returns. Axes whose size depends on the input are None, or have the size
+            before `resize`.
+        metadata_text: JSON embedded in the file; None if it has none.
     """
 
     path: Path
@@ -84,7 +84,7 @@ class Session(ABC):
 
     @cached_property
     def metadata(self) -> dict[str, Any] | None:
-        """What the export wrote about the file, in it or beside it; None if it is not ours.
+        """The metadata of the export, embedded or beside the file; None if it has none.
 
         Raises:
             SeaformerError: it is damaged.
@@ -141,7 +141,7 @@ class Session(ABC):
 
     @abstractmethod
     def fetch(self, keys: Sequence[str], inputs: Sequence[Array]) -> list[Array]:
-        """Run once without optimizations that leave tensors out; return what operators compute.
+        """Run once without optimizations that remove tensors; return intermediate tensors.
 
         Args:
             keys: of tensors: their names in an .onnx, their numbers in a .tflite, the paths of
@@ -152,7 +152,7 @@ class Session(ABC):
             An array for each key; integers that have one scale as the real numbers they stand for.
 
         Raises:
-            SeaformerError: as `run`, or there is no such tensor.
+            SeaformerError: as `run`, or a tensor does not exist.
         """
 
     @abstractmethod
@@ -172,7 +172,7 @@ class Session(ABC):
 
 
 def check_input_size(shape: Sequence[int], path: Path) -> None:
-    """Refuse an input that this process has no memory to make, whatever the file says.
+    """Refuse an input shape, which a file may claim, that would exhaust the memory.
 
     Raises:
         SeaformerError: it has more than `MAX_VALUES` values, or none.
@@ -185,11 +185,11 @@ def check_input_size(shape: Sequence[int], path: Path) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Return what a runtime says went wrong, in one line and without its full stop."""
-    return one_line(str(error)).rstrip(".") or "it gives no reason, as where memory is short"
+    """Return the message of a runtime's error, in one line and without its full stop."""
+    return one_line(str(error)).rstrip(".") or "it gives no reason, as when memory is short"
 
 
 def one_line(text: str) -> str:
-    """Leave out of a text from elsewhere what is not to be printed, and what is too much."""
+    """Make a foreign text safe to print: printable characters, one line, `MAX_REASON` long."""
     printable = "".join(one if one.isprintable() else " " for one in text)
     return " ".join(printable.split())[:MAX_REASON]

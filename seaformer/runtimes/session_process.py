@@ -1,4 +1,4 @@
-"""The process of an `IsolatedSession`: it opens the file and does with it what it is asked to."""
+"""The child process of an `IsolatedSession`: it opens the file and serves requests."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ class SessionServer:
         self._session: Session | None = None
 
     def answer(self, request: dict[str, Any], arrays: Sequence[Array]) -> Message:
-        """Do what a request asks for; see `child_server.serve`."""
+        """Serve one request; see `child_server.serve`."""
         arguments = dict(request)
         method = arguments.pop("method")
         if method == "open":
@@ -26,7 +26,7 @@ class SessionServer:
             self._session = open_session(path, isolated=False, **arguments)
             return describe(self._session), []
         session = self._session
-        assert session is not None  # the first request opens it
+        assert session is not None  # opened by the first request
         if method == "resize":
             session.resize(**arguments)
             return describe(session), []

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from seaformer.errors import SeaformerError
@@ -47,7 +48,7 @@ class Graph(ABC):
     operators: tuple[Operator, ...]
     input: str
     outputs: tuple[str, ...]
-    nodes: Mapping[str, Operator]
+    nodes: Mapping[str, Operator] = MappingProxyType({})
 
     @abstractmethod
     def cut(self, outputs: Sequence[str]) -> bytes:

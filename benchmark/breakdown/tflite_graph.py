@@ -18,7 +18,6 @@ class TFLiteGraph(Graph):
     """The main subgraph of a .tflite file; tensors are known by their numbers."""
 
     def __init__(self, path: Path, mapped: Sequence[Mapping[str, Any]]) -> None:
-        self.nodes = {}
         self._data = path.read_bytes()
         parsed = parse(self._data)
         graph = parsed.subgraphs[0]

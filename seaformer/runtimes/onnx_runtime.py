@@ -83,9 +83,11 @@ class OnnxSession(Session):
             import onnx
 
             graph = self._graph()
+            known = {output.name for output in graph.graph.output}
             names = dict.fromkeys(name for node in graph.graph.node for name in node.output if name)
-            del graph.graph.output[:]
-            graph.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+            graph.graph.output.extend(
+                onnx.ValueInfoProto(name=name) for name in names if name not in known
+            )
             try:
                 self._observer = self._load(graph.SerializeToString(), optimized=False)
             except Exception as error:  # As above.

@@ -165,8 +165,8 @@ def _switches() -> str:
     "checked_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Verify a file that was exported before, and stop. Of a network of your own, name it with "
-    "--model again: a file does not decide what code is run.",
+    help="Verify a file that was exported before, and stop. For a network of your own, give "
+    "--model again: a file never decides what code is run.",
 )
 def main(list_only: bool, checked_file: Path | None, **asked: Any) -> None:
     """Export a SeaFormer to ONNX and TFLite, and prove that the files compute the same.

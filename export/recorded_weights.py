@@ -1,7 +1,8 @@
-"""The weights that a file says it was exported from, found again for `--self-check`.
+"""The weights that a file was exported from, as its metadata records them, for `--self-check`.
 
-What a file says is data. A name is looked up in our tables. A path is opened only if a checkpoint
-lies there whose SHA-256 is the recorded one; reading it runs nothing that is in it.
+The record is data. A name is looked up in our tables and nowhere else. A path is opened only where
+a regular file with the suffix of a checkpoint is, which is read only if its SHA-256 is the recorded
+one; reading a checkpoint runs nothing that is in it.
 """
 
 from pathlib import Path
@@ -15,7 +16,14 @@ from seaformer.weights.loading import RANDOM, SUFFIXES
 from seaformer.weights.misfit import BACKBONE
 from seaformer.weights.released import RELEASED
 
-NAMES = frozenset((RANDOM, *(row.name for row in (*BUILTIN, *RELEASED, *RELEASED_OF_PEERS))))
+NAMES = frozenset(
+    (
+        RANDOM,
+        *(row.name for row in BUILTIN),
+        *(row.name for row in (*RELEASED, *RELEASED_OF_PEERS)),
+    )
+)
+"""Of weights that are looked up in tables of ours."""
 
 ELSEWHERE = ("//", "\\\\")
 """How a path begins that Windows asks another computer for, with the user's password."""

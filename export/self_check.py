@@ -112,8 +112,8 @@ def _metadata(data: dict[str, object] | None, path: Path) -> Metadata:
 def _source(metadata: Metadata, path: Path, weights: str | None, factory: str | None) -> Source:
     """Make the model that was exported, from the same weights.
 
-    The file says which of our networks it is. Code of a user's own is run only if the user names
-    it: a file never decides what is imported.
+    The metadata may name a network of ours. Code of a user's own is run only if the user names it:
+    a file never decides what is imported.
 
     Raises:
         UsageError: the user did not name the factory, or names one for another network.
@@ -141,9 +141,9 @@ def _source(metadata: Metadata, path: Path, weights: str | None, factory: str | 
 def _users(metadata: Metadata, path: Path, weights: str | None, factory: str | None) -> Source:
     if factory is None:
         raise UsageError(
-            f"'{path}' was exported from {quoted(metadata.model)}, a factory that is not of "
-            "seaformer. It is not run because a file names it: if you trust it, name it yourself "
-            "with --model package.module:factory."
+            f"'{path}' was exported from the factory {quoted(metadata.model)}, which is not part "
+            "of seaformer. No code is run because a file names it: if you trust the factory, give "
+            "it yourself, as --model package.module:factory."
         )
     if weights is not None:
         raise UsageError("--weights does not go with --model: the factory loads its own weights.")

@@ -2,7 +2,7 @@ r"""Names that come from data and become part of a path: of a file, a device, an
 
 Data never decides where a file is read or written. So such a name is one plain name, on every
 system: no folder before it, no drive, no device of Windows (`NUL`, `COM1.txt`), nothing that a
-shell or a terminal takes for something else. Whatever is not is refused, and never corrected: two
+shell or a terminal takes for something else. Any other is refused and not corrected: two
 corrected names could be one.
 """
 

@@ -96,9 +96,9 @@ def test_what_an_export_says_next_checks_a_users_network(tmp_path: Path) -> None
 def forge(export: Path, to: Path, **changes: Any) -> Path:
     """Write an exported file again with other metadata; its content and their hash stay."""
     with open_model(export) as session:
-        told = Metadata.model_validate({**(session.metadata or {}), **changes})
+        forged = Metadata.model_validate({**(session.metadata or {}), **changes})
     content = content_of(export.read_bytes(), format_of(export.name))
-    to.write_bytes(content.with_metadata(told))
+    to.write_bytes(content.with_metadata(forged))
     return to
 
 

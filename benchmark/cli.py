@@ -13,7 +13,7 @@ import click
 from seaformer.benchmark.attention.request import USUAL_SIDES
 from seaformer.benchmark.backends import BACKENDS
 from seaformer.benchmark.tables.kinds import KINDS
-from seaformer.command_line import FAILED, INTERRUPTED, Group
+from seaformer.command_line import FAILED, INTERRUPTED, Group, print_error
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.peers.attention.table import LAYERS
 from seaformer.variants import VARIANTS
@@ -21,10 +21,9 @@ from seaformer.variants import VARIANTS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from rich.console import Console
-
     from seaformer.benchmark.request import Request
     from seaformer.benchmark.results import Results
+    from seaformer.console import Console
 
 # Pydantic, NumPy, Rich and adb are imported when there is work to do: --help shall not wait.
 
@@ -181,20 +180,19 @@ def measure(ctx: click.Context, device: str, **asked: Any) -> None:
     this computer's own before any time is believed. With no phone attached it is measured on this
     computer.
     """
-    from rich.console import Console
-
     from seaformer.benchmark.breakdown.table import print_breakdowns
     from seaformer.benchmark.devices.selection import select_devices
     from seaformer.benchmark.request import make_request
     from seaformer.benchmark.run import run
     from seaformer.benchmark.table import print_next, print_results
+    from seaformer.console import Console
 
     request = make_request(device=device, command=_command(), **asked)
-    console = Console(highlight=False, markup=False, soft_wrap=False)
+    console = Console()
     selection = select_devices(request.device)
     if selection.note:
         console.print(selection.note)
-    finished = run(request, selection.devices, Console(stderr=True, highlight=False))
+    finished = run(request, selection.devices, Console(stderr=True))
     for results in finished.results:
         print_results(console, results)
         print_breakdowns(console, results)
@@ -202,7 +200,8 @@ def measure(ctx: click.Context, device: str, **asked: Any) -> None:
     if finished.results:
         print_next(console, finished.paths, finished.results)
     if any(results.stopped_by == "interrupt" for results in finished.results):
-        ctx.exit(_fail("interrupted; what was measured until then is kept", INTERRUPTED))
+        print_error("interrupted; what was measured until then is kept")
+        ctx.exit(INTERRUPTED)
     if problems := finished.problems:
         raise SeaformerError(" ".join(problems))
     if regressed:
@@ -224,19 +223,13 @@ def _compare(console: Console, request: Request, results: Sequence[Results]) -> 
     return regressed
 
 
-def _fail(message: str, status: int) -> int:
-    click.echo(f"error: {message}", err=True)
-    return status
-
-
 @main.command(short_help="List phones and this computer.")
 def devices() -> None:
     """List the phones that are attached, and this computer."""
-    from rich.console import Console
-
     from seaformer.benchmark.devices.listing import print_devices
+    from seaformer.console import Console
 
-    print_devices(Console(highlight=False, soft_wrap=True))
+    print_devices(Console(soft_wrap=True))
 
 
 @main.command(short_help="Check what a benchmark needs of a device.")
@@ -246,11 +239,10 @@ def doctor(serial: str | None) -> None:
 
     SERIAL chooses a phone if there are several.
     """
-    from rich.console import Console
-
     from seaformer.benchmark.devices.doctor import examine
+    from seaformer.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(soft_wrap=True)
     if not examine(serial or "auto", console):
         raise click.exceptions.Exit(FAILED)
 
@@ -275,6 +267,7 @@ def report(files: tuple[Path, ...], output: Path | None, force: bool) -> None:
     from seaformer.benchmark.report.report import Source, write_report
     from seaformer.benchmark.request import REPORT_NAME
     from seaformer.benchmark.results import read_results
+    from seaformer.console import Console
     from seaformer.files import refuse_existing
 
     sources = [Source(str(path), read_results(path)) for path in files]
@@ -285,7 +278,7 @@ def report(files: tuple[Path, ...], output: Path | None, force: bool) -> None:
         raise UsageError(f"--output is '{output}'. Allowed: a name in .html.")
     refuse_existing(output, force)
     write_report(output, sources)
-    click.echo(f"report: {output}")
+    Console(soft_wrap=True).print(f"report: {output}")
 
 
 def _comparing(command: Callable[..., None]) -> Callable[..., None]:

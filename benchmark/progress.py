@@ -4,10 +4,10 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
+
+from seaformer.console import Console
 
 _TENTHS = 10
 
@@ -19,7 +19,7 @@ class Progress:
         """Take where to write; if it is no terminal, there are lines instead of bars."""
         self._console = console
         self._bars = Bars(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             console=console,
@@ -51,7 +51,7 @@ class Progress:
         with self._lock:
             if serial not in self._tasks:
                 self._tasks[serial] = self._bars.add_task(serial, total=None)
-            self._bars.update(self._tasks[serial], description=escape(f"{serial}: {text}"))
+            self._bars.update(self._tasks[serial], description=f"{serial}: {text}")
             if self._said.get(serial) != text:
                 self._said[serial] = text
                 self._line(f"{serial}: {text}")
@@ -74,4 +74,4 @@ class Progress:
 
     def _line(self, text: str) -> None:
         if not self._console.is_terminal:
-            self._console.print(escape(text), highlight=False, soft_wrap=True)
+            self._console.print(text, soft_wrap=True)

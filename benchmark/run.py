@@ -6,8 +6,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from seaformer.benchmark.backends import OFFICIAL_TOOL
 from seaformer.benchmark.breakdown.exports import write_exports
 from seaformer.benchmark.candidate import Candidate, open_candidate
@@ -29,6 +27,7 @@ from seaformer.benchmark.session import Session
 from seaformer.benchmark.tables.models import arrange, make_models
 from seaformer.benchmark.tables.scores import score_floats
 from seaformer.benchmark.tables.settings import settings
+from seaformer.console import Console
 from seaformer.errors import SeaformerError, quoted
 from seaformer.files import atomic_write
 from seaformer.names import path_in

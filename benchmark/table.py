@@ -1,10 +1,11 @@
 """What a benchmark shows on the terminal: conditions, one row per model, what to do next."""
 
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -15,11 +16,16 @@ from seaformer.benchmark.results import ModelResult, Results, Times
 from seaformer.benchmark.statistics import Summary
 from seaformer.benchmark.tables.columns import NOT_MEASURED, WRONG
 from seaformer.benchmark.tables.paper_table import PaperTable, paper_table
+from seaformer.console import Console
 
 EMULATED = "emulated"
 
 WIDE = 120
 """Columns of a terminal from which tables of the paper have their intervals beside the numbers."""
+
+BREAK = re.compile(r" (?=\[)")
+BREAK_OF_HEADING = re.compile(r" (?=\[)|(?<=/)")
+"""Where lines of the table end on a narrower terminal: before an interval, after "per"."""
 
 
 def print_results(console: Console, results: Results) -> None:
@@ -50,7 +56,6 @@ def print_results(console: Console, results: Results) -> None:
 
 def _drawn(table: PaperTable, is_wide: bool) -> Table:
     """Draw a table; on a narrow terminal an interval stands below its number."""
-    between, per = (" [", "/") if is_wide else ("\n[", "/\n")
     drawn = Table(
         title=table.title,
         title_justify="left",
@@ -58,20 +63,24 @@ def _drawn(table: PaperTable, is_wide: bool) -> Table:
         pad_edge=False,
         collapse_padding=not is_wide,
     )
-    headings = [heading.replace(" [", between).replace("/", per) for heading in table.headings]
-    rows = [[cell.replace(" [", between) for cell in row] for row in table.rows]
+    headings = [[text] if is_wide else BREAK_OF_HEADING.split(text) for text in table.headings]
+    rows = [[[text] if is_wide else BREAK.split(text) for text in row] for row in table.rows]
     for place, column in enumerate(zip(headings, *rows, strict=True)):
-        has_intervals = any("[" in text for text in column)
-        pieces = (text.split("\n") if has_intervals else text.split() for text in column)
+        has_intervals = any("[" in line for lines in column for line in lines)
+        pieces = (lines if has_intervals else " ".join(lines).split() for lines in column)
         drawn.add_column(
-            headings[place],
+            Group(*headings[place]),
             justify="right" if place else "left",
             no_wrap=has_intervals,
             min_width=max(len(piece) for parts in pieces for piece in parts),
         )
     for row in rows:
-        drawn.add_row(*(Text(text, style="bold red" if text == WRONG else "") for text in row))
+        drawn.add_row(*(Group(*map(_line, lines)) for lines in row))
     return drawn
+
+
+def _line(text: str) -> Text:
+    return Text(text, style="bold red" if text == WRONG else "")
 
 
 def print_comparison(console: Console, compared: Sequence[Compared]) -> None:
@@ -83,7 +92,7 @@ def print_comparison(console: Console, compared: Sequence[Compared]) -> None:
     for one in compared:
         style = {"slower": "red", "faster": "green"}.get(one.verdict, "")
         verdict = f"{one.verdict}{': regression' if one.is_regression else ''}"
-        table.add_row(Text(one.file), ratio(one.ratio), Text(verdict, style=style))
+        table.add_row(one.file, ratio(one.ratio), Text(verdict, style=style))
     console.print(table)
 
 
@@ -143,7 +152,7 @@ def _times_table(results: Results) -> Table:
     first = next((m for m in results.models if results.times(m) is not None), None)
     for model, one in zip(results.models, times, strict=True):
         cells = _time(model, one), _spread(one), _ratio_to(results, model, first)
-        table.add_row(Text(model.label), *cells)
+        table.add_row(model.label, *cells)
         if one is not None:
             _add_tails(table, one)
     return table
@@ -152,7 +161,7 @@ def _times_table(results: Results) -> Table:
 def _add_tails(table: Table, times: Times) -> None:
     for title, tail in (("+ classes at 1/8", times.classes), ("+ full-size mask", times.mask)):
         if tail is not None:
-            table.add_row(Text(f"  {title}"), median(tail), _range(tail))
+            table.add_row(f"  {title}", median(tail), _range(tail))
 
 
 def _facts_table(results: Results) -> Table:
@@ -165,8 +174,8 @@ def _facts_table(results: Results) -> Table:
     for model in results.models:
         times, memory = results.times(model), model.peak_memory_bytes
         table.add_row(
-            Text(model.label),
-            Text(model.precision),
+            model.label,
+            model.precision,
             f"{model.bytes / 1e6:.2f}",
             "-" if times is None else number(times.load_ms),
             "-" if times is None else number(times.first_inference_ms),

@@ -175,7 +175,7 @@ def main(list_only: bool, checked_file: Path | None, **asked: Any) -> None:
     against single precision on pictures it was not calibrated with. One that is further off than
     its precision allows is not written.
     """
-    from rich.console import Console
+    from seaformer.console import Console
 
     console = Console()
     if list_only:

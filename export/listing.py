@@ -1,9 +1,9 @@
 """The table of `seaformer-export --list`."""
 
-from rich.console import Console
 from rich.table import Table
 
 from seaformer.catalog import list_models
+from seaformer.console import Console
 from seaformer.peers.released import RELEASED
 from seaformer.peers.table import PEERS
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import TypeVar
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from seaformer.console import Console
 from seaformer.export.metadata import Comparison, Metadata
 from seaformer.export.source import is_ours
 from seaformer.export.verification import lowest
@@ -55,19 +55,19 @@ class Report:
     def stage(self, title: str) -> Iterator[Stage]:
         """Show that something is being worked on, then what it made and its seconds."""
         start = perf_counter()
-        with self.console.status(f"{escape(title)} ...") as status:
-            stage = Stage(lambda part: status.update(f"{escape(title)} ... {part}"))
+        with self.console.status(f"{title} ...") as status:
+            stage = Stage(lambda part: status.update(Text(f"{title} ... {part}")))
             yield stage
         seconds = perf_counter() - start
         self.console.print(
-            f"[green]✓[/] {escape(title):<34} {escape(stage.made):<46} {seconds:6.1f} s",
-            highlight=False,
+            Text("✓", style="green"),
+            f"{title:<34} {stage.made:<46} {seconds:6.1f} s",
             soft_wrap=True,
         )
 
     def warn(self, text: str) -> None:
         """Show a warning."""
-        self.console.print(f"[yellow]warning:[/] {escape(text)}", highlight=False, soft_wrap=True)
+        self.console.print(Text("warning:", style="yellow"), text, soft_wrap=True)
 
     def parity(self, title: str, comparisons: Sequence[Comparison]) -> None:
         """Show how far a file is from PyTorch on every input."""
@@ -109,8 +109,10 @@ class Report:
         self.console.print(table)
         total = perf_counter() - self._start
         first, described = files[0]
-        self.console.print(f"\nIn {first.parent}, after {total:.1f} s.", highlight=False)
-        self.console.print("\nNext:", highlight=False)
+        self.console.print()
+        self.console.print(f"In {first.parent}, after {total:.1f} s.")
+        self.console.print()
+        self.console.print("Next:")
         use = (
             f"seaformer-benchmark {first}"
             if described.kind == FEATURES
@@ -120,7 +122,7 @@ class Report:
         if described.variant is None and not is_ours(described.model):
             check += f" --model {described.model}"
         for command in (use, check):
-            self.console.print(f"  {escape(command)}", highlight=False, soft_wrap=True)
+            self.console.print(f"  {command}", soft_wrap=True)
 
 
 def _decibels(value: float | None) -> str:

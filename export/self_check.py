@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
-from rich.console import Console
 
+from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError, look_up, quoted
 from seaformer.export.artifact import content_of
 from seaformer.export.formats import PRECISIONS, format_of
@@ -77,7 +77,7 @@ def self_check(path: Path, weights: str | None, factory: str | None, console: Co
     if beside is not None and beside.content_sha256 != metadata.content_sha256:
         report.warn("the .json beside it describes another file")
     found = "what it computed then" if precision.is_quantized else "what PyTorch computes"
-    console.print(f"[green]The file is as exported, and computes {found}.[/]")
+    console.print(f"The file is as exported, and computes {found}.", style="green")
 
 
 def _compare_with_export(comparisons: Sequence[Comparison], metadata: Metadata, path: Path) -> None:

@@ -39,6 +39,7 @@ def main(model: Path, app: Path, samples: tuple[Path, ...], apk: Path | None, fo
     """
     from seaformer.bundling.assets import assets_of, write_assets
     from seaformer.bundling.model import read_model
+    from seaformer.console import Console
     from seaformer.files import refuse_existing
 
     assets_of(app)
@@ -52,25 +53,29 @@ def main(model: Path, app: Path, samples: tuple[Path, ...], apk: Path | None, fo
                 "same model, or leave --apk out and build with Gradle."
             )
         refuse_existing(apk, force)
+    console = Console(soft_wrap=True)
     for path in write_assets(found, samples, app):
-        click.echo(f"{path.relative_to(app)}: {path.stat().st_size:,} bytes")
-    click.echo(f"{model.name} runs with {found.runtime} in the app; SHA-256 {found.sha256}")
+        console.print(f"{path.relative_to(app)}: {path.stat().st_size:,} bytes")
+    console.print(f"{model.name} runs with {found.runtime} in the app; SHA-256 {found.sha256}")
     if apk is None:
-        click.echo("\nNext, with the Android SDK and a phone that is attached:")
-        click.echo(f"  cd {app} && ./gradlew :app:installDebug")
+        console.print()
+        console.print("Next, with the Android SDK and a phone that is attached:")
+        console.print(f"  cd {app} && ./gradlew :app:installDebug")
     else:
         _build(app, apk)
-        click.echo(f"\n{apk}: {apk.stat().st_size:,} bytes, signed with a debug key. Next:")
-        click.echo(f"  adb install -r {apk}")
+        console.print()
+        console.print(f"{apk}: {apk.stat().st_size:,} bytes, signed with a debug key. Next:")
+        console.print(f"  adb install -r {apk}")
 
 
 def _build(app: Path, apk: Path) -> None:
     from tempfile import TemporaryDirectory
 
     from seaformer.bundling.smoke_build.build import SmokeBuild
+    from seaformer.console import Console
     from seaformer.files import atomic_write
 
-    click.echo("building the APK, which takes about a minute", err=True)
+    Console(stderr=True, soft_wrap=True).print("building the APK, which takes about a minute")
     with TemporaryDirectory(prefix="seaformer-apk-") as work, atomic_write(apk) as temporary:
         SmokeBuild(app.resolve(), Path(work)).sign(temporary)
 

@@ -20,6 +20,7 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.terminal import printable
 
 FAILED = 1
 USAGE = 2
@@ -89,9 +90,12 @@ class Group(_OneLineErrors, click.Group):
     command_class = Command
 
 
-def _fail(message: str, status: int) -> NoReturn:
+def print_error(message: str) -> None:
+    """Write `error: ...` on stderr, in one line of printable letters."""
     line = re.sub(r"\s*\n\s*", " ", message.strip())
-    # Names and values of others' files are in messages: none shall command the terminal.
-    line = "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
-    click.echo(f"error: {line}", err=True)
+    click.echo(f"error: {printable(line)}", err=True)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    print_error(message)
     sys.exit(status)

@@ -16,9 +16,9 @@ from seaformer.errors import SeaformerError, UsageError, unknown_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.console import Console
     from rich.table import Table
 
+    from seaformer.console import Console
     from seaformer.datasets import Dataset
     from seaformer.evaluation import Candidate, Evaluation, Options, Results
     from seaformer.evaluation.results import ModelResult
@@ -115,8 +115,7 @@ def main(
     paths = models if reference is None else (reference, *models)
     folder = report or Path(f"{paths[0].stem}_{'comparison' if reference else 'evaluation'}")
 
-    from rich.console import Console
-
+    from seaformer.console import Console
     from seaformer.datasets import open_dataset, own_task
     from seaformer.evaluation import (
         Evaluation,
@@ -141,7 +140,7 @@ def main(
     )
     _check_options(options, batch, paths)
 
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = Console(soft_wrap=True)
     with ExitStack() as opened:
         candidates = [
             opened.enter_context(closing(open_candidate(path, dataset.task, options)))
@@ -263,14 +262,15 @@ def _print_start(
 
 def _run(console: Console, evaluation: Evaluation, progress: Path, batch: int) -> None:
     """Run to the end, with a bar on a terminal and elsewhere a line after each tenth."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from seaformer.console import Console
 
     steps = evaluation.run(progress, batch)
     next(steps)
     if evaluation.resumed:
         console.print(f"going on: {evaluation.resumed:,} of {evaluation.total:,} were done before")
-    stderr = Console(stderr=True, highlight=False)
+    stderr = Console(stderr=True)
     if not stderr.is_terminal:
         tenths = 0
         for _ in steps:
@@ -288,7 +288,6 @@ def _run(console: Console, evaluation: Evaluation, progress: Path, batch: int) -
 
 def _print_results(console: Console, results: Results) -> None:
     from rich.table import Table
-    from rich.text import Text
 
     is_comparison = len(results.models) > 1
     names = {"miou": "mIoU", "mean_accuracy": "mean accuracy", "pixel_accuracy": "pixel accuracy"}
@@ -302,7 +301,7 @@ def _print_results(console: Console, results: Results) -> None:
         table.add_column("as the reference", justify="right")
     for model in results.models:
         cells = [_percent(getattr(model.scores, key)) for key in names]
-        table.add_row(Text(model.file), *cells, *([_percent(model.agreement)] * is_comparison))
+        table.add_row(model.file, *cells, *([_percent(model.agreement)] * is_comparison))
     console.print(table)
     for model in results.models[is_comparison:]:
         console.print(_class_table(model, is_comparison))
@@ -315,7 +314,6 @@ def _print_results(console: Console, results: Results) -> None:
 def _class_table(model: ModelResult, is_comparison: bool) -> Table:
     """List the classes that are worst, or that lost most against the reference."""
     from rich.table import Table
-    from rich.text import Text
 
     from seaformer.evaluation.results import judged
 
@@ -336,7 +334,7 @@ def _class_table(model: ModelResult, is_comparison: bool) -> Table:
     for name in columns.values():
         table.add_column(name, justify="right")
     for result in shown:
-        table.add_row(Text(result.name), *(_percent(getattr(result, key)) for key in columns))
+        table.add_row(result.name, *(_percent(getattr(result, key)) for key in columns))
     return table
 
 

@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
 from seaformer.cache import CACHE_VARIABLE, cache_folder
+from seaformer.console import Console
 from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256
 from seaformer.interpreter import module_command
@@ -157,7 +158,9 @@ class Package:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _fetch(self) -> None:
-        print(f"fetching {self.source} ({self.megabytes:g} MB), once", file=sys.stderr, flush=True)
+        Console(stderr=True, soft_wrap=True).print(
+            f"fetching {self.source} ({self.megabytes:g} MB), once"
+        )
         # Beside its place: what is cut off is removed, and only whole folders get the name.
         with TemporaryDirectory(prefix="download-", dir=self.folder.parent) as temporary:
             into, files = Path(temporary, "package"), Path(temporary, "files")

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     import numpy as np
     import numpy.typing as npt
-    from rich.console import Console
 
+    from seaformer.console import Console
     from seaformer.prediction import Contract, Prediction
     from seaformer.runtimes import ImageSession
 
@@ -95,8 +95,7 @@ def main(
     _require_suffix("--heatmap", heatmap, HEATMAP_SUFFIXES)
     size = None if input_size is None else parse_input_size(input_size)
 
-    from rich.console import Console
-
+    from seaformer.console import Console
     from seaformer.images import read_image, sample_photograph
     from seaformer.prediction import predict, prepare_input
     from seaformer.runtimes import open_model
@@ -122,7 +121,7 @@ def main(
         prediction = predict(image, session, contract)
         height, width = session.input_shape
 
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = Console(soft_wrap=True)
     console.print(f"{photo}: {image.shape[1]} x {image.shape[0]} pixels")
     console.print(f"{model}: {contract.title}, input {width} x {height}")
     if output is not None and prediction.mask is not None:
@@ -219,7 +218,7 @@ def _print_result(console: Console, prediction: Prediction, contract: Contract) 
         table.add_column("probability", justify="right")
         for index in (-prediction.probabilities).argsort(kind="stable")[:TOP]:
             percent = f"{100 * prediction.probabilities[index]:.1f} %"
-            table.add_row(Text(contract.labels[index]), percent)
+            table.add_row(contract.labels[index], percent)
     elif prediction.mask is not None:
         table.add_column("share", justify="right")
         shares = class_shares(prediction.mask, contract.labels, contract.palette)
@@ -228,7 +227,7 @@ def _print_result(console: Console, prediction: Prediction, contract: Contract) 
             table.add_row(swatch + Text(f" {entry.name}"), f"{100 * entry.share:.1f} %")
         if rest := shares[LISTED_CLASSES:]:
             share = sum(entry.share for entry in rest)
-            table.add_row(Text(f"   + {len(rest)} more"), f"{100 * share:.1f} %")
+            table.add_row(f"   + {len(rest)} more", f"{100 * share:.1f} %")
     console.print(table)
 
 

@@ -110,8 +110,7 @@ def main(
     }
     accelerator = _accelerator(device)
 
-    from rich.console import Console
-
+    from seaformer.console import Console
     from seaformer.training.checkpoints import STATE, RunFolder
     from seaformer.training.engine import train
     from seaformer.training.first_weights import first_network
@@ -129,7 +128,7 @@ def main(
         raise UsageError(
             f"'{output}' has a run. Give another folder, or --resume to go on with it."
         )
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = Console(soft_wrap=True)
     if accelerator.is_main_process:
         output.mkdir(parents=True, exist_ok=True)
         if not resume:
@@ -177,9 +176,12 @@ def _accelerator(device: str) -> Accelerator:
 
 def _refuse_faults(found: TrainingData, data: str) -> None:
     """Read the whole data set before the work, and list the files that cannot be used."""
+    from seaformer.console import Console
+
     faults = list(found.faults())
+    stderr = Console(stderr=True, soft_wrap=True)
     for fault in faults:
-        click.echo(f"{fault.path}: {fault.problem}", err=True)
+        stderr.print(f"{fault.path}: {fault.problem}")
     if faults:
         count = f"{len(faults)} file{'s' * (len(faults) > 1)}"
         raise SeaformerError(

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from seaformer.benchmark.candidate import Candidate
 from seaformer.benchmark.devices.device import (
@@ -39,6 +38,7 @@ from seaformer.benchmark.run import Finished as AllFinished
 from seaformer.benchmark.run import run
 from seaformer.benchmark.runner.record import Block, LoadedModel, Tensor
 from seaformer.benchmark.summary import model_result, pair_ratios, slower_than_float
+from seaformer.console import Console
 
 RIGHT = Parity("LiteRT", 120.0, 1e-5, 1.0, 60.0, 0.99, True)
 WRONG = Parity("LiteRT", -3.0, 7.5, 0.1, 60.0, 0.99, False)

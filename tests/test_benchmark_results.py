@@ -16,7 +16,6 @@ from benchmark_parts import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
 from seaformer.benchmark.comparison import compare
 from seaformer.benchmark.csv_export import to_csv
@@ -40,13 +39,21 @@ def results_of(float_ms: float = 20.0, bytes_ms: float = 10.0, **changes: object
 
 
 def shown(results: Results) -> str:
-    console = Console(file=io.StringIO(), width=160, highlight=False)
+    console = Console(file=io.StringIO(), width=160)
     print_results(console, results)
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
 def rows_of(results: Results) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(to_csv(results))))
+
+
+@pytest.mark.parametrize("name", ["=1+1.tflite", "+1.tflite", "-1.tflite", "@SUM(1).tflite", "\t=1"])
+def test_a_spreadsheet_computes_no_name(name: str) -> None:
+    results = make_results([candidate(0, name)], {"m0": times_around(20.0, 1)})
+    (row,) = rows_of(results)
+    assert row["model"] == f"'{name}"
+    assert float(row["latency_median_ms"]) > 0
 
 
 def test_results_are_the_same_after_a_file(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from device_scripts import ECHO, EVIL_ARGUMENTS, HANG, echoed, write_script
 from loopback_phone.adb_server import AdbServer
 from loopback_phone.phone import LoopbackPhone
 from loopback_phone.waiting import wait_until
-from rich.console import Console
 
 from seaformer.benchmark.cores import classify
 from seaformer.benchmark.devices.doctor import CHECKS, FAIL, OK, WARN, examine, findings_of
@@ -34,6 +33,7 @@ from seaformer.benchmark.devices.listing import print_devices
 from seaformer.benchmark.devices.phone import FOLDER, Phone, PhoneWorkspace
 from seaformer.benchmark.devices.selection import select_devices
 from seaformer.benchmark.devices.server import attached_phones
+from seaformer.console import Console
 from seaformer.errors import UsageError
 
 SHELL = "/system/bin/sh"

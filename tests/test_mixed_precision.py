@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from html_page import Page, assert_needs_nothing_else
 from quantizing import TFLITE, calibrated, scenes, stretched
-from rich.console import Console
 
+from seaformer.console import Console
 from seaformer.errors import SeaformerError
 from seaformer.export.metadata import Accuracy, Latency
 from seaformer.export.quantization.calibration import Pictures

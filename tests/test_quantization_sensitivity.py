@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from html_page import Page, assert_needs_nothing_else
 from quantizing import TFLITE, calibrated, scenes, stretched
-from rich.console import Console
 
+from seaformer.console import Console
 from seaformer.errors import UnknownNameError
 from seaformer.export.metadata import MappedOperator
 from seaformer.export.quantization import sensitivity

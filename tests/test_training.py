@@ -19,8 +19,8 @@ from accelerate import Accelerator
 from click.testing import CliRunner, Result
 from exporting import write_hiding_modules
 from PIL import Image
-from rich.console import Console
 
+from seaformer.console import Console
 from seaformer.datasets.shapes import ShapesDataset, render, write
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.model import create_model

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from seaformer.benchmark.attention.page import write_attention_page
 from seaformer.benchmark.attention.run import measure_attention
 from seaformer.benchmark.attention.schema import CSV_NAME, FILE_NAME, PAGE_NAME, AttentionResults
 from seaformer.benchmark.attention.table import print_attention, to_csv
 from seaformer.benchmark.devices.selection import select_one
 from seaformer.benchmark.request import Request, check_output
+from seaformer.console import Console
 from seaformer.errors import SeaformerError
 from seaformer.files import atomic_write
 from seaformer.peers.attention.table import Layer
@@ -32,15 +31,14 @@ def compare_layers(layers: Sequence[Layer], sides: Sequence[int], request: Reque
     folder = request.output
     check_output(folder, request.force, (FILE_NAME, CSV_NAME, PAGE_NAME))
     selection = select_one(request.device, "attention layers")
-    console = Console(highlight=False, markup=False, soft_wrap=False)
+    console = Console()
     if selection.note:
         console.print(selection.note)
-    results = measure_attention(
-        layers, sides, request, selection.devices[0], Console(stderr=True, highlight=False)
-    )
+    results = measure_attention(layers, sides, request, selection.devices[0], Console(stderr=True))
     _write(folder, results)
     print_attention(console, results)
-    console.print(f"\nresults: {folder / FILE_NAME} and {CSV_NAME}", soft_wrap=True)
+    console.print()
+    console.print(f"results: {folder / FILE_NAME} and {CSV_NAME}", soft_wrap=True)
     console.print(f"page: {folder / PAGE_NAME}", soft_wrap=True)
     if results.interrupted:
         raise KeyboardInterrupt

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
-from rich.console import Console
 from rich.progress import track
 
 from seaformer.benchmark.attention import paper
@@ -30,6 +29,7 @@ from seaformer.benchmark.results import ModelResult, Results
 from seaformer.benchmark.run import run
 from seaformer.benchmark.summary import run_times
 from seaformer.benchmark.table import conditions_line
+from seaformer.console import Console
 from seaformer.errors import SeaformerError
 from seaformer.peers.attention.table import CHANNELS, HEADS, KEY_DIM, Layer
 

@@ -4,12 +4,12 @@ import csv
 import io
 from collections.abc import Callable
 
-from rich.console import Console
 from rich.table import Table
 
 from seaformer.benchmark.attention.growth import Growth
 from seaformer.benchmark.attention.schema import AttentionResults, Point
 from seaformer.benchmark.numbers import NONE, milliseconds
+from seaformer.console import Console
 
 COLUMNS = (
     "layer",

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from seaformer.benchmark.breakdown.schema import Breakdown, Row
 from seaformer.benchmark.results import Results
+from seaformer.console import Console
 
 DEPTH = 4
 """Rows further down are in the CSV and in the report only."""

@@ -9,9 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from seaformer.benchmark.cores import classify, core_list
 from seaformer.benchmark.devices.device import Conditions, Device, DeviceFacts, Workspace
@@ -19,6 +18,7 @@ from seaformer.benchmark.devices.errors import DeviceError, WrongProcessor
 from seaformer.benchmark.devices.heat import COOL_BELOW_C, too_hot
 from seaformer.benchmark.devices.listing import describe
 from seaformer.benchmark.devices.selection import select_devices
+from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError
 
 OK, WARN, FAIL, UNKNOWN, SKIPPED = "ok", "warning", "fail", "unknown", "not tried"
@@ -124,13 +124,13 @@ def examine(choice: str, console: Console) -> bool:
         _print(console, [(name, Finding(FAIL, error.problem, error.advice))], start)
         return False
     if selection.note:
-        console.print(selection.note, markup=False, soft_wrap=True)
+        console.print(selection.note, soft_wrap=True)
     is_well = True
     for device in selection.devices:
         start = time.monotonic()
-        with console.status(f"examining {escape(device.serial)} ..."):
+        with console.status(f"examining {device.serial} ..."):
             findings = list(findings_of(device))
-        console.print(f"[bold]{escape(device.serial)}[/]")
+        console.print(device.serial, style="bold")
         _print(console, findings, start)
         is_well &= all(finding.state != FAIL for _, finding in findings)
     return is_well
@@ -178,12 +178,12 @@ def _print(console: Console, findings: list[tuple[str, Finding]], start: float) 
     if any(finding.advice for _, finding in findings):
         table.add_column("what to do", overflow="fold")
     for name, finding in findings:
-        state = f"[{_STYLES[finding.state]}]{finding.state}[/]"
-        table.add_row(name, state, *map(escape, filter(None, (finding.text, finding.advice))))
+        state = Text(finding.state, style=_STYLES[finding.state])
+        table.add_row(name, state, *filter(None, (finding.text, finding.advice)))
     console.print(table)
     failed = sum(finding.state == FAIL for _, finding in findings)
     verdict = f"{failed} failed" if failed else "all is well"
-    console.print(f"{verdict}, in {time.monotonic() - start:.1f} s", highlight=False)
+    console.print(f"{verdict}, in {time.monotonic() - start:.1f} s")
 
 
 def _authorized(patient: Patient) -> Finding:

@@ -1,7 +1,6 @@
 """The table of `seaformer-benchmark devices`."""
 
-from rich.console import Console
-from rich.markup import escape
+from rich.console import Group, RenderableType
 from rich.table import Table
 
 from seaformer.benchmark.cores import classify
@@ -10,6 +9,7 @@ from seaformer.benchmark.devices.errors import DeviceError
 from seaformer.benchmark.devices.heat import STATUS_NAMES
 from seaformer.benchmark.devices.host import SERIAL, Host
 from seaformer.benchmark.devices.server import Attached, attached_phones
+from seaformer.console import Console
 
 ROWS = (
     "state",
@@ -28,6 +28,9 @@ ROWS = (
 
 _UNKNOWN = "-"
 
+_Values = dict[str, str | tuple[str, ...]]
+"""Row -> what is known of a device, in one line or in several."""
+
 
 def print_devices(console: Console) -> None:
     """Print what phones are attached, and this computer.
@@ -35,7 +38,7 @@ def print_devices(console: Console) -> None:
     Args:
         console: where to.
     """
-    columns: dict[str, dict[str, str]] = {}
+    columns: dict[str, _Values] = {}
     problem = ""
     with console.status("looking at the devices ..."):
         try:
@@ -47,20 +50,24 @@ def print_devices(console: Console) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
     for serial in columns:
-        table.add_column(escape(serial), overflow="fold")
+        table.add_column(serial, overflow="fold")
     for row in ROWS:
         values = [column.get(row, _UNKNOWN) for column in columns.values()]
         if any(value != _UNKNOWN for value in values):
-            table.add_row(row, *(escape(value) for value in values))
+            table.add_row(row, *(_cell(value) for value in values))
     console.print(table)
     if problem:
-        console.print(problem, markup=False, soft_wrap=True)
+        console.print(problem, soft_wrap=True)
     elif len(columns) == 1:
         console.print(
             "No phone is attached. Plug one in with a cable for data, and switch on 'USB debugging'"
             " in its developer options.",
             soft_wrap=True,
         )
+
+
+def _cell(value: str | tuple[str, ...]) -> RenderableType:
+    return value if isinstance(value, str) else Group(*value)
 
 
 def describe(facts: DeviceFacts) -> str:
@@ -71,7 +78,7 @@ def describe(facts: DeviceFacts) -> str:
     return " ".join(words) or facts.serial
 
 
-def _phone(attached: Attached) -> dict[str, str]:
+def _phone(attached: Attached) -> _Values:
     if attached.problem is not None:
         return {"state": str(attached.problem)}
     from seaformer.benchmark.devices.phone import Phone
@@ -82,26 +89,26 @@ def _phone(attached: Attached) -> dict[str, str]:
         return {"state": str(error)}
 
 
-def _host() -> dict[str, str]:
+def _host() -> _Values:
     try:
         return _column(Host())
     except DeviceError as error:
         return {"state": str(error)}
 
 
-def _column(device: Device) -> dict[str, str]:
+def _column(device: Device) -> _Values:
     facts, now = device.facts(), device.conditions()
-    values = {
+    values: dict[str, str | tuple[str, ...] | None] = {
         "state": "ready, emulated: no latency" if facts.is_emulated else "ready",
         "model": describe(facts),
         "SoC": facts.soc,
         "system": facts.os,
         "ABI": facts.abi,
-        "cores": "\n".join(str(one) for one in classify(facts.cores)),
+        "cores": tuple(str(one) for one in classify(facts.cores)),
         "memory": _gigabytes(facts.memory_bytes),
         "free space": _gigabytes(now.free_bytes),
         "battery": _battery(now),
-        "temperatures": "\n".join(f"{one.name} {one.celsius:.1f} °C" for one in now.temperatures),
+        "temperatures": tuple(f"{one.name} {one.celsius:.1f} °C" for one in now.temperatures),
         "thermal status": (
             None if now.thermal_status is None else STATUS_NAMES[now.thermal_status]
         ),

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
 from seaformer.benchmark.devices.selection import select_one
 from seaformer.benchmark.pareto.networks import export_networks
 from seaformer.benchmark.pareto.page import write_pareto_page
@@ -14,6 +12,7 @@ from seaformer.benchmark.pareto.table import print_pareto, to_csv
 from seaformer.benchmark.request import MODELS_NAME, Request, check_output
 from seaformer.benchmark.run import run
 from seaformer.benchmark.table import print_results
+from seaformer.console import Console
 from seaformer.errors import SeaformerError
 from seaformer.files import atomic_write
 
@@ -32,10 +31,7 @@ def compare_networks(request: Request) -> None:
     folder = request.output
     check_output(folder, request.force, (FILE_NAME, CSV_NAME, PAGE_NAME))
     selection = select_one(request.device, "networks")
-    console, progress = (
-        Console(highlight=False, markup=False),
-        Console(stderr=True, highlight=False),
-    )
+    console, progress = Console(), Console(stderr=True)
     if selection.note:
         console.print(selection.note)
     left_out: tuple[LeftOut, ...] = ()
@@ -56,7 +52,8 @@ def compare_networks(request: Request) -> None:
     _write(folder, results)
     console.print()
     print_pareto(console, results)
-    console.print(f"\nresults: {folder / FILE_NAME} and {CSV_NAME}", soft_wrap=True)
+    console.print()
+    console.print(f"results: {folder / FILE_NAME} and {CSV_NAME}", soft_wrap=True)
     console.print(f"page: {folder / PAGE_NAME}", soft_wrap=True)
     if measured.stopped_by == "interrupt":
         raise KeyboardInterrupt

@@ -3,11 +3,11 @@
 import csv
 import io
 
-from rich.console import Console
 from rich.table import Table
 
 from seaformer.benchmark.numbers import NONE, median, ratio
 from seaformer.benchmark.pareto.schema import ParetoResults
+from seaformer.console import Console
 
 COLUMNS = (
     "network",

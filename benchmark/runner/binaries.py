@@ -1,6 +1,5 @@
 """The compiled runners: they come with the package, and are compiled at first use from a clone."""
 
-import sys
 from pathlib import Path
 
 from seaformer.benchmark.runner.build import (
@@ -12,6 +11,7 @@ from seaformer.benchmark.runner.build import (
     build,
     fingerprint,
 )
+from seaformer.console import Console
 from seaformer.errors import SeaformerError, look_up
 
 
@@ -28,7 +28,7 @@ def runner_for(target: str) -> Path:
     runner = HERE / "bin" / target / NAME
     try:
         if not _is_of_these_sources(runner):
-            print(f"compiling the runner for {target}", file=sys.stderr, flush=True)
+            Console(stderr=True, soft_wrap=True).print(f"compiling the runner for {target}")
             build(target, runner)
     except BuildError as error:
         raise SeaformerError(str(error)) from error

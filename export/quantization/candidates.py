@@ -179,7 +179,7 @@ class Quantizing:
         json, page = self._beside(precision, "sensitivity")
         self._write(json, sensitivity.text())
         sensitivity_report.write_report(page, sensitivity)
-        self._report.console.print(f"In {page}", highlight=False, soft_wrap=True)
+        self._report.console.print(f"In {page}", soft_wrap=True)
 
     def _search(self, precision: Precision, reference: Reference, kept: frozenset[int]) -> Step:
         engine, format = self._engine, self._format
@@ -216,7 +216,7 @@ class Quantizing:
         about += self._calibrated_with
         score_name = self._job.request.task.score_name
         mixed_precision_report.write_report(page, found, about, score_name)
-        self._report.console.print(f"In {page}", highlight=False, soft_wrap=True)
+        self._report.console.print(f"In {page}", soft_wrap=True)
         return found.found
 
     def _beside(self, precision: Precision, what: str) -> tuple[Path, Path]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
+from rich.text import Text
 
 from seaformer.export.quantization.mixed_precision import Search, Step
 from seaformer.export.quantization.page import loss, write_page
@@ -64,7 +65,7 @@ def steps_table(found: Search) -> Table:
             f"{100 * accuracy.argmax_agreement:.2f} %",
             f"{step.bytes / 1e6:.2f}",
             "-" if latency is None else f"{latency.ratio:.2f}",
-            "[green]fits[/]" if step.fits else "",
+            Text("fits" if step.fits else "", style="green"),
         )
     return table
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from rich.table import Table
-from rich.text import Text
 
 from seaformer.export.quantization.page import percent, points, write_page
 from seaformer.export.quantization.sensitivity import SHOWN_MODULES, Sensitivity, Tensor
@@ -53,7 +52,7 @@ def ranking_table(sensitivity: Sensitivity) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in sensitivity.level("module")[:SHOWN_MODULES]:
         table.add_row(
-            Text(row.name),
+            row.name,
             f"{percent(row.share, 1)} %",
             f"{row.only.sqnr_db:.1f} dB",
             f"{percent(row.only.argmax_agreement)} %",

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from rich.console import Console
 from torch.utils.data import DataLoader
 
+from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.interpreter import safe_path
 from seaformer.network.seaformer import SeaFormer

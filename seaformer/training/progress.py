@@ -6,8 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from seaformer.console import Console
 from seaformer.files import atomic_write
 
 _SECONDS_BETWEEN_LINES = 15
@@ -42,7 +41,7 @@ class Progress:
         now = time.monotonic()
         if "mIoU" in entry or now - self.printed > _SECONDS_BETWEEN_LINES:
             self.printed = now
-            self.console.print(self._line(entry, now), highlight=False, markup=False)
+            self.console.print(self._line(entry, now))
 
     def _line(self, entry: dict[str, Any], now: float) -> str:
         step = entry["step"]

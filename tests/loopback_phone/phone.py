@@ -54,7 +54,9 @@ class LoopbackPhone:
         shared = userland.folder()
         self._folder = tempfile.TemporaryDirectory(prefix="loopback_phone_")
         self._root = Path(self._folder.name)
-        _lay_out(self._root, build)
+        _lay_out(self._root)
+        self._properties = android_facts.properties(build.abi)
+        self.set_property("ro.product.cpu.abi", build.abi)
         self.set_heat()
         self.set_battery()
         storage = f"size={build.storage_mb}m" + ("" if build.executes else ",noexec")
@@ -109,6 +111,12 @@ class LoopbackPhone:
         self, percent: int = 80, temperature_c: float = 29.0, is_charging: bool = True
     ) -> None:
         self._state("battery", android_facts.battery(percent, temperature_c, is_charging))
+
+    def set_property(self, name: str, value: str) -> None:
+        """Choose what `getprop` says of a name."""
+        self._properties[name] = value
+        text = "".join(f"{name}={value}\n" for name, value in self._properties.items())
+        self._state("properties", text)
 
     def set_online_cores(self, cores: str) -> None:
         """Choose the cores that are online, as "0-6"."""
@@ -179,7 +187,7 @@ class LoopbackPhone:
         self._folder.cleanup()
 
 
-def _lay_out(root: Path, build: Build) -> None:
+def _lay_out(root: Path) -> None:
     for name in ("system", "lib", "data", "proc", "dev", "etc", "state", "tmp"):
         (root / name).mkdir()
     for name in ("null", "zero", "random", "urandom"):
@@ -188,8 +196,5 @@ def _lay_out(root: Path, build: Build) -> None:
     (root / "etc/ld.so.preload").write_text("/lib/cores.so\n")
     (root / "etc/passwd").write_text("shell:x:0:0::/:/system/bin/sh\n")
     (root / "etc/group").write_text("shell:x:0:\n")
-    properties = android_facts.properties(build.abi)
-    text = "".join(f"{name}={value}\n" for name, value in properties.items())
-    (root / "state/properties").write_text(text)
     android_facts.write_processor(root)
     android_facts.write_memory(root)

@@ -1,9 +1,8 @@
 """The results as CSV: one row per model, every row with all that its numbers depend on."""
 
-import csv
-import io
 from typing import Any
 
+from seaformer.benchmark.csv_text import csv_text
 from seaformer.benchmark.results import ModelResult, Results
 from seaformer.benchmark.statistics import Summary
 
@@ -11,11 +10,7 @@ from seaformer.benchmark.statistics import Summary
 def to_csv(results: Results) -> str:
     """Write one row per model; what is unknown or does not apply is empty."""
     rows = [_row(results, model) for model in results.models]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text(list(rows[0]), rows)
 
 
 def _row(results: Results, model: ModelResult) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from seaformer.benchmark.statistics import MIN_ROUNDS
 from seaformer.benchmark.summary import run_times
 from seaformer.benchmark.table import WRONG as WRONG_WORDS
 from seaformer.benchmark.table import print_comparison, print_results
+from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError
 
 FLOAT, BYTES = candidate(0, "float.tflite"), candidate(1, "bytes.tflite", "int8")

@@ -1,13 +1,13 @@
 """The times of attention layers on the terminal and as CSV."""
 
-import csv
-import io
 from collections.abc import Callable
+from typing import Any
 
 from rich.table import Table
 
 from seaformer.benchmark.attention.growth import Growth
 from seaformer.benchmark.attention.schema import AttentionResults, Point
+from seaformer.benchmark.csv_text import csv_text
 from seaformer.benchmark.numbers import NONE, milliseconds
 from seaformer.console import Console
 
@@ -60,9 +60,7 @@ def growth_text(growth: Growth | None) -> str:
 
 def to_csv(results: AttentionResults) -> str:
     """Write a row for every layer and side, measured or left out."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", restval="")
-    writer.writeheader()
+    rows: list[dict[str, Any]] = []
     for layer in results.layers:
         growth = layer.measured_growth
         interval = growth and growth.interval
@@ -76,7 +74,7 @@ def to_csv(results: AttentionResults) -> str:
         for point in layer.points:
             latency = point.latency
             ends = latency and latency.interval_ms
-            writer.writerow(
+            rows.append(
                 shared
                 | {
                     "side": point.side,
@@ -93,8 +91,8 @@ def to_csv(results: AttentionResults) -> str:
         for one in layer.left_out:
             paper_ms = layer.paper_ms.get(one.side)
             row = {"side": one.side, "left_out": one.reason, "paper_phone_ms": paper_ms}
-            writer.writerow(shared | row)
-    return text.getvalue()
+            rows.append(shared | row)
+    return csv_text(COLUMNS, rows)
 
 
 def _table(

@@ -1,13 +1,12 @@
 """A breakdown for other programs: CSV, a trace for Perfetto, node data for Model Explorer."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from seaformer.benchmark.breakdown.schema import TAIL, UNATTRIBUTED, Breakdown, Row
+from seaformer.benchmark.csv_text import csv_text
 from seaformer.benchmark.results import Results
 from seaformer.files import atomic_write
 from seaformer.names import path_in
@@ -24,17 +23,12 @@ def to_csv(breakdowns: Sequence[tuple[str, Breakdown]]) -> str:
     Args:
         breakdowns: name of a model, and its breakdown.
     """
-    text = io.StringIO()
-    writer: csv.DictWriter[str] | None = None
-    for name, breakdown in breakdowns:
-        for row in breakdown.rows:
-            cells = {"model": name, "method": breakdown.method, "emulated": breakdown.emulated}
-            cells |= _cells(row)
-            if writer is None:
-                writer = csv.DictWriter(text, fieldnames=list(cells), lineterminator="\n")
-                writer.writeheader()
-            writer.writerow(cells)
-    return text.getvalue()
+    rows = [
+        {"model": name, "method": breakdown.method, "emulated": breakdown.emulated} | _cells(row)
+        for name, breakdown in breakdowns
+        for row in breakdown.rows
+    ]
+    return csv_text(list(rows[0]), rows)
 
 
 def _cells(row: Row) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """Accuracy and latency on the terminal and as CSV."""
 
-import csv
-import io
+from typing import Any
 
 from rich.table import Table
 
+from seaformer.benchmark.csv_text import csv_text
 from seaformer.benchmark.numbers import NONE, median, ratio
 from seaformer.benchmark.pareto.schema import ParetoResults
 from seaformer.console import Console
@@ -60,14 +60,12 @@ def print_pareto(console: Console, results: ParetoResults) -> None:
 
 def to_csv(results: ParetoResults) -> str:
     """Write a row for every network."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    rows: list[dict[str, Any]] = []
     for point in results.points:
         latency, of_base = point.latency, point.ratio
         ends = latency and latency.interval_ms
         interval = of_base and of_base.interval
-        writer.writerow(
+        rows.append(
             {
                 "network": point.title,
                 "miou_published": point.miou,
@@ -88,4 +86,4 @@ def to_csv(results: ParetoResults) -> str:
                 "miou_source": point.miou_source,
             }
         )
-    return text.getvalue()
+    return csv_text(COLUMNS, rows)

@@ -5,16 +5,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from seaformer.errors import SeaformerError
 
 # Above this, three bytes a pixel and one copy no longer fit the memory of an ordinary computer.
 # The largest phone cameras give 200 megapixels.
 MAX_PIXELS = 250_000_000
+
+MAX_DECODED_BYTES = 3 * MAX_PIXELS
+"""A fourth channel or 32-bit pixels take their part of it: a file of 2 MB can hold any number."""
+
+MAX_FILE_BYTES = 6 * MAX_PIXELS
+"""The largest picture without compression, 16 bits a channel."""
+
+_TILE_WIDTH, _TILE_LENGTH = 322, 323
+"""Tags of TIFF."""
 
 # Pillow reads more, some by starting other programs (EPS).
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
@@ -40,7 +51,7 @@ def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
     several pages the first picture is taken.
 
     Args:
-        path: file in one of the `FORMATS`, of at most `MAX_PIXELS` pixels.
+        path: file in one of the `FORMATS`, of at most `MAX_PIXELS` pixels of three bytes.
 
     Returns:
         uint8 [H, W, 3], RGB.
@@ -55,12 +66,8 @@ def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
         with path.open("rb") as file:
             if path.is_file() and path.stat().st_size == 0:
                 raise SeaformerError(f"'{path}' is empty (0 bytes). Copy it again.")
-            with warnings.catch_warnings():
-                # Odd metadata harms nothing; Pillow would print lines of Python about it.
-                warnings.simplefilter("ignore")
-                with _without_pixel_limit(), Image.open(file, formats=FORMATS) as picture:
-                    _check_size(picture, path)
-                    return _rgb(picture)
+            with open_image(file, path) as picture:
+                return _rgb(picture)
     except SeaformerError:
         raise
     except FileNotFoundError as error:
@@ -79,8 +86,42 @@ def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
 
 
 @contextmanager
+def open_image(
+    file: BinaryIO, path: Path, formats: tuple[str, ...] = FORMATS
+) -> Iterator[Image.Image]:
+    """Open a picture whose pixels may be decoded then: every way to one leads through here.
+
+    Args:
+        file: its content.
+        path: its name, for messages.
+        formats: that it may have, as Pillow names them.
+
+    Raises:
+        SeaformerError: it would take too much memory.
+        Exception: whatever Pillow trips over.
+    """
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise SeaformerError(
+            f"'{path}' has {size / 1e6:.0f} MB. Allowed: up to {MAX_FILE_BYTES / 1e6:.0f} MB. Make "
+            "it smaller first."
+        )
+    with warnings.catch_warnings():
+        # Odd metadata harms nothing; Pillow would print lines of Python about it.
+        warnings.simplefilter("ignore")
+        with _without_pixel_limit():
+            picture = Image.open(file, formats=formats)
+        with picture:
+            _check_size(picture, path)
+            yield picture
+
+
+@contextmanager
 def _without_pixel_limit() -> Iterator[None]:
-    """Let Pillow open pictures above its own limit, which is below what phone cameras give."""
+    """Let Pillow open pictures above its own limit, which is below what phone cameras give.
+
+    It only warns above that limit, and refuses twice as much.
+    """
     limit = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = None
     try:
@@ -90,12 +131,21 @@ def _without_pixel_limit() -> Iterator[None]:
 
 
 def _check_size(picture: Image.Image, path: Path) -> None:
-    """Refuse a picture that is too large, before it is decoded."""
-    if picture.width * picture.height > MAX_PIXELS:
-        megapixels = picture.width * picture.height / 1e6
+    """Refuse a picture that would take too much memory, by its header, before it is decoded."""
+    width, height = picture.size
+    if isinstance(picture, TiffImageFile):
+        # Each tile is decoded whole, however little of it lies in the picture.
+        width = max(width, picture.tag_v2.get(_TILE_WIDTH, 0))
+        height = max(height, picture.tag_v2.get(_TILE_LENGTH, 0))
+    # The decoder of WebP keeps a fourth channel whether there is one or not.
+    is_deep = picture.mode in ("I", "F") or picture.format == "WEBP"
+    is_deep |= picture.has_transparency_data
+    pixel_bytes = 4 if is_deep else max(3, len(picture.getbands()))
+    if width * height * pixel_bytes > MAX_DECODED_BYTES:
         raise SeaformerError(
-            f"'{path}' has {picture.width} x {picture.height} pixels ({megapixels:.0f} megapixels)."
-            f" Allowed: up to {MAX_PIXELS // 1_000_000} megapixels. Make it smaller first."
+            f"'{path}' has {width} x {height} pixels ({width * height / 1e6:.0f} megapixels) of "
+            f"{pixel_bytes} bytes. Allowed: up to {MAX_DECODED_BYTES // pixel_bytes // 1_000_000} "
+            "megapixels. Make it smaller first."
         )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from image_bombs import png_bomb, renamed_size, tiled_tiff
 from PIL import Image
 
 from seaformer.errors import SeaformerError
@@ -220,6 +221,44 @@ def test_pictures_of_the_largest_phone_cameras_are_not_refused(tmp_path: Path) -
         read_image(path)
     after = Image.MAX_IMAGE_PIXELS
     assert after == before
+
+
+@pytest.mark.parametrize(
+    ("bits", "colour"),
+    [(1, 0), (8, 0), (16, 0), (8, 2), (16, 2), (1, 3), (8, 3), (8, 4), (16, 4), (8, 6), (16, 6)],
+)
+def test_no_kind_of_png_gets_round_the_limit(tmp_path: Path, bits: int, colour: int) -> None:
+    path = png_bomb(tmp_path / "bomb.png", 60_000, 60_000, bits, colour)
+    with pytest.raises(SeaformerError, match=r"60000 x 60000 pixels \(3600 megapixels\)"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "bmp", "gif", "ppm"])
+def test_no_format_gets_round_the_limit(tmp_path: Path, suffix: str) -> None:
+    path = renamed_size(tmp_path / f"bomb.{suffix}", 65_500, 65_500)
+    with pytest.raises(SeaformerError, match=r"65500 x 65500 pixels .*Allowed: up to \d+ mega"):
+        read_image(path)
+
+
+def test_a_fourth_channel_counts(tmp_path: Path) -> None:
+    path = png_bomb(tmp_path / "bomb.png", 15_000, 15_000, 16, 6)
+    with pytest.raises(SeaformerError, match=r"225 megapixels.*4 bytes.*up to 187 megapixels"):
+        read_image(path)
+
+
+def test_a_small_picture_has_no_large_tile(tmp_path: Path) -> None:
+    assert read_image(tiled_tiff(tmp_path / "tile.tiff", 16, 256)).shape == (16, 16, 3)
+    with pytest.raises(SeaformerError, match="32768 x 32768 pixels"):
+        read_image(tiled_tiff(tmp_path / "bomb.tiff", 16, 32_768))
+
+
+def test_a_file_larger_than_any_picture_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "long.png"
+    Image.fromarray(COLORS).save(path)
+    with path.open("r+b") as file:
+        file.truncate(2_000_000_000)  # a hole, which takes no room
+    with pytest.raises(SeaformerError, match=r"has 2000 MB\. Allowed: up to 1500 MB"):
+        read_image(path)
 
 
 def test_damage_anywhere_is_our_error(tmp_path: Path) -> None:

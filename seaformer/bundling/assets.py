@@ -10,7 +10,7 @@ from PIL import Image
 
 from seaformer.bundling.model import RUNTIMES, Model
 from seaformer.errors import UsageError
-from seaformer.images import read_image, sample_photograph
+from seaformer.images import open_image, read_image, sample_photograph
 from seaformer.names import path_in
 
 METADATA = "model.json"
@@ -83,7 +83,7 @@ def _write_samples(folder: Path, model: Model, pictures: Sequence[Path]) -> None
 
 def _refuse_unreadable(picture: Path) -> None:
     read_image(picture)
-    with Image.open(picture) as opened:
+    with picture.open("rb") as file, open_image(file, picture) as opened:
         if opened.format not in READ_BY_ANDROID:
             raise UsageError(
                 f"not every phone reads '{picture}', which is {opened.format}. Allowed as a "

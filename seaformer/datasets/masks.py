@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from seaformer.datasets.layouts import Item
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.images import FORMATS
+from seaformer.images import open_image
 from seaformer.tasks import Task
 
 IGNORED = 255
@@ -78,7 +78,7 @@ def read_mask(item: Item, task: Task) -> npt.NDArray[np.uint8]:
 
 def _read_indices(path: Path) -> npt.NDArray[np.integer]:
     try:
-        with Image.open(path, formats=("PNG",)) as picture:
+        with path.open("rb") as file, open_image(file, path, ("PNG",)) as picture:
             if picture.mode not in _INDEX_MODES:
                 raise SeaformerError(
                     f"'{path}' is a colour picture (mode {picture.mode}). Allowed: a PNG with one "
@@ -101,9 +101,11 @@ def _read_indices(path: Path) -> npt.NDArray[np.integer]:
 def _upright_size(path: Path) -> tuple[int, int]:
     """Return height and width that `read_image` gives the picture; only its header is read."""
     try:
-        with Image.open(path, formats=FORMATS) as picture:
+        with path.open("rb") as file, open_image(file, path) as picture:
             on_its_side = picture.getexif().get(_EXIF_ORIENTATION, 1) >= _FIRST_ON_ITS_SIDE
             width, height = picture.size
+    except SeaformerError:
+        raise
     except Exception as error:  # As above.
         raise SeaformerError(f"the picture '{path}' cannot be read: {error}.") from error
     return (width, height) if on_its_side else (height, width)

@@ -22,6 +22,7 @@ from seaformer.network.seaformer import SeaFormer
 from seaformer.tasks import Task
 from seaformer.training.recipe import Recipe
 from seaformer.variants import Variant
+from seaformer.weights import unpickling
 from seaformer.weights.saving import save_weights
 
 STATE = "state.pt"
@@ -95,7 +96,8 @@ class RunFolder:
         if not path.exists():
             raise UsageError(f"there is no '{path}' to resume from. Leave --resume out.")
         try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            with path.open("rb") as file:
+                state: dict[str, Any] = unpickling.load(file, path)
             found = json.loads(state["settings"])
         # A damaged file can make the reader fail in any way.
         except Exception as error:

@@ -1,7 +1,7 @@
 """Reading checkpoints: mmcv segmentation, timm classification, and our own .safetensors.
 
 A .pth file is a pickle, and a pickle can run any program when it is loaded. So the tensors are read
-by torch.load(weights_only=True), which builds tensors and plain containers and refuses the rest.
+by `seaformer.weights.unpickling`, which builds tensors and plain containers and refuses the rest.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from seaformer.errors import SeaformerError
 from seaformer.tasks import Task
+from seaformer.weights import unpickling
 
 FORMAT_VERSION = 1
 """Version of the header of our own files, which `seaformer.weights.saving` writes."""
@@ -100,6 +101,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
                 class_names = _names(content.get("meta"), "CLASSES")
     except OSError as error:
         raise SeaformerError(f"cannot read '{path}': {error}.") from error
+    _check_size(found, path)
     tensors = _checked(found, path)
     is_ours = all(name.startswith(_OUR_MODULES) for name in tensors)
     naming: Naming = "seaformer" if is_ours else "official"
@@ -132,7 +134,9 @@ _STAND_INS: list[Callable[..., object] | tuple[Callable[..., object], str]] = [
 def _unpickle(file: BinaryIO, path: Path) -> dict[Any, Any]:
     try:
         with torch.serialization.safe_globals(_STAND_INS):
-            content = torch.load(file, map_location="cpu", weights_only=True)
+            content = unpickling.load(file, path)
+    except SeaformerError:
+        raise
     # A damaged or hostile pickle can make the reader fail in any way.
     except Exception as error:
         refused = re.search(r"GLOBAL (\S+) (?:was not an allowed|whose module)", str(error))
@@ -216,6 +220,16 @@ def _names(holder: object, key: str) -> tuple[str, ...] | None:
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         return None
     return tuple(names) or None
+
+
+def _check_size(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse tensors that repeat what the file stores once, before each gets memory of its own."""
+    numbers = sum(tensor.numel() for tensor in tensors.values())
+    if numbers > path.stat().st_size:
+        raise SeaformerError(
+            f"'{path}' claims {numbers} numbers and has {path.stat().st_size} bytes. Download or "
+            "copy it again."
+        )
 
 
 def _checked(tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:

@@ -24,6 +24,9 @@ from seaformer.weights.released import DRIVE, ReleasedWeights
 
 URL_VARIABLE = "SEAFORMER_WEIGHTS_URL"
 
+MAX_BYTES = 2**30
+"""The largest released file has some 200 MB; a server may send without end."""
+
 TIMEOUT = 60
 """Seconds to wait for the server, at the start and between any two pieces of the file."""
 
@@ -83,10 +86,21 @@ def _retrieve(url: str, part: Path) -> str | None:
     import gdown
     import requests
 
+    def progress(received: int, _total: int | None) -> None:
+        if received > MAX_BYTES:
+            raise _TooLongError
+
     try:
         gdown.download(
-            url, str(part), quiet=not sys.stderr.isatty(), use_cookies=False, timeout=TIMEOUT
+            url,
+            str(part),
+            quiet=not sys.stderr.isatty(),
+            use_cookies=False,
+            timeout=TIMEOUT,
+            progress=progress,
         )
+    except _TooLongError:
+        return f"sends more than {MAX_BYTES / 1e6:.0f} MB, which no released file has"
     except requests.RequestException as error:
         return f"is out of reach ({type(error).__name__}: {error})"
     except gdown.DownloadError as error:
@@ -95,6 +109,10 @@ def _retrieve(url: str, part: Path) -> str | None:
     except (AssertionError, LookupError) as error:
         return f"is not understood by gdown, which reads Drive's web pages ({error!r})"
     return None
+
+
+class _TooLongError(Exception):
+    """A server sends more than it can have to send."""
 
 
 def _untrusted(file: Path, path: Path) -> str | None:

@@ -74,6 +74,11 @@ class Candidate:
     expected: Sequence[npt.NDArray[Any]]
     setting: Setting | None = None
 
+    @property
+    def output_bytes(self) -> int:
+        """How many bytes a device has to give for its output."""
+        return sum(tensor.nbytes for tensor in self.outputs)
+
     def verify(self, output: bytes) -> Parity:
         """Compare the bytes that a device gives with this computer's own runtime.
 

@@ -8,15 +8,14 @@ import os
 import re
 import shlex
 import signal
-import subprocess
-import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
+from seaformer import processes
 from seaformer.benchmark.backends import BACKENDS
 from seaformer.errors import SeaformerError
 from seaformer.interpreter import module_command
+from seaformer.lines import Lines
 
 EXPORT = "seaformer-export"
 
@@ -75,42 +74,23 @@ def run_command(name: str, arguments: Sequence[str], tell: Callable[[str], None]
         SeaformerError: it failed; the message is the command's own.
         KeyboardInterrupt: Ctrl-C; the command has ended too.
     """
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
-        process = subprocess.Popen(
-            module_command(MODULES[name], *arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            encoding="utf-8",
-            errors="replace",
-            env=os.environ | {"PYTHONIOENCODING": "utf-8"},
-            start_new_session=True,  # a group that can be ended with all it started
-        )
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                if stage := STAGE.match(line):
-                    tell(stage[1])
-            process.wait()
-        finally:
-            _end(process)
-            process.stdout.close()
-        if process.returncode:
-            stderr.seek(0)
-            what = shlex.join([name, *arguments])
-            raise SeaformerError(_failure(process.returncode, what, stderr.read()))
 
+    def on_line(line: str) -> None:
+        if stage := STAGE.match(line):
+            tell(stage[1])
 
-def _end(process: "subprocess.Popen[str]") -> None:
-    """End what still runs: by Ctrl-C, so that it cleans up; then by force, with its children."""
-    if process.poll() is not None:
-        return
-    with suppress(subprocess.TimeoutExpired):
-        os.killpg(process.pid, signal.SIGINT)
-        process.wait(END_LIMIT_S)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    lines = Lines(on_line)
+    done = processes.run(
+        module_command(MODULES[name], *arguments),
+        time_limit_s=None,  # how long an export takes depends on the network
+        on_stdout=lines.feed,
+        environment=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        grace_s=END_LIMIT_S,
+    )
+    lines.finish()
+    if done.status:
+        what = shlex.join([name, *arguments])
+        raise SeaformerError(_failure(done.status, what, done.stderr.decode("utf-8", "replace")))
 
 
 def _failure(status: int, what: str, stderr: str) -> str:

@@ -124,7 +124,8 @@ class RunnerSession(Session):
             runs=1,
         )
         self._round(plan, "check")
-        return self.verify(candidate, self._workspace.read(output))
+        answer = self._workspace.read(output, candidate.output_bytes)
+        return self.verify(candidate, answer)
 
     def _measure(self, candidates: list[Candidate]) -> StoppedBy:
         """Run turn after turn until there is enough; after a throttled one cool down first.

@@ -1,12 +1,16 @@
 """Running the ONNX to TFLite conversion in its own process, with its chatter in a log file."""
 
 import json
-import subprocess
+import re
 import tempfile
 from pathlib import Path
 
+from seaformer import processes
 from seaformer.errors import SeaformerError
 from seaformer.interpreter import module_command
+
+COLOURS = re.compile(r"\x1b\[[\d;]*m")
+"""onnx2tf colours what it prints, wherever it prints it to."""
 
 
 def to_tflite(
@@ -43,27 +47,20 @@ def to_tflite(
             }
         )
     )
-    with tempfile.NamedTemporaryFile(
-        "w+", prefix="seaformer-export-", suffix=".log", delete=False
-    ) as log:
-        log_file = Path(log.name)
-        keep_log = False
-        try:
-            worker = subprocess.run(
-                module_command("seaformer.export.onnx2tf_worker", str(request)),
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                check=False,
-            )
-            keep_log = worker.returncode != 0
-        finally:
-            if not keep_log:
-                log_file.unlink()
-    if keep_log:
-        last = next((x for x in reversed(log_file.read_text().splitlines()) if x.strip()), "")
+    done = processes.run(
+        module_command("seaformer.export.onnx2tf_worker", str(request)),
+        time_limit_s=None,  # how long it takes depends on the network
+        merge=True,
+    )
+    if done.status != 0:
+        with tempfile.NamedTemporaryFile(
+            prefix="seaformer-export-", suffix=".log", delete=False
+        ) as log:
+            log.write(done.stdout)
+        lines = COLOURS.sub("", done.stdout.decode("utf-8", "replace")).splitlines()
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         raise SeaformerError(
-            f"the conversion to TFLite failed (exit status {worker.returncode}): {last.strip()} "
-            f"What onnx2tf and TensorFlow printed is in {log_file}."
+            f"the conversion to TFLite failed (exit status {done.status}): {last} "
+            f"What onnx2tf and TensorFlow printed is in {log.name}."
         )
     return tflite_file.read_bytes()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from seaformer.errors import UsageError
+from seaformer.errors import SeaformerError, UsageError
 
 
 def refuse_existing(path: str | Path, force: bool) -> None:
@@ -65,6 +65,31 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+class TooLargeError(SeaformerError):
+    """A file has more bytes than a file of its kind can have."""
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """Return the content of a file that is small by nature, whatever lies there instead.
+
+    Args:
+        path: of the file.
+        limit: the most bytes that it may have.
+
+    Raises:
+        TooLargeError: it is larger.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise TooLargeError(
+            f"'{path}' has more than {limit / 2**20:.3g} MiB, the most that is read of a file of "
+            "its kind. Give the file that was meant."
+        )
+    return content
 
 
 def file_sha256(path: Path) -> str:

@@ -7,7 +7,6 @@ A package is pinned by version and SHA-256, fetched once, and kept in the user's
 import hashlib
 import importlib.util
 import shutil
-import subprocess
 import sys
 import tarfile
 import zipfile
@@ -18,14 +17,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
+from seaformer import processes
 from seaformer.cache import CACHE_VARIABLE, cache_folder
 from seaformer.console import Console
 from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256
 from seaformer.interpreter import module_command
+from seaformer.lines import Lines
 from seaformer.names import is_plain
 
 CACHE = "packages"
+
+MOST_SAID = 2**20
+"""Bytes. pip and npm print some thousand, and each line is shown."""
+
+DOWNLOAD_LIMIT_S = 3600.0
+"""For the largest package, of 150 MB, at 40 KB/s."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +95,23 @@ class NodePackage:
 def fetch(command: Sequence[str], folder: Path, package: object) -> Path:
     """Run a command that puts one file into a folder, and return the file.
 
-    What the command says goes to stderr as it comes: it knows about progress.
+    What the command says goes to stderr as it comes.
 
     Raises:
         SeaformerError: it fails. The message does not say what else to do.
     """
-    done = subprocess.run(command, stdout=sys.stderr, check=False)
+    console = Console(stderr=True, soft_wrap=True)
+    lines = Lines(console.print)
+    done = processes.run(
+        command,
+        time_limit_s=DOWNLOAD_LIMIT_S,
+        output_limit=MOST_SAID,
+        on_stdout=lines.feed,
+        merge=True,
+    )
+    lines.finish()
     files = list(folder.iterdir())
-    if done.returncode != 0 or len(files) != 1:
+    if done.status != 0 or len(files) != 1:
         raise SeaformerError(f"{package} cannot be fetched, for the reason above.")
     return files[0]
 

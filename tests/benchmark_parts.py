@@ -15,6 +15,7 @@ import numpy as np
 
 from seaformer.benchmark.candidate import Candidate
 from seaformer.benchmark.devices.device import (
+    OUTPUT_LIMIT,
     Conditions,
     Core,
     DeviceFacts,
@@ -199,8 +200,8 @@ class _Changed(Workspace):
     def write(self, name: str, data: bytes) -> None:
         self.inner.write(name, data)
 
-    def read(self, name: str) -> bytes:
-        return self.inner.read(name)
+    def read(self, name: str, limit: int = OUTPUT_LIMIT) -> bytes:
+        return self.inner.read(name, limit)
 
     def execute(
         self,
@@ -220,8 +221,8 @@ class WrongComputer(Host):
     """Its output of one model is not what the model computes."""
 
     class _Space(_Changed):
-        def read(self, name: str) -> bytes:
-            data = super().read(name)
+        def read(self, name: str, limit: int = OUTPUT_LIMIT) -> bytes:
+            data = super().read(name, limit)
             return bytes(reversed(data)) if name == "m0.output" else data
 
     def open_workspace(self, key: str) -> Workspace:

@@ -15,7 +15,6 @@ from seaformer.benchmark.devices.facts import (
     read_conditions,
     read_facts,
 )
-from seaformer.benchmark.devices.lines import Lines
 from seaformer.benchmark.devices.parsers.battery import Battery, parse_battery
 from seaformer.benchmark.devices.parsers.cpuinfo import parse_processor
 from seaformer.benchmark.devices.parsers.df import parse_free_bytes
@@ -29,6 +28,7 @@ from seaformer.benchmark.devices.parsers.thermalservice import (
     parse_thermalservice,
 )
 from seaformer.benchmark.devices.parsers.values import parse_core_khz, parse_core_list
+from seaformer.lines import Lines
 
 SAMPLES = Path(__file__).parent / "samples"
 SAMSUNG = (SAMPLES / "dumpsys_thermalservice_samsung_a52_android12.txt").read_text()

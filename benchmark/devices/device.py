@@ -9,6 +9,12 @@ from pathlib import Path
 
 from seaformer.errors import SeaformerError
 
+OUTPUT_LIMIT = 64 * 2**20
+"""Bytes that a program on a device may print, as `seaformer.processes.Allowance` counts: the record
+of 100 000 runs of 40 models."""
+
+PRINTED_TOO_MUCH = f"printed more than {OUTPUT_LIMIT / 2**20:g} MiB and was ended"
+
 SIGNALLED = 128
 """An exit status of this plus n says that signal n ended the program."""
 
@@ -194,11 +200,16 @@ class Workspace(ABC):
         """
 
     @abstractmethod
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, limit: int = OUTPUT_LIMIT) -> bytes:
         """Return the content of a file.
 
+        Args:
+            name: of the file.
+            limit: the most bytes that it may have.
+
         Raises:
-            DeviceError: FileRefused if it is not there; Unplugged, TimedOut, ...
+            DeviceError: FileRefused if it is not there, TooMuchOutput if it is larger; Unplugged,
+                TimedOut, ...
         """
 
     @abstractmethod
@@ -223,7 +234,7 @@ class Workspace(ABC):
                 before an error is what there is of the output.
 
         Raises:
-            DeviceError: ExecRefused, TimedOut, Cancelled, Unplugged, CutOff, ...
+            DeviceError: ExecRefused, TimedOut, TooMuchOutput, Cancelled, Unplugged, CutOff, ...
         """
 
     @abstractmethod

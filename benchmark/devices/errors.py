@@ -104,6 +104,12 @@ class TimedOut(DeviceError):
     advice = "If it hangs, restart it; if it is only slow, ask for fewer runs or a smaller input."
 
 
+class TooMuchOutput(DeviceError):
+    """A device, or a program on it, says more than it can have to say; it was not read further."""
+
+    advice = "Run 'seaformer-benchmark doctor', and try another phone if it comes back."
+
+
 class Cancelled(DeviceError):
     """Another thread asked to stop (`Device.cancel`)."""
 

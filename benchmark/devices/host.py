@@ -3,20 +3,18 @@
 import errno
 import os
 import platform
-import selectors
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from seaformer import processes
 from seaformer.benchmark.devices.device import (
+    OUTPUT_LIMIT,
+    PRINTED_TOO_MUCH,
     SIGNALLED,
     Conditions,
     Core,
@@ -34,25 +32,26 @@ from seaformer.benchmark.devices.errors import (
     ExecRefused,
     FileRefused,
     TimedOut,
+    TooMuchOutput,
     UnsupportedHost,
 )
 from seaformer.benchmark.devices.foreign_load import Usage, foreign_load
-from seaformer.benchmark.devices.lines import Lines
 from seaformer.benchmark.devices.parsers.cpuinfo import parse_processor
 from seaformer.benchmark.devices.parsers.meminfo import parse_memory_bytes
 from seaformer.benchmark.devices.parsers.thermal_zones import sensor_readings
 from seaformer.benchmark.devices.parsers.values import whole_number
-from seaformer.files import file_sha256
+from seaformer.files import TooLargeError, file_sha256, read_limited
+from seaformer.lines import Lines
 
 SERIAL = "host"
 
 TARGETS = {"x86_64": "linux-x86_64", "aarch64": "linux-arm64"}
 """`platform.machine()` -> target of the runner."""
 
-_TICK_S = 0.2
-"""How often a wait looks whether it is cancelled."""
-
 _CPU = Path("/sys/devices/system/cpu")
+
+KERNEL_FILE_LIMIT = 4 * 2**20
+"""Bytes. /proc/cpuinfo has about 1.5 KB for each of some hundred processors."""
 
 
 class Host(Device):
@@ -168,11 +167,13 @@ class HostWorkspace(Workspace):
         except OSError as error:
             raise self._refusal(error) from error
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, limit: int = OUTPUT_LIMIT) -> bytes:
         """Return the content of a file, as `Workspace.read` describes."""
         path = self._path_of(name)
         try:
-            return path.read_bytes()
+            return read_limited(path, limit)
+        except TooLargeError:
+            raise TooMuchOutput(f"'{path}' has more than the {limit:,} bytes expected.") from None
         except OSError as error:
             raise FileRefused(f"'{path}' cannot be read: {error.strerror}.") from error
 
@@ -187,39 +188,30 @@ class HostWorkspace(Workspace):
         """Run a program in the folder, as `Workspace.execute` describes."""
         path = self._path_of(program)
         check_arguments(arguments)
+        lines = Lines(on_line)
         try:
-            process = subprocess.Popen(
-                [str(path), *arguments],
+            done = processes.run(
+                [path, *arguments],
+                time_limit_s=time_limit_s,
+                output_limit=OUTPUT_LIMIT,
+                on_stdout=lines.feed,
                 cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
+                tick=self._check,
             )
-        except OSError as error:
+        except processes.CannotStartError as error:
             raise ExecRefused(
-                f"This computer does not run '{path}' ({error.strerror}); temporary files are put "
+                f"This computer does not run '{path}' ({error.reason}); temporary files are put "
                 f"where TMPDIR says."
             ) from error
-        lines = Lines(on_line)
-        stderr = bytearray()
-        try:
-            self._follow(process, lines, stderr, time.monotonic() + time_limit_s)
-        except _TimeIsUpError:
+        except processes.TookTooLongError:
             raise TimedOut(f"'{program}' took longer than {time_limit_s:g} s.") from None
-        finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-            for pipe in (process.stdout, process.stderr):
-                assert pipe is not None
-                pipe.close()
-        status = process.returncode
+        except processes.OutputLimitError:
+            raise TooMuchOutput(f"'{program}' {PRINTED_TOO_MUCH}.") from None
+        lines.finish()
         return Finished(
-            exit_status=status if status >= 0 else SIGNALLED - status,
+            exit_status=done.status if done.status >= 0 else SIGNALLED - done.status,
             stdout_lines=tuple(lines.all),
-            stderr=stderr.decode("utf-8", "replace"),
+            stderr=done.stderr.decode("utf-8", "replace"),
         )
 
     def close(self, keep: bool) -> None:
@@ -227,38 +219,9 @@ class HostWorkspace(Workspace):
         if not keep:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _follow(
-        self,
-        process: "subprocess.Popen[bytes]",
-        lines: Lines,
-        stderr: bytearray,
-        deadline: float,
-    ) -> None:
-        """Take what a program prints until it has ended."""
-        with selectors.DefaultSelector() as selector:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            selector.register(process.stdout, selectors.EVENT_READ, lines.feed)
-            selector.register(process.stderr, selectors.EVENT_READ, stderr.extend)
-            while selector.get_map():
-                self._check(deadline)
-                for key, _ in selector.select(_TICK_S):
-                    data = os.read(key.fd, 1 << 16)
-                    if data:
-                        key.data(data)
-                    else:
-                        selector.unregister(key.fileobj)
-        lines.finish()
-        while process.poll() is None:  # it closed its output and works on
-            self._check(deadline)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_TICK_S)
-
-    def _check(self, deadline: float) -> None:
+    def _check(self) -> None:
         if self._host.cancelled.is_set():
             raise Cancelled("The work on this computer was stopped.")
-        if time.monotonic() >= deadline:
-            raise _TimeIsUpError
 
     def _path_of(self, name: str) -> Path:
         check_name(name)
@@ -268,10 +231,6 @@ class HostWorkspace(Workspace):
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return DiskFull(f"There is no room in '{self.path}' (see TMPDIR).")
         return FileRefused(f"'{error.filename}' cannot be written: {error.strerror}.")
-
-
-class _TimeIsUpError(Exception):
-    """A program has to be ended."""
 
 
 def _sensor_names() -> dict[str, str]:
@@ -296,8 +255,8 @@ def _os_name() -> str | None:
 def _text(path: Path | str) -> str:
     """Return the content of a file of the kernel, "" if it cannot be read."""
     try:
-        return Path(path).read_text("utf-8", "replace")
-    except OSError:
+        return read_limited(Path(path), KERNEL_FILE_LIMIT).decode("utf-8", "replace")
+    except (OSError, TooLargeError):
         return ""
 
 

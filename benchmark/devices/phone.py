@@ -13,6 +13,7 @@ from shlex import quote
 from typing import BinaryIO, TypeVar
 
 from seaformer.benchmark.devices.device import (
+    OUTPUT_LIMIT,
     Conditions,
     Device,
     DeviceFacts,
@@ -29,6 +30,7 @@ from seaformer.benchmark.devices.errors import (
     FileRefused,
     ServerLost,
     TimedOut,
+    TooMuchOutput,
     Unplugged,
     WrongProcessor,
 )
@@ -38,9 +40,9 @@ from seaformer.benchmark.devices.facts import (
     read_conditions,
     read_facts,
 )
-from seaformer.benchmark.devices.lines import Lines
 from seaformer.benchmark.devices.server import RETURN_LIMIT_S, require
 from seaformer.benchmark.devices.transport import ShellResult, Transport
+from seaformer.lines import Lines
 from seaformer.privacy import SWITCHES
 
 FOLDER = "/data/local/tmp/seaformer"
@@ -185,13 +187,13 @@ class PhoneWorkspace(Workspace):
         """Have a file of this computer in the folder, as `Workspace.place` describes."""
         path = self._path_of(name)
         with local.open("rb") as content:
-            digest = _sha256(content)
+            digest, size = _sha256(content), content.tell()
             mode = 0o755 if executable else 0o644
-            if self._digest(path) == digest:
+            if self._digest(path, size) == digest:
                 self._phone.run(f"chmod {mode:o} {quote(path)}")
                 return False
             self._send(content, path, mode)
-        if self._digest(path) != digest:
+        if self._digest(path, size) != digest:
             raise FileRefused(f"'{name}' arrived on the phone {self._phone.serial} damaged.")
         return True
 
@@ -199,10 +201,10 @@ class PhoneWorkspace(Workspace):
         """Write a small file, as `Workspace.write` describes."""
         self._send(BytesIO(data), self._path_of(name), 0o644)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, limit: int = OUTPUT_LIMIT) -> bytes:
         """Return the content of a file, as `Workspace.read` describes."""
         path = self._path_of(name)
-        return self._phone.twice(lambda: self._phone.way.pull(path))
+        return self._phone.twice(lambda: self._phone.way.pull(path, limit))
 
     def execute(
         self,
@@ -234,6 +236,7 @@ class PhoneWorkspace(Workspace):
                 time_limit_s,
                 lines.feed,
                 f"'{program}'",
+                OUTPUT_LIMIT,
             )
         except Unplugged:
             raise  # The phone's shell has ended the program, and cannot be reached any more.
@@ -275,13 +278,14 @@ class PhoneWorkspace(Workspace):
 
         self._phone.twice(send)
 
-    def _digest(self, path: str) -> str | None:
-        """Return the SHA-256 of a file on the phone, or None if there is no such file."""
+    def _digest(self, path: str, size: int) -> str | None:
+        """Return the SHA-256 of a file of `size` bytes on the phone; None if there is none such."""
         result = self._phone.run(f"test -f {quote(path)} && sha256sum < {quote(path)}")
         if result.status == 0:
             return result.stdout[:64].decode("ascii", "replace")
         if result.status in _NOT_EXECUTABLE:  # Androids before 8 have no sha256sum
-            return _sha256(BytesIO(self._phone.twice(lambda: self._phone.way.pull(path))))
+            with suppress(TooMuchOutput):
+                return _sha256(BytesIO(self._phone.twice(lambda: self._phone.way.pull(path, size))))
         return None
 
     def _end(self, group: list[str]) -> bool:

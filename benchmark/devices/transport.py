@@ -25,6 +25,7 @@ from seaformer.benchmark.devices.errors import (
     Offline,
     ServerLost,
     TimedOut,
+    TooMuchOutput,
     Unplugged,
 )
 from seaformer.benchmark.devices.server import (
@@ -34,6 +35,7 @@ from seaformer.benchmark.devices.server import (
     connect,
     require,
 )
+from seaformer.processes import Allowance
 
 SILENCE_LIMIT_S = 30.0
 """How long a file transfer may stand still."""
@@ -46,6 +48,9 @@ _SETTLE_S = 1.0
 
 _CHUNK = 64 * 1024
 """Most bytes in one message of the file protocol."""
+
+ANSWER_LIMIT = 4 * 2**20
+"""Bytes. What a phone says of itself, `dumpsys` and all, is some ten thousand of them."""
 
 _STDOUT, _STDERR, _EXIT = 1, 2, 3
 """Kinds of packets of the shell protocol, version 2."""
@@ -87,7 +92,7 @@ class _Link:
             if len(data) == count:
                 break
             with suppress(TimeoutError):
-                part = self._socket.recv(count - len(data))
+                part = self._socket.recv(min(count - len(data), _CHUNK))
                 if not part:
                     raise EOFError("connection closed")
                 data += part
@@ -141,6 +146,7 @@ class Transport:
         time_limit_s: float,
         on_stdout: Callable[[bytes], None] | None = None,
         what: str = "a command",
+        output_limit: int = ANSWER_LIMIT,
     ) -> ShellResult:
         """Run a command in the phone's shell.
 
@@ -151,19 +157,27 @@ class Transport:
             time_limit_s: how long it may take.
             on_stdout: called with stdout as it comes.
             what: the command, for messages.
+            output_limit: how much it may print, as `seaformer.processes.Allowance` counts.
 
         Raises:
-            DeviceError: TimedOut, Cancelled, Unplugged, ServerLost, CutOff, ...
+            DeviceError: TimedOut, TooMuchOutput, Cancelled, Unplugged, ServerLost, CutOff, ...
         """
         output, stderr = bytearray(), bytearray()
         mark = secrets.token_hex(8)
+        allowance = Allowance(output_limit)
         marked = f"{command}\nstatus=$?; echo {mark} >&2; exit $status"
         with self._explained(f"{what} took longer than {time_limit_s:g} s"):
             with closing(self._open(f"shell,v2,raw:{marked}")) as link:
                 link.deadline = time.monotonic() + time_limit_s
                 while True:
                     kind, length = struct.unpack("<BI", link.receive(5))
-                    data = link.receive(length)
+                    # The length is the phone's word, so it counts before that much is waited for.
+                    data = link.receive(length) if length <= output_limit else None
+                    if data is None or not allowance.covers(data):
+                        raise TooMuchOutput(
+                            f"The phone {self.serial}: {what} printed more than "
+                            f"{output_limit / 2**20:g} MiB and was ended."
+                        )
                     if kind == _EXIT:
                         break
                     if kind == _STDERR:
@@ -203,19 +217,27 @@ class Transport:
                 raise
             self._reply(link, path)
 
-    def pull(self, path: str) -> bytes:
+    def pull(self, path: str, limit: int) -> bytes:
         """Return the content of a file.
 
+        Args:
+            path: on the phone.
+            limit: the most bytes that it may have.
+
         Raises:
-            DeviceError: FileRefused, Unplugged, TimedOut, Cancelled, ...
+            DeviceError: FileRefused, TooMuchOutput, Unplugged, TimedOut, Cancelled, ...
         """
         content = bytearray()
         silence = f"nothing moved for {SILENCE_LIMIT_S:g} s while a file was read"
         with self._explained(silence), closing(self._open("sync:")) as link:
             self._ask(link, b"RECV", path)
             while self._reply(link, path) == b"DATA":
-                (length,) = struct.unpack("<I", link.receive(4))
-                content += link.receive(length)
+                content += self._message(link)
+                if len(content) > limit:
+                    raise TooMuchOutput(
+                        f"The phone {self.serial}: '{path}' has more than the {limit:,} bytes "
+                        "expected."
+                    )
         return bytes(content)
 
     def _ask(self, link: _Link, request: bytes, argument: str) -> None:
@@ -226,11 +248,17 @@ class Transport:
         reply = link.receive(4)
         if reply != b"FAIL":
             return reply
-        (length,) = struct.unpack("<I", link.receive(4))
-        reason = link.receive(length).decode("utf-8", "replace")
+        reason = self._message(link).decode("utf-8", "replace")
         if "no space" in reason.lower():
             raise DiskFull(f"The phone {self.serial} has no room for '{path}'.")
         raise FileRefused(f"The phone {self.serial} refuses '{path}': {reason}.")
+
+    def _message(self, link: _Link) -> bytes:
+        """Receive the rest of a message of the file protocol: its length and its content."""
+        (length,) = struct.unpack("<I", link.receive(4))
+        if length > _CHUNK:
+            raise EOFError(f"a message of {length} bytes, allowed are {_CHUNK}")
+        return link.receive(length)
 
     def _open(self, service: str) -> _Link:
         try:

@@ -90,7 +90,7 @@ class ToolSession(Session):
         self._times[one.id] = _times(output, finished, one, self.device.serial)
         if given is not None:
             try:
-                answer = workspace.read(given.output_file)
+                answer = workspace.read(given.output_file, one.output_bytes)
             except FileRefused:
                 return  # This version of the tool has the flag, and does not heed it.
             self.verify(one, answer)

@@ -49,6 +49,9 @@ FLAGS = (
     "-Wl,--build-id=none",
 )
 
+MOST_SAID = 2**20
+"""Bytes of a compiler's messages; one that says more is ended."""
+
 BIONIC = {
     "libc.so": """
         __errno __libc_init alarm atoi calloc chdir clock_gettime close closedir dup2 fcntl free
@@ -187,11 +190,16 @@ def _stub(zig: list[str], name: str, symbols: list[str], folder: Path) -> str:
 
 def _run(command: list[str], folder: Path) -> None:
     environment = os.environ | {"ZIG_LOCAL_CACHE_DIR": str(folder / "cache")}
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise BuildError(f"the runner cannot be compiled: {' '.join(done.stderr.split())[:2000]}")
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        said = process.stderr.read(MOST_SAID)
+        if len(said) == MOST_SAID:
+            process.kill()
+    if process.returncode != 0:
+        text = " ".join(said.decode("utf-8", "replace").split())
+        raise BuildError(f"the runner cannot be compiled: {text[:2000]}")
 
 
 def main() -> None:

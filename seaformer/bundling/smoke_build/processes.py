@@ -1,9 +1,15 @@
 """Running the tools of the smoke build."""
 
-import subprocess
 from pathlib import Path
 
+from seaformer import processes
 from seaformer.errors import SeaformerError
+
+TIME_LIMIT_S = 1800.0
+"""Each tool takes seconds, and a minute on a busy computer."""
+
+MOST_SHOWN = 2000
+"""Letters of what a tool said, from its end, that a message has room for."""
 
 
 def run(program: Path, *arguments: object, cwd: Path | None = None) -> str:
@@ -12,19 +18,12 @@ def run(program: Path, *arguments: object, cwd: Path | None = None) -> str:
     Raises:
         SeaformerError: it fails; the message ends with what it said.
     """
-    command = [str(program), *map(str, arguments)]
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
+    done = processes.run(
+        [program, *map(str, arguments)], time_limit_s=TIME_LIMIT_S, merge=True, cwd=cwd
     )
-    if done.returncode != 0:
+    said = done.stdout.decode("utf-8", "replace")
+    if done.status != 0:
         raise SeaformerError(
-            f"{program.name} failed with exit status {done.returncode}: {done.stdout.strip()}"
+            f"{program.name} failed with exit status {done.status}: {said.strip()[-MOST_SHOWN:]}"
         )
-    return done.stdout
+    return said

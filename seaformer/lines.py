@@ -18,21 +18,23 @@ class Lines:
         """
         self.all: list[str] = []
         self._on_line = on_line
-        self._rest = b""
+        self._rest = bytearray()
 
     def feed(self, data: bytes) -> None:
         """Take what came next."""
-        *complete, self._rest = (self._rest + data).split(b"\n")
-        for line in complete:
+        first, *others = data.split(b"\n")
+        self._rest += first
+        for other in others:
+            line, self._rest = self._rest, bytearray(other)
             self._emit(line)
 
     def finish(self) -> None:
         """Take what came last as a line, though no line end came."""
         if self._rest:
             self._emit(self._rest)
-        self._rest = b""
+        self._rest = bytearray()
 
-    def _emit(self, line: bytes) -> None:
+    def _emit(self, line: bytearray) -> None:
         text = line.removesuffix(b"\r").decode("utf-8", "replace")
         self.all.append(text)
         if self._on_line is not None:

@@ -1,0 +1,176 @@
+"""Running other programs, with limits on their time and on what they may print."""
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from seaformer.errors import SeaformerError
+
+OUTPUT_LIMIT = 64 * 2**20
+"""Bytes. Compilers, converters and package managers print a hundredth of it; one that does not stop
+would take all memory within seconds."""
+
+LINE_BYTES = 64
+"""What a line counts for besides its letters, as Python takes it for a string."""
+
+_TICK_S = 0.2
+"""How often a wait looks whether it has to end."""
+
+_CHUNK = 1 << 16
+
+
+class OutputLimitError(SeaformerError):
+    """A program printed more than it may; it was ended."""
+
+
+class TookTooLongError(SeaformerError):
+    """A program took longer than it may; it was ended."""
+
+
+class CannotStartError(SeaformerError):
+    """A program does not start.
+
+    Attributes:
+        reason: in the system's words.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"'{name}' does not start: {reason}.")
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Done:
+    """A program that came to its end.
+
+    Attributes:
+        status: its exit status; -n if signal n ended it.
+        stdout: all that was not given to `on_stdout`; stderr is in it if they were merged.
+        stderr: all of it, unless they were merged.
+    """
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+
+class Allowance:
+    """How much a program may still print.
+
+    Args:
+        limit: bytes in all, of which every line takes `LINE_BYTES` more than it has letters.
+    """
+
+    def __init__(self, limit: int = OUTPUT_LIMIT) -> None:
+        self.limit = limit
+        self._left = limit
+
+    def covers(self, data: bytes) -> bool:
+        """Take what came next; return whether that was within the limit."""
+        self._left -= len(data) + LINE_BYTES * data.count(b"\n")
+        return self._left >= 0
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    time_limit_s: float | None,
+    output_limit: int = OUTPUT_LIMIT,
+    on_stdout: Callable[[bytes], None] | None = None,
+    merge: bool = False,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    tick: Callable[[], None] = lambda: None,
+    grace_s: float = 0.0,
+) -> Done:
+    """Run a program without input, and wait for its end.
+
+    It and all that it started are ended when this is left by an exception, Ctrl-C included.
+
+    Args:
+        command: the program and its arguments.
+        time_limit_s: how long it may take; None if that is open.
+        output_limit: how much it may print, as `Allowance` counts.
+        on_stdout: called with stdout as it comes, instead of keeping it.
+        merge: whether its stderr goes where its stdout goes.
+        cwd: folder that it works in; None for that of this process.
+        environment: its environment variables; None for those of this process.
+        tick: called several times a second; what it raises ends the program.
+        grace_s: how long it may take to clean up when it is ended, after a Ctrl-C of its own.
+
+    Raises:
+        CannotStartError: there is no such program, or it may not be run.
+        OutputLimitError: it printed too much.
+        TookTooLongError: it took too long.
+    """
+    name = Path(command[0]).name
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if merge else subprocess.PIPE,
+            start_new_session=True,  # a group, that can be ended with all it started
+        )
+    except OSError as error:
+        raise CannotStartError(name, error.strerror or str(error)) from error
+    stdout, stderr = bytearray(), bytearray()
+    sinks = {process.stdout: on_stdout or stdout.extend, process.stderr: stderr.extend}
+    allowance = Allowance(output_limit)
+    deadline = None if time_limit_s is None else time.monotonic() + time_limit_s
+
+    def check() -> None:
+        tick()
+        if deadline is not None and time.monotonic() >= deadline:
+            raise TookTooLongError(f"'{name}' took longer than {time_limit_s:g} s and was ended.")
+
+    def take(sink: Callable[[bytes], None], data: bytes) -> None:
+        if not allowance.covers(data):
+            raise OutputLimitError(
+                f"'{name}' printed more than {output_limit / 2**20:g} MiB and was ended. Run it by "
+                "hand to see what it prints."
+            )
+        sink(data)
+
+    try:
+        with selectors.DefaultSelector() as selector:
+            for pipe, sink in sinks.items():
+                if pipe is not None:
+                    selector.register(pipe, selectors.EVENT_READ, sink)
+            while selector.get_map():
+                check()
+                for key, _ in selector.select(_TICK_S):
+                    if data := os.read(key.fd, _CHUNK):
+                        take(key.data, data)
+                    else:
+                        selector.unregister(key.fileobj)
+        while process.poll() is None:  # it closed its output and works on
+            check()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_TICK_S)
+    finally:
+        _end(process, grace_s)
+    return Done(process.returncode, bytes(stdout), bytes(stderr))
+
+
+def _end(process: "subprocess.Popen[bytes]", grace_s: float) -> None:
+    """End what still runs of a program, and close its pipes."""
+    if process.returncode is None and grace_s:
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(grace_s)
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()

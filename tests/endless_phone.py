@@ -1,0 +1,86 @@
+"""An adb server with a phone that answers without end, which no real one can be made to do."""
+
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+SERIAL = "endless"
+CHUNK = 1 << 16
+STDOUT, STDERR = 1, 2
+
+LINE, TEXT = b"y\n" * (CHUNK // 2), b"y" * CHUNK
+
+
+class EndlessPhone:
+    """The server, on a port of its own.
+
+    Attributes:
+        port: where it listens.
+        sent: bytes that the phone has sent so far.
+    """
+
+    def __init__(self, kind: int, answer: bytes, claimed: int | None) -> None:
+        """Start to listen.
+
+        Args:
+            kind: of the packets of every shell command, `STDOUT` or `STDERR`.
+            answer: what each holds.
+            claimed: how long each says it is; None for as long as it is.
+        """
+        self.sent = 0
+        self._packet = struct.pack("<BI", kind, claimed or len(answer)) + answer
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _listen(self) -> None:
+        with suppress(OSError):
+            while True:
+                line, _ = self._server.accept()
+                threading.Thread(target=self._serve, args=(line,), daemon=True).start()
+
+    def _serve(self, line: socket.socket) -> None:
+        with line, suppress(OSError, EOFError):
+            while True:
+                request = _receive(line, int(_receive(line, 4), 16)).decode()
+                line.sendall(b"OKAY")
+                if request == "host:devices-l":
+                    text = f"{SERIAL} device model:Endless\n".encode()
+                    line.sendall(f"{len(text):04x}".encode() + text)
+                elif request.startswith("shell"):
+                    while True:
+                        line.sendall(self._packet)
+                        self.sent += len(self._packet)
+                elif request.startswith("sync:"):
+                    _, length = struct.unpack("<4sI", _receive(line, 8))
+                    _receive(line, length)
+                    while True:
+                        line.sendall(b"DATA" + struct.pack("<I", CHUNK) + TEXT)
+                        self.sent += CHUNK
+
+
+@contextmanager
+def endless_phone(
+    kind: int = STDOUT, answer: bytes = TEXT, claimed: int | None = None
+) -> Iterator[EndlessPhone]:
+    """Attach the phone."""
+    phone = EndlessPhone(kind, answer, claimed)
+    try:
+        yield phone
+    finally:
+        phone.close()
+
+
+def _receive(line: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        part = line.recv(count - len(data))
+        if not part:
+            raise EOFError
+        data += part
+    return data

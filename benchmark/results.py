@@ -23,9 +23,13 @@ from seaformer.benchmark.parity import Parity
 from seaformer.benchmark.runner.record import Block, Header, LoadedModel, TailRun
 from seaformer.benchmark.statistics import Ratio, Summary
 from seaformer.errors import SeaformerError
+from seaformer.files import read_limited
 
 SCHEMA_VERSION = 1
 FILE_NAME = "results.json"
+
+MAX_FILE_BYTES = 64 * 2**20
+"""Of a results.json: every run takes some 20, and there are 100 000 of a model at most."""
 
 Purpose = Literal["check", "measure", "prefix"]
 TableName = Literal["precision", "threads", "cores", "sizes", "variants"]
@@ -441,7 +445,7 @@ def read_results(path: Path) -> Results:
             f"there is no file '{path}'. Give a {FILE_NAME} of seaformer-benchmark."
         )
     try:
-        return Results.model_validate_json(path.read_bytes())
+        return Results.model_validate_json(read_limited(path, MAX_FILE_BYTES))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "it"

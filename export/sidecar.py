@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from seaformer.errors import UsageError
 from seaformer.export.formats import FORMATS, format_of
 from seaformer.export.metadata import File, Metadata
-from seaformer.files import atomic_write
+from seaformer.files import TooLargeError, atomic_write, read_limited
 from seaformer.names import path_in
+from seaformer.runtimes.metadata import METADATA_LIMIT
 
 _PRIMARY_FIRST = ("tflite", *(name for name in FORMATS if name != "tflite"))
 
@@ -76,8 +77,8 @@ def _entries(path: Path) -> dict[str, Metadata] | None:
     if not path.is_file():
         return None
     try:
-        whole = Metadata.model_validate_json(path.read_bytes())
-    except ValidationError:
+        whole = Metadata.model_validate_json(read_limited(path, METADATA_LIMIT))
+    except (ValidationError, TooLargeError):
         return None
     if whole.file is None:
         return None

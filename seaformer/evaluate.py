@@ -30,6 +30,9 @@ RESULTS = "results.json"
 PROGRESS = "pictures.jsonl"
 PAGE = "report.html"
 
+MAX_RESULTS_BYTES = 64 * 2**20
+"""A broken picture takes some 200, a class of a model likewise."""
+
 LISTED = 12
 
 
@@ -223,8 +226,10 @@ def _is_complete(results: Path) -> bool:
     """Whether there are results, and no broken pictures that a further run would try again."""
     import json
 
+    from seaformer.files import read_limited
+
     try:
-        return bool(json.loads(results.read_bytes())["complete"])
+        return bool(json.loads(read_limited(results, MAX_RESULTS_BYTES))["complete"])
     except FileNotFoundError:
         return False
     except (ValueError, KeyError, TypeError):

@@ -49,7 +49,9 @@ def rows_of(results: Results) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(to_csv(results))))
 
 
-@pytest.mark.parametrize("name", ["=1+1.tflite", "+1.tflite", "-1.tflite", "@SUM(1).tflite", "\t=1"])
+@pytest.mark.parametrize(
+    "name", ["=1+1.tflite", "+1.tflite", "-1.tflite", "@SUM(1).tflite", "\t=1"]
+)
 def test_a_spreadsheet_computes_no_name(name: str) -> None:
     results = make_results([candidate(0, name)], {"m0": times_around(20.0, 1)})
     (row,) = rows_of(results)

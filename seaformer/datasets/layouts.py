@@ -12,10 +12,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from seaformer.errors import SeaformerError
+from seaformer.files import read_limited
 from seaformer.names import plain_name
 from seaformer.tasks import Task
 
 SPLITS = ("train", "val")
+
+MAX_LISTING_BYTES = 64 * 2**20
+"""The names of some million pictures."""
 
 PICTURE_SUFFIXES = (
     ".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm",
@@ -123,7 +127,7 @@ class Layout:
         images = root / folders.images
         if self.listing is not None:
             listing = root / self._named(self.listing, split)
-            for name in listing.read_text("utf-8").split():
+            for name in read_limited(listing, MAX_LISTING_BYTES).decode("utf-8").split():
                 yield name, images / plain_name(f"{name}.jpg", f"a picture named in '{listing}'")
             return
         for path in files(images, self.by_folder):

@@ -5,9 +5,13 @@ import re
 from pathlib import Path
 
 from seaformer.errors import UsageError
+from seaformer.files import TooLargeError, read_limited
 from seaformer.tasks import SCHEMA_VERSION, Task, get_task
 
 FILE = "labels.json"
+
+MAX_BYTES = 16 * 2**20
+"""A task of 255 classes has some 20 000."""
 
 _IGNORED = 255
 _USUAL = "ade20k"
@@ -30,11 +34,13 @@ def own_task(folder: str | Path) -> Task | None:
     if not path.is_file():
         return None
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_limited(path, MAX_BYTES))
         return Task.from_json(_described(data, path) if isinstance(data, list) else data)
+    except TooLargeError:
+        raise
     except UsageError as error:
         raise UsageError(f"'{path}': {error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(
             f"'{path}' is no JSON: {error}. Allowed: a list of class names, or a task."
         ) from error

@@ -14,6 +14,9 @@ from seaformer.errors import SeaformerError, UsageError
 
 SCHEMA_VERSION = 1
 
+MAX_LINE_BYTES = 16 * 2**20
+"""A line has some numbers for each class of each model."""
+
 
 class ProgressFile:
     """The lines of an evaluation: first `read` all that there are, then `append`, then `close`."""
@@ -70,8 +73,8 @@ class ProgressFile:
 
     def _next(self) -> dict[str, Any] | None:
         """Return the next whole line; None if there is none."""
-        text = self._file.readline()
-        if not text.endswith(b"\n"):
+        text = self._file.readline(MAX_LINE_BYTES)
+        if not text.endswith(b"\n") and len(text) < MAX_LINE_BYTES:
             return None
         try:
             line = json.loads(text)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seaformer.errors import SeaformerError
+from seaformer.files import TooLargeError, read_limited
 
 SCHEMA_VERSION = 1
 
@@ -20,16 +21,21 @@ FEATURES: Literal["features"] = "features"
 
 PROPERTY = "seaformer"
 ASSOCIATED_FILE = "seaformer.json"
-MAX_BYTES = 1 << 25
-"""Of the JSON; that of our largest network takes a hundredth."""
+METADATA_LIMIT = 16 * 2**20
+"""Bytes. An export writes about one for each of a thousand operators and labels, some 500 KB."""
 
 
 def parse_metadata(text: str | bytes, where: str) -> dict[str, Any]:
     """Read the JSON object; `where` names its place in errors.
 
     Raises:
-        SeaformerError: it is no such object, or of another schema version.
+        SeaformerError: it is no such object, too large, or of another schema version.
     """
+    if len(text) > METADATA_LIMIT:
+        raise SeaformerError(
+            f"the metadata in {where} has more than {METADATA_LIMIT / 2**20:g} MiB. Export the "
+            "model again."
+        )
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -58,9 +64,11 @@ def read_associated_file(path: Path) -> str | None:
         with zipfile.ZipFile(path) as archive:
             if ASSOCIATED_FILE not in archive.namelist():
                 return None
-            if archive.getinfo(ASSOCIATED_FILE).file_size > MAX_BYTES:
-                raise ValueError(f"it has more than {MAX_BYTES} bytes")
-            return archive.read(ASSOCIATED_FILE).decode()
+            with archive.open(ASSOCIATED_FILE) as member:  # which may inflate a thousand times
+                text = member.read(METADATA_LIMIT + 1)
+            if len(text) > METADATA_LIMIT:
+                raise ValueError(f"it has more than {METADATA_LIMIT} bytes")
+            return text.decode()
     # What zipfile raises on an archive that is damaged, encrypted or compressed in another way.
     except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, zlib.error) as error:
         raise SeaformerError(
@@ -77,7 +85,10 @@ def read_beside(path: Path) -> dict[str, Any] | None:
     beside = path.with_suffix(".json")
     if not beside.is_file():
         return None
-    text = beside.read_bytes()
+    try:
+        text = read_limited(beside, METADATA_LIMIT)
+    except TooLargeError:
+        return None
     # Other tools put .json files of their own beside a model.
     if b'"schema_version"' not in text:
         return None

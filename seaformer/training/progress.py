@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from seaformer.console import Console
-from seaformer.files import atomic_write
+from seaformer.files import atomic_write, read_limited
 
 _SECONDS_BETWEEN_LINES = 15
+
+MAX_BYTES = 256 * 2**20
+"""Of metrics.jsonl: a step takes some 100, and the longest recipe has 160 000."""
 
 
 class Progress:
@@ -63,5 +66,5 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     """
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = read_limited(path, MAX_BYTES).decode("utf-8").splitlines(keepends=True)
     return [json.loads(line) for line in lines if line.endswith("\n")]

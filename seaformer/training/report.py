@@ -63,7 +63,8 @@ def write_report(
         f"<h2>Recipe</h2><table>{recipe}</table></html>"
     )
     with atomic_write(folder.path / FILE) as draft:
-        draft.write_text(page, encoding="utf-8")
+        # The name of a folder may hold what UTF-8 does not.
+        draft.write_bytes(page.encode("utf-8", "replace"))
 
 
 def _curves(entries: list[dict[str, Any]]) -> str:

@@ -141,6 +141,12 @@ def test_names_that_lead_out_of_the_folder_are_refused(workspace: HostWorkspace,
         workspace.write(name, b"")
 
 
+@pytest.mark.parametrize("key", ["", ".", "..", "../x", "a/b", "nul\0"])
+def test_keys_that_lead_out_of_the_folder_are_refused(key: str) -> None:
+    with pytest.raises(ValueError, match="no name for a workspace"):
+        Host().open_workspace(key)
+
+
 def test_a_file_is_placed_once_and_again_when_it_has_changed(
     workspace: HostWorkspace, tmp_path: Path
 ) -> None:

@@ -309,6 +309,9 @@ def test_missing_files_folders_and_suffixes_are_named(tmp_path: Path) -> None:
     (tmp_path / "folder.onnx").mkdir()
     with pytest.raises(SeaformerError, match="is a folder"):
         open_model(tmp_path / "folder.onnx")
+    os.mkfifo(tmp_path / "pipe.onnx")
+    with pytest.raises(SeaformerError, match=r"pipe\.onnx' is not a regular file"):
+        open_model(tmp_path / "pipe.onnx")
     with pytest.raises(UsageError, match=r"suffix '\.pb'.*\.onnx, \.tflite"):
         open_model(tmp_path / "model.pb")
 

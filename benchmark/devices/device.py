@@ -1,5 +1,6 @@
 """What a device is: something that is described, watched, given files, and runs programs."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -151,6 +152,16 @@ def check_name(name: str) -> None:
     """
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         raise ValueError(f"{name!r} is no name of a file")
+
+
+def check_key(key: str) -> None:
+    """Check that `key` can be that of a workspace.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", key):
+        raise ValueError(f"{key!r} is no name for a workspace")
 
 
 def check_arguments(arguments: Sequence[str]) -> None:

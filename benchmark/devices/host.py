@@ -23,6 +23,7 @@ from seaformer.benchmark.devices.device import (
     Finished,
     Workspace,
     check_arguments,
+    check_key,
     check_name,
 )
 from seaformer.benchmark.devices.errors import (
@@ -129,6 +130,7 @@ class Host(Device):
 
     def open_workspace(self, key: str) -> "HostWorkspace":
         """Return a new temporary folder."""
+        check_key(key)
         return HostWorkspace(self, Path(tempfile.mkdtemp(prefix=f"seaformer-{key}-")))
 
     def cancel(self) -> None:

@@ -1,6 +1,5 @@
 """A phone over adb."""
 
-import re
 import secrets
 import threading
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from seaformer.benchmark.devices.device import (
     Finished,
     Workspace,
     check_arguments,
+    check_key,
     check_name,
 )
 from seaformer.benchmark.devices.errors import (
@@ -138,8 +138,7 @@ class Phone(Device):
 
     def open_workspace(self, key: str) -> "PhoneWorkspace":
         """Return the folder /data/local/tmp/seaformer/KEY."""
-        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", key):
-            raise ValueError(f"'{key}' is no name for a workspace")
+        check_key(key)
         self.check_processor()
         workspace = PhoneWorkspace(self, f"{FOLDER}/{key}")
         made = self.run(f"mkdir -p {quote(workspace.path)}")

@@ -188,6 +188,8 @@ def _find(path: str | Path) -> tuple[Path, Runtime]:
         raise SeaformerError(f"'{path}' is a folder. Give a file: {', '.join(RUNTIMES)}.")
     if not path.exists():
         raise SeaformerError(f"there is no model file '{path}'. Check the name.")
+    if not path.is_file():  # a pipe, which would be waited for, or a device
+        raise SeaformerError(f"'{path}' is not a regular file. Give a model file.")
     return path, runtime
 
 

@@ -77,7 +77,7 @@ class Candidate:
     @property
     def output_bytes(self) -> int:
         """How many bytes a device has to give for its output."""
-        return sum(tensor.nbytes for tensor in self.outputs)
+        return sum(one.itemsize for one in _array_types(self.outputs))
 
     def verify(self, output: bytes) -> Parity:
         """Compare the bytes that a device gives with this computer's own runtime.
@@ -176,7 +176,7 @@ def split_outputs(data: bytes, outputs: Sequence[Tensor]) -> list[npt.NDArray[An
     Raises:
         SeaformerError: they are not as many as the outputs take.
     """
-    types = [np.dtype((output.dtype, output.shape)) for output in outputs]
+    types = _array_types(outputs)
     expected = sum(one.itemsize for one in types)
     if len(data) != expected:
         raise SeaformerError(
@@ -188,6 +188,11 @@ def split_outputs(data: bytes, outputs: Sequence[Tensor]) -> list[npt.NDArray[An
         np.frombuffer(data[end - one.itemsize : end], one.base).reshape(one.shape)
         for one, end in zip(types, ends, strict=True)
     ]
+
+
+def _array_types(outputs: Sequence[Tensor]) -> list[np.dtype[Any]]:
+    """Return the type of each output with its shape, whose item is the whole array."""
+    return [np.dtype((output.dtype, output.shape)) for output in outputs]
 
 
 def _one_input(session: Session) -> tuple[Tensor, tuple[int, ...]]:

@@ -7,7 +7,6 @@ A package is pinned by version and SHA-256, fetched once, and kept in the user's
 import hashlib
 import importlib.util
 import shutil
-import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence

@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.interpreter import module_command
 from seaformer.runtimes.channel import Array, Channel, MalformedMessageError, Message
 from seaformer.runtimes.session import one_line, reason
 
@@ -58,13 +58,11 @@ class ChildProcess:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             process = subprocess.Popen(
-                # -P: files in the current folder must not shadow modules.
-                [sys.executable, "-P", "-m", module, str(lifeline)],
+                module_command(module, str(lifeline)),
                 stdin=its.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=self._stderr,
                 pass_fds=(lifeline,),
-                env={**os.environ, "ORT_DISABLE_TELEMETRY": "1"},
                 start_new_session=True,  # Ctrl-C goes to this process, which then ends the child.
             )
         except OSError as error:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import psutil
 import pytest
 from damaging_models import (
@@ -24,6 +25,7 @@ from damaging_models import (
     repeats_itself,
 )
 from exporting import environment
+from onnx import TensorProto, helper
 from PIL import Image
 from small_models import LABELS, SIDE, associate, metadata, write_onnx
 
@@ -271,3 +273,27 @@ def test_another_accelerator_is_refused(tmp_path: Path) -> None:
     path = write_onnx(tmp_path / "a.onnx")
     with pytest.raises(UsageError, match=r"unknown accelerator 'npu'\. .*Valid: cpu\."):
         open_session(path, accelerator="npu")
+
+
+@pytest.mark.parametrize("sides", [(0, 64), (-5, -5), (1 << 20, 1 << 20)])
+def test_an_input_of_an_impossible_size_is_refused(tmp_path: Path, sides: tuple[int, int]) -> None:
+    path = write_onnx(tmp_path / "a.onnx", sides=sides)
+    with pytest.raises(SeaformerError, match=r"takes (an input of shape|pictures of any size)"):
+        open_model(path)
+    is_one_error(command("benchmark", path, cwd=tmp_path), r"takes an input of|cannot open")
+
+
+def test_an_output_without_values_is_refused(tmp_path: Path) -> None:
+    graph = helper.make_graph(
+        [helper.make_node("Compress", ["image", "nothing"], ["logits"])],
+        "g",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)],
+        [onnx.numpy_helper.from_array(np.zeros(1, bool), "nothing")],
+    )
+    path = tmp_path / "a.onnx"
+    opset = helper.make_opsetid("", 17)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
+    path.with_suffix(".json").write_text(json.dumps(metadata()))
+    for name, *arguments in (("predict", "--model", path), ("benchmark", path)):
+        is_one_error(command(name, *arguments, cwd=tmp_path), "returns an output without values")

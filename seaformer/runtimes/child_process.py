@@ -27,6 +27,9 @@ what the largest of our networks needs."""
 
 LIMIT_VARIABLE = "SEAFORMER_MODEL_TIMEOUT_S"
 
+MAX_ERROR = 4000
+"""Characters kept of a whole error message of the child, which has the path of the file in it."""
+
 _END_S = 10.0
 _STDERR_TAIL_BYTES = 4096
 
@@ -119,7 +122,7 @@ class ChildProcess:
             raise
         if "error" in answer:
             kind = UsageError if answer.get("is_usage") is True else SeaformerError
-            raise kind(one_line(str(answer["error"])))
+            raise kind(one_line(str(answer["error"]), MAX_ERROR))
         if "failure" in answer:
             raise SeaformerError(
                 f"'{self._path}' cannot be {doing} by {self._program}: "

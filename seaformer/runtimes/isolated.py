@@ -40,6 +40,10 @@ class IsolatedSession(Session):
         _, outputs = self._call("run", "run", inputs)
         if [str(array.dtype) for array in outputs] != [tensor.dtype for tensor in self.outputs]:
             raise self._unusable("run")
+        if any(array.size == 0 for array in outputs):
+            raise SeaformerError(
+                f"'{self.path}' returns an output without values. Export it again."
+            )
         return outputs
 
     def time_ms(self, inputs: Sequence[Array], runs: int) -> list[float]:

@@ -144,7 +144,7 @@ class OnnxSession(Session):
                 f"'{self.path}' {does} of type {node.type}. Allowed: {', '.join(DTYPES)}."
             )
         # A side that takes any number has a name or nothing at all.
-        sides = (side if isinstance(side, int) else None for side in node.shape)
+        sides = (side if isinstance(side, int) and side >= 0 else None for side in node.shape)
         return Tensor(node.name, DTYPES[node.type], tuple(sides))
 
 

@@ -175,9 +175,9 @@ def check_input_size(shape: Sequence[int], path: Path) -> None:
     """Refuse an input shape, which a file may claim, that would exhaust the memory.
 
     Raises:
-        SeaformerError: it has more than `MAX_VALUES` values, or none.
+        SeaformerError: it has more than `MAX_VALUES` values, or an axis below 1.
     """
-    if not 0 < math.prod(shape) <= MAX_VALUES:
+    if min(shape, default=1) < 1 or math.prod(shape) > MAX_VALUES:
         raise SeaformerError(
             f"'{path}' takes an input of shape {list(shape)}. Allowed: 1 to {MAX_VALUES:,} values. "
             "Export it for a smaller size."
@@ -189,7 +189,7 @@ def reason(error: Exception) -> str:
     return one_line(str(error)).rstrip(".") or "it gives no reason, as when memory is short"
 
 
-def one_line(text: str) -> str:
-    """Make a foreign text safe to print: printable characters, one line, `MAX_REASON` long."""
+def one_line(text: str, limit: int = MAX_REASON) -> str:
+    """Make a foreign text safe to print: one line of printable characters, at most `limit`."""
     printable = "".join(one if one.isprintable() else " " for one in text)
-    return " ".join(printable.split())[:MAX_REASON]
+    return " ".join(printable.split())[:limit]

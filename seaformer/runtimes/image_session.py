@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,7 @@ from seaformer.errors import SeaformerError, UsageError
 from seaformer.input_size import PICTURE_CHANNELS
 from seaformer.runtimes.integers import IntegerTensor
 from seaformer.runtimes.metadata import FEATURES
-from seaformer.runtimes.session import Array, Session, check_input_size
+from seaformer.runtimes.session import Array, Closable, Session, check_input_size
 from seaformer.tasks import get_task
 
 INPUT_DTYPES = ("float32", "float16", "int8", "uint8", "int16")
@@ -109,7 +108,7 @@ class ImageInput:
         return (1, self.channels, *size) if self.layout == "NCHW" else (1, *size, self.channels)
 
 
-class ImageSession:
+class ImageSession(Closable):
     """A loaded model with one image as its input. Use it as a context manager, or call `close`.
 
     Attributes:
@@ -217,17 +216,6 @@ class ImageSession:
     def close(self) -> None:
         """Free the model's memory; the session cannot run any more."""
         self.session.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _channels(metadata: dict[str, Any] | None) -> int:

@@ -62,7 +62,26 @@ class Tensor:
         return values.astype(np.float32) if values.dtype == np.float16 else values
 
 
-class Session(ABC):
+class Closable(ABC):
+    """Something to use as a context manager, or to `close`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free the model's memory; the session cannot run any more."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Session(Closable):
     """A loaded model. Use it as a context manager, or call `close`.
 
     Arrays go in and out as the model has them; `Tensor.encode` and `decode` convert them.
@@ -154,21 +173,6 @@ class Session(ABC):
         Raises:
             SeaformerError: as `run`, or a tensor does not exist.
         """
-
-    @abstractmethod
-    def close(self) -> None:
-        """Free the model's memory; the session cannot run any more."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def check_input_size(shape: Sequence[int], path: Path) -> None:

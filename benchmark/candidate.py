@@ -14,9 +14,9 @@ from seaformer.benchmark.results import Accuracy, InputUsed, ModelFacts, picture
 from seaformer.benchmark.setting import Setting
 from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256
-from seaformer.images import read_image, sample_photograph
+from seaformer.imaging.images import read_image, sample_photograph
+from seaformer.imaging.preprocessing import normalize, prepare
 from seaformer.prediction import Contract
-from seaformer.preprocessing import normalize, prepare
 from seaformer.runtimes import Session, open_session
 from seaformer.runtimes.metadata import FEATURES
 from seaformer.runtimes.session import Tensor, check_input_size

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seaformer.benchmark.attention.request import USUAL_SIDES
 from seaformer.benchmark.backends import BACKENDS
-from seaformer.benchmark.tables.kinds import KINDS
-from seaformer.command_line import FAILED, INTERRUPTED, Group, print_error
+from seaformer.benchmark.studies.attention.request import USUAL_SIDES
+from seaformer.benchmark.studies.tables.kinds import KINDS
+from seaformer.cli.command import FAILED, INTERRUPTED, Group, print_error
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.peers.attention.table import LAYERS
-from seaformer.variants import VARIANTS
+from seaformer.models.attention.layers import LAYERS
+from seaformer.models.seaformer.variants import VARIANTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -336,9 +336,9 @@ def attention(sides: str, layers: str | None, **asked: Any) -> None:
     Every layer is exported for every side and verified, which takes minutes; those of one side are
     measured in turns. Each benchmark, of one side, has the --time-limit to itself.
     """
-    from seaformer.benchmark.attention.command import compare_layers
-    from seaformer.benchmark.attention.request import parse_layers, parse_sides
     from seaformer.benchmark.request import study_request
+    from seaformer.benchmark.studies.attention.command import compare_layers
+    from seaformer.benchmark.studies.attention.request import parse_layers, parse_sides
 
     chosen = parse_layers(layers), parse_sides(sides)
     compare_layers(*chosen, study_request(command=_command(), **asked))
@@ -353,8 +353,8 @@ def pareto(**asked: Any) -> None:
 
     Exports the SeaFormers and their peers, or takes MODEL... that were exported before.
     """
-    from seaformer.benchmark.pareto.command import compare_networks
     from seaformer.benchmark.request import study_request
+    from seaformer.benchmark.studies.pareto.command import compare_networks
 
     compare_networks(study_request(command=_command(), **asked))
 

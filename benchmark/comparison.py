@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seaformer.benchmark.results import ModelResult, Results
-from seaformer.benchmark.statistics import Ratio, unpaired_ratio
 from seaformer.benchmark.summary import run_times
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.statistics.bootstrap import Ratio, unpaired_ratio
 
 CONFIDENCE = 0.99
 BETWEEN = 0.02

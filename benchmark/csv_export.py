@@ -4,7 +4,7 @@ from typing import Any
 
 from seaformer.benchmark.csv_text import csv_text
 from seaformer.benchmark.results import ModelResult, Results
-from seaformer.benchmark.statistics import Summary
+from seaformer.statistics.bootstrap import Summary
 
 
 def to_csv(results: Results) -> str:

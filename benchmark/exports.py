@@ -19,7 +19,7 @@ from seaformer.lines import Lines
 
 EXPORT = "seaformer-export"
 
-MODULES = {EXPORT: "seaformer.export.cli", "seaformer-evaluate": "seaformer.evaluate"}
+MODULES = {EXPORT: "seaformer.export.cli", "seaformer-evaluate": "seaformer.cli.evaluate"}
 """Command -> the module that it starts."""
 
 SUFFIXES = frozenset(backend.suffix for backend in BACKENDS.values())

@@ -1,6 +1,6 @@
 """Measured numbers as text, the same on the terminal and on the page."""
 
-from seaformer.benchmark.statistics import Ratio, Summary
+from seaformer.statistics.bootstrap import Ratio, Summary
 
 NONE = "-"
 

@@ -21,9 +21,9 @@ from seaformer.benchmark.runner.status import Status
 from seaformer.benchmark.runtimes import library_for
 from seaformer.benchmark.session import Session, TimeLimitError
 from seaformer.benchmark.setting import Setting
-from seaformer.benchmark.statistics import MIN_ROUNDS, summarize
 from seaformer.benchmark.summary import run_times
 from seaformer.errors import SeaformerError
+from seaformer.statistics.bootstrap import MIN_ROUNDS, summarize
 
 RUNNER = "runner"
 PLAN = "plan"

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seaformer.metrics import sqnr_db
+from seaformer.evaluation.metrics import sqnr_db
 
 
 @dataclass(frozen=True)

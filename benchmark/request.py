@@ -10,10 +10,10 @@ from pathlib import Path
 
 from seaformer.benchmark.backends import BACKENDS, OFFICIAL_TOOL, Backend, backend_for
 from seaformer.benchmark.results import FILE_NAME, Results, read_results
-from seaformer.benchmark.tables.kinds import KINDS, Kind
+from seaformer.benchmark.studies.tables.kinds import KINDS, Kind
 from seaformer.errors import SeaformerError, UsageError, look_up
 from seaformer.files import refuse_existing
-from seaformer.variants import get_variant
+from seaformer.models.seaformer.variants import get_variant
 
 CSV_NAME = "results.csv"
 REPORT_NAME = "report.html"

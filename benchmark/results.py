@@ -17,13 +17,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seaformer.benchmark.breakdown.schema import Breakdown
-from seaformer.benchmark.cores import core_list
+from seaformer.benchmark.devices.cores import core_list
 from seaformer.benchmark.devices.device import Conditions, DeviceFacts
 from seaformer.benchmark.parity import Parity
 from seaformer.benchmark.runner.record import Block, Header, LoadedModel, TailRun
-from seaformer.benchmark.statistics import Ratio, Summary
 from seaformer.errors import SeaformerError
 from seaformer.files import read_limited
+from seaformer.statistics.bootstrap import Ratio, Summary
 
 SCHEMA_VERSION = 1
 FILE_NAME = "results.json"

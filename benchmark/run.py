@@ -24,9 +24,9 @@ from seaformer.benchmark.request import (
 )
 from seaformer.benchmark.results import FILE_NAME, Results
 from seaformer.benchmark.session import Session
-from seaformer.benchmark.tables.models import arrange, make_models
-from seaformer.benchmark.tables.scores import score_floats
-from seaformer.benchmark.tables.settings import settings
+from seaformer.benchmark.studies.tables.models import arrange, make_models
+from seaformer.benchmark.studies.tables.scores import score_floats
+from seaformer.benchmark.studies.tables.settings import settings
 from seaformer.console import Console
 from seaformer.errors import SeaformerError, quoted
 from seaformer.files import atomic_write

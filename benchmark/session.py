@@ -19,7 +19,7 @@ from pathlib import Path
 
 from seaformer.benchmark.breakdown.schema import Breakdown
 from seaformer.benchmark.candidate import Candidate
-from seaformer.benchmark.cores import CoreChoice, choose_cores
+from seaformer.benchmark.devices.cores import CoreChoice, choose_cores
 from seaformer.benchmark.devices.device import Conditions, Device, DeviceFacts, Workspace
 from seaformer.benchmark.devices.errors import Cancelled
 from seaformer.benchmark.devices.heat import wait_until_cool
@@ -37,6 +37,7 @@ from seaformer.benchmark.results import (
     Times,
 )
 from seaformer.benchmark.setting import Setting
+from seaformer.benchmark.studies.tables.settings import at_settings, settings
 from seaformer.benchmark.summary import (
     foreign_load_of,
     model_result,
@@ -45,7 +46,6 @@ from seaformer.benchmark.summary import (
     slower_than_float,
     throttled,
 )
-from seaformer.benchmark.tables.settings import at_settings, settings
 from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from seaformer.benchmark.cores import CoreChoice
+from seaformer.benchmark.devices.cores import CoreChoice
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from seaformer.benchmark.candidate import Candidate
 from seaformer.benchmark.parity import Parity
 from seaformer.benchmark.results import ModelResult, PairRatio, Results, Round, Times
-from seaformer.benchmark.statistics import Summary, paired_ratio, summarize
+from seaformer.statistics.bootstrap import Summary, paired_ratio, summarize
 
 QUANTIZED = ("int8", "dynamic-int8", "int16x8")
 

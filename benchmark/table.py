@@ -13,10 +13,10 @@ from seaformer.benchmark.comparison import Compared
 from seaformer.benchmark.numbers import median, milliseconds, number, ratio
 from seaformer.benchmark.request import REPORT_NAME
 from seaformer.benchmark.results import ModelResult, Results, Times
-from seaformer.benchmark.statistics import Summary
-from seaformer.benchmark.tables.columns import NOT_MEASURED, WRONG
-from seaformer.benchmark.tables.paper_table import PaperTable, paper_table
+from seaformer.benchmark.studies.tables.columns import NOT_MEASURED, WRONG
+from seaformer.benchmark.studies.tables.paper_table import PaperTable, paper_table
 from seaformer.console import Console
+from seaformer.statistics.bootstrap import Summary
 
 EMULATED = "emulated"
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import onnx
 
+from seaformer.artifact.metadata import Metadata
+from seaformer.artifact.precisions import Format
 from seaformer.errors import SeaformerError
-from seaformer.export import tflite_file
-from seaformer.export.formats import Format
-from seaformer.export.metadata import Metadata
+from seaformer.export.convert import tflite_file
 from seaformer.runtimes.metadata import PROPERTY
 
 

@@ -5,15 +5,15 @@ from typing import Any
 
 import click
 
-from seaformer.ablation import SWITCHES
-from seaformer.command_line import Command
-from seaformer.export.formats import FORMATS, PRECISIONS
+from seaformer.artifact.precisions import FORMATS, PRECISIONS
+from seaformer.cli.command import Command
 from seaformer.export.heads import HEADS
-from seaformer.export.quantization.methods import METHODS
-from seaformer.peers.attention.table import MODELS
-from seaformer.peers.table import PEERS
+from seaformer.export.quantize.methods import METHODS
+from seaformer.models.ablation import SWITCHES
+from seaformer.models.attention.layers import MODELS
+from seaformer.models.peers import PEERS
+from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.tasks import task_names
-from seaformer.variants import VARIANTS
 
 # torch, ONNX and rich are imported when there is work to do: --help shall not wait for them.
 
@@ -184,7 +184,7 @@ def main(list_only: bool, checked_file: Path | None, **asked: Any) -> None:
         print_models(console)
         return
     if checked_file is not None:
-        from seaformer.export.self_check import self_check
+        from seaformer.export.verify.self_check import self_check
 
         self_check(checked_file, asked["weights"], asked["factory"], console)
         return

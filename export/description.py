@@ -3,12 +3,12 @@
 from importlib.metadata import version
 from typing import Any
 
-from seaformer.export import metadata as schema
-from seaformer.export.formats import Format
+from seaformer.artifact import metadata as schema
+from seaformer.artifact.precisions import Format
 from seaformer.export.heads import HEADS
 from seaformer.export.job import Candidate, Job
-from seaformer.export.verification import REFERENCE
-from seaformer.input_size import input_shape
+from seaformer.export.verify.verification import REFERENCE
+from seaformer.imaging.input_size import input_shape
 from seaformer.runtimes.metadata import FEATURES
 from seaformer.tasks import Preprocessing
 

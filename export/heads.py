@@ -23,7 +23,7 @@ HEADS: Mapping[str, Head] = MappingProxyType(
     {
         head.name: head
         for head in (
-            Head("logits", "Logits at 1/8 of the sides; seaformer.upsampling makes the mask."),
+            Head("logits", "Logits at 1/8 of the sides; the mask is computed outside the graph."),
             Head("classes", "Class ids at 1/8 of the sides: the arg-max is in the graph."),
             Head(
                 "mask",

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 import onnx
 
+from seaformer.artifact.metadata import MappedOperator, Quantization
+from seaformer.artifact.precisions import Format, Precision
 from seaformer.export.artifact import Content
-from seaformer.export.deployment import DeploymentForm
-from seaformer.export.formats import Format, Precision
-from seaformer.export.metadata import MappedOperator, Quantization
-from seaformer.export.quantization.calibration import Calibration
-from seaformer.export.quantization.engine import Port
+from seaformer.export.quantize.calibration import Calibration
+from seaformer.export.quantize.engine import Port
 from seaformer.export.request import Request
+from seaformer.export.rewrite import DeploymentForm
 from seaformer.export.source import Source
-from seaformer.export.verification import Sample
+from seaformer.export.verify.verification import Sample
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from rich.table import Table
 
-from seaformer.catalog import list_models
 from seaformer.console import Console
-from seaformer.peers.released import RELEASED
-from seaformer.peers.table import PEERS
+from seaformer.models.catalog import list_models
+from seaformer.models.peers import PEERS
+from seaformer.weights.peer_files import RELEASED
 
 
 def print_models(console: Console) -> None:

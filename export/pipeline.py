@@ -16,34 +16,34 @@ import onnx
 import psutil
 from torch import nn
 
-from seaformer.catalog import count_macs
+from seaformer.artifact import metadata as schema
+from seaformer.artifact.precisions import PRECISIONS, Format, Precision
 from seaformer.datasets.shapes import TASK as SHAPES
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.export import metadata as schema
-from seaformer.export import tflite_file
 from seaformer.export.artifact import Content, serialize
-from seaformer.export.conversion import to_tflite
-from seaformer.export.deployment import deployment_form
+from seaformer.export.convert import tflite_file
+from seaformer.export.convert.conversion import to_tflite
+from seaformer.export.convert.onnx_graph import to_onnx, with_half_weights
+from seaformer.export.convert.operator_map import map_onnx, map_tflite_like
+from seaformer.export.convert.tracing import map_operators
 from seaformer.export.description import describe
-from seaformer.export.formats import PRECISIONS, Format, Precision
 from seaformer.export.job import Candidate, Job
-from seaformer.export.onnx_graph import to_onnx, with_half_weights
-from seaformer.export.operator_map import map_onnx, map_tflite_like
-from seaformer.export.quantization.acceptance import accept
-from seaformer.export.quantization.calibration import Calibration, open_calibration
-from seaformer.export.quantization.candidates import Quantizing
-from seaformer.export.quantization.kept import require_modules
-from seaformer.export.quantization.onnx_engine import OnnxEngine
-from seaformer.export.quantization.tflite_engine import TFLiteEngine
+from seaformer.export.quantize.acceptance import accept
+from seaformer.export.quantize.calibration import Calibration, open_calibration
+from seaformer.export.quantize.candidates import Quantizing
+from seaformer.export.quantize.kept import require_modules
+from seaformer.export.quantize.onnx_engine import OnnxEngine
+from seaformer.export.quantize.tflite_engine import TFLiteEngine
 from seaformer.export.report import Report
 from seaformer.export.request import Request, prepare_output
+from seaformer.export.rewrite import deployment_form
 from seaformer.export.sidecar import write_sidecar
 from seaformer.export.source import Source, other_model, our_model
-from seaformer.export.tracing import map_operators
-from seaformer.export.verification import Sample, compare, lowest, make_samples, passes
+from seaformer.export.verify.verification import Sample, compare, lowest, make_samples, passes
 from seaformer.files import atomic_write
-from seaformer.input_size import check_memory, input_shape
-from seaformer.peers.attention.table import MODELS
+from seaformer.imaging.input_size import check_memory, input_shape
+from seaformer.models.attention.layers import MODELS
+from seaformer.models.catalog import count_macs
 from seaformer.runtimes import open_model
 
 

@@ -7,13 +7,13 @@ one; reading a checkpoint runs nothing that is in it.
 
 from pathlib import Path
 
+from seaformer.artifact.metadata import Weights
 from seaformer.errors import SeaformerError, quoted
-from seaformer.export.metadata import Weights
 from seaformer.files import file_sha256
-from seaformer.peers.released import RELEASED as RELEASED_OF_PEERS
 from seaformer.weights.builtin import BUILTIN
 from seaformer.weights.loading import RANDOM, SUFFIXES
 from seaformer.weights.misfit import BACKBONE
+from seaformer.weights.peer_files import RELEASED as RELEASED_OF_PEERS
 from seaformer.weights.released import RELEASED
 
 NAMES = frozenset(

@@ -5,19 +5,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seaformer.ablation import parse_ablation
+from seaformer.artifact.precisions import FORMATS, PRECISIONS, Format, Precision
 from seaformer.errors import SeaformerError, UsageError, look_up, unknown_name
-from seaformer.export.formats import FORMATS, PRECISIONS, Format, Precision
 from seaformer.export.heads import HEADS
-from seaformer.export.quantization.methods import METHODS
+from seaformer.export.quantize.methods import METHODS
 from seaformer.export.sidecar import check_sidecar
 from seaformer.files import refuse_existing
-from seaformer.input_size import MIN_SIDE, parse_input_size
+from seaformer.imaging.input_size import MIN_SIDE, parse_input_size
+from seaformer.models.ablation import parse_ablation
+from seaformer.models.attention import layers as attention
+from seaformer.models.peers import PEERS, Peer
+from seaformer.models.seaformer.variants import VARIANTS, get_variant
 from seaformer.names import path_in
-from seaformer.peers.attention import table as attention
-from seaformer.peers.table import PEERS, Peer
 from seaformer.tasks import Task, get_task
-from seaformer.variants import VARIANTS, get_variant
 
 DEFAULT_TASK = "ade20k"
 NORMALIZE = ("inside", "outside")
@@ -213,7 +213,7 @@ def _check_precisions(
         if precision.is_quantized and head != "logits":
             raise UsageError(
                 f"precision {precision.name} goes with --head logits, not {head}: "
-                "seaformer.upsampling makes the mask from integer logits without converting them."
+                "the mask is computed from integer logits without converting them."
             )
 
 

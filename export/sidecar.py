@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from seaformer.artifact.metadata import File, Metadata
+from seaformer.artifact.precisions import FORMATS, format_of
 from seaformer.errors import UsageError
-from seaformer.export.formats import FORMATS, format_of
-from seaformer.export.metadata import File, Metadata
 from seaformer.files import TooLargeError, atomic_write, read_limited
 from seaformer.names import path_in
 from seaformer.runtimes.metadata import METADATA_LIMIT

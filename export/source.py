@@ -11,14 +11,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from seaformer.artifact.metadata import Weights
 from seaformer.errors import SeaformerError, UsageError, unknown_name
-from seaformer.export.metadata import Weights
-from seaformer.input_size import takes_features
-from seaformer.model import create_model_with_record
-from seaformer.peers.attention.layer import create_layer
-from seaformer.peers.attention.table import MODELS, Layer
-from seaformer.peers.model import create_peer_with_record
-from seaformer.peers.table import PEERS
+from seaformer.imaging.input_size import takes_features
+from seaformer.models.attention.layer import create_layer
+from seaformer.models.attention.layers import MODELS, Layer
+from seaformer.models.create import create_model_with_record
+from seaformer.models.peer import create_peer_with_record
+from seaformer.models.peers import PEERS
 from seaformer.tasks import Task
 from seaformer.weights.loading import WeightsRecord
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from seaformer.privacy import switch_telemetry_off
 
 if TYPE_CHECKING:
-    from seaformer.catalog import list_models
-    from seaformer.model import create_model
+    from seaformer.models.catalog import list_models
+    from seaformer.models.create import create_model
 
 __all__ = ["create_model", "list_models"]
 
 switch_telemetry_off()  # before anything else of the package, or beneath it, can be imported
 
-_HOMES = {"create_model": "seaformer.model", "list_models": "seaformer.catalog"}
+_HOMES = {"create_model": "seaformer.models.create", "list_models": "seaformer.models.catalog"}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.preprocessing import normalize, prepare, seen_part
+from seaformer.imaging.preprocessing import normalize, prepare, seen_part
+from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.runtimes import ImageSession
 from seaformer.runtimes.metadata import FEATURES
 from seaformer.tasks import Preprocessing, Task
-from seaformer.upsampling import upsample_argmax
 
 TIMED_RUNS = 5
 CONTENTS = ("logits", "classes", "mask")

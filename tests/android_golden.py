@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from seaformer.export.metadata import Comparison, File, Input, Metadata, Output, Parity, Weights
-from seaformer.images import read_image, sample_photograph
-from seaformer.overlay import blend, class_color, class_shares
-from seaformer.preprocessing import normalize, prepare, seen_part
+from seaformer.artifact.metadata import Comparison, File, Input, Metadata, Output, Parity, Weights
+from seaformer.imaging.images import read_image, sample_photograph
+from seaformer.imaging.overlay import blend, class_color, class_shares
+from seaformer.imaging.preprocessing import normalize, prepare, seen_part
+from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.tasks import TASKS, Preprocessing, get_task
-from seaformer.upsampling import upsample_argmax
 
 Json = dict[str, Any]
 

@@ -89,7 +89,7 @@ def checkpoint_export(once: Once) -> Path:
     def fill(folder: Path) -> None:
         import torch
 
-        from seaformer.model import create_model
+        from seaformer.models.create import create_model
 
         torch.save({"state_dict": create_model("tiny").state_dict()}, folder / "tiny.pth")
         weights = folder / "tiny.pth"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-import seaformer.upsampling
+import seaformer.imaging.upsampling
 
-SOURCE = Path(seaformer.upsampling.__file__).with_name("argmax.c")
+SOURCE = Path(seaformer.imaging.upsampling.__file__).with_name("argmax.c")
 FLAGS = ("-std=c99", "-O3", "-ffp-contract=off")
 TYPES = {"float32": 0, "int8": 1, "uint8": 2}
 LAYOUTS = {"CHW": 0, "HWC": 1}

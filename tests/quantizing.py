@@ -4,14 +4,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from seaformer.artifact.metadata import MappedOperator
+from seaformer.artifact.precisions import FORMATS
 from seaformer.datasets.shapes import ShapesDataset
-from seaformer.export import tflite_file
-from seaformer.export.formats import FORMATS
-from seaformer.export.metadata import MappedOperator
-from seaformer.export.quantization import ranges
-from seaformer.export.quantization.calibration import Pictures, network_inputs
-from seaformer.export.quantization.ranges import Activation
-from seaformer.export.quantization.tflite_engine import TFLiteEngine
+from seaformer.export.convert import tflite_file
+from seaformer.export.quantize import ranges
+from seaformer.export.quantize.calibration import Pictures, network_inputs
+from seaformer.export.quantize.ranges import Activation
+from seaformer.export.quantize.tflite_engine import TFLiteEngine
 from seaformer.tasks import get_task
 
 TFLITE = FORMATS["tflite"]

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from bench.machine import write_section
 
+from seaformer.artifact.precisions import FORMATS, PRECISIONS
 from seaformer.benchmark.backends import BACKENDS
 from seaformer.benchmark.parity import BARS
-from seaformer.benchmark.tables.kinds import KINDS
-from seaformer.catalog import count_macs
-from seaformer.export.formats import FORMATS, PRECISIONS
+from seaformer.benchmark.studies.tables.kinds import KINDS
 from seaformer.export.heads import HEADS
-from seaformer.model import build_network
-from seaformer.peers.table import PEERS
+from seaformer.models.catalog import count_macs
+from seaformer.models.create import build_network
+from seaformer.models.peers import PEERS
+from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.tasks import TASKS
-from seaformer.variants import VARIANTS
 from seaformer.weights.released import RELEASED
 
 README = Path(__file__).parents[1] / "README.md"

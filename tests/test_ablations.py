@@ -10,16 +10,16 @@ from conftest import Once
 from exporting import assert_one_line, run_export
 from torch import nn
 
-from seaformer.ablation import SWITCHES, ablated, ablation_of, parse_ablation
-from seaformer.catalog import count_macs
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.export.deployment import DeploymentForm, deployment_form
-from seaformer.model import create_model
-from seaformer.network.attention import SqueezeEnhancedAxialAttention
-from seaformer.network.seaformer import SeaFormer
-from seaformer.network.spatial_branch import FusionBlock
+from seaformer.export.rewrite import DeploymentForm, deployment_form
+from seaformer.models.ablation import SWITCHES, ablated, ablation_of, parse_ablation
+from seaformer.models.catalog import count_macs
+from seaformer.models.create import create_model
+from seaformer.models.seaformer.attention import SqueezeEnhancedAxialAttention
+from seaformer.models.seaformer.network import SeaFormer
+from seaformer.models.seaformer.spatial_branch import FusionBlock
+from seaformer.models.seaformer.variants import get_variant
 from seaformer.tasks import get_task
-from seaformer.variants import get_variant
 from seaformer.weights.saving import to_official
 
 PREPROCESSING = get_task("ade20k").preprocessing

@@ -24,11 +24,11 @@ from seaformer.datasets import IGNORED
 from seaformer.datasets.shapes import ShapesDataset
 from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256
-from seaformer.images import read_image
-from seaformer.overlay import blend
+from seaformer.imaging.images import read_image
+from seaformer.imaging.overlay import blend
+from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.prediction import Contract, Prediction, predict, prepare_input
 from seaformer.runtimes import open_model
-from seaformer.upsampling import upsample_argmax
 
 STRINGS = APP / "app/src/main/res"
 

@@ -16,7 +16,7 @@ from PIL import Image
 from seaformer.bundling.assets import assets_of, write_assets
 from seaformer.bundling.model import read_model
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.images import read_image
+from seaformer.imaging.images import read_image
 
 Done = subprocess.CompletedProcess[str]
 
@@ -41,7 +41,7 @@ def copy(shapes_export: Path, tmp_path: Path) -> Path:
 
 
 def bundle(*arguments: object) -> Done:
-    command = [sys.executable, "-m", "seaformer.bundle", *map(str, arguments)]
+    command = [sys.executable, "-m", "seaformer.cli.bundle", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

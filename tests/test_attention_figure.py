@@ -10,21 +10,21 @@ from benchmark_parts import times_around
 from click.testing import CliRunner, Result
 from html_page import Page, assert_needs_nothing_else
 
-from seaformer.benchmark.attention import paper
-from seaformer.benchmark.attention.growth import fit, fit_rounds, larger_half
-from seaformer.benchmark.attention.page import write_attention_page
-from seaformer.benchmark.attention.request import parse_layers, parse_sides, plan
-from seaformer.benchmark.attention.schema import (
+from seaformer.benchmark.cli import main
+from seaformer.benchmark.results import read_results
+from seaformer.benchmark.studies.attention import paper
+from seaformer.benchmark.studies.attention.growth import fit, fit_rounds, larger_half
+from seaformer.benchmark.studies.attention.page import write_attention_page
+from seaformer.benchmark.studies.attention.request import parse_layers, parse_sides, plan
+from seaformer.benchmark.studies.attention.schema import (
     CSV_NAME,
     FILE_NAME,
     PAGE_NAME,
     AttentionResults,
 )
-from seaformer.benchmark.cli import main
-from seaformer.benchmark.report.xy_plot import LogScale, Value, line_plot, spread
-from seaformer.benchmark.results import read_results
 from seaformer.errors import UsageError
-from seaformer.peers.attention.table import LAYERS
+from seaformer.models.attention.layers import LAYERS
+from seaformer.reporting.xy_plot import LogScale, Value, line_plot, spread
 
 
 def command(*arguments: str | Path) -> Result:

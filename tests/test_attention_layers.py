@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from seaformer.catalog import count_macs
-from seaformer.model import create_model
-from seaformer.peers.attention.layer import AttentionLayer, create_layer
-from seaformer.peers.attention.table import CHANNELS, HEADS, KEY_DIM, LAYERS
-from seaformer.peers.attention.window import WINDOW, join_windows, split_windows
+from seaformer.models.attention.layer import AttentionLayer, create_layer
+from seaformer.models.attention.layers import CHANNELS, HEADS, KEY_DIM, LAYERS
+from seaformer.models.attention.window import WINDOW, join_windows, split_windows
+from seaformer.models.catalog import count_macs
+from seaformer.models.create import create_model
 
 KEYS = HEADS * KEY_DIM
 VALUES = 2 * KEYS

@@ -32,8 +32,8 @@ from seaformer.benchmark.cli import REGRESSION, main
 from seaformer.benchmark.devices.device import DeviceFacts
 from seaformer.benchmark.devices.host import Host
 from seaformer.benchmark.results import read_results
-from seaformer.benchmark.statistics import MIN_ROUNDS
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.statistics.bootstrap import MIN_ROUNDS
 
 RUNS = 10
 

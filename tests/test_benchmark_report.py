@@ -27,9 +27,9 @@ from seaformer.benchmark.report.drift import drift
 from seaformer.benchmark.report.modules import modules, squarify
 from seaformer.benchmark.report.published import FIGURES, paper_rows
 from seaformer.benchmark.report.report import Source, write_report
-from seaformer.benchmark.report.scale import Scale
 from seaformer.benchmark.results import ModelFacts, Results
-from seaformer.peers.table import PEERS
+from seaformer.models.peers import PEERS
+from seaformer.reporting.scale import Scale
 
 FLOAT = candidate(0, "models/seaformer_float.tflite")
 BYTES = candidate(1, "models/seaformer_bytes.tflite", "int8")

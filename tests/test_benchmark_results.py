@@ -23,12 +23,12 @@ from seaformer.benchmark.parity import BARS
 from seaformer.benchmark.parity import compare as compare_outputs
 from seaformer.benchmark.request import DEFAULT_RUNS, MAX_ROUNDS, parse_share, round_sizes
 from seaformer.benchmark.results import Results, read_results
-from seaformer.benchmark.statistics import MIN_ROUNDS
 from seaformer.benchmark.summary import run_times
 from seaformer.benchmark.table import WRONG as WRONG_WORDS
 from seaformer.benchmark.table import print_comparison, print_results
 from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.statistics.bootstrap import MIN_ROUNDS
 
 FLOAT, BYTES = candidate(0, "float.tflite"), candidate(1, "bytes.tflite", "int8")
 

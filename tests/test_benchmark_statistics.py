@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from seaformer.benchmark.statistics import (
+from seaformer.errors import SeaformerError
+from seaformer.statistics.bootstrap import (
     CONFIDENCE,
     MIN_ROUNDS,
     RESAMPLES,
@@ -16,7 +17,6 @@ from seaformer.benchmark.statistics import (
     summarize,
     unpaired_ratio,
 )
-from seaformer.errors import SeaformerError
 
 TRUTH_MS = 20.0
 SIMULATIONS = 250

@@ -11,7 +11,7 @@ from torch import nn
 from seaformer.benchmark.breakdown.graph import open_graph
 from seaformer.benchmark.breakdown.macs import COUNTS, macs
 from seaformer.benchmark.breakdown.onnx_graph import OnnxGraph
-from seaformer.catalog import count_macs
+from seaformer.models.catalog import count_macs
 from seaformer.runtimes import open_session
 
 

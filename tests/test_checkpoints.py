@@ -18,9 +18,9 @@ from golden import recipe
 from torch import Tensor, nn
 
 from seaformer.errors import SeaformerError, UnknownNameError, UsageError
-from seaformer.network.seaformer import SeaFormer, SeaFormerClassifier
+from seaformer.models.seaformer.network import SeaFormer, SeaFormerClassifier
+from seaformer.models.seaformer.variants import VARIANTS, get_variant
 from seaformer.tasks import Task, get_task
-from seaformer.variants import VARIANTS, get_variant
 from seaformer.weights.checkpoint import read_checkpoint
 from seaformer.weights.key_map import official_names
 from seaformer.weights.loading import WeightsRecord, load_weights
@@ -254,7 +254,8 @@ def test_every_object_that_is_not_known_is_refused(tmp_path: Path) -> None:
 
 def test_whole_model_is_refused(tmp_path: Path) -> None:
     torch.save(network("tiny", ADE20K), tmp_path / "model.pth")
-    assert "asks for 'seaformer.network.seaformer.SeaFormer'" in refused(tmp_path / "model.pth")
+    message = refused(tmp_path / "model.pth")
+    assert "asks for 'seaformer.models.seaformer.network.SeaFormer'" in message
 
 
 def test_arrays_are_no_weights(tmp_path: Path) -> None:
@@ -680,8 +681,10 @@ def test_half_precision_is_half_the_size(tmp_path: Path) -> None:
 
 def test_equal_weights_give_equal_files(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from seaformer.network.seaformer import SeaFormer\n"
-        "from seaformer.tasks import get_task; from seaformer.variants import get_variant\n"
+        "import sys; from pathlib import Path\n"
+        "from seaformer.models.seaformer.network import SeaFormer\n"
+        "from seaformer.models.seaformer.variants import get_variant\n"
+        "from seaformer.tasks import get_task\n"
         "from seaformer.weights.random_weights import fill_random\n"
         "from seaformer.weights.saving import save_weights\n"
         "variant, task = get_variant('tiny'), get_task('cityscapes')\n"

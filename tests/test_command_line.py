@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from seaformer.command_line import TRACEBACK, Command, Group
+from seaformer.cli.command import TRACEBACK, Command, Group
 from seaformer.errors import SeaformerError, UsageError
 
 

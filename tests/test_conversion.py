@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seaformer.errors import SeaformerError
-from seaformer.export import tflite_file
-from seaformer.export.conversion import to_tflite
-from seaformer.export.equal_axes import replacements
-from seaformer.export.onnx_graph import INPUT_NAME, to_onnx
-from seaformer.peers.channels_first import ChannelNorm
-from seaformer.peers.segformer import EfficientSelfAttention
+from seaformer.export.convert import tflite_file
+from seaformer.export.convert.conversion import to_tflite
+from seaformer.export.convert.equal_axes import replacements
+from seaformer.export.convert.onnx_graph import INPUT_NAME, to_onnx
+from seaformer.models.channels_first import ChannelNorm
+from seaformer.models.segformer import EfficientSelfAttention
 
 SIDE = 16
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seaformer.benchmark.cores import choose_cores, classify, core_list
+from seaformer.benchmark.devices.cores import choose_cores, classify, core_list
 from seaformer.benchmark.devices.device import Core
 from seaformer.errors import UsageError
 

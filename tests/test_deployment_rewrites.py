@@ -11,28 +11,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seaformer.export.deployment import RewriteReport, deployment_form
-from seaformer.export.deployment.argmax_inside import end_with_argmax
-from seaformer.export.deployment.defer_value_bias import defer_value_bias
-from seaformer.export.deployment.fold_attention_scale import fold_attention_scale
-from seaformer.export.deployment.fold_batch_norm import fold_batch_norm
-from seaformer.export.deployment.fold_gate import fold_gate
-from seaformer.export.deployment.fold_light_head import ChannelBias, fold_light_head
-from seaformer.export.deployment.joint_attention import JointAttention, join_attention
-from seaformer.export.deployment.normalization import normalize_inside
-from seaformer.export.deployment.static_upsampling import (
+from seaformer.export.rewrite import RewriteReport, deployment_form
+from seaformer.export.rewrite.argmax_inside import end_with_argmax
+from seaformer.export.rewrite.defer_value_bias import defer_value_bias
+from seaformer.export.rewrite.fold_attention_scale import fold_attention_scale
+from seaformer.export.rewrite.fold_batch_norm import fold_batch_norm
+from seaformer.export.rewrite.fold_gate import fold_gate
+from seaformer.export.rewrite.fold_light_head import ChannelBias, fold_light_head
+from seaformer.export.rewrite.joint_attention import JointAttention, join_attention
+from seaformer.export.rewrite.normalization import normalize_inside
+from seaformer.export.rewrite.static_upsampling import (
     StaticFusionBlock,
     make_upsampling_static,
 )
-from seaformer.model import build_network, create_model
-from seaformer.network.attention import SqueezeEnhancedAxialAttention
-from seaformer.network.convolution import ConvBN, HardSigmoid
-from seaformer.network.heads import LightHead
-from seaformer.network.seaformer import SeaFormer
-from seaformer.network.spatial_branch import FusionBlock
-from seaformer.network.stem import Stem
+from seaformer.models.create import build_network, create_model
+from seaformer.models.seaformer.attention import SqueezeEnhancedAxialAttention
+from seaformer.models.seaformer.convolution import ConvBN, HardSigmoid
+from seaformer.models.seaformer.light_head import LightHead
+from seaformer.models.seaformer.network import SeaFormer
+from seaformer.models.seaformer.spatial_branch import FusionBlock
+from seaformer.models.seaformer.stem import Stem
+from seaformer.models.seaformer.variants import VARIANTS, get_variant
 from seaformer.tasks import get_task
-from seaformer.variants import VARIANTS, get_variant
 
 ADE20K = get_task("ade20k").preprocessing
 MEAN, STD = ADE20K.mean, ADE20K.std

@@ -16,7 +16,7 @@ from device_scripts import ECHO, EVIL_ARGUMENTS, EVIL_NAMES, HANG, echoed, write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seaformer.benchmark.cores import choose_cores
+from seaformer.benchmark.devices.cores import choose_cores
 from seaformer.benchmark.devices.device import Conditions, Temperature
 from seaformer.benchmark.devices.errors import (
     Cancelled,

@@ -14,7 +14,7 @@ from loopback_phone.adb_server import AdbServer
 from loopback_phone.phone import LoopbackPhone
 from loopback_phone.waiting import wait_until
 
-from seaformer.benchmark.cores import classify
+from seaformer.benchmark.devices.cores import classify
 from seaformer.benchmark.devices.doctor import CHECKS, FAIL, OK, WARN, examine, findings_of
 from seaformer.benchmark.devices.errors import (
     Cancelled,

@@ -24,17 +24,17 @@ from PIL import Image
 from small_models import LABELS, SIDE, associate, metadata, tflite, write_onnx
 from torch.nn import functional as F
 
+from seaformer.cli.evaluate import main
 from seaformer.datasets import IGNORED, open_dataset
-from seaformer.evaluate import main
 from seaformer.evaluation.protocols import (
     OfficialClassification,
     OfficialSegmentation,
     two_step_mask,
 )
-from seaformer.model import create_model
-from seaformer.preprocessing import normalize
+from seaformer.imaging.preprocessing import normalize
+from seaformer.models.create import create_model
+from seaformer.models.seaformer.variants import get_variant
 from seaformer.tasks import Evaluation, Task, get_task
-from seaformer.variants import get_variant
 from seaformer.weights.saving import save_weights
 
 HEAVY = ("torch", "tensorflow", "onnxruntime", "ai_edge_litert", "numpy", "PIL", "jinja2")
@@ -119,7 +119,7 @@ def run(*arguments: str | Path) -> Result:
 
 
 def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "seaformer.evaluate", *map(str, arguments)]
+    return [sys.executable, "-m", "seaformer.cli.evaluate", *map(str, arguments)]
 
 
 def evaluated(*arguments: str | Path, report: str = "out") -> dict[str, Any]:
@@ -743,8 +743,8 @@ def test_a_task_without_a_protocol(folder: Path) -> None:
 
 def test_help_does_not_wait_for_heavy_imports() -> None:
     program = (
-        "import sys, seaformer.evaluate\n"
-        "try: seaformer.evaluate.main(['--help'])\n"
+        "import sys, seaformer.cli.evaluate\n"
+        "try: seaformer.cli.evaluate.main(['--help'])\n"
         f"finally: print([name for name in {HEAVY} if name in sys.modules])"
     )
     done = subprocess.run(

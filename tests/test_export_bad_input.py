@@ -8,8 +8,8 @@ import pytest
 import torch
 from exporting import assert_one_line, names, run_export, write_networks
 
-from seaformer.model import create_model
-from seaformer.variants import get_variant
+from seaformer.models.create import create_model
+from seaformer.models.seaformer.variants import get_variant
 from seaformer.weights.saving import to_official
 
 QUICK = ("--variant", "tiny", "--format", "onnx", "--input-size", "64", "--output", "out")

@@ -22,8 +22,8 @@ from ai_edge_litert.interpreter import Interpreter
 from exporting import EXPORT, assert_one_line, environment, names, run_export, write_networks
 
 from seaformer.export.sidecar import read_sidecar, write_sidecar
+from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.tasks import TASKS, task_names
-from seaformer.variants import VARIANTS
 
 USER = ("--task", "cityscapes", "--input-size", "64x96", "--output", "out")
 ONNX = ("--format", "onnx")

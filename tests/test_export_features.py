@@ -10,15 +10,15 @@ import torch
 from conftest import Once
 from exporting import assert_one_line, names, run_export
 
+from seaformer.artifact.precisions import PRECISIONS
 from seaformer.benchmark.candidate import NO_PICTURE, open_candidate
 from seaformer.bundling.model import read_model
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.export.formats import PRECISIONS
-from seaformer.export.onnx_graph import to_onnx
-from seaformer.export.verification import Sample, compare, lowest, make_samples, passes
-from seaformer.input_size import check_memory, input_shape, parse_input_size, takes_features
-from seaformer.peers.attention.layer import create_layer
-from seaformer.peers.attention.table import CHANNELS, LAYERS, MODELS
+from seaformer.export.convert.onnx_graph import to_onnx
+from seaformer.export.verify.verification import Sample, compare, lowest, make_samples, passes
+from seaformer.imaging.input_size import check_memory, input_shape, parse_input_size, takes_features
+from seaformer.models.attention.layer import create_layer
+from seaformer.models.attention.layers import CHANNELS, LAYERS, MODELS
 from seaformer.prediction import Contract
 from seaformer.runtimes import open_model
 from seaformer.runtimes.image_session import ImageInput

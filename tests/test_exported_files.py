@@ -21,12 +21,12 @@ from ai_edge_litert.interpreter import Interpreter
 from exporting import environment, names, run_export
 from torch.nn import functional as F
 
-from seaformer.export import tflite_file
-from seaformer.export.metadata import Metadata
-from seaformer.images import read_image, sample_photograph
-from seaformer.metrics import sqnr_db
-from seaformer.model import create_model
-from seaformer.preprocessing import normalize, prepare
+from seaformer.artifact.metadata import Metadata
+from seaformer.evaluation.metrics import sqnr_db
+from seaformer.export.convert import tflite_file
+from seaformer.imaging.images import read_image, sample_photograph
+from seaformer.imaging.preprocessing import normalize, prepare
+from seaformer.models.create import create_model
 from seaformer.tasks import get_task
 
 TINY = "seaformer_tiny_ade20k_128x192"

@@ -10,10 +10,10 @@ import torch
 from golden import recipe
 from torch import nn
 
-from seaformer.catalog import count_macs
-from seaformer.model import build_network
+from seaformer.models.catalog import count_macs
+from seaformer.models.create import build_network
+from seaformer.models.seaformer.variants import VARIANTS, get_variant
 from seaformer.tasks import get_task
-from seaformer.variants import VARIANTS, get_variant
 from seaformer.weights.saving import from_official
 
 OFFICIAL = json.loads((Path(__file__).parent / "golden" / "official.json").read_text())

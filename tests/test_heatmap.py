@@ -11,11 +11,11 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from small_models import metadata, write_onnx
 
+from seaformer.cli.predict import main
 from seaformer.errors import SeaformerError
-from seaformer.heatmap import heat, last_attention, save_heatmap
-from seaformer.images import read_image, sample_photograph
-from seaformer.model import create_model
-from seaformer.predict import main
+from seaformer.imaging.heatmap import heat, last_attention, save_heatmap
+from seaformer.imaging.images import read_image, sample_photograph
+from seaformer.models.create import create_model
 from seaformer.prediction import Contract, prepare_input
 from seaformer.runtimes import open_model
 

@@ -13,7 +13,7 @@ from image_bombs import png_bomb, renamed_size, tiled_tiff
 from PIL import Image
 
 from seaformer.errors import SeaformerError
-from seaformer.images import read_image, sample_photograph
+from seaformer.imaging.images import read_image, sample_photograph
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
 COLORS = np.stack([RAMP, RAMP[::-1], RAMP.T], axis=2)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seaformer.errors import SeaformerError
-from seaformer.variants import VARIANTS, get_variant
+from seaformer.models.seaformer.variants import VARIANTS, get_variant
 from seaformer.weights.key_map import official_names
 from seaformer.weights.saving import from_official, to_official
 from seaformer.weights.skeleton import network_shapes

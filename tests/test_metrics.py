@@ -9,7 +9,7 @@ import torch
 from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.metrics import ConfusionMatrix, TopCounter, top_classes
+from seaformer.evaluation.metrics import ConfusionMatrix, TopCounter, top_classes
 
 IGNORED = 255
 

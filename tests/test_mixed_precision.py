@@ -9,13 +9,13 @@ import pytest
 from html_page import Page, assert_needs_nothing_else
 from quantizing import TFLITE, calibrated, scenes, stretched
 
+from seaformer.artifact.metadata import Accuracy, Latency
 from seaformer.console import Console
 from seaformer.errors import SeaformerError
-from seaformer.export.metadata import Accuracy, Latency
-from seaformer.export.quantization.calibration import Pictures
-from seaformer.export.quantization.kept import match
-from seaformer.export.quantization.mixed_precision import Search, Step, search
-from seaformer.export.quantization.mixed_precision_report import (
+from seaformer.export.quantize.calibration import Pictures
+from seaformer.export.quantize.kept import match
+from seaformer.export.quantize.mixed_precision import Search, Step, search
+from seaformer.export.quantize.mixed_precision_report import (
     HEADROOM,
     PLOT_HEIGHT,
     PLOT_WIDTH,
@@ -23,10 +23,10 @@ from seaformer.export.quantization.mixed_precision_report import (
     steps_table,
     write_report,
 )
-from seaformer.export.quantization.quality import Reference, open_bytes
-from seaformer.export.quantization.sensitivity import Row, rank
-from seaformer.export.quantization.tflite_engine import TFLiteEngine
-from seaformer.export.quantization.twin import MIN_RUNS, time_ratio
+from seaformer.export.quantize.quality import Reference, open_bytes
+from seaformer.export.quantize.sensitivity import Row, rank
+from seaformer.export.quantize.tflite_engine import TFLiteEngine
+from seaformer.export.quantize.twin import MIN_RUNS, time_ratio
 from seaformer.runtimes import Session
 from seaformer.tasks import get_task
 
@@ -281,7 +281,7 @@ def test_page_of_a_file_that_fits_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
 def test_a_file_is_as_fast_as_itself(shapes_export: Path, suffix: str) -> None:
     """Nothing is asserted of the time but what holds on a computer that is busy otherwise."""
-    from seaformer.export.formats import format_of
+    from seaformer.artifact.precisions import format_of
 
     file = shapes_export / f"seaformer_tiny_shapes_128x128_fp32{suffix}"
     latency = time_ratio(file.read_bytes(), file.read_bytes(), format_of(file.name))

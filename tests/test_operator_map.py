@@ -13,15 +13,15 @@ from ai_edge_litert import schema_py_generated as schema
 from torch import Tensor, nn
 
 from seaformer.errors import SeaformerError
-from seaformer.export import tflite_file
-from seaformer.export.deployment import deployment_form
-from seaformer.export.onnx_graph import to_onnx
-from seaformer.export.operator_map import map_onnx, map_tflite_like, module_path
-from seaformer.export.tracing import map_operators
-from seaformer.model import create_model
-from seaformer.network.attention import SqueezeEnhancedAxialAttention
+from seaformer.export.convert import tflite_file
+from seaformer.export.convert.onnx_graph import to_onnx
+from seaformer.export.convert.operator_map import map_onnx, map_tflite_like, module_path
+from seaformer.export.convert.tracing import map_operators
+from seaformer.export.rewrite import deployment_form
+from seaformer.models.create import create_model
+from seaformer.models.seaformer.attention import SqueezeEnhancedAxialAttention
+from seaformer.models.seaformer.variants import get_variant
 from seaformer.tasks import get_task
-from seaformer.variants import get_variant
 
 STEM = "seaformer_tiny_ade20k_128x192"
 PICTURE = np.random.default_rng(3).uniform(0, 255, (1, 3, 128, 192)).astype(np.float32)

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from seaformer.errors import UsageError
-from seaformer.images import read_image, sample_photograph
-from seaformer.overlay import (
+from seaformer.imaging.images import read_image, sample_photograph
+from seaformer.imaging.overlay import (
     RANDOM_WEIGHTS_NOTE,
     ClassShare,
     blend,

@@ -26,10 +26,10 @@ FOLDERS = {
 }
 DATA = (
     "seaformer/data/photograph.jpg",
-    "seaformer/data/tasks/ade20k.json",
+    "seaformer/tasks/ade20k.json",
     "seaformer/data/weights/shapes_tiny.safetensors",
-    "seaformer/upsampling/argmax.c",
-    "seaformer/upsampling/argmax.h",
+    "seaformer/imaging/upsampling/argmax.c",
+    "seaformer/imaging/upsampling/argmax.h",
     "seaformer/py.typed",
 )
 PAGES = {

@@ -15,22 +15,22 @@ from interrupting import interrupted
 
 from seaformer.benchmark.candidate import Candidate
 from seaformer.benchmark.cli import main
-from seaformer.benchmark.pareto.networks import export_networks, family_of
-from seaformer.benchmark.pareto.page import write_pareto_page
-from seaformer.benchmark.pareto.points import summarise
-from seaformer.benchmark.pareto.schema import CSV_NAME, FILE_NAME, PAGE_NAME, ParetoResults
-from seaformer.benchmark.pareto.table import to_csv
 from seaformer.benchmark.report.published import FIGURES
-from seaformer.benchmark.report.xy_plot import (
+from seaformer.benchmark.results import InputUsed, ModelFacts
+from seaformer.benchmark.studies.pareto.networks import export_networks, family_of
+from seaformer.benchmark.studies.pareto.page import write_pareto_page
+from seaformer.benchmark.studies.pareto.points import summarise
+from seaformer.benchmark.studies.pareto.schema import CSV_NAME, FILE_NAME, PAGE_NAME, ParetoResults
+from seaformer.benchmark.studies.pareto.table import to_csv
+from seaformer.errors import SeaformerError
+from seaformer.models.peers import PEERS
+from seaformer.reporting.xy_plot import (
     BADGE_HEIGHT,
     BADGE_WIDTH,
     Value,
     pareto_front,
     scatter,
 )
-from seaformer.benchmark.results import InputUsed, ModelFacts
-from seaformer.errors import SeaformerError
-from seaformer.peers.table import PEERS
 
 INPUT = InputUsed(
     source="photograph", name="image", dtype="float32", shape=(1, 512, 512, 3), sha256=None

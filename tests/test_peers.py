@@ -14,15 +14,15 @@ from exporting import assert_one_line, run_export
 from torch import nn
 from torch.nn import functional as F
 
-from seaformer.catalog import count_macs
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.export import tflite_file
-from seaformer.peers.model import create_peer_with_record
-from seaformer.peers.released import RELEASED, find_released
-from seaformer.peers.table import PEERS, Peer
-from seaformer.peers.topformer import PyramidPooling
-from seaformer.peers.topformer_keys import official_names as topformer_names
+from seaformer.export.convert import tflite_file
+from seaformer.models.catalog import count_macs
+from seaformer.models.peer import create_peer_with_record
+from seaformer.models.peers import PEERS, Peer
+from seaformer.models.topformer import PyramidPooling
+from seaformer.models.topformer_keys import official_names as topformer_names
 from seaformer.tasks import get_task
+from seaformer.weights.peer_files import RELEASED, find_released
 
 ADE20K = get_task("ade20k")
 OFFICIAL = json.loads((Path(__file__).parent / "golden" / "topformer_tiny.json").read_text())

@@ -14,9 +14,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from small_models import associate, metadata, tflite, write_onnx
 
-from seaformer.images import sample_photograph
-from seaformer.model import create_model
-from seaformer.predict import main
+from seaformer.cli.predict import main
+from seaformer.imaging.images import sample_photograph
+from seaformer.models.create import create_model
 
 HEAVY = ("torch", "tensorflow", "onnxruntime", "ai_edge_litert", "numpy", "PIL")
 
@@ -44,7 +44,7 @@ def run(*arguments: str | Path) -> Result:
 
 
 def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "seaformer.predict", *map(str, arguments)]
+    return [sys.executable, "-m", "seaformer.cli.predict", *map(str, arguments)]
 
 
 def assert_error(result: Result, status: int, said: str) -> None:
@@ -266,7 +266,7 @@ def test_metadata_that_says_too_little_is_an_error(
 def test_a_full_disk_is_one_line_and_leaves_nothing(folder: Path) -> None:
     """Limits the size of files to 1 kB, so that writing fails midway as on a full disk."""
     limit = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"
-    program = limit + "runpy.run_module('seaformer.predict', run_name='__main__')"
+    program = limit + "runpy.run_module('seaformer.cli.predict', run_name='__main__')"
     done = subprocess.run(
         [sys.executable, "-c", program, "--model", "model.onnx"],
         capture_output=True,
@@ -294,8 +294,8 @@ def test_ctrl_c_leaves_nothing(folder: Path) -> None:
 
 def test_help_does_not_wait_for_heavy_imports() -> None:
     program = (
-        "import sys, seaformer.predict\n"
-        "try: seaformer.predict.main(['--help'])\n"
+        "import sys, seaformer.cli.predict\n"
+        "try: seaformer.cli.predict.main(['--help'])\n"
         f"finally: print([name for name in {HEAVY} if name in sys.modules])"
     )
     done = subprocess.run(

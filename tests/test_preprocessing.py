@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.images import read_image, sample_photograph
-from seaformer.preprocessing import normalize, prepare, seen_part
+from seaformer.imaging.images import read_image, sample_photograph
+from seaformer.imaging.preprocessing import normalize, prepare, seen_part
 from seaformer.tasks import TASKS, Preprocessing, get_task
 
 PHOTOGRAPH = read_image(sample_photograph())

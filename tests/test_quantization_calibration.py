@@ -13,13 +13,13 @@ from PIL import Image
 
 from seaformer.datasets.shapes import ShapesDataset, write
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.export.quantization.calibration import (
+from seaformer.export.quantize.calibration import (
     Pictures,
     network_inputs,
     open_calibration,
 )
-from seaformer.export.quantization.methods import METHODS
-from seaformer.export.quantization.ranges import BINS, Activation, choose, collect
+from seaformer.export.quantize.methods import METHODS
+from seaformer.export.quantize.ranges import BINS, Activation, choose, collect
 from seaformer.tasks import get_task
 
 ADE20K, SHAPES, IMAGENET = (get_task(name) for name in ("ade20k", "shapes", "imagenet"))

@@ -18,16 +18,16 @@ from hypothesis.extra import numpy as arrays
 from onnx import TensorProto, helper, numpy_helper
 from quantizing import scenes
 
+from seaformer.artifact.metadata import MappedOperator
+from seaformer.artifact.precisions import FORMATS
 from seaformer.errors import SeaformerError
+from seaformer.evaluation.metrics import sqnr_db
 from seaformer.export.artifact import content_of
-from seaformer.export.formats import FORMATS
-from seaformer.export.metadata import MappedOperator
-from seaformer.export.quantization.calibration import network_inputs
-from seaformer.export.quantization.onnx_engine import OnnxEngine
-from seaformer.export.quantization.quality import open_bytes
-from seaformer.export.quantization.ranges import choose
-from seaformer.export.quantization.saturation import unsaturated_steps
-from seaformer.metrics import sqnr_db
+from seaformer.export.quantize.calibration import network_inputs
+from seaformer.export.quantize.onnx_engine import OnnxEngine
+from seaformer.export.quantize.quality import open_bytes
+from seaformer.export.quantize.ranges import choose
+from seaformer.export.quantize.saturation import unsaturated_steps
 from seaformer.tasks import get_task
 
 ONNX = FORMATS["onnx"]
@@ -229,7 +229,7 @@ def test_conversions_belong_to_what_takes_them(tiny: Quantized) -> None:
 DIGEST = """
 import hashlib, json, sys
 import onnx
-from seaformer.export.quantization.onnx_engine import OnnxEngine
+from seaformer.export.quantize.onnx_engine import OnnxEngine
 engine = OnnxEngine(onnx.load(sys.argv[1]), (), (0.0, 255.0))
 engine.ranges = json.loads(sys.stdin.read())
 for precision in ("int8", "dynamic-int8"):

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from small_models import SIDE, write_onnx
 
+from seaformer.artifact.metadata import Accuracy
+from seaformer.artifact.precisions import FORMATS
 from seaformer.errors import SeaformerError
-from seaformer.export.formats import FORMATS
-from seaformer.export.metadata import Accuracy
-from seaformer.export.quantization import quality
-from seaformer.export.quantization.calibration import Pictures
-from seaformer.export.quantization.quality import Reference
-from seaformer.metrics import ConfusionMatrix
+from seaformer.evaluation.metrics import ConfusionMatrix
+from seaformer.export.quantize import quality
+from seaformer.export.quantize.calibration import Pictures
+from seaformer.export.quantize.quality import Reference
+from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.runtimes import ImageSession, open_model
 from seaformer.tasks import get_task
-from seaformer.upsampling import upsample_argmax
 
 ONNX = FORMATS["onnx"]
 STRETCH = get_task("shapes").preprocessing

@@ -11,14 +11,14 @@ import pytest
 from html_page import Page, assert_needs_nothing_else
 from quantizing import TFLITE, calibrated, scenes, stretched
 
+from seaformer.artifact.metadata import MappedOperator
 from seaformer.console import Console
 from seaformer.errors import UnknownNameError
-from seaformer.export.metadata import MappedOperator
-from seaformer.export.quantization import sensitivity
-from seaformer.export.quantization.kept import match, require_modules
-from seaformer.export.quantization.quality import Reference, open_bytes
-from seaformer.export.quantization.ranges import Activation, collect
-from seaformer.export.quantization.sensitivity import (
+from seaformer.export.quantize import sensitivity
+from seaformer.export.quantize.kept import match, require_modules
+from seaformer.export.quantize.quality import Reference, open_bytes
+from seaformer.export.quantize.ranges import Activation, collect
+from seaformer.export.quantize.sensitivity import (
     LEVELS,
     Ranking,
     Sensitivity,
@@ -26,8 +26,8 @@ from seaformer.export.quantization.sensitivity import (
     rank,
     tensors_of,
 )
-from seaformer.export.quantization.sensitivity_report import ranking_table, write_report
-from seaformer.export.quantization.tflite_engine import TFLiteEngine
+from seaformer.export.quantize.sensitivity_report import ranking_table, write_report
+from seaformer.export.quantize.tflite_engine import TFLiteEngine
 from seaformer.tasks import get_task
 
 OPERATORS = [

@@ -13,16 +13,16 @@ from ai_edge_litert.interpreter import Interpreter
 from exporting import assert_one_line, run_export
 from PIL import Image
 
+from seaformer.artifact.metadata import Metadata
+from seaformer.artifact.precisions import PRECISIONS
 from seaformer.datasets.shapes import ShapesDataset, write
-from seaformer.export import tflite_file
-from seaformer.export.formats import PRECISIONS
-from seaformer.export.metadata import Metadata
-from seaformer.export.quantization.mixed_precision import Search
-from seaformer.metrics import ConfusionMatrix
-from seaformer.preprocessing import prepare
+from seaformer.evaluation.metrics import ConfusionMatrix
+from seaformer.export.convert import tflite_file
+from seaformer.export.quantize.mixed_precision import Search
+from seaformer.imaging.preprocessing import prepare
+from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.runtimes import open_model
 from seaformer.tasks import get_task
-from seaformer.upsampling import upsample_argmax
 
 SHAPES = get_task("shapes")
 STEM = "seaformer_tiny_shapes_256x256"

@@ -19,9 +19,9 @@ import pytest
 import torch
 
 from seaformer.errors import SeaformerError, UnknownNameError
-from seaformer.network.seaformer import SeaFormer, SeaFormerClassifier
+from seaformer.models.seaformer.network import SeaFormer, SeaFormerClassifier
+from seaformer.models.seaformer.variants import VARIANTS, get_variant
 from seaformer.tasks import get_task, task_names
-from seaformer.variants import VARIANTS, get_variant
 from seaformer.weights.download import fetch, weights_cache
 from seaformer.weights.loading import load_weights
 from seaformer.weights.random_weights import fill_random

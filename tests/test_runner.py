@@ -29,8 +29,8 @@ from rounds import (
 from seaformer.benchmark.runner.binaries import runner_for
 from seaformer.benchmark.runner.record import read_record
 from seaformer.benchmark.runner.status import Status
+from seaformer.imaging.upsampling.argmax import upsample_argmax
 from seaformer.runtimes import open_model
-from seaformer.upsampling.argmax import upsample_argmax
 
 ALLOWED = sorted(os.sched_getaffinity(0))
 MASK = (50, 61)

@@ -65,7 +65,9 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("copy of the sources")
     shutil.copytree(HERE, root / "benchmark/runner", ignore=shutil.ignore_patterns("bin", "__*"))
     upsampling = build.argmax_folder()
-    shutil.copytree(upsampling, root / "seaformer/upsampling", ignore=shutil.ignore_patterns("__*"))
+    shutil.copytree(
+        upsampling, root / "seaformer/imaging/upsampling", ignore=shutil.ignore_patterns("__*")
+    )
     command = [sys.executable, root / "benchmark/runner/build.py", "--to", root / "out"]
     subprocess.run(command, check=True)
     return root / "out"

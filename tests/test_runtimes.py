@@ -18,12 +18,12 @@ from onnx import TensorProto, helper
 from small_models import SIDE, associate, metadata, tflite, write_onnx
 
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.model import create_model
+from seaformer.models.create import create_model
+from seaformer.models.seaformer.variants import get_variant
 from seaformer.runtimes import RUNTIMES, open_model, open_session
 from seaformer.runtimes.integers import IntegerTensor
 from seaformer.runtimes.tflite_flatbuffer import pack, parse
 from seaformer.tasks import get_task
-from seaformer.variants import get_variant
 from seaformer.weights.saving import save_weights
 
 RANDOM = np.random.default_rng(0)

@@ -11,9 +11,9 @@ import pytest
 from exporting import NETWORKS, assert_one_line, run_export, write_networks
 from small_models import metadata, write_onnx
 
+from seaformer.artifact.metadata import Metadata
+from seaformer.artifact.precisions import format_of
 from seaformer.export.artifact import content_of
-from seaformer.export.formats import format_of
-from seaformer.export.metadata import Metadata
 from seaformer.runtimes import open_model
 
 STEM = "seaformer_tiny_ade20k_128x192_fp32"

@@ -9,9 +9,9 @@ import pytest
 from seaformer.datasets import check, open_dataset, read_mask
 from seaformer.datasets.shapes import SPLITS, ShapesDataset, render, write
 from seaformer.errors import UnknownNameError, UsageError
-from seaformer.images import read_image
+from seaformer.imaging.images import read_image
+from seaformer.models.seaformer.variants import get_variant
 from seaformer.tasks import Task, get_task
-from seaformer.variants import get_variant
 from seaformer.weights.builtin import BUILTIN, find_builtin
 
 

@@ -25,8 +25,9 @@ from benchmark_parts import (
 from click.testing import CliRunner, Result
 from exporting import write_networks
 
+from seaformer.artifact.precisions import PRECISIONS as EXPORTED
 from seaformer.benchmark.cli import main
-from seaformer.benchmark.cores import CoreChoice
+from seaformer.benchmark.devices.cores import CoreChoice
 from seaformer.benchmark.devices.device import Core
 from seaformer.benchmark.devices.host import Host
 from seaformer.benchmark.exports import export_models, run_command
@@ -38,14 +39,13 @@ from seaformer.benchmark.results import (
     read_results,
 )
 from seaformer.benchmark.setting import Setting
+from seaformer.benchmark.studies.tables.columns import COLUMNS
+from seaformer.benchmark.studies.tables.kinds import KINDS, PRECISIONS
+from seaformer.benchmark.studies.tables.models import TRAITS, arrange
+from seaformer.benchmark.studies.tables.paper_table import paper_table
+from seaformer.benchmark.studies.tables.settings import settings
 from seaformer.benchmark.summary import pair_ratios
-from seaformer.benchmark.tables.columns import COLUMNS
-from seaformer.benchmark.tables.kinds import KINDS, PRECISIONS
-from seaformer.benchmark.tables.models import TRAITS, arrange
-from seaformer.benchmark.tables.paper_table import paper_table
-from seaformer.benchmark.tables.settings import settings
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.export.formats import PRECISIONS as EXPORTED
 
 KHZ = {0: 1_804_800, 1: 1_804_800, 2: 1_804_800, 3: 1_804_800, 4: 2_419_200, 5: 2_419_200,
        6: 2_419_200, 7: 2_841_600}  # fmt: skip

@@ -12,7 +12,7 @@ import pytest
 from seaformer.errors import UnknownNameError, UsageError
 from seaformer.tasks import TASKS, Task, get_task, task_names
 
-FILES = Path(__file__).parents[1] / "seaformer" / "data" / "tasks"
+FILES = Path(__file__).parents[1] / "seaformer" / "tasks"
 
 COUNTS = {
     "ade20k": 150,

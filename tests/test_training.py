@@ -20,15 +20,16 @@ from click.testing import CliRunner, Result
 from exporting import write_hiding_modules
 from PIL import Image
 
+from seaformer.cli.train import main
 from seaformer.console import Console
 from seaformer.datasets.shapes import ShapesDataset, render, write
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.model import create_model
-from seaformer.network.attention import SqueezeAxialPositionEmbedding
-from seaformer.network.context_branch import DROP_PATH
-from seaformer.network.layer import DropPath
+from seaformer.models.create import create_model
+from seaformer.models.seaformer.attention import SqueezeAxialPositionEmbedding
+from seaformer.models.seaformer.context_branch import DROP_PATH
+from seaformer.models.seaformer.layer import DropPath
+from seaformer.models.seaformer.variants import get_variant
 from seaformer.tasks import Task, get_task
-from seaformer.train import main
 from seaformer.training.augmentation import augment, distort_colors
 from seaformer.training.checkpoints import METRICS, STATE, RunFolder
 from seaformer.training.engine import train
@@ -42,7 +43,6 @@ from seaformer.training.samples import Batches, Examples
 from seaformer.training.scenes import open_data
 from seaformer.training.schedule import rate_factor
 from seaformer.training.validation import validate
-from seaformer.variants import get_variant
 from seaformer.weights.saving import save_weights
 
 SIDE = 64
@@ -497,7 +497,7 @@ def test_command_trains_and_its_weights_need_no_flags(data: Path, tmp_path: Path
     assert page.count("<svg") == 3
     assert all(f"</span> {label}</td>" in page for label in small_task().labels)
 
-    from seaformer.predict import main as predict
+    from seaformer.cli.predict import main as predict
 
     overlay = tmp_path / "overlay.png"
     arguments = ["--model", str(output / "best.safetensors"), "--output", str(overlay)]
@@ -565,7 +565,7 @@ def test_bad_requests_are_named(options: list[str], named: str, tmp_path: Path) 
 
 def test_help_waits_for_nothing_heavy() -> None:
     code = (
-        "import sys, seaformer.train; "
+        "import sys, seaformer.cli.train; "
         "print(sorted({'torch', 'numpy', 'accelerate', 'PIL'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

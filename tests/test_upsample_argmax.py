@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from native_argmax import Job, NativeArgmax, NoCompilerError
 
 from seaformer.errors import SeaformerError
-from seaformer.upsampling import argmax, upsample_argmax
+from seaformer.imaging.upsampling import argmax, upsample_argmax
 
 U = 2.0**-24
 Upsample = Callable[..., np.ndarray]

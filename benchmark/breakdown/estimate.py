@@ -11,7 +11,7 @@ of each part by itself, what interrupts now one operator and now another would b
 in none of its parts. Between cuts, where the sum is the total in every round, it is each part's
 median.
 
-Intervals come from the bootstrap over whole rounds of `seaformer.benchmark.statistics`. All parts
+Intervals come from the bootstrap over whole rounds of `seaformer.statistics.bootstrap`. All parts
 are drawn together, so that what they have in common in a round is in the interval of their sum. The
 interval of a time is that of its share: how sure the total is, is said by the total's own.
 """
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from seaformer.benchmark.statistics import (
+from seaformer.statistics.bootstrap import (
     CONFIDENCE,
     MIN_ROUNDS,
     RESAMPLES,

@@ -1,6 +1,6 @@
 """Multiply-accumulates of an operator, from the shapes in its file.
 
-By the convention of the published numbers, as `seaformer.catalog.count_macs`: those of
+By the convention of the published numbers, as `seaformer.models.catalog.count_macs`: those of
 convolutions, linear layers and matrix products, and one per tap and element of an interpolation. A
 file has no BatchNorm left, which the published numbers count with two per element, and what the
 deployment form rewrote is counted as it is computed: so the sum of a file differs from the number

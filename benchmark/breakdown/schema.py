@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from seaformer.benchmark.statistics import Interval
+from seaformer.statistics.bootstrap import Interval
 
 Method = Literal["profile", "prefix"]
 RowKind = Literal["network", "module", "own", "unattributed", "tail"]

@@ -12,7 +12,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from seaformer.benchmark.cores import classify, core_list
+from seaformer.benchmark.devices.cores import classify, core_list
 from seaformer.benchmark.devices.device import Conditions, Device, DeviceFacts, Workspace
 from seaformer.benchmark.devices.errors import DeviceError, WrongProcessor
 from seaformer.benchmark.devices.heat import COOL_BELOW_C, too_hot

@@ -3,7 +3,7 @@
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from seaformer.benchmark.cores import classify
+from seaformer.benchmark.devices.cores import classify
 from seaformer.benchmark.devices.device import Conditions, Device, DeviceFacts
 from seaformer.benchmark.devices.errors import DeviceError
 from seaformer.benchmark.devices.heat import STATUS_NAMES

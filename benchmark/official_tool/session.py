@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from seaformer.benchmark.candidate import Candidate
-from seaformer.benchmark.cores import CoreChoice
+from seaformer.benchmark.devices.cores import CoreChoice
 from seaformer.benchmark.devices.device import Finished, Workspace
 from seaformer.benchmark.devices.errors import FileRefused, ProgramKilled
 from seaformer.benchmark.official_tool.command import Input, Tool, arguments, recognise

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seaformer.benchmark.report.scale import Scale, dots
 from seaformer.benchmark.results import ModelResult, Results
-from seaformer.benchmark.statistics import Summary
 from seaformer.benchmark.summary import run_times
+from seaformer.reporting.scale import Scale, dots
+from seaformer.statistics.bootstrap import Summary
 
 _REACH = 3.0
 """How far the axis goes, in distances of the p10 and the p90 from the median. A run that the system

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from seaformer.benchmark.report.scale import Scale, dots, line
 from seaformer.benchmark.results import Results, Round
 from seaformer.benchmark.runner.record import Block
+from seaformer.reporting.scale import Scale, dots, line
 
 _LEAST_TIME = 2.0
 """Per cent of the median; as in the distribution, rounding is no drift."""

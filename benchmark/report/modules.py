@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from seaformer.benchmark.breakdown.schema import Breakdown, Row
-from seaformer.benchmark.report.scale import Scale
 from seaformer.benchmark.results import ModelResult, Results
+from seaformer.reporting.scale import Scale
 
 COLORS = 6
 """How many parts have a colour of their own; the others share one. They are from the palette of

@@ -6,13 +6,13 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from seaformer import page
 from seaformer.benchmark.numbers import median, milliseconds, number, ratio
 from seaformer.benchmark.table import parity_text
+from seaformer.reporting import page
 
 
 def write_page(path: Path, template: str, **values: Any) -> None:
-    """Draw a template of this folder, see `seaformer.page.write_page`."""
+    """Draw a template of this folder, see `seaformer.reporting.page.write_page`."""
     filters: dict[str, Callable[..., Any]] = {
         "ms": milliseconds,
         "median": median,

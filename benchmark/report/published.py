@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from seaformer.benchmark.results import ModelResult, Results
-from seaformer.benchmark.statistics import Ratio
-from seaformer.peers.table import PEERS
+from seaformer.models.peers import PEERS
+from seaformer.statistics.bootstrap import Ratio
 
 TASK = "ade20k"
 SIDE = 512

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from seaformer.benchmark.report.scale import Scale
 from seaformer.benchmark.results import ModelResult, Results
-from seaformer.benchmark.statistics import Ratio
+from seaformer.reporting.scale import Scale
+from seaformer.statistics.bootstrap import Ratio
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from seaformer.benchmark.report.pages import write_page
 from seaformer.benchmark.report.published import CONDITIONS, PaperRow, paper_rows
 from seaformer.benchmark.report.ratios import Ratios, ratios
 from seaformer.benchmark.results import ModelResult, Results
-from seaformer.benchmark.tables.paper_table import PaperTable, paper_table
+from seaformer.benchmark.studies.tables.paper_table import PaperTable, paper_table
 from seaformer.errors import SeaformerError, UsageError
 
 TEMPLATE = "report.html"

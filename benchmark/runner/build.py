@@ -94,9 +94,12 @@ class BuildError(Exception):
 def argmax_folder() -> Path:
     """Return the folder of argmax.c, beside this one in the tree and in the installed package."""
     for package in (HERE.parents[1] / "seaformer", HERE.parents[1]):
-        if (package / "upsampling" / "argmax.c").is_file():
-            return package / "upsampling"
-    raise BuildError(f"there is no upsampling/argmax.c around {HERE}. Install seaformer again.")
+        folder = package / "imaging" / "upsampling"
+        if (folder / "argmax.c").is_file():
+            return folder
+    raise BuildError(
+        f"there is no imaging/upsampling/argmax.c around {HERE}. Install seaformer again."
+    )
 
 
 def inputs() -> list[Path]:

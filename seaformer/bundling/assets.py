@@ -10,7 +10,7 @@ from PIL import Image
 
 from seaformer.bundling.model import RUNTIMES, Model
 from seaformer.errors import UsageError
-from seaformer.images import open_image, read_image, sample_photograph
+from seaformer.imaging.images import open_image, read_image, sample_photograph
 from seaformer.names import path_in
 
 METADATA = "model.json"

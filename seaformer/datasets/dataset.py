@@ -8,7 +8,7 @@ from seaformer.datasets.layouts import LAYOUTS, SPLITS, Folders, Item, Layout, f
 from seaformer.datasets.masks import read_mask
 from seaformer.datasets.own_task import FILE, own_task
 from seaformer.errors import SeaformerError, UsageError, unknown_name
-from seaformer.images import read_image
+from seaformer.imaging.images import read_image
 from seaformer.tasks import Task, get_task
 
 

@@ -8,7 +8,7 @@ from PIL import UnidentifiedImageError
 
 from seaformer.datasets.layouts import Item
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.images import open_image
+from seaformer.imaging.images import open_image
 from seaformer.tasks import Task
 
 IGNORED = 255

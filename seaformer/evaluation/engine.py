@@ -16,7 +16,7 @@ from seaformer.errors import SeaformerError, UsageError
 from seaformer.evaluation.models import Candidate
 from seaformer.evaluation.progress import ProgressFile
 from seaformer.evaluation.tally import Counts, Tally, count_guesses, count_masks
-from seaformer.images import read_image
+from seaformer.imaging.images import read_image
 
 
 @dataclass(frozen=True)

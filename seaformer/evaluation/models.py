@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.evaluation.metrics import top_classes
 from seaformer.evaluation.protocols import (
     OFFICIAL,
     Deployed,
@@ -22,13 +23,12 @@ from seaformer.evaluation.protocols import (
     Size,
     two_step_mask,
 )
-from seaformer.metrics import top_classes
-from seaformer.model import create_model
+from seaformer.imaging.preprocessing import normalize
+from seaformer.imaging.upsampling import upsample_argmax
+from seaformer.models.create import create_model
 from seaformer.prediction import Contract, mask_from
-from seaformer.preprocessing import normalize
 from seaformer.runtimes import ImageSession, is_checkpoint, open_model
 from seaformer.tasks import TASKS, Evaluation, Task
-from seaformer.upsampling import upsample_argmax
 from seaformer.weights.checkpoint import Checkpoint, read_checkpoint
 from seaformer.weights.identity import identify
 

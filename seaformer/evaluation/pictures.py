@@ -11,8 +11,8 @@ from PIL import Image
 
 from seaformer.datasets import IGNORED, Dataset, Item, read_mask
 from seaformer.evaluation.models import Candidate
-from seaformer.images import read_image
-from seaformer.overlay import ClassShare, blend, class_shares
+from seaformer.imaging.images import read_image
+from seaformer.imaging.overlay import ClassShare, blend, class_shares
 from seaformer.tasks import Task
 
 SIDE = 420

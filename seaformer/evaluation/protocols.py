@@ -20,8 +20,8 @@ from PIL import Image
 from torch.nn import functional as F
 
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.images import MAX_PIXELS
-from seaformer.preprocessing import prepare
+from seaformer.imaging.images import MAX_PIXELS
+from seaformer.imaging.preprocessing import prepare
 from seaformer.tasks import Evaluation, Preprocessing
 
 OFFICIAL = "official"
@@ -74,7 +74,7 @@ class Deployed(Protocol):
         self.description = f"{how} {size[1]} x {size[0]}"
 
     def prepare(self, picture: Picture) -> Prepared:
-        """Resize as `seaformer.preprocessing` does."""
+        """Resize as `seaformer.imaging.preprocessing` does."""
         return prepare(picture, self._preprocessing, self._size)
 
 

@@ -8,8 +8,8 @@ from seaformer.datasets import Dataset
 from seaformer.evaluation.models import Candidate
 from seaformer.evaluation.pictures import Strip, draw_strips
 from seaformer.evaluation.results import ClassResult, ModelResult, Results, judged
-from seaformer.overlay import Color, class_color
-from seaformer.page import write_page
+from seaformer.imaging.overlay import Color, class_color
+from seaformer.reporting.page import write_page
 
 TEMPLATE = "data/evaluation_report.html"
 

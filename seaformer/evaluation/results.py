@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict
 
 from seaformer.datasets import Dataset
 from seaformer.evaluation.engine import Evaluation
+from seaformer.evaluation.metrics import ConfusionMatrix
 from seaformer.evaluation.models import Candidate
 from seaformer.evaluation.tally import Tally
-from seaformer.metrics import ConfusionMatrix
 from seaformer.runtimes import find_runtime
 
 DEFINITION = (

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seaformer.datasets import IGNORED
-from seaformer.metrics import ConfusionMatrix, TopCounter
+from seaformer.evaluation.metrics import ConfusionMatrix, TopCounter
 
 WORST = 8
 """How many of the worst pictures are remembered for each model."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.input_size import PICTURE_CHANNELS
+from seaformer.imaging.input_size import PICTURE_CHANNELS
 from seaformer.runtimes.integers import IntegerTensor
 from seaformer.runtimes.metadata import FEATURES
 from seaformer.runtimes.session import Array, Closable, Session, check_input_size

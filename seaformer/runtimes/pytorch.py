@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.model import create_model_with_record
+from seaformer.models.create import create_model_with_record
 from seaformer.runtimes.metadata import SCHEMA_VERSION
 from seaformer.runtimes.session import Array, Session, Tensor, reason
 from seaformer.tasks import Task, get_task

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from seaformer.datasets.masks import IGNORED
-from seaformer.preprocessing import normalize
+from seaformer.imaging.preprocessing import normalize
 from seaformer.tasks import Task
 from seaformer.training.recipe import Recipe
 

@@ -18,10 +18,10 @@ import torch
 
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.files import atomic_write
-from seaformer.network.seaformer import SeaFormer
+from seaformer.models.seaformer.network import SeaFormer
+from seaformer.models.seaformer.variants import Variant
 from seaformer.tasks import Task
 from seaformer.training.recipe import Recipe
-from seaformer.variants import Variant
 from seaformer.weights import unpickling
 from seaformer.weights.saving import save_weights
 

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.interpreter import safe_path
-from seaformer.network.seaformer import SeaFormer
+from seaformer.models.seaformer.network import SeaFormer
 from seaformer.training.batch_norm import synchronize
 from seaformer.training.checkpoints import METRICS, RunFolder
 from seaformer.training.host_memory import keep_freed_memory

@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 
 from seaformer.errors import UsageError
-from seaformer.model import build_network, create_model_with_record
-from seaformer.network.seaformer import SeaFormer
+from seaformer.models.create import build_network, create_model_with_record
+from seaformer.models.seaformer.network import SeaFormer
+from seaformer.models.seaformer.variants import Variant
 from seaformer.tasks import Task
-from seaformer.variants import Variant
 from seaformer.weights.loading import RANDOM
 
 

@@ -5,8 +5,8 @@ from typing import Any
 from torch import nn
 from torch.optim import AdamW
 
-from seaformer.network.attention import SqueezeAxialPositionEmbedding
-from seaformer.network.seaformer import SeaFormer
+from seaformer.models.seaformer.attention import SqueezeAxialPositionEmbedding
+from seaformer.models.seaformer.network import SeaFormer
 from seaformer.training.recipe import Recipe
 
 _UNDECAYED = (SqueezeAxialPositionEmbedding, nn.modules.batchnorm._BatchNorm)

@@ -2,9 +2,9 @@
 
 from torch import nn
 
-from seaformer.network.context_branch import DROP_PATH
-from seaformer.network.layer import DropPath
-from seaformer.network.seaformer import SeaFormer
+from seaformer.models.seaformer.context_branch import DROP_PATH
+from seaformer.models.seaformer.layer import DropPath
+from seaformer.models.seaformer.network import SeaFormer
 from seaformer.training.recipe import Recipe
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from seaformer.evaluation.metrics import SegmentationScores
 from seaformer.files import atomic_write
-from seaformer.metrics import SegmentationScores
-from seaformer.overlay import blend, class_color
+from seaformer.imaging.overlay import blend, class_color
 from seaformer.training.checkpoints import METRICS, RunFolder
 from seaformer.training.curves import draw_curve
 from seaformer.training.progress import read_metrics

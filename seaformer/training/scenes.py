@@ -11,7 +11,7 @@ from seaformer.datasets.dataset import Dataset, Fault, check, open_dataset
 from seaformer.datasets.masks import read_mask
 from seaformer.datasets.shapes import TASK, ShapesDataset
 from seaformer.errors import UsageError
-from seaformer.images import read_image
+from seaformer.imaging.images import read_image
 from seaformer.tasks import Task, get_task
 
 SHAPES = TASK

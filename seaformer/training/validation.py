@@ -11,9 +11,9 @@ from accelerate import Accelerator
 from torch.nn import functional as F
 
 from seaformer.datasets.masks import IGNORED
-from seaformer.metrics import ConfusionMatrix, SegmentationScores
-from seaformer.network.seaformer import SeaFormer
-from seaformer.preprocessing import normalize, prepare
+from seaformer.evaluation.metrics import ConfusionMatrix, SegmentationScores
+from seaformer.imaging.preprocessing import normalize, prepare
+from seaformer.models.seaformer.network import SeaFormer
 from seaformer.tasks import Task
 from seaformer.training.scenes import Scenes
 

@@ -5,8 +5,8 @@ from importlib import resources
 from pathlib import Path
 
 from seaformer.errors import UnknownNameError
+from seaformer.models.seaformer.variants import Variant
 from seaformer.tasks import Task
-from seaformer.variants import Variant
 
 
 @dataclass(frozen=True)

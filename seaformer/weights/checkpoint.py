@@ -45,7 +45,7 @@ class Checkpoint:
         sha256: of the file, in hexadecimal.
         tensors: by name as in the file, without `module.`; on the CPU, floating ones as float32,
             without NaN and infinity.
-        naming: whether the names are those of the official code or of `seaformer.network`.
+        naming: whether the names are those of the official code or of `seaformer.models.seaformer`.
         class_names: the classes that the file says it was trained for, by index; None if it says
             nothing.
         metadata: the header of one of our own files; empty for all others.

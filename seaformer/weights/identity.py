@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from seaformer.ablation import ablation_of
-from seaformer.variants import VARIANTS, Variant
+from seaformer.models.ablation import ablation_of
+from seaformer.models.seaformer.variants import VARIANTS, Variant
 from seaformer.weights.checkpoint import Checkpoint, Naming
 from seaformer.weights.key_map import official_names
 from seaformer.weights.skeleton import Shapes, network_shapes, shapes_of

@@ -10,7 +10,7 @@ Source of the official names: fudan-zvg/SeaFormer, seaformer-seg and seaformer-c
 import re
 from collections.abc import Callable, Iterable
 
-from seaformer.variants import Variant
+from seaformer.models.seaformer.variants import Variant
 
 _Replacement = str | Callable[[re.Match[str]], str]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from seaformer.errors import SeaformerError
+from seaformer.models.seaformer.variants import Variant
 from seaformer.tasks import Task
-from seaformer.variants import Variant
 from seaformer.weights.builtin import find_builtin
 from seaformer.weights.checkpoint import Checkpoint, read_checkpoint
 from seaformer.weights.download import fetch

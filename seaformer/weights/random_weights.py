@@ -25,7 +25,7 @@ GATE_GAIN = 0.02
 """Of what a gate is made from: one that is all open or closed would multiply rounding."""
 CLASS_DECAY = 0.8
 FOLDED_SIXTH = (".local_embedding.conv", ".pointwise.conv")
-"""Modules whose kernel takes the hard sigmoid's 1/6 in, see export/deployment/fold_gate.py."""
+"""Modules whose kernel takes the hard sigmoid's 1/6 in, see export/rewrite/fold_gate.py."""
 STEP = 1 / 64
 """Of biases and means: sums and products of a few of them are exact in half precision."""
 
@@ -39,8 +39,7 @@ def fill_random(model: nn.Module, seed: int = 0) -> None:
     deviations; LayerNorm has scales from 1/4 to 2 and that shift.
 
     Args:
-        model: a network of `seaformer.network` or `seaformer.peers`, on any device and of any
-            floating dtype.
+        model: a network of `seaformer.models`, on any device and of any floating dtype.
         seed: another one gives other weights.
     """
     with torch.no_grad():

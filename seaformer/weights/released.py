@@ -8,8 +8,8 @@ large variant, for Cityscapes.
 from dataclasses import dataclass, replace
 
 from seaformer.errors import UnknownNameError, unknown_name
+from seaformer.models.seaformer.variants import Variant
 from seaformer.tasks import Task
-from seaformer.variants import Variant
 
 DRIVE = "https://drive.google.com"
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.files import atomic_write
-from seaformer.variants import Variant
+from seaformer.models.seaformer.variants import Variant
 from seaformer.weights.checkpoint import FORMAT_VERSION, METADATA_KEY, listed
 from seaformer.weights.key_map import official_names
 from seaformer.weights.skeleton import network_shapes
@@ -33,7 +33,7 @@ def save_weights(
     The file appears at once and whole, or not at all. Equal weights give equal files.
 
     Args:
-        model: a network of `seaformer.network`.
+        model: a network of `seaformer.models.seaformer`.
         path: ends with .safetensors; an existing file is replaced.
         variant: the variant of `model`.
         task_json: its task, as `Task.to_json` gives it.
@@ -73,7 +73,7 @@ def to_official(state_dict: Mapping[str, Tensor], variant: Variant) -> dict[str,
 
 
 def from_official(state_dict: Mapping[str, Tensor], variant: Variant) -> dict[str, Tensor]:
-    """Rename the tensors of an official state_dict as `seaformer.network` names them.
+    """Rename the tensors of an official state_dict as `seaformer.models.seaformer` names them.
 
     Raises:
         SeaformerError: a name is not one of the variant's.

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from seaformer.network.seaformer import SeaFormer, SeaFormerClassifier
-from seaformer.variants import Variant
+from seaformer.models.seaformer.network import SeaFormer, SeaFormerClassifier
+from seaformer.models.seaformer.variants import Variant
 
 Shapes = dict[str, tuple[int, ...]]
 

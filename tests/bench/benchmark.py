@@ -31,7 +31,7 @@ from seaformer.benchmark.runner.binaries import runner_for
 from seaformer.benchmark.runner.plan import Plan, PlannedModel
 from seaformer.benchmark.runner.record import read_record
 from seaformer.benchmark.runtimes import library_for
-from seaformer.benchmark.statistics import Ratio, paired_ratio
+from seaformer.statistics.bootstrap import Ratio, paired_ratio
 
 WARMUP_RUNS = 4
 RUNS = 5

@@ -15,7 +15,7 @@ from bench.machine import machine_name, write_section
 from seaformer.benchmark.breakdown.schema import UNATTRIBUTED, Breakdown, Row
 from seaformer.benchmark.report.published import FIGURES
 from seaformer.benchmark.results import ModelResult, Results, read_results
-from seaformer.variants import VARIANTS
+from seaformer.models.seaformer.variants import VARIANTS
 
 BIN = Path(sys.executable).parent
 SUFFIXES = (".tflite", ".onnx")

@@ -26,15 +26,15 @@ import psutil
 import torch
 
 from bench.machine import machine_name, write_section
+from seaformer.artifact.precisions import FORMATS
 from seaformer.export.artifact import serialize
-from seaformer.export.conversion import to_tflite
-from seaformer.export.deployment import deployment_form
-from seaformer.export.formats import FORMATS
-from seaformer.export.onnx_graph import OPSET, to_onnx
-from seaformer.export.tflite_file import operators
-from seaformer.model import create_model
+from seaformer.export.convert.conversion import to_tflite
+from seaformer.export.convert.onnx_graph import OPSET, to_onnx
+from seaformer.export.convert.tflite_file import operators
+from seaformer.export.rewrite import deployment_form
+from seaformer.models.create import create_model
+from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.runtimes import open_model
-from seaformer.variants import VARIANTS
 
 SIZE = (512, 512)
 ROUNDS = 60

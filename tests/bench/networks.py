@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.machine import machine_name, write_section
 from seaformer.benchmark.numbers import median, ratio
-from seaformer.benchmark.pareto.schema import FILE_NAME, ParetoResults
+from seaformer.benchmark.studies.pareto.schema import FILE_NAME, ParetoResults
 
 BENCHMARK = Path(sys.executable).with_name("seaformer-benchmark")
 

@@ -17,11 +17,11 @@ from typing import Any
 from ai_edge_litert.interpreter import Interpreter
 
 from bench.machine import machine_name, write_section
-from seaformer.export.formats import FORMATS, PRECISIONS
-from seaformer.export.metadata import Metadata
-from seaformer.export.quantization.methods import METHODS
+from seaformer.artifact.metadata import Metadata
+from seaformer.artifact.precisions import FORMATS, PRECISIONS
+from seaformer.export.quantize.methods import METHODS
+from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.runtimes import open_model
-from seaformer.variants import VARIANTS
 
 EXPORT = Path(sys.executable).with_name("seaformer-export")
 QUANTIZED = [row for row in PRECISIONS.values() if row.is_quantized]

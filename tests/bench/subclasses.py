@@ -20,13 +20,13 @@ import torch
 from torch import nn
 
 from seaformer.datasets import shapes
+from seaformer.evaluation.metrics import ConfusionMatrix, SegmentationScores
 from seaformer.files import atomic_write
-from seaformer.metrics import ConfusionMatrix, SegmentationScores
-from seaformer.model import create_model
-from seaformer.preprocessing import normalize, prepare
+from seaformer.imaging.preprocessing import normalize, prepare
+from seaformer.imaging.upsampling import upsample_argmax
+from seaformer.models.create import create_model
 from seaformer.tasks import get_task
 from seaformer.training.loss import segmentation_loss
-from seaformer.upsampling import upsample_argmax
 
 SIZE = (512, 512)
 STEPS, BATCH, RATE, WARMUP = 220, 4, 4e-3, 20

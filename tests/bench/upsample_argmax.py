@@ -31,10 +31,10 @@ from torch.nn import functional as F
 from bench.machine import machine_name, write_section
 from bench.subclasses import WEIGHTS, logits_of, scores, trained_network
 from seaformer.datasets.shapes import render
-from seaformer.model import create_model
-from seaformer.preprocessing import normalize, prepare
+from seaformer.imaging.preprocessing import normalize, prepare
+from seaformer.imaging.upsampling import upsample_argmax
+from seaformer.models.create import create_model
 from seaformer.tasks import get_task
-from seaformer.upsampling import upsample_argmax
 
 CLASSES, SIDE, SIZE = 150, 64, (512, 512)  # SeaFormer on ADE20K
 BASE = "torch"

@@ -18,7 +18,7 @@ class NotFiniteException(
  * in float, rounded at every operation, with a b c d the logits at the corners of the cell between
  * neighbouring logits. In a cell the values of a class lie between the extremes of its corners. So
  * with m the largest of the classes' minima, a class whose corners are all below m, with a margin
- * for rounding, wins nowhere in the cell. seaformer/upsampling/argmax.py has the proof; the C beside
+ * for rounding, wins nowhere in the cell. seaformer/imaging/upsampling/argmax.py has the proof; the C beside
  * it does the same in tiles.
  *
  * An instance keeps its buffers for the next run, and is for one thread at a time.

@@ -15,7 +15,7 @@ data class Placement(
 /**
  * Turns pictures into the input of one model, as its JSON describes it.
  *
- * The numbers are those of seaformer.preprocessing on the computer that verified the model. The
+ * The numbers are those of seaformer.imaging.preprocessing on the computer that verified the model. The
  * array given out is used again for the next picture.
  */
 class Preprocessor(

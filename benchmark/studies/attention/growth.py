@@ -1,0 +1,91 @@
+"""How time grows with the side: the exponent b of a * side^b, by least squares of the logarithms.
+
+Over the larger half of the sides: at small ones the time is that of calling operators and of the
+projections, whatever the attention is. The interval is that of the measurement, by the bootstrap
+over rounds of `seaformer.statistics.bootstrap`, side by side; that a curve is no power law, and the
+exponent another one at other sides, is not in it.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from seaformer.statistics.bootstrap import (
+    CONFIDENCE,
+    MIN_ROUNDS,
+    RESAMPLES,
+    Interval,
+    Rounds,
+    RoundTable,
+    expanded_level,
+)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A fitted exponent.
+
+    Attributes:
+        exponent: of the side.
+        interval: of the exponent; None if a side has too few rounds, or the times no rounds.
+        sides: that it was fitted over.
+    """
+
+    exponent: float
+    interval: Interval | None
+    sides: tuple[int, ...]
+
+
+def larger_half(sides: Sequence[int]) -> tuple[int, ...]:
+    """The sides to fit over: the larger half, the middle one included, but two at least."""
+    ordered = sorted(sides)
+    return tuple(ordered[-max(len(ordered) // 2 + 1, 2) :])
+
+
+def fit(times_ms: Mapping[int, float]) -> Growth | None:
+    """Fit times of which no more is known than one for each side; None with fewer than two."""
+    if len(times_ms) < 2:
+        return None
+    sides = larger_half(list(times_ms))
+    slope = _slopes(sides, np.array([times_ms[side] for side in sides]))
+    return Growth(float(slope), None, sides)
+
+
+def fit_rounds(rounds: Mapping[int, Rounds], seed: int) -> Growth | None:
+    """Fit the medians of measured runs.
+
+    Args:
+        rounds: side -> times in milliseconds, an array for each round.
+        seed: of the bootstrap.
+
+    Returns:
+        None with fewer than two sides.
+    """
+    medians = {side: float(np.median(np.concatenate(runs))) for side, runs in rounds.items()}
+    fitted = fit(medians)
+    if fitted is None:
+        return None
+    tables = [RoundTable(rounds[side]) for side in fitted.sides]
+    fewest = min(len(table.rows) for table in tables)
+    if fewest < MIN_ROUNDS:
+        return fitted
+    random = np.random.default_rng(seed)
+    drawn = [
+        table.medians(random.integers(0, len(table.rows), (RESAMPLES, len(table.rows))))
+        for table in tables
+    ]
+    outside = 50 * (1 - expanded_level(fewest))
+    low, high = np.percentile(_slopes(fitted.sides, np.stack(drawn)), (outside, 100 - outside))
+    interval = Interval(float(low), float(high), CONFIDENCE)
+    return Growth(fitted.exponent, interval, fitted.sides)
+
+
+def _slopes(sides: Sequence[int], times_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Slope of log time over log side, for times [sides, ...]."""
+    x = np.array([math.log(side) for side in sides])
+    x -= x.mean()
+    slopes: npt.NDArray[np.float64] = np.tensordot(x, np.log(times_ms), 1) / (x @ x)
+    return slopes

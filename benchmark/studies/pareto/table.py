@@ -1,0 +1,89 @@
+"""Accuracy and latency on the terminal and as CSV."""
+
+from typing import Any
+
+from rich.table import Table
+
+from seaformer.benchmark.csv_text import csv_text
+from seaformer.benchmark.numbers import NONE, median, ratio
+from seaformer.benchmark.studies.pareto.schema import ParetoResults
+from seaformer.console import Console
+
+COLUMNS = (
+    "network",
+    "miou_published",
+    "latency_median_ms",
+    "latency_low_ms",
+    "latency_high_ms",
+    "emulated_median_ms",
+    "ratio",
+    "ratio_low",
+    "ratio_high",
+    "on_front",
+    "paper_phone_ms",
+    "paper_ratio",
+    "paper_on_front",
+    "file",
+    "precision",
+    "random_weights",
+    "miou_source",
+)
+
+
+def print_pareto(console: Console, results: ParetoResults) -> None:
+    """Show the networks by their published mIoU, and what was left out."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("network", overflow="fold")
+    unit = "emulated, NO LATENCY" if results.emulated else "ms [95 %]"
+    for heading in ("mIoU, published", unit, f"x {results.base}", "front", "paper: x", "front"):
+        table.add_column(heading, justify="right")
+    for point in results.points:
+        table.add_row(
+            point.title,
+            f"{point.miou:.1f} %",
+            median(point.latency or point.emulated),
+            ratio(point.ratio),
+            ("yes" if point.on_front else "no") if point.latency else NONE,
+            f"{point.paper_ratio:.2f}",
+            "yes" if point.paper_on_front else "no",
+        )
+    console.print(table)
+    if any(point.is_random for point in results.points):
+        console.print(
+            "Random weights: the latency is that of the network, the mIoU is published of trained "
+            "weights and was not evaluated here.",
+            soft_wrap=True,
+        )
+    for one in results.left_out:
+        console.print(f"not drawn: {one.title}: {one.reason}", soft_wrap=True)
+
+
+def to_csv(results: ParetoResults) -> str:
+    """Write a row for every network."""
+    rows: list[dict[str, Any]] = []
+    for point in results.points:
+        latency, of_base = point.latency, point.ratio
+        ends = latency and latency.interval_ms
+        interval = of_base and of_base.interval
+        rows.append(
+            {
+                "network": point.title,
+                "miou_published": point.miou,
+                "latency_median_ms": latency and latency.median_ms,
+                "latency_low_ms": ends and ends.low,
+                "latency_high_ms": ends and ends.high,
+                "emulated_median_ms": point.emulated and point.emulated.median_ms,
+                "ratio": of_base and of_base.value,
+                "ratio_low": interval and interval.low,
+                "ratio_high": interval and interval.high,
+                "on_front": point.on_front,
+                "paper_phone_ms": point.paper_latency_ms,
+                "paper_ratio": point.paper_ratio,
+                "paper_on_front": point.paper_on_front,
+                "file": point.file,
+                "precision": point.precision,
+                "random_weights": point.is_random,
+                "miou_source": point.miou_source,
+            }
+        )
+    return csv_text(COLUMNS, rows)

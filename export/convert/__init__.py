@@ -1,0 +1,1 @@
+"""A traced network to ONNX and TFLite, and its operators to modules."""

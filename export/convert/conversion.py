@@ -1,0 +1,66 @@
+"""Running the ONNX to TFLite conversion in its own process, with its chatter in a log file."""
+
+import json
+import re
+import tempfile
+from pathlib import Path
+
+from seaformer import processes
+from seaformer.errors import SeaformerError
+from seaformer.interpreter import module_command
+
+COLOURS = re.compile(r"\x1b\[[\d;]*m")
+"""onnx2tf colours what it prints, wherever it prints it to."""
+
+
+def to_tflite(
+    onnx_file: Path,
+    folder: Path,
+    input_name: str,
+    output_name: str,
+    *,
+    search_layouts: bool = False,
+) -> bytes:
+    """Convert an ONNX file to a TFLite flatbuffer in single precision.
+
+    Args:
+        onnx_file: single precision, static shapes.
+        folder: to work in; must be new to each call.
+        input_name: for the signature.
+        output_name: for the signature.
+        search_layouts: whether onnx2tf may try layouts out, see `onnx2tf_worker`.
+
+    Raises:
+        SeaformerError: onnx2tf or TensorFlow failed; the message names the log file, which is kept.
+    """
+    folder.mkdir()
+    tflite_file = folder / "model.tflite"
+    request = folder / "request.json"
+    request.write_text(
+        json.dumps(
+            {
+                "onnx": str(onnx_file),
+                "tflite": str(tflite_file),
+                "input_name": input_name,
+                "output_name": output_name,
+                "search_layouts": search_layouts,
+            }
+        )
+    )
+    done = processes.run(
+        module_command("seaformer.export.convert.onnx2tf_worker", str(request)),
+        time_limit_s=None,  # how long it takes depends on the network
+        merge=True,
+    )
+    if done.status != 0:
+        with tempfile.NamedTemporaryFile(
+            prefix="seaformer-export-", suffix=".log", delete=False
+        ) as log:
+            log.write(done.stdout)
+        lines = COLOURS.sub("", done.stdout.decode("utf-8", "replace")).splitlines()
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        raise SeaformerError(
+            f"the conversion to TFLite failed (exit status {done.status}): {last} "
+            f"What onnx2tf and TensorFlow printed is in {log.name}."
+        )
+    return tflite_file.read_bytes()

@@ -1,0 +1,283 @@
+"""Which module does each operator of an exported file belong to?
+
+ONNX nodes carry the module path in their names. The operators of a TFLite file do not, so they are
+matched to the ONNX nodes by what they compute: both files run on the same picture with every
+intermediate tensor kept, and an operator whose output has the values of an ONNX tensor, in whatever
+layout, computes that tensor. It then owns every ONNX node that the tensor depends on and no earlier
+operator owns: a CONV_2D with a fused RELU6 owns a Conv and a Clip.
+
+Operators whose output exists in one file only (a PAD that ONNX has inside its Conv, the DEQUANTIZE
+of a stored weight) belong to the operator that consumes them. The last operator must match the
+graph's output and no node may be left over; anything else is an error and not a guess.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import onnx
+
+from seaformer.artifact.metadata import MappedOperator
+from seaformer.errors import SeaformerError
+from seaformer.export.convert.tflite_file import CONVERSIONS, Operator
+
+_HEAVY = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+"""Node types that give an operator its module when it owns several nodes."""
+
+
+def module_path(node_name: str, modules: Collection[str]) -> str:
+    """Turn a node's name into the path of the module that it stands in.
+
+    `/stem/stage1.0/expand/Conv` becomes `stem.stage1.0.expand`. The exporter has three
+    peculiarities. Before a number it writes the container, also inside the container's own call
+    (`/features/features.0/Conv` is `features.0`, and `/a/a.1/a.1.2/Conv` is `a.1.2`). It numbers
+    the calls of a module that is called more than once (`/act_1/Relu` is the second call of `act`).
+    It leaves out what is not called itself, but for its parts (`self.trunk.layer1(x)` gives
+    `/layer1/...`); if several modules can be meant then, the one that they stand in is returned.
+
+    Args:
+        node_name: as the exporter gave it.
+        modules: path of every module there is.
+
+    Raises:
+        SeaformerError: the name leads to no module.
+    """
+    path = ""
+    for scope in node_name.strip("/").split("/")[:-1]:
+        inside = f"{path}." if path else ""
+        names = (scope, re.sub(r"_\d+$", "", scope))
+        parts = (f"{base}{name}" for base in _ancestors(path) for name in names)
+        found = next((p for p in parts if p in modules and p.startswith(inside)), None)
+        if found is None:
+            deeper = tuple(f".{name}" for name in names)
+            meant = [p for p in modules if p.startswith(inside) and p.endswith(deeper)]
+            if not meant:
+                raise SeaformerError(f"ONNX node '{node_name}' stands in no module of the model")
+            if len(meant) > 1:
+                break
+            (found,) = meant
+        path = found
+    return path
+
+
+def _ancestors(path: str) -> list[str]:
+    """The module at `path` and what it stands in, innermost first, ready to be prefixed."""
+    parts = path.split(".") if path else []
+    return ["".join(f"{part}." for part in parts[:end]) for end in range(len(parts), -1, -1)]
+
+
+def map_onnx(graph: onnx.ModelProto, modules: Collection[str]) -> list[MappedOperator]:
+    """Map the nodes of an ONNX graph, which name their modules themselves.
+
+    The Cast of a stored half-precision weight belongs to the node that consumes it.
+
+    Args:
+        graph: whose nodes to map.
+        modules: path of every module of the model that the graph was traced from.
+    """
+    stored = {tensor.name for tensor in graph.graph.initializer}
+    consumers = {name: node for node in reversed(graph.graph.node) for name in node.input}
+    return [
+        MappedOperator(
+            index=index,
+            type=node.op_type,
+            module=module_path(
+                consumers[node.output[0]].name if node.input[0] in stored else node.name, modules
+            ),
+            nodes=(node.name,),
+        )
+        for index, node in enumerate(graph.graph.node)
+    ]
+
+
+def map_tflite(
+    operators: list[Operator],
+    tensors: Mapping[int, "Fingerprint"],
+    input_tensor: int,
+    graph: onnx.ModelProto,
+    values: Mapping[str, "Fingerprint"],
+    modules: Collection[str],
+) -> list[MappedOperator]:
+    """Map the operators of a float TFLite file.
+
+    Args:
+        operators: of the file, in execution order.
+        tensors: tensor index -> fingerprint, for every output of every operator.
+        input_tensor: tensor index of the file's input.
+        graph: the ONNX graph that the file was converted from.
+        values: tensor name -> fingerprint, for every node's outputs, on the same picture.
+        modules: path of every module of the model that the graph was traced from.
+
+    Raises:
+        SeaformerError: an operator or a node is left over.
+    """
+    trace = _Trace(graph)
+    # TFLite tensor -> the ONNX tensors whose values it holds; one that has no equal stands for what
+    # it was computed from, and a weight for nothing.
+    equals: dict[int, frozenset[str]] = {input_tensor: frozenset({graph.graph.input[0].name})}
+    found: dict[int, tuple[str, tuple[str, ...]]] = {}
+    for operator in operators:
+        available = frozenset[str]().union(*(equals.get(t, ()) for t in operator.inputs))
+        matched: list[str] = []
+        for tensor in operator.outputs:
+            same = [
+                name
+                for name, value in values.items()
+                if tensors[tensor].matches(value) and trace.frontier(name) <= available
+            ]
+            equals[tensor] = frozenset(same) or available
+            matched += same
+        if matched:
+            nodes = trace.own(matched)
+            heavy = [node for node in nodes if node.op_type in _HEAVY]
+            leading = (heavy or nodes or [trace.producers[matched[-1]]])[0]
+            names = tuple(node.name for node in nodes)
+            found[operator.index] = (module_path(leading.name, modules), names)
+    left = [node.name for node in graph.graph.node if node.name not in trace.owned]
+    if left:
+        raise SeaformerError(
+            f"{len(left)} of the ONNX graph's {len(graph.graph.node)} nodes are in no operator of "
+            f"the TFLite file, the first is '{left[0]}': the two do not compute the same values."
+        )
+    return _complete(operators, found)
+
+
+def map_tflite_like(
+    operators: list[Operator], reference: list[MappedOperator]
+) -> list[MappedOperator]:
+    """Map the operators of a file that differs from a mapped one in how its numbers are stored.
+
+    Both must have the same operators in the same order, but for what converts the numbers.
+
+    Raises:
+        SeaformerError: the operators differ.
+    """
+    computing = [operator for operator in operators if operator.type not in CONVERSIONS]
+    if [operator.type for operator in computing] != [mapped.type for mapped in reference]:
+        raise SeaformerError(
+            "the converted file has other operators than the single-precision one, so their "
+            "modules are not known"
+        )
+    found = {
+        operator.index: (mapped.module, mapped.nodes)
+        for operator, mapped in zip(computing, reference, strict=True)
+    }
+    return _complete(operators, found)
+
+
+def _complete(
+    operators: list[Operator], found: Mapping[int, tuple[str, tuple[str, ...]]]
+) -> list[MappedOperator]:
+    """Give the operators that were not found the module of the one that consumes them.
+
+    A conversion at the end of the graph, which none consumes, has the module of what it converts.
+    """
+    consumers = {tensor: op.index for op in reversed(operators) for tensor in op.inputs}
+    producers = {tensor: op.index for op in operators for tensor in op.outputs}
+    mapped: dict[int, MappedOperator] = {}
+    for operator in reversed(operators):
+        if operator.index in found:
+            module, nodes = found[operator.index]
+        elif operator.outputs[0] in consumers:
+            module, nodes = mapped[consumers[operator.outputs[0]]].module, ()
+        elif operator.type in CONVERSIONS and producers.get(operator.inputs[0]) in found:
+            module, nodes = found[producers[operator.inputs[0]]][0], ()
+        else:
+            raise SeaformerError(
+                f"operator {operator.index} ({operator.type}) of the TFLite file computes nothing "
+                "that the ONNX graph has, and nothing consumes it"
+            )
+        mapped[operator.index] = MappedOperator(
+            index=operator.index, type=operator.type, module=module, nodes=nodes
+        )
+    return [mapped[operator.index] for operator in operators]
+
+
+class _Trace:
+    """Which nodes of the graph are owned, and what the others are computed from."""
+
+    def __init__(self, graph: onnx.ModelProto) -> None:
+        self.producers = {name: node for node in graph.graph.node for name in node.output}
+        self.owned: set[str] = set()
+        # Of a node with several outputs, such as Split, TFLite may have an operator for each.
+        self._computed: set[str] = set()
+        self._inputs = {tensor.name for tensor in graph.graph.input}
+        self._nodes = {node.name: node for node in graph.graph.node}
+
+    def own(self, tensors: Iterable[str]) -> list[onnx.NodeProto]:
+        """Own the nodes that compute `tensors`, and list them in the graph's order."""
+        tensors = list(tensors)
+        nodes, _ = self._walk(tensors)
+        self._computed.update(tensors)
+        self.owned.update(nodes)
+        return [node for name, node in self._nodes.items() if name in nodes]
+
+    def frontier(self, tensor: str) -> set[str]:
+        """The owned tensors and graph inputs that `tensor` is computed from, or itself if owned."""
+        return self._walk([tensor])[1]
+
+    def _walk(self, tensors: Iterable[str]) -> tuple[set[str], set[str]]:
+        """Go back from `tensors` through nodes nobody owns: these nodes, and where it ends."""
+        nodes: set[str] = set()
+        frontier: set[str] = set()
+        waiting = list(tensors)
+        while waiting:
+            tensor = waiting.pop()
+            node = self.producers.get(tensor)
+            is_owned = node is not None and node.name in self.owned
+            if (
+                node is not None
+                and is_owned
+                and len(node.output) > 1
+                and tensor not in self._computed
+            ):
+                waiting += node.input
+            elif tensor in self._inputs or is_owned:
+                frontier.add(tensor)
+            elif node is not None and node.name not in nodes:
+                nodes.add(node.name)
+                waiting += node.input
+        return nodes, frontier
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Moments of a tensor that no change of layout alters."""
+
+    size: int
+    total: float
+    magnitude: float
+    energy: float
+    largest: float
+    smallest: float
+
+    TOLERANCE: ClassVar[float] = 1e-4
+    """Far above the rounding of float32 kernels, far below what tells two tensors apart."""
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> "Fingerprint":
+        """Compute the moments of an array, in float64."""
+        values = np.asarray(array, dtype=np.float64).ravel()
+        return cls(
+            size=values.size,
+            total=float(values.sum()),
+            magnitude=float(np.abs(values).sum()),
+            energy=float(np.square(values).sum()),
+            largest=float(values.max()),
+            smallest=float(values.min()),
+        )
+
+    def matches(self, other: "Fingerprint") -> bool:
+        """Whether both can be the same tensor, computed by two runtimes."""
+        if self.size != other.size:
+            return False
+        peak = max(abs(self.largest), abs(self.smallest))
+        return (
+            abs(self.magnitude - other.magnitude) <= self.TOLERANCE * self.magnitude
+            and abs(self.total - other.total) <= self.TOLERANCE * self.magnitude
+            and abs(self.energy - other.energy) <= self.TOLERANCE * self.energy
+            and abs(self.largest - other.largest) <= 10 * self.TOLERANCE * peak
+            and abs(self.smallest - other.smallest) <= 10 * self.TOLERANCE * peak
+        )

@@ -1,0 +1,264 @@
+"""Reading and completing a .tflite file: its operators, its names, the JSON inside it."""
+
+import io
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from seaformer.export.convert.half_precision import is_stored_in_half, to_half
+from seaformer.runtimes.metadata import ASSOCIATED_FILE
+from seaformer.runtimes.tflite_flatbuffer import operator_types, pack, parse
+
+_METADATA_IDENTIFIER = b"M001"
+_METADATA_NAME = b"TFLITE_METADATA"
+_TYPE_NAMES = {
+    number: name.lower()
+    for name, number in vars(schema.TensorType).items()
+    if isinstance(number, int)
+}
+
+CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
+"""Operators that change how numbers are stored and nothing else."""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator of the main subgraph.
+
+    Attributes:
+        index: position in execution order.
+        type: the builtin operator's name, such as "CONV_2D".
+        inputs: tensor indices; optional inputs that are absent are left out.
+        outputs: tensor indices.
+    """
+
+    index: int
+    type: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+def operators(model: bytes) -> list[Operator]:
+    """List the operators of a .tflite file's main subgraph in execution order."""
+    parsed = parse(model)
+    return [
+        Operator(
+            index,
+            type,
+            tuple(int(tensor) for tensor in operator.inputs if tensor >= 0),
+            tuple(int(tensor) for tensor in operator.outputs),
+        )
+        for index, (type, operator) in enumerate(
+            zip(operator_types(parsed), parsed.subgraphs[0].operators, strict=True)
+        )
+    ]
+
+
+def input_tensor(model: bytes) -> int:
+    """Return the index of the tensor that the main subgraph takes."""
+    return int(parse(model).subgraphs[0].inputs[0])
+
+
+def finish(model: bytes, input_name: str, output_name: str, description: str) -> bytes:
+    """Give a converted model its tensor names and the metadata table that announces our JSON.
+
+    Args:
+        model: what the converter wrote.
+        input_name: of the one input, in the tensor and in the signature.
+        output_name: of the one output.
+        description: one line that says what the model is.
+
+    Returns:
+        The flatbuffer, to which `with_json` appends the JSON itself.
+    """
+    parsed = parse(model)
+    graph = parsed.subgraphs[0]
+    graph.tensors[graph.inputs[0]].name = input_name.encode()
+    graph.tensors[graph.outputs[0]].name = output_name.encode()
+    parsed.description = description.encode()
+    buffer = schema.BufferT()
+    buffer.data = _metadata_table(description)
+    parsed.buffers.append(buffer)
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = _METADATA_NAME, len(parsed.buffers) - 1
+    parsed.metadata = [*(parsed.metadata or []), entry]
+    return pack(parsed)
+
+
+def with_module_names(model: bytes, modules: Sequence[str]) -> bytes:
+    """Name what each operator computes after its module: `stem.conv@2`, for people and quantizers.
+
+    Args:
+        model: a flatbuffer that `finish` completed; the graph's outputs keep their names.
+        modules: path of the module of each operator.
+    """
+    parsed = parse(model)
+    graph = parsed.subgraphs[0]
+    outputs = set(graph.outputs)
+    for index, (operator, module) in enumerate(zip(graph.operators, modules, strict=True)):
+        for place, tensor in enumerate(operator.outputs):
+            if tensor not in outputs:
+                part = f".{place}" if place else ""
+                graph.tensors[tensor].name = f"{module}@{index}{part}".encode()
+    return pack(parsed)
+
+
+def operator_scopes(model: bytes) -> list[str]:
+    """The names of each operator's outputs, each with a semicolon behind it."""
+    parsed = parse(model)
+    graph = parsed.subgraphs[0]
+    return [
+        "".join(f"{graph.tensors[tensor].name.decode()};" for tensor in operator.outputs)
+        for operator in graph.operators
+    ]
+
+
+def activation_names(model: bytes) -> dict[int, str]:
+    """Index and name of every float32 tensor that is computed or given."""
+    parsed = parse(model)
+    graph = parsed.subgraphs[0]
+    computed = {int(tensor) for operator in graph.operators for tensor in operator.outputs}
+    return {
+        index: graph.tensors[index].name.decode()
+        for index in sorted(computed | {int(tensor) for tensor in graph.inputs})
+        if graph.tensors[index].type == schema.TensorType.FLOAT32
+    }
+
+
+def float_operators(model: bytes) -> list[int]:
+    """Indices of the operators whose first output is float32 and no weight or conversion."""
+    parsed = parse(model)
+    tensors = parsed.subgraphs[0].tensors
+    return [
+        operator.index
+        for operator in operators(model)
+        if operator.type not in CONVERSIONS
+        and tensors[operator.outputs[0]].type == schema.TensorType.FLOAT32
+    ]
+
+
+def ports(model: bytes) -> list[tuple[str, tuple[float, int] | None]]:
+    """Type of the input and of the output, and their scale and zero point if they have any."""
+    parsed = parse(model)
+    graph = parsed.subgraphs[0]
+    found: list[tuple[str, tuple[float, int] | None]] = []
+    for index in (graph.inputs[0], graph.outputs[0]):
+        tensor = graph.tensors[index]
+        stored = tensor.quantization
+        scaled = stored is not None and stored.scale is not None and len(stored.scale) > 0
+        scale = (float(stored.scale[0]), int(stored.zeroPoint[0])) if scaled else None
+        found.append((_TYPE_NAMES[tensor.type], scale))
+    return found
+
+
+def with_half_weights(model: bytes) -> bytes:
+    """Store the weights in half precision, see `half_precision`.
+
+    Each gets a DEQUANTIZE at the beginning of the graph, as TensorFlow's converter writes them, so
+    delegates recognise the weight behind it.
+
+    Raises:
+        SeaformerError: a weight is too large for half precision.
+    """
+    parsed = parse(model)
+    graph = parsed.subgraphs[0]
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
+    code.version = 3  # the first that takes float16
+    parsed.operatorCodes.append(code)
+    dequantizations = []
+    subtracted = {i for one in operators(model) if one.type == "SUB" for i in one.inputs}
+    for index in range(len(graph.tensors)):
+        tensor = graph.tensors[index]
+        data = parsed.buffers[tensor.buffer].data
+        if tensor.type != schema.TensorType.FLOAT32 or data is None or index in subtracted:
+            continue
+        values = np.frombuffer(bytes(data), np.float32)
+        if not is_stored_in_half(values):
+            continue
+        stored = schema.TensorT()
+        stored.name = tensor.name + b".half"
+        stored.shape, stored.type = tensor.shape, schema.TensorType.FLOAT16
+        stored.buffer = len(parsed.buffers)
+        buffer = schema.BufferT()
+        buffer.data = to_half(values, tensor.name.decode()).view(np.uint8)
+        parsed.buffers.append(buffer)
+        tensor.buffer = 0  # the empty one, of tensors that are computed
+        operator = schema.OperatorT()
+        operator.opcodeIndex = len(parsed.operatorCodes) - 1
+        operator.inputs, operator.outputs = [len(graph.tensors)], [index]
+        graph.tensors.append(stored)
+        dequantizations.append(operator)
+    graph.operators = dequantizations + graph.operators
+    _drop_unused_buffers(parsed)
+    return pack(parsed)
+
+
+def with_json(flatbuffer: bytes, text: str) -> bytes:
+    """Append the JSON as the associated file, in the way of the TFLite metadata standard.
+
+    The standard puts associated files into a zip archive behind the flatbuffer; readers of either
+    ignore the other.
+    """
+    stream = io.BytesIO(flatbuffer)
+    with zipfile.ZipFile(stream, "a") as archive:
+        # Not compressed, as the standard's own writer leaves it; a fixed date, so that the same
+        # export gives the same bytes.
+        archive.writestr(zipfile.ZipInfo(ASSOCIATED_FILE, (1980, 1, 1, 0, 0, 0)), text)
+    return stream.getvalue()
+
+
+def without_json(model: bytes) -> bytes:
+    """Return the flatbuffer alone, as `finish` made it.
+
+    Raises:
+        zipfile.BadZipFile: the file has no associated files.
+    """
+    with zipfile.ZipFile(io.BytesIO(model)) as archive:
+        return model[: min(info.header_offset for info in archive.infolist())]
+
+
+def _drop_unused_buffers(parsed: schema.ModelT) -> None:
+    """Empty the buffers that nothing refers to; their numbers stay as they are."""
+    used = {tensor.buffer for graph in parsed.subgraphs for tensor in graph.tensors}
+    used |= {entry.buffer for entry in parsed.metadata or []}
+    for index, buffer in enumerate(parsed.buffers):
+        if index not in used:
+            buffer.data = None
+
+
+def plain(model: bytes) -> bytes:
+    """Return the file with every weight inside its flatbuffer, as converters write it."""
+    return pack(parse(model))
+
+
+def _metadata_table(description: str) -> list[int]:
+    """Build the ModelMetadata table: name, and one associated file.
+
+    Source: tflite-support, metadata_schema.fbs 1.5.0. Slots count the fields of its tables in the
+    order in which the schema declares them.
+    """
+    builder = flatbuffers.Builder(256)
+    file_name = builder.CreateString(ASSOCIATED_FILE)
+    file_description = builder.CreateString("What the model takes and gives, and its parity report")
+    builder.StartObject(5)  # AssociatedFile: name, description, type, locale, version
+    builder.PrependUOffsetTRelativeSlot(0, file_name, 0)
+    builder.PrependUOffsetTRelativeSlot(1, file_description, 0)
+    associated_file = builder.EndObject()
+    builder.StartVector(4, 1, 4)
+    builder.PrependUOffsetTRelative(associated_file)
+    associated_files = builder.EndVector()
+    name = builder.CreateString("seaformer")
+    text = builder.CreateString(description)
+    # ModelMetadata: name, description, version, subgraph_metadata, author, license,
+    # associated_files, min_parser_version
+    builder.StartObject(8)
+    builder.PrependUOffsetTRelativeSlot(0, name, 0)
+    builder.PrependUOffsetTRelativeSlot(1, text, 0)
+    builder.PrependUOffsetTRelativeSlot(6, associated_files, 0)
+    builder.Finish(builder.EndObject(), _METADATA_IDENTIFIER)
+    return list(builder.Output())

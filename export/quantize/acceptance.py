@@ -1,0 +1,83 @@
+"""Does a quantized file keep what its precision promises?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seaformer.artifact.metadata import Comparison, Quantization
+from seaformer.artifact.precisions import Precision
+from seaformer.errors import SeaformerError
+from seaformer.export.request import Request
+
+PHOTOGRAPH = 0
+"""Place of the photograph among the comparisons."""
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What the bars are held against."""
+
+    pictures: str
+    sqnr_db: float
+    agreement: float
+    loss_points: float | None
+
+
+def accept(
+    quantization: Quantization,
+    comparisons: Sequence[Comparison],
+    precision: Precision,
+    file_name: str,
+    request: Request,
+) -> Quantization:
+    """Return the record of the file, which says if a loss was accepted.
+
+    A file that was calibrated with noise is not held against the bars: it is for latency only.
+
+    Args:
+        quantization: the record so far.
+        comparisons: of the file with PyTorch.
+        precision: of the file.
+        file_name: for the message.
+        request: the task, and whether a loss is accepted.
+
+    Raises:
+        SeaformerError: the file misses a bar, and the loss is not accepted.
+    """
+    judged = _judged(quantization, comparisons)
+    misses = _misses(judged, precision, request.task.score_name)
+    if quantization.is_random or not misses:
+        return quantization
+    if not request.quantization.accept_loss:
+        raise SeaformerError(
+            f"'{file_name}' loses too much: on {judged.pictures} {' and '.join(misses)}. Nothing "
+            "was written. See where it is lost with --sensitivity, keep modules in floating point "
+            "with --mixed-precision auto, calibrate with pictures more like those the model will "
+            "see, or write it all the same with --accept-loss."
+        )
+    return quantization.model_copy(update={"accepted_loss": True})
+
+
+def _judged(quantization: Quantization, comparisons: Sequence[Comparison]) -> _Judged:
+    accuracy = quantization.accuracy
+    if accuracy is None:
+        row = comparisons[PHOTOGRAPH]
+        return _Judged(f"the {row.input}", row.sqnr_db or 0.0, row.argmax_agreement or 0.0, None)
+    loss = None if accuracy.difference_points is None else -accuracy.difference_points
+    return _Judged(accuracy.pictures, accuracy.sqnr_db, accuracy.argmax_agreement, loss)
+
+
+def _misses(judged: _Judged, precision: Precision, score_name: str) -> list[str]:
+    missed = []
+    if judged.sqnr_db < precision.min_sqnr_db:
+        missed.append(f"the SQNR is {judged.sqnr_db:.1f} dB (at least {precision.min_sqnr_db:g})")
+    if judged.agreement < precision.min_agreement:
+        missed.append(
+            f"the arg-max agrees with fp32 at {100 * judged.agreement:.2f} % of the positions "
+            f"(at least {100 * precision.min_agreement:g} %)"
+        )
+    allowed = precision.max_miou_loss
+    if allowed is not None and judged.loss_points is not None and judged.loss_points > allowed:
+        missed.append(
+            f"{judged.loss_points:.2f} points of {score_name} are lost (at most {allowed:g})"
+        )
+    return missed

@@ -1,0 +1,231 @@
+"""The pictures that a quantizer sees: some to calibrate with, others to measure on.
+
+Activation ranges come from pictures like those that the model will see. Random noise is not such:
+`random` exists for work where only latency counts, and marks what it makes.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from seaformer.datasets import Dataset, open_dataset, read_mask
+from seaformer.datasets.shapes import TASK as SHAPES
+from seaformer.datasets.shapes import ShapesDataset
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.imaging.images import read_image
+from seaformer.imaging.preprocessing import normalize, prepare
+from seaformer.tasks import Preprocessing, Task
+
+RANDOM = "random"
+"""The value of --calibration that is no folder."""
+
+FEW_SAMPLES = 100
+"""Below this many pictures the command warns."""
+
+TEST_PICTURES = 100
+"""Held out of a folder of photographs, if it has as many to spare."""
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".ppm")
+
+Picture = npt.NDArray[np.uint8]
+Truth = npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures that are read when they are needed.
+
+    Attributes:
+        name: what they are, for people.
+        count: how many.
+        read: the picture of a place, uint8 [H, W, 3] RGB, and its truth: the class of each pixel,
+            [H, W] with `seaformer.datasets.IGNORED` where none counts, or in classification the
+            class of the picture, []; None if it is not known.
+    """
+
+    name: str
+    count: int
+    read: Callable[[int], tuple[Picture, Truth | None]]
+
+    def __iter__(self) -> Iterator[tuple[Picture, Truth | None]]:
+        return (self.read(place) for place in range(self.count))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What to calibrate with, and what to measure on afterwards.
+
+    Attributes:
+        pictures: to calibrate with.
+        test: to measure on; None where that means nothing.
+        classes: of the truth in `test`; None without one.
+        is_random: whether the pictures are noise.
+        notes: what a user should know; may be empty.
+    """
+
+    pictures: Pictures
+    test: Pictures | None
+    classes: int | None
+    is_random: bool
+    notes: tuple[str, ...] = ()
+
+
+def open_calibration(where: str | None, samples: int, task: Task) -> Calibration:
+    """Find the pictures; of a folder all are looked for, and none is read yet.
+
+    Args:
+        where: a folder of photographs, the folder of a data set in a layout of the task, "random",
+            or None for the procedural scenes of the task "shapes".
+        samples: how many pictures to calibrate with at most.
+        task: what the model is for.
+
+    Raises:
+        UsageError: nothing is given and the task has no scenes of its own, or `samples` is no
+            positive number.
+        SeaformerError: the folder is missing or has no pictures.
+    """
+    if samples < 1:
+        raise UsageError(f"--calibration-samples is {samples}. Allowed: 1 or more.")
+    if where is None:
+        if task.name != SHAPES:
+            raise UsageError(
+                f"an integer precision needs pictures like those that the model will see, and task "
+                f"'{task.name}' has none of its own. Give a folder of a few hundred photographs "
+                f"with --calibration DIR (or '--calibration {RANDOM}' where only latency counts)."
+            )
+        return _scenes(samples)
+    if where == RANDOM:
+        return Calibration(_noise(samples), None, None, is_random=True)
+    folder = Path(where)
+    if not folder.is_dir():
+        raise SeaformerError(
+            f"there is no calibration folder '{folder}'. Give a folder of photographs, or "
+            f"'{RANDOM}' where only latency counts."
+        )
+    notes: list[str] = []
+    found = _data_set(folder, samples, task) or _photographs(folder, samples, notes)
+    if found.pictures.count < FEW_SAMPLES:
+        count = found.pictures.count
+        notes.append(
+            f"{count} {'picture is' if count == 1 else 'pictures are'} few to calibrate with: "
+            f"{FEW_SAMPLES} or more make ranges that hold. Add pictures, or raise "
+            "--calibration-samples."
+        )
+    return Calibration(found.pictures, found.test, found.classes, False, (*notes, *found.notes))
+
+
+def network_inputs(
+    pictures: Pictures, preprocessing: Preprocessing, size: tuple[int, int], inside: bool
+) -> Iterator[npt.NDArray[np.float32]]:
+    """Prepare pictures as the exported file takes them, float32 [1, 3, H, W].
+
+    Args:
+        pictures: to prepare, one after another.
+        preprocessing: of the task.
+        size: height and width of the input.
+        inside: whether the file normalises the picture itself.
+
+    Raises:
+        SeaformerError: a picture is damaged, or all are of one colour.
+    """
+    one_colour = 0
+    for picture, _ in pictures:
+        x = prepare(picture, preprocessing, size)
+        one_colour += bool((x == x[:1, :1]).all())
+        if not inside:
+            x = normalize(x, preprocessing)
+        yield np.ascontiguousarray(x.transpose(2, 0, 1)[None])
+    if pictures.count and one_colour == pictures.count:
+        raise SeaformerError(
+            f"every picture of {pictures.name} is of one colour throughout: ranges from them would "
+            "fit no photograph. Give others with --calibration."
+        )
+
+
+def _scenes(samples: int) -> Calibration:
+    def drawn(split: str, count: int) -> Pictures:
+        scenes = ShapesDataset(split)
+        return Pictures(f"{count} procedural scenes ({split})", count, scenes.__getitem__)
+
+    validation = ShapesDataset("val")
+    return Calibration(
+        drawn("train", samples),
+        drawn("val", len(validation)),
+        validation.task.num_classes,
+        is_random=False,
+    )
+
+
+def _noise(samples: int) -> Pictures:
+    def read(place: int) -> tuple[Picture, None]:
+        generator = np.random.default_rng(place)
+        return generator.integers(0, 256, (512, 512, 3), dtype=np.uint8), None
+
+    return Pictures(f"{samples} pictures of noise", samples, read)
+
+
+def _data_set(folder: Path, samples: int, task: Task) -> Calibration | None:
+    """Open the folder as a data set of the task, whose truth then gives the score; else None."""
+    splits: dict[str, Dataset] = {}
+    for split in ("train", "val"):
+        try:
+            splits[split] = open_dataset(folder, task, split)
+        except SeaformerError:
+            continue
+    if not splits:
+        return None
+    training = splits.get("train") or splits["val"]
+    test = splits.get("val") or training
+    notes: tuple[str, ...] = ()
+    if {item.image for item in training.items} == {item.image for item in test.items}:
+        notes = ("it is measured on the pictures that it was calibrated with: there are no others",)
+    return Calibration(
+        _of_data_set(training.spread(samples)),
+        _of_data_set(test),
+        task.num_classes,
+        is_random=False,
+        notes=notes,
+    )
+
+
+def _of_data_set(dataset: Dataset) -> Pictures:
+    def read(place: int) -> tuple[Picture, Truth]:
+        item = dataset.items[place]
+        is_mask = dataset.task.is_segmentation
+        truth = read_mask(item, dataset.task) if is_mask else np.array(item.target)
+        return read_image(item.image), truth
+
+    count = len(dataset.items)
+    return Pictures(f"{count} pictures of '{dataset.folder}' ({dataset.split})", count, read)
+
+
+def _photographs(folder: Path, samples: int, notes: list[str]) -> Calibration:
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not found:
+        raise SeaformerError(
+            f"there are no pictures in '{folder}'. Put photographs like those that the model will "
+            f"see there: {', '.join(SUFFIXES)}."
+        )
+    # Spread over the folder: names often sort pictures by scene.
+    count = min(samples, len(found))
+    chosen = [found[place * len(found) // count] for place in range(count)]
+    others = sorted(set(found) - set(chosen))
+    spare = min(TEST_PICTURES, len(others))
+    held_out = [others[place * len(others) // spare] for place in range(spare)]
+    if not held_out:
+        notes.append(
+            "it is measured on the pictures that it was calibrated with: the folder has no others"
+        )
+    return Calibration(
+        _of_files(chosen, folder), _of_files(held_out or chosen, folder), None, is_random=False
+    )
+
+
+def _of_files(paths: Sequence[Path], folder: Path) -> Pictures:
+    def read(place: int) -> tuple[Picture, None]:
+        return read_image(paths[place]), None
+
+    return Pictures(f"{len(paths)} photographs of '{folder}'", len(paths), read)

@@ -1,0 +1,249 @@
+"""From a single-precision file to its quantized ones: calibrate, quantize, measure, time."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from seaformer.artifact.metadata import Accuracy, Latency, Quantization
+from seaformer.artifact.precisions import Format, Precision
+from seaformer.errors import SeaformerError
+from seaformer.export.artifact import Content
+from seaformer.export.job import Candidate, Job
+from seaformer.export.quantize import mixed_precision_report, sensitivity_report
+from seaformer.export.quantize.calibration import Pictures, network_inputs
+from seaformer.export.quantize.engine import Engine
+from seaformer.export.quantize.kept import match
+from seaformer.export.quantize.mixed_precision import Step, search
+from seaformer.export.quantize.quality import Reference, open_bytes
+from seaformer.export.quantize.ranges import Activation, choose
+from seaformer.export.quantize.sensitivity import Row, Sensitivity, rank, tensors_of
+from seaformer.export.quantize.twin import time_ratio
+from seaformer.export.report import Report
+from seaformer.files import atomic_write
+
+
+class Quantizing:
+    """The quantized files of one format of a job.
+
+    Args:
+        job: the export.
+        format: of the files.
+        single: the single-precision file, without its JSON.
+        engine: of that file.
+        report: to the terminal.
+    """
+
+    def __init__(
+        self, job: Job, format: Format, single: bytes, engine: Engine, report: Report
+    ) -> None:
+        self._job = job
+        self._asked = job.request.quantization
+        self._format = format
+        self._single = single
+        self._engine = engine
+        self._report = report
+        self._seen: dict[str, Activation] = {}
+        calibration = job.calibration
+        self._calibrated_with = "" if calibration is None else calibration.pictures.name
+        self._is_random = calibration is not None and calibration.is_random
+
+    def candidates(self, precisions: Sequence[Precision]) -> Iterator[Candidate]:
+        """Quantize to each of the precisions.
+
+        Raises:
+            SeaformerError: a picture is damaged, no range can be chosen, or the budget cannot be
+                met.
+        """
+        calibration = self._job.calibration
+        if calibration is not None and any(precision.is_calibrated for precision in precisions):
+            self._observe(calibration.pictures)
+        with self._reference() as reference:
+            for precision in precisions:
+                yield self._candidate(precision, reference)
+
+    def _observe(self, pictures: Pictures) -> None:
+        job = self._job
+        inputs = network_inputs(
+            pictures, job.request.task.preprocessing, job.size, job.request.normalize == "inside"
+        )
+        with self._report.stage(f"calibrate {self._format.name}") as stage:
+            self._seen = self._engine.observe(stage.follow(inputs, pictures.count))
+            stage.made = f"{len(self._seen)} activations, {pictures.name}"
+
+    @contextlib.contextmanager
+    def _reference(self) -> Iterator[Reference | None]:
+        calibration, request = self._job.calibration, self._job.request
+        if calibration is None or calibration.test is None:
+            yield None
+            return
+        with open_bytes(self._single, self._format) as session:
+            yield Reference(
+                session,
+                calibration.test,
+                request.task.preprocessing,
+                request.normalize == "inside",
+                calibration.classes,
+            )
+
+    def _candidate(self, precision: Precision, reference: Reference | None) -> Candidate:
+        engine, format = self._engine, self._format
+        method = None
+        if precision.is_calibrated:
+            method = self._asked.method or precision.range_method
+            engine.ranges = choose(self._seen, str(method))
+        kept_modules = self._asked.keep_float if precision.is_calibrated else ()
+        kept = match(kept_modules, engine.operators)
+        if self._asked.sensitivity and precision.is_calibrated:
+            self._rank(precision, _required(reference, "--sensitivity"), kept)
+        if self._asked.is_mixed and precision.is_calibrated:
+            found = self._search(precision, _required(reference, "--mixed-precision"), kept)
+            kept_modules = (*kept_modules, *found.keep_float)
+            kept = match(kept_modules, engine.operators)
+        with self._report.stage(f"quantize {format.name} {precision.name}") as stage:
+            data = engine.quantize(precision.name, kept)
+            in_float = engine.float_operators(data)
+            operators = engine.map_operators(data)
+            stage.made = (
+                f"{len(data) / 1e6:.2f} MB, {len(in_float)} of {len(operators)} operators in float"
+            )
+        accuracy = None if reference is None else self._measure(precision, data, reference)
+        latency = self._time(precision, data)
+        return Candidate(
+            format,
+            precision,
+            Content(format, data),
+            operators,
+            ports=engine.ports(data),
+            quantization=Quantization(
+                engine=engine.title,
+                calibration=self._calibrated_with if precision.is_calibrated else None,
+                method=method,
+                is_random=self._is_random and precision.is_calibrated,
+                kept_modules=kept_modules,
+                float_operators=tuple(in_float),
+                accuracy=accuracy,
+                latency=latency,
+                accepted_loss=False,
+            ),
+        )
+
+    def _measure(self, precision: Precision, data: bytes, reference: Reference) -> Accuracy:
+        title = f"compare {self._format.name} {precision.name} with fp32"
+        with self._report.stage(title) as stage:
+            some = reference.spread(precision.test_pictures)
+            accuracy = some.measure_file(data, self._format, stage.progress)
+            score = accuracy_in_words(accuracy, self._job.request.task.score_name)
+            stage.made = f"SQNR {accuracy.sqnr_db:.1f} dB, {score}"
+        return accuracy
+
+    def _time(self, precision: Precision, data: bytes) -> Latency:
+        with self._report.stage(f"time {self._format.name} {precision.name} by fp32") as stage:
+            latency = time_ratio(self._single, data, self._format)
+            low, high = latency.interval
+            stage.made = f"{latency.ratio:.2f} ({low:.2f} to {high:.2f}) of fp32 here"
+        if latency.ratio >= 1 and not precision.caution:
+            self._report.warn(
+                f"{precision.name} is not faster than fp32 on this computer: {latency.ratio:.2f} "
+                f"times its latency on one thread of {latency.processor}. That says nothing about "
+                "a phone, whose processor has other integer instructions; measure there."
+            )
+        return latency
+
+    def _rank(self, precision: Precision, reference: Reference, kept: frozenset[int]) -> None:
+        job, engine = self._job, self._engine
+        with self._report.stage(f"rank modules, {self._format.name} {precision.name}") as stage:
+            ranking = rank(
+                engine,
+                precision.name,
+                self._format,
+                reference,
+                kept=kept,
+                progress=stage.progress,
+            )
+            stage.made = f"{len(ranking.rows)} groups, {ranking.whole.pictures}"
+        sensitivity = Sensitivity(
+            model=job.stem,
+            format=self._format.name,
+            precision=precision.name,
+            calibration=self._calibrated_with,
+            score_name=job.request.task.score_name,
+            keep_float=self._asked.keep_float,
+            always_float=len(engine.always_float),
+            whole=ranking.whole,
+            rows=ranking.rows,
+            tensors=tensors_of(
+                ranking.rows, engine.operators, engine.producers, self._seen, engine.ranges
+            ),
+        )
+        self._report.console.print(sensitivity_report.ranking_table(sensitivity))
+        json, page = self._beside(precision, "sensitivity")
+        self._write(json, sensitivity.text())
+        sensitivity_report.write_report(page, sensitivity)
+        self._report.console.print(f"In {page}", soft_wrap=True)
+
+    def _search(self, precision: Precision, reference: Reference, kept: frozenset[int]) -> Step:
+        engine, format = self._engine, self._format
+        with self._report.stage(f"search mixed precision, {format.name}") as stage:
+
+            def order() -> list[Row]:
+                ranking = rank(
+                    engine,
+                    precision.name,
+                    format,
+                    reference,
+                    kept=kept,
+                    levels=("module",),
+                    both_ways=False,
+                    progress=stage.progress,
+                )
+                return list(ranking.rows)
+
+            found = search(
+                engine,
+                precision.name,
+                format,
+                reference,
+                self._asked.budget,
+                order,
+                kept=kept,
+                time_ratio=lambda data: time_ratio(self._single, data, format),
+            )
+            stage.made = f"{len(found.found.keep_float)} modules kept, {len(found.steps)} steps"
+        self._report.console.print(mixed_precision_report.steps_table(found))
+        json, page = self._beside(precision, "mixed-precision")
+        self._write(json, found.text())
+        about = f"{self._job.stem}, {format.name} {precision.name} · calibrated with "
+        about += self._calibrated_with
+        score_name = self._job.request.task.score_name
+        mixed_precision_report.write_report(page, found, about, score_name)
+        self._report.console.print(f"In {page}", soft_wrap=True)
+        return found.found
+
+    def _beside(self, precision: Precision, what: str) -> tuple[Path, Path]:
+        """The files for a report beside the model: its JSON and its page."""
+        job = self._job
+        model = job.request.path(job.source.name, job.size, precision, self._format)
+        stem = f"{model.suffix}.{what}"
+        return model.with_suffix(f"{stem}.json"), model.with_suffix(f"{stem}.html")
+
+    def _write(self, path: Path, text: str) -> None:
+        with atomic_write(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+def accuracy_in_words(accuracy: Accuracy, score_name: str) -> str:
+    """The score's difference with its interval; the agreement where there is no truth."""
+    if accuracy.difference_points is None or accuracy.interval_points is None:
+        return f"agreement {100 * accuracy.argmax_agreement:.2f} %"
+    low, high = accuracy.interval_points
+    change = f"{accuracy.difference_points:+.2f} ({low:+.2f} to {high:+.2f})"
+    return f"{score_name} {accuracy.score:.2f}: {change}"
+
+
+def _required(reference: Reference | None, option: str) -> Reference:
+    if reference is None:
+        raise SeaformerError(
+            f"{option} measures on pictures, and noise is none. Give photographs or a data set "
+            "with --calibration DIR."
+        )
+    return reference

@@ -1,0 +1,74 @@
+"""What every quantizer offers, so that blame and mixed precision work for each format alike."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from seaformer.artifact.metadata import MappedOperator, Scale
+from seaformer.export.quantize.ranges import Activation
+
+
+@dataclass(frozen=True)
+class Port:
+    """The input or the output of a quantized file.
+
+    Attributes:
+        dtype: of the tensor.
+        scale: what its integers stand for; None where it holds real values.
+    """
+
+    dtype: str
+    scale: Scale | None
+
+
+class Engine(Protocol):
+    """Quantizes one single-precision file; calibrated once, then cheap to call again.
+
+    Attributes:
+        title: the quantizer and its version.
+        operators: of the single-precision file, with their modules.
+        always_float: indices of operators that stay in floating point in int8 whatever is asked.
+        producers: name of each activation that an operator computes -> the operator's index.
+        ranges: smallest and largest value of each activation, by name; to be set before quantizing
+            in a precision that is calibrated.
+    """
+
+    title: str
+    operators: Sequence[MappedOperator]
+    always_float: frozenset[int]
+    producers: Mapping[str, int]
+    ranges: Mapping[str, tuple[float, float]]
+
+    def observe(self, inputs: Iterable[np.ndarray]) -> dict[str, Activation]:
+        """Run the file on pictures and return what was seen of every activation.
+
+        Args:
+            inputs: float32 [1, 3, H, W], as the file takes them but for the layout.
+
+        Raises:
+            SeaformerError: a value is not finite.
+        """
+        ...
+
+    def quantize(self, precision: str, kept: Collection[int] = ()) -> bytes:
+        """Return the quantized file.
+
+        Args:
+            precision: name of a row of `PRECISIONS`.
+            kept: indices of operators that stay in floating point besides `always_float`.
+        """
+        ...
+
+    def map_operators(self, quantized: bytes) -> list[MappedOperator]:
+        """Map the operators of a file that `quantize` returned."""
+        ...
+
+    def float_operators(self, quantized: bytes) -> list[int]:
+        """Indices of the operators that compute in floating point in a file of `quantize`."""
+        ...
+
+    def ports(self, quantized: bytes) -> tuple[Port, Port]:
+        """The input and the output of a file that `quantize` returned."""
+        ...

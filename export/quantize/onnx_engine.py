@@ -1,0 +1,187 @@
+"""onnxruntime.quantization on a single-precision ONNX graph.
+
+`int8` writes pairs of QuantizeLinear and DequantizeLinear (QDQ) into it: activations uint8, weights
+int8 per channel. ONNX Runtime fuses the pairs with the operators between them when it loads the
+file. The file takes and gives bytes.
+
+`dynamic-int8` has ONNX Runtime's ConvInteger. Its weights are uint8 per tensor: it takes no scale
+per channel, and with int8 weights it took four times as long.
+"""
+
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import NodeProto
+
+from seaformer.artifact.metadata import MappedOperator, Scale
+from seaformer.export.artifact import serialize
+from seaformer.export.convert.onnx_graph import silence, with_half_weights
+from seaformer.export.quantize.engine import Port
+from seaformer.export.quantize.onnx_kernels import (
+    DYNAMIC_TYPES,
+    weight_steps,
+    without_integer_kernel,
+)
+from seaformer.export.quantize.qdq_graph import float_nodes, map_like, take_and_give_bytes
+from seaformer.export.quantize.ranges import Activation, collect
+from seaformer.runtimes import open_content
+from seaformer.runtimes.integers import integer_tensors
+
+
+class OnnxEngine:
+    """See `Engine`.
+
+    What an integer operator takes or gives is rounded to 8 bits, also for operators in floating
+    point that take it too.
+
+    Args:
+        graph: single precision, of static shapes; every constant is an initializer.
+        operators: its nodes with their modules.
+        input_range: smallest and largest value that the file takes. It is (0, 255) where the file
+            normalises the picture itself, and the bytes it takes are then those of the picture.
+    """
+
+    def __init__(
+        self,
+        graph: onnx.ModelProto,
+        operators: Sequence[MappedOperator],
+        input_range: tuple[float, float],
+    ) -> None:
+        self.graph = graph
+        self.operators = operators
+        self.always_float = without_integer_kernel(graph)
+        self.ranges: Mapping[str, tuple[float, float]] = {}
+        self.title = f"onnxruntime.quantization {version('onnxruntime')}"
+        self.producers: Mapping[str, int] = {
+            name: index for index, node in enumerate(graph.graph.node) for name in node.output
+        }
+        self._input_range = input_range
+        self._weight_steps = weight_steps(graph)
+
+    def observe(self, inputs: Iterable[np.ndarray]) -> dict[str, Activation]:
+        """Run the graph on pictures with every tensor kept that may be quantized; see `Engine`."""
+        return collect(self._activations(inputs))
+
+    def quantize(self, precision: str, kept: Collection[int] = ()) -> bytes:
+        """Return the quantized model; see `Engine`.
+
+        Weights of kept operators are stored in half precision.
+        """
+        left = set(kept) | (self.always_float if precision == "int8" else frozenset[int]())
+        chosen = [node for index, node in enumerate(self.graph.graph.node) if index not in left]
+        with silence():
+            model = self._static(chosen) if precision == "int8" else self._dynamic(chosen)
+        del model.metadata_props[:]
+        model.producer_name, model.producer_version = self.graph.producer_name, ""
+        for node in model.graph.node:
+            node.name = node.name or node.output[0]
+        if kept:
+            model = with_half_weights(model)
+        return serialize(onnx.shape_inference.infer_shapes(model))
+
+    def map_operators(self, quantized: bytes) -> list[MappedOperator]:
+        """Map the nodes of a quantized model."""
+        graph = onnx.load_from_string(quantized).graph
+        return map_like(graph, self.graph.graph, self.operators)
+
+    def float_operators(self, quantized: bytes) -> list[int]:
+        """Indices of the nodes that compute in floating point."""
+        return float_nodes(onnx.load_from_string(quantized).graph)
+
+    def ports(self, quantized: bytes) -> tuple[Port, Port]:
+        """The input and the output."""
+        graph = onnx.load_from_string(quantized).graph
+        tensors = integer_tensors(graph)
+        ports = []
+        for tensor in (graph.input[0], graph.output[0]):
+            dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.type.tensor_type.elem_type)
+            found = tensors.get(tensor.name)
+            ports.append(
+                Port(
+                    str(dtype),
+                    None
+                    if found is None
+                    else Scale(scale=found.scale, zero_point=found.zero_point),
+                )
+            )
+        return ports[0], ports[1]
+
+    def _static(self, chosen: Sequence[NodeProto]) -> onnx.ModelProto:
+        from onnxruntime.quantization import (
+            CalibrationMethod,
+            QDQQuantizer,
+            QuantType,
+            TensorsData,
+        )
+
+        entry, end = self.graph.graph.input[0].name, self.graph.graph.output[0].name
+        ranges = {**self.ranges, entry: self._input_range}
+        steps = {
+            name: [
+                {"axis": axis, "scale": step, "zero_point": 0, "quant_type": QuantType.QInt8}
+                for step in steps.tolist()
+            ]
+            for name, (axis, steps) in self._weight_steps.items()
+        }
+        quantizer = QDQQuantizer(
+            _copy(self.graph),
+            per_channel=True,
+            reduce_range=False,  # `weight_steps` sees to that, at a smaller price
+            weight_qType=QuantType.QInt8,
+            activation_qType=QuantType.QUInt8,
+            tensors_range=TensorsData(
+                CalibrationMethod.MinMax,
+                {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.items()},
+            ),
+            nodes_to_quantize=[node.name for node in chosen],
+            nodes_to_exclude=[],
+            op_types_to_quantize=sorted({node.op_type for node in chosen}),
+            extra_options={"TensorQuantOverrides": steps},
+        )
+        for name in (entry, end):
+            quantizer.quantize_activation_tensor(name)
+        quantizer.quantize_model()
+        quantizer.model.topological_sort()
+        model: onnx.ModelProto = quantizer.model.model
+        take_and_give_bytes(model.graph)
+        return model
+
+    def _dynamic(self, chosen: Sequence[NodeProto]) -> onnx.ModelProto:
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+
+        names = {node.name for node in chosen}
+        with tempfile.TemporaryDirectory(prefix="seaformer-") as folder:
+            path = Path(folder) / "model.onnx"
+            quantize_dynamic(
+                _copy(self.graph),
+                path,
+                op_types_to_quantize=list(DYNAMIC_TYPES),
+                nodes_to_exclude=[n.name for n in self.graph.graph.node if n.name not in names],
+                weight_type=QuantType.QUInt8,
+            )
+            return onnx.load(path)
+
+    def _activations(self, inputs: Iterable[np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+        names = self._observed()
+        # One thread: more would wait for each other in the quick operators.
+        with open_content(serialize(self.graph), ".onnx") as session:
+            for x in inputs:
+                yield dict(zip(names, session.fetch(names, [x]), strict=True))
+
+    def _observed(self) -> list[str]:
+        """The tensors that operators with integer kernels take and give, and the output."""
+        graph = self.graph.graph
+        integer = [node for i, node in enumerate(graph.node) if i not in self.always_float]
+        names = [name for node in integer for name in (*node.input, *node.output)]
+        return [n for n in dict.fromkeys([*names, graph.output[0].name]) if n in self.producers]
+
+
+def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The quantizers work in place."""
+    copied = onnx.ModelProto()
+    copied.CopyFrom(model)
+    return copied

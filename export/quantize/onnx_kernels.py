@@ -1,0 +1,79 @@
+"""Which nodes of an ONNX graph does ONNX Runtime have integer kernels for, on a processor?"""
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import numpy_helper
+
+from seaformer.export.quantize.saturation import unsaturated_steps
+
+WEIGHTED_TYPES = ("Conv", "Gemm", "MatMul")
+"""Integer if their weights are stored."""
+
+FOLLOWING_TYPES = (
+    "Add",
+    "AveragePool",
+    "Clip",
+    "Concat",
+    "Flatten",
+    "GlobalAveragePool",
+    "LeakyRelu",
+    "MaxPool",
+    "Mul",
+    "Relu",
+    "Reshape",
+    "Sigmoid",
+    "Slice",
+    "Split",
+    "Squeeze",
+    "Transpose",
+    "Unsqueeze",
+)
+"""Integer if all that they take is: between operators in floating point they would add conversions
+and save nothing. That keeps the attention core in floating point."""
+
+PASSING_TYPES = ("Resize", "Sub")
+"""There are no integer kernels for them. What follows them may be integer all the same."""
+
+DYNAMIC_TYPES = ("Conv", "MatMul")
+"""Those with a kernel that chooses the range of what it takes anew in every run."""
+
+
+def without_integer_kernel(graph: onnx.ModelProto) -> frozenset[int]:
+    """Indices of the nodes that have no integer kernel, or would gain nothing by it."""
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
+    weights = weight_steps(graph)
+    integer = {tensor.name for tensor in graph.graph.input}
+    found: set[int] = set()
+    for index, node in enumerate(graph.graph.node):
+        follows = all(name in integer for name in node.input if name and name not in stored)
+        is_integer = follows and node.op_type in FOLLOWING_TYPES
+        if node.op_type in WEIGHTED_TYPES:
+            is_integer = node.input[1] in weights
+        elif is_integer and node.op_type == "Clip":
+            # It becomes a range of integers, and zero lies in each.
+            low, high = (*(stored.get(name, 0.0) for name in node.input[1:]), 0.0, 0.0)[:2]
+            is_integer = bool(low <= 0.0 <= high)
+        if is_integer or (follows and node.op_type in PASSING_TYPES):
+            integer.update(node.output)
+        if not is_integer:
+            found.add(index)
+    return frozenset(found)
+
+
+def weight_steps(graph: onnx.ModelProto) -> dict[str, tuple[int, npt.NDArray[np.float32]]]:
+    """Name of each stored weight -> the axis of its output channels, and the step of each."""
+    stored = {tensor.name: tensor for tensor in graph.graph.initializer}
+    found: dict[str, tuple[int, npt.NDArray[np.float32]]] = {}
+    for node in graph.graph.node:
+        if node.op_type not in WEIGHTED_TYPES or node.input[1] not in stored:
+            continue
+        values = numpy_helper.to_array(stored[node.input[1]])
+        is_transposed = any(a.name == "transB" and a.i for a in node.attribute)
+        if node.op_type == "Conv":
+            found[node.input[1]] = (0, unsaturated_steps(np.moveaxis(values, 1, -1)))
+        elif is_transposed:
+            found[node.input[1]] = (0, unsaturated_steps(values))
+        elif values.ndim == 2:
+            found[node.input[1]] = (1, unsaturated_steps(values.T))
+    return found

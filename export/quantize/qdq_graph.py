@@ -1,0 +1,111 @@
+"""Reading and completing a graph that onnxruntime.quantization made from another one."""
+
+from collections.abc import Sequence
+
+from onnx import GraphProto, NodeProto, TensorProto
+
+from seaformer.artifact.metadata import MappedOperator
+from seaformer.export.quantize.onnx_kernels import FOLLOWING_TYPES, WEIGHTED_TYPES
+
+CONVERTING_TYPES = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Cast")
+INTEGER_TYPES = ("ConvInteger", "MatMulInteger")
+
+
+def take_and_give_bytes(graph: GraphProto) -> None:
+    """Remove the conversion of the input to bytes, and the one of the output from bytes."""
+    entry, end = graph.input[0], graph.output[0]
+    (taken,) = (n for n in graph.node if n.op_type == "QuantizeLinear" and n.input[0] == entry.name)
+    (given,) = (n for n in graph.node if n.output[0] == end.name)
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] == taken.output[0]:
+            node.input[0] = entry.name
+        elif node.op_type == "QuantizeLinear" and node.output[0] == given.input[0]:
+            node.output[0] = end.name
+    for converted in (taken, given):
+        graph.node.remove(converted)
+    for tensor in (entry, end):
+        tensor.type.tensor_type.elem_type = TensorProto.UINT8
+
+
+def float_nodes(graph: GraphProto) -> list[int]:
+    """Indices of the nodes that ONNX Runtime computes in floating point.
+
+    It has an integer kernel for a node between conversions from and to integers, whoever wanted it
+    in floating point: the values are the same.
+    """
+    stored = {tensor.name for tensor in graph.initializer}
+    given_by = {name: node.op_type for node in graph.node for name in node.output}
+    taken_by: dict[str, set[str]] = {}
+    for node in graph.node:
+        for name in node.input:
+            taken_by.setdefault(name, set()).add(node.op_type)
+
+    def is_integer(node: NodeProto) -> bool:
+        taken = [name for name in node.input if name and name not in stored]
+        return node.op_type in INTEGER_TYPES or (
+            node.op_type in (*WEIGHTED_TYPES, *FOLLOWING_TYPES)
+            and all(given_by.get(name) == "DequantizeLinear" for name in taken)
+            and all(taken_by.get(name) == {"QuantizeLinear"} for name in node.output)
+        )
+
+    return [
+        index
+        for index, node in enumerate(graph.node)
+        if node.op_type not in CONVERTING_TYPES and not is_integer(node)
+    ]
+
+
+def map_like(
+    graph: GraphProto, single: GraphProto, operators: Sequence[MappedOperator]
+) -> list[MappedOperator]:
+    """Map the nodes of a quantized graph to modules.
+
+    What only converts numbers belongs to what takes them; if nothing does, to what gives them.
+
+    Args:
+        graph: quantized.
+        single: the graph in single precision that it was made from.
+        operators: the nodes of `single` with their modules.
+    """
+    origins = _Origins(single)
+    consumers = {name: i for i, node in reversed([*enumerate(graph.node)]) for name in node.input}
+    producers = {name: i for i, node in enumerate(graph.node) for name in node.output}
+    computed = [origins.of(node) for node in graph.node]
+    modules = {index: operators[found[0]].module for index, found in enumerate(computed) if found}
+    for index, node in reversed([*enumerate(graph.node)]):
+        taking = [consumers[name] for name in node.output if consumers.get(name) in modules]
+        if index not in modules and taking:
+            modules[index] = modules[min(taking)]
+    for index, node in enumerate(graph.node):
+        if index not in modules:
+            modules[index] = modules[producers[node.input[0]]]
+    return [
+        MappedOperator(
+            index=index,
+            type=node.op_type,
+            module=modules[index],
+            nodes=tuple(single.node[place].name for place in computed[index]),
+        )
+        for index, node in enumerate(graph.node)
+    ]
+
+
+class _Origins:
+    """Which nodes of the single-precision graph does a node of the quantized one compute?"""
+
+    def __init__(self, single: GraphProto) -> None:
+        self._single = single
+        self._places = {node.name: place for place, node in enumerate(single.node)}
+        self._producers = {n: place for place, node in enumerate(single.node) for n in node.output}
+
+    def of(self, node: NodeProto) -> list[int]:
+        """Their indices, in order: of a Conv those of the activations that became its range too."""
+        if node.op_type in CONVERTING_TYPES:
+            return []
+        first = self._places.get(node.name)
+        if first is None:  # the last of several nodes that compute one
+            return [self._producers[name] for name in node.output if name in self._producers]
+        found = [self._producers.get(node.output[0], first)]
+        while found[0] != first:
+            found.insert(0, self._producers[self._single.node[found[0]].input[0]])
+        return found

@@ -1,0 +1,257 @@
+"""How far is a quantized file from its single-precision twin?
+
+Many candidates are measured against one twin, so what the twin says of a picture is computed once.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from seaformer.artifact.metadata import Accuracy
+from seaformer.artifact.precisions import Format
+from seaformer.datasets import IGNORED
+from seaformer.errors import SeaformerError
+from seaformer.evaluation.metrics import energies_sqnr_db
+from seaformer.export.quantize.calibration import Pictures
+from seaformer.imaging.preprocessing import normalize, prepare, seen_part
+from seaformer.imaging.upsampling import upsample_argmax
+from seaformer.runtimes import ImageSession, open_content
+from seaformer.tasks import Preprocessing
+
+RESAMPLES = 1000
+CONFIDENCE = 0.95
+SEED = 0
+
+CACHED_BYTES = 1 << 29
+"""What is remembered of the pictures at most; those that do not fit are computed every time."""
+
+Progress = Callable[[int, int], None]
+"""Told how many of how many are done."""
+
+Counts = npt.NDArray[np.int64]
+"""[3, classes]: pixels that are right, in the truth, in the prediction."""
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """A picture, and what the twin makes of it.
+
+    Attributes:
+        prepared: uint8 [H, W, 3], resized to the input.
+        logits: as the twin gives them.
+        truth: class of each pixel, [H, W]; of the picture, [], in classification; None if unknown.
+        counts: of the twin; None without a truth.
+    """
+
+    prepared: npt.NDArray[np.uint8]
+    logits: npt.NDArray[np.float32]
+    truth: npt.NDArray[np.integer] | None
+    counts: Counts | None
+
+    @property
+    def size(self) -> int:
+        """Bytes of it, nearly."""
+        truth = 0 if self.truth is None else self.truth.nbytes
+        return self.prepared.nbytes + self.logits.nbytes + truth
+
+
+class Reference:
+    """The single-precision twin on a set of pictures.
+
+    Args:
+        session: of the twin, which gives logits. It stays open as long as this is used.
+        pictures: to measure on.
+        preprocessing: of the task.
+        inside: whether the files normalise the picture themselves.
+        classes: of the truth; None where `pictures` has none.
+    """
+
+    def __init__(
+        self,
+        session: ImageSession,
+        pictures: Pictures,
+        preprocessing: Preprocessing,
+        inside: bool,
+        classes: int | None,
+    ) -> None:
+        self.pictures = pictures
+        self.classes = classes
+        self._session = session
+        self._preprocessing = preprocessing
+        self._inside = inside
+        self._cache: dict[int, _Sample] = {}
+        self._room = CACHED_BYTES
+
+    def spread(self, count: int, has_truth: bool = True) -> "Reference":
+        """Return it on `count` of the pictures, or all there are, spread evenly over them.
+
+        Args:
+            count: 1 or more.
+            has_truth: whether to score them, which takes half as long again.
+        """
+        every = self.pictures
+        if count >= every.count and has_truth:
+            return self  # with what it remembers
+        count = min(count, every.count)
+        name = every.name if count == every.count else f"{count} of {every.name}"
+        some = Pictures(name, count, lambda place: every.read(place * every.count // count))
+        classes = self.classes if has_truth else None
+        return Reference(self._session, some, self._preprocessing, self._inside, classes)
+
+    def measure(self, candidate: ImageSession, progress: Progress | None = None) -> Accuracy:
+        """Run a candidate on every picture.
+
+        The difference of the scores has an interval by paired bootstrap: pictures are drawn with
+        replacement, and each counts for both files.
+
+        Args:
+            candidate: takes and gives what the twin does.
+            progress: told after every picture.
+
+        Raises:
+            SeaformerError: there are no pictures, one is damaged, or the candidate gives another
+                shape or values that are not finite.
+        """
+        total = self.pictures.count
+        if not total:
+            raise SeaformerError(f"there is nothing to measure on: {self.pictures.name}.")
+        signal = noise = 0.0
+        agreed = positions = 0
+        counts: list[tuple[Counts, Counts]] = []
+        for place in range(total):
+            sample = self._sample(place)
+            logits = self._run(candidate, sample.prepared)
+            if logits.shape != sample.logits.shape:
+                raise SeaformerError(
+                    f"the quantized file gives an output of shape {list(logits.shape)} where the "
+                    f"single-precision one gives {list(sample.logits.shape)}."
+                )
+            signal += float(np.square(sample.logits, dtype=np.float64).sum())
+            noise += float(np.square(sample.logits - logits, dtype=np.float64).sum())
+            same = self._classes_of(logits) == self._classes_of(sample.logits)
+            agreed, positions = agreed + int(same.sum()), positions + same.size
+            if sample.counts is not None and sample.truth is not None:
+                counts.append((sample.counts, self._count(sample.truth, logits)))
+            if progress is not None:
+                progress(place + 1, total)
+        reference_score = score = difference = interval = None
+        if counts:
+            measure = _top1 if logits.ndim == 1 else _miou
+            reference_score, score, interval = _compare(np.array(counts), measure)
+            difference = score - reference_score
+        return Accuracy(
+            pictures=self.pictures.name,
+            count=total,
+            sqnr_db=energies_sqnr_db(signal, noise),
+            argmax_agreement=agreed / positions,
+            reference_score=reference_score,
+            score=score,
+            difference_points=difference,
+            interval_points=interval,
+        )
+
+    def measure_file(
+        self, data: bytes, format: Format, progress: Progress | None = None
+    ) -> Accuracy:
+        """Measure a candidate that is not in a file yet; see `measure`."""
+        with open_bytes(data, format) as session:
+            return self.measure(session, progress)
+
+    def _sample(self, place: int) -> _Sample:
+        if place not in self._cache:
+            sample = self._compute(place)
+            if sample.size > self._room:
+                return sample
+            self._room -= sample.size
+            self._cache[place] = sample
+        return self._cache[place]
+
+    def _compute(self, place: int) -> _Sample:
+        picture, truth = self.pictures.read(place)
+        size = self._session.input_shape
+        # `prepare` gives whole numbers, so nothing is lost.
+        prepared = prepare(picture, self._preprocessing, size).astype(np.uint8)
+        logits = self._run(self._session, prepared)
+        if self.classes is None or truth is None:
+            return _Sample(prepared, logits, None, None)
+        if logits.ndim == 3:
+            # Made for pictures, it cuts out of anything with rows and columns.
+            truth = seen_part(truth, self._preprocessing, size)  # type: ignore[arg-type]
+        return _Sample(prepared, logits, truth, self._count(truth, logits))
+
+    def _run(
+        self, session: ImageSession, prepared: npt.NDArray[np.uint8]
+    ) -> npt.NDArray[np.float32]:
+        x = prepared.astype(np.float32)
+        if not self._inside:
+            x = normalize(x, self._preprocessing)
+        if session.layout == "NCHW":
+            x = x.transpose(2, 0, 1)
+        logits: npt.NDArray[np.float32] = session.run(np.ascontiguousarray(x[None]))[0]
+        return logits
+
+    def _classes_of(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
+        """The largest class of every position, or of the picture."""
+        first = self._session.layout == "NCHW" or logits.ndim == 1
+        return np.asarray(logits.argmax(0 if first else -1))
+
+    def _count(self, truth: npt.NDArray[np.integer], logits: npt.NDArray[np.float32]) -> Counts:
+        if logits.ndim == 1:
+            true, said = truth.reshape(1), logits.argmax(0, keepdims=True)
+        else:
+            layout: Literal["CHW", "HWC"] = "CHW" if self._session.layout == "NCHW" else "HWC"
+            mask = upsample_argmax(logits, (truth.shape[0], truth.shape[1]), layout)
+            counted = truth != IGNORED
+            true, said = truth[counted], mask[counted]
+        rows = (true[true == said], true, said)
+        return np.array([np.bincount(row, minlength=self.classes or 0) for row in rows])
+
+
+@contextlib.contextmanager
+def open_bytes(data: bytes, format: Format) -> Iterator[ImageSession]:
+    """Open a model that is not in a file yet.
+
+    Args:
+        data: the model, with or without metadata.
+        format: of it.
+    """
+    with open_content(data, format.suffix) as session:
+        yield ImageSession(session)
+
+
+def _compare(
+    counts: npt.NDArray[np.int64], measure: Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]]
+) -> tuple[float, float, tuple[float, float]]:
+    """Return the score of both files in percent, and the interval of the difference in points.
+
+    Args:
+        counts: [pictures, 2, 3, classes], of the twin and the candidate.
+        measure: the score, 0..1, of counts [..., 3, classes].
+    """
+    pictures = len(counts)
+    reference, score = 100 * measure(counts.sum(axis=0))
+    drawn = np.random.default_rng(SEED).multinomial(
+        pictures, np.full(pictures, 1 / pictures), RESAMPLES
+    )
+    sums = drawn.astype(np.float64) @ counts.reshape(pictures, -1)
+    resampled = 100 * measure(sums.reshape(RESAMPLES, *counts.shape[1:]))
+    tail = 50 * (1 - CONFIDENCE)
+    low, high = np.percentile(resampled[:, 1] - resampled[:, 0], (tail, 100 - tail))
+    return float(reference), float(score), (float(low), float(high))
+
+
+def _miou(counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """The mIoU as `seaformer.evaluation.metrics` defines it."""
+    hits, true, said = np.moveaxis(counts, -2, 0)
+    union = true + said - hits
+    iou = np.divide(hits, union, out=np.zeros(union.shape), where=union > 0)
+    return np.asarray(iou.sum(axis=-1) / (union > 0).sum(axis=-1))
+
+
+def _top1(counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    hits, true, _ = np.moveaxis(counts, -2, 0)
+    return np.asarray(hits.sum(axis=-1) / true.sum(axis=-1))

@@ -1,0 +1,128 @@
+"""Which values does each activation take, and which range are its integers spread over?"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from seaformer.errors import SeaformerError
+from seaformer.export.quantize.methods import METHODS
+
+BINS = 2048
+_LEVELS = 255
+"""Steps of eight bits."""
+
+
+@dataclass
+class Activation:
+    """What was seen of one tensor.
+
+    Attributes:
+        lows: smallest value in each picture.
+        highs: largest value in each picture.
+        histogram: counts of `BINS` equal bins from `start` to `start + BINS * width`.
+    """
+
+    lows: list[float]
+    highs: list[float]
+    histogram: npt.NDArray[np.int64]
+    start: float
+    width: float
+
+    @classmethod
+    def of(cls, values: npt.NDArray[np.floating]) -> "Activation":
+        """Start with the values of one picture."""
+        low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
+        width = max(high - low, 1e-12) / BINS
+        activation = cls([], [], np.zeros(BINS, np.int64), low, width)
+        activation.add(values)
+        return activation
+
+    def add(self, values: npt.NDArray[np.floating]) -> None:
+        """Count the values of another picture."""
+        low, high = float(values.min()), float(values.max())
+        self.lows.append(low)
+        self.highs.append(high)
+        self._cover(low, high)
+        places = ((values.ravel() - self.start) / self.width).astype(np.int64)
+        self.histogram += np.bincount(np.clip(places, 0, BINS - 1), minlength=BINS)
+
+    def centers(self) -> npt.NDArray[np.float64]:
+        """Middle of each bin."""
+        return np.asarray(self.start + (np.arange(BINS) + 0.5) * self.width, dtype=np.float64)
+
+    def percentile(self, share: float) -> tuple[float, float]:
+        """The range that holds `share`, 0..1, of the values, as many cut off at either end."""
+        below = np.cumsum(self.histogram) / self.histogram.sum()
+        tail = (1 - share) / 2
+        edges = self.start + np.arange(BINS + 1) * self.width
+        low = edges[int(np.searchsorted(below, tail))]
+        high = edges[min(int(np.searchsorted(below, 1 - tail)) + 1, BINS)]
+        return max(float(low), min(self.lows)), min(float(high), max(self.highs))
+
+    def least_squares(self) -> tuple[float, float]:
+        """The range of the least squared error of rounding and cutting, both ends in proportion."""
+        low, high = min(*self.lows, 0.0), max(*self.highs, 0.0)
+        values, counts = self.centers(), self.histogram
+        best, best_error = (low, high), np.inf
+        for share in np.linspace(1.0, 0.3, 71):
+            start, end = low * float(share), high * float(share)
+            step = max(end - start, 1e-12) / _LEVELS
+            cut = np.clip(values, start, end)
+            rounded = np.round((cut - start) / step) * step + start
+            error = float((counts * np.square(values - rounded)).sum())
+            if error < best_error:
+                best, best_error = (start, end), error
+        return best
+
+    def _cover(self, low: float, high: float) -> None:
+        """Double the width of the bins until the range lies in them; counts move, none is lost."""
+        while low < self.start:
+            self._merge_pairs(into=BINS // 2)
+            self.start -= BINS * self.width / 2
+        while high > self.start + BINS * self.width:
+            self._merge_pairs(into=0)
+
+    def _merge_pairs(self, into: int) -> None:
+        pairs = self.histogram.reshape(-1, 2).sum(axis=1)
+        self.histogram = np.zeros(BINS, np.int64)
+        self.histogram[into : into + BINS // 2] = pairs
+        self.width *= 2
+
+
+def collect(
+    activations: Iterable[Mapping[str, npt.NDArray[np.floating]]],
+) -> dict[str, Activation]:
+    """Look at the tensors of one picture after another.
+
+    Args:
+        activations: for each picture, tensor name -> values.
+
+    Raises:
+        SeaformerError: a value is not finite.
+    """
+    seen: dict[str, Activation] = {}
+    for tensors in activations:
+        for name, values in tensors.items():
+            if not np.isfinite(values).all():
+                raise SeaformerError(
+                    f"the model computes values that are not finite at '{name}': its weights are "
+                    "damaged, and no range can be chosen. Look at the weights."
+                )
+            if name in seen:
+                seen[name].add(values)
+            else:
+                seen[name] = Activation.of(values)
+    return seen
+
+
+def choose(seen: Mapping[str, Activation], method: str) -> dict[str, tuple[float, float]]:
+    """Choose a range for every tensor; zero lies in each, as integer kernels need it.
+
+    Args:
+        seen: what `collect` returned.
+        method: name of one of the `METHODS`.
+    """
+    ranges = {name: METHODS[method].choose(activation) for name, activation in seen.items()}
+    return {name: (min(low, 0.0), max(high, 0.0)) for name, (low, high) in ranges.items()}

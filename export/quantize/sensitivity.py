@@ -1,0 +1,397 @@
+"""What does quantizing each module cost? The blame for the noise of a quantized file.
+
+Every part, block, module and operator type is looked at twice: quantized alone, with all else in
+floating point, and left in floating point alone. The noise of modules adds up nearly, so the first
+says what share of the whole file's noise is a module's own; the second, what keeping it would win.
+
+A quantized operator has its inputs in integers as well as its outputs. A range that fits badly is
+therefore blamed on the operator that computes the tensor and on all that take it, and to keep one
+of them in floating point does not help: see `mixed_precision`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Literal, get_args
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from seaformer.artifact.metadata import Accuracy, MappedOperator
+from seaformer.artifact.precisions import Format
+from seaformer.evaluation.metrics import energies_sqnr_db
+from seaformer.export.quantize.engine import Engine
+from seaformer.export.quantize.kept import TYPE, enclosing
+from seaformer.export.quantize.quality import Progress, Reference
+from seaformer.export.quantize.ranges import Activation
+
+Level = Literal["part", "block", "module", "type"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+"""Outermost modules, those between, innermost ones, operator types."""
+
+PROBED = 8
+"""Pictures that rows are ranked on: noise hardly differs between pictures."""
+
+SCORED = (25, 50, 100, 200, 500)
+"""Pictures that the worst rows are scored on, as many of these as the time allows."""
+
+SCORED_ROWS = 8
+"""Of each level."""
+
+SCORING_SECONDS = 180.0
+
+STEPS = 255
+"""Of eight bits."""
+
+BARS = 120
+"""Of a histogram in the report."""
+
+SHOWN_MODULES = 8
+"""Of how many of the worst modules the tensors are shown."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Cost(_Model):
+    """A file against its single-precision twin.
+
+    Attributes:
+        count: on how many pictures.
+        sqnr_db: of the logits.
+        argmax_agreement: share of positions whose largest class is the same, 0..1.
+        difference_points: of the score; None without a truth.
+        interval_points: 95 % interval of it.
+    """
+
+    count: int
+    sqnr_db: float
+    argmax_agreement: float
+    difference_points: float | None
+    interval_points: tuple[float, float] | None
+
+    @classmethod
+    def of(cls, accuracy: Accuracy) -> "Cost":
+        """Take it out of a whole measurement."""
+        return cls(
+            count=accuracy.count,
+            sqnr_db=accuracy.sqnr_db,
+            argmax_agreement=accuracy.argmax_agreement,
+            difference_points=accuracy.difference_points,
+            interval_points=accuracy.interval_points,
+        )
+
+
+class Row(_Model):
+    """What one group of operators costs.
+
+    Attributes:
+        name: of the group, as --keep-float takes it.
+        level: what the group is.
+        operators: indices of the quantized ones in it.
+        share: noise of the logits with only these quantized, over that with all quantized. Those
+            of the parts add up to 1 nearly; those of the modules to more, as the tensor between two
+            is in integers for both.
+        only: with only these quantized.
+        all_but: with all but these quantized.
+    """
+
+    name: str
+    level: Level
+    operators: tuple[int, ...]
+    share: float
+    only: Cost
+    all_but: Cost | None
+
+
+class Tensor(_Model):
+    """An activation, and the range it is stored in.
+
+    Attributes:
+        name: of the tensor.
+        module: that computes it; "" for the model's input.
+        low: of the range.
+        high: of the range.
+        scale: a step of eight bits.
+        seen: smallest and largest value in the pictures.
+        saturated: share of the values outside the range, 0..1.
+        sqnr_db: of the tensor after rounding and saturation, by its histogram.
+        span: what the histogram covers: the range, and all that was seen.
+        histogram: counts of `BARS` equal bins over `span`.
+    """
+
+    name: str
+    module: str
+    low: float
+    high: float
+    scale: float
+    seen: tuple[float, float]
+    saturated: float
+    sqnr_db: float
+    span: tuple[float, float]
+    histogram: tuple[int, ...]
+
+
+class Sensitivity(_Model):
+    """The whole report.
+
+    Attributes:
+        model: name and size.
+        format: of the file.
+        precision: of the file.
+        calibration: what the ranges come from.
+        score_name: "mIoU" or "top-1".
+        keep_float: what the user keeps in floating point in every measurement.
+        always_float: how many operators the quantizer leaves in floating point by itself.
+        warnings: what a reader should know before; may be empty.
+        whole: the quantized file.
+        rows: worst first.
+        tensors: of the worst modules, worst first.
+    """
+
+    schema_version: Literal[1] = 1
+    model: str
+    format: str
+    precision: str
+    calibration: str
+    score_name: Literal["mIoU", "top-1"]
+    keep_float: tuple[str, ...]
+    always_float: int
+    warnings: tuple[str, ...] = ()
+    whole: Accuracy
+    rows: tuple[Row, ...]
+    tensors: tuple[Tensor, ...]
+
+    def level(self, level: Level) -> tuple[Row, ...]:
+        """The rows of a level, worst first."""
+        return _level(self.rows, level)
+
+    def text(self) -> str:
+        """Write the object as JSON."""
+        return self.model_dump_json(indent=1) + "\n"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Operators that are quantized or kept together; see `Row`."""
+
+    name: str
+    level: Level
+    operators: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What was measured.
+
+    Attributes:
+        whole: the quantized file, on as many pictures as the rows were scored on.
+        rows: worst first.
+    """
+
+    whole: Accuracy
+    rows: tuple[Row, ...]
+
+
+def groups(operators: Sequence[MappedOperator], quantized: Collection[int]) -> list[Group]:
+    """List everything to be ranked, each set of operators once per level.
+
+    Args:
+        operators: of the single-precision file.
+        quantized: indices of those that are quantized.
+    """
+    inside: dict[str, set[int]] = {}
+    own: dict[str, set[int]] = {}
+    types: dict[str, set[int]] = {}
+    for operator in operators:
+        if operator.index in quantized:
+            for path in enclosing(operator.module):
+                inside.setdefault(path, set()).add(operator.index)
+            own.setdefault(operator.module, set()).add(operator.index)
+            types.setdefault(f"{TYPE}{operator.type}", set()).add(operator.index)
+    modules = {path if own[path] == inside.get(path) else f"{path}@*": own[path] for path in own}
+    parts = {path: found for path, found in inside.items() if "." not in path}
+    known = [*parts.values(), *modules.values()]
+    blocks: dict[str, set[int]] = {}
+    for path, found in inside.items():
+        if found not in known:
+            known.append(found)
+            blocks[path] = found
+    by_level: Mapping[Level, dict[str, set[int]]] = {
+        "part": parts,
+        "block": blocks,
+        "module": modules,
+        "type": types,
+    }
+    return [
+        Group(name, level, frozenset(found))
+        for level, named in by_level.items()
+        for name, found in named.items()
+    ]
+
+
+def rank(
+    engine: Engine,
+    precision: str,
+    format: Format,
+    reference: Reference,
+    *,
+    kept: Collection[int] = (),
+    levels: Collection[str] = LEVELS,
+    both_ways: bool = True,
+    seconds: float = SCORING_SECONDS,
+    progress: Progress | None = None,
+) -> Ranking:
+    """Measure what quantizing each group costs: its noise, and for the worst of each level more.
+
+    Args:
+        engine: calibrated.
+        precision: name of a row of `PRECISIONS`.
+        format: of the engine's files.
+        reference: the single-precision twin, on as many pictures as there are.
+        kept: indices of operators that stay in floating point throughout.
+        levels: of the groups.
+        both_ways: whether to measure also all but each group, and the scores; without, it takes
+            half the time and gives the order.
+        seconds: how long scoring may take, nearly, which decides how many pictures it is done on.
+        progress: told after every group.
+    """
+    blame = _Blame(engine, precision, format, frozenset(kept))
+    always_float = engine.always_float if precision == "int8" else frozenset[int]()
+    quantized = blame.everything - always_float - blame.kept
+    found = [group for group in groups(engine.operators, quantized) if group.level in levels]
+    distinct = list(dict.fromkeys(group.operators for group in found))
+    probe = reference.spread(PROBED, has_truth=False)
+    whole = probe.measure_file(engine.quantize(precision, kept), format)
+    costs: dict[frozenset[int], tuple[Cost, Cost | None]] = {}
+    for place, chosen in enumerate(distinct):
+        all_but = blame.all_but(chosen, probe) if both_ways else None
+        costs[chosen] = blame.only(chosen, probe), all_but
+        if progress is not None:
+            progress(place + 1, len(distinct))
+    rows = [
+        Row(
+            name=group.name,
+            level=group.level,
+            operators=tuple(sorted(group.operators)),
+            share=10 ** ((whole.sqnr_db - costs[group.operators][0].sqnr_db) / 10),
+            only=costs[group.operators][0],
+            all_but=costs[group.operators][1],
+        )
+        for group in found
+    ]
+    ranking = Ranking(whole, tuple(sorted(rows, key=lambda row: -row.share)))
+    return _score(ranking, blame, reference, seconds, progress) if both_ways else ranking
+
+
+def _score(
+    ranking: Ranking,
+    blame: "_Blame",
+    reference: Reference,
+    seconds: float,
+    progress: Progress | None,
+) -> Ranking:
+    """Measure the worst rows again on more pictures, and with the truth if there is one."""
+    worst = [row for level in LEVELS for row in _level(ranking.rows, level)[:SCORED_ROWS]]
+    distinct = list(dict.fromkeys(frozenset(row.operators) for row in worst))
+    file = blame.engine.quantize(blame.precision, blame.kept)
+    few = reference.spread(SCORED[0])
+    few.measure_file(file, blame.format)  # so that the next is without the twin's share
+    start = perf_counter()
+    few.measure_file(file, blame.format)
+    picture_s = (perf_counter() - start) / few.pictures.count
+    affordable = seconds / picture_s / max(1, 2 * len(distinct))
+    reference = reference.spread(max(n for n in SCORED if n <= max(affordable, SCORED[0])))
+    whole = reference.measure_file(file, blame.format)
+    costs: dict[frozenset[int], dict[str, Cost]] = {}
+    for place, chosen in enumerate(distinct):
+        costs[chosen] = {
+            "only": blame.only(chosen, reference),
+            "all_but": blame.all_but(chosen, reference),
+        }
+        if progress is not None:
+            progress(place + 1, len(distinct))
+    rows = {
+        (row.level, row.name): row.model_copy(update=costs[frozenset(row.operators)])
+        for row in worst
+    }
+    return Ranking(whole, tuple(rows.get((row.level, row.name), row) for row in ranking.rows))
+
+
+class _Blame:
+    """Files in which one group of operators is unlike the others, and what they cost."""
+
+    def __init__(
+        self, engine: Engine, precision: str, format: Format, kept: frozenset[int]
+    ) -> None:
+        self.engine, self.precision, self.format, self.kept = engine, precision, format, kept
+        self.everything = frozenset(operator.index for operator in engine.operators)
+
+    def only(self, chosen: frozenset[int], reference: Reference) -> Cost:
+        """Only these quantized."""
+        return self._cost(self.everything - chosen, reference)
+
+    def all_but(self, chosen: frozenset[int], reference: Reference) -> Cost:
+        """All but these quantized."""
+        return self._cost(self.kept | chosen, reference)
+
+    def _cost(self, kept: frozenset[int], reference: Reference) -> Cost:
+        file = self.engine.quantize(self.precision, kept)
+        return Cost.of(reference.measure_file(file, self.format))
+
+
+def _level(rows: Sequence[Row], level: Level) -> tuple[Row, ...]:
+    return tuple(row for row in rows if row.level == level)
+
+
+def tensors_of(
+    rows: Sequence[Row],
+    operators: Sequence[MappedOperator],
+    outputs: Mapping[str, int],
+    seen: Mapping[str, Activation],
+    ranges: Mapping[str, tuple[float, float]],
+) -> tuple[Tensor, ...]:
+    """Describe the tensors that the worst modules compute, worst first.
+
+    Args:
+        rows: as `rank` returns them.
+        operators: of the single-precision file.
+        outputs: tensor -> index of the operator that computes it.
+        seen: tensor -> what was seen of it.
+        ranges: tensor -> smallest and largest value of the range chosen.
+    """
+    modules = {operator.index: operator.module for operator in operators}
+    shown = {index for row in _level(rows, "module")[:SHOWN_MODULES] for index in row.operators}
+    tensors = [
+        _tensor(name, modules[index], seen[name], ranges[name])
+        for name, index in outputs.items()
+        if index in shown and name in seen and name in ranges
+    ]
+    return tuple(sorted(tensors, key=lambda tensor: tensor.sqnr_db))
+
+
+def _tensor(name: str, module: str, seen: Activation, range_: tuple[float, float]) -> Tensor:
+    low, high = range_
+    smallest, largest = min(seen.lows), max(seen.highs)
+    scale = max(high - low, 1e-12) / STEPS
+    values, counts = seen.centers(), seen.histogram
+    stored = np.round((np.clip(values, low, high) - low) / scale) * scale + low
+    total = max(int(counts.sum()), 1)
+    span = (min(low, smallest), max(high, largest))
+    bars, _ = np.histogram(np.clip(values, *span), BARS, span, weights=counts)
+    return Tensor(
+        name=name,
+        module=module,
+        low=low,
+        high=high,
+        scale=scale,
+        seen=(smallest, largest),
+        saturated=float(counts[(values < low) | (values > high)].sum()) / total,
+        sqnr_db=energies_sqnr_db(
+            float((counts * np.square(values)).sum()),
+            float((counts * np.square(values - stored)).sum()),
+        ),
+        span=span,
+        histogram=tuple(int(count) for count in bars),
+    )

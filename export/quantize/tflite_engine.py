@@ -1,0 +1,169 @@
+"""ai-edge-quantizer on a single-precision .tflite file.
+
+It works on the flatbuffer itself, so operators, names and order stay those that were verified in
+single precision, and only the numbers change.
+"""
+
+import contextlib
+import io
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seaformer.artifact.metadata import MappedOperator, Scale
+from seaformer.export.convert import tflite_file
+from seaformer.export.convert.onnx_graph import INPUT_NAME
+from seaformer.export.convert.operator_map import map_tflite_like
+from seaformer.export.quantize.engine import Port
+from seaformer.export.quantize.ranges import Activation, collect
+from seaformer.runtimes import open_content
+
+if TYPE_CHECKING:
+    from ai_edge_quantizer.quantizer import Quantizer
+
+FLOAT_TYPES = ("BATCH_MATMUL", "SOFTMAX")
+"""Operators that XNNPACK has no int8 kernel for: each would cut the graph into two partitions."""
+
+WEIGHTED_TYPES = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+
+DYNAMIC_TYPES = ("CONV_2D", "FULLY_CONNECTED")
+"""XNNPACK has kernels with int8 weights and float activations for these alone."""
+
+_ACTIVATION_BITS = {"int8": 8, "int16x8": 16}
+_WEIGHT_BITS = 8
+
+
+class TFLiteEngine:
+    """See `Engine`.
+
+    Args:
+        model: the single-precision flatbuffer; it has a signature, and the outputs of its operators
+            are named as `tflite_file.with_module_names` names them.
+        operators: its operators with their modules.
+        input_range: smallest and largest real value that the file takes: (0, 255) where it
+            normalises the picture itself, and one step of the bytes is then one of the picture.
+    """
+
+    def __init__(
+        self,
+        model: bytes,
+        operators: Sequence[MappedOperator],
+        input_range: tuple[float, float],
+    ) -> None:
+        self.model = model
+        self.operators = operators
+        self.always_float = attention_core(operators)
+        self.ranges: Mapping[str, tuple[float, float]] = {}
+        self.title = f"ai-edge-quantizer {version('ai-edge-quantizer')}"
+        self._scopes = tflite_file.operator_scopes(model)
+        self._input_range = input_range
+        self._activations_by_index = tflite_file.activation_names(model)
+        self.producers: Mapping[str, int] = {
+            self._activations_by_index[tensor]: operator.index
+            for operator in tflite_file.operators(model)
+            for tensor in operator.outputs
+            if tensor in self._activations_by_index
+        }
+
+    def observe(self, inputs: Iterable[np.ndarray]) -> dict[str, Activation]:
+        """Run the file on pictures with every tensor kept; see `Engine`."""
+        return collect(self._activations(inputs))
+
+    def quantize(self, precision: str, kept: Collection[int] = ()) -> bytes:
+        """Return the quantized flatbuffer; see `Engine`.
+
+        Weights of kept operators are stored in half precision.
+        """
+        import absl.logging
+        from ai_edge_quantizer.quantizer import Quantizer
+
+        absl.logging.set_verbosity(absl.logging.ERROR)
+        quantizer = Quantizer(self.model)
+        if precision in _ACTIVATION_BITS:
+            self._static_recipe(quantizer, _ACTIVATION_BITS[precision])
+        else:
+            self._dynamic_recipe(quantizer)
+        always = self.always_float if precision == "int8" else frozenset[int]()
+        self._exclude(quantizer, always | set(kept))
+        # One of its progress bars cannot be switched off.
+        with contextlib.redirect_stderr(io.StringIO()):
+            done = quantizer.quantize(
+                self._statistics() if precision in _ACTIVATION_BITS else None,
+                enable_progress_bar=False,
+                enable_progress_report=False,
+            ).quantized_model
+        flatbuffer = tflite_file.plain(bytes(done))
+        return tflite_file.with_half_weights(flatbuffer) if kept else flatbuffer
+
+    def map_operators(self, quantized: bytes) -> list[MappedOperator]:
+        """Map the operators of a quantized file."""
+        return map_tflite_like(tflite_file.operators(quantized), list(self.operators))
+
+    def float_operators(self, quantized: bytes) -> list[int]:
+        """Indices of the operators that compute in floating point."""
+        return tflite_file.float_operators(quantized)
+
+    def ports(self, quantized: bytes) -> tuple[Port, Port]:
+        """The input and the output."""
+        first, last = (
+            Port(dtype, None if scale is None else Scale(scale=scale[0], zero_point=scale[1]))
+            for dtype, scale in tflite_file.ports(quantized)
+        )
+        return first, last
+
+    def _static_recipe(self, quantizer: "Quantizer", bits: int) -> None:
+        from ai_edge_quantizer.qtyping import TFLOperationName
+
+        quantizer.add_static_config(".*", TFLOperationName.ALL_SUPPORTED, bits, _WEIGHT_BITS)
+
+    def _dynamic_recipe(self, quantizer: "Quantizer") -> None:
+        from ai_edge_quantizer.qtyping import TFLOperationName
+
+        for name in DYNAMIC_TYPES:
+            quantizer.add_dynamic_config(".*", TFLOperationName[name], _WEIGHT_BITS)
+
+    def _exclude(self, quantizer: "Quantizer", indices: Collection[int]) -> None:
+        from ai_edge_quantizer.algorithm_manager import AlgorithmName
+        from ai_edge_quantizer.qtyping import TFLOperationName
+
+        if indices:
+            scopes = "|".join(re.escape(self._scopes[index]) for index in sorted(indices))
+            quantizer.update_quantization_recipe(
+                f"^(?:{scopes})", TFLOperationName.ALL_SUPPORTED, None, AlgorithmName.NO_QUANTIZE
+            )
+
+    def _statistics(self) -> dict[str, dict[str, np.ndarray]]:
+        return {
+            name: {
+                "min": np.full((1, 1), low, np.float32),
+                "max": np.full((1, 1), high, np.float32),
+            }
+            for name, (low, high) in {**self.ranges, INPUT_NAME: self._input_range}.items()
+        }
+
+    def _activations(self, inputs: Iterable[np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+        named = self._activations_by_index
+        keys = [str(index) for index in named]
+        with open_content(self.model, ".tflite") as session:
+            for x in inputs:
+                tensors = session.fetch(keys, [np.ascontiguousarray(x.transpose(0, 2, 3, 1))])
+                yield dict(zip(named.values(), tensors, strict=True))
+
+
+def attention_core(operators: Sequence[MappedOperator]) -> frozenset[int]:
+    """The operators between the projections of an attention, which stay in floating point.
+
+    They are those of `FLOAT_TYPES`, and what stands in the same modules beside them and has no
+    weights: else every step between two products would be rounded to eight bits and back. They work
+    on the squeezed tokens and are a thousandth of the network's time.
+    """
+    modules = {mapped.module for mapped in operators if mapped.type in FLOAT_TYPES}
+    return frozenset(
+        mapped.index
+        for mapped in operators
+        if mapped.type in FLOAT_TYPES
+        or (mapped.module in modules and mapped.module and mapped.type not in WEIGHTED_TYPES)
+    )

@@ -1,0 +1,70 @@
+"""End the graph with the arg-max, at the logits' own size or at the picture's.
+
+    classes = argmax_c(logits)          mask = argmax_c(bilinear(logits, size))
+
+Nothing is approximated: it is what follows the network in PyTorch, moved into the graph.
+"""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seaformer.export.rewrite.sites import RewriteReport, replace
+from seaformer.models.seaformer.light_head import LightHead
+from seaformer.models.seaformer.network import SeaFormer
+
+NAME = "argmax_inside"
+
+
+class ArgMax(nn.Module):
+    """The class of the largest logit, the lowest of equals: [1, C, h, w] -> integer [1, h, w].
+
+    Args:
+        size: height and width to upsample the logits to first, bilinearly; None for their own.
+    """
+
+    def __init__(self, size: tuple[int, int] | None) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Upsample, if asked to, and decide."""
+        if self.size is not None:
+            logits = F.interpolate(logits, self.size, mode="bilinear", align_corners=False)
+        return logits.argmax(1)
+
+
+class DecidingHead(nn.Module):
+    """The light segmentation head, followed by the arg-max.
+
+    Forward: [1, channels, h, w] -> class ids, integer [1, h, w], or [1, *size].
+    """
+
+    def __init__(self, head: LightHead, size: tuple[int, int] | None) -> None:
+        super().__init__()
+        self.fuse = head.fuse
+        self.act = head.act
+        self.classifier = head.classifier
+        self.argmax = ArgMax(size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Classify every pixel, and decide."""
+        return self.argmax(self.classifier(self.act(self.fuse(x))))
+
+
+def end_with_argmax(model: nn.Module, size: tuple[int, int] | None) -> RewriteReport:
+    """Make the model give class ids.
+
+    Args:
+        model: a segmentation model in eval mode.
+        size: height and width of the mask; None for that of the logits.
+    """
+    report = RewriteReport(NAME)
+    if type(model) is SeaFormer:
+        replace(model, "light_head", DecidingHead(model.light_head, size))
+        report.count += 1
+    else:
+        # In another model something may follow the light head, if it has one.
+        report.refuse("model", "it is no SeaFormer; the arg-max follows the whole model")
+        argmax = ArgMax(size)
+        model.register_forward_hook(lambda _module, _inputs, logits: argmax(logits))
+    return report

@@ -1,0 +1,31 @@
+"""Move the value's bias behind the attention, where RELU6 can fuse with its ADD.
+
+The rows of the softmax P sum to one, so for the bias b of the value
+
+    P (v + 1 b^T) = P v + b
+
+Subtracting b from the squeezed values costs nothing (it joins the position constants), adding it
+after attention costs an ADD that takes the following RELU6 in, which would otherwise be an operator
+of its own: one that XNNPACK does not run in int8.
+"""
+
+import torch
+from torch import nn
+
+from seaformer.export.rewrite.joint_attention import JointAttention
+from seaformer.export.rewrite.sites import RewriteReport, folded, sites
+
+NAME = "defer_value_bias"
+
+
+@torch.no_grad()
+def defer_value_bias(model: nn.Module) -> RewriteReport:
+    """Take the value's bias out of the tokens of both axes and add it after attention."""
+    report = RewriteReport(NAME)
+    for _, attention in sites(model, JointAttention):
+        for axis in (attention.row, attention.column):
+            bias = folded(attention.qkv)[1][-axis.value_channels :]
+            axis.squeeze.positions[..., -axis.value_channels :] -= bias
+            axis.value_bias = bias.detach().clone().reshape(1, 1, -1)
+        report.count += 1
+    return report.or_nothing("joint attention")

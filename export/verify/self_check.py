@@ -1,0 +1,150 @@
+"""Checking an existing file again: its hash, then its function, as on the day it was exported."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from seaformer.artifact.metadata import Comparison, Metadata
+from seaformer.artifact.precisions import PRECISIONS, format_of
+from seaformer.console import Console
+from seaformer.errors import SeaformerError, UsageError, look_up, quoted
+from seaformer.export.artifact import content_of
+from seaformer.export.recorded_weights import recorded_weights, require_same
+from seaformer.export.report import Report
+from seaformer.export.request import DEFAULT_TASK
+from seaformer.export.sidecar import read_sidecar
+from seaformer.export.source import Source, is_ours, other_model, our_model, users_model
+from seaformer.export.verify.verification import compare, make_samples, passes
+from seaformer.runtimes import open_model
+from seaformer.tasks import get_task
+from seaformer.weights.self_description import described_by
+
+SAME_DB, SAME_AGREEMENT = 1.0, 0.005
+"""By as much integer kernels of two processors may differ: they round halves in different ways."""
+
+
+def self_check(path: Path, weights: str | None, factory: str | None, console: Console) -> None:
+    """Verify a file that seaformer-export wrote, and print the result.
+
+    Args:
+        path: the .onnx or .tflite file.
+        weights: where the weights are now, if not where they were.
+        factory: what --model names: the user's own, which the file was exported from.
+        console: to print to.
+
+    Raises:
+        UsageError: the suffix is not that of an export, or the factory is not named.
+        SeaformerError: the file was changed, is not of seaformer-export, its weights are not to be
+            had, or it does not compute what PyTorch computes.
+    """
+    report = Report(console)
+    format = format_of(path.name)
+    with open_model(path) as session:
+        metadata = _metadata(session.metadata, path)
+        with report.stage("compare the hash") as stage:
+            file = path.read_bytes()
+            found = content_of(file, format).sha256
+            if found != metadata.content_sha256:
+                raise SeaformerError(
+                    f"'{path}' was changed after its export: its content has SHA-256 {found}, its "
+                    f"metadata says {metadata.content_sha256}. Export it again."
+                )
+            stage.made = f"{found[:16]}..., as written in the file"
+        with report.stage("create the model") as stage:
+            source = _source(metadata, path, weights, factory)
+            stage.made = f"{source.name}, weights {source.weights.name}"
+        height, width = session.input_shape
+        with report.stage("run PyTorch in float64") as stage:
+            inside = metadata.input.normalization == "inside"
+            samples = make_samples(
+                source.model, source.task.preprocessing, (height, width), inside, metadata.head
+            )
+            stage.made = f"{len(samples)} inputs of {height}x{width}"
+        with report.stage("run the file") as stage:
+            comparisons = [compare(session, sample) for sample in samples]
+            stage.made = format.runtime
+    report.parity(path.name, comparisons)
+    precision = look_up(PRECISIONS, "precision", metadata.precision)
+    if precision.is_quantized:
+        _compare_with_export(comparisons, metadata, path)
+    elif not passes(comparisons, precision):
+        raise SeaformerError(
+            f"'{path}' does not compute what PyTorch computes: {precision.name} needs "
+            f"{precision.min_sqnr_db:g} dB and {100 * precision.min_agreement:g} % agreement."
+        )
+    beside = read_sidecar(path)
+    if beside is not None and beside.content_sha256 != metadata.content_sha256:
+        report.warn("the .json beside it describes another file")
+    found = "what it computed then" if precision.is_quantized else "what PyTorch computes"
+    console.print(f"The file is as exported, and computes {found}.", style="green")
+
+
+def _compare_with_export(comparisons: Sequence[Comparison], metadata: Metadata, path: Path) -> None:
+    """A quantized file was judged on pictures that are not here; it must be as close as then."""
+    for now, then in zip(comparisons, metadata.parity.comparisons, strict=True):
+        lost_db = (then.sqnr_db or 0.0) - (now.sqnr_db or 0.0)
+        lost = (then.argmax_agreement or 0.0) - (now.argmax_agreement or 0.0)
+        if lost_db > SAME_DB or lost > SAME_AGREEMENT:
+            raise SeaformerError(
+                f"'{path}' computes something else here than where it was exported: on the "
+                f"{now.input} it is {lost_db:.1f} dB further from PyTorch. Compare the versions of "
+                "the runtimes in its metadata with those installed."
+            )
+
+
+def _metadata(data: dict[str, object] | None, path: Path) -> Metadata:
+    if data is None:
+        raise SeaformerError(
+            f"'{path}' has no metadata of seaformer-export in it, so there is nothing to check "
+            "it against"
+        )
+    try:
+        return Metadata.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SeaformerError(
+            f"the metadata in '{path}' cannot be read: {where}: {first['msg']}. Export it again."
+        ) from error
+
+
+def _source(metadata: Metadata, path: Path, weights: str | None, factory: str | None) -> Source:
+    """Make the model that was exported, from the same weights.
+
+    The metadata may name a network of ours. Code of a user's own is run only if the user names it:
+    a file never decides what is imported.
+
+    Raises:
+        UsageError: the user did not name the factory, or names one for another network.
+        SeaformerError: the weights are not to be had, or are not those of the export.
+    """
+    if metadata.variant is None and not is_ours(metadata.model):
+        source = _users(metadata, path, weights, factory)
+    else:
+        if factory not in (None, metadata.model):
+            raise UsageError(
+                f"'{path}' was exported from {quoted(metadata.model or metadata.variant)}, and not "
+                f"from {quoted(factory)}. Leave --model out."
+            )
+        weights = weights or recorded_weights(metadata.weights)
+        _, described = described_by(weights)
+        task = described or get_task(metadata.task or DEFAULT_TASK)
+        if metadata.variant is None:
+            source = other_model(str(metadata.model), task, weights)
+        else:
+            source = our_model(metadata.variant, task, weights, metadata.ablation)
+    require_same(metadata.weights, source.weights.source, source.weights.sha256)
+    return source
+
+
+def _users(metadata: Metadata, path: Path, weights: str | None, factory: str | None) -> Source:
+    if factory is None:
+        raise UsageError(
+            f"'{path}' was exported from the factory {quoted(metadata.model)}, which is not part "
+            "of seaformer. No code is run because a file names it: if you trust the factory, give "
+            "it yourself, as --model package.module:factory."
+        )
+    if weights is not None:
+        raise UsageError("--weights does not go with --model: the factory loads its own weights.")
+    return users_model(factory, get_task(metadata.task or DEFAULT_TASK))

@@ -1,0 +1,221 @@
+"""Does the exported file compute what PyTorch computes?
+
+The reference is the training form in float64: PyTorch's own float32 is as far from it as a good
+export is, and would blame the export for its own rounding. Inputs are a real photograph and seeded
+noise; of a network that takes features, seeded noise alone.
+"""
+
+import contextlib
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from seaformer.artifact.metadata import Comparison
+from seaformer.artifact.precisions import Precision
+from seaformer.errors import SeaformerError
+from seaformer.evaluation.metrics import sqnr_db
+from seaformer.imaging.images import read_image, sample_photograph
+from seaformer.imaging.input_size import input_shape, takes_features
+from seaformer.imaging.preprocessing import normalize, prepare
+from seaformer.runtimes import ImageSession
+from seaformer.tasks import Preprocessing
+
+NOISE_SEEDS = (0, 1)
+REFERENCE = "PyTorch, training form, float64"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An input, and what the training form makes of it.
+
+    Attributes:
+        name: what the input is.
+        input: float32 [1, channels, H, W], as the exported file takes it.
+        reference: float64 logits or features, channels first, or integer class ids.
+        pytorch_float32_sqnr_db: of PyTorch's own float32; None for class ids.
+        logits_shape: of the logits, channels first, also where the reference is class ids.
+        has_classes: whether the channels of the reference are classes, and not of features.
+    """
+
+    name: str
+    input: np.ndarray
+    reference: np.ndarray
+    pytorch_float32_sqnr_db: float | None
+    logits_shape: tuple[int, ...]
+    has_classes: bool = True
+
+
+@torch.no_grad()
+def make_samples(
+    model: nn.Module,
+    preprocessing: Preprocessing,
+    size: tuple[int, int],
+    inside: bool,
+    head: str = "logits",
+) -> list[Sample]:
+    """Run the training form in float64 on the photograph and on noise.
+
+    A network that takes features gets noise alone, standard normal, whatever `inside` says.
+
+    Args:
+        model: the training form, in eval mode; it is left as it is.
+        preprocessing: how a photograph becomes the input.
+        size: height and width of the input.
+        inside: whether the exported file normalises the picture itself, and so takes 0..255.
+        head: what the exported file ends with, see `seaformer.export.heads`.
+
+    Raises:
+        SeaformerError: the model's output is not one tensor, or not finite.
+    """
+    exact = copy.deepcopy(model).double()
+    with _one_thread():
+        return _run(model, exact, preprocessing, size, inside, head)
+
+
+def _run(
+    model: nn.Module,
+    exact: nn.Module,
+    preprocessing: Preprocessing,
+    size: tuple[int, int],
+    inside: bool,
+    head: str,
+) -> list[Sample]:
+    of_features = takes_features(model)
+    inputs = _features(model, size) if of_features else _pictures(preprocessing, size, inside)
+    samples = []
+    for name, given in inputs.items():
+        x = torch.from_numpy(given.astype(np.float64))
+        if inside and not of_features:
+            mean, std = (
+                torch.tensor(v)[:, None, None] for v in (preprocessing.mean, preprocessing.std)
+            )
+            x = (x - mean) / std
+        logits = exact(x)
+        if not isinstance(logits, torch.Tensor):
+            raise SeaformerError(
+                f"the model returns {type(logits).__name__}, an export needs one tensor. "
+                "Wrap the model so that its forward returns the logits only."
+            )
+        if not torch.isfinite(logits).all():
+            raise SeaformerError(
+                f"the model's output for the {name} is not finite, so no export of it can be "
+                "checked. Look at the weights."
+            )
+        own = None
+        if head == "logits":
+            own = sqnr_db(logits.numpy(), model(x.float()).double().numpy())
+        reference = _decide(logits, head, size).numpy()
+        shape = tuple(logits.shape)
+        samples.append(Sample(name, given, reference, own, shape, not of_features))
+    return samples
+
+
+def _pictures(
+    preprocessing: Preprocessing, size: tuple[int, int], inside: bool
+) -> dict[str, np.ndarray]:
+    """Name -> float32 [1, 3, H, W], as the exported file takes it."""
+    pictures = {"photograph": prepare(read_image(sample_photograph()), preprocessing, size)}
+    for seed in NOISE_SEEDS:
+        noise = np.random.default_rng(seed).integers(0, 256, (*size, 3))
+        pictures[_noise_name(seed)] = noise.astype(np.float32)
+    return {
+        name: np.ascontiguousarray(
+            (picture if inside else normalize(picture, preprocessing)).transpose(2, 0, 1)[None]
+        )
+        for name, picture in pictures.items()
+    }
+
+
+def _features(model: nn.Module, size: tuple[int, int]) -> dict[str, np.ndarray]:
+    """Name -> float32 [1, channels, H, W]."""
+    return {
+        _noise_name(seed): np.random.default_rng(seed)
+        .standard_normal(input_shape(model, size))
+        .astype(np.float32)
+        for seed in NOISE_SEEDS
+    }
+
+
+def _noise_name(seed: int) -> str:
+    return f"noise, seed {seed}"
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch compute with one thread.
+
+    Its float64 depth-wise convolution starts the threads anew for every channel; on a computer that
+    is busy otherwise they wait for each other, and a second of work was seen to take forty.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _decide(logits: torch.Tensor, head: str, size: tuple[int, int]) -> torch.Tensor:
+    if head == "mask":
+        logits = F.interpolate(logits, size, mode="bilinear", align_corners=False)
+    return logits if head == "logits" else logits.argmax(1)
+
+
+def compare(session: ImageSession, sample: Sample) -> Comparison:
+    """Run an exported file on a sample and measure how far it is from the reference.
+
+    Raises:
+        SeaformerError: the output has another shape than the reference.
+    """
+    x = sample.input if session.layout == "NCHW" else sample.input.transpose(0, 2, 3, 1)
+    output = session.run(np.ascontiguousarray(x))
+    gives_classes = np.issubdtype(sample.reference.dtype, np.integer)
+    if session.layout == "NHWC" and output.ndim > 2 and not gives_classes:
+        output = np.moveaxis(output, -1, 1)
+    if output.shape != sample.reference.shape:
+        raise SeaformerError(
+            f"the exported file gives an output of shape {list(output.shape)} where PyTorch gives "
+            f"{list(sample.reference.shape)}"
+        )
+    if gives_classes:
+        agreement = float((output == sample.reference).mean())
+        return Comparison(
+            input=sample.name,
+            max_abs_error=None,
+            sqnr_db=None,
+            argmax_agreement=agreement,
+            pytorch_float32_sqnr_db=None,
+        )
+    output = output.astype(np.float64)
+    same = output.argmax(1) == sample.reference.argmax(1) if sample.has_classes else None
+    return Comparison(
+        input=sample.name,
+        max_abs_error=float(np.abs(output - sample.reference).max()),
+        sqnr_db=sqnr_db(sample.reference, output),
+        argmax_agreement=None if same is None else float(same.mean()),
+        pytorch_float32_sqnr_db=sample.pytorch_float32_sqnr_db,
+    )
+
+
+def lowest(comparisons: Sequence[Comparison]) -> tuple[float | None, float | None]:
+    """Return the lowest SQNR, in dB, and the lowest agreement, 0..1; None if none has one."""
+    sqnrs = [row.sqnr_db for row in comparisons if row.sqnr_db is not None]
+    agreements = [row.argmax_agreement for row in comparisons if row.argmax_agreement is not None]
+    return min(sqnrs, default=None), min(agreements, default=None)
+
+
+def passes(comparisons: list[Comparison], precision: Precision) -> bool:
+    """Whether every comparison reaches the bars of the precision."""
+    return all(
+        (comparison.sqnr_db is None or comparison.sqnr_db >= precision.min_sqnr_db)
+        and (
+            comparison.argmax_agreement is None
+            or comparison.argmax_agreement >= precision.min_agreement
+        )
+        for comparison in comparisons
+    )

@@ -1,0 +1,202 @@
+"""The one table of formats and precisions: it drives checks, help texts, documents and tests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from seaformer.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format to export to.
+
+    Attributes:
+        name: as given to --format.
+        suffix: of the file.
+        layout: of input and output, "NCHW" or "NHWC".
+        runtime: what runs the file, and checks it here.
+        description: one sentence for tables.
+    """
+
+    name: str
+    suffix: str
+    layout: str
+    runtime: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How the numbers of an exported file are stored, and what it has to reach.
+
+    A file of floating point has to reach the bars on every input of
+    `seaformer.export.verify.verification`. A quantized one has to on held-out pictures of the kind
+    that it was calibrated with; on the bundled photograph, if there are none.
+
+    Attributes:
+        name: as given to --precision.
+        formats: names of the formats that have it.
+        weights: storage type of the weights.
+        activations: type of what is computed in between.
+        input_output: type of what the file takes and gives.
+        range_method: how the ranges of activations are chosen unless the user says otherwise, one
+            of `seaformer.export.quantize.methods.METHODS`; None where no pictures are needed.
+        delegates: what runs it, on a phone and here.
+        size: of the file, as a share of the fp32 file.
+        min_sqnr_db: lowest signal to quantization noise ratio of the output, in dB.
+        min_agreement: lowest share of positions whose arg-max is that of the reference, 0..1.
+        max_miou_loss: most mIoU it may lose, or top-1 in classification, in points, where the truth
+            is known; None if that is not measured.
+        description: one sentence for tables.
+        caution: what a user should know before; printed when it is asked for.
+        test_pictures: on how many held-out pictures it is measured at most.
+    """
+
+    name: str
+    formats: tuple[str, ...]
+    weights: str
+    activations: str
+    input_output: str
+    range_method: str | None
+    delegates: str
+    size: float
+    min_sqnr_db: float
+    min_agreement: float
+    max_miou_loss: float | None
+    description: str
+    caution: str = ""
+    test_pictures: int = 500
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the weights are integers."""
+        return self.weights == "int8"
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether it needs pictures to choose the ranges of activations by."""
+        return self.range_method is not None
+
+
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {
+        "onnx": Format(
+            "onnx",
+            ".onnx",
+            "NCHW",
+            "ONNX Runtime",
+            "For ONNX Runtime; node names carry the module paths.",
+        ),
+        "tflite": Format(
+            "tflite",
+            ".tflite",
+            "NHWC",
+            "LiteRT",
+            "For LiteRT (TensorFlow Lite) and its XNNPACK, GPU and NPU delegates.",
+        ),
+    }
+)
+
+PRECISIONS: Mapping[str, Precision] = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            Precision(
+                name="fp32",
+                formats=("onnx", "tflite"),
+                weights="float32",
+                activations="float32",
+                input_output="float32",
+                range_method=None,
+                delegates="XNNPACK, GPU; ONNX Runtime",
+                size=1.0,
+                min_sqnr_db=100.0,
+                min_agreement=0.9999,
+                max_miou_loss=None,
+                description="Single precision: what PyTorch computes.",
+            ),
+            Precision(
+                name="fp16",
+                formats=("onnx", "tflite"),
+                weights="float16",
+                activations="float32, or float16 where the runtime is told to",
+                input_output="float32",
+                range_method=None,
+                delegates="XNNPACK, GPU; ONNX Runtime",
+                size=0.51,
+                min_sqnr_db=55.0,
+                min_agreement=0.999,
+                max_miou_loss=None,
+                description="Weights of 1024 elements and more in half precision: half the file. "
+                "XNNPACK computes in float16 on Armv8.2 when "
+                "its delegate is made with TFLITE_XNNPACK_DELEGATE_FLAG_FORCE_FP16 "
+                "(benchmark_model --xnnpack_force_fp16=true).",
+            ),
+            Precision(
+                name="dynamic-int8",
+                formats=("onnx", "tflite"),
+                weights="int8",
+                activations="float32, rounded to 8 bits inside each convolution",
+                input_output="float32",
+                range_method=None,
+                delegates="XNNPACK; ONNX Runtime",
+                size=0.34,
+                min_sqnr_db=20.0,
+                min_agreement=0.97,
+                max_miou_loss=0.5,
+                description="Weights of convolutions in 8 bits, per channel (in .onnx per tensor); "
+                "no calibration. For the size of the file.",
+                caution="dynamic-int8 is for size, not for speed: XNNPACK took 1.4 times as long "
+                "as in fp32, ONNX Runtime 2.6 times. For speed export --precision int8.",
+            ),
+            Precision(
+                name="int8",
+                formats=("onnx", "tflite"),
+                weights="int8",
+                activations="int8, float32 in the attention core",
+                input_output="int8 (.tflite), uint8 (.onnx)",
+                range_method="mse",
+                delegates="XNNPACK, NPU; ONNX Runtime",
+                size=0.33,
+                min_sqnr_db=15.0,
+                min_agreement=0.97,
+                max_miou_loss=0.5,
+                description="Full-integer: the file takes and gives bytes. Weights per channel, "
+                "activations by calibration; the products of the attention and their softmax stay "
+                "float32, or XNNPACK would cut the graph at each.",
+            ),
+            Precision(
+                name="int16x8",
+                formats=("tflite",),
+                weights="int8",
+                activations="int16",
+                input_output="int16",
+                range_method="min-max",
+                delegates="NPU; the reference kernels",
+                size=0.34,
+                min_sqnr_db=30.0,
+                min_agreement=0.99,
+                max_miou_loss=0.1,
+                description="Weights in 8 bits, activations in 16: for NPUs that have it, and to "
+                "tell what the activations' rounding costs.",
+                caution="int16x8 is for NPUs and as a reference: XNNPACK takes none of it, and the "
+                "reference kernels took 33 times as long as fp32 does with XNNPACK.",
+                test_pictures=50,
+            ),
+        )
+    }
+)
+
+
+def format_of(file_name: str) -> Format:
+    """Return the format of a file by its suffix.
+
+    Raises:
+        UsageError: no format has that suffix.
+    """
+    for known in FORMATS.values():
+        if file_name.lower().endswith(known.suffix):
+            return known
+    suffixes = ", ".join(known.suffix for known in FORMATS.values())
+    raise UsageError(f"'{file_name}' is no exported model by its suffix. Allowed: {suffixes}.")

@@ -1,0 +1,84 @@
+"""The command `seaformer-bundle`: an exported model into the Android app."""
+
+from pathlib import Path
+
+import click
+
+from seaformer.cli.command import Command
+from seaformer.errors import UsageError
+
+# What reads pictures or builds is imported when the work starts: --help shall not wait.
+
+
+@click.command(cls=Command)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--app",
+    type=click.Path(path_type=Path),
+    default=Path("android_demo"),
+    show_default=True,
+    help="Folder of the app.",
+)
+@click.option(
+    "--sample",
+    "samples",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A sample picture to put in too. Repeatable.",
+)
+@click.option(
+    "--apk",
+    type=click.Path(path_type=Path),
+    help="Also build a signed debug APK without Gradle, for .onnx models: the smoke build.",
+)
+@click.option("--force", is_flag=True, help="Overwrite the APK.")
+def main(model: Path, app: Path, samples: tuple[Path, ...], apk: Path | None, force: bool) -> None:
+    """Put MODEL (.tflite or .onnx), its JSON and sample pictures into the app.
+
+    The model that was in the app before is replaced. A model that the app cannot run is refused.
+    """
+    from seaformer.bundling.assets import assets_of, write_assets
+    from seaformer.bundling.model import read_model
+    from seaformer.console import Console
+    from seaformer.files import refuse_existing
+
+    assets_of(app)
+    found = read_model(model)
+    if apk is not None:
+        if apk.suffix.lower() != ".apk":
+            raise UsageError(f"--apk is '{apk}'. Allowed: a name in .apk.")
+        if model.suffix.lower() != ".onnx":
+            raise UsageError(
+                f"--apk makes an app without LiteRT, which '{model}' needs. Give the .onnx of the "
+                "same model, or leave --apk out and build with Gradle."
+            )
+        refuse_existing(apk, force)
+    console = Console(soft_wrap=True)
+    for path in write_assets(found, samples, app):
+        console.print(f"{path.relative_to(app)}: {path.stat().st_size:,} bytes")
+    console.print(f"{model.name} runs with {found.runtime} in the app; SHA-256 {found.sha256}")
+    if apk is None:
+        console.print()
+        console.print("Next, with the Android SDK and a phone that is attached:")
+        console.print(f"  cd {app} && ./gradlew :app:installDebug")
+    else:
+        _build(app, apk)
+        console.print()
+        console.print(f"{apk}: {apk.stat().st_size:,} bytes, signed with a debug key. Next:")
+        console.print(f"  adb install -r {apk}")
+
+
+def _build(app: Path, apk: Path) -> None:
+    from tempfile import TemporaryDirectory
+
+    from seaformer.bundling.smoke_build.build import SmokeBuild
+    from seaformer.console import Console
+    from seaformer.files import atomic_write
+
+    Console(stderr=True, soft_wrap=True).print("building the APK, which takes about a minute")
+    with TemporaryDirectory(prefix="seaformer-apk-") as work, atomic_write(apk) as temporary:
+        SmokeBuild(app.resolve(), Path(work)).sign(temporary)
+
+
+if __name__ == "__main__":
+    main()

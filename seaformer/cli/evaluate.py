@@ -1,0 +1,366 @@
+"""The command `seaformer-evaluate`: the accuracy of models, and where they differ."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from seaformer.cli.command import Command
+from seaformer.errors import SeaformerError, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from seaformer.console import Console
+    from seaformer.datasets import Dataset
+    from seaformer.evaluation import Candidate, Evaluation, Options, Results
+    from seaformer.evaluation.results import ModelResult
+    from seaformer.tasks import Task
+
+# NumPy, Rich, torch and the runtimes are imported when the work starts: --help shall not wait.
+
+RESULTS = "results.json"
+PROGRESS = "pictures.jsonl"
+PAGE = "report.html"
+
+MAX_RESULTS_BYTES = 64 * 2**20
+"""A broken picture takes some 200, a class of a model likewise."""
+
+LISTED = 12
+
+
+@click.command(cls=Command)
+@click.argument(
+    "models", metavar="MODEL...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "--data", type=click.Path(path_type=Path), required=True, help="Folder of the data set."
+)
+@click.option(
+    "--task",
+    help="Task of the data set. [default: what labels.json in it, the model or the folders say]",
+)
+@click.option(
+    "--reference",
+    type=click.Path(path_type=Path),
+    help="Model to compare the others with, picture by picture.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Take so many pictures, spread over all.")
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Pictures to compute at once; for checkpoints.",
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    help="Folder for the results. [default: <model>_evaluation here]",
+)
+@click.option(
+    "--protocol",
+    help="official: as the published numbers, for checkpoints. deployed: as on a device. "
+    "[default: official where all models can]",
+)
+@click.option(
+    "--short-side",
+    type=click.IntRange(min=1),
+    help="In the official protocol, instead of the task's: 1024 for Cityscapes at full size.",
+)
+@click.option(
+    "--input-size",
+    metavar="HEIGHTxWIDTH",
+    help="In the deployed protocol, for models that take any size.",
+)
+@click.option("--layout", help="Layout of the data set, if the folders do not tell it.")
+@click.option("--variant", help="Variant of a checkpoint that does not tell it.")
+@click.option("--threads", type=click.IntRange(min=1), help="[default: as many as there are cores]")
+@click.option("--skip-broken", is_flag=True, help="Leave broken pictures out, and exit with 0.")
+@click.option("--force", is_flag=True, help="Start over, and overwrite results.")
+def main(
+    models: tuple[Path, ...],
+    data: Path,
+    task: str | None,
+    reference: Path | None,
+    limit: int | None,
+    batch: int,
+    report: Path | None,
+    protocol: str | None,
+    short_side: int | None,
+    input_size: str | None,
+    layout: str | None,
+    variant: str | None,
+    threads: int | None,
+    skip_broken: bool,
+    force: bool,
+) -> None:
+    """Evaluate MODEL on a data set with annotations.
+
+    MODEL is a checkpoint (.pth, .pt, .safetensors), an .onnx or a .tflite. Folders are read as
+    ADE20K, Cityscapes, PASCAL-Context, COCO-Stuff 10K and ImageNet are published, or as images/
+    and masks/ with labels.json, a list of the class names. Annotated validation pictures give
+    mIoU, mean and pixel accuracy, or top-1 and top-5. A run that was stopped goes on when it is
+    started again.
+    """
+    if len(models) > 1 and reference is None:
+        raise UsageError(
+            f"{len(models)} models are given. Say which one the others are compared with: "
+            f"--reference {shlex.quote(str(models[0]))}."
+        )
+    paths = models if reference is None else (reference, *models)
+    folder = report or Path(f"{paths[0].stem}_{'comparison' if reference else 'evaluation'}")
+
+    from seaformer.console import Console
+    from seaformer.datasets import open_dataset, own_task
+    from seaformer.evaluation import (
+        Evaluation,
+        Options,
+        collect,
+        open_candidate,
+        stated_task,
+        write_report,
+    )
+    from seaformer.files import atomic_write
+    from seaformer.imaging.input_size import parse_input_size
+
+    _refuse_finished(folder, force)
+    whole = open_dataset(data, task or own_task(data) or stated_task(paths[0]), layout=layout)
+    dataset = whole if limit is None else whole.spread(limit)
+    options = Options(
+        protocol=_choose_protocol(protocol, paths, dataset.task),
+        threads=threads or os.cpu_count() or 1,
+        variant=variant,
+        input_size=None if input_size is None else parse_input_size(input_size),
+        short_side=short_side,
+    )
+    _check_options(options, batch, paths)
+
+    console = Console(soft_wrap=True)
+    with ExitStack() as opened:
+        candidates = [
+            opened.enter_context(closing(open_candidate(path, dataset.task, options)))
+            for path in paths
+        ]
+        if force:
+            _start_over(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        _print_start(console, candidates, dataset, len(whole.items), folder)
+        evaluation = Evaluation(dataset, candidates)
+        _run(console, evaluation, folder / PROGRESS, batch)
+        if not evaluation.done:
+            raise SeaformerError(
+                f"none of the {evaluation.total} pictures can be used. The first: "
+                f"{evaluation.broken[0].problem}"
+            )
+        results = collect(
+            evaluation, dataset, candidates, available=len(whole.items), skip_broken=skip_broken
+        )
+        write_report(folder / PAGE, results, dataset, candidates)
+        # Last, as its presence says that all is done.
+        with atomic_write(folder / RESULTS) as draft:
+            draft.write_text(results.text(), encoding="utf-8")
+    _print_results(console, results)
+    _print_next(console, results, dataset, folder)
+    if not results.complete:
+        raise SeaformerError(
+            f"{len(results.broken)} of {evaluation.total} pictures are broken. Repair them and run "
+            "the command again, which goes on from here, or add --skip-broken to leave them out."
+        )
+
+
+def _choose_protocol(wanted: str | None, paths: Sequence[Path], task: Task) -> str:
+    """Return the one protocol of all models, so that they can be compared."""
+    from seaformer.evaluation import DEPLOYED, OFFICIAL, PROTOCOLS, is_checkpoint
+
+    if wanted is None:
+        all_can = task.evaluation is not None and all(is_checkpoint(path) for path in paths)
+        return OFFICIAL if all_can else DEPLOYED
+    if wanted not in PROTOCOLS:
+        raise unknown_name("protocol", wanted, PROTOCOLS)
+    return wanted
+
+
+def _check_options(options: Options, batch: int, paths: Sequence[Path]) -> None:
+    """Refuse options that would have no effect."""
+    from seaformer.evaluation import DEPLOYED, OFFICIAL, is_checkpoint
+
+    if options.input_size is not None and options.protocol != DEPLOYED:
+        raise UsageError(
+            "--input-size does not go with the official protocol, which gives pictures a size each."
+            " Leave it out, or add --protocol deployed."
+        )
+    if options.short_side is not None and options.protocol != OFFICIAL:
+        raise UsageError(
+            "--short-side is of the official protocol, and this evaluation is deployed. Leave it "
+            "out."
+        )
+    if batch > 1 and not any(is_checkpoint(path) for path in paths):
+        raise UsageError(
+            f"--batch is {batch}, but an exported file takes one picture a run. Leave it out."
+        )
+
+
+def _refuse_finished(folder: Path, force: bool) -> None:
+    """Refuse to overwrite results, before the work; those of a run that can go on are not final."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--report '{folder}' is not a folder. Give the name of one.")
+    if force or ((folder / PROGRESS).exists() and not _is_complete(folder / RESULTS)):
+        return
+    for path in (folder / RESULTS, folder / PAGE):
+        if path.exists():
+            raise UsageError(
+                f"'{path}' exists. Give another --report, or --force to start over and overwrite "
+                "it."
+            )
+
+
+def _is_complete(results: Path) -> bool:
+    """Whether there are results, and no broken pictures that a further run would try again."""
+    import json
+
+    from seaformer.files import read_limited
+
+    try:
+        return bool(json.loads(read_limited(results, MAX_RESULTS_BYTES))["complete"])
+    except FileNotFoundError:
+        return False
+    except (ValueError, KeyError, TypeError):
+        return True  # Not ours, and so not to be overwritten.
+
+
+def _start_over(folder: Path) -> None:
+    for name in (RESULTS, PAGE, PROGRESS):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _print_start(
+    console: Console,
+    candidates: Sequence[Candidate],
+    dataset: Dataset,
+    available: int,
+    folder: Path,
+) -> None:
+    console.print(
+        f"{dataset.folder}: {dataset.task.title}, layout {dataset.layout}, split {dataset.split}, "
+        f"{len(dataset.items):,} of {available:,} pictures"
+    )
+    for candidate in candidates:
+        protocol = candidate.protocol
+        console.print(
+            f"{candidate.path}: {candidate.contract.title}, {protocol.name} protocol "
+            f"({protocol.description})"
+        )
+        if candidate.contract.is_random:
+            console.print("random weights: the scores mean nothing", style="bold yellow")
+        if candidate.note:
+            console.print(candidate.note, style="bold yellow")
+    console.print(f"progress: {folder / PROGRESS} (started again, a stopped run goes on from it)")
+
+
+def _run(console: Console, evaluation: Evaluation, progress: Path, batch: int) -> None:
+    """Run to the end, with a bar on a terminal and elsewhere a line after each tenth."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from seaformer.console import Console
+
+    steps = evaluation.run(progress, batch)
+    next(steps)
+    if evaluation.resumed:
+        console.print(f"going on: {evaluation.resumed:,} of {evaluation.total:,} were done before")
+    stderr = Console(stderr=True)
+    if not stderr.is_terminal:
+        tenths = 0
+        for _ in steps:
+            seen = evaluation.done + len(evaluation.broken)
+            if 10 * seen // evaluation.total > tenths:
+                tenths = 10 * seen // evaluation.total
+                stderr.print(f"{seen:,} of {evaluation.total:,} pictures")
+        return
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=stderr, transient=True) as bar:
+        task = bar.add_task("pictures", total=evaluation.total)
+        for _ in steps:
+            bar.update(task, completed=evaluation.done + len(evaluation.broken))
+
+
+def _print_results(console: Console, results: Results) -> None:
+    from rich.table import Table
+
+    is_comparison = len(results.models) > 1
+    names = {"miou": "mIoU", "mean_accuracy": "mean accuracy", "pixel_accuracy": "pixel accuracy"}
+    if results.kind == "classification":
+        names = {"top1": "Top-1", "top5": "Top-5"}
+    table = Table(caption=f"percent, of {results.pictures:,} pictures")
+    table.add_column("model", overflow="fold")
+    for name in names.values():
+        table.add_column(name, justify="right")
+    if is_comparison:
+        table.add_column("as the reference", justify="right")
+    for model in results.models:
+        cells = [_percent(getattr(model.scores, key)) for key in names]
+        table.add_row(model.file, *cells, *([_percent(model.agreement)] * is_comparison))
+    console.print(table)
+    for model in results.models[is_comparison:]:
+        console.print(_class_table(model, is_comparison))
+    for picture in results.broken[:LISTED]:
+        console.print(f"broken: {picture.problem}", style="bold yellow")
+    if len(results.broken) > LISTED:
+        console.print(f"and {len(results.broken) - LISTED} more broken pictures, see {RESULTS}")
+
+
+def _class_table(model: ModelResult, is_comparison: bool) -> Table:
+    """List the classes that are worst, or that lost most against the reference."""
+    from rich.table import Table
+
+    from seaformer.evaluation.results import judged
+
+    columns = {"iou": "IoU", "accuracy": "accuracy"}
+    if model.scores.miou is None:
+        del columns["iou"]
+    if is_comparison:
+        columns |= {"change": "change", "agreement": "as the reference"}
+    what = "changed most for the worse" if is_comparison else "with the lowest scores"
+    scored = [result for result in model.classes if judged(result) is not None]
+    scored.sort(key=lambda result: (result.change if is_comparison else judged(result)) or 0)
+    shown = scored[:LISTED]
+    table = Table(
+        "class",
+        title=f"{model.file}: {len(shown)} of {len(scored)} classes, {what}",
+        title_justify="left",
+    )
+    for name in columns.values():
+        table.add_column(name, justify="right")
+    for result in shown:
+        table.add_row(result.name, *(_percent(getattr(result, key)) for key in columns))
+    return table
+
+
+def _print_next(console: Console, results: Results, dataset: Dataset, folder: Path) -> None:
+    console.print(f"results: {(folder / RESULTS).absolute()}")
+    console.print(f"report: {(folder / PAGE).absolute()}")
+    console.print("next:")
+    console.print(f"  python -m webbrowser {shlex.quote(str((folder / PAGE).absolute()))}")
+    last = results.models[-1]
+    images = {item.name: item.image for item in dataset.items}
+    for picture in last.worst[:1]:
+        command = ["seaformer-predict", str(images[picture.name]), "--model", last.file]
+        if Path(last.file).suffix in (".pth", ".pt"):
+            command += ["--task", dataset.task.name]  # Which such a file does not say.
+        console.print(f"  {shlex.join(command)}")
+
+
+def _percent(share: float | None) -> str:
+    # Adding 0.0 makes -0.0 positive.
+    return "-" if share is None else f"{round(100 * share, 2) + 0.0:.2f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+"""The command `seaformer-predict`: a photograph and a model file in, a coloured mask out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from seaformer.cli.command import Command
+from seaformer.errors import UsageError
+from seaformer.files import atomic_write, refuse_existing
+from seaformer.imaging.input_size import parse_input_size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from seaformer.console import Console
+    from seaformer.prediction import Contract, Prediction
+    from seaformer.runtimes import ImageSession
+
+# NumPy, Pillow, Rich and the runtimes are imported when the work starts: --help shall not wait.
+
+OVERLAY_SUFFIXES = (".png", ".jpg", ".jpeg")
+MASK_SUFFIXES = (".png",)
+HEATMAP_SUFFIXES = (".png",)
+
+LISTED_CLASSES = 12
+TOP = 5
+
+
+@click.command(cls=Command)
+@click.argument("photo", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Model file: .tflite, .onnx, or a checkpoint (.pth, .pt, .safetensors).",
+)
+@click.option("--variant", help="Variant of a checkpoint: tiny, small, base or large.")
+@click.option("--task", help="Task of a checkpoint, or of a file that was not exported by us.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Overlay to write, .png or .jpg. [default: <photo>_overlay.png here]",
+)
+@click.option(
+    "--mask",
+    type=click.Path(path_type=Path),
+    help="Also write the class indices as a grey .png, 8 or 16 bits.",
+)
+@click.option(
+    "--heatmap",
+    type=click.Path(path_type=Path),
+    help="Also write where the last attention layer answers most, as a .png: the mean over its "
+    "channels, 0 to 255, in colour.",
+)
+@click.option(
+    "--opacity",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Of the colours over the photograph.",
+)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--input-size",
+    metavar="HEIGHTxWIDTH",
+    help="For a model that takes any size; one number for a square.",
+)
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+def main(
+    photo: Path | None,
+    model: Path,
+    variant: str | None,
+    task: str | None,
+    output: Path | None,
+    mask: Path | None,
+    heatmap: Path | None,
+    opacity: float,
+    threads: int,
+    input_size: str | None,
+    force: bool,
+) -> None:
+    """Run a model on PHOTO and lay the classes it finds over it in colour.
+
+    Without PHOTO the photograph that comes with the package is taken. A classification model prints
+    its five most probable classes and writes nothing.
+    """
+    _require_suffix("--output", output, OVERLAY_SUFFIXES)
+    _require_suffix("--mask", mask, MASK_SUFFIXES)
+    _require_suffix("--heatmap", heatmap, HEATMAP_SUFFIXES)
+    size = None if input_size is None else parse_input_size(input_size)
+
+    from seaformer.console import Console
+    from seaformer.imaging.images import read_image, sample_photograph
+    from seaformer.prediction import predict, prepare_input
+    from seaformer.runtimes import open_model
+
+    photo = photo or sample_photograph()
+    image = read_image(photo)
+    with open_model(model, threads, variant=variant, task=task, input_size=size) as session:
+        contract = _contract(session, model, variant, task)
+        if contract.kind == "segmentation":
+            output = output or Path(f"{photo.stem}_overlay.png")
+        elif output or mask:
+            raise UsageError(
+                f"'{model}' classifies: there is no mask to write. Leave the file out."
+            )
+        _check_outputs(
+            photo, {"--output": output, "--mask": mask, "--heatmap": heatmap}, force=force
+        )
+        features = None
+        if heatmap is not None:
+            from seaformer.imaging.heatmap import heat, last_attention, save_heatmap
+
+            features = last_attention(model, session, prepare_input(image, session, contract))
+        prediction = predict(image, session, contract)
+        height, width = session.input_shape
+
+    console = Console(soft_wrap=True)
+    console.print(f"{photo}: {image.shape[1]} x {image.shape[0]} pixels")
+    console.print(f"{model}: {contract.title}, input {width} x {height}")
+    if output is not None and prediction.mask is not None:
+        _save(prediction.photograph, prediction.mask, contract, output, mask, opacity)
+    if heatmap is not None and features is not None:
+        save_heatmap(heatmap, heat(features, prediction.photograph.shape[:2]))
+    _print_result(console, prediction, contract)
+    _print_times(console, prediction, threads)
+    for kind, path in (("overlay", output), ("mask", mask), ("heat map", heatmap)):
+        if path is not None:
+            console.print(f"{kind}: {path.absolute()}")
+
+
+def _require_suffix(option: str, path: Path | None, suffixes: tuple[str, ...]) -> None:
+    if path is not None and path.suffix.lower() not in suffixes:
+        raise UsageError(f"{option} is '{path}'. Allowed: a name in {', '.join(suffixes)}.")
+
+
+def _check_outputs(photo: Path, outputs: Mapping[str, Path | None], force: bool) -> None:
+    """Refuse files that must not be written, before the work."""
+    taken = {photo.resolve(): "the photograph"}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        if path.resolve() in taken:
+            raise UsageError(f"{option} '{path}' is {taken[path.resolve()]}. Give another name.")
+        taken[path.resolve()] = f"{option} as well"
+        refuse_existing(path, force)
+
+
+def _contract(
+    session: ImageSession, model: Path, variant: str | None, task: str | None
+) -> Contract:
+    """Find out how to use the model: from its metadata, or from the task given for it."""
+    from seaformer.prediction import Contract
+    from seaformer.tasks import get_task
+
+    if session.metadata is None:
+        if task is None:
+            raise UsageError(
+                f"'{model}' has no metadata, so its classes are unknown. Give --task; its input is "
+                "then taken to be normalised."
+            )
+        return Contract.from_task(get_task(task))
+    for option, value in (("variant", variant), ("task", task)):
+        if value is not None and value != session.metadata.get(option):
+            raise UsageError(
+                f"--{option} {value} does not fit '{model}', which is "
+                f"{session.metadata.get(option)}. Leave the option out."
+            )
+    return Contract.from_metadata(session.metadata)
+
+
+def _save(
+    photograph: npt.NDArray[np.uint8],
+    classes: npt.NDArray[np.unsignedinteger],
+    contract: Contract,
+    output: Path,
+    mask: Path | None,
+    opacity: float,
+) -> None:
+    from PIL import Image
+
+    from seaformer.imaging.overlay import RANDOM_WEIGHTS_NOTE, draw_overlay
+
+    overlay = draw_overlay(
+        photograph,
+        classes,
+        contract.labels,
+        contract.palette,
+        opacity,
+        note=RANDOM_WEIGHTS_NOTE if contract.is_random else None,
+        max_classes=LISTED_CLASSES,
+    )
+    with atomic_write(output) as temporary:
+        # Of no effect on .png: full-resolution colour, as the masks have sharp edges.
+        overlay.save(temporary, quality=92, subsampling=0)
+    if mask is not None:
+        with atomic_write(mask) as temporary:
+            Image.fromarray(classes).save(temporary)
+
+
+def _print_result(console: Console, prediction: Prediction, contract: Contract) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from seaformer.imaging.overlay import class_shares
+
+    if contract.is_random:
+        console.print("random weights: the result means nothing", style="bold yellow")
+    table = Table()
+    table.add_column("class")
+    if prediction.probabilities is not None:
+        table.add_column("probability", justify="right")
+        for index in (-prediction.probabilities).argsort(kind="stable")[:TOP]:
+            percent = f"{100 * prediction.probabilities[index]:.1f} %"
+            table.add_row(contract.labels[index], percent)
+    elif prediction.mask is not None:
+        table.add_column("share", justify="right")
+        shares = class_shares(prediction.mask, contract.labels, contract.palette)
+        for entry in shares[:LISTED_CLASSES]:
+            swatch = Text("  ", style="on #{:02x}{:02x}{:02x}".format(*entry.color))
+            table.add_row(swatch + Text(f" {entry.name}"), f"{100 * entry.share:.1f} %")
+        if rest := shares[LISTED_CLASSES:]:
+            share = sum(entry.share for entry in rest)
+            table.add_row(f"   + {len(rest)} more", f"{100 * share:.1f} %")
+    console.print(table)
+
+
+def _print_times(console: Console, prediction: Prediction, threads: int) -> None:
+    from seaformer.prediction import TIMED_RUNS
+
+    console.print(
+        f"time on this computer: prepare {prediction.prepare_ms:.1f} ms, "
+        f"run {prediction.run_ms:.1f} ms (median of {TIMED_RUNS} after a warm-up, "
+        f"{threads} thread{'s' * (threads > 1)}), finish {prediction.finish_ms:.1f} ms"
+    )
+
+
+if __name__ == "__main__":
+    main()

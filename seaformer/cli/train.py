@@ -1,0 +1,214 @@
+"""The command `seaformer-train`: train or fine-tune a network by the paper's recipe."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seaformer.cli.command import Command
+from seaformer.errors import SeaformerError, UsageError
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from seaformer.training.checkpoints import RunFolder
+    from seaformer.training.scenes import TrainingData
+
+# torch and accelerate are imported when the work starts: --help shall not wait.
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+VALIDATIONS = 20
+"""How often a run is validated if nothing is said."""
+
+SHOWN = 6
+"""Predictions in the report."""
+
+
+@click.command(cls=Command)
+@click.option("--variant", required=True, help="tiny, small, base or large.")
+@click.option(
+    "--data",
+    required=True,
+    help="Folder of a data set: images/ and masks/ with labels.json, or the published layout of "
+    "ADE20K, Cityscapes, Pascal Context or COCO-Stuff. 'shapes' stands for drawn scenes.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder of the run: checkpoints, metrics.jsonl, report.html.",
+)
+@click.option("--task", help="Task of the data. [default: what the data set says]")
+@click.option(
+    "--weights",
+    help="First weights: a name, the path of a checkpoint, or backbone:PATH. [default: none]",
+)
+@click.option("--iterations", type=click.IntRange(min=1), help="Steps. [default: the recipe's]")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=2),
+    help="Pictures of a step, over all processes. [default: the recipe's]",
+)
+@click.option(
+    "--crop", metavar="HEIGHTxWIDTH", help="Size of training pictures. [default: the recipe's]"
+)
+@click.option(
+    "--lr",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Highest learning rate. [default: the recipe's; not adapted to --batch-size]",
+)
+@click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Processes that load pictures, for each training process.",
+)
+@click.option(
+    "--validate-every",
+    type=click.IntRange(min=1),
+    metavar="STEPS",
+    help=f"Also when checkpoints are written. [default: {VALIDATIONS} times in all]",
+)
+@click.option("--half", is_flag=True, help="Store weights as float16.")
+@click.option("--resume", is_flag=True, help="Go on with the run in the output folder.")
+def main(
+    variant: str,
+    data: str,
+    output: Path,
+    task: str | None,
+    weights: str | None,
+    iterations: int | None,
+    batch_size: int | None,
+    crop: str | None,
+    lr: float | None,
+    device: str,
+    seed: int,
+    workers: int,
+    validate_every: int | None,
+    half: bool,
+    resume: bool,
+) -> None:
+    """Train a network by the paper's recipe, from first weights or from nothing.
+
+    Several GPUs or machines, and mixed precision: start it with accelerate launch
+    --mixed_precision bf16 --no_python seaformer-train and the options below.
+    """
+    from seaformer.imaging.input_size import parse_input_size
+
+    changes: dict[str, Any] = {
+        "iterations": iterations,
+        "batch_size": batch_size,
+        "crop": None if crop is None else parse_input_size(crop),
+        "learning_rate": lr,
+    }
+    accelerator = _accelerator(device)
+
+    from seaformer.console import Console
+    from seaformer.models.seaformer.variants import get_variant
+    from seaformer.training.checkpoints import STATE, RunFolder
+    from seaformer.training.engine import train
+    from seaformer.training.first_weights import first_network
+    from seaformer.training.recipe import get_recipe
+    from seaformer.training.scenes import open_data
+
+    architecture = get_variant(variant)
+    found = open_data(data, task, seed)
+    recipe = get_recipe(found.task, variant)
+    recipe = replace(recipe, **{key: value for key, value in changes.items() if value is not None})
+    origin = {"data": data, "weights": weights, "seed": seed}
+    folder = RunFolder(output, architecture, found.task, recipe, origin, half)
+    if (output / STATE).exists() and not resume:
+        raise UsageError(
+            f"'{output}' has a run. Give another folder, or --resume to go on with it."
+        )
+    console = Console(soft_wrap=True)
+    if accelerator.is_main_process:
+        output.mkdir(parents=True, exist_ok=True)
+        if not resume:
+            _refuse_faults(found, data)
+        console.print(
+            f"SeaFormer-{variant.capitalize()}, {found.task.title}: {len(found.training)} pictures "
+            f"to learn from, {len(found.validation)} to validate on; {recipe.iterations} steps of "
+            f"{recipe.batch_size} on {accelerator.num_processes} x {accelerator.device.type}"
+        )
+    accelerator.wait_for_everyone()
+    best = train(
+        first_network(architecture, found.task, weights, seed),
+        found.training,
+        found.validation,
+        folder,
+        accelerator,
+        console,
+        seed=seed,
+        validate_every=validate_every or max(1, recipe.iterations // VALIDATIONS),
+        workers=workers,
+        resume=resume,
+    )
+    _report(folder, found, accelerator)
+    if accelerator.is_main_process:
+        console.print(f"best mIoU {100 * best:.2f} %: {(output / 'best.safetensors').absolute()}")
+        console.print(f"report: {(output / 'report.html').absolute()}")
+    accelerator.end_training()
+
+
+def _accelerator(device: str) -> Accelerator:
+    try:
+        from accelerate import Accelerator
+    except ImportError as error:
+        raise SeaformerError(
+            "training needs the package 'accelerate'. Install it: pip install 'seaformer[train]'."
+        ) from error
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(device, True):
+        present = ["auto", "cpu", *(name for name, is_there in there.items() if is_there)]
+        raise UsageError(f"--device is {device}, which torch cannot use here. Allowed: {present}.")
+    return Accelerator(cpu=device == "cpu")
+
+
+def _refuse_faults(found: TrainingData, data: str) -> None:
+    """Read the whole data set before the work, and list the files that cannot be used."""
+    from seaformer.console import Console
+
+    faults = list(found.faults())
+    stderr = Console(stderr=True, soft_wrap=True)
+    for fault in faults:
+        stderr.print(f"{fault.path}: {fault.problem}")
+    if faults:
+        count = f"{len(faults)} file{'s' * (len(faults) > 1)}"
+        raise SeaformerError(
+            f"{count} of '{data}' cannot be used, listed above. Correct or remove them; nothing "
+            "was trained."
+        )
+
+
+def _report(folder: RunFolder, found: TrainingData, accelerator: Accelerator) -> None:
+    """Measure the best weights as they are stored, and write the page."""
+    from seaformer.training.first_weights import first_network
+    from seaformer.training.report import write_report
+    from seaformer.training.validation import predict, validate
+
+    model = first_network(folder.variant, folder.task, folder.path / "best.safetensors")
+    model.to(accelerator.device)
+    scores = validate(model, found.validation, found.task, accelerator)
+    if accelerator.is_main_process:
+        count = len(found.validation)
+        places = sorted({place * count // SHOWN for place in range(SHOWN)})
+        examples = []
+        for place in places:
+            picture = found.validation[place]
+            mask = predict(model, [picture], found.task, accelerator.device)[0]
+            examples.append((*picture, mask))
+        write_report(folder, scores, examples)
+
+
+if __name__ == "__main__":
+    main()

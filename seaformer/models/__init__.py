@@ -1,0 +1,1 @@
+"""Every network: SeaFormer, its peers and attention layers."""

@@ -1,0 +1,133 @@
+"""The switches of the paper's ablation studies (Section 4.4), as data.
+
+What a switch changes is read from the paper's words where its code was not released: with the
+detail kernel off, or added, nothing is left for the attention's gate to weigh, so it goes too.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from seaformer.errors import UsageError, look_up, unknown_name
+from seaformer.models.seaformer.variants import VARIANTS, Variant
+
+
+@dataclass(frozen=True)
+class Switch:
+    """One thing that can be changed.
+
+    Attributes:
+        name: as given to --ablation.
+        values: allowed ones, the paper's own choice first; empty for channel numbers.
+        description: what it changes, for help and tables.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    description: str
+
+
+SWITCHES: Mapping[str, Switch] = MappingProxyType(
+    {
+        switch.name: switch
+        for switch in (
+            Switch(
+                "detail",
+                ("concat-qkv", "upconv", "conv", "off"),
+                "what the detail enhancement kernel reads: query, key and value; a convolution of "
+                "the input that is as wide; one as wide as the input; or there is no kernel",
+            ),
+            Switch(
+                "combine",
+                ("multiply", "add"),
+                "how attention and detail are combined",
+            ),
+            Switch(
+                "fusion",
+                ("sigmoid-multiply", "multiply", "sigmoid-add", "add"),
+                "how a fusion block combines its two features",
+            ),
+            Switch(
+                "fusion-width",
+                (),
+                "channels of each fusion block, finest first, such as 48,64",
+            ),
+        )
+    }
+)
+
+
+def parse_ablation(texts: Iterable[str]) -> dict[str, str]:
+    """Read switches as they are given to a command.
+
+    Args:
+        texts: each "SWITCH=VALUE".
+
+    Returns:
+        Switch -> value, of those that are not the paper's own choice.
+
+    Raises:
+        UsageError: a switch or a value is unknown, or a switch is given twice.
+    """
+    chosen: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(
+                f"ablation '{text}' is not of the form SWITCH=VALUE. Example: detail=off"
+            )
+        switch = look_up(SWITCHES, "ablation switch", name)
+        if name in chosen:
+            raise UsageError(f"ablation switch '{name}' is given twice. Give it once.")
+        if switch.values and value not in switch.values:
+            raise unknown_name(f"value of ablation switch {name}", value, switch.values)
+        chosen[name] = value
+    return {name: value for name, value in chosen.items() if value not in SWITCHES[name].values[:1]}
+
+
+def ablated(variant: Variant, ablation: Mapping[str, str]) -> Variant:
+    """Change a variant.
+
+    Args:
+        variant: to start from.
+        ablation: switch -> value.
+
+    Raises:
+        UsageError: a switch or a value is unknown, or the fusion width does not fit the variant.
+    """
+    known = parse_ablation(f"{name}={value}" for name, value in ablation.items())
+    if "fusion-width" in known:
+        channels = _channels(known["fusion-width"], len(variant.fusion_channels), variant.name)
+        variant = replace(variant, fusion_channels=channels)
+    return replace(
+        variant,
+        detail=known.get("detail", variant.detail),
+        combine=known.get("combine", variant.combine),
+        fusion=known.get("fusion", variant.fusion),
+    )
+
+
+def ablation_of(variant: Variant) -> dict[str, str]:
+    """Return the switches by which `variant` differs from the one that the paper has, and how."""
+    original = VARIANTS.get(variant.name, variant)
+    values = [_values(variant), _values(original)]
+    return {name: value for name, value in values[0].items() if value != values[1][name]}
+
+
+def _values(variant: Variant) -> dict[str, str]:
+    return {
+        "detail": variant.detail,
+        "combine": variant.combine,
+        "fusion": variant.fusion,
+        "fusion-width": ",".join(map(str, variant.fusion_channels)),
+    }
+
+
+def _channels(text: str, blocks: int, variant: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if len(parts) != blocks or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise UsageError(
+            f"fusion-width '{text}' is not {blocks} positive numbers of channels with commas "
+            f"between, as variant {variant} has {blocks} fusion blocks."
+        )
+    return tuple(int(part) for part in parts)

@@ -1,0 +1,103 @@
+"""ACmix (Pan et al., CVPR 2022, arXiv 2111.14556): attention and convolution from the same q, k, v.
+
+    y = a * attention(q, k, v) + b * convolution(q, k, v)          a, b learned; q, k, v 1x1 convs
+
+Every position attends to the 7 x 7 around it, the map mirrored at its edges, with the keys' offset
+to the query encoded (r: a linear layer on coordinates from -1 to 1):
+
+    attention_x = sum_n softmax_n(q_x (k_n + r_x - r_n) / sqrt(d)) v_n        O(49 HW (Cqk + Cv))
+
+q_x r_x is the same for all n, so that the softmax does not change without it, and it is left out:
+keys are k - r. The convolution makes of the 3 x heads maps of each of the d channels 3 x 3 ones by
+a linear layer (27 C products a position), which it shifts, one for each tap, and adds up: a grouped
+3 x 3 convolution (81 C) whose kernels are learned, and begin as shifts where it is trained. Facts
+that the paper leaves open (biases, mirrored edges, coordinates, learned shifts) follow the authors'
+code, LeapLabTHU/ACmix, ResNet/test_bottleneck.py.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seaformer.models.attention.heads import attend
+
+ATTENDED = 7
+"""Side of what a position attends to."""
+TAPS = 3
+"""Side of the convolution's kernel."""
+
+
+class Neighbourhood(nn.Module):
+    """What is around every position: [N, C, H, W] -> [NHW, ATTENDED^2, C]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Collect rows, and then columns of them: by 14 slices, and not 49."""
+        height, width = x.shape[2:]
+        padded = F.pad(x, [ATTENDED // 2] * 4, mode="reflect").permute(0, 2, 3, 1)
+        rows = torch.cat([padded[:, i : i + height] for i in range(ATTENDED)], dim=3)
+        around = torch.cat([rows[:, :, j : j + width] for j in range(ATTENDED)], dim=3)
+        return around.reshape(-1, ATTENDED**2, x.shape[1])
+
+
+class PositionEncoding(nn.Module):
+    """r, which is taken off the keys of every head: [N, C, H, W] -> the same."""
+
+    def __init__(self, head_dim: int) -> None:
+        super().__init__()
+        self.projection = nn.Conv2d(2, head_dim, 1)
+
+    def forward(self, key: Tensor) -> Tensor:
+        """Subtract the encoding of its position from every key."""
+        height, width = key.shape[2:]
+        across, down = (
+            torch.linspace(-1, 1, count, dtype=key.dtype, device=key.device)
+            for count in (width, height)
+        )
+        places = torch.stack([across.expand(height, width), down[:, None].expand(height, width)])
+        encoding = self.projection(places[None])
+        heads = key.shape[1] // encoding.shape[1]
+        return key - encoding.repeat(1, heads, 1, 1)
+
+
+class ShiftedConvolution(nn.Module):
+    """The convolution: q, k and v, each [N, C, H, W] -> [N, C, H, W]."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads, head_dim = heads, channels // heads
+        self.mix = nn.Conv2d(3 * heads, TAPS**2, 1, bias=False)
+        self.shift = nn.Conv2d(
+            TAPS**2 * head_dim, channels, TAPS, padding=TAPS // 2, groups=head_dim, bias=False
+        )
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Mix the maps of each channel to one for every tap, shift and add."""
+        maps = torch.cat([query, key, value], dim=1).flatten(2)
+        taps = self.mix(maps.unflatten(1, (3 * self.heads, -1)))
+        return self.shift(taps.transpose(1, 2).flatten(1, 2).unflatten(2, query.shape[2:]))
+
+
+class ACmix(nn.Module):
+    """Both, weighed: [N, channels, H, W] -> [N, channels, H, W]."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Conv2d(channels, channels, 1)
+        self.key = nn.Conv2d(channels, channels, 1)
+        self.value = nn.Conv2d(channels, channels, 1)
+        self.position = PositionEncoding(channels // heads)
+        self.neighbourhood = Neighbourhood()
+        self.convolution = ShiftedConvolution(channels, heads)
+        self.attention_rate = nn.Parameter(torch.full((1,), 0.5))
+        self.convolution_rate = nn.Parameter(torch.full((1,), 0.5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Attend, convolve, add."""
+        query, key, value = self.query(x), self.key(x), self.value(x)
+        tokens = query.permute(0, 2, 3, 1).reshape(-1, 1, query.shape[1])
+        keys = self.neighbourhood(self.position(key))
+        attended = attend(tokens, keys, self.neighbourhood(value), heads=self.heads)
+        attended = attended.reshape(-1, *x.shape[2:], x.shape[1]).permute(0, 3, 1, 2)
+        convolved = self.convolution(query, key, value)
+        return self.attention_rate * attended + self.convolution_rate * convolved

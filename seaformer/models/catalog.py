@@ -1,0 +1,92 @@
+"""Every model there is: variant and task, its size, its work, its released weights."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from seaformer.imaging.input_size import input_shape
+from seaformer.models.create import build_network
+from seaformer.models.seaformer.variants import VARIANTS
+from seaformer.tasks import TASKS
+from seaformer.weights.released import RELEASED, ReleasedWeights
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """One model.
+
+    Attributes:
+        variant: name of the variant.
+        task: name of the task.
+        input_size: height and width that `macs` is counted at.
+        params: trainable parameters.
+        macs: multiply-accumulates for one picture, as `count_macs` counts them.
+        weights: the released weights there are for it.
+    """
+
+    variant: str
+    task: str
+    input_size: tuple[int, int]
+    params: int
+    macs: int
+    weights: tuple[ReleasedWeights, ...]
+
+
+def list_models() -> list[ModelCard]:
+    """Describe every pair of a variant and a task, counted on the networks themselves."""
+    cards = []
+    for task in TASKS.values():
+        for variant in VARIANTS.values():
+            model = build_network(variant, task).eval()
+            size = task.preprocessing.input_size
+            cards.append(
+                ModelCard(
+                    variant=variant.name,
+                    task=task.name,
+                    input_size=size,
+                    params=sum(p.numel() for p in model.parameters()),
+                    macs=count_macs(model, size),
+                    weights=tuple(
+                        w for w in RELEASED if (w.variant, w.task) == (variant.name, task.name)
+                    ),
+                )
+            )
+    return cards
+
+
+def count_macs(model: nn.Module, size: tuple[int, int]) -> int:
+    """Count the multiply-accumulates of one picture by the convention of the published numbers.
+
+    That is fvcore's: those of convolutions, linear layers and matrix products, two per element that
+    a BatchNorm writes, one per tap and element of an interpolation. Unlike there, LayerNorms, which
+    only peers have, are not counted.
+
+    Args:
+        model: in eval mode. It is really run: torch's "meta" device, which would only compute the
+            shapes, takes five times as long.
+        size: height and width of the input.
+    """
+    aten = torch.ops.aten
+    # FlopCounterMode counts two operations per multiply-accumulate, and so must these.
+    per_element = {
+        aten.native_batch_norm: 2,
+        aten._native_batch_norm_legit_no_training: 2,
+        aten.cudnn_batch_norm: 2,
+        aten.upsample_bilinear2d: 4,
+        aten.upsample_linear1d: 2,
+    }
+
+    def writes(macs: int):  # type: ignore[no-untyped-def]
+        def flops(*_args, out_val, **_kwargs) -> int:  # type: ignore[no-untyped-def]
+            output = out_val[0] if isinstance(out_val, tuple | list) else out_val
+            return int(2 * macs * output.numel())
+
+        flops._get_raw = True  # type: ignore[attr-defined]
+        return flops
+
+    mapping = {operator: writes(macs) for operator, macs in per_element.items()}
+    with FlopCounterMode(display=False, custom_mapping=mapping) as counter, torch.no_grad():
+        model(torch.zeros(input_shape(model, size)))
+    return counter.get_total_flops() // 2

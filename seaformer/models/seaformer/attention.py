@@ -1,0 +1,160 @@
+"""Squeeze-enhanced axial attention (paper, Section 3.2).
+
+The feature map is squeezed to one token per row and one per column by taking means. Self-attention
+over these H + W tokens costs O(H^2 + W^2) rather than O(H^2 W^2); the detail enhancement kernel, a
+depth-wise separable convolution of the unsqueezed query, key and value, gives back local detail.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seaformer.models.seaformer.convolution import ConvBN, HardSigmoid
+
+POSITION_EMBEDDING_LENGTH = 16
+VALUE_RATIO = 2
+"""Value channels over key channels of one head ("attn_ratio" of the official code)."""
+
+
+class SqueezeAxialPositionEmbedding(nn.Module):
+    """Learned positions along one squeezed axis, stretched to its length.
+
+    Forward: [N, C, L] -> [N, C, L].
+    """
+
+    paper_section = "3.2 Squeeze axial position embedding"
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.embedding = nn.Parameter(torch.randn(1, channels, POSITION_EMBEDDING_LENGTH))
+
+    def at_length(self, length: int) -> Tensor:
+        """Interpolate the positions linearly to [1, C, length]."""
+        return F.interpolate(self.embedding, size=length, mode="linear", align_corners=False)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Add to each token the position it stands at."""
+        return tokens + self.at_length(tokens.shape[2])
+
+
+class SqueezeAxialAttention(nn.Module):
+    """Multi-head self-attention between the means of the rows, or of the columns.
+
+    Args:
+        key_dim: query and key channels of one head.
+        heads: number of heads.
+        squeezed_dim: the axis the mean is taken over, 3 for row tokens and 2 for column tokens.
+
+    Forward: query and key [N, heads * key_dim, H, W] and value [N, heads * value_dim, H, W]
+    -> [N, heads * value_dim, H, 1] for rows, [N, heads * value_dim, 1, W] for columns.
+    """
+
+    paper_section = "3.2 Squeeze axial attention"
+
+    def __init__(self, key_dim: int, heads: int, squeezed_dim: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.scale = key_dim**-0.5
+        self.squeezed_dim = squeezed_dim
+        value_channels = VALUE_RATIO * key_dim * heads
+        self.query_position = SqueezeAxialPositionEmbedding(key_dim * heads)
+        self.key_position = SqueezeAxialPositionEmbedding(key_dim * heads)
+        self.act = nn.ReLU6()
+        self.projection = ConvBN(value_channels, value_channels)
+
+    def _split_heads(self, tokens: Tensor) -> Tensor:
+        batch, _, length = tokens.shape
+        return tokens.reshape(batch, self.heads, -1, length).transpose(2, 3)
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Squeeze, attend along the axis that is left, and project."""
+        q = self._split_heads(self.query_position(query.mean(self.squeezed_dim)))
+        k = self._split_heads(self.key_position(key.mean(self.squeezed_dim)))
+        v = self._split_heads(value.mean(self.squeezed_dim))
+        weights = (q @ k.transpose(2, 3) * self.scale).softmax(dim=-1)
+        tokens = (weights @ v).transpose(2, 3).flatten(1, 2).unsqueeze(self.squeezed_dim)
+        return self.projection(self.act(tokens))
+
+
+class DetailEnhancementKernel(nn.Module):
+    """3x3 depth-wise then 1x1 convolution of the concatenated query, key and value.
+
+    Args:
+        qkv_channels: of query, key and value together.
+        channels: of the layer.
+        source: "concat-qkv", or in the ablations "upconv" or "conv": a 1x1 convolution of the
+            layer's input, as wide as query, key and value together or as the input.
+
+    Forward: x, query, key and value -> [N, channels, H, W], the factor that the attention is
+    multiplied by.
+    """
+
+    paper_section = "3.2 Detail enhancement kernel"
+
+    def __init__(self, qkv_channels: int, channels: int, source: str = "concat-qkv") -> None:
+        super().__init__()
+        width = channels if source == "conv" else qkv_channels
+        self.input = None if source == "concat-qkv" else ConvBN(channels, width)
+        self.depthwise = ConvBN(width, width, kernel=3, groups=width)
+        self.act = nn.ReLU6()
+        self.pointwise = ConvBN(width, channels)
+
+    def forward(self, x: Tensor, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Convolve what the squeeze has not averaged away."""
+        fine = torch.cat([query, key, value], dim=1) if self.input is None else self.input(x)
+        return self.pointwise(self.act(self.depthwise(fine)))
+
+
+class SqueezeEnhancedAxialAttention(nn.Module):
+    """The SEA attention layer.
+
+    The published weights need two things that the paper's drawing leaves out: the value itself
+    joins the sum of the broadcast row and column attention, and h_sigmoid gates the result.
+
+    Args:
+        channels: of the layer.
+        key_dim: query and key channels of one head.
+        heads: number of heads.
+        detail: what the detail enhancement kernel reads; "off" for none.
+        combine: "multiply", or in the ablations "add", which is not gated.
+
+    Forward: [N, channels, H, W] -> [N, channels, H, W].
+    """
+
+    paper_section = "3.2 Squeeze-enhanced axial attention"
+
+    def __init__(
+        self,
+        channels: int,
+        key_dim: int,
+        heads: int,
+        detail: str = "concat-qkv",
+        combine: str = "multiply",
+    ) -> None:
+        super().__init__()
+        key_channels = key_dim * heads
+        value_channels = VALUE_RATIO * key_channels
+        self.query = ConvBN(channels, key_channels)
+        self.key = ConvBN(channels, key_channels)
+        self.value = ConvBN(channels, value_channels)
+        self.row = SqueezeAxialAttention(key_dim, heads, squeezed_dim=3)
+        self.column = SqueezeAxialAttention(key_dim, heads, squeezed_dim=2)
+        qkv_channels = 2 * key_channels + value_channels
+        has_detail = detail != "off"
+        self.detail = (
+            DetailEnhancementKernel(qkv_channels, channels, detail) if has_detail else None
+        )
+        self.act = nn.ReLU6()
+        self.projection = ConvBN(value_channels, channels)
+        self.is_product = combine == "multiply"
+        self.gate = HardSigmoid() if has_detail and self.is_product else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Attend along both axes and let the gated result weigh the detail."""
+        q, k, v = self.query(x), self.key(x), self.value(x)
+        axial = v + (self.row(q, k, v) + self.column(q, k, v))
+        attention = self.gate(self.projection(self.act(axial)))
+        if self.detail is None:
+            return attention
+        detail = self.detail(x, q, k, v)
+        return attention * detail if self.is_product else attention + detail

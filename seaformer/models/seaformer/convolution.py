@@ -1,0 +1,74 @@
+"""The building blocks: convolution with BatchNorm, hard sigmoid, MobileNetV2 inverted residual."""
+
+from collections import OrderedDict
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seaformer.models.seaformer.variants import InvertedResidualSpec
+
+
+class ConvBN(nn.Sequential):
+    """Convolution without bias, padded to keep the grid, then BatchNorm."""
+
+    conv: nn.Conv2d
+    norm: nn.BatchNorm2d
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int = 1,
+        stride: int = 1,
+        groups: int = 1,
+        dilation: int = 1,
+    ) -> None:
+        padding = kernel // 2 * dilation
+        conv = nn.Conv2d(
+            in_channels, out_channels, kernel, stride, padding, dilation, groups, bias=False
+        )
+        norm = nn.BatchNorm2d(out_channels)
+        super().__init__(OrderedDict(conv=conv, norm=norm))
+
+
+class HardSigmoid(nn.Module):
+    """relu6(x + 3) / 6, the gate of the paper's drawings ("Sigmoid").
+
+    Not nn.Hardsigmoid, which multiplies by a rounded 1/6: the published outputs divide.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Squash x into [0, 1]."""
+        return F.relu6(x + 3.0) / 6.0
+
+
+class InvertedResidual(nn.Module):
+    """MobileNetV2 block: expand, depth-wise convolution, reduce (Sandler et al., 2018).
+
+    Forward: [N, C, H, W] -> [N, spec.channels, ceil(H / stride), ceil(W / stride)].
+    """
+
+    paper_section = "3.1 Overall architecture (MobileNetV2 blocks)"
+
+    def __init__(self, in_channels: int, spec: InvertedResidualSpec) -> None:
+        super().__init__()
+        hidden = in_channels * spec.expansion
+        self.expand = ConvBN(in_channels, hidden) if spec.expansion > 1 else None
+        self.depthwise = ConvBN(hidden, hidden, spec.kernel, spec.stride, groups=hidden)
+        self.reduce = ConvBN(hidden, spec.channels)
+        self.act = nn.ReLU()
+        self.has_residual = spec.stride == 1 and in_channels == spec.channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform x and, where the shape is kept, add it to itself."""
+        y = x if self.expand is None else self.act(self.expand(x))
+        y = self.reduce(self.act(self.depthwise(y)))
+        return x + y if self.has_residual else y
+
+
+def inverted_residuals(in_channels: int, specs: tuple[InvertedResidualSpec, ...]) -> nn.ModuleList:
+    """Chain the blocks of one stage, each fed by the one before it."""
+    widths = (in_channels, *(spec.channels for spec in specs))
+    return nn.ModuleList(
+        InvertedResidual(width, spec) for width, spec in zip(widths, specs, strict=False)
+    )

@@ -1,0 +1,157 @@
+"""The four SeaFormer variants as data (paper, Table 1 and the official configuration files)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from seaformer.errors import look_up
+
+
+@dataclass(frozen=True)
+class InvertedResidualSpec:
+    """One MobileNetV2 inverted residual.
+
+    Attributes:
+        kernel: side of the depth-wise kernel.
+        expansion: hidden channels over input channels; 1 means no expansion convolution.
+        channels: output channels.
+        stride: 1 or 2.
+    """
+
+    kernel: int
+    expansion: int
+    channels: int
+    stride: int
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """One stage of the context branch: inverted residuals, then SeaFormer layers.
+
+    Attributes:
+        inverted_residuals: they halve the resolution once.
+        depth: number of SeaFormer layers; 0 where the stage has none.
+        key_dim: query and key channels of one head; a value has twice as many.
+        ffn_ratio: hidden channels of the feed-forward network over its input channels.
+    """
+
+    inverted_residuals: tuple[InvertedResidualSpec, ...]
+    depth: int = 0
+    key_dim: int = 0
+    ffn_ratio: int = 0
+
+    @property
+    def channels(self) -> int:
+        """Output channels of the stage."""
+        return self.inverted_residuals[-1].channels
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One member of the family.
+
+    Attributes:
+        name: "tiny", "small", "base" or "large".
+        stem_channels: output channels of the first convolution (output stride 2).
+        stem_stage1: inverted residuals at output stride 4.
+        stem_stage2: inverted residuals at output stride 8; their output is the spatial feature.
+        context_stages: stages 3, 4 and 5 (output strides 16, 32 and 64).
+        heads: attention heads of every SeaFormer layer.
+        fusion_channels: width of each fusion block, one per stage that has SeaFormer layers.
+        detail: what the detail enhancement kernel reads. This and the two that follow are the
+            paper's own choices, see `seaformer.models.ablation` for the others.
+        combine: how attention and detail are combined.
+        fusion: how a fusion block combines its two features.
+    """
+
+    name: str
+    stem_channels: int
+    stem_stage1: tuple[InvertedResidualSpec, ...]
+    stem_stage2: tuple[InvertedResidualSpec, ...]
+    context_stages: tuple[StageSpec, StageSpec, StageSpec]
+    heads: int
+    fusion_channels: tuple[int, ...]
+    detail: str = "concat-qkv"
+    combine: str = "multiply"
+    fusion: str = "sigmoid-multiply"
+
+    @property
+    def spatial_channels(self) -> int:
+        """Channels of the feature at output stride 8 that the spatial branch starts from."""
+        return self.stem_stage2[-1].channels
+
+    @property
+    def context_channels(self) -> tuple[int, ...]:
+        """Channels of each context feature that a fusion block takes in, coarsest last."""
+        return tuple(stage.channels for stage in self.context_stages if stage.depth)
+
+
+def _residuals(*rows: tuple[int, int, int, int]) -> tuple[InvertedResidualSpec, ...]:
+    return tuple(InvertedResidualSpec(*row) for row in rows)
+
+
+_ALL = (
+    Variant(
+        name="tiny",
+        stem_channels=16,
+        stem_stage1=_residuals((3, 1, 16, 1), (3, 4, 16, 2), (3, 3, 16, 1)),
+        stem_stage2=_residuals((5, 3, 32, 2), (5, 3, 32, 1)),
+        context_stages=(
+            StageSpec(_residuals((3, 3, 64, 2), (3, 3, 64, 1))),
+            StageSpec(_residuals((5, 3, 128, 2)), depth=2, key_dim=16, ffn_ratio=2),
+            StageSpec(_residuals((3, 6, 160, 2)), depth=2, key_dim=24, ffn_ratio=4),
+        ),
+        heads=4,
+        fusion_channels=(64, 96),
+    ),
+    Variant(
+        name="small",
+        stem_channels=16,
+        stem_stage1=_residuals((3, 1, 16, 1), (3, 4, 24, 2), (3, 3, 24, 1)),
+        stem_stage2=_residuals((5, 3, 48, 2), (5, 3, 48, 1)),
+        context_stages=(
+            StageSpec(_residuals((3, 3, 96, 2), (3, 3, 96, 1))),
+            StageSpec(_residuals((5, 4, 160, 2)), depth=3, key_dim=16, ffn_ratio=2),
+            StageSpec(_residuals((3, 6, 192, 2)), depth=3, key_dim=24, ffn_ratio=4),
+        ),
+        heads=6,
+        fusion_channels=(96, 128),
+    ),
+    Variant(
+        name="base",
+        stem_channels=16,
+        stem_stage1=_residuals((3, 1, 16, 1), (3, 4, 32, 2), (3, 3, 32, 1)),
+        stem_stage2=_residuals((5, 3, 64, 2), (5, 3, 64, 1)),
+        context_stages=(
+            StageSpec(_residuals((3, 3, 128, 2), (3, 3, 128, 1))),
+            StageSpec(_residuals((5, 4, 192, 2)), depth=4, key_dim=16, ffn_ratio=2),
+            StageSpec(_residuals((3, 6, 256, 2)), depth=4, key_dim=24, ffn_ratio=4),
+        ),
+        heads=8,
+        fusion_channels=(128, 160),
+    ),
+    Variant(
+        name="large",
+        stem_channels=32,
+        stem_stage1=_residuals((3, 3, 32, 1), (3, 4, 64, 2), (3, 4, 64, 1)),
+        stem_stage2=_residuals((5, 4, 128, 2), (5, 4, 128, 1)),
+        context_stages=(
+            StageSpec(_residuals((3, 4, 192, 2), (3, 4, 192, 1)), depth=3, key_dim=16, ffn_ratio=2),
+            StageSpec(_residuals((5, 4, 256, 2)), depth=3, key_dim=20, ffn_ratio=4),
+            StageSpec(_residuals((3, 6, 320, 2)), depth=3, key_dim=24, ffn_ratio=6),
+        ),
+        heads=8,
+        fusion_channels=(128, 160, 192),
+    ),
+)
+
+VARIANTS: Mapping[str, Variant] = MappingProxyType({variant.name: variant for variant in _ALL})
+
+
+def get_variant(name: str) -> Variant:
+    """Return the variant called `name`.
+
+    Raises:
+        UnknownNameError: there is none; the message lists those there are.
+    """
+    return look_up(VARIANTS, "variant", name)

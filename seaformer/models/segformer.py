@@ -1,0 +1,163 @@
+"""SegFormer (Xie et al., NeurIPS 2021, arXiv 2105.15203), channels first.
+
+Four stages, each an overlapping patch embedding and blocks of
+
+    x = x + EfficientSelfAttention(LN(x))      keys and values from a grid that is R times coarser
+    x = x + MixFFN(LN(x))                      linear, 3x3 depth-wise, GELU, linear
+
+and an all-MLP decoder: a linear layer each, all maps resized to 1/4, concatenated, fused.
+
+Hugging Face transformers has the same network over tokens, with the same epsilon of 1e-5 in its
+norms; a test compares the two. That form cannot be converted to TFLite: onnx2tf 1.28.8 takes tokens
+for channels.
+"""
+
+from collections import OrderedDict
+
+from torch import Tensor, cat, nn
+from torch.nn import functional as F
+
+from seaformer.models.attention.heads import attend_maps
+from seaformer.models.channels_first import GELU, ChannelLinear, ChannelNorm
+from seaformer.models.seaformer.convolution import ConvBN
+
+DEPTH = 2
+"""Blocks of every stage, in both B0 and B1."""
+HEADS = (1, 2, 5, 8)
+REDUCTIONS = (8, 4, 2, 1)
+"""R: how many times coarser the grid of keys and values is, by stage."""
+EXPANSION = 4
+"""Of the Mix-FFN."""
+DECODER_CHANNELS = 256
+
+
+class CoarserGrid(nn.Sequential):
+    """Convolution and norm, of overlapping patches or of what keys and values are made of (3.1).
+
+    Forward: [N, C, H, W] -> [N, D, (H + 2 padding - kernel) // stride + 1, likewise].
+    """
+
+    def __init__(
+        self, in_channels: int, channels: int, kernel: int, stride: int, padding: int
+    ) -> None:
+        conv = nn.Conv2d(in_channels, channels, kernel, stride, padding)
+        super().__init__(OrderedDict(conv=conv, norm=ChannelNorm(channels)))
+
+
+class EfficientSelfAttention(nn.Module):
+    """Every position attends to every one of a coarser grid: [N, C, H, W] -> [N, C, H, W]."""
+
+    def __init__(self, channels: int, heads: int, ratio: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.reduction: nn.Module = nn.Identity()
+        if ratio > 1:
+            self.reduction = CoarserGrid(channels, channels, kernel=ratio, stride=ratio, padding=0)
+        self.query = ChannelLinear(channels, channels)
+        self.key = ChannelLinear(channels, channels)
+        self.value = ChannelLinear(channels, channels)
+        self.projection = ChannelLinear(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Attend."""
+        coarse = self.reduction(x)
+        maps = (self.query(x), self.key(coarse), self.value(coarse))
+        return self.projection(attend_maps(*maps, heads=self.heads))
+
+
+class MixFFN(nn.Module):
+    """Feed-forward network that knows positions by its convolution: [N, C, H, W] -> the same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        hidden = EXPANSION * channels
+        self.expand = ChannelLinear(channels, hidden)
+        self.depthwise = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden)
+        self.act = GELU()
+        self.reduce = ChannelLinear(hidden, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Expand, convolve, reduce."""
+        return self.reduce(self.act(self.depthwise(self.expand(x))))
+
+
+class Block(nn.Module):
+    """Attention and Mix-FFN, each behind a norm and beside a residual: [N, C, H, W] -> the same."""
+
+    def __init__(self, channels: int, heads: int, ratio: int) -> None:
+        super().__init__()
+        self.attention_norm = ChannelNorm(channels)
+        self.attention = EfficientSelfAttention(channels, heads, ratio)
+        self.ffn_norm = ChannelNorm(channels)
+        self.ffn = MixFFN(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform."""
+        x = x + self.attention(self.attention_norm(x))
+        return x + self.ffn(self.ffn_norm(x))
+
+
+class Stage(nn.Module):
+    """Embedding, blocks, norm: [N, C, H, W] -> [N, D, ceil(H / stride), ceil(W / stride)]."""
+
+    def __init__(self, index: int, in_channels: int, channels: int) -> None:
+        super().__init__()
+        kernel, stride = (3, 2) if index else (7, 4)
+        heads, ratio = HEADS[index], REDUCTIONS[index]
+        self.embedding = CoarserGrid(in_channels, channels, kernel, stride, kernel // 2)
+        self.blocks = nn.Sequential(*(Block(channels, heads, ratio) for _ in range(DEPTH)))
+        self.norm = ChannelNorm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform."""
+        return self.norm(self.blocks(self.embedding(x)))
+
+
+class MLPDecoder(nn.Module):
+    """The head (Section 3.2): maps of 1/4, 1/8, 1/16 and 1/32 -> logits [N, classes, H/4, W/4]."""
+
+    def __init__(self, channels: tuple[int, ...], classes: int) -> None:
+        super().__init__()
+        width = DECODER_CHANNELS
+        self.embeddings = nn.ModuleList(ChannelLinear(count, width) for count in channels)
+        self.fuse = ConvBN(len(channels) * width, width)
+        self.act = nn.ReLU()
+        self.classifier = nn.Conv2d(width, classes, 1)
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Classify every position by the features of all four stages, the coarsest first."""
+        size = features[0].shape[2:]
+        embedded = [embed(x) for embed, x in zip(self.embeddings, features, strict=True)]
+        resized = embedded[:1] + [
+            F.interpolate(x, size=size, mode="bilinear", align_corners=False) for x in embedded[1:]
+        ]
+        return self.classifier(self.act(self.fuse(cat(resized[::-1], dim=1))))
+
+
+class SegFormer(nn.Module):
+    """The network.
+
+    Args:
+        channels: of the four stages.
+        classes: number of classes.
+
+    Forward: float32 [N, 3, H, W], normalised RGB, H and W at least 32 -> logits float32
+    [N, classes, ceil(H / 4), ceil(W / 4)].
+    """
+
+    def __init__(self, channels: tuple[int, int, int, int], classes: int) -> None:
+        super().__init__()
+        entries = (3, *channels[:-1])
+        self.stages = nn.ModuleList(
+            Stage(index, *widths)
+            for index, widths in enumerate(zip(entries, channels, strict=True))
+        )
+        self.head = MLPDecoder(channels, classes)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Compute the logits at one fourth of the picture's sides."""
+        features, x = [], image
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return self.head(features)

@@ -1,0 +1,259 @@
+"""TopFormer: token pyramid, global attention on its pooled tokens, injection back into the pyramid.
+
+Zhang et al., "TopFormer: Token Pyramid Transformer for Mobile Semantic Segmentation", CVPR 2022.
+Sections below are of that paper; widths are those of the official configurations.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seaformer.models.seaformer.convolution import ConvBN, HardSigmoid, inverted_residuals
+from seaformer.models.seaformer.layer import DropPath, FeedForward
+from seaformer.models.seaformer.light_head import DROPOUT
+from seaformer.models.seaformer.variants import InvertedResidualSpec
+
+STEM_CHANNELS = 16
+KEY_DIM = 16
+VALUE_RATIO = 2
+FFN_RATIO = 2
+DEPTH = 4
+DROP_PATH = 0.1
+
+
+@dataclass(frozen=True)
+class TopFormerSpec:
+    """One member of the family.
+
+    Attributes:
+        stages: inverted residuals of the token pyramid, one tuple per output stride 4, 8, 16, 32.
+        heads: attention heads.
+        channels: width of the injections and of the head.
+        has_depthwise_head: whether the head's first convolution is depth-wise.
+    """
+
+    stages: tuple[tuple[InvertedResidualSpec, ...], ...]
+    heads: int
+    channels: int
+    has_depthwise_head: bool
+
+
+def _stages(widths: tuple[int, int, int, int], last: tuple[int, ...]) -> tuple[tuple, ...]:
+    """The four stages, whose last has a block for every kernel side in `last`."""
+    fourth, eighth, sixteenth, thirty_second = widths
+    rows = (
+        ((3, 1, STEM_CHANNELS, 1), (3, 4, fourth, 2), (3, 3, fourth, 1)),
+        ((5, 3, eighth, 2), (5, 3, eighth, 1)),
+        ((3, 3, sixteenth, 2), (3, 3, sixteenth, 1)),
+        tuple((kernel, 6, thirty_second, 1 if i else 2) for i, kernel in enumerate(last)),
+    )
+    return tuple(tuple(InvertedResidualSpec(*row) for row in stage) for stage in rows)
+
+
+SPECS: Mapping[str, TopFormerSpec] = MappingProxyType(
+    {
+        "tiny": TopFormerSpec(_stages((16, 32, 64, 96), (5, 5)), 4, 128, True),
+        "small": TopFormerSpec(_stages((24, 48, 96, 128), (5, 5, 3)), 6, 192, False),
+        "base": TopFormerSpec(_stages((32, 64, 128, 160), (5, 5, 3)), 8, 256, False),
+    }
+)
+
+
+class TokenPyramid(nn.Module):
+    """Inverted residuals down to output stride 32.
+
+    Forward: [N, 3, H, W] -> the output of every stage, finest first.
+    """
+
+    paper_section = "3.1 Token Pyramid Module"
+
+    def __init__(self, spec: TopFormerSpec) -> None:
+        super().__init__()
+        self.stem = ConvBN(3, STEM_CHANNELS, kernel=3, stride=2)
+        self.act = nn.ReLU()
+        widths = (STEM_CHANNELS, *(stage[-1].channels for stage in spec.stages))
+        self.stages = nn.ModuleList(
+            inverted_residuals(width, stage)
+            for width, stage in zip(widths, spec.stages, strict=False)
+        )
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Collect the tokens of all scales."""
+        x = self.act(self.stem(image))
+        tokens = []
+        for stage in self.stages:
+            for block in stage:  # type: ignore[attr-defined]
+                x = block(x)
+            tokens.append(x)
+        return tokens
+
+
+class PyramidPooling(nn.Module):
+    """Average every scale to half the grid of the coarsest one, and stack them.
+
+    Forward: [N, C_i, H_i, W_i] -> [N, sum C_i, ceil(H_last / 2), ceil(W_last / 2)].
+    """
+
+    paper_section = "3.1 Token Pyramid Module (average pooling)"
+
+    def forward(self, tokens: list[Tensor]) -> Tensor:
+        """Pool and concatenate."""
+        height, width = ((int(side) + 1) // 2 for side in tokens[-1].shape[2:])
+        return torch.cat([_average(x, height, width) for x in tokens], dim=1)
+
+
+def _average(x: Tensor, height: int, width: int) -> Tensor:
+    """Adaptive average pooling, in operators that ONNX and TFLite have."""
+    rows, columns = int(x.shape[2]), int(x.shape[3])
+    if rows % height == 0 and columns % width == 0:
+        return F.avg_pool2d(x, (rows // height, columns // width))
+    return _windows(rows, height, x) @ x @ _windows(columns, width, x).T
+
+
+def _windows(side: int, parts: int, like: Tensor) -> Tensor:
+    """[parts, side]: the weights of adaptive pooling, whose windows may differ and overlap."""
+    weights = torch.zeros(parts, side, dtype=like.dtype, device=like.device)
+    for part in range(parts):
+        start, stop = part * side // parts, -(-(part + 1) * side // parts)
+        weights[part, start:stop] = 1.0 / (stop - start)
+    return weights
+
+
+class GlobalAttention(nn.Module):
+    """Multi-head self-attention between all pooled tokens, which the released weights do not scale.
+
+    Forward: [N, channels, H, W] -> [N, channels, H, W].
+    """
+
+    paper_section = "3.2 Scale-aware Semantics Extractor (attention)"
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = ConvBN(channels, KEY_DIM * heads)
+        self.key = ConvBN(channels, KEY_DIM * heads)
+        self.value = ConvBN(channels, VALUE_RATIO * KEY_DIM * heads)
+        self.act = nn.ReLU6()
+        self.projection = ConvBN(VALUE_RATIO * KEY_DIM * heads, channels)
+
+    def _split_heads(self, x: Tensor) -> Tensor:
+        """[N, C, H, W] -> [N, heads, C / heads, H * W]."""
+        return x.flatten(2).unflatten(1, (self.heads, -1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Attend to every token from every token."""
+        query = self._split_heads(self.query(x)).transpose(2, 3)
+        key = self._split_heads(self.key(x))
+        value = self._split_heads(self.value(x)).transpose(2, 3)
+        weights = (query @ key).softmax(dim=-1)
+        tokens = (weights @ value).transpose(2, 3).flatten(1, 2)
+        return self.projection(self.act(tokens.unflatten(2, x.shape[2:])))
+
+
+class TransformerBlock(nn.Module):
+    """Global attention, then the feed-forward network; plain residuals and no norm before either.
+
+    Forward: [N, channels, H, W] -> [N, channels, H, W].
+    """
+
+    paper_section = "3.2 Scale-aware Semantics Extractor"
+
+    def __init__(self, channels: int, heads: int, drop_path: float) -> None:
+        super().__init__()
+        self.attention = GlobalAttention(channels, heads)
+        self.ffn = FeedForward(channels, FFN_RATIO)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Refine x twice."""
+        x = x + self.drop_path(self.attention(x))
+        return x + self.drop_path(self.ffn(x))
+
+
+class SemanticsInjection(nn.Module):
+    """Weigh the local tokens by the gated semantics and add the semantics.
+
+    Forward: local [N, in_channels, H, W] and semantics [N, in_channels, h, w]
+    -> [N, channels, H, W].
+    """
+
+    paper_section = "3.3 Semantics Injection Module"
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.local_embedding = ConvBN(in_channels, channels)
+        self.semantics_embedding = ConvBN(in_channels, channels)
+        self.gate_embedding = ConvBN(in_channels, channels)
+        self.gate = HardSigmoid()
+
+    def forward(self, local: Tensor, semantics: Tensor) -> Tensor:
+        """Inject."""
+        gate = self.gate(self.gate_embedding(semantics))
+        added = self.semantics_embedding(semantics)
+        return self.local_embedding(local) * _resize(gate, local) + _resize(added, local)
+
+
+def _resize(x: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(x, size=like.shape[2:], mode="bilinear", align_corners=False)
+
+
+class SegmentationHead(nn.Module):
+    """Sum all scales at the finest one, 1x1 convolution, ReLU, dropout, classifier.
+
+    Forward: [N, channels, H_i, W_i], finest first -> logits [N, classes, H_0, W_0].
+    """
+
+    paper_section = "3.4 Architecture and Variants (segmentation head)"
+
+    def __init__(self, channels: int, classes: int, is_depthwise: bool) -> None:
+        super().__init__()
+        self.fuse = ConvBN(channels, channels, groups=channels if is_depthwise else 1)
+        self.act = nn.ReLU()
+        self.dropout = nn.Dropout2d(DROPOUT)
+        self.classifier = nn.Conv2d(channels, classes, 1)
+
+    def forward(self, scales: list[Tensor]) -> Tensor:
+        """Classify every pixel."""
+        x, *coarser = scales
+        for scale in coarser:
+            x = x + _resize(scale, scales[0])
+        return self.classifier(self.dropout(self.act(self.fuse(x))))
+
+
+class TopFormer(nn.Module):
+    """Semantic segmentation.
+
+    Forward: float32 [N, 3, H, W], normalised RGB -> logits float32
+    [N, classes, ceil(H / 8), ceil(W / 8)].
+    """
+
+    paper_section = "3 Architecture"
+
+    def __init__(self, spec: TopFormerSpec, classes: int) -> None:
+        super().__init__()
+        self.widths = [stage[-1].channels for stage in spec.stages]
+        self.token_pyramid = TokenPyramid(spec)
+        self.pooling = PyramidPooling()
+        drop_paths = torch.linspace(0, DROP_PATH, DEPTH, device="cpu").tolist()
+        self.semantics_extractor = nn.ModuleList(
+            TransformerBlock(sum(self.widths), spec.heads, drop_path) for drop_path in drop_paths
+        )
+        # The finest scale is pooled only: injecting there would cost more than it gives.
+        self.injections = nn.ModuleList(
+            SemanticsInjection(width, spec.channels) for width in self.widths[1:]
+        )
+        self.head = SegmentationHead(spec.channels, classes, spec.has_depthwise_head)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Compute the logits at one eighth of the picture's sides."""
+        tokens = self.token_pyramid(image)
+        x = self.pooling(tokens)
+        for block in self.semantics_extractor:
+            x = block(x)
+        _, *semantics = x.split(self.widths, dim=1)
+        scales = zip(self.injections, tokens[1:], semantics, strict=True)
+        return self.head([inject(local, added) for inject, local, added in scales])

@@ -1,1 +1,0 @@
-"""Other mobile segmentation networks, to be measured by the same path as SeaFormer."""

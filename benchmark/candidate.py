@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from seaformer.artifact.metadata import FEATURES, Interface, Metadata
 from seaformer.benchmark.parity import Parity, compare
 from seaformer.benchmark.results import Accuracy, InputUsed, ModelFacts, picture_size
 from seaformer.benchmark.setting import Setting
@@ -16,11 +17,8 @@ from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256
 from seaformer.imaging.images import read_image, sample_photograph
 from seaformer.imaging.preprocessing import normalize, prepare
-from seaformer.prediction import Contract
 from seaformer.runtimes import Session, open_session
-from seaformer.runtimes.metadata import FEATURES
 from seaformer.runtimes.session import Tensor, check_input_size
-from seaformer.tasks import Preprocessing
 
 UNKNOWN_PRECISION = "unknown"
 TAIL_DTYPES = ("float32", "int8", "uint8")
@@ -68,7 +66,7 @@ class Candidate:
     mask_size: tuple[int, int] | None
     class_axis: int | None
     gives_class_ids: bool
-    metadata: dict[str, Any] | None
+    metadata: Metadata | None
     runtime: str
     outputs: tuple[Tensor, ...]
     expected: Sequence[npt.NDArray[Any]]
@@ -117,11 +115,10 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
         raise SeaformerError(f"there is no model file '{path}'. Check the name.")
     with open_session(path) as session:
         entry, shape = _one_input(session)
-        metadata, runtime = session.metadata, session.runtime
-        contract = None
-        if metadata is not None and metadata.get("kind") != FEATURES:
-            contract = Contract.from_metadata(metadata)
-        values = None if contract is None else _picture(contract, shape)
+        metadata = session.metadata if isinstance(session.metadata, Metadata) else None
+        runtime = session.runtime
+        of_image = None if metadata is None or metadata.kind == FEATURES else metadata
+        values = None if of_image is None else _picture(of_image, shape)
         source: Literal["photograph", "noise"] = "noise" if values is None else "photograph"
         if values is None:
             noise = np.random.default_rng(seed).standard_normal(shape)
@@ -135,18 +132,18 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
         )
     expected = [one.decode(array) for one, array in zip(outputs, arrays, strict=True)]
     note = FOREIGN if metadata is None else NO_PICTURE if source == "noise" else ""
-    if contract is not None and contract.is_random:
+    if of_image is not None and of_image.is_random:
         note = "; ".join(filter(None, (note, "random weights: its predictions mean nothing")))
-    class_axis = _class_axis(contract, expected)
+    class_axis = _class_axis(of_image, expected)
     data = tensor.tobytes()
     return Candidate(
         id=f"m{number}",
         path=path,
         file_bytes=path.stat().st_size,
         sha256=file_sha256(path),
-        title=path.stem if contract is None else contract.title,
-        precision=(metadata or {}).get("precision", UNKNOWN_PRECISION),
-        facts=_facts(metadata),
+        title=path.stem if metadata is None else metadata.title,
+        precision=UNKNOWN_PRECISION if metadata is None else metadata.precision,
+        facts=ModelFacts() if metadata is None else _facts(metadata),
         input=InputUsed(
             source=source,
             name=entry.name,
@@ -156,9 +153,9 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
         ),
         tensor=data,
         note=note,
-        mask_size=_mask_size(contract, path, shape, outputs[0].dtype, class_axis),
+        mask_size=_mask_size(of_image, path, shape, outputs[0].dtype, class_axis),
         class_axis=class_axis,
-        gives_class_ids=contract is not None and contract.content != "logits",
+        gives_class_ids=of_image is not None and not of_image.gives_logits,
         metadata=metadata,
         runtime=runtime,
         outputs=outputs,
@@ -216,35 +213,34 @@ def _one_input(session: Session) -> tuple[Tensor, tuple[int, ...]]:
     return session.inputs[0], shape
 
 
-def _picture(contract: Contract, shape: tuple[int, ...]) -> npt.NDArray[np.float32] | None:
+def _picture(interface: Interface, shape: tuple[int, ...]) -> npt.NDArray[np.float32] | None:
     """Prepare the photograph; None if the input is no picture of the metadata's layout."""
     size = picture_size(shape)
     if size is None:
         return None
-    preprocessing: Preprocessing = contract.preprocessing
-    picture = prepare(read_image(sample_photograph()), preprocessing, size)
-    if contract.normalize:
-        picture = normalize(picture, preprocessing)
+    picture = prepare(read_image(sample_photograph()), interface.preprocessing, size)
+    if not interface.normalizes_inside:
+        picture = normalize(picture, interface.preprocessing)
     return (picture if shape[3] == 3 else picture.transpose(2, 0, 1))[None]
 
 
-def _class_axis(contract: Contract | None, expected: Sequence[npt.NDArray[Any]]) -> int | None:
-    if contract is None or contract.content != "logits":
+def _class_axis(interface: Interface | None, expected: Sequence[npt.NDArray[Any]]) -> int | None:
+    if interface is None or not interface.gives_logits:
         return None
-    if contract.kind == "classification":
+    if interface.kind == "classification":
         return 1
-    return {"CHW": 1, "HWC": 3, None: None}[contract.logits_layout(expected[0].shape)]
+    return {"CHW": 1, "HWC": 3, None: None}[interface.logits_layout(expected[0].shape)]
 
 
 def _mask_size(
-    contract: Contract | None,
+    interface: Interface | None,
     path: Path,
     shape: tuple[int, ...],
     output_dtype: str,
     class_axis: int | None,
 ) -> tuple[int, int] | None:
     """The input's size, if the output is logits as the arg-max in C takes them."""
-    if contract is None or contract.kind != "segmentation" or class_axis is None:
+    if interface is None or interface.kind != "segmentation" or class_axis is None:
         return None
     layout = 3 if path.suffix.lower() == ".tflite" else 1
     if class_axis != layout or output_dtype not in TAIL_DTYPES:
@@ -252,42 +248,40 @@ def _mask_size(
     return picture_size(shape)
 
 
-def _facts(metadata: dict[str, Any] | None) -> ModelFacts:
-    if metadata is None:
-        return ModelFacts()
-    weights, source = metadata.get("weights") or {}, metadata.get("input") or {}
+def _facts(metadata: Metadata) -> ModelFacts:
     own = ("name", "variant", "model", "task", "kind", "precision", "head", "params", "macs")
     return ModelFacts(
-        **{key: metadata.get(key) for key in (*own, "content_sha256")},
-        normalization=source.get("normalization"),
-        weights=weights.get("name"),
-        is_random=weights.get("is_random"),
+        **{key: getattr(metadata, key) for key in (*own, "content_sha256")},
+        normalization=metadata.input.normalization,
+        weights=metadata.weights.name,
+        is_random=metadata.weights.is_random,
         accuracy=_accuracy(metadata),
     )
 
 
-def _accuracy(metadata: dict[str, Any]) -> Accuracy | None:
+def _accuracy(metadata: Metadata) -> Accuracy | None:
     """What the export measured: of a quantized file against its twin, else against PyTorch."""
-    parity = metadata.get("parity") or {}
-    if measured := (metadata.get("quantization") or {}).get("accuracy"):
-        low, high = measured["interval_points"] or (None, None)
+    measured = None if metadata.quantization is None else metadata.quantization.accuracy
+    if measured is not None:
+        low, high = measured.interval_points or (None, None)
         return Accuracy(
             reference="the fp32 file",
-            inputs=measured["pictures"],
-            agreement=measured["argmax_agreement"],
-            score=measured["score"],
-            score_inputs=measured["pictures"],
-            reference_score=measured["reference_score"],
-            difference_points=measured["difference_points"],
+            inputs=measured.pictures,
+            agreement=measured.argmax_agreement,
+            score=measured.score,
+            score_inputs=measured.pictures,
+            reference_score=measured.reference_score,
+            difference_points=measured.difference_points,
             low_points=low,
             high_points=high,
         )
-    comparisons = parity.get("comparisons") or ()
-    agreements = [one["argmax_agreement"] for one in comparisons]
-    if agreements and None not in agreements:  # features have no classes to agree on
-        return Accuracy(
-            reference=parity["reference"],
-            inputs="; ".join(one["input"] for one in comparisons),
-            agreement=min(agreements),
-        )
-    return None
+    comparisons = metadata.parity.comparisons
+    # Features have no classes to agree on.
+    agreements = [one.argmax_agreement for one in comparisons if one.argmax_agreement is not None]
+    if not agreements or len(agreements) < len(comparisons):
+        return None
+    return Accuracy(
+        reference=metadata.parity.reference,
+        inputs="; ".join(one.input for one in comparisons),
+        agreement=min(agreements),
+    )

@@ -1,16 +1,26 @@
 """The metadata of an exported file, put together from what the export knows."""
 
+import hashlib
 from importlib.metadata import version
-from typing import Any
 
-from seaformer.artifact import metadata as schema
+from seaformer.artifact.metadata import (
+    FEATURES,
+    PREPROCESSING,
+    Comparison,
+    Input,
+    Kind,
+    Metadata,
+    Output,
+    Parity,
+    Rewrite,
+    title_of,
+)
 from seaformer.artifact.precisions import Format
 from seaformer.export.heads import HEADS
 from seaformer.export.job import Candidate, Job
+from seaformer.export.module_titles import titles_of
 from seaformer.export.verify.verification import REFERENCE
 from seaformer.imaging.input_size import input_shape
-from seaformer.runtimes.metadata import FEATURES
-from seaformer.tasks import Preprocessing
 
 PACKAGES = (
     "seaformer",
@@ -25,9 +35,7 @@ PACKAGES = (
 )
 
 
-def describe(
-    job: Job, candidate: Candidate, comparisons: list[schema.Comparison]
-) -> schema.Metadata:
+def describe(job: Job, candidate: Candidate, comparisons: list[Comparison]) -> Metadata:
     """Put together the metadata of a file that passed its verification.
 
     Args:
@@ -38,19 +46,21 @@ def describe(
     source, request, task = job.source, job.request, job.source.task
     format, precision = candidate.format, candidate.precision
     logits = job.samples[0].logits_shape
-    kind: schema.Kind = "segmentation" if len(logits) == 4 else "classification"
+    kind: Kind = "segmentation" if len(logits) == 4 else "classification"
     labels = tuple(f"class {index}" for index in range(logits[1]))
     palette = None
     if source.takes_features:
         kind, labels = FEATURES, ()
     elif logits[1] == task.num_classes:
         labels, palette = task.labels, task.palette
-    return schema.Metadata(
+    task_name = None if source.takes_features else task.name
+    return Metadata(
+        title=title_of(source.variant, source.factory, task_name, precision.name),
         name=source.name,
         variant=source.variant,
         model=source.factory,
         ablation=dict(source.ablation),
-        task=None if source.takes_features else task.name,
+        task=task_name,
         kind=kind,
         format=format.name,
         precision=precision.name,
@@ -62,15 +72,18 @@ def describe(
         weights=source.weights,
         params=source.params,
         macs=job.macs,
-        content_sha256=candidate.content.sha256,
+        content_sha256=hashlib.sha256(candidate.content).hexdigest(),
         versions={name: version(name) for name in PACKAGES},
         rewrites=tuple(
-            schema.Rewrite(name=r.name, count=r.count, refusals=tuple(r.refusals))
+            Rewrite(name=r.name, count=r.count, refusals=tuple(r.refusals))
             for r in job.form.reports
         ),
         operators=tuple(candidate.operators),
+        modules=titles_of(
+            job.form.model, source.model, (one.module for one in candidate.operators)
+        ),
         quantization=candidate.quantization,
-        parity=schema.Parity(
+        parity=Parity(
             reference=REFERENCE,
             runtime=f"{format.runtime}, this computer's processor",
             min_sqnr_db=precision.min_sqnr_db,
@@ -82,32 +95,30 @@ def describe(
     )
 
 
-def _input(job: Job, candidate: Candidate) -> schema.Input:
+def _input(job: Job, candidate: Candidate) -> Input:
     inside = job.request.normalize == "inside"
-    return schema.Input(
+    return Input(
         name=job.input_name,
-        shape=_arrange(input_shape(job.source.model, job.size), candidate.format),
+        shape=_arrange(input_shape(job.source.model, job.size), candidate.format),  # type: ignore[arg-type]
         dtype=candidate.ports[0].dtype if candidate.ports else "float32",
         quantization=candidate.ports[0].scale if candidate.ports else None,
         layout=candidate.format.layout,
         range=(0.0, 255.0) if inside else None,
         normalization="inside" if inside else "outside",
-        **({} if job.source.takes_features else _picture(job.source.task.preprocessing)),
+        **{
+            name: getattr(job.source.task.preprocessing, name)
+            for name in PREPROCESSING
+            if not job.source.takes_features
+        },
     )
 
 
-def _picture(preprocessing: Preprocessing) -> dict[str, Any]:
-    """How a photograph becomes the input."""
-    members = ("color_order", "mean", "std", "resize", "interpolation", "crop_fraction")
-    return {name: getattr(preprocessing, name) for name in members}
-
-
-def _output(job: Job, candidate: Candidate) -> schema.Output:
+def _output(job: Job, candidate: Candidate) -> Output:
     sample, format = job.samples[0], candidate.format
     dtype = candidate.ports[1].dtype if candidate.ports else "float32"
     gives_classes = job.request.head != "logits"
     shape = tuple(sample.reference.shape)
-    return schema.Output(
+    return Output(
         name=job.request.head,
         shape=shape if gives_classes else _arrange(shape, format),
         dtype="int64" if gives_classes else dtype,

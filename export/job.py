@@ -6,7 +6,6 @@ import onnx
 
 from seaformer.artifact.metadata import MappedOperator, Quantization
 from seaformer.artifact.precisions import Format, Precision
-from seaformer.export.artifact import Content
 from seaformer.export.quantize.calibration import Calibration
 from seaformer.export.quantize.engine import Port
 from seaformer.export.request import Request
@@ -22,7 +21,7 @@ class Candidate:
     Attributes:
         format: of the file.
         precision: of the file.
-        content: the file without its JSON.
+        content: the file without its description.
         operators: the module of each operator.
         ports: input and output, where they are not float32.
         quantization: how it came to its integers; None in floating point.
@@ -30,7 +29,7 @@ class Candidate:
 
     format: Format
     precision: Precision
-    content: Content
+    content: bytes
     operators: list[MappedOperator]
     ports: tuple[Port, Port] | None = None
     quantization: Quantization | None = None

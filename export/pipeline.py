@@ -16,11 +16,12 @@ import onnx
 import psutil
 from torch import nn
 
-from seaformer.artifact import metadata as schema
+from seaformer.artifact.beside import write_beside
+from seaformer.artifact.embedding import embed, serialize
+from seaformer.artifact.metadata import Comparison, Metadata
 from seaformer.artifact.precisions import PRECISIONS, Format, Precision
 from seaformer.datasets.shapes import TASK as SHAPES
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.export.artifact import Content, serialize
 from seaformer.export.convert import tflite_file
 from seaformer.export.convert.conversion import to_tflite
 from seaformer.export.convert.onnx_graph import to_onnx, with_half_weights
@@ -37,7 +38,6 @@ from seaformer.export.quantize.tflite_engine import TFLiteEngine
 from seaformer.export.report import Report
 from seaformer.export.request import Request, prepare_output
 from seaformer.export.rewrite import deployment_form
-from seaformer.export.sidecar import write_sidecar
 from seaformer.export.source import Source, other_model, our_model
 from seaformer.export.verify.verification import Sample, compare, lowest, make_samples, passes
 from seaformer.files import atomic_write
@@ -47,7 +47,7 @@ from seaformer.models.catalog import count_macs
 from seaformer.runtimes import open_model
 
 
-def export(request: Request, report: Report) -> list[tuple[Path, schema.Metadata]]:
+def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
     """Export, verify and write every file that `request` asks for.
 
     Returns:
@@ -79,7 +79,7 @@ def export(request: Request, report: Report) -> list[tuple[Path, schema.Metadata
     for precision in request.precisions:
         if precision.caution:
             report.warn(precision.caution)
-    finished: list[tuple[Path, bytes, schema.Metadata]] = []
+    finished: list[tuple[Path, bytes, Metadata]] = []
     for size in request.sizes:
         job = _prepare(request, source, size, calibration, report)
         with tempfile.TemporaryDirectory(prefix="seaformer-export-") as folder:
@@ -89,14 +89,14 @@ def export(request: Request, report: Report) -> list[tuple[Path, schema.Metadata
     return [(path, metadata) for path, _, metadata in finished]
 
 
-def _write(finished: list[tuple[Path, bytes, schema.Metadata]], folder: Path) -> None:
+def _write(finished: list[tuple[Path, bytes, Metadata]], folder: Path) -> None:
     """Write every model file, or none if one cannot be; then what stands beside them."""
     try:
         with contextlib.ExitStack() as stack:
             for path, file, _ in finished:
                 stack.enter_context(atomic_write(path)).write_bytes(file)
         for path, file, metadata in finished:
-            write_sidecar(path, file, metadata)
+            write_beside(path, file, metadata)
     except OSError as error:
         raise SeaformerError(
             f"cannot write to the output folder '{folder}': {error.strerror}. Make room in it, or "
@@ -205,9 +205,7 @@ def _onnx_candidates(
     for precision in job.request.precisions:
         if not precision.is_quantized:
             graph = job.graph if precision.name == "fp32" else with_half_weights(job.graph)
-            yield Candidate(
-                format, precision, Content(format, serialize(graph)), map_onnx(graph, modules)
-            )
+            yield Candidate(format, precision, serialize(graph), map_onnx(graph, modules))
     quantized = [precision for precision in job.request.precisions if precision.is_quantized]
     if quantized:
         engine = OnnxEngine(job.graph, operators, job.input_range)
@@ -230,7 +228,7 @@ def _tflite_candidates(
             yield Candidate(
                 format,
                 precision,
-                Content(format, flatbuffer),
+                flatbuffer,
                 map_tflite_like(tflite_file.operators(flatbuffer), operators),
             )
     quantized = [precision for precision in job.request.precisions if precision.is_quantized]
@@ -269,7 +267,7 @@ def _to_tflite(job: Job, folder: Path, report: Report) -> bytes:
     raise failures[0]
 
 
-def _check(job: Job, data: bytes, path: Path, precision: Precision) -> list[schema.Comparison]:
+def _check(job: Job, data: bytes, path: Path, precision: Precision) -> list[Comparison]:
     """Run a file on every sample.
 
     Raises:
@@ -281,7 +279,7 @@ def _check(job: Job, data: bytes, path: Path, precision: Precision) -> list[sche
     return comparisons
 
 
-def _compare(job: Job, data: bytes, path: Path) -> list[schema.Comparison]:
+def _compare(job: Job, data: bytes, path: Path) -> list[Comparison]:
     path.write_bytes(data)
     channels = input_shape(job.source.model, job.size)[1]
     with open_model(path, channels=channels, isolated=False) as session:
@@ -290,16 +288,16 @@ def _compare(job: Job, data: bytes, path: Path) -> list[schema.Comparison]:
 
 def _verify(
     job: Job, candidate: Candidate, folder: Path, report: Report
-) -> tuple[Path, bytes, schema.Metadata]:
+) -> tuple[Path, bytes, Metadata]:
     """Run a converted model on every sample, and complete its file if it passes."""
     precision = candidate.precision
     target = job.request.path(job.source.name, job.size, precision, candidate.format)
     quantization = candidate.quantization
     with report.stage(f"verify {candidate.format.name} {precision.name}") as stage:
         if quantization is None:
-            comparisons = _check(job, candidate.content.data, folder / target.name, precision)
+            comparisons = _check(job, candidate.content, folder / target.name, precision)
         else:
-            comparisons = _compare(job, candidate.content.data, folder / target.name)
+            comparisons = _compare(job, candidate.content, folder / target.name)
             quantization = accept(quantization, comparisons, precision, target.name, job.request)
             candidate = replace(candidate, quantization=quantization)
         sqnr, agreement = lowest(comparisons)
@@ -311,12 +309,10 @@ def _verify(
     if quantization is not None and quantization.accepted_loss:
         report.warn(f"'{target.name}' misses the bars of its precision; its metadata says so.")
     metadata = describe(job, candidate, comparisons)
-    return target, candidate.content.with_metadata(metadata), metadata
+    return target, embed(candidate.content, metadata), metadata
 
 
-def _failure(
-    comparisons: list[schema.Comparison], precision: Precision, name: str, job: Job
-) -> str:
+def _failure(comparisons: list[Comparison], precision: Precision, name: str, job: Job) -> str:
     failed = [row for row in comparisons if not passes([row], precision)]
     worst = min(failed, key=lambda row: (row.sqnr_db or 0.0, row.argmax_agreement or 0.0))
     sqnr, agreement = worst.sqnr_db, worst.argmax_agreement

@@ -9,11 +9,10 @@ from typing import TypeVar
 from rich.table import Table
 from rich.text import Text
 
-from seaformer.artifact.metadata import Comparison, Metadata
+from seaformer.artifact.metadata import FEATURES, Comparison, Metadata
 from seaformer.console import Console
 from seaformer.export.source import is_ours
 from seaformer.export.verify.verification import lowest
-from seaformer.runtimes.metadata import FEATURES
 
 _Item = TypeVar("_Item")
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seaformer.artifact.beside import check_beside
 from seaformer.artifact.precisions import FORMATS, PRECISIONS, Format, Precision
 from seaformer.errors import SeaformerError, UsageError, look_up, unknown_name
 from seaformer.export.heads import HEADS
 from seaformer.export.quantize.methods import METHODS
-from seaformer.export.sidecar import check_sidecar
 from seaformer.files import refuse_existing
 from seaformer.imaging.input_size import MIN_SIDE, parse_input_size
 from seaformer.models.ablation import parse_ablation
@@ -265,4 +265,4 @@ def prepare_output(request: Request, name: str) -> None:
             for format in request.formats:
                 path = request.path(name, size, precision, format)
                 refuse_existing(path, request.force)
-                check_sidecar(path, request.force)
+                check_beside(path, request.force)

@@ -20,7 +20,6 @@ from seaformer.models.create import create_model_with_record
 from seaformer.models.peer import create_peer_with_record
 from seaformer.models.peers import PEERS
 from seaformer.tasks import Task
-from seaformer.weights.loading import WeightsRecord
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def our_model(
         variant=variant,
         factory=None,
         task=task,
-        weights=_described(record),
+        weights=Weights.model_validate(record, from_attributes=True),
         model=model,
         ablation=ablation,
     )
@@ -107,7 +106,7 @@ def other_model(name: str, task: Task, weights: str | Path | None) -> Source:
         variant=None,
         factory=name,
         task=task,
-        weights=_described(record),
+        weights=Weights.model_validate(record, from_attributes=True),
         model=model,
     )
 
@@ -119,18 +118,8 @@ def _attention_layer(layer: Layer, task: Task) -> Source:
         variant=None,
         factory=layer.name,
         task=task,
-        weights=_described(record),
+        weights=Weights.model_validate(record, from_attributes=True),
         model=model,
-    )
-
-
-def _described(record: WeightsRecord) -> Weights:
-    return Weights(
-        name=record.name,
-        source=record.source,
-        sha256=record.sha256,
-        is_random=record.is_random,
-        note=record.note,
     )
 
 

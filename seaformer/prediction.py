@@ -1,123 +1,21 @@
 """From a photograph and a model to a mask or class probabilities: prepare, run, finish."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from seaformer.errors import SeaformerError, UsageError
+from seaformer.artifact.metadata import Interface
+from seaformer.errors import SeaformerError
 from seaformer.imaging.preprocessing import normalize, prepare, seen_part
 from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.runtimes import ImageSession
-from seaformer.runtimes.metadata import FEATURES
-from seaformer.tasks import Preprocessing, Task
 
 TIMED_RUNS = 5
-CONTENTS = ("logits", "classes", "mask")
-
-
-@dataclass(frozen=True)
-class Contract:
-    """What a model wants to be given, and what its output means.
-
-    Attributes:
-        title: the model in words.
-        kind: "segmentation" or "classification".
-        labels: class names.
-        palette: colour of each class; None if there are none.
-        preprocessing: how a photograph becomes the input.
-        normalize: whether the input is to be normalised before it is given to the model.
-        output_layout: "NCHW" or "NHWC"; None to tell it by the number of classes.
-        is_random: whether the weights were never trained.
-        content: one of `CONTENTS`: logits, or class ids at the logits' or the input's size.
-    """
-
-    title: str
-    kind: str
-    labels: tuple[str, ...]
-    palette: Sequence[Sequence[int]] | None
-    preprocessing: Preprocessing
-    normalize: bool
-    output_layout: str | None
-    is_random: bool
-    content: str = "logits"
-
-    @classmethod
-    def from_metadata(cls, metadata: Mapping[str, Any]) -> "Contract":
-        """Read it from the metadata of an export (`seaformer.runtimes.metadata`).
-
-        Raises:
-            UsageError: the model takes no picture.
-            SeaformerError: a member is missing or out of range, or the content is unknown.
-        """
-        if metadata.get("kind") == FEATURES:
-            raise UsageError(
-                f"the model '{metadata.get('name')}' takes the features of another network, not a "
-                "picture. Give one that was exported from a whole network."
-            )
-        try:
-            source, output = metadata["input"], metadata["output"]
-            content = output.get("content", "logits")
-            preprocessing = {
-                key: source[key] for key in ("color_order", "mean", "std", "interpolation")
-            } | {
-                "resize": source["resize"],
-                "crop_fraction": source.get("crop_fraction"),
-                "input_size": _sides(source["shape"], source["layout"]),
-                "pad_value": 0.0,
-            }
-            # A user's own network is no variant and has a name instead.
-            variant = metadata["variant"]
-            model = metadata["model"] if variant is None else f"SeaFormer-{variant}"
-            contract = cls(
-                title=f"{model}, {metadata['task']}, {metadata['precision']}",
-                kind=metadata["kind"],
-                labels=tuple(metadata["labels"]),
-                palette=metadata.get("palette"),
-                preprocessing=Preprocessing.from_json(preprocessing, "input"),
-                normalize=source["normalization"] == "outside",
-                output_layout=output.get("layout"),
-                is_random=metadata["weights"]["is_random"],
-                content=content,
-            )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            missing = f"no {error}" if isinstance(error, KeyError) else error
-            raise SeaformerError(
-                f"the model's metadata cannot be used: {missing}. Export the model again."
-            ) from error
-        if content not in CONTENTS:
-            raise SeaformerError(
-                f"the model's output is '{content}'. Allowed: {', '.join(CONTENTS)}. Export the "
-                "model again."
-            )
-        return contract
-
-    @classmethod
-    def from_task(cls, task: Task) -> "Contract":
-        """Assume what a foreign file for `task` is like: normalised input, logits as output."""
-        return cls(
-            title=f"a model without metadata, taken for {task.title}",
-            kind=task.kind,
-            labels=task.labels,
-            palette=task.palette,
-            preprocessing=task.preprocessing,
-            normalize=True,
-            output_layout=None,
-            is_random=False,
-        )
-
-    def logits_layout(self, shape: Sequence[int]) -> Literal["CHW", "HWC"] | None:
-        """Where the classes stand in logits [N, C, h, w] or [N, h, w, C]; None if in neither."""
-        classes = len(self.labels)
-        if len(shape) == 4 and shape[1] == classes and self.output_layout in ("NCHW", None):
-            return "CHW"
-        if len(shape) == 4 and shape[3] == classes and self.output_layout in ("NHWC", None):
-            return "HWC"
-        return None
 
 
 @dataclass(frozen=True)
@@ -143,39 +41,41 @@ class Prediction:
 
 
 def prepare_input(
-    image: npt.NDArray[np.uint8], session: ImageSession, contract: Contract
+    image: npt.NDArray[np.uint8], session: ImageSession, interface: Interface
 ) -> npt.NDArray[np.float32]:
     """Turn a photograph into what `session.run` takes.
 
     Args:
         image: uint8 [H, W, 3], RGB.
         session: the model.
-        contract: what it takes in.
+        interface: what it takes in.
 
     Returns:
         float32 [1, 3, h, w] or [1, h, w, 3].
     """
-    x = prepare(image, contract.preprocessing, session.input_shape)
-    if contract.normalize:
-        x = normalize(x, contract.preprocessing)
+    x = prepare(image, interface.preprocessing, session.input_shape)
+    if not interface.normalizes_inside:
+        x = normalize(x, interface.preprocessing)
     if session.layout == "NCHW":
         x = x.transpose(2, 0, 1)
     return np.ascontiguousarray(x[None])
 
 
-def predict(image: npt.NDArray[np.uint8], session: ImageSession, contract: Contract) -> Prediction:
+def predict(
+    image: npt.NDArray[np.uint8], session: ImageSession, interface: Interface
+) -> Prediction:
     """Run a model on a photograph.
 
     Args:
         image: uint8 [H, W, 3], RGB.
         session: the model.
-        contract: what it takes in and gives out.
+        interface: what it takes in and gives out.
 
     Raises:
-        SeaformerError: the output does not fit the contract, or is not finite.
+        SeaformerError: the output does not fit the interface, or is not finite.
     """
     start = perf_counter()
-    x = prepare_input(image, session, contract)
+    x = prepare_input(image, session, interface)
     prepare_ms = _since(start)
 
     output = session.run(x)
@@ -187,40 +87,36 @@ def predict(image: npt.NDArray[np.uint8], session: ImageSession, contract: Contr
             "are damaged, or its precision is too low for them: export it with fp32."
         )
 
-    photograph = seen_part(image, contract.preprocessing, session.input_shape)
+    photograph = seen_part(image, interface.preprocessing, session.input_shape)
     mask = probabilities = None
     start = perf_counter()
-    if contract.kind == "segmentation":
-        mask = mask_from(output, contract, photograph.shape[:2])
+    if interface.kind == "segmentation":
+        mask = mask_from(output, interface, photograph.shape[:2])
     else:
-        probabilities = _softmax(output, contract)
+        probabilities = _softmax(output, interface)
     return Prediction(photograph, mask, probabilities, prepare_ms, median(times_ms), _since(start))
 
 
-def _sides(shape: Sequence[int], layout: str) -> Sequence[int]:
-    return shape[1:3] if layout == "NHWC" else shape[2:4]
-
-
 def mask_from(
-    output: npt.NDArray[Any], contract: Contract, size: Sequence[int]
+    output: npt.NDArray[Any], interface: Interface, size: Sequence[int]
 ) -> npt.NDArray[np.unsignedinteger]:
     """Bring logits, or the class ids that the model decided for itself, to a size.
 
     Args:
         output: what the model gives for one picture, as it gives it.
-        contract: what that means.
+        interface: what that means.
         size: height and width of the mask in pixels.
 
     Returns:
         Class indices [height, width], uint8 or uint16.
 
     Raises:
-        SeaformerError: the output does not fit the contract.
+        SeaformerError: the output does not fit the interface.
     """
     height, width = size
-    classes = len(contract.labels)
-    if contract.content == "logits":
-        layout = contract.logits_layout(output.shape)
+    classes = len(interface.labels)
+    if interface.gives_logits:
+        layout = interface.logits_layout(output.shape)
         if layout is None or output.shape[0] != 1:
             raise SeaformerError(
                 f"the model gives an output of shape {list(output.shape)}. Allowed: "
@@ -243,8 +139,8 @@ def mask_from(
     return ids.astype(np.uint8 if classes <= 256 else np.uint16)
 
 
-def _softmax(output: npt.NDArray[Any], contract: Contract) -> npt.NDArray[np.float64]:
-    classes = len(contract.labels)
+def _softmax(output: npt.NDArray[Any], interface: Interface) -> npt.NDArray[np.float64]:
+    classes = len(interface.labels)
     if output.shape != (1, classes):
         raise SeaformerError(
             f"the model gives an output of shape {list(output.shape)}. Allowed: [1, {classes}], "

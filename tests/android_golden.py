@@ -71,6 +71,7 @@ def metadata_of(name: str, **changes: Any) -> Json:
     rows, columns = -(-height // 8), -(-width // 8)
     grid = (1, rows, columns, classes) if layout == "NHWC" else (1, classes, rows, columns)
     text = Metadata(
+        title=f"SeaFormer-tiny, {name}, fp32",
         name=f"seaformer_tiny_{name}",
         variant="tiny",
         model=None,
@@ -110,6 +111,7 @@ def metadata_of(name: str, **changes: Any) -> Json:
         versions={},
         rewrites=(),
         operators=(),
+        modules={},
         parity=Parity(
             reference="PyTorch",
             runtime="LiteRT",

@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from seaformer.artifact.metadata import Metadata
+from seaformer.runtimes import open_session
+
 Done = subprocess.CompletedProcess[str]
 
 EXPORT = Path(sys.executable).with_name("seaformer-export")
@@ -171,3 +174,11 @@ def assert_one_line(done: Done, status: int, said: str) -> None:
 def names(folder: Path) -> list[str]:
     """Everything below a folder, sorted."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def read_metadata(file: Path) -> Metadata:
+    """Read the description inside an exported file, or beside it."""
+    with open_session(file, isolated=False) as session:
+        metadata = session.metadata
+    assert isinstance(metadata, Metadata)
+    return metadata

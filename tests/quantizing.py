@@ -1,10 +1,11 @@
 """Engines, pictures and references for the tests of quantization."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from seaformer.artifact.metadata import MappedOperator
+from exporting import read_metadata
+
+from seaformer.artifact.embedding import content_of
 from seaformer.artifact.precisions import FORMATS
 from seaformer.datasets.shapes import ShapesDataset
 from seaformer.export.convert import tflite_file
@@ -27,13 +28,11 @@ def calibrated(
     file: Path, task: str, pictures: int = 8
 ) -> tuple[TFLiteEngine, dict[str, Activation]]:
     """The engine of an exported .tflite that normalises inside, with ranges from scenes."""
-    metadata = json.loads(file.with_suffix(".json").read_text())
-    operators: Sequence[MappedOperator] = [MappedOperator(**row) for row in metadata["operators"]]
-    model = tflite_file.with_module_names(
-        tflite_file.without_json(file.read_bytes()), [row.module for row in operators]
-    )
+    metadata = read_metadata(file)
+    operators = metadata.operators
+    model = tflite_file.with_module_names(content_of(file), [row.module for row in operators])
     engine = TFLiteEngine(model, operators, (0.0, 255.0))
-    height, width = metadata["input"]["shape"][1:3]
+    height, width = metadata.input.size
     calibration = scenes(pictures, (height, width), "train")
     inputs = network_inputs(calibration, get_task(task).preprocessing, (height, width), inside=True)
     seen = engine.observe(inputs)

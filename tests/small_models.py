@@ -15,17 +15,25 @@ from onnx import TensorProto, helper
 LABELS = ["red", "green", "blue"]
 PALETTE = [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
 SIDE = 64
+OWN_WEIGHTS = {"name": "own", "source": "none", "sha256": None, "is_random": False}
+RANDOM_WEIGHTS = {"name": "random", "source": "seed 0", "sha256": None, "is_random": True}
 
 
 def metadata(layout: str = "NCHW", kind: str = "segmentation", **changes: Any) -> dict[str, Any]:
     """Describe a model of this module as an export would; `changes` replace whole members."""
     sides = [1, 3, SIDE, SIDE] if layout == "NCHW" else [1, SIDE, SIDE, 3]
-    return {
-        "schema_version": 1,
+    grid = [1, 3, 8, 8] if layout == "NCHW" else [1, 8, 8, 3]
+    is_grid = kind == "segmentation"
+    members = {
+        "schema_version": 2,
+        "name": "colors",
         "variant": "tiny",
+        "model": None,
         "task": "colors",
         "kind": kind,
+        "format": "onnx" if layout == "NCHW" else "tflite",
         "precision": "fp32",
+        "head": "logits",
         "input": {
             "name": "image",
             "shape": sides,
@@ -39,11 +47,35 @@ def metadata(layout: str = "NCHW", kind: str = "segmentation", **changes: Any) -
             "resize": "stretch",
             "interpolation": "bilinear",
         },
-        "output": {"name": "logits", "layout": layout, "content": "logits"},
+        "output": {
+            "name": "logits",
+            "shape": grid if is_grid else [1, 3],
+            "dtype": "float32",
+            "layout": layout if is_grid else "NC",
+            "stride": 8 if is_grid else None,
+            "content": "logits",
+        },
         "labels": LABELS,
         "palette": PALETTE,
-        "weights": {"name": "own", "is_random": False},
+        "weights": OWN_WEIGHTS,
+        "params": 0,
+        "macs": 0,
+        "content_sha256": "0" * 64,
+        "versions": {},
+        "rewrites": [],
+        "operators": [],
+        "modules": {},
+        "parity": {
+            "reference": "PyTorch",
+            "runtime": "none",
+            "min_sqnr_db": 0,
+            "min_argmax_agreement": 0,
+            "comparisons": [],
+            "passed": True,
+        },
     } | changes
+    network = members["model"] or f"SeaFormer-{members['variant']}"
+    return {"title": f"{network}, {members['task']}, {members['precision']}"} | members
 
 
 def write_onnx(

@@ -3,10 +3,9 @@
 import re
 import xml.etree.ElementTree as ElementTree
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from android_app import APP, SCENE, Made, require_tools
 from conftest import Once
 from PIL import Image
 
+from seaformer.artifact.metadata import Metadata
 from seaformer.benchmark.results import read_results
 from seaformer.bundling.smoke_build.alignment import libraries
 from seaformer.bundling.smoke_build.build import COMPILE_ONLY, AppVersions
@@ -27,7 +27,7 @@ from seaformer.files import file_sha256
 from seaformer.imaging.images import read_image
 from seaformer.imaging.overlay import blend
 from seaformer.imaging.upsampling import upsample_argmax
-from seaformer.prediction import Contract, Prediction, predict, prepare_input
+from seaformer.prediction import Prediction, predict, prepare_input
 from seaformer.runtimes import open_model
 
 STRINGS = APP / "app/src/main/res"
@@ -89,15 +89,13 @@ class Ran:
     Attributes:
         folder: what EndToEnd.kt wrote.
         metadata: of the model.
-        contract: of the model.
         picture: the scene.
         logits: what the model gives in Python; of integers the real values.
         expected: by Python.
     """
 
     folder: Path
-    metadata: Mapping[str, Any]
-    contract: Contract
+    metadata: Metadata
     picture: np.ndarray
     logits: np.ndarray
     expected: Prediction
@@ -105,9 +103,9 @@ class Ran:
     @property
     def stored(self) -> np.ndarray:
         """What the model gave, in its own type and shape."""
-        output = self.metadata["output"]
-        values = np.fromfile(self.folder / "output.bin", np.dtype(output["dtype"]))
-        return values.reshape(output["shape"])[0]
+        output = self.metadata.output
+        values = np.fromfile(self.folder / "output.bin", np.dtype(output.dtype))
+        return values.reshape(output.shape)[0]
 
     @property
     def mask(self) -> np.ndarray:
@@ -122,10 +120,11 @@ def ran(made: Made, once: Once, request: pytest.FixtureRequest) -> Callable[[str
         folder = once(f"android_{name}", lambda folder: made.run(model, folder))
         picture = read_image(made.assets / SCENE)
         with open_model(model, 1) as session:
-            contract = Contract.from_metadata(session.metadata)
-            logits = session.run(prepare_input(picture, session, contract))[0]
-            expected = predict(picture, session, contract)
-            return Ran(folder, session.metadata, contract, picture, logits, expected)
+            metadata = session.metadata
+            assert isinstance(metadata, Metadata)
+            logits = session.run(prepare_input(picture, session, metadata))[0]
+            expected = predict(picture, session, metadata)
+            return Ran(folder, metadata, picture, logits, expected)
 
     return run_model
 
@@ -145,10 +144,11 @@ def test_a_quantized_model_takes_and_gives_bytes_and_sees_what_is_there(
     ran: Callable[[str], Ran],
 ) -> None:
     model = ran("int8")
-    assert (model.metadata["input"]["dtype"], model.stored.dtype) == ("uint8", np.uint8)
-    quantization = model.metadata["output"]["quantization"]
-    steps = model.stored.astype(int) - quantization["zero_point"]
-    off = np.abs(steps - np.round(model.logits / quantization["scale"]))
+    assert (model.metadata.input.dtype, model.stored.dtype) == ("uint8", np.uint8)
+    quantization = model.metadata.output.quantization
+    assert quantization is not None
+    steps = model.stored.astype(int) - quantization.zero_point
+    off = np.abs(steps - np.round(model.logits / quantization.scale))
     assert off.max() <= 2
     assert (off == 0).mean() > 0.99
     assert np.array_equal(model.mask, upsample_argmax(model.stored, model.mask.shape))
@@ -159,7 +159,7 @@ def test_a_quantized_model_takes_and_gives_bytes_and_sees_what_is_there(
 
 def test_a_model_that_gives_ids_needs_no_upsampling(ran: Callable[[str], Ran]) -> None:
     model = ran("ids")
-    assert model.stored.shape == tuple(model.metadata["input"]["shape"][2:])
+    assert model.stored.shape == model.metadata.input.size
     assert (model.stored == model.logits).mean() > 0.99
     assert (model.mask == model.expected.mask).mean() > 0.99
 
@@ -170,7 +170,7 @@ def test_a_classifier_ranks_as_python_does(ran: Callable[[str], Ran]) -> None:
     ids, probabilities = np.array([line.split() for line in lines], float).T
     expected = model.expected.probabilities
     assert expected is not None
-    assert sorted(ids) == list(range(len(model.contract.labels)))
+    assert sorted(ids) == list(range(len(model.metadata.labels)))
     assert (np.diff(probabilities) <= 0).all()
     np.testing.assert_allclose(probabilities, expected[ids.astype(int)], rtol=1e-3)
 
@@ -187,7 +187,7 @@ def test_accelerators_that_are_not_here_are_named_with_their_reasons(
 def test_the_legend_is_drawn_beside_the_overlay(ran: Callable[[str], Ran]) -> None:
     model = ran("float")
     overlay = read_image(model.folder / "overlay.png")
-    assert np.array_equal(overlay, blend(model.picture, model.mask, model.contract.palette, 0.5))
+    assert np.array_equal(overlay, blend(model.picture, model.mask, model.metadata.palette, 0.5))
     with Image.open(model.folder / "screen.png") as screen:
         drawn = np.asarray(screen.convert("RGB"))
     height, width = overlay.shape[:2]

@@ -13,6 +13,7 @@ import pytest
 from android_app import APP
 from PIL import Image
 
+from seaformer.artifact.beside import path_beside
 from seaformer.bundling.assets import assets_of, write_assets
 from seaformer.bundling.model import read_model
 from seaformer.errors import SeaformerError, UsageError
@@ -35,7 +36,7 @@ def copy(shapes_export: Path, tmp_path: Path) -> Path:
     """An .onnx and its .json, which may be changed."""
     for path in shapes_export.glob("*.onnx"):
         shutil.copy(path, tmp_path)
-        shutil.copy(path.with_suffix(".json"), tmp_path)
+        shutil.copy(path_beside(path), tmp_path)
     (model,) = tmp_path.glob("*.onnx")
     return model
 
@@ -131,7 +132,7 @@ def test_every_export_of_ours_can_be_run(
     ]
     assert len(files) >= 6
     for path in files:
-        assert read_model(path).sha256 == read_model(path).metadata["file"]["sha256"]
+        assert read_model(path).sha256 == read_model(path).metadata.file.sha256
 
 
 def _set(*keys: str | int, to: Any) -> Callable[[Any], None]:
@@ -144,28 +145,27 @@ def _set(*keys: str | int, to: Any) -> Callable[[Any], None]:
     return change
 
 
+def change_beside(model: Path, change: Callable[[Any], None]) -> None:
+    beside = path_beside(model)
+    metadata = json.loads(beside.read_text())
+    change(metadata)
+    beside.write_text(json.dumps(metadata))
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
         (_set("parity", "passed", to=False), "its verification is False"),
         (_set("input", "dtype", to="int16"), "the type of its input is int16"),
         (_set("output", "dtype", to="float16"), "the type of its output is float16"),
-        (_set("input", "interpolation", to="lanczos"), "its interpolation is lanczos"),
-        (_set("input", "color_order", to="YUV"), "its colour order is YUV"),
         (_set("input", "shape", to=[2, 3, 128, 128]), "its input shape is"),
-        (_set("input", "shape", to=[1, 3, None, 128]), "its input shape is"),
-        (_set("output", "content", to="boxes"), "the content of its output is boxes"),
         (_set("labels", to=["wall"]), "its output shape is"),
     ],
 )
 def test_what_the_app_cannot_run_is_refused_with_the_reason(
     copy: Path, change: Callable[[Any], None], reason: str
 ) -> None:
-    beside = copy.with_suffix(".json")
-    metadata = json.loads(beside.read_text())
-    # The .json of both formats: that of the .onnx is within that of the .tflite.
-    change(metadata.get("same_stem", {}).get(copy.name, metadata))
-    beside.write_text(json.dumps(metadata))
+    change_beside(copy, change)
     with pytest.raises(UsageError, match="the app cannot run") as caught:
         read_model(copy)
     assert reason in str(caught.value)
@@ -183,32 +183,26 @@ FILE_NAMES = [
 def test_the_json_does_not_decide_where_the_model_is_written(
     copy: Path, app: Path, name: object
 ) -> None:
-    beside = copy.with_suffix(".json")
-    metadata = json.loads(beside.read_text())
-    own = metadata.get("same_stem", {}).get(copy.name, metadata)
     # What it could be written over: the paths are from a folder below app/src/main.
     victim = app / "app" / "src" / "evil.onnx"
     victim.write_text("mine")
     absolute = name == "/etc/passwd"
-    own["file"]["name"] = str(victim) if absolute else name
-    beside.write_text(json.dumps(metadata))
+    change_beside(copy, _set("file", "name", to=str(victim) if absolute else name))
     before = sorted(app.rglob("*"))
     done = bundle(copy, "--app", app)
     assert done.returncode == 1, done.stdout
-    assert re.fullmatch(
-        r"error: file\.name in the \.json of .+ Export the model again\.\n", done.stderr
+    where = (
+        r"(the metadata in .+\.onnx\.json' cannot be used: file\.name|file\.name in the \.json of)"
     )
+    assert re.fullmatch(rf"error: {where} .+ Export the model again\.\n", done.stderr)
     assert sorted(app.rglob("*")) == before
     assert victim.read_text() == "mine"
 
 
 def test_a_model_may_be_called_otherwise_here_than_in_the_app(copy: Path, app: Path) -> None:
-    for path in (copy, copy.with_suffix(".json")):
-        path.rename(path.with_stem("renamed"))
     model = copy.with_stem("renamed")
-    metadata = json.loads(model.with_suffix(".json").read_text())
-    own = metadata.get("same_stem", {}).get(copy.name, metadata)
-    model.with_suffix(".json").write_text(json.dumps(own))
+    path_beside(copy).rename(path_beside(model))
+    copy.rename(model)
     write_assets(read_model(model), [], app)
     assert (assets_of(app) / copy.name).read_bytes() == model.read_bytes()
 
@@ -232,6 +226,26 @@ def test_links_in_the_assets_are_replaced_and_not_followed(
     assert not any(path.is_symlink() for path in assets_of(app).rglob("*"))
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_set("input", "interpolation", to="lanczos"), "input.interpolation is 'lanczos'. Allowed"),
+        (_set("input", "color_order", to="YUV"), "input.color_order is 'YUV'. Allowed: RGB, BGR"),
+        (_set("input", "shape", to=[1, 3, None, 128]), "input.shape.2 is None"),
+        (_set("input", "layout", to="NHW"), "input.layout is 'NHW'"),
+        (_set("output", "content", to="boxes"), "output.content is 'boxes'"),
+    ],
+)
+def test_a_json_with_a_value_that_none_has_is_named_with_it(
+    copy: Path, change: Callable[[Any], None], reason: str
+) -> None:
+    change_beside(copy, change)
+    with pytest.raises(SeaformerError, match="cannot be used") as caught:
+        read_model(copy)
+    assert f"'{path_beside(copy)}'" in str(caught.value)
+    assert reason in str(caught.value)
+
+
 def test_a_model_that_was_changed_is_refused(copy: Path) -> None:
     content = bytearray(copy.read_bytes())
     content[len(content) // 2] ^= 1
@@ -241,7 +255,7 @@ def test_a_model_that_was_changed_is_refused(copy: Path) -> None:
 
 
 def test_a_model_without_its_json_is_refused(copy: Path) -> None:
-    copy.with_suffix(".json").unlink()
+    path_beside(copy).unlink()
     with pytest.raises(UsageError, match="seaformer-export beside it"):
         read_model(copy)
 

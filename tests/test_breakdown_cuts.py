@@ -132,8 +132,8 @@ def test_a_file_without_a_map_of_its_operators_is_refused(tiny_export: Path) -> 
     path, _ = open_file(tiny_export, "fp32.tflite")
     metadata = open_session(path).metadata
     assert metadata is not None
-    for bad in (None, {**metadata, "operators": []}):
+    for bad in (None, metadata.model_copy(update={"operators": ()})):
         with pytest.raises(SeaformerError, match="does not say which modules"):
             open_graph(path, bad)
     with pytest.raises(SeaformerError, match="not those of the map"):
-        open_graph(path, {**metadata, "operators": metadata["operators"][:-1]})
+        open_graph(path, metadata.model_copy(update={"operators": metadata.operators[:-1]}))

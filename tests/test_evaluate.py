@@ -21,7 +21,7 @@ import torch
 from click.testing import CliRunner, Result
 from onnx import TensorProto, helper
 from PIL import Image
-from small_models import LABELS, SIDE, associate, metadata, tflite, write_onnx
+from small_models import LABELS, RANDOM_WEIGHTS, SIDE, associate, metadata, tflite, write_onnx
 from torch.nn import functional as F
 
 from seaformer.cli.evaluate import main
@@ -338,7 +338,7 @@ def test_names_cannot_break_the_page() -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_random_weights_are_told() -> None:
-    write_onnx(Path("model.onnx"), metadata(weights={"name": "random", "is_random": True}))
+    write_onnx(Path("model.onnx"), metadata(weights=RANDOM_WEIGHTS))
     result = run("model.onnx", "--data", "data", "--report", "out")
     assert "random weights: the scores mean nothing" in result.stdout
     assert results()["models"][0]["is_random"] is True

@@ -109,7 +109,7 @@ def test_what_exists_is_not_overwritten_without_force(tmp_path: Path) -> None:
 
 def test_somebody_elses_json_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    theirs = tmp_path / "out" / "seaformer_tiny_ade20k_64x64_fp32.json"
+    theirs = tmp_path / "out" / "seaformer_tiny_ade20k_64x64_fp32.onnx.json"
     theirs.write_text("{}")
     assert_one_line(run_export(*QUICK, cwd=tmp_path), 2, "not of seaformer-export")
     assert theirs.read_text() == "{}"

@@ -21,11 +21,14 @@ import torch
 from ai_edge_litert.interpreter import Interpreter
 from exporting import EXPORT, assert_one_line, environment, names, run_export, write_networks
 
-from seaformer.export.sidecar import read_sidecar, write_sidecar
+from seaformer.artifact.beside import path_beside, read_beside, write_beside
+from seaformer.artifact.metadata import File
+from seaformer.files import file_sha256
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.tasks import TASKS, task_names
 
 USER = ("--task", "cityscapes", "--input-size", "64x96", "--output", "out")
+OLD = Path(__file__).parent / "samples" / "schema_1"
 ONNX = ("--format", "onnx")
 MODEL = "make_network_64x96_fp32"
 
@@ -91,7 +94,7 @@ def test_factories_that_do_not_work(folder: Path, factory: str, status: int, sai
 def test_a_factory_may_import_late(folder: Path) -> None:
     done = run_export("--model", "my_networks:with_helper", *ONNX, *USER, cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert written(folder) == ["with_helper_64x96_fp32.json", "with_helper_64x96_fp32.onnx"]
+    assert written(folder) == ["with_helper_64x96_fp32.onnx", "with_helper_64x96_fp32.onnx.json"]
 
 
 def test_users_network_with_the_arg_max_inside(folder: Path) -> None:
@@ -115,7 +118,7 @@ def test_users_network_with_the_arg_max_inside(folder: Path) -> None:
     for classes in (by_onnx, by_tflite):
         assert (classes.dtype, classes.shape) == (np.int64, (1, 16, 24))
         assert (classes == expected).mean() >= 0.9999
-    metadata = read_sidecar(Path(f"{stem}.tflite"))
+    metadata = read_beside(Path(f"{stem}.tflite"))
     assert metadata is not None
     assert (metadata.head, metadata.output.content, metadata.output.layout) == (
         "classes",
@@ -154,58 +157,55 @@ def test_a_request_for_several_sizes(folder: Path) -> None:
     assert shapes == [[1, 3, 64, 64], [1, 3, 96, 64]]
 
 
-def test_the_json_keeps_what_still_describes_a_file(users_export: Path, tmp_path: Path) -> None:
-    """Both formats share a .json; each export replaces its own part of it."""
+def test_each_format_has_a_json_of_its_own(users_export: Path, tmp_path: Path) -> None:
+    """An export replaces the JSON of its own file and leaves that of the other format alone."""
     stem = "make_network_100x144_fp32"
     tflite, by_onnx = (tmp_path / f"{stem}{suffix}" for suffix in (".tflite", ".onnx"))
-    for path in (tflite, by_onnx):
+    described = {path: read_beside(users_export / path.name) for path in (tflite, by_onnx)}
+    written_before = {}
+    for path, metadata in described.items():
         shutil.copy(users_export / path.name, path)
-    described = {path: read_sidecar(users_export / path.name) for path in (tflite, by_onnx)}
-    inside = {
-        path: metadata.model_copy(update={"file": None})
-        for path, metadata in described.items()
-        if metadata is not None
+        assert metadata is not None
+        write_beside(path, path.read_bytes(), metadata.model_copy(update={"file": None}))
+        written_before[path] = path_beside(path).read_bytes()
+        assert written_before[path] == path_beside(users_export / path.name).read_bytes()
+    assert {path: json.loads(text)["format"] for path, text in written_before.items()} == {
+        tflite: "tflite",
+        by_onnx: "onnx",
     }
-    write_sidecar(by_onnx, by_onnx.read_bytes(), inside[by_onnx])
-    first = json.loads((tmp_path / f"{stem}.json").read_text())
-    assert first["format"] == "onnx"
-    assert "same_stem" not in first
-    # In whichever order they come, the .json is about the .tflite and has the .onnx in it.
-    write_sidecar(tflite, tflite.read_bytes(), inside[tflite])
-    both = (tmp_path / f"{stem}.json").read_bytes()
-    assert both == (users_export / f"{stem}.json").read_bytes()
-    assert json.loads(both)["same_stem"] == {by_onnx.name: first}
-    # A .tflite that was changed since is not the one described any more.
+    # A .tflite that is changed and described again.
     with tflite.open("ab") as file:
         file.write(b" ")
-    write_sidecar(by_onnx, by_onnx.read_bytes(), inside[by_onnx])
-    assert json.loads((tmp_path / f"{stem}.json").read_text()) == first
-    assert {path: read_sidecar(path) for path in (tflite, by_onnx)} == {
-        tflite: None,
-        by_onnx: described[by_onnx],
-    }
+    inside = described[tflite]
+    assert inside is not None
+    write_beside(tflite, tflite.read_bytes(), inside)
+    assert path_beside(by_onnx).read_bytes() == written_before[by_onnx]
+    again = read_beside(tflite)
+    assert again is not None
+    assert again.file == File(
+        name=tflite.name, bytes=tflite.stat().st_size, sha256=file_sha256(tflite)
+    )
+    assert read_beside(by_onnx) == described[by_onnx]
 
 
 @pytest.mark.parametrize(
     "name", ["../other.tflite", "/other.tflite", "..", "other.tflite", "a.txt", "x\0.onnx", ""]
 )
-def test_names_in_the_json_lead_to_no_other_file(
-    users_export: Path, tmp_path: Path, name: str
-) -> None:
-    stem = "make_network_100x144_fp32"
-    for suffix in (".onnx", ".json"):
-        shutil.copy(users_export / f"{stem}{suffix}", tmp_path)
-    beside = tmp_path / f"{stem}.json"
-    whole = json.loads(beside.read_text())
-    whole["same_stem"][name] = whole["same_stem"][f"{stem}.onnx"]
-    beside.write_text(json.dumps(whole))
-    model = tmp_path / f"{stem}.onnx"
-    metadata = read_sidecar(model)
+def test_names_in_the_json_lead_to_no_other_file(tmp_path: Path, name: str) -> None:
+    """Of the .json that both formats shared before."""
+    for path in OLD.glob("make_tiny*"):
+        shutil.copy(path, tmp_path)
+    model = tmp_path / "make_tiny_64x64_fp32.onnx"
+    before, metadata = names(tmp_path), read_beside(model)
     assert metadata is not None
-    own = metadata.model_copy(update={"file": None})
-    write_sidecar(model, model.read_bytes(), own)
-    assert read_sidecar(model) == metadata
-    assert "same_stem" not in json.loads(beside.read_text())
+    shared = model.with_suffix(".json")
+    whole = json.loads(shared.read_text())
+    whole["same_stem"][name] = whole["same_stem"][model.name]
+    shared.write_text(json.dumps(whole))
+    assert read_beside(model) == metadata
+    write_beside(model, model.read_bytes(), metadata.model_copy(update={"file": None}))
+    assert read_beside(model) == metadata
+    assert names(tmp_path) == sorted([*before, f"{model.name}.json"])
 
 
 def test_a_classifier_is_exported(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_classifier_is_exported(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for suffix in (".onnx", ".tflite"):
         path = tmp_path / "out" / f"seaformer_tiny_imagenet_64x96_fp32{suffix}"
-        metadata = read_sidecar(path)
+        metadata = read_beside(path)
         assert metadata is not None
         assert metadata.kind == "classification"
         output = metadata.output

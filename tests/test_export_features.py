@@ -10,6 +10,7 @@ import torch
 from conftest import Once
 from exporting import assert_one_line, names, run_export
 
+from seaformer.artifact.metadata import Metadata
 from seaformer.artifact.precisions import PRECISIONS
 from seaformer.benchmark.candidate import NO_PICTURE, open_candidate
 from seaformer.bundling.model import read_model
@@ -19,7 +20,6 @@ from seaformer.export.verify.verification import Sample, compare, lowest, make_s
 from seaformer.imaging.input_size import check_memory, input_shape, parse_input_size, takes_features
 from seaformer.models.attention.layer import create_layer
 from seaformer.models.attention.layers import CHANNELS, LAYERS, MODELS
-from seaformer.prediction import Contract
 from seaformer.runtimes import open_model
 from seaformer.runtimes.image_session import ImageInput
 from seaformer.tasks import get_task
@@ -52,7 +52,9 @@ def path(folder: Path, precision: str, suffix: str) -> Path:
 def test_files_have_the_names_of_layer_size_and_precision(folder: Path) -> None:
     stems = [f"attention_window_8x8_{precision}" for precision in ("fp16", "fp32")]
     assert names(folder) == [
-        f"{stem}{end}" for stem in stems for end in (".json", ".onnx", ".tflite")
+        f"{stem}{end}"
+        for stem in stems
+        for end in (".onnx", ".onnx.json", ".tflite", ".tflite.json")
     ]
 
 
@@ -78,23 +80,26 @@ def test_a_file_computes_what_pytorch_computes(folder: Path, precision: str, suf
 def test_the_metadata_says_that_it_takes_features(folder: Path, suffix: str) -> None:
     with open_model(path(folder, "fp32", suffix)) as session:
         said = session.metadata
-    assert said is not None
-    assert (said["kind"], said["model"], said["task"]) == ("features", "attention-window", None)
-    assert (said["labels"], said["palette"], said["output"]["content"]) == ([], None, "features")
-    source = said["input"]
-    assert source["name"] == "features"
-    assert source["shape"] == ([1, 8, 8, CHANNELS] if suffix == ".tflite" else [1, CHANNELS, 8, 8])
+    assert isinstance(said, Metadata)
+    assert (said.kind, said.model, said.task) == ("features", "attention-window", None)
+    assert (said.labels, said.palette, said.output.content) == ((), None, "features")
+    source = said.input
+    assert source.name == "features"
+    assert source.shape == ((1, 8, 8, CHANNELS) if suffix == ".tflite" else (1, CHANNELS, 8, 8))
     picture = ("range", "mean", "std", "color_order", "resize", "interpolation", "crop_fraction")
-    assert [source[key] for key in picture] == [None] * len(picture)
-    assert source["normalization"] == "outside"
-    compared = said["parity"]["comparisons"]
-    assert [row["input"] for row in compared] == ["noise, seed 0", "noise, seed 1"]
-    assert all(row["sqnr_db"] >= 100 and row["argmax_agreement"] is None for row in compared)
-    assert said["params"] == sum(p.numel() for p in create_layer(LAYERS["window"])[0].parameters())
+    assert [getattr(source, key) for key in picture] == [None] * len(picture)
+    assert source.normalization == "outside"
+    compared = said.parity.comparisons
+    assert [row.input for row in compared] == ["noise, seed 0", "noise, seed 1"]
+    for row in compared:
+        assert row.sqnr_db is not None
+        assert row.sqnr_db >= 100
+        assert row.argmax_agreement is None
+    assert said.params == sum(p.numel() for p in create_layer(LAYERS["window"])[0].parameters())
 
 
 def test_every_operator_has_its_module(folder: Path) -> None:
-    said = json.loads(path(folder, "fp32", ".json").read_text())
+    said = json.loads(path(folder, "fp32", ".tflite.json").read_text())
     modules = {operator["module"] for operator in said["operators"]}
     assert {"attention.qkv.query", "attention.qkv.value", "attention.projection"} <= modules
     assert all(module.startswith("attention") for module in modules)
@@ -120,7 +125,7 @@ def test_a_prediction_refuses_it(folder: Path) -> None:
     with open_model(path(folder, "fp32", ".tflite")) as session:
         assert session.metadata is not None
         with pytest.raises(UsageError, match="takes the features of another network"):
-            Contract.from_metadata(session.metadata)
+            session.metadata.require_image()
 
 
 def test_the_app_refuses_it(folder: Path) -> None:

@@ -18,9 +18,11 @@ import pytest
 import torch
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
-from exporting import environment, names, run_export
+from exporting import environment, names, read_metadata, run_export
 from torch.nn import functional as F
 
+from seaformer.artifact.beside import path_beside
+from seaformer.artifact.embedding import content_of, embed
 from seaformer.artifact.metadata import Metadata
 from seaformer.evaluation.metrics import sqnr_db
 from seaformer.export.convert import tflite_file
@@ -72,20 +74,15 @@ def json_inside(file: Path) -> dict[str, Any]:
 
 
 def json_beside(file: Path) -> dict[str, Any]:
-    """The one .json of both formats: it is about the .tflite, and has the .onnx in `same_stem`."""
-    whole = json.loads(file.with_suffix(".json").read_text())
-    if file.suffix == ".tflite":
-        return {key: value for key, value in whole.items() if key != "same_stem"}
-    assert list(whole["same_stem"]) == [file.name]
-    other: dict[str, Any] = whole["same_stem"][file.name]
-    return other
+    whole: dict[str, Any] = json.loads(file.with_name(f"{file.name}.json").read_text())
+    return whole
 
 
 # The files and their JSON
 
 
 def test_names_of_the_files(tiny_export: Path, users_export: Path) -> None:
-    suffixes = (".json", ".onnx", ".tflite")
+    suffixes = (".onnx", ".onnx.json", ".tflite", ".tflite.json")
     expected = [f"{TINY}_{p}{suffix}" for p in ("fp16", "fp32") for suffix in suffixes]
     assert names(tiny_export) == expected
     written = [name for name in names(users_export) if name.startswith("make_network")]
@@ -105,11 +102,10 @@ def test_json_inside_is_the_json_beside(file: Path) -> None:
 
 
 def test_json_follows_the_schema(file: Path) -> None:
-    whole = Metadata.model_validate_json(file.with_suffix(".json").read_bytes())
+    whole = Metadata.model_validate_json(path_beside(file).read_bytes())
     assert whole.file is not None
-    inside = Metadata.model_validate(json_inside(file))
+    inside = Metadata.model_validate_json(json.dumps(json_inside(file)))
     assert inside.file is None
-    assert inside.same_stem is None
     assert inside.parity.passed
     assert [row.input for row in inside.parity.comparisons] == [
         "photograph",
@@ -283,9 +279,7 @@ def test_number_of_operators(
 def test_half_precision_halves_the_file(tiny_export: Path) -> None:
     for suffix in (".onnx", ".tflite"):
         single, half = (
-            len(tflite_file.without_json(path.read_bytes()))
-            if suffix == ".tflite"
-            else path.stat().st_size
+            len(content_of(path)) if suffix == ".tflite" else path.stat().st_size
             for path in (tiny_export / f"{TINY}_{p}{suffix}" for p in ("fp32", "fp16"))
         )
         assert half < 0.54 * single
@@ -304,7 +298,7 @@ def test_the_mean_of_the_normalisation_is_not_rounded_to_half(tmp_path: Path) ->
     (subtraction,) = (node for node in graph.node if node.op_type == "Sub")
     means = [t for t in graph.initializer if t.name in subtraction.input]
     assert [(t.data_type, np.prod(t.dims)) for t in means] == [(onnx.TensorProto.FLOAT, 3 * 512)]
-    flatbuffer = tflite_file.without_json(files[1].read_bytes())
+    flatbuffer = content_of(files[1])
     parsed = tflite_file.parse(flatbuffer)
     tensors = parsed.subgraphs[0].tensors
     (subtraction,) = (one for one in tflite_file.operators(flatbuffer) if one.type == "SUB")
@@ -436,7 +430,7 @@ def test_users_network_is_normalized_inside(
 
 
 def test_two_runs_give_the_same_bytes(users_export: Path, users_second_export: Path) -> None:
-    for suffix in (".json", ".onnx", ".tflite"):
+    for suffix in (".onnx", ".onnx.json", ".tflite", ".tflite.json"):
         first, second = (
             (folder / f"make_network_100x144_fp32{suffix}").read_bytes()
             for folder in (users_export, users_second_export)
@@ -459,11 +453,12 @@ def test_equal_weights_give_equal_content(tiny_export: Path, checkpoint_export: 
 
 
 def test_zip_reader_and_flatbuffer_reader_ignore_each_other(tiny_export: Path) -> None:
-    data = (tiny_export / f"{TINY}_fp32.tflite").read_bytes()
+    path = tiny_export / f"{TINY}_fp32.tflite"
+    data = path.read_bytes()
     assert data[4:8] == b"TFL3"
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.testzip() is None
         assert archive.infolist()[0].date_time == (1980, 1, 1, 0, 0, 0)
-    stripped = tflite_file.without_json(data)
+    stripped = content_of(path)
     assert not zipfile.is_zipfile(io.BytesIO(stripped))
-    assert tflite_file.with_json(stripped, "{}").startswith(stripped)
+    assert embed(stripped, read_metadata(path)) == data

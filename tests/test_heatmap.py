@@ -16,7 +16,7 @@ from seaformer.errors import SeaformerError
 from seaformer.imaging.heatmap import heat, last_attention, save_heatmap
 from seaformer.imaging.images import read_image, sample_photograph
 from seaformer.models.create import create_model
-from seaformer.prediction import Contract, prepare_input
+from seaformer.prediction import prepare_input
 from seaformer.runtimes import open_model
 
 CHECKPOINT = Path(
@@ -33,8 +33,7 @@ def features_of(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
     """What the last attention layer of a model file makes of the photograph."""
     with open_model(path, input_size=size) as session:
         assert session.metadata is not None
-        contract = Contract.from_metadata(session.metadata)
-        x = prepare_input(read_image(sample_photograph()), session, contract)
+        x = prepare_input(read_image(sample_photograph()), session, session.metadata)
         return last_attention(path, session, x)
 
 
@@ -44,8 +43,9 @@ def expected() -> np.ndarray:
     network = create_model("tiny", "shapes", "shapes").eval()
     with open_model(CHECKPOINT, input_size=SIZE) as session:
         assert session.metadata is not None
-        contract = Contract.from_metadata(session.metadata)
-        x = torch.from_numpy(prepare_input(read_image(sample_photograph()), session, contract))
+        x = torch.from_numpy(
+            prepare_input(read_image(sample_photograph()), session, session.metadata)
+        )
     branch = network.context_branch
     with torch.inference_mode():
         x = branch.stage4(branch.stage3(network.stem(x)))

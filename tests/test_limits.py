@@ -219,7 +219,11 @@ def test_json_that_is_endlessly_deep(folder: Path) -> None:
             ("benchmark", "model.onnx", "--compare", "results.json"),
             "has more than 64 MiB",
         ),
-        ("model.json", ("bundle", "model.onnx", "--app", "app"), "has no 'model.json'"),
+        (
+            "model.onnx.json",
+            ("bundle", "model.onnx", "--app", "app"),
+            "has no 'model.onnx.json'",
+        ),
         (
             "data/labels.json",
             ("evaluate", "model.onnx", "--data", "data"),

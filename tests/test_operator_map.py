@@ -12,6 +12,7 @@ import torch
 from ai_edge_litert import schema_py_generated as schema
 from torch import Tensor, nn
 
+from seaformer.artifact.embedding import content_of
 from seaformer.errors import SeaformerError
 from seaformer.export.convert import tflite_file
 from seaformer.export.convert.onnx_graph import to_onnx
@@ -95,9 +96,9 @@ def test_nodes_of_a_users_model() -> None:
 
 
 def metadata(folder: Path, name: str) -> dict[str, Any]:
-    """The JSON beside a file, as far as it is about that file."""
-    beside = json.loads((folder / name).with_suffix(".json").read_text())
-    return beside if beside["file"]["name"] == name else beside["same_stem"][name]
+    """The JSON beside a file."""
+    beside: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())
+    return beside
 
 
 def operators(folder: Path, name: str) -> list[dict[str, Any]]:
@@ -214,7 +215,7 @@ def test_operators_of_a_users_export(users_export: Path) -> None:
 
 
 def single_precision(folder: Path) -> bytes:
-    return tflite_file.without_json((folder / f"{STEM}_fp32.tflite").read_bytes())
+    return content_of(folder / f"{STEM}_fp32.tflite")
 
 
 def graph_of(folder: Path) -> onnx.ModelProto:

@@ -14,6 +14,7 @@ from exporting import assert_one_line, run_export
 from torch import nn
 from torch.nn import functional as F
 
+from seaformer.artifact.beside import path_beside
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.export.convert import tflite_file
 from seaformer.models.catalog import count_macs
@@ -319,7 +320,7 @@ def exported(once: Once, peer: Peer, *formats: str) -> Path:
 
 
 def metadata(file: Path) -> dict:
-    return json.loads(file.with_suffix(".json").read_text())
+    return json.loads(path_beside(file).read_text())
 
 
 def assert_one_partition(file: Path) -> None:

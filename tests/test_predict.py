@@ -12,7 +12,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from PIL import Image
-from small_models import associate, metadata, tflite, write_onnx
+from small_models import RANDOM_WEIGHTS, associate, metadata, tflite, write_onnx
 
 from seaformer.cli.predict import main
 from seaformer.imaging.images import sample_photograph
@@ -24,6 +24,12 @@ HEIGHT, WIDTH = 80, 120
 # The left half is red and the right one blue; both stay so when 120 pixels become 64.
 COLORS = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
 COLORS[:, : WIDTH // 2, 0] = COLORS[:, WIDTH // 2 :, 2] = 200
+
+
+INPUT_WITHOUT_COLORS = {
+    name: value for name, value in metadata()["input"].items() if name != "color_order"
+}
+OUTPUT_OF_BOXES = metadata()["output"] | {"content": "boxes"}
 
 
 @pytest.fixture
@@ -151,7 +157,7 @@ def test_what_the_model_does_not_see_is_not_in_the_overlay(folder: Path) -> None
 def test_random_weights_are_told(folder: Path) -> None:
     trained = run("flag.png", "--model", "model.onnx")
     plain = np.asarray(Image.open("flag_overlay.png"))
-    write_onnx(folder / "model.onnx", metadata(weights={"name": "random", "is_random": True}))
+    write_onnx(folder / "model.onnx", metadata(weights=RANDOM_WEIGHTS))
     random = run("flag.png", "--model", "model.onnx", "--force")
     noted = np.asarray(Image.open("flag_overlay.png"))
     assert "random weights: the result means nothing" in random.stdout
@@ -251,15 +257,16 @@ def test_values_that_are_not_finite_are_an_error(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"labels": None}, "metadata cannot be used"),
-        ({"input": {"layout": "NCHW"}}, "no 'color_order'"),
-        ({"output": {"content": "boxes"}}, "output is 'boxes'. Allowed: logits, classes, mask"),
+        ({"labels": None}, "labels is None"),
+        ({"input": INPUT_WITHOUT_COLORS}, "input.color_order is None. Allowed: text"),
+        ({"output": OUTPUT_OF_BOXES}, "output.content is 'boxes'.*'logits', 'classes', 'mask'"),
     ],
 )
 def test_metadata_that_says_too_little_is_an_error(
     folder: Path, changes: dict[str, object], said: str
 ) -> None:
     write_onnx(folder / "model.onnx", metadata(**changes))
+    said = f"the metadata in 'model.onnx' cannot be used: {said}"
     assert_error(run("flag.png", "--model", "model.onnx"), 1, said)
 
 

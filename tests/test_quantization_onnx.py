@@ -12,17 +12,18 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from exporting import read_metadata
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from onnx import TensorProto, helper, numpy_helper
 from quantizing import scenes
 
+from seaformer.artifact.embedding import content_of
 from seaformer.artifact.metadata import MappedOperator
 from seaformer.artifact.precisions import FORMATS
 from seaformer.errors import SeaformerError
 from seaformer.evaluation.metrics import sqnr_db
-from seaformer.export.artifact import content_of
 from seaformer.export.quantize.calibration import network_inputs
 from seaformer.export.quantize.onnx_engine import OnnxEngine
 from seaformer.export.quantize.quality import open_bytes
@@ -43,10 +44,8 @@ def pictures(count: int, split: str = "val") -> list[np.ndarray]:
 
 def engine_of(file: Path) -> OnnxEngine:
     """Return the engine of an exported .onnx of single precision, without ranges."""
-    model = onnx.load_from_string(content_of(file.read_bytes(), ONNX).data)
-    (text,) = (p.value for p in onnx.load(file).metadata_props if p.key == "seaformer")
-    operators = [MappedOperator(**row) for row in json.loads(text)["operators"]]
-    return OnnxEngine(model, operators, BYTES)
+    metadata = read_metadata(file)
+    return OnnxEngine(onnx.load_from_string(content_of(file)), list(metadata.operators), BYTES)
 
 
 def outputs(model: bytes, inputs: list[np.ndarray]) -> np.ndarray:

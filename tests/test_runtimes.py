@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from ai_edge_litert import schema_py_generated as schema
 from onnx import TensorProto, helper
 from small_models import SIDE, associate, metadata, tflite, write_onnx
 
+from seaformer.artifact.metadata import Metadata, parse_metadata
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.models.create import create_model
 from seaformer.models.seaformer.variants import get_variant
@@ -48,6 +50,10 @@ def quantized_tflite_file() -> bytes:
     return tflite(quantized=True)
 
 
+def parsed(info: dict[str, Any]) -> Metadata:
+    return parse_metadata(json.dumps(info), "a test")
+
+
 def written(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path
@@ -68,7 +74,7 @@ def test_onnx_runs(tmp_path: Path, threads: int) -> None:
     info = metadata()
     with open_model(write_onnx(tmp_path / "a.onnx", info), threads) as session:
         assert (session.layout, session.input_shape) == ("NCHW", (SIDE, SIDE))
-        assert session.metadata == info
+        assert session.metadata == parsed(info)
         output = session.run(NCHW)
     assert output.dtype == np.float32
     assert np.allclose(output[0].transpose(1, 2, 0), AVERAGES, atol=1e-3)
@@ -155,7 +161,7 @@ def test_tflite_runs(tmp_path: Path, tflite_file: bytes, threads: int) -> None:
     path = associate(written(tmp_path / "a.tflite", tflite_file), info)
     with open_model(path, threads) as session:
         assert (session.layout, session.input_shape) == ("NHWC", (SIDE, SIDE))
-        assert session.metadata == info
+        assert session.metadata == parsed(info)
         output = session.run(NHWC)
     assert np.allclose(output[0], AVERAGES, atol=1e-3)
 
@@ -180,8 +186,8 @@ def test_checkpoint_runs(checkpoint: Path) -> None:
     with open_model(checkpoint, input_size=(64, 128)) as session:
         assert (session.layout, session.input_shape) == ("NCHW", (64, 128))
         assert session.metadata is not None
-        assert session.metadata["variant"] == "tiny"
-        assert session.metadata["input"]["normalization"] == "outside"
+        assert session.metadata.variant == "tiny"
+        assert session.metadata.input.normalization == "outside"
         output = session.run(x)
     assert output.shape == (1, 19, 8, 16)
     assert np.allclose(output, expected, rtol=1e-4, atol=1e-4)
@@ -199,7 +205,7 @@ def test_a_foreign_checkpoint_needs_its_task_only(checkpoint: Path, tmp_path: Pa
         open_model(path)
     with open_model(path, task="cityscapes") as session:
         assert session.metadata is not None
-        assert (session.metadata["variant"], session.metadata["task"]) == ("tiny", "cityscapes")
+        assert (session.metadata.variant, session.metadata.task) == ("tiny", "cityscapes")
 
 
 def test_a_checkpoint_of_another_task_is_refused(checkpoint: Path) -> None:
@@ -207,36 +213,38 @@ def test_a_checkpoint_of_another_task_is_refused(checkpoint: Path) -> None:
         open_model(checkpoint, task="ade20k")
 
 
-def test_metadata_may_lie_beside(tmp_path: Path, tflite_file: bytes) -> None:
+@pytest.mark.parametrize("beside", ["a.tflite.json", "a.json"])
+def test_metadata_may_lie_beside(tmp_path: Path, tflite_file: bytes, beside: str) -> None:
     path = written(tmp_path / "a.tflite", tflite_file)
     with open_model(path) as session:
         assert session.metadata is None
-    (tmp_path / "a.json").write_text('{"someone": "else"}')
+    (tmp_path / beside).write_text('{"someone": "else"}')
     with open_model(path) as session:
         assert session.metadata is None
-    (tmp_path / "a.json").write_text(json.dumps(metadata("NHWC")))
+    (tmp_path / beside).write_text(json.dumps(metadata("NHWC")))
     with open_model(path) as session:
-        assert session.metadata == metadata("NHWC")
+        assert session.metadata == parsed(metadata("NHWC"))
 
 
 def test_metadata_inside_goes_before_metadata_beside(tmp_path: Path) -> None:
     path = write_onnx(tmp_path / "a.onnx", metadata(task="inside"))
-    (tmp_path / "a.json").write_text(json.dumps(metadata(task="beside")))
+    (tmp_path / "a.onnx.json").write_text(json.dumps(metadata(task="beside")))
     with open_model(path) as session:
         assert session.metadata is not None
-        assert session.metadata["task"] == "inside"
+        assert session.metadata.task == "inside"
 
 
 def test_metadata_of_another_version_is_refused(tmp_path: Path) -> None:
-    path = write_onnx(tmp_path / "a.onnx", metadata(schema_version=2))
-    with pytest.raises(SeaformerError, match=r"a\.onnx' has schema_version 2\. Allowed: 1"):
+    path = write_onnx(tmp_path / "a.onnx", metadata(schema_version=3))
+    with pytest.raises(SeaformerError, match=r"a\.onnx' has schema_version 3\. Allowed: 1, 2"):
         open_model(path)
 
 
-def test_damaged_metadata_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("beside", ["a.onnx.json", "a.json"])
+def test_damaged_metadata_is_refused(tmp_path: Path, beside: str) -> None:
     path = write_onnx(tmp_path / "a.onnx")
-    (tmp_path / "a.json").write_text('{"schema_version"')
-    with pytest.raises(SeaformerError, match=r"a\.json' is no JSON"):
+    (tmp_path / beside).write_text('{"schema_version"')
+    with pytest.raises(SeaformerError, match=rf"{re.escape(beside)}' is no JSON"):
         open_model(path)
 
 

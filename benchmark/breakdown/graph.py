@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
+from seaformer.artifact.metadata import MappedOperator, Metadata
 from seaformer.errors import SeaformerError
 
 
@@ -83,7 +83,7 @@ class Graph(ABC):
         return tuple(reversed(kept))
 
 
-def open_graph(path: Path, metadata: Mapping[str, Any] | None) -> Graph:
+def open_graph(path: Path, metadata: Metadata | None) -> Graph:
     """Read the operators of a file, in a process of its own.
 
     Args:
@@ -94,7 +94,7 @@ def open_graph(path: Path, metadata: Mapping[str, Any] | None) -> Graph:
         SeaformerError: it has no map of its operators to modules, or one of another file, or it is
             damaged.
     """
-    mapped = (metadata or {}).get("operators")
+    mapped = () if metadata is None else metadata.operators
     if not mapped:
         raise SeaformerError(
             f"'{path}' does not say which modules its operators belong to, so its time cannot be "
@@ -105,7 +105,7 @@ def open_graph(path: Path, metadata: Mapping[str, Any] | None) -> Graph:
     return IsolatedGraph(path, mapped)
 
 
-def modules_of(path: Path, types: Sequence[str], mapped: Sequence[Mapping[str, Any]]) -> list[str]:
+def modules_of(path: Path, types: Sequence[str], mapped: Sequence[MappedOperator]) -> list[str]:
     """Return the module of each operator.
 
     Args:
@@ -116,9 +116,9 @@ def modules_of(path: Path, types: Sequence[str], mapped: Sequence[Mapping[str, A
     Raises:
         SeaformerError: the map is of another file.
     """
-    if list(types) != [row["type"] for row in mapped]:
+    if list(types) != [row.type for row in mapped]:
         raise SeaformerError(
             f"'{path}' has {len(types)} operators that are not those of the map in its metadata, "
             f"which has {len(mapped)}. Export the model again."
         )
-    return [row["module"] for row in mapped]
+    return [row.module for row in mapped]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from seaformer.artifact.metadata import MappedOperator
 from seaformer.benchmark.breakdown.graph import Graph
 from seaformer.benchmark.breakdown.isolated_graph import describe
 from seaformer.runtimes.channel import Array, Message
@@ -21,13 +22,14 @@ class GraphServer:
     def answer(self, request: dict[str, Any], _arrays: Sequence[Array]) -> Message:
         """Serve one request; see `child_server.serve`."""
         if self._graph is None:
-            self._graph = _read(Path(request["path"]), request["mapped"])
+            mapped = [MappedOperator.model_validate(one, strict=False) for one in request["mapped"]]
+            self._graph = _read(Path(request["path"]), mapped)
             return describe(self._graph), []
         data = self._graph.cut(request["outputs"])
         return {}, [np.frombuffer(data, np.uint8)]
 
 
-def _read(path: Path, mapped: Sequence[dict[str, Any]]) -> Graph:
+def _read(path: Path, mapped: Sequence[MappedOperator]) -> Graph:
     if path.suffix.lower() == ".tflite":
         from seaformer.benchmark.breakdown.tflite_graph import TFLiteGraph
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from seaformer.artifact.metadata import MappedOperator
 from seaformer.benchmark.breakdown.graph import Graph, Operator
 from seaformer.errors import SeaformerError
 from seaformer.runtimes.child_process import ChildProcess
@@ -15,9 +16,10 @@ PROGRAM = "the reader of its operators"
 class IsolatedGraph(Graph):
     """A graph whose file is parsed and truncated in a child process, which ends with the graph."""
 
-    def __init__(self, path: Path, mapped: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, path: Path, mapped: Sequence[MappedOperator]) -> None:
         self._child = ChildProcess("seaformer.benchmark.breakdown.graph_process", path, PROGRAM)
-        answer, _ = self._child.call("read", {"path": str(path), "mapped": mapped})
+        described = [one.model_dump(mode="json") for one in mapped]
+        answer, _ = self._child.call("read", {"path": str(path), "mapped": described})
         try:
             self.operators = tuple(_operator(one) for one in answer["operators"])
             self.input = str(answer["input"])

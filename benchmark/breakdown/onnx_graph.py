@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import onnx
 from onnx.utils import Extractor
 
+from seaformer.artifact.metadata import MappedOperator
 from seaformer.benchmark.breakdown.graph import Graph, Operator, modules_of
 from seaformer.benchmark.breakdown.macs import macs
 
@@ -20,7 +20,7 @@ a breakdown they belong to its module and not to one of their own."""
 class OnnxGraph(Graph):
     """An ONNX graph; tensors are known by their names."""
 
-    def __init__(self, path: Path, mapped: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, path: Path, mapped: Sequence[MappedOperator]) -> None:
         model = onnx.load(path)
         self._model = onnx.shape_inference.infer_shapes(model, data_prop=True)
         graph = self._model.graph

@@ -38,6 +38,7 @@ def make_rows(
                 parent=parent,
                 depth=depth,
                 title=node.title,
+                section=node.section,
                 kind=kind,
                 ops=len(node.operators),
                 ms=None if time is None else time.ms,

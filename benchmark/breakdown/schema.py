@@ -47,6 +47,7 @@ class Row(_Model):
         macs: multiply-accumulates; null if the file does not say.
         macs_share: of the file's, 0..1.
         gflops: effective GFLOP/s, 2 operations for each of the `macs`; null without them or time.
+        section: of the paper that the module is in; null if the file does not say.
     """
 
     path: str
@@ -64,6 +65,7 @@ class Row(_Model):
     macs: int | None
     macs_share: float | None
     gflops: float | None
+    section: str | None = None
 
 
 class OperatorTime(_Model):

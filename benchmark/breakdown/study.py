@@ -64,7 +64,8 @@ class Study:
         """
         self.candidate = candidate
         self._graph = open_graph(candidate.path, candidate.metadata)
-        self._tree = build_tree(self._graph.operators, candidate.title)
+        modules = {} if candidate.metadata is None else candidate.metadata.modules
+        self._tree = build_tree(self._graph.operators, candidate.title, modules)
         self._events: dict[int, tuple[ProfileEvent, ...]] = {}
         cuts = []
         for number, stretch in enumerate(stretches(self._graph, self._tree)):

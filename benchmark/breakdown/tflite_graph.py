@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from seaformer.artifact.metadata import MappedOperator
 from seaformer.benchmark.breakdown.graph import Graph, Operator, modules_of
 from seaformer.benchmark.breakdown.macs import macs
 from seaformer.runtimes.tflite_flatbuffer import operator_types, pack, parse
@@ -17,7 +18,7 @@ _NO_ACTIVATION = schema.ActivationFunctionType.NONE
 class TFLiteGraph(Graph):
     """The main subgraph of a .tflite file; tensors are known by their numbers."""
 
-    def __init__(self, path: Path, mapped: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, path: Path, mapped: Sequence[MappedOperator]) -> None:
         self._data = path.read_bytes()
         parsed = parse(self._data)
         graph = parsed.subgraphs[0]

@@ -1,11 +1,15 @@
 """The tree of modules that the operators of a file belong to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
+from seaformer.artifact.metadata import Module
 from seaformer.benchmark.breakdown.graph import Operator
 from seaformer.benchmark.breakdown.schema import OWN
-from seaformer.benchmark.breakdown.titles import own_title_of, title_of
+
+OWN_TITLE = "its own operators"
+"""Of what is in a module and in none of its parts."""
 
 PARTS_OF_THEIR_OWN = ("light_head.argmax",)
 """Modules that the breakdown shows beside the one they stand in."""
@@ -18,6 +22,7 @@ class Node:
     Attributes:
         path: of the module; see `schema` for those that are none.
         title: in the words of the paper.
+        section: of the paper; None if unknown.
         is_own: whether it is for operators of its parent that are in none of its parts.
         operators: indices of all operators in it.
         parts: nodes below it, in the order of their first operators.
@@ -25,6 +30,7 @@ class Node:
 
     path: str
     title: str
+    section: str | None = None
     is_own: bool = False
     operators: list[int] = field(default_factory=list)
     parts: list["Node"] = field(default_factory=list)
@@ -38,7 +44,9 @@ class Node:
             yield from part.walk(depth + 1, self.path)
 
 
-def build_tree(operators: Sequence[Operator], title: str) -> Node:
+def build_tree(
+    operators: Sequence[Operator], title: str, modules: Mapping[str, Module] = MappingProxyType({})
+) -> Node:
     """Build the tree.
 
     A module that is all there is in another one has no row of its own.
@@ -46,6 +54,7 @@ def build_tree(operators: Sequence[Operator], title: str) -> Node:
     Args:
         operators: of the file.
         title: of the network.
+        modules: path -> what the module is called; one that is missing goes by its path.
     """
     root = Node("", title)
     own: dict[str, list[int]] = {}
@@ -53,10 +62,10 @@ def build_tree(operators: Sequence[Operator], title: str) -> Node:
         node = root
         node.operators.append(operator.index)
         for path in _ancestry(operator.module):
-            node = _part(node, path)
+            node = _part(node, path, modules)
             node.operators.append(operator.index)
         own.setdefault(node.path, []).append(operator.index)
-    _finish(root, own)
+    _finish(root, own, modules)
     return root
 
 
@@ -68,21 +77,24 @@ def _ancestry(module: str) -> list[str]:
     return [".".join(names[: end + 1]) for end in range(len(names))]
 
 
-def _part(node: Node, path: str) -> Node:
+def _part(node: Node, path: str, modules: Mapping[str, Module]) -> Node:
     for part in node.parts:
         if part.path == path:
             return part
-    node.parts.append(Node(path, title_of(path)))
+    module = modules.get(path) or Module.untitled(path)
+    node.parts.append(Node(path, module.title, module.section))
     return node.parts[-1]
 
 
-def _finish(node: Node, own: dict[str, list[int]]) -> None:
+def _finish(node: Node, own: Mapping[str, list[int]], modules: Mapping[str, Module]) -> None:
     for part in node.parts:
-        _finish(part, own)
+        _finish(part, own, modules)
     mine = own.get(node.path, [])
     if node.parts and mine:
         path = f"{node.path}.{OWN}" if node.path else OWN
-        node.parts.append(Node(path, own_title_of(node.path), is_own=True, operators=mine))
+        module = modules.get(node.path)
+        title = OWN_TITLE if module is None or module.own_title is None else module.own_title
+        node.parts.append(Node(path, title, node.section, is_own=True, operators=mine))
     if len(node.parts) == 1 and node.path:
         node.parts = node.parts[0].parts
     node.parts.sort(key=lambda part: part.operators[0])

@@ -1,7 +1,5 @@
-"""Reading and completing a .tflite file: its operators, its names, the JSON inside it."""
+"""Reading and completing a .tflite file: its operators and its names."""
 
-import io
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,8 +7,8 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from seaformer.artifact.embedding import ASSOCIATED_FILE
 from seaformer.export.convert.half_precision import is_stored_in_half, to_half
-from seaformer.runtimes.metadata import ASSOCIATED_FILE
 from seaformer.runtimes.tflite_flatbuffer import operator_types, pack, parse
 
 _METADATA_IDENTIFIER = b"M001"
@@ -73,7 +71,7 @@ def finish(model: bytes, input_name: str, output_name: str, description: str) ->
         description: one line that says what the model is.
 
     Returns:
-        The flatbuffer, to which `with_json` appends the JSON itself.
+        The flatbuffer, to which `seaformer.artifact.embedding` appends the JSON itself.
     """
     parsed = parse(model)
     graph = parsed.subgraphs[0]
@@ -196,30 +194,6 @@ def with_half_weights(model: bytes) -> bytes:
     graph.operators = dequantizations + graph.operators
     _drop_unused_buffers(parsed)
     return pack(parsed)
-
-
-def with_json(flatbuffer: bytes, text: str) -> bytes:
-    """Append the JSON as the associated file, in the way of the TFLite metadata standard.
-
-    The standard puts associated files into a zip archive behind the flatbuffer; readers of either
-    ignore the other.
-    """
-    stream = io.BytesIO(flatbuffer)
-    with zipfile.ZipFile(stream, "a") as archive:
-        # Not compressed, as the standard's own writer leaves it; a fixed date, so that the same
-        # export gives the same bytes.
-        archive.writestr(zipfile.ZipInfo(ASSOCIATED_FILE, (1980, 1, 1, 0, 0, 0)), text)
-    return stream.getvalue()
-
-
-def without_json(model: bytes) -> bytes:
-    """Return the flatbuffer alone, as `finish` made it.
-
-    Raises:
-        zipfile.BadZipFile: the file has no associated files.
-    """
-    with zipfile.ZipFile(io.BytesIO(model)) as archive:
-        return model[: min(info.header_offset for info in archive.infolist())]
 
 
 def _drop_unused_buffers(parsed: schema.ModelT) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from seaformer.artifact.metadata import Accuracy, Latency, Quantization
 from seaformer.artifact.precisions import Format, Precision
 from seaformer.errors import SeaformerError
-from seaformer.export.artifact import Content
 from seaformer.export.job import Candidate, Job
 from seaformer.export.quantize import mixed_precision_report, sensitivity_report
 from seaformer.export.quantize.calibration import Pictures, network_inputs
@@ -111,7 +110,7 @@ class Quantizing:
         return Candidate(
             format,
             precision,
-            Content(format, data),
+            data,
             operators,
             ports=engine.ports(data),
             quantization=Quantization(

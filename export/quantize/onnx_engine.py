@@ -17,8 +17,8 @@ import numpy as np
 import onnx
 from onnx import NodeProto
 
+from seaformer.artifact.embedding import serialize
 from seaformer.artifact.metadata import MappedOperator, Scale
-from seaformer.export.artifact import serialize
 from seaformer.export.convert.onnx_graph import silence, with_half_weights
 from seaformer.export.quantize.engine import Port
 from seaformer.export.quantize.onnx_kernels import (

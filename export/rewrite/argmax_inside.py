@@ -22,6 +22,8 @@ class ArgMax(nn.Module):
         size: height and width to upsample the logits to first, bilinearly; None for their own.
     """
 
+    paper_title = "arg-max"
+
     def __init__(self, size: tuple[int, int] | None) -> None:
         super().__init__()
         self.size = size

@@ -27,6 +27,8 @@ NAME = "normalize_inside"
 class Subtract(nn.Module):
     """Subtract the mean of each channel: [1, 3, H, W] -> [1, 3, H, W]."""
 
+    paper_title = "normalisation of the image"
+
     mean: Tensor
     """[1, 3, 1, W]."""
 

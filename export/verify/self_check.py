@@ -1,19 +1,18 @@
 """Checking an existing file again: its hash, then its function, as on the day it was exported."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from seaformer.artifact.beside import read_beside
+from seaformer.artifact.embedding import content_of
 from seaformer.artifact.metadata import Comparison, Metadata
 from seaformer.artifact.precisions import PRECISIONS, format_of
 from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError, look_up, quoted
-from seaformer.export.artifact import content_of
 from seaformer.export.recorded_weights import recorded_weights, require_same
 from seaformer.export.report import Report
 from seaformer.export.request import DEFAULT_TASK
-from seaformer.export.sidecar import read_sidecar
 from seaformer.export.source import Source, is_ours, other_model, our_model, users_model
 from seaformer.export.verify.verification import compare, make_samples, passes
 from seaformer.runtimes import open_model
@@ -41,10 +40,14 @@ def self_check(path: Path, weights: str | None, factory: str | None, console: Co
     report = Report(console)
     format = format_of(path.name)
     with open_model(path) as session:
-        metadata = _metadata(session.metadata, path)
+        metadata = session.metadata
+        if not isinstance(metadata, Metadata):
+            raise SeaformerError(
+                f"'{path}' has no metadata of seaformer-export in it, so there is nothing to check "
+                "it against"
+            )
         with report.stage("compare the hash") as stage:
-            file = path.read_bytes()
-            found = content_of(file, format).sha256
+            found = hashlib.sha256(content_of(path)).hexdigest()
             if found != metadata.content_sha256:
                 raise SeaformerError(
                     f"'{path}' was changed after its export: its content has SHA-256 {found}, its "
@@ -73,7 +76,7 @@ def self_check(path: Path, weights: str | None, factory: str | None, console: Co
             f"'{path}' does not compute what PyTorch computes: {precision.name} needs "
             f"{precision.min_sqnr_db:g} dB and {100 * precision.min_agreement:g} % agreement."
         )
-    beside = read_sidecar(path)
+    beside = read_beside(path)
     if beside is not None and beside.content_sha256 != metadata.content_sha256:
         report.warn("the .json beside it describes another file")
     found = "what it computed then" if precision.is_quantized else "what PyTorch computes"
@@ -91,22 +94,6 @@ def _compare_with_export(comparisons: Sequence[Comparison], metadata: Metadata, 
                 f"{now.input} it is {lost_db:.1f} dB further from PyTorch. Compare the versions of "
                 "the runtimes in its metadata with those installed."
             )
-
-
-def _metadata(data: dict[str, object] | None, path: Path) -> Metadata:
-    if data is None:
-        raise SeaformerError(
-            f"'{path}' has no metadata of seaformer-export in it, so there is nothing to check "
-            "it against"
-        )
-    try:
-        return Metadata.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise SeaformerError(
-            f"the metadata in '{path}' cannot be read: {where}: {first['msg']}. Export it again."
-        ) from error
 
 
 def _source(metadata: Metadata, path: Path, weights: str | None, factory: str | None) -> Source:

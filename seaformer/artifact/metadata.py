@@ -1,42 +1,77 @@
-"""The JSON of an export: what the file takes and gives, and the proof that it computes it.
+"""The one description of an exported file: what it takes and gives, and the proof that it works.
 
-The same object stands inside the file and beside it. One thing differs: a file cannot contain its
-own hash, so `file` (name, size, SHA-256 of the whole file) is in the .json beside only, and so is
-`same_stem`, see `seaformer.export.sidecar`. What `content_sha256` covers is in both, see
-`seaformer.export.artifact`.
+The same object is inside the file (`seaformer.artifact.embedding`) and beside it
+(`seaformer.artifact.beside`). One member differs: a file cannot contain its own hash, so `file` is
+in the JSON beside it only. What `content_sha256` covers is written in both.
+
+`Interface` is the part of it that is needed to run a model on an image. A checkpoint, and a file
+that is not ours, have only that.
 """
 
-from typing import Any, Literal
+import json
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import from_json, to_json
+
+from seaformer.artifact import legacy
+from seaformer.artifact.precisions import Layout
+from seaformer.errors import SeaformerError, UsageError, quoted
+from seaformer.tasks import Preprocessing, Task
+
+SCHEMA_VERSION: Literal[2] = 2
+
+METADATA_LIMIT = 16 * 2**20
+"""Bytes. An export writes about one for each of a thousand operators and labels, some 500 KB."""
 
 Kind = Literal["segmentation", "classification", "features"]
+FEATURES: Literal["features"] = "features"
+"""Kind of a model that takes, instead of an image, the features of another network."""
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Side = Annotated[int, Field(ge=1, lt=2**31)]
+Integer = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Byte = Annotated[int, Field(ge=0, le=255)]
+
+PREPROCESSING = ("color_order", "mean", "std", "resize", "interpolation", "crop_fraction")
+"""Members of `Input` that are those of a task's preprocessing."""
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="ignore",  # what a later version adds shall not keep this one from reading its files
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        json_schema_serialization_defaults_required=True,
+    )
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class Scale(_Model):
     """What integers stand for: real value = (integer - zero_point) * scale."""
 
-    scale: float
-    zero_point: int
+    scale: Annotated[float, Field(gt=0)]
+    zero_point: Integer
 
 
 class Input(_Model):
     """The input tensor.
 
-    `range` is that of its real values: [0, 255] where the file normalises the picture itself, else
-    None. `quantization` is None where the tensor holds real values. What is said of a picture is
-    None for features of another network.
+    `range` is that of its real values: [0, 255] where the file normalises the image itself, else
+    None. `quantization` is None where the tensor holds real values. What is only known of an image
+    is None for the features of another network.
     """
 
     name: str
-    shape: tuple[int, ...]
+    shape: tuple[Side, Side, Side, Side]
     dtype: str
     quantization: Scale | None = None
-    layout: str
+    layout: Layout
     color_order: str | None = None
     range: tuple[float, float] | None
     normalization: Literal["inside", "outside"]
@@ -46,16 +81,26 @@ class Input(_Model):
     interpolation: str | None = None
     crop_fraction: float | None = None
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.shape[1:3] if self.layout == "NHWC" else self.shape[2:4]
+
+    @property
+    def channels(self) -> int:
+        """Number of channels, 3 of an image."""
+        return self.shape[3 if self.layout == "NHWC" else 1]
+
 
 class Output(_Model):
     """The output tensor; `stride` is input pixels per output position, None without a grid."""
 
     name: str
-    shape: tuple[int, ...]
+    shape: tuple[Side, ...]
     dtype: str
     quantization: Scale | None = None
-    layout: str
-    stride: int | None
+    layout: Literal["NCHW", "NHWC", "NHW", "NC"]
+    stride: Count | None
     content: Literal["logits", "classes", "mask", "features"]
 
 
@@ -90,22 +135,22 @@ class Comparison(_Model):
 
 
 class Accuracy(_Model):
-    """A quantized file against its single-precision twin, on pictures that neither has seen.
+    """A quantized file against its single-precision twin, on images that neither has seen.
 
     Attributes:
         pictures: what they were.
         count: how many.
-        sqnr_db: of the logits, over all pictures.
-        argmax_agreement: share of positions, or of pictures in classification, whose largest class
+        sqnr_db: of the logits, over all images.
+        argmax_agreement: share of positions, or of images in classification, whose largest class
             is the same, 0..1.
         reference_score: mIoU (top-1 in classification) of the twin in percent; None without truth.
         score: of this file.
         difference_points: `score` - `reference_score`.
-        interval_points: 95 % interval of the difference, by paired bootstrap over the pictures.
+        interval_points: 95 % interval of the difference, by paired bootstrap over the images.
     """
 
     pictures: str
-    count: int
+    count: Count
     sqnr_db: float
     argmax_agreement: float
     reference_score: float | None
@@ -115,7 +160,7 @@ class Accuracy(_Model):
 
 
 class Latency(_Model):
-    """Time of a quantized file over that of its single-precision twin, run in turns on a computer.
+    """Latency of a quantized file over that of its single-precision twin, interleaved on a host.
 
     Attributes:
         ratio: of the medians; above 1 the quantized file is the slower one.
@@ -127,8 +172,8 @@ class Latency(_Model):
 
     ratio: float
     interval: tuple[float, float]
-    runs: int
-    threads: int
+    runs: Count
+    threads: Count
     processor: str
 
 
@@ -137,14 +182,14 @@ class Quantization(_Model):
 
     Attributes:
         engine: the quantizer and its version.
-        calibration: the pictures that ranges come from; None where none are needed.
+        calibration: the images that ranges come from; None where none are needed.
         method: how ranges were chosen from them; None where none are needed.
-        is_random: whether the pictures were noise: the file is then for latency only.
+        is_random: whether the images were noise: the file is then for latency only.
         kept_modules: as asked for, or found by the search.
         float_operators: indices of the operators that compute in floating point.
         accuracy: None where there was nothing to measure on.
         latency: None where it was not measured.
-        accepted_loss: whether it misses the bars of its precision, and was written all the same.
+        accepted_loss: whether it misses a threshold of its precision, and was written all the same.
     """
 
     engine: str
@@ -152,17 +197,17 @@ class Quantization(_Model):
     method: str | None
     is_random: bool
     kept_modules: tuple[str, ...]
-    float_operators: tuple[int, ...]
+    float_operators: tuple[Count, ...]
     accuracy: Accuracy | None
     latency: Latency | None
     accepted_loss: bool
 
 
 class Parity(_Model):
-    """The verification of the file, and the bars it had to reach.
+    """The verification of the file, and the thresholds it had to reach.
 
-    A file of floating point has to on every one of the comparisons; a quantized one on the
-    accuracy in `Quantization`, or on the photograph where there is none.
+    A file of floating point has to reach them on every one of the comparisons; a quantized one in
+    the accuracy of `Quantization`, or on the photo where there is none.
     """
 
     reference: str
@@ -184,68 +229,274 @@ class MappedOperator(_Model):
         nodes: names of the ONNX nodes it computes.
     """
 
-    index: int
+    index: Count
     type: str
     module: str
     nodes: tuple[str, ...]
+
+
+class Module(_Model):
+    """What a module of the network is called.
+
+    Attributes:
+        title: in the words of the paper; the last part of the path where the paper has none.
+        section: of the paper that it is in, or that the module around it is in; None if unknown.
+        own_title: of the operators that are in the module and in none of its parts.
+    """
+
+    title: str
+    section: str | None = Field(default=None, exclude_if=_is_none)
+    own_title: str | None = Field(default=None, exclude_if=_is_none)
+
+    @classmethod
+    def untitled(cls, path: str) -> Self:
+        """Return what is known of a module by its path alone."""
+        return cls(title=path.rpartition(".")[2].replace("_", " "))
 
 
 class Rewrite(_Model):
     """What one rewrite of the deployment form did."""
 
     name: str
-    count: int
+    count: Count
     refusals: tuple[str, ...]
 
 
 class File(_Model):
-    """The file that the JSON stands beside."""
+    """The file that the JSON is beside."""
 
     name: str
-    bytes: int
+    bytes: Count
     sha256: str
 
 
-class Metadata(_Model):
-    """The whole object.
+def title_of(variant: str | None, model: str | None, task: str | None, precision: str) -> str:
+    """Return a model in words; the arguments are as in `Interface` and `Metadata`."""
+    network = model if variant is None else f"SeaFormer-{variant}"
+    return ", ".join(filter(None, (network, task, precision)))
 
-    `variant` is None for another model than a SeaFormer, which `model` then names: a peer, an
-    attention layer or a user's factory. `ablation` has the switches of `seaformer.models.ablation`
-    that were changed. A model of kind "features" takes what another network makes of a picture, and
-    gives the like: it has no task and no labels.
+
+class Interface(_Model):
+    """What a model takes, and what its output means.
+
+    Attributes:
+        title: the model in words.
+        variant: of SeaFormer; None for another model.
+        model: name of a peer or of an attention layer, or "package.module:factory" of a user's
+            model; None for a SeaFormer.
+        task: None for a model of features.
+        kind: of the task.
+        input: the input tensor.
+        output: None where it is not known: logits then, in a layout to be recognised by the number
+            of classes.
+        labels: class names; none of a model of features.
+        palette: red, green and blue of each class; None if there are none.
+        weights: None where they are not known.
     """
 
-    schema_version: Literal[1] = 1
-    name: str
+    title: str
     variant: str | None
     model: str | None
-    ablation: dict[str, str] = {}
     task: str | None
     kind: Kind
+    input: Input
+    output: Output | None
+    labels: tuple[str, ...]
+    palette: tuple[tuple[Byte, Byte, Byte], ...] | None
+    weights: Weights | None
+
+    @classmethod
+    def from_task(
+        cls,
+        task: Task,
+        layout: str,
+        size: tuple[int, int],
+        variant: str | None = None,
+        model: str | None = None,
+        weights: Weights | None = None,
+    ) -> "Interface":
+        """Describe a network in PyTorch for a task, or assume the same of a file that is not ours.
+
+        Args:
+            task: what it is trained for.
+            layout: of the input, "NCHW" or "NHWC".
+            size: height and width of the input.
+            variant: of SeaFormer; None for another network, or a file that is not ours.
+            model: name of another network; None for a file that is not ours.
+            weights: None where they are not known.
+        """
+        title = f"a model without metadata, taken for {task.title}"
+        if variant or model:
+            title = title_of(variant, model, task.name, "fp32")
+        preprocessing = task.preprocessing
+        return Interface(
+            title=title,
+            variant=variant,
+            model=model,
+            task=task.name,
+            kind=task.kind,  # type: ignore[arg-type]
+            input=Input(
+                name="image",
+                shape=(1, *size, 3) if layout == "NHWC" else (1, 3, *size),
+                dtype="float32",
+                layout=layout,  # type: ignore[arg-type]
+                range=None,
+                normalization="outside",
+                **{member: getattr(preprocessing, member) for member in PREPROCESSING},
+            ),
+            output=None,
+            labels=task.labels,
+            palette=task.palette,
+            weights=weights,
+        )
+
+    @model_validator(mode="after")
+    def _check_preprocessing(self) -> Self:
+        if self.kind != FEATURES:
+            _ = self.preprocessing
+        return self
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How an image becomes the input.
+
+        Raises:
+            UsageError: the model takes no image.
+        """
+        self.require_image()
+        members = {name: getattr(self.input, name) for name in PREPROCESSING}
+        members |= {"input_size": self.input.size, "pad_value": 0.0}
+        return Preprocessing.from_json(members, "input")
+
+    def require_image(self) -> Self:
+        """Return the interface itself, of a model that takes an image.
+
+        Raises:
+            UsageError: the model takes none.
+        """
+        if self.kind == FEATURES:
+            raise UsageError(
+                f"the model '{self.title}' takes the features of another network, not a picture. "
+                "Give one that was exported from a whole network."
+            )
+        return self
+
+    @property
+    def normalizes_inside(self) -> bool:
+        """Whether the model takes values of 0..255 and normalises them itself."""
+        return self.input.normalization == "inside"
+
+    @property
+    def is_random(self) -> bool:
+        """Whether any weights were never trained, so that predictions mean nothing."""
+        return self.weights is not None and self.weights.is_random
+
+    @property
+    def gives_logits(self) -> bool:
+        """Whether the output is one value per class, rather than class ids or features."""
+        return self.output is None or self.output.content == "logits"
+
+    def logits_layout(self, shape: Sequence[int]) -> Literal["CHW", "HWC"] | None:
+        """Where the classes are in logits [N, C, h, w] or [N, h, w, C]; None if in neither."""
+        classes = len(self.labels)
+        layout = None if self.output is None else self.output.layout
+        if len(shape) == 4 and shape[1] == classes and layout in ("NCHW", None):
+            return "CHW"
+        if len(shape) == 4 and shape[3] == classes and layout in ("NHWC", None):
+            return "HWC"
+        return None
+
+
+class Metadata(Interface):
+    """All that an export knows of a file.
+
+    Attributes:
+        name: what the names of the exported files begin with.
+        ablation: switches of `seaformer.models.ablation` that were changed.
+        content_sha256: of what computes, see `seaformer.artifact.embedding`.
+        modules: path -> title, in the order of the network; of the modules that operators belong
+            to, and of those around them.
+        file: in the JSON beside the file only.
+    """
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+    name: str
     format: str
     precision: str
     head: str
-    input: Input
+    ablation: dict[str, str] = {}
     output: Output
-    labels: tuple[str, ...]
-    palette: tuple[tuple[int, int, int], ...] | None
     weights: Weights
-    params: int
-    macs: int
+    params: Count
+    macs: Count
     content_sha256: str
     versions: dict[str, str]
     rewrites: tuple[Rewrite, ...]
     operators: tuple[MappedOperator, ...]
+    modules: dict[str, Module]
     quantization: Quantization | None = None
     parity: Parity
-    file: File | None = None
-    same_stem: dict[str, "Metadata"] | None = None
+    file: File | None = Field(default=None, exclude_if=_is_none)
 
     def text(self, indent: int | None = 1) -> str:
-        """Write the object as JSON, in the order of the schema; on one line without `indent`."""
-        absent: dict[str, Any] = {
-            name: True for name in ("file", "same_stem") if getattr(self, name) is None
-        }
-        if self.same_stem:
-            absent["same_stem"] = {name: {"same_stem"} for name in self.same_stem}
-        return self.model_dump_json(indent=indent, exclude=absent) + "\n"
+        """Write the object as JSON; on one line without `indent`."""
+        return self.model_dump_json(indent=indent) + "\n"
+
+
+def parse_metadata(text: str | bytes, where: str) -> Metadata:
+    """Read the JSON of this schema or of the one before.
+
+    Args:
+        text: the JSON.
+        where: its place, for errors.
+
+    Raises:
+        SeaformerError: it is no JSON, too large, or a member is missing or has a wrong value.
+    """
+    if len(text) > METADATA_LIMIT:
+        raise SeaformerError(
+            f"the metadata in {where} has more than {METADATA_LIMIT / 2**20:g} MiB. Export the "
+            "model again."
+        )
+    try:
+        data = from_json(text)
+    except ValueError as error:
+        raise SeaformerError(
+            f"the metadata in {where} is no JSON ({error}). Export the model again."
+        ) from error
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if version == legacy.SCHEMA_VERSION and type(version) is int:
+        text = to_json(legacy.upgrade(data))
+    elif version != SCHEMA_VERSION or type(version) is not int:
+        raise SeaformerError(
+            f"the metadata in {where} has schema_version {quoted(version)}. Allowed: "
+            f"{legacy.SCHEMA_VERSION}, {SCHEMA_VERSION}. Export the model again with this version "
+            "of seaformer."
+        )
+    try:
+        return Metadata.model_validate_json(text)
+    except ValidationError as error:
+        raise SeaformerError(
+            f"the metadata in {where} cannot be used: {_first(error)}. Export the model again."
+        ) from error
+
+
+def json_schema() -> str:
+    """Return the JSON Schema of the JSON beside a file, which `metadata.schema.json` is."""
+    schema = Metadata.model_json_schema(mode="serialization")
+    schema["properties"]["file"] = {"$ref": "#/$defs/File"}
+    schema["required"].append("file")
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps(dialect | schema, indent=1) + "\n"
+
+
+def _first(error: ValidationError) -> str:
+    """The first thing that is wrong: the member, its value, and what is allowed."""
+    first = error.errors(include_url=False)[0]
+    *around, last = ("metadata", *map(str, first["loc"]))
+    if first["type"] == "missing":
+        return f"{'.'.join(around[1:]) or 'it'} has no {quoted(last)}"
+    if first["type"] == "value_error":
+        return str(first["ctx"]["error"]).rstrip(".")
+    member = ".".join((*around[1:], last))
+    return f"{member} is {quoted(first['input'])}. {first['msg']}"

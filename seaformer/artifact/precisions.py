@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 from seaformer.errors import UsageError
+
+Layout = Literal["NCHW", "NHWC"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Format:
 
     name: str
     suffix: str
-    layout: str
+    layout: Layout
     runtime: str
     description: str
 
@@ -48,6 +51,9 @@ class Precision:
         min_agreement: lowest share of positions whose arg-max is that of the reference, 0..1.
         max_miou_loss: most mIoU it may lose, or top-1 in classification, in points, where the truth
             is known; None if that is not measured.
+        device_min_sqnr_db: lowest signal to noise ratio of the output on a device against that of
+            the same file on this computer, in dB.
+        device_min_agreement: lowest share of positions whose arg-max is the same there, 0..1.
         description: one sentence for tables.
         caution: what a user should know before; printed when it is asked for.
         test_pictures: on how many held-out pictures it is measured at most.
@@ -64,6 +70,8 @@ class Precision:
     min_sqnr_db: float
     min_agreement: float
     max_miou_loss: float | None
+    device_min_sqnr_db: float
+    device_min_agreement: float
     description: str
     caution: str = ""
     test_pictures: int = 500
@@ -114,6 +122,8 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
                 min_sqnr_db=100.0,
                 min_agreement=0.9999,
                 max_miou_loss=None,
+                device_min_sqnr_db=60.0,
+                device_min_agreement=0.99,
                 description="Single precision: what PyTorch computes.",
             ),
             Precision(
@@ -128,6 +138,8 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
                 min_sqnr_db=55.0,
                 min_agreement=0.999,
                 max_miou_loss=None,
+                device_min_sqnr_db=30.0,  # runtimes may compute in float16 where the processor can
+                device_min_agreement=0.98,
                 description="Weights of 1024 elements and more in half precision: half the file. "
                 "XNNPACK computes in float16 on Armv8.2 when "
                 "its delegate is made with TFLITE_XNNPACK_DELEGATE_FLAG_FORCE_FP16 "
@@ -145,6 +157,8 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
                 min_sqnr_db=20.0,
                 min_agreement=0.97,
                 max_miou_loss=0.5,
+                device_min_sqnr_db=20.0,
+                device_min_agreement=0.90,
                 description="Weights of convolutions in 8 bits, per channel (in .onnx per tensor); "
                 "no calibration. For the size of the file.",
                 caution="dynamic-int8 is for size, not for speed: XNNPACK took 1.4 times as long "
@@ -162,6 +176,8 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
                 min_sqnr_db=15.0,
                 min_agreement=0.97,
                 max_miou_loss=0.5,
+                device_min_sqnr_db=20.0,
+                device_min_agreement=0.90,
                 description="Full-integer: the file takes and gives bytes. Weights per channel, "
                 "activations by calibration; the products of the attention and their softmax stay "
                 "float32, or XNNPACK would cut the graph at each.",
@@ -178,6 +194,8 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
                 min_sqnr_db=30.0,
                 min_agreement=0.99,
                 max_miou_loss=0.1,
+                device_min_sqnr_db=30.0,
+                device_min_agreement=0.98,
                 description="Weights in 8 bits, activations in 16: for NPUs that have it, and to "
                 "tell what the activations' rounding costs.",
                 caution="int16x8 is for NPUs and as a reference: XNNPACK takes none of it, and the "

@@ -1,6 +1,5 @@
 """The app's assets: the model, its JSON as model.json, and sample pictures."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,7 +59,7 @@ def write_assets(model: Model, pictures: Sequence[Path], app: Path) -> list[Path
         new = Path(temporary, "new")
         (new / SAMPLES).mkdir(parents=True)
         shutil.copyfile(model.path, path_in(new, model.name, "the name of the model"))
-        (new / METADATA).write_text(json.dumps(model.metadata, indent=1) + "\n")
+        (new / METADATA).write_text(model.metadata.text(), encoding="utf-8")
         _write_samples(new / SAMPLES, model, pictures)
         if folder.is_dir():
             folder.rename(Path(temporary, "old"))
@@ -70,7 +69,7 @@ def write_assets(model: Model, pictures: Sequence[Path], app: Path) -> list[Path
 
 def _write_samples(folder: Path, model: Model, pictures: Sequence[Path]) -> None:
     shutil.copyfile(sample_photograph(), folder / "00_photograph.jpg")
-    if model.metadata["task"] == "shapes":
+    if model.metadata.task == "shapes":
         from seaformer.datasets.shapes import ShapesDataset
 
         scenes = ShapesDataset("val")

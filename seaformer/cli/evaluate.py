@@ -255,10 +255,10 @@ def _print_start(
     for candidate in candidates:
         protocol = candidate.protocol
         console.print(
-            f"{candidate.path}: {candidate.contract.title}, {protocol.name} protocol "
+            f"{candidate.path}: {candidate.interface.title}, {protocol.name} protocol "
             f"({protocol.description})"
         )
-        if candidate.contract.is_random:
+        if candidate.interface.is_random:
             console.print("random weights: the scores mean nothing", style="bold yellow")
         if candidate.note:
             console.print(candidate.note, style="bold yellow")

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from seaformer.artifact.metadata import Interface
     from seaformer.console import Console
-    from seaformer.prediction import Contract, Prediction
+    from seaformer.prediction import Prediction
     from seaformer.runtimes import ImageSession
 
 # NumPy, Pillow, Rich and the runtimes are imported when the work starts: --help shall not wait.
@@ -103,8 +104,8 @@ def main(
     photo = photo or sample_photograph()
     image = read_image(photo)
     with open_model(model, threads, variant=variant, task=task, input_size=size) as session:
-        contract = _contract(session, model, variant, task)
-        if contract.kind == "segmentation":
+        interface = _interface(session, model, variant, task)
+        if interface.kind == "segmentation":
             output = output or Path(f"{photo.stem}_overlay.png")
         elif output or mask:
             raise UsageError(
@@ -117,18 +118,18 @@ def main(
         if heatmap is not None:
             from seaformer.imaging.heatmap import heat, last_attention, save_heatmap
 
-            features = last_attention(model, session, prepare_input(image, session, contract))
-        prediction = predict(image, session, contract)
+            features = last_attention(model, session, prepare_input(image, session, interface))
+        prediction = predict(image, session, interface)
         height, width = session.input_shape
 
     console = Console(soft_wrap=True)
     console.print(f"{photo}: {image.shape[1]} x {image.shape[0]} pixels")
-    console.print(f"{model}: {contract.title}, input {width} x {height}")
+    console.print(f"{model}: {interface.title}, input {width} x {height}")
     if output is not None and prediction.mask is not None:
-        _save(prediction.photograph, prediction.mask, contract, output, mask, opacity)
+        _save(prediction.photograph, prediction.mask, interface, output, mask, opacity)
     if heatmap is not None and features is not None:
         save_heatmap(heatmap, heat(features, prediction.photograph.shape[:2]))
-    _print_result(console, prediction, contract)
+    _print_result(console, prediction, interface)
     _print_times(console, prediction, threads)
     for kind, path in (("overlay", output), ("mask", mask), ("heat map", heatmap)):
         if path is not None:
@@ -152,33 +153,36 @@ def _check_outputs(photo: Path, outputs: Mapping[str, Path | None], force: bool)
         refuse_existing(path, force)
 
 
-def _contract(
+def _interface(
     session: ImageSession, model: Path, variant: str | None, task: str | None
-) -> Contract:
+) -> Interface:
     """Find out how to use the model: from its metadata, or from the task given for it."""
-    from seaformer.prediction import Contract
+    from seaformer.artifact.metadata import Interface
     from seaformer.tasks import get_task
 
-    if session.metadata is None:
+    interface = session.metadata
+    if interface is None:
         if task is None:
             raise UsageError(
                 f"'{model}' has no metadata, so its classes are unknown. Give --task; its input is "
                 "then taken to be normalised."
             )
-        return Contract.from_task(get_task(task))
-    for option, value in (("variant", variant), ("task", task)):
-        if value is not None and value != session.metadata.get(option):
+        return Interface.from_task(get_task(task), session.layout, session.input_shape)
+    for option, value, own in (
+        ("variant", variant, interface.variant),
+        ("task", task, interface.task),
+    ):
+        if value not in (None, own):
             raise UsageError(
-                f"--{option} {value} does not fit '{model}', which is "
-                f"{session.metadata.get(option)}. Leave the option out."
+                f"--{option} {value} does not fit '{model}', which is {own}. Leave the option out."
             )
-    return Contract.from_metadata(session.metadata)
+    return interface.require_image()
 
 
 def _save(
     photograph: npt.NDArray[np.uint8],
     classes: npt.NDArray[np.unsignedinteger],
-    contract: Contract,
+    interface: Interface,
     output: Path,
     mask: Path | None,
     opacity: float,
@@ -190,10 +194,10 @@ def _save(
     overlay = draw_overlay(
         photograph,
         classes,
-        contract.labels,
-        contract.palette,
+        interface.labels,
+        interface.palette,
         opacity,
-        note=RANDOM_WEIGHTS_NOTE if contract.is_random else None,
+        note=RANDOM_WEIGHTS_NOTE if interface.is_random else None,
         max_classes=LISTED_CLASSES,
     )
     with atomic_write(output) as temporary:
@@ -204,13 +208,13 @@ def _save(
             Image.fromarray(classes).save(temporary)
 
 
-def _print_result(console: Console, prediction: Prediction, contract: Contract) -> None:
+def _print_result(console: Console, prediction: Prediction, interface: Interface) -> None:
     from rich.table import Table
     from rich.text import Text
 
     from seaformer.imaging.overlay import class_shares
 
-    if contract.is_random:
+    if interface.is_random:
         console.print("random weights: the result means nothing", style="bold yellow")
     table = Table()
     table.add_column("class")
@@ -218,10 +222,10 @@ def _print_result(console: Console, prediction: Prediction, contract: Contract) 
         table.add_column("probability", justify="right")
         for index in (-prediction.probabilities).argsort(kind="stable")[:TOP]:
             percent = f"{100 * prediction.probabilities[index]:.1f} %"
-            table.add_row(contract.labels[index], percent)
+            table.add_row(interface.labels[index], percent)
     elif prediction.mask is not None:
         table.add_column("share", justify="right")
-        shares = class_shares(prediction.mask, contract.labels, contract.palette)
+        shares = class_shares(prediction.mask, interface.labels, interface.palette)
         for entry in shares[:LISTED_CLASSES]:
             swatch = Text("  ", style="on #{:02x}{:02x}{:02x}".format(*entry.color))
             table.add_row(swatch + Text(f" {entry.name}"), f"{100 * entry.share:.1f} %")

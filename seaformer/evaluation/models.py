@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from seaformer.artifact.metadata import Interface
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.evaluation.metrics import top_classes
 from seaformer.evaluation.protocols import (
@@ -26,7 +27,7 @@ from seaformer.evaluation.protocols import (
 from seaformer.imaging.preprocessing import normalize
 from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.models.create import create_model
-from seaformer.prediction import Contract, mask_from
+from seaformer.prediction import mask_from
 from seaformer.runtimes import ImageSession, is_checkpoint, open_model
 from seaformer.tasks import TASKS, Evaluation, Task
 from seaformer.weights.checkpoint import Checkpoint, read_checkpoint
@@ -60,18 +61,18 @@ class Candidate:
     Attributes:
         path: the file.
         sha256: of the file, in hexadecimal.
-        contract: what the model takes and gives.
+        interface: what the model takes and gives.
         protocol: how pictures enter it.
         note: what a user should know of it; may be empty.
     """
 
     def __init__(
-        self, path: Path, contract: Contract, protocol: Protocol, network: "_Network", note: str
+        self, path: Path, interface: Interface, protocol: Protocol, network: "_Network", note: str
     ) -> None:
         with path.open("rb") as file:
             self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         self.path = path
-        self.contract = contract
+        self.interface = interface
         self.protocol = protocol
         self.note = note
         self._network = network
@@ -83,7 +84,9 @@ class Candidate:
             SeaformerError: the scaled picture would not fit the memory.
         """
         x = self.protocol.prepare(picture)
-        return normalize(x, self.contract.preprocessing) if self.contract.normalize else x
+        if self.interface.normalizes_inside:
+            return x
+        return normalize(x, self.interface.preprocessing)
 
     def masks(
         self, inputs: npt.NDArray[np.float32], pictures: Sequence[Size]
@@ -98,18 +101,18 @@ class Candidate:
             The class of each pixel, [H, W], for each picture.
 
         Raises:
-            UsageError: the output does not fit the contract.
+            UsageError: the output does not fit the interface.
             SeaformerError: the model fails, or gives values that are not finite.
         """
         outputs = self._run(inputs)
-        if self.contract.content != "logits":
+        if not self.interface.gives_logits:
             return [
-                mask_from(output[None], self.contract, size)
+                mask_from(output[None], self.interface, size)
                 for output, size in zip(outputs, pictures, strict=True)
             ]
-        layout = self.contract.logits_layout(outputs.shape)
+        layout = self.interface.logits_layout(outputs.shape)
         if layout is None:
-            raise self._misfit(outputs, f"[1, {len(self.contract.labels)}, height, width]")
+            raise self._misfit(outputs, f"[1, {len(self.interface.labels)}, height, width]")
         planes = outputs.transpose(0, 3, 1, 2) if layout == "HWC" else outputs
         if self.protocol.name != OFFICIAL:
             return [
@@ -131,10 +134,10 @@ class Candidate:
             The most probable classes of each picture, best first, as `top_classes` returns them.
 
         Raises:
-            UsageError: the output does not fit the contract.
+            UsageError: the output does not fit the interface.
             SeaformerError: the model fails, or gives values that are not finite.
         """
-        classes = len(self.contract.labels)
+        classes = len(self.interface.labels)
         outputs = self._run(inputs)
         if outputs.shape != (len(inputs), classes):
             raise self._misfit(outputs, f"[1, {classes}]")
@@ -156,7 +159,7 @@ class Candidate:
     def _misfit(self, outputs: npt.NDArray[Any], allowed: str) -> UsageError:
         return UsageError(
             f"'{self.path}' gives an output of shape {list(outputs.shape)}. Allowed: {allowed}, "
-            f"the logits of {len(self.contract.labels)} classes. Is it a model of another task?"
+            f"the logits of {len(self.interface.labels)} classes. Is it a model of another task?"
         )
 
 
@@ -169,7 +172,8 @@ def stated_task(path: Path) -> Task | None:
     if is_checkpoint(path):
         return read_checkpoint(path).task
     with open_model(path) as session:
-        return TASKS.get((session.metadata or {}).get("task", ""))
+        task = None if session.metadata is None else session.metadata.task
+    return None if task is None else TASKS.get(task)
 
 
 def open_candidate(path: Path, task: Task, options: Options) -> Candidate:
@@ -237,29 +241,30 @@ def _open_export(path: Path, task: Task, options: Options) -> Candidate:
         )
     known = task.name if task.name in TASKS else None
     session = open_model(path, options.threads, task=known, input_size=options.input_size)
-    metadata = session.metadata
-    contract = Contract.from_task(task) if metadata is None else Contract.from_metadata(metadata)
-    note = _compare_classes(path, contract, task)
-    if task.is_segmentation and contract.preprocessing.resize != "stretch":
+    interface = session.metadata or Interface.from_task(task, session.layout, session.input_shape)
+    interface.require_image()
+    note = _compare_classes(path, interface, task)
+    preprocessing = interface.preprocessing
+    if task.is_segmentation and preprocessing.resize != "stretch":
         raise UsageError(
-            f"'{path}' sees only the middle of a picture (resize "
-            f"{contract.preprocessing.resize}), so its mIoU over whole pictures cannot be measured."
+            f"'{path}' sees only the middle of a picture (resize {preprocessing.resize}), so its "
+            "mIoU over whole pictures cannot be measured."
         )
-    protocol = Deployed(contract.preprocessing, session.input_shape)
-    return Candidate(path, contract, protocol, _Export(session), note)
+    protocol = Deployed(preprocessing, session.input_shape)
+    return Candidate(path, interface, protocol, _Export(session), note)
 
 
 def _open_checkpoint(path: Path, task: Task, options: Options) -> Candidate:
     checkpoint = read_checkpoint(path)
     own = checkpoint.task or task
     variant = options.variant or _variant(checkpoint)
-    title = f"SeaFormer-{variant}, {own.name}, fp32"
-    contract = replace(Contract.from_task(own), title=title)
-    note = _compare_classes(path, contract, task)
+    size = options.input_size or own.preprocessing.input_size
+    interface = Interface.from_task(own, "NCHW", size, variant)
+    note = _compare_classes(path, interface, task)
     protocol = _protocol(own, task.evaluation, options)
     torch.set_num_threads(options.threads)
     network = create_model(variant, own, path)
-    return Candidate(path, contract, protocol, _Checkpoint(network), note)
+    return Candidate(path, interface, protocol, _Checkpoint(network), note)
 
 
 def _variant(checkpoint: Checkpoint) -> str:
@@ -293,15 +298,15 @@ def _protocol(own: Task, evaluation: Evaluation | None, options: Options) -> Pro
     return official(own.preprocessing, evaluation)
 
 
-def _compare_classes(path: Path, contract: Contract, task: Task) -> str:
+def _compare_classes(path: Path, interface: Interface, task: Task) -> str:
     """Refuse a model of other classes; of other names for them only a note is made."""
-    if (contract.kind, len(contract.labels)) != (task.kind, task.num_classes):
+    if (interface.kind, len(interface.labels)) != (task.kind, task.num_classes):
         raise UsageError(
-            f"'{path}' is for {contract.kind} with {len(contract.labels)} classes, but the data "
+            f"'{path}' is for {interface.kind} with {len(interface.labels)} classes, but the data "
             f"set, task {task.name}, for {task.kind} with {task.num_classes}. Give the --task and "
             "the --data that the model was trained for."
         )
-    pairs = enumerate(zip(contract.labels, task.labels, strict=True))
+    pairs = enumerate(zip(interface.labels, task.labels, strict=True))
     differing = [
         (index, ours, theirs)
         for index, (ours, theirs) in pairs

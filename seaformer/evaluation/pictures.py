@@ -80,7 +80,7 @@ def _segmented(item: Item, score: float, task: Task, models: Sequence[Candidate]
     height, width, _ = picture.shape
     found = [model.masks(model.prepare(picture)[None], [(height, width)])[0] for model in models]
     small = _smaller(picture)
-    palette = task.palette or models[0].contract.palette
+    palette = task.palette or models[0].interface.palette
     panels = [_panel("photograph", small), _panel("truth", _colored(small, truth, palette))]
     for model, mask in zip(models, found, strict=True):
         panels.append(_panel(model.path.name, _colored(small, mask, palette)))

@@ -217,11 +217,11 @@ def _model_result(
     return ModelResult(
         file=str(model.path),
         sha256=model.sha256,
-        title=model.contract.title,
+        title=model.interface.title,
         runtime=find_runtime(model.path).title,
         protocol=model.protocol.name,
         input=model.protocol.description,
-        is_random=model.contract.is_random,
+        is_random=model.interface.is_random,
         note=model.note,
         scores=_scores(tally, dataset.task.is_segmentation),
         agreement=_number(agreement),

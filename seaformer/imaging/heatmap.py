@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from seaformer.artifact.metadata import Metadata
 from seaformer.errors import SeaformerError
 from seaformer.files import atomic_write
 from seaformer.runtimes import ImageSession, is_checkpoint
@@ -112,14 +113,15 @@ def _last_layer(path: Path, session: ImageSession) -> str:
         if not layers:
             raise _no_attention(path)
         return layers[-1]
-    operators = [
-        one
-        for one in (session.metadata or {}).get("operators", ())
-        if ATTENTION in one["module"].split(".") and one["type"] not in _CONVERSIONS
+    operators = session.metadata.operators if isinstance(session.metadata, Metadata) else ()
+    found = [
+        one.index
+        for one in operators
+        if ATTENTION in one.module.split(".") and one.type not in _CONVERSIONS
     ]
-    if not operators:
+    if not found:
         raise _no_attention(path)
-    return session.session.computed_by(max(one["index"] for one in operators))
+    return session.session.computed_by(max(found))
 
 
 def _no_attention(path: Path) -> SeaformerError:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from seaformer.models.seaformer.convolution import ConvBN, HardSigmoid
+from seaformer.models.seaformer.convolution import ConvBN, HardSigmoid, InvertedResidual
 
 FINE_STRIDE = 8
 COARSE_STRIDE = 16
@@ -44,6 +44,9 @@ class SqueezeExcite(nn.Module):
     Forward: [N, C, H, W] -> [N, C, H, W].
     """
 
+    paper_title = "squeeze-and-excitation"
+    paper_own_title = "mean, product"
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         squeezed = _divisible(channels / SQUEEZE_RATIO)
@@ -69,6 +72,10 @@ class MobileBlock(nn.Module):
 
     Forward: [N, C, H, W] -> [N, spec.channels, ceil(H / stride), ceil(W / stride)].
     """
+
+    paper_title = "inverted residual"
+    paper_own_title = InvertedResidual.paper_own_title
+    paper_parts = InvertedResidual.paper_parts
 
     def __init__(self, in_channels: int, spec: BlockSpec, stride: int, dilation: int) -> None:
         super().__init__()

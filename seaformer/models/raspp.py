@@ -18,6 +18,8 @@ class LiteReducedASPP(nn.Module):
     Forward: fine [N, C_f, H, W] and coarse [N, C_c, h, w] -> logits [N, classes, H, W].
     """
 
+    paper_title = "LR-ASPP"
+
     def __init__(
         self, fine_channels: int, coarse_channels: int, classes: int, channels: int
     ) -> None:
@@ -42,6 +44,8 @@ class ReducedASPP(nn.Module):
 
     Forward: fine, which it does not use, and coarse [N, C, h, w] -> logits [N, classes, h, w].
     """
+
+    paper_title = "R-ASPP"
 
     def __init__(self, coarse_channels: int, classes: int, channels: int = 256) -> None:
         super().__init__()

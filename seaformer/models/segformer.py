@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from seaformer.models.attention.heads import attend_maps
 from seaformer.models.channels_first import GELU, ChannelLinear, ChannelNorm
-from seaformer.models.seaformer.convolution import ConvBN
+from seaformer.models.seaformer.convolution import ConvBN, InvertedResidual
 
 DEPTH = 2
 """Blocks of every stage, in both B0 and B1."""
@@ -47,6 +47,9 @@ class CoarserGrid(nn.Sequential):
 class EfficientSelfAttention(nn.Module):
     """Every position attends to every one of a coarser grid: [N, C, H, W] -> [N, C, H, W]."""
 
+    paper_title = "efficient self-attention"
+    paper_own_title = "attention: products, softmax"
+
     def __init__(self, channels: int, heads: int, ratio: int) -> None:
         super().__init__()
         self.heads = heads
@@ -68,6 +71,9 @@ class EfficientSelfAttention(nn.Module):
 class MixFFN(nn.Module):
     """Feed-forward network that knows positions by its convolution: [N, C, H, W] -> the same."""
 
+    paper_title = "feed-forward network (Mix-FFN)"
+    paper_parts = InvertedResidual.paper_parts
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         hidden = EXPANSION * channels
@@ -83,6 +89,9 @@ class MixFFN(nn.Module):
 
 class Block(nn.Module):
     """Attention and Mix-FFN, each behind a norm and beside a residual: [N, C, H, W] -> the same."""
+
+    paper_title = "transformer block"
+    paper_own_title = "residuals"
 
     def __init__(self, channels: int, heads: int, ratio: int) -> None:
         super().__init__()
@@ -100,6 +109,9 @@ class Block(nn.Module):
 class Stage(nn.Module):
     """Embedding, blocks, norm: [N, C, H, W] -> [N, D, ceil(H / stride), ceil(W / stride)]."""
 
+    paper_title = "stage"
+    paper_section = "3.1 Hierarchical Transformer Encoder"
+
     def __init__(self, index: int, in_channels: int, channels: int) -> None:
         super().__init__()
         kernel, stride = (3, 2) if index else (7, 4)
@@ -115,6 +127,9 @@ class Stage(nn.Module):
 
 class MLPDecoder(nn.Module):
     """The head (Section 3.2): maps of 1/4, 1/8, 1/16 and 1/32 -> logits [N, classes, H/4, W/4]."""
+
+    paper_title = "all-MLP decoder"
+    paper_section = "3.2 Lightweight All-MLP Decoder"
 
     def __init__(self, channels: tuple[int, ...], classes: int) -> None:
         super().__init__()

@@ -69,7 +69,9 @@ class TokenPyramid(nn.Module):
     Forward: [N, 3, H, W] -> the output of every stage, finest first.
     """
 
+    paper_title = "token pyramid"
     paper_section = "3.1 Token Pyramid Module"
+    paper_parts = MappingProxyType({"stem": "first convolution"})
 
     def __init__(self, spec: TopFormerSpec) -> None:
         super().__init__()
@@ -98,6 +100,7 @@ class PyramidPooling(nn.Module):
     Forward: [N, C_i, H_i, W_i] -> [N, sum C_i, ceil(H_last / 2), ceil(W_last / 2)].
     """
 
+    paper_title = "average pooling"
     paper_section = "3.1 Token Pyramid Module (average pooling)"
 
     def forward(self, tokens: list[Tensor]) -> Tensor:
@@ -129,7 +132,9 @@ class GlobalAttention(nn.Module):
     Forward: [N, channels, H, W] -> [N, channels, H, W].
     """
 
+    paper_title = "global attention"
     paper_section = "3.2 Scale-aware Semantics Extractor (attention)"
+    paper_own_title = "attention: products, softmax"
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
@@ -160,7 +165,9 @@ class TransformerBlock(nn.Module):
     Forward: [N, channels, H, W] -> [N, channels, H, W].
     """
 
+    paper_title = "transformer block"
     paper_section = "3.2 Scale-aware Semantics Extractor"
+    paper_own_title = "residuals"
 
     def __init__(self, channels: int, heads: int, drop_path: float) -> None:
         super().__init__()
@@ -181,7 +188,9 @@ class SemanticsInjection(nn.Module):
     -> [N, channels, H, W].
     """
 
+    paper_title = "semantics injection"
     paper_section = "3.3 Semantics Injection Module"
+    paper_own_title = "upsampling, product, sum"
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
@@ -207,6 +216,7 @@ class SegmentationHead(nn.Module):
     Forward: [N, channels, H_i, W_i], finest first -> logits [N, classes, H_0, W_0].
     """
 
+    paper_title = "segmentation head"
     paper_section = "3.4 Architecture and Variants (segmentation head)"
 
     def __init__(self, channels: int, classes: int, is_depthwise: bool) -> None:
@@ -232,6 +242,7 @@ class TopFormer(nn.Module):
     """
 
     paper_section = "3 Architecture"
+    paper_parts = MappingProxyType({"semantics_extractor": "scale-aware semantics extractor"})
 
     def __init__(self, spec: TopFormerSpec, classes: int) -> None:
         super().__init__()

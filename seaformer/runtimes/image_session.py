@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from seaformer.artifact.metadata import FEATURES, Interface
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.imaging.input_size import PICTURE_CHANNELS
 from seaformer.runtimes.integers import IntegerTensor
-from seaformer.runtimes.metadata import FEATURES
 from seaformer.runtimes.session import Array, Closable, Session, check_input_size
 from seaformer.tasks import get_task
 
@@ -72,7 +71,7 @@ class ImageInput:
     def choose_size(
         self,
         wanted: tuple[int, int] | None,
-        metadata: dict[str, Any] | None,
+        metadata: Interface | None,
         task: str | None,
         path: Path,
     ) -> tuple[int, int]:
@@ -92,8 +91,7 @@ class ImageInput:
                 )
             return self.height, self.width
         if wanted is None and metadata is not None:
-            shape = metadata["input"]["shape"]
-            wanted = (shape[1], shape[2]) if self.layout == "NHWC" else (shape[2], shape[3])
+            wanted = metadata.input.size
         if wanted is None and task is not None:
             wanted = get_task(task).preprocessing.input_size
         if wanted is None:
@@ -113,7 +111,7 @@ class ImageSession(Closable):
 
     Attributes:
         session: the model at the level of tensors.
-        metadata: of the export (`seaformer.runtimes.metadata`); None for other files.
+        metadata: of the export, or the interface of a checkpoint; None for other files.
         layout: "NCHW" or "NHWC", of the input.
         input_shape: height and width of the input in pixels.
         channels: of the input; 3 for an image.
@@ -218,9 +216,8 @@ class ImageSession(Closable):
         self.session.close()
 
 
-def _channels(metadata: dict[str, Any] | None) -> int:
+def _channels(metadata: Interface | None) -> int:
     """Return the number of input channels by the metadata, or that of an image."""
-    if metadata is None or metadata.get("kind") != FEATURES:
+    if metadata is None or metadata.kind != FEATURES:
         return PICTURE_CHANNELS
-    source = metadata["input"]
-    return int(source["shape"][3 if source["layout"] == "NHWC" else 1])
+    return metadata.input.channels

@@ -13,10 +13,10 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from seaformer.artifact.embedding import tflite_text
 from seaformer.errors import SeaformerError
 from seaformer.runtimes.external_data import check_tflite
 from seaformer.runtimes.integers import IntegerTensor
-from seaformer.runtimes.metadata import read_associated_file
 from seaformer.runtimes.session import Array, Session, Tensor, reason
 
 _ERRORS = (ValueError, RuntimeError)
@@ -29,7 +29,7 @@ class LiteRTSession(Session):
     def __init__(self, path: Path, threads: int) -> None:
         self.path = path
         self.runtime = f"LiteRT {version('ai-edge-litert')}"
-        self.metadata_text = read_associated_file(path)
+        self.metadata_text = tflite_text(path)
         self._threads = threads
         self._observer: Interpreter | None = None
         try:

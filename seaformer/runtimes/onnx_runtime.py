@@ -7,10 +7,10 @@ from typing import Any
 
 import onnxruntime
 
+from seaformer.artifact.embedding import PROPERTY
 from seaformer.errors import SeaformerError
 from seaformer.runtimes.external_data import check_onnx
 from seaformer.runtimes.integers import IntegerTensor, integer_tensors
-from seaformer.runtimes.metadata import PROPERTY
 from seaformer.runtimes.session import Array, Session, Tensor, reason
 
 DTYPES = {

@@ -3,18 +3,16 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from seaformer.artifact.metadata import Interface, Weights
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.models.create import create_model_with_record
-from seaformer.runtimes.metadata import SCHEMA_VERSION
 from seaformer.runtimes.session import Array, Session, Tensor, reason
 from seaformer.tasks import Task, get_task
 from seaformer.weights.checkpoint import Checkpoint, read_checkpoint
 from seaformer.weights.identity import identify
-from seaformer.weights.loading import WeightsRecord
 
 
 def open_session(
@@ -35,16 +33,18 @@ def open_session(
     torch.set_num_threads(threads)
     network, record = create_model_with_record(variant, own, path)
     size = input_size or own.preprocessing.input_size
-    return PyTorchSession(_metadata(variant, own, size, record), network, path)
+    weights = Weights.model_validate(record, from_attributes=True)
+    interface = Interface.from_task(own, "NCHW", size, variant, weights=weights)
+    return PyTorchSession(interface, network, path)
 
 
 class PyTorchSession(Session):
     """A network in PyTorch on the CPU; its input is normalised RGB."""
 
-    def __init__(self, metadata: dict[str, Any], network: torch.nn.Module, path: Path) -> None:
+    def __init__(self, interface: Interface, network: torch.nn.Module, path: Path) -> None:
         self.path = path
         self.runtime = f"PyTorch {torch.__version__}"
-        self.metadata = metadata
+        self.metadata = interface
         self.inputs = (Tensor("image", "float32", (1, 3, None, None)),)
         self.outputs = (Tensor("logits", "float32", (1, None, None, None)),)
         self._network: torch.nn.Module | None = network
@@ -117,30 +117,3 @@ def _variant(checkpoint: Checkpoint) -> str:
             f"the variant of '{checkpoint.path}' cannot be told by its tensors. Give --variant."
         )
     return identity.variant.name
-
-
-def _metadata(
-    variant: str, task: Task, size: tuple[int, int], record: WeightsRecord
-) -> dict[str, Any]:
-    """Describe the network as an export of it would."""
-    preprocessing = task.to_json()["preprocessing"]
-    height, width = size
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "variant": variant,
-        "task": task.name,
-        "kind": task.kind,
-        "precision": "fp32",
-        "input": {
-            "name": "image",
-            "shape": [1, 3, height, width],
-            "dtype": "float32",
-            "layout": "NCHW",
-            "normalization": "outside",
-            **{key: preprocessing[key] for key in preprocessing if key != "input_size"},
-        },
-        "output": {"layout": "NCHW", "content": "logits"},
-        "labels": list(task.labels),
-        "palette": task.palette and [list(color) for color in task.palette],
-        "weights": {"name": record.name, "is_random": record.is_random},
-    }

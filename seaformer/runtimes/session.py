@@ -13,9 +13,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from seaformer.artifact.beside import read_beside
+from seaformer.artifact.metadata import Interface, parse_metadata
 from seaformer.errors import SeaformerError
 from seaformer.runtimes.integers import IntegerTensor
-from seaformer.runtimes.metadata import parse_metadata, read_beside
 
 Array = npt.NDArray[Any]
 
@@ -102,8 +103,8 @@ class Session(Closable):
     metadata_text: str | None = None
 
     @cached_property
-    def metadata(self) -> dict[str, Any] | None:
-        """The metadata of the export, embedded or beside the file; None if it has none.
+    def metadata(self) -> Interface | None:
+        """Of an export its `Metadata`, embedded or beside the file; None if it has none.
 
         Raises:
             SeaformerError: it is damaged.

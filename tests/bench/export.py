@@ -26,8 +26,8 @@ import psutil
 import torch
 
 from bench.machine import machine_name, write_section
+from seaformer.artifact.embedding import serialize
 from seaformer.artifact.precisions import FORMATS
-from seaformer.export.artifact import serialize
 from seaformer.export.convert.conversion import to_tflite
 from seaformer.export.convert.onnx_graph import OPSET, to_onnx
 from seaformer.export.convert.tflite_file import operators

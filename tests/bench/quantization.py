@@ -91,7 +91,8 @@ def export(folder: Path, format: str, precisions: list[str], arguments: list[str
 def describe(file: Path) -> dict[str, Any]:
     """What a file says of its quantization."""
     with open_model(file) as session:
-        metadata = Metadata.model_validate(session.metadata)
+        metadata = session.metadata
+    assert isinstance(metadata, Metadata)
     assert metadata.quantization is not None
     return {
         "format": metadata.format,

@@ -5,6 +5,8 @@ over these H + W tokens costs O(H^2 + W^2) rather than O(H^2 W^2); the detail en
 depth-wise separable convolution of the unsqueezed query, key and value, gives back local detail.
 """
 
+from types import MappingProxyType
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -50,9 +52,11 @@ class SqueezeAxialAttention(nn.Module):
     """
 
     paper_section = "3.2 Squeeze axial attention"
+    paper_own_title = "attention: products, softmax"
 
     def __init__(self, key_dim: int, heads: int, squeezed_dim: int) -> None:
         super().__init__()
+        self.paper_title = f"attention along {'rows' if squeezed_dim == 3 else 'columns'}"
         self.heads = heads
         self.scale = key_dim**-0.5
         self.squeezed_dim = squeezed_dim
@@ -89,7 +93,11 @@ class DetailEnhancementKernel(nn.Module):
     multiplied by.
     """
 
+    paper_title = "detail enhancement kernel"
     paper_section = "3.2 Detail enhancement kernel"
+    paper_parts = MappingProxyType(
+        {"depthwise": "depth-wise convolution", "pointwise": "projection, 1x1"}
+    )
 
     def __init__(self, qkv_channels: int, channels: int, source: str = "concat-qkv") -> None:
         super().__init__()
@@ -121,7 +129,9 @@ class SqueezeEnhancedAxialAttention(nn.Module):
     Forward: [N, channels, H, W] -> [N, channels, H, W].
     """
 
+    paper_title = "squeeze-enhanced axial attention"
     paper_section = "3.2 Squeeze-enhanced axial attention"
+    paper_own_title = "sum, gate"
 
     def __init__(
         self,

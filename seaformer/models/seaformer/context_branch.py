@@ -1,5 +1,7 @@
 """The context branch: inverted residuals and SeaFormer layers down to output stride 64."""
 
+from types import MappingProxyType
+
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +20,9 @@ class ContextStage(nn.Module):
     """
 
     paper_section = "3.1 Overall architecture (stage of the context branch)"
+    paper_parts = MappingProxyType(
+        {"mobile_blocks": "MobileNetV2 blocks", "blocks": "SeaFormer layers"}
+    )
 
     def __init__(self, in_channels: int, spec: StageSpec, variant: Variant) -> None:
         super().__init__()
@@ -41,7 +46,9 @@ class ContextBranch(nn.Module):
     (output strides 32 and 64; for the large variant 16, 32 and 64).
     """
 
+    paper_title = "context branch"
     paper_section = "3.1 Overall architecture (context branch)"
+    paper_parts = MappingProxyType({f"stage{number}": f"stage {number}" for number in (3, 4, 5)})
 
     def __init__(self, variant: Variant) -> None:
         super().__init__()

@@ -1,6 +1,7 @@
 """The building blocks: convolution with BatchNorm, hard sigmoid, MobileNetV2 inverted residual."""
 
 from collections import OrderedDict
+from types import MappingProxyType
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -48,7 +49,15 @@ class InvertedResidual(nn.Module):
     Forward: [N, C, H, W] -> [N, spec.channels, ceil(H / stride), ceil(W / stride)].
     """
 
-    paper_section = "3.1 Overall architecture (MobileNetV2 blocks)"
+    paper_title = "MobileNetV2 block"
+    paper_own_title = "residual"
+    paper_parts = MappingProxyType(
+        {
+            "expand": "expansion, 1x1",
+            "depthwise": "depth-wise convolution",
+            "reduce": "reduction, 1x1",
+        }
+    )
 
     def __init__(self, in_channels: int, spec: InvertedResidualSpec) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from seaformer.models.seaformer.attention import SqueezeEnhancedAxialAttention
-from seaformer.models.seaformer.convolution import ConvBN
+from seaformer.models.seaformer.convolution import ConvBN, InvertedResidual
 from seaformer.models.seaformer.variants import StageSpec, Variant
 
 
@@ -33,7 +33,8 @@ class FeedForward(nn.Module):
     Forward: [N, channels, H, W] -> [N, channels, H, W].
     """
 
-    paper_section = "3.1 Overall architecture (FFN of the SeaFormer layer)"
+    paper_title = "feed-forward network (FFN)"
+    paper_parts = InvertedResidual.paper_parts
 
     def __init__(self, channels: int, ratio: int) -> None:
         super().__init__()
@@ -54,7 +55,9 @@ class SeaFormerLayer(nn.Module):
     Forward: [N, channels, H, W] -> [N, channels, H, W].
     """
 
+    paper_title = "SeaFormer layer"
     paper_section = "3.1 Overall architecture (SeaFormer layer)"
+    paper_own_title = "residuals"
 
     def __init__(self, variant: Variant, stage: StageSpec, drop_path: float) -> None:
         super().__init__()

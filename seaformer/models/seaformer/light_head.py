@@ -13,6 +13,7 @@ class LightHead(nn.Module):
     Forward: [N, channels, H, W] -> logits [N, classes, H, W].
     """
 
+    paper_title = "light segmentation head"
     paper_section = "3.1 Overall architecture (light segmentation head)"
 
     def __init__(self, channels: int, classes: int) -> None:
@@ -33,6 +34,7 @@ class ClassificationHead(nn.Module):
     Forward: [N, channels, H, W] -> logits [N, classes].
     """
 
+    paper_title = "classification head"
     paper_section = "4.3 Image classification"
 
     def __init__(self, channels: int, classes: int) -> None:

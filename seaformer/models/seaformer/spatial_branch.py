@@ -20,7 +20,9 @@ class FusionBlock(nn.Module):
     -> [N, channels, H, W].
     """
 
+    paper_title = "fusion block"
     paper_section = "3.1 Overall architecture (fusion block)"
+    paper_own_title = "upsampling, product"
 
     def __init__(
         self,
@@ -49,6 +51,7 @@ class SpatialBranch(nn.Module):
     Forward: the stem's output and the context features -> [N, fusion_channels[-1], H/8, W/8].
     """
 
+    paper_title = "spatial branch (fusion)"
     paper_section = "3.1 Overall architecture (spatial branch)"
 
     def __init__(self, variant: Variant) -> None:

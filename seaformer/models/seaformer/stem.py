@@ -1,5 +1,7 @@
 """The shared STEM: from the picture to the feature at output stride 8."""
 
+from types import MappingProxyType
+
 from torch import Tensor, nn
 
 from seaformer.models.seaformer.convolution import ConvBN, inverted_residuals
@@ -12,7 +14,11 @@ class Stem(nn.Module):
     Forward: [N, 3, H, W] -> [N, variant.spatial_channels, ceil(H / 8), ceil(W / 8)].
     """
 
+    paper_title = "STEM"
     paper_section = "3.1 Overall architecture (shared STEM)"
+    paper_parts = MappingProxyType(
+        {"conv": "first convolution", "stage1": "stage 1", "stage2": "stage 2"}
+    )
 
     def __init__(self, variant: Variant) -> None:
         super().__init__()

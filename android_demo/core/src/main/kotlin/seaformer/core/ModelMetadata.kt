@@ -95,11 +95,14 @@ data class ModelFile(
 )
 
 /**
- * What an export says about itself (schema version 1 of seaformer-export).
+ * What an export says about itself: schema version 2 of seaformer-export, whose JSON Schema is
+ * seaformer/artifact/metadata.schema.json.
  *
+ * @property title the model in words.
  * @property palette packed 0xFFRRGGBB per class; null if the data set has no colours.
  */
 data class ModelMetadata(
+    val title: String,
     val name: String,
     val variant: String?,
     val model: String?,
@@ -120,11 +123,8 @@ data class ModelMetadata(
     val file: ModelFile,
     val contentSha256: String,
 ) {
-    /** The model in words. */
-    val title: String get() = "${variant?.let { "SeaFormer-$it" } ?: model ?: name}, $task, $precision"
-
     companion object {
-        private const val SCHEMA_VERSION = 1
+        private const val SCHEMA_VERSION = 2
 
         /** Reads the JSON that stands beside an export. */
         fun parse(text: String): ModelMetadata =
@@ -142,6 +142,7 @@ data class ModelMetadata(
             val labels = json.getJSONArray("labels").texts()
             val metadata =
                 ModelMetadata(
+                    title = json.getString("title"),
                     name = json.getString("name"),
                     variant = json.textOrNull("variant"),
                     model = json.textOrNull("model"),

@@ -50,7 +50,9 @@ class ModelMetadataTest {
 
     @Test
     fun `what the app cannot do is refused by name`() {
-        assertRefused("schema version 2") { put("schema_version", 2) }
+        for (version in listOf(1, 3)) {
+            assertRefused("schema version $version") { put("schema_version", version) }
+        }
         assertRefused("interpolation is 'lanczos'") { getJSONObject("input").put("interpolation", "lanczos") }
         assertRefused("dtype is 'float16'") { getJSONObject("input").put("dtype", "float16") }
         assertRefused("layout is 'NHW'") { getJSONObject("input").put("layout", "NHW") }
@@ -66,7 +68,7 @@ class ModelMetadataTest {
 
     @Test
     fun `every member that is missing is named`() {
-        for (key in listOf("input", "output", "labels", "parity", "file", "kind", "weights", "macs")) {
+        for (key in listOf("title", "input", "output", "labels", "parity", "file", "kind", "weights", "macs")) {
             assertRefused(key) { remove(key) }
         }
     }

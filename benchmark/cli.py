@@ -15,7 +15,7 @@ from seaformer.benchmark.studies.attention.request import USUAL_SIDES
 from seaformer.benchmark.studies.tables.kinds import KINDS
 from seaformer.cli.command import FAILED, INTERRUPTED, Group, print_error
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.models.attention.layers import LAYERS
+from seaformer.models.registry import LAYERS
 from seaformer.models.seaformer.variants import VARIANTS
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from seaformer.cli.command import Command
 from seaformer.export.heads import HEADS
 from seaformer.export.quantize.methods import METHODS
 from seaformer.models.ablation import SWITCHES
-from seaformer.models.attention.layers import MODELS
-from seaformer.models.peers import PEERS
+from seaformer.models.registry import REGISTRY
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.tasks import task_names
 
@@ -35,7 +34,8 @@ def _switches() -> str:
 @click.option(
     "--variant",
     metavar="NAME",
-    help=f"One of {_one_of(VARIANTS)} Not needed with weights that say it.",
+    help=f"Short for --model seaformer-NAME: one of {_one_of(VARIANTS)} Not needed with weights "
+    "that say their network.",
 )
 @click.option(
     "--task",
@@ -147,10 +147,9 @@ def _switches() -> str:
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
 @click.option(
     "--model",
-    "factory",
     metavar="NAME|MODULE:FACTORY",
-    help=f"Export another network than a SeaFormer: a peer, one of {_one_of(PEERS)} An attention "
-    f"layer alone: {_one_of(MODELS)} Or the nn.Module that a function of your own returns.",
+    help=f"Network to export, one of {_one_of(REGISTRY)} Or the nn.Module that a function of your "
+    "own returns.",
 )
 @click.option(
     "--ablation",
@@ -169,7 +168,7 @@ def _switches() -> str:
     "--model again: a file never decides what code is run.",
 )
 def main(list_only: bool, checked_file: Path | None, **asked: Any) -> None:
-    """Export a SeaFormer to ONNX and TFLite, and prove that the files compute the same.
+    """Export a network to ONNX and TFLite, and prove that the files compute the same.
 
     Every file is run against PyTorch in float64 on a photograph and on noise, and a quantized one
     against single precision on pictures it was not calibrated with. One that is further off than
@@ -185,8 +184,10 @@ def main(list_only: bool, checked_file: Path | None, **asked: Any) -> None:
         return
     if checked_file is not None:
         from seaformer.export.verify.self_check import self_check
+        from seaformer.models.resolve import chosen
 
-        self_check(checked_file, asked["weights"], asked["factory"], console)
+        named = chosen(asked["model"], asked["variant"])
+        self_check(checked_file, asked["weights"], named, console)
         return
     from seaformer.export.request import make_request
 

@@ -4,8 +4,8 @@ from rich.table import Table
 
 from seaformer.console import Console
 from seaformer.models.catalog import list_models
-from seaformer.models.peers import PEERS
-from seaformer.weights.peer_files import RELEASED
+from seaformer.models.registry import LAYERS, REGISTRY
+from seaformer.weights.released import RELEASED
 
 
 def print_models(console: Console) -> None:
@@ -39,26 +39,44 @@ def print_models(console: Console) -> None:
         )
     console.print(table)
     console.print("Any other checkpoint: --weights PATH. Scores as published, in percent.")
+    console.print("Each is --model seaformer-VARIANT too.")
     console.print()
-    print_peers(console)
+    _print_others(console)
+    console.print()
+    _print_layers(console)
+    console.print()
+    console.print("A network of your own: --model package.module:factory")
 
 
-def print_peers(console: Console) -> None:
-    """Print what is published of the peers: to count it, all of them would have to be built."""
+def _print_others(console: Console) -> None:
+    """Print what is published of them: to count it, all of them would have to be built."""
     table = Table(box=None, pad_edge=False)
-    table.add_column("peer (--model)", no_wrap=True)
+    table.add_column("--model", no_wrap=True)
     for heading in ("params", "MACs", "mIoU"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("released weights", overflow="fold")
-    for peer in PEERS.values():
-        published = peer.published
-        names = ", ".join(row.name for row in RELEASED if row.variant == peer.name)
-        table.add_row(
-            peer.name,
-            f"{published.params_m} M" if published and published.params_m else "-",
-            f"{published.macs_g} G" if published and published.macs_g else "-",
-            f"{published.miou:g}" if published else "-",
-            names or "-",
-        )
+    for network in REGISTRY.values():
+        if network.variant is None and network.cost is None:
+            published = network.published
+            names = ", ".join(row.name for row in RELEASED if row.network == network.name)
+            table.add_row(
+                network.name,
+                f"{published.params_m} M" if published and published.params_m else "-",
+                f"{published.macs_g} G" if published and published.macs_g else "-",
+                f"{published.miou:g}" if published else "-",
+                names or "-",
+            )
     console.print(table)
     console.print("Other networks to compare with; numbers as published, ADE20K at 512x512.")
+
+
+def _print_layers(console: Console) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("--model", no_wrap=True)
+    table.add_column("attention layer", overflow="fold")
+    table.add_column("growth", no_wrap=True)
+    for layer in LAYERS.values():
+        assert layer.cost is not None  # what makes it one of `LAYERS`
+        table.add_row(layer.name, layer.title, f"side^{layer.cost.growth}")
+    console.print(table)
+    console.print("Attention layers alone, which take features; growth of the latency.")

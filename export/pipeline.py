@@ -38,11 +38,10 @@ from seaformer.export.quantize.tflite_engine import TFLiteEngine
 from seaformer.export.report import Report
 from seaformer.export.request import Request, prepare_output
 from seaformer.export.rewrite import deployment_form
-from seaformer.export.source import Source, other_model, our_model
+from seaformer.export.source import Source, create_source
 from seaformer.export.verify.verification import Sample, compare, lowest, make_samples, passes
 from seaformer.files import atomic_write
 from seaformer.imaging.input_size import check_memory, input_shape
-from seaformer.models.attention.layers import MODELS
 from seaformer.models.catalog import count_macs
 from seaformer.runtimes import open_model
 
@@ -58,12 +57,11 @@ def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
         SeaformerError: a stage failed, or a file does not compute what PyTorch computes. No file is
             written then.
     """
-    layer = MODELS.get(request.factory or "")
     for size in request.sizes:
-        needed = None if layer is None else layer.export_bytes(max(size))
+        needed = request.network.export_bytes(size)
         check_memory(size, psutil.virtual_memory().available, needed)
     with report.stage("create the model") as stage:
-        source = _source(request)
+        source = create_source(request.network, request.task, request.weights)
         stage.made = f"{source.name}, {source.params / 1e6:.2f} M parameters"
     if source.takes_features:
         request = _of_features(request)
@@ -104,12 +102,6 @@ def _write(finished: list[tuple[Path, bytes, Metadata]], folder: Path) -> None:
         ) from error
 
 
-def _source(request: Request) -> Source:
-    if request.variant is not None:
-        return our_model(request.variant, request.task, request.weights, request.ablation)
-    return other_model(str(request.factory), request.task, request.weights)
-
-
 def _of_features(request: Request) -> Request:
     """Check what is asked for of a model that takes features, which nothing can normalise.
 
@@ -118,12 +110,12 @@ def _of_features(request: Request) -> Request:
     """
     if request.head != "logits":
         raise UsageError(
-            f"--head {request.head} is for models of pictures: '{request.factory}' takes features, "
-            "and what it gives is no class. Leave --head out."
+            f"--head {request.head} is for models of pictures: '{request.network.name}' takes "
+            "features, and what it gives is no class. Leave --head out."
         )
     if quantized := [precision.name for precision in request.precisions if precision.is_quantized]:
         raise UsageError(
-            f"precision {quantized[0]} is measured on pictures, and '{request.factory}' takes "
+            f"precision {quantized[0]} is measured on pictures, and '{request.network.name}' takes "
             "features. Allowed: "
             f"{', '.join(row.name for row in PRECISIONS.values() if not row.is_quantized)}."
         )

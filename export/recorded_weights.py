@@ -10,19 +10,12 @@ from pathlib import Path
 from seaformer.artifact.metadata import Weights
 from seaformer.errors import SeaformerError, quoted
 from seaformer.files import file_sha256
+from seaformer.models.loading import RANDOM, SUFFIXES
+from seaformer.models.misfit import BACKBONE
 from seaformer.weights.builtin import BUILTIN
-from seaformer.weights.loading import RANDOM, SUFFIXES
-from seaformer.weights.misfit import BACKBONE
-from seaformer.weights.peer_files import RELEASED as RELEASED_OF_PEERS
 from seaformer.weights.released import RELEASED
 
-NAMES = frozenset(
-    (
-        RANDOM,
-        *(row.name for row in BUILTIN),
-        *(row.name for row in (*RELEASED, *RELEASED_OF_PEERS)),
-    )
-)
+NAMES = {RANDOM} | {row.name for row in BUILTIN} | {row.name for row in RELEASED}
 """Of weights that are looked up in tables of ours."""
 
 ELSEWHERE = ("//", "\\\\")

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from seaformer.artifact.metadata import FEATURES, Comparison, Metadata
 from seaformer.console import Console
-from seaformer.export.source import is_ours
 from seaformer.export.verify.verification import lowest
+from seaformer.models.registry import REGISTRY
+from seaformer.network_names import stored_name
 
 _Item = TypeVar("_Item")
 
@@ -118,7 +119,7 @@ class Report:
             else f"seaformer-predict PHOTO --model {first}"
         )
         check = f"seaformer-export --self-check {first}"
-        if described.variant is None and not is_ours(described.model):
+        if stored_name(described.variant, described.model) not in REGISTRY:
             check += f" --model {described.model}"
         for command in (use, check):
             self.console.print(f"  {command}", soft_wrap=True)

@@ -1,7 +1,7 @@
 """What an export is asked for, checked before any work is done."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,15 +11,14 @@ from seaformer.errors import SeaformerError, UsageError, look_up, unknown_name
 from seaformer.export.heads import HEADS
 from seaformer.export.quantize.methods import METHODS
 from seaformer.files import refuse_existing
-from seaformer.imaging.input_size import MIN_SIDE, parse_input_size
+from seaformer.imaging.input_size import parse_input_size
 from seaformer.models.ablation import parse_ablation
-from seaformer.models.attention import layers as attention
-from seaformer.models.peers import PEERS, Peer
-from seaformer.models.seaformer.variants import VARIANTS, get_variant
+from seaformer.models.entry import Network
+from seaformer.models.resolve import chosen, resolve, with_ablation
+from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.names import path_in
-from seaformer.tasks import Task, get_task
+from seaformer.tasks import DEFAULT_TASK, Task, get_task
 
-DEFAULT_TASK = "ade20k"
 NORMALIZE = ("inside", "outside")
 MIXED = "auto"
 
@@ -54,7 +53,7 @@ class Request:
     """A checked request.
 
     Attributes:
-        variant: of SeaFormer, or None.
+        network: what --model or --variant names, with its ablation.
         task: the task.
         formats: to write, each once.
         precisions: to write, each once.
@@ -64,13 +63,10 @@ class Request:
         head: name of the head.
         output: folder for the files.
         force: whether files may be overwritten.
-        factory: what --model names, a peer, an attention layer or a user's factory; None with a
-            variant, and not None without.
         quantization: what is asked of the integer precisions.
-        ablation: switches of the variant that are not the paper's own choice.
     """
 
-    variant: str | None
+    network: Network
     task: Task
     formats: tuple[Format, ...]
     precisions: tuple[Precision, ...]
@@ -80,9 +76,7 @@ class Request:
     head: str
     output: Path
     force: bool
-    factory: str | None
     quantization: QuantizationRequest
-    ablation: Mapping[str, str]
 
     def path(self, name: str, size: tuple[int, int], precision: Precision, format: Format) -> Path:
         """Name of an exported file, such as seaformer_tiny_ade20k_512x512_fp32.tflite.
@@ -97,6 +91,7 @@ class Request:
 
 def make_request(
     *,
+    model: str | None,
     variant: str | None,
     task: str | None,
     formats: Sequence[str],
@@ -107,7 +102,6 @@ def make_request(
     head: str,
     output: Path,
     force: bool,
-    factory: str | None,
     calibration: str | None,
     calibration_samples: int,
     calibration_method: str | None,
@@ -120,7 +114,7 @@ def make_request(
 ) -> Request:
     """Check what a user asked for.
 
-    A variant or a task that is not given is that of the weights, if they say it; the task is else
+    A network or a task that is not given is that of the weights, if they say it; the task is else
     ADE20K.
 
     Raises:
@@ -128,37 +122,27 @@ def make_request(
     """
     if normalize not in NORMALIZE:
         raise unknown_name("normalization", normalize, NORMALIZE)
-    if factory is not None and factory not in PEERS and weights is not None:
-        raise UsageError("--weights does not go with --model: the factory loads its own weights.")
-    their_variant, their_task = None, None
-    if weights is not None and factory is None:
+    network = chosen(model, variant)
+    their_network, their_task = None, None
+    if weights is not None and (network is None or task is None):
         # It imports torch, which a misspelt name shall not wait for.
         from seaformer.weights.self_description import described_by
 
-        their_variant, their_task = described_by(weights)
+        their_network, their_task = described_by(weights)
     known_task = their_task or get_task(DEFAULT_TASK) if task is None else get_task(task)
-    variant = variant or their_variant
-    if (variant is None) == (factory is None):
+    if network is None and their_network is not None:
+        network = resolve(their_network, allow_factory=False)
+    if network is None:
         raise UsageError(f"give --variant ({', '.join(VARIANTS)}) or --model, one of the two.")
-    ablation = parse_ablation(ablations)
-    if ablation and variant is None:
-        raise UsageError("--ablation goes with --variant only: it changes a SeaFormer.")
-    if {"fusion", "fusion-width"} & ablation.keys() and not known_task.is_segmentation:
-        raise UsageError(
-            f"task '{known_task.name}' is classification, whose network has no fusion blocks. "
-            "Leave the ablations of the fusion out."
-        )
-    if factory is not None and factory in PEERS:
-        _check_peer(PEERS[factory], known_task)
+    network = with_ablation(network, parse_ablation(ablations))
+    network.check(known_task, weights)
     if look_up(HEADS, "head", head).name != "logits" and not known_task.is_segmentation:
         raise UsageError(
             f"head '{head}' is for segmentation, and task '{known_task.name}' is classification. "
             "Leave --head out."
         )
-    layer = attention.MODELS.get(factory or "")
-    min_side = MIN_SIDE if layer is None else attention.MIN_SIDE
-    sizes = [parse_input_size(text, min_side) for text in input_sizes]
-    usual = known_task.preprocessing.input_size if layer is None else attention.USUAL_SIZE
+    sizes = [parse_input_size(text, network.min_side) for text in input_sizes]
+    usual = network.usual_size or known_task.preprocessing.input_size
     wanted_formats = tuple(look_up(FORMATS, "format", n) for n in dict.fromkeys(formats))
     wanted = tuple(look_up(PRECISIONS, "precision", n) for n in dict.fromkeys(precisions))
     _check_precisions(wanted, wanted_formats, head)
@@ -174,7 +158,7 @@ def make_request(
     )
     _check_quantization(quantization, mixed_precision, wanted)
     return Request(
-        variant=None if variant is None else get_variant(variant).name,
+        network=network,
         task=known_task,
         formats=wanted_formats,
         precisions=wanted,
@@ -184,18 +168,8 @@ def make_request(
         head=head,
         output=output,
         force=force,
-        factory=factory,
         quantization=quantization,
-        ablation=ablation,
     )
-
-
-def _check_peer(peer: Peer, task: Task) -> None:
-    if not task.is_segmentation:
-        raise UsageError(
-            f"'{peer.name}' is for segmentation, and task '{task.name}' is classification. "
-            "Give another task."
-        )
 
 
 def _check_precisions(

@@ -14,7 +14,7 @@ from seaformer.benchmark.studies.tables.kinds import KINDS
 from seaformer.export.heads import HEADS
 from seaformer.models.catalog import count_macs
 from seaformer.models.create import build_network
-from seaformer.models.peers import PEERS
+from seaformer.models.registry import REGISTRY
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.tasks import TASKS
 from seaformer.weights.released import RELEASED
@@ -35,7 +35,7 @@ def variants() -> str:
         scores = {
             weights.batch: weights.score
             for weights in RELEASED
-            if (weights.variant, weights.task) == (variant.name, task.name)
+            if (weights.network, weights.task) == (f"seaformer-{variant.name}", task.name)
         }
         lines.append(
             f"| {variant.name} | {params:,} | {count_macs(model, (512, 512)) / 1e9:.3f} G | "
@@ -123,7 +123,9 @@ def peers() -> str:
         "| `--model` | | parameters, M | MACs, G | ADE20K mIoU | |",
         "|---|---|---|---|---|---|",
     ]
-    for peer in PEERS.values():
+    for peer in REGISTRY.values():
+        if peer.variant is not None or peer.cost is not None:
+            continue
         known = peer.published
         numbers = (known.params_m or "-", known.macs_g or "-", known.miou) if known else "---"
         cells = (f"`{peer.name}`", peer.title, *map(str, numbers), peer.note)

@@ -17,10 +17,10 @@ from seaformer.models.catalog import count_macs
 from seaformer.models.create import create_model
 from seaformer.models.seaformer.attention import SqueezeEnhancedAxialAttention
 from seaformer.models.seaformer.network import SeaFormer
+from seaformer.models.seaformer.official_names import to_official
 from seaformer.models.seaformer.spatial_branch import FusionBlock
 from seaformer.models.seaformer.variants import get_variant
 from seaformer.tasks import get_task
-from seaformer.weights.saving import to_official
 
 PREPROCESSING = get_task("ade20k").preprocessing
 SIZE = (64, 96)

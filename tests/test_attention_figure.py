@@ -23,7 +23,7 @@ from seaformer.benchmark.studies.attention.schema import (
     AttentionResults,
 )
 from seaformer.errors import UsageError
-from seaformer.models.attention.layers import LAYERS
+from seaformer.models.registry import LAYERS
 from seaformer.reporting.xy_plot import LogScale, Value, line_plot, spread
 
 
@@ -84,7 +84,7 @@ def test_the_papers_lines_grow_as_the_table_says() -> None:
         growth = fit(times)
         assert growth is not None
         assert list(times) == sorted(times)
-        assert growth.exponent == pytest.approx(LAYERS[kind].growth, abs=0.75), kind
+        assert growth.exponent == pytest.approx(LAYERS[kind].cost.growth, abs=0.75), kind
     assert set(paper.TIMES_MS) == set(LAYERS) - {"squeeze"}
     assert (paper.error_ms(32), paper.error_ms(64)) == (0.1, 10.0)
 
@@ -103,7 +103,7 @@ def test_bad_sides_are_named(text: str) -> None:
 
 
 def test_layers_are_in_the_order_of_the_table() -> None:
-    assert [layer.kind for layer in parse_layers("axial, global")] == ["global", "axial"]
+    assert [layer.size for layer in parse_layers("axial, global")] == ["global", "axial"]
     assert parse_layers(None) == tuple(LAYERS.values())
     with pytest.raises(UsageError, match="Did you mean 'axial'"):
         parse_layers("axail")
@@ -112,11 +112,11 @@ def test_layers_are_in_the_order_of_the_table() -> None:
 def test_what_would_not_fit_the_memory_is_left_out_with_the_reason() -> None:
     layers = (LAYERS["squeeze-enhanced"], LAYERS["global"])
     made, absent = plan(layers, (64, 256), 16 * 2**30)
-    assert [(layer.kind, side) for layer, side in made] == [
+    assert [(layer.size, side) for layer, side in made] == [
         ("squeeze-enhanced", 64), ("squeeze-enhanced", 256), ("global", 64)
     ]  # fmt: skip
     (one,) = absent
-    assert (one.layer.kind, one.side) == ("global", 256)
+    assert (one.layer.size, one.side) == ("global", 256)
     assert "and 16.0 GiB are free" in one.reason
 
 

@@ -9,18 +9,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from seaformer.models.attention.layer import AttentionLayer, create_layer
-from seaformer.models.attention.layers import CHANNELS, HEADS, KEY_DIM, LAYERS
+from seaformer.models.attention.dimensions import CHANNELS, HEADS, KEY_DIM
 from seaformer.models.attention.window import WINDOW, join_windows, split_windows
 from seaformer.models.catalog import count_macs
 from seaformer.models.create import create_model
+from seaformer.models.registry import LAYERS
 
 KEYS = HEADS * KEY_DIM
 VALUES = 2 * KEYS
 
 
 def exact(kind: str) -> nn.Module:
-    return create_layer(LAYERS[kind])[0].double().attention
+    return create_model(LAYERS[kind]).double().attention
 
 
 def features(height: int, width: int, batch: int = 1) -> Tensor:
@@ -204,7 +204,7 @@ def test_a_layer_keeps_the_shape_and_maps_of_a_batch_apart(kind: str) -> None:
 
 
 def test_layers_have_the_same_weights_every_time() -> None:
-    ours, again = (create_layer(LAYERS["window"])[0].state_dict() for _ in range(2))
+    ours, again = (create_model(LAYERS["window"]).state_dict() for _ in range(2))
     assert all(torch.equal(ours[name], again[name]) for name in ours)
 
 
@@ -243,7 +243,7 @@ QKV_NORMED = NORMED * (2 * KEYS + VALUES)
     ],
 )
 def test_parameters(kind: str, params: int) -> None:
-    assert sum(p.numel() for p in create_layer(LAYERS[kind])[0].parameters()) == params
+    assert sum(p.numel() for p in create_model(LAYERS[kind]).parameters()) == params
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_macs(kind: str, projections: int, seen: int) -> None:
     """Projections and norms of every position, and its products with the positions it sees."""
     norms = QKV_NORMED * (2 if kind == "axial" else 1) + NORMED * CHANNELS
     per_position = projections + norms + seen * (KEYS + VALUES)
-    assert count_macs(create_layer(LAYERS[kind])[0], (14, 14)) == 14 * 14 * per_position
+    assert count_macs(create_model(LAYERS[kind]), (14, 14)) == 14 * 14 * per_position
 
 
 def test_macs_of_acmix() -> None:
@@ -266,15 +266,15 @@ def test_macs_of_acmix() -> None:
     around = 49 * 2 * CHANNELS
     per_position = 3 * conv(CHANNELS, CHANNELS) + around + (27 + 81) * CHANNELS
     encoding = conv(2, CHANNELS // HEADS)
-    counted = count_macs(create_layer(LAYERS["acmix"])[0], (14, 14))
+    counted = count_macs(create_model(LAYERS["acmix"]), (14, 14))
     assert counted == 14 * 14 * (per_position + encoding)
 
 
 # How they grow
 
 
-def on_meta(kind: str) -> AttentionLayer:
-    return AttentionLayer(LAYERS[kind].build()).eval()
+def on_meta(kind: str) -> nn.Module:
+    return LAYERS[kind].build("features", 0).eval()
 
 
 @pytest.mark.parametrize("kind", LAYERS)
@@ -283,7 +283,7 @@ def test_work_grows_with_the_exponent_of_the_table(kind: str) -> None:
     with torch.device("meta"):
         layer = on_meta(kind)
         small, large = (count_macs(layer, (side, side)) for side in (1792, 3584))
-    assert math.log2(large / small) == pytest.approx(LAYERS[kind].growth, abs=0.15)
+    assert math.log2(large / small) == pytest.approx(LAYERS[kind].cost.growth, abs=0.15)
 
 
 class Written(TorchDispatchMode):
@@ -306,4 +306,4 @@ def test_the_numbers_it_writes_are_about_what_the_table_says(kind: str, side: in
         x = torch.zeros(1, CHANNELS, side, side)
         with Written() as written:
             layer(x)
-    assert LAYERS[kind].elements(side) == pytest.approx(written.numbers, rel=0.4)
+    assert LAYERS[kind].cost.elements(side) == pytest.approx(written.numbers, rel=0.4)

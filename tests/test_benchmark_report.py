@@ -28,7 +28,7 @@ from seaformer.benchmark.report.modules import modules, squarify
 from seaformer.benchmark.report.published import FIGURES, paper_rows
 from seaformer.benchmark.report.report import Source, write_report
 from seaformer.benchmark.results import ModelFacts, Results
-from seaformer.models.peers import PEERS
+from seaformer.models.registry import REGISTRY
 from seaformer.reporting.scale import Scale
 
 FLOAT = candidate(0, "models/seaformer_float.tflite")
@@ -356,11 +356,14 @@ def test_published_figures_stand_beside_the_measured_ones(tmp_path: Path) -> Non
     results = make_results([tiny, base], times)  # type: ignore[list-item]
     first, second = paper_rows(results)
     assert (first.figure.title, first.base) == ("SeaFormer-T", None)
-    assert second.published_ratio == FIGURES["base"].latency_ms / FIGURES["tiny"].latency_ms
+    assert (
+        second.published_ratio
+        == FIGURES["seaformer-base"].latency_ms / FIGURES["seaformer-tiny"].latency_ms
+    )
     assert second.ratio == results.ratio("m1", "m0")
     text = Page(page_of(tmp_path, results)).text
     assert "Snapdragon 865" in text
-    assert FIGURES["base"].miou_source in text
+    assert FIGURES["seaformer-base"].miou_source in text
 
 
 @pytest.mark.parametrize(
@@ -377,8 +380,10 @@ def test_other_networks_than_the_published_have_no_figures(change: dict[str, obj
 
 
 def test_every_published_peer_has_a_figure() -> None:
-    published = {name for name, peer in PEERS.items() if peer.published is not None}
-    assert set(FIGURES) == published | {"tiny", "small", "base", "large"}
+    published = {name for name, row in REGISTRY.items() if row.published is not None}
+    assert set(FIGURES) == published
+    assert published >= {f"seaformer-{size}" for size in ("tiny", "small", "base", "large")}
+    assert published >= {name for name in REGISTRY if name.startswith(("topformer", "segformer"))}
 
 
 # The command

@@ -18,18 +18,19 @@ from golden import recipe
 from torch import Tensor, nn
 
 from seaformer.errors import SeaformerError, UnknownNameError, UsageError
+from seaformer.models.identity import names_in
+from seaformer.models.loading import WeightsRecord, load_weights
+from seaformer.models.resolve import as_network
 from seaformer.models.seaformer.network import SeaFormer, SeaFormerClassifier
+from seaformer.models.seaformer.official_names import network_shapes, official_names, to_official
 from seaformer.models.seaformer.variants import VARIANTS, get_variant
 from seaformer.tasks import Task, get_task
 from seaformer.weights.checkpoint import read_checkpoint
-from seaformer.weights.key_map import official_names
-from seaformer.weights.loading import WeightsRecord, load_weights
 from seaformer.weights.random_weights import fill_random
-from seaformer.weights.saving import save_weights, to_official
-from seaformer.weights.skeleton import network_shapes
+from seaformer.weights.saving import save_weights
 
 OFFICIAL = json.loads((Path(__file__).parent / "golden" / "official.json").read_text())
-TINY = get_variant("tiny")
+TINY = as_network("tiny")
 ADE20K = get_task("ade20k")
 IMAGENET = get_task("imagenet")
 
@@ -97,7 +98,7 @@ def misfit(weights: Path | str, variant: str = "tiny", task: Task = ADE20K) -> s
     model = network(variant, task)
     before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     with pytest.raises(SeaformerError) as caught:
-        load_weights(model, get_variant(variant), task, weights)
+        load_weights(model, as_network(variant), task, weights)
     assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -117,7 +118,7 @@ def test_official_checkpoint_gives_the_official_output(tmp_path: Path, entry: st
     else:
         torch.save({"state_dict": state, "epoch": 599}, path)
     model = network(variant, task)
-    record = load_weights(model, get_variant(variant), task, path)
+    record = load_weights(model, as_network(variant), task, path)
     assert not record.is_random
     assert record.note == ""
     for run in OFFICIAL[entry]["runs"]:
@@ -130,7 +131,9 @@ def test_official_checkpoint_gives_the_official_output(tmp_path: Path, entry: st
 
 def test_mmcv_checkpoint(tiny_file: Path, tiny_state: dict[str, Tensor]) -> None:
     checkpoint = read_checkpoint(tiny_file)
-    assert checkpoint.naming == "official"
+    keys = network_shapes(get_variant("tiny"), is_segmentation=True)
+    official = official_names(keys, get_variant("tiny"))
+    assert names_in(TINY, keys, checkpoint.tensors) == official
     assert checkpoint.class_names == ADE20K.labels
     assert checkpoint.metadata == {}
     assert list(checkpoint.tensors) == list(tiny_state)
@@ -295,7 +298,7 @@ def test_truncated_files_are_refused(
 ) -> None:
     path = tmp_path / ("a.safetensors" if kind == "safetensors" else "a.pth")
     if kind == "safetensors":
-        save_weights(network("tiny", ADE20K), path, variant=TINY, task_json=ADE20K.to_json())
+        save_weights(network("tiny", ADE20K), path, network=TINY.name, task_json=ADE20K.to_json())
     else:
         torch.save(tiny_state, path, _use_new_zipfile_serialization=kind == "zip")
     os.truncate(path, int(path.stat().st_size * share))
@@ -391,7 +394,7 @@ def test_checkpoints_of_all_variants_and_kinds_are_loaded(tmp_path: Path, varian
         fill_random(source, seed=3)
         state = to_official(source.state_dict(), get_variant(variant))
         torch.save({"state_dict": state}, tmp_path / "a.pth")
-        load_weights(model, get_variant(variant), task, tmp_path / "a.pth")
+        load_weights(model, as_network(variant), task, tmp_path / "a.pth")
         assert_equal(model, source)
 
 
@@ -406,7 +409,7 @@ def test_checkpoint_of_another_variant_is_recognised(tiny_file: Path, asked: str
 def test_own_file_of_another_variant_is_recognised(tmp_path: Path) -> None:
     task = get_task("cityscapes")
     path = tmp_path / "a.safetensors"
-    save_weights(network("base", task), path, variant=get_variant("base"), task_json=task.to_json())
+    save_weights(network("base", task), path, network="seaformer-base", task_json=task.to_json())
     message = misfit(path)
     assert "holds SeaFormer-Base for segmentation with 19 classes" in message
     assert message.endswith("Use --variant base --task cityscapes.")
@@ -522,7 +525,7 @@ def test_backbone_alone(
     source = network("tiny", IMAGENET if kind == "classifier" else ADE20K)
     if kind == "own":
         fill_random(source, seed=5)
-        save_weights(source, path, variant=TINY, task_json=ADE20K.to_json())
+        save_weights(source, path, network=TINY.name, task_json=ADE20K.to_json())
     elif kind == "classifier":
         torch.save({"state_dict": tiny_classifier_state}, path)
         load_weights(source, TINY, IMAGENET, path)
@@ -652,8 +655,8 @@ def test_saved_weights_are_loaded_again(tmp_path: Path, task: Task) -> None:
     path = tmp_path / "a.safetensors"
     source, model = network("small", task), network("small", task)
     fill_random(source, seed=2)
-    small = get_variant("small")
-    save_weights(source, path, variant=small, task_json=task.to_json(), extra={"score": 36.5})
+    small = as_network("small")
+    save_weights(source, path, network=small.name, task_json=task.to_json(), extra={"score": 36.5})
     record = load_weights(model, small, task, path)
     assert_equal(model, source)
     assert record.class_names == task.labels
@@ -670,7 +673,7 @@ def test_half_precision_is_half_the_size(tmp_path: Path) -> None:
     sizes = []
     for half in (False, True):
         path = tmp_path / f"{half}.safetensors"
-        save_weights(source, path, variant=TINY, task_json=ADE20K.to_json(), half=half)
+        save_weights(source, path, network=TINY.name, task_json=ADE20K.to_json(), half=half)
         sizes.append(path.stat().st_size)
     assert 0.5 < sizes[1] / sizes[0] < 0.52
     load_weights(model, TINY, ADE20K, tmp_path / "True.safetensors")
@@ -689,7 +692,8 @@ def test_equal_weights_give_equal_files(tmp_path: Path) -> None:
         "from seaformer.weights.saving import save_weights\n"
         "variant, task = get_variant('tiny'), get_task('cityscapes')\n"
         "model = SeaFormer(variant, 19); fill_random(model)\n"
-        "save_weights(model, Path(sys.argv[1]), variant=variant, task_json=task.to_json())\n"
+        "path, name = Path(sys.argv[1]), 'seaformer-tiny'\n"
+        "save_weights(model, path, network=name, task_json=task.to_json())\n"
     )
     paths = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
     for path in paths:
@@ -703,7 +707,7 @@ def test_weights_that_cannot_be_saved(tmp_path: Path) -> None:
 
     def failure(half: bool) -> str:
         with pytest.raises(SeaformerError) as caught:
-            save_weights(model, path, variant=TINY, task_json=ADE20K.to_json(), half=half)
+            save_weights(model, path, network=TINY.name, task_json=ADE20K.to_json(), half=half)
         assert list(tmp_path.iterdir()) == []
         return str(caught.value)
 
@@ -720,5 +724,8 @@ def test_weights_that_cannot_be_saved(tmp_path: Path) -> None:
 def test_only_safetensors_are_written(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"a\.pth'. Allowed: a path with \.safetensors"):
         save_weights(
-            network("tiny", ADE20K), tmp_path / "a.pth", variant=TINY, task_json=ADE20K.to_json()
+            network("tiny", ADE20K),
+            tmp_path / "a.pth",
+            network=TINY.name,
+            task_json=ADE20K.to_json(),
         )

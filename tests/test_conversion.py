@@ -17,7 +17,7 @@ from seaformer.export.convert import tflite_file
 from seaformer.export.convert.conversion import to_tflite
 from seaformer.export.convert.equal_axes import replacements
 from seaformer.export.convert.onnx_graph import INPUT_NAME, to_onnx
-from seaformer.models.channels_first import ChannelNorm
+from seaformer.models.attention.channels_first import ChannelNorm
 from seaformer.models.segformer import EfficientSelfAttention
 
 SIDE = 16

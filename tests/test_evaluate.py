@@ -33,7 +33,6 @@ from seaformer.evaluation.protocols import (
 )
 from seaformer.imaging.preprocessing import normalize
 from seaformer.models.create import create_model
-from seaformer.models.seaformer.variants import get_variant
 from seaformer.tasks import Evaluation, Task, get_task
 from seaformer.weights.saving import save_weights
 
@@ -505,7 +504,7 @@ def test_a_model_that_gives_no_numbers_is_an_error_of_the_model() -> None:
 
 def save_network(path: Path, task: Task) -> torch.nn.Module:
     network = create_model("tiny", task)
-    save_weights(network, path, variant=get_variant("tiny"), task_json=task.to_json())
+    save_weights(network, path, network="seaformer-tiny", task_json=task.to_json())
     return network
 
 

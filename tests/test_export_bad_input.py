@@ -9,8 +9,8 @@ import torch
 from exporting import assert_one_line, names, run_export, write_networks
 
 from seaformer.models.create import create_model
+from seaformer.models.seaformer.official_names import to_official
 from seaformer.models.seaformer.variants import get_variant
-from seaformer.weights.saving import to_official
 
 QUICK = ("--variant", "tiny", "--format", "onnx", "--input-size", "64", "--output", "out")
 

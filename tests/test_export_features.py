@@ -18,8 +18,9 @@ from seaformer.errors import SeaformerError, UsageError
 from seaformer.export.convert.onnx_graph import to_onnx
 from seaformer.export.verify.verification import Sample, compare, lowest, make_samples, passes
 from seaformer.imaging.input_size import check_memory, input_shape, parse_input_size, takes_features
-from seaformer.models.attention.layer import create_layer
-from seaformer.models.attention.layers import CHANNELS, LAYERS, MODELS
+from seaformer.models.attention.dimensions import CHANNELS
+from seaformer.models.create import create_model
+from seaformer.models.registry import LAYERS, REGISTRY
 from seaformer.runtimes import open_model
 from seaformer.runtimes.image_session import ImageInput
 from seaformer.tasks import get_task
@@ -61,7 +62,7 @@ def test_files_have_the_names_of_layer_size_and_precision(folder: Path) -> None:
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_a_file_computes_what_pytorch_computes(folder: Path, precision: str, suffix: str) -> None:
-    model, _ = create_layer(LAYERS["window"])
+    model = create_model(LAYERS["window"])
     x = torch.randn(1, CHANNELS, 8, 8, generator=torch.Generator().manual_seed(5))
     expected = model.double()(x.double()).numpy()
     with open_model(path(folder, precision, suffix)) as session:
@@ -95,7 +96,7 @@ def test_the_metadata_says_that_it_takes_features(folder: Path, suffix: str) -> 
         assert row.sqnr_db is not None
         assert row.sqnr_db >= 100
         assert row.argmax_agreement is None
-    assert said.params == sum(p.numel() for p in create_layer(LAYERS["window"])[0].parameters())
+    assert said.params == sum(p.numel() for p in create_model(LAYERS["window"]).parameters())
 
 
 def test_every_operator_has_its_module(folder: Path) -> None:
@@ -155,17 +156,17 @@ def test_a_misspelt_layer_is_named_with_the_right_ones(tmp_path: Path) -> None:
 
 
 def test_a_size_that_would_not_fit_the_memory_is_refused_before_any_work() -> None:
-    needed = MODELS["attention-global"].export_bytes(512)
+    needed = REGISTRY["attention-global"].export_bytes((512, 512))
     with pytest.raises(UsageError, match="512x512 would take about"):
         check_memory((512, 512), 16 * 2**30, needed)
-    check_memory((64, 64), 16 * 2**30, MODELS["attention-global"].export_bytes(64))
+    check_memory((64, 64), 16 * 2**30, REGISTRY["attention-global"].export_bytes((64, 64)))
 
 
 # The pieces
 
 
 def test_a_network_says_its_channels_or_takes_pictures() -> None:
-    layer, _ = create_layer(LAYERS["global"])
+    layer = create_model(LAYERS["global"])
     assert input_shape(layer, (8, 16)) == (1, CHANNELS, 8, 16)
     assert input_shape(torch.nn.Identity(), (8, 16)) == (1, 3, 8, 16)
     assert takes_features(layer)
@@ -179,14 +180,14 @@ def test_small_sides_are_for_layers_only() -> None:
 
 
 def test_the_graph_names_its_input() -> None:
-    layer, _ = create_layer(LAYERS["global"])
+    layer = create_model(LAYERS["global"])
     (given,) = to_onnx(layer, (8, 8), "logits").graph.input
     assert given.name == "features"
     assert [side.dim_value for side in given.type.tensor_type.shape.dim] == [1, CHANNELS, 8, 8]
 
 
 def test_samples_are_seeded_noise_without_classes() -> None:
-    layer, _ = create_layer(LAYERS["global"])
+    layer = create_model(LAYERS["global"])
     once, again = (make_samples(layer, PREPROCESSING, (8, 8), inside=True) for _ in range(2))
     assert [sample.name for sample in once] == ["noise, seed 0", "noise, seed 1"]
     for sample, same in zip(once, again, strict=True):
@@ -199,7 +200,7 @@ def test_samples_are_seeded_noise_without_classes() -> None:
 
 
 def test_wrong_features_do_not_pass(folder: Path) -> None:
-    layer, _ = create_layer(LAYERS["window"])
+    layer = create_model(LAYERS["window"])
     sample = make_samples(layer, PREPROCESSING, (8, 8), inside=False)[0]
     other = Sample("other", sample.input, sample.reference * 1.001, None, (), has_classes=False)
     with open_model(path(folder, "fp32", ".tflite")) as session:

@@ -12,9 +12,9 @@ from torch import nn
 
 from seaformer.models.catalog import count_macs
 from seaformer.models.create import build_network
+from seaformer.models.seaformer.official_names import from_official
 from seaformer.models.seaformer.variants import VARIANTS, get_variant
 from seaformer.tasks import get_task
-from seaformer.weights.saving import from_official
 
 OFFICIAL = json.loads((Path(__file__).parent / "golden" / "official.json").read_text())
 TASKS = {"seg": "ade20k", "cls": "imagenet"}

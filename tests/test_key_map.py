@@ -7,10 +7,13 @@ import pytest
 import torch
 
 from seaformer.errors import SeaformerError
+from seaformer.models.seaformer.official_names import (
+    from_official,
+    network_shapes,
+    official_names,
+    to_official,
+)
 from seaformer.models.seaformer.variants import VARIANTS, get_variant
-from seaformer.weights.key_map import official_names
-from seaformer.weights.saving import from_official, to_official
-from seaformer.weights.skeleton import network_shapes
 
 OFFICIAL = json.loads((Path(__file__).parent / "golden" / "official.json").read_text())
 CLASSES = {"ade20k": 150, "imagenet": 1000}

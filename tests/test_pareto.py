@@ -23,7 +23,7 @@ from seaformer.benchmark.studies.pareto.points import summarise
 from seaformer.benchmark.studies.pareto.schema import CSV_NAME, FILE_NAME, PAGE_NAME, ParetoResults
 from seaformer.benchmark.studies.pareto.table import to_csv
 from seaformer.errors import SeaformerError
-from seaformer.models.peers import PEERS
+from seaformer.models.registry import REGISTRY
 from seaformer.reporting.xy_plot import (
     BADGE_HEIGHT,
     BADGE_WIDTH,
@@ -39,7 +39,7 @@ INPUT = InputUsed(
 
 def network(number: int, name: str, precision: str = "fp32", **changes: object) -> Candidate:
     """A model as the export describes it: a variant of SeaFormer, or a peer."""
-    is_peer = name in PEERS
+    is_peer = name in REGISTRY
     facts = ModelFacts(
         name=f"{name.replace('-', '_', 1)}_ade20k" if is_peer else f"seaformer_{name}_ade20k",
         variant=None if is_peer else name,
@@ -132,7 +132,8 @@ def test_a_wrong_output_has_no_latency_and_is_on_no_front() -> None:
 
 def test_families_are_those_of_the_table() -> None:
     assert family_of("SeaFormer-T") == "SeaFormer"
-    assert {family_of(peer.title) for peer in PEERS.values()} == {p.family for p in PEERS.values()}
+    peers = [row for row in REGISTRY.values() if not row.variant and not row.cost]
+    assert {family_of(peer.title) for peer in peers} == {peer.family for peer in peers}
 
 
 # The page

@@ -11,6 +11,7 @@ import torch
 from ai_edge_litert.interpreter import Interpreter
 from conftest import Once
 from exporting import assert_one_line, run_export
+from topformer_files import official_shapes
 from torch import nn
 from torch.nn import functional as F
 
@@ -18,20 +19,24 @@ from seaformer.artifact.beside import path_beside
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.export.convert import tflite_file
 from seaformer.models.catalog import count_macs
-from seaformer.models.peer import create_peer_with_record
-from seaformer.models.peers import PEERS, Peer
+from seaformer.models.create import create as create_with_record
+from seaformer.models.entry import Network
+from seaformer.models.registry import REGISTRY
 from seaformer.models.topformer import PyramidPooling
-from seaformer.models.topformer_keys import official_names as topformer_names
+from seaformer.models.topformer import official_names as topformer_names
 from seaformer.tasks import get_task
-from seaformer.weights.peer_files import RELEASED, find_released
+from seaformer.weights.released import RELEASED as ALL_RELEASED
+from seaformer.weights.released import find_released
 
 ADE20K = get_task("ade20k")
+PEERS = {name: row for name, row in REGISTRY.items() if not row.variant and not row.cost}
+RELEASED = [weights for weights in ALL_RELEASED if weights.network in PEERS]
 OFFICIAL = json.loads((Path(__file__).parent / "golden" / "topformer_tiny.json").read_text())
 TOPFORMERS = [name for name, peer in PEERS.items() if peer.family == "topformer"]
 
 
 def create(name: str) -> nn.Module:
-    return create_peer_with_record(PEERS[name], ADE20K, None)[0]
+    return create_with_record(PEERS[name], ADE20K, None)[0]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +64,7 @@ SIZED = [name for name, peer in PEERS.items() if peer.published and peer.publish
 @pytest.mark.parametrize("name", [name for name in SIZED if PEERS[name].family != "raspp"])
 def test_sizes_are_the_published_ones_to_the_printed_digit(name: str) -> None:
     published = PEERS[name].published
-    model = PEERS[name].build(published.classes).eval()
+    model = PEERS[name].build("segmentation", published.classes).eval()
     averages = name in TOPFORMERS
     assert as_printed(params_m(model, averages), published.params_m) == published.params_m
     macs = count_macs(model, (512, 512)) / 1e9
@@ -81,7 +86,7 @@ def test_lr_aspp_has_the_size_of_torchvisions() -> None:
     for a picture of 520x520, multiply-accumulates of convolutions."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    model = PEERS["lraspp-mobilenetv3-large"].build(21).eval()
+    model = PEERS["lraspp-mobilenetv3-large"].build("segmentation", 21).eval()
     assert sum(p.numel() for p in model.parameters()) == 3221538
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(torch.zeros(1, 3, 520, 520))
@@ -152,7 +157,7 @@ def test_segformer_is_what_transformers_saves(name: str, tmp_path: Path) -> None
                 tensor.add_(0.1 * torch.rand_like(tensor))
     theirs.save_pretrained(tmp_path)
     path = tmp_path / "model.safetensors"
-    model, record = create_peer_with_record(PEERS[name], ADE20K, path)
+    model, record = create_with_record(PEERS[name], ADE20K, path)
     assert not record.is_random
     image = torch.randn(2, 3, 96, 132, dtype=torch.float64)
     with torch.no_grad():
@@ -162,55 +167,6 @@ def test_segformer_is_what_transformers_saves(name: str, tmp_path: Path) -> None
 
 
 # TopFormer's checkpoints
-
-WIDTHS = {"tiny": (16, 32, 64, 96), "small": (24, 48, 96, 128), "base": (32, 64, 128, 160)}
-HEAD = {"tiny": 128, "small": 192, "base": 256}
-HEADS = {"tiny": 4, "small": 6, "base": 8}
-
-
-def official_shapes(size: str) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of a released checkpoint, written down from the official code."""
-    shapes: dict[str, tuple[int, ...]] = {}
-
-    def convolution(name: str, conv: str, *kernel: int) -> None:
-        shapes[f"{name}.{conv}.weight"] = kernel
-        for statistic in ("weight", "bias", "running_mean", "running_var"):
-            shapes[f"{name}.bn.{statistic}"] = kernel[:1]
-        shapes[f"{name}.bn.num_batches_tracked"] = ()
-
-    a, b, c, d = WIDTHS[size]
-    rows = [(3, 1, 16), (3, 4, a), (3, 3, a), (5, 3, b), (5, 3, b), (3, 3, c), (3, 3, c)]
-    rows += [(5, 6, d), (5, 6, d)] + ([] if size == "tiny" else [(3, 6, d)])
-    convolution("backbone.tpm.stem.0", "c", 16, 3, 3, 3)
-    width = 16
-    for number, (kernel, expansion, channels) in enumerate(rows, start=1):
-        layer, hidden = f"backbone.tpm.layer{number}.conv", width * expansion
-        first = 0
-        if expansion > 1:
-            convolution(f"{layer}.0", "c", hidden, width, 1, 1)
-            first = 2
-        convolution(f"{layer}.{first}", "c", hidden, 1, kernel, kernel)
-        convolution(f"{layer}.{first + 2}", "c", channels, hidden, 1, 1)
-        width = channels
-    total, keys = a + b + c + d, 16 * HEADS[size]
-    for number in range(4):
-        block = f"backbone.trans.transformer_blocks.{number}"
-        convolution(f"{block}.attn.to_q", "c", keys, total, 1, 1)
-        convolution(f"{block}.attn.to_k", "c", keys, total, 1, 1)
-        convolution(f"{block}.attn.to_v", "c", 2 * keys, total, 1, 1)
-        convolution(f"{block}.attn.proj.1", "c", total, 2 * keys, 1, 1)
-        convolution(f"{block}.mlp.fc1", "c", 2 * total, total, 1, 1)
-        shapes[f"{block}.mlp.dwconv.weight"] = (2 * total, 1, 3, 3)
-        shapes[f"{block}.mlp.dwconv.bias"] = (2 * total,)
-        convolution(f"{block}.mlp.fc2", "c", total, 2 * total, 1, 1)
-    out = HEAD[size]
-    for number, channels in ((1, b), (2, c), (3, d)):
-        for part in ("local_embedding", "global_embedding", "global_act"):
-            convolution(f"backbone.SIM.{number}.{part}", "conv", out, channels, 1, 1)
-    convolution("decode_head.linear_fuse", "conv", out, 1 if size == "tiny" else out, 1, 1)
-    shapes["decode_head.conv_seg.weight"] = (150, out, 1, 1)
-    shapes["decode_head.conv_seg.bias"] = (150,)
-    return shapes
 
 
 @pytest.mark.parametrize("name", TOPFORMERS)
@@ -236,7 +192,7 @@ def checkpoint(path: Path, size: str, seed: int = 0, classes: int = 150) -> Path
 
 def test_an_official_checkpoint_is_read(tmp_path: Path) -> None:
     path = checkpoint(tmp_path / "topformer.pth", "tiny")
-    model, record = create_peer_with_record(PEERS["topformer-tiny"], ADE20K, path)
+    model, record = create_with_record(PEERS["topformer-tiny"], ADE20K, path)
     stored = torch.load(path)["state_dict"]
     state = model.state_dict()
     for ours, theirs in topformer_names(state).items():
@@ -248,7 +204,7 @@ def test_an_official_checkpoint_is_read(tmp_path: Path) -> None:
 def test_our_own_names_are_read_too(tmp_path: Path) -> None:
     torch.save(create("lraspp-mobilenetv2").state_dict(), tmp_path / "mine.pth")
     peer = PEERS["lraspp-mobilenetv2"]
-    model, record = create_peer_with_record(peer, ADE20K, tmp_path / "mine.pth")
+    model, record = create_with_record(peer, ADE20K, tmp_path / "mine.pth")
     assert not record.is_random
     expected = create("lraspp-mobilenetv2").state_dict()
     assert all(torch.equal(expected[key], value) for key, value in model.state_dict().items())
@@ -257,31 +213,41 @@ def test_our_own_names_are_read_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "given", "said"),
     [
-        ("topformer-base", "small", "It is one of TopFormer-S: use --model topformer-small"),
-        ("raspp-mobilenetv2", "tiny", "It is one of TopFormer-T: use --model topformer-tiny"),
+        (
+            "topformer-base",
+            "small",
+            "holds TopFormer-S for segmentation with 150 classes, not TopFormer-B for segmentation "
+            "with 150 classes. Use --model topformer-small.",
+        ),
+        (
+            "raspp-mobilenetv2",
+            "tiny",
+            "holds TopFormer-T for segmentation with 150 classes, not R-ASPP MobileNetV2 for "
+            "segmentation with 150 classes. Use --model topformer-tiny.",
+        ),
     ],
 )
 def test_a_checkpoint_of_another_peer(asked: str, given: str, said: str, tmp_path: Path) -> None:
     path = checkpoint(tmp_path / "x.pth", given)
     with pytest.raises(SeaformerError, match=re.escape(said)):
-        create_peer_with_record(PEERS[asked], ADE20K, path)
+        create_with_record(PEERS[asked], ADE20K, path)
 
 
 def test_a_checkpoint_of_other_classes(tmp_path: Path) -> None:
     path = checkpoint(tmp_path / "x.pth", "tiny", classes=19)
     with pytest.raises(SeaformerError, match=r"conv_seg.weight \[19, 128, 1, 1\] instead"):
-        create_peer_with_record(PEERS["topformer-tiny"], ADE20K, path)
+        create_with_record(PEERS["topformer-tiny"], ADE20K, path)
 
 
 def test_released_weights_belong_to_peers_and_have_names_of_their_own() -> None:
-    assert {weights.variant for weights in RELEASED} == set(TOPFORMERS)
-    assert len({(weights.variant, weights.name) for weights in RELEASED}) == len(RELEASED)
+    assert {weights.network for weights in RELEASED} == set(TOPFORMERS)
+    assert len({(weights.network, weights.name) for weights in RELEASED}) == len(RELEASED)
     assert len({weights.drive_id for weights in RELEASED}) == len(RELEASED)
     for name in TOPFORMERS:
-        small_batch = find_released("ade20k-batch16", PEERS[name], ADE20K)
+        small_batch = find_released("ade20k-batch16", name, ADE20K)
         assert small_batch.score == PEERS[name].published.miou
     with pytest.raises(UsageError, match="ade20k-448"):
-        find_released("ade20k-44", PEERS["topformer-tiny"], ADE20K)
+        find_released("ade20k-44", "topformer-tiny", ADE20K)
 
 
 # The command
@@ -290,7 +256,7 @@ def test_released_weights_belong_to_peers_and_have_names_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--model", "topformer-tny"), "unknown peer 'topformer-tny'.*'topformer-tiny'"),
+        (("--model", "topformer-tny"), "unknown model 'topformer-tny'.*'topformer-tiny'"),
         (("--model", "segformer-b0", "--task", "imagenet"), "is for segmentation"),
         (("--model", "topformer-tiny", "--ablation", "detail=off"), "goes with --variant only"),
         (("--model", "topformer-tiny", "--variant", "tiny"), "one of the two"),
@@ -309,7 +275,7 @@ def test_help_names_every_peer(tmp_path: Path) -> None:
 SMALL = ("--input-size", "64x128", "--normalize", "outside", "--output", ".")
 
 
-def exported(once: Once, peer: Peer, *formats: str) -> Path:
+def exported(once: Once, peer: Network, *formats: str) -> Path:
     def fill(folder: Path) -> None:
         chosen = [word for name in formats for word in ("--format", name)]
         done = run_export("--model", peer.name, *chosen, *SMALL, cwd=folder)
@@ -333,7 +299,7 @@ def assert_one_partition(file: Path) -> None:
     assert interpreter.get_input_details()[0]["index"] in delegate["inputs"]
 
 
-def assert_described(file: Path, peer: Peer) -> None:
+def assert_described(file: Path, peer: Network) -> None:
     data = metadata(file)
     assert (data["variant"], data["model"], data["task"]) == (None, peer.name, "ade20k")
     assert data["parity"]["passed"]

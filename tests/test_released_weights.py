@@ -19,17 +19,21 @@ import pytest
 import torch
 
 from seaformer.errors import SeaformerError, UnknownNameError
+from seaformer.models.loading import load_weights
+from seaformer.models.registry import REGISTRY
+from seaformer.models.resolve import as_network
 from seaformer.models.seaformer.network import SeaFormer, SeaFormerClassifier
+from seaformer.models.seaformer.official_names import to_official
 from seaformer.models.seaformer.variants import VARIANTS, get_variant
+from seaformer.network_names import name_of_variant, variant_of
 from seaformer.tasks import get_task, task_names
 from seaformer.weights.download import fetch, weights_cache
-from seaformer.weights.loading import load_weights
 from seaformer.weights.random_weights import fill_random
 from seaformer.weights.released import RELEASED, ReleasedWeights, find_released
-from seaformer.weights.saving import to_official
 
-TINY = find_released("ade20k", get_variant("tiny"), get_task("ade20k"))
-FILES = [weights for weights in RELEASED if not weights.is_backbone]
+TINY = find_released("ade20k", "seaformer-tiny", get_task("ade20k"))
+SEAFORMERS = [weights for weights in RELEASED if REGISTRY[weights.network].variant]
+FILES = [weights for weights in SEAFORMERS if not weights.is_backbone]
 
 
 def saved(content: object, **options: bool) -> bytes:
@@ -101,14 +105,14 @@ def failure(released: ReleasedWeights = TINY, base_url: str | None = None) -> st
 
 
 def test_each_name_is_unique_for_its_variant_and_task() -> None:
-    keys = [(weights.name, weights.variant, weights.task) for weights in RELEASED]
+    keys = [(weights.name, weights.network, weights.task) for weights in SEAFORMERS]
     assert len(set(keys)) == len(keys) == 20
 
 
 def test_table_names_real_variants_tasks_and_files() -> None:
     assert len({weights.drive_id for weights in FILES}) == len(FILES) == 16
-    for weights in RELEASED:
-        assert weights.variant in VARIANTS
+    for weights in SEAFORMERS:
+        assert variant_of(weights.network) in VARIANTS
         assert weights.task in task_names()
         assert re.fullmatch(r"1[\w-]{32}", weights.drive_id)
         assert weights.url == f"https://drive.google.com/uc?id={weights.drive_id}"
@@ -116,7 +120,7 @@ def test_table_names_real_variants_tasks_and_files() -> None:
 
 
 def test_plain_name_is_the_better_file() -> None:
-    for variant in VARIANTS.values():
+    for variant in map(name_of_variant, VARIANTS):
         task = get_task("ade20k")
         better = find_released("ade20k", variant, task)
         other = find_released("ade20k-batch16", variant, task)
@@ -127,14 +131,14 @@ def test_plain_name_is_the_better_file() -> None:
 def test_cityscapes_names_tell_the_input_size() -> None:
     task = get_task("cityscapes")
     for name in ("small", "base"):
-        whole = find_released("cityscapes", get_variant(name), task)
-        half = find_released("cityscapes-half", get_variant(name), task)
+        whole = find_released("cityscapes", name_of_variant(name), task)
+        half = find_released("cityscapes-half", name_of_variant(name), task)
         assert (whole.input_size, half.input_size) == ((1024, 2048), (512, 1024))
         assert whole.score > half.score
 
 
 def test_imagenet_backbone_is_the_imagenet_file() -> None:
-    base = get_variant("base")
+    base = "seaformer-base"
     backbone = find_released("imagenet-backbone", base, get_task("pascal-context"))
     whole = find_released("imagenet", base, get_task("imagenet"))
     assert backbone.is_backbone
@@ -160,7 +164,7 @@ def test_imagenet_backbone_is_the_imagenet_file() -> None:
 )
 def test_error_lists_what_there_is(name: str, variant: str, task: str, parts: list[str]) -> None:
     with pytest.raises(UnknownNameError) as caught:
-        find_released(name, get_variant(variant), get_task(task))
+        find_released(name, name_of_variant(variant), get_task(task))
     message = str(caught.value)
     assert all(part in message for part in [*parts, "--weights PATH"]), message
 
@@ -322,7 +326,7 @@ def test_released_weights_are_loaded_by_name(drive: StandIn) -> None:
     fill_random(trained, seed=7)
     state = to_official(trained.state_dict(), variant)
     drive.serve(saved({"state_dict": state, "meta": {"CLASSES": task.labels}}))
-    record = load_weights(model, variant, task, "ade20k")
+    record = load_weights(model, as_network("tiny"), task, "ade20k")
     assert (record.name, record.source, record.is_random) == ("ade20k", TINY.url, False)
     assert record.sha256 == hashlib.sha256(drive.body).hexdigest()
     assert record.class_names == task.labels
@@ -336,7 +340,7 @@ def test_imagenet_backbone_is_loaded_by_name(drive: StandIn) -> None:
     classifier, model = SeaFormerClassifier(variant, 1000), SeaFormer(variant, 150)
     fill_random(classifier, seed=7)
     drive.serve(saved({"state_dict": to_official(classifier.state_dict(), variant)}))
-    record = load_weights(model, variant, get_task("ade20k"), "imagenet-backbone")
+    record = load_weights(model, as_network("tiny"), get_task("ade20k"), "imagenet-backbone")
     assert record.is_random
     assert record.name == "imagenet-backbone"
     stem = "stem.stage2.1.reduce.conv.weight"

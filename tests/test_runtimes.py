@@ -21,7 +21,6 @@ from small_models import SIDE, associate, metadata, tflite, write_onnx
 from seaformer.artifact.metadata import Metadata, parse_metadata
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.models.create import create_model
-from seaformer.models.seaformer.variants import get_variant
 from seaformer.runtimes import RUNTIMES, open_model, open_session
 from seaformer.runtimes.integers import IntegerTensor
 from seaformer.runtimes.tflite_flatbuffer import pack, parse
@@ -65,7 +64,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     task = get_task("cityscapes")
     model = create_model("tiny", "cityscapes", "random")
-    save_weights(model, path, variant=get_variant("tiny"), task_json=task.to_json())
+    save_weights(model, path, network="seaformer-tiny", task_json=task.to_json())
     return path
 
 

@@ -25,10 +25,10 @@ from seaformer.console import Console
 from seaformer.datasets.shapes import ShapesDataset, render, write
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.models.create import create_model
+from seaformer.models.resolve import as_network
 from seaformer.models.seaformer.attention import SqueezeAxialPositionEmbedding
 from seaformer.models.seaformer.context_branch import DROP_PATH
 from seaformer.models.seaformer.layer import DropPath
-from seaformer.models.seaformer.variants import get_variant
 from seaformer.tasks import Task, get_task
 from seaformer.training.augmentation import augment, distort_colors
 from seaformer.training.checkpoints import METRICS, STATE, RunFolder
@@ -46,7 +46,7 @@ from seaformer.training.validation import validate
 from seaformer.weights.saving import save_weights
 
 SIDE = 64
-TINY = get_variant("tiny")
+TINY = as_network("tiny")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -163,9 +163,12 @@ def test_rate_grows_linearly_and_falls_to_nothing() -> None:
 
 @pytest.mark.parametrize("variant", ["tiny", "large"])
 def test_optimiser_groups_are_those_of_the_recipe(variant: str) -> None:
-    model = first_network(get_variant(variant), small_task())
+    model = first_network(as_network(variant), small_task())
     plan = RECIPES["ade20k"]
-    groups = {group["name"]: group for group in parameter_groups(model, plan)}
+    groups = {
+        group["name"]: group
+        for group in parameter_groups(model, plan, as_network(variant).backbone)
+    }
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     members = {
         group: {names[id(parameter)] for parameter in groups[group]["params"]} for group in groups
@@ -463,7 +466,7 @@ def test_batch_has_to_divide_over_the_processes(tmp_path: Path) -> None:
 def test_backbone_weights_leave_the_rest_fresh(tmp_path: Path) -> None:
     trained = first_network(TINY, small_task(), seed=1)
     path = tmp_path / "trained.safetensors"
-    save_weights(trained, path, variant=TINY, task_json=small_task().to_json())
+    save_weights(trained, path, network=TINY.name, task_json=small_task().to_json())
     fresh = first_network(TINY, small_task(), seed=2)
     whole = first_network(TINY, small_task(), path, seed=2).state_dict()
     backbone = first_network(TINY, small_task(), f"backbone:{path}", seed=2).state_dict()

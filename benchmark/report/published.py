@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from seaformer.benchmark.results import ModelResult, Results
-from seaformer.models.peers import PEERS
+from seaformer.models.registry import REGISTRY
+from seaformer.network_names import stored_name
 from seaformer.statistics.bootstrap import Ratio
 
 TASK = "ade20k"
@@ -15,8 +16,6 @@ CONDITIONS = (
     "SeaFormer paper (arXiv 2301.13156), Figure 1 right, read off by pixel, about ±0.5 %; which "
     "runtime and precision gave them is not stated."
 )
-
-_README = "fudan-zvg/SeaFormer, first README.md, training with batches of 16"
 
 
 @dataclass(frozen=True)
@@ -36,27 +35,19 @@ class Figure:
     miou_source: str
 
 
-_SEAFORMER = {
-    "tiny": Figure("SeaFormer-T", 40, 35.0, _README),
-    "small": Figure("SeaFormer-S", 67, 38.1, _README),
-    "base": Figure("SeaFormer-B", 106, 40.2, _README),
-    "large": Figure("SeaFormer-L", 367, 42.7, _README),
-}
-
 FIGURES: Mapping[str, Figure] = MappingProxyType(
-    _SEAFORMER
-    | {
-        name: Figure(
-            peer.title,
-            peer.published.phone_latency_ms,
-            peer.published.miou,
-            peer.published.miou_source,
+    {
+        network.name: Figure(
+            network.title,
+            network.published.phone_latency_ms,
+            network.published.miou,
+            network.published.miou_source,
         )
-        for name, peer in PEERS.items()
-        if peer.published is not None
+        for network in REGISTRY.values()
+        if network.published is not None
     }
 )
-"""Name of a variant or a peer -> what is published of it."""
+"""Name of a network -> what is published of it."""
 
 
 @dataclass(frozen=True)
@@ -114,4 +105,4 @@ def figure_of(model: ModelResult) -> Figure | None:
     )
     if facts.variant is not None and facts.name != f"seaformer_{facts.variant}_{TASK}":
         is_published = False  # an ablation, which has the variant it was made from
-    return FIGURES.get(facts.variant or facts.model or "") if is_published else None
+    return FIGURES.get(stored_name(facts.variant, facts.model) or "") if is_published else None

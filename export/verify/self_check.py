@@ -12,24 +12,27 @@ from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError, look_up, quoted
 from seaformer.export.recorded_weights import recorded_weights, require_same
 from seaformer.export.report import Report
-from seaformer.export.request import DEFAULT_TASK
-from seaformer.export.source import Source, is_ours, other_model, our_model, users_model
+from seaformer.export.source import Source, create_source
 from seaformer.export.verify.verification import compare, make_samples, passes
+from seaformer.models.entry import Network
+from seaformer.models.registry import REGISTRY
+from seaformer.models.resolve import with_ablation
+from seaformer.network_names import stored_name
 from seaformer.runtimes import open_model
-from seaformer.tasks import get_task
+from seaformer.tasks import DEFAULT_TASK, get_task
 from seaformer.weights.self_description import described_by
 
 SAME_DB, SAME_AGREEMENT = 1.0, 0.005
 """By as much integer kernels of two processors may differ: they round halves in different ways."""
 
 
-def self_check(path: Path, weights: str | None, factory: str | None, console: Console) -> None:
+def self_check(path: Path, weights: str | None, named: Network | None, console: Console) -> None:
     """Verify a file that seaformer-export wrote, and print the result.
 
     Args:
         path: the .onnx or .tflite file.
         weights: where the weights are now, if not where they were.
-        factory: what --model names: the user's own, which the file was exported from.
+        named: what --model names: the user's own, which the file was exported from.
         console: to print to.
 
     Raises:
@@ -55,7 +58,7 @@ def self_check(path: Path, weights: str | None, factory: str | None, console: Co
                 )
             stage.made = f"{found[:16]}..., as written in the file"
         with report.stage("create the model") as stage:
-            source = _source(metadata, path, weights, factory)
+            source = _source(metadata, path, weights, named)
             stage.made = f"{source.name}, weights {source.weights.name}"
         height, width = session.input_shape
         with report.stage("run PyTorch in float64") as stage:
@@ -96,7 +99,7 @@ def _compare_with_export(comparisons: Sequence[Comparison], metadata: Metadata, 
             )
 
 
-def _source(metadata: Metadata, path: Path, weights: str | None, factory: str | None) -> Source:
+def _source(metadata: Metadata, path: Path, weights: str | None, named: Network | None) -> Source:
     """Make the model that was exported, from the same weights.
 
     The metadata may name a network of ours. Code of a user's own is run only if the user names it:
@@ -106,32 +109,30 @@ def _source(metadata: Metadata, path: Path, weights: str | None, factory: str | 
         UsageError: the user did not name the factory, or names one for another network.
         SeaformerError: the weights are not to be had, or are not those of the export.
     """
-    if metadata.variant is None and not is_ours(metadata.model):
-        source = _users(metadata, path, weights, factory)
-    else:
-        if factory not in (None, metadata.model):
-            raise UsageError(
-                f"'{path}' was exported from {quoted(metadata.model or metadata.variant)}, and not "
-                f"from {quoted(factory)}. Leave --model out."
-            )
+    stored = stored_name(metadata.variant, metadata.model)
+    network = REGISTRY.get(stored or "")
+    if network is not None and named not in (None, network):
+        raise UsageError(
+            f"'{path}' was exported from {quoted(metadata.model or metadata.variant)}, and not "
+            f"from {quoted(named.name)}. Leave --model out."
+        )
+    if network is None:
+        network = _users(metadata, path, named)
+    network = with_ablation(network, metadata.ablation)
+    if network.builders:
         weights = weights or recorded_weights(metadata.weights)
-        _, described = described_by(weights)
-        task = described or get_task(metadata.task or DEFAULT_TASK)
-        if metadata.variant is None:
-            source = other_model(str(metadata.model), task, weights)
-        else:
-            source = our_model(metadata.variant, task, weights, metadata.ablation)
+    _, described = described_by(weights)
+    task = described or get_task(metadata.task or DEFAULT_TASK)
+    source = create_source(network, task, weights)
     require_same(metadata.weights, source.weights.source, source.weights.sha256)
     return source
 
 
-def _users(metadata: Metadata, path: Path, weights: str | None, factory: str | None) -> Source:
-    if factory is None:
+def _users(metadata: Metadata, path: Path, named: Network | None) -> Network:
+    if named is None:
         raise UsageError(
             f"'{path}' was exported from the factory {quoted(metadata.model)}, which is not part "
             "of seaformer. No code is run because a file names it: if you trust the factory, give "
             "it yourself, as --model package.module:factory."
         )
-    if weights is not None:
-        raise UsageError("--weights does not go with --model: the factory loads its own weights.")
-    return users_model(factory, get_task(metadata.task or DEFAULT_TASK))
+    return named

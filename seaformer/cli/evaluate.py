@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from seaformer.datasets import Dataset
     from seaformer.evaluation import Candidate, Evaluation, Options, Results
     from seaformer.evaluation.results import ModelResult
+    from seaformer.models.entry import Network
     from seaformer.tasks import Task
 
 # NumPy, Rich, torch and the runtimes are imported when the work starts: --help shall not wait.
@@ -37,9 +38,7 @@ LISTED = 12
 
 
 @click.command(cls=Command)
-@click.argument(
-    "models", metavar="MODEL...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @click.option(
     "--data", type=click.Path(path_type=Path), required=True, help="Folder of the data set."
 )
@@ -47,11 +46,7 @@ LISTED = 12
     "--task",
     help="Task of the data set. [default: what labels.json in it, the model or the folders say]",
 )
-@click.option(
-    "--reference",
-    type=click.Path(path_type=Path),
-    help="Model to compare the others with, picture by picture.",
-)
+@click.option("--reference", help="Model to compare the others with, picture by picture.")
 @click.option("--limit", type=click.IntRange(min=1), help="Take so many pictures, spread over all.")
 @click.option(
     "--batch",
@@ -81,15 +76,27 @@ LISTED = 12
     help="In the deployed protocol, for models that take any size.",
 )
 @click.option("--layout", help="Layout of the data set, if the folders do not tell it.")
-@click.option("--variant", help="Variant of a checkpoint that does not tell it.")
+@click.option(
+    "--model",
+    "network_name",
+    metavar="NAME",
+    help="Network of checkpoints that do not tell it, see seaformer-export --list.",
+)
+@click.option("--variant", metavar="NAME", help="Short for --model seaformer-NAME.")
+@click.option(
+    "--weights",
+    metavar="NAME|PATH",
+    help="Weights of the MODEL that is the name of a network, as for seaformer-export. "
+    "[default: random]",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="[default: as many as there are cores]")
 @click.option("--skip-broken", is_flag=True, help="Leave broken pictures out, and exit with 0.")
 @click.option("--force", is_flag=True, help="Start over, and overwrite results.")
 def main(
-    models: tuple[Path, ...],
+    models: tuple[str, ...],
     data: Path,
     task: str | None,
-    reference: Path | None,
+    reference: str | None,
     limit: int | None,
     batch: int,
     report: Path | None,
@@ -97,14 +104,17 @@ def main(
     short_side: int | None,
     input_size: str | None,
     layout: str | None,
+    network_name: str | None,
     variant: str | None,
+    weights: str | None,
     threads: int | None,
     skip_broken: bool,
     force: bool,
 ) -> None:
     """Evaluate MODEL on a data set with annotations.
 
-    MODEL is a checkpoint (.pth, .pt, .safetensors), an .onnx or a .tflite. Folders are read as
+    MODEL is a checkpoint (.pth, .pt, .safetensors), an .onnx or a .tflite, or the name of a network
+    with --weights. Folders are read as
     ADE20K, Cityscapes, PASCAL-Context, COCO-Stuff 10K and ImageNet are published, or as images/
     and masks/ with labels.json, a list of the class names. Annotated validation pictures give
     mIoU, mean and pixel accuracy, or top-1 and top-5. A run that was stopped goes on when it is
@@ -113,10 +123,11 @@ def main(
     if len(models) > 1 and reference is None:
         raise UsageError(
             f"{len(models)} models are given. Say which one the others are compared with: "
-            f"--reference {shlex.quote(str(models[0]))}."
+            f"--reference {shlex.quote(models[0])}."
         )
-    paths = models if reference is None else (reference, *models)
-    folder = report or Path(f"{paths[0].stem}_{'comparison' if reference else 'evaluation'}")
+    texts = models if reference is None else (reference, *models)
+    name = Path(texts[0]).stem.replace(":", "-")
+    folder = report or Path(f"{name}_{'comparison' if reference else 'evaluation'}")
 
     from seaformer.console import Console
     from seaformer.datasets import open_dataset, own_task
@@ -130,14 +141,20 @@ def main(
     )
     from seaformer.files import atomic_write
     from seaformer.imaging.input_size import parse_input_size
+    from seaformer.models.resolve import chosen, find_model
 
     _refuse_finished(folder, force)
-    whole = open_dataset(data, task or own_task(data) or stated_task(paths[0]), layout=layout)
+    paths = [find_model(text) for text in texts]
+    network = chosen(network_name, variant)
+    _check_weights(weights, paths)
+    stated = task or own_task(data) or stated_task(paths[0], weights)
+    whole = open_dataset(data, stated, layout=layout)
     dataset = whole if limit is None else whole.spread(limit)
     options = Options(
         protocol=_choose_protocol(protocol, paths, dataset.task),
         threads=threads or os.cpu_count() or 1,
-        variant=variant,
+        network=network,
+        weights=weights,
         input_size=None if input_size is None else parse_input_size(input_size),
         short_side=short_side,
     )
@@ -168,7 +185,7 @@ def main(
         with atomic_write(folder / RESULTS) as draft:
             draft.write_text(results.text(), encoding="utf-8")
     _print_results(console, results)
-    _print_next(console, results, dataset, folder)
+    _print_next(console, results, dataset, folder, weights)
     if not results.complete:
         raise SeaformerError(
             f"{len(results.broken)} of {evaluation.total} pictures are broken. Repair them and run "
@@ -176,7 +193,20 @@ def main(
         )
 
 
-def _choose_protocol(wanted: str | None, paths: Sequence[Path], task: Task) -> str:
+def _check_weights(weights: str | None, models: Sequence[Path | Network]) -> None:
+    """Refuse weights that no model, or more than one, would take."""
+    named = [model.name for model in models if not isinstance(model, Path)]
+    if weights is not None and len(named) != 1:
+        who = (
+            f"{len(named)} MODELs are names: {', '.join(named)}" if named else "no MODEL is a name"
+        )
+        raise UsageError(
+            f"--weights are those of the one MODEL that is the name of a network, and {who}. Give "
+            "checkpoints by their paths instead."
+        )
+
+
+def _choose_protocol(wanted: str | None, paths: Sequence[Path | Network], task: Task) -> str:
     """Return the one protocol of all models, so that they can be compared."""
     from seaformer.evaluation import DEPLOYED, OFFICIAL, PROTOCOLS, is_checkpoint
 
@@ -188,7 +218,7 @@ def _choose_protocol(wanted: str | None, paths: Sequence[Path], task: Task) -> s
     return wanted
 
 
-def _check_options(options: Options, batch: int, paths: Sequence[Path]) -> None:
+def _check_options(options: Options, batch: int, paths: Sequence[Path | Network]) -> None:
     """Refuse options that would have no effect."""
     from seaformer.evaluation import DEPLOYED, OFFICIAL, is_checkpoint
 
@@ -343,7 +373,9 @@ def _class_table(model: ModelResult, is_comparison: bool) -> Table:
     return table
 
 
-def _print_next(console: Console, results: Results, dataset: Dataset, folder: Path) -> None:
+def _print_next(
+    console: Console, results: Results, dataset: Dataset, folder: Path, weights: str | None
+) -> None:
     console.print(f"results: {(folder / RESULTS).absolute()}")
     console.print(f"report: {(folder / PAGE).absolute()}")
     console.print("next:")
@@ -352,8 +384,10 @@ def _print_next(console: Console, results: Results, dataset: Dataset, folder: Pa
     images = {item.name: item.image for item in dataset.items}
     for picture in last.worst[:1]:
         command = ["seaformer-predict", str(images[picture.name]), "--model", last.file]
-        if Path(last.file).suffix in (".pth", ".pt"):
-            command += ["--task", dataset.task.name]  # Which such a file does not say.
+        if weights is not None and not Path(last.file).is_file():
+            command += ["--weights", weights]
+        if Path(last.file).suffix not in (".tflite", ".onnx", ".safetensors"):
+            command += ["--task", dataset.task.name]  # Which such a model does not say.
         console.print(f"  {shlex.join(command)}")
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from seaformer.artifact.metadata import Interface
     from seaformer.console import Console
+    from seaformer.models.entry import Network
     from seaformer.prediction import Prediction
     from seaformer.runtimes import ImageSession
 
@@ -37,11 +38,22 @@ TOP = 5
 @click.argument("photo", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--model",
-    type=click.Path(path_type=Path),
+    "model_text",
+    metavar="FILE|NAME",
     required=True,
-    help="Model file: .tflite, .onnx, or a checkpoint (.pth, .pt, .safetensors).",
+    help="Model file: .tflite, .onnx, or a checkpoint (.pth, .pt, .safetensors). Or a network by "
+    "its name, see seaformer-export --list, with --weights.",
 )
-@click.option("--variant", help="Variant of a checkpoint: tiny, small, base or large.")
+@click.option(
+    "--weights",
+    metavar="NAME|PATH",
+    help="Weights of a network that --model names, as for seaformer-export. [default: random]",
+)
+@click.option(
+    "--variant",
+    metavar="NAME",
+    help="Network of a checkpoint whose tensors do not tell it: tiny, small, base or large.",
+)
 @click.option("--task", help="Task of a checkpoint, or of a file that was not exported by us.")
 @click.option(
     "--output",
@@ -75,7 +87,8 @@ TOP = 5
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 def main(
     photo: Path | None,
-    model: Path,
+    model_text: str,
+    weights: str | None,
     variant: str | None,
     task: str | None,
     output: Path | None,
@@ -98,12 +111,14 @@ def main(
 
     from seaformer.console import Console
     from seaformer.imaging.images import read_image, sample_photograph
+    from seaformer.models.resolve import find_model
     from seaformer.prediction import predict, prepare_input
-    from seaformer.runtimes import open_model
 
     photo = photo or sample_photograph()
     image = read_image(photo)
-    with open_model(model, threads, variant=variant, task=task, input_size=size) as session:
+    found = find_model(model_text)
+    model = found if isinstance(found, Path) else Path(found.name)
+    with _open(found, weights, variant, task, size, threads) as session:
         interface = _interface(session, model, variant, task)
         if interface.kind == "segmentation":
             output = output or Path(f"{photo.stem}_overlay.png")
@@ -151,6 +166,34 @@ def _check_outputs(photo: Path, outputs: Mapping[str, Path | None], force: bool)
             raise UsageError(f"{option} '{path}' is {taken[path.resolve()]}. Give another name.")
         taken[path.resolve()] = f"{option} as well"
         refuse_existing(path, force)
+
+
+def _open(
+    found: Path | Network,
+    weights: str | None,
+    variant: str | None,
+    task: str | None,
+    input_size: tuple[int, int] | None,
+    threads: int,
+) -> ImageSession:
+    """Open a file, or create a network by its name."""
+    from seaformer.runtimes import ImageSession, open_model
+
+    if isinstance(found, Path):
+        if weights is not None:
+            raise UsageError(
+                f"--weights goes with a --model that names a network, and '{found}' is a file. "
+                "Leave it out."
+            )
+        return open_model(found, threads, variant=variant, task=task, input_size=input_size)
+    from seaformer.models.resolve import chosen
+    from seaformer.runtimes.pytorch import open_network
+    from seaformer.tasks import DEFAULT_TASK, get_task
+    from seaformer.weights.self_description import described_by
+
+    chosen(found.name, variant)  # an error if the two differ
+    own = described_by(weights)[1] or get_task(DEFAULT_TASK) if task is None else get_task(task)
+    return ImageSession(open_network(found, weights, own, threads, input_size))
 
 
 def _interface(

@@ -29,7 +29,16 @@ SHOWN = 6
 
 
 @click.command(cls=Command)
-@click.option("--variant", required=True, help="tiny, small, base or large.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    help="Network to train, such as topformer-tiny; see the list of seaformer-export --list.",
+)
+@click.option(
+    "--variant",
+    metavar="NAME",
+    help="Short for --model seaformer-NAME: tiny, small, base or large.",
+)
 @click.option(
     "--data",
     required=True,
@@ -79,7 +88,8 @@ SHOWN = 6
 @click.option("--half", is_flag=True, help="Store weights as float16.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the output folder.")
 def main(
-    variant: str,
+    model: str | None,
+    variant: str | None,
     data: str,
     output: Path,
     task: str | None,
@@ -111,19 +121,24 @@ def main(
     accelerator = _accelerator(device)
 
     from seaformer.console import Console
-    from seaformer.models.seaformer.variants import get_variant
+    from seaformer.models.resolve import chosen
+    from seaformer.models.seaformer.variants import VARIANTS
+    from seaformer.network_names import variant_of
     from seaformer.training.checkpoints import STATE, RunFolder
     from seaformer.training.engine import train
-    from seaformer.training.first_weights import first_network
+    from seaformer.training.first_weights import first_network, require_trainable
     from seaformer.training.recipe import get_recipe
     from seaformer.training.scenes import open_data
 
-    architecture = get_variant(variant)
+    network = chosen(model, variant)
+    if network is None:
+        raise UsageError(f"no network is named. Give --variant ({', '.join(VARIANTS)}) or --model.")
+    require_trainable(network)
     found = open_data(data, task, seed)
-    recipe = get_recipe(found.task, variant)
+    recipe = get_recipe(found.task, variant_of(network.name))
     recipe = replace(recipe, **{key: value for key, value in changes.items() if value is not None})
     origin = {"data": data, "weights": weights, "seed": seed}
-    folder = RunFolder(output, architecture, found.task, recipe, origin, half)
+    folder = RunFolder(output, network, found.task, recipe, origin, half)
     if (output / STATE).exists() and not resume:
         raise UsageError(
             f"'{output}' has a run. Give another folder, or --resume to go on with it."
@@ -134,13 +149,13 @@ def main(
         if not resume:
             _refuse_faults(found, data)
         console.print(
-            f"SeaFormer-{variant.capitalize()}, {found.task.title}: {len(found.training)} pictures "
+            f"{network.long_title}, {found.task.title}: {len(found.training)} pictures "
             f"to learn from, {len(found.validation)} to validate on; {recipe.iterations} steps of "
             f"{recipe.batch_size} on {accelerator.num_processes} x {accelerator.device.type}"
         )
     accelerator.wait_for_everyone()
     best = train(
-        first_network(architecture, found.task, weights, seed),
+        first_network(network, found.task, weights, seed),
         found.training,
         found.validation,
         folder,
@@ -196,7 +211,7 @@ def _report(folder: RunFolder, found: TrainingData, accelerator: Accelerator) ->
     from seaformer.training.report import write_report
     from seaformer.training.validation import predict, validate
 
-    model = first_network(folder.variant, folder.task, folder.path / "best.safetensors")
+    model = first_network(folder.network, folder.task, folder.path / "best.safetensors")
     model.to(accelerator.device)
     scores = validate(model, found.validation, found.task, accelerator)
     if accelerator.is_main_process:

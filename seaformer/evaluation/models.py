@@ -1,6 +1,5 @@
 """Models under test: pictures in, masks or guesses out, whatever the format of the file."""
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from seaformer.artifact.metadata import Interface
+from seaformer.artifact.metadata import Interface, Weights
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.evaluation.metrics import top_classes
 from seaformer.evaluation.protocols import (
@@ -24,14 +23,19 @@ from seaformer.evaluation.protocols import (
     Size,
     two_step_mask,
 )
+from seaformer.files import file_sha256
 from seaformer.imaging.preprocessing import normalize
 from seaformer.imaging.upsampling import upsample_argmax
-from seaformer.models.create import create_model
+from seaformer.models.create import create, weights_hash
+from seaformer.models.entry import Network
+from seaformer.models.identity import identified
+from seaformer.network_names import members
 from seaformer.prediction import mask_from
-from seaformer.runtimes import ImageSession, is_checkpoint, open_model
+from seaformer.runtimes import RUNTIMES, ImageSession, Runtime, find_runtime, open_model
+from seaformer.runtimes import is_checkpoint as is_checkpoint_file
 from seaformer.tasks import TASKS, Evaluation, Task
-from seaformer.weights.checkpoint import Checkpoint, read_checkpoint
-from seaformer.weights.identity import identify
+from seaformer.weights.checkpoint import read_checkpoint
+from seaformer.weights.self_description import described_by
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class Options:
     Attributes:
         protocol: name of the protocol.
         threads: threads for one run, 1 or more.
-        variant: of checkpoints whose tensors do not tell it.
+        network: of checkpoints; None to recognise it by what they say and by their tensors.
+        weights: of models that are given by the name of a network, as to --weights.
         input_size: height and width, for models that take any, in the deployed protocol; None for
             the model's own.
         short_side: instead of the task's own in the official protocol; the limit of the longer side
@@ -50,7 +55,8 @@ class Options:
 
     protocol: str
     threads: int = 1
-    variant: str | None = None
+    network: Network | None = None
+    weights: str | None = None
     input_size: Size | None = None
     short_side: int | None = None
 
@@ -59,19 +65,27 @@ class Candidate:
     """A model under test; `close` it in the end.
 
     Attributes:
-        path: the file.
-        sha256: of the file, in hexadecimal.
+        path: the file, or the name of the network.
+        sha256: of the file or else of the weights, in hexadecimal.
+        runtime: what runs it.
         interface: what the model takes and gives.
         protocol: how pictures enter it.
         note: what a user should know of it; may be empty.
     """
 
     def __init__(
-        self, path: Path, interface: Interface, protocol: Protocol, network: "_Network", note: str
+        self,
+        path: Path,
+        sha256: str,
+        runtime: Runtime,
+        interface: Interface,
+        protocol: Protocol,
+        network: "_Network",
+        note: str,
     ) -> None:
-        with path.open("rb") as file:
-            self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         self.path = path
+        self.sha256 = sha256
+        self.runtime = runtime
         self.interface = interface
         self.protocol = protocol
         self.note = note
@@ -163,29 +177,49 @@ class Candidate:
         )
 
 
-def stated_task(path: Path) -> Task | None:
-    """Return the task that a model file says it is for; None if it says none that we know.
+def is_checkpoint(model: Path | Network) -> bool:
+    """Whether a model is a network of ours, which takes any size, and batches.
+
+    Raises:
+        UsageError: it is no model file by its suffix.
+    """
+    return isinstance(model, Network) or is_checkpoint_file(model)
+
+
+def stated_task(model: Path | Network, weights: str | None) -> Task | None:
+    """Return the task that a model says it is for; None if it says none that we know.
+
+    Args:
+        model: a file, or a network by its name.
+        weights: of the network.
 
     Raises:
         SeaformerError: the file cannot be read.
     """
-    if is_checkpoint(path):
-        return read_checkpoint(path).task
-    with open_model(path) as session:
+    if isinstance(model, Network):
+        return described_by(weights)[1]
+    if is_checkpoint(model):
+        return read_checkpoint(model).task
+    with open_model(model) as session:
         task = None if session.metadata is None else session.metadata.task
     return None if task is None else TASKS.get(task)
 
 
-def open_candidate(path: Path, task: Task, options: Options) -> Candidate:
+def open_candidate(model: Path | Network, task: Task, options: Options) -> Candidate:
     """Load a model to test on a data set of `task`.
 
     Raises:
         UsageError: the model is for other classes, or an option does not go with it.
         SeaformerError: the file cannot be read.
     """
-    if is_checkpoint(path):
-        return _open_checkpoint(path, task, options)
-    return _open_export(path, task, options)
+    if isinstance(model, Network):
+        own = described_by(options.weights)[1] or task
+        return _open_network(Path(model.name), model, own, options.weights, task, options)
+    if not is_checkpoint(model):
+        return _open_export(model, task, options)
+    checkpoint = read_checkpoint(model)
+    network = options.network or identified(checkpoint)
+    return _open_network(model, network, checkpoint.task or task, model, task, options)
 
 
 class _Network(ABC):
@@ -251,30 +285,36 @@ def _open_export(path: Path, task: Task, options: Options) -> Candidate:
             "mIoU over whole pictures cannot be measured."
         )
     protocol = Deployed(preprocessing, session.input_shape)
-    return Candidate(path, interface, protocol, _Export(session), note)
+    sha256, runtime = file_sha256(path), find_runtime(path)
+    return Candidate(path, sha256, runtime, interface, protocol, _Export(session), note)
 
 
-def _open_checkpoint(path: Path, task: Task, options: Options) -> Candidate:
-    checkpoint = read_checkpoint(path)
-    own = checkpoint.task or task
-    variant = options.variant or _variant(checkpoint)
+def _open_network(
+    path: Path,
+    network: Network,
+    own: Task,
+    weights: str | Path | None,
+    task: Task,
+    options: Options,
+) -> Candidate:
+    """Create a network for its own task, and test it on a data set of another with its classes."""
+    network.require_image("an evaluation")
     size = options.input_size or own.preprocessing.input_size
-    interface = Interface.from_task(own, "NCHW", size, variant)
+    interface = Interface.from_task(own, "NCHW", size, weights=None, **members(network.name))
     note = _compare_classes(path, interface, task)
     protocol = _protocol(own, task.evaluation, options)
     torch.set_num_threads(options.threads)
-    network = create_model(variant, own, path)
-    return Candidate(path, interface, protocol, _Checkpoint(network), note)
-
-
-def _variant(checkpoint: Checkpoint) -> str:
-    identity = identify(checkpoint)
-    if identity is None:
-        raise UsageError(
-            f"the tensors of '{checkpoint.path}' are those of no variant. Give --variant to see "
-            "what differs."
-        )
-    return identity.variant.name
+    model, record = create(network, own, weights)
+    stored = Weights.model_validate(record, from_attributes=True)
+    return Candidate(
+        path,
+        record.sha256 or weights_hash(model),
+        RUNTIMES[".pth"],
+        interface.model_copy(update={"weights": stored}),
+        protocol,
+        _Checkpoint(model),
+        note,
+    )
 
 
 def _protocol(own: Task, evaluation: Evaluation | None, options: Options) -> Protocol:

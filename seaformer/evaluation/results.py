@@ -15,7 +15,6 @@ from seaformer.evaluation.engine import Evaluation
 from seaformer.evaluation.metrics import ConfusionMatrix
 from seaformer.evaluation.models import Candidate
 from seaformer.evaluation.tally import Tally
-from seaformer.runtimes import find_runtime
 
 DEFINITION = (
     "mmsegmentation's IoUMetric: pixels summed over all pictures; classes with nothing to count "
@@ -186,7 +185,7 @@ def collect(
         skip_broken: whether broken pictures may be left out.
     """
     tallies = evaluation.tallies
-    packages = {find_runtime(model.path).package for model in models}
+    packages = {model.runtime.package for model in models}
     return Results(
         complete=skip_broken or not evaluation.broken,
         kind="segmentation" if dataset.task.is_segmentation else "classification",
@@ -218,7 +217,7 @@ def _model_result(
         file=str(model.path),
         sha256=model.sha256,
         title=model.interface.title,
-        runtime=find_runtime(model.path).title,
+        runtime=model.runtime.title,
         protocol=model.protocol.name,
         input=model.protocol.description,
         is_random=model.interface.is_random,

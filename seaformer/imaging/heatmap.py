@@ -16,7 +16,7 @@ import numpy.typing as npt
 from seaformer.artifact.metadata import Metadata
 from seaformer.errors import SeaformerError
 from seaformer.files import atomic_write
-from seaformer.runtimes import ImageSession, is_checkpoint
+from seaformer.runtimes import RUNTIMES, ImageSession, is_checkpoint
 
 ATTENTION = "attention"
 """What a module is called, in any network of ours, whose output can be drawn."""
@@ -35,7 +35,7 @@ def last_attention(path: Path, session: ImageSession, x: Array) -> Array:
     """Run a model and return what its last attention layer gives.
 
     Args:
-        path: the model's file.
+        path: the model's file, or the name of the network.
         session: the open model.
         x: its input, as `ImageSession.run` takes it.
 
@@ -104,7 +104,7 @@ def save_heatmap(path: Path, values: npt.NDArray[np.uint8]) -> None:
 
 def _last_layer(path: Path, session: ImageSession) -> str:
     """Key of what the last attention layer gives, for `fetch`."""
-    if is_checkpoint(path):
+    if path.suffix.lower() not in RUNTIMES or is_checkpoint(path):  # no suffix: a network's name
         from seaformer.runtimes.pytorch import PyTorchSession
 
         assert isinstance(session.session, PyTorchSession)  # what opens files of these suffixes

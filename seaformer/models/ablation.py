@@ -7,6 +7,7 @@ detail kernel off, or added, nothing is left for the attention's gate to weigh, 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
 from seaformer.errors import UsageError, look_up, unknown_name
 from seaformer.models.seaformer.variants import VARIANTS, Variant
@@ -69,20 +70,32 @@ def parse_ablation(texts: Iterable[str]) -> dict[str, str]:
     Raises:
         UsageError: a switch or a value is unknown, or a switch is given twice.
     """
-    chosen: dict[str, str] = {}
+    given: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
             raise UsageError(
                 f"ablation '{text}' is not of the form SWITCH=VALUE. Example: detail=off"
             )
-        switch = look_up(SWITCHES, "ablation switch", name)
-        if name in chosen:
+        if name in given:
             raise UsageError(f"ablation switch '{name}' is given twice. Give it once.")
-        if switch.values and value not in switch.values:
-            raise unknown_name(f"value of ablation switch {name}", value, switch.values)
-        chosen[name] = value
-    return {name: value for name, value in chosen.items() if value not in SWITCHES[name].values[:1]}
+        given[name] = value
+    return checked(given)
+
+
+def checked(ablation: Mapping[str, str]) -> dict[str, str]:
+    """Return the switches that are not the paper's own choice.
+
+    Raises:
+        UsageError: a switch or a value is unknown.
+    """
+    for name, value in ablation.items():
+        values = look_up(SWITCHES, "ablation switch", name).values
+        if values and value not in values:
+            raise unknown_name(f"value of ablation switch {name}", value, values)
+    return {
+        name: value for name, value in ablation.items() if value not in SWITCHES[name].values[:1]
+    }
 
 
 def ablated(variant: Variant, ablation: Mapping[str, str]) -> Variant:
@@ -95,16 +108,10 @@ def ablated(variant: Variant, ablation: Mapping[str, str]) -> Variant:
     Raises:
         UsageError: a switch or a value is unknown, or the fusion width does not fit the variant.
     """
-    known = parse_ablation(f"{name}={value}" for name, value in ablation.items())
-    if "fusion-width" in known:
-        channels = _channels(known["fusion-width"], len(variant.fusion_channels), variant.name)
-        variant = replace(variant, fusion_channels=channels)
-    return replace(
-        variant,
-        detail=known.get("detail", variant.detail),
-        combine=known.get("combine", variant.combine),
-        fusion=known.get("fusion", variant.fusion),
-    )
+    changes: dict[str, Any] = checked(ablation)
+    if (width := changes.pop("fusion-width", None)) is not None:
+        changes["fusion_channels"] = _channels(width, len(variant.fusion_channels), variant.name)
+    return replace(variant, **changes)
 
 
 def ablation_of(variant: Variant) -> dict[str, str]:

@@ -7,8 +7,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from seaformer.imaging.input_size import input_shape
-from seaformer.models.create import build_network
-from seaformer.models.seaformer.variants import VARIANTS
+from seaformer.models.registry import REGISTRY
 from seaformer.tasks import TASKS
 from seaformer.weights.released import RELEASED, ReleasedWeights
 
@@ -37,9 +36,10 @@ class ModelCard:
 def list_models() -> list[ModelCard]:
     """Describe every pair of a variant and a task, counted on the networks themselves."""
     cards = []
+    variants = [(network, network.variant) for network in REGISTRY.values() if network.variant]
     for task in TASKS.values():
-        for variant in VARIANTS.values():
-            model = build_network(variant, task).eval()
+        for network, variant in variants:
+            model = network.build(task.kind, task.num_classes).eval()
             size = task.preprocessing.input_size
             cards.append(
                 ModelCard(
@@ -49,7 +49,7 @@ def list_models() -> list[ModelCard]:
                     params=sum(p.numel() for p in model.parameters()),
                     macs=count_macs(model, size),
                     weights=tuple(
-                        w for w in RELEASED if (w.variant, w.task) == (variant.name, task.name)
+                        w for w in RELEASED if (w.network, w.task) == (network.name, task.name)
                     ),
                 )
             )

@@ -1,33 +1,30 @@
-"""Building a network for a variant and a task."""
+"""Creating a network with its weights."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch import nn
 
-from seaformer.models.ablation import ablated
-from seaformer.models.seaformer.network import SeaFormer, SeaFormerClassifier
-from seaformer.models.seaformer.variants import Variant, get_variant
+from seaformer.models.entry import Network
+from seaformer.models.loading import WeightsRecord, load_weights
+from seaformer.models.resolve import as_network, with_ablation
+from seaformer.models.seaformer.variants import Variant
 from seaformer.tasks import Task, get_task
-from seaformer.weights.loading import WeightsRecord, load_weights
-
-
-def build_network(variant: Variant, task: Task) -> SeaFormer | SeaFormerClassifier:
-    """Build the network with the weights that torch gives it, in training mode."""
-    network = SeaFormer if task.is_segmentation else SeaFormerClassifier
-    return network(variant, task.num_classes)
 
 
 def create_model(
-    variant: str | Variant,
+    name: str | Variant | Network,
     task: str | Task = "ade20k",
     weights: str | Path | None = None,
     ablation: Mapping[str, str] | None = None,
-) -> SeaFormer | SeaFormerClassifier:
+) -> nn.Module:
     """Create a model that is ready to run.
 
     Args:
-        variant: "tiny", "small", "base" or "large".
+        name: of a network in `seaformer.models.registry`, such as "topformer-tiny" or
+            "seaformer-tiny", which "tiny" is short for.
         task: name of a task, see `seaformer.tasks`, or a task of your own.
         weights: name of released weights, path of a checkpoint, "backbone:PATH", or None for seeded
             random weights: fit to measure latency, not to predict.
@@ -35,27 +32,43 @@ def create_model(
 
     Returns:
         The network in eval mode, float32, its parameters frozen (`requires_grad_(True)` to train
-        it). It takes [N, 3, H, W], normalised RGB, and returns logits [N, classes, ceil(H / 8),
-        ceil(W / 8)], or [N, classes] for a classification task.
+        it). It takes [N, 3, H, W], normalised RGB, and returns logits [N, classes, ceil(H / s),
+        ceil(W / s)], where s is the network's stride, 8 of a SeaFormer, or [N, classes] for a
+        classification task. An attention layer takes and returns features.
 
     Raises:
         UsageError: a name is unknown.
-        SeaformerError: the weights cannot be had, read, or are not for this variant and task.
+        SeaformerError: the weights cannot be had, read, or are not for this network and task.
     """
-    return create_model_with_record(variant, task, weights, ablation)[0]
+    network = with_ablation(as_network(name), ablation or {})
+    return create(network, get_task(task) if isinstance(task, str) else task, weights)[0]
 
 
-def create_model_with_record(
-    variant: str | Variant,
-    task: str | Task,
-    weights: str | Path | None,
-    ablation: Mapping[str, str] | None = None,
-) -> tuple[SeaFormer | SeaFormerClassifier, WeightsRecord]:
-    """Create a model as `create_model` does, and say where its weights came from."""
-    variant = get_variant(variant) if isinstance(variant, str) else variant
-    variant = ablated(variant, ablation or {})
-    task = get_task(task) if isinstance(task, str) else task
-    with torch.device("cpu"):
-        model = build_network(variant, task).eval()
-    record = load_weights(model, variant, task, weights)
+def create(
+    network: Network, task: Task, weights: str | Path | None = None
+) -> tuple[nn.Module, WeightsRecord]:
+    """Create a network as `create_model` does, and say where its weights came from."""
+    network.check(task, weights)
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        model = network.build(task.kind, task.num_classes).eval().float()
+    if network.has_own_weights:
+        record = WeightsRecord("factory", network.name, weights_hash(model), False, None, "")
+    else:
+        record = load_weights(model, network, task, weights)
     return model.requires_grad_(False), record
+
+
+def build_network(name: str | Variant | Network, task: Task) -> nn.Module:
+    """Build a network with the weights that torch gives it, in training mode."""
+    return as_network(name).build(task.kind, task.num_classes)
+
+
+def weights_hash(model: nn.Module) -> str:
+    """Return the SHA-256 of all names and values of a network's tensors, in hexadecimal."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(
+            tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
+        )
+    return digest.hexdigest()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seaformer.models.mobilenet import MobileNet
+from seaformer.models.mobilenet import MobileNet, mobilenet_v2, mobilenet_v3_large
 from seaformer.models.seaformer.convolution import ConvBN
 
 
@@ -79,3 +79,24 @@ class MobileSegmenter(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Compute the logits."""
         return self.head(*self.backbone(image))
+
+
+def mobilenet_v3_lraspp(tail_divisor: int, channels: int, classes: int) -> MobileSegmenter:
+    """Build LR-ASPP, so many channels wide, on MobileNetV3-Large."""
+    return _lraspp(mobilenet_v3_large(tail_divisor), channels, classes)
+
+
+def mobilenet_v2_lraspp(classes: int) -> MobileSegmenter:
+    """Build LR-ASPP on MobileNetV2."""
+    return _lraspp(mobilenet_v2(), 128, classes)
+
+
+def mobilenet_v2_raspp(classes: int) -> MobileSegmenter:
+    """Build R-ASPP on MobileNetV2."""
+    backbone = mobilenet_v2()
+    return MobileSegmenter(backbone, ReducedASPP(backbone.coarse_channels, classes))
+
+
+def _lraspp(backbone: MobileNet, channels: int, classes: int) -> MobileSegmenter:
+    widths = (backbone.fine_channels, backbone.coarse_channels)
+    return MobileSegmenter(backbone, LiteReducedASPP(*widths, classes, channels))

@@ -10,16 +10,21 @@ and an all-MLP decoder: a linear layer each, all maps resized to 1/4, concatenat
 Hugging Face transformers has the same network over tokens, with the same epsilon of 1e-5 in its
 norms; a test compares the two. That form cannot be converted to TFLite: onnx2tf 1.28.8 takes tokens
 for channels.
+
+The names of released weights are those that transformers saves and loads, as for
+nvidia/segformer-b0-finetuned-ade-512-512.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from torch import Tensor, cat, nn
 from torch.nn import functional as F
 
+from seaformer.models.attention.channels_first import GELU, ChannelLinear, ChannelNorm
 from seaformer.models.attention.heads import attend_maps
-from seaformer.models.channels_first import GELU, ChannelLinear, ChannelNorm
 from seaformer.models.seaformer.convolution import ConvBN, InvertedResidual
+from seaformer.weights.tensor_names import rename, substitute
 
 DEPTH = 2
 """Blocks of every stage, in both B0 and B1."""
@@ -176,3 +181,38 @@ class SegFormer(nn.Module):
             x = stage(x)
             features.append(x)
         return self.head(features)
+
+
+_ENCODER = "segformer.encoder."
+
+_RULES = (
+    # Where a module stands.
+    (r"^stages\.(\d+)\.embedding\.", rf"{_ENCODER}patch_embeddings.\1."),
+    (r"^stages\.(\d+)\.blocks\.", rf"{_ENCODER}block.\1."),
+    (r"^stages\.(\d+)\.norm\.", rf"{_ENCODER}layer_norm.\1."),
+    (r"^head\.embeddings\.(\d+)\.", r"decode_head.linear_c.\1.proj."),
+    (r"^head\.fuse\.conv\.", "decode_head.linear_fuse."),
+    (r"^head\.fuse\.norm\.", "decode_head.batch_norm."),
+    (r"^head\.", "decode_head."),
+    # What it is called inside.
+    (r"(patch_embeddings\.\d+)\.conv\.", r"\1.proj."),
+    (r"(patch_embeddings\.\d+)\.norm\.", r"\1.layer_norm."),
+    (r"\.attention_norm\.", ".layer_norm_1."),
+    (r"\.ffn_norm\.", ".layer_norm_2."),
+    (r"\.attention\.reduction\.conv\.", ".attention.self.sr."),
+    (r"\.attention\.reduction\.norm\.", ".attention.self.layer_norm."),
+    (r"\.attention\.(query|key|value)\.", r".attention.self.\1."),
+    (r"\.attention\.projection\.", ".attention.output.dense."),
+    (r"\.ffn\.expand\.", ".mlp.dense1."),
+    (r"\.ffn\.depthwise\.", ".mlp.dwconv.dwconv."),
+    (r"\.ffn\.reduce\.", ".mlp.dense2."),
+)
+
+
+def official_names(keys: Iterable[str]) -> dict[str, str]:
+    """Map each key of a `SegFormer`'s state_dict to its released name.
+
+    Raises:
+        KeyError: as `seaformer.weights.tensor_names.rename`.
+    """
+    return rename(keys, lambda key: substitute(key, _RULES), (_ENCODER, "decode_head."))

@@ -1,10 +1,12 @@
 """TopFormer: token pyramid, global attention on its pooled tokens, injection back into the pyramid.
 
 Zhang et al., "TopFormer: Token Pyramid Transformer for Mobile Semantic Segmentation", CVPR 2022.
-Sections below are of that paper; widths are those of the official configurations.
+Sections below are of that paper; widths are those of the official configurations, and the official
+names of weights those of hustvl/TopFormer, mmseg/models.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -16,6 +18,7 @@ from seaformer.models.seaformer.convolution import ConvBN, HardSigmoid, inverted
 from seaformer.models.seaformer.layer import DropPath, FeedForward
 from seaformer.models.seaformer.light_head import DROPOUT
 from seaformer.models.seaformer.variants import InvertedResidualSpec
+from seaformer.weights.tensor_names import rename, substitute
 
 STEM_CHANNELS = 16
 KEY_DIM = 16
@@ -268,3 +271,60 @@ class TopFormer(nn.Module):
         _, *semantics = x.split(self.widths, dim=1)
         scales = zip(self.injections, tokens[1:], semantics, strict=True)
         return self.head([inject(local, added) for inject, local, added in scales])
+
+
+def build_topformer(size: str, classes: int) -> TopFormer:
+    """Build a network of the family: size is one of `SPECS`."""
+    return TopFormer(SPECS[size], classes)
+
+
+_RULES = (
+    # Where a module stands.
+    (r"^token_pyramid\.stem\.", "backbone.tpm.stem.0."),
+    (r"^semantics_extractor\.(\d+)\.", r"backbone.trans.transformer_blocks.\1."),
+    (r"^injections\.0\.", "backbone.SIM.1."),
+    (r"^injections\.1\.", "backbone.SIM.2."),
+    (r"^injections\.2\.", "backbone.SIM.3."),
+    (r"^head\.fuse\.", "decode_head.linear_fuse."),
+    (r"^head\.classifier\.", "decode_head.conv_seg."),
+    # What it is called inside its block.
+    (r"\.attention\.query\.", ".attn.to_q."),
+    (r"\.attention\.key\.", ".attn.to_k."),
+    (r"\.attention\.value\.", ".attn.to_v."),
+    (r"\.attention\.projection\.", ".attn.proj.1."),
+    (r"\.ffn\.expand\.", ".mlp.fc1."),
+    (r"\.ffn\.depthwise\.", ".mlp.dwconv."),
+    (r"\.ffn\.reduce\.", ".mlp.fc2."),
+    (r"\.semantics_embedding\.", ".global_embedding."),
+    (r"\.gate_embedding\.", ".global_act."),
+    # mmcv's ConvModule, which injections and head are made of, has "conv", the rest "c".
+    (r"\.norm\.", ".bn."),
+    (r"^(backbone\.(?:tpm|trans)\..*)\.conv\.weight$", r"\1.c.weight"),
+)
+
+_BLOCK = re.compile(r"token_pyramid\.stages\.(\d+)\.(\d+)\.")
+
+
+def official_names(keys: Iterable[str]) -> dict[str, str]:
+    """Map each key of a `TopFormer`'s state_dict to its official name.
+
+    Raises:
+        KeyError: as `seaformer.weights.tensor_names.rename`.
+    """
+    keys = list(keys)
+    blocks = sorted({tuple(map(int, m.groups())) for m in map(_BLOCK.match, keys) if m})
+    expanded = {key.partition(".expand.")[0] for key in keys if ".expand." in key}
+
+    def official_name(key: str) -> str:
+        name = key
+        if match := _BLOCK.match(key):
+            stage, block = map(int, match.groups())
+            layer = blocks.index((stage, block)) + 1
+            part, _, rest = key[match.end() :].partition(".")
+            # The official blocks are an nn.Sequential whose activations count as positions.
+            first = 0 if match[0].rstrip(".") in expanded else -2
+            position = first + {"expand": 0, "depthwise": 2, "reduce": 4}[part]
+            name = f"backbone.tpm.layer{layer}.conv.{position}.{rest}"
+        return substitute(name, _RULES)
+
+    return rename(keys, official_name, ("backbone.", "decode_head."))

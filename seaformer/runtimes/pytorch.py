@@ -8,11 +8,14 @@ import torch
 
 from seaformer.artifact.metadata import Interface, Weights
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.models.create import create_model_with_record
+from seaformer.models.create import create
+from seaformer.models.entry import Network
+from seaformer.models.identity import identified
+from seaformer.models.resolve import as_network
+from seaformer.network_names import members
 from seaformer.runtimes.session import Array, Session, Tensor, reason
 from seaformer.tasks import Task, get_task
-from seaformer.weights.checkpoint import Checkpoint, read_checkpoint
-from seaformer.weights.identity import identify
+from seaformer.weights.checkpoint import read_checkpoint
 
 
 def open_session(
@@ -24,18 +27,47 @@ def open_session(
 ) -> "PyTorchSession":
     """Load the file; see `seaformer.runtimes.open_model`.
 
-    Our own .safetensors files say their variant and task. Of other files the variant is recognised
+    Our own .safetensors files say their network and task. Of other files the network is recognised
     by the shapes of the tensors, and the task has to be given.
     """
     checkpoint = read_checkpoint(path)
     own = _task(task, checkpoint.task, path)
-    variant = variant or _variant(checkpoint)
+    network = as_network(variant) if variant else identified(checkpoint)
+    return open_network(network, path, own, threads, input_size)
+
+
+def open_network(
+    network: Network,
+    weights: str | Path | None,
+    task: Task,
+    threads: int = 1,
+    input_size: tuple[int, int] | None = None,
+) -> "PyTorchSession":
+    """Create a network of the registry, or a user's own, and make it ready to run.
+
+    Args:
+        network: takes an image.
+        weights: as given to --weights.
+        task: what it is for.
+        threads: threads for one run, 1 or more.
+        input_size: height and width in pixels; None for the task's.
+
+    Raises:
+        UsageError: the network is not for the task, or takes features.
+        SeaformerError: the weights cannot be had or read, or do not fit.
+    """
+    network.require_image("a prediction")
     torch.set_num_threads(threads)
-    network, record = create_model_with_record(variant, own, path)
-    size = input_size or own.preprocessing.input_size
-    weights = Weights.model_validate(record, from_attributes=True)
-    interface = Interface.from_task(own, "NCHW", size, variant, weights=weights)
-    return PyTorchSession(interface, network, path)
+    model, record = create(network, task, weights)
+    interface = Interface.from_task(
+        task,
+        "NCHW",
+        input_size or task.preprocessing.input_size,
+        weights=Weights.model_validate(record, from_attributes=True),
+        **members(network.name),
+    )
+    path = weights if isinstance(weights, Path) else Path(network.name)
+    return PyTorchSession(interface, model, path)
 
 
 class PyTorchSession(Session):
@@ -108,12 +140,3 @@ def _task(wanted: str | None, stored: Task | None, path: Path) -> Task:
             f"--task {wanted} does not fit '{path}', which is {stored.name}. Leave it out."
         )
     return stored
-
-
-def _variant(checkpoint: Checkpoint) -> str:
-    identity = identify(checkpoint)
-    if identity is None:
-        raise UsageError(
-            f"the variant of '{checkpoint.path}' cannot be told by its tensors. Give --variant."
-        )
-    return identity.variant.name

@@ -19,6 +19,9 @@ from seaformer.errors import UsageError, unknown_name
 
 SCHEMA_VERSION = 1
 
+DEFAULT_TASK = "ade20k"
+"""Of a network by its name, if neither the user nor its weights say another."""
+
 KINDS = ("segmentation", "classification")
 COLOR_ORDERS = ("RGB", "BGR")
 INTERPOLATIONS = ("bilinear", "bicubic")

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.files import atomic_write
-from seaformer.models.seaformer.network import SeaFormer
-from seaformer.models.seaformer.variants import Variant
+from seaformer.models.entry import Network
+from seaformer.network_names import members
 from seaformer.tasks import Task
 from seaformer.training.recipe import Recipe
 from seaformer.weights import unpickling
@@ -35,7 +36,7 @@ class RunFolder:
 
     Attributes:
         path: the folder.
-        variant: of the network.
+        network: that is trained.
         task: of the data.
         recipe: as it is run.
         origin: what else decides the result: data, first weights, seed.
@@ -43,13 +44,13 @@ class RunFolder:
     """
 
     path: Path
-    variant: Variant
+    network: Network
     task: Task
     recipe: Recipe
     origin: dict[str, Any]
     half: bool = False
 
-    def save_weights(self, model: SeaFormer, name: str, step: int, miou: float) -> None:
+    def save_weights(self, model: nn.Module, name: str, step: int, miou: float) -> None:
         """Write `name`.safetensors and `name`.json.
 
         Args:
@@ -68,12 +69,12 @@ class RunFolder:
         save_weights(
             model,
             path,
-            variant=self.variant,
+            network=self.network.name,
             task_json=self.task.to_json(),
             half=self.half,
             extra=extra,
         )
-        record = {"weights": path.name, "variant": self.variant.name} | extra
+        record = {"weights": path.name} | members(self.network.name) | extra
         with atomic_write(path.with_suffix(".json")) as draft:
             draft.write_text(
                 json.dumps(record | {"task": self.task.to_json()}, indent=2, ensure_ascii=False),
@@ -119,6 +120,6 @@ class RunFolder:
         return state
 
     def _settings(self) -> str:
-        settings = {"variant": self.variant.name, "task": self.task.name}
+        settings = members(self.network.name) | {"task": self.task.name}
         # As text, which has no tuples that would come back as something else.
         return json.dumps(settings | self.recipe.to_json() | self.origin)

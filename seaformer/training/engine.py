@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from torch import nn
 from torch.utils.data import DataLoader
 
 from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.interpreter import safe_path
-from seaformer.models.seaformer.network import SeaFormer
 from seaformer.training.batch_norm import synchronize
 from seaformer.training.checkpoints import METRICS, RunFolder
 from seaformer.training.host_memory import keep_freed_memory
@@ -29,7 +29,7 @@ LOSS_EVERY = 10
 
 
 def train(
-    model: SeaFormer,
+    model: nn.Module,
     training: Scenes,
     validation: Scenes,
     folder: RunFolder,
@@ -83,7 +83,7 @@ def train(
         synchronize(model, accelerator.device)
     # Convolutions read adjacent channels: a third faster on CPUs, and what tensor cores want.
     model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = build_optimizer(model, recipe)
+    optimizer = build_optimizer(model, recipe, folder.network.backbone)
     if resume:
         optimizer.load_state_dict(state["optimizer"])
     wrapped, optimizer = accelerator.prepare(model, optimizer)

@@ -3,44 +3,59 @@
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from seaformer.errors import UsageError
-from seaformer.models.create import build_network, create_model_with_record
-from seaformer.models.seaformer.network import SeaFormer
-from seaformer.models.seaformer.variants import Variant
+from seaformer.models.create import create
+from seaformer.models.entry import Network
+from seaformer.models.loading import RANDOM
 from seaformer.tasks import Task
-from seaformer.weights.loading import RANDOM
 
 
 def first_network(
-    variant: Variant, task: Task, weights: str | Path | None = None, seed: int = 0
-) -> SeaFormer:
+    network: Network, task: Task, weights: str | Path | None = None, seed: int = 0
+) -> nn.Module:
     """Build a network for training.
 
     What `weights` does not give is drawn as torch initialises it, from the seed: the random weights
     of `seaformer.weights.random_weights` are made to be computed with, not to learn from.
 
     Args:
-        variant: of the network.
+        network: of the registry; takes images and loads weights.
         task: a segmentation task.
         weights: as for `create_model`: the name of weights, the path of a checkpoint, or for the
             backbone alone "imagenet-backbone" or "backbone:PATH"; None or "random" for nothing.
         seed: of what is drawn.
 
     Raises:
-        UsageError: the task is no segmentation, or a name is unknown.
+        UsageError: the task is no segmentation, the network is not for it, or a name is unknown.
         SeaformerError: the weights cannot be had or read, or are not for this network.
     """
-    torch.manual_seed(seed)
-    network = build_network(variant, task)
-    if not isinstance(network, SeaFormer):
+    if not task.is_segmentation:
         raise UsageError(f"task {task.name} is {task.kind}. Allowed: a segmentation task.")
+    require_trainable(network)
+    torch.manual_seed(seed)
+    model = network.build(task.kind, task.num_classes)
     if weights is None or weights == RANDOM:
-        return network
-    loaded, record = create_model_with_record(variant, task, weights)
-    if record.is_random:  # All but the backbone.
-        network.stem.load_state_dict(loaded.stem.state_dict())
-        network.context_branch.load_state_dict(loaded.context_branch.state_dict())
-    else:
-        network.load_state_dict(loaded.state_dict())
-    return network
+        return model
+    loaded, record = create(network, task, weights)
+    # Of a record that is partly random only the backbone is not.
+    kept = network.backbone if record.is_random else ""
+    state = {key: x for key, x in loaded.state_dict().items() if key.startswith(kept)}
+    model.load_state_dict(model.state_dict() | state)
+    return model
+
+
+def require_trainable(network: Network) -> None:
+    """Refuse a network whose trained weights could not be loaded again.
+
+    Raises:
+        UsageError: it takes features, or is a user's own.
+    """
+    network.require_image("a training")
+    if not network.builders:
+        raise UsageError(
+            f"model '{network.name}' cannot be trained: its factory makes one network with its own "
+            "weights, and no other weights are loaded into it. Train a network of the registry, "
+            "see seaformer-export --list."
+        )

@@ -5,18 +5,23 @@ from typing import Any
 from torch import nn
 from torch.optim import AdamW
 
+from seaformer.models.attention.channels_first import ChannelNorm
 from seaformer.models.seaformer.attention import SqueezeAxialPositionEmbedding
-from seaformer.models.seaformer.network import SeaFormer
 from seaformer.training.recipe import Recipe
 
-_UNDECAYED = (SqueezeAxialPositionEmbedding, nn.modules.batchnorm._BatchNorm)
-
-_HEAD = ("spatial_branch.", "light_head.")
-"""What the official code calls the head: its `decode_head` holds the fusion blocks too."""
+_UNDECAYED = (SqueezeAxialPositionEmbedding, ChannelNorm, nn.modules.batchnorm._BatchNorm)
 
 
-def parameter_groups(model: SeaFormer, recipe: Recipe) -> list[dict[str, Any]]:
+def parameter_groups(
+    model: nn.Module, recipe: Recipe, backbone: tuple[str, ...]
+) -> list[dict[str, Any]]:
     """Sort the parameters of a network into the groups of the recipe.
+
+    Args:
+        model: the network.
+        recipe: its rates.
+        backbone: how the names of parameters begin that are not of the head. The official code
+            counts the fusion blocks of a SeaFormer to the head.
 
     Returns:
         Four groups for `torch.optim`: "name" ("backbone", "backbone, no decay", "head", "head, no
@@ -31,7 +36,7 @@ def parameter_groups(model: SeaFormer, recipe: Recipe) -> list[dict[str, Any]]:
     groups = []
     for part, factor in (("backbone", 1.0), ("head", recipe.head_factor)):
         members = [
-            p for n, p in model.named_parameters() if n.startswith(_HEAD) == (part == "head")
+            p for n, p in model.named_parameters() if n.startswith(backbone) == (part == "backbone")
         ]
         rate = factor * recipe.learning_rate
         for name, decays in ((part, True), (f"{part}, no decay", False)):
@@ -48,6 +53,6 @@ def parameter_groups(model: SeaFormer, recipe: Recipe) -> list[dict[str, Any]]:
     return groups
 
 
-def build_optimizer(model: SeaFormer, recipe: Recipe) -> AdamW:
-    """Return AdamW over the groups of the recipe."""
-    return AdamW(parameter_groups(model, recipe), betas=recipe.betas)
+def build_optimizer(model: nn.Module, recipe: Recipe, backbone: tuple[str, ...]) -> AdamW:
+    """Return AdamW over the groups of the recipe, see `parameter_groups`."""
+    return AdamW(parameter_groups(model, recipe, backbone), betas=recipe.betas)

@@ -92,8 +92,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 _TINY_ADE20K_RATE = 3e-4
 
 
-def get_recipe(task: Task, variant: str) -> Recipe:
-    """Return the recipe for a task and the variant of that name."""
+def get_recipe(task: Task, variant: str | None) -> Recipe:
+    """Return the recipe for a task and the variant of that name; None for another network."""
     if task.name not in RECIPES:
         return replace(RECIPES["ade20k"], crop=task.preprocessing.input_size)
     recipe = RECIPES[task.name]

@@ -4,11 +4,10 @@ from torch import nn
 
 from seaformer.models.seaformer.context_branch import DROP_PATH
 from seaformer.models.seaformer.layer import DropPath
-from seaformer.models.seaformer.network import SeaFormer
 from seaformer.training.recipe import Recipe
 
 
-def regularize(model: SeaFormer, recipe: Recipe) -> None:
+def regularize(model: nn.Module, recipe: Recipe) -> None:
     """Give the network the recipe's dropout and drop path, which still grows with depth."""
     for module in model.modules():
         if isinstance(module, nn.Dropout2d):

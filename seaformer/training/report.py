@@ -12,6 +12,7 @@ from PIL import Image
 from seaformer.evaluation.metrics import SegmentationScores
 from seaformer.files import atomic_write
 from seaformer.imaging.overlay import blend, class_color
+from seaformer.network_names import members
 from seaformer.training.checkpoints import METRICS, RunFolder
 from seaformer.training.curves import draw_curve
 from seaformer.training.progress import read_metrics
@@ -46,11 +47,11 @@ def write_report(
     entries = read_metrics(folder.path / METRICS)
     recipe = "".join(
         _row(name.replace("_", " "), value)
-        for name, value in ({"variant": folder.variant.name} | folder.origin).items()
+        for name, value in (members(folder.network.name) | folder.origin).items()
     ) + "".join(
         _row(name.replace("_", " "), value) for name, value in folder.recipe.to_json().items()
     )
-    title = f"SeaFormer-{folder.variant.name.capitalize()}, {escape(folder.task.title)}"
+    title = f"{folder.network.long_title}, {escape(folder.task.title)}"
     page = (
         f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style><h1>{title}</h1>"

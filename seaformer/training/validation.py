@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from accelerate import Accelerator
+from torch import nn
 from torch.nn import functional as F
 
 from seaformer.datasets.masks import IGNORED
 from seaformer.evaluation.metrics import ConfusionMatrix, SegmentationScores
 from seaformer.imaging.preprocessing import normalize, prepare
-from seaformer.models.seaformer.network import SeaFormer
 from seaformer.tasks import Task
 from seaformer.training.scenes import Scenes
 
@@ -22,7 +22,7 @@ BATCH_SIZE = 8
 
 
 def validate(
-    model: SeaFormer, scenes: Scenes, task: Task, accelerator: Accelerator
+    model: nn.Module, scenes: Scenes, task: Task, accelerator: Accelerator
 ) -> SegmentationScores:
     """Measure a network; every process takes its share of the pictures.
 
@@ -50,7 +50,7 @@ def validate(
 
 @torch.no_grad()
 def predict(
-    model: SeaFormer,
+    model: nn.Module,
     pictures: list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]],
     task: Task,
     device: torch.device,

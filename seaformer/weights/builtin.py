@@ -5,7 +5,7 @@ from importlib import resources
 from pathlib import Path
 
 from seaformer.errors import UnknownNameError
-from seaformer.models.seaformer.variants import Variant
+from seaformer.network_names import in_words
 from seaformer.tasks import Task
 
 
@@ -15,13 +15,13 @@ class BuiltinWeights:
 
     Attributes:
         name: as given to `--weights`.
-        variant: name of the variant.
+        network: name of the network.
         task: name of the task that it was trained for.
         file_name: in the folder `data/weights` of the package.
     """
 
     name: str
-    variant: str
+    network: str
     task: str
     file_name: str
 
@@ -36,23 +36,23 @@ class BuiltinWeights:
         return f"seaformer, data/weights/{self.file_name}"
 
 
-BUILTIN = (BuiltinWeights("shapes", "tiny", "shapes", "shapes_tiny.safetensors"),)
+BUILTIN = (BuiltinWeights("shapes", "seaformer-tiny", "shapes", "shapes_tiny.safetensors"),)
 
 
-def find_builtin(name: str, variant: Variant, task: Task) -> BuiltinWeights | None:
+def find_builtin(name: str, network: str, task: Task) -> BuiltinWeights | None:
     """Return the weights called `name`, or None if none that come with the package are called so.
 
     Raises:
-        UnknownNameError: they are for another variant or task.
+        UnknownNameError: they are for another network or task.
     """
     named = [weights for weights in BUILTIN if weights.name == name]
     for weights in named:
-        if (weights.variant, weights.task) == (variant.name, task.name):
+        if (weights.network, weights.task) == (network, task.name):
             return weights
     if not named:
         return None
-    fitting = "; ".join(f"variant {weights.variant} and task {weights.task}" for weights in named)
+    fitting = "; ".join(f"{in_words(weights.network)} and task {weights.task}" for weights in named)
     raise UnknownNameError(
-        f"the weights '{name}' are not for variant {variant.name} and task {task.name}. Allowed: "
+        f"the weights '{name}' are not for {in_words(network)} and task {task.name}. Allowed: "
         f"{fitting}. A file of this name is given as ./{name}."
     )

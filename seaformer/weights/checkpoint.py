@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import safetensors
 import torch
 from torch import Tensor
 
 from seaformer.errors import SeaformerError
+from seaformer.network_names import stored_name
 from seaformer.tasks import Task
 from seaformer.weights import unpickling
 
@@ -25,10 +26,6 @@ FORMAT_VERSION = 1
 
 METADATA_KEY = "seaformer"
 """The one key of our header. With more, safetensors would write them in an order of chance."""
-
-Naming = Literal["official", "seaformer"]
-
-_OUR_MODULES = ("stem.", "context_branch.", "spatial_branch.", "light_head.", "head.")
 
 _STATE_DICTS = ("state_dict_ema", "state_dict", "model")
 """Where the weights are, best first: the averaged ones are those that were evaluated."""
@@ -45,7 +42,6 @@ class Checkpoint:
         sha256: of the file, in hexadecimal.
         tensors: by name as in the file, without `module.`; on the CPU, floating ones as float32,
             without NaN and infinity.
-        naming: whether the names are those of the official code or of `seaformer.models.seaformer`.
         class_names: the classes that the file says it was trained for, by index; None if it says
             nothing.
         metadata: the header of one of our own files; empty for all others.
@@ -54,14 +50,13 @@ class Checkpoint:
     path: Path
     sha256: str
     tensors: Mapping[str, Tensor]
-    naming: Naming
     class_names: tuple[str, ...] | None
     metadata: Mapping[str, Any]
 
     @property
-    def variant(self) -> str | None:
-        """Name of the variant that the file says it is for; None if it says nothing."""
-        return self.metadata.get("variant")
+    def network(self) -> str | None:
+        """Name of the network that the file says it is for, as data; None if it says nothing."""
+        return stored_name(self.metadata.get("variant"), self.metadata.get("model"))
 
     @property
     def task(self) -> Task | None:
@@ -103,9 +98,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise SeaformerError(f"cannot read '{path}': {error}.") from error
     _check_size(found, path)
     tensors = _checked(found, path)
-    is_ours = all(name.startswith(_OUR_MODULES) for name in tensors)
-    naming: Naming = "seaformer" if is_ours else "official"
-    return Checkpoint(path, digest, tensors, naming, class_names, metadata)
+    return Checkpoint(path, digest, tensors, class_names, metadata)
 
 
 class _Unread:
@@ -201,8 +194,9 @@ def _own_metadata(header: Mapping[str, str], path: Path) -> dict[str, Any]:
     try:
         metadata = json.loads(header[METADATA_KEY])
         version = metadata["format_version"]
-        if not isinstance(metadata.get("variant"), str | None):
-            raise TypeError("its variant is no name")
+        for member in ("variant", "model"):
+            if not isinstance(metadata.get(member), str | None):
+                raise TypeError(f"its {member} is no name")
     except (ValueError, LookupError, TypeError) as error:
         raise SeaformerError(
             f"'{path}' has a damaged header ({error!r}). Download or copy it again."

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from seaformer.cache import CACHE_VARIABLE, cache_folder
 from seaformer.errors import SeaformerError
 from seaformer.files import atomic_write
+from seaformer.network_names import in_words
 from seaformer.weights.released import DRIVE, ReleasedWeights
 
 URL_VARIABLE = "SEAFORMER_WEIGHTS_URL"
@@ -73,7 +74,7 @@ def _download(released: ReleasedWeights, url: str, path: Path) -> None:
         problem = _retrieve(url, part) or _untrusted(part, path)
         if problem:
             raise SeaformerError(
-                f"cannot download the weights '{released.name}' of variant {released.variant}: "
+                f"cannot download the weights '{released.name}' of {in_words(released.network)}: "
                 f"{url} {problem}. Try later, or open the link in a browser and give "
                 "the file it saves: --weights PATH."
             )

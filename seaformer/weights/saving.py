@@ -1,4 +1,4 @@
-"""Writing weights: our own .safetensors, and the names that the official code reads."""
+"""Writing weights: our own .safetensors."""
 
 import json
 from collections.abc import Mapping
@@ -11,10 +11,8 @@ from torch import Tensor, nn
 
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.files import atomic_write
-from seaformer.models.seaformer.variants import Variant
+from seaformer.network_names import members
 from seaformer.weights.checkpoint import FORMAT_VERSION, METADATA_KEY, listed
-from seaformer.weights.key_map import official_names
-from seaformer.weights.skeleton import network_shapes
 
 SUFFIX = ".safetensors"
 
@@ -23,7 +21,7 @@ def save_weights(
     model: nn.Module,
     path: Path,
     *,
-    variant: Variant,
+    network: str,
     task_json: Mapping[str, Any],
     half: bool = False,
     extra: Mapping[str, Any] | None = None,
@@ -33,9 +31,9 @@ def save_weights(
     The file appears at once and whole, or not at all. Equal weights give equal files.
 
     Args:
-        model: a network of `seaformer.models.seaformer`.
+        model: a network of `seaformer.models`.
         path: ends with .safetensors; an existing file is replaced.
-        variant: the variant of `model`.
+        network: the name of `model`, such as "seaformer-tiny".
         task_json: its task, as `Task.to_json` gives it.
         half: store float16, which halves the size and keeps three digits.
         extra: anything else that JSON can hold, such as the score.
@@ -57,37 +55,13 @@ def save_weights(
         )
     metadata = {
         "format_version": FORMAT_VERSION,
-        "variant": variant.name,
+        **members(network),
         "task": dict(task_json),
         "extra": dict(extra or {}),
     }
     header = {METADATA_KEY: json.dumps(metadata, ensure_ascii=False)}
     with atomic_write(path) as draft:
         draft.write_bytes(safetensors.torch.save(tensors, header))
-
-
-def to_official(state_dict: Mapping[str, Tensor], variant: Variant) -> dict[str, Tensor]:
-    """Rename the tensors of a network's whole state_dict as the official code names them."""
-    names = official_names(state_dict, variant)
-    return {names[key]: tensor for key, tensor in state_dict.items()}
-
-
-def from_official(state_dict: Mapping[str, Tensor], variant: Variant) -> dict[str, Tensor]:
-    """Rename the tensors of an official state_dict as `seaformer.models.seaformer` names them.
-
-    Raises:
-        SeaformerError: a name is not one of the variant's.
-    """
-    is_segmentation = any(name.startswith("backbone.") for name in state_dict)
-    names = official_names(network_shapes(variant, is_segmentation), variant)
-    ours = {official: key for key, official in names.items()}
-    unknown = [name for name in state_dict if name not in ours]
-    if unknown:
-        raise SeaformerError(
-            f"{listed(unknown, 'tensor')} not known in the official SeaFormer-"
-            f"{variant.name.capitalize()}. Give its whole, unchanged state_dict."
-        )
-    return {ours[name]: tensor for name, tensor in state_dict.items()}
 
 
 def _stored(tensor: Tensor, half: bool) -> Tensor:

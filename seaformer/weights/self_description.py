@@ -8,7 +8,7 @@ from seaformer.weights.checkpoint import read_checkpoint
 
 
 def described_by(weights: str | None) -> tuple[str | None, Task | None]:
-    """Return the variant and the task that weights are for, as far as they say it.
+    """Return the name of the network and the task that weights are for, as far as they say it.
 
     Args:
         weights: as given to `--weights`. Those that come with the package and our own .safetensors
@@ -19,8 +19,8 @@ def described_by(weights: str | None) -> tuple[str | None, Task | None]:
     """
     for builtin in BUILTIN:
         if weights == builtin.name:
-            return builtin.variant, get_task(builtin.task)
+            return builtin.network, get_task(builtin.task)
     if weights is None or not weights.endswith(".safetensors") or weights.startswith("backbone:"):
         return None, None
     checkpoint = read_checkpoint(Path(weights).expanduser())
-    return checkpoint.variant, checkpoint.task
+    return checkpoint.network, checkpoint.task

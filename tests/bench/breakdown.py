@@ -62,14 +62,14 @@ def table(results: Results) -> str:
         f"{results.runtime.name} {results.runtime.version}: share of the time, in brackets that of "
         "the multiply-accumulates:",
         "",
-        f"| | {' | '.join(FIGURES[variant_of(model)].title for model in models)} |",
+        f"| | {' | '.join(FIGURES[f'seaformer-{variant_of(model)}'].title for model in models)} |",
         f"|---|{'---|' * len(models)}",
     ]
     for row in breakdown_of(models[0]).parts(""):
         lines.append(f"| {row.title} | {' | '.join(share(m, row.path) for m in models)} |")
-    first, published = models[0], FIGURES[variant_of(models[0])].latency_ms
+    first, published = models[0], FIGURES[f"seaformer-{variant_of(models[0])}"].latency_ms
     ratios = ["1.00"] + [f"{results.ratio(m.id, first.id).value:.2f}" for m in models[1:]]  # type: ignore[union-attr]
-    phone = [FIGURES[variant_of(model)].latency_ms for model in models]
+    phone = [FIGURES[f"seaformer-{variant_of(model)}"].latency_ms for model in models]
     lines += [
         cells("whole, ms", [f"{breakdown_of(model).total_ms:.1f}" for model in models]),
         cells("whole, x Tiny", ratios),

@@ -17,10 +17,10 @@ from seaformer.benchmark.studies.attention.table import print_attention, to_csv
 from seaformer.console import Console
 from seaformer.errors import SeaformerError
 from seaformer.files import atomic_write
-from seaformer.models.attention.layers import Layer
+from seaformer.models.entry import Network
 
 
-def compare_layers(layers: Sequence[Layer], sides: Sequence[int], request: Request) -> None:
+def compare_layers(layers: Sequence[Network], sides: Sequence[int], request: Request) -> None:
     """Measure, show, and write what was found.
 
     Args:

@@ -7,7 +7,7 @@ from seaformer.benchmark.numbers import milliseconds
 from seaformer.benchmark.report.pages import write_page
 from seaformer.benchmark.studies.attention import paper
 from seaformer.benchmark.studies.attention.schema import AttentionResults, LayerResult
-from seaformer.models.attention.layers import LAYERS
+from seaformer.models.registry import LAYERS
 from seaformer.reporting.xy_plot import LinePlot, Value, line_plot
 
 TEMPLATE = "attention.html"

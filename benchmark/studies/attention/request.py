@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from seaformer.errors import UsageError, look_up
 from seaformer.imaging.input_size import MAX_SIDE
-from seaformer.models.attention.layers import LAYERS, MIN_SIDE, Layer
+from seaformer.models.attention.dimensions import MIN_SIDE
+from seaformer.models.entry import Network
+from seaformer.models.registry import LAYERS
 
 USUAL_SIDES = "8,16,32,64,128,256,512"
 """Those of the paper's figure."""
@@ -18,7 +20,7 @@ USABLE = 0.8
 class Absent:
     """A layer at a side that is not exported, and why."""
 
-    layer: Layer
+    layer: Network
     side: int
     reason: str
 
@@ -44,7 +46,7 @@ def parse_sides(text: str) -> tuple[int, ...]:
     return tuple(sorted(sides))
 
 
-def parse_layers(text: str | None) -> tuple[Layer, ...]:
+def parse_layers(text: str | None) -> tuple[Network, ...]:
     """Read "global,axial"; None stands for all.
 
     Returns:
@@ -55,13 +57,13 @@ def parse_layers(text: str | None) -> tuple[Layer, ...]:
     """
     if text is None:
         return tuple(LAYERS.values())
-    asked = {look_up(LAYERS, "attention layer", word.strip()).kind for word in text.split(",")}
-    return tuple(layer for layer in LAYERS.values() if layer.kind in asked)
+    asked = {look_up(LAYERS, "attention layer", word.strip()).name for word in text.split(",")}
+    return tuple(layer for layer in LAYERS.values() if layer.name in asked)
 
 
 def plan(
-    layers: Sequence[Layer], sides: Sequence[int], available_bytes: int
-) -> tuple[tuple[tuple[Layer, int], ...], tuple[Absent, ...]]:
+    layers: Sequence[Network], sides: Sequence[int], available_bytes: int
+) -> tuple[tuple[tuple[Network, int], ...], tuple[Absent, ...]]:
     """Tell what can be exported here from what would not fit the memory.
 
     Args:
@@ -75,7 +77,7 @@ def plan(
     made, absent = [], []
     for layer in layers:
         for side in sides:
-            needed = layer.export_bytes(side)
+            needed = layer.export_bytes((side, side)) or 0.0
             if needed <= USABLE * available_bytes:
                 made.append((layer, side))
                 continue

@@ -31,12 +31,13 @@ from seaformer.benchmark.summary import run_times
 from seaformer.benchmark.table import conditions_line
 from seaformer.console import Console
 from seaformer.errors import SeaformerError
-from seaformer.models.attention.layers import CHANNELS, HEADS, KEY_DIM, Layer
+from seaformer.models.attention.dimensions import CHANNELS, HEADS, KEY_DIM
+from seaformer.models.entry import Network
 
 
 @dataclass(frozen=True)
 class _File:
-    layer: Layer
+    layer: Network
     side: int
     path: Path
 
@@ -52,7 +53,7 @@ class _Side:
 
 
 def measure_attention(
-    layers: Sequence[Layer],
+    layers: Sequence[Network],
     sides: Sequence[int],
     request: Request,
     device: Device,
@@ -82,7 +83,7 @@ def measure_attention(
         chosen = tuple(file for file in files if file.side == side)
         if not chosen:
             continue
-        console.print(f"side {side}: {', '.join(file.layer.kind for file in chosen)}")
+        console.print(f"side {side}: {', '.join(file.layer.size for file in chosen)}")
         try:
             one = _measure(side, chosen, request, device, console)
         except SeaformerError as error:
@@ -126,14 +127,14 @@ def measure_attention(
 
 
 def _export(
-    planned: Sequence[tuple[Layer, int]], request: Request, console: Console
+    planned: Sequence[tuple[Network, int]], request: Request, console: Console
 ) -> tuple[list[_File], list[Absent]]:
     """Export each layer and side once; what fails is left out with the command's own reason."""
     folder = request.output / MODELS_NAME
     files, failed = [], []
     for layer, side in track(planned, "exporting", console=console, transient=True):
         arguments = ["--model", layer.name, "--input-size", str(side), "--format", "tflite"]
-        console.print(f"exporting {layer.kind} for {side}x{side}", style="dim")
+        console.print(f"exporting {layer.size} for {side}x{side}", style="dim")
         try:
             (path,) = export_models(
                 [*arguments, *(["--force"] if request.force else [])], folder, lambda _: None
@@ -155,8 +156,9 @@ def _measure(
 
 
 def _layer_result(
-    layer: Layer, measured: Sequence[_Side], left_out: Sequence[Absent], request: Request
+    layer: Network, measured: Sequence[_Side], left_out: Sequence[Absent], request: Request
 ) -> LayerResult:
+    assert layer.cost is not None  # every attention layer has one
     points = []
     rounds = {}
     for one in measured:
@@ -166,13 +168,13 @@ def _layer_result(
             points.append(_point(one, model, request))
             if model.latency is not None and model.latency.run is not None:
                 rounds[one.side] = run_times(one.results.rounds, model.id)
-    paper_ms = paper.TIMES_MS.get(layer.kind, {})
+    paper_ms = paper.TIMES_MS.get(layer.size, {})
     return LayerResult(
-        kind=layer.kind,
+        kind=layer.size,
         title=layer.title,
-        source=layer.source,
-        complexity=layer.complexity,
-        growth=layer.growth,
+        source=layer.paper,
+        complexity=layer.cost.complexity,
+        growth=layer.cost.growth,
         measured_growth=fit_rounds(rounds, request.seed),
         note=layer.note,
         points=tuple(points),

@@ -56,7 +56,7 @@ class LayerResult(_Model):
     """One layer.
 
     Attributes:
-        kind: its name in `seaformer.models.attention.layers`.
+        kind: its name in `seaformer.models.registry.LAYERS`.
         title: in words.
         source: where it is described.
         complexity: of its attention, in the paper's symbols.

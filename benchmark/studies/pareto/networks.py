@@ -7,8 +7,7 @@ from seaformer.benchmark.exports import export_models
 from seaformer.benchmark.report.published import FIGURES, SIDE, TASK
 from seaformer.benchmark.studies.pareto.schema import LeftOut
 from seaformer.errors import SeaformerError
-from seaformer.models.peers import PEERS
-from seaformer.models.seaformer.variants import VARIANTS
+from seaformer.models.registry import REGISTRY
 
 SEAFORMER = "SeaFormer"
 
@@ -41,13 +40,12 @@ def export_networks(
 
 def family_of(title: str) -> str:
     """Return the design that a network belongs to, by its title: what stands before its size."""
-    if title.startswith(SEAFORMER):
-        return SEAFORMER
-    peer = next((peer for peer in PEERS.values() if peer.title == title), None)
-    return title if peer is None else peer.family
+    network = next((one for one in REGISTRY.values() if one.title == title), None)
+    if network is None:
+        return title
+    return SEAFORMER if network.variant is not None else network.family
 
 
 def _arguments(name: str, format: str, force: bool) -> Sequence[str]:
-    which = ["--variant", name] if name in VARIANTS else ["--model", name]
-    rest = ["--task", TASK, "--input-size", str(SIDE), "--format", format]
-    return [*which, *rest, *(["--force"] if force else [])]
+    arguments = ["--model", name, "--task", TASK, "--input-size", str(SIDE), "--format", format]
+    return [*arguments, *(["--force"] if force else [])]

@@ -12,7 +12,7 @@ from seaformer.errors import SeaformerError
 from seaformer.reporting.xy_plot import Value, pareto_front
 from seaformer.statistics.bootstrap import Ratio
 
-BASE = FIGURES["tiny"].title
+BASE = FIGURES["seaformer-tiny"].title
 FLOATING = ("fp32", "fp16")
 """Precisions whose mIoU is taken for the published one."""
 

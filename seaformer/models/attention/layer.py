@@ -1,15 +1,17 @@
-"""Building one attention layer, alone, with seeded random weights."""
+"""One attention layer as a network."""
 
-import torch
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
-from seaformer.models.attention.layers import CHANNELS, Layer
-from seaformer.weights.loading import RANDOM, SEED, WeightsRecord
-from seaformer.weights.random_weights import fill_random
+from seaformer.models.attention.dimensions import CHANNELS
 
 
 class AttentionLayer(nn.Module):
     """A network that is nothing but one attention layer.
+
+    Args:
+        build: the layer.
 
     Attributes:
         input_channels: of the features that it takes; see `seaformer.imaging.input_size`.
@@ -19,18 +21,10 @@ class AttentionLayer(nn.Module):
 
     input_channels = CHANNELS
 
-    def __init__(self, attention: nn.Module) -> None:
+    def __init__(self, build: Callable[[], nn.Module]) -> None:
         super().__init__()
-        self.attention = attention
+        self.attention = build()
 
     def forward(self, features: Tensor) -> Tensor:
         """Attend."""
         return self.attention(features)
-
-
-def create_layer(layer: Layer) -> tuple[AttentionLayer, WeightsRecord]:
-    """Create a layer that is ready to run, in eval mode and float32, with seeded random weights."""
-    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
-        model = AttentionLayer(layer.build()).eval().requires_grad_(False)
-    fill_random(model, SEED)
-    return model, WeightsRecord(RANDOM, f"seed {SEED}", None, True, None, "")

@@ -18,6 +18,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
+from seaformer.models.attention.channels_first import GELU, ChannelNorm
 from seaformer.models.attention.heads import attend
 from seaformer.models.attention.window import (
     RelativePositionBias,
@@ -25,7 +26,6 @@ from seaformer.models.attention.window import (
     pad_to_windows,
     split_windows,
 )
-from seaformer.models.channels_first import GELU, ChannelNorm
 from seaformer.models.seaformer.convolution import ConvBN
 
 

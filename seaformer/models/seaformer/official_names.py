@@ -8,11 +8,16 @@ Source of the official names: fudan-zvg/SeaFormer, seaformer-seg and seaformer-c
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
+import torch
+from torch import Tensor
+
+from seaformer.errors import SeaformerError
+from seaformer.models.seaformer.network import SeaFormer, SeaFormerClassifier
 from seaformer.models.seaformer.variants import Variant
-
-_Replacement = str | Callable[[re.Match[str]], str]
+from seaformer.weights.checkpoint import listed
+from seaformer.weights.tensor_names import Replacement, Shapes, rename, shapes_of, substitute
 
 
 def _context_layer(match: re.Match[str], variant: Variant) -> str:
@@ -24,7 +29,7 @@ def _context_layer(match: re.Match[str], variant: Variant) -> str:
     return f"backbone.trans{position}.transformer_blocks.{match['block']}."
 
 
-def _rules(variant: Variant) -> list[tuple[str, _Replacement]]:
+def _rules(variant: Variant) -> list[tuple[str, Replacement]]:
     def layer(match: re.Match[str]) -> str:
         return _context_layer(match, variant)
 
@@ -91,23 +96,49 @@ def official_names(keys: Iterable[str], variant: Variant) -> dict[str, str]:
         variant: whose model it is; the layers' numbers depend on it.
 
     Raises:
-        KeyError: a key that no rule translates, or two that fall together. A bug here, not a
-            user's error.
+        KeyError: as `seaformer.weights.tensor_names.rename`.
     """
     keys = list(keys)
-    rules = [(re.compile(pattern), replacement) for pattern, replacement in _rules(variant)]
+    rules = _rules(variant)
     is_classifier = any(key.startswith("head.linear.") for key in keys)
     expanded = {key.rsplit(".expand.", 1)[0] for key in keys if ".expand." in key}
-    names: dict[str, str] = {}
-    for key in keys:
-        name = key
-        for pattern, replacement in rules:
-            name = pattern.sub(replacement, name)
+
+    def official_name(key: str) -> str:
         block = re.split(r"\.(?:expand|depthwise|reduce)\.", key)[0]
-        name = _number_inverted_residual(name, has_expansion=block in expanded)
-        if not re.match(r"(backbone|decode_head|linear)\.", name):
-            raise KeyError(f"no rule of the key map translates '{key}'")
-        names[key] = name.removeprefix("backbone.") if is_classifier else name
-    if len(set(names.values())) != len(names):
-        raise KeyError("two keys have the same official name")
+        return _number_inverted_residual(substitute(key, rules), has_expansion=block in expanded)
+
+    names = rename(keys, official_name, ("backbone.", "decode_head.", "linear."))
+    if is_classifier:
+        return {key: name.removeprefix("backbone.") for key, name in names.items()}
     return names
+
+
+def to_official(state_dict: Mapping[str, Tensor], variant: Variant) -> dict[str, Tensor]:
+    """Rename the tensors of a network's whole state_dict as the official code names them."""
+    names = official_names(state_dict, variant)
+    return {names[key]: tensor for key, tensor in state_dict.items()}
+
+
+def from_official(state_dict: Mapping[str, Tensor], variant: Variant) -> dict[str, Tensor]:
+    """Rename the tensors of an official state_dict as `seaformer.models.seaformer` names them.
+
+    Raises:
+        SeaformerError: a name is not one of the variant's.
+    """
+    is_segmentation = any(name.startswith("backbone.") for name in state_dict)
+    names = official_names(network_shapes(variant, is_segmentation), variant)
+    ours = {official: key for key, official in names.items()}
+    unknown = [name for name in state_dict if name not in ours]
+    if unknown:
+        raise SeaformerError(
+            f"{listed(unknown, 'tensor')} not known in the official SeaFormer-"
+            f"{variant.name.capitalize()}. Give its whole, unchanged state_dict."
+        )
+    return {ours[name]: tensor for name, tensor in state_dict.items()}
+
+
+def network_shapes(variant: Variant, is_segmentation: bool, classes: int = 1) -> Shapes:
+    """Return the shape of each tensor in the state_dict of a network that is not built."""
+    network = SeaFormer if is_segmentation else SeaFormerClassifier
+    with torch.device("meta"):
+        return shapes_of(network(variant, classes).state_dict())

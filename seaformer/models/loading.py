@@ -11,30 +11,27 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from seaformer.errors import SeaformerError
-from seaformer.models.seaformer.variants import Variant
+from seaformer.models.entry import Network
+from seaformer.models.identity import Identity, names_in
+from seaformer.models.misfit import BACKBONE, differences_of, misfit
 from seaformer.tasks import Task
 from seaformer.weights.builtin import find_builtin
 from seaformer.weights.checkpoint import Checkpoint, read_checkpoint
 from seaformer.weights.download import fetch
-from seaformer.weights.identity import Identity
-from seaformer.weights.key_map import official_names
-from seaformer.weights.misfit import BACKBONE, differences_of, misfit
 from seaformer.weights.random_weights import fill_random
 from seaformer.weights.released import RELEASED, find_released
-from seaformer.weights.skeleton import shapes_of
+from seaformer.weights.tensor_names import shapes_of
 
 RANDOM = "random"
 SEED = 0
 SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".safetensors")
 """What the name of a file ends with, if it stands alone without a folder."""
 
-_OUR_BACKBONE = ("stem.", "context_branch.")
 _HEADS = ("spatial_branch.", "light_head.", "head.", "decode_head.", "linear.")
-"""Everything but the backbone, in either naming."""
+"""Everything but the backbone, in any naming."""
 
 _BACKBONE_NOTE = (
-    "Only stem and context branch are those of the file; all that follows them is random "
-    f"(seed {SEED})."
+    f"Only the backbone is that of the file; all that follows it is random (seed {SEED})."
 )
 
 
@@ -69,33 +66,34 @@ class _File:
 
 
 def load_weights(
-    model: nn.Module, variant: Variant, task: Task, weights: str | Path | None
+    model: nn.Module, network: Network, task: Task, weights: str | Path | None
 ) -> WeightsRecord:
     """Load weights into `model` and say where they came from.
 
     Args:
-        model: a `SeaFormer` or, for a classification task, a `SeaFormerClassifier`.
-        variant: the variant of `model`.
-        task: the task of `model`, whose number of classes it has.
+        model: the network, built for `task`.
+        network: its row of the registry.
+        task: whose number of classes `model` has; of no meaning for a network that is as it is.
         weights: one of
             None or "random": seeded random weights, see `random_weights`;
             the name of weights that come with the package, see `builtin`;
             the name of released weights, see `released`: downloaded at its first use;
-            the path of a checkpoint, see `checkpoint`;
-            "imagenet-backbone" or "backbone:PATH": stem and context branch of the released
-            classifier or of a checkpoint; all that follows them is random.
+            the path of a checkpoint, see `checkpoint`, with the names of published ones or ours;
+            "imagenet-backbone" or "backbone:PATH": the backbone of the released classifier or of a
+            checkpoint; all that follows it is random.
 
     Raises:
-        UsageError: `weights` is none of these.
-        SeaformerError: the file cannot be had or read, or is not for this variant and task. The
+        UsageError: `weights` is none of these, or the network loads none.
+        SeaformerError: the file cannot be had or read, or is not for this network and task. The
             model is left as it was.
     """
     if weights is None or weights == RANDOM:
         fill_random(model, SEED)
         return WeightsRecord(RANDOM, f"seed {SEED}", None, True, None, "")
-    file = _find(weights, variant, task)
+    network.check(task, weights)
+    file = _find(weights, network.name, task)
     checkpoint = read_checkpoint(file.path)
-    state = _matching(checkpoint, model, variant, task, file.is_backbone)
+    state = _matching(checkpoint, model, network, task, file.is_backbone)
     class_names, note = None, _BACKBONE_NOTE
     if file.is_backbone:
         fill_random(model, SEED)
@@ -107,16 +105,16 @@ def load_weights(
     )
 
 
-def _find(weights: str | Path, variant: Variant, task: Task) -> _File:
+def _find(weights: str | Path, network: str, task: Task) -> _File:
     if isinstance(weights, str) and weights.startswith(BACKBONE):
         path = Path(weights.removeprefix(BACKBONE)).expanduser()
         return _File(path, f"{BACKBONE}{path.name}", str(path), is_backbone=True)
-    if isinstance(weights, str) and (builtin := find_builtin(weights, variant, task)):
+    if isinstance(weights, str) and (builtin := find_builtin(weights, network, task)):
         return _File(builtin.path, builtin.name, builtin.source, is_backbone=False)
     if isinstance(weights, Path) or is_path(weights):
         path = Path(weights).expanduser()
         return _File(path, path.name, str(path), is_backbone=False)
-    released = find_released(weights, variant, task)
+    released = find_released(weights, network, task)
     return _File(fetch(released), released.name, released.url, released.is_backbone)
 
 
@@ -130,20 +128,18 @@ def is_path(weights: str) -> bool:
 
 
 def _matching(
-    checkpoint: Checkpoint, model: nn.Module, variant: Variant, task: Task, is_backbone: bool
+    checkpoint: Checkpoint, model: nn.Module, network: Network, task: Task, is_backbone: bool
 ) -> dict[str, Tensor]:
     """Return the tensors of `checkpoint` by our names, if they are just those of `model`."""
     shapes = shapes_of(model.state_dict())
     offered = dict(checkpoint.tensors)
-    names = {key: key for key in shapes}
-    if checkpoint.naming == "official":
-        names = official_names(shapes, variant)
+    names = names_in(network, shapes, offered)
     if is_backbone:
         # Without the prefix, which official segmentation checkpoints have and classifiers do not.
         names = {
             key: name.removeprefix("backbone.")
             for key, name in names.items()
-            if key.startswith(_OUR_BACKBONE)
+            if key.startswith(network.backbone)
         }
         offered = {
             name.removeprefix("backbone."): tensor
@@ -152,7 +148,7 @@ def _matching(
         }
     expected = {name: shapes[key] for key, name in names.items()}
     if differences := differences_of(shapes_of(offered), expected):
-        asked = Identity(variant, task.is_segmentation, task.num_classes)
+        asked = Identity(network, task.kind, task.num_classes)
         raise misfit(checkpoint, asked, is_backbone, differences)
     return {key: offered[name] for key, name in names.items() if name in offered}
 

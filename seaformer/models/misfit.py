@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from seaformer.errors import SeaformerError
+from seaformer.models.identity import Identity, identify, is_related
+from seaformer.network_names import option
 from seaformer.tasks import TASKS
 from seaformer.weights.checkpoint import Checkpoint, listed
-from seaformer.weights.identity import Identity, identify, is_seaformer
-from seaformer.weights.skeleton import Shapes
+from seaformer.weights.tensor_names import Shapes
 
 BACKBONE = "backbone:"
 """What the path of a checkpoint is given with to load its backbone alone."""
@@ -45,33 +46,34 @@ def misfit(
         differences: what `differences_of` found.
     """
     found = identify(checkpoint)
-    if found is None and not is_seaformer(checkpoint):
+    if found is None and not is_related(checkpoint, asked.network.family):
+        what = asked.network.title if asked.network.variant is None else "a SeaFormer"
         return SeaformerError(
-            f"'{checkpoint.path}' does not hold a SeaFormer but "
+            f"'{checkpoint.path}' does not hold {what} but "
             f"{listed(checkpoint.tensors, 'tensor')}. Give a checkpoint of {asked}."
         )
     advice = "" if found is None else _advice(found, asked, is_backbone, checkpoint.path)
-    if not advice:
+    if found is None or not advice:
         part = "the backbone of " if is_backbone else ""
         return SeaformerError(
             f"'{checkpoint.path}' does not fit {part}{asked}: {differences}. Give a complete "
             "checkpoint of that very network."
         )
-    return SeaformerError(f"'{checkpoint.path}' holds {found}, not {asked}. {advice}")
+    is_same = (found.network.name, found.kind) == (asked.network.name, asked.kind)
+    details = f" ({differences})" if is_same else ""
+    return SeaformerError(f"'{checkpoint.path}' holds {found}, not {asked}{details}. {advice}")
 
 
 def _advice(found: Identity, asked: Identity, is_backbone: bool, path: Path) -> str:
     """Say which options would ask for what was found; nothing if they are the same."""
-    is_same = found.variant.name == asked.variant.name
-    variant = "" if is_same else f"--variant {found.variant.name} "
-    head = (found.is_segmentation, found.classes)
-    if is_backbone or head == (asked.is_segmentation, asked.classes):
-        return f"Use {variant.strip()}." if variant else ""
-    tasks = [
-        name for name, task in TASKS.items() if (task.is_segmentation, task.num_classes) == head
-    ]
+    is_same = found.network.name == asked.network.name
+    network = "" if is_same else f"{option(found.network.name)} "
+    head = (found.kind, found.classes)
+    if is_backbone or head == (asked.kind, asked.classes):
+        return f"Use {network.strip()}." if network else ""
+    tasks = [name for name, task in TASKS.items() if (task.kind, task.num_classes) == head]
     task_option = f"--task {tasks[0]}" if tasks else "a task of your own with its classes"
-    advice = f"Use {variant}{task_option}."
-    if found.is_segmentation != asked.is_segmentation:
-        advice += f" Or load its backbone alone: {variant}--weights {BACKBONE}{path}."
+    advice = f"Use {network}{task_option}."
+    if found.kind != asked.kind:
+        advice += f" Or load its backbone alone: {network}--weights {BACKBONE}{path}."
     return advice

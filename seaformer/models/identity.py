@@ -1,0 +1,132 @@
+"""Recognising whose weights a checkpoint holds, by the names and shapes of its tensors."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+
+from seaformer.errors import UsageError
+from seaformer.models.entry import Network
+from seaformer.models.registry import REGISTRY
+from seaformer.models.resolve import resolve
+from seaformer.weights.checkpoint import Checkpoint
+from seaformer.weights.tensor_names import Shapes, shapes_of
+
+_SAME = 0.9
+"""Share of equal tensors from which on a checkpoint counts as a network's. Not 1, so that a file
+that lacks a tensor is recognised; two variants have less than a quarter in common."""
+
+_RELATED = 0.5
+"""Share of a network's names from which on a checkpoint counts as one of its family."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The network that a checkpoint holds the weights of."""
+
+    network: Network
+    kind: str
+    classes: int
+
+    def __str__(self) -> str:
+        """Name it in a sentence."""
+        changes = ", ".join(f"{name}={value}" for name, value in self.network.ablation.items())
+        ablation = f" (ablation {changes})" if changes else ""
+        return f"{self.network.long_title}{ablation} for {self.kind} with {self.classes} classes"
+
+
+def names_in(network: Network, keys: Iterable[str], offered: Collection[str]) -> dict[str, str]:
+    """Map the keys of a network's state_dict to their names in a checkpoint.
+
+    Args:
+        network: the network.
+        keys: of its state_dict.
+        offered: names in the checkpoint. They are those of published checkpoints, unless more of
+            them are our own keys.
+    """
+    ours = {key: key for key in keys}
+    if network.official_names is None:
+        return ours
+    official = network.official_names(ours)
+    is_ours = len(ours.keys() & set(offered)) > len(set(official.values()) & set(offered))
+    return ours if is_ours else official
+
+
+def identify(checkpoint: Checkpoint) -> Identity | None:
+    """Return the network of the registry that nearly all tensors belong to, or None."""
+    offered = shapes_of(checkpoint.tensors)
+    best, found = 0.0, None
+    for network, kind in _loadable():
+        shapes = _shapes(network, kind, 1)
+        names = names_in(network, shapes, offered)
+        if not _share(names.values(), offered) >= _RELATED:
+            continue  # without a look at which of the tensors are the classifier's
+        wider = _shapes(network, kind, 2)
+        classifier = [names[key] for key in shapes if shapes[key] != wider[key]]
+        expected = _distinctive({names[key]: shape for key, shape in shapes.items()}, classifier)
+        share = _share(expected, _distinctive(offered, classifier))
+        if share >= _SAME and share > best and classifier[0] in offered:
+            best, found = share, Identity(network, kind, offered[classifier[0]][0])
+        if best == 1.0:
+            break
+    return found
+
+
+def identified(checkpoint: Checkpoint) -> Network:
+    """Return the network that a checkpoint says it is for, or else the one of its tensors.
+
+    What the file says is looked up in the registry and nowhere else.
+
+    Raises:
+        UsageError: it cannot be told.
+    """
+    if checkpoint.network is not None:
+        return resolve(checkpoint.network, allow_factory=False)
+    identity = identify(checkpoint)
+    if identity is None:
+        raise UsageError(
+            f"the network of '{checkpoint.path}' cannot be recognised by its tensors. Name it with "
+            "--variant or --model to see what differs."
+        )
+    return identity.network
+
+
+def is_related(checkpoint: Checkpoint, family: str) -> bool:
+    """Whether the names of the tensors are those of a family, whatever their shapes."""
+    for network, kind in _loadable():
+        if network.family == family:
+            names = set(names_in(network, _shapes(network, kind, 1), checkpoint.tensors).values())
+            if len(names & checkpoint.tensors.keys()) >= _RELATED * len(names):
+                return True
+    return False
+
+
+def _loadable() -> Iterator[tuple[Network, str]]:
+    for network in REGISTRY.values():
+        for kind in network.builders:
+            yield network, kind
+
+
+@cache
+def _shapes(network: Network, kind: str, classes: int) -> Shapes:
+    """The shapes of the tensors of a network that is not really built."""
+    with torch.device("meta"):
+        return shapes_of(network.build(kind, classes).state_dict())
+
+
+def _share(ours: Iterable[object], theirs: Iterable[object]) -> float:
+    """How much of two collections is in both, 0..1."""
+    ours, theirs = set(ours), set(theirs)
+    return len(ours & theirs) / len(ours | theirs)
+
+
+def _distinctive(
+    shapes: Mapping[str, tuple[int, ...]], classifier: Collection[str]
+) -> set[tuple[str, tuple[int, ...]]]:
+    """Leave out what does not tell one network from another, or is not in every file."""
+    return {
+        (name, shape)
+        for name, shape in shapes.items()
+        if name not in classifier and not name.endswith("num_batches_tracked")
+    }

@@ -1,0 +1,301 @@
+"""Networks other than SeaFormer in every command: recognised by their tensors, or by their name."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from exporting import write_networks
+from PIL import Image
+from topformer_files import write_golden
+
+from seaformer.cli.evaluate import main as evaluate
+from seaformer.cli.predict import main as predict
+from seaformer.cli.train import main as train
+from seaformer.imaging.images import read_image
+from seaformer.imaging.preprocessing import normalize, prepare
+from seaformer.imaging.upsampling import upsample_argmax
+from seaformer.models.create import create_model
+from seaformer.models.registry import LAYERS
+from seaformer.tasks import Task, get_task
+from seaformer.weights.checkpoint import read_checkpoint
+
+ADE20K = get_task("ade20k")
+SHAPES = get_task("shapes")
+SIDE = 128
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the current directory, in which there is a photo of noise."""
+    monkeypatch.chdir(tmp_path)
+    noise = np.random.RandomState(0).randint(0, 256, (80, 120, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "photo.png")
+    return tmp_path
+
+
+def run(command: click.Command, *arguments: str | Path) -> Result:
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def succeeded(command: click.Command, *arguments: str | Path) -> str:
+    result = run(command, *arguments)
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+def assert_error(result: Result, status: int, said: str) -> None:
+    assert result.exit_code == status, result.output
+    assert re.fullmatch(r"error: [^\n]+\n", result.stderr), result.stderr
+    assert re.search(said, result.stderr), result.stderr
+
+
+def expected_mask(model: torch.nn.Module, task: Task, photo: str = "photo.png") -> np.ndarray:
+    """Compute the mask without anything of the commands."""
+    image = read_image(Path(photo))
+    x = normalize(prepare(image, task.preprocessing, (SIDE, SIDE)), task.preprocessing)
+    with torch.no_grad():
+        logits = model(torch.from_numpy(np.ascontiguousarray(x.transpose(2, 0, 1)[None]))).numpy()
+    return upsample_argmax(logits[0], image.shape[:2])
+
+
+def read_mask() -> np.ndarray:
+    return np.asarray(Image.open("mask.png"))
+
+
+MASK = ("--mask", "mask.png", "--input-size", str(SIDE), "--force")
+
+
+# Predict
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        ("--model", "t.pth", "--task", "ade20k"),
+        ("--model", "topformer-tiny", "--weights", "t.pth"),
+        ("--model", "topformer-tiny", "--weights", "t.pth", "--task", "ade20k"),
+    ],
+)
+def test_a_checkpoint_of_topformer_is_tried_on_a_photo(folder: Path, how: tuple[str, ...]) -> None:
+    path = write_golden(folder / "t.pth", "tiny", ADE20K)
+    said = succeeded(predict, "photo.png", *how, *MASK)
+    assert "topformer-tiny, ade20k, fp32, input 128 x 128" in said
+    assert "random" not in said
+    mask = read_mask()
+    assert np.array_equal(mask, expected_mask(create_model("topformer-tiny", weights=path), ADE20K))
+    assert len(np.unique(mask)) > 1
+
+
+@pytest.mark.parametrize("name", ["lraspp-mobilenetv2", "segformer-b0"])
+def test_our_own_names_are_recognised_too(folder: Path, name: str) -> None:
+    model = create_model(name, "cityscapes")
+    torch.save(model.state_dict(), folder / "mine.pth")
+    said = succeeded(predict, "photo.png", "--model", "mine.pth", "--task", "cityscapes", *MASK)
+    assert f"{name}, cityscapes, fp32" in said
+    assert np.array_equal(read_mask(), expected_mask(model, get_task("cityscapes")))
+
+
+@pytest.mark.usefixtures("folder")
+def test_weights_of_the_package_say_their_task() -> None:
+    named = ("--model", "seaformer-tiny", "--weights", "shapes")
+    said = succeeded(predict, "photo.png", *named, "--variant", "tiny", *MASK)
+    assert "SeaFormer-tiny, shapes, fp32" in said
+    model = create_model("tiny", "shapes", "shapes")
+    assert np.array_equal(read_mask(), expected_mask(model, SHAPES))
+
+
+@pytest.mark.usefixtures("folder")
+def test_without_weights_they_are_random_and_said_to_be() -> None:
+    said = succeeded(predict, "photo.png", "--model", "topformer-tiny", *MASK)
+    assert "random weights: the result means nothing" in said
+
+
+def test_a_network_of_a_users_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_networks(folder)
+    monkeypatch.syspath_prepend(folder)
+    model = ("--model", "my_networks:make_network", "--task", "cityscapes")
+    assert "random" not in succeeded(predict, "photo.png", *model, *MASK)
+    from my_networks import make_network
+
+    expected = expected_mask(make_network().eval(), get_task("cityscapes"))
+    assert np.array_equal(read_mask(), expected)
+    assert_error(run(predict, "photo.png", *model, "--weights", "x.pth"), 2, "the factory loads")
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_heat_map_of_a_network_by_its_name() -> None:
+    succeeded(predict, "photo.png", "--model", "topformer-tiny", "--heatmap", "heat.png", *MASK)
+    assert np.asarray(Image.open("heat.png")).max() == 255
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("--model", "attention-global"), 2, "takes the features of another network.*prediction"),
+        (("--model", "topformer-tny"), 2, "unknown model 'topformer-tny'.*'topformer-tiny'"),
+        (("--model", "topformer-tiny", "--variant", "tiny"), 2, "one of the two"),
+        (("--model", "topformer-tiny", "--task", "imagenet"), 2, "is for segmentation"),
+        (("--model", "topformer-tiny", "--weights", "absent.pth"), 1, "no file 'absent.pth'"),
+        (("--model", "topformer-base", "--weights", "t.pth"), 1, "Use --model topformer-tiny"),
+        (("--model", "tiny", "--weights", "t.pth"), 2, "unknown model 'tiny'"),
+        (("--model", "t.pth", "--weights", "t.pth"), 2, "'t.pth' is a file. Leave it out"),
+        (("--model", "t.pth"), 2, "does not say its task. Give --task"),
+        (("--model", "other.pth", "--task", "ade20k"), 2, "cannot be recognised by its tensors"),
+    ],
+)
+def test_what_does_not_suit_a_prediction(
+    folder: Path, arguments: tuple[str, ...], status: int, said: str
+) -> None:
+    write_golden(folder / "t.pth", "tiny", ADE20K)
+    torch.save({"layer.weight": torch.ones(3)}, folder / "other.pth")
+    before = sorted(folder.iterdir())
+    assert_error(run(predict, "photo.png", *arguments), status, said)
+    assert sorted(folder.iterdir()) == before
+
+
+# Evaluate
+
+
+@pytest.fixture
+def scenes(folder: Path) -> Path:
+    """A data set of noise, with annotations that are noise, in the layout of ADE20K."""
+    random = np.random.RandomState(0)
+    for index, size in enumerate([(64, 96), (80, 64)]):
+        for name, array in (
+            ("images", random.randint(0, 256, (*size, 3))),
+            ("annotations", random.randint(1, 151, size)),
+        ):
+            path = folder / "scenes" / name / "validation" / f"{index}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(array.astype(np.uint8)).save(path)
+    return folder / "scenes"
+
+
+DEPLOYED = ("--protocol", "deployed", "--input-size", str(SIDE), "--task", "ade20k")
+
+
+def results(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "results.json").read_text("utf-8"))
+    return found
+
+
+@pytest.mark.parametrize(
+    "model",
+    [("t.pth",), ("topformer-tiny", "--weights", "t.pth"), ("t.pth", "--model", "topformer-tiny")],
+)
+def test_a_checkpoint_of_topformer_is_evaluated(scenes: Path, model: tuple[str, ...]) -> None:
+    path = write_golden(Path("t.pth"), "tiny", ADE20K)
+    said = succeeded(evaluate, *model, "--data", scenes, *DEPLOYED, "--report", "out")
+    assert "topformer-tiny, ade20k, fp32" in said
+    hits = total = 0
+    network = create_model("topformer-tiny", weights=path)
+    for index in range(2):
+        name = f"validation/{index}.png"
+        truth = np.asarray(Image.open(scenes / "annotations" / name)).astype(int) - 1
+        hits += np.count_nonzero(truth == expected_mask(network, ADE20K, f"scenes/images/{name}"))
+        total += truth.size
+    (found,) = results(Path("out"))["models"]
+    assert found["scores"]["pixel_accuracy"] == pytest.approx(hits / total, abs=2 / total)
+    assert (found["file"], found["runtime"]) == (model[0], "PyTorch")
+    assert found["sha256"] == read_checkpoint(path).sha256
+    # The command that it says to run next does run.
+    (line,) = (line for line in said.splitlines() if line.startswith("  seaformer-predict "))
+    arguments = line.split()[1:]
+    assert "topformer-tiny, ade20k" in succeeded(predict, *arguments, "--input-size", "64")
+
+
+def test_two_networks_are_compared_by_their_names(scenes: Path) -> None:
+    arguments = ("segformer-b0", "--reference", "topformer-tiny", "--data", scenes, *DEPLOYED)
+    said = succeeded(evaluate, *arguments, "--report", "out")
+    assert said.count("random weights: the scores mean nothing") == 2
+    models = results(Path("out"))["models"]
+    assert [model["file"] for model in models] == ["topformer-tiny", "segformer-b0"]
+    assert len({model["sha256"] for model in models}) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("attention-axial",), 2, "takes the features of another network.*evaluation"),
+        (("topformer-tny",), 2, "unknown model 'topformer-tny'.*'topformer-tiny'"),
+        (("t.pth", "--weights", "t.pth"), 2, "no MODEL is a name"),
+        (("t.pth", "--model", "topformer-tiny", "--variant", "tiny"), 2, "one of the two"),
+        (("t.pth", "--model", "topformer-base"), 1, "Use --model topformer-tiny"),
+        (
+            ("topformer-tiny", "--reference", "segformer-b0", "--weights", "t.pth"),
+            2,
+            "2 MODELs are names: segformer-b0, topformer-tiny",
+        ),
+    ],
+)
+def test_what_does_not_suit_an_evaluation(
+    scenes: Path, arguments: tuple[str, ...], status: int, said: str
+) -> None:
+    write_golden(Path("t.pth"), "tiny", ADE20K)
+    assert_error(run(evaluate, *arguments, "--data", scenes, *DEPLOYED), status, said)
+
+
+# Train
+
+SHORT = (
+    *("--data", "shapes", "--device", "cpu", "--iterations", "2", "--batch-size", "2"),
+    *("--crop", "64", "--validate-every", "2"),
+)
+
+
+@pytest.fixture
+def few_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two scenes to validate on, of the size that is trained on."""
+    from seaformer.datasets import shapes
+
+    monkeypatch.setattr(shapes, "SPLITS", {"train": 4, "val": 2})
+
+
+@pytest.mark.parametrize("name", ["topformer-tiny", "segformer-b0"])
+@pytest.mark.usefixtures("few_scenes")
+def test_another_network_is_trained_and_its_weights_say_what_it_is(folder: Path, name: str) -> None:
+    said = succeeded(train, "--model", name, "--output", "run", *SHORT)
+    assert {"topformer-tiny": "TopFormer-T", "segformer-b0": "SegFormer-B0"}[name] in said
+    best = folder / "run" / "best.safetensors"
+    header = read_checkpoint(best)
+    assert (header.network, header.task) == (name, SHAPES)
+    described = json.loads(best.with_suffix(".json").read_text("utf-8"))
+    assert (described["model"], "variant" in described) == (name, False)
+    # Nothing else has to be said for it.
+    said = succeeded(predict, "photo.png", "--model", best, *MASK)
+    assert f"{name}, shapes, fp32" in said
+    assert np.array_equal(read_mask(), expected_mask(create_model(name, "shapes", best), SHAPES))
+
+
+@pytest.mark.usefixtures("few_scenes")
+def test_a_backbone_is_where_a_training_starts(folder: Path) -> None:
+    write_golden(folder / "t.pth", "tiny", ADE20K)
+    options = ("--model", "topformer-tiny", "--weights", "backbone:t.pth", "--lr", "1e-9")
+    succeeded(train, *options, "--output", "run", *SHORT)
+    trained = read_checkpoint(folder / "run" / "last.safetensors").tensors
+    golden = create_model("topformer-tiny", weights=folder / "t.pth").state_dict()
+    key = "semantics_extractor.3.ffn.depthwise.weight"
+    torch.testing.assert_close(trained[key], golden[key], rtol=0, atol=1e-6)
+    assert trained["head.classifier.weight"].shape[0] == SHAPES.num_classes
+    assert not torch.allclose(trained["head.fuse.conv.weight"], golden["head.fuse.conv.weight"])
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        ((), "no network is named. Give --variant"),
+        (("--model", f"attention-{next(iter(LAYERS))}"), "takes the features.*a training needs"),
+        (("--model", "a.b:c"), "cannot be trained: its factory"),
+        (("--model", "topformer-tny"), "unknown model 'topformer-tny'"),
+        (("--model", "topformer-tiny", "--variant", "tiny"), "one of the two"),
+    ],
+)
+def test_what_does_not_suit_a_training(folder: Path, network: tuple[str, ...], said: str) -> None:
+    assert_error(run(train, *network, "--output", "run", *SHORT), 2, said)
+    assert not (folder / "run").exists()

@@ -1,0 +1,256 @@
+"""The registry: its rows, how a name becomes a row, and how a checkpoint is recognised."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from seaformer.errors import SeaformerError, UnknownNameError, UsageError
+from seaformer.models import resolve as resolving
+from seaformer.models.create import build_network, create, create_model
+from seaformer.models.entry import Network
+from seaformer.models.identity import identified, identify
+from seaformer.models.registry import LAYERS, REGISTRY
+from seaformer.models.resolve import as_network, chosen, find_model, resolve, with_ablation
+from seaformer.models.seaformer.variants import VARIANTS, get_variant
+from seaformer.network_names import members, option, stored_name
+from seaformer.tasks import get_task
+from seaformer.weights.checkpoint import Checkpoint
+
+ADE20K = get_task("ade20k")
+LOADED = [(name, kind) for name, network in REGISTRY.items() for kind in network.builders]
+
+
+# The rows
+
+
+def test_the_registry_is_imported_without_torch() -> None:
+    code = (
+        "import sys, seaformer.models.registry, seaformer.models.resolve\n"
+        "seaformer.models.resolve.resolve('package.module:factory')\n"
+        "print([name for name in ('torch', 'numpy', 'package') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_row_has_a_name_a_title_and_files_of_its_own() -> None:
+    for attribute in ("name", "title"):
+        assert len({getattr(row, attribute) for row in REGISTRY.values()}) == len(REGISTRY)
+    stems = {row.file_stem(ADE20K) for row in REGISTRY.values()}
+    assert len(stems) == len(REGISTRY)
+    for name, row in REGISTRY.items():
+        assert name == row.name == f"{row.family}-{row.size}"
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", name)
+        assert row.paper
+
+
+def test_the_variants_of_seaformer_are_rows() -> None:
+    rows = [row for row in REGISTRY.values() if row.variant is not None]
+    assert [row.variant for row in rows] == list(VARIANTS.values())
+    assert [row.name for row in rows] == [f"seaformer-{name}" for name in VARIANTS]
+    assert [row.long_title for row in rows] == [
+        f"SeaFormer-{name.capitalize()}" for name in VARIANTS
+    ]
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_a_row_is_a_whole_network_or_a_layer_alone(name: str) -> None:
+    row = REGISTRY[name]
+    assert bool(row.builders) != (row.fixed is not None)
+    assert (row.takes == "features") == (row.cost is not None) == (row.size in LAYERS)
+    assert (row.stride is None) == (row.cost is not None)
+    assert not row.has_own_weights
+
+
+@pytest.mark.parametrize(("name", "kind"), LOADED)
+def test_the_backbone_is_a_part_of_the_network_and_the_classifier_is_none_of_it(
+    name: str, kind: str
+) -> None:
+    row = REGISTRY[name]
+    with torch.device("meta"):
+        one, two = (row.build(kind, classes).state_dict() for classes in (1, 2))
+    backbone = [key for key in one if key.startswith(row.backbone)]
+    classifier = [key for key in one if one[key].shape != two[key].shape]
+    assert 0.5 * len(one) < len(backbone) < len(one)
+    assert classifier
+    assert not set(classifier) & set(backbone)
+    if row.official_names is not None:
+        names = row.official_names(one)
+        assert names.keys() == one.keys()
+        assert len(set(names.values())) == len(names)
+
+
+@pytest.mark.parametrize("name", ["seaformer-tiny", "seaformer-large"])
+def test_published_sizes_of_a_seaformer_are_counted_too(name: str) -> None:
+    published = REGISTRY[name].published
+    assert published is not None
+    params = sum(p.numel() for p in build_network(name, ADE20K).parameters())
+    assert f"{params / 1e6:.1f}" == published.params_m
+
+
+# From a name to a row
+
+
+def test_a_variant_is_short_for_a_row() -> None:
+    for name in VARIANTS:
+        row = REGISTRY[f"seaformer-{name}"]
+        assert resolve(row.name) is chosen(None, name) is chosen(row.name, None) is row
+        assert chosen(row.name, name) is as_network(name) is as_network(row.name) is row
+        assert as_network(row) is row
+    assert chosen(None, None) is None
+
+
+@pytest.mark.parametrize("model", ["seaformer-small", "topformer-tiny", "package.module:factory"])
+def test_two_networks_are_not_asked_for(model: str) -> None:
+    with pytest.raises(UsageError, match=f"--variant tiny and --model {model}.*one of the two"):
+        chosen(model, "tiny")
+
+
+def test_an_unknown_name_is_told_from_what_there_is() -> None:
+    with pytest.raises(
+        UsageError, match=r"unknown model 'topformer-tny'. Did you mean 'topformer-"
+    ):
+        resolve("topformer-tny")
+    with pytest.raises(UnknownNameError, match=r"unknown model 'tny'. Did you mean 'tiny'"):
+        as_network("tny")
+    with pytest.raises(UnknownNameError, match="unknown variant 'tny'"):
+        chosen(None, "tny")
+
+
+@pytest.mark.parametrize("name", ["os:getcwd", "package.module:factory", "nothing", ""])
+def test_a_name_out_of_a_file_is_looked_up_in_the_registry_only(name: str) -> None:
+    with pytest.raises(UnknownNameError, match="unknown model"):
+        resolve(name, allow_factory=False)
+
+
+def test_a_prefix_comes_before_a_factory(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Network("zoo:net", "zoo", "Net", "a paper")
+    monkeypatch.setattr(resolving, "PREFIXES", {"zoo": {"net": made}.__getitem__})
+    assert resolve("zoo:net") is resolve("zoo:net", allow_factory=False) is made
+    assert resolve("zoo.module:net").has_own_weights
+
+
+def test_an_unknown_prefix_is_a_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"'no_zoo:net' cannot be imported.*'no_zoo:' is not the"):
+        create(resolve("no_zoo:net"), ADE20K)
+
+
+def test_a_file_comes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_model("seaformer-tiny") is REGISTRY["seaformer-tiny"]
+    Path("topformer-tiny").mkdir()
+    assert find_model("topformer-tiny") is REGISTRY["topformer-tiny"]
+    Path("seaformer-tiny").touch()
+    assert find_model("seaformer-tiny") == Path("seaformer-tiny")
+    for missing in ("absent.pth", "models/seaformer-small", "./seaformer-small"):
+        assert find_model(missing) == Path(missing)
+    found = find_model("my_package.networks:make_unet")
+    assert isinstance(found, Network)
+    assert found.name == "my_package.networks:make_unet"
+    with pytest.raises(
+        UsageError, match=r"unknown model 'seaformer-smal'. Did you mean 'seaformer-"
+    ):
+        find_model("seaformer-smal")
+
+
+def test_an_ablation_is_a_row_of_its_own() -> None:
+    row = with_ablation(REGISTRY["seaformer-tiny"], {"fusion": "add", "detail": "off"})
+    assert row.ablation == {"fusion": "add", "detail": "off"}
+    assert row.file_stem(ADE20K) == "seaformer_tiny_fusion-add_detail-off_ade20k"
+    assert row.published is None
+    same = with_ablation(REGISTRY["topformer-tiny"], {"detail": "concat-qkv"})
+    assert same is REGISTRY["topformer-tiny"]
+    with pytest.raises(UsageError, match="'topformer-tiny' is another network"):
+        with_ablation(REGISTRY["topformer-tiny"], {"detail": "off"})
+
+
+@pytest.mark.parametrize("name", [*REGISTRY, "package.module:factory"])
+def test_what_is_stored_is_read_again(name: str) -> None:
+    stored = members(name)
+    assert stored_name(stored.get("variant"), stored.get("model")) == name
+    assert option(name).split()[1] in (name, name.removeprefix("seaformer-"))
+
+
+# From a row to a network
+
+
+@pytest.mark.parametrize(("short", "name"), [("tiny", "seaformer-tiny"), ("topformer-tiny",) * 2])
+def test_a_model_is_created_by_either_name(short: str, name: str) -> None:
+    image = torch.ones(1, 3, 64, 96)
+    with torch.no_grad():
+        logits, again = create_model(short)(image), create(REGISTRY[name], ADE20K)[0](image)
+    assert torch.equal(logits, again)
+    assert logits.shape == (1, 150, 8, 12)
+
+
+def test_a_changed_variant_is_created_as_its_ablation() -> None:
+    row = with_ablation(REGISTRY["seaformer-tiny"], {"detail": "off"})
+    assert row.variant is not None
+    by_variant, by_name = create_model(row.variant), create_model("tiny", ablation=row.ablation)
+    for key, tensor in by_name.state_dict().items():
+        assert torch.equal(by_variant.state_dict()[key], tensor), key
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "weights", "said"),
+    [
+        ("topformer-tiny", "imagenet", None, "'topformer-tiny' is for segmentation, and task 'im"),
+        ("attention-axial", "ade20k", "ade20k", "--weights does not go with --model attention-axi"),
+        ("a.b:c", "ade20k", "x.pth", "--weights does not go with --model a.b:c: the factory loads"),
+    ],
+)
+def test_what_does_not_suit_is_refused(name: str, task: str, weights: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        create(resolve(name), get_task(task), weights)
+
+
+def test_random_state_of_the_caller_is_left_alone() -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    create_model("tiny")
+    assert torch.equal(torch.rand(3), expected)
+
+
+# From a checkpoint to a row
+
+
+def checkpoint(name: str, kind: str, classes: int, official: bool, **header: str) -> Checkpoint:
+    row = REGISTRY[name]
+    with torch.device("meta"):
+        state = row.build(kind, classes).state_dict()
+    if official:
+        assert row.official_names is not None
+        names = row.official_names(state)
+        state = {names[key]: tensor for key, tensor in state.items()}
+    return Checkpoint(Path("x.pth"), "", state, None, header)
+
+
+@pytest.mark.parametrize(("name", "kind"), LOADED)
+@pytest.mark.parametrize("official", [False, True])
+def test_every_network_is_recognised_by_its_tensors(name: str, kind: str, official: bool) -> None:
+    if official and REGISTRY[name].official_names is None:
+        pytest.skip("no checkpoints of it are published")
+    identity = identify(checkpoint(name, kind, 37, official))
+    assert identity is not None
+    assert (identity.network.name, identity.kind, identity.classes) == (name, kind, 37)
+
+
+def test_what_a_file_says_is_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("helper.py").write_text("open('imported', 'w').close()\n")
+    for header in ({"model": "helper:pwn"}, {"variant": "helper:pwn"}):
+        with pytest.raises(UnknownNameError, match="unknown model"):
+            identified(checkpoint("seaformer-tiny", "segmentation", 3, False, **header))
+    with pytest.raises(SeaformerError, match="Allowed: text"):
+        identified(checkpoint("seaformer-tiny", "segmentation", 3, False, model=["x"]))  # type: ignore[arg-type]
+    assert not Path("imported").exists()
+    found = identified(checkpoint("seaformer-tiny", "segmentation", 3, False, variant="small"))
+    assert found is as_network(get_variant("small").name)

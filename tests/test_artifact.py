@@ -34,8 +34,6 @@ from seaformer.export.rewrite import deployment_form
 from seaformer.imaging.heatmap import last_attention
 from seaformer.imaging.images import read_image, sample_photograph
 from seaformer.models.create import create_model
-from seaformer.models.peer import create_peer_with_record
-from seaformer.models.peers import PEERS
 from seaformer.prediction import prepare_input
 from seaformer.runtimes import open_model
 from seaformer.tasks import TASKS, get_task
@@ -347,7 +345,7 @@ def test_modules_have_the_titles_and_sections_of_the_paper() -> None:
 
 
 def test_a_peer_is_of_its_own_paper() -> None:
-    model, _ = create_peer_with_record(PEERS["topformer-tiny"], get_task("ade20k"), None)
+    model = create_model("topformer-tiny")
     found = titles(model)
     assert found["semantics_extractor.0.attention"].title == "global attention"
     assert found["token_pyramid.stages.1.0"] == Module(

@@ -349,6 +349,7 @@ def test_torchscript_archive_is_refused(tmp_path: Path) -> None:
         ("{}", "has a damaged header"),
         ("[1", "has a damaged header"),
         ('{"format_version": 1, "variant": ["tiny"]}', "has a damaged header"),
+        ('{"format_version": 1, "model": ["topformer-tiny"]}', "has a damaged header"),
         ("[1]", "has a damaged header"),
     ],
 )

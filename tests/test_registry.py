@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from seaformer.errors import SeaformerError, UnknownNameError, UsageError
+from seaformer.errors import UnknownNameError, UsageError
 from seaformer.models import resolve as resolving
 from seaformer.models.create import build_network, create, create_model
 from seaformer.models.entry import Network
@@ -249,8 +249,6 @@ def test_what_a_file_says_is_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for header in ({"model": "helper:pwn"}, {"variant": "helper:pwn"}):
         with pytest.raises(UnknownNameError, match="unknown model"):
             identified(checkpoint("seaformer-tiny", "segmentation", 3, False, **header))
-    with pytest.raises(SeaformerError, match="Allowed: text"):
-        identified(checkpoint("seaformer-tiny", "segmentation", 3, False, model=["x"]))  # type: ignore[arg-type]
     assert not Path("imported").exists()
     found = identified(checkpoint("seaformer-tiny", "segmentation", 3, False, variant="small"))
     assert found is as_network(get_variant("small").name)

@@ -264,7 +264,7 @@ def report(files: tuple[Path, ...], output: Path | None, force: bool) -> None:
     RESULTS.json is what a benchmark wrote, or the folder with it. The page is one file that loads
     nothing from elsewhere.
     """
-    from seaformer.benchmark.report.report import Source, write_report
+    from seaformer.benchmark.report.benchmark_page import Source, write_report
     from seaformer.benchmark.request import REPORT_NAME
     from seaformer.benchmark.results import read_results
     from seaformer.console import Console

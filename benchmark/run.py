@@ -14,7 +14,7 @@ from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.official_tool.session import ToolSession
 from seaformer.benchmark.own_runner import RunnerSession
 from seaformer.benchmark.progress import Progress
-from seaformer.benchmark.report.report import Source, write_report
+from seaformer.benchmark.report.benchmark_page import Source, write_report
 from seaformer.benchmark.request import (
     CSV_NAME,
     MODELS_NAME,

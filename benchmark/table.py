@@ -10,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from seaformer.benchmark.comparison import Compared
-from seaformer.benchmark.numbers import median, milliseconds, number, ratio
 from seaformer.benchmark.request import REPORT_NAME
 from seaformer.benchmark.results import ModelResult, Results, Times
 from seaformer.benchmark.studies.tables.columns import NOT_MEASURED, WRONG
 from seaformer.benchmark.studies.tables.paper_table import PaperTable, paper_table
 from seaformer.console import Console
+from seaformer.reporting.numbers import median, milliseconds, number, ratio
 from seaformer.statistics.bootstrap import Summary
 
 EMULATED = "emulated"

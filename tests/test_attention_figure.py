@@ -13,8 +13,8 @@ from html_page import Page, assert_needs_nothing_else
 from seaformer.benchmark.cli import main
 from seaformer.benchmark.results import read_results
 from seaformer.benchmark.studies.attention import paper
+from seaformer.benchmark.studies.attention.attention_page import write_attention_page
 from seaformer.benchmark.studies.attention.growth import fit, fit_rounds, larger_half
-from seaformer.benchmark.studies.attention.page import write_attention_page
 from seaformer.benchmark.studies.attention.request import parse_layers, parse_sides, plan
 from seaformer.benchmark.studies.attention.schema import (
     CSV_NAME,
@@ -24,7 +24,8 @@ from seaformer.benchmark.studies.attention.schema import (
 )
 from seaformer.errors import UsageError
 from seaformer.models.registry import LAYERS
-from seaformer.reporting.xy_plot import LogScale, Value, line_plot, spread
+from seaformer.reporting.scale import Scale
+from seaformer.reporting.xy_plot import Value, line_plot, spread
 
 
 def command(*arguments: str | Path) -> Result:
@@ -140,14 +141,14 @@ def test_bad_requests_end_before_any_work(
 
 
 def test_logarithmic_places_are_equally_far_for_equal_factors() -> None:
-    scale = LogScale.over([1, 10, 100])
+    scale = Scale.logarithmic([1, 10, 100])
     first, second, third = (scale.at(value) for value in (1, 10, 100))
     assert second - first == pytest.approx(third - second, abs=0.02)
     assert 0 < first < third < 100
     assert scale.below(100) == pytest.approx(100 - third)
     assert set(scale.ticks) == {1, 2, 5, 10, 20, 50, 100}
-    assert LogScale.over([0.1, 5000]).ticks == (0.1, 1, 10, 100, 1000)
-    assert LogScale.over([8, 512], ticks=(8, 64, 512)).ticks == (8, 64, 512)
+    assert Scale.logarithmic([0.1, 5000]).ticks == (0.1, 1, 10, 100, 1000)
+    assert Scale.logarithmic([8, 512], ticks=(8, 64, 512)).ticks == (8, 64, 512)
 
 
 def test_names_are_pushed_apart_and_keep_their_order() -> None:
@@ -164,18 +165,24 @@ def test_names_are_pushed_apart_and_keep_their_order() -> None:
 
 def test_a_line_goes_through_its_points_and_its_name_is_at_its_end() -> None:
     whole, short = [Value(8, 1), Value(64, 10, 9, 11)], [Value(8, 100)]
-    plot = line_plot([("a", 3, whole), ("b", 1, short)], (8, 64))
-    line, single = plot.lines
-    assert line.path == (
-        f"M{plot.x.at(8):g} {plot.y.below(1):g}L{plot.x.at(64):g} {plot.y.below(10):g}"
+    lines = [("a", 3, whole), ("b", 1, short)]
+    plot = line_plot("times", "two lines", "side", lines, (8, 64))
+    assert plot.x is not None
+    assert plot.y is not None
+    of_a, of_b = (
+        {mark.kind: mark.path for mark in plot.marks if mark.color == color} for color in (3, 1)
     )
-    assert line.end == (plot.x.at(64), plot.y.below(10))
-    assert line.label[0] == 100
-    assert abs(line.label[1] - line.end[1]) < 3
-    assert single.label == single.end  # it ends before the others
-    assert line.whiskers.count("V") == 1
-    assert single.whiskers == ""
-    assert (line.color, single.color) == (3, 1)
+    end = (plot.x.at(64), plot.y.below(10))
+    assert of_a["curve"] == f"M{plot.x.at(8):g} {plot.y.below(1):g}L{end[0]:g} {end[1]:g}"
+    label, single = plot.labels
+    assert (label.text, label.x) == ("a", 100)
+    assert abs(label.y - end[1]) < 3
+    assert of_a["leader"] == f"M{end[0]:g} {end[1]:g}L{label.x:g} {label.y:g}"
+    # It ends before the others.
+    assert (single.text, single.x, single.y) == ("b", plot.x.at(8), plot.y.below(100))
+    assert of_a["whiskers"].count("V") == 1
+    assert of_b["whiskers"] == ""
+    assert of_b["spots"].count("h0") == 1
 
 
 # A real run, of small sides

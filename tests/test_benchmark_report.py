@@ -1,16 +1,15 @@
 """The page of a benchmark: what is on it, what is not, and how a real browser takes it."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from benchmark_parts import RIGHT, WRONG, candidate, make_results, measure, times_around
+from browser import browse, in_a_browser, look
 from click.testing import CliRunner, Result
 from html_page import Page
 from hypothesis import given
@@ -22,14 +21,16 @@ from seaformer.benchmark.breakdown.schema import UNATTRIBUTED, Breakdown, Row
 from seaformer.benchmark.cli import main
 from seaformer.benchmark.devices.device import Conditions, Temperature
 from seaformer.benchmark.devices.host import Host
+from seaformer.benchmark.published import FIGURES, paper_rows
+from seaformer.benchmark.report.benchmark_page import Source, write_report
 from seaformer.benchmark.report.distribution import distribution
 from seaformer.benchmark.report.drift import drift
-from seaformer.benchmark.report.modules import modules, squarify
-from seaformer.benchmark.report.published import FIGURES, paper_rows
-from seaformer.benchmark.report.report import Source, write_report
+from seaformer.benchmark.report.modules import modules
 from seaformer.benchmark.results import ModelFacts, Results
 from seaformer.models.registry import REGISTRY
+from seaformer.reporting.plots import COLORS, Plot, Rows, Segment, color_class
 from seaformer.reporting.scale import Scale
+from seaformer.reporting.tree_plot import Branch, tree_plot
 
 FLOAT = candidate(0, "models/seaformer_float.tflite")
 BYTES = candidate(1, "models/seaformer_bytes.tflite", "int8")
@@ -106,6 +107,11 @@ def page_of(folder: Path, *results: Results) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def numbers_in(path: str) -> list[float]:
+    """The coordinates of an SVG path, in order."""
+    return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", path)]
+
+
 def command(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, ["report", *map(str, arguments)])
 
@@ -146,7 +152,7 @@ def test_a_screen_reader_gets_words_and_a_table_for_every_plot(tmp_path: Path) -
         assert attributes["aria-labelledby"] in ids
         assert attributes["aria-describedby"] in ids
     assert len(page.all("title")) == len(page.all("desc")) + 1 == len(pictures) + 1
-    drawn = [a for a in page.all("div") if {"stack", "map"} & set((a.get("class") or "").split())]
+    drawn = [a for a in page.all("div") if {"stack", "tree"} & set((a.get("class") or "").split())]
     assert drawn
     assert all(a["role"] == "img" and a["aria-label"] for a in drawn)
     links = [(attributes["href"] or "").removeprefix("#") for attributes in page.all("a")]
@@ -260,42 +266,79 @@ def test_every_run_is_drawn_and_those_beyond_the_axis_are_counted() -> None:
     times[3, 2] = 500.0
     plot = distribution(make_results([FLOAT], {"m0": times}))
     assert plot is not None
-    (spread,) = plot.rows
-    assert spread.runs.count("M") == times.size - 1
-    assert (spread.beyond.count("M"), spread.beyond_count) == (1, 1)
-    assert spread.interval is not None
-    low, high = spread.interval
-    assert spread.box[0] < low < plot.scale.at(0) < high < spread.box[1]
+    (row,) = plot.rows
+    assert isinstance(row.content, Plot)
+    assert row.content.path("dots small").count("M") == times.size - 1
+    assert row.content.path("dots beyond").count("M") == 1
+    assert "1 beyond the axis" in row.note
+    low, _, high = numbers_in(row.content.path("whisker"))[:3]
+    left, _, right = numbers_in(row.content.path("band"))[:3]
+    assert left < low < plot.x.at(0) < high < right
 
 
 def test_drift_shows_what_the_device_shows_and_marks_what_does_not_count() -> None:
-    plot = drift(FULL)
-    assert plot is not None
-    titles = [panel.title for panel in plot.panels]
-    assert titles == ["time", "time", "clock of the core", "hottest sensor", "skin or battery"]
-    assert plot.missing == ()
-    assert [panel.values.unused.count("M") for panel in plot.panels[:2]] == [1, 1]
-    assert [panel.values.dots.count("M") for panel in plot.panels[:2]] == [9, 9]
-    assert plot.time.high >= 19  # ten rounds of two blocks, one each second
+    found = drift(FULL)
+    assert found is not None
+    assert [(row.label, row.note) for row in found.plot.rows] == [
+        ("seaformer_float.tflite", "time, % of its median"),
+        ("seaformer_bytes.tflite", "time, % of its median"),
+        ("clock of the core", "GHz"),
+        ("hottest sensor", "°C"),
+        ("skin or battery", "°C"),
+    ]
+    assert found.missing == ()
+    plots = [row.content for row in found.plot.rows[:2] if isinstance(row.content, Plot)]
+    assert [plot.path("dots unused").count("M") for plot in plots] == [1, 1]
+    assert [plot.path("dots").count("M") for plot in plots] == [9, 9]
+    assert found.plot.x.high >= 19  # ten rounds of two blocks, one each second
 
     silent = drift(results_of())
     assert silent is not None
-    assert len(silent.panels) == 2
+    assert len(silent.plot.rows) == 2
     assert silent.missing == ("clock of the core", "hottest sensor", "skin or battery")
+
+
+def bar_of(rows: Rows) -> tuple[Segment, ...]:
+    """The only bar of a plot."""
+    (row,) = rows.rows
+    assert not isinstance(row.content, Plot)
+    return row.content
 
 
 def test_the_parts_of_a_bar_add_up_to_the_time_of_the_model(tmp_path: Path) -> None:
     plot = modules(FULL)
     assert plot is not None
-    (bar,) = plot.bars
-    parts = [segment.row.path for segment in bar.segments]
-    assert parts == ["stem", "context_branch", UNATTRIBUTED]
-    assert bar.segments[-1].end("ms") == pytest.approx(20.0)
-    assert bar.segments[-1].end("%") == pytest.approx(100.0)
+    times, shares = bar_of(plot.times), bar_of(plot.shares)
+    assert [part.name for part in times] == ["STEM", "context branch", "unattributed"]
+    assert times[-1].end == pytest.approx(20.0)
+    assert shares[-1].end == pytest.approx(100.0)
     assert len({color for _, color in plot.legend}) == 3
     text = Page(page_of(tmp_path, FULL)).text
     assert "1.0 % of the measured total has no module" in text
     assert "conv" in text
+
+
+def test_the_bars_of_all_models_have_their_parts_in_one_order() -> None:
+    results = broken_down(results_of(), *PARTS)
+    first, second = results.models
+    assert first.breakdown is not None
+    turned = first.breakdown.model_copy(update={"rows": first.breakdown.rows[::-1]})
+    second = second.model_copy(update={"breakdown": turned})
+    plot = modules(results.model_copy(update={"models": (first, second)}))
+    assert plot is not None
+    for rows in (plot.times, plot.shares):
+        for bar in rows.rows:
+            assert not isinstance(bar.content, Plot)
+            names = [part.name for part in bar.content]
+            assert names == ["STEM", "context branch", "unattributed"]
+
+
+def test_no_two_of_many_parts_look_alike() -> None:
+    many = [row(f"part{number}", 1.0) for number in range(2 * COLORS)]
+    plot = modules(broken_down(results_of(), *many))
+    assert plot is not None
+    looks = {color_class(color) for _, color in plot.legend}
+    assert len(looks) == len(many)
 
 
 def test_a_part_below_zero_is_in_the_table_only(tmp_path: Path) -> None:
@@ -303,7 +346,7 @@ def test_a_part_below_zero_is_in_the_table_only(tmp_path: Path) -> None:
     results = broken_down(results_of(), *PARTS[:-1], below)
     plot = modules(results)
     assert plot is not None
-    assert UNATTRIBUTED not in [segment.row.path for segment in plot.bars[0].segments]
+    assert [part.name for part in bar_of(plot.times)] == ["STEM", "context branch"]
     assert "-0.300" in Page(page_of(tmp_path, results)).text
 
 
@@ -311,20 +354,39 @@ def test_without_a_breakdown_there_is_no_plot_of_modules() -> None:
     assert modules(results_of()) is None
 
 
-@given(st.lists(st.floats(0.01, 100), min_size=1, max_size=30), st.floats(1, 50), st.floats(1, 50))
-def test_a_map_is_filled_in_proportion(sizes: list[float], width: float, height: float) -> None:
-    sizes = sorted(sizes, reverse=True)
-    placed = squarify(sizes, width, height)
-    for size, (x, y, across, down) in zip(sizes, placed, strict=True):
-        assert across * down == pytest.approx(width * height * size / sum(sizes), rel=1e-6)
-        assert x >= -1e-9
-        assert y >= -1e-9
-        assert x + across <= width * (1 + 1e-9)
-        assert y + down <= height * (1 + 1e-9)
-    middles = [(x + across / 2, y + down / 2) for x, y, across, down in placed]
-    for here, (x, y, across, down) in enumerate(placed):
-        inside = [x < mx < x + across and y < my < y + down for mx, my in middles]
-        assert inside == [place == here for place in range(len(placed))]
+leaves = st.builds(Branch, st.just("leaf"), st.just(""), st.just(0), st.floats(-1, 100))
+trees = st.recursive(
+    leaves,
+    lambda parts: st.builds(
+        Branch, st.just("branch"), st.just(""), st.just(1), st.floats(-1, 100),
+        st.lists(parts, min_size=1, max_size=4).map(tuple),
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(st.lists(trees, min_size=1, max_size=4))
+def test_a_tree_is_filled_in_proportion_and_in_order(branches: list[Branch]) -> None:
+    blocks = iter(tree_plot(branches))
+
+    def check(parts: Sequence[Branch], top: float, bottom: float, left: float) -> None:
+        """Take the blocks of these parts, which fill their place from top to bottom."""
+        shown = [part for part in parts if part.size > 0]
+        total, end = sum(part.size for part in shown), top
+        for part in shown:
+            block, height = next(blocks), (bottom - top) * part.size / total
+            assert block.branch is part
+            assert (block.left, block.top, block.height) == pytest.approx(
+                (left, end, height), abs=0.01
+            )
+            if not any(inner.size > 0 for inner in part.parts):
+                assert left + block.width == pytest.approx(100, abs=0.01)
+            check(part.parts, end, end + height, left + block.width)
+            end += height
+        assert end == pytest.approx(bottom) or not shown
+
+    check(branches, 0.0, 100.0, 0.0)
+    assert next(blocks, None) is None
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
@@ -441,48 +503,13 @@ def test_a_file_that_is_no_results_is_refused(tmp_path: Path) -> None:
 
 # A real browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-REQUIRED = os.environ.get("SEAFORMER_REQUIRE_CHROMIUM") == "1"
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync "
-    "--hide-scrollbars --allow-file-access-from-files --enable-logging=stderr --v=0"
-)
-in_a_browser = pytest.mark.skipif(
-    CHROMIUM is None and not REQUIRED, reason="chromium is not installed"
-)
-
-
-def browse(folder: Path, page: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    assert CHROMIUM is not None, "chromium is not installed, and SEAFORMER_REQUIRE_CHROMIUM=1"
-    profile = f"--user-data-dir={folder / 'profile'}"
-    done = subprocess.run(
-        [CHROMIUM, *FLAGS.split(), profile, *arguments, page.as_uri()],
-        capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done
-
 
 @in_a_browser
 def test_a_browser_has_no_complaints_and_the_page_fits_every_width(tmp_path: Path) -> None:
     page_of(tmp_path, FULL, results_of(threads=2))
-    widths = (400, 700, 1200)
-    frames = "".join(
-        f'<iframe src="page.html" style="width:{width}px;height:800px;border:0"></iframe>'
-        for width in widths
-    )
-    wrapper = tmp_path / "wrapper.html"
-    wrapper.write_text(
-        f"<!doctype html><body>{frames}<script>onload = () => {{"
-        "document.title = [...document.querySelectorAll('iframe')].map(frame => "
-        "frame.contentDocument.documentElement.scrollWidth).join();"
-        "console.error('the wrapper ran'); }</script>"
-    )
-    done = browse(tmp_path, wrapper, "--virtual-time-budget=5000", "--dump-dom")
-    title = re.search(r"<title>([^<]*)</title>", done.stdout)
-    assert title is not None, done.stderr
-    assert title[1] == ",".join(map(str, widths))
+    widths = (390, 700, 1200)
+    measured, done = look(tmp_path / "page.html", widths, "documentElement.scrollWidth")
+    assert measured == list(widths)
     spoken = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     assert len(spoken) == 1, spoken
     assert "the wrapper ran" in spoken[0]
@@ -496,12 +523,12 @@ def test_a_browser_draws_it_dark_or_light_and_prints_it(tmp_path: Path) -> None:
     for name, scheme in (("dark", 0), ("light", 1)):
         picture = tmp_path / f"{name}.png"
         browse(
-            tmp_path, page, f"--screenshot={picture}", "--window-size=1000,3000",
+            page, f"--screenshot={picture}", "--window-size=1000,3000",
             f"--blink-settings=preferredColorScheme={scheme}",
         )  # fmt: skip
         pixels = np.asarray(Image.open(picture).convert("L"))
         brightness[name] = np.median(pixels)
         assert np.unique(pixels).size > 50  # something is drawn
     assert brightness["dark"] < 64 < 192 < brightness["light"]
-    browse(tmp_path, page, f"--print-to-pdf={tmp_path / 'page.pdf'}")
+    browse(page, f"--print-to-pdf={tmp_path / 'page.pdf'}")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")

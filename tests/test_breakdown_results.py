@@ -24,13 +24,14 @@ from seaformer.benchmark.breakdown.estimate import (
     middle_rounds,
 )
 from seaformer.benchmark.breakdown.exports import to_trace, write_exports
-from seaformer.benchmark.breakdown.graph import Operator
+from seaformer.benchmark.breakdown.graph import Operator, open_graph
 from seaformer.benchmark.breakdown.schema import UNATTRIBUTED, Breakdown, Row
 from seaformer.benchmark.breakdown.study import Study
 from seaformer.benchmark.breakdown.tree import build_tree
 from seaformer.benchmark.candidate import open_candidate
 from seaformer.benchmark.results import Results, read_results
 from seaformer.errors import SeaformerError
+from seaformer.runtimes import open_session
 
 BENCHMARK = Path(sys.executable).with_name("seaformer-benchmark")
 RUNS = 5
@@ -324,6 +325,25 @@ def test_every_operator_is_in_one_part_of_every_row_that_has_parts(paths: list[s
             below = [index for part in row.parts for index in part.operators]
             assert sorted(below) == sorted(row.operators)
             assert len(row.parts) > 1 or row is tree
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_half_precision_has_the_modules_in_the_order_of_the_network(
+    tiny_export: Path, suffix: str
+) -> None:
+    """Its weights are unpacked first, in any order."""
+    trees = []
+    for precision in ("fp32", "fp16"):
+        path = next(tiny_export.glob(f"*{precision}.{suffix}"))
+        graph = open_graph(path, open_session(path).metadata)
+        trees.append(build_tree(graph.operators, "network"))
+    single, half = ([node.path for node, _, _ in tree.walk()] for tree in trees)
+    assert half == single
+    parts = [part.path for part in trees[1].parts]
+    assert parts == ["stem", "context_branch", "spatial_branch", "light_head"]
+    assert [part.path for part in trees[1].parts[0].parts] == [
+        "stem.normalize", "stem.conv", "stem.stage1", "stem.stage2",
+    ]  # fmt: skip
 
 
 def test_cuts_alone_make_a_breakdown_where_a_profile_is_none(

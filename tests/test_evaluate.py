@@ -18,6 +18,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from browser import in_a_browser, look
 from click.testing import CliRunner, Result
 from onnx import TensorProto, helper
 from PIL import Image
@@ -322,6 +323,43 @@ def test_the_page_shows_the_worst_pictures_and_loads_nothing() -> None:
     assert wrong[16, 32].max() < 60
     assert not re.search(r"https?:|@import|<link|<script src", page)
     assert re.search(r'class="figure">61\.48 ', page)
+
+
+@pytest.mark.usefixtures("folder")
+def test_every_bar_of_the_classes_has_a_name() -> None:
+    evaluated("model.onnx", "--data", "data")
+    page = Path("out", "report.html").read_text("utf-8")
+    (bars,) = re.findall(r'<ul class="bars">(.*?)</ul>', page, re.DOTALL)
+    assert re.findall(r"<li><span>([^<]*)</span>.*?<b>([^<]*)</b>", bars) == [
+        (name, f"{100 * iou:.2f} %")
+        for name, iou in sorted(zip(LABELS, IOU, strict=True), key=lambda entry: -entry[1])
+    ]
+
+
+LONG = "seaformer_tiny_shapes_256x256_fp32.onnx"
+
+
+@in_a_browser
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("models", "tables"),
+    [((LONG,), ["classes"]), (("--reference", LONG, LONG), ["classes", "scores"])],
+)
+def test_the_page_fits_a_phone_and_shows_scores_at_once(
+    models: tuple[str, ...], tables: list[str]
+) -> None:
+    write_onnx(Path(LONG), metadata())
+    evaluated(*models, "--data", "data")
+    page, widths = Path("out", "report.html").absolute(), (390, 1280)
+    assert look(page, widths, "documentElement.scrollWidth")[0] == list(widths)
+    for table in tables:
+        row = f"querySelector('[aria-labelledby={table}] tbody tr')"
+        score = f"{row}.children[{2 if table == 'classes' else 1}]"
+        rights, _ = look(page, (390,), f"{score}.getBoundingClientRect().right")
+        assert rights[0] <= 390
+    # On a wide screen no column is cut off.
+    cut = "querySelectorAll('.scroll').values().some(one => one.scrollWidth > one.clientWidth)"
+    assert look(page, (1280,), cut)[0] == [False]
 
 
 @pytest.mark.usefixtures("folder")

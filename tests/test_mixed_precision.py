@@ -16,10 +16,7 @@ from seaformer.export.quantize.calibration import Pictures
 from seaformer.export.quantize.kept import match
 from seaformer.export.quantize.mixed_precision import Search, Step, search
 from seaformer.export.quantize.mixed_precision_report import (
-    HEADROOM,
-    PLOT_HEIGHT,
-    PLOT_WIDTH,
-    Plot,
+    loss_plot,
     steps_table,
     write_report,
 )
@@ -27,6 +24,7 @@ from seaformer.export.quantize.quality import Reference, open_bytes
 from seaformer.export.quantize.sensitivity import Row, rank
 from seaformer.export.quantize.tflite_engine import TFLiteEngine
 from seaformer.export.quantize.twin import MIN_RUNS, time_ratio
+from seaformer.reporting.plots import Plot
 from seaformer.runtimes import Session
 from seaformer.tasks import get_task
 
@@ -249,16 +247,26 @@ def test_page_shows_accuracy_size_and_latency_of_every_step(tmp_path: Path) -> N
     assert "--keep-float head.part1" in words
 
 
+def heights_in(plot: Plot, kind: str) -> list[list[float]]:
+    """Of every mark of a kind, the distances from the top in its path."""
+    paths = [mark.path for mark in plot.marks if mark.kind.split()[0] == kind]
+    return [[float(y) for y in re.findall(r"(?: |V)(-?[\d.]+)", path)] for path in paths]
+
+
 def test_plot_puts_losses_beside_the_budget() -> None:
-    plot = Plot(steps_of(4.0, 2.5, 0.5))
-    assert plot.high == pytest.approx(HEADROOM * 4.5)
-    assert plot.low == 0
-    assert plot.zero == PLOT_HEIGHT
-    assert [dot.y < plot.limit for dot in plot.dots] == [True, True, False]
-    for dot in plot.dots:
-        assert 0 <= dot.top < dot.y < dot.bottom <= PLOT_HEIGHT
-        assert 0 < dot.x < PLOT_WIDTH
-    assert plot.dots == sorted(plot.dots, key=lambda dot: dot.x)
+    plot = loss_plot(steps_of(4.0, 2.5, 0.5), "mIoU")
+    assert plot.y is not None
+    assert (plot.y.low, plot.y.high) == (0, 5)
+    assert heights_in(plot, "zero") == [[100]]
+    ((limit,),) = heights_in(plot, "limit")
+    assert limit == plot.y.below(1.0)
+    dots = [y for (y,) in heights_in(plot, "dot")]
+    assert [y < limit for y in dots] == [True, True, False]
+    for (top, bottom), y in zip(heights_in(plot, "interval"), dots, strict=True):
+        assert 0 <= top < y < bottom <= 100
+    places = [float(mark.path[1:].split()[0]) for mark in plot.marks if mark.kind.startswith("dot")]
+    assert places == sorted(places)
+    assert 0 < places[0] < places[-1] < 100
 
 
 def test_page_without_truth_shows_changed_positions(tmp_path: Path) -> None:
@@ -266,7 +274,9 @@ def test_page_without_truth_shows_changed_positions(tmp_path: Path) -> None:
     page = drawn(found, tmp_path)
     assert "2.20 % of positions may change their class" in page.text
     assert "points lost" not in page.text
-    assert Plot(found).high == pytest.approx(HEADROOM * 10)
+    plot = loss_plot(found, "mIoU")
+    assert plot.y is not None
+    assert (plot.y.low, plot.y.high) == (0, 10)
 
 
 def test_page_of_a_file_that_fits_at_once(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ PAGES = {
     f"{package.replace('.', '/')}/{path.relative_to(folder).as_posix()}"
     for package, folder in FOLDERS.items()
     for path in folder.rglob("*")
-    if path.suffix in (".html", ".css")
+    if path.suffix in (".html", ".css", ".js")
 }
 RUNNERS = {
     f"seaformer/benchmark/runner/bin/{target}/{file}"

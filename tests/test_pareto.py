@@ -15,10 +15,10 @@ from interrupting import interrupted
 
 from seaformer.benchmark.candidate import Candidate
 from seaformer.benchmark.cli import main
-from seaformer.benchmark.report.published import FIGURES
+from seaformer.benchmark.published import FIGURES
 from seaformer.benchmark.results import InputUsed, ModelFacts
 from seaformer.benchmark.studies.pareto.networks import export_networks, family_of
-from seaformer.benchmark.studies.pareto.page import write_pareto_page
+from seaformer.benchmark.studies.pareto.pareto_page import write_pareto_page
 from seaformer.benchmark.studies.pareto.points import summarise
 from seaformer.benchmark.studies.pareto.schema import CSV_NAME, FILE_NAME, PAGE_NAME, ParetoResults
 from seaformer.benchmark.studies.pareto.table import to_csv
@@ -146,13 +146,15 @@ def test_numbers_of_points_cover_no_other_point() -> None:
         for place, (x, y) in enumerate(zip(10 ** random.uniform(0, 2, 11),
                                            random.uniform(30, 45, 11), strict=True))
     ]  # fmt: skip
-    dots = scatter(points).dots
-    assert [dot.number for dot in dots] == list(range(1, 12))
-    assert [dot.x for dot in dots] == sorted(dot.x for dot in dots)
+    found = scatter("networks", "ms", points)
+    dots = found.dots
+    assert [label.text for label in found.plot.labels] == [str(place) for place in range(1, 12)]
+    assert [(label.x, label.y) for label in found.plot.labels] == [dot.badge for dot in dots]
+    assert [dot.position for dot in dots] == sorted(dot.position for dot in dots)
     for dot in dots:
         for other in dots:
             if other is not dot:
-                for place in (other.badge, (other.x, other.y)):
+                for place in (other.badge, other.position):
                     across, down = abs(dot.badge[0] - place[0]), abs(dot.badge[1] - place[1])
                     assert across >= BADGE_WIDTH - 0.02 or down >= BADGE_HEIGHT - 0.02
 

@@ -49,7 +49,9 @@ def build_tree(
 ) -> Node:
     """Build the tree.
 
-    A module that is all there is in another one has no row of its own.
+    A module that is all there is in another one has no row of its own. Parts stand in the order in
+    which the network computes them: files of half precision begin with operators that unpack their
+    weights, in any order, and those decide nothing.
 
     Args:
         operators: of the file.
@@ -65,8 +67,19 @@ def build_tree(
             node = _part(node, path, modules)
             node.operators.append(operator.index)
         own.setdefault(node.path, []).append(operator.index)
-    _finish(root, own, modules)
+    _finish(root, own, modules, _unpacking(operators))
     return root
+
+
+def _unpacking(operators: Sequence[Operator]) -> set[int]:
+    """Indices of the operators that compute the same whatever the input: weights from weights."""
+    found: set[int] = set()
+    constant: set[str] = set()
+    for operator in operators:
+        if constant.issuperset(operator.inputs):
+            constant.update(operator.outputs)
+            found.add(operator.index)
+    return found
 
 
 def _ancestry(module: str) -> list[str]:
@@ -86,9 +99,14 @@ def _part(node: Node, path: str, modules: Mapping[str, Module]) -> Node:
     return node.parts[-1]
 
 
-def _finish(node: Node, own: Mapping[str, list[int]], modules: Mapping[str, Module]) -> None:
+def _finish(
+    node: Node,
+    own: Mapping[str, list[int]],
+    modules: Mapping[str, Module],
+    unpacking: set[int],
+) -> None:
     for part in node.parts:
-        _finish(part, own, modules)
+        _finish(part, own, modules, unpacking)
     mine = own.get(node.path, [])
     if node.parts and mine:
         path = f"{node.path}.{OWN}" if node.path else OWN
@@ -97,4 +115,4 @@ def _finish(node: Node, own: Mapping[str, list[int]], modules: Mapping[str, Modu
         node.parts.append(Node(path, title, node.section, is_own=True, operators=mine))
     if len(node.parts) == 1 and node.path:
         node.parts = node.parts[0].parts
-    node.parts.sort(key=lambda part: part.operators[0])
+    node.parts.sort(key=lambda part: min((i in unpacking, i) for i in part.operators))

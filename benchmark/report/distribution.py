@@ -1,12 +1,13 @@
-"""The plot of every run: how the times of each model spread, and in which order they came."""
-
-from dataclasses import dataclass
+"""The plot of every run: how the latencies of each model spread, and in which order they came."""
 
 import numpy as np
 
-from seaformer.benchmark.results import ModelResult, Results
+from seaformer.benchmark.report.names import model_names
+from seaformer.benchmark.results import Results
 from seaformer.benchmark.summary import run_times
-from seaformer.reporting.scale import Scale, dots
+from seaformer.reporting.numbers import median, milliseconds
+from seaformer.reporting.plots import Mark, Plot, Row, Rows, box, bracket, dots, upright
+from seaformer.reporting.scale import Scale
 from seaformer.statistics.bootstrap import Summary
 
 _REACH = 3.0
@@ -15,49 +16,20 @@ held up for long would squeeze all others into a line; those beyond are counted 
 edge."""
 
 _LEAST = 2.0
-"""Per cent that the axis is long at least: rounding is no spread."""
+"""Percent that the axis covers at least: rounding is not spread."""
 
 
-@dataclass(frozen=True)
-class Spread:
-    """The runs of a model, relative to their median. Places are in per cent of the plot.
+def distribution(results: Results) -> Rows | None:
+    """Draw a row for each model with single runs, relative to its median.
 
-    Attributes:
-        model: whose runs.
-        summary: of them.
-        runs: SVG path of a dot for each, from left to right by time, from top to bottom by order.
-        beyond: SVG path of those that the axis does not reach.
-        beyond_count: how many those are.
-        box: from where to where the middle 80 % of them lie.
-        interval: that of the median; None without one.
+    The band holds the middle 80 % of the runs, the bracket is the interval of the median.
+
+    Returns:
+        None if there is no single run, or none that is a latency.
     """
-
-    model: ModelResult
-    summary: Summary
-    runs: str
-    beyond: str
-    beyond_count: int
-    box: tuple[float, float]
-    interval: tuple[float, float] | None
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """The plot.
-
-    Attributes:
-        scale: in per cent of each model's median, 0 at the median.
-        rows: one for each model with single runs.
-    """
-
-    scale: Scale
-    rows: tuple[Spread, ...]
-
-
-def distribution(results: Results) -> Distribution | None:
-    """Lay the plot out; None if there is no single run, or none that is a latency."""
+    names = model_names(results)
     measured = [
-        (model, model.latency.run, np.concatenate(run_times(results.rounds, model.id)))
+        (names[model.id], model.latency.run, np.concatenate(run_times(results.rounds, model.id)))
         for model in results.models
         if model.latency is not None and model.latency.run is not None
     ]
@@ -65,39 +37,49 @@ def distribution(results: Results) -> Distribution | None:
         return None
     ends = [0.0]
     for _, summary, runs in measured:
-        median = summary.median_ms
-        low = median - _REACH * (median - summary.p10_ms)
-        high = median + _REACH * (summary.p90_ms - median)
+        middle = summary.median_ms
+        low = middle - _REACH * (middle - summary.p10_ms)
+        high = middle + _REACH * (summary.p90_ms - middle)
         shown = (max(low, runs.min()), min(high, runs.max()))
         ends += [_relative(float(value), summary) for value in shown]
     scale = Scale.over(ends, least=_LEAST)
-    return Distribution(scale, tuple(_spread(*one, scale) for one in measured))
+    rows = tuple(_row(*one, scale) for one in measured)
+    return Rows(scale, "% above or below the model's median", 56, rows)
 
 
-def _spread(model: ModelResult, summary: Summary, runs: np.ndarray, scale: Scale) -> Spread:
-    places: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+def _row(name: str, summary: Summary, runs: np.ndarray, scale: Scale) -> Row:
+    positions: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
     for order, run in enumerate(runs):
         value = _relative(run, summary)
         height = round(8 + 84 * (order + 0.5) / len(runs), 2)
-        places[scale.holds(value)].append((scale.at(value), height))
+        positions[scale.holds(value)].append((scale.at(value), height))
+
+    def ends(low_ms: float, high_ms: float) -> tuple[float, float]:
+        return scale.at(_relative(low_ms, summary)), scale.at(_relative(high_ms, summary))
+
     interval = summary.interval_ms
-    return Spread(
-        model=model,
-        summary=summary,
-        runs=dots(places[True]),
-        beyond=dots(places[False]),
-        beyond_count=len(places[False]),
-        box=(
-            scale.at(_relative(summary.p10_ms, summary)),
-            scale.at(_relative(summary.p90_ms, summary)),
+    beyond = len(positions[False])
+    note = f"median {milliseconds(summary.median_ms)} ms, {summary.runs} runs"
+    plot = Plot(
+        title=f"Runs of {name}",
+        description=(
+            f"Median {median(summary)} ms; a tenth of the runs below "
+            f"{milliseconds(summary.p10_ms)}, a tenth above {milliseconds(summary.p90_ms)}; from "
+            f"{milliseconds(summary.min_ms)} to {milliseconds(summary.max_ms)} ms."
         ),
-        interval=None
-        if interval is None
-        else (
-            scale.at(_relative(interval.low, summary)),
-            scale.at(_relative(interval.high, summary)),
+        marks=(
+            Mark("band", box(*ends(summary.p10_ms, summary.p90_ms))),
+            Mark("zero", upright(scale.at(0))),
+            Mark("dots small", dots(positions[True])),
+            Mark("dots beyond", dots(positions[False])),
+            Mark(
+                "whisker",
+                "" if interval is None else bracket(ends(interval.low, interval.high), 94, 8),
+            ),
         ),
+        x=scale,
     )
+    return Row(name, note + (f", {beyond} beyond the axis" if beyond else ""), plot)
 
 
 def _relative(time_ms: float, summary: Summary) -> float:

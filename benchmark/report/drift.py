@@ -1,15 +1,18 @@
 """The plot of what changed while it was measured: times, clock and temperature, block by block."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from seaformer.benchmark.report.names import model_names
 from seaformer.benchmark.results import Results, Round
 from seaformer.benchmark.runner.record import Block
-from seaformer.reporting.scale import Scale, dots, line
+from seaformer.reporting.numbers import tick
+from seaformer.reporting.plots import Mark, Plot, Row, Rows, across, dots, line
+from seaformer.reporting.scale import Scale
 
 _LEAST_TIME = 2.0
-"""Per cent of the median; as in the distribution, rounding is no drift."""
+"""Percent of the median; as in the distribution, rounding is not drift."""
 _LEAST_CLOCK_GHZ = 0.2
 _LEAST_TEMPERATURE_C = 2.0
 
@@ -20,129 +23,58 @@ class Moment:
 
     Attributes:
         seconds: from the first block to the start of this one.
-        round: its round.
-        model: id of its model.
-        used: whether its runs count.
-        throttled: how it was seen that the device throttled; None if it did not.
-        median_ms: of its runs.
-        deviation: per cent by which that is above the median of all the model's blocks that count.
+        round: its round, which may not count.
         block: the raw data.
+        median_ms: of its runs.
+        deviation: percent by which that is above the median of all the model's blocks that count.
     """
 
     seconds: float
-    round: int
-    model: str
-    used: bool
-    throttled: str | None
+    round: Round
+    block: Block
     median_ms: float
     deviation: float
-    block: Block
-
-
-@dataclass(frozen=True)
-class Line:
-    """One thing that was followed. Paths are SVG's, in per cent of the panel.
-
-    Attributes:
-        line: through all of it.
-        dots: at the moments that count.
-        unused: at those that do not.
-    """
-
-    line: str
-    dots: str
-    unused: str = ""
-
-
-@dataclass(frozen=True)
-class Panel:
-    """A part of the plot, above or below others with the same axis of time.
-
-    Attributes:
-        title: what it shows.
-        model: id of the model it is about; None for the device.
-        unit: of its values.
-        scale: of its values.
-        values: what is drawn.
-    """
-
-    title: str
-    model: str | None
-    unit: str
-    scale: Scale
-    values: Line
 
 
 @dataclass(frozen=True)
 class Drift:
-    """The plot.
+    """The plot, and what it is made of.
 
     Attributes:
-        time: seconds since the first block.
-        panels: times of each model, then the device.
-        missing: what the device does not show.
+        plot: latency of each model, then the device, over the seconds since the first block.
+        missing: what the device does not report.
         moments: every block in the order of time.
     """
 
-    time: Scale
-    panels: tuple[Panel, ...]
+    plot: Rows
     missing: tuple[str, ...]
     moments: tuple[Moment, ...]
 
 
 def drift(results: Results) -> Drift | None:
-    """Lay the plot out; None if no block is of a time that is a latency."""
+    """Draw the plot; None if no block is of a time that is a latency."""
+    names = model_names(results)
     measured = [model.id for model in results.models if model.latency is not None]
     rounds = [one for one in results.rounds if one.purpose == "measure"]
     moments = _moments(rounds, measured)
     if not moments:
         return None
-    origin_ns = min(moment.block.started_ns for moment in moments)
     time = Scale.over([0.0, *(moment.seconds for moment in moments)], ticks=6, least=1.0)
     deviations = [moment.deviation for moment in moments]
     scale = Scale.over([0.0, *deviations], ticks=4, least=_LEAST_TIME)
-    panels = [
-        Panel("time", model, "%", scale, _times(moments, model, time, scale))
+    rows = [
+        _latency_row(names[model], own, time, scale)
         for model in measured
-        if any(moment.model == model for moment in moments)
-    ]
-    blocks = [moment.block for moment in moments]
-    clock = [
-        (_seconds(at, origin_ns), khz / 1e6)
-        for block in blocks
-        for at, khz in (
-            (block.started_ns, block.frequency_khz_before),
-            (_end_ns(block), block.frequency_khz_after),
-        )
-        if khz is not None
-    ]
-    sensors = [
-        (_seconds(at, origin_ns), celsius)
-        for block in blocks
-        for at, celsius in (
-            (block.started_ns, block.temperature_c_before),
-            (_end_ns(block), block.temperature_c_after),
-        )
-        if celsius is not None
-    ]
-    skin = [
-        (_seconds(max(map(_end_ns, one.blocks)), origin_ns), one.conditions_after.temperature_c)
-        for one in rounds
-        if one.blocks
-        and one.conditions_after is not None
-        and one.conditions_after.temperature_c is not None
+        if (own := [moment for moment in moments if moment.block.model == model])
     ]
     missing = []
-    for title, unit, points, least in (
-        ("clock of the core", "GHz", clock, _LEAST_CLOCK_GHZ),
-        ("hottest sensor", "°C", sensors, _LEAST_TEMPERATURE_C),
-        ("skin or battery", "°C", skin, _LEAST_TEMPERATURE_C),
-    ):
+    for title, unit, least, points in _device_values(rounds, moments):
         if points:
-            panels.append(_panel(title, unit, points, least, time))
+            rows.append(_device_row(title, unit, least, points, time))
         else:
             missing.append(title)
-    return Drift(time, tuple(panels), tuple(missing), tuple(moments))
+    plot = Rows(time, "seconds since the first block", 76, tuple(rows))
+    return Drift(plot, tuple(missing), tuple(moments))
 
 
 def _moments(rounds: Sequence[Round], models: Sequence[str]) -> list[Moment]:
@@ -155,47 +87,78 @@ def _moments(rounds: Sequence[Round], models: Sequence[str]) -> list[Moment]:
     if not pairs:
         return []
     first_ns = min(block.started_ns for _, block in pairs)
-    usual = {}
-    for model in models:
-        own = [
-            (one.used, median(block.durations_ns)) for one, block in pairs if block.model == model
-        ]
-        if own:
-            usual[model] = median([value for used, value in own if used] or [v for _, v in own])
+    medians_ns: dict[str, dict[bool, list[float]]] = {}
+    for one, block in pairs:
+        own = medians_ns.setdefault(block.model, {True: [], False: []})
+        own[one.used].append(median(block.durations_ns))
+    usual = {model: median(own[True] or own[False]) for model, own in medians_ns.items()}
     moments = [
         Moment(
             seconds=_seconds(block.started_ns, first_ns),
-            round=one.index,
-            model=block.model,
-            used=one.used,
-            throttled=one.throttled,
+            round=one,
+            block=block,
             median_ms=median(block.durations_ns) / 1e6,
             deviation=100 * (median(block.durations_ns) / usual[block.model] - 1),
-            block=block,
         )
         for one, block in pairs
     ]
     return sorted(moments, key=lambda moment: moment.seconds)
 
 
-def _times(moments: Sequence[Moment], model: str, time: Scale, scale: Scale) -> Line:
-    def places(own: Sequence[Moment]) -> list[tuple[float, float]]:
-        return [(time.at(one.seconds), scale.below(one.deviation)) for one in own]
+def _device_values(
+    rounds: Sequence[Round], moments: Sequence[Moment]
+) -> Iterator[tuple[str, str, float, list[tuple[float, float]]]]:
+    """Title, unit, least length of the axis, and (seconds, value) of what a device can report."""
+    blocks = [moment.block for moment in moments]
+    origin_ns = min(block.started_ns for block in blocks)
+    ends = [
+        *((one.started_ns, one.frequency_khz_before, one.temperature_c_before) for one in blocks),
+        *((_end_ns(one), one.frequency_khz_after, one.temperature_c_after) for one in blocks),
+    ]
+    clock = [(_seconds(at_ns, origin_ns), khz / 1e6) for at_ns, khz, _ in ends if khz is not None]
+    yield "clock of the core", "GHz", _LEAST_CLOCK_GHZ, clock
+    sensors = [(_seconds(at_ns, origin_ns), value) for at_ns, _, value in ends if value is not None]
+    yield "hottest sensor", "°C", _LEAST_TEMPERATURE_C, sensors
+    skin = [
+        (_seconds(max(map(_end_ns, one.blocks)), origin_ns), one.conditions_after.temperature_c)
+        for one in rounds
+        if one.blocks
+        and one.conditions_after is not None
+        and one.conditions_after.temperature_c is not None
+    ]
+    yield "skin or battery", "°C", _LEAST_TEMPERATURE_C, skin
 
-    own = [moment for moment in moments if moment.model == model]
-    return Line(
-        line=line(places(own)),
-        dots=dots(places([moment for moment in own if moment.used])),
-        unused=dots(places([moment for moment in own if not moment.used])),
+
+def _latency_row(name: str, own: Sequence[Moment], time: Scale, scale: Scale) -> Row:
+    counted, unused = ([one for one in own if one.round.used is used] for used in (True, False))
+
+    def positions(moments: Sequence[Moment]) -> list[tuple[float, float]]:
+        return [(time.at(one.seconds), scale.below(one.deviation)) for one in moments]
+
+    marks = (
+        Mark("zero", across(scale.below(0))),
+        Mark("way", line(positions(own))),
+        Mark("dots", dots(positions(counted))),
+        Mark("dots unused", dots(positions(unused))),
     )
+    return Row(name, "time, % of its median", _plot(name, "%", marks, time, scale))
 
 
-def _panel(
-    title: str, unit: str, points: Sequence[tuple[float, float]], least: float, time: Scale
-) -> Panel:
+def _device_row(
+    title: str, unit: str, least: float, points: Sequence[tuple[float, float]], time: Scale
+) -> Row:
     scale = Scale.over([value for _, value in points], ticks=4, least=least)
-    places = [(time.at(seconds), scale.below(value)) for seconds, value in sorted(points)]
-    return Panel(title, None, unit, scale, Line(line(places), dots(places)))
+    positions = [(time.at(seconds), scale.below(value)) for seconds, value in sorted(points)]
+    marks = (Mark("way", line(positions)), Mark("dots", dots(positions)))
+    return Row(title, unit, _plot(title, unit, marks, time, scale))
+
+
+def _plot(what: str, unit: str, marks: tuple[Mark, ...], time: Scale, scale: Scale) -> Plot:
+    description = (
+        f"Between {tick(scale.low)} and {tick(scale.high)} {unit} over {tick(time.high)} seconds. "
+        "Every block is in the table below."
+    )
+    return Plot(f"{what} over time", description, marks, time, scale)
 
 
 def _end_ns(block: Block) -> int:

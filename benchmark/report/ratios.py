@@ -2,28 +2,12 @@
 
 from dataclasses import dataclass
 
-from seaformer.benchmark.results import ModelResult, Results
+from seaformer.benchmark.report.names import model_names
+from seaformer.benchmark.results import Results
+from seaformer.reporting.numbers import ratio as ratio_text
+from seaformer.reporting.plots import Mark, Plot, Row, Rows, bracket, dots, upright
 from seaformer.reporting.scale import Scale
 from seaformer.statistics.bootstrap import Ratio
-
-
-@dataclass(frozen=True)
-class RatioRow:
-    """A model against the first one. Places are in per cent of the plot.
-
-    Attributes:
-        model: the model.
-        ratio: to the first one's time.
-        place: of the ratio.
-        interval: from where to where its interval goes; None without one.
-        verdict: what follows from the interval.
-    """
-
-    model: ModelResult
-    ratio: Ratio
-    place: float
-    interval: tuple[float, float] | None
-    verdict: str
 
 
 @dataclass(frozen=True)
@@ -31,35 +15,39 @@ class Ratios:
     """The plot.
 
     Attributes:
-        base: the model that the ratios are to.
-        scale: of the ratios.
-        one: place of a ratio of 1.
-        rows: the other models.
+        base: id of the model that the ratios are to.
+        plot: a row for each of the other models.
     """
 
-    base: ModelResult
-    scale: Scale
-    one: float
-    rows: tuple[RatioRow, ...]
+    base: str
+    plot: Rows
 
 
 def ratios(results: Results) -> Ratios | None:
-    """Lay the plot out; None with fewer than two models that were measured in the same rounds."""
+    """Draw the ratios; None with fewer than two models that were measured in the same rounds."""
+    names = model_names(results)
     base = next((model for model in results.models if model.latency is not None), None)
     if base is None:
         return None
-    found = [(model, results.ratio(model.id, base.id)) for model in results.models]
-    pairs = [(model, ratio) for model, ratio in found if ratio is not None]
+    found = [(names[model.id], results.ratio(model.id, base.id)) for model in results.models]
+    pairs = [(name, ratio) for name, ratio in found if ratio is not None]
     if not pairs:
         return None
     reached = [end for _, ratio in pairs for end in _ends(ratio) or (ratio.value,)]
     scale = Scale.over([1.0, *reached], least=0.1)
-    rows = []
-    for model, ratio in pairs:
-        ends = _ends(ratio)
-        interval = None if ends is None else (scale.at(ends[0]), scale.at(ends[1]))
-        rows.append(RatioRow(model, ratio, scale.at(ratio.value), interval, _verdict(ratio)))
-    return Ratios(base, scale, scale.at(1.0), tuple(rows))
+    rows = tuple(_row(name, names[base.id], ratio, scale) for name, ratio in pairs)
+    return Ratios(base.id, Rows(scale, f"times as long as {names[base.id]}", 26, rows))
+
+
+def _row(name: str, base: str, ratio: Ratio, scale: Scale) -> Row:
+    ends, said = _ends(ratio), f"{ratio_text(ratio)}: {_verdict(ratio)}"
+    whisker = "" if ends is None else bracket((scale.at(ends[0]), scale.at(ends[1])), 50, 25)
+    marks = (
+        Mark("zero", upright(scale.at(1))),
+        Mark("whisker", whisker),
+        Mark("dots estimate", dots([(scale.at(ratio.value), 50)])),
+    )
+    return Row(name, said, Plot(f"{name} relative to {base}", said, marks, scale))
 
 
 def _ends(ratio: Ratio) -> tuple[float, float] | None:

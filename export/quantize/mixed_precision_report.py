@@ -7,15 +7,30 @@ from rich.table import Table
 from rich.text import Text
 
 from seaformer.export.quantize.mixed_precision import Search, Step
-from seaformer.export.quantize.page import loss, write_page
+from seaformer.reporting.numbers import loss, number, percent
+from seaformer.reporting.page import Page
+from seaformer.reporting.plots import Mark, Plot, across, box, dots, upright
+from seaformer.reporting.scale import Scale
 
-TEMPLATE = "mixed_precision_report.html"
+MAX_TICKS = 12
+"""Steps whose numbers have room below the plot."""
 
-PLOT_WIDTH, PLOT_HEIGHT = 960.0, 200.0
-"""Of the plot, in its own units."""
 
-HEADROOM = 1.15
-"""How far the plot goes beyond the largest loss, and the budget, that it shows."""
+@dataclass(frozen=True)
+class MixedPrecisionPage(Page, template="mixed_precision.html"):
+    """The page.
+
+    Attributes:
+        search: what was found.
+        about: the files and what they were calibrated with, in words.
+        score_name: "mIoU" or "top-1".
+        plot: the loss of every step.
+    """
+
+    search: Search
+    about: str
+    score_name: str
+    plot: Plot
 
 
 def write_report(path: Path, found: Search, about: str, score_name: str) -> None:
@@ -30,17 +45,7 @@ def write_report(path: Path, found: Search, about: str, score_name: str) -> None
     Raises:
         OSError: the file cannot be written.
     """
-    write_page(
-        path,
-        TEMPLATE,
-        search=found,
-        about=about,
-        score_name=score_name,
-        has_score=found.found.accuracy.difference_points is not None,
-        plot=Plot(found),
-        width=PLOT_WIDTH,
-        height=PLOT_HEIGHT,
-    )
+    MixedPrecisionPage(found, about, score_name, loss_plot(found, score_name)).write(path)
 
 
 def steps_table(found: Search) -> Table:
@@ -56,13 +61,13 @@ def steps_table(found: Search) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for step in found.steps:
         accuracy, latency = step.accuracy, step.latency
-        change, interval = accuracy.difference_points, accuracy.interval_points
+        interval = accuracy.interval_points
         table.add_row(
             " ".join(filter(None, (step.action, step.module))),
             str(len(step.keep_float)),
-            "-" if change is None else loss(change),
+            loss(accuracy.difference_points),
             "-" if interval is None else f"{loss(interval[1])}..{loss(interval[0])}",
-            f"{100 * accuracy.argmax_agreement:.2f} %",
+            f"{percent(accuracy.argmax_agreement)} %",
             f"{step.bytes / 1e6:.2f}",
             "-" if latency is None else f"{latency.ratio:.2f}",
             Text("fits" if step.fits else "", style="green"),
@@ -70,51 +75,42 @@ def steps_table(found: Search) -> Table:
     return table
 
 
-@dataclass(frozen=True)
-class Dot:
-    """A step in the plot, in its units.
+def loss_plot(found: Search, score_name: str) -> Plot:
+    """Draw the loss of every step beside the budget; without ground truth, changed positions.
 
-    Attributes:
-        step: what it is of.
-        x: place in the order of the steps.
-        y: the loss.
-        top: upper end of the loss' interval; `y` without one.
-        bottom: lower end.
+    Args:
+        found: the steps.
+        score_name: what points are of.
+
+    Returns:
+        A plot whose vertical axis is in points, or in percent of the positions.
     """
-
-    step: Step
-    x: float
-    y: float
-    top: float
-    bottom: float
-
-
-class Plot:
-    """The loss of every step beside what is allowed; where there is no truth, changed positions.
-
-    Attributes:
-        dots: of the steps, in order.
-        low: the least value of the axis, in points, or in percent of the positions.
-        high: the largest.
-        limit: y of what is allowed.
-        zero: y of no loss.
-    """
-
-    def __init__(self, found: Search) -> None:
-        losses = [_loss(step) for step in found.steps]
-        has_score = found.found.accuracy.difference_points is not None
-        allowed = found.budget_points if has_score else 100 * (1 - found.min_agreement)
-        self.high = HEADROOM * max(allowed, *(high for _, _, high in losses))
-        self.low = HEADROOM * min(0.0, *(low for low, _, _ in losses))
-        self.limit, self.zero = self._y(allowed), self._y(0.0)
-        wide = PLOT_WIDTH / len(losses)
-        self.dots = [
-            Dot(step, (place + 0.5) * wide, self._y(lost), self._y(high), self._y(low))
-            for place, (step, (low, lost, high)) in enumerate(zip(found.steps, losses, strict=True))
-        ]
-
-    def _y(self, value: float) -> float:
-        return PLOT_HEIGHT * (self.high - value) / (self.high - self.low)
+    losses = [_loss(step) for step in found.steps]
+    has_score = found.found.accuracy.difference_points is not None
+    budget = found.budget_points if has_score else 100 * (1 - found.min_agreement)
+    what = f"points of {score_name} lost" if has_score else "% of positions changed"
+    y = Scale.over([0.0, budget, *(end for low, _, high in losses for end in (low, high))])
+    steps = range(1, len(losses) + 1, -(-len(losses) // MAX_TICKS))
+    x = Scale(0.5, len(losses) + 0.5, tuple(map(float, steps)))
+    marks = [
+        Mark("band", box(0, 100, y.below(budget))),
+        Mark("limit", across(y.below(budget))),
+        Mark("zero", across(y.below(0))),
+    ]
+    for place, (step, (low, lost, high)) in enumerate(zip(found.steps, losses, strict=True), 1):
+        left = x.at(place)
+        position = dots([(left, y.below(lost))])
+        marks.append(Mark("interval", upright(left, y.below(high), y.below(low))))
+        if step == found.found:
+            marks.append(Mark("ring", position))
+        action = f"{place}: {' '.join(filter(None, (step.action, step.module)))}"
+        marks.append(Mark("dot fits" if step.fits else "dot", position, title=action))
+    last = _loss(found.found)[1]
+    description = (
+        f"By step, {what}: from {number(losses[0][1], 2)} to {number(last, 2)}. The table has them "
+        "all."
+    )
+    return Plot("What every step loses", description, tuple(marks), x, y, f"step; {what}")
 
 
 def _loss(step: Step) -> tuple[float, float, float]:

@@ -1,16 +1,40 @@
 """The ranking of `sensitivity` as a table for the terminal, and as one HTML page without parts."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
 
-from seaformer.export.quantize.page import percent, points, write_page
-from seaformer.export.quantize.sensitivity import SHOWN_MODULES, Sensitivity, Tensor
+from seaformer.export.quantize.sensitivity import SHOWN_MODULES, Level, Row, Sensitivity, Tensor
+from seaformer.reporting.numbers import percent, points, significant
+from seaformer.reporting.page import Page
+from seaformer.reporting.plots import Mark, Plot, box, upright
+from seaformer.reporting.scale import Scale
 
-TEMPLATE = "sensitivity_report.html"
+_LEVELS: tuple[tuple[Level, str, str], ...] = (
+    ("part", "parts", "Parts"),
+    ("type", "types", "Operator types"),
+    ("block", "blocks", "Blocks"),
+    ("module", "modules", "All modules"),
+)
+"""Level, id and title of each section."""
 
-PLOT_WIDTH, PLOT_HEIGHT = 480.0, 110.0
-"""Of a histogram, in its own units."""
+
+@dataclass(frozen=True)
+class SensitivityPage(Page, template="sensitivity.html"):
+    """The page.
+
+    Attributes:
+        report: what was found.
+        worst: modules, worst first.
+        levels: id and title of each section, its level and rows; those without rows are left out.
+        histograms: of the tensors of the worst modules.
+    """
+
+    report: Sensitivity
+    worst: tuple[Row, ...]
+    levels: list[tuple[str, str, Level, tuple[Row, ...]]]
+    histograms: list[tuple[Tensor, Plot]]
 
 
 def write_report(path: Path, sensitivity: Sensitivity) -> None:
@@ -23,19 +47,17 @@ def write_report(path: Path, sensitivity: Sensitivity) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    write_page(
-        path,
-        TEMPLATE,
+    page = SensitivityPage(
         report=sensitivity,
         worst=sensitivity.level("module")[:SHOWN_MODULES],
-        largest={
-            level: max((row.share for row in sensitivity.level(level)), default=1.0)
-            for level in ("part", "block", "module", "type")
-        },
-        plots=[(tensor, Plot(tensor)) for tensor in sensitivity.tensors],
-        width=PLOT_WIDTH,
-        height=PLOT_HEIGHT,
+        levels=[
+            (id, title, level, rows)
+            for level, id, title in _LEVELS
+            if (rows := sensitivity.level(level))
+        ],
+        histograms=[(tensor, histogram(tensor)) for tensor in sensitivity.tensors],
     )
+    page.write(path)
 
 
 def ranking_table(sensitivity: Sensitivity) -> Table:
@@ -62,33 +84,34 @@ def ranking_table(sensitivity: Sensitivity) -> Table:
     return table
 
 
-class Plot:
-    """A histogram as SVG paths; heights are logarithmic, as most values are near zero.
-
-    Attributes:
-        inside: the bars that lie in the range.
-        outside: the bars that do not, and saturate.
-        low: where the range begins.
-        high: where it ends.
-        zero: where zero is.
-    """
-
-    def __init__(self, tensor: Tensor) -> None:
-        start, end = tensor.span
-        bars = len(tensor.histogram)
-        unit = PLOT_WIDTH / max(end - start, 1e-12)
-        self.low, self.high = (tensor.low - start) * unit, (tensor.high - start) * unit
-        self.zero = (0.0 - start) * unit
-        top = max(*tensor.histogram, 1)
-        paths = {True: "", False: ""}
-        for place, count in enumerate(tensor.histogram):
-            if count:
-                left, width = place * PLOT_WIDTH / bars, PLOT_WIDTH / bars
-                y = PLOT_HEIGHT * (1 - _log_share(count, top))
-                is_inside = self.low - width <= left <= self.high
-                bar = f"M{left:.1f} {PLOT_HEIGHT:g}V{y:.1f}h{width:.1f}V{PLOT_HEIGHT:g}z"
-                paths[is_inside] += bar
-        self.inside, self.outside = paths[True], paths[False]
+def histogram(tensor: Tensor) -> Plot:
+    """Draw the values of a tensor; heights are logarithmic, as most values are near zero."""
+    start, end = tensor.span
+    scale = Scale(start, max(end, start + 1e-12), ())
+    width = 100 / len(tensor.histogram)
+    low, high = scale.at(tensor.low), scale.at(tensor.high)
+    top = max(*tensor.histogram, 1)
+    paths = {True: "", False: ""}
+    for place, count in enumerate(tensor.histogram):
+        if count:
+            left = place * width
+            is_inside = low - width <= left <= high
+            paths[is_inside] += box(left, left + width, 100 * (1 - _log_share(count, top)))
+    seen, limits = (
+        f"from {significant(ends[0])} to {significant(ends[1])}"
+        for ends in (tensor.seen, (tensor.low, tensor.high))
+    )
+    return Plot(
+        f"{tensor.name}: histogram",
+        f"Values {seen}, range {limits}.",
+        (
+            Mark("band", box(low, high)),
+            Mark("inside", paths[True]),
+            Mark("outside", paths[False]),
+            Mark("zero", upright(scale.at(0))),
+            Mark("limit", upright(low) + upright(high)),
+        ),
+    )
 
 
 def _log_share(count: int, top: int) -> float:

@@ -208,7 +208,7 @@ def _refuse_faults(found: TrainingData, data: str) -> None:
 def _report(folder: RunFolder, found: TrainingData, accelerator: Accelerator) -> None:
     """Measure the best weights as they are stored, and write the page."""
     from seaformer.training.first_weights import first_network
-    from seaformer.training.report import write_report
+    from seaformer.training.training_page import write_report
     from seaformer.training.validation import predict, validate
 
     model = first_network(folder.network, folder.task, folder.path / "best.safetensors")

@@ -1,6 +1,7 @@
 """Evaluating models on a data set: scores, comparisons and a report."""
 
 from seaformer.evaluation.engine import BrokenPicture, Evaluation
+from seaformer.evaluation.evaluation_page import write_report
 from seaformer.evaluation.models import (
     Candidate,
     Options,
@@ -9,7 +10,6 @@ from seaformer.evaluation.models import (
     stated_task,
 )
 from seaformer.evaluation.protocols import DEPLOYED, OFFICIAL, PROTOCOLS
-from seaformer.evaluation.report import write_report
 from seaformer.evaluation.results import Results, collect
 
 __all__ = [

@@ -1,7 +1,5 @@
 """The pictures of a report: the worst ones, with the truth and what the models made of them."""
 
-import base64
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +11,7 @@ from seaformer.datasets import IGNORED, Dataset, Item, read_mask
 from seaformer.evaluation.models import Candidate
 from seaformer.imaging.images import read_image
 from seaformer.imaging.overlay import ClassShare, blend, class_shares
+from seaformer.reporting.page import image_url
 from seaformer.tasks import Task
 
 SIDE = 420
@@ -140,7 +139,4 @@ def _nearest(mask: npt.NDArray[np.generic], small: Pixels) -> npt.NDArray[np.gen
 
 
 def _panel(caption: str, pixels: Pixels) -> Panel:
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "JPEG", quality=88, subsampling=0)
-    code = base64.b64encode(content.getvalue()).decode()
-    return Panel(caption, f"data:image/jpeg;base64,{code}")
+    return Panel(caption, image_url(pixels, "JPEG", quality=88, subsampling=0))

@@ -1,42 +1,95 @@
-"""Writing a report: one HTML file that needs nothing else, neither network nor folder."""
+"""The one writer of pages: each is one HTML file that loads nothing, from network or folder."""
 
+import base64
+import io
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from markupsafe import Markup, escape
 
 from seaformer.files import atomic_write
+from seaformer.reporting import numbers
+from seaformer.reporting.plots import color_class
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
-def write_page(
-    path: Path,
-    package: str,
-    template: str,
-    filters: Mapping[str, Callable[..., Any]],
-    **values: Any,
-) -> None:
-    """Draw a template and write it; what it draws is escaped, and a name it lacks is an error.
+def image_url(pixels: "npt.NDArray[np.uint8]", kind: str, **options: Any) -> str:
+    """Return an image as a URL that holds all of it.
 
     Args:
-        path: the file, which is replaced.
-        package: that the template lies in.
-        template: place of the file in the package.
-        filters: of the template, besides jinja's own.
-        values: of the template's names.
-
-    Raises:
-        OSError: the file cannot be written.
+        pixels: uint8 [H, W, 3].
+        kind: "PNG" or "JPEG".
+        options: of Pillow's writer.
     """
-    import jinja2
+    from PIL import Image
 
-    pages = jinja2.Environment(
-        loader=jinja2.PackageLoader(package, ""),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pages.filters |= filters
-    text = pages.get_template(template).render(**values)
-    with atomic_write(path) as draft:
-        # A file name may hold what UTF-8 does not.
-        draft.write_bytes(text.encode("utf-8", "replace"))
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, kind, **options)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
+def breakable(name: str) -> Markup:
+    """Allow a line break after each separator in a name."""
+    text = str(escape(name))
+    for mark in ("_", "/", "."):
+        text = text.replace(mark, f"{mark}<wbr>")
+    return Markup(text)
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "ms": numbers.milliseconds,
+    "median": numbers.median,
+    "ratio": numbers.ratio,
+    "number": numbers.number,
+    "percent": numbers.percent,
+    "points": numbers.points,
+    "loss": numbers.loss,
+    "significant": numbers.significant,
+    "tick": numbers.tick,
+    "color": color_class,
+    "breakable": breakable,
+    "file_name": lambda path: path.replace("\\", "/").split("/")[-1],
+}
+"""What a template can write values with, besides jinja's own filters."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is shown on a page; a subclass has a field for every name in its template.
+
+    `class MyPage(Page, template="my_page.html")` names the file in the folder `templates`.
+    """
+
+    _template: ClassVar[str]
+
+    def __init_subclass__(cls, template: str) -> None:
+        cls._template = template
+
+    def write(self, path: Path) -> None:
+        """Render the page and write it. Values are escaped; an unknown name is an error.
+
+        Args:
+            path: the file, which is replaced.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        import jinja2
+
+        templates = jinja2.Environment(
+            loader=jinja2.PackageLoader("seaformer.reporting"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        templates.filters |= FILTERS
+        text = templates.get_template(self._template).render(vars(self))
+        with atomic_write(path) as draft:
+            # A file name can hold characters that UTF-8 cannot encode.
+            draft.write_bytes(text.encode("utf-8", "replace"))

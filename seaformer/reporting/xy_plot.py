@@ -1,78 +1,36 @@
-"""Plots of one number over another: lines that grow, or points with names.
+"""Plots of one number over another: lines with names at their ends, or numbered points.
 
-As in `scale`, places are in per cent of the plot, which is stretched to the page. Names are text of
-the page at places of their own: those beside lines are pushed apart, those of points are put where
-no other one is, on the assumption of the smallest plot, that of a phone held upright.
+Names beside lines are pushed apart; numbers of points are put where they cover nothing, assuming
+the smallest plot, that of a phone held upright.
 """
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from seaformer.reporting.scale import Scale
+import numpy as np
 
-_DECADE = (1, 2, 5)
-_MARGIN = 0.04
-"""Of the axis beyond the outermost values, as a share of it."""
+from seaformer.reporting.plots import Label, Mark, Plot, Position, across, dots, line, upright
+from seaformer.reporting.scale import Scale
+from seaformer.statistics.bootstrap import Interval
 
 LABEL_GAP = 6.0
-"""Height of a line of text, in per cent of the plot's."""
+"""Height of a line of text, in percent of the plot's."""
 BADGE_WIDTH, BADGE_HEIGHT = 9.0, 6.5
-"""Size of a point's number, in per cent of a plot 250 pixels wide and 360 high."""
+"""Size of a point's number, in percent of a plot 250 pixels wide and 360 high."""
 
-
-@dataclass(frozen=True)
-class LogScale:
-    """A logarithmic axis; it answers as `Scale` does.
-
-    Attributes:
-        low: value at 0 %, above 0.
-        high: value at 100 %.
-        ticks: round values between them.
-    """
-
-    low: float
-    high: float
-    ticks: tuple[float, ...]
-
-    @classmethod
-    def over(cls, values: Iterable[float], ticks: Sequence[float] | None = None) -> "LogScale":
-        """Make the axis that shows all the values.
-
-        Args:
-            values: one or more, above 0.
-            ticks: to mark; None for 1, 2 and 5 of every power of ten, or 1 alone of many.
-        """
-        listed = [*values, *(ticks or ())]
-        low, high = math.log10(min(listed)), math.log10(max(listed))
-        margin = max(_MARGIN * (high - low), 0.02)
-        low, high = low - margin, high + margin
-        if ticks is None:
-            steps = _DECADE if high - low < 3 else (1,)
-            powers = range(math.floor(low), math.ceil(high) + 1)
-            marks = [step * 10.0**power for power in powers for step in steps]
-            ticks = [mark for mark in marks if low <= math.log10(mark) <= high]
-        return cls(10**low, 10**high, tuple(ticks))
-
-    def at(self, value: float) -> float:
-        """The place of a value, in per cent; what lies outside is put on the nearer end."""
-        share = math.log(value / self.low) / math.log(self.high / self.low)
-        return round(100 * min(max(share, 0.0), 1.0), 2)
-
-    def below(self, value: float) -> float:
-        """The place of a value on a vertical axis, in per cent from the top."""
-        return round(100 - self.at(value), 2)
+_AROUND = ((0, -1), (0, 1), (1, 0), (-1, 0), (1, -1), (-1, 1), (1, 1), (-1, -1))
+"""Where a point's number may be, in the order of preference."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """A point of a line or of a scatter.
+    """A point of a line or of a scatter plot.
 
     Attributes:
         x: horizontal value.
         y: vertical value.
-        low: lower end of its vertical interval, or of its horizontal one in a scatter.
+        low: lower end of its vertical interval, or of its horizontal one in a scatter plot.
         high: upper end likewise; both None without an interval.
     """
 
@@ -82,188 +40,138 @@ class Value:
     high: float | None = None
 
 
-@dataclass(frozen=True)
-class Line:
-    """A line of a plot.
-
-    Attributes:
-        name: beside its end.
-        color: number of its colour, from 0.
-        path: SVG path through its points.
-        dots: SVG path of its points.
-        whiskers: SVG path of their intervals; may be empty.
-        end: place of its last point, in per cent from the left and from the top.
-        label: place of its name likewise: at the right of the plot, or right behind the end of a
-            line that ends before.
-    """
-
-    name: str
-    color: int
-    path: str
-    dots: str
-    whiskers: str
-    end: tuple[float, float]
-    label: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class LinePlot:
-    """Lines over both axes.
-
-    Attributes:
-        x: horizontal axis.
-        y: vertical axis.
-        lines: in the order they were given.
-    """
-
-    x: LogScale
-    y: LogScale
-    lines: tuple[Line, ...]
+def interval_ends(interval: Interval | None) -> tuple[float, float] | tuple[None, None]:
+    """The ends of an interval, for a `Value`."""
+    return (None, None) if interval is None else (interval.low, interval.high)
 
 
 def line_plot(
-    lines: Sequence[tuple[str, int, Sequence[Value]]], x_ticks: Sequence[float] | None = None
-) -> LinePlot:
-    """Lay lines out over two logarithmic axes.
+    title: str,
+    description: str,
+    x_name: str,
+    lines: Sequence[tuple[str, int, Sequence[Value]]],
+    x_ticks: Sequence[float] | None = None,
+) -> Plot:
+    """Draw lines over two logarithmic axes.
 
     Args:
+        title: of the plot.
+        description: its main numbers, in words.
+        x_name: of the horizontal axis.
         lines: name, number of the colour, and points of each, one or more, from left to right.
         x_ticks: values to mark on the horizontal axis; None for round ones.
     """
     values = [value for _, _, points in lines for value in points]
-    x = LogScale.over([value.x for value in values], x_ticks)
-    y = LogScale.over(
+    x = Scale.logarithmic([value.x for value in values], x_ticks)
+    y = Scale.logarithmic(
         end for value in values for end in (value.y, value.low, value.high) if end is not None
     )
     ends = [(x.at(points[-1].x), y.below(points[-1].y)) for _, _, points in lines]
-    rightmost = max(across for across, _ in ends)
-    full = [place for place, (across, _) in enumerate(ends) if across == rightmost]
+    rightmost = max(left for left, _ in ends)
+    full = [place for place, (left, _) in enumerate(ends) if left == rightmost]
     moved = dict(zip(full, spread([ends[place][1] for place in full]), strict=True))
-    labels = [(100.0, moved[place]) if place in moved else end for place, end in enumerate(ends)]
-    return LinePlot(
-        x,
-        y,
-        tuple(
-            Line(
-                name=name,
-                color=color,
-                path="M" + "L".join(f"{x.at(v.x):g} {y.below(v.y):g}" for v in points),
-                dots="".join(f"M{x.at(v.x):g} {y.below(v.y):g}h0" for v in points),
-                whiskers="".join(
-                    f"M{x.at(v.x):g} {y.below(v.low):g}V{y.below(v.high):g}"
-                    for v in points
-                    if v.low is not None and v.high is not None
-                ),
-                end=end,
-                label=label,
-            )
-            for (name, color, points), end, label in zip(lines, ends, labels, strict=True)
-        ),
-    )
+    labels, marks = [], []
+    for place, ((name, color, points), end) in enumerate(zip(lines, ends, strict=True)):
+        at = (100.0, moved[place]) if place in moved else end
+        labels.append(Label(name, *at))
+        positions = [(x.at(value.x), y.below(value.y)) for value in points]
+        intervals = "".join(
+            upright(x.at(value.x), y.below(value.low), y.below(value.high))
+            for value in points
+            if value.low is not None and value.high is not None
+        )
+        marks += [
+            Mark("leader", line([end, at]), color),
+            Mark("curve", line(positions), color),
+            Mark("spots", dots(positions), color),
+            Mark("whiskers", intervals, color),
+        ]
+    return Plot(title, description, tuple(marks), x, y, x_name, tuple(labels))
 
 
 def spread(places: Sequence[float], gap: float = LABEL_GAP) -> list[float]:
-    """Push places on 0..100 apart, so that no two are nearer than `gap`; their order stays.
+    """Move places on 0..100 as little as possible, so that no two are nearer than `gap`.
 
-    Neighbours that are too near become a block around their mean, and blocks that touch one.
+    Their order stays. Less the gaps before each, they have only to ascend: isotonic regression.
     """
-    order = sorted(range(len(places)), key=lambda index: places[index])
-    blocks: list[list[int]] = []
-    for index in order:
-        blocks.append([index])
-        while len(blocks) > 1 and _top(blocks[-1], places, gap) < _bottom(blocks[-2], places, gap):
-            last = blocks.pop()
-            blocks[-1] += last
-    moved = [0.0] * len(places)
-    for block in blocks:
-        for step, index in enumerate(block):
-            moved[index] = round(_top(block, places, gap) + (step + 0.5) * gap, 2)
-    return moved
+    from scipy.optimize import isotonic_regression
 
-
-def _top(block: Sequence[int], places: Sequence[float], gap: float) -> float:
-    middle = sum(places[index] for index in block) / len(block)
-    height = gap * len(block)
-    return min(max(middle - height / 2, 0.0), max(100.0 - height, 0.0))
-
-
-def _bottom(block: Sequence[int], places: Sequence[float], gap: float) -> float:
-    return _top(block, places, gap) + gap * len(block)
+    order = np.argsort(places, kind="stable")
+    gaps = gap * np.arange(len(places))
+    ascending = isotonic_regression(np.asarray(places)[order] - gaps).x
+    moved = np.empty(len(places))
+    moved[order] = gaps + ascending.clip(gap / 2, max(100 - gap / 2 - gaps[-1], gap / 2))
+    return [round(float(place), 2) for place in moved]
 
 
 @dataclass(frozen=True)
 class Dot:
-    """A point of a scatter.
+    """A point of a scatter plot.
 
     Attributes:
-        number: what it is called in the plot.
-        name: what that stands for.
+        name: what it stands for.
         color: number of its colour.
-        x: place in per cent from the left.
-        y: place in per cent from the top.
-        interval: left and right end of its interval, in per cent; None without.
-        badge: place of its number.
+        position: of the point.
+        badge: position of its number.
         is_on_front: whether no other point is both further left and higher.
     """
 
-    number: int
     name: str
     color: int
-    x: float
-    y: float
-    interval: tuple[float, float] | None
-    badge: tuple[float, float]
+    position: Position
+    badge: Position
     is_on_front: bool
 
 
 @dataclass(frozen=True)
 class Scatter:
-    """Points over both axes.
+    """Numbered points over both axes.
 
     Attributes:
-        x: horizontal axis.
-        y: vertical axis.
-        dots: from left to right.
-        front: SVG path of steps through the points that no other one beats in both; may be empty.
+        plot: the points, and steps through those that no other one beats in both.
+        dots: the key to the plot, from left to right.
     """
 
-    x: LogScale
-    y: Scale
+    plot: Plot
     dots: tuple[Dot, ...]
-    front: str
 
 
-def scatter(points: Sequence[tuple[str, int, Value]]) -> Scatter:
-    """Lay points out, less being better on the logarithmic horizontal axis and more on the other.
+def scatter(title: str, x_name: str, points: Sequence[tuple[str, int, Value]]) -> Scatter:
+    """Draw points, less being better on the logarithmic horizontal axis and more on the other.
 
     Args:
-        points: name, number of the colour, and where it is, of each; one or more.
+        title: of the plot.
+        x_name: of the horizontal axis.
+        points: name, number of the colour, and value of each; one or more.
     """
     ordered = sorted(points, key=lambda point: point[2].x)
     values = [value for _, _, value in ordered]
-    x = LogScale.over(
+    x = Scale.logarithmic(
         end for value in values for end in (value.x, value.low, value.high) if end is not None
     )
     y = Scale.over((value.y for value in values), least=1.0)
     front = pareto_front(values)
-    places = [(x.at(value.x), y.below(value.y)) for value in values]
-    badges = _badges(places)
-    dots = tuple(
-        Dot(
-            number=place + 1,
-            name=name,
-            color=color,
-            x=places[place][0],
-            y=places[place][1],
-            interval=None
-            if value.low is None or value.high is None
-            else (x.at(value.low), x.at(value.high)),
-            badge=badges[place],
-            is_on_front=place in front,
-        )
-        for place, (name, color, value) in enumerate(ordered)
+    positions = [(x.at(value.x), y.below(value.y)) for value in values]
+    badges = _badges(positions)
+    found = tuple(
+        Dot(name, color, positions[place], badges[place], place in front)
+        for place, (name, color, _) in enumerate(ordered)
     )
-    return Scatter(x, y, dots, _steps([places[place] for place in front]))
+    intervals = "".join(
+        across(below, x.at(value.low), x.at(value.high))
+        for value, (_, below) in zip(values, positions, strict=True)
+        if value.low is not None and value.high is not None
+    )
+    marks = (
+        Mark("front", _steps([positions[place] for place in front])),
+        Mark("whiskers", intervals),
+        Mark("ring", dots(dot.position for dot in found if dot.is_on_front)),
+        *(Mark("spots", dots([dot.position]), dot.color, dot.name) for dot in found),
+    )
+    names = ", ".join(dot.name for dot in found)
+    description = f"From left to right: {names}. The numbers are in the table below."
+    labels = tuple(Label(str(place), *dot.badge) for place, dot in enumerate(found, 1))
+    return Scatter(Plot(title, description, marks, x, y, x_name, labels), found)
 
 
 def pareto_front(values: Sequence[Value]) -> list[int]:
@@ -285,31 +193,27 @@ def _steps(places: Sequence[tuple[float, float]]) -> str:
     return first + "".join(f"H{right[0]:g}V{right[1]:g}" for _, right in pairwise(places))
 
 
-def _badges(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Put every number beside its dot: at the first place where it covers no dot or number."""
-    taken: list[tuple[float, float]] = []
-    for x, y in places:
-        options = [
+def _badges(positions: Sequence[Position]) -> list[Position]:
+    """Put every number beside its dot: at the first position where it covers no dot or number."""
+    taken: list[Position] = []
+    for x, y in positions:
+        options = (
             (x + right * BADGE_WIDTH * reach, y + down * BADGE_HEIGHT * reach)
             for reach in (1.0, 1.7, 2.4)
-            for right, down in (
-                (0, -1),
-                (0, 1),
-                (1, 0),
-                (-1, 0),
-                (1, -1),
-                (-1, 1),
-                (1, 1),
-                (-1, -1),
-            )
-        ]
-        inside = [one for one in options if 0 <= one[0] <= 100 and 0 <= one[1] <= 100]
-        others = [place for place in places if place != (x, y)]
-        free = (one for one in inside if not any(_meet(one, other) for other in [*taken, *others]))
+            for right, down in _AROUND
+        )
+        others = [*taken, *(position for position in positions if position != (x, y))]
+        free = (
+            one
+            for one in options
+            if 0 <= one[0] <= 100
+            and 0 <= one[1] <= 100
+            and not any(_overlap(one, other) for other in others)
+        )
         best = next(free, (x, y))
         taken.append((round(best[0], 2), round(best[1], 2)))
     return taken
 
 
-def _meet(one: tuple[float, float], other: tuple[float, float]) -> bool:
+def _overlap(one: Position, other: Position) -> bool:
     return abs(one[0] - other[0]) < BADGE_WIDTH and abs(one[1] - other[1]) < BADGE_HEIGHT

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.machine import machine_name, write_section
 from seaformer.benchmark.breakdown.schema import UNATTRIBUTED, Breakdown, Row
-from seaformer.benchmark.report.published import FIGURES
+from seaformer.benchmark.published import FIGURES
 from seaformer.benchmark.results import ModelResult, Results, read_results
 from seaformer.models.seaformer.variants import VARIANTS
 

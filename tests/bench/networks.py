@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from bench.machine import machine_name, write_section
-from seaformer.benchmark.numbers import median, ratio
 from seaformer.benchmark.studies.pareto.schema import FILE_NAME, ParetoResults
+from seaformer.reporting.numbers import median, ratio
 
 BENCHMARK = Path(sys.executable).with_name("seaformer-benchmark")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from seaformer.benchmark.devices.selection import select_one
 from seaformer.benchmark.request import Request, check_output
-from seaformer.benchmark.studies.attention.page import write_attention_page
+from seaformer.benchmark.studies.attention.attention_page import write_attention_page
 from seaformer.benchmark.studies.attention.run import measure_attention
 from seaformer.benchmark.studies.attention.schema import (
     CSV_NAME,

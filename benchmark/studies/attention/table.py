@@ -6,10 +6,10 @@ from typing import Any
 from rich.table import Table
 
 from seaformer.benchmark.csv_text import csv_text
-from seaformer.benchmark.numbers import NONE, milliseconds
 from seaformer.benchmark.studies.attention.growth import Growth
 from seaformer.benchmark.studies.attention.schema import AttentionResults, Point
 from seaformer.console import Console
+from seaformer.reporting.numbers import NONE, milliseconds
 
 COLUMNS = (
     "layer",

@@ -7,7 +7,7 @@ from seaformer.benchmark.devices.selection import select_one
 from seaformer.benchmark.request import MODELS_NAME, Request, check_output
 from seaformer.benchmark.run import run
 from seaformer.benchmark.studies.pareto.networks import export_networks
-from seaformer.benchmark.studies.pareto.page import write_pareto_page
+from seaformer.benchmark.studies.pareto.pareto_page import write_pareto_page
 from seaformer.benchmark.studies.pareto.points import summarise
 from seaformer.benchmark.studies.pareto.schema import (
     CSV_NAME,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from seaformer.benchmark.exports import export_models
-from seaformer.benchmark.report.published import FIGURES, SIDE, TASK
+from seaformer.benchmark.published import FIGURES, SIDE, TASK
 from seaformer.benchmark.studies.pareto.schema import LeftOut
 from seaformer.errors import SeaformerError
 from seaformer.models.registry import REGISTRY

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from seaformer.benchmark.report.published import CONDITIONS, FIGURES, Figure, figure_of
+from seaformer.benchmark.published import CONDITIONS, FIGURES, Figure, figure_of
 from seaformer.benchmark.results import ModelResult, Results
 from seaformer.benchmark.studies.pareto.networks import family_of
 from seaformer.benchmark.studies.pareto.schema import LeftOut, ParetoResults, Point

@@ -5,9 +5,9 @@ from typing import Any
 from rich.table import Table
 
 from seaformer.benchmark.csv_text import csv_text
-from seaformer.benchmark.numbers import NONE, median, ratio
 from seaformer.benchmark.studies.pareto.schema import ParetoResults
 from seaformer.console import Console
+from seaformer.reporting.numbers import NONE, median, ratio
 
 COLUMNS = (
     "network",

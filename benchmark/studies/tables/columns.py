@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from seaformer.benchmark.numbers import NONE, median, milliseconds, number, ratio
-from seaformer.benchmark.report.published import figure_of
+from seaformer.benchmark.published import figure_of
 from seaformer.benchmark.results import ModelResult, Results
+from seaformer.reporting.numbers import NONE, median, milliseconds, number, ratio
 from seaformer.statistics.bootstrap import Ratio
 
 WRONG = "WRONG OUTPUT"

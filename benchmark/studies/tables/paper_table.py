@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from seaformer.benchmark.report.published import CONDITIONS, figure_of
+from seaformer.benchmark.published import CONDITIONS, figure_of
 from seaformer.benchmark.results import Results
 from seaformer.benchmark.studies.tables.columns import COLUMNS, Row
 from seaformer.benchmark.studies.tables.kinds import KINDS

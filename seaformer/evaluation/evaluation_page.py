@@ -1,4 +1,4 @@
-"""The HTML page of an evaluation: one file that needs nothing else, neither network nor folder."""
+"""The page of an evaluation: scores, classes, mistakes and the worst images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from seaformer.evaluation.models import Candidate
 from seaformer.evaluation.pictures import Strip, draw_strips
 from seaformer.evaluation.results import ClassResult, ModelResult, Results, judged
 from seaformer.imaging.overlay import Color, class_color
-from seaformer.reporting.page import write_page
-
-TEMPLATE = "data/evaluation_report.html"
+from seaformer.reporting.numbers import percent, points
+from seaformer.reporting.page import Page
+from seaformer.reporting.plots import Rows, bars
 
 _CHANGES = 12
 """How many of the classes that changed most are listed for each compared model."""
@@ -26,26 +26,51 @@ class _Section:
 
     Attributes:
         model: its results.
-        ranking: the classes that have a score, best first.
-        changes: the classes that lost or won most against the reference, worst first.
+        ranking: bars of the classes that have a score, best first.
+        changes: bars of the classes that lost or won most against the reference, worst first.
         strips: the worst pictures.
     """
 
     model: ModelResult
-    ranking: tuple[ClassResult, ...]
-    changes: tuple[ClassResult, ...]
+    ranking: Rows
+    changes: Rows
     strips: tuple[Strip, ...]
 
 
 @dataclass(frozen=True)
 class _ClassRow:
-    """A line of the table of classes: a class, and how each model does on it."""
+    """A row of the table of classes.
+
+    Attributes:
+        name: of the class.
+        color: of the class.
+        pixels: of it in the ground truth; in classification images.
+        share: of all pixels, 0..1.
+        of_models: how each model does on it: its score, and its result.
+    """
 
     name: str
     color: Color
     pixels: int
     share: float
-    of_models: tuple[ClassResult, ...]
+    of_models: tuple[tuple[float | None, ClassResult], ...]
+
+
+@dataclass(frozen=True)
+class EvaluationPage(Page, template="evaluation.html"):
+    """The page.
+
+    Attributes:
+        results: what it shows.
+        title: of the task.
+        sections_of_models: one for each model; the first of several is the reference.
+        rows: of the classes that are in the ground truth or in an output.
+    """
+
+    results: Results
+    title: str
+    sections_of_models: list[_Section]
+    rows: tuple[_ClassRow, ...]
 
 
 def write_report(
@@ -76,29 +101,29 @@ def write_report(
                 tuple(draw_strips(dataset, shown, worst)),
             )
         )
-    write_page(
-        path,
-        "seaformer",
-        TEMPLATE,
-        {"percent": _percent, "points": _points, "judged": judged},
+    page = EvaluationPage(
         results=results,
         title=dataset.task.title,
-        sections=sections,
-        is_comparison=len(models) > 1,
-        is_segmentation=dataset.task.is_segmentation,
+        sections_of_models=sections,
         rows=_class_rows(results, dataset),
     )
+    page.write(path)
 
 
-def _ranking(model: ModelResult) -> tuple[ClassResult, ...]:
-    scored = [result for result in model.classes if judged(result) is not None]
-    return tuple(sorted(scored, key=lambda result: -(judged(result) or 0)))
+def _ranking(model: ModelResult) -> Rows:
+    scored = [(one.name, score) for one in model.classes if (score := judged(one)) is not None]
+    scored.sort(key=lambda entry: -entry[1])
+    return bars([(name, score, f"{percent(score)} %") for name, score in scored], 0.0, 1.0)
 
 
-def _changes(model: ModelResult) -> tuple[ClassResult, ...]:
-    changed = [result for result in model.classes if abs(result.change or 0) >= _LEAST_CHANGE]
-    most = sorted(changed, key=lambda result: -abs(result.change or 0))[:_CHANGES]
-    return tuple(sorted(most, key=lambda result: result.change or 0))
+def _changes(model: ModelResult) -> Rows:
+    changed = [(one.name, change) for one in model.classes if (change := one.change or 0)]
+    most = sorted(changed, key=lambda entry: -abs(entry[1]))[:_CHANGES]
+    shown = [entry for entry in most if abs(entry[1]) >= _LEAST_CHANGE]
+    largest = max((abs(change) for _, change in shown), default=1.0)
+    shown.sort(key=lambda entry: entry[1])
+    rows = [(name, change, points(change, 100)) for name, change in shown]
+    return bars(rows, -largest, largest)
 
 
 def _class_rows(results: Results, dataset: Dataset) -> tuple[_ClassRow, ...]:
@@ -111,17 +136,8 @@ def _class_rows(results: Results, dataset: Dataset) -> tuple[_ClassRow, ...]:
             color=class_color(first.index, dataset.task.palette),
             pixels=first.pixels,
             share=first.pixels / total,
-            of_models=(first, *others),
+            of_models=tuple((judged(result), result) for result in (first, *others)),
         )
         for first, *others in by_class
         if any(judged(result) is not None for result in (first, *others))
     )
-
-
-def _percent(share: float | None, digits: int = 2) -> str:
-    return "-" if share is None else f"{100 * share:.{digits}f}"
-
-
-def _points(change: float | None) -> str:
-    """Write a difference of shares in points, with its sign; adding 0.0 makes -0.0 positive."""
-    return "-" if change is None else f"{round(100 * change, 2) + 0.0:+.2f}"

@@ -1,6 +1,5 @@
 """Drawing the page of one benchmark, or of several side by side."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,17 +7,18 @@ from pathlib import Path
 
 from seaformer.benchmark.comparison import CONFIDENCE, Compared, compare, differing
 from seaformer.benchmark.devices.device import Conditions
-from seaformer.benchmark.report.distribution import Distribution, distribution
+from seaformer.benchmark.published import CONDITIONS, PaperRow, paper_rows
+from seaformer.benchmark.report.distribution import distribution
 from seaformer.benchmark.report.drift import Drift, drift
 from seaformer.benchmark.report.modules import Modules, modules
-from seaformer.benchmark.report.pages import write_page
-from seaformer.benchmark.report.published import CONDITIONS, PaperRow, paper_rows
+from seaformer.benchmark.report.names import model_names
 from seaformer.benchmark.report.ratios import Ratios, ratios
 from seaformer.benchmark.results import ModelResult, Results
 from seaformer.benchmark.studies.tables.paper_table import PaperTable, paper_table
+from seaformer.benchmark.table import parity_text
 from seaformer.errors import SeaformerError, UsageError
-
-TEMPLATE = "report.html"
+from seaformer.reporting.page import Page
+from seaformer.reporting.plots import Rows
 
 UNKNOWN = "unknown"
 
@@ -45,13 +45,15 @@ class _Entry:
         anchor: unique beginning of the ids of its elements.
         source: the benchmark.
         names: id of each model -> its name, unique in the benchmark.
+        parities: id of each model -> how close its output is to that of the host.
     """
 
     letter: str
     anchor: str
     source: Source
     names: dict[str, str]
-    distribution: Distribution | None
+    parities: dict[str, str]
+    distribution: Rows | None
     drift: Drift | None
     ratios: Ratios | None
     modules: Modules | None
@@ -64,36 +66,30 @@ class _Entry:
         return self.source.results
 
 
-@dataclass(frozen=True)
-class _Fact:
-    """A line of the table of conditions.
-
-    Attributes:
-        title: of what.
-        values: one for each benchmark.
-    """
-
-    title: str
-    values: tuple[str, ...]
-
-    @property
-    def differs(self) -> bool:
-        """Whether the benchmarks differ in it."""
-        return len(set(self.values)) > 1
+_Cell = tuple[ModelResult | None, Compared | None]
+"""A model, None if a benchmark does not have it; how it compares with that of the first benchmark,
+None if they cannot be compared."""
 
 
 @dataclass(frozen=True)
-class _SideBySide:
-    """A model that several benchmarks have.
+class BenchmarkPage(Page, template="benchmark.html"):
+    """The page.
 
     Attributes:
-        name: of the file.
-        cells: for each benchmark the model in it, None if it is not; how it compares with that of
-            the first benchmark, None if they cannot be compared.
+        entries: the benchmarks.
+        facts: name of each condition -> what it was in each of them.
+        side_by_side: name of each model -> its cell for each of them; empty for a single benchmark.
+        differences: letter of each benchmark but the first, and why it cannot be compared with it.
+        paper_conditions: of the published figures.
+        confidence: of the intervals of ratios between benchmarks, 0..1.
     """
 
-    name: str
-    cells: tuple[tuple[ModelResult | None, Compared | None], ...]
+    entries: list[_Entry]
+    facts: dict[str, list[str]]
+    side_by_side: dict[str, list[_Cell]]
+    differences: list[tuple[str, list[str]]]
+    paper_conditions: str = CONDITIONS
+    confidence: float = CONFIDENCE
 
 
 def write_report(path: Path, sources: Sequence[Source]) -> None:
@@ -107,18 +103,15 @@ def write_report(path: Path, sources: Sequence[Source]) -> None:
         OSError: the file cannot be written.
     """
     entries = [_entry(place, source, len(sources)) for place, source in enumerate(sources)]
-    write_page(
-        path,
-        TEMPLATE,
+    page = BenchmarkPage(
         entries=entries,
         facts=_facts([one.results for one in entries]),
         side_by_side=_side_by_side(entries),
         differences=[
             (one.letter, differing(one.results, entries[0].results)) for one in entries[1:]
         ],
-        paper_conditions=CONDITIONS,
-        confidence=CONFIDENCE,
     )
+    page.write(path)
 
 
 def _entry(place: int, source: Source, count: int) -> _Entry:
@@ -128,7 +121,8 @@ def _entry(place: int, source: Source, count: int) -> _Entry:
         letter=letter,
         anchor=f"b{place}-",
         source=source,
-        names=_names(results),
+        names=model_names(results),
+        parities={model.id: parity_text(model) for model in results.models},
         distribution=distribution(results),
         drift=drift(results),
         ratios=ratios(results),
@@ -138,18 +132,9 @@ def _entry(place: int, source: Source, count: int) -> _Entry:
     )
 
 
-def _names(results: Results) -> dict[str, str]:
-    """Name models by their files; those of the same file name by their whole paths."""
-    count = Counter(model.label for model in results.models)
-    return {
-        model.id: model.label if count[model.label] == 1 else model.file + model.setting
-        for model in results.models
-    }
-
-
-def _facts(all_results: Sequence[Results]) -> list[_Fact]:
-    rows = [_facts_of(results) for results in all_results]
-    return [_Fact(title, tuple(row[title] for row in rows)) for title in rows[0]]
+def _facts(all_results: Sequence[Results]) -> dict[str, list[str]]:
+    columns = [_facts_of(results) for results in all_results]
+    return {title: [column[title] for column in columns] for title in columns[0]}
 
 
 def _facts_of(results: Results) -> dict[str, str]:
@@ -218,23 +203,19 @@ def _time(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _side_by_side(entries: Sequence[_Entry]) -> list[_SideBySide]:
+def _side_by_side(entries: Sequence[_Entry]) -> dict[str, list[_Cell]]:
     """Put models of the same name beside each other; nothing for a single benchmark."""
     if len(entries) == 1:
-        return []
-    order = dict.fromkeys(name for one in entries for name in one.names.values())
+        return {}
     known = set(entries[0].names.values())
-    changes = [_changes(one.results, entries[0].results) for one in entries[1:]]
-    return [
-        _SideBySide(
-            name,
-            tuple(
-                (_model(one, name), change.get(name) if name in known else None)
-                for one, change in zip(entries, [{}, *changes], strict=True)
-            ),
-        )
-        for name in order
-    ]
+    changes = [{}, *(_changes(one.results, entries[0].results) for one in entries[1:])]
+    return {
+        name: [
+            (_model(one, name), change.get(name) if name in known else None)
+            for one, change in zip(entries, changes, strict=True)
+        ]
+        for name in dict.fromkeys(name for one in entries for name in one.names.values())
+    }
 
 
 def _model(entry: _Entry, name: str) -> ModelResult | None:

@@ -1,0 +1,111 @@
+"""The page of attention layers: times over the side, growth, memory, the paper's figure beside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seaformer.benchmark.studies.attention import paper
+from seaformer.benchmark.studies.attention.schema import AttentionResults, LayerResult
+from seaformer.models.registry import LAYERS
+from seaformer.reporting.numbers import milliseconds
+from seaformer.reporting.page import Page
+from seaformer.reporting.plots import Plot
+from seaformer.reporting.xy_plot import Value, interval_ends, line_plot
+
+COLORS = {kind: place for place, kind in enumerate(LAYERS)}
+"""Kind -> number of its colour."""
+
+PAPER_SIDES = sorted({side for times in paper.TIMES_MS.values() for side in times})
+
+X_NAME = "side of the feature map; ms upwards"
+
+
+@dataclass(frozen=True)
+class AttentionPage(Page, template="attention.html"):
+    """The page.
+
+    Attributes:
+        results: what was measured.
+        problems: what stopped the measurement of a side.
+        warnings: of all sides.
+        plot: what was measured; None if nothing has a latency.
+        paper_plot: the paper's figure.
+        paper_sides: of the feature map, those in the paper's figure.
+        paper_rows: title of a layer, and by side its milliseconds with how far they may be off.
+    """
+
+    results: AttentionResults
+    problems: list[str]
+    warnings: list[str]
+    plot: Plot | None
+    paper_plot: Plot
+    paper_sides: list[int]
+    paper_rows: list[tuple[str, dict[int, tuple[float, float]]]]
+
+
+def write_attention_page(path: Path, results: AttentionResults) -> None:
+    """Draw the page and write it.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    sides = results.sides
+    page = AttentionPage(
+        results=results,
+        problems=[f"Side {side.side}: {side.problem}" for side in sides if side.problem],
+        warnings=[f"Side {side.side}: {text}" for side in sides for text in side.warnings],
+        plot=_measured(results),
+        paper_plot=_published(),
+        paper_sides=PAPER_SIDES,
+        paper_rows=[
+            (LAYERS[kind].title, {side: (ms, paper.error_ms(side)) for side, ms in times.items()})
+            for kind, times in paper.TIMES_MS.items()
+        ],
+    )
+    page.write(path)
+
+
+def _measured(results: AttentionResults) -> Plot | None:
+    drawn = [(layer, values) for layer in results.layers if (values := _values(layer))]
+    if not drawn:
+        return None
+    return line_plot(
+        "Milliseconds over the side of the feature map",
+        "; ".join(_in_words(layer.title, values) for layer, values in drawn) + ".",
+        X_NAME,
+        [(layer.kind, COLORS[layer.kind], values) for layer, values in drawn],
+        [side.side for side in results.sides],
+    )
+
+
+def _values(layer: LayerResult) -> list[Value]:
+    return [
+        Value(point.side, point.latency.median_ms, *interval_ends(point.latency.interval_ms))
+        for point in layer.points
+        if point.latency is not None
+    ]
+
+
+def _in_words(title: str, values: Sequence[Value]) -> str:
+    """The ends of a line."""
+    ends = (f"{milliseconds(value.y)} ms at {value.x:g}" for value in (values[0], values[-1]))
+    return f"{title}: {', '.join(ends)}"
+
+
+def _published() -> Plot:
+    lines = [
+        (kind, COLORS[kind], [_read_off(side, ms) for side, ms in times.items()])
+        for kind, times in paper.TIMES_MS.items()
+    ]
+    return line_plot(
+        "Milliseconds over the side of the feature map, in the paper's figure",
+        "The numbers are in the table below.",
+        X_NAME,
+        lines,
+        PAPER_SIDES,
+    )
+
+
+def _read_off(side: int, ms: float) -> Value:
+    error_ms = paper.error_ms(side)
+    return Value(side, ms, max(ms - error_ms, ms / 2), ms + error_ms)

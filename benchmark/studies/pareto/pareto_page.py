@@ -1,0 +1,57 @@
+"""The page: published mIoU over latency, measured here and in the paper's figure."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from seaformer.benchmark.studies.pareto.networks import SEAFORMER
+from seaformer.benchmark.studies.pareto.schema import ParetoResults
+from seaformer.reporting.page import Page
+from seaformer.reporting.xy_plot import Scatter, Value, interval_ends, scatter
+
+X_NAME = "ms; mIoU in % upwards"
+
+
+@dataclass(frozen=True)
+class ParetoPage(Page, template="pareto.html"):
+    """The page.
+
+    Attributes:
+        results: what was measured.
+        measured: the plot of it; None if nothing has a latency.
+        published: the paper's figure.
+    """
+
+    results: ParetoResults
+    measured: Scatter | None
+    published: Scatter
+
+
+def write_pareto_page(path: Path, results: ParetoResults) -> None:
+    """Draw the page and write it.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    points = results.points
+    others = sorted({point.family for point in points} - {SEAFORMER})
+    colors = {family: place for place, family in enumerate([SEAFORMER, *others])}
+    measured = [
+        (
+            point.title,
+            colors[point.family],
+            Value(point.latency.median_ms, point.miou, *interval_ends(point.latency.interval_ms)),
+        )
+        for point in points
+        if point.latency is not None
+    ]
+    published = [
+        (point.title, colors[point.family], Value(point.paper_latency_ms, point.miou))
+        for point in points
+    ]
+    title = "mIoU over milliseconds"
+    page = ParetoPage(
+        results=results,
+        measured=scatter(f"{title}, measured here", X_NAME, measured) if measured else None,
+        published=scatter(f"{title}, in the paper's figure", X_NAME, published),
+    )
+    page.write(path)

@@ -1,0 +1,65 @@
+"""Measured numbers as text, the same on the terminal and on a page."""
+
+from seaformer.statistics.bootstrap import Ratio, Summary
+
+NONE = "-"
+
+
+def milliseconds(value: float | None) -> str:
+    """Milliseconds with about three significant digits."""
+    if value is None:
+        return NONE
+    digits = 1 if abs(value) >= 100 else 2 if abs(value) >= 1 else 3
+    return f"{value:.{digits}f}"
+
+
+def median(summary: Summary | None) -> str:
+    """A median in milliseconds, with its interval if it has one."""
+    if summary is None:
+        return NONE
+    interval = summary.interval_ms
+    if interval is None:
+        return milliseconds(summary.median_ms)
+    ends = f"{milliseconds(interval.low)}, {milliseconds(interval.high)}"
+    return f"{milliseconds(summary.median_ms)} [{ends}]"
+
+
+def ratio(value: Ratio | None, digits: int | None = None) -> str:
+    """A ratio, with its interval if it has one; three decimals below 10 unless given."""
+    if value is None:
+        return NONE
+    digits = digits or (3 if value.value < 10 else 1)
+    interval = value.interval
+    if interval is None:
+        return f"{value.value:.{digits}f}"
+    return f"{value.value:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+
+
+def number(value: float | None, digits: int = 1) -> str:
+    """A number with a fixed number of decimals, never "-0"."""
+    return NONE if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def percent(share: float | None, digits: int = 2) -> str:
+    """A share, 0..1, in percent."""
+    return NONE if share is None else number(100 * share, digits)
+
+
+def points(change: float | None, factor: float = 1.0) -> str:
+    """A signed change; a factor of 100 turns a difference of shares into percentage points."""
+    return NONE if change is None else f"{round(factor * change, 2) + 0.0:+.2f}"
+
+
+def loss(change: float | None) -> str:
+    """A change as what is lost."""
+    return NONE if change is None else number(-change, 2)
+
+
+def significant(value: float) -> str:
+    """A number of any size, with three significant digits."""
+    return f"{value + 0.0:.3g}"
+
+
+def tick(value: float) -> str:
+    """A round value of an axis."""
+    return f"{value + 0.0:g}".replace("-", "\N{MINUS SIGN}")

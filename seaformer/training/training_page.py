@@ -1,0 +1,129 @@
+"""The page that a run ends with: curves, predictions, accuracy of each class, recipe."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seaformer.evaluation.metrics import SegmentationScores
+from seaformer.imaging.overlay import Color, blend, class_color
+from seaformer.network_names import members
+from seaformer.reporting.numbers import significant
+from seaformer.reporting.page import Page, image_url
+from seaformer.reporting.plots import Mark, Plot, dots, line
+from seaformer.reporting.scale import Scale
+from seaformer.training.checkpoints import METRICS, RunFolder
+from seaformer.training.progress import read_metrics
+
+FILE = "report.html"
+
+_HIGHEST = 320
+"""Pixels: photos of data sets have thousands, which no page needs."""
+
+_CURVES = (("loss", "cross-entropy", 1), ("mIoU", "mIoU, %", 100), ("lr", "learning rate", 1))
+"""Key in the metrics, title with the unit, and factor of each curve."""
+
+_MAX_DOTS = 40
+"""A curve of more values is a line alone."""
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class _ClassRow:
+    """A row of the table of classes; `iou` is None if the class does not occur, shares are 0..1."""
+
+    name: str
+    color: Color
+    iou: float | None
+    share: float
+
+
+@dataclass(frozen=True)
+class TrainingPage(Page, template="training.html"):
+    """The page.
+
+    Attributes:
+        network: its title.
+        task: its title.
+        scores: of the best weights, as stored.
+        curves: over the steps.
+        predictions: image, ground truth and prediction beside each other, as data URLs.
+        classes: of the task.
+        recipe: what decides the result, by name.
+    """
+
+    network: str
+    task: str
+    scores: SegmentationScores
+    curves: list[Plot]
+    predictions: list[str]
+    classes: list[_ClassRow]
+    recipe: dict[str, Any]
+
+
+def write_report(
+    folder: RunFolder, scores: SegmentationScores, examples: list[tuple[Pixels, Pixels, Pixels]]
+) -> None:
+    """Write report.html into the folder of the run; it holds everything it shows.
+
+    Args:
+        folder: of the run, with its metrics.
+        scores: of the best weights, as stored.
+        examples: image uint8 [H, W, 3], true and predicted mask uint8 [H, W].
+    """
+    entries = read_metrics(folder.path / METRICS)
+    total = sum(scores.pixels) or 1
+    page = TrainingPage(
+        network=folder.network.long_title,
+        task=folder.task.title,
+        scores=scores,
+        curves=[
+            _curve(title, [(entry["step"], factor * entry[key]) for entry in chosen])
+            for key, title, factor in _CURVES
+            if (chosen := [entry for entry in entries if key in entry])
+        ],
+        predictions=[_prediction(folder, example) for example in examples],
+        classes=[
+            _ClassRow(
+                name,
+                class_color(index, folder.task.palette),
+                None if np.isnan(scores.iou[index]) else scores.iou[index],
+                scores.pixels[index] / total,
+            )
+            for index, name in enumerate(folder.task.labels)
+        ],
+        recipe=members(folder.network.name) | folder.origin | folder.recipe.to_json(),
+    )
+    page.write(folder.path / FILE)
+
+
+def _curve(title: str, points: Sequence[tuple[int, float]]) -> Plot:
+    """Draw one quantity over the steps, from 0 on both axes."""
+    x = Scale.over([0.0, points[-1][0]], least=1.0)
+    y = Scale.over([0.0, *(value for _, value in points)], least=1e-12)
+    positions = [(x.at(step), y.below(value)) for step, value in points]
+    last = f"last {points[-1][1]:.4g}"
+    marks = [Mark("curve", line(positions))]
+    if len(points) <= _MAX_DOTS:
+        marks.append(Mark("spots", dots(positions)))
+    highest = significant(max(value for _, value in points))
+    description = f"Highest {highest}, {last}, at step {points[-1][0]}."
+    return Plot(f"{title}; {last}", description, tuple(marks), x, y, "step")
+
+
+def _prediction(folder: RunFolder, example: tuple[Pixels, Pixels, Pixels]) -> str:
+    image, truth, predicted = (_small(pixels) for pixels in example)
+    row = [image]
+    for mask in (truth, predicted):
+        colored = blend(image, mask, folder.task.palette, opacity=0.85)
+        colored[mask >= folder.task.num_classes] = 0
+        row.append(colored)
+    return image_url(np.concatenate(row, axis=1), "PNG")
+
+
+def _small(pixels: Pixels) -> Pixels:
+    step = -(-pixels.shape[0] // _HIGHEST)
+    return np.ascontiguousarray(pixels[::step, ::step])

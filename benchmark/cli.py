@@ -1,37 +1,23 @@
 """The command `seaformer-benchmark`: latency of exported models on phones and on this computer."""
 
-from __future__ import annotations
-
-import shlex
-import sys
+from collections.abc import Sequence
+from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from seaformer.benchmark.backends import BACKENDS
-from seaformer.benchmark.studies.attention.request import USUAL_SIDES
-from seaformer.benchmark.studies.tables.kinds import KINDS
-from seaformer.cli.command import FAILED, INTERRUPTED, Group, print_error
-from seaformer.errors import SeaformerError, UsageError
-from seaformer.models.registry import LAYERS
-from seaformer.models.seaformer.variants import VARIANTS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from seaformer.benchmark.request import Request
-    from seaformer.benchmark.results import Results
-    from seaformer.console import Console
+from seaformer.benchmark.measure.options import Options, takes_options
+from seaformer.benchmark.studies.attention.attention_command import attention
+from seaformer.benchmark.studies.pareto.pareto_command import pareto
+from seaformer.cli.command import FAILED, Group
+from seaformer.errors import UsageError
+from seaformer.models.registry import REGISTRY
 
 # Pydantic, NumPy, Rich and adb are imported when there is work to do: --help shall not wait.
 
-REGRESSION = 3
-"""Exit status when a model became slower than --tolerance allows."""
-
 MEASURE = "measure"
-"""The command that a first word that is none stands for: it is a model then."""
+"""The default subcommand: what a first word stands for that is no command but a model."""
 
 
 class _ModelsFirst(Group):
@@ -60,8 +46,8 @@ class _ModelsFirst(Group):
 
 
 def _refuse_misspelt(word: str, commands: Sequence[str]) -> None:
-    near = get_close_matches(word, commands, n=1, cutoff=0.6)
-    if near and not word.startswith("-") and not Path(word).exists():
+    near = get_close_matches(word, (*commands, *REGISTRY), n=1, cutoff=0.6)
+    if near and near[0] in commands and not word.startswith("-") and not Path(word).exists():
         raise UsageError(
             f"there is no model file '{word}', and no command of that name. Did you mean "
             f"'{near[0]}'? Commands: {', '.join(sorted(commands))}."
@@ -78,149 +64,22 @@ def main() -> None:
     epilog="\b\nExample:\n  seaformer-benchmark build/seaformer_tiny_ade20k_512x512_fp32.tflite "
     "--until 1%",
 )
-@click.argument("models", metavar="MODEL...", nargs=-1, type=click.Path(path_type=Path))
-@click.option(
-    "--table",
-    metavar="NAME",
-    help=f"Make a table of the paper: {', '.join(KINDS)}. Without MODEL the files that it needs "
-    "are exported first.",
-)
-@click.option(
-    "--variant",
-    metavar="NAME",
-    help=f"What --table exports: {', '.join(VARIANTS)}. [default: tiny]",
-)
-@click.option(
-    "--device",
-    metavar="auto|host|SERIAL|all",
-    default="auto",
-    show_default=True,
-    help="auto: the phone that is attached, this computer if there is none.",
-)
-@click.option(
-    "--backend",
-    metavar="NAME",
-    help=f"One of {', '.join(BACKENDS)}. [default: by the suffix]",
-)
-@click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True)
-@click.option(
-    "--cores",
-    metavar="CLASS|MASK",
-    help="prime, big, little, all, a hexadecimal mask (80 is core 7) or a list (4-6,7). [default: "
-    "the fastest class, or as many as the threads need]",
-)
-@click.option(
-    "--runs",
-    type=click.IntRange(1, 100_000),
-    help="Timed runs of each model. [default: 50; 20 for --table precision]",
-)
-@click.option(
-    "--until",
-    metavar="PERCENT",
-    help="Instead of --runs: measure until the 95 % interval of every median is at most ± this "
-    "share of it, such as 1%.",
-)
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(min=1, max=86400),
-    default=900.0,
-    show_default=True,
-    help="Seconds that the benchmark of a device may take, cooling down included.",
-)
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    help="Folder for results.json, results.csv and report.html; one below it for each device if "
-    "there are several. [default: build/benchmark/ and the time]",
-)
-@click.option(
-    "--compare",
-    metavar="OLD.json",
-    type=click.Path(path_type=Path),
-    help=f"Say of every model whether it became faster or slower; exit with {REGRESSION} if slower "
-    "by more than --tolerance.",
-)
-@click.option("--tolerance", metavar="PERCENT", default="3%", show_default=True)
-@click.option(
-    "--compare-anyway",
-    is_flag=True,
-    help="Also with results of another device, backend, input, or of other threads or cores.",
-)
-@click.option(
-    "--cool-below",
-    type=click.FloatRange(10, 90),
-    metavar="CELSIUS",
-    help="Wait for the phone's skin or battery to be cooler than this. [default: 35]",
-)
-@click.option(
-    "--breakdown",
-    is_flag=True,
-    help="Also say where the time goes, module by module, by the runtime's profile and by models "
-    "cut after each module.",
-)
-@click.option("--keep-throttled", is_flag=True, help="Count rounds in which the device throttled.")
-@click.option("--keep", is_flag=True, help="Leave the files on the phone, for another time.")
-@click.option(
-    "--runtime-library",
-    type=click.Path(path_type=Path),
-    help="Library of the runtime for the device, instead of the pinned one.",
-)
-@click.option(
-    "--binary",
-    type=click.Path(path_type=Path),
-    help="The official tool for the device; for --backend benchmark_model.",
-)
-@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
-@click.option("--force", is_flag=True, help="Overwrite results.")
+@takes_options(*(field.name for field in fields(Options) if field.name != "command"))
 @click.pass_context
-def measure(ctx: click.Context, device: str, **asked: Any) -> None:
+def measure(ctx: click.Context, options: Options) -> None:
     """Measure MODEL, a .tflite or an .onnx, or several interleaved.
 
-    The file is sent to the phone that is attached over adb, and its output there is compared with
-    this computer's own before any time is believed. With no phone attached it is measured on this
-    computer.
+    The name of a network, as seaformer-export takes it for --model, stands for its fp32 file, which
+    is exported first. The file is sent to the phone that is attached over adb, and its output there
+    is compared with this computer's own before any time is believed. With no phone attached it is
+    measured on this computer.
     """
-    from seaformer.benchmark.breakdown.table import print_breakdowns
-    from seaformer.benchmark.devices.selection import select_devices
-    from seaformer.benchmark.request import make_request
-    from seaformer.benchmark.run import run
-    from seaformer.benchmark.table import print_next, print_results
-    from seaformer.console import Console
+    from seaformer.benchmark.studies.benchmark_study import BenchmarkStudy
+    from seaformer.benchmark.studies.running import run_study
+    from seaformer.benchmark.studies.tables.table_study import TableStudy
 
-    request = make_request(device=device, command=_command(), **asked)
-    console = Console()
-    selection = select_devices(request.device)
-    if selection.note:
-        console.print(selection.note)
-    finished = run(request, selection.devices, Console(stderr=True))
-    for results in finished.results:
-        print_results(console, results)
-        print_breakdowns(console, results)
-    regressed = _compare(console, request, finished.results)
-    if finished.results:
-        print_next(console, finished.paths, finished.results)
-    if any(results.stopped_by == "interrupt" for results in finished.results):
-        print_error("interrupted; what was measured until then is kept")
-        ctx.exit(INTERRUPTED)
-    if problems := finished.problems:
-        raise SeaformerError(" ".join(problems))
-    if regressed:
-        ctx.exit(REGRESSION)
-
-
-def _compare(console: Console, request: Request, results: Sequence[Results]) -> bool:
-    """Show how the results differ from older ones; return whether a model regressed."""
-    if request.old is None:
-        return False
-    from seaformer.benchmark.comparison import compare, regressions
-    from seaformer.benchmark.table import print_comparison
-
-    regressed = False
-    for one in results:
-        compared = compare(one, request.old, request.tolerance, request.compare_anyway)
-        print_comparison(console, compared)
-        regressed |= bool(regressions(compared))
-    return regressed
+    study = BenchmarkStudy if options.table is None else TableStudy
+    ctx.exit(run_study(study(options)))
 
 
 @main.command(short_help="List phones and this computer.")
@@ -265,8 +124,7 @@ def report(files: tuple[Path, ...], output: Path | None, force: bool) -> None:
     nothing from elsewhere.
     """
     from seaformer.benchmark.report.benchmark_page import Source, write_report
-    from seaformer.benchmark.request import REPORT_NAME
-    from seaformer.benchmark.results import read_results
+    from seaformer.benchmark.results.schema import REPORT_NAME, read_results
     from seaformer.console import Console
     from seaformer.files import refuse_existing
 
@@ -281,86 +139,8 @@ def report(files: tuple[Path, ...], output: Path | None, force: bool) -> None:
     Console(soft_wrap=True).print(f"report: {output}")
 
 
-def _comparing(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of a comparison that makes its files itself."""
-    options = (
-        click.option(
-            "--device",
-            metavar="auto|host|SERIAL",
-            default="auto",
-            show_default=True,
-            help="auto: the phone that is attached, this computer if there is none.",
-        ),
-        click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True),
-        click.option("--cores", metavar="CLASS|MASK", help="As for a single benchmark."),
-        click.option(
-            "--runs", type=click.IntRange(1, 100_000), help="Timed runs of each. [default: 50]"
-        ),
-        click.option(
-            "--time-limit",
-            type=click.FloatRange(min=1, max=86400),
-            default=900.0,
-            show_default=True,
-            help="Seconds that one benchmark may take, exporting not included.",
-        ),
-        click.option(
-            "--output",
-            type=click.Path(path_type=Path),
-            help="Folder for everything. [default: build/benchmark/ and the time]",
-        ),
-        click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True),
-        click.option("--force", is_flag=True, help="Overwrite results."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-@main.command(short_help="How the time of attention layers grows with the feature map.")
-@click.option(
-    "--sides",
-    metavar="N,N,...",
-    default=USUAL_SIDES,
-    show_default=True,
-    help="Sides of the square feature maps.",
-)
-@click.option(
-    "--layers",
-    metavar="NAME,NAME,...",
-    help=f"Of {', '.join(LAYERS)}. [default: all]",
-)
-@_comparing
-def attention(sides: str, layers: str | None, **asked: Any) -> None:
-    """Compare attention layers over the side of the feature map: the paper's Figure 1, left.
-
-    Every layer is exported for every side and verified, which takes minutes; those of one side are
-    measured in turns. Each benchmark, of one side, has the --time-limit to itself.
-    """
-    from seaformer.benchmark.request import study_request
-    from seaformer.benchmark.studies.attention.command import compare_layers
-    from seaformer.benchmark.studies.attention.request import parse_layers, parse_sides
-
-    chosen = parse_layers(layers), parse_sides(sides)
-    compare_layers(*chosen, study_request(command=_command(), **asked))
-
-
-@main.command(short_help="Published accuracy over latency measured here.")
-@click.argument("models", metavar="[MODEL]...", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--backend", metavar="NAME", help="litert or onnxruntime. [default: litert]")
-@_comparing
-def pareto(**asked: Any) -> None:
-    """Draw published mIoU over latency measured here: the paper's Figure 1, right.
-
-    Exports the SeaFormers and their peers, or takes MODEL... that were exported before.
-    """
-    from seaformer.benchmark.request import study_request
-    from seaformer.benchmark.studies.pareto.command import compare_networks
-
-    compare_networks(study_request(command=_command(), **asked))
-
-
-def _command() -> str:
-    return shlex.join(["seaformer-benchmark", *sys.argv[1:]])
+main.add_command(attention)
+main.add_command(pareto)
 
 
 if __name__ == "__main__":

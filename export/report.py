@@ -14,6 +14,7 @@ from seaformer.console import Console
 from seaformer.export.verify.verification import lowest
 from seaformer.models.registry import REGISTRY
 from seaformer.network_names import stored_name
+from seaformer.progress_events import FileWritten, StageFinished, notify
 
 _Item = TypeVar("_Item")
 
@@ -41,7 +42,7 @@ class Stage:
 
 
 class Report:
-    """Writes to the terminal.
+    """Writes to the terminal, and tells a program that listens (`seaformer.progress_events`).
 
     Args:
         console: where to.
@@ -64,6 +65,7 @@ class Report:
             f"{title:<34} {stage.made:<46} {seconds:6.1f} s",
             soft_wrap=True,
         )
+        notify(StageFinished(title=title, made=stage.made, seconds=seconds))
 
     def warn(self, text: str) -> None:
         """Show a warning."""
@@ -97,6 +99,7 @@ class Report:
         for heading in ("MB", "operators", "SQNR dB", "agreement %"):
             table.add_column(heading, justify="right", no_wrap=True)
         for path, metadata in files:
+            notify(FileWritten(path=path))
             sqnr, agreement = lowest(metadata.parity.comparisons)
             table.add_row(
                 path.name,

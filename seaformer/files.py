@@ -92,6 +92,16 @@ def read_limited(path: Path, limit: int) -> bytes:
     return content
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text in UTF-8, as `atomic_write` does.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with atomic_write(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal.
 

@@ -77,6 +77,22 @@ class Allowance:
         return self._left >= 0
 
 
+class _Reports:
+    """A pipe that a program reports on, beside what it prints.
+
+    Attributes:
+        variable: tells the program the descriptor to write to.
+        sink: takes what it writes.
+        pipe: to read from.
+        writing: that descriptor; the program alone has it once it has started.
+    """
+
+    def __init__(self, variable: str, sink: Callable[[bytes], None]) -> None:
+        self.variable, self.sink = variable, sink
+        reading, self.writing = os.pipe()
+        self.pipe = os.fdopen(reading, "rb")
+
+
 def run(
     command: Sequence[str | Path],
     *,
@@ -86,6 +102,7 @@ def run(
     merge: bool = False,
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    report_to: tuple[str, Callable[[bytes], None]] | None = None,
     tick: Callable[[], None] = lambda: None,
     grace_s: float = 0.0,
 ) -> Done:
@@ -101,6 +118,8 @@ def run(
         merge: whether its stderr goes where its stdout goes.
         cwd: folder that it works in; None for that of this process.
         environment: its environment variables; None for those of this process.
+        report_to: an environment variable, and what is called with the bytes that the program
+            writes to the descriptor whose number stands in it: a third pipe, within the same limit.
         tick: called several times a second; what it raises ends the program.
         grace_s: how long it may take to clean up when it is ended, after a Ctrl-C of its own.
 
@@ -110,20 +129,32 @@ def run(
         TookTooLongError: it took too long.
     """
     name = Path(command[0]).name
+    variables = dict(os.environ if environment is None else environment)
+    reports = None if report_to is None else _Reports(*report_to)
+    if reports is not None:
+        variables[reports.variable] = str(reports.writing)
     try:
         process = subprocess.Popen(
             command,
             cwd=cwd,
-            env=environment,
+            env=variables,
+            pass_fds=() if reports is None else (reports.writing,),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if merge else subprocess.PIPE,
             start_new_session=True,  # a group, that can be ended with all it started
         )
     except OSError as error:
+        if reports is not None:
+            reports.pipe.close()
         raise CannotStartError(name, error.strerror or str(error)) from error
+    finally:
+        if reports is not None:
+            os.close(reports.writing)
     stdout, stderr = bytearray(), bytearray()
     sinks = {process.stdout: on_stdout or stdout.extend, process.stderr: stderr.extend}
+    if reports is not None:
+        sinks[reports.pipe] = reports.sink
     allowance = Allowance(output_limit)
     deadline = None if time_limit_s is None else time.monotonic() + time_limit_s
 
@@ -158,11 +189,14 @@ def run(
                 process.wait(_TICK_S)
     finally:
         _end(process, grace_s)
+        for pipe in sinks:
+            if pipe is not None:
+                pipe.close()
     return Done(process.returncode, bytes(stdout), bytes(stderr))
 
 
 def _end(process: "subprocess.Popen[bytes]", grace_s: float) -> None:
-    """End what still runs of a program, and close its pipes."""
+    """End what still runs of a program."""
     if process.returncode is None and grace_s:
         with suppress(ProcessLookupError, subprocess.TimeoutExpired):
             os.killpg(process.pid, signal.SIGINT)
@@ -171,6 +205,3 @@ def _end(process: "subprocess.Popen[bytes]", grace_s: float) -> None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    for pipe in (process.stdout, process.stderr):
-        if pipe is not None:
-            pipe.close()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from seaformer.benchmark.candidate import Candidate
+from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.devices.device import (
     OUTPUT_LIMIT,
     Conditions,
@@ -24,21 +24,25 @@ from seaformer.benchmark.devices.device import (
 )
 from seaformer.benchmark.devices.errors import Unplugged
 from seaformer.benchmark.devices.host import Host
-from seaformer.benchmark.parity import Parity
-from seaformer.benchmark.request import make_request
-from seaformer.benchmark.results import (
+from seaformer.benchmark.measure.options import Options, parse_share
+from seaformer.benchmark.measure.summary import model_result
+from seaformer.benchmark.measure.warnings import slower_than_float
+from seaformer.benchmark.results.rounds import pair_ratios
+from seaformer.benchmark.results.schema import (
     CoresUsed,
     InputUsed,
     ModelFacts,
+    Parity,
     Protocol,
     Results,
     Round,
     RuntimeUsed,
 )
-from seaformer.benchmark.run import Finished as AllFinished
-from seaformer.benchmark.run import run
 from seaformer.benchmark.runner.record import Block, LoadedModel, Tensor
-from seaformer.benchmark.summary import model_result, pair_ratios, slower_than_float
+from seaformer.benchmark.studies.benchmark_study import BenchmarkStudy
+from seaformer.benchmark.studies.running import run
+from seaformer.benchmark.studies.study import Finished as AllFinished
+from seaformer.benchmark.studies.tables.table_study import TableStudy
 from seaformer.console import Console
 
 RIGHT = Parity("LiteRT", 120.0, 1e-5, 1.0, 60.0, 0.99, True)
@@ -132,7 +136,7 @@ def make_results(
         model_result(one, rounds, parities.get(one.id, RIGHT), None, "", emulated=emulated, seed=0)
         for one in candidates
     )
-    believed = [one for one in candidates if parities.get(one.id, RIGHT).passed]
+    believed = [one.id for one in candidates if parities.get(one.id, RIGHT).passed]
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     results = Results(
         created_at=now,
@@ -163,7 +167,8 @@ def make_results(
         ratios=() if emulated else pair_ratios(believed, rounds, 0),
         rounds=tuple(rounds),
     )  # fmt: skip
-    results = results.model_copy(update={"warnings": tuple(slower_than_float(results))})
+    warnings = tuple(slower_than_float(results.models, results.ratios))
+    results = results.model_copy(update={"warnings": warnings})
     return results.model_copy(update=changes)
 
 
@@ -177,14 +182,14 @@ def measure(
     models: Sequence[Path], devices: Sequence[Host], output: Path, **asked: Any
 ) -> AllFinished:
     """Measure as the command does, on devices of ours."""
-    plain: dict[str, Any] = {
-        "backend": None, "device": "host", "threads": 1, "cores": None, "runs": 10, "until": None,
-        "time_limit": 300.0, "compare": None, "compare_anyway": False, "tolerance": "3%",
-        "cool_below": None, "keep": False, "keep_throttled": False, "runtime_library": None,
-        "binary": None, "seed": 0, "force": False, "command": "seaformer-benchmark",
-    }  # fmt: skip
-    request = make_request(models=tuple(models), output=output, **(plain | asked))
-    return run(request, devices, Console(stderr=True, quiet=True))
+    if "until" in asked:
+        asked["until"] = parse_share("--until", asked["until"])
+    plain: dict[str, Any] = {"device": "host", "runs": 10, "time_limit_s": 300.0}
+    options = Options(
+        command="seaformer-benchmark", models=tuple(models), output=output, **(plain | asked)
+    )
+    study = BenchmarkStudy(options) if options.table is None else TableStudy(options)
+    return run(study, devices, Console(stderr=True, quiet=True))
 
 
 class _Changed(Workspace):

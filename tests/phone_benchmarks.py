@@ -12,7 +12,7 @@ from exporting import environment
 from loopback_phone.phone import LoopbackPhone
 from loopback_phone.waiting import wait_until
 
-from seaformer.benchmark.results import Results, read_results
+from seaformer.benchmark.results.schema import Results, read_results
 
 LIMIT_S = 240
 """For a whole command: far more than it needs, and less than a test run may hang."""

@@ -8,9 +8,8 @@ from pathlib import Path
 from bench.machine import write_section
 
 from seaformer.artifact.precisions import FORMATS, PRECISIONS
-from seaformer.benchmark.backends import BACKENDS
-from seaformer.benchmark.parity import BARS
-from seaformer.benchmark.studies.tables.kinds import KINDS
+from seaformer.benchmark.measure.backends import BACKENDS
+from seaformer.benchmark.results.table_kinds import KINDS
 from seaformer.export.heads import HEADS
 from seaformer.models.catalog import count_macs
 from seaformer.models.create import build_network
@@ -104,8 +103,8 @@ def backends() -> str:
         "|---|---|---|",
     ]
     lines += [
-        f"| {name} | {bars.sqnr_db:g} dB | {100 * bars.agreement:g} % |"
-        for name, bars in BARS.items()
+        f"| {p.name} | {p.device_min_sqnr_db:g} dB | {100 * p.device_min_agreement:g} % |"
+        for p in PRECISIONS.values()
     ]
     return "\n".join(lines)
 

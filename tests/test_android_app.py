@@ -14,7 +14,7 @@ from conftest import Once
 from PIL import Image
 
 from seaformer.artifact.metadata import Metadata
-from seaformer.benchmark.results import read_results
+from seaformer.benchmark.results.schema import read_results
 from seaformer.bundling.smoke_build.alignment import libraries
 from seaformer.bundling.smoke_build.build import COMPILE_ONLY, AppVersions
 from seaformer.bundling.smoke_build.link_check import check_links

@@ -22,9 +22,9 @@ from small_models import metadata, write_onnx
 from seaformer.artifact.beside import read_beside
 from seaformer.artifact.embedding import tflite_text
 from seaformer.artifact.metadata import Metadata, Module, json_schema, parse_metadata
-from seaformer.benchmark.breakdown.graph import open_graph
+from seaformer.benchmark.breakdown.graph_files import open_graph
 from seaformer.benchmark.breakdown.tree import build_tree
-from seaformer.benchmark.candidate import open_candidate
+from seaformer.benchmark.candidates.candidate import open_candidate
 from seaformer.bundling.assets import assets_of, write_assets
 from seaformer.bundling.model import read_model
 from seaformer.cli.predict import main as predict

@@ -11,17 +11,16 @@ from click.testing import CliRunner, Result
 from html_page import Page, assert_needs_nothing_else
 
 from seaformer.benchmark.cli import main
-from seaformer.benchmark.results import read_results
+from seaformer.benchmark.results.schema import read_results
 from seaformer.benchmark.studies.attention import paper
 from seaformer.benchmark.studies.attention.attention_page import write_attention_page
-from seaformer.benchmark.studies.attention.growth import fit, fit_rounds, larger_half
-from seaformer.benchmark.studies.attention.request import parse_layers, parse_sides, plan
-from seaformer.benchmark.studies.attention.schema import (
-    CSV_NAME,
-    FILE_NAME,
-    PAGE_NAME,
-    AttentionResults,
+from seaformer.benchmark.studies.attention.attention_results import STEM, AttentionResults
+from seaformer.benchmark.studies.attention.choices import (
+    parse_layers,
+    parse_sides,
 )
+from seaformer.benchmark.studies.attention.growth import fit, fit_rounds, larger_half
+from seaformer.benchmark.studies.attention.layer_exports import plan_exports
 from seaformer.errors import UsageError
 from seaformer.models.registry import LAYERS
 from seaformer.reporting.scale import Scale
@@ -112,12 +111,12 @@ def test_layers_are_in_the_order_of_the_table() -> None:
 
 def test_what_would_not_fit_the_memory_is_left_out_with_the_reason() -> None:
     layers = (LAYERS["squeeze-enhanced"], LAYERS["global"])
-    made, absent = plan(layers, (64, 256), 16 * 2**30)
-    assert [(layer.size, side) for layer, side in made] == [
+    made, absent = plan_exports(layers, (64, 256), 16 * 2**30)
+    assert [(one.layer.size, one.side) for one in made] == [
         ("squeeze-enhanced", 64), ("squeeze-enhanced", 256), ("global", 64)
     ]  # fmt: skip
     (one,) = absent
-    assert (one.layer.size, one.side) == ("global", 256)
+    assert (one.export.layer.size, one.export.side) == ("global", 256)
     assert "and 16.0 GiB are free" in one.reason
 
 
@@ -200,7 +199,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(folder: Path) -> AttentionResults:
-    return AttentionResults.model_validate_json((folder / FILE_NAME).read_bytes())
+    return AttentionResults.model_validate_json((folder / f"{STEM}.json").read_bytes())
 
 
 def test_every_layer_is_measured_at_every_side(folder: Path, found: AttentionResults) -> None:
@@ -233,7 +232,7 @@ def test_the_layers_of_a_side_take_turns_in_one_benchmark(
 
 
 def test_the_csv_has_a_row_for_every_layer_and_side(folder: Path, found: AttentionResults) -> None:
-    rows = list(csv.DictReader((folder / CSV_NAME).open()))
+    rows = list(csv.DictReader((folder / f"{STEM}.csv").open()))
     assert [(row["layer"], row["side"]) for row in rows] == [
         ("squeeze", "8"), ("squeeze", "16"), ("window", "8"), ("window", "16")
     ]  # fmt: skip
@@ -244,7 +243,7 @@ def test_the_csv_has_a_row_for_every_layer_and_side(folder: Path, found: Attenti
 
 
 def test_the_page_has_all_of_it_and_needs_nothing_else(folder: Path) -> None:
-    page = Page((folder / PAGE_NAME).read_text(encoding="utf-8"))
+    page = Page((folder / f"{STEM}.html").read_text(encoding="utf-8"))
     assert_needs_nothing_else(page)
     assert len(page.all("svg")) == 2
     for layer in ("squeeze", "window"):
@@ -255,11 +254,11 @@ def test_the_page_has_all_of_it_and_needs_nothing_else(folder: Path) -> None:
 
 
 def test_results_are_not_overwritten_without_force(folder: Path) -> None:
-    before = (folder / FILE_NAME).read_bytes()
+    before = (folder / f"{STEM}.json").read_bytes()
     result = command("--sides", "8", "--device", "host", "--output", folder)
     assert result.exit_code == 2
     assert "--force" in result.stderr
-    assert (folder / FILE_NAME).read_bytes() == before
+    assert (folder / f"{STEM}.json").read_bytes() == before
 
 
 def test_an_emulated_device_has_no_latency_on_the_page(

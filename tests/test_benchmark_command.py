@@ -27,11 +27,12 @@ from click.testing import CliRunner, Result
 from interrupting import interrupted
 from test_official_tool import CLASSIC, CLASSIC_HELP, SHOWING_HELP
 
-from seaformer.benchmark.backends import BACKENDS
-from seaformer.benchmark.cli import REGRESSION, main
+from seaformer.benchmark.cli import main
 from seaformer.benchmark.devices.device import DeviceFacts
 from seaformer.benchmark.devices.host import Host
-from seaformer.benchmark.results import read_results
+from seaformer.benchmark.measure.backends import BACKENDS
+from seaformer.benchmark.measure.options import REGRESSION
+from seaformer.benchmark.results.schema import read_results
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.statistics.bootstrap import MIN_ROUNDS
 
@@ -227,7 +228,7 @@ def test_it_stops_when_it_is_precise_enough(tflite: Path, tmp_path: Path) -> Non
 def test_it_stops_at_the_time_limit_and_says_how_precise_it_is(
     tflite: Path, tmp_path: Path
 ) -> None:
-    asked = {"runs": None, "until": "0.0001%", "time_limit": 4.0}
+    asked = {"runs": None, "until": "0.0001%", "time_limit_s": 4.0}
     finished = measure([tflite], [Host()], tmp_path, **asked)
     (results,) = finished.results
     assert (results.complete, results.stopped_by) == (True, "time limit")
@@ -236,7 +237,7 @@ def test_it_stops_at_the_time_limit_and_says_how_precise_it_is(
 
 
 def test_runs_that_do_not_fit_the_time_limit_fail(tflite: Path, tmp_path: Path) -> None:
-    finished = measure([tflite], [Host()], tmp_path, runs=100_000, time_limit=4.0)
+    finished = measure([tflite], [Host()], tmp_path, runs=100_000, time_limit_s=4.0)
     (results,) = finished.results
     assert (results.complete, results.stopped_by) == (False, "time limit")
     assert "--time-limit" in finished.problems[0]

@@ -13,7 +13,7 @@ from phone_benchmarks import Benchmark, assert_left_as_it_was, benchmark
 
 from seaformer.benchmark.devices.errors import TimedOut
 from seaformer.benchmark.devices.phone import Phone
-from seaformer.benchmark.runtimes import library_for
+from seaformer.benchmark.runner.libraries import library_for
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from loopback_phone.phone import LoopbackPhone
 from loopback_phone.waiting import wait_until
 from phone_benchmarks import Benchmark, Ended, assert_left_as_it_was, benchmark
 
-from seaformer.benchmark.results import read_results
-from seaformer.benchmark.runtimes import PUBLISHED
+from seaformer.benchmark.results.schema import read_results
+from seaformer.benchmark.runner.libraries import PUBLISHED
 
 UGLY = 'it\'s "tiny"; $(touch owned) `id`\n& more ünïcode'
 """A name that a shell makes much of, wherever it gets to see it."""

@@ -17,16 +17,16 @@ from hypothesis import strategies as st
 from PIL import Image
 from rounds import SOURCES
 
-from seaformer.benchmark.breakdown.schema import UNATTRIBUTED, Breakdown, Row
 from seaformer.benchmark.cli import main
 from seaformer.benchmark.devices.device import Conditions, Temperature
 from seaformer.benchmark.devices.host import Host
-from seaformer.benchmark.published import FIGURES, paper_rows
 from seaformer.benchmark.report.benchmark_page import Source, write_report
 from seaformer.benchmark.report.distribution import distribution
 from seaformer.benchmark.report.drift import drift
 from seaformer.benchmark.report.modules import modules
-from seaformer.benchmark.results import ModelFacts, Results
+from seaformer.benchmark.results.breakdown import UNATTRIBUTED, Breakdown, Row
+from seaformer.benchmark.results.published import FIGURES, paper_rows
+from seaformer.benchmark.results.schema import ModelFacts, Results
 from seaformer.models.registry import REGISTRY
 from seaformer.reporting.plots import COLORS, Plot, Rows, Segment, color_class
 from seaformer.reporting.scale import Scale

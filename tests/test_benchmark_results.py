@@ -17,15 +17,16 @@ from benchmark_parts import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seaformer.benchmark.comparison import compare
-from seaformer.benchmark.csv_export import to_csv
-from seaformer.benchmark.parity import BARS
-from seaformer.benchmark.parity import compare as compare_outputs
-from seaformer.benchmark.request import DEFAULT_RUNS, MAX_ROUNDS, parse_share, round_sizes
-from seaformer.benchmark.results import Results, read_results
-from seaformer.benchmark.summary import run_times
-from seaformer.benchmark.table import WRONG as WRONG_WORDS
-from seaformer.benchmark.table import print_comparison, print_results
+from seaformer.artifact.precisions import PRECISIONS
+from seaformer.benchmark.candidates.parity import compare as compare_outputs
+from seaformer.benchmark.measure.options import parse_share
+from seaformer.benchmark.measure.request import DEFAULT_RUNS, MAX_ROUNDS, round_sizes
+from seaformer.benchmark.presentation.results_csv import to_csv
+from seaformer.benchmark.presentation.terminal import WRONG as WRONG_WORDS
+from seaformer.benchmark.presentation.terminal import print_comparison, print_results
+from seaformer.benchmark.results.comparison import compare
+from seaformer.benchmark.results.rounds import run_times
+from seaformer.benchmark.results.schema import Results, read_results
 from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.statistics.bootstrap import MIN_ROUNDS
@@ -284,13 +285,13 @@ LOGITS = np.random.default_rng(0).standard_normal((1, 4, 4, 5)).astype(np.float3
 
 
 def test_an_equal_output_passes_every_bar() -> None:
-    for precision in (*BARS, "unknown"):
+    for precision in (*PRECISIONS, "unknown"):
         parity = compare_outputs([LOGITS], [LOGITS], precision, 3, False, "LiteRT")
         assert parity.passed
         assert (parity.agreement, parity.max_abs_error) == (1, 0)
 
 
-@pytest.mark.parametrize("precision", [*BARS, "unknown"])
+@pytest.mark.parametrize("precision", [*PRECISIONS, "unknown"])
 @pytest.mark.parametrize(
     "output",
     [LOGITS[:, ::-1], np.zeros_like(LOGITS), np.full_like(LOGITS, np.nan), -LOGITS, LOGITS * 3],

@@ -47,7 +47,7 @@ class Chain(Graph):
             for i, (kind, has) in enumerate(zip(types, activated, strict=True))
         )
 
-    def cut(self, outputs: Sequence[str]) -> bytes:
+    def truncated(self, outputs: Sequence[str]) -> bytes:
         raise NotImplementedError
 
 

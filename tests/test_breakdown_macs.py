@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from seaformer.benchmark.breakdown.graph import open_graph
+from seaformer.benchmark.breakdown.graph_files import open_graph
 from seaformer.benchmark.breakdown.macs import COUNTS, macs
 from seaformer.benchmark.breakdown.onnx_graph import OnnxGraph
 from seaformer.models.catalog import count_macs

@@ -23,13 +23,14 @@ from seaformer.benchmark.breakdown.estimate import (
     middle_half,
     middle_rounds,
 )
-from seaformer.benchmark.breakdown.exports import to_trace, write_exports
-from seaformer.benchmark.breakdown.graph import Operator, open_graph
-from seaformer.benchmark.breakdown.schema import UNATTRIBUTED, Breakdown, Row
-from seaformer.benchmark.breakdown.study import Study
+from seaformer.benchmark.breakdown.graph import Operator
+from seaformer.benchmark.breakdown.graph_files import open_graph
+from seaformer.benchmark.breakdown.model_profiling import ModelProfiling
 from seaformer.benchmark.breakdown.tree import build_tree
-from seaformer.benchmark.candidate import open_candidate
-from seaformer.benchmark.results import Results, read_results
+from seaformer.benchmark.candidates.candidate import open_candidate
+from seaformer.benchmark.presentation.breakdown_files import to_trace, write_breakdowns
+from seaformer.benchmark.results.breakdown import UNATTRIBUTED, Breakdown, Row
+from seaformer.benchmark.results.schema import Results, read_results
 from seaformer.errors import SeaformerError
 from seaformer.runtimes import open_session
 
@@ -204,7 +205,7 @@ def test_an_id_does_not_decide_where_files_go(results: Results, tmp_path: Path, 
     (folder / "breakdown_").mkdir(parents=True)
     model = results.models[0].model_copy(update={"id": name})
     with pytest.raises(SeaformerError, match="the name of a file of the breakdown is"):
-        write_exports(folder, results.model_copy(update={"models": (model,)}))
+        write_breakdowns(folder, results.model_copy(update={"models": (model,)}))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
@@ -214,7 +215,7 @@ def test_a_link_out_of_the_folder_is_not_written_through(results: Results, tmp_p
     victim.write_text("mine")
     (folder / "breakdown_m0.trace.json").symlink_to(victim)
     with pytest.raises(SeaformerError, match="is a link to"):
-        write_exports(folder, results)
+        write_breakdowns(folder, results)
     assert victim.read_text() == "mine"
 
 
@@ -350,7 +351,7 @@ def test_cuts_alone_make_a_breakdown_where_a_profile_is_none(
     results: Results, tmp_path: Path
 ) -> None:
     model = results.models[0]
-    study = Study(open_candidate(Path(model.file), 0, 0), tmp_path)
+    study = ModelProfiling(open_candidate(Path(model.file), 0, 0), tmp_path)
     assert model.latency is not None
     made = study.breakdown(results.rounds, model.latency, emulated=False, seed=0)
     assert made is not None

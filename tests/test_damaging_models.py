@@ -31,7 +31,7 @@ from small_models import LABELS, SIDE, associate, metadata, write_onnx
 
 from seaformer.artifact.beside import path_beside
 from seaformer.artifact.metadata import parse_metadata
-from seaformer.benchmark.breakdown.graph import open_graph
+from seaformer.benchmark.breakdown.graph_files import open_graph
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.runtimes import open_model, open_session
 from seaformer.runtimes.channel import Channel, MalformedMessageError

@@ -12,7 +12,7 @@ from exporting import assert_one_line, names, run_export
 
 from seaformer.artifact.metadata import Metadata
 from seaformer.artifact.precisions import PRECISIONS
-from seaformer.benchmark.candidate import NO_PICTURE, open_candidate
+from seaformer.benchmark.candidates.candidate import NO_PICTURE, open_candidate
 from seaformer.bundling.model import read_model
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.export.convert.onnx_graph import to_onnx

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seaformer.benchmark.official_tool.command import (
+from seaformer.benchmark.official_tool.arguments import (
     CLASSIC_FLAG,
     INPUT_FLAG,
     NEWER_FLAG,

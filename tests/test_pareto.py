@@ -13,15 +13,18 @@ from exporting import run_export
 from html_page import Page, assert_needs_nothing_else
 from interrupting import interrupted
 
-from seaformer.benchmark.candidate import Candidate
+from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.cli import main
-from seaformer.benchmark.published import FIGURES
-from seaformer.benchmark.results import InputUsed, ModelFacts
-from seaformer.benchmark.studies.pareto.networks import export_networks, family_of
+from seaformer.benchmark.measure.options import Options
+from seaformer.benchmark.measure.request import make_request
+from seaformer.benchmark.results.published import FIGURES
+from seaformer.benchmark.results.schema import InputUsed, ModelFacts
+from seaformer.benchmark.studies.pareto.networks import family_of, networks
 from seaformer.benchmark.studies.pareto.pareto_page import write_pareto_page
+from seaformer.benchmark.studies.pareto.pareto_results import STEM, ParetoResults
+from seaformer.benchmark.studies.pareto.pareto_table import to_csv
 from seaformer.benchmark.studies.pareto.points import summarise
-from seaformer.benchmark.studies.pareto.schema import CSV_NAME, FILE_NAME, PAGE_NAME, ParetoResults
-from seaformer.benchmark.studies.pareto.table import to_csv
+from seaformer.benchmark.studies.running import export_all
 from seaformer.errors import SeaformerError
 from seaformer.models.registry import REGISTRY
 from seaformer.reporting.xy_plot import (
@@ -162,8 +165,8 @@ def test_numbers_of_points_cover_no_other_point() -> None:
 def test_the_page_says_whose_the_accuracy_is_and_needs_nothing_else(tmp_path: Path) -> None:
     times = {"tiny": 10.0, "small": 20.0, "topformer-tiny": 12.0}
     found = results_of(times, warnings=("it was <busy>",))
-    write_pareto_page(tmp_path / PAGE_NAME, found)
-    page = Page((tmp_path / PAGE_NAME).read_text(encoding="utf-8"))
+    write_pareto_page(tmp_path / f"{STEM}.html", found)
+    page = Page((tmp_path / f"{STEM}.html").read_text(encoding="utf-8"))
     assert_needs_nothing_else(page)
     assert len(page.all("svg")) == 2
     assert "random weights" in page.text
@@ -178,8 +181,8 @@ def test_an_emulated_device_is_drawn_without_its_times(tmp_path: Path) -> None:
     found = results_of({"tiny": 10.0, "small": 20.0}, emulated=True)
     assert all(point.latency is None and point.ratio is None for point in found.points)
     assert not any(point.on_front for point in found.points)
-    write_pareto_page(tmp_path / PAGE_NAME, found)
-    page = Page((tmp_path / PAGE_NAME).read_text(encoding="utf-8"))
+    write_pareto_page(tmp_path / f"{STEM}.html", found)
+    page = Page((tmp_path / f"{STEM}.html").read_text(encoding="utf-8"))
     assert "NO LATENCY" in page.text
     assert len(page.all("svg")) == 1  # the paper's
 
@@ -197,11 +200,12 @@ def test_the_csv_has_a_row_for_every_network() -> None:
 
 def test_networks_that_cannot_be_exported_are_left_out_with_the_reason(tmp_path: Path) -> None:
     """Every export fails at once here, as its folder is a file."""
-    (tmp_path / "file").write_text("")
+    (tmp_path / "models").write_text("")
     told: list[str] = []
-    paths, left_out = export_networks(".tflite", tmp_path / "file", force=False, tell=told.append)
-    assert paths == ()
-    reasons = {one.title: one.reason for one in left_out}
+    request = make_request(Options(command="", output=tmp_path))
+    made, left_out = export_all(networks(), request, does_without=True, show=told.append)
+    assert made == {}
+    reasons = {one.export.title: one.reason for one in left_out}
     assert set(reasons) == {figure.title for figure in FIGURES.values()}
     assert all("the output folder" in reason for reason in reasons.values())
     assert told[0] == "exporting SeaFormer-T"
@@ -226,7 +230,7 @@ def test_ctrl_c_keeps_what_was_measured(tiny: Path, tmp_path: Path) -> None:
     )
     assert status == 130, errors
     assert "error: interrupted" in errors
-    found = ParetoResults.model_validate_json((folder / FILE_NAME).read_bytes())
+    found = ParetoResults.model_validate_json((folder / f"{STEM}.json").read_bytes())
     assert found.points[0].latency is not None
 
 
@@ -235,12 +239,12 @@ def test_given_models_are_measured_and_drawn(tiny: Path, tmp_path: Path) -> None
     arguments = ["pareto", tiny, "--device", "host", "--runs", "5", "--output", folder]
     result = CliRunner().invoke(main, list(map(str, arguments)))
     assert result.exit_code == 0, result.stderr
-    found = ParetoResults.model_validate_json((folder / FILE_NAME).read_bytes())
+    found = ParetoResults.model_validate_json((folder / f"{STEM}.json").read_bytes())
     (point,) = found.points
     assert (point.title, point.on_front, point.is_random) == ("SeaFormer-T", True, True)
     assert point.latency is not None
     assert (folder / found.results).is_file()
-    assert (folder / CSV_NAME).is_file()
+    assert (folder / f"{STEM}.csv").is_file()
     assert "was not evaluated here" in result.stdout
     again = CliRunner().invoke(main, list(map(str, arguments)))
     assert again.exit_code == 2

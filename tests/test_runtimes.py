@@ -461,7 +461,7 @@ class Refuse:
 
 sys.meta_path.insert(0, Refuse())
 import seaformer.runtimes
-from seaformer.benchmark.candidate import open_candidate
+from seaformer.benchmark.candidates.candidate import open_candidate
 
 for module in pkgutil.iter_modules(seaformer.runtimes.__path__):
     if module.name != "pytorch":

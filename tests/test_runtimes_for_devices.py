@@ -16,8 +16,8 @@ import pytest
 from exporting import write_hiding_modules
 from rounds import BACKENDS, TARGET
 
-from seaformer.benchmark import runtimes
-from seaformer.benchmark.runtimes import PUBLISHED, Published, library_for
+from seaformer.benchmark.runner import libraries
+from seaformer.benchmark.runner.libraries import PUBLISHED, Published, library_for
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.packages import NodePackage, Package, Wheel, fetch
 
@@ -109,10 +109,10 @@ def _publish_package(
     sha256 = hashlib.sha256(archive).hexdigest()
     package = Package(source, sha256, 1, "MIT", members, "for the test", **more)
     rows = {("onnxruntime", "android-arm64"): Published("1.2.3", package, file, digest)}
-    monkeypatch.setattr(runtimes, "PUBLISHED", rows)
+    monkeypatch.setattr(libraries, "PUBLISHED", rows)
 
 
-def _library(override: Path | None = None) -> runtimes.RuntimeLibrary:
+def _library(override: Path | None = None) -> libraries.RuntimeLibrary:
     return library_for("onnxruntime", "android-arm64", override)
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,26 +26,29 @@ from benchmark_parts import (
 from click.testing import CliRunner, Result
 from exporting import write_networks
 
-from seaformer.artifact.precisions import PRECISIONS as EXPORTED
+from seaformer.artifact.precisions import PRECISIONS
+from seaformer.benchmark.candidates.setting import Setting
 from seaformer.benchmark.cli import main
 from seaformer.benchmark.devices.cores import CoreChoice
 from seaformer.benchmark.devices.device import Core
 from seaformer.benchmark.devices.host import Host
-from seaformer.benchmark.exports import export_models, run_command
-from seaformer.benchmark.results import (
+from seaformer.benchmark.measure.options import Options
+from seaformer.benchmark.presentation.columns import COLUMNS
+from seaformer.benchmark.presentation.paper_table import paper_table
+from seaformer.benchmark.results.rounds import pair_ratios
+from seaformer.benchmark.results.schema import (
     Accuracy,
     CoresUsed,
     InputUsed,
     Results,
     read_results,
 )
-from seaformer.benchmark.setting import Setting
-from seaformer.benchmark.studies.tables.columns import COLUMNS
-from seaformer.benchmark.studies.tables.kinds import KINDS, PRECISIONS
-from seaformer.benchmark.studies.tables.models import TRAITS, arrange
-from seaformer.benchmark.studies.tables.paper_table import paper_table
+from seaformer.benchmark.results.table_kinds import KINDS
+from seaformer.benchmark.studies.exports import export_models, run_command
+from seaformer.benchmark.studies.study import Export
+from seaformer.benchmark.studies.tables.arrangement import TRAITS, arrange
 from seaformer.benchmark.studies.tables.settings import settings
-from seaformer.benchmark.summary import pair_ratios
+from seaformer.benchmark.studies.tables.table_study import TableStudy
 from seaformer.errors import SeaformerError, UsageError
 
 KHZ = {0: 1_804_800, 1: 1_804_800, 2: 1_804_800, 3: 1_804_800, 4: 2_419_200, 5: 2_419_200,
@@ -195,12 +199,12 @@ def test_drift_between_turns_cancels() -> None:
         for place, (model, factor) in enumerate((("m0", 1), ("m1", 2)))
         for round in measured_rounds({model: factor * drift})
     ]
-    (pair,) = pair_ratios((one, other), rounds, 0)
+    (pair,) = pair_ratios((one.id, other.id), rounds, 0)
     assert pair.ratio.value == pytest.approx(2)
     assert pair.ratio.interval is not None
     assert pair.ratio.interval.high == pytest.approx(2)
     alone = [round.model_copy(update={"turn": None}) for round in rounds]
-    assert pair_ratios((one, other), alone, 0) == ()  # rounds of different models do not pair
+    assert pair_ratios((one.id, other.id), alone, 0) == ()  # rounds of different models do not pair
 
 
 def test_results_from_before_there_were_tables_are_read(tmp_path: Path) -> None:
@@ -355,9 +359,12 @@ def test_the_tables_agree_with_the_code_around_them() -> None:
         assert set(kind.columns) <= set(COLUMNS)
         assert set(kind.alike) <= set(TRAITS)
         assert kind.has_settings or kind.varies in TRAITS
-    for suffix, precisions in PRECISIONS.items():
-        own = [name for name, row in EXPORTED.items() if suffix.removeprefix(".") in row.formats]
-        assert list(precisions) == own
+    for backend, format in (("litert", "tflite"), ("onnxruntime", "onnx")):
+        (planned,) = TableStudy(Options(command="", table="precision", backend=backend)).plan()
+        (export,) = planned.models
+        assert isinstance(export, Export)
+        precisions = [value for name, value in pairwise(export.arguments) if name == "--precision"]
+        assert precisions == [name for name, row in PRECISIONS.items() if format in row.formats]
 
 
 def precision_results(**changes: object) -> Results:
@@ -460,7 +467,7 @@ def test_an_interrupted_export_leaves_no_process_and_no_file(tmp_path: Path) -> 
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from pathlib import Path\n"
-        "from seaformer.benchmark.exports import export_models\n"
+        "from seaformer.benchmark.studies.exports import export_models\n"
         "export_models(['--variant', 'tiny'], Path('out'), lambda text: print(text, flush=True))\n"
     )
     process = subprocess.Popen(

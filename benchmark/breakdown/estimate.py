@@ -1,15 +1,15 @@
 """Times that add up, and how sure they are.
 
-The smallest parts (an operator of a profile, a stretch between two cuts) have one time in each
-round, taken as a share of the median of the whole model's unprofiled runs in the same round, so
-that drift of clock and temperature cancels. A row's share is the sum of its parts', so that rows
-add up exactly; times are shares of the measured total.
+The smallest parts (an operator of a profile, a segment between two truncated models) have one time
+in each round, taken as a share of the median of the whole model's unprofiled runs in the same
+round, so that drift of clock and temperature cancels. A row's share is the sum of its parts', so
+that rows add up exactly; times are shares of the measured total.
 
 What is typical is chosen as a whole in a profile: of the runs of a round, and of the rounds, the
 middle half by the sum of all parts, and of those the mean of every part. Were a typical time chosen
 of each part by itself, what interrupts now one operator and now another would be in the total and
-in none of its parts. Between cuts, where the sum is the total in every round, it is each part's
-median.
+in none of its parts. Between truncated models, where the sum is the total in every round, it is
+each part's median.
 
 Intervals come from the bootstrap over whole rounds of `seaformer.statistics.bootstrap`. All parts
 are drawn together, so that what they have in common in a round is in the interval of their sum. The
@@ -125,5 +125,5 @@ def middle_rounds(shares: Floats, drawn: Indices) -> Floats:
 
 
 def median_rounds(shares: Floats, drawn: Indices) -> Floats:
-    """What is typical between cuts, see above; [parts, rounds] and [draws, rounds] of indices."""
+    """What is typical of segments, see above; [parts, rounds] and [draws, rounds] of indices."""
     return np.stack([np.median(part[drawn], axis=-1) for part in shares])

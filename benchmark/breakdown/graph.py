@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from seaformer.artifact.metadata import MappedOperator, Metadata
+from seaformer.artifact.metadata import MappedOperator
 from seaformer.errors import SeaformerError
 
 
@@ -51,7 +51,7 @@ class Graph(ABC):
     nodes: Mapping[str, Operator] = MappingProxyType({})
 
     @abstractmethod
-    def cut(self, outputs: Sequence[str]) -> bytes:
+    def truncated(self, outputs: Sequence[str]) -> bytes:
         """Return a file that computes these tensors of this one, from the same input."""
 
     def working(self) -> tuple[Operator, ...]:
@@ -81,28 +81,6 @@ class Graph(ABC):
                 needed.update(operator.inputs)
                 kept.append(operator.index)
         return tuple(reversed(kept))
-
-
-def open_graph(path: Path, metadata: Metadata | None) -> Graph:
-    """Read the operators of a file, in a process of its own.
-
-    Args:
-        path: .tflite or .onnx.
-        metadata: that stands in it or beside it.
-
-    Raises:
-        SeaformerError: it has no map of its operators to modules, or one of another file, or it is
-            damaged.
-    """
-    mapped = () if metadata is None else metadata.operators
-    if not mapped:
-        raise SeaformerError(
-            f"'{path}' does not say which modules its operators belong to, so its time cannot be "
-            "broken down. Export the network with seaformer-export."
-        )
-    from seaformer.benchmark.breakdown.isolated_graph import IsolatedGraph
-
-    return IsolatedGraph(path, mapped)
 
 
 def modules_of(path: Path, types: Sequence[str], mapped: Sequence[MappedOperator]) -> list[str]:

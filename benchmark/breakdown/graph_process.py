@@ -25,7 +25,7 @@ class GraphServer:
             mapped = [MappedOperator.model_validate(one, strict=False) for one in request["mapped"]]
             self._graph = _read(Path(request["path"]), mapped)
             return describe(self._graph), []
-        data = self._graph.cut(request["outputs"])
+        data = self._graph.truncated(request["outputs"])
         return {}, [np.frombuffer(data, np.uint8)]
 
 

@@ -30,9 +30,9 @@ class IsolatedGraph(Graph):
                 f"'{path}' makes {PROGRAM} return malformed data. Export it again."
             ) from error
 
-    def cut(self, outputs: Sequence[str]) -> bytes:
+    def truncated(self, outputs: Sequence[str]) -> bytes:
         """Return a truncated model that computes these tensors from the same input."""
-        _, arrays = self._child.call("cut", {"outputs": list(outputs)})
+        _, arrays = self._child.call("truncate", {"outputs": list(outputs)})
         return b"".join(array.tobytes() for array in arrays)
 
 

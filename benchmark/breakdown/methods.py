@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from seaformer.benchmark.breakdown.cuts import Stretch
 from seaformer.benchmark.breakdown.estimate import (
     Estimate,
     Estimates,
@@ -17,6 +16,7 @@ from seaformer.benchmark.breakdown.estimate import (
 from seaformer.benchmark.breakdown.graph import Operator
 from seaformer.benchmark.breakdown.profile import Profile
 from seaformer.benchmark.breakdown.tree import Node
+from seaformer.benchmark.breakdown.truncation import Segment
 
 
 class MethodTimes(ABC):
@@ -62,11 +62,11 @@ class ProfileTimes(MethodTimes):
 
 
 class PrefixTimes(MethodTimes):
-    """Times of stretches by the differences of cut models."""
+    """Times of segments by the differences of truncated models."""
 
     def __init__(
         self,
-        stretches: Sequence[Stretch],
+        segments: Sequence[Segment],
         working: Sequence[Operator],
         ends_ms: Floats,
         total_ms: float,
@@ -75,23 +75,23 @@ class PrefixTimes(MethodTimes):
         """Estimate.
 
         Args:
-            stretches: of the model.
+            segments: of the model.
             working: its operators that compute something new for every input.
-            ends_ms: [stretches, rounds]: the model up to the end of each.
+            ends_ms: [segments, rounds]: the model up to the end of each.
             total_ms: the measured time of the model.
             seed: of the bootstrap.
         """
         parts_ms = np.diff(ends_ms, axis=0, prepend=0)
         self.estimates = Estimates(parts_ms, ends_ms[-1], total_ms, seed, median_rounds)
         self._working = {operator.index for operator in working}
-        self._stretches: Mapping[int, frozenset[int]] = {
-            number: frozenset(operator.index for operator in stretch.operators)
-            for number, stretch in enumerate(stretches)
+        self._segments: Mapping[int, frozenset[int]] = {
+            number: frozenset(operator.index for operator in segment.operators)
+            for number, segment in enumerate(segments)
         }
 
     def time(self, node: Node) -> Estimate | None:
-        """The time of a row; None if it is finer than the cuts."""
+        """The time of a row; None if it is finer than the segments."""
         wanted = self._working.intersection(node.operators)
-        parts = [number for number, have in self._stretches.items() if have <= wanted]
-        told = frozenset[int]().union(*(self._stretches[number] for number in parts))
+        parts = [number for number, have in self._segments.items() if have <= wanted]
+        told = frozenset[int]().union(*(self._segments[number] for number in parts))
         return self.estimates.sum(parts) if parts and told == wanted else None

@@ -1,4 +1,4 @@
-"""An .onnx file as a graph, and files cut from it."""
+"""An .onnx file as a graph, and truncated files of it."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -42,7 +42,7 @@ class OnnxGraph(Graph):
             node.name: operator for node, operator in zip(graph.node, self.operators, strict=True)
         }
 
-    def cut(self, outputs: Sequence[str]) -> bytes:
+    def truncated(self, outputs: Sequence[str]) -> bytes:
         """Return a file that computes these tensors of this one, from the same input."""
         extracted = Extractor(self._model).extract_model([self.input], list(outputs))
         data: bytes = extracted.SerializeToString()

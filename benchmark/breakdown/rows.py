@@ -3,9 +3,9 @@
 from seaformer.benchmark.breakdown.estimate import Estimate
 from seaformer.benchmark.breakdown.graph import Graph
 from seaformer.benchmark.breakdown.methods import MethodTimes
-from seaformer.benchmark.breakdown.schema import TAIL, UNATTRIBUTED, Row, RowKind
 from seaformer.benchmark.breakdown.tree import Node
-from seaformer.benchmark.results import Times
+from seaformer.benchmark.results.breakdown import TAIL, UNATTRIBUTED, Row, RowKind
+from seaformer.benchmark.results.schema import Times
 
 MEGA = 1e6
 
@@ -79,12 +79,6 @@ def _extra(
         ms=time.ms,
         interval_ms=time.interval_ms,
         share=time.ms / total_ms,
-        check_ms=None,
-        check_interval_ms=None,
-        agrees=None,
-        macs=None,
-        macs_share=None,
-        gflops=None,
     )
 
 

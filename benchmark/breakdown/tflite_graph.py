@@ -1,4 +1,4 @@
-"""A .tflite file as a graph, and files cut from it."""
+"""A .tflite file as a graph, and truncated files of it."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,7 +36,7 @@ class TFLiteGraph(Graph):
             for index, (kind, module) in enumerate(zip(types, modules, strict=True))
         )
 
-    def cut(self, outputs: Sequence[str]) -> bytes:
+    def truncated(self, outputs: Sequence[str]) -> bytes:
         """Return a file that computes these tensors of this one, from the same input."""
         parsed = parse(self._data)
         graph = parsed.subgraphs[0]

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from seaformer.artifact.metadata import Module
 from seaformer.benchmark.breakdown.graph import Operator
-from seaformer.benchmark.breakdown.schema import OWN
+from seaformer.benchmark.results.breakdown import OWN
 
 OWN_TITLE = "its own operators"
 """Of what is in a module and in none of its parts."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from seaformer.benchmark.devices.parsers.temperature import Temperature
 from seaformer.errors import SeaformerError
 
 OUTPUT_LIMIT = 64 * 2**20
@@ -60,23 +61,6 @@ class DeviceFacts:
     cores: tuple[Core, ...]
     memory_bytes: int | None
     is_emulated: bool
-
-
-@dataclass(frozen=True)
-class Temperature:
-    """A reading of a sensor.
-
-    Attributes:
-        name: as the device calls it, such as "AP".
-        kind: what it is the temperature of: "cpu", "gpu", "battery", "skin", ...; None if unknown.
-        celsius: the reading, in degrees.
-        status: throttling that this sensor calls for, 0 (none) to 6 (shutdown); None if unknown.
-    """
-
-    name: str
-    kind: str | None
-    celsius: float
-    status: int | None = None
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,8 @@ class Finding:
     advice: str = ""
 
 
-class Patient:
-    """A device under examination.
+class DeviceUnderTest:
+    """What is examined.
 
     Attributes:
         device: the device.
@@ -97,7 +97,7 @@ class Check:
     """
 
     name: str
-    examine: Callable[[Patient], Finding]
+    examine: Callable[[DeviceUnderTest], Finding]
     is_needed: bool = False
 
 
@@ -144,19 +144,19 @@ def findings_of(device: Device) -> Iterator[tuple[str, Finding]]:
     """
     try:
         with device.workspace("doctor") as workspace:
-            yield from _check_all(Patient(device, workspace))
+            yield from _check_all(DeviceUnderTest(device, workspace))
     except SeaformerError as error:
         yield "folder", _failure(error)
 
 
-def _check_all(patient: Patient) -> Iterator[tuple[str, Finding]]:
+def _check_all(tested: DeviceUnderTest) -> Iterator[tuple[str, Finding]]:
     stopped_by = ""
     for check in CHECKS:
         if stopped_by:
             yield check.name, Finding(SKIPPED, f"needs '{stopped_by}'")
             continue
         try:
-            finding = check.examine(patient)
+            finding = check.examine(tested)
         except SeaformerError as error:
             finding = _failure(error)
         yield check.name, finding
@@ -186,21 +186,21 @@ def _print(console: Console, findings: list[tuple[str, Finding]], start: float) 
     console.print(f"{verdict}, in {time.monotonic() - start:.1f} s")
 
 
-def _authorized(patient: Patient) -> Finding:
-    facts = patient.facts
+def _authorized(tested: DeviceUnderTest) -> Finding:
+    facts = tested.facts
     system = ", ".join(word for word in (facts.soc, facts.os) if word)
     return Finding(OK, f"{describe(facts)}{f' ({system})' if system else ''}")
 
 
-def _processor(patient: Patient) -> Finding:
-    text = f"{patient.facts.abi}: runner {patient.device.target}"
-    if patient.device.is_emulated:
+def _processor(tested: DeviceUnderTest) -> Finding:
+    text = f"{tested.facts.abi}: runner {tested.device.target}"
+    if tested.device.is_emulated:
         return Finding(WARN, f"{text}, emulated", "Times from it are shown, but not as latency.")
     return Finding(OK, text)
 
 
-def _space(patient: Patient) -> Finding:
-    free = patient.conditions.free_bytes
+def _space(tested: DeviceUnderTest) -> Finding:
+    free = tested.conditions.free_bytes
     if free is None:
         return Finding(UNKNOWN, "the device does not tell")
     text = f"{free / 1e9:.1f} GB free"
@@ -209,25 +209,25 @@ def _space(patient: Patient) -> Finding:
     return Finding(OK, text)
 
 
-def _folder(patient: Patient) -> Finding:
+def _folder(tested: DeviceUnderTest) -> Finding:
     data = bytes(range(256))
-    patient.workspace.write("bytes", data)
-    if patient.workspace.read("bytes") != data:
+    tested.workspace.write("bytes", data)
+    if tested.workspace.read("bytes") != data:
         return Finding(FAIL, "a file came back changed", "Try another cable or port.")
-    return Finding(OK, f"{patient.workspace.path} can be written and read")
+    return Finding(OK, f"{tested.workspace.path} can be written and read")
 
 
-def _executes(patient: Patient) -> Finding:
-    patient.place_script("greet", 'printf "%s" "$1"\n')
+def _executes(tested: DeviceUnderTest) -> Finding:
+    tested.place_script("greet", 'printf "%s" "$1"\n')
     greeting = 'it\'s "$(true)"'
-    status, text = patient.run("greet", greeting)
+    status, text = tested.run("greet", greeting)
     if (status, text) != (0, greeting):
         return Finding(FAIL, f"a script ended with status {status}: {text}", "Try another device.")
     return Finding(OK, "programs run from there")
 
 
-def _heat(patient: Patient) -> Finding:
-    now = patient.conditions
+def _heat(tested: DeviceUnderTest) -> Finding:
+    now = tested.conditions
     warmest = now.temperature
     text = f"{warmest.kind} {warmest.celsius:.1f} °C" if warmest else "temperature not known"
     if now.thermal_status is None:
@@ -240,8 +240,8 @@ def _heat(patient: Patient) -> Finding:
     return Finding(OK, text)
 
 
-def _battery(patient: Patient) -> Finding:
-    percent = patient.conditions.battery_percent
+def _battery(tested: DeviceUnderTest) -> Finding:
+    percent = tested.conditions.battery_percent
     if percent is None:
         return Finding(UNKNOWN, "no battery, or not told")
     if percent < LOW_BATTERY_PERCENT:
@@ -249,8 +249,8 @@ def _battery(patient: Patient) -> Finding:
     return Finding(OK, f"{percent} %")
 
 
-def _charging(patient: Patient) -> Finding:
-    is_charging = patient.conditions.is_charging
+def _charging(tested: DeviceUnderTest) -> Finding:
+    is_charging = tested.conditions.is_charging
     if is_charging is None:
         return Finding(UNKNOWN, "not told")
     if is_charging:
@@ -258,20 +258,20 @@ def _charging(patient: Patient) -> Finding:
     return Finding(WARN, "not connected to power", "Plug it in, lest it slows down to save power.")
 
 
-def _core_classes(patient: Patient) -> Finding:
-    patient.place_script(
+def _core_classes(tested: DeviceUnderTest) -> Finding:
+    tested.place_script(
         "reach",
         "command -v taskset >/dev/null || exit 3\n"
         'for core in "$@"; do\n'
         '  taskset "${core%:*}" true 2>/dev/null || echo "${core#*:}"\n'
         "done\n",
     )
-    cores = [core.index for core in patient.facts.cores]
-    status, text = patient.run("reach", *(f"{1 << core:x}:{core}" for core in cores))
+    cores = [core.index for core in tested.facts.cores]
+    status, text = tested.run("reach", *(f"{1 << core:x}:{core}" for core in cores))
     if status:
         return Finding(UNKNOWN, "the device has no taskset to try with")
     missing = {int(line) for line in text.split() if line.isdigit()}
-    classes = classify(patient.facts.cores)
+    classes = classify(tested.facts.cores)
     lost = [one.name for one in classes if missing.issuperset(one.cores)]
     seen = ", ".join(str(one) for one in classes)
     if lost:
@@ -285,26 +285,26 @@ def _core_classes(patient: Patient) -> Finding:
     return Finding(OK, seen)
 
 
-def _runner(patient: Patient) -> Finding:
+def _runner(tested: DeviceUnderTest) -> Finding:
     from seaformer.benchmark.runner.binaries import runner_for
 
-    patient.workspace.place(runner_for(patient.device.target), "runner", executable=True)
-    status, text = patient.run("runner", "--version")
+    tested.workspace.place(runner_for(tested.device.target), "runner", executable=True)
+    status, text = tested.run("runner", "--version")
     if status or not text.startswith("seaformer-runner"):
         return Finding(FAIL, f"it ended with status {status}: {text}", "Report this.")
     return Finding(OK, text)
 
 
-def _model(patient: Patient) -> Finding:
+def _model(tested: DeviceUnderTest) -> Finding:
     """Run the model of which the runner's sources say what it computes (`probe.h`)."""
+    from seaformer.benchmark.runner.libraries import library_for
     from seaformer.benchmark.runner.plan import Plan, PlannedModel
     from seaformer.benchmark.runner.record import read_record
-    from seaformer.benchmark.runtimes import library_for
 
-    library = library_for("litert", patient.device.target, None)
+    library = library_for("litert", tested.device.target, None)
     values = np.linspace(-2.0, 5.25, 30, dtype=np.float32)
     expected = np.round(values / np.float32(0.25)) - 3
-    workspace = patient.workspace
+    workspace = tested.workspace
     with as_file(files("seaformer.benchmark.runner") / "src" / "probe.tflite") as probe:
         workspace.place(probe, "probe.tflite")
     for path in (library.path, *library.extra_files):

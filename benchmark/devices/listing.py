@@ -1,5 +1,8 @@
 """The table of `seaformer-benchmark devices`."""
 
+from collections.abc import Callable
+from functools import partial
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 
@@ -43,10 +46,10 @@ def print_devices(console: Console) -> None:
     with console.status("looking at the devices ..."):
         try:
             for attached in attached_phones():
-                columns[attached.serial] = _phone(attached)
+                columns[attached.serial] = _examine(partial(_phone, attached))
         except DeviceError as error:
             problem = str(error)
-        columns[SERIAL] = _host()
+        columns[SERIAL] = _examine(Host)
     table = Table(box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
     for serial in columns:
@@ -78,20 +81,17 @@ def describe(facts: DeviceFacts) -> str:
     return " ".join(words) or facts.serial
 
 
-def _phone(attached: Attached) -> _Values:
+def _phone(attached: Attached) -> Device:
     if attached.problem is not None:
-        return {"state": str(attached.problem)}
+        raise attached.problem
     from seaformer.benchmark.devices.phone import Phone
 
-    try:
-        return _column(Phone(attached.serial))
-    except DeviceError as error:
-        return {"state": str(error)}
+    return Phone(attached.serial)
 
 
-def _host() -> _Values:
+def _examine(open_device: Callable[[], Device]) -> _Values:
     try:
-        return _column(Host())
+        return _column(open_device())
     except DeviceError as error:
         return {"state": str(error)}
 

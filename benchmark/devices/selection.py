@@ -12,11 +12,6 @@ from seaformer.errors import UsageError
 
 AUTO, ALL = "auto", "all"
 
-DEVICE_HELP = (
-    f"{AUTO}: the phone that is attached, this computer if there is none; {SERIAL}: this computer; "
-    f"a phone's serial number; {ALL}: every phone that is attached."
-)
-
 
 @dataclass(frozen=True)
 class Selection:

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from seaformer.benchmark.comparison import CONFIDENCE, Compared, compare, differing
 from seaformer.benchmark.devices.device import Conditions
-from seaformer.benchmark.published import CONDITIONS, PaperRow, paper_rows
+from seaformer.benchmark.presentation.paper_table import PaperTable, paper_table
+from seaformer.benchmark.presentation.terminal import parity_text
 from seaformer.benchmark.report.distribution import distribution
 from seaformer.benchmark.report.drift import Drift, drift
 from seaformer.benchmark.report.modules import Modules, modules
 from seaformer.benchmark.report.names import model_names
 from seaformer.benchmark.report.ratios import Ratios, ratios
-from seaformer.benchmark.results import ModelResult, Results
-from seaformer.benchmark.studies.tables.paper_table import PaperTable, paper_table
-from seaformer.benchmark.table import parity_text
+from seaformer.benchmark.results.comparison import CONFIDENCE, Compared, compare, differing
+from seaformer.benchmark.results.published import CONDITIONS, PaperRow, paper_rows
+from seaformer.benchmark.results.schema import ModelResult, Results
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.reporting.page import Page
 from seaformer.reporting.plots import Rows

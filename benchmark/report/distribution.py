@@ -3,8 +3,8 @@
 import numpy as np
 
 from seaformer.benchmark.report.names import model_names
-from seaformer.benchmark.results import Results
-from seaformer.benchmark.summary import run_times
+from seaformer.benchmark.results.rounds import run_times
+from seaformer.benchmark.results.schema import Results
 from seaformer.reporting.numbers import median, milliseconds
 from seaformer.reporting.plots import Mark, Plot, Row, Rows, box, bracket, dots, upright
 from seaformer.reporting.scale import Scale

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from seaformer.benchmark.report.names import model_names
-from seaformer.benchmark.results import Results, Round
+from seaformer.benchmark.results.schema import Results, Round
 from seaformer.benchmark.runner.record import Block
 from seaformer.reporting.numbers import tick
 from seaformer.reporting.plots import Mark, Plot, Row, Rows, across, dots, line

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from seaformer.benchmark.breakdown.schema import Breakdown, Row
 from seaformer.benchmark.report.names import model_names
-from seaformer.benchmark.results import Results
+from seaformer.benchmark.results.breakdown import Breakdown, Row
+from seaformer.benchmark.results.schema import Results
 from seaformer.reporting import plots
 from seaformer.reporting.numbers import milliseconds, number
 from seaformer.reporting.plots import Rows, Segment

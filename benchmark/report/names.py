@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from seaformer.benchmark.results import Results
+from seaformer.benchmark.results.schema import Results
 
 
 def model_names(results: Results) -> dict[str, str]:

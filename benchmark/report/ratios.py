@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from seaformer.benchmark.report.names import model_names
-from seaformer.benchmark.results import Results
+from seaformer.benchmark.results.schema import Results
 from seaformer.reporting.numbers import ratio as ratio_text
 from seaformer.reporting.plots import Mark, Plot, Row, Rows, bracket, dots, upright
 from seaformer.reporting.scale import Scale

@@ -13,26 +13,32 @@ What stands before the first line that is wrong is kept.
 """
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic import ConfigDict, Field, StrictBool, StrictInt, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 MAX_LINE = 1 << 24
 """Bytes. A longer line is none of the runner's."""
 
-Count = Annotated[int, Field(ge=0, lt=2**63)]
-Text = Annotated[str, Field(max_length=10_000)]
-Milliseconds = Annotated[float, Field(ge=0)]
+# Strict one by one: as a whole, an array would be no tuple, and an object no dataclass.
+Count = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+Text = Annotated[str, Field(strict=True, max_length=10_000)]
+Milliseconds = Annotated[float, Field(strict=True, ge=0)]
+Number = Annotated[float, Field(strict=True)]
 
-_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+class _Exact:
+    """What has all fields that it should have, and no others."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
-class Header:
+class Header(_Exact):
     """The first line.
 
     Attributes:
@@ -64,11 +70,9 @@ class Header:
     started_unix_ms: Count
     thermal_zones: tuple[Text, ...]
 
-    __pydantic_config__ = _STRICT
-
 
 @dataclass(frozen=True)
-class Tensor:
+class Tensor(_Exact):
     """An input or output of a model.
 
     Attributes:
@@ -84,14 +88,12 @@ class Tensor:
     dtype: Text
     shape: tuple[Count, ...]
     bytes: Count
-    scale: float | None
-    zero_point: int | None
-
-    __pydantic_config__ = _STRICT
+    scale: Number | None
+    zero_point: StrictInt | None
 
 
 @dataclass(frozen=True)
-class LoadedModel:
+class LoadedModel(_Exact):
     """A model that was loaded and warmed up.
 
     Attributes:
@@ -112,14 +114,12 @@ class LoadedModel:
     warmup_ns: tuple[Count, ...]
     input: Tensor
     outputs: tuple[Tensor, ...]
-    fully_delegated: bool | None
+    fully_delegated: StrictBool | None
     resident_bytes: Count | None
-
-    __pydantic_config__ = _STRICT
 
 
 @dataclass(frozen=True)
-class Block:
+class Block(_Exact):
     """Runs of one model, one after another.
 
     Attributes:
@@ -147,17 +147,15 @@ class Block:
     cpus: tuple[Count, ...]
     frequency_khz_before: Count | None
     frequency_khz_after: Count | None
-    temperature_c_before: float | None
-    temperature_c_after: float | None
+    temperature_c_before: Number | None
+    temperature_c_after: Number | None
     started_ns: Count
     page_faults: Count
     context_switches: Count
 
-    __pydantic_config__ = _STRICT
-
 
 @dataclass(frozen=True)
-class TailRun:
+class TailRun(_Exact):
     """Runs of the arg-max in C on a model's output, after a block of the model.
 
     Attributes:
@@ -172,11 +170,9 @@ class TailRun:
     kind: Literal["classes", "mask"]
     durations_ns: tuple[Count, ...]
 
-    __pydantic_config__ = _STRICT
-
 
 @dataclass(frozen=True)
-class ProfileEvent:
+class ProfileEvent(_Exact):
     """What the runtime's profiler saw.
 
     Attributes:
@@ -206,47 +202,44 @@ class ProfileEvent:
     subgraph: Count | None
     op: Text | None
 
-    __pydantic_config__ = _STRICT
-
 
 @dataclass(frozen=True)
-class _Memory:
+class _Memory(_Exact):
     """The peak of resident memory, before any profiled run; None if the system does not say."""
 
     peak_bytes: Count | None
 
-    __pydantic_config__ = _STRICT
-
 
 @dataclass(frozen=True)
-class _Error:
+class _Error(_Exact):
     """Why the runner gave up, and with which of `seaformer.benchmark.runner.status.Status`."""
 
     status: Count
     message: Text
 
-    __pydantic_config__ = _STRICT
-
 
 @dataclass(frozen=True)
-class _End:
+class _End(_Exact):
     """The last line of a complete record."""
 
-    crc32: Annotated[str, Field(pattern="^[0-9a-f]{8}$")]
-
-    __pydantic_config__ = _STRICT
+    crc32: Annotated[str, Field(strict=True, pattern="^[0-9a-f]{8}$")]
 
 
-_TYPES: dict[str, type] = {
-    "header": Header,
-    "model": LoadedModel,
-    "block": Block,
-    "tail": TailRun,
-    "event": ProfileEvent,
-    "memory": _Memory,
-    "error": _Error,
-    "end": _End,
-}
+_TYPES: Mapping[str, TypeAdapter[Any]] = MappingProxyType(
+    {
+        kind: TypeAdapter(type)
+        for kind, type in {
+            "header": Header,
+            "model": LoadedModel,
+            "block": Block,
+            "tail": TailRun,
+            "event": ProfileEvent,
+            "memory": _Memory,
+            "error": _Error,
+            "end": _End,
+        }.items()
+    }
+)
 
 Item = Header | LoadedModel | Block | TailRun | ProfileEvent
 
@@ -317,21 +310,22 @@ class RecordReader:
         problem = self._problem
         if problem is None and not self._ended:
             problem = "the end is missing: the run was cut off"
-        errors = self._all(_Error)
+        error = next(self._all(_Error), None)
+        memory = next(self._all(_Memory), None)
         return Record(
-            header=next(iter(self._all(Header)), None),
+            header=next(self._all(Header), None),
             models=tuple(self._all(LoadedModel)),
             blocks=tuple(self._all(Block)),
             tails=tuple(self._all(TailRun)),
             events=tuple(self._all(ProfileEvent)),
-            peak_memory_bytes=next((item.peak_bytes for item in self._all(_Memory)), None),
-            complete=problem is None and not errors,
-            problem=errors[0].message if errors else problem,
-            status=errors[0].status if errors else None,
+            peak_memory_bytes=memory and memory.peak_bytes,
+            complete=problem is None and error is None,
+            problem=problem if error is None else error.message,
+            status=error and error.status,
         )
 
-    def _all(self, kind: type) -> list[Any]:
-        return [item for item in self._items if isinstance(item, kind)]
+    def _all(self, kind: type) -> Iterator[Any]:
+        return (item for item in self._items if isinstance(item, kind))
 
     def _read(self, line: str) -> Any:
         if self._ended:
@@ -379,14 +373,8 @@ def _parse(line: bytes, number: int) -> Any:
     if not isinstance(kind, str) or kind not in _TYPES:
         raise ValueError(f"its type is {kind!r:.40}")
     try:
-        # Strictly, an array is only taken for a tuple in JSON.
-        return _adapter(_TYPES[kind]).validate_json(to_json(fields))
+        return _TYPES[kind].validate_python(fields)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise ValueError(f"{kind} {where:.40}: {first['msg']}") from None
-
-
-@cache
-def _adapter(kind: type) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)

@@ -142,6 +142,7 @@ def main(
     from seaformer.files import atomic_write
     from seaformer.imaging.input_size import parse_input_size
     from seaformer.models.resolve import chosen, find_model
+    from seaformer.progress_events import FileWritten, notify
 
     _refuse_finished(folder, force)
     paths = [find_model(text) for text in texts]
@@ -184,6 +185,7 @@ def main(
         # Last, as its presence says that all is done.
         with atomic_write(folder / RESULTS) as draft:
             draft.write_text(results.text(), encoding="utf-8")
+        notify(FileWritten(path=folder / RESULTS))
     _print_results(console, results)
     _print_next(console, results, dataset, folder, weights)
     if not results.complete:
@@ -300,6 +302,7 @@ def _run(console: Console, evaluation: Evaluation, progress: Path, batch: int) -
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from seaformer.console import Console
+    from seaformer.progress_events import StageAdvanced, notify
 
     steps = evaluation.run(progress, batch)
     next(steps)
@@ -313,6 +316,7 @@ def _run(console: Console, evaluation: Evaluation, progress: Path, batch: int) -
             if 10 * seen // evaluation.total > tenths:
                 tenths = 10 * seen // evaluation.total
                 stderr.print(f"{seen:,} of {evaluation.total:,} pictures")
+                notify(StageAdvanced(title="evaluate", done=seen, total=evaluation.total))
         return
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=stderr, transient=True) as bar:

@@ -23,14 +23,14 @@ from typing import Any
 import numpy as np
 
 from bench.machine import machine_name, write_section
-from seaformer.benchmark.candidate import Candidate, open_candidate
-from seaformer.benchmark.comparison import compare
+from seaformer.benchmark.candidates.candidate import Candidate, open_candidate
 from seaformer.benchmark.devices.host import Host
-from seaformer.benchmark.results import Results, read_results
+from seaformer.benchmark.results.comparison import compare
+from seaformer.benchmark.results.schema import Results, read_results
 from seaformer.benchmark.runner.binaries import runner_for
+from seaformer.benchmark.runner.libraries import library_for
 from seaformer.benchmark.runner.plan import Plan, PlannedModel
 from seaformer.benchmark.runner.record import read_record
-from seaformer.benchmark.runtimes import library_for
 from seaformer.statistics.bootstrap import Ratio, paired_ratio
 
 WARMUP_RUNS = 4

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.machine import machine_name, write_section
-from seaformer.benchmark.breakdown.schema import UNATTRIBUTED, Breakdown, Row
-from seaformer.benchmark.published import FIGURES
-from seaformer.benchmark.results import ModelResult, Results, read_results
+from seaformer.benchmark.results.breakdown import UNATTRIBUTED, Breakdown, Row
+from seaformer.benchmark.results.published import FIGURES
+from seaformer.benchmark.results.schema import ModelResult, Results, read_results
 from seaformer.models.seaformer.variants import VARIANTS
 
 BIN = Path(sys.executable).parent

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from bench.machine import machine_name, write_section
-from seaformer.benchmark.studies.pareto.schema import FILE_NAME, ParetoResults
+from seaformer.benchmark.studies.pareto.pareto_results import STEM, ParetoResults
 from seaformer.reporting.numbers import median, ratio
 
 BENCHMARK = Path(sys.executable).with_name("seaformer-benchmark")
@@ -23,7 +23,7 @@ def main() -> None:
     arguments = parser.parse_args()
     command = [BENCHMARK, "pareto", "--device", "host", "--force", "--output", arguments.output]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    results = ParetoResults.model_validate_json((arguments.output / FILE_NAME).read_bytes())
+    results = ParetoResults.model_validate_json((arguments.output / f"{STEM}.json").read_bytes())
     text = table(results)
     print(text)
     if arguments.readme:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from seaformer.benchmark.devices.parsers.celsius import plausible_c
+from seaformer.benchmark.devices.parsers.temperature import plausible_c
 from seaformer.benchmark.devices.parsers.values import whole_number
 
 _CHARGING = 2

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from seaformer.benchmark.devices.device import Temperature
-from seaformer.benchmark.devices.parsers.celsius import plausible_c
+from seaformer.benchmark.devices.parsers.temperature import Temperature, plausible_c
 from seaformer.benchmark.devices.parsers.values import parse_values, whole_number
 
 _KIND_OF_WORD = {

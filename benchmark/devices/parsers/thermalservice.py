@@ -3,8 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from seaformer.benchmark.devices.device import Temperature
-from seaformer.benchmark.devices.parsers.celsius import plausible_c
+from seaformer.benchmark.devices.parsers.temperature import Temperature, plausible_c
 
 KINDS = {
     0: "cpu",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seaformer.benchmark.studies.attention import paper
-from seaformer.benchmark.studies.attention.schema import AttentionResults, LayerResult
+from seaformer.benchmark.studies.attention.attention_results import AttentionResults, LayerResult
 from seaformer.models.registry import LAYERS
 from seaformer.reporting.numbers import milliseconds
 from seaformer.reporting.page import Page

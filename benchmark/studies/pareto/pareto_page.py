@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seaformer.benchmark.studies.pareto.networks import SEAFORMER
-from seaformer.benchmark.studies.pareto.schema import ParetoResults
+from seaformer.benchmark.studies.pareto.pareto_results import ParetoResults
 from seaformer.reporting.page import Page
 from seaformer.reporting.xy_plot import Scatter, Value, interval_ends, scatter
 

@@ -3,23 +3,21 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from seaformer.benchmark.published import CONDITIONS, FIGURES, Figure, figure_of
-from seaformer.benchmark.results import ModelResult, Results
+from seaformer.artifact.precisions import PRECISIONS
+from seaformer.benchmark.presentation.terminal import conditions_line
+from seaformer.benchmark.results.published import CONDITIONS, FIGURES, Figure, figure_of
+from seaformer.benchmark.results.schema import ModelResult, Results
 from seaformer.benchmark.studies.pareto.networks import family_of
-from seaformer.benchmark.studies.pareto.schema import LeftOut, ParetoResults, Point
-from seaformer.benchmark.table import conditions_line
+from seaformer.benchmark.studies.pareto.pareto_results import NetworkLeftOut, ParetoResults, Point
 from seaformer.errors import SeaformerError
 from seaformer.reporting.xy_plot import Value, pareto_front
 from seaformer.statistics.bootstrap import Ratio
 
 BASE = FIGURES["seaformer-tiny"].title
-FLOATING = ("fp32", "fp16")
-"""Precisions whose mIoU is taken for the published one."""
-
 Pair = tuple[Figure, ModelResult]
 
 
-def summarise(results: Results, file: str, left_out: Sequence[LeftOut]) -> ParetoResults:
+def summarise(results: Results, file: str, left_out: Sequence[NetworkLeftOut]) -> ParetoResults:
     """Put the points together.
 
     Args:
@@ -74,7 +72,7 @@ def summarise(results: Results, file: str, left_out: Sequence[LeftOut]) -> Paret
     )
 
 
-def _published(results: Results) -> tuple[list[Pair], list[LeftOut]]:
+def _published(results: Results) -> tuple[list[Pair], list[NetworkLeftOut]]:
     """The models that something is published of, and the others with the reason."""
     pairs: list[Pair] = []
     unknown = []
@@ -83,10 +81,10 @@ def _published(results: Results) -> tuple[list[Pair], list[LeftOut]]:
         reason = ""
         if figure is None:
             reason = "nothing is published of it as it is, by its network, task, size and head"
-        elif model.precision not in FLOATING:
+        elif model.precision not in PRECISIONS or PRECISIONS[model.precision].is_quantized:
             reason = f"the published mIoU is not that of {model.precision}"
         if figure is None or reason:
-            unknown.append(LeftOut(title=Path(model.file).name, reason=reason))
+            unknown.append(NetworkLeftOut(title=Path(model.file).name, reason=reason))
         else:
             pairs.append((figure, model))
     return pairs, unknown

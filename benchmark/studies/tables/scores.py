@@ -6,21 +6,21 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from seaformer.benchmark.candidate import Candidate
-from seaformer.benchmark.exports import run_command
+from seaformer.benchmark.candidates.candidate import Candidate
+from seaformer.benchmark.studies.exports import run_command
 from seaformer.datasets.shapes import SPLITS, TASK, write
 
 SPLIT = "val"
 
 
 def score_floats(
-    candidates: Sequence[Candidate], tell: Callable[[str], None]
+    candidates: Sequence[Candidate], show: Callable[[str], None]
 ) -> tuple[Candidate, ...]:
     """Evaluate trained files of the procedural task in less than fp32 that do not say their mIoU.
 
     Args:
         candidates: of one network; others come back as they are.
-        tell: takes how far it is.
+        show: takes how far it is.
 
     Raises:
         SeaformerError: the evaluation failed.
@@ -37,9 +37,9 @@ def score_floats(
     ]
     if fp32 is None or not unscored:
         return tuple(candidates)
-    tell(f"evaluating {', '.join(one.precision for one in unscored)}")
+    show(f"evaluating {', '.join(one.precision for one in unscored)}")
     with TemporaryDirectory() as folder:
-        scores = _evaluate(fp32.path, [one.path for one in unscored], Path(folder), tell)
+        scores = _evaluate(fp32.path, [one.path for one in unscored], Path(folder), show)
     return tuple(
         _scored(one, scores[str(one.path)], scores[str(fp32.path)]) if one in unscored else one
         for one in candidates
@@ -47,14 +47,14 @@ def score_floats(
 
 
 def _evaluate(
-    fp32: Path, others: Sequence[Path], folder: Path, tell: Callable[[str], None]
+    fp32: Path, others: Sequence[Path], folder: Path, show: Callable[[str], None]
 ) -> dict[str, float]:
     """File -> mIoU in percent, on the scenes that quantized files are scored on too."""
-    scenes, report = folder / "scenes", folder / "report"
+    scenes = folder / "scenes"
     write(scenes, 1, validation=SPLITS[SPLIT])
-    options = ["--reference", str(fp32), "--data", str(scenes), "--report", str(report)]
-    run_command("seaformer-evaluate", [*map(str, others), *options], tell)
-    results = json.loads((report / "results.json").read_text(encoding="utf-8"))
+    options = ["--reference", str(fp32), "--data", str(scenes), "--report", str(folder / "report")]
+    (file,) = run_command("seaformer-evaluate", [*map(str, others), *options], show)
+    results = json.loads(file.read_text(encoding="utf-8"))
     return {one["file"]: 100 * one["scores"]["miou"] for one in results["models"]}
 
 

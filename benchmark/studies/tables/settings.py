@@ -1,13 +1,11 @@
 """The settings that one file is measured with, for tables of threads and of cores."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from seaformer.benchmark.candidate import Candidate
+from seaformer.benchmark.candidates.setting import Setting
 from seaformer.benchmark.devices.cores import choose_cores, classify
 from seaformer.benchmark.devices.device import Core
-from seaformer.benchmark.setting import Setting
-from seaformer.benchmark.studies.tables.kinds import THREADS, Kind
+from seaformer.benchmark.results.table_kinds import THREADS, Kind
 from seaformer.errors import UsageError
 
 
@@ -44,10 +42,3 @@ def settings(
             "--device, or measure without --table."
         )
     return found
-
-
-def at_settings(candidate: Candidate, found: Sequence[Setting]) -> tuple[Candidate, ...]:
-    """Return a model once for each setting, under ids of their own."""
-    return tuple(
-        replace(candidate, id=f"m{number}", setting=setting) for number, setting in enumerate(found)
-    )

@@ -1,0 +1,180 @@
+"""Per-model profiling state: the truncated models, the events of every round, the breakdown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from seaformer.benchmark.breakdown.alignment import AlignmentError
+from seaformer.benchmark.breakdown.estimate import Floats
+from seaformer.benchmark.breakdown.graph_files import open_graph
+from seaformer.benchmark.breakdown.methods import PrefixTimes, ProfileTimes
+from seaformer.benchmark.breakdown.profile import Profile, read_profile
+from seaformer.benchmark.breakdown.rows import disagreement, make_rows
+from seaformer.benchmark.breakdown.tree import build_tree
+from seaformer.benchmark.breakdown.truncation import Segment, segments
+from seaformer.benchmark.candidates.candidate import Candidate
+from seaformer.benchmark.results.breakdown import Breakdown, OperatorTime, TruncatedModel
+from seaformer.benchmark.results.rounds import times_by_round
+from seaformer.benchmark.results.schema import Round, Times
+from seaformer.benchmark.runner.record import ProfileEvent
+
+PROFILE_RUNS = 5
+"""Profiled runs at the end of every round."""
+
+FIXED_COST = (
+    "by the method prefix, the first module has the fixed cost of an inference in it, and what a "
+    "runtime computes across the end of a module is in either"
+)
+
+
+@dataclass(frozen=True)
+class TruncatedFile:
+    """A model of the method "prefix".
+
+    Attributes:
+        id: in plans and rounds.
+        path: the file on this computer.
+        segment: the one it ends with.
+    """
+
+    id: str
+    path: Path
+    segment: Segment
+
+
+class ModelProfiling:
+    """What it takes to break down one model.
+
+    Attributes:
+        candidate: the model.
+        truncated: from the shortest to the whole model.
+    """
+
+    def __init__(self, candidate: Candidate, folder: Path) -> None:
+        """Truncate the model after every segment.
+
+        Args:
+            candidate: the model.
+            folder: for the truncated files.
+
+        Raises:
+            SeaformerError: it does not say which modules its operators belong to.
+        """
+        self.candidate = candidate
+        self._graph = open_graph(candidate.path, candidate.metadata)
+        modules = {} if candidate.metadata is None else candidate.metadata.modules
+        self._tree = build_tree(self._graph.operators, candidate.title, modules)
+        self._events: dict[int, tuple[ProfileEvent, ...]] = {}
+        files = []
+        for number, segment in enumerate(segments(self._graph, self._tree)):
+            name = f"{candidate.id}.cut{number}"
+            path = candidate.path
+            if segment.outputs:
+                path = folder / f"{name}{candidate.path.suffix.lower()}"
+                path.write_bytes(self._graph.truncated(segment.outputs))
+            files.append(TruncatedFile(name, path, segment))
+        self.truncated = tuple(files)
+
+    def add_profile(self, index: int, events: Sequence[ProfileEvent]) -> None:
+        """Take the events of a round; those of other models are left out."""
+        self._events[index] = tuple(e for e in events if e.model == self.candidate.id)
+
+    def breakdown(
+        self, rounds: Sequence[Round], times: Times, emulated: bool, seed: int
+    ) -> Breakdown | None:
+        """Make the breakdown; None if neither method gave anything.
+
+        Args:
+            rounds: of the whole benchmark.
+            times: of the model, by our runner.
+            emulated: whether the device is.
+            seed: of the bootstrap.
+        """
+        assert times.run is not None  # our runner gives single runs
+        total_ms, notes = times.run.median_ms, []
+        profile = by_profile = None
+        try:
+            profile, wholes_ms = self._profile(rounds)
+            by_profile = ProfileTimes(profile, wholes_ms, total_ms, seed)
+        except AlignmentError as error:
+            notes.append(f"the profile was not used: {error}")
+        by_prefix = self._prefix(rounds, total_ms, seed)
+        if by_prefix is not None:
+            notes.append(FIXED_COST)
+        main = by_profile or by_prefix
+        if main is None:
+            return None
+        check = by_prefix if by_profile is not None else None
+        rows = make_rows(self._tree, self._graph, main, check, times)
+        return Breakdown(
+            method="prefix" if by_profile is None else "profile",
+            emulated=emulated,
+            total_ms=total_ms,
+            total_interval_ms=times.run.interval_ms,
+            unattributed_share=main.estimates.rest().ms / total_ms,
+            profile_overhead=None if by_profile is None else by_profile.overhead,
+            profile_runs=0 if profile is None else profile.spans_us.size,
+            profiler_us=None if by_profile is None else by_profile.own_us,
+            rows=rows,
+            operators=self._operators(profile, by_profile),
+            cuts=() if by_prefix is None else self._truncated_results(rounds),
+            disagreements=tuple(disagreement(row) for row in rows if row.agrees is False),
+            notes=tuple(notes),
+        )
+
+    def _profile(self, rounds: Sequence[Round]) -> tuple[Profile, Floats]:
+        """The profiled runs of the rounds that count, and the unprofiled ones beside them.
+
+        Raises:
+            AlignmentError: there are none, or they do not fit the file.
+        """
+        wholes = times_by_round(rounds, self.candidate.id)
+        indices = [index for index in sorted(wholes) if index in self._events]
+        profile = read_profile(self._graph, [self._events[index] for index in indices])
+        return profile, np.array([np.median(wholes[index]) for index in indices])
+
+    def _prefix(self, rounds: Sequence[Round], total_ms: float, seed: int) -> PrefixTimes | None:
+        by_file = [times_by_round(rounds, file.id) for file in self.truncated]
+        indices = sorted(set.intersection(*(set(one) for one in by_file)))
+        if not indices:
+            return None
+        ends_ms = np.array([[np.median(one[index]) for index in indices] for one in by_file])
+        parts = [file.segment for file in self.truncated]
+        return PrefixTimes(parts, self._graph.working(), ends_ms, total_ms, seed)
+
+    def _operators(
+        self, profile: Profile | None, times: ProfileTimes | None
+    ) -> tuple[OperatorTime, ...]:
+        return tuple(
+            OperatorTime(
+                index=one.index,
+                type=one.type,
+                module=one.module,
+                name=one.name,
+                ms=None if times is None else times.estimates.sum([one.index]).ms,
+                macs=one.macs,
+                kernels=() if profile is None else profile.kernels[one.index],
+                runs_us=()
+                if profile is None
+                else tuple(tuple(map(float, runs)) for runs in profile.runs_us[one.index]),
+            )
+            for one in self._graph.operators
+        )
+
+    def _truncated_results(self, rounds: Sequence[Round]) -> tuple[TruncatedModel, ...]:
+        done, found = 0, []
+        for file in self.truncated:
+            done += len(file.segment.operators)
+            runs = list(times_by_round(rounds, file.id).values())
+            found.append(
+                TruncatedModel(
+                    id=file.id,
+                    end=file.segment.path,
+                    operators=done,
+                    outputs=len(file.segment.outputs or self._graph.outputs),
+                    median_ms=float(np.median(np.concatenate(runs))),
+                )
+            )
+        return tuple(found)

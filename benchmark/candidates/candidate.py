@@ -1,0 +1,287 @@
+"""A model to be measured: its file, what it is given, and what it has to answer."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from seaformer.artifact.metadata import FEATURES, Interface, Metadata
+from seaformer.benchmark.candidates.parity import compare
+from seaformer.benchmark.candidates.setting import Setting
+from seaformer.benchmark.results.schema import Accuracy, InputUsed, ModelFacts, Parity, picture_size
+from seaformer.errors import SeaformerError
+from seaformer.files import file_sha256
+from seaformer.imaging.images import read_image, sample_photograph
+from seaformer.imaging.preprocessing import normalize, prepare
+from seaformer.runtimes import Session, open_session
+from seaformer.runtimes.session import Tensor, check_input_size
+
+UNKNOWN_PRECISION = "unknown"
+TAIL_DTYPES = ("float32", "int8", "uint8")
+
+FOREIGN = "no metadata: measured on seeded noise, precision unknown"
+NO_PICTURE = "its input is no picture: measured on seeded noise"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model file, opened and run once on this computer.
+
+    Attributes:
+        id: a plain name, "m0" for the first.
+        path: the file.
+        file_bytes: its size.
+        sha256: of the file.
+        title: the model in words.
+        precision: as its metadata says, or "unknown".
+        facts: the rest of its metadata.
+        input: what it is given.
+        tensor: the bytes of that.
+        note: what else a user should know; may be empty.
+        mask_size: height and width of the mask that the arg-max in C makes of its output; None if
+            its output is not logits of a segmentation.
+        class_axis: axis of the classes in its output; None if unknown or if it gives class ids.
+        gives_class_ids: whether its output is classes and not numbers.
+        metadata: what the export wrote about the file; None if it says nothing.
+        runtime: what ran it on this computer.
+        outputs: what it gives.
+        expected: the outputs on this computer, as real numbers or class ids.
+        setting: how it is run; None for as the benchmark says.
+    """
+
+    id: str
+    path: Path
+    file_bytes: int
+    sha256: str
+    title: str
+    precision: str
+    facts: ModelFacts
+    input: InputUsed
+    tensor: bytes
+    note: str
+    mask_size: tuple[int, int] | None
+    class_axis: int | None
+    gives_class_ids: bool
+    metadata: Metadata | None
+    runtime: str
+    outputs: tuple[Tensor, ...]
+    expected: Sequence[npt.NDArray[Any]]
+    setting: Setting | None = None
+
+    @property
+    def output_bytes(self) -> int:
+        """How many bytes a device has to give for its output."""
+        return sum(one.itemsize for one in _array_types(self.outputs))
+
+    def verify(self, output: bytes) -> Parity:
+        """Compare the bytes that a device gives with this computer's own runtime.
+
+        Raises:
+            SeaformerError: they are not as many as the output takes.
+        """
+        outputs = [
+            tensor.decode(array)
+            for tensor, array in zip(self.outputs, split_outputs(output, self.outputs), strict=True)
+        ]
+        return compare(
+            outputs,
+            self.expected,
+            self.precision,
+            self.class_axis,
+            self.gives_class_ids,
+            f"{self.runtime} on this computer",
+        )
+
+
+def open_candidate(path: Path, number: int, seed: int) -> Candidate:
+    """Read a model file and compute what it has to answer.
+
+    The input is the photograph that comes with the package, prepared as the metadata says. A file
+    without metadata, or one whose input is no picture, gets noise: standard normal, of the seed.
+
+    Args:
+        path: .tflite or .onnx.
+        number: place among the models of the benchmark, from 0.
+        seed: of the noise.
+
+    Raises:
+        SeaformerError: the file cannot be read or run here.
+    """
+    if not path.is_file():
+        raise SeaformerError(f"there is no model file '{path}'. Check the name.")
+    with open_session(path) as session:
+        entry, shape = _one_input(session)
+        metadata = session.metadata if isinstance(session.metadata, Metadata) else None
+        runtime = session.runtime
+        of_image = None if metadata is None or metadata.kind == FEATURES else metadata
+        values = None if of_image is None else _picture(of_image, shape)
+        source: Literal["photograph", "noise"] = "noise" if values is None else "photograph"
+        if values is None:
+            noise = np.random.default_rng(seed).standard_normal(shape)
+            values = noise.astype(np.float32)
+        tensor = entry.encode(values)
+        arrays = session.run([tensor])
+        # The shape of an output may be left open in the file: it is known after a run.
+        outputs = tuple(
+            replace(one, shape=array.shape)
+            for one, array in zip(session.outputs, arrays, strict=True)
+        )
+    expected = [one.decode(array) for one, array in zip(outputs, arrays, strict=True)]
+    note = FOREIGN if metadata is None else NO_PICTURE if source == "noise" else ""
+    if of_image is not None and of_image.is_random:
+        note = "; ".join(filter(None, (note, "random weights: its predictions mean nothing")))
+    class_axis = _class_axis(of_image, expected)
+    data = tensor.tobytes()
+    return Candidate(
+        id=f"m{number}",
+        path=path,
+        file_bytes=path.stat().st_size,
+        sha256=file_sha256(path),
+        title=path.stem if metadata is None else metadata.title,
+        precision=UNKNOWN_PRECISION if metadata is None else metadata.precision,
+        facts=ModelFacts() if metadata is None else _facts(metadata),
+        input=InputUsed(
+            source=source,
+            name=entry.name,
+            dtype=entry.dtype,
+            shape=shape,
+            sha256=hashlib.sha256(data).hexdigest(),
+        ),
+        tensor=data,
+        note=note,
+        mask_size=_mask_size(of_image, path, shape, outputs[0].dtype, class_axis),
+        class_axis=class_axis,
+        gives_class_ids=of_image is not None and not of_image.gives_logits,
+        metadata=metadata,
+        runtime=runtime,
+        outputs=outputs,
+        expected=expected,
+    )
+
+
+def split_outputs(data: bytes, outputs: Sequence[Tensor]) -> list[npt.NDArray[Any]]:
+    """Read the bytes of all outputs, one after another, as the runner writes them.
+
+    Args:
+        data: what the runner wrote.
+        outputs: of shapes without an axis left open.
+
+    Raises:
+        SeaformerError: they are not as many as the outputs take.
+    """
+    types = _array_types(outputs)
+    expected = sum(one.itemsize for one in types)
+    if len(data) != expected:
+        raise SeaformerError(
+            f"the device gave an output of {len(data)} bytes, the file has one of {expected}. "
+            "Its runtime may not fit the model."
+        )
+    ends = np.cumsum([one.itemsize for one in types])
+    return [
+        np.frombuffer(data[end - one.itemsize : end], one.base).reshape(one.shape)
+        for one, end in zip(types, ends, strict=True)
+    ]
+
+
+def _array_types(outputs: Sequence[Tensor]) -> list[np.dtype[Any]]:
+    """Return the type of each output with its shape, whose item is the whole array."""
+    return [np.dtype((output.dtype, output.shape)) for output in outputs]
+
+
+def _one_input(session: Session) -> tuple[Tensor, tuple[int, ...]]:
+    """Return the input of a model, and its shape.
+
+    Raises:
+        SeaformerError: it has several or none, one of any size, or no output.
+    """
+    if len(session.inputs) != 1 or not session.outputs:
+        raise SeaformerError(
+            f"'{session.path}' has {len(session.inputs)} inputs and {len(session.outputs)} "
+            "outputs. Allowed: one input, and one output or more."
+        )
+    shape = tuple(side for side in session.inputs[0].shape if side is not None)
+    if len(shape) < len(session.inputs[0].shape):
+        raise SeaformerError(
+            f"'{session.path}' takes an input of any size. A benchmark needs one of a fixed shape: "
+            "export it with --input-size."
+        )
+    check_input_size(shape, session.path)
+    return session.inputs[0], shape
+
+
+def _picture(interface: Interface, shape: tuple[int, ...]) -> npt.NDArray[np.float32] | None:
+    """Prepare the photograph; None if the input is no picture of the metadata's layout."""
+    size = picture_size(shape)
+    if size is None:
+        return None
+    picture = prepare(read_image(sample_photograph()), interface.preprocessing, size)
+    if not interface.normalizes_inside:
+        picture = normalize(picture, interface.preprocessing)
+    return (picture if shape[3] == 3 else picture.transpose(2, 0, 1))[None]
+
+
+def _class_axis(interface: Interface | None, expected: Sequence[npt.NDArray[Any]]) -> int | None:
+    if interface is None or not interface.gives_logits:
+        return None
+    if interface.kind == "classification":
+        return 1
+    return {"CHW": 1, "HWC": 3, None: None}[interface.logits_layout(expected[0].shape)]
+
+
+def _mask_size(
+    interface: Interface | None,
+    path: Path,
+    shape: tuple[int, ...],
+    output_dtype: str,
+    class_axis: int | None,
+) -> tuple[int, int] | None:
+    """The input's size, if the output is logits as the arg-max in C takes them."""
+    if interface is None or interface.kind != "segmentation" or class_axis is None:
+        return None
+    layout = 3 if path.suffix.lower() == ".tflite" else 1
+    if class_axis != layout or output_dtype not in TAIL_DTYPES:
+        return None
+    return picture_size(shape)
+
+
+def _facts(metadata: Metadata) -> ModelFacts:
+    own = ("name", "variant", "model", "task", "kind", "precision", "head", "params", "macs")
+    return ModelFacts(
+        **{key: getattr(metadata, key) for key in (*own, "content_sha256")},
+        normalization=metadata.input.normalization,
+        weights=metadata.weights.name,
+        is_random=metadata.weights.is_random,
+        accuracy=_accuracy(metadata),
+    )
+
+
+def _accuracy(metadata: Metadata) -> Accuracy | None:
+    """What the export measured: of a quantized file against its twin, else against PyTorch."""
+    measured = None if metadata.quantization is None else metadata.quantization.accuracy
+    if measured is not None:
+        low, high = measured.interval_points or (None, None)
+        return Accuracy(
+            reference="the fp32 file",
+            inputs=measured.pictures,
+            agreement=measured.argmax_agreement,
+            score=measured.score,
+            score_inputs=measured.pictures,
+            reference_score=measured.reference_score,
+            difference_points=measured.difference_points,
+            low_points=low,
+            high_points=high,
+        )
+    comparisons = metadata.parity.comparisons
+    # Features have no classes to agree on.
+    agreements = [one.argmax_agreement for one in comparisons if one.argmax_agreement is not None]
+    if not agreements or len(agreements) < len(comparisons):
+        return None
+    return Accuracy(
+        reference=metadata.parity.reference,
+        inputs="; ".join(one.input for one in comparisons),
+        agreement=min(agreements),
+    )

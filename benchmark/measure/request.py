@@ -1,0 +1,164 @@
+"""What a benchmark is asked for, checked before any work is done."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+from seaformer.benchmark.measure.backends import BACKENDS, OFFICIAL_TOOL, Backend, backend_for
+from seaformer.benchmark.measure.model_names import resolve_model
+from seaformer.benchmark.measure.options import Options
+from seaformer.benchmark.results.schema import CSV_NAME, FILE_NAME, REPORT_NAME
+from seaformer.benchmark.results.table_kinds import TableName
+from seaformer.errors import UsageError, look_up
+from seaformer.files import refuse_existing
+
+MODELS_NAME = "models"
+"""Folder in that of the results, for files that are exported to be measured."""
+
+DEFAULT_BACKEND = "litert"
+
+DEFAULT_RUNS = 50
+USUAL_ROUNDS = 10
+RUNS_PER_ROUND = 5
+"""Few, so that there are rounds enough for an interval: a round more costs the loading of the
+models."""
+MAX_ROUNDS = 20
+"""Of a benchmark whose runs are counted: more rounds narrow the interval little, more runs in them
+cost nothing but their time."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A checked request.
+
+    Attributes:
+        options: as given, with what needs no more than the check.
+        models: files, and names of networks that have to be exported first; none if the study
+            chooses its own.
+        backend: what runs them.
+        runs: timed runs per model; None if they go on until the medians are sure enough.
+        output: folder for the results.
+        table: the table of the paper to make; None for none.
+    """
+
+    options: Options
+    models: tuple[Path | str, ...]
+    backend: Backend
+    runs: int | None
+    output: Path
+    table: TableName | None = None
+
+    @property
+    def models_folder(self) -> Path:
+        """Where exported files go."""
+        return self.output / MODELS_NAME
+
+    @property
+    def round_sizes(self) -> tuple[int, ...]:
+        """Timed runs of a model in each round; of an open-ended benchmark, those of one round."""
+        if self.runs is None:
+            return (RUNS_PER_ROUND,)
+        return round_sizes(self.runs)
+
+
+def make_request(
+    options: Options, usual_runs: int = DEFAULT_RUNS, table: TableName | None = None
+) -> Request:
+    """Check what a user asked for.
+
+    Args:
+        options: as given.
+        usual_runs: without --runs.
+        table: the table of the paper to make.
+
+    Raises:
+        UsageError: a value is out of range or does not go with another one.
+        SeaformerError: a file is missing or cannot be used.
+    """
+    models = tuple(map(resolve_model, options.models))
+    if files := tuple(model for model in models if isinstance(model, Path)):
+        backend = backend_for(files, options.backend)
+    else:
+        backend = look_up(BACKENDS, "backend", options.backend or DEFAULT_BACKEND)
+    if options.runs is not None and options.until is not None:
+        raise UsageError("--runs does not go with --until: give one of the two.")
+    _check_official_tool(options, backend.name == OFFICIAL_TOOL)
+    for option, given in (
+        ("--runtime-library", options.runtime_library),
+        ("--binary", options.binary),
+    ):
+        if given is not None and not given.is_file():
+            raise UsageError(f"{option} '{given}' is no file. Check the name.")
+    return Request(
+        options=options,
+        models=models,
+        backend=backend,
+        runs=None if options.until is not None else options.runs or usual_runs,
+        output=options.output or Path("build", "benchmark", f"{datetime.now():%Y%m%d-%H%M%S}"),
+        table=table,
+    )
+
+
+def require_our_runner(options: Options, study: str) -> None:
+    """Refuse the official tool, for what compares models.
+
+    Raises:
+        UsageError: it is asked for.
+    """
+    if options.backend == OFFICIAL_TOOL:
+        raise UsageError(
+            f"{study} needs our runner, which lets models take turns, not {OFFICIAL_TOOL}: leave "
+            "--backend and --binary out."
+        )
+
+
+def _check_official_tool(options: Options, is_used: bool) -> None:
+    if (options.binary is None) == is_used:
+        raise UsageError(
+            f"--backend {OFFICIAL_TOOL} needs --binary PATH, the official tool for the device, and "
+            "other backends take none."
+        )
+    if not is_used:
+        return
+    if options.until is not None:
+        raise UsageError(f"--until needs single runs, which {OFFICIAL_TOOL} does not give.")
+    if options.breakdown:
+        raise UsageError(
+            f"--breakdown needs our runner, not {OFFICIAL_TOOL}: leave --backend and --binary out."
+        )
+    if options.runtime_library is not None:
+        raise UsageError(f"--runtime-library has no effect on {OFFICIAL_TOOL}. Leave it out.")
+
+
+def check_output(folder: Path, force: bool, more: Sequence[str] = ()) -> None:
+    """Refuse, before the work, to overwrite results in a folder that need not exist.
+
+    Args:
+        folder: where results go.
+        force: whether files may be overwritten.
+        more: names of files besides those of a benchmark.
+
+    Raises:
+        UsageError: they exist, or the folder is something else.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise UsageError(f"--output '{folder}' is not a folder. Give the name of one.")
+    for name in (FILE_NAME, CSV_NAME, REPORT_NAME, *more):
+        refuse_existing(folder / name, force)
+    made = folder / MODELS_NAME
+    if made.exists() and not force:
+        raise UsageError(
+            f"'{made}' exists. Give another --output, or --force to overwrite the files in it."
+        )
+
+
+def round_sizes(runs: int) -> tuple[int, ...]:
+    """Spread the timed runs of a model over rounds, evenly."""
+    rounds = min(max(math.ceil(runs / RUNS_PER_ROUND), min(runs, USUAL_ROUNDS)), MAX_ROUNDS)
+    ends = [runs * turn // rounds for turn in range(rounds + 1)]
+    return tuple(end - start for start, end in pairwise(ends))

@@ -1,0 +1,358 @@
+"""Benchmarks with our runner: models interleaved in rounds, every run's time known."""
+
+import math
+import random
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from seaformer.benchmark.breakdown.model_profiling import PROFILE_RUNS, ModelProfiling
+from seaformer.benchmark.candidates.candidate import Candidate
+from seaformer.benchmark.candidates.setting import Setting
+from seaformer.benchmark.devices.device import Conditions, Finished, Workspace
+from seaformer.benchmark.devices.errors import ProgramKilled
+from seaformer.benchmark.devices.heat import throttled
+from seaformer.benchmark.measure.session import Session, TimeLimitError
+from seaformer.benchmark.results.breakdown import Breakdown
+from seaformer.benchmark.results.rounds import run_times
+from seaformer.benchmark.results.schema import (
+    Purpose,
+    Results,
+    Round,
+    RuntimeUsed,
+    StoppedBy,
+    Times,
+)
+from seaformer.benchmark.runner.binaries import runner_for
+from seaformer.benchmark.runner.libraries import library_for
+from seaformer.benchmark.runner.plan import Plan, PlannedModel
+from seaformer.benchmark.runner.record import Block, Record, RecordReader
+from seaformer.benchmark.runner.status import Status
+from seaformer.errors import SeaformerError
+from seaformer.statistics.bootstrap import MIN_ROUNDS, summarize
+
+RUNNER = "runner"
+PLAN = "plan"
+
+CHECK_WARMUP_RUNS = 3
+TRUNCATED_WARMUP_RUNS = 2
+"""The truncated models of a breakdown warm the processor up together."""
+WARM_UP_MS = 50.0
+"""A clock governor needs some ten milliseconds of load to choose the highest frequency."""
+MAX_WARMUP_RUNS = 20
+
+LOWEST_SHARE_OF_CLOCK = 0.85
+"""A core under load that falls below this share of the clock it had before is held back: steps
+between frequencies are smaller."""
+
+END_LIMIT_S = 20.0
+"""How much longer than its plan says the runner may take to end, before it is ended."""
+
+ADVICE = {
+    Status.BAD_PLAN: "This is a fault of seaformer: report it.",
+    Status.NO_LIBRARY: "Give another library with --runtime-library.",
+    Status.WRONG_RUNTIME: "Give the pinned version, or leave --runtime-library out.",
+    Status.NO_MODEL: "See whether it runs here (seaformer-predict), and export it again.",
+    Status.NO_AFFINITY: "Choose other cores with --cores.",
+    Status.NO_OUTPUT: "Free some space on the device.",
+}
+
+
+class RunnerError(SeaformerError):
+    """The runner gave up on the device, or the device on it."""
+
+
+class RunnerSession(Session):
+    """A benchmark with our runner."""
+
+    _profilings: Sequence[ModelProfiling] = ()
+    _turns = 0
+
+    def run(self) -> Results:
+        """Measure; the files of a breakdown are on this computer as long as it takes."""
+        with TemporaryDirectory() as folder:
+            if self.options.breakdown:
+                self._profilings = [ModelProfiling(one, Path(folder)) for one in self.candidates]
+            return super().run()
+
+    def prepare(self) -> RuntimeUsed:
+        """Find the runner and the runtime's library for the device."""
+        backend, target = self.request.backend, self.device.target
+        self._runner = runner_for(target)
+        self._library = library_for(backend.name, target, self.options.runtime_library)
+        return RuntimeUsed(
+            name=backend.title,
+            version=self._library.version,
+            file=self._library.path.name,
+            sha256=self._library.sha256,
+        )
+
+    def own_files(self) -> list[tuple[Path, str, bool]]:
+        """Return the runner and the libraries."""
+        libraries = (self._library.path, *self._library.extra_files)
+        return [
+            (self._runner, RUNNER, True),
+            *((path, path.name, False) for path in libraries),
+            *(
+                (file.path, file.path.name, False)
+                for one in self._profilings
+                for file in one.truncated[:-1]
+            ),
+        ]
+
+    def breakdown(self, candidate: Candidate, times: Times) -> Breakdown | None:
+        """Return where the time of a model goes."""
+        for profiling in self._profilings:
+            if profiling.candidate is candidate:
+                emulated, seed = self.device.is_emulated, self.options.seed
+                return profiling.breakdown(self.rounds, times, emulated, seed)
+        return None
+
+    def work(self, workspace: Workspace, setting: Setting) -> StoppedBy:
+        """Check every model in a process of its own, then measure the good ones in rounds."""
+        self._workspace, self._setting = workspace, setting
+        self._top_khz: dict[int, int] = {}
+        for one in self.candidates:
+            workspace.write(f"{one.id}.input", one.tensor)
+        good = [one for one in self.candidates if self._check(one)]
+        if not good:
+            return "runs"
+        expected = None if self.request.runs is None else self.request.runs * len(good)
+        self.progress.expect(self.device.serial, expected)
+        return self._measure(good)
+
+    def _check(self, candidate: Candidate) -> bool:
+        """Run one model alone, and compare its output."""
+        name = candidate.path.name
+        self.progress.describe(self.device.serial, f"checking the output of {name}")
+        output = f"{candidate.id}.output"
+        plan = self._plan(
+            self._planned([candidate], output),
+            self._setting_of(candidate),
+            CHECK_WARMUP_RUNS,
+            blocks=0,
+            runs=1,
+        )
+        self._round(plan, "check")
+        answer = self._workspace.read(output, candidate.output_bytes)
+        return self.verify(candidate, answer)
+
+    def _measure(self, candidates: list[Candidate]) -> StoppedBy:
+        """Run turn after turn until there is enough; after a throttled one cool down first.
+
+        A phone warms up while it is measured, which alone is no reason to wait.
+        """
+        groups: dict[Setting, list[Candidate]] = {}
+        for one in candidates:
+            groups.setdefault(self._setting_of(one), []).append(one)
+        self.warmup_runs = self._warmup_runs(groups.values())
+        sizes = self.request.round_sizes
+        is_open = self.request.runs is None
+        pending, again, is_hot = deque(sizes), 0, True
+        while pending:
+            if is_hot:
+                self.cool()
+            self.progress.describe(self.device.serial, "measuring")
+            size = pending.popleft()
+            turn = self._turn(groups, size)
+            hot = [one.throttled for one in turn if one.throttled is not None]
+            is_used = all(one.used for one in turn)
+            is_hot = bool(hot)
+            if is_used:
+                is_hot |= self._measure_truncated(candidates, size)
+            if not is_used:
+                again += 1
+                if again > len(sizes) and not is_open:
+                    raise RunnerError(
+                        f"{self.device.serial} throttled in {again} rounds ({hot[-1]}). Let "
+                        "it cool further with --cool-below, or count them with --keep-throttled."
+                    )
+                pending.appendleft(size)
+            elif is_open:
+                if self._is_precise(candidates):
+                    return "precision"
+                pending.append(size)
+        return "runs"
+
+    def _turn(self, groups: Mapping[Setting, Sequence[Candidate]], size: int) -> list[Round]:
+        """Run a round of every setting, in random order, until one does not count."""
+        self._turns += 1
+        order = random.Random(self.options.seed + self._turns).sample(list(groups), len(groups))
+        number = self._turns if len(groups) > 1 else None
+        done: list[Round] = []
+        for setting in order:
+            profiled = PROFILE_RUNS if self._profilings else 0
+            models = self._planned(groups[setting])
+            plan = self._plan(models, setting, self.warmup_runs, 1, size, profiled)
+            done.append(self._round(plan, "measure", number))
+            if not done[-1].used:
+                break
+        return done
+
+    def _measure_truncated(self, candidates: list[Candidate], size: int) -> bool:
+        """Run the truncated models of each model in a process; return whether it throttled."""
+        is_hot = False
+        for profiling in self._profilings:
+            if profiling.candidate not in candidates:
+                continue
+            whole, tensor = self.file_name(profiling.candidate), f"{profiling.candidate.id}.input"
+            models = [
+                PlannedModel(one.id, one.path.name, tensor) for one in profiling.truncated[:-1]
+            ]
+            models.append(PlannedModel(profiling.truncated[-1].id, whole, tensor))
+            # One run at a time, so that all of them meet the same moments.
+            plan = self._plan(models, self._setting, TRUNCATED_WARMUP_RUNS, size, 1)
+            done = self._round(plan, "prefix")
+            is_hot |= done.throttled is not None
+        return is_hot
+
+    def _warmup_runs(self, groups: Iterable[Sequence[Candidate]]) -> int:
+        """Enough that all models of any round warm the processor up, the first inference aside."""
+        checks = [one for one in self.rounds if one.purpose == "check"]
+        fastest_ns = {loaded.id: min(loaded.warmup_ns) for one in checks for loaded in one.loaded}
+        shortest_ns = min(sum(fastest_ns[one.id] for one in group) for group in groups)
+        return 1 + min(math.ceil(WARM_UP_MS * 1e6 / max(shortest_ns, 1)), MAX_WARMUP_RUNS)
+
+    def _setting_of(self, candidate: Candidate) -> Setting:
+        return candidate.setting or self._setting
+
+    def _is_precise(self, candidates: list[Candidate]) -> bool:
+        assert self.options.until is not None
+        for one in candidates:
+            runs = run_times(self.rounds, one.id)
+            if len(runs) < MIN_ROUNDS:
+                return False
+            width = summarize(runs, self.options.seed).relative_half_width
+            if width is None or width > self.options.until:
+                return False
+        return True
+
+    def _planned(
+        self, candidates: Sequence[Candidate], output: str | None = None
+    ) -> list[PlannedModel]:
+        return [
+            PlannedModel(
+                id=one.id,
+                file=self.file_name(one),
+                input_file=f"{one.id}.input",
+                output_file=output,
+                mask_size=one.mask_size,
+            )
+            for one in candidates
+        ]
+
+    def _plan(
+        self,
+        models: Sequence[PlannedModel],
+        setting: Setting,
+        warmup_runs: int,
+        blocks: int,
+        runs: int,
+        profile_runs: int = 0,
+    ) -> Plan:
+        return Plan(
+            backend=self.request.backend.name,
+            library=self._library.path.name,
+            runtime_version=self._library.version,
+            threads=setting.threads,
+            cpus=setting.cores.cores,
+            seed=self.options.seed + len(self.rounds),
+            warmup_runs=warmup_runs,
+            blocks=blocks,
+            runs_per_block=runs,
+            profile_runs=profile_runs,
+            time_limit_s=self.remaining_s(),
+            models=tuple(models),
+        )
+
+    def _round(self, plan: Plan, purpose: Purpose, turn: int | None = None) -> Round:
+        """Run the runner once, and keep its record, whatever became of it."""
+        reader = RecordReader()
+
+        def on_line(line: str) -> None:
+            item = reader.add(line)
+            if isinstance(item, Block) and purpose == "measure":
+                self.progress.advance(self.device.serial, len(item.durations_ns))
+
+        self._workspace.write(PLAN, plan.text().encode())
+        finished, conditions = None, None
+        try:
+            finished = self._workspace.execute(
+                RUNNER, [PLAN], time_limit_s=plan.time_limit_s + END_LIMIT_S, on_line=on_line
+            )
+            conditions = self.device.conditions()
+        finally:
+            record = reader.record()
+            done = self._add_round(record, purpose, conditions, turn)
+        _require_success(finished, record, self.device.serial)
+        return done
+
+    def _add_round(
+        self, record: Record, purpose: Purpose, conditions: Conditions | None, turn: int | None
+    ) -> Round:
+        hot = None if purpose == "check" else self._throttled(record, conditions)
+        done = Round(
+            index=len(self.rounds),
+            purpose=purpose,
+            used=purpose != "check" and (hot is None or self.options.keep_throttled),
+            throttled=hot,
+            complete=record.complete,
+            header=record.header,
+            loaded=record.models,
+            blocks=record.blocks,
+            tails=record.tails,
+            peak_memory_bytes=record.peak_memory_bytes,
+            conditions_after=conditions,
+            turn=turn,
+        )
+        if record.header is not None:
+            self.rounds.append(done)
+            for profiling in self._profilings:
+                if done.used and record.complete and record.events:
+                    profiling.add_profile(done.index, record.events)
+        return done
+
+    def _throttled(self, record: Record, after: Conditions | None) -> str | None:
+        """Say how it was seen that the device throttled in a round; None if it was not."""
+        if after is not None:
+            hot = throttled(self.conditions, after)
+            self.conditions = after
+            if hot is not None:
+                return hot
+        for block in record.blocks:
+            cpu, khz = block.cpus[-1], block.frequency_khz_after
+            if khz is None:
+                continue
+            self._top_khz[cpu] = max(khz, self._top_khz.get(cpu, 0))
+            if khz < LOWEST_SHARE_OF_CLOCK * self._top_khz[cpu]:
+                top = self._top_khz[cpu]
+                return f"core {cpu} fell from {top / 1e6:.2f} to {khz / 1e6:.2f} GHz"
+        return None
+
+
+def _require_success(finished: Finished | None, record: Record, serial: str) -> None:
+    """Raise what a round failed with.
+
+    Raises:
+        TimeLimitError: the plan's time limit passed.
+        ProgramKilled: a signal ended the runner.
+        RunnerError: it gave up, or its lines did not arrive whole.
+    """
+    assert finished is not None
+    said = (record.problem or finished.stderr.strip() or "no reason given").rstrip(".")
+    if finished.exit_status == Status.OUT_OF_TIME:
+        raise TimeLimitError(
+            "the time limit has passed during a round. Ask for fewer runs, or give more time with "
+            "--time-limit."
+        )
+    if finished.signal is not None:
+        raise ProgramKilled(f"the runner on {serial} was ended by signal {finished.signal}.")
+    if finished.exit_status != Status.DONE:
+        known = finished.exit_status in set(Status)
+        advice = ADVICE.get(Status(finished.exit_status), "") if known else ""
+        raise RunnerError(
+            f"the runner on {serial} gave up (status {finished.exit_status}): {said}. {advice}"
+        )
+    if not record.complete:
+        raise RunnerError(f"what the runner on {serial} said is damaged: {said}. Run again.")

@@ -1,0 +1,324 @@
+"""A benchmark on one device, from the first look at it to the results.
+
+    describe -> place files -> check every model's output -> rounds -> results
+
+What differs between our runner and an official tool is in the subclasses. Whatever ends a benchmark
+early (a phone that is unplugged, a runner that is killed, Ctrl-C), what was measured until then is
+kept in results that say what happened.
+"""
+
+import hashlib
+import platform
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from seaformer.benchmark.candidates.candidate import Candidate
+from seaformer.benchmark.candidates.setting import Setting
+from seaformer.benchmark.devices.cores import CoreChoice, choose_cores
+from seaformer.benchmark.devices.device import Conditions, Device, DeviceFacts, Workspace
+from seaformer.benchmark.devices.errors import Cancelled
+from seaformer.benchmark.devices.heat import wait_until_cool
+from seaformer.benchmark.measure.progress_display import Progress
+from seaformer.benchmark.measure.request import Request
+from seaformer.benchmark.measure.summary import model_result
+from seaformer.benchmark.measure.warnings import (
+    disturbances,
+    missing_breakdowns,
+    slower_than_float,
+    wide_intervals,
+)
+from seaformer.benchmark.results.breakdown import Breakdown
+from seaformer.benchmark.results.rounds import pair_ratios, run_times
+from seaformer.benchmark.results.schema import (
+    CoresUsed,
+    ModelResult,
+    PairRatio,
+    Parity,
+    Protocol,
+    Results,
+    Round,
+    RuntimeUsed,
+    StoppedBy,
+    Times,
+)
+from seaformer.errors import SeaformerError
+from seaformer.files import file_sha256
+
+NOT_COMPARED = "its output was not compared: the tool does not show it"
+
+
+class TimeLimitError(SeaformerError):
+    """The time limit of the benchmark has passed."""
+
+
+class Session(ABC):
+    """A benchmark on one device; call `run` once.
+
+    Attributes:
+        device: to measure on.
+        request: what is asked for.
+        options: of the request.
+        candidates: the models; one that has several settings is there once for each.
+        progress: where to show how far it is.
+        rounds: raw data so far.
+        conditions: the latest state of the device that is known.
+        warmup_runs: uncounted runs of a model at the start of a round.
+    """
+
+    conditions: Conditions
+
+    def __init__(
+        self,
+        device: Device,
+        request: Request,
+        candidates: Sequence[Candidate],
+        progress: Progress,
+    ) -> None:
+        self.device = device
+        self.request = request
+        self.options = request.options
+        self.candidates = candidates
+        self.progress = progress
+        self.rounds: list[Round] = []
+        self.warmup_runs = 0
+        self._deadline = 0.0
+        self._parity: dict[str, Parity] = {}
+
+    def run(self) -> Results:
+        """Measure.
+
+        Returns:
+            All that was measured; `complete` and `problem` say whether that is all.
+
+        Raises:
+            SeaformerError: it failed before any output was compared or any run was timed.
+            KeyboardInterrupt: likewise, it was interrupted before.
+        """
+        created_at = datetime.now(UTC)
+        self._deadline = time.monotonic() + self.options.time_limit_s
+        self.progress.describe(self.device.serial, "looking at the device")
+        facts, before = self.device.facts(), self.device.conditions()
+        self.conditions = before
+        cores = choose_cores(facts.cores, self.options.cores, self.options.threads)
+        stopped_by: StoppedBy = "runs"
+        problem: str | None = None
+        try:
+            runtime = self.prepare()
+            with self.device.workspace(self._key(), keep=self.options.keep) as workspace:
+                self.progress.describe(self.device.serial, "sending files")
+                for local, name, executable in self._files():
+                    workspace.place(local, name, executable)
+                stopped_by = self.work(workspace, Setting(self.options.threads, cores))
+        except (KeyboardInterrupt, SeaformerError) as error:
+            if not self._has_begun:
+                raise
+            stopped_by, problem = _ending(error)
+        if stopped_by == "time limit" and self.options.until is not None and self._has_times:
+            problem = None  # The limit is one of its two ordinary ends.
+        after = self._conditions()
+        self.progress.describe(self.device.serial, "summing up")
+        models = tuple(self._model_result(one, facts) for one in self.candidates)
+        ratios = () if self.device.is_emulated else self._ratios()
+        return Results(
+            created_at=created_at,
+            command=self.options.command,
+            complete=problem is None,
+            stopped_by=stopped_by,
+            problem=problem,
+            emulated=self.device.is_emulated,
+            device=facts,
+            backend=self.request.backend.name,
+            runtime=runtime,
+            threads=self.options.threads,
+            cores=_cores_used(cores, facts),
+            protocol=self._protocol(),
+            conditions_before=before,
+            conditions_after=after,
+            unknown=_unknown(facts, before),
+            versions=_versions(),
+            warnings=tuple(self._warnings(models, ratios)),
+            models=models,
+            ratios=ratios,
+            rounds=tuple(self.rounds),
+            table=self.request.table,
+        )
+
+    @abstractmethod
+    def prepare(self) -> RuntimeUsed:
+        """Find, or fetch, what has to be on the device; return what will run the models."""
+
+    @abstractmethod
+    def own_files(self) -> list[tuple[Path, str, bool]]:
+        """Return the files besides the models: local path, name, whether it is a program."""
+
+    @abstractmethod
+    def work(self, workspace: Workspace, setting: Setting) -> StoppedBy:
+        """Check every model's output and measure; return what ended it well.
+
+        Args:
+            workspace: with all files in it.
+            setting: of the models that have none of their own.
+
+        Raises:
+            SeaformerError: it did not end well; `rounds` has what there is.
+        """
+
+    def tool_times(self, candidate: Candidate) -> Times | None:  # noqa: ARG002
+        """Return the times that an official tool gave; None if our runner measures."""
+        return None
+
+    def breakdown(self, candidate: Candidate, times: Times) -> Breakdown | None:  # noqa: ARG002
+        """Return where the time of a model goes; None if that was not measured."""
+        return None
+
+    def file_name(self, candidate: Candidate) -> str:
+        """Return the name of a model on the device: of ours, whatever the user's is."""
+        return f"{candidate.sha256[:16]}{candidate.path.suffix.lower()}"
+
+    def verify(self, candidate: Candidate, output: bytes) -> bool:
+        """Compare a model's output with this computer's; return whether it is right."""
+        self._parity[candidate.id] = candidate.verify(output)
+        return self._parity[candidate.id].passed
+
+    def cool(self) -> None:
+        """Wait until the device is cool enough to measure.
+
+        Raises:
+            TooHot: it does not cool down in time.
+        """
+        self.conditions = wait_until_cool(
+            self.device,
+            self.options.cool_below_c,
+            self.remaining_s(),
+            lambda text: self.progress.describe(self.device.serial, text),
+        )
+
+    def remaining_s(self) -> float:
+        """Return the seconds that are left.
+
+        Raises:
+            TimeLimitError: there are none.
+        """
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeLimitError(
+                f"the time limit of {self.options.time_limit_s:g} s has passed. Ask for fewer runs,"
+                " or give more time with --time-limit."
+            )
+        return left
+
+    @property
+    def _has_begun(self) -> bool:
+        return bool(self.rounds or self._parity)
+
+    @property
+    def _has_times(self) -> bool:
+        return all(run_times(self.rounds, one.id) for one in self._verified())
+
+    def _verified(self) -> list[Candidate]:
+        """The models whose output is not wrong."""
+        return [
+            one
+            for one in self.candidates
+            if one.id not in self._parity or self._parity[one.id].passed
+        ]
+
+    def _ratios(self) -> tuple[PairRatio, ...]:
+        return pair_ratios((one.id for one in self._verified()), self.rounds, self.options.seed)
+
+    def _files(self) -> list[tuple[Path, str, bool]]:
+        models = [(one.path, self.file_name(one), False) for one in self.candidates]
+        return self.own_files() + list(dict.fromkeys(models))
+
+    def _key(self) -> str:
+        """Name the folder by what is in it: the same benchmark again finds the files it kept."""
+        digest = hashlib.sha256()
+        for local, name, _ in self._files():
+            digest.update(f"{name}\n{file_sha256(local)}\n".encode())
+        return digest.hexdigest()[:16]
+
+    def _conditions(self) -> Conditions | None:
+        with suppress(SeaformerError):
+            return self.device.conditions()
+        return None
+
+    def _protocol(self) -> Protocol:
+        return Protocol(
+            runs=self.request.runs,
+            until=self.options.until,
+            runs_per_round=max(self.request.round_sizes),
+            warmup_runs=self.warmup_runs,
+            time_limit_s=self.options.time_limit_s,
+            cool_below_c=self.options.cool_below_c,
+            keep_throttled=self.options.keep_throttled,
+            seed=self.options.seed,
+        )
+
+    def _model_result(self, one: Candidate, facts: DeviceFacts) -> ModelResult:
+        tool, parity = self.tool_times(one), self._parity.get(one.id)
+        extra = NOT_COMPARED if tool is not None and parity is None else ""
+        return model_result(
+            one,
+            self.rounds,
+            parity,
+            tool,
+            "; ".join(filter(None, (one.note, extra))),
+            emulated=self.device.is_emulated,
+            seed=self.options.seed,
+            cores=None if one.setting is None else _cores_used(one.setting.cores, facts),
+            breakdown=lambda times: self.breakdown(one, times),
+        )
+
+    def _warnings(
+        self, models: Sequence[ModelResult], ratios: Sequence[PairRatio]
+    ) -> Iterator[str]:
+        yield from slower_than_float(models, ratios)
+        if self.options.breakdown:
+            yield from missing_breakdowns(models)
+        yield from disturbances(self.rounds)
+        if self.options.until is not None:
+            yield from wide_intervals(models, self.options.until)
+
+
+def _ending(error: BaseException) -> tuple[StoppedBy, str]:
+    """What a benchmark was ended by early, and how results say that."""
+    if isinstance(error, KeyboardInterrupt | Cancelled):
+        return "interrupt", "interrupted"
+    return "time limit" if isinstance(error, TimeLimitError) else "problem", str(error)
+
+
+def _cores_used(cores: CoreChoice, facts: DeviceFacts) -> CoresUsed:
+    speeds = {core.index: core.max_khz for core in facts.cores if core.max_khz is not None}
+    return CoresUsed(
+        name=cores.name,
+        cores=cores.cores,
+        mask=cores.mask,
+        max_khz={core: speeds[core] for core in cores.cores if core in speeds},
+    )
+
+
+def _unknown(facts: DeviceFacts, conditions: Conditions) -> tuple[str, ...]:
+    """Name what the device does not say."""
+    known = {
+        "manufacturer": facts.manufacturer,
+        "model": facts.model,
+        "system on chip": facts.soc,
+        "system": facts.os,
+        "memory": facts.memory_bytes,
+        "top frequencies of the cores": all(core.max_khz for core in facts.cores) or None,
+        "temperature of skin and battery": conditions.temperature_c,
+        "thermal status": conditions.thermal_status,
+        "battery": conditions.battery_percent,
+        "current frequencies of the cores": conditions.core_khz or None,
+    }
+    return tuple(name for name, value in known.items() if value is None)
+
+
+def _versions() -> dict[str, str]:
+    packages = ("seaformer", "ai-edge-litert", "onnxruntime", "adbutils", "numpy", "scipy")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}

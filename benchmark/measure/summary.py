@@ -1,0 +1,84 @@
+"""The results of one model, from the rounds that it was measured in."""
+
+from collections.abc import Callable, Sequence
+from statistics import median
+
+from seaformer.benchmark.candidates.candidate import Candidate
+from seaformer.benchmark.results.breakdown import Breakdown
+from seaformer.benchmark.results.rounds import gather, run_times
+from seaformer.benchmark.results.schema import CoresUsed, ModelResult, Parity, Round, Times
+from seaformer.statistics.bootstrap import Summary, summarize
+
+
+def model_result(
+    candidate: Candidate,
+    rounds: Sequence[Round],
+    parity: Parity | None,
+    tool: Times | None,
+    note: str,
+    *,
+    emulated: bool,
+    seed: int,
+    cores: CoresUsed | None = None,
+    breakdown: Callable[[Times], Breakdown | None] = lambda _: None,
+) -> ModelResult:
+    """Summarise one model.
+
+    Args:
+        candidate: the model.
+        rounds: all of the benchmark.
+        parity: its output against the reference; None if it could not be compared.
+        tool: the times that an official tool gave; None if our runner measured.
+        note: what else a user should know; may be empty.
+        emulated: whether the device is.
+        seed: of the bootstrap.
+        cores: of a setting of its own.
+        breakdown: finds where the model's time goes.
+    """
+    is_wrong = parity is not None and not parity.passed
+    times = None if is_wrong else tool or _times(rounds, candidate.id, seed)
+    checks = [one for one in rounds if one.purpose == "check" and _has(one, candidate.id)]
+    return ModelResult(
+        id=candidate.id,
+        file=str(candidate.path),
+        bytes=candidate.file_bytes,
+        sha256=candidate.sha256,
+        title=candidate.title,
+        precision=candidate.precision,
+        facts=candidate.facts,
+        input=candidate.input,
+        note=note,
+        parity=parity,
+        latency=None if emulated else times,
+        emulated=times if emulated else None,
+        peak_memory_bytes=checks[0].peak_memory_bytes if checks else None,
+        breakdown=None if times is None else breakdown(times),
+        threads=None if candidate.setting is None else candidate.setting.threads,
+        cores=cores,
+    )
+
+
+def _times(rounds: Sequence[Round], model: str, seed: int) -> Times | None:
+    runs = run_times(rounds, model)
+    if not runs:
+        return None
+    loaded = [one for round in rounds for one in round.loaded if one.id == model]
+    return Times(
+        run=summarize(runs, seed),
+        load_ms=median(one.load_ms for one in loaded),
+        first_inference_ms=median(one.first_inference_ms for one in loaded),
+        classes=_tail(rounds, model, "classes", seed),
+        mask=_tail(rounds, model, "mask", seed),
+    )
+
+
+def _tail(rounds: Sequence[Round], model: str, kind: str, seed: int) -> Summary | None:
+    wanted = (model, kind)
+    found = gather(
+        rounds, lambda one: (t.durations_ns for t in one.tails if (t.model, t.kind) == wanted)
+    )
+    return summarize(list(found.values()), seed) if found else None
+
+
+def _has(one: Round, model: str) -> bool:
+    return any(loaded.id == model for loaded in one.loaded)

@@ -1,0 +1,71 @@
+"""What a reader of the numbers of a benchmark has to know, in words."""
+
+from collections.abc import Iterator, Sequence
+
+from seaformer.artifact.precisions import PRECISIONS
+from seaformer.benchmark.results.rounds import foreign_load, throttled_rounds
+from seaformer.benchmark.results.schema import ModelResult, PairRatio, Round, find_ratio
+
+BUSY = 0.25
+"""Processors kept busy by other programs from which times suffer: an idle desktop keeps 0.1."""
+
+
+def slower_than_float(models: Sequence[ModelResult], ratios: Sequence[PairRatio]) -> Iterator[str]:
+    """Name the quantised models that are not faster than the same one in single precision."""
+    for model in models:
+        single = next((other for other in models if _is_single(other, model)), None)
+        ratio = None if single is None else find_ratio(ratios, model.id, single.id)
+        if single is None or ratio is None:
+            continue
+        value = ratio.value
+        if (value if ratio.interval is None else ratio.interval.high) >= 1:
+            how = "is slower than" if value >= 1 else "cannot be told to be faster than"
+            yield (
+                f"{model.file} ({model.precision}) {how} {single.file} (fp32) here: {value:.2f} "
+                "times its time"
+            )
+
+
+def missing_breakdowns(models: Sequence[ModelResult]) -> Iterator[str]:
+    """Name the models that a breakdown was asked for of, and that have none or a limited one."""
+    for model in models:
+        if model.breakdown is None and model.times is not None:
+            yield f"{model.file}: there is no breakdown, as neither method gave anything"
+    for model in models:
+        if model.breakdown is not None and model.breakdown.method == "prefix":
+            yield from (f"{model.file}: {note}" for note in model.breakdown.notes[:1])
+
+
+def disturbances(rounds: Sequence[Round]) -> Iterator[str]:
+    """Say that the device throttled, or that other programs were in the way."""
+    if hot := throttled_rounds(rounds):
+        what = "count" if hot[0].used else "were measured again"
+        yield f"the device throttled in {len(hot)} rounds, which {what}: {hot[0].throttled}"
+    if (load := foreign_load(rounds)) is not None and load > BUSY:
+        yield (
+            f"other programs kept {load:.1f} of this computer's processors busy while it was "
+            "measured: times are longer and less sure than on a quiet one, ratios less so"
+        )
+
+
+def wide_intervals(models: Sequence[ModelResult], until: float) -> Iterator[str]:
+    """Name the models whose median is not as sure as was asked for, as a share of it."""
+    for model in models:
+        run = None if model.times is None else model.times.run
+        width = None if run is None else run.relative_half_width
+        if width is not None and width > until:
+            yield (
+                f"{model.file}{model.setting}: the interval is ±{100 * width:.1f} %, not "
+                f"{100 * until:g} %: the time limit came first"
+            )
+
+
+def _is_single(other: ModelResult, model: ModelResult) -> bool:
+    """Whether `other` is the quantised `model` in single precision, by their metadata."""
+    quantized = model.precision in PRECISIONS and PRECISIONS[model.precision].is_quantized
+    return quantized and other.precision == "fp32" and _identity(model) == _identity(other)
+
+
+def _identity(model: ModelResult) -> tuple[object, ...]:
+    facts = model.facts
+    return facts.variant, facts.model, facts.task, facts.head, model.input.shape

@@ -1,0 +1,131 @@
+"""Benchmarks with the official `benchmark_model`: one model after the other, as it measures."""
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+from seaformer.benchmark.candidates.candidate import Candidate
+from seaformer.benchmark.candidates.setting import Setting
+from seaformer.benchmark.devices.cores import CoreChoice
+from seaformer.benchmark.devices.device import Finished, Workspace
+from seaformer.benchmark.devices.errors import FileRefused, ProgramKilled
+from seaformer.benchmark.measure.session import Session
+from seaformer.benchmark.official_tool.arguments import Input, Tool, arguments, recognise
+from seaformer.benchmark.official_tool.output import ToolOutput, read_output
+from seaformer.benchmark.results.schema import RuntimeUsed, StoppedBy, Times, ToolSummary
+from seaformer.errors import SeaformerError
+
+TOOL = "benchmark_model"
+LAUNCHER = "launch"
+WARMUP_RUNS = 3
+
+SHELLS = {"android-arm64": "/system/bin/sh"}
+"""Target -> its shell, where that is another than /bin/sh."""
+
+HELP_LIMIT_S = 60.0
+
+
+class ToolSession(Session):
+    """A benchmark with the official tool. Its rounds are not known, so there are none."""
+
+    def prepare(self) -> RuntimeUsed:
+        """Look at the binary."""
+        assert self.options.binary is not None
+        self._times: dict[str, Times] = {}
+        with self.options.binary.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return RuntimeUsed(
+            name=self.request.backend.title,
+            version=None,
+            file=self.options.binary.name,
+            sha256=digest,
+        )
+
+    def own_files(self) -> list[tuple[Path, str, bool]]:
+        """Return the tool."""
+        assert self.options.binary is not None
+        return [(self.options.binary, TOOL, True)]
+
+    def work(self, workspace: Workspace, setting: Setting) -> StoppedBy:
+        """Let the tool measure every model."""
+        self._place_launcher(workspace, setting.cores)
+        about = workspace.execute(TOOL, ["--help"], time_limit_s=HELP_LIMIT_S)
+        tool = recognise("\n".join((*about.stdout_lines, about.stderr)))
+        self.warmup_runs = WARMUP_RUNS
+        for one in self.candidates:
+            self.cool()
+            self.progress.describe(self.device.serial, f"{tool.title} measures {one.path.name}")
+            self._measure(workspace, tool, one)
+        return "runs"
+
+    def tool_times(self, candidate: Candidate) -> Times | None:
+        """Return the times of a model that was measured."""
+        return self._times.get(candidate.id)
+
+    def _place_launcher(self, workspace: Workspace, cores: CoreChoice) -> None:
+        """Place a script that runs the tool on the cores chosen: it cannot bind itself."""
+        shell = SHELLS.get(self.device.target, "/bin/sh")
+        with tempfile.TemporaryDirectory() as folder:
+            script = Path(folder, LAUNCHER)
+            script.write_text(f'#!{shell}\nexec taskset {cores.mask} ./{TOOL} "$@"\n')
+            workspace.place(script, LAUNCHER, executable=True)
+
+    def _measure(self, workspace: Workspace, tool: Tool, one: Candidate) -> None:
+        given = None
+        if tool.shows_output:
+            workspace.write(f"{one.id}.input", one.tensor)
+            files = f"{one.id}.input", f"{one.id}.output"
+            given = Input(one.input.name, one.input.shape, *files)
+        assert self.request.runs is not None
+        words = arguments(
+            tool,
+            self.file_name(one),
+            threads=self.options.threads,
+            warmup_runs=WARMUP_RUNS,
+            runs=self.request.runs,
+            given=given,
+        )
+        finished = workspace.execute(LAUNCHER, words, time_limit_s=self.remaining_s())
+        output = read_output("\n".join((*finished.stdout_lines, finished.stderr)))
+        self._times[one.id] = _times(output, finished, one, self.device.serial)
+        if given is not None:
+            try:
+                answer = workspace.read(given.output_file, one.output_bytes)
+            except FileRefused:
+                return  # This version of the tool has the flag, and does not heed it.
+            self.verify(one, answer)
+
+
+def _times(output: ToolOutput, finished: Finished, one: Candidate, serial: str) -> Times:
+    """Bring what the tool said into the schema of the results.
+
+    Raises:
+        SeaformerError: it failed, or said no time.
+    """
+    if finished.signal is not None:
+        raise ProgramKilled(f"{TOOL} on {serial} was ended by signal {finished.signal}.")
+    if finished.exit_status or output.mean_us is None or output.runs is None:
+        lines = [line for line in finished.stderr.splitlines() if line.strip()]
+        said = lines[-1].strip() if lines else "nothing"
+        raise SeaformerError(
+            f"{TOOL} on {serial} measured nothing of '{one.path}' (status {finished.exit_status}). "
+            f"It said last: {said}. Run it by hand to see more."
+        )
+    return Times(
+        run=None,
+        tool=ToolSummary(
+            runs=output.runs,
+            mean_ms=output.mean_us / 1000,
+            min_ms=_milliseconds(output.min_us),
+            max_ms=_milliseconds(output.max_us),
+            std_ms=_milliseconds(output.std_us),
+            median_ms=_milliseconds(output.median_us),
+            memory_mb=output.peak_memory_mb,
+        ),
+        load_ms=_milliseconds(output.init_us),
+        first_inference_ms=_milliseconds(output.first_us),
+    )
+
+
+def _milliseconds(microseconds: float | None) -> float | None:
+    return None if microseconds is None else microseconds / 1000

@@ -1,0 +1,1 @@
+"""Results as text: numbers, tables for the terminal, CSV, files for other programs."""

@@ -1,0 +1,161 @@
+"""A breakdown for other programs: CSV, a trace for Perfetto, node data for Model Explorer."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seaformer.benchmark.presentation.csv_text import csv_text, ends
+from seaformer.benchmark.results.breakdown import TAIL, UNATTRIBUTED, Breakdown, Row
+from seaformer.benchmark.results.schema import Results
+from seaformer.files import write_text
+from seaformer.names import path_in
+
+GRADIENT = (("#ffffff", 0.0), ("#fecc5c", 0.2), ("#e31a1c", 1.0))
+"""Colours of operators in Model Explorer, from the fastest to the slowest."""
+
+GRAPH = "main"
+
+
+def to_csv(breakdowns: Sequence[tuple[str, Breakdown]]) -> str:
+    """Write one row per module of every model; what is unknown is empty.
+
+    Args:
+        breakdowns: name of a model, and its breakdown.
+    """
+    rows = [
+        {"model": name, "method": breakdown.method, "emulated": breakdown.emulated} | _cells(row)
+        for name, breakdown in breakdowns
+        for row in breakdown.rows
+    ]
+    return csv_text(rows)
+
+
+def _cells(row: Row) -> dict[str, Any]:
+    cells: dict[str, Any] = {}
+    for name, value in row:
+        if name == "interval_ms":
+            cells |= {"low_ms": value and value.low, "high_ms": value and value.high}
+        elif name == "check_interval_ms":
+            cells |= ends("check", value, "_ms")
+        else:
+            cells[name] = value
+    return cells
+
+
+def to_trace(breakdown: Breakdown, name: str) -> str:
+    """Write one inference as a trace that Perfetto and chrome://tracing open.
+
+    Operators stand one after another in the order of the file, each with its typical time, inside
+    the modules they belong to; the unattributed time and the arg-max come last. Format: Trace Event
+    Format, complete events ("X") in microseconds.
+
+    Args:
+        breakdown: of the model; by the method "prefix" it has no times of operators, and the cuts
+            stand instead.
+        name: of the model.
+    """
+    events: list[dict[str, Any]] = [
+        {"name": "process_name", "ph": "M", "pid": 1, "args": {"name": name}},
+    ]
+    titles = {row.path: row.title for row in breakdown.rows}
+    now = 0.0
+    open_modules: list[tuple[str, float]] = []
+    for label, module, ms, arguments in _slices(breakdown):
+        wanted = _ancestry(module, titles)
+        while open_modules and open_modules[-1][0] not in wanted:
+            path, begin = open_modules.pop()
+            events.append(_slice(titles[path], begin, now, {"module": path}))
+        for path in wanted[len(open_modules) :]:
+            open_modules.append((path, now))
+        end = now + 1000 * ms
+        events.append(_slice(label, now, end, arguments))
+        now = end
+    for path, begin in reversed(open_modules):
+        events.append(_slice(titles[path], begin, now, {"module": path}))
+    for row in breakdown.rows:
+        if row.path in (UNATTRIBUTED, TAIL) and row.ms is not None and row.ms > 0:
+            events.append(_slice(row.title, now, now + 1000 * row.ms, {}))
+            now += 1000 * row.ms
+    unit = "emulated: no latency" if breakdown.emulated else "typical times, in order"
+    document = {"traceEvents": events, "displayTimeUnit": "ms", "otherData": {"note": unit}}
+    return json.dumps(document, indent=1) + "\n"
+
+
+def _slices(breakdown: Breakdown) -> list[tuple[str, str, float, dict[str, Any]]]:
+    """Label, module, time and arguments of what the trace shows, in order."""
+    if breakdown.method == "profile":
+        return [
+            (
+                one.type,
+                one.module,
+                one.ms or 0.0,
+                {
+                    "operator": one.index,
+                    "name": one.name,
+                    "macs": one.macs,
+                    "kernels": ", ".join(one.kernels),
+                },
+            )
+            for one in breakdown.operators
+            if one.ms
+        ]
+    before, slices = 0.0, []
+    for cut in breakdown.cuts:
+        slices.append(("cut", cut.end, max(cut.median_ms - before, 0.0), {"cut": cut.id}))
+        before = max(cut.median_ms, before)
+    return slices
+
+
+def _ancestry(module: str, titles: dict[str, str]) -> list[str]:
+    names = module.split(".") if module else []
+    paths = [".".join(names[: end + 1]) for end in range(len(names))]
+    return [path for path in paths if path in titles]
+
+
+def _slice(label: str, begin: float, end: float, arguments: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": label,
+        "ph": "X",
+        "ts": round(begin, 3),
+        "dur": round(end - begin, 3),
+        "pid": 1,
+        "tid": 1,
+        "args": arguments,
+    }
+
+
+def to_node_data(breakdown: Breakdown) -> str:
+    """Write the times of operators for Model Explorer ("Load node data"), in milliseconds.
+
+    Its format: graph -> `results`, values by the name of any output tensor of a node, and a
+    `gradient` of colours between the smallest value, at stop 0, and the largest, at stop 1.
+    Source: node_data_builder.py of google-ai-edge/model-explorer. Operators without a time are
+    left out.
+    """
+    results = {one.name: {"value": one.ms} for one in breakdown.operators if one.ms is not None}
+    gradient = [{"stop": stop, "bgColor": color} for color, stop in GRADIENT]
+    return json.dumps({GRAPH: {"results": results, "gradient": gradient}}, indent=1) + "\n"
+
+
+def write_breakdowns(folder: Path, results: Results) -> None:
+    """Write the files of all breakdowns into a folder; without a breakdown, none.
+
+    `breakdown.csv` has all models; each has a trace and node data under its id.
+
+    Raises:
+        SeaformerError: an id cannot be part of a file name.
+        OSError: a file cannot be written.
+    """
+    found = [(model, model.breakdown) for model in results.models if model.breakdown is not None]
+    texts = {}
+    if found:
+        texts["breakdown.csv"] = to_csv([(model.file, part) for model, part in found])
+    for model, part in found:
+        texts[f"breakdown_{model.id}.trace.json"] = to_trace(part, model.title)
+        if part.method == "profile":
+            texts[f"breakdown_{model.id}.model_explorer.json"] = to_node_data(part)
+    where = "the name of a file of the breakdown"
+    paths = {path_in(folder, name, where): text for name, text in texts.items()}
+    for path, text in paths.items():
+        write_text(path, text)

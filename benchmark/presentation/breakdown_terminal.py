@@ -1,0 +1,95 @@
+"""The tree of a breakdown on the terminal."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from seaformer.benchmark.results.breakdown import Breakdown, Row
+from seaformer.benchmark.results.schema import Results
+from seaformer.console import Console
+
+DEPTH = 4
+"""Rows further down are in the CSV and in the report only."""
+WIDE = 100
+"""Columns of a terminal from which intervals and GFLOP/s have room."""
+
+
+def print_breakdowns(console: Console, results: Results) -> None:
+    """Show where the time of every model goes that was broken down."""
+    for model in results.models:
+        if model.breakdown is not None:
+            print_breakdown(console, model.breakdown, Path(model.file).name)
+
+
+def print_breakdown(console: Console, breakdown: Breakdown, name: str) -> None:
+    """Show where the time of a model goes.
+
+    Args:
+        console: to print on.
+        breakdown: of the model.
+        name: of the model.
+    """
+    console.print()
+    console.print(_heading(breakdown, name), soft_wrap=True)
+    is_wide = console.width >= WIDE
+    unit = "emulated" if breakdown.emulated else "ms"
+    headings = [f"{unit} [95 %]" if is_wide else unit, "share", "by cuts", "MACs", "ops"]
+    table = Table(box=None, pad_edge=False)
+    table.add_column("module", overflow="fold", min_width=24)
+    for heading in (*headings, "GFLOP/s")[: 6 if is_wide else 5]:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in breakdown.rows:
+        if row.depth <= DEPTH:
+            table.add_row(*_cells(row, is_wide))
+    console.print(table)
+    for line in _remarks(breakdown):
+        console.print(line, soft_wrap=True)
+
+
+def _heading(breakdown: Breakdown, name: str) -> Text:
+    words = "the runtime's profile" if breakdown.method == "profile" else "cut models"
+    return Text(f"{name}: where the time goes, by {words}", style="bold")
+
+
+def _cells(row: Row, is_wide: bool) -> tuple[Text, ...]:
+    style = "bold" if row.depth <= 1 else ""
+    if row.agrees is False:
+        style = f"{style} yellow".strip()
+    cells = [
+        "  " * row.depth + row.title,
+        _time(row, is_wide),
+        "-" if row.share is None else f"{100 * row.share:.1f} %",
+        "-" if row.check_ms is None else f"{row.check_ms:.2f}",
+        "-" if row.macs_share is None else f"{100 * row.macs_share:.1f} %",
+        str(row.ops) if row.ops else "-",
+    ]
+    if is_wide:
+        cells.append("-" if row.gflops is None else f"{row.gflops:.1f}")
+    return tuple(Text(cell, style=style) for cell in cells)
+
+
+def _time(row: Row, is_wide: bool) -> str:
+    if row.ms is None:
+        return "-"
+    if row.interval_ms is None or not is_wide:
+        return f"{row.ms:.2f}"
+    return f"{row.ms:.2f} [{row.interval_ms.low:.2f}, {row.interval_ms.high:.2f}]"
+
+
+def _remarks(breakdown: Breakdown) -> Iterator[str]:
+    if breakdown.profile_overhead is not None:
+        yield (
+            f"The total is of runs without the profiler; {breakdown.profile_runs} profiled ones "
+            f"took {100 * breakdown.profile_overhead:+.1f} %."
+        )
+    if breakdown.profiler_us:
+        yield (
+            f"{breakdown.profiler_us:.1f} \N{MICRO SIGN}s of every event of the profile are the "
+            "profiler's own and left out."
+        )
+    for sentence in breakdown.disagreements:
+        yield f"The methods disagree: {sentence}"
+    for note in breakdown.notes:
+        yield f"Note: {note}"

@@ -1,0 +1,35 @@
+"""Tables as CSV, in which a spreadsheet finds no formulas."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+
+from seaformer.statistics.bootstrap import Interval
+
+_BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What spreadsheets take for the beginning of a formula. Source: OWASP, CSV Injection."""
+
+
+def csv_text(rows: Sequence[Mapping[str, object]]) -> str:
+    """Write rows, one or more, that all have the columns of the first; None is an empty cell.
+
+    Names of files, labels and phones come from elsewhere: text that a spreadsheet would compute
+    gets an apostrophe in front, which spreadsheets take for "this is text".
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def ends(stem: str, interval: Interval | None, unit: str = "") -> dict[str, float | None]:
+    """Return the columns of an interval, `stem`_low and `stem`_high, with a unit behind."""
+    return {
+        f"{stem}_low{unit}": interval.low if interval else None,
+        f"{stem}_high{unit}": interval.high if interval else None,
+    }
+
+
+def _cell(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_BEGINS_A_FORMULA) else value

@@ -1,0 +1,230 @@
+"""What a benchmark shows on the terminal: conditions, one row per model, what to do next."""
+
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from seaformer.benchmark.presentation.columns import NOT_MEASURED, WRONG
+from seaformer.benchmark.presentation.paper_table import PaperTable, paper_table
+from seaformer.benchmark.results.comparison import Compared
+from seaformer.benchmark.results.schema import REPORT_NAME, ModelResult, Results, Times
+from seaformer.console import Console
+from seaformer.reporting.numbers import median, milliseconds, number, ratio
+from seaformer.statistics.bootstrap import Summary
+
+EMULATED = "emulated"
+
+WIDE = 120
+"""Columns of a terminal from which tables of the paper have their intervals beside the numbers."""
+
+BREAK = re.compile(r" (?=\[)")
+BREAK_OF_HEADING = re.compile(r" (?=\[)|(?<=/)")
+"""Where lines of the table end on a narrower terminal: before an interval, after "per"."""
+
+
+def print_results(console: Console, results: Results) -> None:
+    """Show conditions, models and warnings of one device."""
+    console.print(conditions_line(results), soft_wrap=True)
+    if results.emulated:
+        console.print(
+            "The processor is emulated: these times are no latency, not even by their ratios.",
+            style="bold yellow",
+        )
+    table = paper_table(results)
+    if table is None:
+        console.print(_times_table(results))
+        console.print()
+        console.print(_facts_table(results))
+    else:
+        console.print(_drawn(table, is_wide=console.width >= WIDE))
+        for note in table.notes:
+            console.print(note, style="dim", soft_wrap=True)
+    notes = (f"{model.file_name}: {model.note}" for model in results.models if model.note)
+    for note in dict.fromkeys(notes):
+        console.print(note, soft_wrap=True)
+    for warning in results.warnings:
+        console.print(f"warning: {warning}", style="bold yellow", soft_wrap=True)
+    if results.problem is not None:
+        console.print(f"not complete: {results.problem}", style="bold red", soft_wrap=True)
+
+
+def _drawn(table: PaperTable, is_wide: bool) -> Table:
+    """Draw a table; on a narrow terminal an interval stands below its number."""
+    drawn = Table(
+        title=table.title,
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        collapse_padding=not is_wide,
+    )
+    headings = [[text] if is_wide else BREAK_OF_HEADING.split(text) for text in table.headings]
+    rows = [[[text] if is_wide else BREAK.split(text) for text in row] for row in table.rows]
+    for place, column in enumerate(zip(headings, *rows, strict=True)):
+        has_intervals = any("[" in line for lines in column for line in lines)
+        pieces = (lines if has_intervals else " ".join(lines).split() for lines in column)
+        drawn.add_column(
+            Group(*headings[place]),
+            justify="right" if place else "left",
+            no_wrap=has_intervals,
+            min_width=max(len(piece) for parts in pieces for piece in parts),
+        )
+    for row in rows:
+        drawn.add_row(*(Group(*map(_line, lines)) for lines in row))
+    return drawn
+
+
+def _line(text: str) -> Text:
+    return Text(text, style="bold red" if text == WRONG else "")
+
+
+def print_comparison(console: Console, compared: Sequence[Compared]) -> None:
+    """Show the verdict on every model."""
+    table = Table(title="Against the older results", title_justify="left", box=None, pad_edge=False)
+    table.add_column("model", overflow="fold")
+    table.add_column("new / old [99 %]", justify="right")
+    table.add_column("verdict", no_wrap=True)
+    for one in compared:
+        style = {"slower": "red", "faster": "green"}.get(one.verdict, "")
+        verdict = f"{one.verdict}{': regression' if one.is_regression else ''}"
+        table.add_row(one.file, ratio(one.ratio), Text(verdict, style=style))
+    console.print(table)
+
+
+def print_next(console: Console, paths: Sequence[Path], results: Sequence[Results]) -> None:
+    """Show where the files are, and commands to go on with."""
+    console.print()
+    for path in paths:
+        console.print(f"results: {path} and {path.with_suffix('.csv').name}", soft_wrap=True)
+        console.print(f"report: {path.with_name(REPORT_NAME)}", soft_wrap=True)
+    console.print("Next:")
+    model = results[0].models[0]
+    file = shlex.quote(model.file)
+    if results[0].table is None:
+        commands = [f"seaformer-benchmark {file} --compare {shlex.quote(str(paths[0]))}"]
+    else:
+        commands = [f"seaformer-benchmark {file} --breakdown"]
+    if model.facts.task is not None:
+        commands.append(f"seaformer-predict PHOTO --model {file}")
+    for command in commands:
+        console.print(f"  {command}", soft_wrap=True)
+
+
+def conditions_line(results: Results) -> str:
+    """Say what was measured on, with what, and how warm it was."""
+    device = results.device
+    parts = [
+        " ".join(filter(None, (device.serial + ":", device.manufacturer, device.model))),
+        *filter(None, (device.soc, device.os)),
+        f"{results.runtime.name} {results.runtime.version or ''}".strip(),
+        f"{results.all_threads} on {results.all_cores}",
+        _heat(results),
+    ]
+    return ", ".join(parts)
+
+
+def _heat(results: Results) -> str:
+    readings = [
+        state.temperature_c
+        for state in (results.conditions_before, results.conditions_after)
+        if state is not None and state.temperature_c is not None
+    ]
+    status = results.conditions_before.thermal_status
+    heat = " to ".join(f"{value:.1f} °C" for value in readings) or "temperature unknown"
+    return f"{heat}, thermal status {'unknown' if status is None else status}"
+
+
+def _times_table(results: Results) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("model", overflow="fold", min_width=16)
+    # A tool that gives no single runs may give no median either.
+    times = [results.times(model) for model in results.models]
+    has_runs = any(one is not None and one.run is not None for one in times)
+    named = "median ms [95 %]" if has_runs else "mean ms"
+    spread = "p10 .. p90" if has_runs else "min .. max"
+    for heading in (EMULATED if results.emulated else named, spread, "ratio [95 %]"):
+        table.add_column(heading, justify="right")
+    first = next((m for m in results.models if results.times(m) is not None), None)
+    for model, one in zip(results.models, times, strict=True):
+        cells = _time(model, one), _spread(one), _ratio_to(results, model, first)
+        table.add_row(model.label, *cells)
+        if one is not None:
+            _add_tails(table, one)
+    return table
+
+
+def _add_tails(table: Table, times: Times) -> None:
+    for title, tail in (("+ classes at 1/8", times.classes), ("+ full-size mask", times.mask)):
+        if tail is not None:
+            table.add_row(f"  {title}", median(tail), _range(tail))
+
+
+def _facts_table(results: Results) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("model", overflow="fold", min_width=16)
+    table.add_column("precision", no_wrap=True)
+    unit = EMULATED if results.emulated else "ms"
+    for heading in ("MB", f"load {unit}", f"first {unit}", "RAM MB", "parity"):
+        table.add_column(heading, justify="right")
+    for model in results.models:
+        times, memory = results.times(model), model.peak_memory_bytes
+        table.add_row(
+            model.label,
+            model.precision,
+            f"{model.bytes / 1e6:.2f}",
+            "-" if times is None else number(times.load_ms),
+            "-" if times is None else number(times.first_inference_ms),
+            "-" if memory is None else f"{memory / 1e6:.0f}",
+            parity_text(model),
+        )
+    return table
+
+
+def parity_text(model: ModelResult) -> str:
+    """Say how close the output on the device is to this computer's."""
+    parity = model.parity
+    if parity is None:
+        return "not compared"
+    parts = []
+    if parity.sqnr_db is not None and parity.max_abs_error == 0:
+        return "exact"
+    if parity.sqnr_db is not None:
+        parts.append(f"{parity.sqnr_db:.0f} dB")
+    if parity.agreement is not None:
+        parts.append(f"{100 * parity.agreement:.2f} %")
+    return " ".join(parts)
+
+
+def _time(model: ModelResult, times: Times | None) -> Text:
+    if model.is_wrong:
+        return Text(WRONG, style="bold red")
+    if times is None:
+        return Text(NOT_MEASURED, style="bold red")
+    if times.run is None:
+        return Text(milliseconds(times.typical_ms))
+    return Text(median(times.run))
+
+
+def _spread(times: Times | None) -> str:
+    if times is None:
+        return "-"
+    if times.run is not None:
+        return _range(times.run)
+    tool = times.tool
+    if tool is None or tool.min_ms is None or tool.max_ms is None:
+        return "-"
+    return f"{milliseconds(tool.min_ms)} .. {milliseconds(tool.max_ms)}"
+
+
+def _range(summary: Summary) -> str:
+    return f"{milliseconds(summary.p10_ms)} .. {milliseconds(summary.p90_ms)}"
+
+
+def _ratio_to(results: Results, model: ModelResult, first: ModelResult | None) -> str:
+    if first is None or model is first:
+        return "-" if first is None or results.emulated else "1"
+    return ratio(results.ratio(model.id, first.id))

@@ -1,0 +1,151 @@
+"""Two benchmarks of the same models, made at different times: faster, slower, or not to be told.
+
+The two have no rounds in common, so nothing cancels: a room that got warmer is in the difference.
+So a verdict wants more than the intervals of one benchmark do: 99 %, and a difference beyond
+`BETWEEN`, which the intervals know nothing of. A regression is a model that is slower by the
+verdict, and by more than the tolerance.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from seaformer.benchmark.results.rounds import run_times
+from seaformer.benchmark.results.schema import ModelResult, Results
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.statistics.bootstrap import Ratio, unpaired_ratio
+
+CONFIDENCE = 0.99
+BETWEEN = 0.02
+"""What two benchmarks of one file differ by although the rounds of each agree: the clock and the
+neighbours of another minute. On a quiet computer their medians were seen to be up to 3 % apart with
+intervals of 1 %, see the benchmark section of README.md. Smaller differences than this show in one
+benchmark of both files, where they take turns.
+"""
+
+Verdict = Literal["faster", "slower", "not distinguishable"]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A model that is in both benchmarks.
+
+    Attributes:
+        file: name of the file.
+        is_same_file: whether it is the same to the last bit.
+        ratio: new time by old time; its interval holds with a probability of `CONFIDENCE`.
+        verdict: "slower" or "faster" if the interval is wholly beyond `BETWEEN`; without an
+            interval, nothing can be told apart.
+        is_regression: whether it is slower by more than the tolerance.
+    """
+
+    file: str
+    is_same_file: bool
+    ratio: Ratio
+    verdict: Verdict
+    is_regression: bool
+
+
+def compare(
+    new: Results, old: Results, tolerance: float, anyway: bool = False
+) -> tuple[Compared, ...]:
+    """Compare the models of the same file name in both, or the only one of each.
+
+    Args:
+        new: the later benchmark.
+        old: the one it is compared with.
+        tolerance: share by which a model may be slower, such as 0.03.
+        anyway: whether devices and settings may differ.
+
+    Raises:
+        UsageError: they differ in what decides about latency; the message says in what.
+        SeaformerError: there is no model in both, or one side has no single runs.
+    """
+    differences = differing(new, old)
+    if differences and not anyway:
+        raise UsageError(
+            f"the two benchmarks cannot be compared: {'; '.join(differences)}. Measure again with "
+            "the same settings, or add --compare-anyway."
+        )
+    if new.emulated or old.emulated:
+        raise UsageError(
+            "a benchmark from an emulated device has no latencies to compare. Measure on a phone."
+        )
+    pairs = _pairs(new, old)
+    if not pairs:
+        raise SeaformerError(
+            "there is no model of the same file name in both benchmarks that was measured in both. "
+            f"New: {_names(new)}. Old: {_names(old)}."
+        )
+    return tuple(_compare_one(new, old, pair, tolerance) for pair in pairs)
+
+
+def differing(new: Results, old: Results) -> list[str]:
+    """Say in what the two differ that decides about latency."""
+    sides = (
+        ("device", *(f"{r.device.serial} ({r.device.model or 'unknown'})" for r in (new, old))),
+        ("backend", new.backend, old.backend),
+        ("threads", str(new.threads), str(old.threads)),
+        ("cores", new.cores.mask, old.cores.mask),
+    )
+    found = [f"{what} {one}, before {other}" for what, one, other in sides if one != other]
+    for model, before in _pairs(new, old):
+        given, given_before = (
+            f"{side.input.dtype} {list(side.input.shape)} from {side.input.source}"
+            for side in (model, before)
+        )
+        if given != given_before:
+            found.append(f"input of {model.label} {given}, before {given_before}")
+    return found
+
+
+def _compare_one(
+    new: Results, old: Results, pair: tuple[ModelResult, ModelResult], tolerance: float
+) -> Compared:
+    model, before = pair
+    times = run_times(new.rounds, model.id), run_times(old.rounds, before.id)
+    if not all(times):
+        raise SeaformerError(
+            f"there are no single runs of '{model.label}' in both benchmarks: the official tool "
+            "does not give them. Measure with another --backend."
+        )
+    ratio = unpaired_ratio(*times, seed=new.protocol.seed, confidence=CONFIDENCE)
+    verdict = _verdict(ratio)
+    return Compared(
+        file=model.label,
+        is_same_file=model.sha256 == before.sha256,
+        ratio=ratio,
+        verdict=verdict,
+        is_regression=verdict == "slower" and ratio.value > 1 + tolerance,
+    )
+
+
+def _verdict(ratio: Ratio) -> Verdict:
+    if ratio.interval is not None and ratio.interval.low > 1 + BETWEEN:
+        return "slower"
+    if ratio.interval is not None and ratio.interval.high < 1 / (1 + BETWEEN):
+        return "faster"
+    return "not distinguishable"
+
+
+def _pairs(new: Results, old: Results) -> list[tuple[ModelResult, ModelResult]]:
+    ours = [model for model in new.models if new.times(model) is not None]
+    theirs = [model for model in old.models if old.times(model) is not None]
+    if len(ours) == len(theirs) == 1:
+        return [(ours[0], theirs[0])]
+    pairs = []
+    for model in ours:
+        same = next((before for before in theirs if before.label == model.label), None)
+        if same is not None:
+            theirs.remove(same)
+            pairs.append((model, same))
+    return pairs
+
+
+def _names(results: Results) -> str:
+    return ", ".join(model.label for model in results.models)
+
+
+def regressions(compared: Sequence[Compared]) -> list[Compared]:
+    """Those that are slower by more than the tolerance."""
+    return [one for one in compared if one.is_regression]

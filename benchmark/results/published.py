@@ -1,0 +1,108 @@
+"""What is published of the networks that a benchmark may have measured, with its sources."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from seaformer.benchmark.results.schema import ModelResult, Results
+from seaformer.models.registry import REGISTRY
+from seaformer.network_names import stored_name
+from seaformer.statistics.bootstrap import Ratio
+
+TASK = "ade20k"
+SIDE = 512
+CONDITIONS = (
+    "ADE20K val, 512x512. Latencies from the input to the logits, on one core of a Snapdragon 865: "
+    "SeaFormer paper (arXiv 2301.13156), Figure 1 right, read off by pixel, about ±0.5 %; which "
+    "runtime and precision gave them is not stated."
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The published figures of a network.
+
+    Attributes:
+        title: as its authors write it.
+        latency_ms: on one core of a Snapdragon 865.
+        miou: on ADE20K val, in percent.
+        miou_source: where that stands.
+    """
+
+    title: str
+    latency_ms: float
+    miou: float
+    miou_source: str
+
+
+FIGURES: Mapping[str, Figure] = MappingProxyType(
+    {
+        network.name: Figure(
+            network.title,
+            network.published.phone_latency_ms,
+            network.published.miou,
+            network.published.miou_source,
+        )
+        for network in REGISTRY.values()
+        if network.published is not None
+    }
+)
+"""Name of a network -> what is published of it."""
+
+
+@dataclass(frozen=True)
+class PaperRow:
+    """A model beside its published figures.
+
+    Attributes:
+        figure: the published ones.
+        model: as measured.
+        base: the network that both ratios are to; None if this is it.
+        published_ratio: published latency by that of `base`.
+        ratio: the same as measured here; None if the two have no rounds in common.
+    """
+
+    figure: Figure
+    model: ModelResult
+    base: Figure | None
+    published_ratio: float | None
+    ratio: Ratio | None
+
+
+def paper_rows(results: Results) -> tuple[PaperRow, ...]:
+    """The models of published networks, as they were published, that have a latency here.
+
+    Ratios are to the first model of the same precision: a quantized file beside one in floating
+    point says nothing about the networks. Nor does one file with several settings.
+    """
+    rows: list[PaperRow] = []
+    for model in results.models:
+        figure = figure_of(model)
+        if figure is None or model.latency is None or model.setting:
+            continue
+        same = (row for row in rows if row.model.precision == model.precision and row.base is None)
+        first = next(same, None)
+        if first is None:
+            rows.append(PaperRow(figure, model, None, None, None))
+        else:
+            rows.append(
+                PaperRow(
+                    figure,
+                    model,
+                    first.figure,
+                    figure.latency_ms / first.figure.latency_ms,
+                    results.ratio(model.id, first.model.id),
+                )
+            )
+    return tuple(rows)
+
+
+def figure_of(model: ModelResult) -> Figure | None:
+    """What is published of a model; None if it is another one, or at another size or task."""
+    facts = model.facts
+    is_published = (
+        facts.task == TASK and facts.head == "logits" and model.input.size == (SIDE, SIDE)
+    )
+    if facts.variant is not None and facts.name != f"seaformer_{facts.variant}_{TASK}":
+        is_published = False  # an ablation, which has the variant it was made from
+    return FIGURES.get(stored_name(facts.variant, facts.model) or "") if is_published else None

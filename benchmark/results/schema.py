@@ -1,0 +1,481 @@
+"""The results of a benchmark as a JSON object: what was measured, on what, how, in what state.
+
+One object is of one device. Everything that was measured is in it run by run, so that every number
+derived from it can be computed again. What a device does not say is null. Raw times are in
+nanoseconds and kHz as they were read; what is derived from them is in milliseconds.
+
+A time from an emulated processor is no latency: there `latency` of every model is null and the
+times stand in `emulated`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from seaformer.benchmark.devices.cores import core_list
+from seaformer.benchmark.devices.device import Conditions, DeviceFacts
+from seaformer.benchmark.results.base import Document, FrozenModel
+from seaformer.benchmark.results.breakdown import Breakdown
+from seaformer.benchmark.results.table_kinds import TableName
+from seaformer.benchmark.runner.record import Block, Header, LoadedModel, TailRun
+from seaformer.errors import SeaformerError
+from seaformer.files import read_limited
+from seaformer.statistics.bootstrap import Ratio, Summary
+
+SCHEMA_VERSION = 1
+FILE_NAME = "results.json"
+CSV_NAME = "results.csv"
+REPORT_NAME = "report.html"
+
+MAX_FILE_BYTES = 64 * 2**20
+"""Of a results.json: every run takes some 20, and there are 100 000 of a model at most."""
+
+Purpose = Literal["check", "measure", "prefix"]
+StoppedBy = Literal["runs", "precision", "time limit", "problem", "interrupt"]
+
+
+class RuntimeUsed(FrozenModel):
+    """The runtime that ran the models.
+
+    Attributes:
+        name: in words ("LiteRT").
+        version: of its library; null if the tool does not say.
+        file: name of the library, or of the official tool.
+        sha256: of that file.
+    """
+
+    name: str
+    version: str | None
+    file: str
+    sha256: str
+
+
+class CoresUsed(FrozenModel):
+    """The cores that the models ran on.
+
+    Attributes:
+        name: as chosen: "prime", "big+little", "mask c0".
+        cores: their numbers.
+        mask: bare hexadecimal, as `taskset` takes it.
+        max_khz: core -> the highest frequency it has; cores that do not say are left out.
+    """
+
+    name: str
+    cores: tuple[int, ...]
+    mask: str
+    max_khz: Mapping[int, int]
+
+    def __str__(self) -> str:
+        """Such as "big (core 4-6, up to 2.42 GHz)"."""
+        speeds = sorted(set(self.max_khz.values()), reverse=True)
+        gigahertz = (
+            f", up to {'/'.join(f'{khz / 1e6:.2f}' for khz in speeds)} GHz" if speeds else ""
+        )
+        return f"{self.name} (core {core_list(self.cores)}{gigahertz})"
+
+
+class Protocol(FrozenModel):
+    """How it was measured.
+
+    Attributes:
+        runs: timed runs per model that were asked for; null with `until`.
+        until: half-width of the medians' intervals that was asked for, as a share of the median.
+        runs_per_round: timed runs of a model in a round.
+        warmup_runs: uncounted runs of a model at the start of a round.
+        time_limit_s: of the whole benchmark.
+        cool_below_c: temperature above which no round starts; null if none was asked for or the
+            device shows no temperature.
+        keep_throttled: whether rounds that were throttled count.
+        seed: of the order of models, of the noise and of the bootstrap.
+    """
+
+    runs: int | None
+    until: float | None
+    runs_per_round: int
+    warmup_runs: int
+    time_limit_s: float
+    cool_below_c: float | None
+    keep_throttled: bool
+    seed: int
+
+
+class InputUsed(FrozenModel):
+    """What a model was given.
+
+    Attributes:
+        source: "photograph", the one of the package, prepared as the model's metadata says, or
+            "noise".
+        name: of the tensor.
+        dtype: as NumPy calls it.
+        shape: of the tensor.
+        sha256: of its bytes.
+    """
+
+    source: Literal["photograph", "noise", "random by the tool"]
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    sha256: str | None
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width if it is a picture; None if it is none."""
+        return picture_size(self.shape)
+
+
+def picture_size(shape: tuple[int, ...]) -> tuple[int, int] | None:
+    """Return height and width of a picture, [1, H, W, 3] or [1, 3, H, W]; None if it is none."""
+    if len(shape) != 4 or shape[0] != 1 or 3 not in (shape[1], shape[3]):
+        return None
+    height, width = shape[1:3] if shape[3] == 3 else shape[2:4]
+    return height, width
+
+
+class Accuracy(FrozenModel):
+    """How near a file is to what it was made from, not on the device but when it was exported.
+
+    Attributes:
+        reference: what it was compared with, in words.
+        inputs: what both were given, in words.
+        agreement: share of positions (pictures in classification) with the same largest class,
+            0..1; of several inputs the least.
+        score: mIoU (top-1 in classification) in percent; null without a truth.
+        score_inputs: what it was measured on, in words.
+        reference_score: of what it was compared with.
+        difference_points: `score` - `reference_score`.
+        low_points: lower end of its 95 % interval; null if unknown.
+        high_points: upper end.
+    """
+
+    reference: str
+    inputs: str
+    agreement: float
+    score: float | None = None
+    score_inputs: str | None = None
+    reference_score: float | None = None
+    difference_points: float | None = None
+    low_points: float | None = None
+    high_points: float | None = None
+
+
+@dataclass(frozen=True)
+class Parity:
+    """A device's output against the reference.
+
+    Attributes:
+        reference: what computed the reference.
+        sqnr_db: 10 log10(sum r^2 / sum (r - o)^2); None for class ids.
+        max_abs_error: largest difference; None for class ids.
+        agreement: share of positions with the same class, 0..1; None if the output has no classes.
+        min_sqnr_db: the least of `sqnr_db` that passes.
+        min_agreement: the least of `agreement` that passes.
+        passed: whether the output is finite and reaches both.
+    """
+
+    reference: str
+    sqnr_db: float | None
+    max_abs_error: float | None
+    agreement: float | None
+    min_sqnr_db: float
+    min_agreement: float
+    passed: bool
+
+
+class ModelFacts(FrozenModel):
+    """What an exported file says about itself; null where it says nothing."""
+
+    name: str | None = None
+    variant: str | None = None
+    model: str | None = None
+    task: str | None = None
+    kind: str | None = None
+    precision: str | None = None
+    head: str | None = None
+    normalization: str | None = None
+    params: int | None = None
+    macs: int | None = None
+    weights: str | None = None
+    is_random: bool | None = None
+    content_sha256: str | None = None
+    accuracy: Accuracy | None = None
+
+
+@dataclass(frozen=True)
+class ToolSummary:
+    """The times that an official tool gives, in milliseconds: no single runs, so no interval.
+
+    Attributes:
+        runs: how many runs.
+        mean_ms: their arithmetic mean.
+        min_ms: the fastest; None if not given.
+        max_ms: the slowest; None if not given.
+        std_ms: standard deviation; None if not given.
+        median_ms: None if not given.
+        memory_mb: peak of the process, or else its growth by the model; None if not given.
+    """
+
+    runs: int
+    mean_ms: float
+    min_ms: float | None
+    max_ms: float | None
+    std_ms: float | None
+    median_ms: float | None
+    memory_mb: float | None
+
+
+class Times(FrozenModel):
+    """The times of a model.
+
+    Attributes:
+        run: of one inference; null if an official tool measured, see `tool`.
+        tool: what an official tool gives instead.
+        load_ms: median over rounds, from the file to ready to run; null if not measured.
+        first_inference_ms: median over rounds; null if not measured.
+        classes: of the arg-max at the size of the logits, in C, after the inference; null if the
+            model gives no logits.
+        mask: of the arg-max at the size of the input, likewise.
+    """
+
+    run: Summary | None
+    tool: ToolSummary | None = None
+    load_ms: float | None
+    first_inference_ms: float | None
+    classes: Summary | None = None
+    mask: Summary | None = None
+
+    @property
+    def typical_ms(self) -> float:
+        """The median, or the mean where a tool gives no more."""
+        if self.run is not None:
+            return self.run.median_ms
+        assert self.tool is not None  # one of them is there, see `summary.py`
+        return self.tool.mean_ms if self.tool.median_ms is None else self.tool.median_ms
+
+
+class ModelResult(FrozenModel):
+    """One model.
+
+    Attributes:
+        id: what raw data calls it.
+        file: path as it was given.
+        bytes: size of the file.
+        sha256: of the file.
+        title: the model in words.
+        precision: as its metadata says; "unknown" without.
+        facts: the rest of its metadata.
+        input: what it was given.
+        note: what else a user should know; may be empty.
+        parity: its output on the device against this computer's own runtime; null if it was not
+            compared, which `note` explains.
+        latency: null if the device is emulated, the output is wrong, or nothing was measured.
+        emulated: the same of an emulated device: no latency.
+        peak_memory_bytes: of a process with this model alone; null if unknown.
+        breakdown: where the time goes; null if that was not asked for or not measured.
+        threads: of its own; null where they are those of the benchmark.
+        cores: likewise.
+    """
+
+    id: str
+    file: str
+    bytes: int
+    sha256: str
+    title: str
+    precision: str
+    facts: ModelFacts
+    input: InputUsed
+    note: str
+    parity: Parity | None
+    latency: Times | None
+    emulated: Times | None
+    peak_memory_bytes: int | None
+    breakdown: Breakdown | None = None
+    threads: int | None = None
+    cores: CoresUsed | None = None
+
+    @property
+    def file_name(self) -> str:
+        """The file without its folders, of whatever system it was given on."""
+        return self.file.replace("\\", "/").rsplit("/", 1)[-1]
+
+    @property
+    def setting(self) -> str:
+        """Behind the name of a file that is measured several times: " @ 2 threads on big"."""
+        if self.threads is None or self.cores is None:
+            return ""
+        return f" @ {self.threads} thread{'s' * (self.threads > 1)} on {self.cores.name}"
+
+    @property
+    def label(self) -> str:
+        """Name to show to people."""
+        return self.file_name + self.setting
+
+    @property
+    def times(self) -> Times | None:
+        """Its times, latency or emulated: whichever the device has."""
+        return self.latency or self.emulated
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the output was compared and is wrong."""
+        return self.parity is not None and not self.parity.passed
+
+
+class PairRatio(FrozenModel):
+    """How many times as long `model` takes as `base`, both measured in the same rounds."""
+
+    model: str
+    base: str
+    ratio: Ratio
+
+
+def find_ratio(ratios: Iterable[PairRatio], model: str, base: str) -> Ratio | None:
+    """The ratio of two models by their ids; None if they were not both measured."""
+    for one in ratios:
+        if (one.model, one.base) == (model, base):
+            return one.ratio
+        if (one.model, one.base) == (base, model):
+            return one.ratio.inverse()
+    return None
+
+
+class Round(FrozenModel):
+    """One process on the device, in which every model had its turn: raw data.
+
+    Attributes:
+        index: from 0, in the order of time.
+        purpose: "check" for the process of a single model whose output was compared, "measure", or
+            "prefix" for one of a breakdown, whose models are the cuts of one model and that model
+            whole, under ids of their own.
+        used: whether its blocks count; those of a check and throttled ones do not.
+        throttled: how it was seen that the device throttled; null if it did not.
+        complete: whether the runner got to its end and all its lines arrived whole.
+        header: of the runner's record.
+        loaded: the models, with their load and warm-up times.
+        blocks: the timed runs.
+        tails: the timed runs of the arg-max in C.
+        peak_memory_bytes: of the process.
+        conditions_after: the state of the device at the end; null if it could not be read.
+        turn: rounds of one turn belong together: every setting has one in it, and ratios between
+            settings are formed turn by turn. Null where every round has all the models.
+    """
+
+    index: int
+    purpose: Purpose
+    used: bool
+    throttled: str | None
+    complete: bool
+    header: Header | None
+    loaded: tuple[LoadedModel, ...]
+    blocks: tuple[Block, ...]
+    tails: tuple[TailRun, ...]
+    peak_memory_bytes: int | None
+    conditions_after: Conditions | None
+    turn: int | None = None
+
+
+class Results(Document):
+    """The whole object.
+
+    Attributes:
+        created_at: when the benchmark began.
+        command: what was asked for, to be pasted again.
+        complete: whether all was measured that was asked for.
+        stopped_by: what ended the measuring.
+        problem: why it is not complete; null if it is.
+        emulated: whether the device's processor is emulated.
+        device: what it is.
+        backend: as given to --backend.
+        runtime: what ran the models.
+        threads: of one inference, of models that have none of their own.
+        cores: that they ran on, likewise.
+        protocol: how it was measured.
+        conditions_before: the state of the device before the first round.
+        conditions_after: and after the last; null if it could not be read.
+        unknown: what the device does not say, in words.
+        versions: of the programs on this computer.
+        warnings: what a reader of the numbers has to know.
+        models: in the order they were given.
+        ratios: of every pair of measured models, the later one relative to the earlier one; empty
+            if the device is emulated.
+        rounds: raw data.
+        table: the kind of table of the paper that was asked for, see `table_kinds`; null if
+            none was.
+    """
+
+    created_at: datetime
+    command: str
+    complete: bool
+    stopped_by: StoppedBy
+    problem: str | None
+    emulated: bool
+    device: DeviceFacts
+    backend: str
+    runtime: RuntimeUsed
+    threads: int
+    cores: CoresUsed
+    protocol: Protocol
+    conditions_before: Conditions
+    conditions_after: Conditions | None
+    unknown: tuple[str, ...]
+    versions: dict[str, str]
+    warnings: tuple[str, ...]
+    models: tuple[ModelResult, ...]
+    ratios: tuple[PairRatio, ...]
+    rounds: tuple[Round, ...]
+    table: TableName | None = None
+
+    def times(self, model: ModelResult) -> Times | None:
+        """The times of a model, latency or emulated."""
+        return model.times
+
+    def threads_of(self, model: ModelResult) -> int:
+        """The threads of one inference of a model."""
+        return self.threads if model.threads is None else model.threads
+
+    def cores_of(self, model: ModelResult) -> CoresUsed:
+        """The cores that a model ran on."""
+        return self.cores if model.cores is None else model.cores
+
+    @property
+    def all_threads(self) -> str:
+        """How many threads there were, in words: "1, 2, 4 threads"."""
+        counts = list(dict.fromkeys(self.threads_of(model) for model in self.models))
+        return f"{', '.join(map(str, counts))} thread{'s' * (counts != [1])}"
+
+    @property
+    def all_cores(self) -> str:
+        """The cores that models ran on, in words."""
+        return ", ".join(dict.fromkeys(str(self.cores_of(model)) for model in self.models))
+
+    def ratio(self, model: str, base: str) -> Ratio | None:
+        """The ratio of two models by their ids; None if they were not both measured."""
+        return find_ratio(self.ratios, model, base)
+
+
+def read_results(path: Path) -> Results:
+    """Read a results.json.
+
+    Args:
+        path: the file, or the folder it is in.
+
+    Raises:
+        SeaformerError: it is missing, or none that this version of seaformer wrote.
+    """
+    path = path / FILE_NAME if path.is_dir() else path
+    if not path.is_file():
+        raise SeaformerError(
+            f"there is no file '{path}'. Give a {FILE_NAME} of seaformer-benchmark."
+        )
+    try:
+        return Results.model_validate_json(read_limited(path, MAX_FILE_BYTES))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "it"
+        raise SeaformerError(
+            f"'{path}' is no {FILE_NAME} of schema version {SCHEMA_VERSION} ({where}: "
+            f"{first['msg']}). Measure again with this version of seaformer."
+        ) from error

@@ -1,0 +1,136 @@
+"""The one table of kinds of tables: it drives checks, exports, help texts, documents and tests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from seaformer.models.seaformer.variants import VARIANTS
+
+TableName = Literal["precision", "threads", "cores", "sizes", "variants"]
+
+THREADS = (1, 2, 4, 8)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of table.
+
+    Attributes:
+        name: as given to --table.
+        title: above the table.
+        row: what a row is.
+        varies: the trait (`studies.tables.arrangement`) that the files differ in, or the setting
+            ("threads", "cores") that the one file is measured with.
+        alike: traits that the files have in common.
+        exported: what is made when no MODEL is given, in words.
+        variants: those that are exported; none for the one that is asked for.
+        sizes: of the input, as seaformer-export takes them; none for the task's.
+        precisions: whether every precision is exported, or fp32 alone.
+        runs: timed runs of each row unless --runs says otherwise: fewer where a row may take as
+            long as all others together.
+        columns: their names, of `presentation.columns`.
+    """
+
+    name: TableName
+    title: str
+    row: str
+    varies: str
+    alike: tuple[str, ...]
+    exported: str
+    columns: tuple[str, ...]
+    variants: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ()
+    precisions: bool = False
+    runs: int = 50
+
+    @property
+    def has_settings(self) -> bool:
+        """Whether one file is measured with several settings."""
+        return self.varies in ("threads", "cores")
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in (
+            Kind(
+                name="precision",
+                title="Precisions",
+                row="a precision",
+                varies="precision",
+                alike=("network", "input size", "head"),
+                exported="every precision of Tiny with the trained weights that come with the "
+                "package, at 256x256; of another --variant with random weights, for latency only",
+                precisions=True,
+                runs=20,
+                columns=(
+                    "precision",
+                    "time",
+                    "ratio",
+                    "megabytes",
+                    "score",
+                    "difference",
+                    "agreement",
+                ),
+            ),
+            Kind(
+                name="threads",
+                title="Threads",
+                row="a number of threads: 1, 2, 4, 8, as far as there are cores",
+                varies="threads",
+                alike=(),
+                exported="Tiny in fp32",
+                columns=("threads", "cores", "time", "ratio", "speed-up", "efficiency"),
+            ),
+            Kind(
+                name="cores",
+                title="Classes of cores",
+                row="a class of cores of the device: prime, big, little",
+                varies="cores",
+                alike=(),
+                exported="Tiny in fp32",
+                columns=("cores", "threads", "time", "ratio"),
+            ),
+            Kind(
+                name="sizes",
+                title="Input sizes",
+                row="a size of the input",
+                varies="input size",
+                alike=("network", "precision", "head"),
+                exported="Tiny in fp32 for pictures of 256, 384, 512 and 640 squared and 512x1024",
+                sizes=("256", "384", "512", "640", "512x1024"),
+                columns=(
+                    "input size",
+                    "pixels",
+                    "parameters",
+                    "MACs",
+                    "time",
+                    "ratio",
+                    "GFLOP/s",
+                    "per megapixel",
+                ),
+            ),
+            Kind(
+                name="variants",
+                title="Variants",
+                row="a network",
+                varies="network",
+                alike=("task", "precision", "input size", "head"),
+                exported="Tiny, Small, Base and Large in fp32",
+                variants=tuple(VARIANTS),
+                columns=(
+                    "network",
+                    "parameters",
+                    "MACs",
+                    "time",
+                    "ratio",
+                    "GFLOP/s",
+                    "per megapixel",
+                    "paper",
+                    "paper ratio",
+                ),
+            ),
+        )
+    }
+)

@@ -1,0 +1,292 @@
+"""The runtime libraries that run models on devices: version, source, checksum.
+
+On this computer, the packages that are installed here are used. For any other device the library is
+taken from a package that is made for it (`seaformer.packages`). Nothing of a package is run here.
+"""
+
+import importlib.metadata
+import importlib.util
+import platform
+import re
+import shutil
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+
+from seaformer.cache import cache_folder
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.files import file_sha256
+from seaformer.packages import ONNX_RUNTIME_AAR, ONNX_RUNTIME_FOR_ANDROID, Package, Wheel
+
+ANY_VERSION = "any"
+"""The version of a library that the user gives: the runner finds out what it can."""
+
+OPTION = "--runtime-library"
+
+MACHINES = {
+    "android-arm64": ("arm64", 183),
+    "linux-arm64": ("arm64", 183),
+    "linux-x86_64": ("x86-64", 62),
+}
+"""target -> what people call its processors, and the number that ELF files have for them."""
+
+PLAIN = re.compile(r"[A-Za-z0-9._-]{1,100}")
+
+
+@dataclass(frozen=True)
+class RuntimeLibrary:
+    """A library that is here.
+
+    Attributes:
+        backend: "litert" or "onnxruntime".
+        version: as a plan has to name it; "any" if the user gave the library.
+        path: of the file; its name is plain.
+        sha256: of the file.
+        extra_files: what has to lie beside it on the device.
+    """
+
+    backend: str
+    version: str
+    path: Path
+    sha256: str
+    extra_files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Published:
+    """A library inside a package.
+
+    Attributes:
+        version: as a plan has to name it.
+        package: that has it.
+        file: its place among the package's files.
+        sha256: of the library.
+    """
+
+    version: str
+    package: Package
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A library of a package that is installed here.
+
+    Attributes:
+        package: what pip calls it.
+        module: its folder.
+        pattern: of the library's name, within the folder.
+    """
+
+    package: str
+    module: str
+    pattern: str
+
+
+IN_AAR = "jni/arm64-v8a"
+
+INSTALLED: Mapping[str, Installed] = MappingProxyType(
+    {
+        "litert": Installed("ai-edge-litert", "ai_edge_litert", "libLiteRt.so"),
+        "onnxruntime": Installed("onnxruntime", "onnxruntime", "capi/libonnxruntime.so.*"),
+    }
+)
+
+_LITERT_FOR_ANDROID = "litert_lm/liblitert-lm.so"
+_LITERT = "ai_edge_litert/libLiteRt.so"
+_ONNX_RUNTIME = "onnxruntime/capi/libonnxruntime.so.1.31.1"
+
+PUBLISHED: Mapping[tuple[str, str], Published] = MappingProxyType(
+    {
+        ("litert", "android-arm64"): Published(
+            version="litert-lm-0.18.1",
+            package=Package(
+                Wheel("litert-lm-api", "0.18.1", ("android_23_arm64_v8a",), "3.13"),
+                "95826534a48f79a8fbcc6b47838d1a85cbfdebe7f1c7939d98780167a74fb1de",
+                14.2,
+                "Apache-2.0",
+                (_LITERT_FOR_ANDROID,),
+                "LiteRT for phones",
+            ),
+            file=_LITERT_FOR_ANDROID,
+            sha256="704b891fe25e9a526af717682e33b8f6310355be9e566821e2530499bffb1cc9",
+        ),
+        ("onnxruntime", "android-arm64"): Published(
+            version="1.29.0",
+            package=ONNX_RUNTIME_FOR_ANDROID,
+            file=f"{ONNX_RUNTIME_AAR}/{IN_AAR}/libonnxruntime.so",
+            sha256="3a602b463d434d20fbf69cd1b8bdfd2f86a2cb67d08de97aec8f62476fa4ab87",
+        ),
+        ("litert", "linux-arm64"): Published(
+            version="2.3.0",
+            package=Package(
+                Wheel("ai-edge-litert", "2.3.0", ("manylinux_2_27_aarch64",), "3.11"),
+                "853fc608f96da87bd5f3458465dfb9abbf18d5ae6b94eceacead407146f175ae",
+                14.4,
+                "Apache-2.0",
+                (_LITERT,),
+                "LiteRT for other computers",
+            ),
+            file=_LITERT,
+            sha256="b57687dc234d2b8b0598aef5a9c961ed24263df8f8b3f56adbee1cff618e544b",
+        ),
+        ("onnxruntime", "linux-arm64"): Published(
+            version="1.31.1",
+            package=Package(
+                Wheel("onnxruntime", "1.31.1", ("manylinux_2_28_aarch64",), "3.11"),
+                "da05378364c44d4407e463982d2bf8d5e4cfea873283757e48beeb41df97b7f3",
+                21.4,
+                "MIT",
+                (_ONNX_RUNTIME,),
+                "ONNX Runtime for other computers",
+            ),
+            file=_ONNX_RUNTIME,
+            sha256="8aa3b76b28c778a2b1dd660d34161adb1d508c9ccd04ff9dc80e26eca5df8467",
+        ),
+    }
+)
+
+OFFICIAL_AAR = MappingProxyType(
+    {
+        "litert": "com.google.ai.edge.litert:litert",
+        "onnxruntime": "com.microsoft.onnxruntime:onnxruntime-android",
+    }
+)
+"""What Google and Microsoft publish for Android, with Maven."""
+
+NAMES_IN_AAR = MappingProxyType(
+    {"litert": ("libLiteRt.so", "liblitert-lm.so"), "onnxruntime": ("libonnxruntime.so",)}
+)
+
+
+def library_for(backend: str, target: str, override: Path | None) -> RuntimeLibrary:
+    """Return the library that runs the models of a backend on a target.
+
+    Args:
+        backend: "litert" or "onnxruntime".
+        target: "android-arm64", "linux-arm64" or "linux-x86_64".
+        override: a library of the user's, or an .aar that has one; None for the usual one.
+
+    Raises:
+        UsageError: `override` is no library for the target.
+        SeaformerError: the library is not here and cannot be fetched.
+    """
+    if override is not None:
+        return _given(backend, target, override)
+    if target == f"linux-{platform.machine().replace('aarch64', 'arm64')}":
+        return _installed(backend)
+    if (backend, target) not in PUBLISHED:
+        raise SeaformerError(
+            f"no {backend} library is known for {target}. Give one with {OPTION} PATH."
+        )
+    return _published(backend, target, PUBLISHED[backend, target])
+
+
+def _installed(backend: str) -> RuntimeLibrary:
+    row = INSTALLED[backend]
+    module = importlib.util.find_spec(row.module)
+    folder = Path(module.origin).parent if module and module.origin else None
+    found = sorted(folder.glob(row.pattern)) if folder else []
+    if len(found) != 1:
+        raise SeaformerError(
+            f"the package {row.package} that is installed here has no {row.pattern}. Install it "
+            f"again: pip install --force-reinstall {row.package}."
+        )
+    return RuntimeLibrary(
+        backend, importlib.metadata.version(row.package), found[0], file_sha256(found[0])
+    )
+
+
+def _published(backend: str, target: str, row: Published) -> RuntimeLibrary:
+    try:
+        path = _file_of(row)
+    except SeaformerError as error:
+        official = (
+            f", for instance from {OFFICIAL_AAR[backend]} of Maven"
+            if target == "android-arm64"
+            else ""
+        )
+        raise SeaformerError(f"{error} Or give a library with {OPTION} PATH{official}.") from error
+    return RuntimeLibrary(backend, row.version, path, row.sha256)
+
+
+def _file_of(row: Published) -> Path:
+    for _ in range(2):
+        path = row.package.files() / row.file
+        if path.is_file() and file_sha256(path) == row.sha256:
+            return path
+        row.package.forget()  # It was damaged where it is kept.
+    raise SeaformerError(
+        f"{path.name} of {row.package.source} has not the SHA-256 {row.sha256}, and fetching it "
+        "again did not help."
+    )
+
+
+def _given(backend: str, target: str, override: Path) -> RuntimeLibrary:
+    if not override.is_file():
+        raise UsageError(f"{OPTION}: there is no file '{override}'. Check the name.")
+    try:
+        path = _from_aar(backend, target, override) if override.suffix == ".aar" else override
+        _require_machine(path, target, override)
+        digest = file_sha256(path)
+        if not PLAIN.fullmatch(path.name):
+            # On a device only plain names are used.
+            path = _cached(path, digest, NAMES_IN_AAR[backend][0])
+    except OSError as error:
+        raise SeaformerError(f"cannot read '{override}': {error}.") from error
+    return RuntimeLibrary(backend, ANY_VERSION, path, digest)
+
+
+def _from_aar(backend: str, target: str, archive: Path) -> Path:
+    if target != "android-arm64":
+        raise UsageError(f"'{archive}' is for Android, the device is {target}. Give an .so file.")
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            inside = opened.namelist()
+    except zipfile.BadZipFile as error:
+        raise UsageError(f"'{archive}' is no .aar: {error}. Download it again.") from error
+    wanted = [f"{IN_AAR}/{name}" for name in NAMES_IN_AAR[backend]]
+    member = next((name for name in wanted if name in inside), None)
+    if member is None:
+        libraries = [name for name in inside if name.startswith(IN_AAR)] or ["none"]
+        raise UsageError(
+            f"'{archive}' has none of {', '.join(wanted)}. Its libraries for arm64: "
+            f"{', '.join(libraries)}. Take the .aar of {OFFICIAL_AAR[backend]}."
+        )
+    with TemporaryDirectory(prefix="seaformer-aar-") as folder:
+        try:
+            with zipfile.ZipFile(archive) as opened:
+                part = Path(opened.extract(member, folder))
+        except zipfile.BadZipFile as error:
+            raise UsageError(f"'{archive}' is damaged: {error}. Download it again.") from error
+        return _cached(part, file_sha256(part), part.name)
+
+
+def _cached(path: Path, digest: str, name: str) -> Path:
+    """Copy a library into the cache under a plain name."""
+    cached = cache_folder("runtimes") / digest / name
+    if not cached.is_file() or file_sha256(cached) != digest:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix="copy-", dir=cached.parent) as folder:
+            shutil.copyfile(path, Path(folder) / name).replace(cached)
+    return cached
+
+
+def _require_machine(path: Path, target: str, given: Path) -> None:
+    """Check the header of an ELF file: the device's own message would be much less clear."""
+    with path.open("rb") as file:
+        header = file.read(20)
+    if len(header) < 20 or header[:6] != b"\x7fELF\x02\x01":
+        raise UsageError(f"'{given}' is no library: an ELF file of 64 bit is needed.")
+    machine = int.from_bytes(header[18:20], "little")
+    title, number = MACHINES[target]
+    if machine != number:
+        titles = {number: title for title, number in MACHINES.values()}
+        raise UsageError(
+            f"'{given}' is for {titles.get(machine, f'processors of ELF number {machine}')}, the "
+            f"device is {title}. Give the library for {title}."
+        )

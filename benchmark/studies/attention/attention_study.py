@@ -1,0 +1,146 @@
+"""Attention layers over the side of the feature map: what to measure, and what it shows.
+
+The layers of one side take turns in one benchmark, as any models do; times of different sides are
+from different benchmarks, one after the other.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from seaformer.benchmark.measure.options import Options
+from seaformer.benchmark.measure.request import make_request
+from seaformer.benchmark.presentation.terminal import conditions_line
+from seaformer.benchmark.results.rounds import run_times
+from seaformer.benchmark.results.schema import ModelResult, Results
+from seaformer.benchmark.studies.attention import paper
+from seaformer.benchmark.studies.attention.attention_page import write_attention_page
+from seaformer.benchmark.studies.attention.attention_results import (
+    STEM,
+    AttentionResults,
+    LayerResult,
+    Point,
+    SideLeftOut,
+    SideResult,
+)
+from seaformer.benchmark.studies.attention.attention_table import print_attention, to_csv
+from seaformer.benchmark.studies.attention.growth import fit, fit_rounds
+from seaformer.benchmark.studies.attention.layer_exports import LayerExport, plan_exports
+from seaformer.benchmark.studies.study import DocumentStudy, Finished, LeftOut, Planned, Rendering
+from seaformer.console import Console
+from seaformer.errors import SeaformerError
+from seaformer.models.attention.dimensions import CHANNELS, HEADS, KEY_DIM
+from seaformer.models.entry import Network
+
+
+class AttentionStudy(DocumentStudy[AttentionResults]):
+    """Attention layers, a benchmark for each side."""
+
+    compared = "attention layers"
+    rendering = Rendering(STEM, to_csv, write_attention_page, print_attention)
+
+    def __init__(self, options: Options, layers: Sequence[Network], sides: Sequence[int]) -> None:
+        """Take what to compare.
+
+        Args:
+            options: without models.
+            layers: to compare.
+            sides: of the feature map.
+        """
+        super().__init__(make_request(options))
+        self._layers = layers
+        self._sides = sides
+        self._side_of = {f"side-{side}": side for side in sides}
+        self._too_large: tuple[LeftOut[LayerExport], ...] = ()
+        self._created_at = datetime.now(UTC)
+
+    def plan(self) -> Sequence[Planned]:
+        """Return a benchmark for each side, of the layers whose export fits the memory."""
+        available_bytes = psutil.virtual_memory().available
+        fitting, self._too_large = plan_exports(self._layers, self._sides, available_bytes)
+        if not fitting:
+            reasons = dict.fromkeys(one.reason for one in self._too_large)
+            raise SeaformerError(f"nothing could be measured: {'; '.join(reasons)}.")
+        return [
+            Planned([export for export in fitting if export.side == side], folder)
+            for folder, side in self._side_of.items()
+        ]
+
+    def show_benchmark(self, console: Console, results: Results) -> None:
+        """Show nothing of a single side."""
+
+    def summarise(self, finished: Finished) -> AttentionResults:
+        """Fit how time grows, over the benchmarks of all sides."""
+        of_side = {self._side_of[one.planned.folder]: one for one in finished.measured}
+        first = finished.results[0]
+        return AttentionResults(
+            created_at=self._created_at,
+            command=self.options.command,
+            conditions=conditions_line(first),
+            emulated=first.emulated,
+            interrupted=finished.interrupted,
+            channels=CHANNELS,
+            heads=HEADS,
+            key_dim=KEY_DIM,
+            sides=tuple(
+                SideResult(
+                    side=side,
+                    results=str(one.path.relative_to(self.request.output)),
+                    problem=one.results.problem,
+                    warnings=one.results.warnings,
+                )
+                for side, one in of_side.items()
+            ),
+            layers=tuple(
+                self._layer_result(
+                    layer,
+                    {side: one.results for side, one in of_side.items()},
+                    [
+                        SideLeftOut(side=one.export.side, reason=one.reason)
+                        for one in (*self._too_large, *finished.left_out)
+                        if isinstance(one.export, LayerExport) and one.export.layer is layer
+                    ],
+                )
+                for layer in self._layers
+            ),
+            paper_source=paper.SOURCE,
+        )
+
+    def _layer_result(
+        self, layer: Network, of_side: dict[int, Results], left_out: Sequence[SideLeftOut]
+    ) -> LayerResult:
+        assert layer.cost is not None  # every attention layer has one
+        points, rounds = [], {}
+        for side, results in of_side.items():
+            for model in results.models:
+                if model.facts.model == layer.name:
+                    points.append(self._point(side, model))
+                    if model.latency is not None and model.latency.run is not None:
+                        rounds[side] = run_times(results.rounds, model.id)
+        paper_ms = paper.TIMES_MS.get(layer.size, {})
+        return LayerResult(
+            kind=layer.size,
+            title=layer.title,
+            source=layer.paper,
+            complexity=layer.cost.complexity,
+            growth=layer.cost.growth,
+            measured_growth=fit_rounds(rounds, self.options.seed),
+            note=layer.note,
+            points=tuple(points),
+            left_out=tuple(left_out),
+            paper_ms=dict(paper_ms),
+            paper_growth=fit(paper_ms),
+        )
+
+    def _point(self, side: int, model: ModelResult) -> Point:
+        return Point(
+            side=side,
+            latency=None if model.latency is None else model.latency.run,
+            emulated=None if model.emulated is None else model.emulated.run,
+            peak_memory_bytes=model.peak_memory_bytes,
+            macs=model.facts.macs,
+            file=str(Path(model.file).relative_to(self.request.output)),
+            wrong_output=model.is_wrong,
+        )

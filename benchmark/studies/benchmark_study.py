@@ -1,0 +1,58 @@
+"""The plain study: the latency of the models that are given, and how it differs from before."""
+
+from collections.abc import Sequence
+
+from seaformer.benchmark.measure.options import REGRESSION, Options
+from seaformer.benchmark.measure.request import Request, make_request
+from seaformer.benchmark.presentation.terminal import print_comparison, print_next
+from seaformer.benchmark.results.comparison import Compared, compare, regressions
+from seaformer.benchmark.results.schema import read_results
+from seaformer.benchmark.results.table_kinds import KINDS
+from seaformer.benchmark.studies.study import Finished, Planned, Study
+from seaformer.console import Console
+from seaformer.errors import UsageError
+
+
+class BenchmarkStudy(Study[Finished]):
+    """Models by themselves; its files are those of its one benchmark."""
+
+    def __init__(self, options: Options) -> None:
+        """Check what was asked for.
+
+        Raises:
+            UsageError: a value is out of range or does not go with another one.
+            SeaformerError: a file is missing or cannot be used.
+        """
+        super().__init__(self.make_request(options))
+        self._old = None if options.compare is None else read_results(options.compare)
+
+    def make_request(self, options: Options) -> Request:
+        """Check what is asked for without a table."""
+        if not options.models:
+            raise UsageError(
+                "no MODEL is given. Give a .tflite or an .onnx, made with seaformer-export, or ask "
+                f"for a --table, which makes its own: {', '.join(KINDS)}."
+            )
+        if options.variant is not None:
+            raise UsageError("--variant is of a --table that makes its own files. Leave it out.")
+        return make_request(options)
+
+    def plan(self) -> Sequence[Planned]:
+        """Return the models that are given."""
+        return [Planned(self.given_models())]
+
+    def summarise(self, finished: Finished) -> Finished:
+        """Add nothing: the results of a benchmark are its summary."""
+        return finished
+
+    def render(self, console: Console, summary: Finished) -> int:
+        """Show how results differ from older ones, and what to do next."""
+        compared: list[Compared] = []
+        if self._old is not None:
+            tolerance, anyway = self.options.tolerance, self.options.compare_anyway
+            for one in summary.results:
+                against_old = compare(one, self._old, tolerance, anyway)
+                print_comparison(console, against_old)
+                compared += against_old
+        print_next(console, summary.paths, summary.results)
+        return REGRESSION if regressions(compared) else 0

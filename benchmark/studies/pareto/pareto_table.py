@@ -1,0 +1,65 @@
+"""Accuracy and latency on the terminal and as CSV."""
+
+from typing import Any
+
+from rich.table import Table
+
+from seaformer.benchmark.presentation.csv_text import csv_text, ends
+from seaformer.benchmark.studies.pareto.pareto_results import ParetoResults, Point
+from seaformer.console import Console
+from seaformer.reporting.numbers import NONE, median, ratio
+
+
+def print_pareto(console: Console, results: ParetoResults) -> None:
+    """Show the networks by their published mIoU, and what was left out."""
+    console.print()
+    table = Table(box=None, pad_edge=False)
+    table.add_column("network", overflow="fold")
+    unit = "emulated, NO LATENCY" if results.emulated else "ms [95 %]"
+    for heading in ("mIoU, published", unit, f"x {results.base}", "front", "paper: x", "front"):
+        table.add_column(heading, justify="right")
+    for point in results.points:
+        table.add_row(
+            point.title,
+            f"{point.miou:.1f} %",
+            median(point.latency or point.emulated),
+            ratio(point.ratio),
+            ("yes" if point.on_front else "no") if point.latency else NONE,
+            f"{point.paper_ratio:.2f}",
+            "yes" if point.paper_on_front else "no",
+        )
+    console.print(table)
+    if any(point.is_random for point in results.points):
+        console.print(
+            "Random weights: the latency is that of the network, the mIoU is published of trained "
+            "weights and was not evaluated here.",
+            soft_wrap=True,
+        )
+    for one in results.left_out:
+        console.print(f"not drawn: {one.title}: {one.reason}", soft_wrap=True)
+
+
+def to_csv(results: ParetoResults) -> str:
+    """Write a row for every network."""
+    return csv_text([_row(point) for point in results.points])
+
+
+def _row(point: Point) -> dict[str, Any]:
+    latency, of_base = point.latency, point.ratio
+    return {
+        "network": point.title,
+        "miou_published": point.miou,
+        "latency_median_ms": latency and latency.median_ms,
+        **ends("latency", latency.interval_ms if latency else None, "_ms"),
+        "emulated_median_ms": point.emulated and point.emulated.median_ms,
+        "ratio": of_base and of_base.value,
+        **ends("ratio", of_base.interval if of_base else None),
+        "on_front": point.on_front,
+        "paper_phone_ms": point.paper_latency_ms,
+        "paper_ratio": point.paper_ratio,
+        "paper_on_front": point.paper_on_front,
+        "file": point.file,
+        "precision": point.precision,
+        "random_weights": point.is_random,
+        "miou_source": point.miou_source,
+    }

@@ -1,0 +1,101 @@
+"""`--table`: a table of the paper, of files that are given or exported for it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from seaformer.artifact.precisions import PRECISIONS
+from seaformer.benchmark.candidates.candidate import Candidate
+from seaformer.benchmark.candidates.setting import Setting
+from seaformer.benchmark.devices.device import Device
+from seaformer.benchmark.measure.options import Options
+from seaformer.benchmark.measure.request import Request, make_request, require_our_runner
+from seaformer.benchmark.results.table_kinds import KINDS, Kind
+from seaformer.benchmark.studies.benchmark_study import BenchmarkStudy
+from seaformer.benchmark.studies.study import Export, Planned, Show
+from seaformer.benchmark.studies.tables.arrangement import arrange
+from seaformer.benchmark.studies.tables.scores import score_floats
+from seaformer.benchmark.studies.tables.settings import settings
+from seaformer.errors import UsageError, look_up
+from seaformer.models.seaformer.variants import get_variant
+
+DEFAULT_VARIANT = "tiny"
+TRAINED_VARIANT = "tiny"
+TRAINED_WEIGHTS = "shapes"
+"""Come with the package, and with scenes to calibrate and to score with."""
+
+
+class TableStudy(BenchmarkStudy):
+    """A table. It stands in the results and the report of its one benchmark."""
+
+    def make_request(self, options: Options) -> Request:
+        """Check what is asked for with a table."""
+        self.kind = look_up(KINDS, "table", options.table or "")
+        _check(self.kind, options)
+        return make_request(options, self.kind.runs, self.kind.name)
+
+    def plan(self) -> Sequence[Planned]:
+        """Return the models that are given, or else what the table needs."""
+        return [Planned(self.given_models() or self._exports())]
+
+    def settings(self, device: Device) -> Sequence[Setting]:
+        """Return the settings of a table of threads or of cores."""
+        if not self.kind.has_settings:
+            return ()
+        cores, asked = device.facts().cores, self.options
+        return settings(self.kind, device.serial, cores, asked.cores, asked.threads)
+
+    def arrange(self, candidates: Sequence[Candidate], show: Show) -> Sequence[Candidate]:
+        """Bring the models into the order of the table, and score those that were made for it."""
+        arranged = arrange(self.kind, candidates)
+        return arranged if self.options.models else score_floats(arranged, show)
+
+    def _exports(self) -> list[Path | Export]:
+        variants = self.kind.variants or (self.options.variant or DEFAULT_VARIANT,)
+        return [Export(variant, self._arguments(variant)) for variant in variants]
+
+    def _arguments(self, variant: str) -> tuple[str, ...]:
+        """Return what seaformer-export is asked for."""
+        arguments = ["--variant", variant]
+        for size in self.kind.sizes:
+            arguments += ["--input-size", size]
+        if self.kind.precisions:
+            format = self.request.backend.suffix.removeprefix(".")
+            for precision in PRECISIONS.values():
+                if format in precision.formats:
+                    arguments += ["--precision", precision.name]
+            if variant == TRAINED_VARIANT:
+                arguments += ["--weights", TRAINED_WEIGHTS]
+            else:
+                arguments += ["--calibration", "random", "--accept-loss"]
+        return tuple(arguments)
+
+
+def _check(kind: Kind, options: Options) -> None:
+    """Check what goes with a table.
+
+    Raises:
+        UsageError: something does not.
+    """
+    option, models = f"--table {kind.name}", options.models
+    require_our_runner(options, option)
+    if options.variant is not None:
+        get_variant(options.variant)
+        if models or kind.variants:
+            who = "MODEL says" if models else "the table has every variant of"
+            raise UsageError(f"--variant does not go with {option}: {who} what is measured.")
+    if kind.has_settings and len(models) > 1:
+        raise UsageError(
+            f"{option} measures one file with several settings; {len(models)} are given. Give one, "
+            "or none for a file of its own."
+        )
+    if not kind.has_settings and len(models) == 1:
+        raise UsageError(
+            f"{option} compares files that differ in their {kind.varies}; one is given. Give two "
+            "or more, or none for files of its own."
+        )
+    if kind.varies == "threads" and options.threads != 1:
+        raise UsageError(f"--threads does not go with {option}, which tries several. Leave it out.")
+    if kind.varies == "cores" and options.cores is not None:
+        raise UsageError(f"--cores does not go with {option}, which tries all. Leave it out.")
+    if kind.has_settings and options.breakdown:
+        raise UsageError(f"--breakdown does not go with {option}: it is of one setting.")

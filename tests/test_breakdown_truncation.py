@@ -1,0 +1,140 @@
+"""Cut models compute what the whole model computes on its way, and all of it."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+
+from seaformer.benchmark.breakdown.graph import Graph
+from seaformer.benchmark.breakdown.graph_files import open_graph
+from seaformer.benchmark.breakdown.tree import build_tree
+from seaformer.benchmark.breakdown.truncation import MAX_TRUNCATED, Segment, segments
+from seaformer.errors import SeaformerError
+from seaformer.runtimes import open_session
+
+FILES = ("fp32.tflite", "fp16.tflite", "fp32.onnx", "fp16.onnx")
+Values = dict[str, npt.NDArray[Any]]
+
+
+def open_file(folder: Path, ending: str) -> tuple[Path, Graph]:
+    path = next(path for path in folder.glob(f"*{ending}"))
+    return path, open_graph(path, open_session(path).metadata)
+
+
+def divide(graph: Graph) -> tuple[Segment, ...]:
+    return segments(graph, build_tree(graph.operators, "network"))
+
+
+@cache
+def picture(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    return np.random.default_rng(7).uniform(0, 255, shape).astype(np.float32)
+
+
+def intermediate_values(path: Path, graph: Graph) -> Values:
+    """Every tensor of the whole model, by the keys of its graph."""
+    tensor = picture(open_session(path).inputs[0].shape)
+    if path.suffix == ".tflite":
+        from ai_edge_litert.interpreter import Interpreter
+
+        keeping = Interpreter(model_path=str(path), experimental_preserve_all_tensors=True)
+        keeping.allocate_tensors()
+        keeping.set_tensor(keeping.get_input_details()[0]["index"], tensor)
+        keeping.invoke()
+        wanted = {name for one in graph.working() for name in one.outputs}
+        return {name: keeping.get_tensor(int(name)) for name in wanted}
+    import onnxruntime
+
+    model = onnx.load(path)
+    known = {output.name for output in model.graph.output}
+    names = [name for node in model.graph.node for name in node.output]
+    model.graph.output.extend(onnx.ValueInfoProto(name=n) for n in names if n not in known)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    outputs = [output.name for output in session.get_outputs()]
+    values = session.run(None, {session.get_inputs()[0].name: tensor})
+    return dict(zip(outputs, values, strict=True))
+
+
+@pytest.mark.parametrize("ending", FILES)
+def test_every_cut_gives_the_tensors_of_the_whole(
+    tiny_export: Path, tmp_path: Path, ending: str
+) -> None:
+    path, graph = open_file(tiny_export, ending)
+    expected = intermediate_values(path, graph)
+    for number, stretch in enumerate(divide(graph)[:-1]):
+        cut = tmp_path / f"{number}{path.suffix}"
+        cut.write_bytes(graph.truncated(stretch.outputs))
+        with open_session(cut) as session:
+            outputs = session.run([picture(session.inputs[0].shape)])
+        assert len(outputs) == len(stretch.outputs)
+        for name, output in zip(stretch.outputs, outputs, strict=True):
+            # Kernels may be fused otherwise where a tensor has to be given out.
+            scale = np.abs(expected[name]).max()
+            np.testing.assert_allclose(output, expected[name], atol=2e-5 * scale, rtol=0)
+
+
+@pytest.mark.parametrize("ending", FILES)
+def test_the_stretches_are_all_operators_once_in_an_order_that_works(
+    tiny_export: Path, ending: str
+) -> None:
+    _, graph = open_file(tiny_export, ending)
+    parts = divide(graph)
+    assert 4 <= len(parts) <= MAX_TRUNCATED
+    ordered = [one for part in parts for one in part.operators]
+    assert sorted(one.index for one in ordered) == [one.index for one in graph.working()]
+    computed = {name for one in ordered for name in one.outputs}
+    ready: set[str] = set()
+    for one in ordered:
+        assert computed.intersection(one.inputs) <= ready
+        ready.update(one.outputs)
+
+
+@pytest.mark.parametrize("ending", ["fp32.tflite", "fp32.onnx"])
+def test_a_stretch_stays_inside_one_row_and_the_parts_of_the_paper_are_told_apart(
+    tiny_export: Path, ending: str
+) -> None:
+    _, graph = open_file(tiny_export, ending)
+    parts = divide(graph)
+    for part in parts:
+        module = part.path.removesuffix(".(own)")
+        assert all(
+            one.module == module or one.module.startswith(f"{module}.") for one in part.operators
+        )
+    first = [part.path.split(".")[0] for part in parts]
+    kinds = ["stem", "context_branch", "spatial_branch", "light_head"]
+    assert sorted(set(first), key=first.index) == kinds
+
+
+def test_a_cut_has_no_weights_of_what_was_cut_off(tiny_export: Path) -> None:
+    for ending in FILES:
+        path, graph = open_file(tiny_export, ending)
+        stem = next(p for p in reversed(divide(graph)) if p.path.startswith("stem"))
+        assert len(graph.truncated(stem.outputs)) < path.stat().st_size / 10
+
+
+def test_a_cut_of_a_quantized_file_takes_what_the_file_takes(
+    integer_export: Path, tmp_path: Path
+) -> None:
+    path, graph = open_file(integer_export, "_int8.tflite")
+    parts = divide(graph)
+    cut = tmp_path / "cut.tflite"
+    cut.write_bytes(graph.truncated(parts[len(parts) // 2].outputs))
+    whole, part = open_session(path), open_session(cut)
+    assert part.inputs == whole.inputs
+    tensor = np.random.default_rng(3).integers(-128, 127, part.inputs[0].shape, dtype=np.int8)
+    values = part.run([tensor])
+    assert [value.std() > 0 for value in values] == [True] * len(values)
+
+
+def test_a_file_without_a_map_of_its_operators_is_refused(tiny_export: Path) -> None:
+    path, _ = open_file(tiny_export, "fp32.tflite")
+    metadata = open_session(path).metadata
+    assert metadata is not None
+    for bad in (None, metadata.model_copy(update={"operators": ()})):
+        with pytest.raises(SeaformerError, match="does not say which modules"):
+            open_graph(path, bad)
+    with pytest.raises(SeaformerError, match="not those of the map"):
+        open_graph(path, metadata.model_copy(update={"operators": metadata.operators[:-1]}))

@@ -1,6 +1,6 @@
 """The Android app as tests build and run it: the smoke build, and the app's classes on this Java.
 
-    PYTHONPATH=tests python -m android_app PICTURE.png
+    PYTHONPATH=tests:android_demo python -m android_app PICTURE.png
 
 draws the app's overlay and legend for a scene, by the app's own code, for its README.
 """
@@ -18,10 +18,10 @@ import pytest
 
 from seaformer.bundling.assets import write_assets
 from seaformer.bundling.model import read_model
-from seaformer.bundling.smoke_build.build import JVM_FLAGS, SmokeBuild, ktlint, run_junit
-from seaformer.bundling.smoke_build.processes import run
-from seaformer.bundling.smoke_build.tools import DEBIAN, PACKAGES, debian, package
 from seaformer.errors import SeaformerError
+from smoke_build.build import JVM_FLAGS, SmokeBuild, ktlint, run_junit
+from smoke_build.processes import run
+from smoke_build.tools import DEBIAN, PACKAGES, debian, package
 
 APP = Path(__file__).parents[1] / "android_demo"
 REQUIRED = "SEAFORMER_REQUIRE_ANDROID"

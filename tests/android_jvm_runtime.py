@@ -12,8 +12,8 @@ from pathlib import Path
 
 from native_argmax import find_compiler
 
-from seaformer.bundling.smoke_build.tools import package
 from seaformer.packages import ONNX_RUNTIME_AAR
+from smoke_build.tools import package
 
 # What the native library wants of the runtime, and that for Linux does not have.
 ABSENT = """

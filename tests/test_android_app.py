@@ -15,11 +15,6 @@ from PIL import Image
 
 from seaformer.artifact.metadata import Metadata
 from seaformer.benchmark.results.schema import read_results
-from seaformer.bundling.smoke_build.alignment import libraries
-from seaformer.bundling.smoke_build.build import COMPILE_ONLY, AppVersions
-from seaformer.bundling.smoke_build.link_check import check_links
-from seaformer.bundling.smoke_build.processes import run
-from seaformer.bundling.smoke_build.tools import PACKAGES, debian
 from seaformer.datasets import IGNORED
 from seaformer.datasets.shapes import ShapesDataset
 from seaformer.errors import SeaformerError
@@ -29,6 +24,11 @@ from seaformer.imaging.overlay import blend
 from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.prediction import Prediction, predict, prepare_input
 from seaformer.runtimes import open_model
+from smoke_build.alignment import libraries
+from smoke_build.build import COMPILE_ONLY, AppVersions
+from smoke_build.link_check import check_links
+from smoke_build.processes import run
+from smoke_build.tools import PACKAGES, debian
 
 STRINGS = APP / "app/src/main/res"
 

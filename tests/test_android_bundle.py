@@ -290,6 +290,15 @@ def test_an_apk_without_gradle_is_of_onnx_models_only(
     assert not assets_of(app).exists()
 
 
+def test_an_apk_without_gradle_needs_a_checkout(copy: Path, app: Path, tmp_path: Path) -> None:
+    """What pip installs has no builder, and neither has an app folder that is copied without it."""
+    done = bundle(copy, "--app", app, "--apk", tmp_path / "out.apk")
+    assert done.returncode == 2
+    assert "--apk needs the builder of a checkout of seaformer" in done.stderr
+    assert not (tmp_path / "out.apk").exists()
+    assert not assets_of(app).exists()
+
+
 def test_an_apk_is_not_overwritten(copy: Path, app: Path, tmp_path: Path) -> None:
     apk = tmp_path / "out.apk"
     apk.write_text("mine")

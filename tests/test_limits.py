@@ -28,6 +28,8 @@ from seaformer.weights.checkpoint import read_checkpoint
 
 MODULES = {"export": "export.cli", "benchmark": "benchmark.cli"}
 
+ANDROID_DEMO = Path(__file__).parents[1] / "android_demo"
+
 HUGE = 8_000_000_000
 """Bytes of files with a hole, which take no room."""
 
@@ -133,7 +135,8 @@ def test_an_official_tool_that_does_not_stop_printing(folder: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "from seaformer.bundling.smoke_build.processes import run\nrun(Path('endless').resolve())",
+        f"import sys\nsys.path.insert(0, {str(ANDROID_DEMO)!r})\n"
+        "from smoke_build.processes import run\nrun(Path('endless').resolve())",
         "from seaformer.packages import NodePackage\nPath('to').mkdir()\n"
         "NodePackage('left-pad', '1.0.0').fetch(Path('to'))",
         "import sys\nfrom seaformer.benchmark import exports\n"

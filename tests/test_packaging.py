@@ -122,6 +122,7 @@ def test_the_distributions_carry_the_data(distributions: Path) -> None:
     assert "seaformer/export/pipeline.py" in in_wheel
     assert "export/pipeline.py" in in_sdist
     assert not [name for name in in_wheel if name.startswith(("export/", "tests/"))]
+    assert not [name for name in in_wheel if "smoke_build" in name or "android_demo" in name]
 
 
 # ---- Installed as users install it: no link to the sources, no make

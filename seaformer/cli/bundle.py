@@ -29,7 +29,7 @@ from seaformer.errors import UsageError
 @click.option(
     "--apk",
     type=click.Path(path_type=Path),
-    help="Also build a signed debug APK without Gradle, for .onnx models: the smoke build.",
+    help="Also build a signed debug APK without Gradle, for .onnx models; in a checkout only.",
 )
 @click.option("--force", is_flag=True, help="Overwrite the APK.")
 def main(model: Path, app: Path, samples: tuple[Path, ...], apk: Path | None, force: bool) -> None:
@@ -37,6 +37,7 @@ def main(model: Path, app: Path, samples: tuple[Path, ...], apk: Path | None, fo
 
     The model that was in the app before is replaced. A model that the app cannot run is refused.
     """
+    from seaformer.bundling.apk import build_apk, require_builder
     from seaformer.bundling.assets import assets_of, write_assets
     from seaformer.bundling.model import read_model
     from seaformer.console import Console
@@ -53,6 +54,7 @@ def main(model: Path, app: Path, samples: tuple[Path, ...], apk: Path | None, fo
                 "same model, or leave --apk out and build with Gradle."
             )
         refuse_existing(apk, force)
+        require_builder(app)
     console = Console(soft_wrap=True)
     for path in write_assets(found, samples, app):
         console.print(f"{path.relative_to(app)}: {path.stat().st_size:,} bytes")
@@ -62,22 +64,12 @@ def main(model: Path, app: Path, samples: tuple[Path, ...], apk: Path | None, fo
         console.print("Next, with the Android SDK and a phone that is attached:")
         console.print(f"  cd {app} && ./gradlew :app:installDebug")
     else:
-        _build(app, apk)
+        progress = Console(stderr=True, soft_wrap=True)
+        progress.print("building the APK, which takes about a minute")
+        build_apk(app, apk, progress)
         console.print()
         console.print(f"{apk}: {apk.stat().st_size:,} bytes, signed with a debug key. Next:")
         console.print(f"  adb install -r {apk}")
-
-
-def _build(app: Path, apk: Path) -> None:
-    from tempfile import TemporaryDirectory
-
-    from seaformer.bundling.smoke_build.build import SmokeBuild
-    from seaformer.console import Console
-    from seaformer.files import atomic_write
-
-    Console(stderr=True, soft_wrap=True).print("building the APK, which takes about a minute")
-    with TemporaryDirectory(prefix="seaformer-apk-") as work, atomic_write(apk) as temporary:
-        SmokeBuild(app.resolve(), Path(work)).sign(temporary)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from seaformer.bundling.smoke_build.processes import run
-from seaformer.bundling.smoke_build.tools import APKTOOL, CACHE, JADX, PACKAGES, debian, package
 from seaformer.cache import cache_folder
+from smoke_build.processes import run
+from smoke_build.tools import APKTOOL, CACHE, JADX, PACKAGES, debian, package
 
 _PRIMITIVES = {"int": "I", "float": "F", "bool": "Z", "str": "java.lang.String"}
 _ARRAYS = {

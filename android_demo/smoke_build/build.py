@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from seaformer.bundling.smoke_build.alignment import write_aligned
-from seaformer.bundling.smoke_build.framework import Framework, framework
-from seaformer.bundling.smoke_build.processes import run
-from seaformer.bundling.smoke_build.tools import CACHE, debian, package
 from seaformer.cache import cache_folder
 from seaformer.errors import SeaformerError
 from seaformer.packages import ONNX_RUNTIME_AAR
+from smoke_build.alignment import write_aligned
+from smoke_build.framework import Framework, framework
+from smoke_build.processes import run
+from smoke_build.tools import CACHE, debian, package
 
 PACKAGE = "seaformer.demo"
 ABI = "arm64-v8a"

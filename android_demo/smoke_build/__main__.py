@@ -1,0 +1,22 @@
+"""The command behind `seaformer-bundle --apk`: `python -m smoke_build APP APK`."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from seaformer.cli.command import Command
+from smoke_build.build import SmokeBuild
+
+
+@click.command(cls=Command)
+@click.argument("app", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("apk", type=click.Path(path_type=Path))
+def main(app: Path, apk: Path) -> None:
+    """Build the app in the folder APP without Gradle and write the signed APK."""
+    with TemporaryDirectory(prefix="seaformer-apk-") as work:
+        SmokeBuild(app.resolve(), Path(work)).sign(apk.absolute())
+
+
+if __name__ == "__main__":
+    main()

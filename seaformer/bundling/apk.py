@@ -1,0 +1,69 @@
+"""An APK without Gradle, by the builder that stands beside the app's sources.
+
+The builder compiles and checks the app; users of an installed package have neither it nor the
+sources, so it is in the checkout only.
+"""
+
+import os
+from pathlib import Path
+
+from seaformer import processes
+from seaformer.console import Console
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.files import atomic_write
+from seaformer.interpreter import module_command
+from seaformer.lines import Lines
+
+BUILDER = "smoke_build"
+"""Folder of the app that has the builder, and the name of its module."""
+
+_ERROR = "error: "
+
+
+def require_builder(app: Path) -> None:
+    """Check that the folder of the app has the builder.
+
+    Raises:
+        UsageError: it has not.
+    """
+    if not (app / BUILDER / "__main__.py").is_file():
+        raise UsageError(
+            f"--apk needs the builder of a checkout of seaformer, and '{app}' has no {BUILDER}/. "
+            "Run in a checkout, give --app CHECKOUT/android_demo, or leave --apk out and build "
+            "with Gradle."
+        )
+
+
+def build_apk(app: Path, apk: Path, console: Console) -> None:
+    """Build the app into a signed APK, in a process of its own.
+
+    Args:
+        app: folder of the app, with the builder; its code is run.
+        apk: to be written.
+        console: shows what the builder reports.
+
+    Raises:
+        SeaformerError: a step failed; the message is the builder's.
+    """
+    errors: list[str] = []
+
+    def on_line(line: str) -> None:
+        if line.startswith(_ERROR):
+            errors.append(line.removeprefix(_ERROR).rstrip())
+        else:
+            console.print(line)
+
+    lines = Lines(on_line)
+    with atomic_write(apk) as draft:
+        done = processes.run(
+            module_command(BUILDER, str(app.resolve()), str(draft)),
+            time_limit_s=None,  # each of its tools has a limit
+            merge=True,
+            on_stdout=lines.feed,
+            environment=os.environ | {"PYTHONPATH": str(app.resolve())},
+        )
+        lines.finish()
+        if done.status:
+            raise SeaformerError(
+                errors[-1] if errors else f"the builder ended with exit status {done.status}."
+            )

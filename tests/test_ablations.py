@@ -213,9 +213,10 @@ def test_an_ablation_is_exported_verified_and_described(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {
         f"{stem}.onnx",
         f"{stem}.tflite",
-        f"{stem}.json",
+        f"{stem}.onnx.json",
+        f"{stem}.tflite.json",
     }
-    data = json.loads((folder / f"{stem}.json").read_text())
+    data = json.loads((folder / f"{stem}.tflite.json").read_text())
     assert data["variant"] == "tiny"
     assert data["ablation"] == {"detail": "upconv", "fusion": "add"}
     assert data["parity"]["passed"]

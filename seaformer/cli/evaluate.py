@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from seaformer.console import Console
     from seaformer.datasets import Dataset
-    from seaformer.evaluation import Candidate, Evaluation, Options, Results
-    from seaformer.evaluation.results import ModelResult
+    from seaformer.evaluation.engine import Evaluation
+    from seaformer.evaluation.models import Candidate, Options
+    from seaformer.evaluation.results import ModelResult, Results
     from seaformer.models.entry import Network
     from seaformer.tasks import Task
 
@@ -131,14 +132,10 @@ def main(
 
     from seaformer.console import Console
     from seaformer.datasets import open_dataset, own_task
-    from seaformer.evaluation import (
-        Evaluation,
-        Options,
-        collect,
-        open_candidate,
-        stated_task,
-        write_report,
-    )
+    from seaformer.evaluation.engine import Evaluation
+    from seaformer.evaluation.evaluation_page import write_report
+    from seaformer.evaluation.models import Options, open_candidate, stated_task
+    from seaformer.evaluation.results import collect
     from seaformer.files import atomic_write
     from seaformer.imaging.input_size import parse_input_size
     from seaformer.models.resolve import chosen, find_model
@@ -210,7 +207,8 @@ def _check_weights(weights: str | None, models: Sequence[Path | Network]) -> Non
 
 def _choose_protocol(wanted: str | None, paths: Sequence[Path | Network], task: Task) -> str:
     """Return the one protocol of all models, so that they can be compared."""
-    from seaformer.evaluation import DEPLOYED, OFFICIAL, PROTOCOLS, is_checkpoint
+    from seaformer.evaluation.models import is_checkpoint
+    from seaformer.evaluation.protocols import DEPLOYED, OFFICIAL, PROTOCOLS
 
     if wanted is None:
         all_can = task.evaluation is not None and all(is_checkpoint(path) for path in paths)
@@ -222,7 +220,8 @@ def _choose_protocol(wanted: str | None, paths: Sequence[Path | Network], task: 
 
 def _check_options(options: Options, batch: int, paths: Sequence[Path | Network]) -> None:
     """Refuse options that would have no effect."""
-    from seaformer.evaluation import DEPLOYED, OFFICIAL, is_checkpoint
+    from seaformer.evaluation.models import is_checkpoint
+    from seaformer.evaluation.protocols import DEPLOYED, OFFICIAL
 
     if options.input_size is not None and options.protocol != DEPLOYED:
         raise UsageError(

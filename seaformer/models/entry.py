@@ -162,7 +162,8 @@ class Network:
                 f"'{self.name}' is for {' and '.join(self.builders)}, and task '{task.name}' is "
                 f"{task.kind}. Give another task."
             )
-        if not self.builders and weights not in (None, "random"):
+        allowed = (None,) if self.has_own_weights else (None, "random")
+        if not self.builders and weights not in allowed:
             why = "the factory loads its own" if self.has_own_weights else "it has random ones only"
             raise UsageError(f"--weights does not go with --model {self.name}: {why}.")
         if {"fusion", "fusion-width"} & self.ablation.keys() and not task.is_segmentation:

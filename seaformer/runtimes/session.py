@@ -17,6 +17,7 @@ from seaformer.artifact.beside import read_beside
 from seaformer.artifact.metadata import Interface, parse_metadata
 from seaformer.errors import SeaformerError
 from seaformer.runtimes.integers import IntegerTensor
+from seaformer.terminal import printable
 
 Array = npt.NDArray[Any]
 
@@ -196,5 +197,4 @@ def reason(error: Exception) -> str:
 
 def one_line(text: str, limit: int = MAX_REASON) -> str:
     """Make a foreign text safe to print: one line of printable characters, at most `limit`."""
-    printable = "".join(one if one.isprintable() else " " for one in text)
-    return " ".join(printable.split())[:limit]
+    return printable(" ".join(text.split()))[:limit]

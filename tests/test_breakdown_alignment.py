@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
+from seaformer.artifact.metadata import MappedOperator
 from seaformer.benchmark.breakdown.alignment import (
     AlignmentError,
     align_litert,
@@ -230,7 +231,10 @@ def convolutions(tmp_path: Path) -> OnnxGraph:
     path = tmp_path / "g.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
     modules = ["a", "a.act", "b", "", ""]
-    rows = [{"type": n.op_type, "module": m} for n, m in zip(nodes, modules, strict=True)]
+    rows = [
+        MappedOperator(index=index, type=node.op_type, module=module, nodes=())
+        for index, (node, module) in enumerate(zip(nodes, modules, strict=True))
+    ]
     return OnnxGraph(path, rows)
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from seaformer.artifact.metadata import MappedOperator
 from seaformer.benchmark.breakdown.graph_files import open_graph
 from seaformer.benchmark.breakdown.macs import COUNTS, macs
 from seaformer.benchmark.breakdown.onnx_graph import OnnxGraph
@@ -39,7 +40,10 @@ def test_the_work_of_an_onnx_file_is_that_of_its_network(tmp_path: Path) -> None
     model, size = EveryKind().eval(), (16, 12)
     path = tmp_path / "every.onnx"
     torch.onnx.export(model, (torch.zeros(1, 3, *size),), str(path), dynamo=False)
-    rows = [{"type": node.op_type, "module": ""} for node in onnx.load(path).graph.node]
+    rows = [
+        MappedOperator(index=index, type=node.op_type, module="", nodes=())
+        for index, node in enumerate(onnx.load(path).graph.node)
+    ]
     graph = OnnxGraph(path, rows)
     counted = {one.type for one in graph.operators if one.macs}
     assert counted == {"Conv", "ConvTranspose", "Resize", "MatMul", "Gemm"}

@@ -32,10 +32,10 @@ NAME = f"a{TITLE}{CLEAR}\x9b1m\u202e\n[red]b"
 
 PACKAGE = "seaformer"
 MODULES = {
-    "predict": f"{PACKAGE}.predict",
-    "evaluate": f"{PACKAGE}.evaluate",
-    "train": f"{PACKAGE}.train",
-    "bundle": f"{PACKAGE}.bundle",
+    "predict": f"{PACKAGE}.cli.predict",
+    "evaluate": f"{PACKAGE}.cli.evaluate",
+    "train": f"{PACKAGE}.cli.train",
+    "bundle": f"{PACKAGE}.cli.bundle",
     "export": f"{PACKAGE}.export.cli",
     "benchmark": f"{PACKAGE}.benchmark.cli",
 }

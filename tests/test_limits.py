@@ -36,7 +36,7 @@ HUGE = 8_000_000_000
 
 def command(name: str, *arguments: str | Path, cwd: Path, **extra: str) -> Measured:
     """Run a command of the package."""
-    module = f"seaformer.{MODULES.get(name, name)}"
+    module = f"seaformer.{MODULES.get(name, f'cli.{name}')}"
     return run_measured([sys.executable, "-m", module, *arguments], cwd, extra)
 
 

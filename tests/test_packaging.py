@@ -171,7 +171,7 @@ def hiding(tmp_path: Path) -> Path:
 
 
 EXPORT = "--input-size 64 --format tflite --format onnx"
-EXPORTED = ("json", "onnx", "tflite")
+EXPORTED = ("onnx", "onnx.json", "tflite", "tflite.json")
 
 
 def test_an_installed_export_works_in_the_checkout(installed: Path, tmp_path: Path) -> None:

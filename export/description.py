@@ -20,7 +20,7 @@ from seaformer.export.heads import HEADS
 from seaformer.export.job import Candidate, Job
 from seaformer.export.module_titles import titles_of
 from seaformer.export.verify.verification import REFERENCE
-from seaformer.imaging.input_size import input_shape
+from seaformer.models.inputs import input_shape
 
 PACKAGES = (
     "seaformer",

@@ -41,8 +41,9 @@ from seaformer.export.rewrite import deployment_form
 from seaformer.export.source import Source, create_source
 from seaformer.export.verify.verification import Sample, compare, lowest, make_samples, passes
 from seaformer.files import atomic_write
-from seaformer.imaging.input_size import check_memory, input_shape
+from seaformer.imaging.input_size import check_memory
 from seaformer.models.catalog import count_macs
+from seaformer.models.inputs import input_shape
 from seaformer.runtimes import open_model
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from torch import nn
 
 from seaformer.artifact.metadata import Weights
-from seaformer.imaging.input_size import takes_features
 from seaformer.models.create import create
 from seaformer.models.entry import Network
+from seaformer.models.inputs import takes_features
 from seaformer.network_names import variant_of
 from seaformer.tasks import Task
 

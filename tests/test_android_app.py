@@ -21,8 +21,8 @@ from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256
 from seaformer.imaging.images import read_image
 from seaformer.imaging.overlay import blend
+from seaformer.imaging.prediction import Prediction, predict, prepare_input
 from seaformer.imaging.upsampling import upsample_argmax
-from seaformer.prediction import Prediction, predict, prepare_input
 from seaformer.runtimes import open_model
 from smoke_build.alignment import libraries
 from smoke_build.build import COMPILE_ONLY, AppVersions

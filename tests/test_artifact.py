@@ -33,8 +33,8 @@ from seaformer.export.module_titles import titles_of
 from seaformer.export.rewrite import deployment_form
 from seaformer.imaging.heatmap import last_attention
 from seaformer.imaging.images import read_image, sample_photograph
+from seaformer.imaging.prediction import prepare_input
 from seaformer.models.create import create_model
-from seaformer.prediction import prepare_input
 from seaformer.runtimes import open_model
 from seaformer.tasks import TASKS, get_task
 

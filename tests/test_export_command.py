@@ -24,6 +24,7 @@ from exporting import EXPORT, assert_one_line, environment, names, run_export, w
 from seaformer.artifact.beside import path_beside, read_beside, write_beside
 from seaformer.artifact.metadata import File
 from seaformer.files import file_sha256
+from seaformer.models.registry import REGISTRY
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.tasks import TASKS, task_names
 
@@ -52,6 +53,8 @@ def test_list_has_every_variant_of_every_task(tmp_path: Path) -> None:
     assert ("ade20k", "tiny", "512x512", "1.67", "0.597") in rows
     assert ("imagenet", "large", "224x224", "14.05", "1.186") in rows
     assert ("pascal-context-60", "tiny", "480x480", "1.66", "0.501") in rows
+    for name, row in REGISTRY.items():
+        assert row.variant or re.search(rf"^{name} ", done.stdout, re.M), name
     assert "…" not in done.stdout  # nothing is cut off at the width of 80 that a pipe has
     assert names(tmp_path) == []
 

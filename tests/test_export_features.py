@@ -17,9 +17,10 @@ from seaformer.bundling.model import read_model
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.export.convert.onnx_graph import to_onnx
 from seaformer.export.verify.verification import Sample, compare, lowest, make_samples, passes
-from seaformer.imaging.input_size import check_memory, input_shape, parse_input_size, takes_features
+from seaformer.imaging.input_size import check_memory, parse_input_size
 from seaformer.models.attention.dimensions import CHANNELS
 from seaformer.models.create import create_model
+from seaformer.models.inputs import input_shape, takes_features
 from seaformer.models.registry import LAYERS, REGISTRY
 from seaformer.runtimes import open_model
 from seaformer.runtimes.image_session import ImageInput

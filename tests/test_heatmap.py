@@ -15,8 +15,8 @@ from seaformer.cli.predict import main
 from seaformer.errors import SeaformerError
 from seaformer.imaging.heatmap import heat, last_attention, save_heatmap
 from seaformer.imaging.images import read_image, sample_photograph
+from seaformer.imaging.prediction import prepare_input
 from seaformer.models.create import create_model
-from seaformer.prediction import prepare_input
 from seaformer.runtimes import open_model
 
 CHECKPOINT = Path(

@@ -20,7 +20,7 @@ from torch import nn
 
 from seaformer.errors import SeaformerError
 from seaformer.export.convert.half_precision import is_stored_in_half, to_half
-from seaformer.imaging.input_size import input_shape, takes_features
+from seaformer.models.inputs import input_shape, takes_features
 
 OPSET = 18
 """The lowest with `Split(num_outputs)`, see `_unlist_equal_splits`; every runtime of the last years

@@ -20,7 +20,7 @@ from seaformer.export.rewrite.joint_attention import join_attention
 from seaformer.export.rewrite.normalization import normalize_inside
 from seaformer.export.rewrite.sites import RewriteReport
 from seaformer.export.rewrite.static_upsampling import make_upsampling_static
-from seaformer.imaging.input_size import input_shape
+from seaformer.models.inputs import input_shape
 from seaformer.models.seaformer.attention import SqueezeEnhancedAxialAttention
 from seaformer.models.seaformer.spatial_branch import FusionBlock
 from seaformer.tasks import Preprocessing

@@ -20,8 +20,8 @@ from seaformer.artifact.precisions import Precision
 from seaformer.errors import SeaformerError
 from seaformer.evaluation.metrics import sqnr_db
 from seaformer.imaging.images import read_image, sample_photograph
-from seaformer.imaging.input_size import input_shape, takes_features
 from seaformer.imaging.preprocessing import normalize, prepare
+from seaformer.models.inputs import input_shape, takes_features
 from seaformer.runtimes import ImageSession
 from seaformer.tasks import Preprocessing
 

@@ -115,11 +115,10 @@ def main(
     """Evaluate MODEL on a data set with annotations.
 
     MODEL is a checkpoint (.pth, .pt, .safetensors), an .onnx or a .tflite, or the name of a network
-    with --weights. Folders are read as
-    ADE20K, Cityscapes, PASCAL-Context, COCO-Stuff 10K and ImageNet are published, or as images/
-    and masks/ with labels.json, a list of the class names. Annotated validation pictures give
-    mIoU, mean and pixel accuracy, or top-1 and top-5. A run that was stopped goes on when it is
-    started again.
+    with --weights. Folders are read as ADE20K, Cityscapes, PASCAL-Context, COCO-Stuff 10K and
+    ImageNet are published, or as images/ and masks/ with labels.json, a list of the class names.
+    Annotated validation pictures give mIoU, mean and pixel accuracy, or top-1 and top-5. A run that
+    was stopped goes on when it is started again.
     """
     if len(models) > 1 and reference is None:
         raise UsageError(

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from seaformer.artifact.metadata import Interface
     from seaformer.console import Console
+    from seaformer.imaging.prediction import Prediction
     from seaformer.models.entry import Network
-    from seaformer.prediction import Prediction
     from seaformer.runtimes import ImageSession
 
 # NumPy, Pillow, Rich and the runtimes are imported when the work starts: --help shall not wait.
@@ -111,8 +111,8 @@ def main(
 
     from seaformer.console import Console
     from seaformer.imaging.images import read_image, sample_photograph
+    from seaformer.imaging.prediction import predict, prepare_input
     from seaformer.models.resolve import find_model
-    from seaformer.prediction import predict, prepare_input
 
     photo = photo or sample_photograph()
     image = read_image(photo)
@@ -279,7 +279,7 @@ def _print_result(console: Console, prediction: Prediction, interface: Interface
 
 
 def _print_times(console: Console, prediction: Prediction, threads: int) -> None:
-    from seaformer.prediction import TIMED_RUNS
+    from seaformer.imaging.prediction import TIMED_RUNS
 
     console.print(
         f"time on this computer: prepare {prediction.prepare_ms:.1f} ms, "

@@ -24,13 +24,13 @@ from seaformer.evaluation.protocols import (
     two_step_mask,
 )
 from seaformer.files import file_sha256
+from seaformer.imaging.prediction import mask_from
 from seaformer.imaging.preprocessing import normalize
 from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.models.create import create, weights_hash
 from seaformer.models.entry import Network
 from seaformer.models.identity import identified
 from seaformer.network_names import members
-from seaformer.prediction import mask_from
 from seaformer.runtimes import RUNTIMES, ImageSession, Runtime, find_runtime, open_model
 from seaformer.runtimes import is_checkpoint as is_checkpoint_file
 from seaformer.tasks import TASKS, Evaluation, Task

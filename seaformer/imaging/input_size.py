@@ -1,10 +1,8 @@
-"""The input of an export: its shape, reading its size, and refusing what cannot work."""
+"""The size of an input: reading it, and refusing what cannot work."""
 
 import re
 
 from seaformer.errors import UsageError
-
-PICTURE_CHANNELS = 3
 
 MIN_SIDE = 64
 """The coarsest stage has an output stride of 64: below that it would see padding only."""
@@ -15,22 +13,6 @@ BASE_BYTES = 2.0e9
 BYTES_PER_PIXEL = 2500
 """Peak memory of an export, measured with Large, which needs the most: 2.7 GB at 512x512 and 4.7 GB
 at 1024x1024. Every activation is kept while operators are matched."""
-
-
-def input_shape(model: object, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Return the shape of a network's input, [1, channels, height, width].
-
-    Args:
-        model: takes a picture, or else says by its attribute `input_channels` how many channels the
-            features have that it takes.
-        size: height and width.
-    """
-    return (1, getattr(model, "input_channels", PICTURE_CHANNELS), *size)
-
-
-def takes_features(model: object) -> bool:
-    """Return whether a network takes features of another one, and not a picture."""
-    return input_shape(model, (1, 1))[1] != PICTURE_CHANNELS
 
 
 def parse_input_size(text: str, min_side: int = MIN_SIDE) -> tuple[int, int]:

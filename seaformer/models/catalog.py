@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from seaformer.imaging.input_size import input_shape
+from seaformer.models.inputs import input_shape
 from seaformer.models.registry import REGISTRY
 from seaformer.tasks import TASKS
 from seaformer.weights.released import RELEASED, ReleasedWeights

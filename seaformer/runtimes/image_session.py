@@ -9,10 +9,9 @@ import numpy.typing as npt
 
 from seaformer.artifact.metadata import FEATURES, Interface
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.imaging.input_size import PICTURE_CHANNELS
 from seaformer.runtimes.integers import IntegerTensor
 from seaformer.runtimes.session import Array, Closable, Session, check_input_size
-from seaformer.tasks import get_task
+from seaformer.tasks import IMAGE_CHANNELS, get_task
 
 INPUT_DTYPES = ("float32", "float16", "int8", "uint8", "int16")
 
@@ -38,7 +37,7 @@ class ImageInput:
         cls,
         shape: Sequence[int | None],
         path: Path,
-        channels: int = PICTURE_CHANNELS,
+        channels: int = IMAGE_CHANNELS,
         usual_layout: str = "NHWC",
     ) -> "ImageInput":
         """Determine the layout of an input shape, in which None stands for any size.
@@ -62,7 +61,7 @@ class ImageInput:
                 if found[layout][0] == channels:
                     return found[layout][1]
         shown = ", ".join("?" if side is None else str(side) for side in shape)
-        what = "one picture" if channels == PICTURE_CHANNELS else "features of one picture"
+        what = "one picture" if channels == IMAGE_CHANNELS else "features of one picture"
         raise SeaformerError(
             f"'{path}' takes an input of shape [{shown}]. Allowed: {what}, "
             f"[1, height, width, {channels}] or [1, {channels}, height, width]."
@@ -219,5 +218,5 @@ class ImageSession(Closable):
 def _channels(metadata: Interface | None) -> int:
     """Return the number of input channels by the metadata, or that of an image."""
     if metadata is None or metadata.kind != FEATURES:
-        return PICTURE_CHANNELS
+        return IMAGE_CHANNELS
     return metadata.input.channels

@@ -14,7 +14,7 @@ class AttentionLayer(nn.Module):
         build: the layer.
 
     Attributes:
-        input_channels: of the features that it takes; see `seaformer.imaging.input_size`.
+        input_channels: of the features that it takes; see `seaformer.models.inputs`.
 
     Forward: float32 [N, CHANNELS, H, W] -> [N, CHANNELS, H, W].
     """

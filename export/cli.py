@@ -183,7 +183,7 @@ def main(list_only: bool, checked_file: Path | None, **asked: Any) -> None:
         print_models(console)
         return
     if checked_file is not None:
-        from seaformer.export.verify.self_check import self_check
+        from seaformer.export.self_check import self_check
         from seaformer.models.resolve import chosen
 
         named = chosen(asked["model"], asked["variant"])

@@ -22,6 +22,7 @@ from seaformer.artifact.metadata import Comparison, Metadata
 from seaformer.artifact.precisions import PRECISIONS, Format, Precision
 from seaformer.datasets.shapes import TASK as SHAPES
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.export.acceptance import accept
 from seaformer.export.convert import tflite_file
 from seaformer.export.convert.conversion import to_tflite
 from seaformer.export.convert.onnx_graph import to_onnx, with_half_weights
@@ -29,12 +30,11 @@ from seaformer.export.convert.operator_map import map_onnx, map_tflite_like
 from seaformer.export.convert.tracing import map_operators
 from seaformer.export.description import describe
 from seaformer.export.job import Candidate, Job
-from seaformer.export.quantize.acceptance import accept
 from seaformer.export.quantize.calibration import Calibration, open_calibration
-from seaformer.export.quantize.candidates import Quantizing
 from seaformer.export.quantize.kept import require_modules
 from seaformer.export.quantize.onnx_engine import OnnxEngine
 from seaformer.export.quantize.tflite_engine import TFLiteEngine
+from seaformer.export.quantized_files import Quantizing
 from seaformer.export.report import Report
 from seaformer.export.request import Request, prepare_output
 from seaformer.export.rewrite import deployment_form

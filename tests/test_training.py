@@ -32,7 +32,6 @@ from seaformer.models.seaformer.layer import DropPath
 from seaformer.tasks import Task, get_task
 from seaformer.training.augmentation import augment, distort_colors
 from seaformer.training.checkpoints import METRICS, STATE, RunFolder
-from seaformer.training.engine import train
 from seaformer.training.first_weights import first_network
 from seaformer.training.loss import segmentation_loss
 from seaformer.training.optimizer import parameter_groups
@@ -42,6 +41,7 @@ from seaformer.training.regularization import regularize
 from seaformer.training.samples import Batches, Examples
 from seaformer.training.scenes import open_data
 from seaformer.training.schedule import rate_factor
+from seaformer.training.training_loop import train
 from seaformer.training.validation import validate
 from seaformer.weights.saving import save_weights
 

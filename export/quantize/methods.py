@@ -8,12 +8,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from types import MappingProxyType
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from seaformer.export.quantize.ranges import Activation
+from typing import Protocol
 
 PERCENTILE = 99.99
+
+
+class Seen(Protocol):
+    """What is known of the values of an activation, see `seaformer.export.quantize.ranges`.
+
+    Attributes:
+        lows: smallest value of each image.
+        highs: largest value of each image.
+    """
+
+    lows: list[float]
+    highs: list[float]
+
+    def percentile(self, share: float) -> tuple[float, float]:
+        """Return the range that holds a share of the values."""
+
+    def least_squares(self) -> tuple[float, float]:
+        """Return the range whose rounding and saturation cost least."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +42,7 @@ class Method:
     """
 
     name: str
-    choose: "Callable[[Activation], tuple[float, float]]"
+    choose: Callable[[Seen], tuple[float, float]]
     description: str
 
 

@@ -125,10 +125,10 @@ def main(
     from seaformer.models.seaformer.variants import VARIANTS
     from seaformer.network_names import variant_of
     from seaformer.training.checkpoints import STATE, RunFolder
-    from seaformer.training.engine import train
     from seaformer.training.first_weights import first_network, require_trainable
     from seaformer.training.recipe import get_recipe
     from seaformer.training.scenes import open_data
+    from seaformer.training.training_loop import train
 
     network = chosen(model, variant)
     if network is None:

@@ -138,12 +138,17 @@ def test_any_other_value_is_metadata_or_one_clear_error(
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(SeaformerError, match=said):
+    with pytest.raises(SeaformerError, match=rf"^the metadata in 'a\.onnx' .*{said}"):
         parse_metadata(text, "'a.onnx'")
-    write_onnx(tmp_path / "a.onnx")
     (tmp_path / "a.onnx.json").write_text(text if "schema" in text else f'"schema_version"{text}')
+    with pytest.raises(SeaformerError, match=r"^the metadata in '.*a\.onnx\.json' "):
+        read_beside(tmp_path / "a.onnx")
+
+
+def test_a_command_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
+    write_onnx(tmp_path / "a.onnx", metadata(params=10**400))
     done = run_export("--self-check", "a.onnx", cwd=tmp_path)
-    assert_one_line(done, 1, r"the metadata in 'a\.onnx\.json'")
+    assert_one_line(done, 1, r"the metadata in 'a\.onnx' cannot be used: params is 1000")
 
 
 def test_members_of_later_versions_are_ignored() -> None:

@@ -140,8 +140,10 @@ def test_breakdown_of_a_file_that_keeps_its_reader_busy(
 def test_breakdown_of_other_files(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"broken{suffix}"
     path.write_bytes(content)
+    operators = [{"index": 0, "type": "Conv", "module": "stem", "nodes": []}]
+    info = parse_metadata(json.dumps(metadata("NHWC", operators=operators)), "a test")
     with pytest.raises(SeaformerError, match=rf"broken\{suffix}' ") as caught:
-        open_graph(path, {"operators": [{"index": 0, "type": "Conv", "module": "stem"}]})
+        open_graph(path, info)
     assert "\n" not in str(caught.value)
 
 

@@ -11,6 +11,7 @@ from seaformer.cli.command import Command
 from seaformer.errors import UsageError
 from seaformer.files import atomic_write, refuse_existing
 from seaformer.imaging.input_size import parse_input_size
+from seaformer.models.seaformer.variants import VARIANTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +53,7 @@ TOP = 5
 @click.option(
     "--variant",
     metavar="NAME",
-    help="Network of a checkpoint whose tensors do not tell it: tiny, small, base or large.",
+    help=f"Variant of a checkpoint whose tensors do not tell it: {', '.join(VARIANTS)}.",
 )
 @click.option("--task", help="Task of a checkpoint, or of a file that was not exported by us.")
 @click.option(

@@ -10,6 +10,7 @@ import click
 
 from seaformer.cli.command import Command
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.models.seaformer.variants import VARIANTS
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -37,7 +38,7 @@ SHOWN = 6
 @click.option(
     "--variant",
     metavar="NAME",
-    help="Short for --model seaformer-NAME: tiny, small, base or large.",
+    help=f"Short for --model seaformer-NAME: {', '.join(VARIANTS)}.",
 )
 @click.option(
     "--data",
@@ -122,7 +123,6 @@ def main(
 
     from seaformer.console import Console
     from seaformer.models.resolve import chosen
-    from seaformer.models.seaformer.variants import VARIANTS
     from seaformer.network_names import variant_of
     from seaformer.training.checkpoints import STATE, RunFolder
     from seaformer.training.first_weights import first_network, require_trainable

@@ -12,12 +12,12 @@ from seaformer.export.quantize import mixed_precision_report, sensitivity_report
 from seaformer.export.quantize.calibration import Pictures, network_inputs
 from seaformer.export.quantize.engine import Engine
 from seaformer.export.quantize.kept import match
+from seaformer.export.quantize.latency import measure_latency
 from seaformer.export.quantize.mixed_precision import Step, search
 from seaformer.export.quantize.quality import Reference, open_bytes
 from seaformer.export.quantize.ranges import Activation, choose
 from seaformer.export.quantize.sensitivity import Row, Sensitivity, rank, tensors_of
-from seaformer.export.quantize.twin import time_ratio
-from seaformer.export.report import Report
+from seaformer.export.report import Report, Stage
 from seaformer.files import atomic_write
 
 
@@ -135,18 +135,31 @@ class Quantizing:
             stage.made = f"SQNR {accuracy.sqnr_db:.1f} dB, {score}"
         return accuracy
 
-    def _time(self, precision: Precision, data: bytes) -> Latency:
-        with self._report.stage(f"time {self._format.name} {precision.name} by fp32") as stage:
-            latency = time_ratio(self._single, data, self._format)
+    def _time(self, precision: Precision, data: bytes) -> Latency | None:
+        title = f"time {self._format.name} {precision.name} by fp32"
+        with self._report.stage(title) as stage:
+            latency = self._latency(data, stage)
+            if latency is None:
+                stage.made = "not measured"
+                return None
             low, high = latency.interval
             stage.made = f"{latency.ratio:.2f} ({low:.2f} to {high:.2f}) of fp32 here"
-        if latency.ratio >= 1 and not precision.caution:
+        if high >= 1 and not precision.caution:
             self._report.warn(
                 f"{precision.name} is not faster than fp32 on this computer: {latency.ratio:.2f} "
-                f"times its latency on one thread of {latency.processor}. That says nothing about "
-                "a phone, whose processor has other integer instructions; measure there."
+                f"({low:.2f} to {high:.2f}) times its latency on one thread of "
+                f"{latency.processor}. That says nothing about a phone, whose processor has other "
+                "integer instructions; measure there."
             )
         return latency
+
+    def _latency(self, data: bytes, stage: Stage) -> Latency | None:
+        """Measure against the single-precision file; None, with a warning, where that fails."""
+        try:
+            return measure_latency(self._single, data, self._format, stage.show)
+        except SeaformerError as error:
+            self._report.warn(f"the latency was not measured: {error}")
+            return None
 
     def _rank(self, precision: Precision, reference: Reference, kept: frozenset[int]) -> None:
         job, engine = self._job, self._engine
@@ -205,7 +218,7 @@ class Quantizing:
                 self._asked.budget,
                 order,
                 kept=kept,
-                time_ratio=lambda data: time_ratio(self._single, data, format),
+                latency=lambda data: self._latency(data, stage),
             )
             stage.made = f"{len(found.found.keep_float)} modules kept, {len(found.steps)} steps"
         self._report.console.print(mixed_precision_report.steps_table(found))

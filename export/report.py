@@ -23,16 +23,16 @@ class Stage:
     """A piece of work; set `made` to what came out of it.
 
     Args:
-        show: shows how far it is.
+        show: shows in a few words how far it is.
     """
 
     def __init__(self, show: Callable[[str], None]) -> None:
         self.made = ""
-        self._show = show
+        self.show = show
 
     def progress(self, done: int, total: int) -> None:
-        """Show how far it is."""
-        self._show(f"{done} of {total}")
+        """Show how many of its steps are done."""
+        self.show(f"{done} of {total}")
 
     def follow(self, items: Iterable[_Item], total: int) -> Iterator[_Item]:
         """Yield the items, and show how many were."""

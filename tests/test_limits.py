@@ -139,9 +139,9 @@ def test_an_official_tool_that_does_not_stop_printing(folder: Path) -> None:
         "from smoke_build.processes import run\nrun(Path('endless').resolve())",
         "from seaformer.packages import NodePackage\nPath('to').mkdir()\n"
         "NodePackage('left-pad', '1.0.0').fetch(Path('to'))",
-        "from seaformer import interpreter\nfrom seaformer.benchmark.studies import exports\n"
+        "from seaformer import interpreter, own_commands\n"
         "interpreter.sys.executable = str(Path('endless').resolve())\n"
-        "exports.run_command('seaformer-export', [], lambda _: None)",
+        "own_commands.run_command('seaformer-export', [], lambda _: None)",
         "from seaformer import interpreter\nfrom seaformer.export.convert import conversion\n"
         "interpreter.sys.executable = str(Path('endless').resolve())\n"
         "conversion.to_tflite(Path('model.onnx'), Path('to'), 'image', 'logits')",

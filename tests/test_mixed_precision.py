@@ -14,6 +14,7 @@ from seaformer.console import Console
 from seaformer.errors import SeaformerError
 from seaformer.export.quantize.calibration import Pictures
 from seaformer.export.quantize.kept import match
+from seaformer.export.quantize.latency import measure_latency
 from seaformer.export.quantize.mixed_precision import Search, Step, search
 from seaformer.export.quantize.mixed_precision_report import (
     loss_plot,
@@ -23,7 +24,6 @@ from seaformer.export.quantize.mixed_precision_report import (
 from seaformer.export.quantize.quality import Reference, open_bytes
 from seaformer.export.quantize.sensitivity import Row, rank
 from seaformer.export.quantize.tflite_engine import TFLiteEngine
-from seaformer.export.quantize.twin import MIN_RUNS, time_ratio
 from seaformer.reporting.plots import Plot
 from seaformer.runtimes import Session
 from seaformer.tasks import get_task
@@ -169,9 +169,7 @@ def test_a_budget_that_cannot_be_met_is_an_error(
 
 
 def test_table_has_a_line_for_each_step(engine: TFLiteEngine, reference: Reference) -> None:
-    found = search(
-        engine, "int8", TFLITE, reference, 30.0, no_order, time_ratio=lambda _file: LATENCY
-    )
+    found = search(engine, "int8", TFLITE, reference, 30.0, no_order, latency=lambda _file: LATENCY)
     console = Console(width=200)
     with console.capture() as captured:
         console.print(steps_table(found))
@@ -294,8 +292,8 @@ def test_a_file_is_as_fast_as_itself(shapes_export: Path, suffix: str) -> None:
     from seaformer.artifact.precisions import format_of
 
     file = shapes_export / f"seaformer_tiny_shapes_128x128_fp32{suffix}"
-    latency = time_ratio(file.read_bytes(), file.read_bytes(), format_of(file.name))
-    assert latency.runs >= MIN_RUNS
+    latency = measure_latency(file.read_bytes(), file.read_bytes(), format_of(file.name))
+    assert latency.runs == 30
     assert latency.threads == 1
     assert latency.interval[0] <= latency.ratio <= latency.interval[1]
     assert np.isfinite(latency.interval).all()
@@ -303,4 +301,9 @@ def test_a_file_is_as_fast_as_itself(shapes_export: Path, suffix: str) -> None:
 
 
 def test_a_quantized_file_can_be_timed(engine: TFLiteEngine) -> None:
-    assert time_ratio(engine.model, engine.quantize("int8"), TFLITE).ratio > 0
+    assert measure_latency(engine.model, engine.quantize("int8"), TFLITE).ratio > 0
+
+
+def test_a_benchmark_that_fails_says_why(engine: TFLiteEngine) -> None:
+    with pytest.raises(SeaformerError, match=r"quantized\.tflite.*That was: seaformer-benchmark"):
+        measure_latency(engine.model, b"no model", TFLITE)

@@ -203,7 +203,7 @@ def test_installed_commands_start_each_other_anywhere(
     script = tmp_path / "start.py"
     script.write_text(
         "import seaformer\n"
-        "from seaformer.benchmark.studies.exports import MODULES, run_command\n"
+        "from seaformer.own_commands import MODULES, run_command\n"
         "for name in MODULES:\n"
         '    run_command(name, ["--help"], print)\n'
         "print(seaformer.__file__)\n"

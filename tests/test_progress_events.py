@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from exporting import environment
 
-from seaformer.benchmark.studies.exports import run_command
 from seaformer.datasets.shapes import write
 from seaformer.errors import SeaformerError
+from seaformer.own_commands import run_command
 from seaformer.progress_events import (
     VARIABLE,
     FileWritten,

@@ -44,12 +44,12 @@ from seaformer.benchmark.results.schema import (
     read_results,
 )
 from seaformer.benchmark.results.table_kinds import KINDS
-from seaformer.benchmark.studies.exports import export_models, run_command
 from seaformer.benchmark.studies.study import Export
 from seaformer.benchmark.studies.tables.arrangement import TRAITS, arrange
 from seaformer.benchmark.studies.tables.settings import settings
 from seaformer.benchmark.studies.tables.table_study import TableStudy
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.own_commands import run_command
 
 KHZ = {0: 1_804_800, 1: 1_804_800, 2: 1_804_800, 3: 1_804_800, 4: 2_419_200, 5: 2_419_200,
        6: 2_419_200, 7: 2_841_600}  # fmt: skip
@@ -78,9 +78,9 @@ def sizes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
     arguments = ["--model", "my_networks:make_network", "--task", "cityscapes", "--format", "onnx"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        made = export_models(
-            [*arguments, "--input-size", "96x128", "--input-size", "64"],
-            folder / "out",
+        made = run_command(
+            "seaformer-export",
+            [*arguments, "--input-size", "96x128", "--input-size", "64", "--output", "out"],
             told.append,
         )
     assert "trace to ONNX" in told
@@ -451,7 +451,11 @@ def test_efficiency_is_the_speed_up_by_the_threads() -> None:
 
 def test_a_failed_export_says_why_in_the_words_of_the_command(tmp_path: Path) -> None:
     with pytest.raises(SeaformerError, match=r"unknown variant 'tniy'. Did you mean 'tiny'.*seaf"):
-        export_models(["--variant", "tniy"], tmp_path, lambda _: None)
+        run_command(
+            "seaformer-export",
+            ["--variant", "tniy", "--output", str(tmp_path)],
+            lambda _: None,
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -466,9 +470,9 @@ def test_a_command_imports_nothing_from_the_working_directory(
 def test_an_interrupted_export_leaves_no_process_and_no_file(tmp_path: Path) -> None:
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from pathlib import Path\n"
-        "from seaformer.benchmark.studies.exports import export_models\n"
-        "export_models(['--variant', 'tiny'], Path('out'), lambda text: print(text, flush=True))\n"
+        "from seaformer.own_commands import run_command\n"
+        "run_command('seaformer-export', ['--variant', 'tiny', '--output', 'out'],\n"
+        "            lambda text: print(text, flush=True))\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],

@@ -8,6 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 
 from seaformer.console import Console
+from seaformer.progress_events import StageAdvanced, notify
 
 _TENTHS = 10
 
@@ -68,6 +69,8 @@ class Progress:
         with self._lock:
             before, total = self._done.get(serial, 0), self._totals.get(serial, 0)
             self._done[serial] = before + runs
+            if total:
+                notify(StageAdvanced(title=f"measure on {serial}", done=before + runs, total=total))
             self._bars.update(self._tasks[serial], completed=self._done[serial])
             if total and _TENTHS * before // total < _TENTHS * (before + runs) // total:
                 self._line(f"{serial}: {before + runs} of {total} runs")

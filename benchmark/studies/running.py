@@ -14,7 +14,6 @@ from seaformer.benchmark.presentation.breakdown_files import write_breakdowns
 from seaformer.benchmark.presentation.results_csv import to_csv
 from seaformer.benchmark.report.benchmark_page import Source, write_report
 from seaformer.benchmark.results.schema import CSV_NAME, FILE_NAME, REPORT_NAME, Results
-from seaformer.benchmark.studies.exports import export_models
 from seaformer.benchmark.studies.sessions import measure
 from seaformer.benchmark.studies.study import (
     Export,
@@ -30,6 +29,7 @@ from seaformer.console import Console
 from seaformer.errors import SeaformerError, quoted
 from seaformer.files import write_text
 from seaformer.names import path_in
+from seaformer.own_commands import run_command
 
 EXPORTING = "export"
 """Stands where devices do in the display of progress."""
@@ -159,8 +159,9 @@ def export_all(
     for one in exports:
         show(f"exporting {one.title}")
         try:
-            made[one] = export_models(
-                [*one.arguments, *usual], request.models_folder, partial(_show_stage, show, one)
+            arguments = [*one.arguments, *usual, "--output", str(request.models_folder)]
+            made[one] = tuple(
+                sorted(run_command("seaformer-export", arguments, partial(_show_stage, show, one)))
             )
         except SeaformerError as error:
             if not does_without:

@@ -92,7 +92,7 @@ def search(
     order: Callable[[], Collection[Row]],
     *,
     kept: Collection[int] = (),
-    time_ratio: Callable[[bytes], Latency] | None = None,
+    latency: Callable[[bytes], Latency | None] = lambda _: None,
     progress: Callable[[Step], None] | None = None,
 ) -> Search:
     """Search.
@@ -107,7 +107,7 @@ def search(
         order: gives the modules to try, worst first, as `sensitivity.rank` does; it is not asked if
             the file fits with none.
         kept: indices of operators that stay in floating point throughout.
-        time_ratio: times a file against the twin; None for no times.
+        latency: measures a file against the twin; None where it cannot.
         progress: told after every step.
 
     Raises:
@@ -127,7 +127,7 @@ def search(
             keep_float=tuple(row.name for row in rows),
             accuracy=accuracy,
             bytes=len(file),
-            latency=None if time_ratio is None else time_ratio(file),
+            latency=latency(file),
             fits=accuracy.argmax_agreement >= min_agreement
             if change is None
             else -change <= budget_points,

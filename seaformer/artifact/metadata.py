@@ -163,8 +163,9 @@ class Latency(_Model):
     """Latency of a quantized file over that of its single-precision twin, interleaved on a host.
 
     Attributes:
-        ratio: of the medians; above 1 the quantized file is the slower one.
-        interval: 95 % interval of the ratio.
+        ratio: median of the ratios of every round's medians; above 1 the quantized file is the
+            slower one.
+        interval: 95 % interval of the ratio, by the benchmark's bootstrap over rounds.
         runs: of each file.
         threads: of each run.
         processor: name, and the instructions that matter to integer kernels.

@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from seaformer.benchmark.candidates.candidate import Candidate
-from seaformer.benchmark.studies.exports import run_command
 from seaformer.datasets.shapes import SPLITS, TASK, write
+from seaformer.own_commands import run_command
 
 SPLIT = "val"
 

@@ -1,7 +1,8 @@
-"""Other commands of the project that a study needs: `seaformer-export` makes it model files.
+"""Running one command of the project from another, in a process of its own.
 
-They run in processes of their own: exporting needs torch and TensorFlow, which nothing here may
-know, and what they leave in memory and on the processor would be measured with the models.
+A benchmark needs exported files, and an export needs latencies. Exporting takes torch and
+TensorFlow, which a benchmark may not import, and what they leave in memory and on the processor
+would be measured with the models.
 """
 
 import os
@@ -16,34 +17,15 @@ from seaformer.interpreter import module_command
 from seaformer.lines import Lines
 from seaformer.progress_events import VARIABLE, FileWritten, StageAdvanced, read_event
 
-EXPORT = "seaformer-export"
-
-MODULES = {EXPORT: "seaformer.export.cli", "seaformer-evaluate": "seaformer.cli.evaluate"}
+MODULES = {
+    "seaformer-export": "seaformer.export.cli",
+    "seaformer-evaluate": "seaformer.cli.evaluate",
+    "seaformer-benchmark": "seaformer.benchmark.cli",
+}
 """Command -> the module that it starts."""
 
 END_LIMIT_S = 5.0
 """How long the command may take to clean up after Ctrl-C, before it is ended."""
-
-
-def export_models(
-    arguments: Sequence[str], folder: Path, show: Callable[[str], None]
-) -> tuple[Path, ...]:
-    """Run one export command.
-
-    Args:
-        arguments: of seaformer-export, without --output.
-        folder: where the files go; made if it is not there. Files in it that the command would
-            replace are an error, unless `arguments` have --force.
-        show: takes what the command has just done, in a few words, for a display of progress.
-
-    Returns:
-        The model files that it wrote, by name.
-
-    Raises:
-        SeaformerError: it failed; the message is the command's own.
-        KeyboardInterrupt: Ctrl-C; the command has ended too.
-    """
-    return tuple(sorted(run_command(EXPORT, [*arguments, "--output", str(folder)], show)))
 
 
 def run_command(

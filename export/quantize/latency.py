@@ -1,0 +1,107 @@
+"""How the latency of a quantized file compares with that of the single-precision file, here.
+
+It is measured by `seaformer-benchmark`: rounds that are processes of their own, both files in turns
+within a round, and a bootstrap over rounds. Single runs of one process are too alike: their
+interval was once "0.73 (0.73 to 0.73)".
+"""
+
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pydantic import BaseModel, ConfigDict
+
+from seaformer.artifact.metadata import Latency
+from seaformer.artifact.precisions import Format
+from seaformer.own_commands import run_command
+
+THREADS = 1
+RUNS = 30
+"""Of each file: 6 rounds of 5. Five rounds are the fewest that an interval is computed from."""
+
+INTEGER_INSTRUCTIONS = {
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_vnni": "AVX-512 VNNI",
+    "avx_vnni": "AVX VNNI",
+    "asimddp": "dot product",
+    "i8mm": "I8MM",
+}
+"""By their names in /proc/cpuinfo; without the later ones int8 gains little or nothing."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+
+class _Interval(_Part):
+    low: float
+    high: float
+
+
+class _Ratio(_Part):
+    value: float
+    interval: _Interval
+
+
+class _Pair(_Part):
+    ratio: _Ratio
+
+
+class _Results(_Part):
+    """What is read of the benchmark's results.json: the second file by the first."""
+
+    ratios: tuple[_Pair]
+
+
+def measure_latency(
+    reference: bytes,
+    candidate: bytes,
+    format: Format,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Latency:
+    """Benchmark both files on one thread of this computer.
+
+    Args:
+        reference: the single-precision file.
+        candidate: the quantized file.
+        format: of both.
+        progress: takes what the benchmark is doing, in a few words.
+
+    Raises:
+        SeaformerError: the benchmark failed; the message is its own.
+    """
+    with TemporaryDirectory(prefix="seaformer-latency-") as name:
+        folder = Path(name)
+        files = [folder / f"{stem}{format.suffix}" for stem in ("single", "quantized")]
+        for file, content in zip(files, (reference, candidate), strict=True):
+            file.write_bytes(content)
+        options = ["--device", "host", "--threads", str(THREADS), "--runs", str(RUNS)]
+        output = folder / "results"
+        run_command(
+            "seaformer-benchmark", [*map(str, files), *options, "--output", str(output)], progress
+        )
+        results = _Results.model_validate_json((output / "results.json").read_bytes())
+    ratio = results.ratios[0].ratio
+    return Latency(
+        ratio=ratio.value,
+        interval=(ratio.interval.low, ratio.interval.high),
+        runs=RUNS,
+        threads=THREADS,
+        processor=processor(),
+    )
+
+
+def processor() -> str:
+    """Name of the processor, and its instructions that matter to integer kernels."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    pairs = (line.partition(":") for line in lines)
+    facts = {key.strip().lower(): value for key, _, value in pairs}
+    flags = facts.get("flags", facts.get("features", "")).split()
+    known = [title for flag, title in INTEGER_INSTRUCTIONS.items() if flag in flags]
+    name = facts.get("model name", platform.machine()).strip()
+    return f"{name} ({', '.join(known) or 'no integer instructions known'})"

@@ -121,7 +121,7 @@ def _output(job: Job, candidate: Candidate) -> Output:
     return Output(
         name=job.request.head,
         shape=shape if gives_classes else _arrange(shape, format),
-        dtype="int64" if gives_classes else dtype,
+        dtype="int32" if gives_classes else dtype,
         quantization=candidate.ports[1].scale if candidate.ports else None,
         layout="NHW" if gives_classes else format.layout if len(shape) == 4 else "NC",
         stride=round(job.size[0] / shape[-2]) if len(sample.logits_shape) == 4 else None,

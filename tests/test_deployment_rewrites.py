@@ -8,9 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seaformer.export.convert.onnx_graph import MIN_SHARED, to_onnx
 from seaformer.export.rewrite import RewriteReport, deployment_form
 from seaformer.export.rewrite.argmax_inside import end_with_argmax
 from seaformer.export.rewrite.defer_value_bias import defer_value_bias
@@ -486,14 +488,25 @@ def test_no_weight_is_stored_twice(network) -> None:
     constants = fuse.bias.numel() + 3 * 192
     for joint in kinds(form, JointAttention):
         keys, values = joint.row.key_channels, joint.row.value_channels
-        heads = joint.row.key_mask.shape[0]
         for axis, length in ((joint.row, joint.row.grid[0]), (joint.column, joint.column.grid[1])):
             assert axis.squeeze.positions.shape == (1, length, 2 * keys + values)
-            constants += length * (2 * keys + values) + heads * (keys + values) + values
+            assert axis.key_mask.shape == (1, axis.heads * length, keys)
+            assert axis.value_mask.shape == (1, axis.heads * length, values)
+            constants += length * (2 * keys + values) + values
+            constants += axis.heads * length * (keys + values)
     assert sum(b.numel() for b in form.buffers()) == constants
-    # All in all not more than the network had, whose BatchNorm is gone.
-    total = sum(t.numel() for t in [*form.parameters(), *form.buffers()])
-    assert total < 1.02 * count
+    # All in all not more than the network had, whose BatchNorm is gone: layers of one stage have
+    # equal masks, which a file stores once.
+    stored = {(t.shape, t.detach().numpy().tobytes()) for t in form.state_dict().values()}
+    assert sum(shape.numel() for shape, _ in stored) < 1.02 * count
+
+
+def test_equal_constants_are_stored_once(network) -> None:
+    graph = to_onnx(deployment_form(network, (128, 192), ADE20K).model, (128, 192), "logits")
+    constants = [numpy_helper.to_array(tensor) for tensor in graph.graph.initializer]
+    large = [(c.shape, c.tobytes()) for c in constants if c.size >= MIN_SHARED]
+    assert large
+    assert len(set(large)) == len(large)
 
 
 def test_the_model_is_left_as_it_was(network) -> None:

@@ -26,6 +26,9 @@ OPSET = 18
 """The lowest with `Split(num_outputs)`, see `_unlist_equal_splits`; every runtime of the last years
 reads it: ONNX Runtime since 1.14."""
 
+MIN_SHARED = 256
+"""Values of a constant from which it is worth storing once."""
+
 INPUT_NAME = "image"
 FEATURES_NAME = "features"
 """Of the input of a network that takes no picture, see `seaformer.imaging.input_size`."""
@@ -60,6 +63,7 @@ def to_onnx(model: nn.Module, size: tuple[int, int], output_name: str) -> onnx.M
     except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
         raise SeaformerError(f"the model cannot be traced to ONNX: {error}") from error
     _unlist_equal_splits(graph)
+    _share_equal_constants(graph)
     graph = onnx.shape_inference.infer_shapes(graph, check_type=True, strict_mode=True)
     graph.producer_name = "seaformer"
     onnx.checker.check_model(graph, full_check=True)
@@ -113,6 +117,28 @@ def _unlist_equal_splits(graph: onnx.ModelProto) -> None:
     kept = [tensor for tensor in graph.graph.initializer if tensor.name in used]
     del graph.graph.initializer[:]
     graph.graph.initializer.extend(kept)
+
+
+def _share_equal_constants(graph: onnx.ModelProto) -> None:
+    """Store a large constant once, such as the masks that the layers of one stage have in common.
+
+    TensorFlow's converter does that of its own accord.
+    """
+    first: dict[tuple[object, ...], str] = {}
+    renamed: dict[str, str] = {}
+    kept = []
+    for tensor in graph.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.size >= MIN_SHARED:
+            key = (values.dtype, values.shape, values.tobytes())
+            renamed[tensor.name] = first.setdefault(key, tensor.name)
+        if renamed.get(tensor.name, tensor.name) == tensor.name:
+            kept.append(tensor)
+    del graph.graph.initializer[:]
+    graph.graph.initializer.extend(kept)
+    for node in graph.graph.node:
+        for place, name in enumerate(node.input):
+            node.input[place] = renamed.get(name, name)
 
 
 @contextlib.contextmanager

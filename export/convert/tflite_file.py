@@ -74,6 +74,7 @@ def finish(model: bytes, input_name: str, output_name: str, description: str) ->
         The flatbuffer, to which `seaformer.artifact.embedding` appends the JSON itself.
     """
     parsed = parse(model)
+    _decide_in_int32(parsed)
     graph = parsed.subgraphs[0]
     graph.tensors[graph.inputs[0]].name = input_name.encode()
     graph.tensors[graph.outputs[0]].name = output_name.encode()
@@ -85,6 +86,24 @@ def finish(model: bytes, input_name: str, output_name: str, description: str) ->
     entry.name, entry.buffer = _METADATA_NAME, len(parsed.buffers) - 1
     parsed.metadata = [*(parsed.metadata or []), entry]
     return pack(parsed)
+
+
+def _decide_in_int32(parsed: schema.ModelT) -> None:
+    """Let a last ARG_MAX give int32 itself, where the converter has it give int64 and casts that.
+
+    Accelerators refuse the int64, and with it the operator.
+    """
+    graph = parsed.subgraphs[0]
+    types, last = operator_types(parsed), len(graph.operators) - 1
+    if types[-2:] != ["ARG_MAX", "CAST"] or graph.operators[last].outputs[0] != graph.outputs[0]:
+        return
+    decision, cast = graph.operators[-2:]
+    if cast.inputs[0] != decision.outputs[0]:
+        return
+    if graph.tensors[graph.outputs[0]].type == schema.TensorType.INT32:
+        decision.builtinOptions.outputType = schema.TensorType.INT32
+        decision.outputs = cast.outputs
+        del graph.operators[last]
 
 
 def with_module_names(model: bytes, modules: Sequence[str]) -> bytes:

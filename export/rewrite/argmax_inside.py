@@ -2,9 +2,11 @@
 
     classes = argmax_c(logits)          mask = argmax_c(bilinear(logits, size))
 
-Nothing is approximated: it is what follows the network in PyTorch, moved into the graph.
+Nothing is approximated: it is what follows the network in PyTorch, moved into the graph. Class ids
+are int32: GPUs and NPUs have no int64, and leave an arg-max with it to the CPU.
 """
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -16,7 +18,7 @@ NAME = "argmax_inside"
 
 
 class ArgMax(nn.Module):
-    """The class of the largest logit, the lowest of equals: [1, C, h, w] -> integer [1, h, w].
+    """The class of the largest logit, the lowest of equals: [1, C, h, w] -> int32 [1, h, w].
 
     Args:
         size: height and width to upsample the logits to first, bilinearly; None for their own.
@@ -32,13 +34,13 @@ class ArgMax(nn.Module):
         """Upsample, if asked to, and decide."""
         if self.size is not None:
             logits = F.interpolate(logits, self.size, mode="bilinear", align_corners=False)
-        return logits.argmax(1)
+        return logits.argmax(1).to(torch.int32)
 
 
 class DecidingHead(nn.Module):
     """The light segmentation head, followed by the arg-max.
 
-    Forward: [1, channels, h, w] -> class ids, integer [1, h, w], or [1, *size].
+    Forward: [1, channels, h, w] -> class ids, int32 [1, h, w], or [1, *size].
     """
 
     def __init__(self, head: LightHead, size: tuple[int, int] | None) -> None:

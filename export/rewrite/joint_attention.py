@@ -9,14 +9,21 @@ Four changes to the squeeze-enhanced axial attention, all exact:
 2.  Positions. For a fixed input size the axes have fixed lengths, so the interpolated position
     embeddings are constants: added to mean(t), with zeros for v, they cost one ADD per axis.
 
-3.  Heads by masks. Let m_h be 1 on the channels of head h and 0 elsewhere. Then
+3.  Heads by masks. Let m_h be 1 on the channels of head h and 0 elsewhere, and stack the masked
+    keys and values of all heads along the tokens:
 
-        q_h k_h^T          = (q * m_h) k^T
-        concat_h(P_h v_h)  = sum_h (P_h v) * m_h
+        K = [k * m_1; ...; k * m_n]        q K^T       = [q_1 k_1^T | ... | q_n k_n^T]
+        V = [v * m_1; ...; v * m_n]        [P_1 | ... | P_n] V = concat_h(P_h v_h)
 
-    so the heads are a batch axis made by broadcasting, and the RESHAPEs and TRANSPOSEs that would
-    gather each head's channels are not needed. The two matrix products over the H + W squeezed
-    tokens grow `heads`-fold: Tiny at 512x512 goes from 0.05 % of its MACs to 0.2 %.
+    so the RESHAPEs and TRANSPOSEs that would gather each head's channels are not needed, and the
+    sum over heads is in the second product. Only the softmax looks at heads: [L, n L] as
+    [L n, L]. The two products over the H + W squeezed tokens grow `heads`-fold: Tiny at 512x512
+    goes from 0.05 % of its MACs to 0.2 %.
+
+    Heads on the batch axis, by masks of shape [n, 1, C], would do the same on a CPU. LiteRT's GPU
+    accelerator reads the first axis of a constant of rank 3 as the height, and multiplies
+    matrices of unequal batches without broadcasting: 30 dB, and no word of it. Here every tensor
+    has a batch of 1, and no constant a first axis above 1.
 
 4.  Layout. Tokens are [1, L, C], channels last, which is how TFLite has them anyway.
 
@@ -68,9 +75,9 @@ class JointAxialAttention(nn.Module):
     """
 
     key_mask: Tensor
-    """[heads, 1, key_channels]: m_h on queries."""
+    """[1, heads * L, key_channels]: m_h on the L keys of head h."""
     value_mask: Tensor
-    """[heads, 1, value_channels]: m_h on values."""
+    """[1, heads * L, value_channels]: m_h on the L values of head h."""
     value_bias: Tensor | None
 
     def __init__(self, axis: SqueezeAxialAttention, length: int) -> None:
@@ -83,7 +90,8 @@ class JointAxialAttention(nn.Module):
         positions = torch.cat([query, key, value], dim=1).transpose(1, 2).detach()
         self.squeeze = Squeeze(axis.squeezed_dim, positions)
         self.scale = axis.scale
-        heads = torch.eye(axis.heads, dtype=query.dtype)[:, None, :]
+        self.heads = axis.heads
+        heads = torch.eye(axis.heads, dtype=query.dtype).repeat_interleave(length, dim=0)[None]
         for name, channels in (
             ("key_mask", self.key_channels),
             ("value_mask", self.value_channels),
@@ -98,10 +106,14 @@ class JointAxialAttention(nn.Module):
         """Squeeze, attend along the axis that is left, and project."""
         query_key, value = self.squeeze(t).split(self.value_channels, dim=2)
         query, key = query_key.split(self.key_channels, dim=2)
-        scores = (query * self.key_mask) @ key.transpose(1, 2)
+        keys = torch.cat([key] * self.heads, dim=1) * self.key_mask
+        values = torch.cat([value] * self.heads, dim=1) * self.value_mask
+        scores = query @ keys.transpose(1, 2)
         if self.scale != 1.0:
             scores = scores * self.scale
-        tokens = (scores.softmax(dim=-1) @ value * self.value_mask).sum(0, keepdim=True)
+        length = self.grid[0] * self.grid[1]
+        weights = scores.reshape(1, length * self.heads, length).softmax(dim=-1)
+        tokens = weights.reshape(1, length, self.heads * length) @ values
         if self.value_bias is not None:
             tokens = tokens + self.value_bias
         tokens = self.act(tokens).reshape(1, *self.grid, self.value_channels)

@@ -1,9 +1,9 @@
 """Does a quantized file keep what its precision promises?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from seaformer.artifact.metadata import Comparison, Quantization
+from seaformer.artifact.metadata import Comparison, Metadata, Quantization
 from seaformer.artifact.precisions import Precision
 from seaformer.errors import SeaformerError
 from seaformer.export.request import Request
@@ -81,3 +81,12 @@ def _misses(judged: _Judged, precision: Precision, score_name: str) -> list[str]
             f"{judged.loss_points:.2f} points of {score_name} are lost (at most {allowed:g})"
         )
     return missed
+
+
+def unmet(request: Request, files: Iterable[Metadata]) -> bool:
+    """Whether a file was written that is wrong on an accelerator, or not verified as asked."""
+    return any(
+        parity.status == "failed" or (request.names_accelerators and parity.status != "verified")
+        for metadata in files
+        for parity in metadata.accelerators
+    )

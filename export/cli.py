@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
+from seaformer.artifact.accelerators import ACCELERATORS, parse_accelerators
 from seaformer.artifact.precisions import FORMATS, PRECISIONS
-from seaformer.cli.command import Command
+from seaformer.cli.command import FAILED, Command
 from seaformer.export.heads import HEADS
 from seaformer.export.quantize.methods import METHODS
 from seaformer.models.ablation import SWITCHES
@@ -158,6 +159,15 @@ def _switches() -> str:
     multiple=True,
     help=f"Change the SeaFormer as the paper's ablation studies do: {_switches()}. Repeatable.",
 )
+@click.option(
+    "--accelerator",
+    "accelerators",
+    metavar="NAME,...",
+    multiple=True,
+    help=f"Verify the files on {_one_of(ACCELERATORS)} Repeatable. A file that computes something "
+    "else on one that is named is not written. [default: cpu, and gpu where a driver is found; a "
+    "file that fails on the gpu only is written, and the exit status is 1]",
+)
 @click.option("--list", "list_only", is_flag=True, help="List every model and stop.")
 @click.option(
     "--self-check",
@@ -167,7 +177,14 @@ def _switches() -> str:
     help="Verify a file that was exported before, and stop. For a network of your own, give "
     "--model again: a file never decides what code is run.",
 )
-def main(list_only: bool, checked_file: Path | None, **asked: Any) -> None:
+@click.pass_context
+def main(
+    ctx: click.Context,
+    list_only: bool,
+    checked_file: Path | None,
+    accelerators: tuple[str, ...],
+    **asked: Any,
+) -> None:
     """Export a network to ONNX and TFLite, and prove that the files compute the same.
 
     Every file is run against PyTorch in float64 on a photograph and on noise, and a quantized one
@@ -187,16 +204,20 @@ def main(list_only: bool, checked_file: Path | None, **asked: Any) -> None:
         from seaformer.models.resolve import chosen
 
         named = chosen(asked["model"], asked["variant"])
-        self_check(checked_file, asked["weights"], named, console)
+        self_check(checked_file, asked["weights"], named, parse_accelerators(accelerators), console)
         return
     from seaformer.export.request import make_request
 
-    request = make_request(**asked)
+    request = make_request(**asked, accelerators=accelerators)
+    from seaformer.export.acceptance import unmet
     from seaformer.export.pipeline import export
     from seaformer.export.report import Report
 
     report = Report(console)
-    report.summary(export(request, report))
+    files = export(request, report)
+    report.summary(files)
+    if unmet(request, [metadata for _, metadata in files]):
+        ctx.exit(FAILED)
 
 
 if __name__ == "__main__":

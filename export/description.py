@@ -6,6 +6,7 @@ from importlib.metadata import version
 from seaformer.artifact.metadata import (
     FEATURES,
     PREPROCESSING,
+    AcceleratorParity,
     Comparison,
     Input,
     Kind,
@@ -35,13 +36,19 @@ PACKAGES = (
 )
 
 
-def describe(job: Job, candidate: Candidate, comparisons: list[Comparison]) -> Metadata:
+def describe(
+    job: Job,
+    candidate: Candidate,
+    comparisons: list[Comparison],
+    accelerators: tuple[AcceleratorParity, ...],
+) -> Metadata:
     """Put together the metadata of a file that passed its verification.
 
     Args:
         job: the export that it comes from.
         candidate: the file.
-        comparisons: its verification.
+        comparisons: its verification on the CPU.
+        accelerators: on the others.
     """
     source, request, task = job.source, job.request, job.source.task
     format, precision = candidate.format, candidate.precision
@@ -92,6 +99,7 @@ def describe(job: Job, candidate: Candidate, comparisons: list[Comparison]) -> M
             comparisons=tuple(comparisons),
             passed=candidate.quantization is None or not candidate.quantization.accepted_loss,
         ),
+        accelerators=accelerators,
     )
 
 

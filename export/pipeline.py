@@ -18,7 +18,7 @@ from torch import nn
 
 from seaformer.artifact.beside import write_beside
 from seaformer.artifact.embedding import embed, serialize
-from seaformer.artifact.metadata import Comparison, Metadata
+from seaformer.artifact.metadata import AcceleratorParity, Comparison, Metadata
 from seaformer.artifact.precisions import PRECISIONS, Format, Precision
 from seaformer.datasets.shapes import TASK as SHAPES
 from seaformer.errors import SeaformerError, UsageError
@@ -39,7 +39,8 @@ from seaformer.export.report import Report
 from seaformer.export.request import Request, prepare_output
 from seaformer.export.rewrite import deployment_form
 from seaformer.export.source import Source, create_source
-from seaformer.export.verify.verification import Sample, compare, lowest, make_samples, passes
+from seaformer.export.verify.on_accelerator import in_words, verify_on
+from seaformer.export.verify.verification import Sample, compare, make_samples, passes, reached
 from seaformer.files import atomic_write
 from seaformer.imaging.input_size import check_memory
 from seaformer.models.catalog import count_macs
@@ -293,26 +294,48 @@ def _verify(
             comparisons = _compare(job, candidate.content, folder / target.name)
             quantization = accept(quantization, comparisons, precision, target.name, job.request)
             candidate = replace(candidate, quantization=quantization)
-        sqnr, agreement = lowest(comparisons)
-        reached = [
-            "" if sqnr is None else f"SQNR >= {sqnr:.1f} dB",
-            "" if agreement is None else f"agreement >= {100 * agreement:.2f} %",
-        ]
-        stage.made = ", ".join(filter(None, reached))
+        stage.made = reached(comparisons)
     if quantization is not None and quantization.accepted_loss:
         report.warn(f"'{target.name}' misses the bars of its precision; its metadata says so.")
-    metadata = describe(job, candidate, comparisons)
+    found = _verify_on_accelerators(job, candidate, folder / target.name, comparisons, report)
+    metadata = describe(job, candidate, comparisons, found)
     return target, embed(candidate.content, metadata), metadata
+
+
+def _verify_on_accelerators(
+    job: Job, candidate: Candidate, path: Path, on_cpu: list[Comparison], report: Report
+) -> tuple[AcceleratorParity, ...]:
+    """Run a file that the CPU computes right on the other accelerators.
+
+    Raises:
+        SeaformerError: one that was asked for by name computes something else, or nothing and the
+            CPU was not asked for.
+    """
+    format, precision, request = candidate.format, candidate.precision, job.request
+    channels = input_shape(job.source.model, job.size)[1]
+    found = []
+    for accelerator in request.accelerators:
+        if format.name not in accelerator.runtimes:
+            continue
+        with report.stage(f"verify {format.name} {precision.name}, {accelerator.name}") as stage:
+            parity = verify_on(accelerator, path, precision, job.samples, on_cpu, channels)
+            stage.made = in_words(parity)
+        if (parity.status == "failed" and request.names_accelerators) or (
+            parity.status != "verified" and not request.needs_cpu_only
+        ):
+            raise SeaformerError(
+                f"'{path.name}' is {parity.status} on {accelerator.name}: {parity.reason}. Nothing "
+                f"was written for {job.stem}. Leave --accelerator out for a file that says so."
+            )
+        if parity.status in ("failed", "refused"):
+            report.warn(f"{accelerator.name}: '{path.name}' is {parity.status}: {parity.reason}.")
+        found.append(parity)
+    return tuple(found)
 
 
 def _failure(comparisons: list[Comparison], precision: Precision, name: str, job: Job) -> str:
     failed = [row for row in comparisons if not passes([row], precision)]
     worst = min(failed, key=lambda row: (row.sqnr_db or 0.0, row.argmax_agreement or 0.0))
-    sqnr, agreement = worst.sqnr_db, worst.argmax_agreement
-    reached = [
-        "" if sqnr is None else f"SQNR {sqnr:.1f} dB",
-        "" if agreement is None else f"arg-max agreement {100 * agreement:.2f} %",
-    ]
     own = worst.pytorch_float32_sqnr_db
     hint = "Report the model and the size."
     if precision.name != "fp32":
@@ -324,7 +347,7 @@ def _failure(comparisons: list[Comparison], precision: Precision, name: str, job
         )
     return (
         f"'{name}' does not compute what PyTorch computes: on the {worst.input} "
-        f"{', '.join(filter(None, reached))}. {precision.name} needs "
+        f"{reached([worst])}. {precision.name} needs "
         f"{precision.min_sqnr_db:g} dB and {100 * precision.min_agreement:g} %. Nothing was written"
         f" for {job.stem}. {hint}"
     )

@@ -96,7 +96,8 @@ class Report:
             pad_edge=False,
         )
         table.add_column("file", overflow="fold")
-        for heading in ("MB", "operators", "SQNR dB", "agreement %"):
+        accelerators = dict.fromkeys(p.name for _, data in files for p in data.accelerators)
+        for heading in ("MB", "operators", "SQNR dB", "agreement %", *accelerators):
             table.add_column(heading, justify="right", no_wrap=True)
         for path, metadata in files:
             notify(FileWritten(path=path))
@@ -107,9 +108,18 @@ class Report:
                 str(len(metadata.operators)),
                 "-" if sqnr is None else f"{sqnr:.1f}",
                 "-" if agreement is None else f"{100 * agreement:.3f}",
+                *(_on_accelerator(metadata, name) for name in accelerators),
             )
         self.console.print()
         self.console.print(table)
+        unverified = {
+            f"{parity.name}: not verified: {parity.reason}."
+            for _, metadata in files
+            for parity in metadata.accelerators
+            if parity.status == "not verified"
+        }
+        for line in sorted(unverified):
+            self.console.print(line, soft_wrap=True)
         total = perf_counter() - self._start
         first, described = files[0]
         self.console.print()
@@ -126,6 +136,17 @@ class Report:
             check += f" --model {described.model}"
         for command in (use, check):
             self.console.print(f"  {command}", soft_wrap=True)
+
+
+def _on_accelerator(metadata: Metadata, name: str) -> str:
+    """The lowest SQNR, or agreement of class ids, on an accelerator, if it is verified there."""
+    found = next((one for one in metadata.accelerators if one.name == name), None)
+    if found is None:
+        return "-"
+    if found.status != "verified":
+        return found.status
+    sqnr, agreement = lowest(found.comparisons)
+    return f"{100 * (agreement or 0):.3f} %" if sqnr is None else f"{sqnr:.1f} dB"
 
 
 def _decibels(value: float | None) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seaformer.artifact.accelerators import ACCELERATORS, CPU, Accelerator, parse_accelerators
 from seaformer.artifact.beside import check_beside
 from seaformer.artifact.precisions import FORMATS, PRECISIONS, Format, Precision
 from seaformer.errors import SeaformerError, UsageError, look_up, unknown_name
@@ -64,6 +65,11 @@ class Request:
         output: folder for the files.
         force: whether files may be overwritten.
         quantization: what is asked of the integer precisions.
+        accelerators: to verify the files on besides the CPU.
+        needs_cpu_only: whether a file is written that could not be verified on one of them, because
+            none was asked for by name, or the CPU was too.
+        names_accelerators: whether they were asked for by name: a file that computes something else
+            on one is not written then.
     """
 
     network: Network
@@ -77,6 +83,9 @@ class Request:
     output: Path
     force: bool
     quantization: QuantizationRequest
+    accelerators: tuple[Accelerator, ...]
+    needs_cpu_only: bool
+    names_accelerators: bool
 
     def path(self, name: str, size: tuple[int, int], precision: Precision, format: Format) -> Path:
         """Name of an exported file, such as seaformer_tiny_ade20k_512x512_fp32.tflite.
@@ -111,6 +120,7 @@ def make_request(
     sensitivity: bool,
     accept_loss: bool,
     ablations: Sequence[str],
+    accelerators: Sequence[str] = (),
 ) -> Request:
     """Check what a user asked for.
 
@@ -157,6 +167,9 @@ def make_request(
         accept_loss=accept_loss,
     )
     _check_quantization(quantization, mixed_precision, wanted)
+    named = parse_accelerators(accelerators)
+    for accelerator in named:
+        _check_accelerator(accelerator, wanted, wanted_formats)
     return Request(
         network=network,
         task=known_task,
@@ -169,7 +182,28 @@ def make_request(
         output=output,
         force=force,
         quantization=quantization,
+        accelerators=tuple(row for row in named or ACCELERATORS.values() if row.name != CPU),
+        needs_cpu_only=not named or ACCELERATORS[CPU] in named,
+        names_accelerators=bool(named),
     )
+
+
+def _check_accelerator(
+    accelerator: Accelerator, precisions: Sequence[Precision], formats: Sequence[Format]
+) -> None:
+    """Refuse an accelerator asked for by name that takes none of the files, or not all."""
+    taken = [format for format in formats if format.name in accelerator.runtimes]
+    if not taken:
+        raise UsageError(
+            f"accelerator {accelerator.name} runs no .{formats[0].name}. Allowed formats: "
+            f"{', '.join(accelerator.runtimes)}."
+        )
+    for precision in precisions:
+        if reason := accelerator.refuses.get(precision.name):
+            raise UsageError(
+                f"precision {precision.name} does not run on accelerator {accelerator.name}: "
+                f"{reason}. Leave one of the two out."
+            )
 
 
 def _check_precisions(

@@ -1,18 +1,20 @@
 """Checking an existing file again: its hash, then its function, as on the day it was exported."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from seaformer.artifact.accelerators import ACCELERATORS, CPU, Accelerator
 from seaformer.artifact.beside import read_beside
 from seaformer.artifact.embedding import content_of
 from seaformer.artifact.metadata import Comparison, Metadata
-from seaformer.artifact.precisions import PRECISIONS, format_of
+from seaformer.artifact.precisions import PRECISIONS, Format, format_of
 from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError, look_up, quoted
 from seaformer.export.recorded_weights import recorded_weights, require_same
 from seaformer.export.report import Report
 from seaformer.export.source import Source, create_source
+from seaformer.export.verify.on_accelerator import differs, verify_on
 from seaformer.export.verify.verification import compare, make_samples, passes
 from seaformer.models.entry import Network
 from seaformer.models.registry import REGISTRY
@@ -22,17 +24,21 @@ from seaformer.runtimes import open_model
 from seaformer.tasks import DEFAULT_TASK, get_task
 from seaformer.weights.self_description import described_by
 
-SAME_DB, SAME_AGREEMENT = 1.0, 0.005
-"""By as much integer kernels of two processors may differ: they round halves in different ways."""
 
-
-def self_check(path: Path, weights: str | None, named: Network | None, console: Console) -> None:
+def self_check(
+    path: Path,
+    weights: str | None,
+    named: Network | None,
+    accelerators: Sequence[Accelerator],
+    console: Console,
+) -> None:
     """Verify a file that seaformer-export wrote, and print the result.
 
     Args:
         path: the .onnx or .tflite file.
         weights: where the weights are now, if not where they were.
         named: what --model names: the user's own, which the file was exported from.
+        accelerators: asked for by name; none for all that can be had here.
         console: to print to.
 
     Raises:
@@ -79,6 +85,21 @@ def self_check(path: Path, weights: str | None, named: Network | None, console: 
             f"'{path}' does not compute what PyTorch computes: {precision.name} needs "
             f"{precision.min_sqnr_db:g} dB and {100 * precision.min_agreement:g} % agreement."
         )
+    for accelerator in accelerators or _found_here(format):
+        if accelerator.name == CPU:
+            continue
+        with report.stage(f"run the file on {accelerator.name}") as stage:
+            channels = samples[0].input.shape[1]
+            parity = verify_on(accelerator, path, precision, samples, comparisons, channels)
+            stage.made = parity.runtime or parity.status
+        if parity.comparisons:
+            report.parity(f"{path.name} on {accelerator.name}", parity.comparisons)
+        if parity.status == "failed" or (accelerators and parity.status != "verified"):
+            raise SeaformerError(
+                f"'{path}' is {parity.status} on {accelerator.name}: {parity.reason}."
+            )
+        if parity.reason is not None:
+            report.warn(f"{accelerator.name}: {parity.status}: {parity.reason}.")
     beside = read_beside(path)
     if beside is not None and beside.content_sha256 != metadata.content_sha256:
         report.warn("the .json beside it describes another file")
@@ -86,12 +107,16 @@ def self_check(path: Path, weights: str | None, named: Network | None, console: 
     console.print(f"The file is as exported, and computes {found}.", style="green")
 
 
+def _found_here(format: Format) -> Iterator[Accelerator]:
+    """The accelerators that run the format."""
+    return (row for row in ACCELERATORS.values() if format.name in row.runtimes)
+
+
 def _compare_with_export(comparisons: Sequence[Comparison], metadata: Metadata, path: Path) -> None:
     """A quantized file was judged on pictures that are not here; it must be as close as then."""
     for now, then in zip(comparisons, metadata.parity.comparisons, strict=True):
-        lost_db = (then.sqnr_db or 0.0) - (now.sqnr_db or 0.0)
-        lost = (then.argmax_agreement or 0.0) - (now.argmax_agreement or 0.0)
-        if lost_db > SAME_DB or lost > SAME_AGREEMENT:
+        if differs(now, then):
+            lost_db = (then.sqnr_db or 0.0) - (now.sqnr_db or 0.0)
             raise SeaformerError(
                 f"'{path}' computes something else here than where it was exported: on the "
                 f"{now.input} it is {lost_db:.1f} dB further from PyTorch. Compare the versions of "

@@ -11,14 +11,21 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import browser
 import pytest
 from exporting import run_export, write_networks
+
+from seaformer.runtimes.graphics_driver import find_driver
 
 pytest_plugins = ["loopback_phone.fixtures"]
 
 # Several test processes share the computer. Threads that wait for each other while the processor is
 # taken were seen to make an export three times as long. Set before anything imports torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Every export would be verified on the GPU as well, which takes 5 s and more each on a driver in
+# software. The tests that are about it take the fixture `gpu`.
+os.environ["VK_ICD_FILENAMES"] = "/no/driver/for/most/tests"
 
 # A shell that starts the tests in the background has them, and all they start, ignore Ctrl-C. Some
 # of them press it, so what they start shall notice, as it does in a terminal.
@@ -51,6 +58,15 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 def _export(folder: Path, arguments: str) -> None:
     done = run_export(*arguments.split(), "--output", ".", cwd=folder)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the GPU accelerator have its Vulkan driver, which comes with Chromium."""
+    monkeypatch.delenv("VK_ICD_FILENAMES")
+    if find_driver() is None:
+        assert not browser.REQUIRED, "no Vulkan driver, and SEAFORMER_REQUIRE_CHROMIUM=1"
+        pytest.skip("no Vulkan driver: apt-get install chromium")
 
 
 @pytest.fixture(scope="session")

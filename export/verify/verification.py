@@ -209,6 +209,15 @@ def lowest(comparisons: Sequence[Comparison]) -> tuple[float | None, float | Non
     return min(sqnrs, default=None), min(agreements, default=None)
 
 
+def reached(comparisons: Sequence[Comparison]) -> str:
+    """The SQNR and agreement in words; of several comparisons, the lowest."""
+    sqnr, agreement = lowest(comparisons)
+    least = ">= " if len(comparisons) > 1 else ""
+    parts = [] if sqnr is None else [f"SQNR {least}{sqnr:.1f} dB"]
+    parts += [] if agreement is None else [f"agreement {least}{100 * agreement:.2f} %"]
+    return ", ".join(parts)
+
+
 def passes(comparisons: list[Comparison], precision: Precision) -> bool:
     """Whether every comparison reaches the bars of the precision."""
     return all(

@@ -220,6 +220,25 @@ class Parity(_Model):
     passed: bool
 
 
+class AcceleratorParity(_Model):
+    """The verification of the file on another accelerator than the CPU.
+
+    Attributes:
+        name: of the accelerator, see `seaformer.artifact.accelerators`.
+        status: "verified"; "failed": it computes something else there; "refused": it does not run
+            there; "not verified": there was nothing to verify it with.
+        reason: why it is not verified; None if it is.
+        runtime: what computed, with version and driver; None if nothing did.
+        comparisons: with PyTorch, on the inputs of `Parity`; none where nothing computed.
+    """
+
+    name: str
+    status: Literal["verified", "failed", "refused", "not verified"]
+    reason: str | None
+    runtime: str | None
+    comparisons: tuple[Comparison, ...]
+
+
 class MappedOperator(_Model):
     """An operator of the file and where it comes from.
 
@@ -417,6 +436,7 @@ class Metadata(Interface):
         content_sha256: of what computes, see `seaformer.artifact.embedding`.
         modules: path -> title, in the order of the network; of the modules that operators belong
             to, and of those around them.
+        accelerators: the verification on other accelerators than the CPU.
         file: in the JSON beside the file only.
     """
 
@@ -437,6 +457,7 @@ class Metadata(Interface):
     modules: dict[str, Module]
     quantization: Quantization | None = None
     parity: Parity
+    accelerators: tuple[AcceleratorParity, ...] = ()
     file: File | None = Field(default=None, exclude_if=_is_none)
 
     def text(self, indent: int | None = 1) -> str:

@@ -10,17 +10,18 @@ suffix is opened, not before.
 import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType, ModuleType
 
-from seaformer.errors import SeaformerError, UsageError, unknown_name
+from seaformer.errors import SeaformerError, UsageError, look_up
+from seaformer.runtimes.graphics_driver import require_driver
 from seaformer.runtimes.image_session import ImageSession
 from seaformer.runtimes.session import Session
 
 __all__ = [
-    "ACCELERATORS",
+    "PROCESSORS",
     "RUNTIMES",
     "ImageSession",
     "Runtime",
@@ -31,9 +32,6 @@ __all__ = [
     "open_session",
 ]
 
-ACCELERATORS = ("cpu",)
-"""What a model can be computed on."""
-
 
 @dataclass(frozen=True)
 class Runtime:
@@ -41,18 +39,23 @@ class Runtime:
 
     Attributes:
         title: name to show to people.
-        module: module of this package that has `open_session(path, threads) -> Session`.
+        module: module of this package.
         package: what to install to have it.
+        opener: function of the module: (path, threads) -> Session.
     """
 
     title: str
     module: str
     package: str
+    opener: str = "open_session"
 
 
 _ONNX_RUNTIME = Runtime("ONNX Runtime", "onnx_runtime", "onnxruntime")
 _LITERT = Runtime("LiteRT", "litert", "ai-edge-litert")
 _PYTORCH = Runtime("PyTorch", "pytorch", "torch")
+_GPU = Runtime("LiteRT's GPU accelerator", "litert_gpu", "ai-edge-litert")
+_HALF_GPU = replace(_GPU, opener="open_half_session")
+_OPENVINO = Runtime("OpenVINO", "openvino_runtime", "openvino")
 
 RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
     {
@@ -65,18 +68,35 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
 )
 
 
-def find_runtime(path: str | Path) -> Runtime:
+PROCESSORS: Mapping[str, Mapping[str, Runtime]] = MappingProxyType(
+    {
+        "cpu": RUNTIMES,
+        "gpu": {".tflite": _GPU},
+        "gpu-half": {".tflite": _HALF_GPU},
+        "openvino": {".tflite": _OPENVINO, ".onnx": _OPENVINO},
+    }
+)
+"""What computes -> suffix -> runtime: the accelerators that a file is exported for, the GPU in half
+precision, and OpenVINO, which is no target but a further opinion on what a file means."""
+
+
+def find_runtime(path: str | Path, accelerator: str = "cpu") -> Runtime:
     """Return the runtime for a file of this name; the file need not exist.
 
     Raises:
         UsageError: no runtime is known for the suffix; the message lists those there are.
     """
+    runtimes = look_up(PROCESSORS, "accelerator", accelerator)
     suffix = Path(path).suffix
     if suffix.lower() not in RUNTIMES:
         raise UsageError(
             f"'{path}' is no model file by its suffix '{suffix}'. Allowed: {', '.join(RUNTIMES)}."
         )
-    return RUNTIMES[suffix.lower()]
+    if suffix.lower() not in runtimes:
+        raise UsageError(
+            f"accelerator '{accelerator}' does not run '{path}'. Allowed: {', '.join(runtimes)}."
+        )
+    return runtimes[suffix.lower()]
 
 
 def is_checkpoint(path: str | Path) -> bool:
@@ -100,7 +120,7 @@ def open_session(
     Args:
         path: .onnx or .tflite.
         threads: threads for one run, 1 or more.
-        accelerator: what computes, one of `ACCELERATORS`.
+        accelerator: what computes, one of `PROCESSORS`.
         isolated: whether to run it in a child process, so that a damaged file cannot crash this
             one. False only for files that this process has written itself.
 
@@ -109,14 +129,21 @@ def open_session(
         SeaformerError: the file is missing, damaged, or crashes the runtime, or the runtime is not
             installed.
     """
-    if accelerator not in ACCELERATORS:
-        raise unknown_name("accelerator", accelerator, ACCELERATORS)
-    path, runtime = _find(path)
+    path, runtime = _find(path, accelerator)
     if isolated:
         from seaformer.runtimes.isolated import IsolatedSession
 
-        return IsolatedSession(path, runtime.title, threads=threads, accelerator=accelerator)
-    session: Session = _load(runtime, path).open_session(path, threads)
+        if runtime.module != _GPU.module:
+            return IsolatedSession(path, runtime.title, threads=threads, accelerator=accelerator)
+        return IsolatedSession(
+            path,
+            runtime.title,
+            require_driver().environment,
+            "It may run on another accelerator.",
+            threads=threads,
+            accelerator=accelerator,
+        )
+    session: Session = getattr(_load(runtime, path), runtime.opener)(path, threads)
     return session
 
 
@@ -160,7 +187,7 @@ def open_model(
         input_size: height and width in pixels, for a model that takes any; a fixed one must match.
         channels: number of input channels, where the input is not an image and the metadata does
             not state it; otherwise None.
-        accelerator: what computes, one of `ACCELERATORS`.
+        accelerator: what computes, one of `PROCESSORS`.
         isolated: as in `open_session`; checkpoints always run in this process.
 
     Raises:
@@ -180,10 +207,10 @@ def open_model(
         raise
 
 
-def _find(path: str | Path) -> tuple[Path, Runtime]:
+def _find(path: str | Path, accelerator: str = "cpu") -> tuple[Path, Runtime]:
     """Return the path of a file that is there, and its runtime."""
     path = Path(path)
-    runtime = find_runtime(path)
+    runtime = find_runtime(path, accelerator)
     if path.is_dir():
         raise SeaformerError(f"'{path}' is a folder. Give a file: {', '.join(RUNTIMES)}.")
     if not path.exists():

@@ -7,6 +7,7 @@ text only.
 """
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -30,6 +31,11 @@ LIMIT_VARIABLE = "SEAFORMER_MODEL_TIMEOUT_S"
 MAX_ERROR = 4000
 """Characters kept of a whole error message of the child, which has the path of the file in it."""
 
+DAMAGED = "The file is damaged or was not made for this version: export it again."
+
+_CHATTER = re.compile(r"(INFO|WARNING|VERBOSE|I\d{4}|W\d{4})\b")
+"""What lines of a library's log begin with that say no error."""
+
 _END_S = 10.0
 _STDERR_TAIL_BYTES = 4096
 
@@ -50,10 +56,19 @@ class ChildProcess:
         module: full name of the module to run, which calls `child_server.serve`.
         path: of the file, for error messages.
         program: what handles the file, such as "LiteRT", for error messages.
+        environment: variables that it has besides ours.
+        advice: what to do about a file that crashes it.
     """
 
-    def __init__(self, module: str, path: Path, program: str) -> None:
-        self._path, self._program = path, program
+    def __init__(
+        self,
+        module: str,
+        path: Path,
+        program: str,
+        environment: Mapping[str, str] | None = None,
+        advice: str = DAMAGED,
+    ) -> None:
+        self._path, self._program, self._advice = path, program, advice
         self._limit_s = _limit_s()
         ours, its = socket.socketpair()
         # Nothing is ever written to it: the child sees it closed when this process is gone.
@@ -65,6 +80,7 @@ class ChildProcess:
                 stdin=its.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=self._stderr,
+                env={**os.environ, **(environment or {})},
                 pass_fds=(lifeline,),
                 start_new_session=True,  # Ctrl-C goes to this process, which then ends the child.
             )
@@ -147,15 +163,16 @@ class ChildProcess:
             how = _SIGNALS.get(-status) or f"signal {-status}"
         printed = f": {last_line}" if last_line else ""
         return SeaformerError(
-            f"'{self._path}' crashes {self._program} while it is {doing} ({how}{printed}). The "
-            "file is damaged or was not made for this version: export it again."
+            f"'{self._path}' crashes {self._program} while it is {doing} ({how}{printed}). "
+            f"{self._advice}"
         )
 
     def _last_line(self) -> str:
         """The last line that the child wrote to stderr."""
         self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - _STDERR_TAIL_BYTES))
         lines = self._stderr.read().decode("utf-8", "replace").splitlines()
-        return next((one_line(line) for line in reversed(lines) if line.strip()), "")
+        said = (one_line(line) for line in reversed(lines) if not _CHATTER.match(line))
+        return next(filter(None, said), "")
 
 
 def _end(

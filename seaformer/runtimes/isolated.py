@@ -1,13 +1,13 @@
 """A session in a child process, for files that may crash, hang or exhaust the memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seaformer.errors import SeaformerError
-from seaformer.runtimes.child_process import ChildProcess
+from seaformer.runtimes.child_process import DAMAGED, ChildProcess
 from seaformer.runtimes.integers import IntegerTensor
 from seaformer.runtimes.session import Array, Session, Tensor
 
@@ -18,13 +18,24 @@ class IsolatedSession(Session):
     Args:
         path: of the file.
         program: name of the runtime, for error messages.
+        environment: variables that the child has besides ours.
+        advice: what to do about a file that crashes it.
         arguments: of `seaformer.runtimes.open_session`, without the path.
     """
 
-    def __init__(self, path: Path, program: str, **arguments: Any) -> None:
+    def __init__(
+        self,
+        path: Path,
+        program: str,
+        environment: Mapping[str, str] | None = None,
+        advice: str = DAMAGED,
+        **arguments: Any,
+    ) -> None:
         self.path = path
         self._program = program
-        self._child = ChildProcess("seaformer.runtimes.session_process", path, program)
+        self._child = ChildProcess(
+            "seaformer.runtimes.session_process", path, program, environment, advice
+        )
         try:
             self._adopt(self._call("loaded", "open", path=str(path), **arguments)[0])
         except BaseException:

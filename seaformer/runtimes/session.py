@@ -149,19 +149,22 @@ class Session(Closable):
             times.append(1000 * (perf_counter() - start))
         return times
 
-    @abstractmethod
-    def computed_by(self, operator: int) -> str:
+    def computed_by(self, operator: int) -> str:  # noqa: ARG002
         """Return the key, for `fetch`, of the first tensor that an operator computes.
 
         Args:
             operator: its place in the order of execution.
 
         Raises:
-            SeaformerError: the file has fewer.
+            SeaformerError: the file has fewer, or the runtime keeps outputs only.
         """
+        raise self._outputs_only()
 
-    @abstractmethod
-    def fetch(self, keys: Sequence[str], inputs: Sequence[Array]) -> list[Array]:
+    def fetch(
+        self,
+        keys: Sequence[str],  # noqa: ARG002
+        inputs: Sequence[Array],  # noqa: ARG002
+    ) -> list[Array]:
         """Run once without optimizations that remove tensors; return intermediate tensors.
 
         Args:
@@ -173,8 +176,14 @@ class Session(Closable):
             An array for each key; integers that have one scale as the real numbers they stand for.
 
         Raises:
-            SeaformerError: as `run`, or a tensor does not exist.
+            SeaformerError: as `run`, a tensor does not exist, or the runtime keeps outputs only.
         """
+        raise self._outputs_only()
+
+    def _outputs_only(self) -> SeaformerError:
+        return SeaformerError(
+            f"{self.runtime} keeps no intermediate tensors. Use the accelerator 'cpu'."
+        )
 
 
 def check_input_size(shape: Sequence[int], path: Path) -> None:

@@ -1,0 +1,92 @@
+"""Does the file compute the same on another accelerator than the CPU?
+
+It is compared with PyTorch on the inputs that the CPU was verified on, and has to reach the same
+thresholds. A quantized file is judged on pictures that take too long on a driver in software; it
+may be as far from PyTorch as it is on the CPU.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from seaformer.artifact.accelerators import Accelerator
+from seaformer.artifact.metadata import AcceleratorParity, Comparison
+from seaformer.artifact.precisions import Precision, format_of
+from seaformer.errors import SeaformerError
+from seaformer.export.verify.verification import Sample, compare, passes, reached
+from seaformer.runtimes import open_model
+from seaformer.runtimes.graphics_driver import find_driver
+
+SAME_DB, SAME_AGREEMENT = 1.0, 0.005
+"""By as much the integer kernels of two processors may differ: they round halves in different
+ways."""
+
+
+def verify_on(
+    accelerator: Accelerator,
+    path: Path,
+    precision: Precision,
+    samples: Sequence[Sample],
+    on_cpu: Sequence[Comparison],
+    channels: int,
+) -> AcceleratorParity:
+    """Run a file on an accelerator, in a process of its own, and compare.
+
+    Args:
+        accelerator: another one than the CPU.
+        path: of the file.
+        precision: of the file.
+        samples: inputs, and what the training form makes of them.
+        on_cpu: what the same file reached on the CPU, on each of them.
+        channels: of the input.
+    """
+    parity = AcceleratorParity(
+        name=accelerator.name, status="verified", reason=None, runtime=None, comparisons=()
+    )
+    refusal = accelerator.refusal(format_of(path.name).name, precision.name)
+    if refusal is not None:
+        return parity.model_copy(update={"status": "refused", "reason": refusal})
+    if find_driver() is None:
+        needed = f"it needs {accelerator.needs}"
+        return parity.model_copy(update={"status": "not verified", "reason": needed})
+    try:
+        with open_model(path, channels=channels, accelerator=accelerator.name) as session:
+            found = tuple(compare(session, sample) for sample in samples)
+            parity = parity.model_copy(
+                update={"runtime": session.session.runtime, "comparisons": found}
+            )
+    except SeaformerError as error:
+        # The path is that of a temporary file, and the reason is stored in the metadata.
+        reason = str(error).replace(f"'{path}'", "the file").replace(str(path), "FILE").rstrip(".")
+        return parity.model_copy(update={"status": "refused", "reason": reason})
+    if all(is_as_good(*pair, precision) for pair in zip(found, on_cpu, strict=True)):
+        return parity
+    return parity.model_copy(update={"status": "failed", "reason": _worst(found, precision)})
+
+
+def in_words(parity: AcceleratorParity) -> str:
+    """What was reached, or why nothing was."""
+    found = reached(parity.comparisons)
+    return found if parity.status == "verified" else f"{parity.status}: {found or parity.reason}"
+
+
+def _worst(found: Sequence[Comparison], precision: Precision) -> str:
+    return (
+        f"it computes something else there than PyTorch: {reached(found)}; {precision.name} needs "
+        f"{precision.min_sqnr_db:g} dB and {100 * precision.min_agreement:g} %"
+    )
+
+
+def is_as_good(found: Comparison, on_cpu: Comparison, precision: Precision) -> bool:
+    """Whether a comparison reaches the thresholds, or of a quantized file what the CPU reaches."""
+    if passes([found], precision):
+        return True
+    if not precision.is_quantized:
+        return False
+    return not differs(found, on_cpu)
+
+
+def differs(found: Comparison, before: Comparison) -> bool:
+    """Whether a result is further from PyTorch than another by more than rounding explains."""
+    lost_db = (before.sqnr_db or 0.0) - (found.sqnr_db or 0.0)
+    lost = (before.argmax_agreement or 0.0) - (found.argmax_agreement or 0.0)
+    return lost_db > SAME_DB or lost > SAME_AGREEMENT

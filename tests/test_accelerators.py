@@ -1,0 +1,156 @@
+"""Exported files on LiteRT's GPU accelerator and in OpenVINO, and faults of a driver."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from exporting import read_metadata, run_export
+
+from seaformer.artifact.accelerators import ACCELERATORS, parse_accelerators
+from seaformer.artifact.precisions import PRECISIONS
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.evaluation.metrics import sqnr_db
+from seaformer.export.verify.on_accelerator import verify_on
+from seaformer.export.verify.verification import Sample
+from seaformer.runtimes import PROCESSORS, open_session
+
+FAULTS = Path(__file__).parent / "samples" / "accelerator_faults"
+GPU = ACCELERATORS["gpu"]
+SHAPES = ("--variant", "tiny", "--weights", "shapes", "--input-size", "128")
+NAME = "seaformer_tiny_shapes_128x128_fp32.tflite"
+
+
+def test_every_accelerator_can_be_opened() -> None:
+    assert set(ACCELERATORS) <= set(PROCESSORS)
+    for accelerator in ACCELERATORS.values():
+        suffixes = {f".{format}" for format in accelerator.runtimes}
+        assert suffixes <= set(PROCESSORS[accelerator.name])
+
+
+def test_names_with_commas_and_again() -> None:
+    cpu, gpu = ACCELERATORS["cpu"], GPU
+    assert parse_accelerators(["cpu, gpu", "cpu"]) == (cpu, gpu)
+    assert parse_accelerators([]) == ()
+    with pytest.raises(UsageError, match=r"unknown accelerator 'gpus'. Did you mean 'gpu'"):
+        parse_accelerators(["cpu,gpus"])
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("--accelerator npuu", "unknown accelerator 'npuu'"),
+        ("--accelerator gpu --format onnx", "accelerator gpu runs no .onnx"),
+        ("--accelerator cpu,gpu --precision int16x8", "int16x8 does not run on accelerator gpu"),
+    ],
+)
+def test_what_cannot_be_verified_is_refused_at_once(
+    options: str, says: str, tmp_path: Path
+) -> None:
+    done = run_export(*SHAPES, *options.split(), cwd=tmp_path)
+    assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("gpu")
+def test_an_export_is_verified_on_the_gpu_where_there_is_a_driver(tmp_path: Path) -> None:
+    precisions = [f"--precision={name}" for name in ("fp32", "fp16", "int16x8")]
+    done = run_export(*SHAPES, *precisions, "--calibration-samples", "8", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for precision, status in (("fp32", "verified"), ("fp16", "verified"), ("int16x8", "refused")):
+        file = tmp_path / "build" / NAME.replace("fp32", precision)
+        (parity,) = read_metadata(file).accelerators
+        assert (parity.name, parity.status) == ("gpu", status)
+    (parity,) = read_metadata(tmp_path / "build" / NAME).accelerators
+    assert len(parity.comparisons) == 3
+    assert all((row.sqnr_db or 0) > 100 for row in parity.comparisons)
+    assert all(row.argmax_agreement == 1 for row in parity.comparisons)
+    assert "driver" not in done.stderr
+    checked = run_export("--self-check", tmp_path / "build" / NAME, cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    assert "on gpu" in checked.stdout
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize("head", ["classes", "mask"])
+def test_class_ids_are_the_same_on_the_gpu(head: str, tmp_path: Path) -> None:
+    done = run_export(*SHAPES, "--head", head, "--accelerator", "cpu,gpu", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (file,) = (tmp_path / "build").glob("*.tflite")
+    (parity,) = read_metadata(file).accelerators
+    assert [row.argmax_agreement for row in parity.comparisons] == [1, 1, 1]
+
+
+def on_both(file: Path, accelerator: str) -> float:
+    """The SQNR of a one-operator file on an accelerator against the CPU, in dB."""
+    results = []
+    for name in ("cpu", accelerator):
+        with open_session(file, accelerator=name) as session:
+            shapes = [tuple(side or 1 for side in one.shape) for one in session.inputs]
+            generator = np.random.default_rng(0)
+            given = [generator.standard_normal(shape).astype(np.float32) for shape in shapes]
+            results.append(session.run(given)[0].astype(np.float64))
+    return sqnr_db(results[0], results[1])
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize("name", ["mul_b1_const_b4", "bmm_b4_b1"])
+def test_the_gpu_gets_known_faults_wrong(name: str) -> None:
+    """Else the accelerator was mended, and rules and the deployment form can be looked at again."""
+    assert on_both(FAULTS / f"{name}.tflite", "gpu") < 20
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize("name", ["mul_4d_h1_const_h4", "bmm_4d_w", "argmax_int32"])
+def test_the_gpu_gets_their_twins_right(name: str) -> None:
+    assert on_both(FAULTS / f"{name}.tflite", "gpu") > 100
+
+
+@pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
+def test_a_third_runtime_computes_the_same(shapes_export: Path, suffix: str) -> None:
+    """OpenVINO misread the heads on the batch axis too, elsewhere: 39 dB."""
+    file = shapes_export / f"seaformer_tiny_shapes_128x128_fp32{suffix}"
+    assert on_both(file, "openvino") > 100
+
+
+def test_without_a_driver_the_file_says_so(tmp_path: Path) -> None:
+    done = run_export(*SHAPES, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (parity,) = read_metadata(tmp_path / "build" / NAME).accelerators
+    assert parity.status == "not verified"
+    assert "apt-get install chromium" in (parity.reason or "")
+    assert "gpu: not verified: it needs a Vulkan driver" in done.stdout
+
+
+def test_a_gpu_asked_for_by_name_without_a_driver(tmp_path: Path) -> None:
+    both = run_export(*SHAPES, "--accelerator", "cpu,gpu", cwd=tmp_path)
+    assert both.returncode == 1
+    assert (tmp_path / "build" / NAME).is_file()
+    alone = run_export(*SHAPES, "--accelerator", "gpu", "--output", "alone", cwd=tmp_path)
+    assert alone.returncode == 1
+    assert alone.stderr.startswith("error: ")
+    assert "not verified on gpu: it needs a Vulkan driver" in alone.stderr
+    assert list((tmp_path / "alone").iterdir()) == []
+
+
+def test_a_driver_that_cannot_be_loaded_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = tmp_path / "driver.json"
+    driver.write_text('{"file_format_version": "1.0.0", "ICD": {"library_path": "/no/such.so"}}')
+    monkeypatch.setenv("VK_ICD_FILENAMES", str(driver))
+    with pytest.raises(SeaformerError, match="GPU accelerator") as caught:
+        open_session(FAULTS / "argmax_int32.tflite", accelerator="gpu")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("gpu")
+def test_a_driver_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit that no driver can meet stands for one that never answers."""
+    monkeypatch.setenv("SEAFORMER_MODEL_TIMEOUT_S", "0.05")
+    x = np.zeros((1, 12, 32, 32), np.float32)
+    sample = Sample("zeros", x, x.argmax(1), None, x.shape)
+    file = FAULTS / "argmax_int32.tflite"
+    parity = verify_on(GPU, file, PRECISIONS["fp32"], [sample], [], channels=12)
+    assert parity.status == "refused"
+    assert "within 0.05 s" in (parity.reason or "")

@@ -99,7 +99,7 @@ def self_check(
                 f"'{path}' is {parity.status} on {accelerator.name}: {parity.reason}."
             )
         if parity.reason is not None:
-            report.warn(f"{accelerator.name}: {parity.status}: {parity.reason}.")
+            console.print(f"{accelerator.name}: {parity.status}: {parity.reason}.", soft_wrap=True)
     beside = read_beside(path)
     if beside is not None and beside.content_sha256 != metadata.content_sha256:
         report.warn("the .json beside it describes another file")

@@ -17,7 +17,10 @@ from seaformer.export.convert import tflite_file
 from seaformer.export.convert.conversion import to_tflite
 from seaformer.export.convert.equal_axes import replacements
 from seaformer.export.convert.onnx_graph import INPUT_NAME, to_onnx
+from seaformer.export.rewrite.fold_batch_norm import fold_batch_norm
+from seaformer.export.rewrite.joint_attention import join_attention
 from seaformer.models.attention.channels_first import ChannelNorm
+from seaformer.models.seaformer.attention import SqueezeEnhancedAxialAttention
 from seaformer.models.segformer import EfficientSelfAttention
 
 SIDE = 16
@@ -107,6 +110,22 @@ def test_attention_of_equal_axes_has_no_operator_more(tmp_path: Path) -> None:
         sqnr_db, operators[width] = convert(attention, width, folder)
         assert sqnr_db > 100
     assert operators[SIDE] == operators[2 * SIDE]
+
+
+def test_as_many_stacked_keys_as_channels(tmp_path: Path) -> None:
+    """Keys of all heads, stacked along the tokens, are a square where a head has SIDE channels."""
+    operators = {}
+    for side in (SIDE, 24):
+        folder = tmp_path / str(side)
+        folder.mkdir()
+        attention = SqueezeEnhancedAxialAttention(SIDE, key_dim=SIDE, heads=2).eval()
+        joint = nn.Sequential(attention)
+        fold_batch_norm(joint)
+        join_attention(joint, {"0": (SIDE, side)})
+        sqnr_db, operators[side] = convert(joint, side, folder)
+        assert sqnr_db > 100
+    assert operators[SIDE] == operators[24]
+    assert "TRANSPOSE" not in operators[SIDE]
 
 
 def test_a_grouped_convolution_is_one_operator(tmp_path: Path) -> None:

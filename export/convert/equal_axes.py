@@ -21,14 +21,22 @@ writes is believed to have the order of ONNX, which it has:
     Transpose     of what a MatMul wrote: perm'[t] = perm[c(t)]
     any other     of what a MatMul wrote: likewise what else it is given, and what it wrote back
 
+The same holds of a Concat that makes such a tensor from others that have the order of ONNX, and of
+an element-wise operator of that and a constant: they keep the order, and only the constant, which
+is believed to be channels last like the rest, is transposed back.
+
 TensorFlow's converter joins transposes that stand one behind the other and drops what is left of
 them where it is the identity: nothing of this remains in the file (a test counts).
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import onnx
+
+ELEMENT_WISE = ("Add", "Sub", "Mul", "Div")
+WRITE_ONNX_ORDER = ("MatMul", "Reshape", "Transpose")
+WRITE_CHANNELS_LAST = ("Conv", "ConvTranspose", "Resize", "AveragePool", "MaxPool")
 
 
 def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
@@ -42,12 +50,26 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
         for value in (*graph.graph.value_info, *graph.graph.output, *graph.graph.input)
         if _has_equal_axes([axis.dim_value for axis in value.type.tensor_type.shape.dim])
     }
+    constants = {tensor.name: len(tensor.dims) for tensor in graph.graph.initializer}
+    in_onnx_order = _in_onnx_order(graph, constants)
     multiplied = {node.output[0] for node in graph.graph.node if node.op_type == "MatMul"}
     operations: list[dict[str, Any]] = []
     for node in graph.graph.node:
         given = [name for name in node.input if name in equal]
         written = node.output[0] if node.output[0] in equal else None
+        if written and node.op_type == "Concat" and in_onnx_order.issuperset(node.input):
+            multiplied.add(written)
         is_behind_product = not multiplied.isdisjoint(given)
+        if written and is_behind_product and node.op_type in ELEMENT_WISE:
+            fixed = [name for name in node.input if name in constants]
+            if len(fixed) == 1:
+                multiplied.add(written)
+                if constants[fixed[0]] > 2:
+                    perm = _channels_first(constants[fixed[0]])
+                    operations.append(
+                        _tell(node, "inputs", fixed[0], pre_process_transpose_perm=perm)
+                    )
+                continue
         if node.op_type == "Transpose" and written:
             (perm,) = (list(one.ints) for one in node.attribute if one.name == "perm")
             stored = _channels_last(len(perm))
@@ -68,6 +90,18 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
                 perm = _channels_last(equal[written])
                 operations.append(_tell(node, "outputs", written, post_process_transpose_perm=perm))
     return {"format_version": 1, "operations": operations}
+
+
+def _in_onnx_order(graph: onnx.ModelProto, constants: Container[str]) -> set[str]:
+    """Names of the tensors that are stored in the order of ONNX, as shapes show or operators say."""
+    found: set[str] = set()
+    for node in graph.graph.node:
+        given = next((name for name in node.input if name not in constants), "")
+        if node.op_type in WRITE_ONNX_ORDER or (
+            node.op_type not in WRITE_CHANNELS_LAST and given in found
+        ):
+            found.update(node.output)
+    return found
 
 
 def _tell(node: onnx.NodeProto, target: str, name: str, **what: list[int]) -> dict[str, Any]:

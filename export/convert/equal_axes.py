@@ -93,7 +93,7 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
 
 
 def _in_onnx_order(graph: onnx.ModelProto, constants: Container[str]) -> set[str]:
-    """Names of the tensors that are stored in the order of ONNX, as shapes show or operators say."""
+    """Names of the tensors that are stored in the order of ONNX, by what wrote them."""
     found: set[str] = set()
     for node in graph.graph.node:
         given = next((name for name in node.input if name not in constants), "")

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import onnx
 import psutil
@@ -39,6 +40,7 @@ from seaformer.export.report import Report
 from seaformer.export.request import Request, prepare_output
 from seaformer.export.rewrite import deployment_form
 from seaformer.export.source import Source, create_source
+from seaformer.export.verify.half_arithmetic import EMULATED, compare_in_half
 from seaformer.export.verify.on_accelerator import in_words, verify_on
 from seaformer.export.verify.verification import Sample, compare, make_samples, passes, reached
 from seaformer.files import atomic_write
@@ -329,8 +331,25 @@ def _verify_on_accelerators(
             )
         if parity.status in ("failed", "refused"):
             report.warn(f"{accelerator.name}: '{path.name}' is {parity.status}: {parity.reason}.")
+        if accelerator.computes_half and not precision.is_quantized:
+            parity = parity.model_copy(update=_in_half(job, precision, report))
         found.append(parity)
     return tuple(found)
+
+
+def _in_half(job: Job, precision: Precision, report: Report) -> dict[str, Any]:
+    """What the network computes in half precision, for `AcceleratorParity`."""
+    with report.stage(f"emulate {precision.name} in half precision") as stage:
+        comparisons = compare_in_half(job.graph, job.samples)
+        stage.made = "overflows" if comparisons is None else reached(comparisons)
+    if comparisons is None:
+        report.warn(
+            "in half precision, which a phone's GPU computes in by default, a value is above 65504 "
+            "and the output is not finite. Compute in single precision there, or rescale the "
+            "network."
+        )
+        return {"half_runtime": f"{EMULATED}; it overflows"}
+    return {"half_runtime": EMULATED, "half_comparisons": comparisons}
 
 
 def _failure(comparisons: list[Comparison], precision: Precision, name: str, job: Job) -> str:

@@ -1,15 +1,20 @@
 """Exported files on LiteRT's GPU accelerator and in OpenVINO, and faults of a driver."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from exporting import read_metadata, run_export
+from torch import nn
 
 from seaformer.artifact.accelerators import ACCELERATORS, parse_accelerators
 from seaformer.artifact.precisions import PRECISIONS
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.evaluation.metrics import sqnr_db
+from seaformer.export.convert.onnx_graph import to_onnx
+from seaformer.export.verify.half_arithmetic import compare_in_half
 from seaformer.export.verify.on_accelerator import verify_on
 from seaformer.export.verify.verification import Sample
 from seaformer.runtimes import PROCESSORS, open_session
@@ -111,6 +116,40 @@ def test_a_third_runtime_computes_the_same(shapes_export: Path, suffix: str) -> 
     """OpenVINO misread the heads on the batch axis too, elsewhere: 39 dB."""
     file = shapes_export / f"seaformer_tiny_shapes_128x128_fp32{suffix}"
     assert on_both(file, "openvino") > 100
+
+
+class Scaled(nn.Module):
+    """Takes features; half precision overflows where the factor is large."""
+
+    input_channels = 3
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+        self.conv = nn.Conv2d(3, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(x * self.factor) / self.factor
+
+
+@pytest.mark.parametrize(("factor", "overflows"), [(1.0, False), (1e6, True)])
+def test_half_precision_is_emulated(factor: float, overflows: bool) -> None:
+    """Rounding to 11 bits makes noise of about 70 dB; PyTorch in float16 agrees on that."""
+    torch.manual_seed(0)
+    model = Scaled(factor).eval()
+    x = torch.randn(1, 3, 16, 16)
+    with torch.no_grad():
+        expected = model(x).double().numpy()
+        half = copy.deepcopy(model).half()(x.half()).double().numpy()
+        graph = to_onnx(model, (16, 16), "features")
+    sample = Sample("noise", x.numpy(), expected, None, expected.shape, has_classes=False)
+    found = compare_in_half(graph, [sample])
+    if overflows:
+        assert found is None
+        assert not np.isfinite(half).all()
+        return
+    assert found is not None
+    assert found[0].sqnr_db == pytest.approx(sqnr_db(expected, half), abs=3)
 
 
 def test_without_a_driver_the_file_says_so(tmp_path: Path) -> None:

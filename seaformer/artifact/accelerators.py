@@ -21,6 +21,8 @@ class Accelerator:
         refuses: precision -> why it has none.
         verified_by: how it is verified on a computer.
         needs: what a user installs for that; "" for nothing.
+        computes_half: whether phones compute files of floating point in half precision there,
+            unless told otherwise.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Accelerator:
     refuses: Mapping[str, str]
     verified_by: str
     needs: str
+    computes_half: bool
 
     def refusal(self, format: str, precision: str) -> str | None:
         """Return why it does not take such a file; None if it does."""
@@ -51,6 +54,7 @@ ACCELERATORS: Mapping[str, Accelerator] = MappingProxyType(
                 refuses={},
                 verified_by="the same runtime on this computer's processor",
                 needs="",
+                computes_half=False,
             ),
             Accelerator(
                 name="gpu",
@@ -60,6 +64,7 @@ ACCELERATORS: Mapping[str, Accelerator] = MappingProxyType(
                 verified_by="the same accelerator through WebGPU, on SwiftShader, a driver in "
                 "software, or on this computer's GPU",
                 needs="a Vulkan driver: apt-get install chromium brings one in software",
+                computes_half=True,
             ),
         )
     }

@@ -230,6 +230,9 @@ class AcceleratorParity(_Model):
         reason: why it is not verified; None if it is.
         runtime: what computed, with version and driver; None if nothing did.
         comparisons: with PyTorch, on the inputs of `Parity`; none where nothing computed.
+        half_runtime: what computed in half precision, as a phone's GPU does by default; None if
+            nothing did. That has no threshold: it is for information.
+        half_comparisons: likewise, in half precision.
     """
 
     name: str
@@ -237,6 +240,8 @@ class AcceleratorParity(_Model):
     reason: str | None
     runtime: str | None
     comparisons: tuple[Comparison, ...]
+    half_runtime: str | None = None
+    half_comparisons: tuple[Comparison, ...] = ()
 
 
 class MappedOperator(_Model):

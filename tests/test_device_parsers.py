@@ -10,24 +10,27 @@ from hypothesis import strategies as st
 
 from seaformer.benchmark.devices.device import Core, Temperature
 from seaformer.benchmark.devices.facts import (
+    CONDITIONS_SCRIPT,
     FACTS_SCRIPT,
-    conditions_script,
     read_conditions,
     read_facts,
 )
-from seaformer.benchmark.devices.parsers.battery import Battery, parse_battery
-from seaformer.benchmark.devices.parsers.cpuinfo import parse_processor
-from seaformer.benchmark.devices.parsers.df import parse_free_bytes
-from seaformer.benchmark.devices.parsers.getprop import parse_getprop
-from seaformer.benchmark.devices.parsers.meminfo import parse_memory_bytes
-from seaformer.benchmark.devices.parsers.sections import parse_sections, script_of
-from seaformer.benchmark.devices.parsers.thermal_zones import parse_thermal_zones
-from seaformer.benchmark.devices.parsers.thermalservice import (
+from seaformer.benchmark.devices.parsers import (
     KINDS,
+    Battery,
     ThermalState,
+    parse_battery,
+    parse_core_khz,
+    parse_core_list,
+    parse_free_bytes,
+    parse_getprop,
+    parse_memory_bytes,
+    parse_processor,
+    parse_sections,
+    parse_thermal_zones,
     parse_thermalservice,
+    script_of,
 )
-from seaformer.benchmark.devices.parsers.values import parse_core_khz, parse_core_list
 from seaformer.lines import Lines
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -273,12 +276,12 @@ def test_core_frequencies_are_read_by_core() -> None:
         ("0-7\n", tuple(range(8))),
         ("0,2-3", (0, 2, 3)),
         ("4", (4,)),
-        ("", ()),
-        ("all", ()),
-        ("0-", ()),
+        ("", None),
+        ("all", None),
+        ("0-", None),
     ],
 )
-def test_lists_of_cores_are_read(text: str, cores: tuple[int, ...]) -> None:
+def test_lists_of_cores_are_read(text: str, cores: tuple[int, ...] | None) -> None:
     assert parse_core_list(text) == cores
 
 
@@ -413,7 +416,7 @@ def test_emulators_are_known_by_their_properties(line: str) -> None:
 def test_conditions_are_put_together_and_heat_is_that_of_the_skin() -> None:
     conditions = read_conditions(
         _printed(
-            conditions_script("/data/local/tmp"),
+            CONDITIONS_SCRIPT,
             {
                 "thermal": SAMSUNG.replace("mType=2", "mType=8"),
                 "battery": BATTERY,
@@ -433,7 +436,7 @@ def test_old_androids_are_known_by_their_zones_and_battery() -> None:
     zones = "/sys/class/thermal/thermal_zone0/{}:{}"
     conditions = read_conditions(
         _printed(
-            conditions_script("/data/local/tmp"),
+            CONDITIONS_SCRIPT,
             {
                 "battery": BATTERY,
                 "zones": f"{zones.format('type', 'cpu0')}\n{zones.format('temp', 52000)}",

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from seaformer.benchmark.devices.device import Core
+from seaformer.benchmark.devices.parsers import parse_core_list
 from seaformer.errors import UsageError
 
 ALL = "all"
@@ -68,9 +69,6 @@ def classify(cores: Sequence[Core]) -> tuple[CoreClass, ...]:
 
     Of three or more frequencies the highest is prime, the lowest little, and all between are big,
     of two the higher is big. Cores of unknown frequency are in no class if others are known.
-
-    Args:
-        cores: of a device.
     """
     speeds = sorted({core.max_khz for core in cores if core.max_khz is not None}, reverse=True)
     names = CLASSES.get(max(len(speeds), 1), MANY)
@@ -91,13 +89,10 @@ def classify(cores: Sequence[Core]) -> tuple[CoreClass, ...]:
 
 
 def choose_cores(cores: Sequence[Core], text: str | None, threads: int) -> CoreChoice:
-    """Return the cores to run on.
+    """Return the cores of a device to run on.
 
-    Args:
-        cores: of the device.
-        text: as given to --cores; None for the fastest classes, as few as have `threads` cores.
-            With one thread that is the protocol of the SeaFormer paper: the prime core alone.
-        threads: how many threads will run.
+    Those of `text`, as given to --cores. Without it the fastest classes, as few as have `threads`
+    cores: with one thread that is the protocol of the SeaFormer paper, the prime core alone.
 
     Raises:
         UsageError: the device has no such cores, or fewer of them than threads.
@@ -142,9 +137,10 @@ def _asked(cores: Sequence[Core], text: str) -> CoreChoice:
         if one.name == name:
             return CoreChoice(one.name, one.cores)
     if re.fullmatch(r"(?:0x)?[0-9a-f]{1,64}", name):
-        chosen = _of_mask(int(name, 16))
-    elif re.fullmatch(r"\d{1,4}(?:-\d{1,4})?(?:,\d{1,4}(?:-\d{1,4})?)*", name):
-        chosen = _of_list(name)
+        mask = int(name, 16)
+        chosen = {bit for bit in range(mask.bit_length()) if mask >> bit & 1}
+    elif (listed := parse_core_list(name)) is not None:
+        chosen = set(listed)
     else:
         raise UsageError(f"--cores '{text}': {_what_there_is(cores)} Or {CORES_HELP}.")
     missing = chosen - {core.index for core in cores}
@@ -153,18 +149,6 @@ def _asked(cores: Sequence[Core], text: str) -> CoreChoice:
         raise UsageError(f"--cores '{text}': the device {what}; {_what_there_is(cores)}")
     choice = CoreChoice("", tuple(sorted(chosen)))
     return CoreChoice(f"mask {choice.mask}", choice.cores)
-
-
-def _of_mask(mask: int) -> set[int]:
-    return {bit for bit in range(mask.bit_length()) if mask >> bit & 1}
-
-
-def _of_list(text: str) -> set[int]:
-    chosen: set[int] = set()
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        chosen.update(range(int(first), int(last or first) + 1))
-    return chosen
 
 
 def _what_there_is(cores: Sequence[Core]) -> str:

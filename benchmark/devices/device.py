@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from seaformer.benchmark.devices.parsers.temperature import Temperature
 from seaformer.errors import SeaformerError
 
 OUTPUT_LIMIT = 64 * 2**20
@@ -32,6 +32,23 @@ class Core:
 
     index: int
     max_khz: int | None
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """A reading of a sensor.
+
+    Attributes:
+        name: as the device calls it, such as "AP".
+        kind: what it is the temperature of: "cpu", "gpu", "battery", "skin", ...; None if unknown.
+        celsius: the reading, in degrees.
+        status: throttling that this sensor calls for, 0 (none) to 6 (shutdown); None if unknown.
+    """
+
+    name: str
+    kind: str | None
+    celsius: float
+    status: int | None = None
 
 
 @dataclass(frozen=True)
@@ -129,31 +146,19 @@ class Finished:
 
 
 def check_name(name: str) -> None:
-    """Check that `name` can be that of a file in a workspace.
-
-    Raises:
-        ValueError: it cannot.
-    """
+    """Raise ValueError unless `name` can be that of a file in a workspace."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         raise ValueError(f"{name!r} is no name of a file")
 
 
 def check_key(key: str) -> None:
-    """Check that `key` can be that of a workspace.
-
-    Raises:
-        ValueError: it cannot.
-    """
+    """Raise ValueError unless `key` can be that of a workspace."""
     if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", key):
         raise ValueError(f"{key!r} is no name for a workspace")
 
 
 def check_arguments(arguments: Sequence[str]) -> None:
-    """Check that a program can be given these arguments.
-
-    Raises:
-        ValueError: one holds a NUL, which ends an argument.
-    """
+    """Raise ValueError if one of the arguments holds a NUL, which would end it."""
     for argument in arguments:
         if "\0" in argument:
             raise ValueError(f"{argument!r} holds a NUL")
@@ -162,49 +167,40 @@ def check_arguments(arguments: Sequence[str]) -> None:
 class Workspace(ABC):
     """A folder on a device.
 
-    Names are those of files right in it. They may hold any character but "/" and NUL.
-
-    Attributes:
-        path: the folder, on the device.
+    Names are those of files right in it. They may hold any character but "/" and NUL. Everything
+    raises a DeviceError where the device fails: Unplugged, TimedOut, Cancelled, DiskFull, ...
     """
 
     path: str
+    """The folder, on the device."""
+    shell: str
+    """The device's shell, by its path."""
 
     @abstractmethod
     def place(self, local: Path, name: str, executable: bool = False) -> bool:
-        """Have a file of this computer in the folder, and check it there by SHA-256.
+        """Have the file `local` in the folder, and check it there by SHA-256.
 
-        Args:
-            local: the file.
-            name: what it is called in the folder.
-            executable: whether it can be run.
-
-        Returns:
-            Whether it was sent; a file that is there already is not.
-
-        Raises:
-            DeviceError: Unplugged, DiskFull, FileRefused, TimedOut, ...
+        Returns whether it was sent; a file that is there already is not.
         """
+
+    def place_script(self, name: str, text: str) -> None:
+        """Have a shell script in the folder that can be run."""
+        with TemporaryDirectory() as folder:
+            script = Path(folder, "script")
+            script.write_text(f"#!{self.shell}\n{text}")
+            self.place(script, name, executable=True)
 
     @abstractmethod
     def write(self, name: str, data: bytes) -> None:
-        """Write a small file, whatever was there.
-
-        Raises:
-            DeviceError: as for `place`.
-        """
+        """Write a small file, whatever was there."""
 
     @abstractmethod
     def read(self, name: str, limit: int = OUTPUT_LIMIT) -> bytes:
         """Return the content of a file.
 
-        Args:
-            name: of the file.
-            limit: the most bytes that it may have.
-
         Raises:
-            DeviceError: FileRefused if it is not there, TooMuchOutput if it is larger; Unplugged,
-                TimedOut, ...
+            FileRefused: it is not there.
+            TooMuchOutput: it has more than `limit` bytes.
         """
 
     @abstractmethod
@@ -216,20 +212,18 @@ class Workspace(ABC):
         time_limit_s: float,
         on_line: Callable[[str], None] | None = None,
     ) -> Finished:
-        """Run a program in the folder and wait for its end.
+        """Run a program that was placed in the folder, and wait for its end.
 
-        The program and all that it started are ended when the time is up, when `Device.cancel` is
-        called, and when this function is left by any exception, Ctrl-C included.
+        The program and all that it started are ended when the time is up (TimedOut), when
+        `Device.cancel` is called (Cancelled), when it prints more than `OUTPUT_LIMIT`
+        (TooMuchOutput), and when this function is left by any other exception, Ctrl-C included.
 
         Args:
-            program: name of an executable file that was placed.
+            program: its name; ExecRefused is raised if the device does not run it.
             arguments: handed over as they are, whatever characters they hold.
             time_limit_s: seconds that it may take.
             on_line: called with every line of stdout as it comes, without its end. What it got
                 before an error is what there is of the output.
-
-        Raises:
-            DeviceError: ExecRefused, TimedOut, TooMuchOutput, Cancelled, Unplugged, CutOff, ...
         """
 
     @abstractmethod
@@ -260,22 +254,18 @@ class Device(ABC):
 
     @abstractmethod
     def open_workspace(self, key: str) -> Workspace:
-        """Return the folder called `key`, made if it is not there.
+        """Return the folder called `key` (letters, digits, ".", "_", "-"), made if not there.
 
-        Args:
-            key: letters, digits, ".", "_" and "-". On a phone the same key is the same folder; on
-                this computer, where sending costs nothing, it is a new one every time.
+        On a phone the same key is the same folder; on this computer, where sending costs nothing,
+        it is a new one every time.
         """
 
     @contextmanager
     def workspace(self, key: str, keep: bool = False) -> Iterator[Workspace]:
         """Use the folder called `key` and remove it at the end, however that comes.
 
-        If the work in it fails and the removal as well, the error is that of the work.
-
-        Args:
-            key: as for `open_workspace`.
-            keep: whether to leave it, so that the files need not be sent again.
+        With `keep` it is left, so that the files need not be sent again. If the work in it fails
+        and the removal as well, the error is that of the work.
         """
         workspace = self.open_workspace(key)
         try:

@@ -2,11 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import as_file, files
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 from rich.table import Table
@@ -34,28 +32,16 @@ LOW_BATTERY_PERCENT = 20
 STEP_LIMIT_S = 60.0
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What a check found.
+class Finding(NamedTuple):
+    """What a check found."""
 
-    Attributes:
-        state: one of `OK`, `WARN`, `FAIL`, `UNKNOWN`, `SKIPPED`.
-        text: what was seen.
-        advice: what to do about it; "" if nothing.
-    """
-
-    state: str
-    text: str
-    advice: str = ""
+    state: str  # one of the above
+    text: str  # what was seen
+    advice: str = ""  # what to do about it
 
 
 class DeviceUnderTest:
-    """What is examined.
-
-    Attributes:
-        device: the device.
-        workspace: a folder on it.
-    """
+    """A device and a folder on it; it is asked what and how it is when a check wants to know."""
 
     def __init__(self, device: Device, workspace: Workspace) -> None:
         """Take a device; nothing is asked yet."""
@@ -77,42 +63,20 @@ class DeviceUnderTest:
         done = self.workspace.execute(program, arguments, time_limit_s=STEP_LIMIT_S)
         return done.exit_status, "\n".join(done.stdout_lines) or done.stderr.strip()
 
-    def place_script(self, name: str, text: str) -> None:
-        """Put a shell script onto the device."""
-        shell = "/system/bin/sh" if self.device.target.startswith("android") else "/bin/sh"
-        with TemporaryDirectory() as folder:
-            script = Path(folder, name)
-            script.write_text(f"#!{shell}\n{text}")
-            self.workspace.place(script, name, executable=True)
 
-
-@dataclass(frozen=True)
-class Check:
-    """A row of the table.
-
-    Attributes:
-        name: what is looked at.
-        examine: does it; a SeaformerError that it raises is a failure.
-        is_needed: whether the checks after it make no sense if it fails.
-    """
+class Check(NamedTuple):
+    """A row of the table."""
 
     name: str
-    examine: Callable[[DeviceUnderTest], Finding]
-    is_needed: bool = False
+    examine: Callable[[DeviceUnderTest], Finding]  # a SeaformerError that it raises is a failure
+    is_needed: bool = False  # whether the checks after it make no sense if it fails
 
 
 def examine(choice: str, console: Console) -> bool:
-    """Examine a device and print what was found.
+    """Examine the devices that --device means and print what was found.
 
-    Args:
-        choice: as given to --device.
-        console: where to.
-
-    Returns:
-        Whether nothing failed; warnings are no failures.
-
-    Raises:
-        UsageError: there is no such device, or several.
+    Returns whether nothing failed; warnings are no failures. Raises UsageError if there is no such
+    device, or several.
     """
     start = time.monotonic()
     try:
@@ -139,8 +103,7 @@ def examine(choice: str, console: Console) -> bool:
 def findings_of(device: Device) -> Iterator[tuple[str, Finding]]:
     """Yield the name and the finding of every check.
 
-    Args:
-        device: one that is attached, authorized and of the right processor.
+    The device has to be attached, authorized and of the right processor.
     """
     try:
         with device.workspace("doctor") as workspace:
@@ -218,7 +181,7 @@ def _folder(tested: DeviceUnderTest) -> Finding:
 
 
 def _executes(tested: DeviceUnderTest) -> Finding:
-    tested.place_script("greet", 'printf "%s" "$1"\n')
+    tested.workspace.place_script("greet", 'printf "%s" "$1"\n')
     greeting = 'it\'s "$(true)"'
     status, text = tested.run("greet", greeting)
     if (status, text) != (0, greeting):
@@ -259,7 +222,7 @@ def _charging(tested: DeviceUnderTest) -> Finding:
 
 
 def _core_classes(tested: DeviceUnderTest) -> Finding:
-    tested.place_script(
+    tested.workspace.place_script(
         "reach",
         "command -v taskset >/dev/null || exit 3\n"
         'for core in "$@"; do\n'
@@ -314,13 +277,6 @@ def _model(tested: DeviceUnderTest) -> Finding:
         backend="litert",
         library=library.path.name,
         runtime_version=library.version,
-        threads=1,
-        cpus=None,
-        seed=0,
-        warmup_runs=1,
-        blocks=1,
-        runs_per_block=1,
-        profile_runs=0,
         time_limit_s=STEP_LIMIT_S,
         models=(PlannedModel("probe", "probe.tflite", "input", "output"),),
     )

@@ -1,19 +1,19 @@
 """What a phone is and how it is, each asked in one shell script."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from seaformer.benchmark.devices.device import Conditions, Core, DeviceFacts, Temperature
-from seaformer.benchmark.devices.parsers.battery import parse_battery
-from seaformer.benchmark.devices.parsers.df import parse_free_bytes
-from seaformer.benchmark.devices.parsers.getprop import parse_getprop
-from seaformer.benchmark.devices.parsers.meminfo import parse_memory_bytes
-from seaformer.benchmark.devices.parsers.sections import parse_sections, script_of
-from seaformer.benchmark.devices.parsers.thermal_zones import parse_thermal_zones
-from seaformer.benchmark.devices.parsers.thermalservice import parse_thermalservice
-from seaformer.benchmark.devices.parsers.values import (
+from seaformer.benchmark.devices.parsers import (
+    parse_battery,
     parse_core_khz,
     parse_core_list,
+    parse_free_bytes,
+    parse_getprop,
+    parse_memory_bytes,
+    parse_sections,
+    parse_thermal_zones,
+    parse_thermalservice,
+    script_of,
     whole_number,
 )
 
@@ -30,30 +30,19 @@ FACTS_SCRIPT = script_of(
 )
 
 
-def conditions_script(folder: str) -> str:
-    """Return the script whose output `read_conditions` takes.
-
-    Args:
-        folder: whose free space counts; a path that needs no quoting.
-    """
-    return script_of(
-        {
-            "thermal": "dumpsys thermalservice",
-            "battery": "dumpsys battery",
-            "zones": f"grep -H . {ZONES}/type {ZONES}/temp",
-            "khz": f"grep -H . {CPU}/cpu[0-9]*/cpufreq/scaling_cur_freq",
-            "space": f"df -k {folder}",
-        }
-    )
+CONDITIONS_SCRIPT = script_of(
+    {
+        "thermal": "dumpsys thermalservice",
+        "battery": "dumpsys battery",
+        "zones": f"grep -H . {ZONES}/type {ZONES}/temp",
+        "khz": f"grep -H . {CPU}/cpu[0-9]*/cpufreq/scaling_cur_freq",
+        "space": "df -k /data/local/tmp",
+    }
+)
 
 
 def read_facts(serial: str, output: str) -> DeviceFacts:
-    """Read what `FACTS_SCRIPT` printed.
-
-    Args:
-        serial: of the phone.
-        output: whatever it is.
-    """
+    """Read what `FACTS_SCRIPT` printed on the phone of this serial number, whatever it is."""
     sections = parse_sections(output)
     properties = parse_getprop(sections.get("properties", ""))
 
@@ -61,7 +50,7 @@ def read_facts(serial: str, output: str) -> DeviceFacts:
         return next((properties[name] for name in names if properties.get(name)), None)
 
     max_khz = parse_core_khz(sections.get("max_khz", ""))
-    cores = set(parse_core_list(sections.get("present", ""))) | set(max_khz)
+    cores = {*(parse_core_list(sections.get("present", "")) or ()), *max_khz}
     release = known("ro.build.version.release")
     return DeviceFacts(
         serial=serial,
@@ -73,12 +62,14 @@ def read_facts(serial: str, output: str) -> DeviceFacts:
         abi=known("ro.product.cpu.abi"),
         cores=tuple(Core(core, max_khz.get(core)) for core in sorted(cores)),
         memory_bytes=parse_memory_bytes(sections.get("memory", "")),
-        is_emulated=_is_emulated(properties),
+        # As Android says it of itself.
+        is_emulated=known("ro.hardware") in ("goldfish", "ranchu")
+        or "1" in (known("ro.kernel.qemu"), known("ro.boot.qemu")),
     )
 
 
 def read_conditions(output: str) -> Conditions:
-    """Read what the script of `conditions_script` printed, whatever it is."""
+    """Read what `CONDITIONS_SCRIPT` printed, whatever it is."""
     sections = parse_sections(output)
     thermal = parse_thermalservice(sections.get("thermal", ""))
     battery = parse_battery(sections.get("battery", ""))
@@ -93,11 +84,4 @@ def read_conditions(output: str) -> Conditions:
         is_charging=battery.is_charging,
         core_khz=parse_core_khz(sections.get("khz", "")),
         free_bytes=parse_free_bytes(sections.get("space", "")),
-    )
-
-
-def _is_emulated(properties: Mapping[str, str]) -> bool:
-    """Whether Android says that it runs in an emulator."""
-    return "1" in (properties.get("ro.kernel.qemu"), properties.get("ro.boot.qemu")) or (
-        properties.get("ro.hardware") in ("goldfish", "ranchu")
     )

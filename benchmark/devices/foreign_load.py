@@ -2,7 +2,7 @@
 
 import os
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import psutil
 
@@ -11,19 +11,12 @@ COUNTED_TWICE = ("guest", "guest_nice")
 """Virtual machines' time, which is in `user` and `nice` too."""
 
 
-@dataclass(frozen=True)
-class Usage:
-    """What processors have done up to a moment.
+class Usage(NamedTuple):
+    """What processors have done up to a moment."""
 
-    Attributes:
-        at_s: the moment, in seconds of a clock that does not jump.
-        busy_s: seconds that all processors together were busy, or taken away by a hypervisor.
-        own_s: of those, this process's and those of its children that have ended.
-    """
-
-    at_s: float
-    busy_s: float
-    own_s: float
+    at_s: float  # the moment, on a clock that does not jump
+    busy_s: float  # that all processors together were busy, or taken away by a hypervisor
+    own_s: float  # of those, this process's and those of its children that have ended
 
     @classmethod
     def now(cls) -> "Usage":
@@ -38,10 +31,7 @@ class Usage:
 
 
 def foreign_load(before: Usage, after: Usage) -> float | None:
-    """Return how many processors other programs kept busy on average between two moments.
-
-    None if they are too close to tell.
-    """
+    """Return how many processors other programs kept busy; None if it was too short to tell."""
     elapsed_s = after.at_s - before.at_s
     if elapsed_s < 0.1:
         return None

@@ -14,9 +14,6 @@ published from 37 to 50; idle ones in a room are at 25 to 33, also on a charger.
 below this by lying there, and has some degrees left to be measured in.
 """
 
-WAIT_LIMIT_S = 600.0
-"""Usual limit of the wait: a phone falls from 45 to 35 degrees in about that time or never will."""
-
 _POLL_S = 2.0
 
 STATUS_NAMES = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
@@ -26,25 +23,20 @@ STATUS_NAMES = ("none", "light", "moderate", "severe", "critical", "emergency", 
 def wait_until_cool(
     device: Device,
     cool_below_c: float | None,
-    limit_s: float | None,
+    limit_s: float,
     describe: Callable[[str], None],
 ) -> Conditions:
-    """Wait until a device does not throttle and is cool. What it does not tell counts as cool.
+    """Wait until a device does not throttle and is cool; return its state then.
+
+    What it does not tell counts as cool.
 
     Args:
         device: to wait for.
         cool_below_c: temperature of its skin or battery to wait for; None for `COOL_BELOW_C`.
-        limit_s: how long to wait at most; None for `WAIT_LIMIT_S`.
+        limit_s: how long to wait before TooHot is raised.
         describe: called with what is waited for, again and again.
-
-    Returns:
-        Its state at the end.
-
-    Raises:
-        TooHot: it did not cool down in time.
     """
     below_c = COOL_BELOW_C if cool_below_c is None else cool_below_c
-    limit_s = WAIT_LIMIT_S if limit_s is None else limit_s
     start = time.monotonic()
     while True:
         conditions = device.conditions()
@@ -69,12 +61,7 @@ def too_hot(conditions: Conditions, below_c: float) -> str | None:
 
 
 def throttled(before: Conditions, after: Conditions) -> str | None:
-    """Say how it was seen that a device throttled; None if it did not, or does not tell.
-
-    Args:
-        before: its state before a piece of work.
-        after: its state right after it.
-    """
+    """Say how its states around a piece of work show that a device throttled; None if not so."""
     for when, conditions in (("before", before), ("after", after)):
         if conditions.thermal_status:
             return f"thermal status {_status(conditions.thermal_status)} {when} it"

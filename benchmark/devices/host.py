@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,10 +37,12 @@ from seaformer.benchmark.devices.errors import (
     UnsupportedHost,
 )
 from seaformer.benchmark.devices.foreign_load import Usage, foreign_load
-from seaformer.benchmark.devices.parsers.cpuinfo import parse_processor
-from seaformer.benchmark.devices.parsers.meminfo import parse_memory_bytes
-from seaformer.benchmark.devices.parsers.thermal_zones import sensor_readings
-from seaformer.benchmark.devices.parsers.values import whole_number
+from seaformer.benchmark.devices.parsers import (
+    parse_memory_bytes,
+    parse_processor,
+    sensor_readings,
+    whole_number,
+)
 from seaformer.files import TooLargeError, file_sha256, read_limited
 from seaformer.lines import Lines
 
@@ -62,11 +64,7 @@ class Host(Device):
     is_emulated = False
 
     def __init__(self) -> None:
-        """Take this computer.
-
-        Raises:
-            UnsupportedHost: there is no runner for it.
-        """
+        """Take this computer, or raise UnsupportedHost: there is no runner for it."""
         machine = platform.machine()
         if sys.platform != "linux":
             raise UnsupportedHost(
@@ -102,16 +100,13 @@ class Host(Device):
 
     def conditions(self) -> Conditions:
         """Return the state that this computer is in now."""
-        names = _sensor_names()
         before, self._usage = self._usage, Usage.now()
-        battery = next(
-            (
-                supply
-                for supply in sorted(Path("/sys/class/power_supply").glob("*"))
-                if _line(supply / "type") == "Battery" and _line(supply / "scope") != "Device"
-            ),
-            None,
+        batteries = (
+            supply
+            for supply in sorted(Path("/sys/class/power_supply").glob("*"))
+            if _line(supply / "type") == "Battery" and _line(supply / "scope") != "Device"
         )
+        battery = next(batteries, None)
         status = _line(battery / "status") if battery else None
         core_khz = {
             core: _number(_CPU / f"cpu{core}/cpufreq/scaling_cur_freq")
@@ -119,7 +114,7 @@ class Host(Device):
         }
         return Conditions(
             taken_at=datetime.now(UTC),
-            temperatures=sensor_readings(names, {path: _text(path) for path in names}),
+            temperatures=sensor_readings(_sensors()),
             thermal_status=None,
             battery_percent=_number(battery / "capacity") if battery else None,
             is_charging=None if status is None else status != "Discharging",
@@ -140,6 +135,8 @@ class Host(Device):
 
 class HostWorkspace(Workspace):
     """A temporary folder."""
+
+    shell = "/bin/sh"
 
     def __init__(self, host: Host, folder: Path) -> None:
         """Take a folder that is there."""
@@ -235,16 +232,14 @@ class HostWorkspace(Workspace):
         return FileRefused(f"'{error.filename}' cannot be written: {error.strerror}.")
 
 
-def _sensor_names() -> dict[str, str]:
-    """Return path -> name of all temperature sensors."""
-    names: dict[str, str] = {}
+def _sensors() -> Iterator[tuple[str, str]]:
+    """Yield the name and the reading of every temperature sensor."""
     for zone in sorted(Path("/sys/class/thermal").glob("thermal_zone*")):
-        names[str(zone / "temp")] = _line(zone / "type") or zone.name
+        yield _line(zone / "type") or zone.name, _text(zone / "temp")
     for sensor in sorted(Path("/sys/class/hwmon").glob("hwmon*/temp*_input")):
         chip = _line(sensor.parent / "name") or sensor.parent.name
         label = _line(str(sensor).removesuffix("_input") + "_label")
-        names[str(sensor)] = f"{chip} {label}" if label else chip
-    return names
+        yield f"{chip} {label}" if label else chip, _text(sensor)
 
 
 def _os_name() -> str | None:

@@ -1,6 +1,6 @@
 """The table of `seaformer-benchmark devices`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from rich.console import Group, RenderableType
@@ -11,42 +11,22 @@ from seaformer.benchmark.devices.device import Conditions, Device, DeviceFacts
 from seaformer.benchmark.devices.errors import DeviceError
 from seaformer.benchmark.devices.heat import STATUS_NAMES
 from seaformer.benchmark.devices.host import SERIAL, Host
-from seaformer.benchmark.devices.server import Attached, attached_phones
+from seaformer.benchmark.devices.selection import open_phone
+from seaformer.benchmark.devices.server import attached_phones
 from seaformer.console import Console
 
-ROWS = (
-    "state",
-    "model",
-    "SoC",
-    "system",
-    "ABI",
-    "cores",
-    "memory",
-    "free space",
-    "battery",
-    "temperatures",
-    "thermal status",
-)
-"""What is shown of every device, if it is known."""
-
-_UNKNOWN = "-"
-
-_Values = dict[str, str | tuple[str, ...]]
-"""Row -> what is known of a device, in one line or in several."""
+_Column = Mapping[str, str | tuple[str, ...] | None]
+"""Row of the table -> what is known of a device, in one line or in several."""
 
 
 def print_devices(console: Console) -> None:
-    """Print what phones are attached, and this computer.
-
-    Args:
-        console: where to.
-    """
-    columns: dict[str, _Values] = {}
+    """Print what phones are attached, and this computer."""
+    columns: dict[str, _Column] = {}
     problem = ""
     with console.status("looking at the devices ..."):
         try:
             for attached in attached_phones():
-                columns[attached.serial] = _examine(partial(_phone, attached))
+                columns[attached.serial] = _examine(partial(open_phone, attached))
         except DeviceError as error:
             problem = str(error)
         columns[SERIAL] = _examine(Host)
@@ -54,10 +34,10 @@ def print_devices(console: Console) -> None:
     table.add_column("", no_wrap=True)
     for serial in columns:
         table.add_column(serial, overflow="fold")
-    for row in ROWS:
-        values = [column.get(row, _UNKNOWN) for column in columns.values()]
-        if any(value != _UNKNOWN for value in values):
-            table.add_row(row, *(_cell(value) for value in values))
+    for row in dict.fromkeys(row for column in columns.values() for row in column):
+        values = [column.get(row) for column in columns.values()]
+        if any(values):
+            table.add_row(row, *map(_cell, values))
     console.print(table)
     if problem:
         console.print(problem, soft_wrap=True)
@@ -69,7 +49,9 @@ def print_devices(console: Console) -> None:
         )
 
 
-def _cell(value: str | tuple[str, ...]) -> RenderableType:
+def _cell(value: str | tuple[str, ...] | None) -> RenderableType:
+    if not value:
+        return "-"
     return value if isinstance(value, str) else Group(*value)
 
 
@@ -81,39 +63,29 @@ def describe(facts: DeviceFacts) -> str:
     return " ".join(words) or facts.serial
 
 
-def _phone(attached: Attached) -> Device:
-    if attached.problem is not None:
-        raise attached.problem
-    from seaformer.benchmark.devices.phone import Phone
-
-    return Phone(attached.serial)
-
-
-def _examine(open_device: Callable[[], Device]) -> _Values:
+def _examine(open_device: Callable[[], Device]) -> _Column:
     try:
         return _column(open_device())
     except DeviceError as error:
         return {"state": str(error)}
 
 
-def _column(device: Device) -> _Values:
+def _column(device: Device) -> _Column:
     facts, now = device.facts(), device.conditions()
-    values: dict[str, str | tuple[str, ...] | None] = {
+    status = now.thermal_status
+    return {
         "state": "ready, emulated: no latency" if facts.is_emulated else "ready",
         "model": describe(facts),
         "SoC": facts.soc,
         "system": facts.os,
         "ABI": facts.abi,
-        "cores": tuple(str(one) for one in classify(facts.cores)),
+        "cores": tuple(map(str, classify(facts.cores))),
         "memory": _gigabytes(facts.memory_bytes),
         "free space": _gigabytes(now.free_bytes),
         "battery": _battery(now),
         "temperatures": tuple(f"{one.name} {one.celsius:.1f} °C" for one in now.temperatures),
-        "thermal status": (
-            None if now.thermal_status is None else STATUS_NAMES[now.thermal_status]
-        ),
+        "thermal status": None if status is None else STATUS_NAMES[status],
     }
-    return {name: value for name, value in values.items() if value}
 
 
 def _battery(now: Conditions) -> str | None:

@@ -25,7 +25,6 @@ from seaformer.benchmark.devices.device import (
 from seaformer.benchmark.devices.errors import (
     CutOff,
     DeviceError,
-    DiskFull,
     ExecRefused,
     FileRefused,
     ServerLost,
@@ -35,13 +34,13 @@ from seaformer.benchmark.devices.errors import (
     WrongProcessor,
 )
 from seaformer.benchmark.devices.facts import (
+    CONDITIONS_SCRIPT,
     FACTS_SCRIPT,
-    conditions_script,
     read_conditions,
     read_facts,
 )
 from seaformer.benchmark.devices.server import RETURN_LIMIT_S, require
-from seaformer.benchmark.devices.transport import ShellResult, Transport
+from seaformer.benchmark.devices.transport import ShellResult, Transport, refusal
 from seaformer.lines import Lines
 from seaformer.privacy import SWITCHES
 
@@ -91,14 +90,7 @@ class Phone(Device):
     target = "android-arm64"
 
     def __init__(self, serial: str) -> None:
-        """Take a phone.
-
-        Args:
-            serial: as adb lists it.
-
-        Raises:
-            DeviceError: Unplugged, Unauthorized, Offline, ...
-        """
+        """Take a phone, by its serial as adb lists it; or raise Unplugged, Offline, ..."""
         require(serial)
         self.serial = serial
         self._cancelled = threading.Event()
@@ -124,14 +116,10 @@ class Phone(Device):
 
     def conditions(self) -> Conditions:
         """Return the state that the phone is in now."""
-        return read_conditions(self.ask(conditions_script("/data/local/tmp")))
+        return read_conditions(self.ask(CONDITIONS_SCRIPT))
 
     def check_processor(self) -> None:
-        """Check that the runner is made for the phone.
-
-        Raises:
-            WrongProcessor: its ABI is another one, as in emulators on a PC.
-        """
+        """Raise WrongProcessor unless the runner is made for it: emulators on a PC are others."""
         abi = self.facts().abi
         if abi != ABI:
             raise WrongProcessor(f"The ABI of the phone {self.serial} is {abi or 'unknown'}.")
@@ -143,7 +131,8 @@ class Phone(Device):
         workspace = PhoneWorkspace(self, f"{FOLDER}/{key}")
         made = self.run(f"mkdir -p {quote(workspace.path)}")
         if made.status:
-            raise self.refusal(made, workspace.path)
+            reason = made.stderr.decode("utf-8", "replace").strip() or f"status {made.status}"
+            raise refusal(self.serial, workspace.path, reason)
         return workspace
 
     def cancel(self) -> None:
@@ -166,16 +155,11 @@ class Phone(Device):
             require(self.serial, RETURN_LIMIT_S)
             return work()
 
-    def refusal(self, result: ShellResult, path: str) -> DeviceError:
-        """Return the error for a command on a file that failed."""
-        reason = result.stderr.decode("utf-8", "replace").strip() or f"status {result.status}"
-        if "no space" in reason.lower():
-            return DiskFull(f"The phone {self.serial} has no room for '{path}'.")
-        return FileRefused(f"The phone {self.serial} refuses '{path}': {reason}.")
-
 
 class PhoneWorkspace(Workspace):
     """A folder on a phone."""
+
+    shell = "/system/bin/sh"
 
     def __init__(self, phone: Phone, path: str) -> None:
         """Take a folder that is there."""
@@ -257,14 +241,10 @@ class PhoneWorkspace(Workspace):
 
     def close(self, keep: bool) -> None:
         """Remove the folder, and that of all workspaces if it was the last one."""
-        if keep:
-            return
         command = f"rm -rf {quote(self.path)}; rmdir {FOLDER} 2>/dev/null"
-        try:
-            self._phone.way_to_clean.shell(command, HOUSEKEEPING_LIMIT_S)
-        except (ServerLost, CutOff):
-            require(self._phone.serial, RETURN_LIMIT_S)
-            self._phone.way_to_clean.shell(command, HOUSEKEEPING_LIMIT_S)
+        if not keep:
+            clean = self._phone.way_to_clean
+            self._phone.twice(lambda: clean.shell(command, HOUSEKEEPING_LIMIT_S))
 
     def _path_of(self, name: str) -> str:
         check_name(name)

@@ -1,14 +1,17 @@
 """Which devices `--device` means."""
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.devices.errors import NoAdb, NoSuchDevice, SeveralDevices
 from seaformer.benchmark.devices.host import SERIAL, Host
-from seaformer.benchmark.devices.server import READY, Attached, attached_phones, no_such_device
+from seaformer.benchmark.devices.server import READY, Attached, attached_phones
 from seaformer.errors import UsageError
+
+if TYPE_CHECKING:
+    from seaformer.benchmark.devices.phone import Phone
 
 AUTO, ALL = "auto", "all"
 
@@ -27,39 +30,49 @@ class Selection:
 
 
 def select_devices(choice: str) -> Selection:
-    """Return the devices that are meant.
+    """Return the devices that --device means: "auto", "host", "all" or a serial number.
 
     Phones are checked to be ready and to have the right processor.
-
-    Args:
-        choice: as given to --device: "auto", "host", "all" or a serial number.
 
     Raises:
         DeviceError: NoSuchDevice, SeveralDevices, Unauthorized, Offline, WrongProcessor, ...
     """
     if choice == SERIAL:
         return Selection((Host(),))
-    if choice == ALL:
-        return _all(attached_phones())
-    if choice != AUTO:
-        return Selection((_open(_named(choice, attached_phones())),))
     try:
         phones = attached_phones()
     except NoAdb as error:
+        if choice != AUTO:
+            raise
         return Selection((Host(),), f"{error.problem} Measuring on this computer.")
-    serial = os.environ.get("ANDROID_SERIAL")
-    return Selection((_open(_named(serial, phones)),)) if serial else _auto(phones)
+    names = ", ".join(map(str, phones))
+    serial = os.environ.get("ANDROID_SERIAL") if choice == AUTO else choice
+    if serial and choice != ALL:
+        for phone in phones:
+            if phone.serial == serial:
+                return Selection((_checked(phone),))
+        there = f"attached: {names}" if phones else "no phone is attached"
+        raise NoSuchDevice(f"There is no phone '{serial}'; {there}.")
+    ready = [phone for phone in phones if phone.state == READY]
+    if choice == ALL and not ready:
+        raise NoSuchDevice(f"No phone is attached that is ready{f' ({names})' if phones else ''}.")
+    if choice == AUTO and not phones:
+        return Selection((Host(),), "No phone is attached. Measuring on this computer.")
+    if choice == AUTO and len(ready) > 1:
+        raise SeveralDevices(f"There are {len(ready)} phones: {', '.join(map(str, ready))}.")
+    left_out = ", ".join(str(phone) for phone in phones if phone.state != READY)
+    # A phone that is not ready was attached to be measured on, and raises its problem: taking this
+    # computer instead would surprise.
+    devices = tuple(map(_checked, ready or phones[:1]))
+    return Selection(devices, f"Left out, because not ready: {left_out}." if left_out else "")
 
 
 def select_one(choice: str, compared: str) -> Selection:
-    """Find the one device for models that are compared with each other.
-
-    Args:
-        choice: as given to --device.
-        compared: what they are, for the error.
+    """Return the one device that --device means, for models that are compared with each other.
 
     Raises:
-        UsageError: several devices are meant, or there is none of that name.
+        UsageError: several devices are meant, or there is none of that name. It says what is
+            `compared`.
     """
     selection = select_devices(choice)
     if len(selection.devices) > 1:
@@ -67,47 +80,17 @@ def select_one(choice: str, compared: str) -> Selection:
     return selection
 
 
-def _auto(phones: Sequence[Attached]) -> Selection:
-    if not phones:
-        return Selection((Host(),), "No phone is attached. Measuring on this computer.")
-    ready = [phone for phone in phones if phone.state == READY]
-    if len(ready) > 1:
-        raise SeveralDevices(
-            f"There are {len(ready)} phones: {', '.join(str(phone) for phone in ready)}."
-        )
-    if not ready:
-        # It was attached to be measured on: taking this computer instead would surprise.
-        assert phones[0].problem is not None
-        raise phones[0].problem
-    return Selection((_open(ready[0]),), _not_ready(phones))
-
-
-def _all(phones: Sequence[Attached]) -> Selection:
-    ready = [phone for phone in phones if phone.state == READY]
-    if not ready:
-        there = f" ({', '.join(str(phone) for phone in phones)})" if phones else ""
-        raise NoSuchDevice(f"No phone is attached that is ready{there}.")
-    return Selection(tuple(_open(phone) for phone in ready), _not_ready(phones))
-
-
-def _named(serial: str, phones: tuple[Attached, ...]) -> Attached:
-    for phone in phones:
-        if phone.serial == serial:
-            return phone
-    raise no_such_device(serial, phones)
-
-
-def _not_ready(phones: Sequence[Attached]) -> str:
-    left_out = [str(phone) for phone in phones if phone.state != READY]
-    return f"Left out, because not ready: {', '.join(left_out)}." if left_out else ""
-
-
-def _open(attached: Attached) -> Device:
+def open_phone(attached: Attached) -> "Phone":
+    """Return a phone, or raise why it is not ready."""
     if attached.problem is not None:
         raise attached.problem
     # adbutils takes a third of a second to import.
     from seaformer.benchmark.devices.phone import Phone
 
-    phone = Phone(attached.serial)
+    return Phone(attached.serial)
+
+
+def _checked(attached: Attached) -> Device:
+    phone = open_phone(attached)
     phone.check_processor()
     return phone

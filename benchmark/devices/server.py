@@ -13,7 +13,6 @@ from seaformer.benchmark.devices.errors import (
     DeviceError,
     NoAdb,
     NoPermission,
-    NoSuchDevice,
     NotReady,
     Offline,
     ServerLost,
@@ -47,17 +46,11 @@ RETURN_LIMIT_S = 5.0
 
 @dataclass(frozen=True)
 class Attached:
-    """A phone in adb's list.
+    """A phone in adb's list."""
 
-    Attributes:
-        serial: its serial number, or network address.
-        state: "device" if it is ready, else "unauthorized", "offline", ...
-        model: as adb names it; None for phones that are not ready.
-    """
-
-    serial: str
-    state: str
-    model: str | None
+    serial: str  # or network address
+    state: str  # "device" if it is ready, else "unauthorized", "offline", ...
+    model: str | None  # as adb names it; None for phones that are not ready
 
     @property
     def problem(self) -> DeviceError | None:
@@ -72,11 +65,7 @@ class Attached:
 
 
 def attached_phones() -> tuple[Attached, ...]:
-    """Return all phones that adb knows, in its order, whatever their states.
-
-    Raises:
-        NoAdb: there is no adb, or its server does not start.
-    """
+    """Return all phones that adb knows, in its order, whatever their states; or raise NoAdb."""
     try:
         text = _listing()
     except ServerLost:  # it was just being restarted
@@ -98,15 +87,7 @@ def _listing() -> str:
 
 
 def require(serial: str, wait_s: float = 0.0) -> None:
-    """Check that a phone is there and ready.
-
-    Args:
-        serial: of the phone.
-        wait_s: how long it may take.
-
-    Raises:
-        DeviceError: Unplugged, Unauthorized, Offline, ...
-    """
+    """Return when a phone is ready; after `wait_s` raise Unplugged, Unauthorized, Offline, ..."""
     deadline = time.monotonic() + wait_s
     while True:
         found = [phone for phone in attached_phones() if phone.serial == serial]
@@ -121,15 +102,16 @@ def require(serial: str, wait_s: float = 0.0) -> None:
 def connect(answer_limit_s: float = ANSWER_LIMIT_S) -> "AdbConnection":
     """Connect to the adb server, which is started if it does not run.
 
-    Args:
-        answer_limit_s: how long any answer on the connection may take.
+    Any answer on the connection may take `answer_limit_s`.
 
     Raises:
         NoAdb: it cannot be started.
         ServerLost: it does not answer.
     """
     client = _client()
-    if not server_answers():
+    try:
+        socket.create_connection((client.host, client.port), timeout=ANSWER_LIMIT_S).close()
+    except OSError:
         _start_server()
     with server_errors():
         return client.make_connection(timeout=answer_limit_s)
@@ -144,14 +126,13 @@ class ServerWatch:
     """
 
     def __init__(self) -> None:
-        """Begin to watch."""
         with server_errors():
             self._connection = connect()
             self._connection.send_command("host:track-devices")
             self._connection.check_okay()
 
     def has_ended(self) -> bool:
-        """Whether it has ended."""
+        """Whether the server has ended."""
         line = self._connection.conn
         line.settimeout(_END_OF_CONNECTION_S)
         try:
@@ -166,16 +147,6 @@ class ServerWatch:
     def close(self) -> None:
         """Stop watching."""
         self._connection.close()
-
-
-def server_answers() -> bool:
-    """Whether an adb server runs."""
-    client = _client()
-    try:
-        with socket.create_connection((client.host, client.port), timeout=ANSWER_LIMIT_S):
-            return True
-    except OSError:
-        return False
 
 
 @contextmanager
@@ -222,12 +193,6 @@ def _start_server() -> None:
         raise NoAdb(f"adb does not start ({_short(error)}).") from error
     if started.returncode:
         raise NoAdb(f"adb does not start its server (exit status {started.returncode}).")
-
-
-def no_such_device(serial: str, phones: tuple[Attached, ...]) -> NoSuchDevice:
-    """Return the error for a serial number that no phone has."""
-    there = f"attached: {', '.join(map(str, phones))}" if phones else "no phone is attached"
-    return NoSuchDevice(f"There is no phone '{serial}'; {there}.")
 
 
 def _short(error: BaseException) -> str:

@@ -20,6 +20,7 @@ from adbutils.errors import AdbError, AdbTimeout
 from seaformer.benchmark.devices.errors import (
     Cancelled,
     CutOff,
+    DeviceError,
     DiskFull,
     FileRefused,
     Offline,
@@ -58,16 +59,10 @@ _STDOUT, _STDERR, _EXIT = 1, 2, 3
 
 @dataclass(frozen=True)
 class ShellResult:
-    """A shell command that came to its end.
-
-    Attributes:
-        status: exit status of the shell.
-        stdout: all that was not given to `on_stdout`.
-        stderr: all of it.
-    """
+    """A shell command that came to its end."""
 
     status: int
-    stdout: bytes
+    stdout: bytes  # what was not given to `on_stdout`
     stderr: bytes
 
 
@@ -119,12 +114,15 @@ class _Link:
                 raise _SilenceError
 
 
-class Transport:
-    """The way to a phone.
+def refusal(serial: str, path: str, reason: str) -> DeviceError:
+    """Return the error for a file that a phone refuses to take or to give."""
+    if "no space" in reason.lower():
+        return DiskFull(f"The phone {serial} has no room for '{path}'.")
+    return FileRefused(f"The phone {serial} refuses '{path}': {reason}.")
 
-    Attributes:
-        serial: of the phone.
-    """
+
+class Transport:
+    """The way to a phone; calls raise TimedOut, Cancelled, Unplugged, ServerLost, CutOff, ..."""
 
     def __init__(
         self, serial: str, cancelled: threading.Event, answer_limit_s: float = ANSWER_LIMIT_S
@@ -157,10 +155,8 @@ class Transport:
             time_limit_s: how long it may take.
             on_stdout: called with stdout as it comes.
             what: the command, for messages.
-            output_limit: how much it may print, as `seaformer.processes.Allowance` counts.
-
-        Raises:
-            DeviceError: TimedOut, TooMuchOutput, Cancelled, Unplugged, ServerLost, CutOff, ...
+            output_limit: how much it may print, as `seaformer.processes.Allowance` counts, before
+                TooMuchOutput is raised.
         """
         output, stderr = bytearray(), bytearray()
         mark = secrets.token_hex(8)
@@ -193,15 +189,10 @@ class Transport:
         return ShellResult(data[0], bytes(output), text + rest)
 
     def push(self, content: BinaryIO, path: str, mode: int) -> None:
-        """Write a file.
-
-        Args:
-            content: what it shall hold.
-            path: on the phone; folders on the way are made.
-            mode: permissions.
+        """Write a file with these permissions; folders on the way to it are made.
 
         Raises:
-            DeviceError: DiskFull, FileRefused, Unplugged, TimedOut, Cancelled, ...
+            DiskFull, FileRefused: the phone does not take it.
         """
         silence = f"nothing moved for {SILENCE_LIMIT_S:g} s while a file was sent"
         with self._explained(silence), closing(self._open("sync:")) as link:
@@ -220,12 +211,9 @@ class Transport:
     def pull(self, path: str, limit: int) -> bytes:
         """Return the content of a file.
 
-        Args:
-            path: on the phone.
-            limit: the most bytes that it may have.
-
         Raises:
-            DeviceError: FileRefused, TooMuchOutput, Unplugged, TimedOut, Cancelled, ...
+            FileRefused: the phone does not give it.
+            TooMuchOutput: it has more than `limit` bytes.
         """
         content = bytearray()
         silence = f"nothing moved for {SILENCE_LIMIT_S:g} s while a file was read"
@@ -248,10 +236,7 @@ class Transport:
         reply = link.receive(4)
         if reply != b"FAIL":
             return reply
-        reason = self._message(link).decode("utf-8", "replace")
-        if "no space" in reason.lower():
-            raise DiskFull(f"The phone {self.serial} has no room for '{path}'.")
-        raise FileRefused(f"The phone {self.serial} refuses '{path}': {reason}.")
+        raise refusal(self.serial, path, self._message(link).decode("utf-8", "replace"))
 
     def _message(self, link: _Link) -> bytes:
         """Receive the rest of a message of the file protocol: its length and its content."""
@@ -286,24 +271,21 @@ class Transport:
     def _explained(self, silence: str) -> Iterator[None]:
         """Turn what goes wrong on the way into the error that says what happened to the phone."""
         with closing(ServerWatch()) as server:
-            yield from self._explain(server, silence)
-
-    def _explain(self, server: ServerWatch, silence: str) -> Iterator[None]:
-        try:
-            yield
-        except _SilenceError:
-            raise TimedOut(f"The phone {self.serial}: {silence}.") from None
-        except AdbTimeout:
-            raise TimedOut(
-                f"The phone {self.serial} did not answer for {self._answer_limit_s:g} s."
-            ) from None
-        except (AdbError, OSError, EOFError, struct.error) as error:
-            if server.has_ended():
-                raise ServerLost("The adb server ended.") from error
-            self._require_still_there()
-            raise CutOff(
-                f"The connection to the phone {self.serial} broke off ({error})."
-            ) from error
+            try:
+                yield
+            except _SilenceError:
+                raise TimedOut(f"The phone {self.serial}: {silence}.") from None
+            except AdbTimeout:
+                raise TimedOut(
+                    f"The phone {self.serial} did not answer for {self._answer_limit_s:g} s."
+                ) from None
+            except (AdbError, OSError, EOFError, struct.error) as error:
+                if server.has_ended():
+                    raise ServerLost("The adb server ended.") from error
+                self._require_still_there()
+                raise CutOff(
+                    f"The connection to the phone {self.serial} broke off ({error})."
+                ) from error
 
     def _require_still_there(self) -> None:
         """Raise Unplugged if the phone is away, or is going: the server needs a moment to tell."""

@@ -21,42 +21,25 @@ FOREVER_S = 86400
 
 @dataclass(frozen=True)
 class Tool:
-    """A binary of the tool.
-
-    Attributes:
-        title: in words.
-        is_classic: whether it is the classic one.
-        shows_output: whether it takes an input and writes the output.
-    """
+    """A binary of the tool."""
 
     title: str
     is_classic: bool
-    shows_output: bool
+    shows_output: bool  # whether it takes an input and writes the output
 
 
 @dataclass(frozen=True)
 class Input:
-    """What a model is given, and where its answer goes.
+    """What a model is given, and where its answer goes."""
 
-    Attributes:
-        name: of the tensor in the model.
-        shape: of it.
-        file: of its bytes, beside the tool.
-        output_file: to be written.
-    """
-
-    name: str
+    name: str  # of the tensor in the model
     shape: Sequence[int]
-    file: str
-    output_file: str
+    file: str  # of its bytes, beside the tool
+    output_file: str  # to be written
 
 
 def recognise(help_text: str) -> Tool:
-    """Tell which of the tools a binary is by what it prints for `--help`.
-
-    Raises:
-        SeaformerError: it is neither.
-    """
+    """Tell by its `--help` which of the tools a binary is; SeaformerError if it is neither."""
     if CLASSIC_FLAG in help_text:
         shows = OUTPUT_FLAG in help_text and INPUT_FLAG in help_text
         return Tool("benchmark_model (TensorFlow Lite)", True, shows)
@@ -75,19 +58,11 @@ def arguments(
     threads: int,
     warmup_runs: int,
     runs: int,
-    profile: bool = False,
     given: Input | None = None,
 ) -> list[str]:
-    """Return the arguments of a run.
+    """Return the arguments that time `runs` inferences of a model's file, after the warm-up.
 
-    Args:
-        tool: the binary.
-        graph: the model's file.
-        threads: of one inference.
-        warmup_runs: not counted.
-        runs: timed.
-        profile: whether to profile operators, which makes inferences slower.
-        given: what to run on; only for a tool that `shows_output`.
+    What it is `given` is for a tool that `shows_output`.
     """
     words = [
         f"--graph={graph}",
@@ -101,8 +76,6 @@ def arguments(
     ]
     if tool.is_classic:
         words.append("--use_xnnpack=true")
-    if profile:
-        words.append(f"{CLASSIC_FLAG if tool.is_classic else NEWER_FLAG}=true")
     if given is not None:
         words += [
             f"--input_layer={given.name}",

@@ -1,12 +1,10 @@
 """Benchmarks with the official `benchmark_model`: one model after the other, as it measures."""
 
 import hashlib
-import tempfile
 from pathlib import Path
 
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.candidates.setting import Setting
-from seaformer.benchmark.devices.cores import CoreChoice
 from seaformer.benchmark.devices.device import Finished, Workspace
 from seaformer.benchmark.devices.errors import FileRefused, ProgramKilled
 from seaformer.benchmark.measure.session import Session
@@ -18,9 +16,6 @@ from seaformer.errors import SeaformerError
 TOOL = "benchmark_model"
 LAUNCHER = "launch"
 WARMUP_RUNS = 3
-
-SHELLS = {"android-arm64": "/system/bin/sh"}
-"""Target -> its shell, where that is another than /bin/sh."""
 
 HELP_LIMIT_S = 60.0
 
@@ -48,7 +43,9 @@ class ToolSession(Session):
 
     def work(self, workspace: Workspace, setting: Setting) -> StoppedBy:
         """Let the tool measure every model."""
-        self._place_launcher(workspace, setting.cores)
+        # A script binds the tool to the cores chosen: it cannot bind itself.
+        launcher = f'exec taskset {setting.cores.mask} ./{TOOL} "$@"\n'
+        workspace.place_script(LAUNCHER, launcher)
         about = workspace.execute(TOOL, ["--help"], time_limit_s=HELP_LIMIT_S)
         tool = recognise("\n".join((*about.stdout_lines, about.stderr)))
         self.warmup_runs = WARMUP_RUNS
@@ -61,14 +58,6 @@ class ToolSession(Session):
     def tool_times(self, candidate: Candidate) -> Times | None:
         """Return the times of a model that was measured."""
         return self._times.get(candidate.id)
-
-    def _place_launcher(self, workspace: Workspace, cores: CoreChoice) -> None:
-        """Place a script that runs the tool on the cores chosen: it cannot bind itself."""
-        shell = SHELLS.get(self.device.target, "/bin/sh")
-        with tempfile.TemporaryDirectory() as folder:
-            script = Path(folder, LAUNCHER)
-            script.write_text(f'#!{shell}\nexec taskset {cores.mask} ./{TOOL} "$@"\n')
-            workspace.place(script, LAUNCHER, executable=True)
 
     def _measure(self, workspace: Workspace, tool: Tool, one: Candidate) -> None:
         given = None

@@ -16,8 +16,8 @@ it is one of ours.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from seaformer.errors import UsageError, unknown_name
 
@@ -26,6 +26,17 @@ BACKENDS = ("litert", "onnxruntime")
 NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 MAX_MODELS = 1024
 MAX_CPUS = 1024
+
+LIMITS = {
+    "threads": (1, 256),
+    "seed": (0, 2**63 - 1),
+    "warmup_runs": (1, 10**5),
+    "blocks": (0, 10**6),
+    "runs_per_block": (1, 10**5),
+    "profile_runs": (0, 10**4),
+    "time_limit_s": (0.001, 10**6),
+}
+"""Field of a plan -> the least and the most that it may be."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,13 @@ class PlannedModel:
     output_file: str | None = None
     mask_size: tuple[int, int] | None = None
 
+    def __post_init__(self) -> None:
+        for name in (self.id, self.file, self.input_file, self.output_file):
+            if name is not None:
+                _require_name("name", name)
+        if self.mask_size and not all(1 <= side <= 2**20 for side in self.mask_size):
+            raise UsageError(f"mask_size is {self.mask_size}. Allowed: sides of 1 to {2**20}.")
+
     def lines(self) -> list[str]:
         """Return the part of the plan about this model."""
         lines = [f"model {self.id}", f"file {self.file}", f"input {self.input_file}"]
@@ -60,7 +78,7 @@ class PlannedModel:
         return lines
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """One run of the runner, called a round.
 
@@ -74,6 +92,8 @@ class Plan:
         runtime_version: the version of the runtime that the library is, or "any". ONNX Runtime is
             asked and has to agree. LiteRT cannot be asked: there it is written into the record as
             it is given here. Of both, the layout of data is checked by running a known model.
+        models: those to be measured, interleaved.
+        time_limit_s: the runner stops by itself after this many seconds, whatever it is doing.
         threads: of one inference, 1 or more.
         cpus: processors that all threads are bound to; None leaves it to the system.
         seed: of the order of the blocks.
@@ -81,23 +101,21 @@ class Plan:
         blocks: blocks per model.
         runs_per_block: timed runs in a block.
         profile_runs: runs per model with the runtime's profiler on, at the end.
-        time_limit_s: the runner stops by itself after this many seconds, whatever it is doing.
-        models: those to be measured, interleaved.
         sysfs: folder that says frequency and temperature.
     """
 
     backend: str
     library: str
     runtime_version: str
-    threads: int
-    cpus: tuple[int, ...] | None
-    seed: int
-    warmup_runs: int
-    blocks: int
-    runs_per_block: int
-    profile_runs: int
-    time_limit_s: float
     models: tuple[PlannedModel, ...]
+    time_limit_s: float
+    threads: int = 1
+    cpus: tuple[int, ...] | None = None
+    seed: int = 0
+    warmup_runs: int = 1
+    blocks: int = 1
+    runs_per_block: int = 1
+    profile_runs: int = 0
     sysfs: str = "/sys"
 
     def __post_init__(self) -> None:
@@ -110,16 +128,7 @@ class Plan:
                     "A-Z a-z 0-9 . _ - or an absolute path without control characters."
                 )
         _require_name("runtime version", self.runtime_version)
-        limits = {
-            "threads": (1, 256),
-            "seed": (0, 2**63 - 1),
-            "warmup_runs": (1, 10**5),
-            "blocks": (0, 10**6),
-            "runs_per_block": (1, 10**5),
-            "profile_runs": (0, 10**4),
-            "time_limit_s": (0.001, 10**6),
-        }
-        for name, (low, high) in limits.items():
+        for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
             if not low <= value <= high:
                 raise UsageError(f"{name} is {value}. Allowed: {low} to {high}.")
@@ -127,23 +136,11 @@ class Plan:
             not self.cpus or not all(0 <= cpu < MAX_CPUS for cpu in self.cpus)
         ):
             raise UsageError(f"cpus are {self.cpus}. Allowed: one or more of 0 to {MAX_CPUS - 1}.")
-        self._check_models()
-
-    def _check_models(self) -> None:
         if not 1 <= len(self.models) <= MAX_MODELS:
             raise UsageError(f"there are {len(self.models)} models. Allowed: 1 to {MAX_MODELS}.")
-        ids = [model.id for model in self.models]
-        if len(set(ids)) != len(ids):
-            raise UsageError(f"the ids of the models are {ids}. Each has to be another.")
-        outputs = [model.output_file for model in self.models if model.output_file is not None]
-        if len(set(outputs)) != len(outputs):
-            raise UsageError(f"the output files are {outputs}. Each has to be another.")
-        for model in self.models:
-            for name in (model.id, model.file, model.input_file, model.output_file):
-                if name is not None:
-                    _require_name("name", name)
-            if model.mask_size and not all(1 <= side <= 2**20 for side in model.mask_size):
-                raise UsageError(f"mask_size is {model.mask_size}. Allowed: sides of 1 to {2**20}.")
+        _require_distinct("ids of the models", [one.id for one in self.models])
+        outputs = [one.output_file for one in self.models if one.output_file is not None]
+        _require_distinct("output files", outputs)
 
     def text(self) -> str:
         """Return the content of the plan file."""
@@ -162,7 +159,7 @@ class Plan:
             f"profile-runs {self.profile_runs}",
             f"time-limit-ms {max(1, round(self.time_limit_s * 1000))}",
             f"sysfs {self.sysfs}",
-            *chain.from_iterable(model.lines() for model in self.models),
+            *(line for model in self.models for line in model.lines()),
             "end",
         ]
         return "".join(f"{line}\n" for line in lines)
@@ -175,3 +172,8 @@ def _require_name(what: str, name: str) -> None:
             f"{what} {name!r} cannot stand in a plan. Allowed: 1 to 100 of the characters "
             "A-Z a-z 0-9 . _ -"
         )
+
+
+def _require_distinct(what: str, names: Sequence[str]) -> None:
+    if len(set(names)) != len(names):
+        raise UsageError(f"the {what} are {names}. Each has to be another.")

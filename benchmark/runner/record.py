@@ -227,17 +227,14 @@ class _End(_Exact):
 
 _TYPES: Mapping[str, TypeAdapter[Any]] = MappingProxyType(
     {
-        kind: TypeAdapter(type)
-        for kind, type in {
-            "header": Header,
-            "model": LoadedModel,
-            "block": Block,
-            "tail": TailRun,
-            "event": ProfileEvent,
-            "memory": _Memory,
-            "error": _Error,
-            "end": _End,
-        }.items()
+        "header": TypeAdapter(Header),
+        "model": TypeAdapter(LoadedModel),
+        "block": TypeAdapter(Block),
+        "tail": TypeAdapter(TailRun),
+        "event": TypeAdapter(ProfileEvent),
+        "memory": TypeAdapter(_Memory),
+        "error": TypeAdapter(_Error),
+        "end": TypeAdapter(_End),
     }
 )
 
@@ -246,36 +243,23 @@ Item = Header | LoadedModel | Block | TailRun | ProfileEvent
 
 @dataclass(frozen=True)
 class Record:
-    """What one run of the runner said, or the good part of it.
+    """What one run of the runner said, or the good part of it; each in the order of its lines."""
 
-    Attributes:
-        header: None if not even that arrived.
-        models: those that were loaded.
-        blocks: in the order they were measured in.
-        tails: likewise.
-        events: of the profiled runs.
-        peak_memory_bytes: of the process, all models together, without profiled runs.
-        complete: whether nothing is missing and nothing was altered.
-        problem: why it is not complete, in one line without a full stop; else None.
-        status: exit status the runner announced; None if it announced none.
-    """
-
-    header: Header | None
+    header: Header | None  # None if not even that arrived
     models: tuple[LoadedModel, ...]
     blocks: tuple[Block, ...]
     tails: tuple[TailRun, ...]
     events: tuple[ProfileEvent, ...]
-    peak_memory_bytes: int | None
-    complete: bool
-    problem: str | None
-    status: int | None
+    peak_memory_bytes: int | None  # of the process, all models together, without profiled runs
+    complete: bool  # whether nothing is missing and nothing was altered
+    problem: str | None  # why it is not complete, in one line without a full stop
+    status: int | None  # exit status the runner announced, if it did
 
 
 def read_record(lines: Iterable[str]) -> Record:
-    """Read what the runner wrote, whatever became of it on the way. Raises nothing.
+    """Read lines of the runner, with or without their ends, whatever became of them on the way.
 
-    Args:
-        lines: with or without their line ends.
+    Raises nothing.
     """
     reader = RecordReader()
     for line in lines:
@@ -296,14 +280,14 @@ class RecordReader:
 
     def add(self, line: str) -> Item | None:
         """Take the next line; return what it says, or None if it is wrong or says nothing more."""
-        if self._problem is None:
-            try:
-                item = self._read(line.rstrip("\r\n"))
-            except ValueError as error:
-                self._problem = f"line {len(self._items) + 1} is not the runner's: {error}"
-            else:
-                return item if isinstance(item, Item) else None
-        return None
+        if self._problem is not None:
+            return None
+        try:
+            item = self._read(line.rstrip("\r\n"))
+        except ValueError as error:
+            self._problem = f"line {len(self._items) + 1} is not the runner's: {error}"
+            return None
+        return item if isinstance(item, Item) else None
 
     def record(self) -> Record:
         """Return all so far."""

@@ -7,7 +7,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 
 from seaformer.benchmark.cli import main
-from seaformer.benchmark.measure.model_names import resolve_model
+from seaformer.benchmark.measure.request import resolve_model
 from seaformer.benchmark.results.schema import read_results
 from seaformer.errors import SeaformerError, UsageError
 

@@ -29,48 +29,28 @@ NO_PICTURE = "its input is no picture: measured on seeded noise"
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model file, opened and run once on this computer.
+    """A model file, opened and run once on this computer."""
 
-    Attributes:
-        id: a plain name, "m0" for the first.
-        path: the file.
-        file_bytes: its size.
-        sha256: of the file.
-        title: the model in words.
-        precision: as its metadata says, or "unknown".
-        facts: the rest of its metadata.
-        input: what it is given.
-        tensor: the bytes of that.
-        note: what else a user should know; may be empty.
-        mask_size: height and width of the mask that the arg-max in C makes of its output; None if
-            its output is not logits of a segmentation.
-        class_axis: axis of the classes in its output; None if unknown or if it gives class ids.
-        gives_class_ids: whether its output is classes and not numbers.
-        metadata: what the export wrote about the file; None if it says nothing.
-        runtime: what ran it on this computer.
-        outputs: what it gives.
-        expected: the outputs on this computer, as real numbers or class ids.
-        setting: how it is run; None for as the benchmark says.
-    """
-
-    id: str
+    id: str  # a plain name, "m0" for the first
     path: Path
     file_bytes: int
     sha256: str
-    title: str
-    precision: str
-    facts: ModelFacts
+    title: str  # the model in words
+    precision: str  # as its metadata says, or "unknown"
+    facts: ModelFacts  # the rest of its metadata
     input: InputUsed
-    tensor: bytes
-    note: str
+    tensor: bytes  # of the input
+    note: str  # what else a user should know; may be empty
     mask_size: tuple[int, int] | None
-    class_axis: int | None
-    gives_class_ids: bool
-    metadata: Metadata | None
-    runtime: str
+    """Height and width of the mask that the arg-max in C makes of its output; None if that is not
+    logits of a segmentation."""
+    class_axis: int | None  # of its output; None if unknown or if it gives class ids
+    gives_class_ids: bool  # whether its output is classes and not numbers
+    metadata: Metadata | None  # what the export wrote about the file, if it did
+    runtime: str  # what ran it on this computer
     outputs: tuple[Tensor, ...]
-    expected: Sequence[npt.NDArray[Any]]
-    setting: Setting | None = None
+    expected: Sequence[npt.NDArray[Any]]  # the outputs on this computer, real numbers or class ids
+    setting: Setting | None = None  # how it is run; None for as the benchmark says
 
     @property
     def output_bytes(self) -> int:
@@ -80,8 +60,7 @@ class Candidate:
     def verify(self, output: bytes) -> Parity:
         """Compare the bytes that a device gives with this computer's own runtime.
 
-        Raises:
-            SeaformerError: they are not as many as the output takes.
+        Raises SeaformerError if they are not as many as the output takes.
         """
         outputs = [
             tensor.decode(array)
@@ -104,12 +83,9 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
     without metadata, or one whose input is no picture, gets noise: standard normal, of the seed.
 
     Args:
-        path: .tflite or .onnx.
+        path: .tflite or .onnx; SeaformerError is raised if it cannot be read or run here.
         number: place among the models of the benchmark, from 0.
         seed: of the noise.
-
-    Raises:
-        SeaformerError: the file cannot be read or run here.
     """
     if not path.is_file():
         raise SeaformerError(f"there is no model file '{path}'. Check the name.")
@@ -166,12 +142,7 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
 def split_outputs(data: bytes, outputs: Sequence[Tensor]) -> list[npt.NDArray[Any]]:
     """Read the bytes of all outputs, one after another, as the runner writes them.
 
-    Args:
-        data: what the runner wrote.
-        outputs: of shapes without an axis left open.
-
-    Raises:
-        SeaformerError: they are not as many as the outputs take.
+    The outputs have no axis left open. Raises SeaformerError if `data` is not as long as they are.
     """
     types = _array_types(outputs)
     expected = sum(one.itemsize for one in types)
@@ -193,11 +164,7 @@ def _array_types(outputs: Sequence[Tensor]) -> list[np.dtype[Any]]:
 
 
 def _one_input(session: Session) -> tuple[Tensor, tuple[int, ...]]:
-    """Return the input of a model, and its shape.
-
-    Raises:
-        SeaformerError: it has several or none, one of any size, or no output.
-    """
+    """Return the one input of a model that has outputs, and its fixed shape; or SeaformerError."""
     if len(session.inputs) != 1 or not session.outputs:
         raise SeaformerError(
             f"'{session.path}' has {len(session.inputs)} inputs and {len(session.outputs)} "

@@ -31,10 +31,10 @@ def compare(
     are_class_ids: bool,
     reference: str,
 ) -> Parity:
-    """Compare the outputs of a device with the reference.
+    """Compare the outputs of a device with those expected, real numbers or class ids.
 
     Args:
-        outputs: of the device, real numbers or class ids.
+        outputs: of the device.
         expected: of the reference, of the same shapes.
         precision: of the model, as its metadata says.
         class_axis: axis of the classes in the first output; None if it has none.

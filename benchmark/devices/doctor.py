@@ -270,8 +270,7 @@ def _model(tested: DeviceUnderTest) -> Finding:
     workspace = tested.workspace
     with as_file(files("seaformer.benchmark.runner") / "src" / "probe.tflite") as probe:
         workspace.place(probe, "probe.tflite")
-    for path in (library.path, *library.extra_files):
-        workspace.place(path, path.name)
+    workspace.place(library.path, library.path.name)
     workspace.write("input", values.tobytes())
     plan = Plan(
         backend="litert",

@@ -12,79 +12,63 @@ OFFICIAL_TOOL = "benchmark_model"
 
 @dataclass(frozen=True)
 class Backend:
-    """What runs models on a device.
+    """What runs models on a device."""
 
-    Attributes:
-        name: as given to --backend.
-        title: name to show to people.
-        suffix: of the files it runs.
-        runs_by: what starts and times it.
-        single_runs: whether the time of every run is known, and with it an interval.
-        description: one sentence for tables.
-    """
-
-    name: str
-    title: str
-    suffix: str
-    runs_by: str
-    single_runs: bool
-    description: str
+    name: str  # as given to --backend
+    title: str  # to show to people
+    suffix: str  # of the files it runs
+    runs_by: str  # what starts and times it
+    single_runs: bool  # whether the time of every run is known, and with it an interval
+    description: str  # one sentence for tables
 
 
-BACKENDS: Mapping[str, Backend] = MappingProxyType(
-    {
-        "litert": Backend(
-            "litert",
-            "LiteRT",
-            ".tflite",
-            "our runner",
-            True,
-            "The default for .tflite: LiteRT's C API with XNNPACK on the processor.",
-        ),
-        "onnxruntime": Backend(
-            "onnxruntime",
-            "ONNX Runtime",
-            ".onnx",
-            "our runner",
-            True,
-            "The default for .onnx: ONNX Runtime's C API, CPU provider.",
-        ),
-        OFFICIAL_TOOL: Backend(
-            OFFICIAL_TOOL,
-            "benchmark_model",
-            ".tflite",
-            "the official binary, given with --binary",
-            False,
-            "TensorFlow Lite's tool, classic or LiteRT's newer one. It gives no single runs, so "
-            "there is no interval, and models are not interleaved.",
-        ),
-    }
+_ROWS = (
+    Backend(
+        "litert",
+        "LiteRT",
+        ".tflite",
+        "our runner",
+        True,
+        "The default for .tflite: LiteRT's C API with XNNPACK on the processor.",
+    ),
+    Backend(
+        "onnxruntime",
+        "ONNX Runtime",
+        ".onnx",
+        "our runner",
+        True,
+        "The default for .onnx: ONNX Runtime's C API, CPU provider.",
+    ),
+    Backend(
+        OFFICIAL_TOOL,
+        "benchmark_model",
+        ".tflite",
+        "the official binary, given with --binary",
+        False,
+        "TensorFlow Lite's tool, classic or LiteRT's newer one. It gives no single runs, so there "
+        "is no interval, and models are not interleaved.",
+    ),
 )
+BACKENDS: Mapping[str, Backend] = MappingProxyType({row.name: row for row in _ROWS})
 
 
 def backend_for(paths: tuple[Path, ...], wanted: str | None) -> Backend:
-    """Return the backend for model files.
-
-    Args:
-        paths: one or more files.
-        wanted: as given to --backend; None to tell it by the suffix.
+    """Return the backend for one or more files, as given to --backend or by the first's suffix.
 
     Raises:
         UsageError: no backend runs them all.
     """
+    by_suffix = {row.suffix: row for row in reversed(_ROWS)}
     first = paths[0].suffix.lower()
     if wanted is not None:
         backend = look_up(BACKENDS, "backend", wanted)
+    elif first in by_suffix:
+        backend = by_suffix[first]
     else:
-        for backend in BACKENDS.values():
-            if backend.suffix == first:
-                break
-        else:
-            suffixes = ", ".join(sorted({known.suffix for known in BACKENDS.values()}))
-            raise UsageError(
-                f"'{paths[0]}' is no exported model by its suffix. Allowed: {suffixes}. Make one "
-                "with seaformer-export."
-            )
+        raise UsageError(
+            f"'{paths[0]}' is no exported model by its suffix. Allowed: "
+            f"{', '.join(sorted(by_suffix))}. Make one with seaformer-export."
+        )
     for path in paths:
         if path.suffix.lower() != backend.suffix:
             raise UsageError(

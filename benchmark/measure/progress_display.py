@@ -1,7 +1,6 @@
 """How far benchmarks are: a bar for each device, or lines where nobody watches a terminal."""
 
 import threading
-from types import TracebackType
 from typing import Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
@@ -30,20 +29,13 @@ class Progress:
         self._lock = threading.Lock()
         self._tasks: dict[str, TaskID] = {}
         self._said: dict[str, str] = {}
-        self._done: dict[str, int] = {}
-        self._totals: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         """Begin to show."""
         self._bars.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Take the bars away."""
         self._bars.stop()
 
@@ -60,20 +52,19 @@ class Progress:
     def expect(self, serial: str, runs: int | None) -> None:
         """Say how many timed runs there will be on a device; None if that is open."""
         with self._lock:
-            self._totals[serial] = runs or 0
-            self._done.setdefault(serial, 0)
-            self._bars.update(self._tasks[serial], total=runs, completed=self._done[serial])
+            self._bars.update(self._tasks[serial], total=runs)
 
     def advance(self, serial: str, runs: int) -> None:
         """Count timed runs."""
         with self._lock:
-            before, total = self._done.get(serial, 0), self._totals.get(serial, 0)
-            self._done[serial] = before + runs
+            task = self._bars.tasks[self._tasks[serial]]
+            before, total = task.completed, task.total
+            self._bars.advance(task.id, runs)
             if total:
-                notify(StageAdvanced(title=f"measure on {serial}", done=before + runs, total=total))
-            self._bars.update(self._tasks[serial], completed=self._done[serial])
-            if total and _TENTHS * before // total < _TENTHS * (before + runs) // total:
-                self._line(f"{serial}: {before + runs} of {total} runs")
+                done = int(task.completed)
+                notify(StageAdvanced(title=f"measure on {serial}", done=done, total=int(total)))
+            if total and _TENTHS * before // total < _TENTHS * task.completed // total:
+                self._line(f"{serial}: {task.completed:.0f} of {total:.0f} runs")
 
     def _line(self, text: str) -> None:
         if not self._console.is_terminal:

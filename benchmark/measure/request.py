@@ -8,12 +8,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from seaformer.benchmark.measure.backends import BACKENDS, OFFICIAL_TOOL, Backend, backend_for
-from seaformer.benchmark.measure.model_names import resolve_model
 from seaformer.benchmark.measure.options import Options
 from seaformer.benchmark.results.schema import CSV_NAME, FILE_NAME, REPORT_NAME
 from seaformer.benchmark.results.table_kinds import TableName
-from seaformer.errors import UsageError, look_up
+from seaformer.errors import SeaformerError, UsageError, look_up
 from seaformer.files import refuse_existing
+from seaformer.models.resolve import find_model
 
 MODELS_NAME = "models"
 """Folder in that of the results, for files that are exported to be measured."""
@@ -32,24 +32,14 @@ cost nothing but their time."""
 
 @dataclass(frozen=True)
 class Request:
-    """A checked request.
+    """A checked request."""
 
-    Attributes:
-        options: as given, with what needs no more than the check.
-        models: files, and names of networks that have to be exported first; none if the study
-            chooses its own.
-        backend: what runs them.
-        runs: timed runs per model; None if they go on until the medians are sure enough.
-        output: folder for the results.
-        table: the table of the paper to make; None for none.
-    """
-
-    options: Options
-    models: tuple[Path | str, ...]
+    options: Options  # as given, with what needs no more than the check
+    models: tuple[Path | str, ...]  # files, and names of networks; none if the study has its own
     backend: Backend
-    runs: int | None
-    output: Path
-    table: TableName | None = None
+    runs: int | None  # timed, per model; None if they go on until the medians are sure enough
+    output: Path  # folder for the results
+    table: TableName | None = None  # of the paper, to be made
 
     @property
     def models_folder(self) -> Path:
@@ -67,12 +57,7 @@ class Request:
 def make_request(
     options: Options, usual_runs: int = DEFAULT_RUNS, table: TableName | None = None
 ) -> Request:
-    """Check what a user asked for.
-
-    Args:
-        options: as given.
-        usual_runs: without --runs.
-        table: the table of the paper to make.
+    """Check what a user asked for; without --runs there are `usual_runs`.
 
     Raises:
         UsageError: a value is out of range or does not go with another one.
@@ -102,12 +87,22 @@ def make_request(
     )
 
 
-def require_our_runner(options: Options, study: str) -> None:
-    """Refuse the official tool, for what compares models.
+def resolve_model(given: Path) -> Path | str:
+    """Return the file if there is one, else the name of a network to be exported.
 
     Raises:
-        UsageError: it is asked for.
+        SeaformerError: it is neither.
     """
+    found = find_model(str(given))
+    if not isinstance(found, Path):
+        return found.name
+    if not found.is_file():
+        raise SeaformerError(f"there is no model file '{found}'. Check the name.")
+    return found
+
+
+def require_our_runner(options: Options, study: str) -> None:
+    """Raise UsageError if the official tool is asked for, for what compares models."""
     if options.backend == OFFICIAL_TOOL:
         raise UsageError(
             f"{study} needs our runner, which lets models take turns, not {OFFICIAL_TOOL}: leave "
@@ -136,13 +131,8 @@ def _check_official_tool(options: Options, is_used: bool) -> None:
 def check_output(folder: Path, force: bool, more: Sequence[str] = ()) -> None:
     """Refuse, before the work, to overwrite results in a folder that need not exist.
 
-    Args:
-        folder: where results go.
-        force: whether files may be overwritten.
-        more: names of files besides those of a benchmark.
-
-    Raises:
-        UsageError: they exist, or the folder is something else.
+    Raises UsageError if the files of a benchmark or `more` of these names are there and `force` is
+    not given, or if the folder is something else.
     """
     if not folder.exists():
         return

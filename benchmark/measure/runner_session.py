@@ -49,7 +49,7 @@ between frequencies are smaller."""
 END_LIMIT_S = 20.0
 """How much longer than its plan says the runner may take to end, before it is ended."""
 
-ADVICE = {
+ADVICE: Mapping[int, str] = {
     Status.BAD_PLAN: "This is a fault of seaformer: report it.",
     Status.NO_LIBRARY: "Give another library with --runtime-library.",
     Status.WRONG_RUNTIME: "Give the pinned version, or leave --runtime-library out.",
@@ -89,17 +89,10 @@ class RunnerSession(Session):
         )
 
     def own_files(self) -> list[tuple[Path, str, bool]]:
-        """Return the runner and the libraries."""
-        libraries = (self._library.path, *self._library.extra_files)
-        return [
-            (self._runner, RUNNER, True),
-            *((path, path.name, False) for path in libraries),
-            *(
-                (file.path, file.path.name, False)
-                for one in self._profilings
-                for file in one.truncated[:-1]
-            ),
-        ]
+        """Return the runner, the runtime's library and truncated models."""
+        truncated = [file.path for one in self._profilings for file in one.truncated[:-1]]
+        files = [(path, path.name, False) for path in (self._library.path, *truncated)]
+        return [(self._runner, RUNNER, True), *files]
 
     def breakdown(self, candidate: Candidate, times: Times) -> Breakdown | None:
         """Return where the time of a model goes."""
@@ -127,14 +120,8 @@ class RunnerSession(Session):
         name = candidate.path.name
         self.progress.describe(self.device.serial, f"checking the output of {name}")
         output = f"{candidate.id}.output"
-        plan = self._plan(
-            self._planned([candidate], output),
-            self._setting_of(candidate),
-            CHECK_WARMUP_RUNS,
-            blocks=0,
-            runs=1,
-        )
-        self._round(plan, "check")
+        models, setting = self._planned([candidate], output), self._setting_of(candidate)
+        self._round("check", models, setting, CHECK_WARMUP_RUNS, blocks=0)
         answer = self._workspace.read(output, candidate.output_bytes)
         return self.verify(candidate, answer)
 
@@ -157,11 +144,8 @@ class RunnerSession(Session):
             size = pending.popleft()
             turn = self._turn(groups, size)
             hot = [one.throttled for one in turn if one.throttled is not None]
-            is_used = all(one.used for one in turn)
             is_hot = bool(hot)
-            if is_used:
-                is_hot |= self._measure_truncated(candidates, size)
-            if not is_used:
+            if not all(one.used for one in turn):
                 again += 1
                 if again > len(sizes) and not is_open:
                     raise RunnerError(
@@ -169,7 +153,9 @@ class RunnerSession(Session):
                         "it cool further with --cool-below, or count them with --keep-throttled."
                     )
                 pending.appendleft(size)
-            elif is_open:
+                continue
+            is_hot |= self._measure_truncated(candidates, size)
+            if is_open:
                 if self._is_precise(candidates):
                     return "precision"
                 pending.append(size)
@@ -182,11 +168,17 @@ class RunnerSession(Session):
         number = self._turns if len(groups) > 1 else None
         done: list[Round] = []
         for setting in order:
-            profiled = PROFILE_RUNS if self._profilings else 0
-            models = self._planned(groups[setting])
-            plan = self._plan(models, setting, self.warmup_runs, 1, size, profiled)
-            done.append(self._round(plan, "measure", number))
-            if not done[-1].used:
+            one = self._round(
+                "measure",
+                self._planned(groups[setting]),
+                setting,
+                self.warmup_runs,
+                runs_per_block=size,
+                profile_runs=PROFILE_RUNS if self._profilings else 0,
+                turn=number,
+            )
+            done.append(one)
+            if not one.used:
                 break
         return done
 
@@ -202,8 +194,7 @@ class RunnerSession(Session):
             ]
             models.append(PlannedModel(profiling.truncated[-1].id, whole, tensor))
             # One run at a time, so that all of them meet the same moments.
-            plan = self._plan(models, self._setting, TRUNCATED_WARMUP_RUNS, size, 1)
-            done = self._round(plan, "prefix")
+            done = self._round("prefix", models, self._setting, TRUNCATED_WARMUP_RUNS, blocks=size)
             is_hot |= done.throttled is not None
         return is_hot
 
@@ -219,14 +210,11 @@ class RunnerSession(Session):
 
     def _is_precise(self, candidates: list[Candidate]) -> bool:
         assert self.options.until is not None
-        for one in candidates:
-            runs = run_times(self.rounds, one.id)
-            if len(runs) < MIN_ROUNDS:
-                return False
-            width = summarize(runs, self.options.seed).relative_half_width
-            if width is None or width > self.options.until:
-                return False
-        return True
+        times = [run_times(self.rounds, one.id) for one in candidates]
+        if any(len(runs) < MIN_ROUNDS for runs in times):
+            return False
+        widths = [summarize(runs, self.options.seed).relative_half_width for runs in times]
+        return all(width is not None and width <= self.options.until for width in widths)
 
     def _planned(
         self, candidates: Sequence[Candidate], output: str | None = None
@@ -242,32 +230,33 @@ class RunnerSession(Session):
             for one in candidates
         ]
 
-    def _plan(
+    def _round(
         self,
+        purpose: Purpose,
         models: Sequence[PlannedModel],
         setting: Setting,
         warmup_runs: int,
-        blocks: int,
-        runs: int,
+        *,
+        blocks: int = 1,
+        runs_per_block: int = 1,
         profile_runs: int = 0,
-    ) -> Plan:
-        return Plan(
+        turn: int | None = None,
+    ) -> Round:
+        """Run the runner once, and keep its record, whatever became of it."""
+        plan = Plan(
             backend=self.request.backend.name,
             library=self._library.path.name,
             runtime_version=self._library.version,
+            models=tuple(models),
+            time_limit_s=self.remaining_s(),
             threads=setting.threads,
             cpus=setting.cores.cores,
             seed=self.options.seed + len(self.rounds),
             warmup_runs=warmup_runs,
             blocks=blocks,
-            runs_per_block=runs,
+            runs_per_block=runs_per_block,
             profile_runs=profile_runs,
-            time_limit_s=self.remaining_s(),
-            models=tuple(models),
         )
-
-    def _round(self, plan: Plan, purpose: Purpose, turn: int | None = None) -> Round:
-        """Run the runner once, and keep its record, whatever became of it."""
         reader = RecordReader()
 
         def on_line(line: str) -> None:
@@ -332,13 +321,7 @@ class RunnerSession(Session):
 
 
 def _require_success(finished: Finished | None, record: Record, serial: str) -> None:
-    """Raise what a round failed with.
-
-    Raises:
-        TimeLimitError: the plan's time limit passed.
-        ProgramKilled: a signal ended the runner.
-        RunnerError: it gave up, or its lines did not arrive whole.
-    """
+    """Raise what a round failed with: TimeLimitError, ProgramKilled or RunnerError."""
     assert finished is not None
     said = (record.problem or finished.stderr.strip() or "no reason given").rstrip(".")
     if finished.exit_status == Status.OUT_OF_TIME:
@@ -349,8 +332,7 @@ def _require_success(finished: Finished | None, record: Record, serial: str) -> 
     if finished.signal is not None:
         raise ProgramKilled(f"the runner on {serial} was ended by signal {finished.signal}.")
     if finished.exit_status != Status.DONE:
-        known = finished.exit_status in set(Status)
-        advice = ADVICE.get(Status(finished.exit_status), "") if known else ""
+        advice = ADVICE.get(finished.exit_status, "")
         raise RunnerError(
             f"the runner on {serial} gave up (status {finished.exit_status}): {said}. {advice}"
         )

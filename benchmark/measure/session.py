@@ -57,20 +57,9 @@ class TimeLimitError(SeaformerError):
 
 
 class Session(ABC):
-    """A benchmark on one device; call `run` once.
+    """A benchmark on one device; call `run` once."""
 
-    Attributes:
-        device: to measure on.
-        request: what is asked for.
-        options: of the request.
-        candidates: the models; one that has several settings is there once for each.
-        progress: where to show how far it is.
-        rounds: raw data so far.
-        conditions: the latest state of the device that is known.
-        warmup_runs: uncounted runs of a model at the start of a round.
-    """
-
-    conditions: Conditions
+    conditions: Conditions  # the latest state of the device that is known
 
     def __init__(
         self,
@@ -82,22 +71,18 @@ class Session(ABC):
         self.device = device
         self.request = request
         self.options = request.options
-        self.candidates = candidates
+        self.candidates = candidates  # one that has several settings is there once for each
         self.progress = progress
-        self.rounds: list[Round] = []
-        self.warmup_runs = 0
+        self.rounds: list[Round] = []  # raw data so far
+        self.warmup_runs = 0  # uncounted runs of a model at the start of a round
         self._deadline = 0.0
         self._parity: dict[str, Parity] = {}
 
     def run(self) -> Results:
-        """Measure.
+        """Measure; `complete` and `problem` of the results say whether they are all.
 
-        Returns:
-            All that was measured; `complete` and `problem` say whether that is all.
-
-        Raises:
-            SeaformerError: it failed before any output was compared or any run was timed.
-            KeyboardInterrupt: likewise, it was interrupted before.
+        Raises SeaformerError or KeyboardInterrupt if it fails, or is interrupted, before any output
+        was compared or any run was timed.
         """
         created_at = datetime.now(UTC)
         self._deadline = time.monotonic() + self.options.time_limit_s
@@ -115,15 +100,22 @@ class Session(ABC):
                     workspace.place(local, name, executable)
                 stopped_by = self.work(workspace, Setting(self.options.threads, cores))
         except (KeyboardInterrupt, SeaformerError) as error:
-            if not self._has_begun:
+            if not (self.rounds or self._parity):
                 raise
             stopped_by, problem = _ending(error)
-        if stopped_by == "time limit" and self.options.until is not None and self._has_times:
+        wrong = {model for model, parity in self._parity.items() if not parity.passed}
+        verified = [one.id for one in self.candidates if one.id not in wrong]
+        has_times = all(run_times(self.rounds, model) for model in verified)
+        if stopped_by == "time limit" and self.options.until is not None and has_times:
             problem = None  # The limit is one of its two ordinary ends.
-        after = self._conditions()
+        after: Conditions | None = None
+        with suppress(SeaformerError):
+            after = self.device.conditions()
         self.progress.describe(self.device.serial, "summing up")
         models = tuple(self._model_result(one, facts) for one in self.candidates)
-        ratios = () if self.device.is_emulated else self._ratios()
+        ratios: tuple[PairRatio, ...] = ()
+        if not self.device.is_emulated:
+            ratios = pair_ratios(verified, self.rounds, self.options.seed)
         return Results(
             created_at=created_at,
             command=self.options.command,
@@ -136,7 +128,16 @@ class Session(ABC):
             runtime=runtime,
             threads=self.options.threads,
             cores=_cores_used(cores, facts),
-            protocol=self._protocol(),
+            protocol=Protocol(
+                runs=self.request.runs,
+                until=self.options.until,
+                runs_per_round=max(self.request.round_sizes),
+                warmup_runs=self.warmup_runs,
+                time_limit_s=self.options.time_limit_s,
+                cool_below_c=self.options.cool_below_c,
+                keep_throttled=self.options.keep_throttled,
+                seed=self.options.seed,
+            ),
             conditions_before=before,
             conditions_after=after,
             unknown=_unknown(facts, before),
@@ -160,12 +161,8 @@ class Session(ABC):
     def work(self, workspace: Workspace, setting: Setting) -> StoppedBy:
         """Check every model's output and measure; return what ended it well.
 
-        Args:
-            workspace: with all files in it.
-            setting: of the models that have none of their own.
-
-        Raises:
-            SeaformerError: it did not end well; `rounds` has what there is.
+        All files are in the workspace; `setting` is of the models that have none of their own. If
+        it raises SeaformerError, `rounds` has what there is.
         """
 
     def tool_times(self, candidate: Candidate) -> Times | None:  # noqa: ARG002
@@ -186,11 +183,7 @@ class Session(ABC):
         return self._parity[candidate.id].passed
 
     def cool(self) -> None:
-        """Wait until the device is cool enough to measure.
-
-        Raises:
-            TooHot: it does not cool down in time.
-        """
+        """Wait until the device is cool enough to measure; raise TooHot if it is not in time."""
         self.conditions = wait_until_cool(
             self.device,
             self.options.cool_below_c,
@@ -199,11 +192,7 @@ class Session(ABC):
         )
 
     def remaining_s(self) -> float:
-        """Return the seconds that are left.
-
-        Raises:
-            TimeLimitError: there are none.
-        """
+        """Return the seconds that are left; raise TimeLimitError if there are none."""
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeLimitError(
@@ -211,25 +200,6 @@ class Session(ABC):
                 " or give more time with --time-limit."
             )
         return left
-
-    @property
-    def _has_begun(self) -> bool:
-        return bool(self.rounds or self._parity)
-
-    @property
-    def _has_times(self) -> bool:
-        return all(run_times(self.rounds, one.id) for one in self._verified())
-
-    def _verified(self) -> list[Candidate]:
-        """The models whose output is not wrong."""
-        return [
-            one
-            for one in self.candidates
-            if one.id not in self._parity or self._parity[one.id].passed
-        ]
-
-    def _ratios(self) -> tuple[PairRatio, ...]:
-        return pair_ratios((one.id for one in self._verified()), self.rounds, self.options.seed)
 
     def _files(self) -> list[tuple[Path, str, bool]]:
         models = [(one.path, self.file_name(one), False) for one in self.candidates]
@@ -241,23 +211,6 @@ class Session(ABC):
         for local, name, _ in self._files():
             digest.update(f"{name}\n{file_sha256(local)}\n".encode())
         return digest.hexdigest()[:16]
-
-    def _conditions(self) -> Conditions | None:
-        with suppress(SeaformerError):
-            return self.device.conditions()
-        return None
-
-    def _protocol(self) -> Protocol:
-        return Protocol(
-            runs=self.request.runs,
-            until=self.options.until,
-            runs_per_round=max(self.request.round_sizes),
-            warmup_runs=self.warmup_runs,
-            time_limit_s=self.options.time_limit_s,
-            cool_below_c=self.options.cool_below_c,
-            keep_throttled=self.options.keep_throttled,
-            seed=self.options.seed,
-        )
 
     def _model_result(self, one: Candidate, facts: DeviceFacts) -> ModelResult:
         tool, parity = self.tool_times(one), self._parity.get(one.id)

@@ -37,7 +37,11 @@ def model_result(
     """
     is_wrong = parity is not None and not parity.passed
     times = None if is_wrong else tool or _times(rounds, candidate.id, seed)
-    checks = [one for one in rounds if one.purpose == "check" and _has(one, candidate.id)]
+    peaks = (
+        one.peak_memory_bytes
+        for one in rounds
+        if one.purpose == "check" and candidate.id in [loaded.id for loaded in one.loaded]
+    )
     return ModelResult(
         id=candidate.id,
         file=str(candidate.path),
@@ -51,7 +55,7 @@ def model_result(
         parity=parity,
         latency=None if emulated else times,
         emulated=times if emulated else None,
-        peak_memory_bytes=checks[0].peak_memory_bytes if checks else None,
+        peak_memory_bytes=next(peaks, None),
         breakdown=None if times is None else breakdown(times),
         threads=None if candidate.setting is None else candidate.setting.threads,
         cores=cores,
@@ -78,7 +82,3 @@ def _tail(rounds: Sequence[Round], model: str, kind: str, seed: int) -> Summary 
         rounds, lambda one: (t.durations_ns for t in one.tails if (t.model, t.kind) == wanted)
     )
     return summarize(list(found.values()), seed) if found else None
-
-
-def _has(one: Round, model: str) -> bool:
-    return any(loaded.id == model for loaded in one.loaded)

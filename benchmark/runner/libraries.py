@@ -7,7 +7,6 @@ taken from a package that is made for it (`seaformer.packages`). Nothing of a pa
 import importlib.metadata
 import importlib.util
 import platform
-import re
 import shutil
 import zipfile
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
+from seaformer.benchmark.runner.plan import NAME
 from seaformer.cache import cache_folder
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.files import file_sha256
@@ -33,68 +33,36 @@ MACHINES = {
 }
 """target -> what people call its processors, and the number that ELF files have for them."""
 
-PLAIN = re.compile(r"[A-Za-z0-9._-]{1,100}")
-
 
 @dataclass(frozen=True)
 class RuntimeLibrary:
-    """A library that is here.
+    """A library that is here."""
 
-    Attributes:
-        backend: "litert" or "onnxruntime".
-        version: as a plan has to name it; "any" if the user gave the library.
-        path: of the file; its name is plain.
-        sha256: of the file.
-        extra_files: what has to lie beside it on the device.
-    """
-
-    backend: str
-    version: str
-    path: Path
+    version: str  # as a plan has to name it; "any" if the user gave the library
+    path: Path  # of the file; its name is plain
     sha256: str
-    extra_files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
 class Published:
-    """A library inside a package.
+    """A library inside a package."""
 
-    Attributes:
-        version: as a plan has to name it.
-        package: that has it.
-        file: its place among the package's files.
-        sha256: of the library.
-    """
-
-    version: str
+    version: str  # as a plan has to name it
     package: Package
-    file: str
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Installed:
-    """A library of a package that is installed here.
-
-    Attributes:
-        package: what pip calls it.
-        module: its folder.
-        pattern: of the library's name, within the folder.
-    """
-
-    package: str
-    module: str
-    pattern: str
+    file: str  # its place among the package's files
+    sha256: str  # of the library
 
 
 IN_AAR = "jni/arm64-v8a"
 
-INSTALLED: Mapping[str, Installed] = MappingProxyType(
+INSTALLED = MappingProxyType(
     {
-        "litert": Installed("ai-edge-litert", "ai_edge_litert", "libLiteRt.so"),
-        "onnxruntime": Installed("onnxruntime", "onnxruntime", "capi/libonnxruntime.so.*"),
+        "litert": ("ai-edge-litert", "ai_edge_litert", "libLiteRt.so"),
+        "onnxruntime": ("onnxruntime", "onnxruntime", "capi/libonnxruntime.so.*"),
     }
 )
+"""Backend -> the package that has its library on this computer, as pip calls it; the package's
+folder, and in that the pattern of the library's name."""
 
 _LITERT_FOR_ANDROID = "litert_lm/liblitert-lm.so"
 _LITERT = "ai_edge_litert/libLiteRt.so"
@@ -164,15 +132,11 @@ NAMES_IN_AAR = MappingProxyType(
 
 
 def library_for(backend: str, target: str, override: Path | None) -> RuntimeLibrary:
-    """Return the library that runs the models of a backend on a target.
-
-    Args:
-        backend: "litert" or "onnxruntime".
-        target: "android-arm64", "linux-arm64" or "linux-x86_64".
-        override: a library of the user's, or an .aar that has one; None for the usual one.
+    """Return the library that runs the models of a backend on a target of the runner.
 
     Raises:
-        UsageError: `override` is no library for the target.
+        UsageError: `override`, a library of the user's or an .aar that has one, is none for the
+            target.
         SeaformerError: the library is not here and cannot be fetched.
     """
     if override is not None:
@@ -183,35 +147,25 @@ def library_for(backend: str, target: str, override: Path | None) -> RuntimeLibr
         raise SeaformerError(
             f"no {backend} library is known for {target}. Give one with {OPTION} PATH."
         )
-    return _published(backend, target, PUBLISHED[backend, target])
+    row = PUBLISHED[backend, target]
+    try:
+        return RuntimeLibrary(row.version, _file_of(row), row.sha256)
+    except SeaformerError as error:
+        is_phone = target == "android-arm64"
+        official = f", for instance from {OFFICIAL_AAR[backend]} of Maven" if is_phone else ""
+        raise SeaformerError(f"{error} Or give a library with {OPTION} PATH{official}.") from error
 
 
 def _installed(backend: str) -> RuntimeLibrary:
-    row = INSTALLED[backend]
-    module = importlib.util.find_spec(row.module)
-    folder = Path(module.origin).parent if module and module.origin else None
-    found = sorted(folder.glob(row.pattern)) if folder else []
+    package, module, pattern = INSTALLED[backend]
+    spec = importlib.util.find_spec(module)
+    found = sorted(Path(spec.origin).parent.glob(pattern)) if spec and spec.origin else []
     if len(found) != 1:
         raise SeaformerError(
-            f"the package {row.package} that is installed here has no {row.pattern}. Install it "
-            f"again: pip install --force-reinstall {row.package}."
+            f"the package {package} that is installed here has no {pattern}. Install it again: pip "
+            f"install --force-reinstall {package}."
         )
-    return RuntimeLibrary(
-        backend, importlib.metadata.version(row.package), found[0], file_sha256(found[0])
-    )
-
-
-def _published(backend: str, target: str, row: Published) -> RuntimeLibrary:
-    try:
-        path = _file_of(row)
-    except SeaformerError as error:
-        official = (
-            f", for instance from {OFFICIAL_AAR[backend]} of Maven"
-            if target == "android-arm64"
-            else ""
-        )
-        raise SeaformerError(f"{error} Or give a library with {OPTION} PATH{official}.") from error
-    return RuntimeLibrary(backend, row.version, path, row.sha256)
+    return RuntimeLibrary(importlib.metadata.version(package), found[0], file_sha256(found[0]))
 
 
 def _file_of(row: Published) -> Path:
@@ -233,37 +187,37 @@ def _given(backend: str, target: str, override: Path) -> RuntimeLibrary:
         path = _from_aar(backend, target, override) if override.suffix == ".aar" else override
         _require_machine(path, target, override)
         digest = file_sha256(path)
-        if not PLAIN.fullmatch(path.name):
+        if not NAME.fullmatch(path.name):
             # On a device only plain names are used.
             path = _cached(path, digest, NAMES_IN_AAR[backend][0])
     except OSError as error:
         raise SeaformerError(f"cannot read '{override}': {error}.") from error
-    return RuntimeLibrary(backend, ANY_VERSION, path, digest)
+    return RuntimeLibrary(ANY_VERSION, path, digest)
 
 
 def _from_aar(backend: str, target: str, archive: Path) -> Path:
     if target != "android-arm64":
         raise UsageError(f"'{archive}' is for Android, the device is {target}. Give an .so file.")
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            inside = opened.namelist()
-    except zipfile.BadZipFile as error:
-        raise UsageError(f"'{archive}' is no .aar: {error}. Download it again.") from error
     wanted = [f"{IN_AAR}/{name}" for name in NAMES_IN_AAR[backend]]
-    member = next((name for name in wanted if name in inside), None)
-    if member is None:
-        libraries = [name for name in inside if name.startswith(IN_AAR)] or ["none"]
+    try:
+        with (
+            zipfile.ZipFile(archive) as opened,
+            TemporaryDirectory(prefix="seaformer-aar-") as folder,
+        ):
+            inside = opened.namelist()
+            member = next((name for name in wanted if name in inside), None)
+            if member is None:
+                libraries = [name for name in inside if name.startswith(IN_AAR)] or ["none"]
+                raise UsageError(
+                    f"'{archive}' has none of {', '.join(wanted)}. Its libraries for arm64: "
+                    f"{', '.join(libraries)}. Take the .aar of {OFFICIAL_AAR[backend]}."
+                )
+            part = Path(opened.extract(member, folder))
+            return _cached(part, file_sha256(part), part.name)
+    except zipfile.BadZipFile as error:
         raise UsageError(
-            f"'{archive}' has none of {', '.join(wanted)}. Its libraries for arm64: "
-            f"{', '.join(libraries)}. Take the .aar of {OFFICIAL_AAR[backend]}."
-        )
-    with TemporaryDirectory(prefix="seaformer-aar-") as folder:
-        try:
-            with zipfile.ZipFile(archive) as opened:
-                part = Path(opened.extract(member, folder))
-        except zipfile.BadZipFile as error:
-            raise UsageError(f"'{archive}' is damaged: {error}. Download it again.") from error
-        return _cached(part, file_sha256(part), part.name)
+            f"'{archive}' is no .aar, or a damaged one: {error}. Download it again."
+        ) from error
 
 
 def _cached(path: Path, digest: str, name: str) -> Path:

@@ -120,8 +120,6 @@ def take_turns(
     with device.workspace("bench") as workspace:
         workspace.place(runner_for(device.target), "runner", executable=True)
         workspace.place(library.path, library.path.name)
-        for extra in library.extra_files:
-            workspace.place(extra, extra.name)
         workspace.place(candidate.path, "model")
         workspace.write("input", candidate.tensor)
         plan = Plan(

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from seaformer import processes
+from seaformer.benchmark.devices import errors
 from seaformer.benchmark.devices.device import (
     OUTPUT_LIMIT,
     PRINTED_TOO_MUCH,
@@ -25,16 +26,6 @@ from seaformer.benchmark.devices.device import (
     check_arguments,
     check_key,
     check_name,
-)
-from seaformer.benchmark.devices.errors import (
-    Cancelled,
-    DeviceError,
-    DiskFull,
-    ExecRefused,
-    FileRefused,
-    TimedOut,
-    TooMuchOutput,
-    UnsupportedHost,
 )
 from seaformer.benchmark.devices.foreign_load import Usage, foreign_load
 from seaformer.benchmark.devices.parsers import (
@@ -67,12 +58,12 @@ class Host(Device):
         """Take this computer, or raise UnsupportedHost: there is no runner for it."""
         machine = platform.machine()
         if sys.platform != "linux":
-            raise UnsupportedHost(
+            raise errors.UnsupportedHost(
                 f"On {platform.system()} models are measured on phones only: this computer itself "
                 f"can be measured on Linux."
             )
         if machine not in TARGETS:
-            raise UnsupportedHost(f"There is no runner for a processor of type {machine}.")
+            raise errors.UnsupportedHost(f"There is no runner for a processor of type {machine}.")
         self.target = TARGETS[machine]
         self.cancelled = threading.Event()
         self._usage = Usage.now()
@@ -172,9 +163,11 @@ class HostWorkspace(Workspace):
         try:
             return read_limited(path, limit)
         except TooLargeError:
-            raise TooMuchOutput(f"'{path}' has more than the {limit:,} bytes expected.") from None
+            raise errors.TooMuchOutput(
+                f"'{path}' has more than the {limit:,} bytes expected."
+            ) from None
         except OSError as error:
-            raise FileRefused(f"'{path}' cannot be read: {error.strerror}.") from error
+            raise errors.FileRefused(f"'{path}' cannot be read: {error.strerror}.") from error
 
     def execute(
         self,
@@ -198,14 +191,14 @@ class HostWorkspace(Workspace):
                 tick=self._check,
             )
         except processes.CannotStartError as error:
-            raise ExecRefused(
+            raise errors.ExecRefused(
                 f"This computer does not run '{path}' ({error.reason}); temporary files are put "
                 f"where TMPDIR says."
             ) from error
         except processes.TookTooLongError:
-            raise TimedOut(f"'{program}' took longer than {time_limit_s:g} s.") from None
+            raise errors.TimedOut(f"'{program}' took longer than {time_limit_s:g} s.") from None
         except processes.OutputLimitError:
-            raise TooMuchOutput(f"'{program}' {PRINTED_TOO_MUCH}.") from None
+            raise errors.TooMuchOutput(f"'{program}' {PRINTED_TOO_MUCH}.") from None
         lines.finish()
         return Finished(
             exit_status=done.status if done.status >= 0 else SIGNALLED - done.status,
@@ -220,16 +213,16 @@ class HostWorkspace(Workspace):
 
     def _check(self) -> None:
         if self._host.cancelled.is_set():
-            raise Cancelled("The work on this computer was stopped.")
+            raise errors.Cancelled("The work on this computer was stopped.")
 
     def _path_of(self, name: str) -> Path:
         check_name(name)
         return self._folder / name
 
-    def _refusal(self, error: OSError) -> DeviceError:
+    def _refusal(self, error: OSError) -> errors.DeviceError:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return DiskFull(f"There is no room in '{self.path}' (see TMPDIR).")
-        return FileRefused(f"'{error.filename}' cannot be written: {error.strerror}.")
+            return errors.DiskFull(f"There is no room in '{self.path}' (see TMPDIR).")
+        return errors.FileRefused(f"'{error.filename}' cannot be written: {error.strerror}.")
 
 
 def _sensors() -> Iterator[tuple[str, str]]:

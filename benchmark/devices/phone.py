@@ -11,6 +11,7 @@ from pathlib import Path
 from shlex import quote
 from typing import BinaryIO, TypeVar
 
+from seaformer.benchmark.devices import errors
 from seaformer.benchmark.devices.device import (
     OUTPUT_LIMIT,
     Conditions,
@@ -21,17 +22,6 @@ from seaformer.benchmark.devices.device import (
     check_arguments,
     check_key,
     check_name,
-)
-from seaformer.benchmark.devices.errors import (
-    CutOff,
-    DeviceError,
-    ExecRefused,
-    FileRefused,
-    ServerLost,
-    TimedOut,
-    TooMuchOutput,
-    Unplugged,
-    WrongProcessor,
 )
 from seaformer.benchmark.devices.facts import (
     CONDITIONS_SCRIPT,
@@ -122,7 +112,9 @@ class Phone(Device):
         """Raise WrongProcessor unless the runner is made for it: emulators on a PC are others."""
         abi = self.facts().abi
         if abi != ABI:
-            raise WrongProcessor(f"The ABI of the phone {self.serial} is {abi or 'unknown'}.")
+            raise errors.WrongProcessor(
+                f"The ABI of the phone {self.serial} is {abi or 'unknown'}."
+            )
 
     def open_workspace(self, key: str) -> "PhoneWorkspace":
         """Return the folder /data/local/tmp/seaformer/KEY."""
@@ -151,7 +143,7 @@ class Phone(Device):
         """Do what can be repeated a second time if the adb server was restarted meanwhile."""
         try:
             return work()
-        except (ServerLost, CutOff):
+        except (errors.ServerLost, errors.CutOff):
             require(self.serial, RETURN_LIMIT_S)
             return work()
 
@@ -177,7 +169,7 @@ class PhoneWorkspace(Workspace):
                 return False
             self._send(content, path, mode)
         if self._digest(path, size) != digest:
-            raise FileRefused(f"'{name}' arrived on the phone {self._phone.serial} damaged.")
+            raise errors.FileRefused(f"'{name}' arrived on the phone {self._phone.serial} damaged.")
         return True
 
     def write(self, name: str, data: bytes) -> None:
@@ -221,11 +213,11 @@ class PhoneWorkspace(Workspace):
                 f"'{program}'",
                 OUTPUT_LIMIT,
             )
-        except Unplugged:
+        except errors.Unplugged:
             raise  # The phone's shell has ended the program, and cannot be reached any more.
         except BaseException as error:
-            if not self._end(group) and isinstance(error, TimedOut):
-                raise TimedOut(
+            if not self._end(group) and isinstance(error, errors.TimedOut):
+                raise errors.TimedOut(
                     f"The phone {self._phone.serial} hangs: '{program}' took longer than "
                     f"{time_limit_s:g} s, could not be ended and may still run."
                 ) from None
@@ -234,7 +226,7 @@ class PhoneWorkspace(Workspace):
         stderr = result.stderr.decode("utf-8", "replace")
         if result.status in _NOT_EXECUTABLE:
             reason = stderr.strip().rpartition("\n")[2]
-            raise ExecRefused(
+            raise errors.ExecRefused(
                 f"The phone {self._phone.serial} does not run '{self.path}/{program}' ({reason})."
             )
         return Finished(result.status, tuple(lines.all[1:]), stderr)
@@ -263,7 +255,7 @@ class PhoneWorkspace(Workspace):
         if result.status == 0:
             return result.stdout[:64].decode("ascii", "replace")
         if result.status in _NOT_EXECUTABLE:  # Androids before 8 have no sha256sum
-            with suppress(TooMuchOutput):
+            with suppress(errors.TooMuchOutput):
                 return _sha256(BytesIO(self._phone.twice(lambda: self._phone.way.pull(path, size))))
         return None
 
@@ -271,7 +263,7 @@ class PhoneWorkspace(Workspace):
         """End a process group, if it got so far as to say its number."""
         if not (group and group[0].isdigit()):
             return False
-        with suppress(DeviceError):
+        with suppress(errors.DeviceError):
             end = _END.format(group=int(group[0]))
             return self._phone.way_to_clean.shell(end, KILL_LIMIT_S).status == 0
         return False

@@ -9,16 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from seaformer.benchmark.devices.errors import (
-    DeviceError,
-    NoAdb,
-    NoPermission,
-    NotReady,
-    Offline,
-    ServerLost,
-    Unauthorized,
-    Unplugged,
-)
+from seaformer.benchmark.devices import errors
 from seaformer.errors import SeaformerError, UsageError
 
 if TYPE_CHECKING:
@@ -26,12 +17,12 @@ if TYPE_CHECKING:
 
 READY = "device"
 
-_UNREADY: dict[str, tuple[str, type[DeviceError]]] = {
-    "unauthorized": ("has not allowed this computer to use it", Unauthorized),
-    "authorizing": ("is being asked to allow this computer", Unauthorized),
-    "offline": ("does not answer", Offline),
-    "connecting": ("is not connected yet", Offline),
-    "no": ("cannot be opened: no permission for its USB port", NoPermission),
+_UNREADY: dict[str, tuple[str, type[errors.DeviceError]]] = {
+    "unauthorized": ("has not allowed this computer to use it", errors.Unauthorized),
+    "authorizing": ("is being asked to allow this computer", errors.Unauthorized),
+    "offline": ("does not answer", errors.Offline),
+    "connecting": ("is not connected yet", errors.Offline),
+    "no": ("cannot be opened: no permission for its USB port", errors.NoPermission),
 }
 """State in adb's list -> what it means. Other states are modes without Android: recovery, ..."""
 
@@ -53,11 +44,11 @@ class Attached:
     model: str | None  # as adb names it; None for phones that are not ready
 
     @property
-    def problem(self) -> DeviceError | None:
+    def problem(self) -> errors.DeviceError | None:
         """Why the phone cannot be used, or None."""
         if self.state == READY:
             return None
-        what, kind = _UNREADY.get(self.state, (f"is in the state '{self.state}'", NotReady))
+        what, kind = _UNREADY.get(self.state, (f"is in the state '{self.state}'", errors.NotReady))
         return kind(f"The phone {self.serial} {what}.")
 
     def __str__(self) -> str:
@@ -68,7 +59,7 @@ def attached_phones() -> tuple[Attached, ...]:
     """Return all phones that adb knows, in its order, whatever their states; or raise NoAdb."""
     try:
         text = _listing()
-    except ServerLost:  # it was just being restarted
+    except errors.ServerLost:  # it was just being restarted
         text = _listing()
     phones = []
     for line in text.splitlines():
@@ -91,7 +82,7 @@ def require(serial: str, wait_s: float = 0.0) -> None:
     deadline = time.monotonic() + wait_s
     while True:
         found = [phone for phone in attached_phones() if phone.serial == serial]
-        problem = found[0].problem if found else Unplugged(f"The phone {serial} went away.")
+        problem = found[0].problem if found else errors.Unplugged(f"The phone {serial} went away.")
         if problem is None:
             return
         if time.monotonic() >= deadline:
@@ -159,9 +150,7 @@ def server_errors() -> Iterator[None]:
     except SeaformerError:
         raise
     except (AdbError, OSError, EOFError, ValueError) as error:
-        if isinstance(error, DeviceError):
-            raise
-        raise ServerLost(f"The adb server broke off ({_short(error)}).") from error
+        raise errors.ServerLost(f"The adb server broke off ({_short(error)}).") from error
 
 
 def _client() -> "AdbClient":
@@ -188,11 +177,11 @@ def _start_server() -> None:
             timeout=START_LIMIT_S,
         )
     except AdbError:
-        raise NoAdb("There is no adb on this computer.") from None
+        raise errors.NoAdb("There is no adb on this computer.") from None
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise NoAdb(f"adb does not start ({_short(error)}).") from error
+        raise errors.NoAdb(f"adb does not start ({_short(error)}).") from error
     if started.returncode:
-        raise NoAdb(f"adb does not start its server (exit status {started.returncode}).")
+        raise errors.NoAdb(f"adb does not start its server (exit status {started.returncode}).")
 
 
 def _short(error: BaseException) -> str:

@@ -17,18 +17,7 @@ from typing import BinaryIO
 from adbutils import AdbConnection
 from adbutils.errors import AdbError, AdbTimeout
 
-from seaformer.benchmark.devices.errors import (
-    Cancelled,
-    CutOff,
-    DeviceError,
-    DiskFull,
-    FileRefused,
-    Offline,
-    ServerLost,
-    TimedOut,
-    TooMuchOutput,
-    Unplugged,
-)
+from seaformer.benchmark.devices import errors
 from seaformer.benchmark.devices.server import (
     ANSWER_LIMIT_S,
     RETURN_LIMIT_S,
@@ -108,17 +97,17 @@ class _Link:
         silence = time.monotonic() + SILENCE_LIMIT_S
         while True:
             if self._cancelled.is_set():
-                raise Cancelled("The work on the phone was stopped.")
+                raise errors.Cancelled("The work on the phone was stopped.")
             yield
             if time.monotonic() >= (silence if self.deadline is None else self.deadline):
                 raise _SilenceError
 
 
-def refusal(serial: str, path: str, reason: str) -> DeviceError:
+def refusal(serial: str, path: str, reason: str) -> errors.DeviceError:
     """Return the error for a file that a phone refuses to take or to give."""
     if "no space" in reason.lower():
-        return DiskFull(f"The phone {serial} has no room for '{path}'.")
-    return FileRefused(f"The phone {serial} refuses '{path}': {reason}.")
+        return errors.DiskFull(f"The phone {serial} has no room for '{path}'.")
+    return errors.FileRefused(f"The phone {serial} refuses '{path}': {reason}.")
 
 
 class Transport:
@@ -170,7 +159,7 @@ class Transport:
                     # The length is the phone's word, so it counts before that much is waited for.
                     data = link.receive(length) if length <= output_limit else None
                     if data is None or not allowance.covers(data):
-                        raise TooMuchOutput(
+                        raise errors.TooMuchOutput(
                             f"The phone {self.serial}: {what} printed more than "
                             f"{output_limit / 2**20:g} MiB and was ended."
                         )
@@ -222,7 +211,7 @@ class Transport:
             while self._reply(link, path) == b"DATA":
                 content += self._message(link)
                 if len(content) > limit:
-                    raise TooMuchOutput(
+                    raise errors.TooMuchOutput(
                         f"The phone {self.serial}: '{path}' has more than the {limit:,} bytes "
                         "expected."
                     )
@@ -250,7 +239,7 @@ class Transport:
             return self._try_to_open(service)
         except AdbTimeout:
             raise
-        except (AdbError, OSError, EOFError, ServerLost):
+        except (AdbError, OSError, EOFError, errors.ServerLost):
             # The server may have been restarted, and finds the phone again within a moment.
             require(self.serial, RETURN_LIMIT_S)
             return self._try_to_open(service)
@@ -274,16 +263,16 @@ class Transport:
             try:
                 yield
             except _SilenceError:
-                raise TimedOut(f"The phone {self.serial}: {silence}.") from None
+                raise errors.TimedOut(f"The phone {self.serial}: {silence}.") from None
             except AdbTimeout:
-                raise TimedOut(
+                raise errors.TimedOut(
                     f"The phone {self.serial} did not answer for {self._answer_limit_s:g} s."
                 ) from None
             except (AdbError, OSError, EOFError, struct.error) as error:
                 if server.has_ended():
-                    raise ServerLost("The adb server ended.") from error
+                    raise errors.ServerLost("The adb server ended.") from error
                 self._require_still_there()
-                raise CutOff(
+                raise errors.CutOff(
                     f"The connection to the phone {self.serial} broke off ({error})."
                 ) from error
 
@@ -293,6 +282,6 @@ class Transport:
         while time.monotonic() < deadline:
             try:
                 require(self.serial)
-            except (Offline, Unplugged):
-                raise Unplugged(f"The phone {self.serial} went away.") from None
+            except (errors.Offline, errors.Unplugged):
+                raise errors.Unplugged(f"The phone {self.serial} went away.") from None
             time.sleep(0.05)

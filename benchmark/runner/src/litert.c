@@ -189,9 +189,7 @@ static void compile(loaded *m, int with_profiler, model *to) {
     CHECK(m->file, GetModelSignature, m->model, 0, &signature);
     CHECK(m->file, GetNumSignatureInputs, signature, &inputs);
     CHECK(m->file, GetNumSignatureOutputs, signature, &outputs);
-    if (inputs != 1 || outputs < 1 || outputs > MAX_OUTPUTS)
-        fail(STATUS_NO_MODEL, "%s has %zu inputs and %zu outputs; possible are 1 and 1 to %d",
-             m->file, inputs, outputs, MAX_OUTPUTS);
+    check_counts(inputs, outputs, m->file);
     *to = (model){.state = m, .output_count = (int)outputs, .is_fully_delegated = fully};
     memset(&type, 0, sizeof type);
     CHECK(m->file, GetSignatureInputTensorByIndex, signature, 0, &of);
@@ -308,14 +306,6 @@ static void profile(model *of, const char *id, int64_t warmup_runs, int64_t runs
 }
 
 /* ---- The library ----------------------------------------------------------------------------- */
-
-static void require(int holds, const char *what) {
-    if (!holds)
-        fail(STATUS_WRONG_RUNTIME,
-             "the library is not the LiteRT this runner was written for: with a known model, %s is "
-             "not as it should be",
-             what);
-}
 
 static void probe_events(model *of) {
     int count = 0, operators = 0;

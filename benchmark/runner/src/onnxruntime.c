@@ -136,9 +136,7 @@ static void prepare(loaded *m, model *to) {
     char *name = NULL;
     check(SessionGetInputCount(m->session, &inputs), m->file);
     check(SessionGetOutputCount(m->session, &outputs), m->file);
-    if (inputs != 1 || outputs < 1 || outputs > MAX_OUTPUTS)
-        fail(STATUS_NO_MODEL, "%s has %zu inputs and %zu outputs; possible are 1 and 1 to %d",
-             m->file, inputs, outputs, MAX_OUTPUTS);
+    check_counts(inputs, outputs, m->file);
     *to = (model){.state = m, .output_count = (int)outputs, .is_fully_delegated = -1};
     check(SessionGetInputName(m->session, 0, allocator, &name), m->file);
     m->input_name = name;
@@ -298,14 +296,6 @@ static void profile(model *of, const char *id, int64_t warmup_runs, int64_t runs
 }
 
 /* ---- The library ----------------------------------------------------------------------------- */
-
-static void require(int holds, const char *what) {
-    if (!holds)
-        fail(STATUS_WRONG_RUNTIME,
-             "the library is not the ONNX Runtime this runner was written for: with a known model, "
-             "%s is not as it should be",
-             what);
-}
 
 /* As in litert.c. */
 static void probe(void) {

@@ -1,6 +1,5 @@
 /* The plan: what to do; plan.py says what the fields mean and writes the file. */
-#ifndef RUNNER_PLAN_H
-#define RUNNER_PLAN_H
+#pragma once
 
 #include <stdint.h>
 
@@ -24,5 +23,3 @@ typedef struct {
 
 /* Reads a plan, or fails. */
 void plan_read(const char *path, plan *to);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Without an NDK, the Android runner is compiled with the headers of musl and linked with bionic
  * (see build.py). Used is only what both lay out alike; this is the one exception. */
-#ifndef RUNNER_PLATFORM_H
-#define RUNNER_PLATFORM_H
+#pragma once
 
 #include <errno.h>
 
@@ -11,6 +10,4 @@
 extern int *__errno(void);
 #undef errno
 #define errno (*__errno())
-#endif
-
 #endif

@@ -24,10 +24,16 @@ static int is_as_it_should(const tensor *found, const char *name, const char *ty
            memcmp(found->shape, shape, sizeof shape) == 0;
 }
 
-void probe_signature(const model *loaded, const char *output, const char *type) {
-    if (!is_as_it_should(&loaded->input, "x", "float32") || loaded->output_count != 1 ||
-        !is_as_it_should(&loaded->outputs[0], output, type))
+void require(int holds, const char *what) {
+    if (!holds)
         fail(STATUS_WRONG_RUNTIME,
-             "the runtime describes a known model differently than it should: it is of a version "
-             "this runner does not know");
+             "the library is not the runtime this runner was written for: with a known model, %s "
+             "is not as it should be",
+             what);
+}
+
+void probe_signature(const model *loaded, const char *output, const char *type) {
+    require(is_as_it_should(&loaded->input, "x", "float32") && loaded->output_count == 1 &&
+                is_as_it_should(&loaded->outputs[0], output, type),
+            "its description");
 }

@@ -38,7 +38,7 @@ static uint32_t crc32_of(uint32_t crc, const char *bytes, size_t count) {
     return ~crc;
 }
 
-static int write_all(int file, const char *bytes, size_t count) {
+int write_all(int file, const char *bytes, size_t count) {
     while (count > 0) {
         const ssize_t written = write(file, bytes, count);
         if (written < 0 && errno == EINTR) continue;
@@ -60,11 +60,6 @@ static void put(const char *bytes, size_t count) {
 }
 
 static void put_text(const char *words) { put(words, strlen(words)); }
-
-static void put_integer(int64_t value) {
-    char digits[24];
-    put(digits, (size_t)snprintf(digits, sizeof digits, "%lld", (long long)value));
-}
 
 /* Returns the length of the UTF-8 character at `at`, or 0 if there is none. */
 static size_t character(const unsigned char *at) {
@@ -136,39 +131,36 @@ void line_text(const char *key, const char *value) {
     put_string(value);
 }
 
-void line_integer(const char *key, int64_t value) {
+/* Writes a key and its value, or null if that is not known. */
+__attribute__((format(printf, 3, 4)))
+static void put_member(const char *key, int is_known, const char *format, ...) {
+    char value[400];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(value, sizeof value, format, arguments);
+    va_end(arguments);
     put_key(key);
-    put_integer(value);
+    put_text(is_known ? value : "null");
 }
 
-void line_null(const char *key) {
-    put_key(key);
-    put_text("null");
+void line_integer(const char *key, int64_t value) {
+    put_member(key, 1, "%lld", (long long)value);
 }
+
+void line_null(const char *key) { put_member(key, 1, "null"); }
 
 void line_count(const char *key, int64_t value) {
-    if (value < 0) line_null(key);
-    else line_integer(key, value);
+    put_member(key, value >= 0, "%lld", (long long)value);
 }
 
 void line_real(const char *key, double value, int decimals) {
-    char digits[400];
-    if (isnan(value) || isinf(value)) {
-        line_null(key);
-        return;
-    }
-    put_key(key);
-    if (decimals < 0) put(digits, (size_t)snprintf(digits, sizeof digits, "%.9g", value));
-    else put(digits, (size_t)snprintf(digits, sizeof digits, "%.*f", decimals, value));
+    const int is_known = !isnan(value) && !isinf(value);
+    if (decimals < 0) put_member(key, is_known, "%.9g", value);
+    else put_member(key, is_known, "%.*f", decimals, value);
 }
 
 void line_flag(const char *key, int value) {
-    if (value < 0) {
-        line_null(key);
-        return;
-    }
-    put_key(key);
-    put_text(value ? "true" : "false");
+    put_member(key, value >= 0, "%s", value ? "true" : "false");
 }
 
 void line_integers(const char *key, const int64_t *values, size_t count) {

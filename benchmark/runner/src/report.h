@@ -6,11 +6,13 @@
  *     line_end();
  *
  * A line is written when it is whole, by one write(), and nothing is kept back. */
-#ifndef RUNNER_REPORT_H
-#define RUNNER_REPORT_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* Writes all bytes, whatever interrupts it; returns 0 if that fails. */
+int write_all(int file, const char *bytes, size_t count);
 
 /* Takes standard output for the lines. What libraries print there goes to standard error. */
 void report_open(void);
@@ -34,9 +36,7 @@ void line_close(char bracket);                  /* '}' or ']' */
 void report_end(void);
 
 /* Ends the process with a status: says why on standard error and as the last line. */
-#if defined(__GNUC__)
 __attribute__((noreturn, format(printf, 2, 3)))
-#endif
 void fail(int status, const char *format, ...);
 
 /* Says what the runner is doing, for the case that it takes longer than the plan allows, and with
@@ -45,5 +45,3 @@ void now(const char *what, int status_of_a_crash, const char *reason_of_a_crash)
 
 /* From now on, crashes and the time limit end the process as `fail` does. */
 void guard(int64_t time_limit_ms);
-
-#endif

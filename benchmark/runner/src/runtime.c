@@ -22,6 +22,12 @@ void *find_function(void *library, const char *name) {
     return function;
 }
 
+void check_counts(size_t inputs, size_t outputs, const char *file) {
+    if (inputs != 1 || outputs < 1 || outputs > MAX_OUTPUTS)
+        fail(STATUS_NO_MODEL, "%s has %zu inputs and %zu outputs; possible are 1 and 1 to %d", file,
+             inputs, outputs, MAX_OUTPUTS);
+}
+
 void measure_tensor(tensor *of, const char *what, const char *file) {
     uint64_t elements = 1;
     if (of->type.name == NULL)

@@ -1,6 +1,5 @@
 /* What the runner needs of a runtime; litert.c and onnxruntime.c give it. */
-#ifndef RUNNER_RUNTIME_H
-#define RUNNER_RUNTIME_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -67,7 +66,8 @@ void *load_library(const char *path);
 /* Finds a function, or fails. */
 void *find_function(void *library, const char *name);
 
+/* Fails unless a model has one input and 1 to MAX_OUTPUTS outputs. */
+void check_counts(size_t inputs, size_t outputs, const char *file);
+
 /* Sets the bytes of a tensor whose type and shape are known, or fails. */
 void measure_tensor(tensor *of, const char *what, const char *file);
-
-#endif

@@ -1,6 +1,5 @@
 /* Exit statuses; status.py says what each means. */
-#ifndef RUNNER_STATUS_H
-#define RUNNER_STATUS_H
+#pragma once
 
 enum {
     STATUS_DONE = 0,
@@ -12,5 +11,3 @@ enum {
     STATUS_NO_OUTPUT = 7,
     STATUS_OUT_OF_TIME = 8
 };
-
-#endif

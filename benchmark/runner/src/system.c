@@ -61,28 +61,26 @@ char *read_file(const char *path, size_t *size) {
 }
 
 void write_file(const char *path, const void *bytes, size_t size, int fresh) {
-    const char *at = bytes;
     const int file =
         open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (fresh ? O_TRUNC : O_APPEND), 0644);
-    if (file < 0) fail(STATUS_NO_OUTPUT, "cannot write '%s': %s", path, strerror(errno));
-    while (size > 0) {
-        const ssize_t written = write(file, at, size);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) fail(STATUS_NO_OUTPUT, "cannot write '%s': %s", path, strerror(errno));
-        at += written;
-        size -= (size_t)written;
-    }
-    if (close(file) != 0) fail(STATUS_NO_OUTPUT, "cannot write '%s': %s", path, strerror(errno));
+    if (file < 0 || !write_all(file, bytes, size) || close(file) != 0)
+        fail(STATUS_NO_OUTPUT, "cannot write '%s': %s", path, strerror(errno));
 }
 
-/* Reads a small file of the system; returns 0 if it cannot be. */
-static int read_line(const char *path, char *to, size_t size) {
+/* Reads the beginning of a file of the system; returns 0 if it cannot be. */
+static int read_small(const char *path, char *to, size_t size) {
     const int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return 0;
     const ssize_t count = read_up_to(file, to, size - 1);
     close(file);
     if (count <= 0) return 0;
     to[count] = 0;
+    return 1;
+}
+
+/* Likewise its first line. */
+static int read_line(const char *path, char *to, size_t size) {
+    if (!read_small(path, to, size)) return 0;
     to[strcspn(to, "\n")] = 0;
     return 1;
 }
@@ -188,8 +186,7 @@ void find_sensors(const char *sysfs) {
         if (!read_line(path, type, sizeof type) || !read_zone(zone, &celsius)) continue;
         for (size_t i = 0; i < sizeof of_processors / sizeof of_processors[0]; i++)
             if (strstr(type, of_processors[i]) != NULL) {
-                zone_names[zone_count] = allocate(strlen(type) + 1, 1);
-                strcpy(zone_names[zone_count], type);
+                zone_names[zone_count] = strdup(type);
                 zones[zone_count++] = zone;
                 break;
             }
@@ -226,11 +223,7 @@ disturbances count_disturbances(void) {
 
 int64_t memory_bytes(const char *name) {
     char status[8192];
-    const int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-    const ssize_t count = file < 0 ? -1 : read_up_to(file, status, sizeof status - 1);
-    if (file >= 0) close(file);
-    if (count <= 0) return -1;
-    status[count] = 0;
+    if (!read_small("/proc/self/status", status, sizeof status)) return -1;
     const char *line = strstr(status, name);
     return line == NULL ? -1 : strtoll(line + strlen(name) + 1, NULL, 10) * 1024;
 }

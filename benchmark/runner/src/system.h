@@ -1,6 +1,5 @@
 /* What the operating system is asked: time, processors, heat, memory, files. */
-#ifndef RUNNER_SYSTEM_H
-#define RUNNER_SYSTEM_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -59,5 +58,3 @@ disturbances count_disturbances(void);
 
 /* Bytes, by the name in /proc/self/status; negative if the system does not say. */
 int64_t memory_bytes(const char *name);
-
-#endif

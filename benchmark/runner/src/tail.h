@@ -1,6 +1,5 @@
 /* From a model's output to a mask: what the application has to do after the inference. */
-#ifndef RUNNER_TAIL_H
-#define RUNNER_TAIL_H
+#pragma once
 
 #include "runtime.h"
 #include "upsampling/argmax.h"
@@ -21,5 +20,3 @@ void tail_classes(const tail *of, const void *logits);
 void tail_mask(const tail *of, const void *logits);
 
 void tail_release(tail *of);
-
-#endif

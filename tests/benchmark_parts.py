@@ -197,7 +197,7 @@ class _Changed(Workspace):
 
     def __init__(self, inner: Workspace) -> None:
         self.inner = inner
-        self.path = inner.path
+        self.path, self.shell = inner.path, inner.shell
 
     def place(self, local: Path, name: str, executable: bool = False) -> bool:
         return self.inner.place(local, name, executable)

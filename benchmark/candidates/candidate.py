@@ -55,17 +55,25 @@ class Candidate:
     @property
     def output_bytes(self) -> int:
         """How many bytes a device has to give for its output."""
-        return sum(one.itemsize for one in _array_types(self.outputs))
+        return self._layout.itemsize
+
+    @property
+    def _layout(self) -> np.dtype[Any]:
+        """All outputs, one after another, as the runner writes them."""
+        return np.dtype([("", one.dtype, one.shape) for one in self.outputs])
 
     def verify(self, output: bytes) -> Parity:
         """Compare the bytes that a device gives with this computer's own runtime.
 
         Raises SeaformerError if they are not as many as the output takes.
         """
-        outputs = [
-            tensor.decode(array)
-            for tensor, array in zip(self.outputs, split_outputs(output, self.outputs), strict=True)
-        ]
+        if len(output) != self.output_bytes:
+            raise SeaformerError(
+                f"the device gave an output of {len(output)} bytes, the file has one of "
+                f"{self.output_bytes}. Its runtime may not fit the model."
+            )
+        arrays = np.frombuffer(output, self._layout)[0]
+        outputs = [one.decode(array) for one, array in zip(self.outputs, arrays, strict=True)]
         return compare(
             outputs,
             self.expected,
@@ -137,30 +145,6 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
         outputs=outputs,
         expected=expected,
     )
-
-
-def split_outputs(data: bytes, outputs: Sequence[Tensor]) -> list[npt.NDArray[Any]]:
-    """Read the bytes of all outputs, one after another, as the runner writes them.
-
-    The outputs have no axis left open. Raises SeaformerError if `data` is not as long as they are.
-    """
-    types = _array_types(outputs)
-    expected = sum(one.itemsize for one in types)
-    if len(data) != expected:
-        raise SeaformerError(
-            f"the device gave an output of {len(data)} bytes, the file has one of {expected}. "
-            "Its runtime may not fit the model."
-        )
-    ends = np.cumsum([one.itemsize for one in types])
-    return [
-        np.frombuffer(data[end - one.itemsize : end], one.base).reshape(one.shape)
-        for one, end in zip(types, ends, strict=True)
-    ]
-
-
-def _array_types(outputs: Sequence[Tensor]) -> list[np.dtype[Any]]:
-    """Return the type of each output with its shape, whose item is the whole array."""
-    return [np.dtype((output.dtype, output.shape)) for output in outputs]
 
 
 def _one_input(session: Session) -> tuple[Tensor, tuple[int, ...]]:

@@ -17,6 +17,9 @@ of 100 000 runs of 40 models."""
 
 PRINTED_TOO_MUCH = f"printed more than {OUTPUT_LIMIT / 2**20:g} MiB and was ended"
 
+OnLine = Callable[[str], None] | None
+"""Takes the lines of a program's stdout; None to keep them only."""
+
 SIGNALLED = 128
 """An exit status of this plus n says that signal n ended the program."""
 
@@ -145,12 +148,6 @@ class Finished:
         return self.exit_status - SIGNALLED if self.exit_status > SIGNALLED else None
 
 
-def check_name(name: str) -> None:
-    """Raise ValueError unless `name` can be that of a file in a workspace."""
-    if name in ("", ".", "..") or "/" in name or "\0" in name:
-        raise ValueError(f"{name!r} is no name of a file")
-
-
 def check_key(key: str) -> None:
     """Raise ValueError unless `key` can be that of a workspace."""
     if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", key):
@@ -173,8 +170,14 @@ class Workspace(ABC):
 
     path: str
     """The folder, on the device."""
-    shell: str
+    shell = "/bin/sh"
     """The device's shell, by its path."""
+
+    def path_of(self, name: str) -> str:
+        """Return the path of a file in the folder; raise ValueError if it cannot be one's name."""
+        if name in ("", ".", "..") or "/" in name or "\0" in name:
+            raise ValueError(f"{name!r} is no name of a file")
+        return f"{self.path}/{name}"
 
     @abstractmethod
     def place(self, local: Path, name: str, executable: bool = False) -> bool:
@@ -205,12 +208,7 @@ class Workspace(ABC):
 
     @abstractmethod
     def execute(
-        self,
-        program: str,
-        arguments: Sequence[str],
-        *,
-        time_limit_s: float,
-        on_line: Callable[[str], None] | None = None,
+        self, program: str, arguments: Sequence[str], *, time_limit_s: float, on_line: OnLine = None
     ) -> Finished:
         """Run a program that was placed in the folder, and wait for its end.
 

@@ -85,7 +85,7 @@ def examine(choice: str, console: Console) -> bool:
         raise
     except DeviceError as error:
         name = "processor" if isinstance(error, WrongProcessor) else "attached, authorized"
-        _print(console, [(name, Finding(FAIL, error.problem, error.advice))], start)
+        _print(console, [(name, _failure(error))], start)
         return False
     if selection.note:
         console.print(selection.note, soft_wrap=True)
@@ -237,14 +237,11 @@ def _core_classes(tested: DeviceUnderTest) -> Finding:
     classes = classify(tested.facts.cores)
     lost = [one.name for one in classes if missing.issuperset(one.cores)]
     seen = ", ".join(str(one) for one in classes)
+    text = f"{seen}; not reachable: {', '.join(lost) or core_list(missing)}"
     if lost:
-        return Finding(
-            FAIL, f"{seen}; not reachable: {', '.join(lost)}", "Take other cores with --cores."
-        )
+        return Finding(FAIL, text, "Take other cores with --cores.")
     if missing:
-        return Finding(
-            WARN, f"{seen}; not reachable: {core_list(missing)}", "Leave them out of --cores."
-        )
+        return Finding(WARN, text, "Leave them out of --cores.")
     return Finding(OK, seen)
 
 

@@ -21,10 +21,7 @@ STATUS_NAMES = ("none", "light", "moderate", "severe", "critical", "emergency", 
 
 
 def wait_until_cool(
-    device: Device,
-    cool_below_c: float | None,
-    limit_s: float,
-    describe: Callable[[str], None],
+    device: Device, cool_below_c: float | None, limit_s: float, describe: Callable[[str], None]
 ) -> Conditions:
     """Wait until a device does not throttle and is cool; return its state then.
 

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,10 +22,10 @@ from seaformer.benchmark.devices.device import (
     Device,
     DeviceFacts,
     Finished,
+    OnLine,
     Workspace,
     check_arguments,
     check_key,
-    check_name,
 )
 from seaformer.benchmark.devices.foreign_load import Usage, foreign_load
 from seaformer.benchmark.devices.parsers import (
@@ -127,8 +127,6 @@ class Host(Device):
 class HostWorkspace(Workspace):
     """A temporary folder."""
 
-    shell = "/bin/sh"
-
     def __init__(self, host: Host, folder: Path) -> None:
         """Take a folder that is there."""
         self.path = str(folder)
@@ -137,7 +135,7 @@ class HostWorkspace(Workspace):
 
     def place(self, local: Path, name: str, executable: bool = False) -> bool:
         """Copy a file, as `Workspace.place` describes."""
-        path = self._path_of(name)
+        path = Path(self.path_of(name))
         mode = 0o755 if executable else 0o644
         if path.exists() and file_sha256(path) == file_sha256(local):
             path.chmod(mode)
@@ -151,7 +149,7 @@ class HostWorkspace(Workspace):
 
     def write(self, name: str, data: bytes) -> None:
         """Write a small file, as `Workspace.write` describes."""
-        path = self._path_of(name)
+        path = Path(self.path_of(name))
         try:
             path.write_bytes(data)
         except OSError as error:
@@ -159,7 +157,7 @@ class HostWorkspace(Workspace):
 
     def read(self, name: str, limit: int = OUTPUT_LIMIT) -> bytes:
         """Return the content of a file, as `Workspace.read` describes."""
-        path = self._path_of(name)
+        path = Path(self.path_of(name))
         try:
             return read_limited(path, limit)
         except TooLargeError:
@@ -170,15 +168,10 @@ class HostWorkspace(Workspace):
             raise errors.FileRefused(f"'{path}' cannot be read: {error.strerror}.") from error
 
     def execute(
-        self,
-        program: str,
-        arguments: Sequence[str],
-        *,
-        time_limit_s: float,
-        on_line: Callable[[str], None] | None = None,
+        self, program: str, arguments: Sequence[str], *, time_limit_s: float, on_line: OnLine = None
     ) -> Finished:
         """Run a program in the folder, as `Workspace.execute` describes."""
-        path = self._path_of(program)
+        path = Path(self.path_of(program))
         check_arguments(arguments)
         lines = Lines(on_line)
         try:
@@ -214,10 +207,6 @@ class HostWorkspace(Workspace):
     def _check(self) -> None:
         if self._host.cancelled.is_set():
             raise errors.Cancelled("The work on this computer was stopped.")
-
-    def _path_of(self, name: str) -> Path:
-        check_name(name)
-        return self._folder / name
 
     def _refusal(self, error: OSError) -> errors.DeviceError:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -18,10 +18,10 @@ from seaformer.benchmark.devices.device import (
     Device,
     DeviceFacts,
     Finished,
+    OnLine,
     Workspace,
     check_arguments,
     check_key,
-    check_name,
 )
 from seaformer.benchmark.devices.facts import (
     CONDITIONS_SCRIPT,
@@ -160,7 +160,7 @@ class PhoneWorkspace(Workspace):
 
     def place(self, local: Path, name: str, executable: bool = False) -> bool:
         """Have a file of this computer in the folder, as `Workspace.place` describes."""
-        path = self._path_of(name)
+        path = self.path_of(name)
         with local.open("rb") as content:
             digest, size = _sha256(content), content.tell()
             mode = 0o755 if executable else 0o644
@@ -174,23 +174,18 @@ class PhoneWorkspace(Workspace):
 
     def write(self, name: str, data: bytes) -> None:
         """Write a small file, as `Workspace.write` describes."""
-        self._send(BytesIO(data), self._path_of(name), 0o644)
+        self._send(BytesIO(data), self.path_of(name), 0o644)
 
     def read(self, name: str, limit: int = OUTPUT_LIMIT) -> bytes:
         """Return the content of a file, as `Workspace.read` describes."""
-        path = self._path_of(name)
+        path = self.path_of(name)
         return self._phone.twice(lambda: self._phone.way.pull(path, limit))
 
     def execute(
-        self,
-        program: str,
-        arguments: Sequence[str],
-        *,
-        time_limit_s: float,
-        on_line: Callable[[str], None] | None = None,
+        self, program: str, arguments: Sequence[str], *, time_limit_s: float, on_line: OnLine = None
     ) -> Finished:
         """Run a program in the folder, as `Workspace.execute` describes."""
-        check_name(program)
+        path = self.path_of(program)
         check_arguments(arguments)
         mark = secrets.token_hex(8)
         group: list[str] = []
@@ -227,7 +222,7 @@ class PhoneWorkspace(Workspace):
         if result.status in _NOT_EXECUTABLE:
             reason = stderr.strip().rpartition("\n")[2]
             raise errors.ExecRefused(
-                f"The phone {self._phone.serial} does not run '{self.path}/{program}' ({reason})."
+                f"The phone {self._phone.serial} does not run '{path}' ({reason})."
             )
         return Finished(result.status, tuple(lines.all[1:]), stderr)
 
@@ -237,10 +232,6 @@ class PhoneWorkspace(Workspace):
         if not keep:
             clean = self._phone.way_to_clean
             self._phone.twice(lambda: clean.shell(command, HOUSEKEEPING_LIMIT_S))
-
-    def _path_of(self, name: str) -> str:
-        check_name(name)
-        return f"{self.path}/{name}"
 
     def _send(self, content: BinaryIO, path: str, mode: int) -> None:
         def send() -> None:

@@ -108,36 +108,31 @@ def connect(answer_limit_s: float = ANSWER_LIMIT_S) -> "AdbConnection":
         return client.make_connection(timeout=answer_limit_s)
 
 
-class ServerWatch:
-    """Knows afterwards whether the adb server that runs now has ended, be there a new one or not.
+def watch_server() -> "AdbConnection":
+    """Return a connection that lives as long as the adb server that runs now; see `has_ended`.
 
     A request that breaks off looks the same for a phone that went away and for a server that was
     restarted, whose successor has to find the phone first. A connection of its own tells them
-    apart: it lives as long as the server.
+    apart.
     """
+    with server_errors():
+        watch = connect()
+        watch.send_command("host:track-devices")
+        watch.check_okay()
+    return watch
 
-    def __init__(self) -> None:
-        with server_errors():
-            self._connection = connect()
-            self._connection.send_command("host:track-devices")
-            self._connection.check_okay()
 
-    def has_ended(self) -> bool:
-        """Whether the server has ended."""
-        line = self._connection.conn
-        line.settimeout(_END_OF_CONNECTION_S)
-        try:
-            while line.recv(4096):  # what it says of phones
-                continue
-        except TimeoutError:
-            return False
-        except OSError:
-            return True
+def has_ended(watch: "AdbConnection") -> bool:
+    """Whether the watched server has ended, be there a new one or not."""
+    watch.conn.settimeout(_END_OF_CONNECTION_S)
+    try:
+        while watch.conn.recv(4096):  # what it says of phones
+            continue
+    except TimeoutError:
+        return False
+    except OSError:
         return True
-
-    def close(self) -> None:
-        """Stop watching."""
-        self._connection.close()
+    return True
 
 
 @contextmanager

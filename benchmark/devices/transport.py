@@ -21,9 +21,10 @@ from seaformer.benchmark.devices import errors
 from seaformer.benchmark.devices.server import (
     ANSWER_LIMIT_S,
     RETURN_LIMIT_S,
-    ServerWatch,
     connect,
+    has_ended,
     require,
+    watch_server,
 )
 from seaformer.processes import Allowance
 
@@ -259,7 +260,7 @@ class Transport:
     @contextmanager
     def _explained(self, silence: str) -> Iterator[None]:
         """Turn what goes wrong on the way into the error that says what happened to the phone."""
-        with closing(ServerWatch()) as server:
+        with closing(watch_server()) as watch:
             try:
                 yield
             except _SilenceError:
@@ -269,7 +270,7 @@ class Transport:
                     f"The phone {self.serial} did not answer for {self._answer_limit_s:g} s."
                 ) from None
             except (AdbError, OSError, EOFError, struct.error) as error:
-                if server.has_ended():
+                if has_ended(watch):
                     raise errors.ServerLost("The adb server ended.") from error
                 self._require_still_there()
                 raise errors.CutOff(

@@ -62,11 +62,7 @@ class Session(ABC):
     conditions: Conditions  # the latest state of the device that is known
 
     def __init__(
-        self,
-        device: Device,
-        request: Request,
-        candidates: Sequence[Candidate],
-        progress: Progress,
+        self, device: Device, request: Request, candidates: Sequence[Candidate], progress: Progress
     ) -> None:
         self.device = device
         self.request = request

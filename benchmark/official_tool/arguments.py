@@ -52,13 +52,7 @@ def recognise(help_text: str) -> Tool:
 
 
 def arguments(
-    tool: Tool,
-    graph: str,
-    *,
-    threads: int,
-    warmup_runs: int,
-    runs: int,
-    given: Input | None = None,
+    tool: Tool, graph: str, *, threads: int, warmup_runs: int, runs: int, given: Input | None = None
 ) -> list[str]:
     """Return the arguments that time `runs` inferences of a model's file, after the warm-up.
 

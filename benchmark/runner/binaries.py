@@ -16,10 +16,7 @@ from seaformer.errors import SeaformerError, look_up
 
 
 def runner_for(target: str) -> Path:
-    """Return the runner for a target.
-
-    Args:
-        target: "android-arm64", "linux-arm64" or "linux-x86_64".
+    """Return the runner for "android-arm64", "linux-arm64" or "linux-x86_64".
 
     Raises:
         SeaformerError: it is not there and cannot be compiled.
@@ -27,7 +24,9 @@ def runner_for(target: str) -> Path:
     look_up(TARGETS, "target of the runner", target)
     runner = HERE / "bin" / target / NAME
     try:
-        if not _is_of_these_sources(runner):
+        note = runner.with_name(FINGERPRINT)
+        is_there = runner.is_file() and note.is_file()
+        if not is_there or note.read_text().strip() != fingerprint():
             Console(stderr=True, soft_wrap=True).print(f"compiling the runner for {target}")
             build(target, runner)
     except BuildError as error:
@@ -35,8 +34,3 @@ def runner_for(target: str) -> Path:
     except OSError as error:
         raise SeaformerError(f"cannot write the runner to '{runner.parent}': {error}.") from error
     return runner
-
-
-def _is_of_these_sources(runner: Path) -> bool:
-    note = runner.with_name(FINGERPRINT)
-    return runner.is_file() and note.is_file() and note.read_text().strip() == fingerprint()

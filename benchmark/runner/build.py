@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -64,27 +63,16 @@ BIONIC = {
 }
 
 
-@dataclass(frozen=True)
-class Target:
-    """What a runner is built for.
-
-    Attributes:
-        triple: as zig calls it; the C library's version is the oldest that will do.
-        flags: more of them.
-    """
-
-    triple: str
-    flags: tuple[str, ...]
-
-
-TARGETS: Mapping[str, Target] = MappingProxyType(
+TARGETS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
     {
         # Android 15 phones may have pages of 16 KB.
-        "android-arm64": Target("aarch64-linux-musl", ("-Wl,-z,max-page-size=16384",)),
-        "linux-arm64": Target("aarch64-linux-gnu.2.17", ("-ldl", "-lm")),
-        "linux-x86_64": Target("x86_64-linux-gnu.2.17", ("-ldl", "-lm")),
+        "android-arm64": ("aarch64-linux-musl", ("-Wl,-z,max-page-size=16384",)),
+        "linux-arm64": ("aarch64-linux-gnu.2.17", ("-ldl", "-lm")),
+        "linux-x86_64": ("x86_64-linux-gnu.2.17", ("-ldl", "-lm")),
     }
 )
+"""What a runner is built for -> the target as zig calls it, where the C library's version is the
+oldest that will do, and further flags."""
 
 
 class BuildError(Exception):
@@ -118,14 +106,10 @@ def fingerprint() -> str:
 
 
 def build(target: str, to: Path) -> None:
-    """Compile the runner.
+    """Compile the runner for a row of `TARGETS` into the file `to`.
 
-    Args:
-        target: name of a row of `TARGETS`.
-        to: file to be written; beside it goes the fingerprint of its sources.
-
-    Raises:
-        BuildError: there is no compiler, or it refuses.
+    Beside it goes the fingerprint of its sources. Raises BuildError if there is no compiler, or it
+    refuses.
     """
     with tempfile.TemporaryDirectory(prefix="seaformer-runner-") as name:
         folder = Path(name)
@@ -152,7 +136,7 @@ def build(target: str, to: Path) -> None:
 
 def _compiler(target: str, folder: Path) -> tuple[list[str], list[str]]:
     """Return the command that compiles, and what it needs after the sources."""
-    row = TARGETS[target]
+    triple, flags = TARGETS[target]
     if target == "android-arm64" and (ndk := os.environ.get(NDK_VARIABLE)):
         name = f"aarch64-linux-android{ANDROID_API}-clang"
         found = sorted(Path(ndk).glob(f"toolchains/llvm/prebuilt/*/bin/{name}"))
@@ -161,7 +145,7 @@ def _compiler(target: str, folder: Path) -> tuple[list[str], list[str]]:
                 f"{NDK_VARIABLE} is '{ndk}', where there is no {name}. Set it to the folder of an "
                 "Android NDK, or unset it to do without."
             )
-        return [str(found[0])], [*row.flags, "-ldl", "-lm"]
+        return [str(found[0])], [*flags, "-ldl", "-lm"]
     package = importlib.util.find_spec("ziglang")
     installed = version("ziglang") if package else None
     if package is None or package.origin is None or installed != ZIG:
@@ -169,16 +153,16 @@ def _compiler(target: str, folder: Path) -> tuple[list[str], list[str]]:
             f"the runner is compiled by the package ziglang {ZIG}; installed is {installed}. "
             f"Install it: pip install ziglang=={ZIG}."
         )
-    zig = [sys.executable, "-P", "-m", "ziglang", "cc", "-target", row.triple]
+    zig = [sys.executable, "-P", "-m", "ziglang", "cc", "-target", triple]
     if target != "android-arm64":
-        return zig, list(row.flags)
+        return zig, list(flags)
     include = Path(package.origin).with_name("lib") / "libc" / "include"
     headers = [f"-isystem{include / name}" for name in ("aarch64-linux-musl", "generic-musl")]
     stubs = [_stub(zig, name, symbols.split(), folder) for name, symbols in BIONIC.items()]
     crt = str(HERE / "src" / "bionic" / "crt.c")
     without = ["-nostdlib", "-DBIONIC_WITHOUT_NDK", *headers]
     start = "-Wl,--dynamic-linker=/system/bin/linker64"
-    return [*zig, *without], [crt, *stubs, start, *row.flags]
+    return [*zig, *without], [crt, *stubs, start, *flags]
 
 
 def _stub(zig: list[str], name: str, symbols: list[str], folder: Path) -> str:

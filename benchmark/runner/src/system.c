@@ -87,39 +87,24 @@ static int read_line(const char *path, char *to, size_t size) {
 
 /* ---- Processors ------------------------------------------------------------------------------ */
 
-typedef struct {
-    unsigned long bits[MAX_CPUS / (8 * sizeof(unsigned long))];
-} cpu_mask;
-
-static cpu_mask planned_cpus;
+static cpu_set_t planned_cpus;
 static int is_bound;
 
-static int has_cpu(const cpu_mask *mask, int cpu) {
-    const int width = 8 * (int)sizeof mask->bits[0];
-    return mask->bits[cpu / width] >> cpu % width & 1;
-}
-
-static void add_cpu(cpu_mask *mask, int cpu) {
-    const int width = 8 * (int)sizeof mask->bits[0];
-    mask->bits[cpu / width] |= 1ul << cpu % width;
-}
-
-static cpu_mask cpus_of(pid_t thread) {
-    cpu_mask mask = {{0}};
-    if (sched_getaffinity(thread, sizeof mask, (cpu_set_t *)&mask) != 0)
-        memset(&mask, 0, sizeof mask);
+static cpu_set_t cpus_of(pid_t thread) {
+    cpu_set_t mask = {{0}};
+    if (sched_getaffinity(thread, sizeof mask, &mask) != 0) memset(&mask, 0, sizeof mask);
     return mask;
 }
 
 void bind_to_cpus(const plan *planned) {
     if (planned->cpu_count == 0) return;
-    for (int i = 0; i < planned->cpu_count; i++) add_cpu(&planned_cpus, planned->cpus[i]);
-    if (sched_setaffinity(0, sizeof planned_cpus, (cpu_set_t *)&planned_cpus) != 0)
+    for (int i = 0; i < planned->cpu_count; i++) CPU_SET(planned->cpus[i], &planned_cpus);
+    if (sched_setaffinity(0, sizeof planned_cpus, &planned_cpus) != 0)
         fail(STATUS_NO_AFFINITY, "the processors asked for are refused: %s", strerror(errno));
     /* The system takes what it can get of a mask and says nothing. */
-    const cpu_mask granted = cpus_of(0);
+    const cpu_set_t granted = cpus_of(0);
     for (int i = 0; i < planned->cpu_count; i++)
-        if (!has_cpu(&granted, planned->cpus[i]))
+        if (!CPU_ISSET(planned->cpus[i], &granted))
             fail(STATUS_NO_AFFINITY, "processor %d is refused: it is offline or does not exist",
                  planned->cpus[i]);
     is_bound = 1;
@@ -131,9 +116,9 @@ void require_bound_threads(void) {
     if (threads == NULL) return;
     while ((entry = readdir(threads)) != NULL) {
         if (entry->d_name[0] == '.') continue;
-        const cpu_mask mask = cpus_of(atoi(entry->d_name));
+        const cpu_set_t mask = cpus_of(atoi(entry->d_name));
         for (int cpu = 0; cpu < MAX_CPUS; cpu++)
-            if (has_cpu(&mask, cpu) && !has_cpu(&planned_cpus, cpu))
+            if (CPU_ISSET(cpu, &mask) && !CPU_ISSET(cpu, &planned_cpus))
                 fail(STATUS_NO_AFFINITY, "thread %s of the runtime may run on processor %d",
                      entry->d_name, cpu);
     }
@@ -142,16 +127,16 @@ void require_bound_threads(void) {
 
 int current_cpu(void) {
     const int cpu = sched_getcpu();
-    if (is_bound && (cpu < 0 || cpu >= MAX_CPUS || !has_cpu(&planned_cpus, cpu)))
+    if (is_bound && (cpu < 0 || cpu >= MAX_CPUS || !CPU_ISSET(cpu, &planned_cpus)))
         fail(STATUS_NO_AFFINITY, "a run ended on processor %d, which was not asked for", cpu);
     return cpu < 0 ? 0 : cpu;
 }
 
 size_t allowed_cpus(int64_t cpus[MAX_CPUS]) {
-    const cpu_mask mask = cpus_of(0);
+    const cpu_set_t mask = cpus_of(0);
     size_t count = 0;
     for (int cpu = 0; cpu < MAX_CPUS; cpu++)
-        if (has_cpu(&mask, cpu)) cpus[count++] = cpu;
+        if (CPU_ISSET(cpu, &mask)) cpus[count++] = cpu;
     return count;
 }
 

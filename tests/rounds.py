@@ -12,8 +12,7 @@ import seaformer.benchmark.runner
 from seaformer.benchmark.runner.binaries import runner_for
 from seaformer.benchmark.runner.libraries import library_for
 from seaformer.benchmark.runner.plan import Plan, PlannedModel
-from seaformer.benchmark.runner.record import Record, read_record
-from seaformer.benchmark.runner.status import Status
+from seaformer.benchmark.runner.record import Record, Status, read_record
 
 SOURCES = Path(seaformer.benchmark.runner.__file__).with_name("src")
 TARGET = {"x86_64": "linux-x86_64", "aarch64": "linux-arm64"}[platform.machine()]

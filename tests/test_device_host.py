@@ -26,9 +26,8 @@ from seaformer.benchmark.devices.errors import (
     TimedOut,
     UnsupportedHost,
 )
-from seaformer.benchmark.devices.foreign_load import Usage, foreign_load
 from seaformer.benchmark.devices.heat import throttled, too_hot, wait_until_cool
-from seaformer.benchmark.devices.host import Host, HostWorkspace
+from seaformer.benchmark.devices.host import Host, HostWorkspace, Usage, foreign_load
 
 SHELL = "/bin/sh"
 

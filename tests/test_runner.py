@@ -27,8 +27,7 @@ from rounds import (
 )
 
 from seaformer.benchmark.runner.binaries import runner_for
-from seaformer.benchmark.runner.record import read_record
-from seaformer.benchmark.runner.status import Status
+from seaformer.benchmark.runner.record import Status, read_record
 from seaformer.imaging.upsampling.argmax import upsample_argmax
 from seaformer.runtimes import open_model
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rounds import add_probe, assert_gave_up, basic_plan, run_text
 
 from seaformer.benchmark.runner.plan import Plan, PlannedModel
-from seaformer.benchmark.runner.status import Status
+from seaformer.benchmark.runner.record import Status
 from seaformer.errors import UsageError
 
 MODEL = PlannedModel("a", "a.tflite", "a.input", "a.output", (64, 48))

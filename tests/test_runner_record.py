@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rounds import SOURCES
 
-from seaformer.benchmark.runner.record import Record, RecordReader, read_record
-from seaformer.benchmark.runner.status import Status
+from seaformer.benchmark.runner.record import Record, RecordReader, Status, read_record
 
 HEADER = {
     "type": "header",

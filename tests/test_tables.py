@@ -27,9 +27,8 @@ from click.testing import CliRunner, Result
 from exporting import write_networks
 
 from seaformer.artifact.precisions import PRECISIONS
-from seaformer.benchmark.candidates.setting import Setting
 from seaformer.benchmark.cli import main
-from seaformer.benchmark.devices.cores import CoreChoice
+from seaformer.benchmark.devices.cores import CoreChoice, Setting
 from seaformer.benchmark.devices.device import Core
 from seaformer.benchmark.devices.host import Host
 from seaformer.benchmark.measure.options import Options

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from seaformer.artifact.metadata import FEATURES, Interface, Metadata
 from seaformer.benchmark.candidates.parity import compare
-from seaformer.benchmark.candidates.setting import Setting
+from seaformer.benchmark.devices.cores import Setting
 from seaformer.benchmark.results.schema import Accuracy, InputUsed, ModelFacts, Parity, picture_size
 from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256

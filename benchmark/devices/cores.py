@@ -64,6 +64,19 @@ class CoreChoice:
         return f"{sum(1 << core for core in self.cores):x}"
 
 
+@dataclass(frozen=True)
+class Setting:
+    """How a model is run: what a benchmark has once, or several times to compare them.
+
+    Attributes:
+        threads: of one inference.
+        cores: that all threads are bound to.
+    """
+
+    threads: int
+    cores: CoreChoice
+
+
 def classify(cores: Sequence[Core]) -> tuple[CoreClass, ...]:
     """Sort cores into classes, fastest first.
 

@@ -7,9 +7,13 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
+
+import psutil
 
 from seaformer import processes
 from seaformer.benchmark.devices import errors
@@ -27,7 +31,6 @@ from seaformer.benchmark.devices.device import (
     check_arguments,
     check_key,
 )
-from seaformer.benchmark.devices.foreign_load import Usage, foreign_load
 from seaformer.benchmark.devices.parsers import (
     parse_memory_bytes,
     parse_processor,
@@ -46,6 +49,39 @@ _CPU = Path("/sys/devices/system/cpu")
 
 KERNEL_FILE_LIMIT = 4 * 2**20
 """Bytes. /proc/cpuinfo has about 1.5 KB for each of some hundred processors."""
+
+
+IDLE = ("idle", "iowait")
+COUNTED_TWICE = ("guest", "guest_nice")
+"""Virtual machines' time, which is in `user` and `nice` too."""
+
+
+class Usage(NamedTuple):
+    """What processors have done up to a moment."""
+
+    at_s: float  # the moment, on a clock that does not jump
+    busy_s: float  # that all processors together were busy, or taken away by a hypervisor
+    own_s: float  # of those, this process's and those of its children that have ended
+
+    @classmethod
+    def now(cls) -> "Usage":
+        """Ask the system; its counters move in steps of 10 ms."""
+        every = psutil.cpu_times()._asdict()
+        own = os.times()
+        return cls(
+            at_s=time.monotonic(),
+            busy_s=sum(value for name, value in every.items() if name not in IDLE + COUNTED_TWICE),
+            own_s=own.user + own.system + own.children_user + own.children_system,
+        )
+
+
+def foreign_load(before: Usage, after: Usage) -> float | None:
+    """Return how many processors other programs kept busy; None if it was too short to tell."""
+    elapsed_s = after.at_s - before.at_s
+    if elapsed_s < 0.1:
+        return None
+    foreign_s = (after.busy_s - before.busy_s) - (after.own_s - before.own_s)
+    return max(0.0, foreign_s / elapsed_s)
 
 
 class Host(Device):

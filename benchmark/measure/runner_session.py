@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from seaformer.benchmark.breakdown.model_profiling import PROFILE_RUNS, ModelProfiling
 from seaformer.benchmark.candidates.candidate import Candidate
-from seaformer.benchmark.candidates.setting import Setting
+from seaformer.benchmark.devices.cores import Setting
 from seaformer.benchmark.devices.device import Conditions, Finished, Workspace
 from seaformer.benchmark.devices.errors import ProgramKilled
 from seaformer.benchmark.devices.heat import throttled
@@ -27,8 +27,7 @@ from seaformer.benchmark.results.schema import (
 from seaformer.benchmark.runner.binaries import runner_for
 from seaformer.benchmark.runner.libraries import library_for
 from seaformer.benchmark.runner.plan import Plan, PlannedModel
-from seaformer.benchmark.runner.record import Block, Record, RecordReader
-from seaformer.benchmark.runner.status import Status
+from seaformer.benchmark.runner.record import Block, Record, RecordReader, Status
 from seaformer.errors import SeaformerError
 from seaformer.statistics.bootstrap import MIN_ROUNDS, summarize
 

@@ -18,8 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from seaformer.benchmark.candidates.candidate import Candidate
-from seaformer.benchmark.candidates.setting import Setting
-from seaformer.benchmark.devices.cores import CoreChoice, choose_cores
+from seaformer.benchmark.devices.cores import CoreChoice, Setting, choose_cores
 from seaformer.benchmark.devices.device import Conditions, Device, DeviceFacts, Workspace
 from seaformer.benchmark.devices.errors import Cancelled
 from seaformer.benchmark.devices.heat import wait_until_cool

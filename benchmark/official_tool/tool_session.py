@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from seaformer.benchmark.candidates.candidate import Candidate
-from seaformer.benchmark.candidates.setting import Setting
+from seaformer.benchmark.devices.cores import Setting
 from seaformer.benchmark.devices.device import Finished, Workspace
 from seaformer.benchmark.devices.errors import FileRefused, ProgramKilled
 from seaformer.benchmark.measure.session import Session

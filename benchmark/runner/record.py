@@ -15,6 +15,7 @@ What stands before the first line that is wrong is kept.
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -29,6 +30,19 @@ Count = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 Text = Annotated[str, Field(strict=True, max_length=10_000)]
 Milliseconds = Annotated[float, Field(strict=True, ge=0)]
 Number = Annotated[float, Field(strict=True)]
+
+
+class Status(IntEnum):
+    """What a run of the runner ended with; `src/status.h` has the same numbers."""
+
+    DONE = 0  # everything in the plan was measured
+    BAD_PLAN = 2  # the plan cannot be read, or asks for what cannot be
+    NO_LIBRARY = 3  # the runtime's library cannot be loaded, or lacks functions
+    WRONG_RUNTIME = 4  # of another version than planned, or with its data laid out differently
+    NO_MODEL = 5  # a model cannot be loaded or run
+    NO_AFFINITY = 6  # the processors asked for are refused, or a run strayed from them
+    NO_OUTPUT = 7  # a line or a file cannot be written
+    OUT_OF_TIME = 8  # the plan's time limit has passed; the lines so far are good
 
 
 class _Exact:
@@ -212,7 +226,7 @@ class _Memory(_Exact):
 
 @dataclass(frozen=True)
 class _Error(_Exact):
-    """Why the runner gave up, and with which of `seaformer.benchmark.runner.status.Status`."""
+    """Why the runner gave up, and with which `Status`."""
 
     status: Count
     message: Text

@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from seaformer.benchmark.candidates.candidate import Candidate
-from seaformer.benchmark.candidates.setting import Setting
+from seaformer.benchmark.devices.cores import Setting
 from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.measure.backends import OFFICIAL_TOOL
 from seaformer.benchmark.measure.progress_display import Progress

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 from seaformer.benchmark.candidates.candidate import Candidate
-from seaformer.benchmark.candidates.setting import Setting
+from seaformer.benchmark.devices.cores import Setting
 from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.measure.request import Request
 from seaformer.benchmark.presentation.breakdown_terminal import print_breakdowns

@@ -1,4 +1,4 @@
-/* Exit statuses; status.py says what each means. */
+/* Exit statuses; record.py says what each means. */
 #pragma once
 
 enum {

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from seaformer.benchmark.candidates.setting import Setting
-from seaformer.benchmark.devices.cores import choose_cores, classify
+from seaformer.benchmark.devices.cores import Setting, choose_cores, classify
 from seaformer.benchmark.devices.device import Core
 from seaformer.benchmark.results.table_kinds import THREADS, Kind
 from seaformer.errors import UsageError

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from seaformer.artifact.precisions import PRECISIONS
 from seaformer.benchmark.candidates.candidate import Candidate
-from seaformer.benchmark.candidates.setting import Setting
+from seaformer.benchmark.devices.cores import Setting
 from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.measure.options import Options
 from seaformer.benchmark.measure.request import Request, make_request, require_our_runner

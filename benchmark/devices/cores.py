@@ -16,15 +16,6 @@ from seaformer.errors import UsageError
 
 ALL = "all"
 
-CLASSES = {1: (ALL,), 2: ("big", "little")}
-"""Names by the number of different frequencies, fastest first; from three on `MANY` apply."""
-
-MANY = ("prime", "big", "little")
-
-CORES_HELP = (
-    f"{', '.join(MANY)}, {ALL}, a hexadecimal mask (80 is core 7), or a list (4-6,7; 7-7 is core 7)"
-)
-
 
 @dataclass(frozen=True)
 class CoreClass:
@@ -84,20 +75,16 @@ def classify(cores: Sequence[Core]) -> tuple[CoreClass, ...]:
     of two the higher is big. Cores of unknown frequency are in no class if others are known.
     """
     speeds = sorted({core.max_khz for core in cores if core.max_khz is not None}, reverse=True)
-    names = CLASSES.get(max(len(speeds), 1), MANY)
-    if names == (ALL,):
-        everything = tuple(sorted(core.index for core in cores))
-        return (CoreClass(ALL, everything, tuple(speeds)),)
-    of_class = {names[0]: speeds[:1], names[-1]: speeds[-1:]}
-    if len(names) == len(MANY):
-        of_class[names[1]] = speeds[1:-1]
+    if len(speeds) < 2:
+        return (CoreClass(ALL, tuple(sorted(core.index for core in cores)), tuple(speeds)),)
+    groups = {"prime": speeds[:1], "big": speeds[1:-1], "little": speeds[-1:]}
+    if len(speeds) == 2:
+        groups = {"big": speeds[:1], "little": speeds[1:]}
     return tuple(
         CoreClass(
-            name,
-            tuple(sorted(core.index for core in cores if core.max_khz in of_class[name])),
-            tuple(of_class[name]),
+            name, tuple(sorted(one.index for one in cores if one.max_khz in group)), tuple(group)
         )
-        for name in names
+        for name, group in groups.items()
     )
 
 
@@ -155,7 +142,10 @@ def _asked(cores: Sequence[Core], text: str) -> CoreChoice:
     elif (listed := parse_core_list(name)) is not None:
         chosen = set(listed)
     else:
-        raise UsageError(f"--cores '{text}': {_what_there_is(cores)} Or {CORES_HELP}.")
+        raise UsageError(
+            f"--cores '{text}': {_what_there_is(cores)} Or prime, big, little, all, a hexadecimal "
+            "mask (80 is core 7), or a list (4-6,7; 7-7 is core 7)."
+        )
     missing = chosen - {core.index for core in cores}
     if missing or not chosen:
         what = f"has no core {core_list(missing)}" if missing else "would run on no core"

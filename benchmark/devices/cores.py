@@ -19,12 +19,9 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class CoreClass:
-    """Cores of a kind.
+    """Cores of a kind, by rising number, and their different highest frequencies, fastest first.
 
-    Attributes:
-        name: "prime", "big", "little"; "all" if the cores are alike, or do not tell.
-        cores: their numbers, rising.
-        max_khz: the highest frequencies that occur among them, fastest first; none if unknown.
+    The name is "prime", "big", "little"; "all" if the cores are alike, or do not tell.
     """
 
     name: str
@@ -39,11 +36,9 @@ class CoreClass:
 
 @dataclass(frozen=True)
 class CoreChoice:
-    """The cores that a benchmark runs on.
+    """The cores that a benchmark runs on, by rising number.
 
-    Attributes:
-        name: of the classes, such as "prime" or "prime+big"; or the mask.
-        cores: their numbers, rising.
+    The name is that of their classes, such as "prime" or "prime+big", or the mask.
     """
 
     name: str
@@ -57,11 +52,9 @@ class CoreChoice:
 
 @dataclass(frozen=True)
 class Setting:
-    """How a model is run: what a benchmark has once, or several times to compare them.
+    """How a model is run: the threads of one inference, and the cores that all are bound to.
 
-    Attributes:
-        threads: of one inference.
-        cores: that all threads are bound to.
+    A benchmark has one, or several to compare them.
     """
 
     threads: int

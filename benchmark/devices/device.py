@@ -26,12 +26,7 @@ SIGNALLED = 128
 
 @dataclass(frozen=True)
 class Core:
-    """A core of the processor.
-
-    Attributes:
-        index: its number, as in masks.
-        max_khz: the highest frequency that it has, in kHz; None if the device does not say.
-    """
+    """A core: its number, as in masks, and its highest frequency, if the device says it."""
 
     index: int
     max_khz: int | None
@@ -132,10 +127,7 @@ class Conditions:
 class Finished:
     """A program that ran to its end.
 
-    Attributes:
-        exit_status: 0 to 255; 128 + n if signal n ended it.
-        stdout_lines: without their line ends.
-        stderr: all of it.
+    Its exit status is 0 to 255, 128 + n if signal n ended it; its lines are without their ends.
     """
 
     exit_status: int

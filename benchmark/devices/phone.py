@@ -5,8 +5,8 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
-from hashlib import file_digest
-from io import BufferedReader, BytesIO
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from shlex import quote
 from typing import BinaryIO, TypeVar
@@ -31,6 +31,7 @@ from seaformer.benchmark.devices.facts import (
 )
 from seaformer.benchmark.devices.server import RETURN_LIMIT_S, require
 from seaformer.benchmark.devices.transport import ShellResult, Transport, refusal
+from seaformer.files import file_sha256
 from seaformer.lines import Lines
 from seaformer.privacy import SWITCHES
 
@@ -161,12 +162,12 @@ class PhoneWorkspace(Workspace):
     def place(self, local: Path, name: str, executable: bool = False) -> bool:
         """Have a file of this computer in the folder, as `Workspace.place` describes."""
         path = self.path_of(name)
+        digest, size = file_sha256(local), local.stat().st_size
+        mode = 0o755 if executable else 0o644
+        if self._digest(path, size) == digest:
+            self._phone.run(f"chmod {mode:o} {quote(path)}")
+            return False
         with local.open("rb") as content:
-            digest, size = _sha256(content), content.tell()
-            mode = 0o755 if executable else 0o644
-            if self._digest(path, size) == digest:
-                self._phone.run(f"chmod {mode:o} {quote(path)}")
-                return False
             self._send(content, path, mode)
         if self._digest(path, size) != digest:
             raise errors.FileRefused(f"'{name}' arrived on the phone {self._phone.serial} damaged.")
@@ -247,7 +248,8 @@ class PhoneWorkspace(Workspace):
             return result.stdout[:64].decode("ascii", "replace")
         if result.status in _NOT_EXECUTABLE:  # Androids before 8 have no sha256sum
             with suppress(errors.TooMuchOutput):
-                return _sha256(BytesIO(self._phone.twice(lambda: self._phone.way.pull(path, size))))
+                content = self._phone.twice(lambda: self._phone.way.pull(path, size))
+                return sha256(content).hexdigest()
         return None
 
     def _end(self, group: list[str]) -> bool:
@@ -258,8 +260,3 @@ class PhoneWorkspace(Workspace):
             end = _END.format(group=int(group[0]))
             return self._phone.way_to_clean.shell(end, KILL_LIMIT_S).status == 0
         return False
-
-
-def _sha256(content: BufferedReader | BytesIO) -> str:
-    content.seek(0)
-    return file_digest(content, "sha256").hexdigest()

@@ -18,12 +18,7 @@ AUTO, ALL = "auto", "all"
 
 @dataclass(frozen=True)
 class Selection:
-    """What to measure on.
-
-    Attributes:
-        devices: at least one.
-        note: what the user should know about the choice, in a sentence; "" if nothing.
-    """
+    """At least one device to measure on, and what the user should know about the choice."""
 
     devices: tuple[Device, ...]
     note: str = ""

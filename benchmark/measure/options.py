@@ -56,13 +56,9 @@ def _share(name: str, default: str | None = None, **settings: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a user asked for. The help texts say what each is; shares are of 1, not percent.
+    """What a user asked for. The help texts say what each is; shares are of 1, not percent."""
 
-    Attributes:
-        command: what was typed, to be pasted again.
-    """
-
-    command: str
+    command: str  # what was typed, to be pasted again
     models: tuple[Path, ...] = field(
         default=(),
         metadata={"click": partial(click.argument, metavar="MODEL...", nargs=-1, type=PATH)},

@@ -72,6 +72,7 @@ class Session(ABC):
         self.warmup_runs = 0  # uncounted runs of a model at the start of a round
         self._deadline = 0.0
         self._parity: dict[str, Parity] = {}
+        self.tool_times: dict[str, Times] = {}  # by the ids of models that an official tool timed
 
     def run(self) -> Results:
         """Measure; `complete` and `problem` of the results say whether they are all.
@@ -160,10 +161,6 @@ class Session(ABC):
         it raises SeaformerError, `rounds` has what there is.
         """
 
-    def tool_times(self, candidate: Candidate) -> Times | None:  # noqa: ARG002
-        """Return the times that an official tool gave; None if our runner measures."""
-        return None
-
     def breakdown(self, candidate: Candidate, times: Times) -> Breakdown | None:  # noqa: ARG002
         """Return where the time of a model goes; None if that was not measured."""
         return None
@@ -208,7 +205,7 @@ class Session(ABC):
         return digest.hexdigest()[:16]
 
     def _model_result(self, one: Candidate, facts: DeviceFacts) -> ModelResult:
-        tool, parity = self.tool_times(one), self._parity.get(one.id)
+        tool, parity = self.tool_times.get(one.id), self._parity.get(one.id)
         extra = NOT_COMPARED if tool is not None and parity is None else ""
         return model_result(
             one,

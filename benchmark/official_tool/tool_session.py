@@ -1,6 +1,5 @@
 """Benchmarks with the official `benchmark_model`: one model after the other, as it measures."""
 
-import hashlib
 from pathlib import Path
 
 from seaformer.benchmark.candidates.candidate import Candidate
@@ -12,6 +11,7 @@ from seaformer.benchmark.official_tool.arguments import Input, Tool, arguments, 
 from seaformer.benchmark.official_tool.output import ToolOutput, read_output
 from seaformer.benchmark.results.schema import RuntimeUsed, StoppedBy, Times, ToolSummary
 from seaformer.errors import SeaformerError
+from seaformer.files import file_sha256
 
 TOOL = "benchmark_model"
 LAUNCHER = "launch"
@@ -26,14 +26,11 @@ class ToolSession(Session):
     def prepare(self) -> RuntimeUsed:
         """Look at the binary."""
         assert self.options.binary is not None
-        self._times: dict[str, Times] = {}
-        with self.options.binary.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
         return RuntimeUsed(
             name=self.request.backend.title,
             version=None,
             file=self.options.binary.name,
-            sha256=digest,
+            sha256=file_sha256(self.options.binary),
         )
 
     def own_files(self) -> list[tuple[Path, str, bool]]:
@@ -55,10 +52,6 @@ class ToolSession(Session):
             self._measure(workspace, tool, one)
         return "runs"
 
-    def tool_times(self, candidate: Candidate) -> Times | None:
-        """Return the times of a model that was measured."""
-        return self._times.get(candidate.id)
-
     def _measure(self, workspace: Workspace, tool: Tool, one: Candidate) -> None:
         given = None
         if tool.shows_output:
@@ -76,7 +69,7 @@ class ToolSession(Session):
         )
         finished = workspace.execute(LAUNCHER, words, time_limit_s=self.remaining_s())
         output = read_output("\n".join((*finished.stdout_lines, finished.stderr)))
-        self._times[one.id] = _times(output, finished, one, self.device.serial)
+        self.tool_times[one.id] = _times(output, finished, one, self.device.serial)
         if given is not None:
             try:
                 answer = workspace.read(given.output_file, one.output_bytes)

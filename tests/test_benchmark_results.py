@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seaformer.artifact.precisions import PRECISIONS
-from seaformer.benchmark.candidates.parity import compare as compare_outputs
+from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.measure.options import parse_share
 from seaformer.benchmark.measure.request import DEFAULT_RUNS, MAX_ROUNDS, round_sizes
 from seaformer.benchmark.presentation.results_csv import to_csv
@@ -284,9 +285,13 @@ def test_what_is_no_percentage(text: str) -> None:
 LOGITS = np.random.default_rng(0).standard_normal((1, 4, 4, 5)).astype(np.float32)
 
 
+def _model(expected: np.ndarray, precision: str, **changes: Any) -> Candidate:
+    return candidate(0, "a.tflite", precision, expected=[expected], **changes)
+
+
 def test_an_equal_output_passes_every_bar() -> None:
     for precision in (*PRECISIONS, "unknown"):
-        parity = compare_outputs([LOGITS], [LOGITS], precision, 3, False, "LiteRT")
+        parity = _model(LOGITS, precision).compare([LOGITS])
         assert parity.passed
         assert (parity.agreement, parity.max_abs_error) == (1, 0)
 
@@ -298,18 +303,18 @@ def test_an_equal_output_passes_every_bar() -> None:
     ids=["upside down", "zeros", "nan", "negative", "scaled"],
 )
 def test_another_output_passes_none(precision: str, output: np.ndarray) -> None:
-    assert not compare_outputs([output], [LOGITS], precision, 3, False, "LiteRT").passed
+    assert not _model(LOGITS, precision).compare([output]).passed
 
 
 def test_a_single_infinity_is_wrong() -> None:
     output = LOGITS.copy()
     output[0, 0, 0, 0] = np.inf
-    assert not compare_outputs([output], [LOGITS], "fp32", 3, False, "LiteRT").passed
+    assert not _model(LOGITS, "fp32").compare([output]).passed
 
 
 def test_rounding_of_single_precision_passes_where_it_should() -> None:
     near = LOGITS + 1e-4 * np.random.default_rng(1).standard_normal(LOGITS.shape).astype("f4")
-    parity = compare_outputs([near], [LOGITS], "fp32", 3, False, "LiteRT")
+    parity = _model(LOGITS, "fp32").compare([near])
     assert parity.passed
     assert 60 < (parity.sqnr_db or 0) < 100
 
@@ -318,7 +323,7 @@ def test_class_ids_are_compared_by_their_agreement() -> None:
     ids = np.arange(100).reshape(1, 10, 10)
     other = ids.copy()
     other[0, 0] = 7
-    parity = compare_outputs([other], [ids], "fp32", None, True, "LiteRT")
+    parity = _model(ids, "fp32", class_axis=None, gives_class_ids=True).compare([other])
     assert parity.sqnr_db is None
     assert parity.agreement == pytest.approx(0.91)
     assert not parity.passed

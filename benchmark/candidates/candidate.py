@@ -156,6 +156,9 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
     if of_image is not None and of_image.is_random:
         note = "; ".join(filter(None, (note, "random weights: its predictions mean nothing")))
     class_axis = _class_axis(of_image, expected)
+    is_segmentation = of_image is not None and of_image.kind == "segmentation"
+    layout = 3 if path.suffix.lower() == ".tflite" else 1
+    has_mask = is_segmentation and class_axis == layout and outputs[0].dtype in TAIL_DTYPES
     data = tensor.tobytes()
     return Candidate(
         id=f"m{number}",
@@ -174,7 +177,7 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
         ),
         tensor=data,
         note=note,
-        mask_size=_mask_size(of_image, path, shape, outputs[0].dtype, class_axis),
+        mask_size=picture_size(shape) if has_mask else None,
         class_axis=class_axis,
         gives_class_ids=of_image is not None and not of_image.gives_logits,
         metadata=metadata,
@@ -218,22 +221,6 @@ def _class_axis(interface: Interface | None, expected: Sequence[npt.NDArray[Any]
     if interface.kind == "classification":
         return 1
     return {"CHW": 1, "HWC": 3, None: None}[interface.logits_layout(expected[0].shape)]
-
-
-def _mask_size(
-    interface: Interface | None,
-    path: Path,
-    shape: tuple[int, ...],
-    output_dtype: str,
-    class_axis: int | None,
-) -> tuple[int, int] | None:
-    """The input's size, if the output is logits as the arg-max in C takes them."""
-    if interface is None or interface.kind != "segmentation" or class_axis is None:
-        return None
-    layout = 3 if path.suffix.lower() == ".tflite" else 1
-    if class_axis != layout or output_dtype not in TAIL_DTYPES:
-        return None
-    return picture_size(shape)
 
 
 def _facts(metadata: Metadata) -> ModelFacts:

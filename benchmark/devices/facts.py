@@ -2,25 +2,13 @@
 
 from datetime import UTC, datetime
 
+from seaformer.benchmark.devices import parsers
 from seaformer.benchmark.devices.device import Conditions, Core, DeviceFacts, Temperature
-from seaformer.benchmark.devices.parsers import (
-    parse_battery,
-    parse_core_khz,
-    parse_core_list,
-    parse_free_bytes,
-    parse_getprop,
-    parse_memory_bytes,
-    parse_sections,
-    parse_thermal_zones,
-    parse_thermalservice,
-    script_of,
-    whole_number,
-)
 
 CPU = "/sys/devices/system/cpu"
 ZONES = "/sys/class/thermal/thermal_zone[0-9]*"
 
-FACTS_SCRIPT = script_of(
+FACTS_SCRIPT = parsers.script_of(
     {
         "properties": "getprop",
         "present": f"cat {CPU}/present",
@@ -30,7 +18,7 @@ FACTS_SCRIPT = script_of(
 )
 
 
-CONDITIONS_SCRIPT = script_of(
+CONDITIONS_SCRIPT = parsers.script_of(
     {
         "thermal": "dumpsys thermalservice",
         "battery": "dumpsys battery",
@@ -43,14 +31,14 @@ CONDITIONS_SCRIPT = script_of(
 
 def read_facts(serial: str, output: str) -> DeviceFacts:
     """Read what `FACTS_SCRIPT` printed on the phone of this serial number, whatever it is."""
-    sections = parse_sections(output)
-    properties = parse_getprop(sections.get("properties", ""))
+    sections = parsers.parse_sections(output)
+    properties = parsers.parse_getprop(sections.get("properties", ""))
 
     def known(*names: str) -> str | None:
         return next((properties[name] for name in names if properties.get(name)), None)
 
-    max_khz = parse_core_khz(sections.get("max_khz", ""))
-    cores = {*(parse_core_list(sections.get("present", "")) or ()), *max_khz}
+    max_khz = parsers.parse_core_khz(sections.get("max_khz", ""))
+    cores = {*(parsers.parse_core_list(sections.get("present", "")) or ()), *max_khz}
     release = known("ro.build.version.release")
     return DeviceFacts(
         serial=serial,
@@ -58,10 +46,10 @@ def read_facts(serial: str, output: str) -> DeviceFacts:
         model=known("ro.product.model"),
         soc=known("ro.soc.model", "ro.board.platform", "ro.hardware"),
         os=f"Android {release}" if release else None,
-        sdk=whole_number(known("ro.build.version.sdk") or ""),
+        sdk=parsers.whole_number(known("ro.build.version.sdk") or ""),
         abi=known("ro.product.cpu.abi"),
         cores=tuple(Core(core, max_khz.get(core)) for core in sorted(cores)),
-        memory_bytes=parse_memory_bytes(sections.get("memory", "")),
+        memory_bytes=parsers.parse_memory_bytes(sections.get("memory", "")),
         # As Android says it of itself.
         is_emulated=known("ro.hardware") in ("goldfish", "ranchu")
         or "1" in (known("ro.kernel.qemu"), known("ro.boot.qemu")),
@@ -70,10 +58,10 @@ def read_facts(serial: str, output: str) -> DeviceFacts:
 
 def read_conditions(output: str) -> Conditions:
     """Read what `CONDITIONS_SCRIPT` printed, whatever it is."""
-    sections = parse_sections(output)
-    thermal = parse_thermalservice(sections.get("thermal", ""))
-    battery = parse_battery(sections.get("battery", ""))
-    temperatures = thermal.temperatures or parse_thermal_zones(sections.get("zones", ""))
+    sections = parsers.parse_sections(output)
+    thermal = parsers.parse_thermalservice(sections.get("thermal", ""))
+    battery = parsers.parse_battery(sections.get("battery", ""))
+    temperatures = thermal.temperatures or parsers.parse_thermal_zones(sections.get("zones", ""))
     if battery.temperature_c is not None and not any(one.kind == "battery" for one in temperatures):
         temperatures += (Temperature("battery", "battery", battery.temperature_c),)
     return Conditions(
@@ -82,6 +70,6 @@ def read_conditions(output: str) -> Conditions:
         thermal_status=thermal.status,
         battery_percent=battery.percent,
         is_charging=battery.is_charging,
-        core_khz=parse_core_khz(sections.get("khz", "")),
-        free_bytes=parse_free_bytes(sections.get("space", "")),
+        core_khz=parsers.parse_core_khz(sections.get("khz", "")),
+        free_bytes=parsers.parse_free_bytes(sections.get("space", "")),
     )

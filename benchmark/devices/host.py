@@ -16,7 +16,7 @@ from typing import NamedTuple
 import psutil
 
 from seaformer import processes
-from seaformer.benchmark.devices import errors
+from seaformer.benchmark.devices import errors, parsers
 from seaformer.benchmark.devices.device import (
     OUTPUT_LIMIT,
     PRINTED_TOO_MUCH,
@@ -30,12 +30,6 @@ from seaformer.benchmark.devices.device import (
     Workspace,
     check_arguments,
     check_key,
-)
-from seaformer.benchmark.devices.parsers import (
-    parse_memory_bytes,
-    parse_processor,
-    sensor_readings,
-    whole_number,
 )
 from seaformer.files import TooLargeError, file_sha256, read_limited
 from seaformer.lines import Lines
@@ -112,7 +106,8 @@ class Host(Device):
         return DeviceFacts(
             serial=SERIAL,
             manufacturer=_line("/sys/class/dmi/id/sys_vendor"),
-            model=_line("/proc/device-tree/model") or parse_processor(_text("/proc/cpuinfo")),
+            model=_line("/proc/device-tree/model")
+            or parsers.parse_processor(_text("/proc/cpuinfo")),
             soc=None,
             os=_os_name(),
             sdk=None,
@@ -121,7 +116,7 @@ class Host(Device):
                 Core(core, _number(_CPU / f"cpu{core}/cpufreq/cpuinfo_max_freq"))
                 for core in sorted(os.sched_getaffinity(0))
             ),
-            memory_bytes=parse_memory_bytes(_text("/proc/meminfo")),
+            memory_bytes=parsers.parse_memory_bytes(_text("/proc/meminfo")),
             is_emulated=False,
         )
 
@@ -141,7 +136,7 @@ class Host(Device):
         }
         return Conditions(
             taken_at=datetime.now(UTC),
-            temperatures=sensor_readings(_sensors()),
+            temperatures=parsers.sensor_readings(_sensors()),
             thermal_status=None,
             battery_percent=_number(battery / "capacity") if battery else None,
             is_charging=None if status is None else status != "Discharging",
@@ -280,4 +275,4 @@ def _line(path: Path | str) -> str | None:
 
 
 def _number(path: Path) -> int | None:
-    return whole_number(_text(path))
+    return parsers.whole_number(_text(path))

@@ -236,5 +236,5 @@ def test_lines_are_known_as_they_arrive() -> None:
 
 
 def test_the_exit_statuses_of_both_languages_are_the_same() -> None:
-    found = re.findall(r"STATUS_(\w+) = (\d+)", (SOURCES / "status.h").read_text())
+    found = re.findall(r"STATUS_(\w+) = (\d+)", (SOURCES / "report.h").read_text())
     assert {name: int(number) for name, number in found} == dict(Status.__members__)

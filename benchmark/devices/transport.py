@@ -17,15 +17,7 @@ from typing import BinaryIO
 from adbutils import AdbConnection
 from adbutils.errors import AdbError, AdbTimeout
 
-from seaformer.benchmark.devices import errors
-from seaformer.benchmark.devices.server import (
-    ANSWER_LIMIT_S,
-    RETURN_LIMIT_S,
-    connect,
-    has_ended,
-    require,
-    watch_server,
-)
+from seaformer.benchmark.devices import errors, server
 from seaformer.processes import Allowance
 
 SILENCE_LIMIT_S = 30.0
@@ -115,7 +107,7 @@ class Transport:
     """The way to a phone; calls raise TimedOut, Cancelled, Unplugged, ServerLost, CutOff, ..."""
 
     def __init__(
-        self, serial: str, cancelled: threading.Event, answer_limit_s: float = ANSWER_LIMIT_S
+        self, serial: str, cancelled: threading.Event, answer_limit_s: float = server.ANSWER_LIMIT_S
     ) -> None:
         """Take a phone; nothing is sent yet.
 
@@ -242,11 +234,11 @@ class Transport:
             raise
         except (AdbError, OSError, EOFError, errors.ServerLost):
             # The server may have been restarted, and finds the phone again within a moment.
-            require(self.serial, RETURN_LIMIT_S)
+            server.require(self.serial, server.RETURN_LIMIT_S)
             return self._try_to_open(service)
 
     def _try_to_open(self, service: str) -> _Link:
-        connection = connect(self._answer_limit_s)
+        connection = server.connect(self._answer_limit_s)
         try:
             for request in (f"host:transport:{self.serial}", service):
                 data = request.encode("utf-8", "surrogateescape")
@@ -260,7 +252,7 @@ class Transport:
     @contextmanager
     def _explained(self, silence: str) -> Iterator[None]:
         """Turn what goes wrong on the way into the error that says what happened to the phone."""
-        with closing(watch_server()) as watch:
+        with closing(server.watch_server()) as watch:
             try:
                 yield
             except _SilenceError:
@@ -270,7 +262,7 @@ class Transport:
                     f"The phone {self.serial} did not answer for {self._answer_limit_s:g} s."
                 ) from None
             except (AdbError, OSError, EOFError, struct.error) as error:
-                if has_ended(watch):
+                if server.has_ended(watch):
                     raise errors.ServerLost("The adb server ended.") from error
                 self._require_still_there()
                 raise errors.CutOff(
@@ -282,7 +274,7 @@ class Transport:
         deadline = time.monotonic() + _SETTLE_S
         while time.monotonic() < deadline:
             try:
-                require(self.serial)
+                server.require(self.serial)
             except (errors.Offline, errors.Unplugged):
                 raise errors.Unplugged(f"The phone {self.serial} went away.") from None
             time.sleep(0.05)

@@ -22,29 +22,13 @@ from seaformer.benchmark.devices.cores import CoreChoice, Setting, choose_cores
 from seaformer.benchmark.devices.device import Conditions, Device, DeviceFacts, Workspace
 from seaformer.benchmark.devices.errors import Cancelled
 from seaformer.benchmark.devices.heat import wait_until_cool
+from seaformer.benchmark.measure import warnings
 from seaformer.benchmark.measure.progress_display import Progress
 from seaformer.benchmark.measure.request import Request
 from seaformer.benchmark.measure.summary import model_result
-from seaformer.benchmark.measure.warnings import (
-    disturbances,
-    missing_breakdowns,
-    slower_than_float,
-    wide_intervals,
-)
+from seaformer.benchmark.results import schema
 from seaformer.benchmark.results.breakdown import Breakdown
 from seaformer.benchmark.results.rounds import pair_ratios, run_times
-from seaformer.benchmark.results.schema import (
-    CoresUsed,
-    ModelResult,
-    PairRatio,
-    Parity,
-    Protocol,
-    Results,
-    Round,
-    RuntimeUsed,
-    StoppedBy,
-    Times,
-)
 from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256
 
@@ -68,13 +52,13 @@ class Session(ABC):
         self.options = request.options
         self.candidates = candidates  # one that has several settings is there once for each
         self.progress = progress
-        self.rounds: list[Round] = []  # raw data so far
+        self.rounds: list[schema.Round] = []  # raw data so far
         self.warmup_runs = 0  # uncounted runs of a model at the start of a round
         self._deadline = 0.0
-        self._parity: dict[str, Parity] = {}
-        self.tool_times: dict[str, Times] = {}  # by the ids of models that an official tool timed
+        self._parity: dict[str, schema.Parity] = {}
+        self.tool_times: dict[str, schema.Times] = {}  # id of a model -> what a tool measured
 
-    def run(self) -> Results:
+    def run(self) -> schema.Results:
         """Measure; `complete` and `problem` of the results say whether they are all.
 
         Raises SeaformerError or KeyboardInterrupt if it fails, or is interrupted, before any output
@@ -86,7 +70,7 @@ class Session(ABC):
         facts, before = self.device.facts(), self.device.conditions()
         self.conditions = before
         cores = choose_cores(facts.cores, self.options.cores, self.options.threads)
-        stopped_by: StoppedBy = "runs"
+        stopped_by: schema.StoppedBy = "runs"
         problem: str | None = None
         try:
             runtime = self.prepare()
@@ -109,10 +93,10 @@ class Session(ABC):
             after = self.device.conditions()
         self.progress.describe(self.device.serial, "summing up")
         models = tuple(self._model_result(one, facts) for one in self.candidates)
-        ratios: tuple[PairRatio, ...] = ()
+        ratios: tuple[schema.PairRatio, ...] = ()
         if not self.device.is_emulated:
             ratios = pair_ratios(verified, self.rounds, self.options.seed)
-        return Results(
+        return schema.Results(
             created_at=created_at,
             command=self.options.command,
             complete=problem is None,
@@ -124,7 +108,7 @@ class Session(ABC):
             runtime=runtime,
             threads=self.options.threads,
             cores=_cores_used(cores, facts),
-            protocol=Protocol(
+            protocol=schema.Protocol(
                 runs=self.request.runs,
                 until=self.options.until,
                 runs_per_round=max(self.request.round_sizes),
@@ -146,7 +130,7 @@ class Session(ABC):
         )
 
     @abstractmethod
-    def prepare(self) -> RuntimeUsed:
+    def prepare(self) -> schema.RuntimeUsed:
         """Find, or fetch, what has to be on the device; return what will run the models."""
 
     @abstractmethod
@@ -154,14 +138,14 @@ class Session(ABC):
         """Return the files besides the models: local path, name, whether it is a program."""
 
     @abstractmethod
-    def work(self, workspace: Workspace, setting: Setting) -> StoppedBy:
+    def work(self, workspace: Workspace, setting: Setting) -> schema.StoppedBy:
         """Check every model's output and measure; return what ended it well.
 
         All files are in the workspace; `setting` is of the models that have none of their own. If
         it raises SeaformerError, `rounds` has what there is.
         """
 
-    def breakdown(self, candidate: Candidate, times: Times) -> Breakdown | None:  # noqa: ARG002
+    def breakdown(self, candidate: Candidate, times: schema.Times) -> Breakdown | None:  # noqa: ARG002
         """Return where the time of a model goes; None if that was not measured."""
         return None
 
@@ -204,7 +188,7 @@ class Session(ABC):
             digest.update(f"{name}\n{file_sha256(local)}\n".encode())
         return digest.hexdigest()[:16]
 
-    def _model_result(self, one: Candidate, facts: DeviceFacts) -> ModelResult:
+    def _model_result(self, one: Candidate, facts: DeviceFacts) -> schema.ModelResult:
         tool, parity = self.tool_times.get(one.id), self._parity.get(one.id)
         extra = NOT_COMPARED if tool is not None and parity is None else ""
         return model_result(
@@ -220,26 +204,26 @@ class Session(ABC):
         )
 
     def _warnings(
-        self, models: Sequence[ModelResult], ratios: Sequence[PairRatio]
+        self, models: Sequence[schema.ModelResult], ratios: Sequence[schema.PairRatio]
     ) -> Iterator[str]:
-        yield from slower_than_float(models, ratios)
+        yield from warnings.slower_than_float(models, ratios)
         if self.options.breakdown:
-            yield from missing_breakdowns(models)
-        yield from disturbances(self.rounds)
+            yield from warnings.missing_breakdowns(models)
+        yield from warnings.disturbances(self.rounds)
         if self.options.until is not None:
-            yield from wide_intervals(models, self.options.until)
+            yield from warnings.wide_intervals(models, self.options.until)
 
 
-def _ending(error: BaseException) -> tuple[StoppedBy, str]:
+def _ending(error: BaseException) -> tuple[schema.StoppedBy, str]:
     """What a benchmark was ended by early, and how results say that."""
     if isinstance(error, KeyboardInterrupt | Cancelled):
         return "interrupt", "interrupted"
     return "time limit" if isinstance(error, TimeLimitError) else "problem", str(error)
 
 
-def _cores_used(cores: CoreChoice, facts: DeviceFacts) -> CoresUsed:
+def _cores_used(cores: CoreChoice, facts: DeviceFacts) -> schema.CoresUsed:
     speeds = {core.index: core.max_khz for core in facts.cores if core.max_khz is not None}
-    return CoresUsed(
+    return schema.CoresUsed(
         name=cores.name,
         cores=cores.cores,
         mask=cores.mask,

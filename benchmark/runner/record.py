@@ -33,7 +33,7 @@ Number = Annotated[float, Field(strict=True)]
 
 
 class Status(IntEnum):
-    """What a run of the runner ended with; `src/status.h` has the same numbers."""
+    """What a run of the runner ended with; `src/report.h` has the same numbers."""
 
     DONE = 0  # everything in the plan was measured
     BAD_PLAN = 2  # the plan cannot be read, or asks for what cannot be

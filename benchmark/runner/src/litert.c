@@ -9,7 +9,6 @@
 #include "probe.h"
 #include "report.h"
 #include "runtime.h"
-#include "status.h"
 #include "system.h"
 
 /* ---- The API --------------------------------------------------------------------------------- */

@@ -12,7 +12,6 @@
 #include "plan.h"
 #include "report.h"
 #include "runtime.h"
-#include "status.h"
 #include "system.h"
 
 /* VERSION and TARGET are texts given by build.py. */

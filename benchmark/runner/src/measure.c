@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "report.h"
-#include "status.h"
 #include "system.h"
 #include "tail.h"
 

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "report.h"
-#include "status.h"
 #include "system.h"
 
 static int64_t integer(const char *key, const char *value, int64_t low, int64_t high) {

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "report.h"
-#include "status.h"
 
 #define EMBED(symbol, file)                                                                  \
     __asm__(".section .rodata\n.balign 64\n.global " symbol "\n" symbol ":\n.incbin \"" file \

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "platform.h"
-#include "status.h"
 
 static int lines_to = STDOUT_FILENO;
 static uint32_t checksum;      /* CRC-32 of all lines so far */

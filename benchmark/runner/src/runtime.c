@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "report.h"
-#include "status.h"
 
 void *load_library(const char *path) {
     char here[1200];

@@ -13,7 +13,6 @@
 
 #include "platform.h"
 #include "report.h"
-#include "status.h"
 
 static int64_t nanoseconds(clockid_t clock) {
     struct timespec t;

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "report.h"
-#include "status.h"
 #include "system.h"
 
 static int logit_type(const char *name) {

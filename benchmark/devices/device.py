@@ -146,13 +146,6 @@ def check_key(key: str) -> None:
         raise ValueError(f"{key!r} is no name for a workspace")
 
 
-def check_arguments(arguments: Sequence[str]) -> None:
-    """Raise ValueError if one of the arguments holds a NUL, which would end it."""
-    for argument in arguments:
-        if "\0" in argument:
-            raise ValueError(f"{argument!r} holds a NUL")
-
-
 class Workspace(ABC):
     """A folder on a device.
 
@@ -210,7 +203,7 @@ class Workspace(ABC):
 
         Args:
             program: its name; ExecRefused is raised if the device does not run it.
-            arguments: handed over as they are, whatever characters they hold.
+            arguments: handed over as they are; ValueError is raised for one that holds a NUL.
             time_limit_s: seconds that it may take.
             on_line: called with every line of stdout as it comes, without its end. What it got
                 before an error is what there is of the output.

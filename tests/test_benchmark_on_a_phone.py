@@ -56,8 +56,8 @@ def test_a_model_of_any_name_is_measured_and_checked_and_the_phone_left_as_it_wa
     assert (results.device.soc, results.device.abi) == ("SM8250", "arm64-v8a")
     assert (results.cores.name, results.cores.cores, results.cores.mask) == ("prime", (7,), "80")
     assert results.cores.max_khz == {7: 2841600}
-    assert results.runtime.version == PUBLISHED["litert", "android-arm64"].version
-    assert results.runtime.sha256 == PUBLISHED["litert", "android-arm64"].sha256
+    assert results.runtime.version == PUBLISHED["litert"].version
+    assert results.runtime.sha256 == PUBLISHED["litert"].sha256
     one = results.models[0]
     assert one.file == str(model)
     assert one.latency is None
@@ -126,7 +126,7 @@ def test_a_hot_phone_is_waited_for(loopback_phone, tflite, tmp_path):
 
 
 def test_onnx_runtime_is_measured_likewise(loopback_phone, phone_export, tmp_path):
-    row = PUBLISHED["onnxruntime", "android-arm64"]
+    row = PUBLISHED["onnxruntime"]
     if not row.package.is_here and not os.environ.get("SEAFORMER_REQUIRE_ANDROID"):
         pytest.skip(
             f"ONNX Runtime for Android is {row.package.megabytes:.0f} MB and not in the cache; "

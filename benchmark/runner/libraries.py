@@ -1,7 +1,7 @@
 """The runtime libraries that run models on devices: version, source, checksum.
 
-On this computer, the packages that are installed here are used. For any other device the library is
-taken from a package that is made for it (`seaformer.packages`). Nothing of a package is run here.
+On this computer, the packages that are installed here are used. For phones the library is taken
+from a package that is made for them (`seaformer.packages`). Nothing of a package is run here.
 """
 
 import importlib.metadata
@@ -26,8 +26,10 @@ ANY_VERSION = "any"
 
 OPTION = "--runtime-library"
 
+PHONE = "android-arm64"
+
 MACHINES = {
-    "android-arm64": ("arm64", 183),
+    PHONE: ("arm64", 183),
     "linux-arm64": ("arm64", 183),
     "linux-x86_64": ("x86-64", 62),
 }
@@ -65,12 +67,10 @@ INSTALLED = MappingProxyType(
 folder, and in that the pattern of the library's name."""
 
 _LITERT_FOR_ANDROID = "litert_lm/liblitert-lm.so"
-_LITERT = "ai_edge_litert/libLiteRt.so"
-_ONNX_RUNTIME = "onnxruntime/capi/libonnxruntime.so.1.31.1"
 
-PUBLISHED: Mapping[tuple[str, str], Published] = MappingProxyType(
+PUBLISHED: Mapping[str, Published] = MappingProxyType(
     {
-        ("litert", "android-arm64"): Published(
+        "litert": Published(
             version="litert-lm-0.18.1",
             package=Package(
                 Wheel("litert-lm-api", "0.18.1", ("android_23_arm64_v8a",), "3.13"),
@@ -83,40 +83,15 @@ PUBLISHED: Mapping[tuple[str, str], Published] = MappingProxyType(
             file=_LITERT_FOR_ANDROID,
             sha256="704b891fe25e9a526af717682e33b8f6310355be9e566821e2530499bffb1cc9",
         ),
-        ("onnxruntime", "android-arm64"): Published(
+        "onnxruntime": Published(
             version="1.29.0",
             package=ONNX_RUNTIME_FOR_ANDROID,
             file=f"{ONNX_RUNTIME_AAR}/{IN_AAR}/libonnxruntime.so",
             sha256="3a602b463d434d20fbf69cd1b8bdfd2f86a2cb67d08de97aec8f62476fa4ab87",
         ),
-        ("litert", "linux-arm64"): Published(
-            version="2.3.0",
-            package=Package(
-                Wheel("ai-edge-litert", "2.3.0", ("manylinux_2_27_aarch64",), "3.11"),
-                "853fc608f96da87bd5f3458465dfb9abbf18d5ae6b94eceacead407146f175ae",
-                14.4,
-                "Apache-2.0",
-                (_LITERT,),
-                "LiteRT for other computers",
-            ),
-            file=_LITERT,
-            sha256="b57687dc234d2b8b0598aef5a9c961ed24263df8f8b3f56adbee1cff618e544b",
-        ),
-        ("onnxruntime", "linux-arm64"): Published(
-            version="1.31.1",
-            package=Package(
-                Wheel("onnxruntime", "1.31.1", ("manylinux_2_28_aarch64",), "3.11"),
-                "da05378364c44d4407e463982d2bf8d5e4cfea873283757e48beeb41df97b7f3",
-                21.4,
-                "MIT",
-                (_ONNX_RUNTIME,),
-                "ONNX Runtime for other computers",
-            ),
-            file=_ONNX_RUNTIME,
-            sha256="8aa3b76b28c778a2b1dd660d34161adb1d508c9ccd04ff9dc80e26eca5df8467",
-        ),
     }
 )
+"""Backend -> where its library for phones is."""
 
 OFFICIAL_AAR = MappingProxyType(
     {
@@ -143,17 +118,18 @@ def library_for(backend: str, target: str, override: Path | None) -> RuntimeLibr
         return _given(backend, target, override)
     if target == f"linux-{platform.machine().replace('aarch64', 'arm64')}":
         return _installed(backend)
-    if (backend, target) not in PUBLISHED:
+    if target != PHONE:
         raise SeaformerError(
             f"no {backend} library is known for {target}. Give one with {OPTION} PATH."
         )
-    row = PUBLISHED[backend, target]
+    row = PUBLISHED[backend]
     try:
         return RuntimeLibrary(row.version, _file_of(row), row.sha256)
     except SeaformerError as error:
-        is_phone = target == "android-arm64"
-        official = f", for instance from {OFFICIAL_AAR[backend]} of Maven" if is_phone else ""
-        raise SeaformerError(f"{error} Or give a library with {OPTION} PATH{official}.") from error
+        raise SeaformerError(
+            f"{error} Or give a library with {OPTION} PATH, for instance from "
+            f"{OFFICIAL_AAR[backend]} of Maven."
+        ) from error
 
 
 def _installed(backend: str) -> RuntimeLibrary:
@@ -196,7 +172,7 @@ def _given(backend: str, target: str, override: Path) -> RuntimeLibrary:
 
 
 def _from_aar(backend: str, target: str, archive: Path) -> Path:
-    if target != "android-arm64":
+    if target != PHONE:
         raise UsageError(f"'{archive}' is for Android, the device is {target}. Give an .so file.")
     wanted = [f"{IN_AAR}/{name}" for name in NAMES_IN_AAR[backend]]
     try:

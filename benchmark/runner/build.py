@@ -19,7 +19,6 @@ import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from types import MappingProxyType
 
 VERSION = "1.0.0"
 ZIG = "0.15.2"
@@ -63,14 +62,12 @@ BIONIC = {
 }
 
 
-TARGETS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        # Android 15 phones may have pages of 16 KB.
-        "android-arm64": ("aarch64-linux-musl", ("-Wl,-z,max-page-size=16384",)),
-        "linux-arm64": ("aarch64-linux-gnu.2.17", ("-ldl", "-lm")),
-        "linux-x86_64": ("x86_64-linux-gnu.2.17", ("-ldl", "-lm")),
-    }
-)
+TARGETS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    # Android 15 phones may have pages of 16 KB.
+    "android-arm64": ("aarch64-linux-musl", ("-Wl,-z,max-page-size=16384",)),
+    "linux-arm64": ("aarch64-linux-gnu.2.17", ("-ldl", "-lm")),
+    "linux-x86_64": ("x86_64-linux-gnu.2.17", ("-ldl", "-lm")),
+}
 """What a runner is built for -> the target as zig calls it, where the C library's version is the
 oldest that will do, and further flags."""
 

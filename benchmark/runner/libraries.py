@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
 
 from seaformer.benchmark.runner.plan import NAME
 from seaformer.cache import cache_folder
@@ -57,53 +56,48 @@ class Published:
 
 IN_AAR = "jni/arm64-v8a"
 
-INSTALLED = MappingProxyType(
-    {
-        "litert": ("ai-edge-litert", "ai_edge_litert", "libLiteRt.so"),
-        "onnxruntime": ("onnxruntime", "onnxruntime", "capi/libonnxruntime.so.*"),
-    }
-)
+INSTALLED = {
+    "litert": ("ai-edge-litert", "ai_edge_litert", "libLiteRt.so"),
+    "onnxruntime": ("onnxruntime", "onnxruntime", "capi/libonnxruntime.so.*"),
+}
 """Backend -> the package that has its library on this computer, as pip calls it; the package's
 folder, and in that the pattern of the library's name."""
 
 _LITERT_FOR_ANDROID = "litert_lm/liblitert-lm.so"
 
-PUBLISHED: Mapping[str, Published] = MappingProxyType(
-    {
-        "litert": Published(
-            version="litert-lm-0.18.1",
-            package=Package(
-                Wheel("litert-lm-api", "0.18.1", ("android_23_arm64_v8a",), "3.13"),
-                "95826534a48f79a8fbcc6b47838d1a85cbfdebe7f1c7939d98780167a74fb1de",
-                14.2,
-                "Apache-2.0",
-                (_LITERT_FOR_ANDROID,),
-                "LiteRT for phones",
-            ),
-            file=_LITERT_FOR_ANDROID,
-            sha256="704b891fe25e9a526af717682e33b8f6310355be9e566821e2530499bffb1cc9",
+PUBLISHED: Mapping[str, Published] = {
+    "litert": Published(
+        version="litert-lm-0.18.1",
+        package=Package(
+            Wheel("litert-lm-api", "0.18.1", ("android_23_arm64_v8a",), "3.13"),
+            "95826534a48f79a8fbcc6b47838d1a85cbfdebe7f1c7939d98780167a74fb1de",
+            14.2,
+            "Apache-2.0",
+            (_LITERT_FOR_ANDROID,),
+            "LiteRT for phones",
         ),
-        "onnxruntime": Published(
-            version="1.29.0",
-            package=ONNX_RUNTIME_FOR_ANDROID,
-            file=f"{ONNX_RUNTIME_AAR}/{IN_AAR}/libonnxruntime.so",
-            sha256="3a602b463d434d20fbf69cd1b8bdfd2f86a2cb67d08de97aec8f62476fa4ab87",
-        ),
-    }
-)
+        file=_LITERT_FOR_ANDROID,
+        sha256="704b891fe25e9a526af717682e33b8f6310355be9e566821e2530499bffb1cc9",
+    ),
+    "onnxruntime": Published(
+        version="1.29.0",
+        package=ONNX_RUNTIME_FOR_ANDROID,
+        file=f"{ONNX_RUNTIME_AAR}/{IN_AAR}/libonnxruntime.so",
+        sha256="3a602b463d434d20fbf69cd1b8bdfd2f86a2cb67d08de97aec8f62476fa4ab87",
+    ),
+}
 """Backend -> where its library for phones is."""
 
-OFFICIAL_AAR = MappingProxyType(
-    {
-        "litert": "com.google.ai.edge.litert:litert",
-        "onnxruntime": "com.microsoft.onnxruntime:onnxruntime-android",
-    }
-)
+OFFICIAL_AAR = {
+    "litert": "com.google.ai.edge.litert:litert",
+    "onnxruntime": "com.microsoft.onnxruntime:onnxruntime-android",
+}
 """What Google and Microsoft publish for Android, with Maven."""
 
-NAMES_IN_AAR = MappingProxyType(
-    {"litert": ("libLiteRt.so", "liblitert-lm.so"), "onnxruntime": ("libonnxruntime.so",)}
-)
+NAMES_IN_AAR = {
+    "litert": ("libLiteRt.so", "liblitert-lm.so"),
+    "onnxruntime": ("libonnxruntime.so",),
+}
 
 
 def library_for(backend: str, target: str, override: Path | None) -> RuntimeLibrary:

@@ -16,7 +16,6 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StrictBool, StrictInt, TypeAdapter, ValidationError
@@ -239,18 +238,16 @@ class _End(_Exact):
     crc32: Annotated[str, Field(strict=True, pattern="^[0-9a-f]{8}$")]
 
 
-_TYPES: Mapping[str, TypeAdapter[Any]] = MappingProxyType(
-    {
-        "header": TypeAdapter(Header),
-        "model": TypeAdapter(LoadedModel),
-        "block": TypeAdapter(Block),
-        "tail": TypeAdapter(TailRun),
-        "event": TypeAdapter(ProfileEvent),
-        "memory": TypeAdapter(_Memory),
-        "error": TypeAdapter(_Error),
-        "end": TypeAdapter(_End),
-    }
-)
+_TYPES: Mapping[str, TypeAdapter[Any]] = {
+    "header": TypeAdapter(Header),
+    "model": TypeAdapter(LoadedModel),
+    "block": TypeAdapter(Block),
+    "tail": TypeAdapter(TailRun),
+    "event": TypeAdapter(ProfileEvent),
+    "memory": TypeAdapter(_Memory),
+    "error": TypeAdapter(_Error),
+    "end": TypeAdapter(_End),
+}
 
 Item = Header | LoadedModel | Block | TailRun | ProfileEvent
 

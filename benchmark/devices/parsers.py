@@ -11,7 +11,6 @@ from seaformer.benchmark.devices.device import Temperature
 
 # ---- Several commands in one script
 
-
 _MARK = "==== seaformer "
 
 
@@ -123,7 +122,6 @@ def parse_free_bytes(text: str) -> int | None:
 
 
 # ---- Android's services
-
 
 _PROPERTY = re.compile(r"\[([^\[\]]+)\]: \[(.*)", re.DOTALL)
 
@@ -261,7 +259,6 @@ def _kind(number: int, name: str) -> str | None:
 
 
 # ---- The kernel's temperature sensors
-
 
 _KIND_OF_WORD = {
     "skin": "skin",

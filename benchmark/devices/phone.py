@@ -29,10 +29,11 @@ from seaformer.benchmark.devices.facts import (
     read_facts,
 )
 from seaformer.benchmark.devices.server import RETURN_LIMIT_S, require
-from seaformer.benchmark.devices.transport import ShellResult, Transport, refusal
+from seaformer.benchmark.devices.transport import Transport, refusal
 from seaformer.files import file_sha256
 from seaformer.lines import Lines
 from seaformer.privacy import SWITCHES
+from seaformer.processes import Done
 
 FOLDER = "/data/local/tmp/seaformer"
 """Where workspaces are. From /data/local/tmp programs may be run, from /sdcard not."""
@@ -131,7 +132,7 @@ class Phone(Device):
         """End what runs on the phone, from another thread."""
         self._cancelled.set()
 
-    def run(self, command: str) -> ShellResult:
+    def run(self, command: str) -> Done:
         """Run a short shell command that can be repeated without harm."""
         return self.twice(lambda: self.way.shell(command, HOUSEKEEPING_LIMIT_S))
 

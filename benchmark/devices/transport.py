@@ -11,14 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from adbutils import AdbConnection
 from adbutils.errors import AdbError, AdbTimeout
 
 from seaformer.benchmark.devices import errors, server
-from seaformer.processes import Allowance
+from seaformer.processes import Allowance, Done
 
 SILENCE_LIMIT_S = 30.0
 """How long a file transfer may stand still."""
@@ -37,15 +36,6 @@ ANSWER_LIMIT = 4 * 2**20
 
 _STDOUT, _STDERR, _EXIT = 1, 2, 3
 """Kinds of packets of the shell protocol, version 2."""
-
-
-@dataclass(frozen=True)
-class ShellResult:
-    """A shell command that came to its end."""
-
-    status: int
-    stdout: bytes  # what was not given to `on_stdout`
-    stderr: bytes
 
 
 class _SilenceError(Exception):
@@ -127,7 +117,7 @@ class Transport:
         on_stdout: Callable[[bytes], None] | None = None,
         what: str = "a command",
         output_limit: int = ANSWER_LIMIT,
-    ) -> ShellResult:
+    ) -> Done:
         """Run a command in the phone's shell.
 
         When this is left early, adb hangs up the phone's shell (SIGHUP), but not what it started.
@@ -168,7 +158,7 @@ class Transport:
             text, found, rest = bytes(stderr).rpartition(f"{mark}\n".encode())
             if not found:
                 raise EOFError("the end of the output is missing")
-        return ShellResult(data[0], bytes(output), text + rest)
+        return Done(data[0], bytes(output), text + rest)
 
     def push(self, content: BinaryIO, path: str, mode: int) -> None:
         """Write a file with these permissions; folders on the way to it are made.

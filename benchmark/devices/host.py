@@ -43,7 +43,6 @@ _CPU = Path("/sys/devices/system/cpu")
 KERNEL_FILE_LIMIT = 4 * 2**20
 """Bytes. /proc/cpuinfo has about 1.5 KB for each of some hundred processors."""
 
-
 IDLE = ("idle", "iowait")
 COUNTED_TWICE = ("guest", "guest_nice")
 """Virtual machines' time, which is in `user` and `nice` too."""

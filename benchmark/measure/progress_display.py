@@ -28,7 +28,6 @@ class Progress:
         )
         self._lock = threading.Lock()
         self._tasks: dict[str, TaskID] = {}
-        self._said: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         """Begin to show."""
@@ -43,11 +42,11 @@ class Progress:
         """Say what a device is doing now."""
         with self._lock:
             if serial not in self._tasks:
-                self._tasks[serial] = self._bars.add_task(serial, total=None)
-            self._bars.update(self._tasks[serial], description=f"{serial}: {text}")
-            if self._said.get(serial) != text:
-                self._said[serial] = text
-                self._line(f"{serial}: {text}")
+                self._tasks[serial] = self._bars.add_task("", total=None)
+            task, line = self._bars.tasks[self._tasks[serial]], f"{serial}: {text}"
+            if task.description != line:
+                self._bars.update(task.id, description=line)
+                self._line(line)
 
     def expect(self, serial: str, runs: int | None) -> None:
         """Say how many timed runs there will be on a device; None if that is open."""

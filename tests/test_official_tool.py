@@ -16,6 +16,7 @@ from seaformer.benchmark.official_tool.arguments import (
     recognise,
 )
 from seaformer.benchmark.official_tool.output import read_output
+from seaformer.benchmark.results.schema import Times, ToolSummary
 from seaformer.errors import SeaformerError
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -45,35 +46,42 @@ def newer_results() -> str:
     return "\n".join(lines)
 
 
+def _read(text: str) -> tuple[Times, ToolSummary]:
+    times = read_output(text)
+    assert times is not None
+    assert times.tool is not None
+    return times, times.tool
+
+
 def test_times_of_the_classic_tool_with_prefix() -> None:
-    output = read_output(CLASSIC.read_text())
-    assert (output.runs, output.mean_us) == (64, 15517.6)  # not the 32 runs of the warm-up
-    assert (output.min_us, output.max_us, output.std_us) == (14661, 17579, 551)
-    assert (output.init_us, output.first_us) == (32163, 19834)
-    assert output.median_us is None
-    assert output.peak_memory_mb == 34.8281
+    times, tool = _read(CLASSIC.read_text())
+    assert (tool.runs, tool.mean_ms) == (64, 15.5176)  # not the 32 runs of the warm-up
+    assert (tool.min_ms, tool.max_ms, tool.std_ms) == (14.661, 17.579, 0.551)
+    assert (times.load_ms, times.first_inference_ms) == (32.163, 19.834)
+    assert tool.median_ms is None
+    assert tool.memory_mb == 34.8281
 
 
 def test_times_of_the_classic_tool_without_prefix() -> None:
-    output = read_output(WITH_START.read_text())
-    assert (output.runs, output.mean_us, output.first_us) == (50, 55043.2, 64791)
+    times, tool = _read(WITH_START.read_text())
+    assert (tool.runs, tool.mean_ms, times.first_inference_ms) == (50, 55.0432, 64.791)
 
 
 def test_times_of_the_newer_tool() -> None:
-    output = read_output(newer_results())
-    assert (output.runs, output.mean_us, output.min_us, output.max_us) == (50, 20120, 19500, 25750)
-    assert (output.init_us, output.first_us) == (12500, 30250)
-    assert output.std_us == 1500
-    assert output.peak_memory_mb == 64.25
+    times, tool = _read(newer_results())
+    assert (tool.runs, tool.mean_ms, tool.min_ms, tool.max_ms) == (50, 20.12, 19.5, 25.75)
+    assert (times.load_ms, times.first_inference_ms) == (12.5, 30.25)
+    assert tool.std_ms == 1.5
+    assert tool.memory_mb == 64.25
 
 
 def test_a_median_is_read_where_there_is_one() -> None:
-    output = read_output(SUMMARY.read_text())
-    assert (output.runs, output.median_us) == (20, 11027)
+    _, tool = _read(SUMMARY.read_text())
+    assert (tool.runs, tool.median_ms) == (20, 11.027)
 
 
 def test_a_table_of_operators_gives_no_times() -> None:
-    assert read_output(CSV.read_text()) == read_output("")
+    assert read_output(CSV.read_text()) is None
 
 
 @pytest.mark.parametrize("path", [CLASSIC, WITH_START, SUMMARY], ids=lambda path: path.name)
@@ -100,9 +108,10 @@ def test_no_text_makes_it_raise(text: str) -> None:
     )
 )
 def test_no_mixture_of_its_lines_makes_it_raise(lines: list[str]) -> None:
-    output = read_output("\n".join(lines))
-    for value in (output.mean_us, output.min_us, output.max_us, output.std_us, output.init_us):
-        assert value is None or 0 <= value < float("inf")
+    times = read_output("\n".join(lines))
+    if times is not None and (tool := times.tool) is not None:
+        for value in (tool.mean_ms, tool.min_ms, tool.max_ms, tool.std_ms, times.load_ms):
+            assert value is None or 0 <= value < float("inf")
 
 
 @settings(deadline=None, max_examples=100)
@@ -111,8 +120,11 @@ def test_a_cut_output_says_less_and_nothing_else(path: Path, data: st.DataObject
     lines = path.read_text().splitlines()
     cut = read_output("\n".join(lines[: data.draw(st.integers(0, len(lines)))]))
     whole = read_output(path.read_text())
-    assert cut.init_us in (None, whole.init_us)
-    assert cut.peak_memory_mb in (None, whole.peak_memory_mb)
+    if cut is not None and cut.tool is not None:
+        assert whole is not None
+        assert whole.tool is not None
+        assert cut.load_ms in (None, whole.load_ms)
+        assert cut.tool.memory_mb in (None, whole.tool.memory_mb)
 
 
 def test_the_kinds_of_the_tool_are_told_by_their_help() -> None:

@@ -13,23 +13,24 @@ Nothing here raises: what is not understood is left out.
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from seaformer.benchmark.results.schema import Times, ToolSummary
 
 _PREFIX = re.compile(r"^\s*(?:INFO|WARNING|ERROR):\s?(?:\[[^\]]*:\d+\]\s?)?")
 _NUMBER = r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
 
 _CLASSIC = {
-    "init_us": rf"\bInit: {_NUMBER}",
-    "first_us": rf"\bFirst inference: {_NUMBER}",
-    "mean_us": rf"\bInference \(avg\): {_NUMBER}(?! *ms)",
+    "init": rf"\bInit: {_NUMBER}",
+    "first": rf"\bFirst inference: {_NUMBER}",
+    "mean": rf"\bInference \(avg\): {_NUMBER}(?! *ms)",
 }
 _NEWER = {
-    "init_us": rf"^Model initialization:\s+{_NUMBER} ms",
-    "first_us": rf"^Warmup \(first\):\s+{_NUMBER} ms",
-    "mean_us": rf"^Inference \(avg\):\s+{_NUMBER} ms",
-    "min_us": rf"^Inference \(min\):\s+{_NUMBER} ms",
-    "max_us": rf"^Inference \(max\):\s+{_NUMBER} ms",
-    "std_us": rf"^Inference \(std\):\s+{_NUMBER}",
+    "init": rf"^Model initialization:\s+{_NUMBER} ms",
+    "first": rf"^Warmup \(first\):\s+{_NUMBER} ms",
+    "mean": rf"^Inference \(avg\):\s+{_NUMBER} ms",
+    "min": rf"^Inference \(min\):\s+{_NUMBER} ms",
+    "max": rf"^Inference \(max\):\s+{_NUMBER} ms",
+    "std": rf"^Inference \(std\):\s+{_NUMBER}",
 }
 _RUNS = re.compile(r"^Inference \(avg\):.*\((\d{1,9}) runs\)")
 _COUNTED = re.compile(r"\bcount=(\d{1,9})\b.*\bavg=")
@@ -42,46 +43,46 @@ _MEMORY_MB = (
 )
 
 
-@dataclass(frozen=True)
-class ToolOutput:
-    """What the tool said; times are in microseconds, None where it said nothing."""
-
-    runs: int | None  # number of timed inferences; the next five are of them
-    mean_us: float | None = None
-    min_us: float | None = None
-    max_us: float | None = None
-    std_us: float | None = None  # standard deviation
-    median_us: float | None = None  # newer versions print it
-    init_us: float | None = None  # loading of the model
-    first_us: float | None = None  # first inference
-    peak_memory_mb: float | None = None  # of the process, or else what the model adds to it
-
-
-def read_output(text: str) -> ToolOutput:
-    """Read what the tool printed on stdout and stderr. Raises nothing."""
+def read_output(text: str) -> Times | None:
+    """Read what the tool printed on stdout and stderr; None if it says no mean or no runs."""
     lines = [_PREFIX.sub("", line).rstrip() for line in text.splitlines()]
-    return ToolOutput(runs=_runs(lines), **_times(lines), peak_memory_mb=_memory(lines))
+    values, runs = _times_ms(lines), _runs(lines)
+    if runs is None or "mean" not in values:
+        return None
+    return Times(
+        run=None,
+        tool=ToolSummary(
+            runs=runs,
+            mean_ms=values["mean"],
+            min_ms=values.get("min"),
+            max_ms=values.get("max"),
+            std_ms=values.get("std"),
+            median_ms=values.get("median"),
+            memory_mb=_memory(lines),
+        ),
+        load_ms=values.get("init"),
+        first_inference_ms=values.get("first"),
+    )
 
 
-def _times(lines: Sequence[str]) -> dict[str, float]:
+def _times_ms(lines: Sequence[str]) -> dict[str, float]:
     values: dict[str, float] = {}
     for line in lines:
         if _COUNTED.search(line) and "Timings" not in line:
             # Of two such lines the first is of the warm-up.
             for name, number in _STATISTIC.findall(line):
-                _put(values, f"{name}_us", number, 1)
+                _put(values, name, float(number) / 1000)
         if "Inference timings in us" in line:
             for name, pattern in _CLASSIC.items():
                 if match := re.search(pattern, line):
-                    _put(values, name, match[1], 1)
+                    _put(values, name, float(match[1]) / 1000)
         for name, pattern in _NEWER.items():
             if match := re.search(pattern, line):
-                _put(values, name, match[1], 1000)
+                _put(values, name, float(match[1]))
     return values
 
 
-def _put(values: dict[str, float], name: str, number: str, factor: float) -> None:
-    value = factor * float(number)
+def _put(values: dict[str, float], name: str, value: float) -> None:
     if math.isfinite(value) and value >= 0:
         values[name] = value
 

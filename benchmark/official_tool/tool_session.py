@@ -4,12 +4,12 @@ from pathlib import Path
 
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.devices.cores import Setting
-from seaformer.benchmark.devices.device import Finished, Workspace
+from seaformer.benchmark.devices.device import Workspace
 from seaformer.benchmark.devices.errors import FileRefused, ProgramKilled
 from seaformer.benchmark.measure.session import Session
 from seaformer.benchmark.official_tool.arguments import Input, Tool, arguments, recognise
-from seaformer.benchmark.official_tool.output import ToolOutput, read_output
-from seaformer.benchmark.results.schema import RuntimeUsed, StoppedBy, Times, ToolSummary
+from seaformer.benchmark.official_tool.output import read_output
+from seaformer.benchmark.results.schema import RuntimeUsed, StoppedBy
 from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256
 
@@ -68,46 +68,22 @@ class ToolSession(Session):
             given=given,
         )
         finished = workspace.execute(LAUNCHER, words, time_limit_s=self.remaining_s())
-        output = read_output("\n".join((*finished.stdout_lines, finished.stderr)))
-        self.tool_times[one.id] = _times(output, finished, one, self.device.serial)
+        if finished.signal is not None:
+            raise ProgramKilled(
+                f"{TOOL} on {self.device.serial} was ended by signal {finished.signal}."
+            )
+        times = read_output("\n".join((*finished.stdout_lines, finished.stderr)))
+        if finished.exit_status or times is None:
+            lines = [line for line in finished.stderr.splitlines() if line.strip()]
+            said = lines[-1].strip() if lines else "nothing"
+            raise SeaformerError(
+                f"{TOOL} on {self.device.serial} measured nothing of '{one.path}' (status "
+                f"{finished.exit_status}). It said last: {said}. Run it by hand to see more."
+            )
+        self.tool_times[one.id] = times
         if given is not None:
             try:
                 answer = workspace.read(given.output_file, one.output_bytes)
             except FileRefused:
                 return  # This version of the tool has the flag, and does not heed it.
             self.verify(one, answer)
-
-
-def _times(output: ToolOutput, finished: Finished, one: Candidate, serial: str) -> Times:
-    """Bring what the tool said into the schema of the results.
-
-    Raises:
-        SeaformerError: it failed, or said no time.
-    """
-    if finished.signal is not None:
-        raise ProgramKilled(f"{TOOL} on {serial} was ended by signal {finished.signal}.")
-    if finished.exit_status or output.mean_us is None or output.runs is None:
-        lines = [line for line in finished.stderr.splitlines() if line.strip()]
-        said = lines[-1].strip() if lines else "nothing"
-        raise SeaformerError(
-            f"{TOOL} on {serial} measured nothing of '{one.path}' (status {finished.exit_status}). "
-            f"It said last: {said}. Run it by hand to see more."
-        )
-    return Times(
-        run=None,
-        tool=ToolSummary(
-            runs=output.runs,
-            mean_ms=output.mean_us / 1000,
-            min_ms=_milliseconds(output.min_us),
-            max_ms=_milliseconds(output.max_us),
-            std_ms=_milliseconds(output.std_us),
-            median_ms=_milliseconds(output.median_us),
-            memory_mb=output.peak_memory_mb,
-        ),
-        load_ms=_milliseconds(output.init_us),
-        first_inference_ms=_milliseconds(output.first_us),
-    )
-
-
-def _milliseconds(microseconds: float | None) -> float | None:
-    return None if microseconds is None else microseconds / 1000

@@ -46,13 +46,6 @@ class Request:
         """Where exported files go."""
         return self.output / MODELS_NAME
 
-    @property
-    def round_sizes(self) -> tuple[int, ...]:
-        """Timed runs of a model in each round; of an open-ended benchmark, those of one round."""
-        if self.runs is None:
-            return (RUNS_PER_ROUND,)
-        return round_sizes(self.runs)
-
 
 def make_request(
     options: Options, usual_runs: int = DEFAULT_RUNS, table: TableName | None = None
@@ -147,8 +140,10 @@ def check_output(folder: Path, force: bool, more: Sequence[str] = ()) -> None:
         )
 
 
-def round_sizes(runs: int) -> tuple[int, ...]:
-    """Spread the timed runs of a model over rounds, evenly."""
+def round_sizes(runs: int | None) -> tuple[int, ...]:
+    """Spread the timed runs of a model over rounds, evenly; None, for an open end, is one round."""
+    if runs is None:
+        return (RUNS_PER_ROUND,)
     rounds = min(max(math.ceil(runs / RUNS_PER_ROUND), min(runs, USUAL_ROUNDS)), MAX_ROUNDS)
     ends = [runs * turn // rounds for turn in range(rounds + 1)]
     return tuple(end - start for start, end in pairwise(ends))

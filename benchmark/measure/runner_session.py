@@ -13,6 +13,7 @@ from seaformer.benchmark.devices.cores import Setting
 from seaformer.benchmark.devices.device import Conditions, Finished, Workspace
 from seaformer.benchmark.devices.errors import ProgramKilled
 from seaformer.benchmark.devices.heat import throttled
+from seaformer.benchmark.measure.request import round_sizes
 from seaformer.benchmark.measure.session import Session, TimeLimitError
 from seaformer.benchmark.results.breakdown import Breakdown
 from seaformer.benchmark.results.rounds import run_times
@@ -133,7 +134,7 @@ class RunnerSession(Session):
         for one in candidates:
             groups.setdefault(self._setting_of(one), []).append(one)
         self.warmup_runs = self._warmup_runs(groups.values())
-        sizes = self.request.round_sizes
+        sizes = round_sizes(self.request.runs)
         is_open = self.request.runs is None
         pending, again, is_hot = deque(sizes), 0, True
         while pending:

@@ -24,7 +24,7 @@ from seaformer.benchmark.devices.errors import Cancelled
 from seaformer.benchmark.devices.heat import wait_until_cool
 from seaformer.benchmark.measure import warnings
 from seaformer.benchmark.measure.progress_display import Progress
-from seaformer.benchmark.measure.request import Request
+from seaformer.benchmark.measure.request import Request, round_sizes
 from seaformer.benchmark.measure.summary import model_result
 from seaformer.benchmark.results import schema
 from seaformer.benchmark.results.breakdown import Breakdown
@@ -111,7 +111,7 @@ class Session(ABC):
             protocol=schema.Protocol(
                 runs=self.request.runs,
                 until=self.options.until,
-                runs_per_round=max(self.request.round_sizes),
+                runs_per_round=max(round_sizes(self.request.runs)),
                 warmup_runs=self.warmup_runs,
                 time_limit_s=self.options.time_limit_s,
                 cool_below_c=self.options.cool_below_c,

@@ -20,18 +20,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from seaformer.statistics.bootstrap import (
-    CONFIDENCE,
-    MIN_ROUNDS,
-    RESAMPLES,
+    Floats,
+    Indices,
     Interval,
-    expanded_level,
+    draw_rounds,
+    interval_of_draws,
 )
 
-Floats = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.integer]
 Typical = Callable[[Floats, Indices], Floats]
 
 
@@ -76,11 +73,9 @@ class Estimates:
         """
         self.total_ms = total_ms
         shares = parts / wholes
-        rounds = shares.shape[1]
-        self._shares = typical(shares, np.arange(rounds)[None])[:, 0]
-        self._level = expanded_level(rounds) if rounds >= MIN_ROUNDS else None
-        drawn = np.random.default_rng(seed).integers(0, rounds, (RESAMPLES, rounds))
-        self._drawn = typical(shares, drawn)
+        self._rounds = shares.shape[1]
+        self._shares = typical(shares, np.arange(self._rounds)[None])[:, 0]
+        self._drawn = typical(shares, draw_rounds(self._rounds, np.random.default_rng(seed)))
 
     def sum(self, parts: Iterable[int]) -> Estimate:
         """The time of some parts together."""
@@ -92,11 +87,7 @@ class Estimates:
         return self._estimate(1 - self._shares.sum(), 1 - self._drawn.sum(axis=0))
 
     def _estimate(self, share: float, drawn: Floats) -> Estimate:
-        interval = None
-        if self._level is not None:
-            tails = [0.5 - self._level / 2, 0.5 + self._level / 2]
-            low, high = self.total_ms * np.quantile(drawn, tails)
-            interval = Interval(float(low), float(high), CONFIDENCE)
+        interval = interval_of_draws(self.total_ms * drawn, self._rounds)
         return Estimate(float(share * self.total_ms), interval)
 
 

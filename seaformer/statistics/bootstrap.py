@@ -19,18 +19,25 @@ in 94 to 97 of 100 cases whatever the share of the spread that is between rounds
 both alike and cancels in the ratio of their medians of that round. The ratio is the median of those
 ratios, the interval the same bootstrap over rounds. Benchmarks made at different times have no
 common rounds: there, rounds of each are drawn separately and the ratio is that of the medians.
+
+**Images.** Scores are functions of sums over images, which are independent and many: they are drawn
+one by one, and the plain percentiles are taken.
+
+This is the only module that draws resamples and computes intervals.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from seaformer.errors import SeaformerError
 
-Rounds = Sequence[npt.NDArray[np.float64]]
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.integer]
+
+Rounds = Sequence[Floats]
 """The times of one model: an array of one value or more for each round."""
 
 MIN_ROUNDS = 5
@@ -39,6 +46,7 @@ MIN_ROUNDS = 5
 CONFIDENCE = 0.95
 RESAMPLES = 4000
 """Enough for the tails asked for here: of 10 rounds the expanded 95 % are the outer 1.7 %."""
+IMAGE_RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -135,7 +143,7 @@ def summarize(rounds: Rounds, seed: int) -> Summary:
         runs=len(runs),
         rounds=len(rounds),
         median_ms=median,
-        interval_ms=_interval((RoundTable(rounds),), lambda medians: medians, CONFIDENCE, seed),
+        interval_ms=interval_of_medians([rounds], lambda medians: medians, seed),
         p10_ms=float(p10),
         p90_ms=float(p90),
         mean_ms=mean,
@@ -166,7 +174,7 @@ def paired_ratio(rounds: Rounds, base: Rounds, seed: int) -> Ratio:
         )
     pairs = zip(rounds, base, strict=True)
     ratios = [np.array([np.median(one) / np.median(other)]) for one, other in pairs]
-    interval = _interval((RoundTable(ratios),), lambda medians: medians, CONFIDENCE, seed)
+    interval = interval_of_medians([ratios], lambda medians: medians, seed)
     return Ratio(float(np.median(np.concatenate(ratios))), interval)
 
 
@@ -187,68 +195,98 @@ def unpaired_ratio(
     _require_rounds(rounds)
     _require_rounds(base)
     value = float(np.median(np.concatenate(rounds)) / np.median(np.concatenate(base)))
-    tables = (RoundTable(rounds), RoundTable(base))
-    return Ratio(value, _interval(tables, lambda one, other: one / other, confidence, seed))
+    interval = interval_of_medians((rounds, base), lambda a, b: a / b, seed, confidence)
+    return Ratio(value, interval)
 
 
-class RoundTable:
-    """Rounds as the rows of a matrix, filled up with infinities."""
-
-    def __init__(self, rounds: Rounds) -> None:
-        self.lengths = np.array([len(values) for values in rounds])
-        self.rows = np.full((len(rounds), self.lengths.max()), np.inf)
-        for row, values in zip(self.rows, rounds, strict=True):
-            row[: len(values)] = values
-
-    def medians(self, drawn: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
-        """Return the median of the runs in drawn rounds.
-
-        Args:
-            drawn: indices of rounds, [..., rounds]: each row is one draw.
-        """
-        runs = np.sort(self.rows[drawn].reshape(*drawn.shape[:-1], -1), axis=-1)
-        count = self.lengths[drawn].sum(axis=-1)  # the infinities are last
-        middle = np.stack([(count - 1) // 2, count // 2], axis=-1)
-        medians: npt.NDArray[np.float64] = np.take_along_axis(runs, middle, axis=-1).mean(axis=-1)
-        return medians
-
-
-def expanded_level(rounds: int, confidence: float = CONFIDENCE) -> float:
-    """Return the share of resampled values to enclose for a confidence, expanded as above."""
-    from scipy import stats  # takes half a second to import
-
-    t = stats.t.ppf(0.5 + confidence / 2, rounds - 1) * np.sqrt(rounds / (rounds - 1))
-    return float(1 - 2 * stats.norm.sf(t))
-
-
-def _interval(
-    tables: Sequence[RoundTable],
-    combine: Callable[..., npt.NDArray[np.float64]],
-    confidence: float,
+def interval_of_medians(
+    sets: Sequence[Rounds],
+    combine: Callable[..., Floats],
     seed: int,
+    confidence: float = CONFIDENCE,
 ) -> Interval | None:
-    """Bootstrap a function of the medians of one or more independent sets of rounds."""
-    from scipy import stats  # takes half a second to import
+    """Bootstrap a function of the medians of one or more independent sets of rounds.
 
-    fewest = min(len(table.rows) for table in tables)
+    Args:
+        sets: rounds of each.
+        combine: takes the resampled medians of every set, [`RESAMPLES`] each; returns the function.
+        seed: of the bootstrap.
+        confidence: of the interval, 0..1.
+
+    Returns:
+        None if a set has fewer than `MIN_ROUNDS` rounds.
+    """
+    fewest = min(map(len, sets))
     if fewest < MIN_ROUNDS:
         return None
+    random = np.random.default_rng(seed)
+    medians = [_medians(rounds, draw_rounds(len(rounds), random)) for rounds in sets]
+    return interval_of_draws(combine(*medians), fewest, confidence)
 
-    def statistic(*drawn: npt.NDArray[np.integer], axis: int = -1) -> npt.NDArray[np.float64]:  # noqa: ARG001
-        pairs = zip(tables, drawn, strict=True)
-        return combine(*(table.medians(indices) for table, indices in pairs))
 
-    result: Any = stats.bootstrap(
-        [np.arange(len(table.rows)) for table in tables],
-        statistic,
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        confidence_level=expanded_level(fewest, confidence),
-        method="percentile",
-        rng=np.random.default_rng(seed),
+def draw_rounds(rounds: int, random: np.random.Generator) -> Indices:
+    """Draw as many rounds as there are, with replacement: indices, [`RESAMPLES`, rounds]."""
+    return random.integers(0, rounds, (RESAMPLES, rounds))
+
+
+def interval_of_draws(
+    values: Floats, rounds: int, confidence: float = CONFIDENCE
+) -> Interval | None:
+    """Return the interval of what was computed from drawn rounds, expanded as above.
+
+    Args:
+        values: [`RESAMPLES`], one for each draw.
+        rounds: how many there are; of several sets, the fewest.
+        confidence: of the interval, 0..1.
+
+    Returns:
+        None with fewer than `MIN_ROUNDS` rounds.
+    """
+    from scipy import stats  # takes half a second to import
+
+    if rounds < MIN_ROUNDS:
+        return None
+    t = stats.t.ppf(0.5 + confidence / 2, rounds - 1) * np.sqrt(rounds / (rounds - 1))
+    return Interval(*_percentiles(values, float(1 - 2 * stats.norm.sf(t))), confidence)
+
+
+def interval_over_images(
+    counts: npt.NDArray[np.integer], score: Callable[[Floats], Floats], seed: int
+) -> Interval:
+    """Bootstrap a function of sums over images, which are drawn one by one.
+
+    Args:
+        counts: what is summed, [images, ...].
+        score: takes sums [`IMAGE_RESAMPLES`, ...]; returns the function, [`IMAGE_RESAMPLES`].
+        seed: of the bootstrap.
+    """
+    images = len(counts)
+    drawn = np.random.default_rng(seed).multinomial(
+        images, np.full(images, 1 / images), IMAGE_RESAMPLES
     )
-    low, high = result.confidence_interval
-    return Interval(float(low), float(high), confidence)
+    sums = drawn.astype(np.float64) @ counts.reshape(images, -1)
+    values = score(sums.reshape(IMAGE_RESAMPLES, *counts.shape[1:]))
+    return Interval(*_percentiles(values, CONFIDENCE), CONFIDENCE)
+
+
+def _medians(rounds: Rounds, drawn: Indices) -> Floats:
+    """Return the median of all runs of each draw, [draws], from indices [draws, rounds]."""
+    lengths = np.array([len(values) for values in rounds])
+    rows = np.full((len(rounds), lengths.max()), np.inf)
+    for row, values in zip(rows, rounds, strict=True):
+        row[: len(values)] = values
+    runs = np.sort(rows[drawn].reshape(len(drawn), -1), axis=-1)
+    count = lengths[drawn].sum(axis=-1)  # the infinities are last
+    middle = np.stack([(count - 1) // 2, count // 2], axis=-1)
+    medians: Floats = np.take_along_axis(runs, middle, axis=-1).mean(axis=-1)
+    return medians
+
+
+def _percentiles(values: Floats, level: float) -> tuple[float, float]:
+    """Return the values that enclose a share of all, 0..1, with as many below as above."""
+    tail = (1 - level) / 2
+    low, high = np.quantile(values, (tail, 1 - tail))
+    return float(low), float(high)
 
 
 def _require_rounds(rounds: Rounds) -> None:

@@ -13,15 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from seaformer.statistics.bootstrap import (
-    CONFIDENCE,
-    MIN_ROUNDS,
-    RESAMPLES,
-    Interval,
-    Rounds,
-    RoundTable,
-    expanded_level,
-)
+from seaformer.statistics.bootstrap import Interval, Rounds, interval_of_medians
 
 
 @dataclass(frozen=True)
@@ -68,19 +60,13 @@ def fit_rounds(rounds: Mapping[int, Rounds], seed: int) -> Growth | None:
     fitted = fit(medians)
     if fitted is None:
         return None
-    tables = [RoundTable(rounds[side]) for side in fitted.sides]
-    fewest = min(len(table.rows) for table in tables)
-    if fewest < MIN_ROUNDS:
-        return fitted
-    random = np.random.default_rng(seed)
-    drawn = [
-        table.medians(random.integers(0, len(table.rows), (RESAMPLES, len(table.rows))))
-        for table in tables
-    ]
-    outside = 50 * (1 - expanded_level(fewest))
-    low, high = np.percentile(_slopes(fitted.sides, np.stack(drawn)), (outside, 100 - outside))
-    interval = Interval(float(low), float(high), CONFIDENCE)
-    return Growth(fitted.exponent, interval, fitted.sides)
+    sides = fitted.sides
+    interval = interval_of_medians(
+        [rounds[side] for side in sides],
+        lambda *medians: _slopes(sides, np.stack(medians)),
+        seed,
+    )
+    return Growth(fitted.exponent, interval, sides)
 
 
 def _slopes(sides: Sequence[int], times_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

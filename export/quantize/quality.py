@@ -20,10 +20,9 @@ from seaformer.export.quantize.calibration import Pictures
 from seaformer.imaging.preprocessing import normalize, prepare, seen_part
 from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.runtimes import ImageSession, open_content
+from seaformer.statistics.bootstrap import interval_over_images
 from seaformer.tasks import Preprocessing
 
-RESAMPLES = 1000
-CONFIDENCE = 0.95
 SEED = 0
 
 CACHED_BYTES = 1 << 29
@@ -232,16 +231,14 @@ def _compare(
         counts: [pictures, 2, 3, classes], of the twin and the candidate.
         measure: the score, 0..1, of counts [..., 3, classes].
     """
-    pictures = len(counts)
     reference, score = 100 * measure(counts.sum(axis=0))
-    drawn = np.random.default_rng(SEED).multinomial(
-        pictures, np.full(pictures, 1 / pictures), RESAMPLES
-    )
-    sums = drawn.astype(np.float64) @ counts.reshape(pictures, -1)
-    resampled = 100 * measure(sums.reshape(RESAMPLES, *counts.shape[1:]))
-    tail = 50 * (1 - CONFIDENCE)
-    low, high = np.percentile(resampled[:, 1] - resampled[:, 0], (tail, 100 - tail))
-    return float(reference), float(score), (float(low), float(high))
+
+    def difference(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        resampled = 100 * measure(sums)
+        return resampled[:, 1] - resampled[:, 0]
+
+    interval = interval_over_images(counts, difference, SEED)
+    return float(reference), float(score), (interval.low, interval.high)
 
 
 def _miou(counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

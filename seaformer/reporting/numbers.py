@@ -1,6 +1,6 @@
 """Measured numbers as text, the same on the terminal and on a page."""
 
-from seaformer.statistics.bootstrap import Ratio, Summary
+from seaformer.statistics.bootstrap import Interval, Ratio, Summary
 
 NONE = "-"
 
@@ -15,13 +15,15 @@ def milliseconds(value: float | None) -> str:
 
 def median(summary: Summary | None) -> str:
     """A median in milliseconds, with its interval if it has one."""
-    if summary is None:
-        return NONE
-    interval = summary.interval_ms
-    if interval is None:
-        return milliseconds(summary.median_ms)
+    return NONE if summary is None else estimate(summary.median_ms, summary.interval_ms)
+
+
+def estimate(value_ms: float | None, interval: Interval | None) -> str:
+    """A time in milliseconds, with its interval if it has one."""
+    if value_ms is None or interval is None:
+        return milliseconds(value_ms)
     ends = f"{milliseconds(interval.low)}, {milliseconds(interval.high)}"
-    return f"{milliseconds(summary.median_ms)} [{ends}]"
+    return f"{milliseconds(value_ms)} [{ends}]"
 
 
 def ratio(value: Ratio | None, digits: int | None = None) -> str:

@@ -19,12 +19,9 @@ if TYPE_CHECKING:
 
 
 def image_url(pixels: "npt.NDArray[np.uint8]", kind: str, **options: Any) -> str:
-    """Return an image as a URL that holds all of it.
+    """Return an image, uint8 [H, W, 3], as a URL that holds all of it.
 
-    Args:
-        pixels: uint8 [H, W, 3].
-        kind: "PNG" or "JPEG".
-        options: of Pillow's writer.
+    `kind` is "PNG" or "JPEG"; options are of Pillow's writer.
     """
     from PIL import Image
 
@@ -44,6 +41,7 @@ def breakable(name: str) -> Markup:
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "ms": numbers.milliseconds,
     "median": numbers.median,
+    "estimate": numbers.estimate,
     "ratio": numbers.ratio,
     "number": numbers.number,
     "percent": numbers.percent,

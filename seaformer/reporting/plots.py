@@ -34,13 +34,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Label:
-    """Text in a plot.
-
-    Attributes:
-        text: what it says.
-        x: position from the left, in percent.
-        y: position from the top, in percent.
-    """
+    """Text in a plot; the position is in percent from the left and from the top."""
 
     text: str
     x: float
@@ -76,13 +70,10 @@ class Plot:
 
 @dataclass(frozen=True)
 class Segment:
-    """A part of a horizontal bar.
+    """A part of a horizontal bar, between two values of the axis.
 
     Attributes:
-        name: what it stands for.
         color: number of its colour, or the name of a special one.
-        start: value where it begins.
-        end: value where it ends.
         text: written into it where there is room.
     """
 
@@ -95,12 +86,9 @@ class Segment:
 
 @dataclass(frozen=True)
 class Row:
-    """One of several rows over a common horizontal axis.
+    """One of several rows over a common horizontal axis: a plot, or the segments of a bar.
 
-    Attributes:
-        label: what it is of.
-        note: its main numbers; may be empty.
-        content: a plot, or the segments of a bar.
+    The label is what it is of; the note has its main numbers and may be empty.
     """
 
     label: str
@@ -110,13 +98,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Rows:
-    """Plots or bars below each other, each beside its name.
+    """Plots or bars below each other, each beside its name, from top to bottom.
 
     Attributes:
         x: horizontal axis of all.
         unit: name of the axis, with its unit.
         height: of each row, in pixels.
-        rows: from top to bottom.
     """
 
     x: Scale

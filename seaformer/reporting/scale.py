@@ -19,13 +19,12 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Scale:
-    """A linear or logarithmic axis.
+    """A linear or logarithmic axis, on which equal distances are equal factors.
 
     Attributes:
         low: value at 0 %; above 0 if logarithmic.
         high: value at 100 %.
         ticks: round values from low to high.
-        is_logarithmic: whether equal distances are equal factors.
     """
 
     low: float
@@ -35,12 +34,9 @@ class Scale:
 
     @classmethod
     def over(cls, values: Iterable[float], ticks: int = 5, least: float = 0.0) -> "Scale":
-        """Make the linear axis that shows all values, from one round value to another.
+        """Make the linear axis that shows one or more values, from one round value to another.
 
-        Args:
-            values: one or more.
-            ticks: approximate number of ticks.
-            least: minimum length of the axis.
+        It has about as many ticks as given, and at least the length `least`.
         """
         listed = list(values)
         low, high = min(listed), max(listed)
@@ -56,11 +52,9 @@ class Scale:
 
     @classmethod
     def logarithmic(cls, values: Iterable[float], ticks: Sequence[float] | None = None) -> "Scale":
-        """Make the logarithmic axis that shows all values.
+        """Make the logarithmic axis that shows one or more values above 0.
 
-        Args:
-            values: one or more, above 0.
-            ticks: values to mark; None for 1, 2 and 5 of every power of ten, or 1 alone of many.
+        Its ticks are 1, 2 and 5 of every power of ten, or 1 alone of many, unless they are given.
         """
         listed = [*values, *(ticks or ())]
         low, high = math.log10(min(listed)), math.log10(max(listed))

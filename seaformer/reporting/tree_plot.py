@@ -32,12 +32,9 @@ class Branch:
 
 @dataclass(frozen=True)
 class Block:
-    """A branch in the plot; its position is in percent of the plot.
+    """A branch in the plot, at a position in percent of the plot.
 
     Attributes:
-        branch: what it shows.
-        left: position of its left edge, by its level.
-        top: position of its upper edge.
         width: of its level; up to the right edge without parts.
         height: its share of what is around it.
         is_named: whether there is room for the name.

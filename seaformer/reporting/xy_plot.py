@@ -27,11 +27,9 @@ _AROUND = ((0, -1), (0, 1), (1, 0), (-1, 0), (1, -1), (-1, 1), (1, 1), (-1, -1))
 class Value:
     """A point of a line or of a scatter plot.
 
-    Attributes:
-        x: horizontal value.
-        y: vertical value.
-        low: lower end of its vertical interval, or of its horizontal one in a scatter plot.
-        high: upper end likewise; both None without an interval.
+    `low` and `high` are the ends of its vertical interval, or of its horizontal one in a scatter
+    plot;
+    both are None without an interval.
     """
 
     x: float
@@ -106,11 +104,9 @@ def spread(places: Sequence[float], gap: float = LABEL_GAP) -> list[float]:
 
 @dataclass(frozen=True)
 class Dot:
-    """A point of a scatter plot.
+    """A point of a scatter plot, with the number of its colour.
 
     Attributes:
-        name: what it stands for.
-        color: number of its colour.
         position: of the point.
         badge: position of its number.
         is_on_front: whether no other point is both further left and higher.
@@ -127,9 +123,9 @@ class Dot:
 class Scatter:
     """Numbered points over both axes.
 
-    Attributes:
-        plot: the points, and steps through those that no other one beats in both.
-        dots: the key to the plot, from left to right.
+    The plot has the points and steps through those that no other one beats in both; the dots are
+    the
+    key to it, from left to right.
     """
 
     plot: Plot
@@ -137,12 +133,9 @@ class Scatter:
 
 
 def scatter(title: str, x_name: str, points: Sequence[tuple[str, int, Value]]) -> Scatter:
-    """Draw points, less being better on the logarithmic horizontal axis and more on the other.
+    """Draw one or more points: name, number of the colour, and value of each.
 
-    Args:
-        title: of the plot.
-        x_name: of the horizontal axis.
-        points: name, number of the colour, and value of each; one or more.
+    Less is better on the logarithmic horizontal axis, and more on the other.
     """
     ordered = sorted(points, key=lambda point: point[2].x)
     values = [value for _, _, value in ordered]

@@ -28,6 +28,7 @@ This is the only module that draws resamples and computes intervals.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,8 @@ MIN_ROUNDS = 5
 """From fewer, no interval is computed: it would be wider than what it is about."""
 
 CONFIDENCE = 0.95
+Verdict = Literal["faster", "slower", "not distinguishable"]
+
 RESAMPLES = 4000
 """Enough for the tails asked for here: of 10 rounds the expanded 95 % are the outer 1.7 %."""
 IMAGE_RESAMPLES = 1000
@@ -51,13 +54,7 @@ IMAGE_RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Interval:
-    """Where the truth lies with a probability of `confidence`.
-
-    Attributes:
-        low: lower end.
-        high: upper end.
-        confidence: 0..1.
-    """
+    """Where the truth lies, from `low` to `high`, with a probability of `confidence`, 0..1."""
 
     low: float
     high: float
@@ -71,19 +68,13 @@ class Interval:
 
 @dataclass(frozen=True)
 class Summary:
-    """The times of a model, in milliseconds.
+    """The times of all runs of a model in all its rounds, in milliseconds.
 
     Attributes:
-        runs: how many runs.
-        rounds: in how many rounds.
-        median_ms: the median of all runs.
         interval_ms: of the median; None with fewer than `MIN_ROUNDS` rounds.
         p10_ms: a tenth of the runs is faster.
         p90_ms: a tenth of the runs is slower.
-        mean_ms: arithmetic mean.
         mad_ms: median absolute deviation from the median, not scaled.
-        min_ms: the fastest run.
-        max_ms: the slowest run.
         throughput_per_s: runs per second of time spent in them, 1000 / mean_ms.
     """
 
@@ -107,15 +98,21 @@ class Summary:
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as long one model takes as another.
+    """How many times as long one model takes as another: above 1 if it is the slower one.
 
-    Attributes:
-        value: above 1 if it is the slower one.
-        interval: of the value; None with fewer than `MIN_ROUNDS` rounds.
+    The interval is None with fewer than `MIN_ROUNDS` rounds.
     """
 
     value: float
     interval: Interval | None
+
+    def verdict(self, margin: float = 0.0) -> Verdict:
+        """By an interval wholly beyond 1 with a margin; without one, nothing can be told apart."""
+        if self.interval is not None and self.interval.low > 1 + margin:
+            return "slower"
+        if self.interval is not None and self.interval.high < 1 / (1 + margin):
+            return "faster"
+        return "not distinguishable"
 
     def inverse(self) -> "Ratio":
         """The ratio of the other model to this one."""
@@ -125,11 +122,7 @@ class Ratio:
 
 
 def summarize(rounds: Rounds, seed: int) -> Summary:
-    """Summarise the times of one model.
-
-    Args:
-        rounds: in milliseconds, above 0.
-        seed: of the bootstrap.
+    """Summarise the times of one model, in milliseconds above 0; `seed` is of the bootstrap.
 
     Raises:
         SeaformerError: there is no round, or an empty one.
@@ -155,12 +148,7 @@ def summarize(rounds: Rounds, seed: int) -> Summary:
 
 
 def paired_ratio(rounds: Rounds, base: Rounds, seed: int) -> Ratio:
-    """Compare two models that were measured in the same rounds.
-
-    Args:
-        rounds: times of the one.
-        base: times of the other, which the ratio is relative to; of the same rounds, in order.
-        seed: of the bootstrap.
+    """Compare a model with a base that was measured in the same rounds, in the same order.
 
     Raises:
         SeaformerError: they have not as many rounds, or none.
@@ -181,13 +169,7 @@ def paired_ratio(rounds: Rounds, base: Rounds, seed: int) -> Ratio:
 def unpaired_ratio(
     rounds: Rounds, base: Rounds, seed: int, confidence: float = CONFIDENCE
 ) -> Ratio:
-    """Compare the times of two benchmarks that were made one after the other.
-
-    Args:
-        rounds: times of the one.
-        base: times of the other, which the ratio is relative to.
-        seed: of the bootstrap.
-        confidence: of the interval, 0..1.
+    """Compare the times of two benchmarks, of which `base` was made before or after the other.
 
     Raises:
         SeaformerError: one has no rounds.
@@ -207,14 +189,8 @@ def interval_of_medians(
 ) -> Interval | None:
     """Bootstrap a function of the medians of one or more independent sets of rounds.
 
-    Args:
-        sets: rounds of each.
-        combine: takes the resampled medians of every set, [`RESAMPLES`] each; returns the function.
-        seed: of the bootstrap.
-        confidence: of the interval, 0..1.
-
-    Returns:
-        None if a set has fewer than `MIN_ROUNDS` rounds.
+    `combine` takes the resampled medians of every set, [`RESAMPLES`] each, and returns the function
+    of them. None if a set has fewer than `MIN_ROUNDS` rounds.
     """
     fewest = min(map(len, sets))
     if fewest < MIN_ROUNDS:
@@ -236,11 +212,8 @@ def interval_of_draws(
 
     Args:
         values: [`RESAMPLES`], one for each draw.
-        rounds: how many there are; of several sets, the fewest.
+        rounds: how many there are; of several sets, the fewest. Below `MIN_ROUNDS`, None results.
         confidence: of the interval, 0..1.
-
-    Returns:
-        None with fewer than `MIN_ROUNDS` rounds.
     """
     from scipy import stats  # takes half a second to import
 

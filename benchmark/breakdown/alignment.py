@@ -43,11 +43,7 @@ class Share:
 
 
 def align_litert(graph: Graph, events: Sequence[ProfileEvent]) -> tuple[Share, ...]:
-    """Give every event of one profiled run to an operator.
-
-    Args:
-        graph: of the .tflite.
-        events: of one run, in their order.
+    """Give every event of one profiled run of a .tflite, in their order, to an operator.
 
     Raises:
         AlignmentError: the two do not fit.
@@ -103,14 +99,7 @@ def partition_order(graph: Graph, outside: set[int]) -> list[Operator]:
 
 
 def match(operators: Sequence[Operator], kernels: Sequence[str]) -> list[range]:
-    """Give each operator the kernels that it ran as.
-
-    Args:
-        operators: in the order they run in.
-        kernels: names, in the order they ran in.
-
-    Returns:
-        Of each operator, places of its kernels.
+    """Give each operator the places of the kernels that it ran as, both in the order they ran in.
 
     Raises:
         AlignmentError: no way of giving them out fits.

@@ -34,12 +34,7 @@ Typical = Callable[[Floats, Indices], Floats]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A time.
-
-    Attributes:
-        ms: may be below 0 if it is a difference.
-        interval_ms: None with too few rounds.
-    """
+    """A time, below 0 if it is such a difference; no interval with too few rounds."""
 
     ms: float
     interval_ms: Interval | None
@@ -53,11 +48,7 @@ class Estimate:
 
 
 class Estimates:
-    """The times of the smallest parts of one model.
-
-    Attributes:
-        total_ms: what they add up to, with the rest.
-    """
+    """The times of the smallest parts of one model, which add up to `total_ms` with the rest."""
 
     def __init__(
         self, parts: Floats, wholes: Floats, total_ms: float, seed: int, typical: Typical
@@ -92,14 +83,7 @@ class Estimates:
 
 
 def middle_half(parts: Floats) -> Floats:
-    """Average the middle half of some turns, chosen by the sum of all parts.
-
-    Args:
-        parts: [parts, ..., turns].
-
-    Returns:
-        [parts, ...].
-    """
+    """Average the middle half of turns by the sum of all parts: [parts, ..., turns]."""
     order = np.argsort(parts.sum(axis=0), axis=-1)
     count = parts.shape[-1]
     chosen = order[..., count // 4 : count - count // 4]

@@ -84,12 +84,7 @@ class Graph(ABC):
 
 
 def modules_of(path: Path, types: Sequence[str], mapped: Sequence[MappedOperator]) -> list[str]:
-    """Return the module of each operator.
-
-    Args:
-        path: the file.
-        types: of its operators.
-        mapped: the map in its metadata.
+    """Return the module of each operator of a file, by the types and the map in its metadata.
 
     Raises:
         SeaformerError: the map is of another file.

@@ -1,14 +1,12 @@
 """The two methods, each as the time of any row that it can tell."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from seaformer.benchmark.breakdown.estimate import (
     Estimate,
     Estimates,
-    Floats,
     median_rounds,
     middle_half,
     middle_rounds,
@@ -17,23 +15,10 @@ from seaformer.benchmark.breakdown.graph import Operator
 from seaformer.benchmark.breakdown.profile import Profile
 from seaformer.benchmark.breakdown.tree import Node
 from seaformer.benchmark.breakdown.truncation import Segment
+from seaformer.statistics.bootstrap import Floats
 
 
-class MethodTimes(ABC):
-    """Times by one method.
-
-    Attributes:
-        estimates: of the smallest parts that the method can tell.
-    """
-
-    estimates: Estimates
-
-    @abstractmethod
-    def time(self, node: Node) -> Estimate | None:
-        """The time of a row; None if the method cannot tell it."""
-
-
-class ProfileTimes(MethodTimes):
+class ProfileTimes(Estimates):
     """Times of operators by the runtime's profiler.
 
     Attributes:
@@ -42,26 +27,19 @@ class ProfileTimes(MethodTimes):
     """
 
     def __init__(self, profile: Profile, wholes_ms: Floats, total_ms: float, seed: int) -> None:
-        """Estimate.
-
-        Args:
-            profile: the profiled runs.
-            wholes_ms: [rounds], unprofiled, of the same rounds.
-            total_ms: the measured time of the model.
-            seed: of the bootstrap.
-        """
+        """Estimate from unprofiled runs of the same rounds, [rounds], and the measured total."""
         self.own_us = profile.own_us(1000 * wholes_ms)
         parts_ms = middle_half(profile.net_us(self.own_us)) / 1000
-        self.estimates = Estimates(parts_ms, wholes_ms, total_ms, seed, middle_rounds)
+        super().__init__(parts_ms, wholes_ms, total_ms, seed, middle_rounds)
         spans_ms = np.median(profile.spans_us, axis=1) / 1000
         self.overhead = float(np.median(spans_ms / wholes_ms)) - 1
 
     def time(self, node: Node) -> Estimate:
         """The time of a row."""
-        return self.estimates.sum(node.operators)
+        return self.sum(node.operators)
 
 
-class PrefixTimes(MethodTimes):
+class PrefixTimes(Estimates):
     """Times of segments by the differences of truncated models."""
 
     def __init__(
@@ -82,16 +60,16 @@ class PrefixTimes(MethodTimes):
             seed: of the bootstrap.
         """
         parts_ms = np.diff(ends_ms, axis=0, prepend=0)
-        self.estimates = Estimates(parts_ms, ends_ms[-1], total_ms, seed, median_rounds)
+        super().__init__(parts_ms, ends_ms[-1], total_ms, seed, median_rounds)
         self._working = {operator.index for operator in working}
-        self._segments: Mapping[int, frozenset[int]] = {
-            number: frozenset(operator.index for operator in segment.operators)
-            for number, segment in enumerate(segments)
-        }
+        self._segments = [{operator.index for operator in one.operators} for one in segments]
 
     def time(self, node: Node) -> Estimate | None:
         """The time of a row; None if it is finer than the segments."""
         wanted = self._working.intersection(node.operators)
-        parts = [number for number, have in self._segments.items() if have <= wanted]
-        told = frozenset[int]().union(*(self._segments[number] for number in parts))
-        return self.estimates.sum(parts) if parts and told == wanted else None
+        parts = [number for number, have in enumerate(self._segments) if have <= wanted]
+        told = set[int]().union(*(self._segments[number] for number in parts))
+        return self.sum(parts) if parts and told == wanted else None
+
+
+MethodTimes = ProfileTimes | PrefixTimes

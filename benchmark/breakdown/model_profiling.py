@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from seaformer.benchmark.breakdown.alignment import AlignmentError
-from seaformer.benchmark.breakdown.estimate import Floats
 from seaformer.benchmark.breakdown.graph_files import open_graph
 from seaformer.benchmark.breakdown.methods import PrefixTimes, ProfileTimes
 from seaformer.benchmark.breakdown.profile import Profile, read_profile
@@ -19,6 +18,7 @@ from seaformer.benchmark.results.breakdown import Breakdown, OperatorTime, Trunc
 from seaformer.benchmark.results.rounds import times_by_round
 from seaformer.benchmark.results.schema import Round, Times
 from seaformer.benchmark.runner.record import ProfileEvent
+from seaformer.statistics.bootstrap import Floats
 
 PROFILE_RUNS = 5
 """Profiled runs at the end of every round."""
@@ -31,13 +31,7 @@ FIXED_COST = (
 
 @dataclass(frozen=True)
 class TruncatedFile:
-    """A model of the method "prefix".
-
-    Attributes:
-        id: in plans and rounds.
-        path: the file on this computer.
-        segment: the one it ends with.
-    """
+    """A model of the method "prefix" on this computer, and the segment that it ends with."""
 
     id: str
     path: Path
@@ -45,19 +39,10 @@ class TruncatedFile:
 
 
 class ModelProfiling:
-    """What it takes to break down one model.
-
-    Attributes:
-        candidate: the model.
-        truncated: from the shortest to the whole model.
-    """
+    """What it takes to break down one model; truncated ones go from the shortest to the whole."""
 
     def __init__(self, candidate: Candidate, folder: Path) -> None:
-        """Truncate the model after every segment.
-
-        Args:
-            candidate: the model.
-            folder: for the truncated files.
+        """Truncate the model after every segment, into files of a folder.
 
         Raises:
             SeaformerError: it does not say which modules its operators belong to.
@@ -113,7 +98,7 @@ class ModelProfiling:
             emulated=emulated,
             total_ms=total_ms,
             total_interval_ms=times.run.interval_ms,
-            unattributed_share=main.estimates.rest().ms / total_ms,
+            unattributed_share=main.rest().ms / total_ms,
             profile_overhead=None if by_profile is None else by_profile.overhead,
             profile_runs=0 if profile is None else profile.spans_us.size,
             profiler_us=None if by_profile is None else by_profile.own_us,
@@ -153,7 +138,7 @@ class ModelProfiling:
                 type=one.type,
                 module=one.module,
                 name=one.name,
-                ms=None if times is None else times.estimates.sum([one.index]).ms,
+                ms=None if times is None else times.sum([one.index]).ms,
                 macs=one.macs,
                 kernels=() if profile is None else profile.kernels[one.index],
                 runs_us=()

@@ -58,11 +58,7 @@ _ADDED = re.compile(
 
 
 def align_onnx(graph: Graph, events: Sequence[ProfileEvent]) -> tuple[Share, ...]:
-    """Give every event of one profiled run to one or several nodes.
-
-    Args:
-        graph: of the .onnx.
-        events: of one run, in their order.
+    """Give every event of one profiled run of an .onnx, in their order, to one or several nodes.
 
     Raises:
         AlignmentError: the two do not fit.

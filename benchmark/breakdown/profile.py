@@ -8,7 +8,7 @@ smaller of the two is taken off every event.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,8 +43,7 @@ class Profile:
     def own_us(self, wholes_us: npt.NDArray[np.float64]) -> float:
         """Return the profiler's own time in each event, see above.
 
-        Args:
-            wholes_us: [rounds], the model without a profiler, in the same rounds.
+        `wholes_us`, [rounds], is of the model without a profiler, in the same rounds.
         """
         added_us = float(np.median(np.median(self.spans_us, axis=1) - wholes_us))
         cheapest_us = float(np.median(self.cheapest_us))
@@ -71,13 +70,13 @@ def read_profile(graph: Graph, rounds: Sequence[Events]) -> Profile:
     runs = [_by_run(events) for events in rounds]
     if not runs or not runs[0] or len({len(one) for one in runs}) != 1:
         raise AlignmentError("the profile has no events, or not as many runs in every round")
-    align = _aligner(graph)
+    align = align_onnx if graph.nodes else align_litert
     times = np.zeros((len(graph.operators), len(runs), len(runs[0])))
     spans = np.zeros(times.shape[1:])
     cheapest = np.zeros(len(runs))
     shares: tuple[Share, ...] = ()
     for turn, of_round in enumerate(runs):
-        shares = align(of_round[0])
+        shares = align(graph, of_round[0])
         elapsed_us = [[event.elapsed_us for event in events] for events in of_round]
         for run, events in enumerate(of_round):
             if [event.tag for event in events] != [event.tag for event in of_round[0]]:
@@ -101,11 +100,6 @@ def read_profile(graph: Graph, rounds: Sequence[Events]) -> Profile:
         events=counts,
         kernels=tuple(tuple(kernels[one.index]) for one in graph.operators),
     )
-
-
-def _aligner(graph: Graph) -> Callable[[Events], tuple[Share, ...]]:
-    align = align_onnx if graph.nodes else align_litert
-    return lambda events: align(graph, events)
 
 
 def _by_run(events: Events) -> list[list[ProfileEvent]]:

@@ -1,11 +1,14 @@
 """The rows of a breakdown."""
 
+from typing import Any
+
 from seaformer.benchmark.breakdown.estimate import Estimate
 from seaformer.benchmark.breakdown.graph import Graph
 from seaformer.benchmark.breakdown.methods import MethodTimes
 from seaformer.benchmark.breakdown.tree import Node
-from seaformer.benchmark.results.breakdown import TAIL, UNATTRIBUTED, Row, RowKind
+from seaformer.benchmark.results.breakdown import TAIL, UNATTRIBUTED, Row
 from seaformer.benchmark.results.schema import Times
+from seaformer.statistics.bootstrap import Interval
 
 MEGA = 1e6
 
@@ -15,25 +18,28 @@ def make_rows(
 ) -> tuple[Row, ...]:
     """Make all rows: the network, the modules, the rest, and the tail behind the inference.
 
-    Args:
-        tree: of the modules.
-        graph: the file.
-        main: the method that times are by.
-        check: the other one; None if it was not used.
-        times: of the model, by our runner.
+    Times are by the method `main`; `check` is the other one, None if it was not used.
     """
     assert times.run is not None
     total_ms = times.run.median_ms
     all_macs = sum(operator.macs for operator in graph.operators)
+
+    def row(time: Estimate | None, **members: Any) -> Row:
+        if time is None:
+            return Row(ms=None, interval_ms=None, share=None, **members)
+        share = time.ms / total_ms
+        return Row(ms=time.ms, interval_ms=time.interval_ms, share=share, **members)
+
     rows = []
     for node, depth, parent in tree.walk():
         macs = sum(graph.operators[index].macs for index in node.operators)
-        kind: RowKind = "own" if node.is_own else "module"
+        kind = "own" if node.is_own else "module"
         time, checked = main.time(node), None if check is None else check.time(node)
         if not depth:
             kind, time, checked = "network", Estimate(total_ms, times.run.interval_ms), None
         rows.append(
-            Row(
+            row(
+                time,
                 path=node.path,
                 parent=parent,
                 depth=depth,
@@ -41,9 +47,6 @@ def make_rows(
                 section=node.section,
                 kind=kind,
                 ops=len(node.operators),
-                ms=None if time is None else time.ms,
-                interval_ms=None if time is None else time.interval_ms,
-                share=None if time is None else time.ms / total_ms,
                 check_ms=None if checked is None else checked.ms,
                 check_interval_ms=None if checked is None else checked.interval_ms,
                 agrees=time.agrees(checked) if time and checked else None,
@@ -52,44 +55,25 @@ def make_rows(
                 gflops=2 * macs / time.ms / MEGA if time and time.ms > 0 and macs else None,
             )
         )
-    rows.append(_extra(UNATTRIBUTED, "", 1, "unattributed", main.estimates.rest(), total_ms))
+    kind = "unattributed"
+    rows.append(
+        row(main.rest(), path=UNATTRIBUTED, parent="", depth=1, title=kind, kind=kind, ops=0)
+    )
     if times.mask is not None:
         tail = Estimate(times.mask.median_ms, times.mask.interval_ms)
-        rows.append(_extra(TAIL, None, 0, "tail", tail, total_ms))
+        title = "arg-max tail (in C, to the full-size mask)"
+        rows.append(row(tail, path=TAIL, parent=None, depth=0, title=title, kind="tail", ops=0))
     return tuple(rows)
 
 
-TITLES: dict[RowKind, str] = {
-    "unattributed": "unattributed",
-    "tail": "arg-max tail (in C, to the full-size mask)",
-}
-
-
-def _extra(
-    path: str, parent: str | None, depth: int, kind: RowKind, time: Estimate, total_ms: float
-) -> Row:
-    """Make a row that is no module."""
-    return Row(
-        path=path,
-        parent=parent,
-        depth=depth,
-        title=TITLES[kind],
-        kind=kind,
-        ops=0,
-        ms=time.ms,
-        interval_ms=time.interval_ms,
-        share=time.ms / total_ms,
-    )
-
-
 def disagreement(row: Row) -> str:
-    """Say what the methods disagree on."""
+    """Say what the methods disagree on, in a row where both have intervals."""
     return (
         f"{row.title} ({row.path}): profile {_with_interval(row.ms, row.interval_ms)}, prefix "
         f"{_with_interval(row.check_ms, row.check_interval_ms)}"
     )
 
 
-def _with_interval(ms: float | None, interval: object) -> str:
-    low, high = (getattr(interval, end) for end in ("low", "high"))
-    return f"{ms:.2f} ms [{low:.2f}, {high:.2f}]"
+def _with_interval(ms: float | None, interval: Interval | None) -> str:
+    assert interval is not None
+    return f"{ms:.2f} ms [{interval.low:.2f}, {interval.high:.2f}]"

@@ -47,16 +47,13 @@ class Node:
 def build_tree(
     operators: Sequence[Operator], title: str, modules: Mapping[str, Module] = MappingProxyType({})
 ) -> Node:
-    """Build the tree.
+    """Build the tree of a network with a title, from the operators of its file.
 
-    A module that is all there is in another one has no row of its own. Parts stand in the order in
-    which the network computes them: files of half precision begin with operators that unpack their
-    weights, in any order, and those decide nothing.
-
-    Args:
-        operators: of the file.
-        title: of the network.
-        modules: path -> what the module is called; one that is missing goes by its path.
+    A module that is all there is in another one has no row of its own; one that is missing in
+    `modules`
+    goes by its path. Parts stand in the order in which the network computes them: files of half
+    precision begin with operators that unpack their weights, in any order, and those decide
+    nothing.
     """
     root = Node("", title)
     own: dict[str, list[int]] = {}

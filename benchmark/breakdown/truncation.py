@@ -23,11 +23,10 @@ MAX_TRUNCATED = 20
 
 @dataclass(frozen=True)
 class Segment:
-    """Operators of one module that run one after another.
+    """Operators of one module that run one after another, in that order.
 
     Attributes:
         path: of the row that it is part of.
-        operators: in the order they run in.
         outputs: tensors that have to be there after it; empty after the last: the file's own.
     """
 
@@ -37,12 +36,7 @@ class Segment:
 
 
 def segments(graph: Graph, tree: Node) -> tuple[Segment, ...]:
-    """Divide the operators of a file, as finely as `MAX_TRUNCATED` allows.
-
-    Args:
-        graph: the file.
-        tree: of its modules.
-    """
+    """Divide the operators of a file by the tree of its modules, as finely as possible."""
     chains = _chains(tree)
     ordered = _group_by_module(graph.working(), chains)
     depth = max(len(chain) for chain in chains.values())

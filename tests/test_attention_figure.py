@@ -13,14 +13,14 @@ from html_page import Page, assert_needs_nothing_else
 from seaformer.benchmark.cli import main
 from seaformer.benchmark.results.schema import read_results
 from seaformer.benchmark.studies.attention import paper
-from seaformer.benchmark.studies.attention.attention_page import write_attention_page
-from seaformer.benchmark.studies.attention.attention_results import STEM, AttentionResults
-from seaformer.benchmark.studies.attention.choices import (
+from seaformer.benchmark.studies.attention.attention_command import (
     parse_layers,
     parse_sides,
 )
+from seaformer.benchmark.studies.attention.attention_page import write_attention_page
+from seaformer.benchmark.studies.attention.attention_results import STEM, AttentionResults
+from seaformer.benchmark.studies.attention.attention_study import plan_exports
 from seaformer.benchmark.studies.attention.growth import fit, fit_rounds, larger_half
-from seaformer.benchmark.studies.attention.layer_exports import plan_exports
 from seaformer.errors import UsageError
 from seaformer.models.registry import LAYERS
 from seaformer.reporting.scale import Scale
@@ -104,7 +104,6 @@ def test_bad_sides_are_named(text: str) -> None:
 
 def test_layers_are_in_the_order_of_the_table() -> None:
     assert [layer.size for layer in parse_layers("axial, global")] == ["global", "axial"]
-    assert parse_layers(None) == tuple(LAYERS.values())
     with pytest.raises(UsageError, match="Did you mean 'axial'"):
         parse_layers("axail")
 
@@ -224,7 +223,7 @@ def test_the_layers_of_a_side_take_turns_in_one_benchmark(
             "attention-squeeze", "attention-window"
         ]  # fmt: skip
         assert results.ratio("m1", "m0") is not None
-        medians = {model.id: results.times(model) for model in results.models}
+        medians = {model.id: model.times for model in results.models}
         for layer, times in zip(found.layers, medians.values(), strict=True):
             point = next(point for point in layer.points if point.side == side.side)
             assert times is not None

@@ -19,11 +19,10 @@ from seaformer.benchmark.measure.options import Options
 from seaformer.benchmark.measure.request import make_request
 from seaformer.benchmark.results.published import FIGURES
 from seaformer.benchmark.results.schema import InputUsed, ModelFacts
-from seaformer.benchmark.studies.pareto.networks import family_of, networks
 from seaformer.benchmark.studies.pareto.pareto_page import write_pareto_page
 from seaformer.benchmark.studies.pareto.pareto_results import STEM, ParetoResults
+from seaformer.benchmark.studies.pareto.pareto_study import family_of, networks, summarise
 from seaformer.benchmark.studies.pareto.pareto_table import to_csv
-from seaformer.benchmark.studies.pareto.points import summarise
 from seaformer.benchmark.studies.running import export_all
 from seaformer.errors import SeaformerError
 from seaformer.models.registry import REGISTRY

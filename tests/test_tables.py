@@ -45,8 +45,7 @@ from seaformer.benchmark.results.schema import (
 from seaformer.benchmark.results.table_kinds import KINDS
 from seaformer.benchmark.studies.study import Export
 from seaformer.benchmark.studies.tables.arrangement import TRAITS, arrange
-from seaformer.benchmark.studies.tables.settings import settings
-from seaformer.benchmark.studies.tables.table_study import TableStudy
+from seaformer.benchmark.studies.tables.table_study import TableStudy, settings_of
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.own_commands import run_command
 
@@ -264,7 +263,7 @@ def test_a_table_without_models_makes_its_own(tmp_path: Path) -> None:
 
 
 def phone_settings(name: str, cores: str | None = None, threads: int = 1) -> list[tuple[int, str]]:
-    found = settings(KINDS[name], "R58", SNAPDRAGON_865, cores, threads)
+    found = settings_of(KINDS[name], "R58", SNAPDRAGON_865, cores, threads)
     return [(one.threads, one.cores.name) for one in found]
 
 
@@ -285,7 +284,7 @@ def test_the_settings_of_a_phone() -> None:
 def test_one_class_of_cores_is_no_table(tflite: Path, tmp_path: Path) -> None:
     alike = [Core(core, None) for core in range(4)]
     with pytest.raises(UsageError, match=r"has one class of cores.*nothing to compare"):
-        settings(KINDS["cores"], "host", alike, None, 1)
+        settings_of(KINDS["cores"], "host", alike, None, 1)
     if len({core.max_khz for core in Host().facts().cores}) == 1:
         folder = tmp_path / "out"
         result = command(tflite, "--table", "cores", "--device", "host", "--output", folder)

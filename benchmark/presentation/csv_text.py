@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 
-from seaformer.statistics.bootstrap import Interval
+from seaformer.statistics.bootstrap import Interval, Summary
 
 _BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What spreadsheets take for the beginning of a formula. Source: OWASP, CSV Injection."""
@@ -28,6 +28,14 @@ def ends(stem: str, interval: Interval | None, unit: str = "") -> dict[str, floa
     return {
         f"{stem}_low{unit}": interval.low if interval else None,
         f"{stem}_high{unit}": interval.high if interval else None,
+    }
+
+
+def median_cells(stem: str, summary: Summary | None) -> dict[str, float | None]:
+    """Return the columns of a median and of its interval."""
+    return {
+        f"{stem}_median_ms": summary.median_ms if summary else None,
+        **ends(stem, summary.interval_ms if summary else None, "_ms"),
     }
 
 

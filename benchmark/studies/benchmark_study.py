@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from seaformer.benchmark.measure.options import REGRESSION, Options
 from seaformer.benchmark.measure.request import Request, make_request
 from seaformer.benchmark.presentation.terminal import print_comparison, print_next
-from seaformer.benchmark.results.comparison import Compared, compare, regressions
+from seaformer.benchmark.results.comparison import compare
 from seaformer.benchmark.results.schema import read_results
 from seaformer.benchmark.results.table_kinds import KINDS
 from seaformer.benchmark.studies.study import Finished, Planned, Study
@@ -13,7 +13,7 @@ from seaformer.console import Console
 from seaformer.errors import UsageError
 
 
-class BenchmarkStudy(Study[Finished]):
+class BenchmarkStudy(Study):
     """Models by themselves; its files are those of its one benchmark."""
 
     def __init__(self, options: Options) -> None:
@@ -41,18 +41,15 @@ class BenchmarkStudy(Study[Finished]):
         """Return the models that are given."""
         return [Planned(self.given_models())]
 
-    def summarise(self, finished: Finished) -> Finished:
-        """Add nothing: the results of a benchmark are its summary."""
-        return finished
-
-    def render(self, console: Console, summary: Finished) -> int:
+    def render(self, console: Console, finished: Finished) -> int:
         """Show how results differ from older ones, and what to do next."""
-        compared: list[Compared] = []
+        status = 0
         if self._old is not None:
             tolerance, anyway = self.options.tolerance, self.options.compare_anyway
-            for one in summary.results:
+            for one in finished.results:
                 against_old = compare(one, self._old, tolerance, anyway)
                 print_comparison(console, against_old)
-                compared += against_old
-        print_next(console, summary.paths, summary.results)
-        return REGRESSION if regressions(compared) else 0
+                if any(one.is_regression for one in against_old):
+                    status = REGRESSION
+        print_next(console, finished.paths, finished.results)
+        return status

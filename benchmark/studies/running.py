@@ -22,7 +22,6 @@ from seaformer.benchmark.studies.study import (
     Measured,
     Planned,
     Study,
-    Summary,
 )
 from seaformer.cli.command import INTERRUPTED, print_error
 from seaformer.console import Console
@@ -35,7 +34,7 @@ EXPORTING = "export"
 """Stands where devices do in the display of progress."""
 
 
-def run_study(study: Study[Summary]) -> int:
+def run_study(study: Study) -> int:
     """Do all of it.
 
     Returns:
@@ -60,7 +59,7 @@ def run_study(study: Study[Summary]) -> int:
         study.show_benchmark(console, results)
     status = 0
     if finished.measured:
-        status = study.render(console, study.summarise(finished))
+        status = study.render(console, finished)
     if finished.interrupted:
         print_error("interrupted; what was measured until then is kept")
         return INTERRUPTED
@@ -69,13 +68,8 @@ def run_study(study: Study[Summary]) -> int:
     return status
 
 
-def run(study: Study[Summary], devices: Sequence[Device], console: Console) -> Finished:
+def run(study: Study, devices: Sequence[Device], console: Console) -> Finished:
     """Export what a study needs, measure it on every device, and write the results of each.
-
-    Args:
-        study: what to measure.
-        devices: one or more, which are measured at once.
-        console: for the progress.
 
     Raises:
         UsageError: results of a device exist and may not be overwritten.
@@ -137,20 +131,14 @@ def run(study: Study[Summary], devices: Sequence[Device], console: Console) -> F
 
 def export_all(
     exports: Sequence[Export], request: Request, does_without: bool, show: Callable[[str], None]
-) -> tuple[dict[Export, tuple[Path, ...]], list[LeftOut[Export]]]:
-    """Make model files, one export after another.
-
-    Args:
-        exports: what to make.
-        request: whose backend runs the files, and in whose folder they go.
-        does_without: whether what cannot be exported is left out.
-        show: takes how far it is.
+) -> tuple[dict[Export, tuple[Path, ...]], list[LeftOut]]:
+    """Make model files, one export after another, for the backend and in the folder of a request.
 
     Returns:
         The files of each export, and what was left out with the command's own reason.
 
     Raises:
-        SeaformerError: an export failed, and nothing is to be left out.
+        SeaformerError: an export failed, and the study does not do without.
     """
     usual = ["--format", request.backend.suffix.removeprefix(".")]
     usual += ["--force"] * request.options.force

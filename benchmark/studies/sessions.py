@@ -1,7 +1,7 @@
 """Measuring the models of one benchmark, on several devices at once."""
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 
 from seaformer.benchmark.candidates.candidate import Candidate
@@ -25,13 +25,7 @@ def measure(
     devices: Sequence[tuple[Device, Sequence[Setting]]],
     progress: Progress,
 ) -> tuple[list[Results], list[str]]:
-    """Measure models on every device.
-
-    Args:
-        request: what is asked for.
-        candidates: the models.
-        devices: each with the settings that the one model has there; none for those of the request.
-        progress: where to show how far it is.
+    """Measure models on every device, with the settings that the one model has there, if any.
 
     Returns:
         The results of every device that measured anything, and what failed on the others.
@@ -65,8 +59,9 @@ def _run_together(sessions: Sequence[Session]) -> tuple[list[Results], list[str]
     with ThreadPoolExecutor(len(sessions)) as pool:
         futures = [pool.submit(session.run) for session in sessions]
         try:
-            for future in futures:
-                _wait(future)
+            # Without a limit, waiting for threads does not notice Ctrl-C on every system.
+            while wait(futures, _TICK_S).not_done:
+                pass
         except KeyboardInterrupt:
             for session in sessions:
                 session.device.cancel()
@@ -80,12 +75,3 @@ def _run_together(sessions: Sequence[Session]) -> tuple[list[Results], list[str]
         else:
             raise error
     return results, problems
-
-
-def _wait(future: "Future[Results]") -> None:
-    # Without a limit, waiting for a thread does not notice Ctrl-C on every system.
-    while not future.done():
-        try:
-            future.exception(timeout=_TICK_S)
-        except TimeoutError:
-            continue

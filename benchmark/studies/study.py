@@ -1,6 +1,6 @@
 """What a study is: models to be measured, what their benchmarks show together, and its files.
 
-    plan -> run (`running.py`) -> summarise -> render
+    plan -> run (`running.py`) -> render
 
 A study says what to measure and what follows from it. Exporting the models, measuring them, writing
 the files and the exit status are the same for all. A new study is a folder beside this file and its
@@ -30,35 +30,28 @@ Show = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Export:
-    """Model files that have to be made by one run of seaformer-export.
+    """Model files that one run of seaformer-export makes; `title` is what they are, for people.
 
-    Attributes:
-        title: what they are, for people.
-        arguments: of the command; format, folder and --force are added.
+    Format, folder and --force are added to the arguments.
     """
 
     title: str
     arguments: tuple[str, ...]
 
 
-AnyExport = TypeVar("AnyExport", bound=Export, covariant=True)
-
-
 @dataclass(frozen=True)
-class LeftOut(Generic[AnyExport]):
+class LeftOut:
     """What was not measured, and why."""
 
-    export: AnyExport
+    export: Export
     reason: str
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One benchmark of a study: models that are measured interleaved.
+    """One benchmark of a study: models, or what makes them, that are measured interleaved.
 
-    Attributes:
-        models: files, or what makes them.
-        folder: of its results, in that of the study; empty for that one.
+    Its results go into `folder` in that of the study; empty for that one.
     """
 
     models: Sequence[Path | Export]
@@ -67,13 +60,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Measured:
-    """The results of a benchmark on one device.
-
-    Attributes:
-        planned: the benchmark.
-        results: what was measured.
-        path: of the results.json.
-    """
+    """The results of a benchmark on one device; `path` is that of the results.json."""
 
     planned: Planned
     results: Results
@@ -92,7 +79,7 @@ class Finished:
     """
 
     measured: tuple[Measured, ...]
-    left_out: tuple[LeftOut[Export], ...]
+    left_out: tuple[LeftOut, ...]
     problems: tuple[str, ...]
     interrupted: bool
 
@@ -107,10 +94,7 @@ class Finished:
         return tuple(one.path for one in self.measured)
 
 
-Summary = TypeVar("Summary")
-
-
-class Study(ABC, Generic[Summary]):
+class Study(ABC):
     """What a command measures.
 
     Attributes:
@@ -161,16 +145,15 @@ class Study(ABC, Generic[Summary]):
         print_breakdowns(console, results)
 
     @abstractmethod
-    def summarise(self, finished: Finished) -> Summary:
-        """Return what the benchmarks show together.
+    def render(self, console: Console, finished: Finished) -> int:
+        """Show what the benchmarks show together, and write its files.
+
+        Returns:
+            The exit status if all went well.
 
         Raises:
             SeaformerError: they show nothing.
         """
-
-    @abstractmethod
-    def render(self, console: Console, summary: Summary) -> int:
-        """Show the summary and write its files; return the exit status if all went well."""
 
     def given_models(self) -> list[Path | Export]:
         """Return the models that were given, by file or by the name of a network."""
@@ -183,50 +166,39 @@ class Study(ABC, Generic[Summary]):
 SummaryDocument = TypeVar("SummaryDocument", bound=Document)
 
 
-@dataclass(frozen=True)
-class Rendering(Generic[SummaryDocument]):
-    """How a summary is shown, and what is written of it.
+class DocumentStudy(Study, Generic[SummaryDocument]):
+    """A study on one device that ends in files of its own, a JSON, a CSV and a page.
 
     Attributes:
-        stem: name of the files: a JSON, a CSV and a page.
+        stem: name of the files.
         to_csv: makes the CSV.
         write_page: draws the page and writes it.
-        show: prints it on the terminal.
+        show: prints the summary on the terminal.
     """
 
-    stem: str
+    does_without = True
+    stem: ClassVar[str]
     to_csv: Callable[[SummaryDocument], str]
     write_page: Callable[[Path, SummaryDocument], None]
     show: Callable[[Console, SummaryDocument], None]
 
     @property
-    def names(self) -> tuple[str, str, str]:
-        """Of the JSON, the CSV and the page."""
-        return f"{self.stem}.json", f"{self.stem}.csv", f"{self.stem}.html"
-
-
-class DocumentStudy(Study[SummaryDocument]):
-    """A study on one device that ends in files of its own.
-
-    Attributes:
-        rendering: of its summary.
-    """
-
-    does_without = True
-    rendering: Rendering[SummaryDocument]
-
-    @property
     def file_names(self) -> Sequence[str]:
         """Names of its files."""
-        return self.rendering.names
+        return [f"{self.stem}.{suffix}" for suffix in ("json", "csv", "html")]
 
-    def render(self, console: Console, summary: SummaryDocument) -> int:
+    @abstractmethod
+    def summarise(self, finished: Finished) -> SummaryDocument:
+        """Return what the benchmarks show together."""
+
+    def render(self, console: Console, finished: Finished) -> int:
         """Write the files, show the summary and where they are."""
+        summary = self.summarise(finished)
         document, table, page = (self.request.output / name for name in self.file_names)
-        write_text(table, self.rendering.to_csv(summary))
+        write_text(table, self.to_csv(summary))
         write_text(document, summary.text())
-        self.rendering.write_page(page, summary)
-        self.rendering.show(console, summary)
+        self.write_page(page, summary)
+        self.show(console, summary)
         console.print()
         console.print(f"results: {document} and {table.name}", soft_wrap=True)
         console.print(f"page: {page}", soft_wrap=True)

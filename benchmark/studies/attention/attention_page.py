@@ -25,7 +25,6 @@ class AttentionPage(Page, template="attention.html"):
     """The page.
 
     Attributes:
-        results: what was measured.
         problems: what stopped the measurement of a side.
         warnings: of all sides.
         plot: what was measured; None if nothing has a latency.
@@ -44,11 +43,7 @@ class AttentionPage(Page, template="attention.html"):
 
 
 def write_attention_page(path: Path, results: AttentionResults) -> None:
-    """Draw the page and write it.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Draw the page and write it; an OSError if the file cannot be written."""
     sides = results.sides
     page = AttentionPage(
         results=results,

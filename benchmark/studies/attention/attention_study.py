@@ -5,6 +5,7 @@ from different benchmarks, one after the other.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,33 +28,61 @@ from seaformer.benchmark.studies.attention.attention_results import (
 )
 from seaformer.benchmark.studies.attention.attention_table import print_attention, to_csv
 from seaformer.benchmark.studies.attention.growth import fit, fit_rounds
-from seaformer.benchmark.studies.attention.layer_exports import LayerExport, plan_exports
-from seaformer.benchmark.studies.study import DocumentStudy, Finished, LeftOut, Planned, Rendering
+from seaformer.benchmark.studies.study import DocumentStudy, Export, Finished, LeftOut, Planned
 from seaformer.console import Console
 from seaformer.errors import SeaformerError
 from seaformer.models.attention.dimensions import CHANNELS, HEADS, KEY_DIM
 from seaformer.models.entry import Network
+
+USABLE = 0.8
+"""Share of the free memory that an export may be estimated to take: one of 95 % was killed."""
+
+
+@dataclass(frozen=True)
+class LayerExport(Export):
+    """A layer for square feature maps of a side."""
+
+    layer: Network
+    side: int
+
+
+def plan_exports(
+    layers: Sequence[Network], sides: Sequence[int], available_bytes: int
+) -> tuple[list[LayerExport], list[LeftOut]]:
+    """Separate what fits the free memory of this computer from what would not, with the reason."""
+    fitting, left_out = [], []
+    for layer in layers:
+        for side in sides:
+            arguments = ("--model", layer.name, "--input-size", str(side))
+            export = LayerExport(f"{layer.size} at {side}", arguments, layer, side)
+            needed = layer.export_bytes((side, side)) or 0.0
+            if needed <= USABLE * available_bytes:
+                fitting.append(export)
+                continue
+            reason = (
+                f"exporting and verifying it would take about {needed / 2**30:,.0f} GiB of memory, "
+                f"and {available_bytes / 2**30:,.1f} GiB are free; {USABLE:.0%} of them may be used"
+            )
+            left_out.append(LeftOut(export, reason))
+    return fitting, left_out
 
 
 class AttentionStudy(DocumentStudy[AttentionResults]):
     """Attention layers, a benchmark for each side."""
 
     compared = "attention layers"
-    rendering = Rendering(STEM, to_csv, write_attention_page, print_attention)
+    stem = STEM
+    to_csv = staticmethod(to_csv)
+    write_page = staticmethod(write_attention_page)
+    show = staticmethod(print_attention)
 
     def __init__(self, options: Options, layers: Sequence[Network], sides: Sequence[int]) -> None:
-        """Take what to compare.
-
-        Args:
-            options: without models.
-            layers: to compare.
-            sides: of the feature map.
-        """
+        """Take the layers to compare and the sides of the feature map; options have no models."""
         super().__init__(make_request(options))
         self._layers = layers
         self._sides = sides
         self._side_of = {f"side-{side}": side for side in sides}
-        self._too_large: tuple[LeftOut[LayerExport], ...] = ()
+        self._too_large: list[LeftOut] = []
         self._created_at = datetime.now(UTC)
 
     def plan(self) -> Sequence[Planned]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.table import Table
 
-from seaformer.benchmark.presentation.csv_text import csv_text, ends
+from seaformer.benchmark.presentation.csv_text import csv_text, ends, median_cells
 from seaformer.benchmark.studies.attention.attention_results import (
     AttentionResults,
     LayerResult,
@@ -56,15 +56,12 @@ def to_csv(results: AttentionResults) -> str:
 
 def _row(layer: LayerResult, one: Point | SideLeftOut) -> dict[str, Any]:
     point = one if isinstance(one, Point) else None
-    latency = point.latency if point else None
-    emulated = point.emulated if point else None
     growth = layer.measured_growth
     return {
         "layer": layer.kind,
         "side": one.side,
-        "latency_median_ms": latency and latency.median_ms,
-        **ends("latency", latency.interval_ms if latency else None, "_ms"),
-        "emulated_median_ms": emulated and emulated.median_ms,
+        **median_cells("latency", point.latency if point else None),
+        "emulated_median_ms": point and point.emulated and point.emulated.median_ms,
         "peak_memory_bytes": point and point.peak_memory_bytes,
         "macs": point and point.macs,
         "wrong_output": point and point.wrong_output,

@@ -18,12 +18,9 @@ from seaformer.statistics.bootstrap import Interval, Rounds, interval_of_medians
 
 @dataclass(frozen=True)
 class Growth:
-    """A fitted exponent.
+    """An exponent of the side, fitted over some sides.
 
-    Attributes:
-        exponent: of the side.
-        interval: of the exponent; None if a side has too few rounds, or the times no rounds.
-        sides: that it was fitted over.
+    Its interval is None if a side has too few rounds, or the times no rounds.
     """
 
     exponent: float
@@ -47,14 +44,9 @@ def fit(times_ms: Mapping[int, float]) -> Growth | None:
 
 
 def fit_rounds(rounds: Mapping[int, Rounds], seed: int) -> Growth | None:
-    """Fit the medians of measured runs.
+    """Fit the medians of measured runs: side -> milliseconds, an array for each round.
 
-    Args:
-        rounds: side -> times in milliseconds, an array for each round.
-        seed: of the bootstrap.
-
-    Returns:
-        None with fewer than two sides.
+    None with fewer than two sides.
     """
     medians = {side: float(np.median(np.concatenate(runs))) for side, runs in rounds.items()}
     fitted = fit(medians)

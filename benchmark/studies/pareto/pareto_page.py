@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from seaformer.benchmark.studies.pareto.networks import SEAFORMER
-from seaformer.benchmark.studies.pareto.pareto_results import ParetoResults
+from seaformer.benchmark.studies.pareto.pareto_results import SEAFORMER, ParetoResults
 from seaformer.reporting.page import Page
 from seaformer.reporting.xy_plot import Scatter, Value, interval_ends, scatter
 
@@ -13,13 +12,7 @@ X_NAME = "ms; mIoU in % upwards"
 
 @dataclass(frozen=True)
 class ParetoPage(Page, template="pareto.html"):
-    """The page.
-
-    Attributes:
-        results: what was measured.
-        measured: the plot of it; None if nothing has a latency.
-        published: the paper's figure.
-    """
+    """The page; `measured` is None if nothing has a latency, `published` is the paper's figure."""
 
     results: ParetoResults
     measured: Scatter | None
@@ -27,11 +20,7 @@ class ParetoPage(Page, template="pareto.html"):
 
 
 def write_pareto_page(path: Path, results: ParetoResults) -> None:
-    """Draw the page and write it.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Draw the page and write it; an OSError if the file cannot be written."""
     points = results.points
     others = sorted({point.family for point in points} - {SEAFORMER})
     colors = {family: place for place, family in enumerate([SEAFORMER, *others])}

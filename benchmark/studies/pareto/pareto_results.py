@@ -3,6 +3,7 @@
 from seaformer.benchmark.results.base import FrozenModel, StudyDocument
 from seaformer.statistics.bootstrap import Ratio, Summary
 
+SEAFORMER = "SeaFormer"
 STEM = "pareto"
 """Name of the files, before .json, .csv and .html."""
 

@@ -1,22 +1,48 @@
 """Published mIoU over latency measured here: what to measure, and what it shows."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from seaformer.artifact.precisions import PRECISIONS
 from seaformer.benchmark.measure.options import Options
 from seaformer.benchmark.measure.request import make_request, require_our_runner
-from seaformer.benchmark.studies.pareto.networks import networks
+from seaformer.benchmark.presentation.terminal import conditions_line
+from seaformer.benchmark.results.published import (
+    CONDITIONS,
+    FIGURES,
+    SIDE,
+    TASK,
+    Figure,
+    figure_of,
+)
+from seaformer.benchmark.results.schema import ModelResult, Results
 from seaformer.benchmark.studies.pareto.pareto_page import write_pareto_page
-from seaformer.benchmark.studies.pareto.pareto_results import STEM, NetworkLeftOut, ParetoResults
+from seaformer.benchmark.studies.pareto.pareto_results import (
+    SEAFORMER,
+    STEM,
+    NetworkLeftOut,
+    ParetoResults,
+    Point,
+)
 from seaformer.benchmark.studies.pareto.pareto_table import print_pareto, to_csv
-from seaformer.benchmark.studies.pareto.points import summarise
-from seaformer.benchmark.studies.study import DocumentStudy, Finished, Planned, Rendering
+from seaformer.benchmark.studies.study import DocumentStudy, Export, Finished, Planned
+from seaformer.errors import SeaformerError
+from seaformer.models.registry import REGISTRY
+from seaformer.reporting.xy_plot import Value, pareto_front
+from seaformer.statistics.bootstrap import Ratio
+
+BASE = FIGURES["seaformer-tiny"].title
+Pair = tuple[Figure, ModelResult]
 
 
 class ParetoStudy(DocumentStudy[ParetoResults]):
     """Networks of which mIoU and latency are published, in one benchmark."""
 
     compared = "networks"
-    rendering = Rendering(STEM, to_csv, write_pareto_page, print_pareto)
+    stem = STEM
+    to_csv = staticmethod(to_csv)
+    write_page = staticmethod(write_pareto_page)
+    show = staticmethod(print_pareto)
 
     def __init__(self, options: Options) -> None:
         """Check what was asked for.
@@ -39,3 +65,96 @@ class ParetoStudy(DocumentStudy[ParetoResults]):
             NetworkLeftOut(title=one.export.title, reason=one.reason) for one in finished.left_out
         ]
         return summarise(measured.results, measured.path.name, left_out)
+
+
+def networks() -> list[Path | Export]:
+    """Return the export of every network in single precision, with random weights."""
+    return [
+        Export(figure.title, ("--model", name, "--task", TASK, "--input-size", str(SIDE)))
+        for name, figure in FIGURES.items()
+    ]
+
+
+def family_of(title: str) -> str:
+    """Return the design that a network belongs to, by its title: what stands before its size."""
+    network = next((one for one in REGISTRY.values() if one.title == title), None)
+    if network is None:
+        return title
+    return SEAFORMER if network.variant is not None else network.family
+
+
+def summarise(results: Results, file: str, left_out: Sequence[NetworkLeftOut]) -> ParetoResults:
+    """Put together the points of one benchmark of all networks, whose results.json is `file`.
+
+    Raises:
+        SeaformerError: nothing is published of any of the models.
+    """
+    pairs, unknown = _published(results)
+    if not pairs:
+        reasons = " ".join(f"'{one.title}': {one.reason}." for one in unknown)
+        raise SeaformerError(f"no model has a published mIoU to be drawn with. {reasons}")
+    base_figure, base = next((pair for pair in pairs if pair[0].title == BASE), pairs[0])
+    timed = [
+        (model.id, Value(model.latency.run.median_ms, figure.miou))
+        for figure, model in pairs
+        if model.latency is not None and model.latency.run is not None
+    ]
+    fastest = {timed[place][0] for place in pareto_front([value for _, value in timed])}
+    paper_front = pareto_front([Value(figure.latency_ms, figure.miou) for figure, _ in pairs])
+    published = {pairs[place][1].id for place in paper_front}
+    return ParetoResults(
+        created_at=results.created_at,
+        command=results.command,
+        conditions=conditions_line(results),
+        emulated=results.emulated,
+        results=file,
+        problem=results.problem,
+        warnings=results.warnings,
+        base=base_figure.title,
+        points=tuple(
+            Point(
+                title=figure.title,
+                family=family_of(figure.title),
+                model=model.id,
+                file=model.file,
+                precision=model.precision,
+                is_random=model.facts.is_random,
+                miou=figure.miou,
+                miou_source=figure.miou_source,
+                latency=None if model.latency is None else model.latency.run,
+                emulated=None if model.emulated is None else model.emulated.run,
+                ratio=_ratio(results, model, base),
+                on_front=model.id in fastest,
+                paper_latency_ms=figure.latency_ms,
+                paper_ratio=figure.latency_ms / base_figure.latency_ms,
+                paper_on_front=model.id in published,
+            )
+            for figure, model in sorted(pairs, key=lambda pair: pair[0].miou)
+        ),
+        left_out=(*left_out, *unknown),
+        paper_conditions=CONDITIONS,
+    )
+
+
+def _published(results: Results) -> tuple[list[Pair], list[NetworkLeftOut]]:
+    """The models that something is published of, and the others with the reason."""
+    pairs: list[Pair] = []
+    unknown = []
+    for model in results.models:
+        figure = figure_of(model)
+        reason = ""
+        if figure is None:
+            reason = "nothing is published of it as it is, by its network, task, size and head"
+        elif model.precision not in PRECISIONS or PRECISIONS[model.precision].is_quantized:
+            reason = f"the published mIoU is not that of {model.precision}"
+        if figure is None or reason:
+            unknown.append(NetworkLeftOut(title=Path(model.file).name, reason=reason))
+        else:
+            pairs.append((figure, model))
+    return pairs, unknown
+
+
+def _ratio(results: Results, model: ModelResult, base: ModelResult) -> Ratio | None:
+    if model is base:
+        return Ratio(1.0, None) if model.latency is not None else None
+    return results.ratio(model.id, base.id)

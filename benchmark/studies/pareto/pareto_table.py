@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.table import Table
 
-from seaformer.benchmark.presentation.csv_text import csv_text, ends
+from seaformer.benchmark.presentation.csv_text import csv_text, ends, median_cells
 from seaformer.benchmark.studies.pareto.pareto_results import ParetoResults, Point
 from seaformer.console import Console
 from seaformer.reporting.numbers import NONE, median, ratio
@@ -45,12 +45,11 @@ def to_csv(results: ParetoResults) -> str:
 
 
 def _row(point: Point) -> dict[str, Any]:
-    latency, of_base = point.latency, point.ratio
+    of_base = point.ratio
     return {
         "network": point.title,
         "miou_published": point.miou,
-        "latency_median_ms": latency and latency.median_ms,
-        **ends("latency", latency.interval_ms if latency else None, "_ms"),
+        **median_cells("latency", point.latency),
         "emulated_median_ms": point.emulated and point.emulated.median_ms,
         "ratio": of_base and of_base.value,
         **ends("ratio", of_base.interval if of_base else None),

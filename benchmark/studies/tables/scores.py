@@ -18,9 +18,7 @@ def score_floats(
 ) -> tuple[Candidate, ...]:
     """Evaluate trained files of the procedural task in less than fp32 that do not say their mIoU.
 
-    Args:
-        candidates: of one network; others come back as they are.
-        show: takes how far it is.
+    Candidates are of one network; others come back as they are. `show` takes how far it is.
 
     Raises:
         SeaformerError: the evaluation failed.

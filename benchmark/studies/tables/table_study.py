@@ -5,16 +5,15 @@ from pathlib import Path
 
 from seaformer.artifact.precisions import PRECISIONS
 from seaformer.benchmark.candidates.candidate import Candidate
-from seaformer.benchmark.devices.cores import Setting
-from seaformer.benchmark.devices.device import Device
+from seaformer.benchmark.devices.cores import Setting, choose_cores, classify
+from seaformer.benchmark.devices.device import Core, Device
 from seaformer.benchmark.measure.options import Options
 from seaformer.benchmark.measure.request import Request, make_request, require_our_runner
-from seaformer.benchmark.results.table_kinds import KINDS, Kind
+from seaformer.benchmark.results.table_kinds import KINDS, THREADS, Kind
 from seaformer.benchmark.studies.benchmark_study import BenchmarkStudy
 from seaformer.benchmark.studies.study import Export, Planned, Show
 from seaformer.benchmark.studies.tables.arrangement import arrange
 from seaformer.benchmark.studies.tables.scores import score_floats
-from seaformer.benchmark.studies.tables.settings import settings
 from seaformer.errors import UsageError, look_up
 from seaformer.models.seaformer.variants import get_variant
 
@@ -42,7 +41,7 @@ class TableStudy(BenchmarkStudy):
         if not self.kind.has_settings:
             return ()
         cores, asked = device.facts().cores, self.options
-        return settings(self.kind, device.serial, cores, asked.cores, asked.threads)
+        return settings_of(self.kind, device.serial, cores, asked.cores, asked.threads)
 
     def arrange(self, candidates: Sequence[Candidate], show: Show) -> Sequence[Candidate]:
         """Bring the models into the order of the table, and score those that were made for it."""
@@ -68,6 +67,38 @@ class TableStudy(BenchmarkStudy):
             else:
                 arguments += ["--calibration", "random", "--accept-loss"]
         return tuple(arguments)
+
+
+def settings_of(
+    kind: Kind, device: str, cores: Sequence[Core], chosen: str | None, threads: int
+) -> tuple[Setting, ...]:
+    """Return the settings of a table on a device; none for a table of files.
+
+    `chosen` and `threads` are as given to --cores, None for the fastest, and --threads; the name of
+    the
+    device is for errors.
+
+    Raises:
+        UsageError: there is only one setting, so nothing to compare; or the cores are not there.
+    """
+    if kind.varies == "threads":
+        most = len(cores if chosen is None else choose_cores(cores, chosen, 1).cores)
+        found = tuple(
+            Setting(count, choose_cores(cores, chosen, count)) for count in THREADS if count <= most
+        )
+        why = "has one core to run on" if chosen is None else f"has one core in --cores {chosen}"
+    elif kind.varies == "cores":
+        names = [one.name for one in classify(cores)]
+        found = tuple(Setting(threads, choose_cores(cores, name, threads)) for name in names)
+        why = "has one class of cores, as far as it says their frequencies"
+    else:
+        return ()
+    if len(found) < 2:
+        raise UsageError(
+            f"--table {kind.name}: {device} {why}, so there is nothing to compare. Choose another "
+            "--device, or measure without --table."
+        )
+    return found
 
 
 def _check(kind: Kind, options: Options) -> None:

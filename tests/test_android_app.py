@@ -64,7 +64,7 @@ def test_the_benchmark_of_the_app_is_one_of_seaformer_benchmark(made: Made, emul
     (model,) = results.models
     assert (model.latency is None, model.emulated is None) == (emulated, not emulated)
     (block,) = results.rounds[0].blocks
-    times = results.times(model)
+    times = model.times
     assert times is not None
     assert times.run is not None
     milliseconds = np.array(block.durations_ns) / 1e6

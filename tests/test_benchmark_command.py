@@ -80,7 +80,7 @@ def test_two_models_on_this_computer(finished: tuple[Result, Path], pair: list[P
         assert model.parity is not None
         assert model.parity.passed
         assert model.input.source == "photograph"
-        times = results.times(model)
+        times = model.times
         assert times is not None
         assert times.run is not None
         assert (times.run.runs, times.run.rounds) == (RUNS, RUNS)

@@ -99,7 +99,7 @@ def test_every_derived_number_follows_from_the_raw_data() -> None:
     results = results_of()
     for model in results.models:
         runs = np.concatenate(run_times(results.rounds, model.id))
-        times = results.times(model)
+        times = model.times
         assert times is not None
         assert times.run is not None
         assert times.run.runs == len(runs) == 50

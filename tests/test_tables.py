@@ -32,8 +32,7 @@ from seaformer.benchmark.devices.cores import CoreChoice, Setting
 from seaformer.benchmark.devices.device import Core
 from seaformer.benchmark.devices.host import Host
 from seaformer.benchmark.measure.options import Options
-from seaformer.benchmark.presentation.columns import COLUMNS
-from seaformer.benchmark.presentation.paper_table import paper_table
+from seaformer.benchmark.presentation.paper_table import COLUMNS, paper_table
 from seaformer.benchmark.results.rounds import pair_ratios
 from seaformer.benchmark.results.schema import (
     Accuracy,

@@ -18,11 +18,7 @@ GRAPH = "main"
 
 
 def to_csv(breakdowns: Sequence[tuple[str, Breakdown]]) -> str:
-    """Write one row per module of every model; what is unknown is empty.
-
-    Args:
-        breakdowns: name of a model, and its breakdown.
-    """
+    """Write one row per module of every model, given by its name; what is unknown is empty."""
     rows = [
         {"model": name, "method": breakdown.method, "emulated": breakdown.emulated} | _cells(row)
         for name, breakdown in breakdowns
@@ -44,16 +40,14 @@ def _cells(row: Row) -> dict[str, Any]:
 
 
 def to_trace(breakdown: Breakdown, name: str) -> str:
-    """Write one inference as a trace that Perfetto and chrome://tracing open.
+    """Write one inference of a named model as a trace that Perfetto and chrome://tracing open.
 
     Operators stand one after another in the order of the file, each with its typical time, inside
-    the modules they belong to; the unattributed time and the arg-max come last. Format: Trace Event
-    Format, complete events ("X") in microseconds.
-
-    Args:
-        breakdown: of the model; by the method "prefix" it has no times of operators, and the cuts
-            stand instead.
-        name: of the model.
+    the modules they belong to; the unattributed time and the arg-max come last. By the method
+    "prefix"
+    there are no times of operators, and the cuts stand instead. Format: Trace Event Format,
+    complete
+    events ("X") in microseconds.
     """
     events: list[dict[str, Any]] = [
         {"name": "process_name", "ph": "M", "pid": 1, "args": {"name": name}},

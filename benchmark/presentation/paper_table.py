@@ -1,26 +1,25 @@
 """A table of the paper from results: what terminal and page show."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from seaformer.benchmark.presentation.columns import COLUMNS, Row
 from seaformer.benchmark.results.published import CONDITIONS, figure_of
-from seaformer.benchmark.results.schema import Results
+from seaformer.benchmark.results.schema import Accuracy, ModelResult, Results
 from seaformer.benchmark.results.table_kinds import KINDS
+from seaformer.reporting.numbers import NONE, median, milliseconds, number, points, ratio
+from seaformer.statistics.bootstrap import Ratio
 
 EMULATED = "emulated, NO LATENCY"
+WRONG = "WRONG OUTPUT"
+NOT_MEASURED = "not measured"
+
+MEGA, GIGA = 1e6, 1e9
 
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A table, as it is shown.
-
-    Attributes:
-        title: above it.
-        headings: of the columns, the first of which names the rows.
-        rows: the cells.
-        notes: sentences below it.
-    """
+    """A table, as it is shown; notes are sentences below it, the first column names the rows."""
 
     title: str
     headings: tuple[str, ...]
@@ -33,18 +32,156 @@ def paper_table(results: Results) -> PaperTable | None:
     if results.table is None:
         return None
     kind = KINDS[results.table]
-    columns = [(name, COLUMNS[name]) for name in kind.columns]
-    base = results.models[0]
-    rows = [Row(results, model, base) for model in results.models]
+    columns = [(name, *COLUMNS[name]) for name in kind.columns]
+    rows = [Row(results, model) for model in results.models]
     return PaperTable(
         title=kind.title,
         headings=tuple(
-            EMULATED if name == "time" and results.emulated else column.heading
-            for name, column in columns
+            EMULATED if name == "time" and results.emulated else heading
+            for name, heading, _ in columns
         ),
-        rows=tuple(tuple(column.cell(row) for _, column in columns) for row in rows),
+        rows=tuple(tuple(cell(row) for _, _, cell in columns) for row in rows),
         notes=tuple(_notes(results, kind.columns)),
     )
+
+
+def time_text(model: ModelResult) -> str:
+    """The time of a model with its interval, or why there is none."""
+    if model.is_wrong:
+        return WRONG
+    if model.times is None:
+        return NOT_MEASURED
+    run = model.times.run
+    return milliseconds(model.times.typical_ms) if run is None else median(run)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model of a benchmark in the table of it."""
+
+    results: Results
+    model: ModelResult
+
+    @property
+    def base(self) -> ModelResult:
+        """What ratios are to: the first row."""
+        return self.results.models[0]
+
+    @property
+    def ratio(self) -> Ratio | None:
+        """The model's time by that of the base; None for the base itself, or if unknown."""
+        return self.results.ratio(self.model.id, self.base.id)
+
+    @property
+    def latency_ms(self) -> float | None:
+        """The typical latency; None without one: an emulated time is none."""
+        return None if self.model.latency is None else self.model.latency.typical_ms
+
+    @property
+    def megapixels(self) -> float | None:
+        """Millions of pixels of the input; None if it is no picture."""
+        size = self.model.input.size
+        return None if size is None else size[0] * size[1] / MEGA
+
+
+def _network(row: Row) -> str:
+    facts = row.model.facts
+    return facts.variant or facts.model or row.model.title
+
+
+def _ratio(row: Row) -> str:
+    if row.model is row.base:
+        return NONE if row.latency_ms is None else "1"
+    return ratio(row.ratio)
+
+
+def _speed_up(row: Row) -> str:
+    return ratio(row.ratio.inverse()) if row.ratio else _ratio(row)
+
+
+def _efficiency(row: Row) -> str:
+    """Speed-up by the times as many threads."""
+    more = row.results.threads_of(row.model) / row.results.threads_of(row.base)
+    return NONE if row.ratio is None else f"{100 / (row.ratio.value * more):.0f} %"
+
+
+def _score(row: Row) -> str:
+    """The mIoU in percent; of the fp32 file as others say it, if it does not say it itself."""
+    known = [one.facts.accuracy for one in row.results.models if one.facts.accuracy]
+    accuracy = row.model.facts.accuracy
+    score = None if accuracy is None else accuracy.score
+    if score is None and row.model.precision == "fp32":
+        score = next((one.reference_score for one in known if one.reference_score), None)
+    return "unknown" if score is None else f"{score:.2f}"
+
+
+def _difference(row: Row) -> str:
+    accuracy = row.model.facts.accuracy
+    if accuracy is None or accuracy.difference_points is None:
+        return NONE
+    change = points(accuracy.difference_points)
+    if accuracy.low_points is None or accuracy.high_points is None:
+        return change
+    return f"{change} [{points(accuracy.low_points)}, {points(accuracy.high_points)}]"
+
+
+def _agreement(row: Row) -> str:
+    accuracy = row.model.facts.accuracy
+    return NONE if accuracy is None else f"{100 * accuracy.agreement:.2f}"
+
+
+def _scaled(value: int | None, unit: float, digits: int) -> str:
+    return NONE if value is None else number(value / unit, digits)
+
+
+def _gflops(row: Row) -> str:
+    macs, ms = row.model.facts.macs, row.latency_ms
+    return NONE if macs is None or ms is None else number(2 * macs / GIGA / (ms / 1e3))
+
+
+def _per_megapixel(row: Row) -> str:
+    ms, megapixels = row.latency_ms, row.megapixels
+    return NONE if ms is None or megapixels is None else milliseconds(ms / megapixels)
+
+
+def _paper(row: Row) -> str:
+    figure = figure_of(row.model)
+    return NONE if figure is None else f"{figure.latency_ms:g}"
+
+
+def _paper_ratio(row: Row) -> str:
+    figure, base = figure_of(row.model), figure_of(row.base)
+    return NONE if figure is None or base is None else f"{figure.latency_ms / base.latency_ms:.2f}"
+
+
+COLUMNS: Mapping[str, tuple[str, Callable[[Row], str]]] = MappingProxyType(
+    {
+        "precision": ("precision", lambda row: row.model.precision),
+        "threads": ("threads", lambda row: str(row.results.threads_of(row.model))),
+        "cores": ("cores", lambda row: str(row.results.cores_of(row.model))),
+        "input size": (
+            "input",
+            lambda row: "x".join(map(str, row.model.input.size or row.model.input.shape)),
+        ),
+        "network": ("model", _network),
+        "time": ("ms [95 %]", lambda row: time_text(row.model)),
+        "ratio": ("ratio [95 %]", _ratio),
+        "megabytes": ("MB", lambda row: number(row.model.bytes / MEGA, 2)),
+        "score": ("mIoU, %", _score),
+        "difference": ("points [95 %]", _difference),
+        "agreement": ("agrees, %", _agreement),
+        "speed-up": ("speed-up [95 %]", _speed_up),
+        "efficiency": ("efficiency", _efficiency),
+        "parameters": ("M params", lambda row: _scaled(row.model.facts.params, MEGA, 2)),
+        "MACs": ("G MACs", lambda row: _scaled(row.model.facts.macs, GIGA, 3)),
+        "pixels": ("Mpixel", lambda row: number(row.megapixels, 3)),
+        "GFLOP/s": ("GFLOP/s", _gflops),
+        "per megapixel": ("ms/Mpixel", _per_megapixel),
+        "paper": ("paper ms", _paper),
+        "paper ratio": ("paper ratio", _paper_ratio),
+    }
+)
+"""Name of a column -> the heading above it, with the unit, and what stands in a row."""
 
 
 def _notes(results: Results, columns: tuple[str, ...]) -> Iterator[str]:
@@ -63,36 +200,36 @@ def _notes(results: Results, columns: tuple[str, ...]) -> Iterator[str]:
     if "GFLOP/s" in columns:
         yield "GFLOP/s: effective, 2 operations for each multiply-accumulate."
     if "agreement" in columns:
-        yield from _agreements(results)
+        ways = _by_way(results, lambda one: (one.reference, one.inputs))
+        for (reference, inputs), precisions in ways.items():
+            yield (
+                f"agrees, of {precisions}: share of positions with the same class as "
+                f"{reference}, when it was exported, on {inputs}."
+            )
     if "score" in columns:
-        yield from _scores(results)
+        # Slow files are scored on fewer pictures, where fp32 differs too.
+        ways = _by_way(
+            results,
+            lambda one: (
+                (one.score_inputs, f"{one.reference_score:.2f}")
+                if one.score_inputs and one.reference_score
+                else None
+            ),
+        )
+        for (inputs, score), precisions in ways.items():
+            yield f"mIoU of {precisions}: on {inputs}, where fp32 has {score}."
+        if not ways:
+            yield "mIoU: the files were not measured on pictures with a truth."
     if "paper" in columns and any(figure_of(model) for model in results.models):
         yield f"paper: {CONDITIONS}"
 
 
-def _agreements(results: Results) -> Iterator[str]:
-    """What the files of each way of measuring were compared with, and on what."""
-    ways: dict[tuple[str, str], list[str]] = {}
+def _by_way(
+    results: Results, way: Callable[[Accuracy], tuple[str, str] | None]
+) -> dict[tuple[str, str], str]:
+    """What files were compared with and on what -> the precisions of those that were."""
+    found: dict[tuple[str, str], list[str]] = {}
     for model in results.models:
-        if (accuracy := model.facts.accuracy) is not None:
-            way = (accuracy.reference, accuracy.inputs)
-            ways.setdefault(way, []).append(model.precision)
-    for (reference, inputs), precisions in ways.items():
-        yield (
-            f"agrees, of {', '.join(precisions)}: share of positions with the same class as "
-            f"{reference}, when it was exported, on {inputs}."
-        )
-
-
-def _scores(results: Results) -> Iterator[str]:
-    """What the scores are of: slow files are scored on fewer pictures, where fp32 differs too."""
-    ways: dict[tuple[str, float], list[str]] = {}
-    for model in results.models:
-        accuracy = model.facts.accuracy
-        if accuracy is not None and accuracy.score_inputs and accuracy.reference_score:
-            way = (accuracy.score_inputs, round(accuracy.reference_score, 2))
-            ways.setdefault(way, []).append(model.precision)
-    for (inputs, score), precisions in ways.items():
-        yield f"mIoU of {', '.join(precisions)}: on {inputs}, where fp32 has {score:.2f}."
-    if not ways:
-        yield "mIoU: the files were not measured on pictures with a truth."
+        if model.facts.accuracy is not None and (key := way(model.facts.accuracy)):
+            found.setdefault(key, []).append(model.precision)
+    return {key: ", ".join(precisions) for key, precisions in found.items()}

@@ -1,9 +1,10 @@
 """The results as CSV: one row per model, every row with all that its numbers depend on."""
 
+from dataclasses import fields
 from typing import Any
 
 from seaformer.benchmark.presentation.csv_text import csv_text, ends
-from seaformer.benchmark.results.schema import ModelResult, Results
+from seaformer.benchmark.results.schema import ModelResult, Results, Times
 from seaformer.statistics.bootstrap import Summary
 
 
@@ -13,7 +14,7 @@ def to_csv(results: Results) -> str:
 
 
 def _row(results: Results, model: ModelResult) -> dict[str, Any]:
-    times, parity, cores = results.times(model), model.parity, results.cores_of(model)
+    times, parity, cores = model.times, model.parity, results.cores_of(model)
     accuracy = model.facts.accuracy
     first = results.models[0]
     ratio = results.ratio(model.id, first.id)
@@ -42,21 +43,11 @@ def _row(results: Results, model: ModelResult) -> dict[str, Any]:
         "macs": model.facts.macs,
     }
     # An emulated time is not to be taken for a latency in a spreadsheet either.
-    kind = "emulated" if results.emulated else "latency"
-    other = "latency" if results.emulated else "emulated"
-    run = None if times is None else times.run
-    columns = _summary(run)
-    if times is not None and times.tool is not None:
-        tool = times.tool
-        columns |= {"runs": tool.runs, "median_ms": tool.median_ms, "mean_ms": tool.mean_ms}
-        columns |= {"min_ms": tool.min_ms, "max_ms": tool.max_ms}
-    columns["classes_median_ms"] = times and times.classes and times.classes.median_ms
-    columns["mask_median_ms"] = times and times.mask and times.mask.median_ms
-    columns["load_ms"] = times and times.load_ms
-    columns["first_inference_ms"] = times and times.first_inference_ms
-    values = {f"{kind}_{name}": value for name, value in columns.items()}
-    empty = dict.fromkeys((f"{other}_{name}" for name in columns), None)
-    row |= values | empty if kind == "latency" else empty | values
+    columns = _times(times)
+    empty = dict.fromkeys(columns)
+    for name, is_emulated in (("latency", False), ("emulated", True)):
+        values = columns if is_emulated == results.emulated else empty
+        row |= {f"{name}_{column}": value for column, value in values.items()}
     return row | {
         "ratio_to_first": ratio and ratio.value,
         **ends("ratio", ratio.interval if ratio else None),
@@ -73,16 +64,20 @@ def _row(results: Results, model: ModelResult) -> dict[str, Any]:
     }
 
 
-def _summary(run: Summary | None) -> dict[str, Any]:
-    return {
-        "runs": run and run.runs,
-        "median_ms": run and run.median_ms,
-        **ends("median", run.interval_ms if run else None, "_ms"),
-        "p10_ms": run and run.p10_ms,
-        "p90_ms": run and run.p90_ms,
-        "mean_ms": run and run.mean_ms,
-        "mad_ms": run and run.mad_ms,
-        "min_ms": run and run.min_ms,
-        "max_ms": run and run.max_ms,
-        "throughput_per_s": run and run.throughput_per_s,
+def _times(times: Times | None) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for field in fields(Summary):
+        value = getattr(times.run, field.name) if times and times.run else None
+        if field.name == "interval_ms":
+            columns |= ends("median", value, "_ms")
+        elif field.name != "rounds":
+            columns[field.name] = value
+    if tool := times and times.tool:
+        given = ("runs", "median_ms", "mean_ms", "min_ms", "max_ms")
+        columns |= {name: getattr(tool, name) for name in given}
+    return columns | {
+        "classes_median_ms": times and times.classes and times.classes.median_ms,
+        "mask_median_ms": times and times.mask and times.mask.median_ms,
+        "load_ms": times and times.load_ms,
+        "first_inference_ms": times and times.first_inference_ms,
     }

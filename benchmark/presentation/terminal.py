@@ -9,8 +9,13 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from seaformer.benchmark.presentation.columns import NOT_MEASURED, WRONG
-from seaformer.benchmark.presentation.paper_table import PaperTable, paper_table
+from seaformer.benchmark.presentation.paper_table import (
+    NOT_MEASURED,
+    WRONG,
+    PaperTable,
+    paper_table,
+    time_text,
+)
 from seaformer.benchmark.results.comparison import Compared
 from seaformer.benchmark.results.schema import REPORT_NAME, ModelResult, Results, Times
 from seaformer.console import Console
@@ -79,7 +84,7 @@ def _drawn(table: PaperTable, is_wide: bool) -> Table:
 
 
 def _line(text: str) -> Text:
-    return Text(text, style="bold red" if text == WRONG else "")
+    return Text(text, style="bold red" if text in (WRONG, NOT_MEASURED) else "")
 
 
 def print_comparison(console: Console, compared: Sequence[Compared]) -> None:
@@ -142,25 +147,21 @@ def _times_table(results: Results) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("model", overflow="fold", min_width=16)
     # A tool that gives no single runs may give no median either.
-    times = [results.times(model) for model in results.models]
-    has_runs = any(one is not None and one.run is not None for one in times)
+    has_runs = any(model.times and model.times.run for model in results.models)
     named = "median ms [95 %]" if has_runs else "mean ms"
     spread = "p10 .. p90" if has_runs else "min .. max"
     for heading in (EMULATED if results.emulated else named, spread, "ratio [95 %]"):
         table.add_column(heading, justify="right")
-    first = next((m for m in results.models if results.times(m) is not None), None)
-    for model, one in zip(results.models, times, strict=True):
-        cells = _time(model, one), _spread(one), _ratio_to(results, model, first)
+    first = next((m for m in results.models if m.times is not None), None)
+    for model in results.models:
+        times = model.times
+        cells = _line(time_text(model)), _spread(times), _ratio_to(results, model, first)
         table.add_row(model.label, *cells)
-        if one is not None:
-            _add_tails(table, one)
+        tails = (times.classes, times.mask) if times else ()
+        for title, tail in zip(("+ classes at 1/8", "+ full-size mask"), tails, strict=False):
+            if tail is not None:
+                table.add_row(f"  {title}", median(tail), _range(tail))
     return table
-
-
-def _add_tails(table: Table, times: Times) -> None:
-    for title, tail in (("+ classes at 1/8", times.classes), ("+ full-size mask", times.mask)):
-        if tail is not None:
-            table.add_row(f"  {title}", median(tail), _range(tail))
 
 
 def _facts_table(results: Results) -> Table:
@@ -171,13 +172,13 @@ def _facts_table(results: Results) -> Table:
     for heading in ("MB", f"load {unit}", f"first {unit}", "RAM MB", "parity"):
         table.add_column(heading, justify="right")
     for model in results.models:
-        times, memory = results.times(model), model.peak_memory_bytes
+        times, memory = model.times, model.peak_memory_bytes
         table.add_row(
             model.label,
             model.precision,
             f"{model.bytes / 1e6:.2f}",
-            "-" if times is None else number(times.load_ms),
-            "-" if times is None else number(times.first_inference_ms),
+            number(times.load_ms if times else None),
+            number(times.first_inference_ms if times else None),
             "-" if memory is None else f"{memory / 1e6:.0f}",
             parity_text(model),
         )
@@ -197,16 +198,6 @@ def parity_text(model: ModelResult) -> str:
     if parity.agreement is not None:
         parts.append(f"{100 * parity.agreement:.2f} %")
     return " ".join(parts)
-
-
-def _time(model: ModelResult, times: Times | None) -> Text:
-    if model.is_wrong:
-        return Text(WRONG, style="bold red")
-    if times is None:
-        return Text(NOT_MEASURED, style="bold red")
-    if times.run is None:
-        return Text(milliseconds(times.typical_ms))
-    return Text(median(times.run))
 
 
 def _spread(times: Times | None) -> str:

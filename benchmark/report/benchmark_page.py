@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 
 from seaformer.benchmark.devices.device import Conditions
@@ -11,7 +11,6 @@ from seaformer.benchmark.presentation.terminal import parity_text
 from seaformer.benchmark.report.distribution import distribution
 from seaformer.benchmark.report.drift import Drift, drift
 from seaformer.benchmark.report.modules import Modules, modules
-from seaformer.benchmark.report.names import model_names
 from seaformer.benchmark.report.ratios import Ratios, ratios
 from seaformer.benchmark.results.comparison import CONFIDENCE, Compared, compare, differing
 from seaformer.benchmark.results.published import CONDITIONS, PaperRow, paper_rows
@@ -25,12 +24,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class Source:
-    """Results, and where they stand.
-
-    Attributes:
-        file: path of the results.json, as it was given.
-        results: what is in it.
-    """
+    """Results, and the path of their results.json, as it was given."""
 
     file: str
     results: Results
@@ -43,7 +37,6 @@ class _Entry:
     Attributes:
         letter: what it is called there; empty if it is the only one.
         anchor: unique beginning of the ids of its elements.
-        source: the benchmark.
         names: id of each model -> its name, unique in the benchmark.
         parities: id of each model -> how close its output is to that of the host.
     """
@@ -93,11 +86,7 @@ class BenchmarkPage(Page, template="benchmark.html"):
 
 
 def write_report(path: Path, sources: Sequence[Source]) -> None:
-    """Draw the page and write it.
-
-    Args:
-        path: the file, which is replaced.
-        sources: what the page shows, one or more.
+    """Draw the page of one or more benchmarks and write it, replacing the file.
 
     Raises:
         OSError: the file cannot be written.
@@ -121,7 +110,7 @@ def _entry(place: int, source: Source, count: int) -> _Entry:
         letter=letter,
         anchor=f"b{place}-",
         source=source,
-        names=model_names(results),
+        names=results.names,
         parities={model.id: parity_text(model) for model in results.models},
         distribution=distribution(results),
         drift=drift(results),
@@ -168,7 +157,7 @@ def _facts_of(results: Results) -> dict[str, str]:
         "asked for": f"±{100 * protocol.until:g} %" if protocol.until else f"{protocol.runs} runs",
         "ended by": results.stopped_by,
         "seed": str(protocol.seed),
-        "measured at": _time(results.created_at),
+        "measured at": f"{results.created_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         "programs": ", ".join(f"{name} {version}" for name, version in results.versions.items()),
         "not known": ", ".join(results.unknown) or "nothing",
         "command": results.command,
@@ -197,10 +186,6 @@ def _change(before: str, after: str) -> str:
 
 def _words(*words: str | None) -> str:
     return " ".join(word for word in words if word)
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _side_by_side(entries: Sequence[_Entry]) -> dict[str, list[_Cell]]:

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from seaformer.benchmark.report.names import model_names
 from seaformer.benchmark.results.rounds import run_times
 from seaformer.benchmark.results.schema import Results
 from seaformer.reporting.numbers import median, milliseconds
@@ -22,12 +21,11 @@ _LEAST = 2.0
 def distribution(results: Results) -> Rows | None:
     """Draw a row for each model with single runs, relative to its median.
 
-    The band holds the middle 80 % of the runs, the bracket is the interval of the median.
-
-    Returns:
-        None if there is no single run, or none that is a latency.
+    The band holds the middle 80 % of the runs, the bracket is the interval of the median. None if
+    there
+    is no single run, or none that is a latency.
     """
-    names = model_names(results)
+    names = results.names
     measured = [
         (names[model.id], model.latency.run, np.concatenate(run_times(results.rounds, model.id)))
         for model in results.models

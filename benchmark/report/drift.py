@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from seaformer.benchmark.report.names import model_names
 from seaformer.benchmark.results.schema import Results, Round
 from seaformer.benchmark.runner.record import Block
 from seaformer.reporting.numbers import tick
@@ -53,7 +52,7 @@ class Drift:
 
 def drift(results: Results) -> Drift | None:
     """Draw the plot; None if no block is of a time that is a latency."""
-    names = model_names(results)
+    names = results.names
     measured = [model.id for model in results.models if model.latency is not None]
     rounds = [one for one in results.rounds if one.purpose == "measure"]
     moments = _moments(rounds, measured)

@@ -4,15 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from seaformer.benchmark.report.names import model_names
 from seaformer.benchmark.results.breakdown import Breakdown, Row
 from seaformer.benchmark.results.schema import Results
 from seaformer.reporting import plots
-from seaformer.reporting.numbers import milliseconds, number
+from seaformer.reporting.numbers import estimate, milliseconds, number
 from seaformer.reporting.plots import Rows, Segment
 from seaformer.reporting.scale import Scale
 from seaformer.reporting.tree_plot import Block, Branch, tree_plot
-from seaformer.statistics.bootstrap import Interval
 
 BAR_HEIGHT = 34
 """In pixels."""
@@ -28,13 +26,7 @@ Colors = dict[str, int | str]
 
 @dataclass(frozen=True)
 class ModelModules:
-    """One model.
-
-    Attributes:
-        name: of the model.
-        breakdown: of it.
-        tree: its modules, in the order of the network.
-    """
+    """One model, and the tree of its modules in the order of the network."""
 
     name: str
     breakdown: Breakdown
@@ -60,7 +52,7 @@ class Modules:
 
 def modules(results: Results) -> Modules | None:
     """Draw the plots; None if no model has a breakdown that is of latencies."""
-    names = model_names(results)
+    names = results.names
     found = {
         model.id: model.breakdown
         for model in results.models
@@ -78,7 +70,7 @@ def modules(results: Results) -> Modules | None:
             name, total = names[model.id], breakdown.total_ms
             parts = sorted(_parts(breakdown), key=lambda row: list(colors).index(row.path))
             legend |= {row.title: colors[row.path] for row in parts if _ms(row)}
-            note = f"{model.precision}, {_with_interval(total, breakdown.total_interval_ms)} ms"
+            note = f"{model.precision}, {estimate(total, breakdown.total_interval_ms)} ms"
             times.append(plots.Row(name, note, _segments(parts, colors, 1, milliseconds)))
             shares.append(plots.Row(name, "", _segments(parts, colors, 100 / total, number)))
     ends = [(sum(map(_ms, _parts(one))), one.total_ms) for one in found.values()]
@@ -122,21 +114,14 @@ def _segments(
     )
 
 
-def _with_interval(ms: float, interval: Interval | None) -> str:
-    ends = interval and f" [{milliseconds(interval.low)}, {milliseconds(interval.high)}]"
-    return f"{milliseconds(ms)}{ends or ''}"
-
-
 def _branches(
     breakdown: Breakdown, rows: Sequence[Row], colors: Colors, color: int | str | None = None
 ) -> tuple[Branch, ...]:
-    """The tree below rows.
+    """The tree below rows, the parts of one module.
 
-    Args:
-        breakdown: that they are of.
-        rows: parts of one module.
-        colors: of the parts of the network.
-        color: of the part that the rows are in; None for these parts themselves.
+    `colors` are those of the parts of the network, `color` that of the one which the rows are in;
+    None
+    for these parts themselves.
     """
     branches = []
     for row in rows:

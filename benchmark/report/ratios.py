@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from seaformer.benchmark.report.names import model_names
 from seaformer.benchmark.results.schema import Results
 from seaformer.reporting.numbers import ratio as ratio_text
 from seaformer.reporting.plots import Mark, Plot, Row, Rows, bracket, dots, upright
@@ -12,12 +11,7 @@ from seaformer.statistics.bootstrap import Ratio
 
 @dataclass(frozen=True)
 class Ratios:
-    """The plot.
-
-    Attributes:
-        base: id of the model that the ratios are to.
-        plot: a row for each of the other models.
-    """
+    """The plot, a row for each model but the base, whose id stands beside it."""
 
     base: str
     plot: Rows
@@ -25,7 +19,7 @@ class Ratios:
 
 def ratios(results: Results) -> Ratios | None:
     """Draw the ratios; None with fewer than two models that were measured in the same rounds."""
-    names = model_names(results)
+    names = results.names
     base = next((model for model in results.models if model.latency is not None), None)
     if base is None:
         return None
@@ -40,7 +34,8 @@ def ratios(results: Results) -> Ratios | None:
 
 
 def _row(name: str, base: str, ratio: Ratio, scale: Scale) -> Row:
-    ends, said = _ends(ratio), f"{ratio_text(ratio)}: {_verdict(ratio)}"
+    ends = _ends(ratio)
+    said = f"{ratio_text(ratio)}: {ratio.verdict() if ends else 'too few rounds to tell'}"
     whisker = "" if ends is None else bracket((scale.at(ends[0]), scale.at(ends[1])), 50, 25)
     marks = (
         Mark("zero", upright(scale.at(1))),
@@ -52,11 +47,3 @@ def _row(name: str, base: str, ratio: Ratio, scale: Scale) -> Row:
 
 def _ends(ratio: Ratio) -> tuple[float, float] | None:
     return None if ratio.interval is None else (ratio.interval.low, ratio.interval.high)
-
-
-def _verdict(ratio: Ratio) -> str:
-    if ratio.interval is None:
-        return "too few rounds to tell"
-    if ratio.interval.low > 1:
-        return "slower"
-    return "faster" if ratio.interval.high < 1 else "not distinguishable"

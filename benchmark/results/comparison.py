@@ -6,14 +6,12 @@ So a verdict wants more than the intervals of one benchmark do: 99 %, and a diff
 verdict, and by more than the tolerance.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from seaformer.benchmark.results.rounds import run_times
 from seaformer.benchmark.results.schema import ModelResult, Results
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.statistics.bootstrap import Ratio, unpaired_ratio
+from seaformer.statistics.bootstrap import Ratio, Verdict, unpaired_ratio
 
 CONFIDENCE = 0.99
 BETWEEN = 0.02
@@ -22,8 +20,6 @@ neighbours of another minute. On a quiet computer their medians were seen to be 
 intervals of 1 %, see the benchmark section of README.md. Smaller differences than this show in one
 benchmark of both files, where they take turns.
 """
-
-Verdict = Literal["faster", "slower", "not distinguishable"]
 
 
 @dataclass(frozen=True)
@@ -110,7 +106,7 @@ def _compare_one(
             "does not give them. Measure with another --backend."
         )
     ratio = unpaired_ratio(*times, seed=new.protocol.seed, confidence=CONFIDENCE)
-    verdict = _verdict(ratio)
+    verdict = ratio.verdict(BETWEEN)
     return Compared(
         file=model.label,
         is_same_file=model.sha256 == before.sha256,
@@ -120,17 +116,9 @@ def _compare_one(
     )
 
 
-def _verdict(ratio: Ratio) -> Verdict:
-    if ratio.interval is not None and ratio.interval.low > 1 + BETWEEN:
-        return "slower"
-    if ratio.interval is not None and ratio.interval.high < 1 / (1 + BETWEEN):
-        return "faster"
-    return "not distinguishable"
-
-
 def _pairs(new: Results, old: Results) -> list[tuple[ModelResult, ModelResult]]:
-    ours = [model for model in new.models if new.times(model) is not None]
-    theirs = [model for model in old.models if old.times(model) is not None]
+    ours = [model for model in new.models if model.times is not None]
+    theirs = [model for model in old.models if model.times is not None]
     if len(ours) == len(theirs) == 1:
         return [(ours[0], theirs[0])]
     pairs = []
@@ -144,8 +132,3 @@ def _pairs(new: Results, old: Results) -> list[tuple[ModelResult, ModelResult]]:
 
 def _names(results: Results) -> str:
     return ", ".join(model.label for model in results.models)
-
-
-def regressions(compared: Sequence[Compared]) -> list[Compared]:
-    """Those that are slower by more than the tolerance."""
-    return [one for one in compared if one.is_regression]

@@ -20,10 +20,9 @@ CONDITIONS = (
 
 @dataclass(frozen=True)
 class Figure:
-    """The published figures of a network.
+    """The published figures of a network, by the title that its authors gave it.
 
     Attributes:
-        title: as its authors write it.
         latency_ms: on one core of a Snapdragon 865.
         miou: on ADE20K val, in percent.
         miou_source: where that stands.
@@ -52,11 +51,9 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
 
 @dataclass(frozen=True)
 class PaperRow:
-    """A model beside its published figures.
+    """A model as measured, beside its published figures.
 
     Attributes:
-        figure: the published ones.
-        model: as measured.
         base: the network that both ratios are to; None if this is it.
         published_ratio: published latency by that of `base`.
         ratio: the same as measured here; None if the two have no rounds in common.
@@ -81,19 +78,12 @@ def paper_rows(results: Results) -> tuple[PaperRow, ...]:
         if figure is None or model.latency is None or model.setting:
             continue
         same = (row for row in rows if row.model.precision == model.precision and row.base is None)
-        first = next(same, None)
-        if first is None:
-            rows.append(PaperRow(figure, model, None, None, None))
+        if first := next(same, None):
+            published = figure.latency_ms / first.figure.latency_ms
+            ratio = results.ratio(model.id, first.model.id)
+            rows.append(PaperRow(figure, model, first.figure, published, ratio))
         else:
-            rows.append(
-                PaperRow(
-                    figure,
-                    model,
-                    first.figure,
-                    figure.latency_ms / first.figure.latency_ms,
-                    results.ratio(model.id, first.model.id),
-                )
-            )
+            rows.append(PaperRow(figure, model, None, None, None))
     return tuple(rows)
 
 

@@ -8,6 +8,7 @@ A time from an emulated processor is no latency: there `latency` of every model 
 times stand in `emulated`.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,8 +45,7 @@ class RuntimeUsed(FrozenModel):
     Attributes:
         name: in words ("LiteRT").
         version: of its library; null if the tool does not say.
-        file: name of the library, or of the official tool.
-        sha256: of that file.
+        file: name of the library, or of the official tool; `sha256` is of it.
     """
 
     name: str
@@ -208,14 +208,8 @@ class ModelFacts(FrozenModel):
 class ToolSummary:
     """The times that an official tool gives, in milliseconds: no single runs, so no interval.
 
-    Attributes:
-        runs: how many runs.
-        mean_ms: their arithmetic mean.
-        min_ms: the fastest; None if not given.
-        max_ms: the slowest; None if not given.
-        std_ms: standard deviation; None if not given.
-        median_ms: None if not given.
-        memory_mb: peak of the process, or else its growth by the model; None if not given.
+    What it does not give is None; `std_ms` is the standard deviation, `memory_mb` the peak of the
+    process, or else its growth by the model.
     """
 
     runs: int
@@ -428,9 +422,14 @@ class Results(Document):
     rounds: tuple[Round, ...]
     table: TableName | None = None
 
-    def times(self, model: ModelResult) -> Times | None:
-        """The times of a model, latency or emulated."""
-        return model.times
+    @property
+    def names(self) -> dict[str, str]:
+        """Id of each model -> its label, or its whole path where two have the same label."""
+        count = Counter(model.label for model in self.models)
+        return {
+            model.id: model.label if count[model.label] == 1 else model.file + model.setting
+            for model in self.models
+        }
 
     def threads_of(self, model: ModelResult) -> int:
         """The threads of one inference of a model."""

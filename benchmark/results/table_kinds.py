@@ -29,7 +29,7 @@ class Kind:
         precisions: whether every precision is exported, or fp32 alone.
         runs: timed runs of each row unless --runs says otherwise: fewer where a row may take as
             long as all others together.
-        columns: their names, of `presentation.columns`.
+        columns: their names, of `presentation.paper_table`.
     """
 
     name: TableName
@@ -50,87 +50,76 @@ class Kind:
         return self.varies in ("threads", "cores")
 
 
-KINDS: Mapping[str, Kind] = MappingProxyType(
-    {
-        kind.name: kind
-        for kind in (
-            Kind(
-                name="precision",
-                title="Precisions",
-                row="a precision",
-                varies="precision",
-                alike=("network", "input size", "head"),
-                exported="every precision of Tiny with the trained weights that come with the "
-                "package, at 256x256; of another --variant with random weights, for latency only",
-                precisions=True,
-                runs=20,
-                columns=(
-                    "precision",
-                    "time",
-                    "ratio",
-                    "megabytes",
-                    "score",
-                    "difference",
-                    "agreement",
-                ),
-            ),
-            Kind(
-                name="threads",
-                title="Threads",
-                row="a number of threads: 1, 2, 4, 8, as far as there are cores",
-                varies="threads",
-                alike=(),
-                exported="Tiny in fp32",
-                columns=("threads", "cores", "time", "ratio", "speed-up", "efficiency"),
-            ),
-            Kind(
-                name="cores",
-                title="Classes of cores",
-                row="a class of cores of the device: prime, big, little",
-                varies="cores",
-                alike=(),
-                exported="Tiny in fp32",
-                columns=("cores", "threads", "time", "ratio"),
-            ),
-            Kind(
-                name="sizes",
-                title="Input sizes",
-                row="a size of the input",
-                varies="input size",
-                alike=("network", "precision", "head"),
-                exported="Tiny in fp32 for pictures of 256, 384, 512 and 640 squared and 512x1024",
-                sizes=("256", "384", "512", "640", "512x1024"),
-                columns=(
-                    "input size",
-                    "pixels",
-                    "parameters",
-                    "MACs",
-                    "time",
-                    "ratio",
-                    "GFLOP/s",
-                    "per megapixel",
-                ),
-            ),
-            Kind(
-                name="variants",
-                title="Variants",
-                row="a network",
-                varies="network",
-                alike=("task", "precision", "input size", "head"),
-                exported="Tiny, Small, Base and Large in fp32",
-                variants=tuple(VARIANTS),
-                columns=(
-                    "network",
-                    "parameters",
-                    "MACs",
-                    "time",
-                    "ratio",
-                    "GFLOP/s",
-                    "per megapixel",
-                    "paper",
-                    "paper ratio",
-                ),
-            ),
-        )
-    }
+_KINDS = (
+    Kind(
+        name="precision",
+        title="Precisions",
+        row="a precision",
+        varies="precision",
+        alike=("network", "input size", "head"),
+        exported="every precision of Tiny with the trained weights that come with the "
+        "package, at 256x256; of another --variant with random weights, for latency only",
+        precisions=True,
+        runs=20,
+        columns=("precision", "time", "ratio", "megabytes", "score", "difference", "agreement"),
+    ),
+    Kind(
+        name="threads",
+        title="Threads",
+        row="a number of threads: 1, 2, 4, 8, as far as there are cores",
+        varies="threads",
+        alike=(),
+        exported="Tiny in fp32",
+        columns=("threads", "cores", "time", "ratio", "speed-up", "efficiency"),
+    ),
+    Kind(
+        name="cores",
+        title="Classes of cores",
+        row="a class of cores of the device: prime, big, little",
+        varies="cores",
+        alike=(),
+        exported="Tiny in fp32",
+        columns=("cores", "threads", "time", "ratio"),
+    ),
+    Kind(
+        name="sizes",
+        title="Input sizes",
+        row="a size of the input",
+        varies="input size",
+        alike=("network", "precision", "head"),
+        exported="Tiny in fp32 for pictures of 256, 384, 512 and 640 squared and 512x1024",
+        sizes=("256", "384", "512", "640", "512x1024"),
+        columns=(
+            "input size",
+            "pixels",
+            "parameters",
+            "MACs",
+            "time",
+            "ratio",
+            "GFLOP/s",
+            "per megapixel",
+        ),
+    ),
+    Kind(
+        name="variants",
+        title="Variants",
+        row="a network",
+        varies="network",
+        alike=("task", "precision", "input size", "head"),
+        exported="Tiny, Small, Base and Large in fp32",
+        variants=tuple(VARIANTS),
+        columns=(
+            "network",
+            "parameters",
+            "MACs",
+            "time",
+            "ratio",
+            "GFLOP/s",
+            "per megapixel",
+            "paper",
+            "paper ratio",
+        ),
+    ),
 )
+
+KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in _KINDS})

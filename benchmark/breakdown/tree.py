@@ -50,9 +50,8 @@ def build_tree(
     """Build the tree of a network with a title, from the operators of its file.
 
     A module that is all there is in another one has no row of its own; one that is missing in
-    `modules`
-    goes by its path. Parts stand in the order in which the network computes them: files of half
-    precision begin with operators that unpack their weights, in any order, and those decide
+    `modules` goes by its path. Parts stand in the order in which the network computes them: files
+    of half precision begin with operators that unpack their weights, in any order, and those decide
     nothing.
     """
     root = Node("", title)

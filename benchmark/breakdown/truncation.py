@@ -36,7 +36,7 @@ class Segment:
 
 
 def segments(graph: Graph, tree: Node) -> tuple[Segment, ...]:
-    """Divide the operators of a file by the tree of its modules, as finely as possible."""
+    """Divide a file's operators by the tree of its modules, as finely as `MAX_TRUNCATED` allows."""
     chains = _chains(tree)
     ordered = _group_by_module(graph.working(), chains)
     depth = max(len(chain) for chain in chains.values())

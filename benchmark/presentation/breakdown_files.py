@@ -44,10 +44,8 @@ def to_trace(breakdown: Breakdown, name: str) -> str:
 
     Operators stand one after another in the order of the file, each with its typical time, inside
     the modules they belong to; the unattributed time and the arg-max come last. By the method
-    "prefix"
-    there are no times of operators, and the cuts stand instead. Format: Trace Event Format,
-    complete
-    events ("X") in microseconds.
+    "prefix" there are no times of operators, and the cuts stand instead. Format: Trace Event
+    Format, complete events ("X") in microseconds.
     """
     events: list[dict[str, Any]] = [
         {"name": "process_name", "ph": "M", "pid": 1, "args": {"name": name}},

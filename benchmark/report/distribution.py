@@ -22,8 +22,7 @@ def distribution(results: Results) -> Rows | None:
     """Draw a row for each model with single runs, relative to its median.
 
     The band holds the middle 80 % of the runs, the bracket is the interval of the median. None if
-    there
-    is no single run, or none that is a latency.
+    there is no single run, or none that is a latency.
     """
     names = results.names
     measured = [

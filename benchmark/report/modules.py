@@ -120,8 +120,7 @@ def _branches(
     """The tree below rows, the parts of one module.
 
     `colors` are those of the parts of the network, `color` that of the one which the rows are in;
-    None
-    for these parts themselves.
+    None for these parts themselves.
     """
     branches = []
     for row in rows:

@@ -28,8 +28,7 @@ class Value:
     """A point of a line or of a scatter plot.
 
     `low` and `high` are the ends of its vertical interval, or of its horizontal one in a scatter
-    plot;
-    both are None without an interval.
+    plot; both are None without an interval.
     """
 
     x: float
@@ -124,8 +123,7 @@ class Scatter:
     """Numbered points over both axes.
 
     The plot has the points and steps through those that no other one beats in both; the dots are
-    the
-    key to it, from left to right.
+    the key to it, from left to right.
     """
 
     plot: Plot

@@ -75,8 +75,7 @@ def settings_of(
     """Return the settings of a table on a device; none for a table of files.
 
     `chosen` and `threads` are as given to --cores, None for the fastest, and --threads; the name of
-    the
-    device is for errors.
+    the device is for errors.
 
     Raises:
         UsageError: there is only one setting, so nothing to compare; or the cores are not there.

@@ -34,7 +34,7 @@ Typical = Callable[[Floats, Indices], Floats]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A time, below 0 if it is such a difference; no interval with too few rounds."""
+    """A time; below 0 if it is such a difference, without interval if rounds are too few."""
 
     ms: float
     interval_ms: Interval | None

@@ -27,7 +27,14 @@ class ProfileTimes(Estimates):
     """
 
     def __init__(self, profile: Profile, wholes_ms: Floats, total_ms: float, seed: int) -> None:
-        """Estimate from unprofiled runs of the same rounds, [rounds], and the measured total."""
+        """Estimate.
+
+        Args:
+            profile: the profiled runs.
+            wholes_ms: [rounds], unprofiled, of the same rounds.
+            total_ms: the measured time of the model.
+            seed: of the bootstrap.
+        """
         self.own_us = profile.own_us(1000 * wholes_ms)
         parts_ms = middle_half(profile.net_us(self.own_us)) / 1000
         super().__init__(parts_ms, wholes_ms, total_ms, seed, middle_rounds)

@@ -24,7 +24,7 @@ def print_breakdowns(console: Console, results: Results) -> None:
 
 
 def print_breakdown(console: Console, breakdown: Breakdown, name: str) -> None:
-    """Show where the time of a model of a name goes."""
+    """Show where the time of a model goes, under its name."""
     console.print()
     console.print(_heading(breakdown, name), soft_wrap=True)
     is_wide = console.width >= WIDE

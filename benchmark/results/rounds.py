@@ -39,7 +39,7 @@ def gather(rounds: Sequence[Round], runs: Callable[[Round], Durations]) -> ByRou
 
 
 def pair_ratios(models: Iterable[str], rounds: Sequence[Round], seed: int) -> tuple[PairRatio, ...]:
-    """Compare every two models by the rounds, or turns, that both are in; seed of the bootstrap."""
+    """Compare every two models by the rounds, or turns, that both are in."""
     times = {model: times_by_round(rounds, model) for model in models}
     ratios = []
     for base, model in combinations(times, 2):

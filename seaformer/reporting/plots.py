@@ -63,10 +63,6 @@ class Plot:
     x_name: str = ""
     labels: tuple[Label, ...] = ()
 
-    def path(self, kind: str) -> str:
-        """The path of the first mark of a kind; empty without one."""
-        return next((mark.path for mark in self.marks if mark.kind == kind), "")
-
 
 @dataclass(frozen=True)
 class Segment:

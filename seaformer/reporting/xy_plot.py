@@ -178,8 +178,6 @@ def pareto_front(values: Sequence[Value]) -> list[int]:
 
 
 def _steps(places: Sequence[tuple[float, float]]) -> str:
-    if not places:
-        return ""
     first = f"M{places[0][0]:g} {places[0][1]:g}"
     return first + "".join(f"H{right[0]:g}V{right[1]:g}" for _, right in pairwise(places))
 

@@ -9,6 +9,7 @@ from seaformer.artifact.accelerators import ACCELERATORS, parse_accelerators
 from seaformer.artifact.precisions import FORMATS, PRECISIONS
 from seaformer.cli.command import FAILED, Command
 from seaformer.export.heads import HEADS
+from seaformer.export.lint.accelerators import ACCELERATORS
 from seaformer.export.quantize.methods import METHODS
 from seaformer.models.ablation import SWITCHES
 from seaformer.models.registry import REGISTRY
@@ -177,11 +178,20 @@ def _switches() -> str:
     help="Verify a file that was exported before, and stop. For a network of your own, give "
     "--model again: a file never decides what code is run.",
 )
+@click.option(
+    "--lint",
+    "linted_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Name the operators of a .tflite file that are known to be wrong on an accelerator or to "
+    "fall back from it, and stop. Nothing is run; the exit status is 1 if there are any.",
+)
 @click.pass_context
 def main(
     ctx: click.Context,
     list_only: bool,
     checked_file: Path | None,
+    linted_file: Path | None,
     accelerators: tuple[str, ...],
     **asked: Any,
 ) -> None:
@@ -205,6 +215,12 @@ def main(
 
         named = chosen(asked["model"], asked["variant"])
         self_check(checked_file, asked["weights"], named, parse_accelerators(accelerators), console)
+        return
+    if linted_file is not None:
+        from seaformer.export.lint.lint_report import lint_and_print
+
+        if lint_and_print(linted_file, accelerators, console):
+            ctx.exit(FAILED)
         return
     from seaformer.export.request import make_request
 

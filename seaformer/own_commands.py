@@ -31,10 +31,19 @@ END_LIMIT_S = 5.0
 def run_command(
     name: str, arguments: Sequence[str], show: Callable[[str], None]
 ) -> tuple[Path, ...]:
-    """Run a command of `MODULES` to its end; see `export_models`.
+    """Run a command of `MODULES` to its end.
+
+    Args:
+        name: of the command.
+        arguments: of it.
+        show: takes what it has just done, stage by stage.
 
     Returns:
         The files that it reports.
+
+    Raises:
+        SeaformerError: it failed; the message is the command's own.
+        KeyboardInterrupt: Ctrl-C; the command has ended too.
     """
     written: list[Path] = []
 

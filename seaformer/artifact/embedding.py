@@ -13,7 +13,7 @@ import io
 import zipfile
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from seaformer.artifact.metadata import METADATA_LIMIT, Metadata
 from seaformer.artifact.precisions import format_of
@@ -79,21 +79,39 @@ def tflite_text(path: Path) -> str | None:
     Raises:
         SeaformerError: the archive is damaged.
     """
-    if not zipfile.is_zipfile(path):
+    with path.open("rb") as file:
+        return _text_in(file, str(path))
+
+
+def text_inside(content: bytes, name: str) -> str | None:
+    """Return what `tflite_text` does, of a file that has been read.
+
+    Args:
+        content: of the .tflite.
+        name: of the file, for errors.
+
+    Raises:
+        SeaformerError: the archive is damaged.
+    """
+    return _text_in(io.BytesIO(content), name)
+
+
+def _text_in(file: BinaryIO, name: str) -> str | None:
+    if not zipfile.is_zipfile(file):
         return None
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             if ASSOCIATED_FILE not in archive.namelist():
                 return None
             with archive.open(ASSOCIATED_FILE) as member:  # which may inflate a thousand times
                 text = member.read(METADATA_LIMIT + 1).decode()
     except _DAMAGED as error:
         raise SeaformerError(
-            f"'{path}', {ASSOCIATED_FILE} is damaged: {error}. Export the model again."
+            f"'{name}', {ASSOCIATED_FILE} is damaged: {error}. Export the model again."
         ) from error
     if len(text) > METADATA_LIMIT:
         raise SeaformerError(
-            f"'{path}', {ASSOCIATED_FILE} has more than {METADATA_LIMIT / 2**20:g} MiB. Export the "
+            f"'{name}', {ASSOCIATED_FILE} has more than {METADATA_LIMIT / 2**20:g} MiB. Export the "
             "model again."
         )
     return text

@@ -1,0 +1,91 @@
+"""What `seaformer-export --lint` prints."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from seaformer.console import Console
+from seaformer.export.lint.accelerators import ACCELERATORS
+from seaformer.export.lint.lint_file import lint_file
+from seaformer.export.lint.linting import Finding
+
+MAX_PRINTED = 200
+"""Findings in the table: a large network may have the same one at every layer."""
+
+_STYLES = {"wrong": "red", "falls back": "yellow", "aborts": "red"}
+
+
+def lint_and_print(path: Path, accelerators: Sequence[str], console: Console) -> bool:
+    """Lint a file and print what is found.
+
+    Args:
+        path: of the file.
+        accelerators: values of --accelerator, each a name or a list with commas; none for all.
+        console: to print to.
+
+    Returns:
+        Whether something is known to be wrong or to fall back.
+
+    Raises:
+        UsageError: it is not a .tflite file by its name, or an accelerator is unknown.
+        SeaformerError: it is not there, or is damaged.
+    """
+    names = dict.fromkeys(name.strip() for value in accelerators for name in value.split(","))
+    findings = lint_file(path, tuple(names) or ACCELERATORS)
+    print_findings(path, findings, console)
+    return bool(findings)
+
+
+def print_findings(path: Path, findings: Sequence[Finding], console: Console) -> None:
+    """Print a table of the findings, and for each rule among them what happens and what to do.
+
+    Args:
+        path: of the file.
+        findings: in execution order.
+        console: to print to.
+    """
+    if not findings:
+        console.print(
+            f"{path.name}: no operator is known to be wrong or to fall back.", style="green"
+        )
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("operator", justify="right", no_wrap=True)
+    for heading in ("type", "shapes", "module", "rule"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("effect", no_wrap=True)
+    for finding in findings[:MAX_PRINTED]:
+        rule = finding.rule
+        table.add_row(
+            str(finding.operator),
+            finding.type,
+            _shapes(finding),
+            finding.module or "-",
+            rule.name,
+            f"{', '.join(rule.accelerators)}: {rule.effect}",
+            style=_STYLES[rule.effect],
+        )
+    console.print(table)
+    if len(findings) > MAX_PRINTED:
+        console.print(f"... and {len(findings) - MAX_PRINTED} more")
+    console.print()
+    for rule in dict.fromkeys(finding.rule for finding in findings):
+        numbers = [finding.operator for finding in findings if finding.rule is rule]
+        console.print(f"{rule.name} ({_listed(numbers)}): {rule.happens} {rule.remedy}")
+        console.print(f"  Source: {rule.source}.", style="dim")
+
+
+def _shapes(finding: Finding) -> str:
+    inputs = " x ".join(_shape(shape) for shape in finding.inputs)
+    return f"{inputs} -> {', '.join(_shape(shape) for shape in finding.outputs)}"
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return f"[{','.join(map(str, shape))}]"
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    shown = ", ".join(map(str, numbers[:MAX_PRINTED]))
+    more = f" and {len(numbers) - MAX_PRINTED} more" if len(numbers) > MAX_PRINTED else ""
+    return f"operator{'s' if len(numbers) > 1 else ''} {shown}{more}"

@@ -1,0 +1,84 @@
+"""Applying the rules to a file."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from seaformer.errors import unknown_name
+from seaformer.export.lint.accelerators import ACCELERATORS
+from seaformer.export.lint.modules import modules_of
+from seaformer.export.lint.rules import RULES, Rule
+from seaformer.export.lint.tflite_operators import Operator, read_operators
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An operator that a rule is about.
+
+    Attributes:
+        operator: its position in execution order.
+        type: its type, such as "BATCH_MATMUL"; of a custom operator, its name.
+        module: path of the module it belongs to; None if the file does not say.
+        inputs: shapes of its inputs, without those that are left out.
+        outputs: shapes of its outputs.
+        rule: what is known of it.
+    """
+
+    operator: int
+    type: str
+    module: str | None
+    inputs: tuple[tuple[int, ...], ...]
+    outputs: tuple[tuple[int, ...], ...]
+    rule: Rule
+
+
+def lint(
+    model: bytes, accelerators: Collection[str] = ACCELERATORS, name: str = "the model"
+) -> tuple[Finding, ...]:
+    """Find the operators of a .tflite file that an accelerator is known to get wrong or to refuse.
+
+    Nothing is run. The file is parsed in this process, so one of others is linted by `lint_file`.
+
+    Args:
+        model: its content, with or without the metadata behind it.
+        accelerators: whose rules to apply.
+        name: of the file, for errors.
+
+    Returns:
+        In execution order; what is not found is not proven to be right.
+
+    Raises:
+        UnknownNameError: there are no rules for an accelerator.
+        SeaformerError: the file is damaged or is not a .tflite file.
+    """
+    rules = rules_of(accelerators)
+    operators = read_operators(model, name)
+    modules = modules_of(model, name)
+    return tuple(
+        _finding(operator, rule, modules)
+        for operator in operators
+        for rule in rules
+        if rule.concerns(operator)
+    )
+
+
+def rules_of(accelerators: Collection[str]) -> tuple[Rule, ...]:
+    """Return the rules that are about any of these accelerators.
+
+    Raises:
+        UnknownNameError: there are no rules for one of them.
+    """
+    for accelerator in accelerators:
+        if accelerator not in ACCELERATORS:
+            raise unknown_name("accelerator", accelerator, ACCELERATORS)
+    return tuple(rule for rule in RULES if set(accelerators) & set(rule.accelerators))
+
+
+def _finding(operator: Operator, rule: Rule, modules: Mapping[int, str]) -> Finding:
+    return Finding(
+        operator=operator.index,
+        type=operator.custom or operator.type,
+        module=modules.get(operator.index),
+        inputs=tuple(tensor.shape for tensor in operator.given),
+        outputs=tuple(tensor.shape for tensor in operator.outputs),
+        rule=rule,
+    )

@@ -7,7 +7,14 @@ own kernels on the CPU; where a form is right, the test lets it pass.
 from math import prod
 from types import MappingProxyType
 
-from seaformer.export.lint.gpu_layout import BATCH, as_activation, as_constant, keeps_place, padded
+from seaformer.export.lint.gpu_layout import (
+    BATCH,
+    Shape,
+    as_activation,
+    as_constant,
+    keeps_place,
+    padded,
+)
 from seaformer.export.lint.gpu_support import (
     CONTROL_FLOW,
     ELEMENTWISE,
@@ -95,7 +102,17 @@ def has_unequal_batches(operator: Operator) -> bool:
     if right.is_constant and len(right.shape) == 2:
         return False  # becomes a FULLY_CONNECTED
     rank = max(len(left.shape), len(right.shape))
-    return padded(left.shape, rank)[:-2] != padded(right.shape, rank)[:-2]
+    if padded(left.shape, rank)[:-2] == padded(right.shape, rank)[:-2]:
+        return False
+    return not _repeats_few_rows(operator, left.shape, right.shape)
+
+
+def _repeats_few_rows(operator: Operator, left: Shape, right: Shape) -> bool:
+    """Whether a kernel for few rows is chosen, which does repeat a transposed right side."""
+    if not operator.options.get("adjY") or prod(right[:-2]) != 1 or len(left) < 2:
+        return False
+    rows = left[-1] if operator.options.get("adjX") else left[-2]
+    return rows <= 8 and right[-2] % 8 == 0
 
 
 def overflows_texture(operator: Operator) -> bool:
@@ -357,7 +374,7 @@ def has_refused_slope(operator: Operator) -> bool:
     axes, slope = as_activation(operator.given[0].shape), operator.given[1].shape
     if slope and prod(slope[:-1]) == 1:
         return slope[-1] != axes[3]
-    return len(slope) not in (3, 4) or padded(slope, 4) != axes
+    return len(slope) not in (3, 4) or axes[BATCH] != 1 or padded(slope, 4) != axes
 
 
 def has_refused_padding(operator: Operator) -> bool:

@@ -62,8 +62,8 @@ _WRONG = (
         "The batches of the smaller side are not repeated, and wrong ones are multiplied.",
         "Put what has more batches on the rows of one product, or repeat the other side's batches "
         "by CONCATENATION or TILE.",
-        f"{MEASURED}, ranks 2 to 4, with and without adj_x and adj_y (adj_y alone is right up to "
-        "8 rows, wrong from 15)",
+        f"{MEASURED}, ranks 2 to 4, with and without adj_x and adj_y; one batch on the right with "
+        "adj_y is right up to 8 rows, if its own are a multiple of 8",
         gpu.has_unequal_batches,
     ),
     Rule(

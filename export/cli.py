@@ -9,7 +9,6 @@ from seaformer.artifact.accelerators import ACCELERATORS, parse_accelerators
 from seaformer.artifact.precisions import FORMATS, PRECISIONS
 from seaformer.cli.command import FAILED, Command
 from seaformer.export.heads import HEADS
-from seaformer.export.lint.accelerators import ACCELERATORS
 from seaformer.export.quantize.methods import METHODS
 from seaformer.models.ablation import SWITCHES
 from seaformer.models.registry import REGISTRY
@@ -219,7 +218,7 @@ def main(
     if linted_file is not None:
         from seaformer.export.lint.lint_report import lint_and_print
 
-        if lint_and_print(linted_file, accelerators, console):
+        if lint_and_print(linted_file, parse_accelerators(accelerators), console):
             ctx.exit(FAILED)
         return
     from seaformer.export.request import make_request

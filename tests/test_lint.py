@@ -16,10 +16,10 @@ from damaging_models import repeats_itself
 from lint_cases import FAULTY, RIGHT
 from one_operator import Case, build, constant, given
 
+from seaformer.artifact.accelerators import ACCELERATORS
 from seaformer.artifact.metadata import Metadata
 from seaformer.errors import SeaformerError, UnknownNameError
 from seaformer.export.cli import main
-from seaformer.export.lint.accelerators import ACCELERATORS
 from seaformer.export.lint.lint_file import lint_file
 from seaformer.export.lint.linting import lint
 from seaformer.export.lint.rules import RULES

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from seaformer.artifact.accelerators import ACCELERATORS
 from seaformer.artifact.precisions import format_of
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.export.lint.accelerators import ACCELERATORS
 from seaformer.export.lint.linting import Finding, rules_of
 from seaformer.export.lint.rules import Rule
 from seaformer.runtimes.child_process import ChildProcess
@@ -14,7 +14,7 @@ from seaformer.runtimes.child_process import ChildProcess
 PROGRAM = "the reader of its operators"
 
 
-def lint_file(path: Path, accelerators: Sequence[str] = ACCELERATORS) -> tuple[Finding, ...]:
+def lint_file(path: Path, accelerators: Sequence[str] = tuple(ACCELERATORS)) -> tuple[Finding, ...]:
     """Find what `linting.lint` finds in a file, whoever wrote it.
 
     Args:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.table import Table
 
+from seaformer.artifact.accelerators import ACCELERATORS, Accelerator
 from seaformer.console import Console
-from seaformer.export.lint.accelerators import ACCELERATORS
 from seaformer.export.lint.lint_file import lint_file
 from seaformer.export.lint.linting import Finding
 
@@ -16,12 +16,12 @@ MAX_PRINTED = 200
 _STYLES = {"wrong": "red", "falls back": "yellow", "aborts": "red"}
 
 
-def lint_and_print(path: Path, accelerators: Sequence[str], console: Console) -> bool:
+def lint_and_print(path: Path, accelerators: Sequence[Accelerator], console: Console) -> bool:
     """Lint a file and print what is found.
 
     Args:
         path: of the file.
-        accelerators: values of --accelerator, each a name or a list with commas; none for all.
+        accelerators: whose rules to apply; none for all.
         console: to print to.
 
     Returns:
@@ -31,8 +31,8 @@ def lint_and_print(path: Path, accelerators: Sequence[str], console: Console) ->
         UsageError: it is not a .tflite file by its name, or an accelerator is unknown.
         SeaformerError: it is not there, or is damaged.
     """
-    names = dict.fromkeys(name.strip() for value in accelerators for name in value.split(","))
-    findings = lint_file(path, tuple(names) or ACCELERATORS)
+    names = [accelerator.name for accelerator in accelerators or ACCELERATORS.values()]
+    findings = lint_file(path, names)
     print_findings(path, findings, console)
     return bool(findings)
 

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from seaformer.errors import unknown_name
-from seaformer.export.lint.accelerators import ACCELERATORS
+from seaformer.artifact.accelerators import ACCELERATORS
+from seaformer.errors import look_up
 from seaformer.export.lint.modules import modules_of
 from seaformer.export.lint.rules import RULES, Rule
 from seaformer.export.lint.tflite_operators import Operator, read_operators
@@ -32,7 +32,7 @@ class Finding:
 
 
 def lint(
-    model: bytes, accelerators: Collection[str] = ACCELERATORS, name: str = "the model"
+    model: bytes, accelerators: Collection[str] = tuple(ACCELERATORS), name: str = "the model"
 ) -> tuple[Finding, ...]:
     """Find the operators of a .tflite file that an accelerator is known to get wrong or to refuse.
 
@@ -68,8 +68,7 @@ def rules_of(accelerators: Collection[str]) -> tuple[Rule, ...]:
         UnknownNameError: there are no rules for one of them.
     """
     for accelerator in accelerators:
-        if accelerator not in ACCELERATORS:
-            raise unknown_name("accelerator", accelerator, ACCELERATORS)
+        look_up(ACCELERATORS, "accelerator", accelerator)
     return tuple(rule for rule in RULES if set(accelerators) & set(rule.accelerators))
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from seaformer.artifact.accelerators import GPU
 from seaformer.export.lint import gpu_patterns as gpu
-from seaformer.export.lint.accelerators import GPU
 from seaformer.export.lint.tflite_operators import Operator
 
 Effect = Literal["wrong", "falls back", "aborts"]

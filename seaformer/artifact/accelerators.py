@@ -40,8 +40,8 @@ class Accelerator:
         return self.refuses.get(precision)
 
 
-CPU = "cpu"
-"""The accelerator that every file is verified on."""
+CPU, GPU = "cpu", "gpu"
+"""Every file is verified on the CPU, and on the others where that is possible."""
 
 ACCELERATORS: Mapping[str, Accelerator] = MappingProxyType(
     {
@@ -57,7 +57,7 @@ ACCELERATORS: Mapping[str, Accelerator] = MappingProxyType(
                 computes_half=False,
             ),
             Accelerator(
-                name="gpu",
+                name=GPU,
                 title="GPU",
                 runtimes={"tflite": "LiteRT's GPU accelerator"},
                 refuses={"int16x8": "its BATCH_MATMUL aborts the process on 16-bit integers"},

@@ -1,6 +1,5 @@
 """Models under test: pictures in, masks or guesses out, whatever the format of the file."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,10 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import nn
 
-from seaformer.artifact.metadata import Interface, Weights
+from seaformer.artifact.metadata import Interface
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.evaluation.metrics import top_classes
 from seaformer.evaluation.protocols import (
@@ -27,15 +24,10 @@ from seaformer.files import file_sha256
 from seaformer.imaging.prediction import mask_from
 from seaformer.imaging.preprocessing import normalize
 from seaformer.imaging.upsampling import upsample_argmax
-from seaformer.models.create import create, weights_hash
 from seaformer.models.entry import Network
-from seaformer.models.identity import identified
-from seaformer.network_names import members
 from seaformer.runtimes import RUNTIMES, ImageSession, Runtime, find_runtime, open_model
 from seaformer.runtimes import is_checkpoint as is_checkpoint_file
 from seaformer.tasks import TASKS, Evaluation, Task
-from seaformer.weights.checkpoint import read_checkpoint
-from seaformer.weights.self_description import described_by
 
 
 @dataclass(frozen=True)
@@ -80,7 +72,7 @@ class Candidate:
         runtime: Runtime,
         interface: Interface,
         protocol: Protocol,
-        network: "_Network",
+        session: ImageSession,
         note: str,
     ) -> None:
         self.path = path
@@ -89,7 +81,7 @@ class Candidate:
         self.interface = interface
         self.protocol = protocol
         self.note = note
-        self._network = network
+        self._session = session
 
     def prepare(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Turn uint8 [H, W, 3], RGB, into the network's input, float32 [h, w, 3].
@@ -159,10 +151,15 @@ class Candidate:
 
     def close(self) -> None:
         """Free the model's memory."""
-        self._network.close()
+        self._session.close()
 
     def _run(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-        outputs = self._network.run(inputs)
+        x = inputs.transpose(0, 3, 1, 2) if self._session.layout == "NCHW" else inputs
+        if self.runtime == RUNTIMES[".pth"]:  # takes any size, and batches
+            (outputs,) = self._session.session.run([np.ascontiguousarray(x)])
+        else:
+            one_by_one = (self._session.run(np.ascontiguousarray(one[None])) for one in x)
+            outputs = np.concatenate(list(one_by_one))
         if not np.isfinite(outputs).all():
             raise SeaformerError(
                 f"'{self.path}' gives values that are not finite. Its weights are damaged, or its "
@@ -197,8 +194,12 @@ def stated_task(model: Path | Network, weights: str | None) -> Task | None:
         SeaformerError: the file cannot be read.
     """
     if isinstance(model, Network):
+        from seaformer.weights.self_description import described_by
+
         return described_by(weights)[1]
     if is_checkpoint(model):
+        from seaformer.weights.checkpoint import read_checkpoint
+
         return read_checkpoint(model).task
     with open_model(model) as session:
         task = None if session.metadata is None else session.metadata.task
@@ -212,59 +213,9 @@ def open_candidate(model: Path | Network, task: Task, options: Options) -> Candi
         UsageError: the model is for other classes, or an option does not go with it.
         SeaformerError: the file cannot be read.
     """
-    if isinstance(model, Network):
-        own = described_by(options.weights)[1] or task
-        return _open_network(Path(model.name), model, own, options.weights, task, options)
-    if not is_checkpoint(model):
+    if isinstance(model, Path) and not is_checkpoint(model):
         return _open_export(model, task, options)
-    checkpoint = read_checkpoint(model)
-    network = options.network or identified(checkpoint)
-    return _open_network(model, network, checkpoint.task or task, model, task, options)
-
-
-class _Network(ABC):
-    """What computes the logits."""
-
-    @abstractmethod
-    def run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-        """Turn float32 [N, h, w, 3] into the outputs of all N, in the model's own layout."""
-
-    @abstractmethod
-    def close(self) -> None: ...
-
-
-class _Export(_Network):
-    """An exported file, which takes one picture a run."""
-
-    def __init__(self, session: ImageSession) -> None:
-        self._session = session
-
-    def run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-        if self._session.layout == "NCHW":
-            x = x.transpose(0, 3, 1, 2)
-        one_by_one = (self._session.run(np.ascontiguousarray(one[None])) for one in x)
-        return np.concatenate(list(one_by_one))
-
-    def close(self) -> None:
-        self._session.close()
-
-
-class _Checkpoint(_Network):
-    """A network in PyTorch."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self._network: nn.Module | None = network
-
-    def run(self, x: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-        if self._network is None:
-            raise SeaformerError("the model is closed. Open it again.")
-        with torch.inference_mode():
-            planes = torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
-            output: npt.NDArray[Any] = self._network(planes).numpy()
-        return output
-
-    def close(self) -> None:
-        self._network = None
+    return _open_network(model, task, options)
 
 
 def _open_export(path: Path, task: Task, options: Options) -> Candidate:
@@ -286,46 +237,44 @@ def _open_export(path: Path, task: Task, options: Options) -> Candidate:
         )
     protocol = Deployed(preprocessing, session.input_shape)
     sha256, runtime = file_sha256(path), find_runtime(path)
-    return Candidate(path, sha256, runtime, interface, protocol, _Export(session), note)
+    return Candidate(path, sha256, runtime, interface, protocol, session, note)
 
 
-def _open_network(
-    path: Path,
-    network: Network,
-    own: Task,
-    weights: str | Path | None,
-    task: Task,
-    options: Options,
-) -> Candidate:
-    """Create a network for its own task, and test it on a data set of another with its classes."""
-    network.require_image("an evaluation")
-    size = options.input_size or own.preprocessing.input_size
-    interface = Interface.from_task(own, "NCHW", size, weights=None, **members(network.name))
+def _open_network(model: Path | Network, task: Task, options: Options) -> Candidate:
+    """Open a network for its own task, to test it on a data set of another with its classes."""
+    from seaformer.models.create import weights_hash
+    from seaformer.runtimes.pytorch import open_checkpoint, open_network
+    from seaformer.weights.self_description import described_by
+
+    network = options.network if isinstance(model, Path) else model
+    if network is not None:
+        network.require_image("an evaluation")
+    threads, size = options.threads, options.input_size
+    if isinstance(model, Path):
+        path = model
+        session = open_checkpoint(path, network, task, threads, size)
+    else:
+        path, own = Path(model.name), described_by(options.weights)[1] or task
+        session = open_network(model, options.weights, own, threads, size)
+    interface = session.metadata
     note = _compare_classes(path, interface, task)
-    protocol = _protocol(own, task.evaluation, options)
-    torch.set_num_threads(options.threads)
-    model, record = create(network, own, weights)
-    stored = Weights.model_validate(record, from_attributes=True)
+    protocol = _protocol(interface, task.evaluation, options)
+    assert interface.weights is not None  # of every network that is opened
+    sha256 = interface.weights.sha256 or weights_hash(session.network)
     return Candidate(
-        path,
-        record.sha256 or weights_hash(model),
-        RUNTIMES[".pth"],
-        interface.model_copy(update={"weights": stored}),
-        protocol,
-        _Checkpoint(model),
-        note,
+        path, sha256, RUNTIMES[".pth"], interface, protocol, ImageSession(session), note
     )
 
 
-def _protocol(own: Task, evaluation: Evaluation | None, options: Options) -> Protocol:
+def _protocol(interface: Interface, evaluation: Evaluation | None, options: Options) -> Protocol:
     """Make the protocol from the preprocessing that the network was trained with."""
+    preprocessing = interface.preprocessing
     if options.protocol != OFFICIAL:
-        size = options.input_size or own.preprocessing.input_size
-        return Deployed(own.preprocessing, size)
+        return Deployed(preprocessing, preprocessing.input_size)
     if evaluation is None:
         raise UsageError(
-            f"task {own.name} has no official protocol. Leave --protocol out, or add 'evaluation' "
-            "to the task."
+            f"task {interface.task} has no official protocol. Leave --protocol out, or add "
+            "'evaluation' to the task."
         )
     if options.short_side is not None:
         limit = evaluation.long_side_max
@@ -334,8 +283,9 @@ def _protocol(own: Task, evaluation: Evaluation | None, options: Options) -> Pro
             short_side=options.short_side,
             long_side_max=limit and limit * options.short_side // evaluation.short_side,
         )
-    official = OfficialSegmentation if own.is_segmentation else OfficialClassification
-    return official(own.preprocessing, evaluation)
+    if interface.kind == "segmentation":
+        return OfficialSegmentation(preprocessing, evaluation)
+    return OfficialClassification(preprocessing, evaluation)
 
 
 def _compare_classes(path: Path, interface: Interface, task: Task) -> str:

@@ -25,15 +25,45 @@ def open_session(
     task: str | None = None,
     input_size: tuple[int, int] | None = None,
 ) -> "PyTorchSession":
-    """Load the file; see `seaformer.runtimes.open_model`.
+    """Load the file; see `seaformer.runtimes.open_model`."""
+    network = as_network(variant) if variant else None
+    session = open_checkpoint(path, network, task, threads, input_size)
+    if task not in (None, session.metadata.task):
+        raise UsageError(
+            f"--task {task} does not fit '{path}', which is {session.metadata.task}. Leave it out."
+        )
+    return session
+
+
+def open_checkpoint(
+    path: Path,
+    network: Network | None,
+    task: str | Task | None,
+    threads: int = 1,
+    input_size: tuple[int, int] | None = None,
+) -> "PyTorchSession":
+    """Load a checkpoint into its network and make it ready to run.
 
     Our own .safetensors files say their network and task. Of other files the network is recognised
     by the shapes of the tensors, and the task has to be given.
+
+    Args:
+        path: of the checkpoint.
+        network: takes an image; None to recognise it.
+        task: what the network is for, where the file does not say it.
+        threads: threads for one run, 1 or more.
+        input_size: height and width in pixels; None for the task's.
+
+    Raises:
+        UsageError: the network cannot be recognised, takes features or is not for the task, or no
+            task is known.
+        SeaformerError: the file cannot be read, or does not fit the network.
     """
     checkpoint = read_checkpoint(path)
-    own = _task(task, checkpoint.task, path)
-    network = as_network(variant) if variant else identified(checkpoint)
-    return open_network(network, path, own, threads, input_size)
+    own = checkpoint.task or (get_task(task) if isinstance(task, str) else task)
+    if own is None:
+        raise UsageError(f"'{path}' does not say its task. Give --task.")
+    return open_network(network or identified(checkpoint), path, own, threads, input_size)
 
 
 def open_network(
@@ -72,6 +102,8 @@ def open_network(
 
 class PyTorchSession(Session):
     """A network in PyTorch on the CPU; its input is normalised RGB."""
+
+    metadata: Interface
 
     def __init__(self, interface: Interface, network: torch.nn.Module, path: Path) -> None:
         self.path = path
@@ -128,15 +160,3 @@ class PyTorchSession(Session):
     def close(self) -> None:
         """Free the model's memory."""
         self._network = None
-
-
-def _task(wanted: str | None, stored: Task | None, path: Path) -> Task:
-    if stored is None:
-        if wanted is None:
-            raise UsageError(f"'{path}' does not say its task. Give --task.")
-        return get_task(wanted)
-    if wanted not in (None, stored.name):
-        raise UsageError(
-            f"--task {wanted} does not fit '{path}', which is {stored.name}. Leave it out."
-        )
-    return stored

@@ -5,6 +5,8 @@ type checkers alone.
 """
 
 import ast
+import subprocess
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -21,6 +23,20 @@ MAX_FILES_OF_A_NAME = 2
 
 PUBLIC_API = "seaformer"
 """Imports, when a name is asked for, what users need from everywhere; nothing here imports it."""
+
+WITHOUT_TORCH = (
+    "seaformer.artifact",
+    "seaformer.runtimes",
+    "seaformer.imaging",
+    "seaformer.evaluation",
+    "seaformer.statistics",
+    "seaformer.reporting",
+    "seaformer.benchmark",
+)
+"""Packages that are imported where neither torch nor TensorFlow is installed."""
+
+NEEDS_TORCH = {"seaformer.runtimes.pytorch"}
+"""The modules of them which are not."""
 
 Graph = Mapping[str, set[str]]
 
@@ -102,6 +118,25 @@ def test_nothing_imports_the_public_api() -> None:
 def test_file_names_are_found() -> None:
     names = Counter(path.name for path in MODULES.values() if path.name != "__init__.py")
     assert [name for name, count in names.items() if count > MAX_FILES_OF_A_NAME] == []
+
+
+def test_what_runs_no_network_in_pytorch_is_imported_without_torch() -> None:
+    packages = tuple(f"{package}." for package in WITHOUT_TORCH)
+    names = [name for name in MODULES if f"{name}.".startswith(packages)]
+    program = """
+import importlib, sys
+sys.modules["torch"] = sys.modules["tensorflow"] = None
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        print(name)
+        print(name, error, file=sys.stderr)
+"""
+    command = [sys.executable, "-c", program, *names]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == NEEDS_TORCH, done.stderr
+    assert set(WITHOUT_TORCH) <= set(names)
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,15 @@ antialiasing, and the middle is cut out.
 **deployed** is what runs on a device, where the input has one size: the picture enters as the
 model's own preprocessing says, stretched if the model segments, and the logits are resized to the
 picture in one step.
+
+torch, whose resizing is mmcv's, is imported by what resizes so: all else does without.
 """
 
 from abc import ABC, abstractmethod
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image
-from torch.nn import functional as F
 
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.imaging.images import MAX_PIXELS
@@ -107,6 +107,9 @@ class OfficialSegmentation(Protocol):
 
     def prepare(self, picture: Picture) -> Prepared:
         """Resize to the scale, then to the multiple; each step rounds to 8 bits, as mmcv's do."""
+        import torch
+        from torch.nn import functional as F
+
         scaled = self._scaled_size(picture.shape[:2])
         multiple = self._evaluation.size_multiple
         rounded = [-(-side // multiple) * multiple for side in scaled]
@@ -178,6 +181,9 @@ def two_step_mask(
     Returns:
         uint8 [H, W]. Of equal classes the lowest wins.
     """
+    import torch
+    from torch.nn import functional as F
+
     largest = torch.full(picture, -torch.inf)
     winner = torch.zeros(picture, dtype=torch.uint8)
     for first, some in enumerate(torch.from_numpy(logits).split(_CLASSES_AT_ONCE)):

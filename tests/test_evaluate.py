@@ -28,8 +28,8 @@ from torch.nn import functional as F
 from seaformer.cli.evaluate import main
 from seaformer.datasets import IGNORED, open_dataset
 from seaformer.evaluation.protocols import (
-    OfficialClassification,
-    OfficialSegmentation,
+    official_classification,
+    official_segmentation,
     two_step_mask,
 )
 from seaformer.imaging.preprocessing import normalize
@@ -608,7 +608,7 @@ def test_a_checkpoint_by_the_deployed_protocol_is_as_its_export(folder: Path) ->
 def test_the_official_resize_is_opencvs() -> None:
     # cv2.resize(..., cv2.INTER_LINEAR) of OpenCV 5.0.0 of the same pixels; its arithmetic is of
     # fixed point, so that values differ by one at most.
-    protocol = OfficialSegmentation(
+    protocol = official_segmentation(
         get_task("ade20k").preprocessing,
         Evaluation(short_side=8, long_side_max=90, size_multiple=4),
     )
@@ -623,7 +623,9 @@ def test_the_official_resize_is_opencvs() -> None:
         ],
         atol=1,
     )
-    smaller = OfficialSegmentation(get_task("ade20k").preprocessing, Evaluation(4, long_side_max=6))
+    smaller = official_segmentation(
+        get_task("ade20k").preprocessing, Evaluation(4, long_side_max=6)
+    )
     pixels = (np.arange(9 * 13 * 3) * 37 % 256).astype(np.uint8).reshape(9, 13, 3)
     np.testing.assert_allclose(
         smaller.prepare(pixels)[:, :, 1],
@@ -640,7 +642,7 @@ def test_the_official_resize_is_opencvs() -> None:
 def test_the_official_crop_is_torchvisions() -> None:
     task = get_task("imagenet")
     assert task.evaluation is not None
-    protocol = OfficialClassification(task.preprocessing, task.evaluation)
+    protocol = official_classification(task.preprocessing, task.evaluation)
     pixels = np.random.RandomState(0).randint(0, 256, (375, 500, 3)).astype(np.uint8)
     # Resize(256) truncates 341.33, and CenterCrop rounds half to even: 58.5 is 58.
     scaled = Image.fromarray(pixels).resize((341, 256), Image.Resampling.BICUBIC)

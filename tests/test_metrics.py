@@ -9,7 +9,8 @@ import torch
 from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.evaluation.metrics import ConfusionMatrix, TopCounter, top_classes
+from seaformer.evaluation.metrics import ConfusionMatrix, top_classes
+from seaformer.evaluation.tally import Tally, count_guesses
 
 IGNORED = 255
 
@@ -156,8 +157,9 @@ def test_top_classes() -> None:
 
 
 def test_top_1_and_top_5() -> None:
-    counter = TopCounter()
-    assert math.isnan(counter.scores().top1)
-    for truth, guesses in ((4, [4, 1, 2, 3, 0]), (0, [4, 1, 2, 3, 0]), (9, [4, 1, 2, 3, 0])):
-        counter.update(truth, guesses)
-    assert (counter.scores().top1, counter.scores().top5) == (1 / 3, 2 / 3)
+    tally = Tally(10, is_compared=False)
+    assert math.isnan(tally.confusion.scores().pixel_accuracy)
+    assert math.isnan(tally.top5)
+    for truth in (4, 0, 9):
+        tally.add("picture", count_guesses(truth, [[4, 1, 2, 3, 0]])[0])
+    assert (tally.confusion.scores().pixel_accuracy, tally.top5) == (1 / 3, 2 / 3)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel
 
 from seaformer.datasets import Dataset, Item, read_mask
 from seaformer.errors import SeaformerError, UsageError
@@ -19,14 +20,8 @@ from seaformer.evaluation.tally import Counts, Tally, count_guesses, count_masks
 from seaformer.imaging.images import read_image
 
 
-@dataclass(frozen=True)
-class BrokenPicture:
-    """A picture that could not be read, or whose mask could not.
-
-    Attributes:
-        name: of the item.
-        problem: what is wrong with it, in a sentence.
-    """
+class BrokenPicture(BaseModel, frozen=True):
+    """A picture that could not be read, or whose mask could not; `problem` is a sentence."""
 
     name: str
     problem: str
@@ -143,7 +138,7 @@ class Evaluation:
             except UsageError:
                 raise
             except SeaformerError as error:
-                self.broken.append(BrokenPicture(item.name, str(error)))
+                self.broken.append(BrokenPicture(name=item.name, problem=str(error)))
                 file.append({"name": item.name, "broken": str(error)})
 
     def _read(self, item: Item) -> _Picture:

@@ -129,37 +129,6 @@ class ConfusionMatrix:
         )
 
 
-@dataclass(frozen=True)
-class ClassificationScores:
-    """What the guesses for some pictures are worth; shares, 0..1, NaN without pictures.
-
-    Attributes:
-        top1: pictures whose first guess is right.
-        top5: pictures that have the right class among the first five guesses.
-    """
-
-    top1: float
-    top5: float
-
-
-class TopCounter:
-    """Counts how often the right class was among the first guesses."""
-
-    def __init__(self) -> None:
-        self._pictures = self._first = self._among = 0
-
-    def update(self, truth: int, guesses: Sequence[int]) -> None:
-        """Count one picture; `guesses` is as `top_classes` returns it."""
-        self._pictures += 1
-        self._first += truth == guesses[0]
-        self._among += truth in guesses[:TOP]
-
-    def scores(self) -> ClassificationScores:
-        """Compute the measures of what was counted so far."""
-        first, among = _ratios(np.array([self._first, self._among]), np.full(2, self._pictures))
-        return ClassificationScores(first, among)
-
-
 def top_classes(logits: npt.NDArray[np.floating], count: int = TOP) -> list[int]:
     """Return the classes of the largest logits, largest first; of equal ones the lowest first.
 

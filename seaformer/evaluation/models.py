@@ -13,11 +13,11 @@ from seaformer.errors import SeaformerError, UsageError
 from seaformer.evaluation.metrics import top_classes
 from seaformer.evaluation.protocols import (
     OFFICIAL,
-    Deployed,
-    OfficialClassification,
-    OfficialSegmentation,
     Protocol,
     Size,
+    deployed,
+    official_classification,
+    official_segmentation,
     two_step_mask,
 )
 from seaformer.files import file_sha256
@@ -235,7 +235,7 @@ def _open_export(path: Path, task: Task, options: Options) -> Candidate:
             f"'{path}' sees only the middle of a picture (resize {preprocessing.resize}), so its "
             "mIoU over whole pictures cannot be measured."
         )
-    protocol = Deployed(preprocessing, session.input_shape)
+    protocol = deployed(preprocessing, session.input_shape)
     sha256, runtime = file_sha256(path), find_runtime(path)
     return Candidate(path, sha256, runtime, interface, protocol, session, note)
 
@@ -270,7 +270,7 @@ def _protocol(interface: Interface, evaluation: Evaluation | None, options: Opti
     """Make the protocol from the preprocessing that the network was trained with."""
     preprocessing = interface.preprocessing
     if options.protocol != OFFICIAL:
-        return Deployed(preprocessing, preprocessing.input_size)
+        return deployed(preprocessing, preprocessing.input_size)
     if evaluation is None:
         raise UsageError(
             f"task {interface.task} has no official protocol. Leave --protocol out, or add "
@@ -284,8 +284,8 @@ def _protocol(interface: Interface, evaluation: Evaluation | None, options: Opti
             long_side_max=limit and limit * options.short_side // evaluation.short_side,
         )
     if interface.kind == "segmentation":
-        return OfficialSegmentation(preprocessing, evaluation)
-    return OfficialClassification(preprocessing, evaluation)
+        return official_segmentation(preprocessing, evaluation)
+    return official_classification(preprocessing, evaluation)
 
 
 def _compare_classes(path: Path, interface: Interface, task: Task) -> str:

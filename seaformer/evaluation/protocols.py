@@ -13,7 +13,8 @@ picture in one step.
 torch, whose resizing is mmcv's, is imported by what resizes so: all else does without.
 """
 
-from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -36,134 +37,109 @@ Prepared = npt.NDArray[np.float32]
 _CLASSES_AT_ONCE = 8
 
 
-class Protocol(ABC):
+@dataclass(frozen=True)
+class Protocol:
     """How a picture enters the network.
 
     Attributes:
         name: one of `PROTOCOLS`.
         description: what it does, in a few words.
+        prepare: turns uint8 [H, W, 3], RGB, into float32 [h, w, 3], 0..255, in the network's order.
+            Raises a SeaformerError if the scaled picture would not fit the memory.
     """
 
     name: str
     description: str
-
-    @abstractmethod
-    def prepare(self, picture: Picture) -> Prepared:
-        """Turn uint8 [H, W, 3], RGB, into float32 [h, w, 3], 0..255, in the network's order.
-
-        Raises:
-            SeaformerError: the scaled picture would not fit the memory.
-        """
+    prepare: Callable[[Picture], Prepared]
 
 
-class Deployed(Protocol):
-    """The protocol of a device."""
+def deployed(preprocessing: Preprocessing, size: Size) -> Protocol:
+    """Return the protocol of a device: it resizes as `seaformer.imaging.preprocessing` does.
 
-    name = DEPLOYED
-
-    def __init__(self, preprocessing: Preprocessing, size: Size) -> None:
-        """Say how.
-
-        Args:
-            preprocessing: of the model.
-            size: height and width of the network's input.
-        """
-        self._preprocessing = preprocessing
-        self._size = size
-        how = "stretched to" if preprocessing.resize == "stretch" else "the middle at"
-        self.description = f"{how} {size[1]} x {size[0]}"
-
-    def prepare(self, picture: Picture) -> Prepared:
-        """Resize as `seaformer.imaging.preprocessing` does."""
-        return prepare(picture, self._preprocessing, self._size)
+    Args:
+        preprocessing: of the model.
+        size: height and width of the network's input.
+    """
+    how = "stretched to" if preprocessing.resize == "stretch" else "the middle at"
+    return Protocol(
+        DEPLOYED, f"{how} {size[1]} x {size[0]}", lambda p: prepare(p, preprocessing, size)
+    )
 
 
-class OfficialSegmentation(Protocol):
-    """The protocol of mmcv and mmseg: one scale, no flip."""
+def official_segmentation(preprocessing: Preprocessing, evaluation: Evaluation) -> Protocol:
+    """Return the protocol of mmcv and mmseg: one scale, no flip.
 
-    name = OFFICIAL
+    Args:
+        preprocessing: the filter and the order of the channels.
+        evaluation: the sizes.
 
-    def __init__(self, preprocessing: Preprocessing, evaluation: Evaluation) -> None:
-        """Say how.
-
-        Args:
-            preprocessing: the filter and the order of the channels.
-            evaluation: the sizes.
-
-        Raises:
-            UsageError: `evaluation` cuts the picture, so that there is no mask of all of it.
-        """
-        if evaluation.crop_size is not None:
-            raise UsageError(
-                f"the evaluation of the task has crop_size {list(evaluation.crop_size)}. Allowed "
-                "in segmentation: none, as the whole mask counts."
-            )
-        self._preprocessing = preprocessing
-        self._evaluation = evaluation
-        limit = evaluation.long_side_max
-        self.description = f"short side {evaluation.short_side}" + (
-            f", long side at most {limit}" if limit else ""
+    Raises:
+        UsageError: `evaluation` cuts the picture, so that there is no mask of all of it.
+    """
+    if evaluation.crop_size is not None:
+        raise UsageError(
+            f"the evaluation of the task has crop_size {list(evaluation.crop_size)}. Allowed "
+            "in segmentation: none, as the whole mask counts."
         )
+    short, limit, multiple = (
+        evaluation.short_side,
+        evaluation.long_side_max,
+        evaluation.size_multiple,
+    )
 
-    def prepare(self, picture: Picture) -> Prepared:
+    def resized(picture: Picture) -> Prepared:
         """Resize to the scale, then to the multiple; each step rounds to 8 bits, as mmcv's do."""
         import torch
         from torch.nn import functional as F
 
-        scaled = self._scaled_size(picture.shape[:2])
-        multiple = self._evaluation.size_multiple
+        sides = picture.shape[:2]
+        scale = short / min(sides)
+        if limit is not None:
+            scale = min(scale, limit / max(sides))
+        scaled = [max(1, int(side * scale + 0.5)) for side in sides]
         rounded = [-(-side // multiple) * multiple for side in scaled]
-        _refuse_huge(picture.shape[:2], rounded)
+        _refuse_huge(sides, rounded)
         pixels = torch.from_numpy(picture.astype(np.float32)).permute(2, 0, 1)[None]
         for size in (scaled, rounded):
             if tuple(size) != pixels.shape[2:]:
-                resized = F.interpolate(pixels, size, mode=self._preprocessing.interpolation)
+                resized = F.interpolate(pixels, size, mode=preprocessing.interpolation)
                 pixels = (resized + 0.5).floor().clamp(0, 255)
-        return _ordered(pixels[0].permute(1, 2, 0).numpy(), self._preprocessing)
+        return _ordered(pixels[0].permute(1, 2, 0).numpy(), preprocessing)
 
-    def _scaled_size(self, picture: tuple[int, ...]) -> list[int]:
-        scale = self._evaluation.short_side / min(picture)
-        if self._evaluation.long_side_max is not None:
-            scale = min(scale, self._evaluation.long_side_max / max(picture))
-        return [max(1, int(side * scale + 0.5)) for side in picture]
+    long = f", long side at most {limit}" if limit else ""
+    return Protocol(OFFICIAL, f"short side {short}{long}", resized)
 
 
-class OfficialClassification(Protocol):
-    """The protocol of timm."""
+def official_classification(preprocessing: Preprocessing, evaluation: Evaluation) -> Protocol:
+    """Return the protocol of timm.
 
-    name = OFFICIAL
+    Args:
+        preprocessing: the filter and the order of the channels.
+        evaluation: the shorter side, and the crop out of it.
 
-    def __init__(self, preprocessing: Preprocessing, evaluation: Evaluation) -> None:
-        """Say how.
+    Raises:
+        UsageError: there is no crop, or it does not fit into the resized picture.
+    """
+    crop, short = evaluation.crop_size, evaluation.short_side
+    if crop is None or max(crop) > short:
+        raise UsageError(
+            f"the evaluation of the task has crop_size {crop and list(crop)}. Allowed in "
+            f"classification: sides of up to short_side, {short}."
+        )
 
-        Args:
-            preprocessing: the filter and the order of the channels.
-            evaluation: the shorter side, and the crop out of it.
-
-        Raises:
-            UsageError: there is no crop, or it does not fit into the resized picture.
-        """
-        crop = evaluation.crop_size
-        if crop is None or max(crop) > evaluation.short_side:
-            raise UsageError(
-                f"the evaluation of the task has crop_size {crop and list(crop)}. Allowed in "
-                f"classification: sides of up to short_side, {evaluation.short_side}."
-            )
-        self._crop = crop
-        self._preprocessing = preprocessing
-        self._short_side = evaluation.short_side
-        self.description = f"short side {self._short_side}, the middle {crop[1]} x {crop[0]} of it"
-
-    def prepare(self, picture: Picture) -> Prepared:
+    def cropped(picture: Picture) -> Prepared:
         """Resize and cut as torchvision's `Resize` and `CenterCrop`, which timm uses."""
         sides = picture.shape[:2]
-        height, width = (side * self._short_side // min(sides) for side in sides)
+        height, width = (side * short // min(sides) for side in sides)
         _refuse_huge(sides, [height, width])
-        resampling = Image.Resampling[self._preprocessing.interpolation.upper()]
+        resampling = Image.Resampling[preprocessing.interpolation.upper()]
         scaled = Image.fromarray(picture).resize((width, height), resampling)
-        top, left = round((height - self._crop[0]) / 2), round((width - self._crop[1]) / 2)
-        cut = scaled.crop((left, top, left + self._crop[1], top + self._crop[0]))
-        return _ordered(np.asarray(cut, dtype=np.float32), self._preprocessing)
+        top, left = round((height - crop[0]) / 2), round((width - crop[1]) / 2)
+        cut = scaled.crop((left, top, left + crop[1], top + crop[0]))
+        return _ordered(np.asarray(cut, dtype=np.float32), preprocessing)
+
+    description = f"short side {short}, the middle {crop[1]} x {crop[0]} of it"
+    return Protocol(OFFICIAL, description, cropped)
 
 
 def two_step_mask(

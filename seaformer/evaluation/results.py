@@ -6,12 +6,12 @@ Every measure is a share, 0..1, and null where there was nothing to count.
 import math
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from seaformer.datasets import Dataset
-from seaformer.evaluation.engine import Evaluation
+from seaformer.evaluation.engine import BrokenPicture, Evaluation
 from seaformer.evaluation.metrics import ConfusionMatrix
 from seaformer.evaluation.models import Candidate
 from seaformer.evaluation.tally import Tally
@@ -29,14 +29,22 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+def _without_nan(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else value
+
+
+Share = Annotated[float | None, BeforeValidator(_without_nan)]
+"""JSON has no NaN."""
+
+
 class Scores(_Model):
     """The measures of a model; those of the other kind of task are null."""
 
-    miou: float | None = None
-    mean_accuracy: float | None = None
-    pixel_accuracy: float | None = None
-    top1: float | None = None
-    top5: float | None = None
+    miou: Share = None
+    mean_accuracy: Share = None
+    pixel_accuracy: Share = None
+    top1: Share = None
+    top5: Share = None
 
 
 class ClassResult(_Model):
@@ -57,10 +65,10 @@ class ClassResult(_Model):
     index: int
     name: str
     pixels: int
-    iou: float | None
-    accuracy: float | None
-    change: float | None = None
-    agreement: float | None = None
+    iou: Share
+    accuracy: Share
+    change: Share = None
+    agreement: Share = None
 
 
 class Confusion(_Model):
@@ -116,18 +124,11 @@ class ModelResult(_Model):
     is_random: bool
     note: str
     scores: Scores
-    agreement: float | None
+    agreement: Share
     classes: tuple[ClassResult, ...]
     mistakes: tuple[Confusion, ...]
     differences: tuple[Confusion, ...]
     worst: tuple[Picture, ...]
-
-
-class Broken(_Model):
-    """A picture that could not be evaluated."""
-
-    name: str
-    problem: str
 
 
 class Results(_Model):
@@ -153,7 +154,7 @@ class Results(_Model):
     split: str
     pictures: int
     available: int
-    broken: tuple[Broken, ...]
+    broken: tuple[BrokenPicture, ...]
     models: tuple[ModelResult, ...]
     versions: dict[str, str]
 
@@ -196,9 +197,7 @@ def collect(
         split=dataset.split,
         pictures=evaluation.done,
         available=available,
-        broken=tuple(
-            Broken(name=picture.name, problem=picture.problem) for picture in evaluation.broken
-        ),
+        broken=tuple(evaluation.broken),
         models=tuple(
             _model_result(model, tally, tallies[0], dataset)
             for model, tally in zip(models, tallies, strict=True)
@@ -223,7 +222,7 @@ def _model_result(
         is_random=model.interface.is_random,
         note=model.note,
         scores=_scores(tally, dataset.task.is_segmentation),
-        agreement=_number(agreement),
+        agreement=agreement,
         classes=_class_results(tally, reference, dataset),
         mistakes=_confusions(tally.confusion, dataset.task.labels),
         differences=()
@@ -234,14 +233,13 @@ def _model_result(
 
 
 def _scores(tally: Tally, is_segmentation: bool) -> Scores:
-    if not is_segmentation:
-        top = tally.top.scores()
-        return Scores(top1=_number(top.top1), top5=_number(top.top5))
     scores = tally.confusion.scores()
+    if not is_segmentation:
+        return Scores(top1=scores.pixel_accuracy, top5=tally.top5)
     return Scores(
-        miou=_number(scores.miou),
-        mean_accuracy=_number(scores.mean_accuracy),
-        pixel_accuracy=_number(scores.pixel_accuracy),
+        miou=scores.miou,
+        mean_accuracy=scores.mean_accuracy,
+        pixel_accuracy=scores.pixel_accuracy,
     )
 
 
@@ -261,10 +259,10 @@ def _class_results(tally: Tally, reference: Tally, dataset: Dataset) -> tuple[Cl
             index=index,
             name=name,
             pixels=scores.pixels[index],
-            iou=_number(scores.iou[index]) if is_segmentation else None,
-            accuracy=_number(scores.accuracy[index]),
-            change=_number(changes[index]),
-            agreement=_number(agreed[index]),
+            iou=scores.iou[index] if is_segmentation else None,
+            accuracy=scores.accuracy[index],
+            change=changes[index],
+            agreement=agreed[index],
         )
         for index, name in enumerate(dataset.task.labels)
     )
@@ -282,8 +280,3 @@ def _confusions(matrix: ConfusionMatrix, labels: Sequence[str]) -> tuple[Confusi
         )
         for row, column, count in sorted(wrong, key=lambda entry: -entry[2])[:LISTED]
     )
-
-
-def _number(value: float | None) -> float | None:
-    """Turn NaN into None, as JSON has no NaN."""
-    return None if value is None or math.isnan(value) else value

@@ -5,15 +5,15 @@ Counts are objects that JSON can hold, so that an evaluation can go on from a fi
 classification a picture is one pixel, and `guesses` are the classes found, best first.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from seaformer.datasets import IGNORED
-from seaformer.evaluation.metrics import ConfusionMatrix, TopCounter
+from seaformer.evaluation.metrics import ConfusionMatrix
 
 WORST = 8
 """How many of the worst pictures are remembered for each model."""
@@ -24,8 +24,7 @@ _NOTHING = -1
 Counts = dict[str, Any]
 
 
-@dataclass(frozen=True, order=True)
-class PictureScore:
+class PictureScore(NamedTuple):
     """How well a model did on one picture.
 
     Attributes:
@@ -44,23 +43,28 @@ class Tally:
     Attributes:
         confusion: the truth against the model.
         agreement: the reference model against this one, all pixels; None without a reference.
-        top: the guesses of a classifier; empty in segmentation.
         worst: the pictures that it did worst on, worst first.
     """
 
     def __init__(self, classes: int, is_compared: bool) -> None:
         self.confusion = ConfusionMatrix(classes, _NOTHING)
         self.agreement = ConfusionMatrix(classes, _NOTHING) if is_compared else None
-        self.top = TopCounter()
         self.worst: list[PictureScore] = []
+        self._guessed = 0
+
+    @property
+    def top5(self) -> float:
+        """Share of the pictures with the right class among the guesses; NaN without pictures."""
+        pictures = int(self.confusion.counts.sum())
+        return self._guessed / pictures if pictures else math.nan
 
     def add(self, name: str, counts: Counts) -> None:
         """Add the counts of the picture called `name`."""
-        self.confusion.add(counts["confusion"])
-        if "guesses" in counts:
-            ((truth, _, _),) = counts["confusion"]
-            self.top.update(truth, counts["guesses"])
         judged = counts["confusion"]
+        self.confusion.add(judged)
+        if "guesses" in counts:
+            ((truth, _, _),) = judged
+            self._guessed += truth in counts["guesses"]
         if self.agreement is not None:
             judged = counts["agreement"]
             self.agreement.add(judged)
@@ -73,11 +77,11 @@ class Tally:
 def count_masks(
     truth: npt.NDArray[np.uint8], masks: Sequence[npt.NDArray[np.integer]], classes: int
 ) -> list[Counts]:
-    """Count a picture for each model.
+    """Count a picture for each model, of which the first is the reference of the others.
 
     Args:
         truth: uint8 [H, W], class indices, and `IGNORED`.
-        masks: [H, W], what each model found; the first is the reference of the others.
+        masks: [H, W], what each model found.
         classes: number of classes.
 
     Raises:
@@ -90,11 +94,9 @@ def count_masks(
 
 
 def count_guesses(truth: int, guesses: Sequence[list[int]]) -> list[Counts]:
-    """Count a picture for each classifier.
+    """Count a picture of class `truth` for each classifier by its guesses, best first.
 
-    Args:
-        truth: class index.
-        guesses: of each model, best first; the first model is the reference of the others.
+    The first classifier is the reference of the others.
     """
     counts: list[Counts] = [
         {"confusion": [[truth, found[0], 1]], "guesses": found} for found in guesses

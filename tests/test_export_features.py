@@ -23,7 +23,7 @@ from seaformer.models.create import create_model
 from seaformer.models.inputs import input_shape, takes_features
 from seaformer.models.registry import LAYERS, REGISTRY
 from seaformer.runtimes import open_model
-from seaformer.runtimes.image_session import ImageInput
+from seaformer.runtimes.image_session import find_layout
 from seaformer.tasks import get_task
 
 PREPROCESSING = get_task("ade20k").preprocessing
@@ -223,10 +223,9 @@ def test_wrong_features_do_not_pass(folder: Path) -> None:
     ],
 )
 def test_the_layout_of_features(shape: tuple[int, ...], usual: str, layout: str) -> None:
-    found = ImageInput.from_shape(shape, Path("a.onnx"), 160, usual)
-    assert (found.layout, found.channels) == (layout, 160)
+    assert find_layout(shape, Path("a.onnx"), 160, usual) == layout
 
 
 def test_features_are_not_taken_for_a_picture() -> None:
     with pytest.raises(SeaformerError, match=r"Allowed: one picture, \[1, height, width, 3\]"):
-        ImageInput.from_shape((1, 8, 8, 160), Path("a.tflite"))
+        find_layout((1, 8, 8, 160), Path("a.tflite"))

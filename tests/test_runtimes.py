@@ -134,7 +134,8 @@ def test_quantized_onnx_runs_on_real_numbers(
     path = write_integer_onnx(tmp_path / "a.onnx", dtype, scale, zero_point)
     with open_model(path) as session:
         expected = IntegerTensor(np.dtype(dtype), scale, zero_point)
-        assert (session.integer_input, session.integer_output) == (expected, expected)
+        ends = (*session.session.inputs, *session.session.outputs)
+        assert [tensor.integers for tensor in ends] == [expected, expected]
         output = session.run(NCHW)
     assert output.dtype == np.float32
     assert np.abs(output[0].transpose(1, 2, 0) - AVERAGES).max() <= 1.01 * scale
@@ -169,9 +170,9 @@ def test_quantized_tflite_runs_on_real_numbers(
     tmp_path: Path, quantized_tflite_file: bytes
 ) -> None:
     with open_model(written(tmp_path / "a.tflite", quantized_tflite_file)) as session:
-        assert session.integer_input is not None
-        assert session.integer_output is not None
-        assert session.integer_input.dtype == session.integer_output.dtype == np.int8
+        for tensor in (*session.session.inputs, *session.session.outputs):
+            assert tensor.integers is not None
+            assert tensor.integers.dtype == np.int8
         output = session.run(NHWC)
     assert output.dtype == np.float32
     assert np.abs(output[0] - AVERAGES).max() <= 1.01  # a step of 255 / 255 for input and output

@@ -23,7 +23,6 @@ from seaformer.evaluation.protocols import (
 from seaformer.files import file_sha256
 from seaformer.imaging.prediction import mask_from
 from seaformer.imaging.preprocessing import normalize
-from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.models.entry import Network
 from seaformer.runtimes import RUNTIMES, ImageSession, Runtime, find_runtime, open_model
 from seaformer.runtimes import is_checkpoint as is_checkpoint_file
@@ -53,6 +52,7 @@ class Options:
     short_side: int | None = None
 
 
+@dataclass(frozen=True, eq=False)
 class Candidate:
     """A model under test; `close` it in the end.
 
@@ -62,26 +62,17 @@ class Candidate:
         runtime: what runs it.
         interface: what the model takes and gives.
         protocol: how pictures enter it.
+        session: the open model.
         note: what a user should know of it; may be empty.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        sha256: str,
-        runtime: Runtime,
-        interface: Interface,
-        protocol: Protocol,
-        session: ImageSession,
-        note: str,
-    ) -> None:
-        self.path = path
-        self.sha256 = sha256
-        self.runtime = runtime
-        self.interface = interface
-        self.protocol = protocol
-        self.note = note
-        self._session = session
+    path: Path
+    sha256: str
+    runtime: Runtime
+    interface: Interface
+    protocol: Protocol
+    session: ImageSession
+    note: str
 
     def prepare(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Turn uint8 [H, W, 3], RGB, into the network's input, float32 [h, w, 3].
@@ -111,23 +102,17 @@ class Candidate:
             SeaformerError: the model fails, or gives values that are not finite.
         """
         outputs = self._run(inputs)
-        if not self.interface.gives_logits:
-            return [
-                mask_from(output[None], self.interface, size)
-                for output, size in zip(outputs, pictures, strict=True)
-            ]
-        layout = self.interface.logits_layout(outputs.shape)
-        if layout is None:
+        if self.interface.gives_logits and self.interface.logits_layout(outputs.shape) is None:
             raise self._misfit(outputs, f"[1, {len(self.interface.labels)}, height, width]")
-        planes = outputs.transpose(0, 3, 1, 2) if layout == "HWC" else outputs
-        if self.protocol.name != OFFICIAL:
+        if self.protocol.name == OFFICIAL:  # of networks in PyTorch, whose logits are [N, C, h, w]
+            height, width = inputs.shape[1:3]
             return [
-                upsample_argmax(logits, size) for logits, size in zip(planes, pictures, strict=True)
+                two_step_mask(logits, (height, width), size)
+                for logits, size in zip(outputs, pictures, strict=True)
             ]
-        height, width = inputs.shape[1:3]
         return [
-            two_step_mask(logits, (height, width), size)
-            for logits, size in zip(planes, pictures, strict=True)
+            mask_from(output[None], self.interface, size)
+            for output, size in zip(outputs, pictures, strict=True)
         ]
 
     def guesses(self, inputs: npt.NDArray[np.float32]) -> list[list[int]]:
@@ -151,14 +136,14 @@ class Candidate:
 
     def close(self) -> None:
         """Free the model's memory."""
-        self._session.close()
+        self.session.close()
 
     def _run(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-        x = inputs.transpose(0, 3, 1, 2) if self._session.layout == "NCHW" else inputs
+        x = inputs.transpose(0, 3, 1, 2) if self.session.layout == "NCHW" else inputs
         if self.runtime == RUNTIMES[".pth"]:  # takes any size, and batches
-            (outputs,) = self._session.session.run([np.ascontiguousarray(x)])
+            (outputs,) = self.session.session.run([np.ascontiguousarray(x)])
         else:
-            one_by_one = (self._session.run(np.ascontiguousarray(one[None])) for one in x)
+            one_by_one = (self.session.run(np.ascontiguousarray(one[None])) for one in x)
             outputs = np.concatenate(list(one_by_one))
         if not np.isfinite(outputs).all():
             raise SeaformerError(

@@ -1,7 +1,6 @@
 """A session of a model with one image as its input and one output, on real numbers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,100 +8,74 @@ import numpy.typing as npt
 
 from seaformer.artifact.metadata import FEATURES, Interface
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.runtimes.integers import IntegerTensor
 from seaformer.runtimes.session import Array, Closable, Session, check_input_size
 from seaformer.tasks import IMAGE_CHANNELS, get_task
 
 INPUT_DTYPES = ("float32", "float16", "int8", "uint8", "int16")
 
 
-@dataclass(frozen=True)
-class ImageInput:
-    """The single input of a model: an image, or features from another network.
+def find_layout(
+    shape: Sequence[int | None],
+    path: Path,
+    channels: int = IMAGE_CHANNELS,
+    usual_layout: str = "NHWC",
+) -> str:
+    """Return the layout of the input of an image, or of features: "NCHW" or "NHWC".
 
-    Attributes:
-        channels: 3 for an image.
-        layout: "NCHW" or "NHWC".
-        height: in pixels; None if the model takes any.
-        width: in pixels; None if the model takes any.
+    Args:
+        shape: of the input; None stands for any size.
+        path: of the file, for error messages.
+        channels: of the input.
+        usual_layout: of the runtime, for ambiguous shapes.
+
+    Raises:
+        SeaformerError: it is not the shape of one image, or of features with that many channels.
     """
+    if len(shape) == 4 and shape[0] in (1, None):
+        found = [layout for layout in ("NHWC", "NCHW") if shape[layout.index("C")] == channels]
+        if found:
+            return usual_layout if usual_layout in found else found[0]
+    shown = ", ".join("?" if side is None else str(side) for side in shape)
+    what = "one picture" if channels == IMAGE_CHANNELS else "features of one picture"
+    raise SeaformerError(
+        f"'{path}' takes an input of shape [{shown}]. Allowed: {what}, "
+        f"[1, height, width, {channels}] or [1, {channels}, height, width]."
+    )
 
-    channels: int
-    layout: str
-    height: int | None
-    width: int | None
 
-    @classmethod
-    def from_shape(
-        cls,
-        shape: Sequence[int | None],
-        path: Path,
-        channels: int = IMAGE_CHANNELS,
-        usual_layout: str = "NHWC",
-    ) -> "ImageInput":
-        """Determine the layout of an input shape, in which None stands for any size.
+def _choose_size(
+    own: tuple[int | None, int | None],
+    wanted: tuple[int, int] | None,
+    metadata: Interface | None,
+    task: str | None,
+    path: Path,
+) -> tuple[int, int]:
+    """Return the height and width to run a model at.
 
-        Args:
-            shape: of the input.
-            path: of the file, for error messages.
-            channels: of the input.
-            usual_layout: of the runtime, for ambiguous shapes.
+    They are the file's own if it fixes them; otherwise the first known of those wanted, those of
+    the metadata and those of the task.
 
-        Raises:
-            SeaformerError: it is not the shape of one image, or of features with that many
-                channels.
-        """
-        if len(shape) == 4 and shape[0] in (1, None):
-            found = {
-                "NHWC": (shape[3], cls(channels, "NHWC", shape[1], shape[2])),
-                "NCHW": (shape[1], cls(channels, "NCHW", shape[2], shape[3])),
-            }
-            for layout in (usual_layout, *found):
-                if found[layout][0] == channels:
-                    return found[layout][1]
-        shown = ", ".join("?" if side is None else str(side) for side in shape)
-        what = "one picture" if channels == IMAGE_CHANNELS else "features of one picture"
-        raise SeaformerError(
-            f"'{path}' takes an input of shape [{shown}]. Allowed: {what}, "
-            f"[1, height, width, {channels}] or [1, {channels}, height, width]."
-        )
-
-    def choose_size(
-        self,
-        wanted: tuple[int, int] | None,
-        metadata: Interface | None,
-        task: str | None,
-        path: Path,
-    ) -> tuple[int, int]:
-        """Return the height and width to run the model at.
-
-        They are the file's own if it fixes them; otherwise the first known of those wanted, those
-        of the metadata and those of the task.
-
-        Raises:
-            UsageError: the file fixes another size than the wanted one, or no size is known.
-        """
-        if self.height is not None and self.width is not None:
-            if wanted not in (None, (self.height, self.width)):
-                raise UsageError(
-                    f"input size {wanted[0]}x{wanted[1]} does not fit '{path}', which takes "
-                    f"{self.height}x{self.width} only. Leave the size out, or export another model."
-                )
-            return self.height, self.width
-        if wanted is None and metadata is not None:
-            wanted = metadata.input.size
-        if wanted is None and task is not None:
-            wanted = get_task(task).preprocessing.input_size
-        if wanted is None:
+    Raises:
+        UsageError: the file fixes another size than the wanted one, or no size is known.
+    """
+    height, width = own
+    if height is not None and width is not None:
+        if wanted not in (None, own):
             raise UsageError(
-                f"'{path}' takes pictures of any size and does not say which to use. Give "
-                "--input-size HEIGHTxWIDTH, or --task."
+                f"input size {wanted[0]}x{wanted[1]} does not fit '{path}', which takes "
+                f"{height}x{width} only. Leave the size out, or export another model."
             )
-        return self.height or wanted[0], self.width or wanted[1]
-
-    def shape(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
-        """Shape of the input for a height and width."""
-        return (1, self.channels, *size) if self.layout == "NCHW" else (1, *size, self.channels)
+        return height, width
+    if wanted is None and metadata is not None:
+        wanted = metadata.input.size
+    if wanted is None and task is not None:
+        wanted = get_task(task).preprocessing.input_size
+    if wanted is None:
+        raise UsageError(
+            f"'{path}' takes pictures of any size and does not say which to use. Give "
+            "--input-size HEIGHTxWIDTH, or --task."
+        )
+    return height or wanted[0], width or wanted[1]
 
 
 class ImageSession(Closable):
@@ -149,26 +122,20 @@ class ImageSession(Closable):
             )
         self.session = session
         self.metadata = session.metadata
+        if channels is None:
+            is_image = self.metadata is None or self.metadata.kind != FEATURES
+            channels = IMAGE_CHANNELS if is_image else self.metadata.input.channels
+        self.channels = channels
         usual_layout = "NHWC" if path.suffix.lower() == ".tflite" else "NCHW"
-        picture = ImageInput.from_shape(
-            source.shape, path, channels or _channels(self.metadata), usual_layout
-        )
-        self.layout, self.channels = picture.layout, picture.channels
-        self.input_shape = picture.choose_size(input_size, self.metadata, task, path)
-        self._shape = picture.shape(self.input_shape)
+        self.layout = find_layout(source.shape, path, channels, usual_layout)
+        first = self.layout.index("H")
+        own = source.shape[first], source.shape[first + 1]
+        self.input_shape = _choose_size(own, input_size, self.metadata, task, path)
+        sides = self.input_shape
+        self._shape = (1, channels, *sides) if self.layout == "NCHW" else (1, *sides, channels)
         check_input_size(self._shape, path)
         if None in source.shape:
             session.resize(self._shape)
-
-    @property
-    def integer_input(self) -> IntegerTensor | None:
-        """What the integers that the file itself takes stand for; None if it takes others."""
-        return self.session.inputs[0].integers
-
-    @property
-    def integer_output(self) -> IntegerTensor | None:
-        """What the integers that the file itself gives stand for; None if it gives others."""
-        return self.session.outputs[0].integers
 
     def run(self, x: npt.NDArray[np.float32]) -> Array:
         """Run the model once.
@@ -213,10 +180,3 @@ class ImageSession(Closable):
     def close(self) -> None:
         """Free the model's memory; the session cannot run any more."""
         self.session.close()
-
-
-def _channels(metadata: Interface | None) -> int:
-    """Return the number of input channels by the metadata, or that of an image."""
-    if metadata is None or metadata.kind != FEATURES:
-        return IMAGE_CHANNELS
-    return metadata.input.channels

@@ -10,36 +10,29 @@ from seaformer.runtimes.child_server import serve
 from seaformer.runtimes.isolated import describe
 from seaformer.runtimes.session import Session
 
+opened: list[Session] = []
+"""The one session, from the first request on."""
 
-class SessionServer:
-    """Answers the requests of one `IsolatedSession`."""
 
-    def __init__(self) -> None:
-        self._session: Session | None = None
-
-    def answer(self, request: dict[str, Any], arrays: Sequence[Array]) -> Message:
-        """Serve one request; see `child_server.serve`."""
-        arguments = dict(request)
-        method = arguments.pop("method")
-        if method == "open":
-            path = Path(arguments.pop("path"))
-            self._session = open_session(path, isolated=False, **arguments)
-            return describe(self._session), []
-        session = self._session
-        assert session is not None  # opened by the first request
-        if method == "resize":
-            session.resize(**arguments)
-            return describe(session), []
-        if method == "run":
-            return {}, session.run(arrays)
-        if method == "time_ms":
-            return {"times_ms": session.time_ms(arrays, **arguments)}, []
-        if method == "computed_by":
-            return {"key": session.computed_by(**arguments)}, []
-        if method == "fetch":
-            return {}, session.fetch(inputs=arrays, **arguments)
-        raise ValueError(f"unknown method '{method}'")
+def answer(request: dict[str, Any], arrays: Sequence[Array]) -> Message:
+    """Serve one request; see `child_server.serve`."""
+    match request:
+        case {"method": "open", "path": path, **arguments}:
+            opened.append(open_session(Path(path), isolated=False, **arguments))
+            return describe(opened[0]), []
+        case {"method": "resize", "shape": shape}:
+            opened[0].resize(shape)
+            return describe(opened[0]), []
+        case {"method": "run"}:
+            return {}, opened[0].run(arrays)
+        case {"method": "time_ms", "runs": runs}:
+            return {"times_ms": opened[0].time_ms(arrays, runs)}, []
+        case {"method": "computed_by", "operator": operator}:
+            return {"key": opened[0].computed_by(operator)}, []
+        case {"method": "fetch", "keys": keys}:
+            return {}, opened[0].fetch(keys, arrays)
+    raise ValueError(f"unknown request {request}")
 
 
 if __name__ == "__main__":
-    serve(SessionServer().answer)
+    serve(answer)

@@ -149,14 +149,9 @@ def open_session(
 
 @contextmanager
 def open_content(model: bytes, suffix: str, threads: int = 1) -> Iterator[Session]:
-    """Open a model that this process has made and not written to a file yet.
+    """Open the content of a file, .onnx or .tflite by its suffix, that this process has made.
 
     It is written to a temporary file: runtimes map files into memory, whatever their size.
-
-    Args:
-        model: the content of a file.
-        suffix: ".onnx" or ".tflite".
-        threads: threads for one run, 1 or more.
     """
     with TemporaryDirectory(prefix="seaformer-") as folder:
         path = Path(folder) / f"model{suffix}"
@@ -180,7 +175,7 @@ def open_model(
 
     Args:
         path: .onnx, .tflite, or a checkpoint (.pth, .pt, .safetensors).
-        threads: threads for one run, 1 or more.
+        threads: as in `open_session`.
         variant: name of the variant; for a checkpoint that does not name it, otherwise ignored.
         task: name of the task; for a checkpoint that does not name it. For an export that takes
             images of any size and states none, it determines the size.

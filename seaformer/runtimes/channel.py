@@ -32,11 +32,7 @@ class MalformedMessageError(Exception):
 
 
 class Channel:
-    """One end of a connection.
-
-    Args:
-        connection: a stream socket, which the channel closes.
-    """
+    """One end of a connection by a stream socket, which the channel closes."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection

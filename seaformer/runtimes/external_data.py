@@ -41,10 +41,7 @@ def check_onnx(path: Path) -> None:
 
 
 def check_tflite(path: Path) -> None:
-    """Check that a .tflite file has its weights itself.
-
-    Args:
-        path: of a file that LiteRT has opened: it is not verified here.
+    """Check that a .tflite file, which LiteRT has opened and verified, has its weights itself.
 
     Raises:
         SeaformerError: it has not.

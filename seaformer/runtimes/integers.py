@@ -12,13 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class IntegerTensor:
-    """What the integers stand for: real value = (integer - zero_point) * scale.
-
-    Attributes:
-        dtype: int8 or uint8.
-        scale: above 0.
-        zero_point: the integer of 0.0.
-    """
+    """What int8 or uint8 stands for: real value = (integer - zero_point) * scale, scale > 0."""
 
     dtype: np.dtype[Any]
     scale: float

@@ -42,22 +42,14 @@ def open_checkpoint(
     threads: int = 1,
     input_size: tuple[int, int] | None = None,
 ) -> "PyTorchSession":
-    """Load a checkpoint into its network and make it ready to run.
+    """Load a checkpoint into its network as `open_network` does.
 
     Our own .safetensors files say their network and task. Of other files the network is recognised
-    by the shapes of the tensors, and the task has to be given.
-
-    Args:
-        path: of the checkpoint.
-        network: takes an image; None to recognise it.
-        task: what the network is for, where the file does not say it.
-        threads: threads for one run, 1 or more.
-        input_size: height and width in pixels; None for the task's.
+    by the shapes of the tensors unless it is given, and the task has to be given.
 
     Raises:
-        UsageError: the network cannot be recognised, takes features or is not for the task, or no
-            task is known.
-        SeaformerError: the file cannot be read, or does not fit the network.
+        UsageError: the network cannot be recognised, or no task is known; as `open_network`.
+        SeaformerError: the file cannot be read; as `open_network`.
     """
     checkpoint = read_checkpoint(path)
     own = checkpoint.task or (get_task(task) if isinstance(task, str) else task)

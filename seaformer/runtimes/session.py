@@ -118,13 +118,7 @@ class Session(Closable):
 
     @abstractmethod
     def run(self, inputs: Sequence[Array]) -> list[Array]:
-        """Run once.
-
-        Args:
-            inputs: one array for each of `self.inputs`.
-
-        Returns:
-            One array for each of `self.outputs`.
+        """Run once on an array for each of `self.inputs`, and return one for each output.
 
         Raises:
             SeaformerError: the runtime fails, or the session is closed.
@@ -145,9 +139,6 @@ class Session(Closable):
 
     def computed_by(self, operator: int) -> str:  # noqa: ARG002
         """Return the key, for `fetch`, of the first tensor that an operator computes.
-
-        Args:
-            operator: its place in the order of execution.
 
         Raises:
             SeaformerError: the file has fewer, or the runtime keeps outputs only.

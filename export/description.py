@@ -17,7 +17,6 @@ from seaformer.artifact.metadata import (
     title_of,
 )
 from seaformer.artifact.precisions import Format
-from seaformer.export.heads import HEADS
 from seaformer.export.job import Candidate, Job
 from seaformer.export.module_titles import titles_of
 from seaformer.export.verify.verification import REFERENCE
@@ -133,7 +132,7 @@ def _output(job: Job, candidate: Candidate) -> Output:
         quantization=candidate.ports[1].scale if candidate.ports else None,
         layout="NHW" if gives_classes else format.layout if len(shape) == 4 else "NC",
         stride=round(job.size[0] / shape[-2]) if len(sample.logits_shape) == 4 else None,
-        content=FEATURES if job.source.takes_features else HEADS[job.request.head].name,
+        content=FEATURES if job.source.takes_features else job.request.head,  # type: ignore[arg-type]
     )
 
 

@@ -146,7 +146,8 @@ def make_request(
         raise UsageError(f"give --variant ({', '.join(VARIANTS)}) or --model, one of the two.")
     network = with_ablation(network, parse_ablation(ablations))
     network.check(known_task, weights)
-    if look_up(HEADS, "head", head).name != "logits" and not known_task.is_segmentation:
+    look_up(HEADS, "head", head)
+    if head != "logits" and not known_task.is_segmentation:
         raise UsageError(
             f"head '{head}' is for segmentation, and task '{known_task.name}' is classification. "
             "Leave --head out."

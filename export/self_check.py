@@ -141,8 +141,13 @@ def _source(metadata: Metadata, path: Path, weights: str | None, named: Network 
             f"'{path}' was exported from {quoted(metadata.model or metadata.variant)}, and not "
             f"from {quoted(named.name)}. Leave --model out."
         )
+    network = network or named
     if network is None:
-        network = _users(metadata, path, named)
+        raise UsageError(
+            f"'{path}' was exported from the factory {quoted(metadata.model)}, which is not part "
+            "of seaformer. No code is run because a file names it: if you trust the factory, give "
+            "it yourself, as --model package.module:factory."
+        )
     network = with_ablation(network, metadata.ablation)
     if network.builders:
         weights = weights or recorded_weights(metadata.weights)
@@ -151,13 +156,3 @@ def _source(metadata: Metadata, path: Path, weights: str | None, named: Network 
     source = create_source(network, task, weights)
     require_same(metadata.weights, source.weights.source, source.weights.sha256)
     return source
-
-
-def _users(metadata: Metadata, path: Path, named: Network | None) -> Network:
-    if named is None:
-        raise UsageError(
-            f"'{path}' was exported from the factory {quoted(metadata.model)}, which is not part "
-            "of seaformer. No code is run because a file names it: if you trust the factory, give "
-            "it yourself, as --model package.module:factory."
-        )
-    return named

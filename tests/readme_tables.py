@@ -85,7 +85,7 @@ def formats() -> str:
         for p in PRECISIONS.values()
     ]
     lines += ["", "| head | |", "|---|---|"]
-    lines += [f"| {h.name} | {h.description} |" for h in HEADS.values()]
+    lines += [f"| {name} | {description} |" for name, description in HEADS.items()]
     return "\n".join(lines)
 
 

@@ -1,13 +1,14 @@
 """Reading and completing a .tflite file: its operators and its names."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from seaformer.artifact.embedding import ASSOCIATED_FILE
+from seaformer.artifact.metadata import Scale
 from seaformer.export.convert.half_precision import is_stored_in_half, to_half
 from seaformer.runtimes.tflite_flatbuffer import operator_types, pack, parse
 
@@ -23,8 +24,7 @@ CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 """Operators that change how numbers are stored and nothing else."""
 
 
-@dataclass(frozen=True)
-class Operator:
+class Operator(NamedTuple):
     """One operator of the main subgraph.
 
     Attributes:
@@ -79,11 +79,8 @@ def finish(model: bytes, input_name: str, output_name: str, description: str) ->
     graph.tensors[graph.inputs[0]].name = input_name.encode()
     graph.tensors[graph.outputs[0]].name = output_name.encode()
     parsed.description = description.encode()
-    buffer = schema.BufferT()
-    buffer.data = _metadata_table(description)
-    parsed.buffers.append(buffer)
-    entry = schema.MetadataT()
-    entry.name, entry.buffer = _METADATA_NAME, len(parsed.buffers) - 1
+    entry = schema.MetadataT(_METADATA_NAME, len(parsed.buffers))
+    parsed.buffers.append(schema.BufferT(_metadata_table(description)))
     parsed.metadata = [*(parsed.metadata or []), entry]
     return pack(parsed)
 
@@ -158,16 +155,14 @@ def float_operators(model: bytes) -> list[int]:
     ]
 
 
-def ports(model: bytes) -> list[tuple[str, tuple[float, int] | None]]:
-    """Type of the input and of the output, and their scale and zero point if they have any."""
-    parsed = parse(model)
-    graph = parsed.subgraphs[0]
-    found: list[tuple[str, tuple[float, int] | None]] = []
-    for index in (graph.inputs[0], graph.outputs[0]):
-        tensor = graph.tensors[index]
-        stored = tensor.quantization
-        scaled = stored is not None and stored.scale is not None and len(stored.scale) > 0
-        scale = (float(stored.scale[0]), int(stored.zeroPoint[0])) if scaled else None
+def ports(model: bytes) -> list[tuple[str, Scale | None]]:
+    """Type of the input and of the output, and what their integers stand for if they are such."""
+    graph = parse(model).subgraphs[0]
+    found: list[tuple[str, Scale | None]] = []
+    for tensor in (graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]):
+        stored, scale = tensor.quantization, None
+        if stored is not None and stored.scale is not None and len(stored.scale) > 0:
+            scale = Scale(scale=float(stored.scale[0]), zero_point=int(stored.zeroPoint[0]))
         found.append((_TYPE_NAMES[tensor.type], scale))
     return found
 
@@ -183,10 +178,9 @@ def with_half_weights(model: bytes) -> bytes:
     """
     parsed = parse(model)
     graph = parsed.subgraphs[0]
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
-    code.version = 3  # the first that takes float16
-    parsed.operatorCodes.append(code)
+    code = schema.BuiltinOperator.DEQUANTIZE
+    # Version 3 is the first that takes float16.
+    parsed.operatorCodes.append(schema.OperatorCodeT(code, version=3, builtinCode=code))
     dequantizations = []
     subtracted = {i for one in operators(model) if one.type == "SUB" for i in one.inputs}
     for index in range(len(graph.tensors)):
@@ -197,19 +191,20 @@ def with_half_weights(model: bytes) -> bytes:
         values = np.frombuffer(bytes(data), np.float32)
         if not is_stored_in_half(values):
             continue
-        stored = schema.TensorT()
-        stored.name = tensor.name + b".half"
-        stored.shape, stored.type = tensor.shape, schema.TensorType.FLOAT16
-        stored.buffer = len(parsed.buffers)
-        buffer = schema.BufferT()
-        buffer.data = to_half(values, tensor.name.decode()).view(np.uint8)
-        parsed.buffers.append(buffer)
+        half = to_half(values, tensor.name.decode()).view(np.uint8)
+        dequantizations.append(
+            schema.OperatorT(len(parsed.operatorCodes) - 1, [len(graph.tensors)], [index])
+        )
+        graph.tensors.append(
+            schema.TensorT(
+                tensor.shape,
+                schema.TensorType.FLOAT16,
+                len(parsed.buffers),
+                tensor.name + b".half",
+            )
+        )
+        parsed.buffers.append(schema.BufferT(half))
         tensor.buffer = 0  # the empty one, of tensors that are computed
-        operator = schema.OperatorT()
-        operator.opcodeIndex = len(parsed.operatorCodes) - 1
-        operator.inputs, operator.outputs = [len(graph.tensors)], [index]
-        graph.tensors.append(stored)
-        dequantizations.append(operator)
     graph.operators = dequantizations + graph.operators
     _drop_unused_buffers(parsed)
     return pack(parsed)

@@ -5,7 +5,7 @@ Activation ranges come from pictures like those that the model will see. Random 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +69,7 @@ class Calibration:
     pictures: Pictures
     test: Pictures | None
     classes: int | None
-    is_random: bool
+    is_random: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -105,22 +105,22 @@ def open_calibration(where: str | None, samples: int, task: Task) -> Calibration
             f"there is no calibration folder '{folder}'. Give a folder of photographs, or "
             f"'{RANDOM}' where only latency counts."
         )
-    notes: list[str] = []
-    found = _data_set(folder, samples, task) or _photographs(folder, samples, notes)
-    if found.pictures.count < FEW_SAMPLES:
-        count = found.pictures.count
-        notes.append(
-            f"{count} {'picture is' if count == 1 else 'pictures are'} few to calibrate with: "
-            f"{FEW_SAMPLES} or more make ranges that hold. Add pictures, or raise "
-            "--calibration-samples."
-        )
-    return Calibration(found.pictures, found.test, found.classes, False, (*notes, *found.notes))
+    found = _data_set(folder, samples, task) or _photographs(folder, samples)
+    count = found.pictures.count
+    if count >= FEW_SAMPLES:
+        return found
+    few = (
+        f"{count} {'picture is' if count == 1 else 'pictures are'} few to calibrate with: "
+        f"{FEW_SAMPLES} or more make ranges that hold. Add pictures, or raise "
+        "--calibration-samples."
+    )
+    return replace(found, notes=(*found.notes, few))
 
 
 def network_inputs(
     pictures: Pictures, preprocessing: Preprocessing, size: tuple[int, int], inside: bool
 ) -> Iterator[npt.NDArray[np.float32]]:
-    """Prepare pictures as the exported file takes them, float32 [1, 3, H, W].
+    """Yield pictures as the exported file takes them, float32 [1, 3, H, W].
 
     Args:
         pictures: to prepare, one after another.
@@ -155,7 +155,6 @@ def _scenes(samples: int) -> Calibration:
         drawn("train", samples),
         drawn("val", len(validation)),
         validation.task.num_classes,
-        is_random=False,
     )
 
 
@@ -186,7 +185,6 @@ def _data_set(folder: Path, samples: int, task: Task) -> Calibration | None:
         _of_data_set(training.spread(samples)),
         _of_data_set(test),
         task.num_classes,
-        is_random=False,
         notes=notes,
     )
 
@@ -202,26 +200,30 @@ def _of_data_set(dataset: Dataset) -> Pictures:
     return Pictures(f"{count} pictures of '{dataset.folder}' ({dataset.split})", count, read)
 
 
-def _photographs(folder: Path, samples: int, notes: list[str]) -> Calibration:
+def _photographs(folder: Path, samples: int) -> Calibration:
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not found:
         raise SeaformerError(
             f"there are no pictures in '{folder}'. Put photographs like those that the model will "
             f"see there: {', '.join(SUFFIXES)}."
         )
-    # Spread over the folder: names often sort pictures by scene.
-    count = min(samples, len(found))
-    chosen = [found[place * len(found) // count] for place in range(count)]
-    others = sorted(set(found) - set(chosen))
-    spare = min(TEST_PICTURES, len(others))
-    held_out = [others[place * len(others) // spare] for place in range(spare)]
-    if not held_out:
-        notes.append(
-            "it is measured on the pictures that it was calibrated with: the folder has no others"
+    chosen = _spread(found, samples)
+    held_out = _spread(sorted(set(found) - set(chosen)), TEST_PICTURES)
+    notes = (
+        ()
+        if held_out
+        else (
+            "it is measured on the pictures that it was calibrated with: the folder has no others",
         )
-    return Calibration(
-        _of_files(chosen, folder), _of_files(held_out or chosen, folder), None, is_random=False
     )
+    test = _of_files(held_out or chosen, folder)
+    return Calibration(_of_files(chosen, folder), test, None, notes=notes)
+
+
+def _spread(paths: Sequence[Path], most: int) -> list[Path]:
+    """Choose from all over a folder: names often sort pictures by scene."""
+    count = min(most, len(paths))
+    return [paths[place * len(paths) // count] for place in range(count)]
 
 
 def _of_files(paths: Sequence[Path], folder: Path) -> Pictures:

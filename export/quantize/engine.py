@@ -1,8 +1,7 @@
 """What every quantizer offers, so that blame and mixed precision work for each format alike."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -10,14 +9,8 @@ from seaformer.artifact.metadata import MappedOperator, Scale
 from seaformer.export.quantize.ranges import Activation
 
 
-@dataclass(frozen=True)
-class Port:
-    """The input or the output of a quantized file.
-
-    Attributes:
-        dtype: of the tensor.
-        scale: what its integers stand for; None where it holds real values.
-    """
+class Port(NamedTuple):
+    """The input or the output of a quantized file; `scale` is None where it holds real values."""
 
     dtype: str
     scale: Scale | None
@@ -53,11 +46,12 @@ class Engine(Protocol):
         ...
 
     def quantize(self, precision: str, kept: Collection[int] = ()) -> bytes:
-        """Return the quantized file.
+        """Return the file quantized to a precision, the name of a row of `PRECISIONS`.
 
         Args:
-            precision: name of a row of `PRECISIONS`.
-            kept: indices of operators that stay in floating point besides `always_float`.
+            precision: the name.
+            kept: indices of operators that stay in floating point besides `always_float`; their
+                weights are stored in half precision.
         """
         ...
 

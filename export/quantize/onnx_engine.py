@@ -67,10 +67,7 @@ class OnnxEngine:
         return collect(self._activations(inputs))
 
     def quantize(self, precision: str, kept: Collection[int] = ()) -> bytes:
-        """Return the quantized model; see `Engine`.
-
-        Weights of kept operators are stored in half precision.
-        """
+        """Return the quantized model; see `Engine`."""
         left = set(kept) | (self.always_float if precision == "int8" else frozenset[int]())
         chosen = [node for index, node in enumerate(self.graph.graph.node) if index not in left]
         with silence():
@@ -96,19 +93,13 @@ class OnnxEngine:
         """The input and the output."""
         graph = onnx.load_from_string(quantized).graph
         tensors = integer_tensors(graph)
-        ports = []
-        for tensor in (graph.input[0], graph.output[0]):
+
+        def port(tensor: onnx.ValueInfoProto) -> Port:
             dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.type.tensor_type.elem_type)
             found = tensors.get(tensor.name)
-            ports.append(
-                Port(
-                    str(dtype),
-                    None
-                    if found is None
-                    else Scale(scale=found.scale, zero_point=found.zero_point),
-                )
-            )
-        return ports[0], ports[1]
+            return Port(str(dtype), found and Scale(scale=found.scale, zero_point=found.zero_point))
+
+        return port(graph.input[0]), port(graph.output[0])
 
     def _static(self, chosen: Sequence[NodeProto]) -> onnx.ModelProto:
         from onnxruntime.quantization import (
@@ -166,18 +157,16 @@ class OnnxEngine:
             return onnx.load(path)
 
     def _activations(self, inputs: Iterable[np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
-        names = self._observed()
+        # The tensors that operators with integer kernels take and give, and the output.
+        graph = self.graph.graph
+        integer = [node for i, node in enumerate(graph.node) if i not in self.always_float]
+        every = (name for node in integer for name in (*node.input, *node.output))
+        wanted = dict.fromkeys([*every, graph.output[0].name])
+        names = [name for name in wanted if name in self.producers]
         # One thread: more would wait for each other in the quick operators.
         with open_content(serialize(self.graph), ".onnx") as session:
             for x in inputs:
                 yield dict(zip(names, session.fetch(names, [x]), strict=True))
-
-    def _observed(self) -> list[str]:
-        """The tensors that operators with integer kernels take and give, and the output."""
-        graph = self.graph.graph
-        integer = [node for i, node in enumerate(graph.node) if i not in self.always_float]
-        names = [name for node in integer for name in (*node.input, *node.output)]
-        return [n for n in dict.fromkeys([*names, graph.output[0].name]) if n in self.producers]
 
 
 def _copy(model: onnx.ModelProto) -> onnx.ModelProto:

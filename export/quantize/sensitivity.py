@@ -10,9 +10,8 @@ of them in floating point does not help: see `mixed_precision`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from time import perf_counter
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -70,17 +69,6 @@ class Cost(_Model):
     argmax_agreement: float
     difference_points: float | None
     interval_points: tuple[float, float] | None
-
-    @classmethod
-    def of(cls, accuracy: Accuracy) -> "Cost":
-        """Take it out of a whole measurement."""
-        return cls(
-            count=accuracy.count,
-            sqnr_db=accuracy.sqnr_db,
-            argmax_agreement=accuracy.argmax_agreement,
-            difference_points=accuracy.difference_points,
-            interval_points=accuracy.interval_points,
-        )
 
 
 class Row(_Model):
@@ -172,8 +160,7 @@ class Sensitivity(_Model):
         return self.model_dump_json(indent=1) + "\n"
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """Operators that are quantized or kept together; see `Row`."""
 
     name: str
@@ -181,14 +168,8 @@ class Group:
     operators: frozenset[int]
 
 
-@dataclass(frozen=True)
-class Ranking:
-    """What was measured.
-
-    Attributes:
-        whole: the quantized file, on as many pictures as the rows were scored on.
-        rows: worst first.
-    """
+class Ranking(NamedTuple):
+    """The quantized file, on as many pictures as the rows were scored on; rows, worst first."""
 
     whole: Accuracy
     rows: tuple[Row, ...]
@@ -264,22 +245,17 @@ def rank(
     distinct = list(dict.fromkeys(group.operators for group in found))
     probe = reference.spread(PROBED, has_truth=False)
     whole = probe.measure_file(engine.quantize(precision, kept), format)
-    costs: dict[frozenset[int], tuple[Cost, Cost | None]] = {}
-    for place, chosen in enumerate(distinct):
-        all_but = blame.all_but(chosen, probe) if both_ways else None
-        costs[chosen] = blame.only(chosen, probe), all_but
-        if progress is not None:
-            progress(place + 1, len(distinct))
+    costs = blame.costs(distinct, probe, both_ways, progress)
     rows = [
         Row(
-            name=group.name,
-            level=group.level,
-            operators=tuple(sorted(group.operators)),
-            share=10 ** ((whole.sqnr_db - costs[group.operators][0].sqnr_db) / 10),
-            only=costs[group.operators][0],
-            all_but=costs[group.operators][1],
+            name=name,
+            level=level,
+            operators=tuple(sorted(operators)),
+            share=10 ** ((whole.sqnr_db - costs[operators].only.sqnr_db) / 10),
+            only=costs[operators].only,
+            all_but=costs[operators].all_but,
         )
-        for group in found
+        for name, level, operators in found
     ]
     ranking = Ranking(whole, tuple(sorted(rows, key=lambda row: -row.share)))
     return _score(ranking, blame, reference, seconds, progress) if both_ways else ranking
@@ -304,16 +280,9 @@ def _score(
     affordable = seconds / picture_s / max(1, 2 * len(distinct))
     reference = reference.spread(max(n for n in SCORED if n <= max(affordable, SCORED[0])))
     whole = reference.measure_file(file, blame.format)
-    costs: dict[frozenset[int], dict[str, Cost]] = {}
-    for place, chosen in enumerate(distinct):
-        costs[chosen] = {
-            "only": blame.only(chosen, reference),
-            "all_but": blame.all_but(chosen, reference),
-        }
-        if progress is not None:
-            progress(place + 1, len(distinct))
+    costs = blame.costs(distinct, reference, True, progress)
     rows = {
-        (row.level, row.name): row.model_copy(update=costs[frozenset(row.operators)])
+        (row.level, row.name): row.model_copy(update=costs[frozenset(row.operators)]._asdict())
         for row in worst
     }
     return Ranking(whole, tuple(rows.get((row.level, row.name), row) for row in ranking.rows))
@@ -328,17 +297,33 @@ class _Blame:
         self.engine, self.precision, self.format, self.kept = engine, precision, format, kept
         self.everything = frozenset(operator.index for operator in engine.operators)
 
-    def only(self, chosen: frozenset[int], reference: Reference) -> Cost:
-        """Only these quantized."""
-        return self._cost(self.everything - chosen, reference)
-
-    def all_but(self, chosen: frozenset[int], reference: Reference) -> Cost:
-        """All but these quantized."""
-        return self._cost(self.kept | chosen, reference)
+    def costs(
+        self,
+        sets: Sequence[frozenset[int]],
+        reference: Reference,
+        both_ways: bool,
+        progress: Progress | None,
+    ) -> dict[frozenset[int], "_Costs"]:
+        """Measure with only each set quantized, and both ways also with all but it."""
+        found = {}
+        for place, chosen in enumerate(sets):
+            all_but = self._cost(self.kept | chosen, reference) if both_ways else None
+            found[chosen] = _Costs(self._cost(self.everything - chosen, reference), all_but)
+            if progress is not None:
+                progress(place + 1, len(sets))
+        return found
 
     def _cost(self, kept: frozenset[int], reference: Reference) -> Cost:
         file = self.engine.quantize(self.precision, kept)
-        return Cost.of(reference.measure_file(file, self.format))
+        accuracy = reference.measure_file(file, self.format)
+        return Cost.model_validate(accuracy, from_attributes=True)
+
+
+class _Costs(NamedTuple):
+    """See `Row`."""
+
+    only: Cost
+    all_but: Cost | None
 
 
 def _level(rows: Sequence[Row], level: Level) -> tuple[Row, ...]:

@@ -9,20 +9,16 @@ import io
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seaformer.artifact.metadata import MappedOperator, Scale
+from seaformer.artifact.metadata import MappedOperator
 from seaformer.export.convert import tflite_file
 from seaformer.export.convert.onnx_graph import INPUT_NAME
 from seaformer.export.convert.operator_map import map_tflite_like
 from seaformer.export.quantize.engine import Port
 from seaformer.export.quantize.ranges import Activation, collect
 from seaformer.runtimes import open_content
-
-if TYPE_CHECKING:
-    from ai_edge_quantizer.quantizer import Quantizer
 
 FLOAT_TYPES = ("BATCH_MATMUL", "SOFTMAX")
 """Operators that XNNPACK has no int8 kernel for: each would cut the graph into two partitions."""
@@ -73,25 +69,30 @@ class TFLiteEngine:
         return collect(self._activations(inputs))
 
     def quantize(self, precision: str, kept: Collection[int] = ()) -> bytes:
-        """Return the quantized flatbuffer; see `Engine`.
-
-        Weights of kept operators are stored in half precision.
-        """
+        """Return the quantized flatbuffer; see `Engine`."""
         import absl.logging
+        from ai_edge_quantizer.algorithm_manager import AlgorithmName
+        from ai_edge_quantizer.qtyping import TFLOperationName
         from ai_edge_quantizer.quantizer import Quantizer
 
         absl.logging.set_verbosity(absl.logging.ERROR)
         quantizer = Quantizer(self.model)
-        if precision in _ACTIVATION_BITS:
-            self._static_recipe(quantizer, _ACTIVATION_BITS[precision])
+        every, bits = TFLOperationName.ALL_SUPPORTED, _ACTIVATION_BITS.get(precision)
+        if bits is not None:
+            quantizer.add_static_config(".*", every, bits, _WEIGHT_BITS)
         else:
-            self._dynamic_recipe(quantizer)
-        always = self.always_float if precision == "int8" else frozenset[int]()
-        self._exclude(quantizer, always | set(kept))
+            for name in DYNAMIC_TYPES:
+                quantizer.add_dynamic_config(".*", TFLOperationName[name], _WEIGHT_BITS)
+        left = set(kept) | (self.always_float if precision == "int8" else frozenset[int]())
+        if left:
+            scopes = "|".join(re.escape(self._scopes[index]) for index in sorted(left))
+            quantizer.update_quantization_recipe(
+                f"^(?:{scopes})", every, None, AlgorithmName.NO_QUANTIZE
+            )
         # One of its progress bars cannot be switched off.
         with contextlib.redirect_stderr(io.StringIO()):
             done = quantizer.quantize(
-                self._statistics() if precision in _ACTIVATION_BITS else None,
+                None if bits is None else self._statistics(),
                 enable_progress_bar=False,
                 enable_progress_report=False,
             ).quantized_model
@@ -108,32 +109,8 @@ class TFLiteEngine:
 
     def ports(self, quantized: bytes) -> tuple[Port, Port]:
         """The input and the output."""
-        first, last = (
-            Port(dtype, None if scale is None else Scale(scale=scale[0], zero_point=scale[1]))
-            for dtype, scale in tflite_file.ports(quantized)
-        )
+        first, last = (Port(*port) for port in tflite_file.ports(quantized))
         return first, last
-
-    def _static_recipe(self, quantizer: "Quantizer", bits: int) -> None:
-        from ai_edge_quantizer.qtyping import TFLOperationName
-
-        quantizer.add_static_config(".*", TFLOperationName.ALL_SUPPORTED, bits, _WEIGHT_BITS)
-
-    def _dynamic_recipe(self, quantizer: "Quantizer") -> None:
-        from ai_edge_quantizer.qtyping import TFLOperationName
-
-        for name in DYNAMIC_TYPES:
-            quantizer.add_dynamic_config(".*", TFLOperationName[name], _WEIGHT_BITS)
-
-    def _exclude(self, quantizer: "Quantizer", indices: Collection[int]) -> None:
-        from ai_edge_quantizer.algorithm_manager import AlgorithmName
-        from ai_edge_quantizer.qtyping import TFLOperationName
-
-        if indices:
-            scopes = "|".join(re.escape(self._scopes[index]) for index in sorted(indices))
-            quantizer.update_quantization_recipe(
-                f"^(?:{scopes})", TFLOperationName.ALL_SUPPORTED, None, AlgorithmName.NO_QUANTIZE
-            )
 
     def _statistics(self) -> dict[str, dict[str, np.ndarray]]:
         return {

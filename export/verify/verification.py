@@ -73,45 +73,34 @@ def make_samples(
         SeaformerError: the model's output is not one tensor, or not finite.
     """
     exact = copy.deepcopy(model).double()
-    with _one_thread():
-        return _run(model, exact, preprocessing, size, inside, head)
-
-
-def _run(
-    model: nn.Module,
-    exact: nn.Module,
-    preprocessing: Preprocessing,
-    size: tuple[int, int],
-    inside: bool,
-    head: str,
-) -> list[Sample]:
     of_features = takes_features(model)
     inputs = _features(model, size) if of_features else _pictures(preprocessing, size, inside)
     samples = []
-    for name, given in inputs.items():
-        x = torch.from_numpy(given.astype(np.float64))
-        if inside and not of_features:
-            mean, std = (
-                torch.tensor(v)[:, None, None] for v in (preprocessing.mean, preprocessing.std)
-            )
-            x = (x - mean) / std
-        logits = exact(x)
-        if not isinstance(logits, torch.Tensor):
-            raise SeaformerError(
-                f"the model returns {type(logits).__name__}, an export needs one tensor. "
-                "Wrap the model so that its forward returns the logits only."
-            )
-        if not torch.isfinite(logits).all():
-            raise SeaformerError(
-                f"the model's output for the {name} is not finite, so no export of it can be "
-                "checked. Look at the weights."
-            )
-        own = None
-        if head == "logits":
-            own = sqnr_db(logits.numpy(), model(x.float()).double().numpy())
-        reference = _decide(logits, head, size).numpy()
-        shape = tuple(logits.shape)
-        samples.append(Sample(name, given, reference, own, shape, not of_features))
+    with _one_thread():
+        for name, given in inputs.items():
+            x = torch.from_numpy(given.astype(np.float64))
+            if inside and not of_features:
+                mean, std = (
+                    torch.tensor(v)[:, None, None] for v in (preprocessing.mean, preprocessing.std)
+                )
+                x = (x - mean) / std
+            logits = exact(x)
+            if not isinstance(logits, torch.Tensor):
+                raise SeaformerError(
+                    f"the model returns {type(logits).__name__}, an export needs one tensor. "
+                    "Wrap the model so that its forward returns the logits only."
+                )
+            if not torch.isfinite(logits).all():
+                raise SeaformerError(
+                    f"the model's output for the {name} is not finite, so no export of it can be "
+                    "checked. Look at the weights."
+                )
+            own = None
+            if head == "logits":
+                own = sqnr_db(logits.numpy(), model(x.float()).double().numpy())
+            reference = _decide(logits, head, size).numpy()
+            shape = tuple(logits.shape)
+            samples.append(Sample(name, given, reference, own, shape, not of_features))
     return samples
 
 
@@ -182,21 +171,18 @@ def compare(session: ImageSession, sample: Sample) -> Comparison:
             f"the exported file gives an output of shape {list(output.shape)} where PyTorch gives "
             f"{list(sample.reference.shape)}"
         )
+    error = sqnr = None
     if gives_classes:
-        agreement = float((output == sample.reference).mean())
-        return Comparison(
-            input=sample.name,
-            max_abs_error=None,
-            sqnr_db=None,
-            argmax_agreement=agreement,
-            pytorch_float32_sqnr_db=None,
-        )
-    output = output.astype(np.float64)
-    same = output.argmax(1) == sample.reference.argmax(1) if sample.has_classes else None
+        same = output == sample.reference
+    else:
+        output = output.astype(np.float64)
+        error = float(np.abs(output - sample.reference).max())
+        sqnr = sqnr_db(sample.reference, output)
+        same = output.argmax(1) == sample.reference.argmax(1) if sample.has_classes else None
     return Comparison(
         input=sample.name,
-        max_abs_error=float(np.abs(output - sample.reference).max()),
-        sqnr_db=sqnr_db(sample.reference, output),
+        max_abs_error=error,
+        sqnr_db=sqnr,
         argmax_agreement=None if same is None else float(same.mean()),
         pytorch_float32_sqnr_db=sample.pytorch_float32_sqnr_db,
     )

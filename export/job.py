@@ -19,8 +19,6 @@ class Candidate:
     """A converted model that has not been verified yet.
 
     Attributes:
-        format: of the file.
-        precision: of the file.
         content: the file without its description.
         operators: the module of each operator.
         ports: input and output, where they are not float32.
@@ -40,7 +38,6 @@ class Job:
     """One size of one export, as far as all its files share it.
 
     Attributes:
-        request: what was asked for.
         source: the model in its training form.
         size: height and width of the input.
         samples: inputs, and what the training form makes of them.

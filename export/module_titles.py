@@ -23,12 +23,9 @@ Form = Mapping[str, nn.Module]
 
 
 def titles_of(deployed: nn.Module, trained: nn.Module, paths: Iterable[str]) -> dict[str, Module]:
-    """Name modules, and those around them, in the order of the network.
+    """Name modules of the deployment form by their paths, and those around them.
 
-    Args:
-        deployed: the deployment form.
-        trained: the training form.
-        paths: of modules in the deployment form.
+    They are in the order of the network.
     """
     wanted = {around for path in paths for around in enclosing(path)}
     forms = [dict(form.named_modules()) for form in (deployed, trained)]

@@ -23,10 +23,7 @@ ELSEWHERE = ("//", "\\\\")
 
 
 def recorded_weights(weights: Weights) -> str:
-    """Return the weights of an export, as they would be given to --weights now.
-
-    Args:
-        weights: as the metadata of the file has them.
+    """Return the weights that a file's metadata records, as they would be given to --weights now.
 
     Raises:
         SeaformerError: they are neither of a known name nor a checkpoint that is where it was.
@@ -51,12 +48,7 @@ def recorded_weights(weights: Weights) -> str:
 
 
 def require_same(recorded: Weights, source: str, sha256: str | None) -> None:
-    """Check that weights are those of an export.
-
-    Args:
-        recorded: those of the export.
-        source: where the others are from.
-        sha256: of the others.
+    """Check that weights from `source` are those that an export recorded.
 
     Raises:
         SeaformerError: they are not.

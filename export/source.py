@@ -15,14 +15,13 @@ from seaformer.tasks import Task
 
 @dataclass(frozen=True)
 class Source:
-    """A model in its training form, and what is known of it.
+    """A model in its training form, float32 and in eval mode, and what is known of it.
 
     Attributes:
         network: what --model or --variant names.
         task: gives the preprocessing, and the labels if their number fits; of no meaning for a
             model that takes features.
         weights: where they come from.
-        model: float32, eval mode.
     """
 
     network: Network

@@ -26,8 +26,8 @@ def to_tflite(
     Args:
         onnx_file: single precision, static shapes.
         folder: to work in; must be new to each call.
-        input_name: for the signature.
-        output_name: for the signature.
+        input_name: for the signature, like `output_name`.
+        output_name: as above.
         search_layouts: whether onnx2tf may try layouts out, see `onnx2tf_worker`.
 
     Raises:

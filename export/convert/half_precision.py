@@ -21,14 +21,10 @@ def is_stored_in_half(values: np.ndarray) -> bool:
 
 
 def to_half(values: np.ndarray, name: str) -> np.ndarray:
-    """Round to half precision; what is below its smallest step becomes zero.
-
-    Args:
-        values: float32.
-        name: of the weight, for the error.
+    """Round float32 to half precision; what is below its smallest step becomes zero.
 
     Raises:
-        SeaformerError: a value is beyond +-65504, the largest in half precision.
+        SeaformerError: a value is beyond +-65504, the largest; the message has the weight's name.
     """
     largest = float(np.abs(values).max())
     if largest > LARGEST:

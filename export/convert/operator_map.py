@@ -28,7 +28,7 @@ _HEAVY = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
 
 def module_path(node_name: str, modules: Collection[str]) -> str:
-    """Turn a node's name into the path of the module that it stands in.
+    """Turn a node's name into the path of the module that it stands in, of all that there are.
 
     `/stem/stage1.0/expand/Conv` becomes `stem.stage1.0.expand`. The exporter has three
     peculiarities. Before a number it writes the container, also inside the container's own call
@@ -36,10 +36,6 @@ def module_path(node_name: str, modules: Collection[str]) -> str:
     the calls of a module that is called more than once (`/act_1/Relu` is the second call of `act`).
     It leaves out what is not called itself, but for its parts (`self.trunk.layer1(x)` gives
     `/layer1/...`); if several modules can be meant then, the one that they stand in is returned.
-
-    Args:
-        node_name: as the exporter gave it.
-        modules: path of every module there is.
 
     Raises:
         SeaformerError: the name leads to no module.
@@ -71,11 +67,8 @@ def _ancestors(path: str) -> list[str]:
 def map_onnx(graph: onnx.ModelProto, modules: Collection[str]) -> list[MappedOperator]:
     """Map the nodes of an ONNX graph, which name their modules themselves.
 
-    The Cast of a stored half-precision weight belongs to the node that consumes it.
-
-    Args:
-        graph: whose nodes to map.
-        modules: path of every module of the model that the graph was traced from.
+    The Cast of a stored half-precision weight belongs to the node that consumes it. `modules` are
+    the paths of all modules of the model that the graph was traced from.
     """
     stored = {tensor.name for tensor in graph.graph.initializer}
     consumers = {name: node for node in reversed(graph.graph.node) for name in node.input}

@@ -25,13 +25,10 @@ CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 
 
 class Operator(NamedTuple):
-    """One operator of the main subgraph.
+    """One operator of the main subgraph, at its place in the order of execution.
 
-    Attributes:
-        index: position in execution order.
-        type: the builtin operator's name, such as "CONV_2D".
-        inputs: tensor indices; optional inputs that are absent are left out.
-        outputs: tensor indices.
+    `type` is the builtin operator's name, such as "CONV_2D". Inputs and outputs are tensor indices;
+    optional inputs that are absent are left out.
     """
 
     index: int
@@ -64,14 +61,13 @@ def input_tensor(model: bytes) -> int:
 def finish(model: bytes, input_name: str, output_name: str, description: str) -> bytes:
     """Give a converted model its tensor names and the metadata table that announces our JSON.
 
+    `seaformer.artifact.embedding` appends the JSON itself.
+
     Args:
         model: what the converter wrote.
         input_name: of the one input, in the tensor and in the signature.
         output_name: of the one output.
         description: one line that says what the model is.
-
-    Returns:
-        The flatbuffer, to which `seaformer.artifact.embedding` appends the JSON itself.
     """
     parsed = parse(model)
     _decide_in_int32(parsed)
@@ -106,9 +102,7 @@ def _decide_in_int32(parsed: schema.ModelT) -> None:
 def with_module_names(model: bytes, modules: Sequence[str]) -> bytes:
     """Name what each operator computes after its module: `stem.conv@2`, for people and quantizers.
 
-    Args:
-        model: a flatbuffer that `finish` completed; the graph's outputs keep their names.
-        modules: path of the module of each operator.
+    The graph's outputs keep the names that `finish` gave them.
     """
     parsed = parse(model)
     graph = parsed.subgraphs[0]

@@ -40,7 +40,6 @@ class Pictures:
 
     Attributes:
         name: what they are, for people.
-        count: how many.
         read: the picture of a place, uint8 [H, W, 3] RGB, and its truth: the class of each pixel,
             [H, W] with `seaformer.datasets.IGNORED` where none counts, or in classification the
             class of the picture, []; None if it is not known.
@@ -122,11 +121,7 @@ def network_inputs(
 ) -> Iterator[npt.NDArray[np.float32]]:
     """Yield pictures as the exported file takes them, float32 [1, 3, H, W].
 
-    Args:
-        pictures: to prepare, one after another.
-        preprocessing: of the task.
-        size: height and width of the input.
-        inside: whether the file normalises the picture itself.
+    `size` is height and width; `inside` says whether the file normalises the picture itself.
 
     Raises:
         SeaformerError: a picture is damaged, or all are of one colour.

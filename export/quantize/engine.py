@@ -37,8 +37,7 @@ class Engine(Protocol):
     def observe(self, inputs: Iterable[np.ndarray]) -> dict[str, Activation]:
         """Run the file on pictures and return what was seen of every activation.
 
-        Args:
-            inputs: float32 [1, 3, H, W], as the file takes them but for the layout.
+        The pictures are float32 [1, 3, H, W], as the file takes them but for the layout.
 
         Raises:
             SeaformerError: a value is not finite.
@@ -46,12 +45,10 @@ class Engine(Protocol):
         ...
 
     def quantize(self, precision: str, kept: Collection[int] = ()) -> bytes:
-        """Return the file quantized to a precision, the name of a row of `PRECISIONS`.
+        """Return the file quantized to a precision, by its name.
 
-        Args:
-            precision: the name.
-            kept: indices of operators that stay in floating point besides `always_float`; their
-                weights are stored in half precision.
+        Kept are, besides `always_float`, operators that stay in floating point, by their indices;
+        their weights are stored in half precision.
         """
         ...
 

@@ -61,11 +61,8 @@ def map_like(
     """Map the nodes of a quantized graph to modules.
 
     What only converts numbers belongs to what takes them; if nothing does, to what gives them.
-
-    Args:
-        graph: quantized.
-        single: the graph in single precision that it was made from.
-        operators: the nodes of `single` with their modules.
+    `operators` are the nodes, with their modules, of the single-precision graph that it was made
+    from.
     """
     origins = _Origins(single)
     consumers = {name: i for i, node in reversed([*enumerate(graph.node)]) for name in node.input}

@@ -16,12 +16,9 @@ _LEVELS = 255
 
 @dataclass
 class Activation:
-    """What was seen of one tensor.
+    """What was seen of one tensor: its smallest and its largest value in each picture.
 
-    Attributes:
-        lows: smallest value in each picture.
-        highs: largest value in each picture.
-        histogram: counts of `BINS` equal bins from `start` to `start + BINS * width`.
+    The histogram counts `BINS` equal bins from `start` to `start + BINS * width`.
     """
 
     lows: list[float]
@@ -94,10 +91,7 @@ class Activation:
 def collect(
     activations: Iterable[Mapping[str, npt.NDArray[np.floating]]],
 ) -> dict[str, Activation]:
-    """Look at the tensors of one picture after another.
-
-    Args:
-        activations: for each picture, tensor name -> values.
+    """Look at the tensors of one picture after another, each by its name.
 
     Raises:
         SeaformerError: a value is not finite.
@@ -118,11 +112,9 @@ def collect(
 
 
 def choose(seen: Mapping[str, Activation], method: str) -> dict[str, tuple[float, float]]:
-    """Choose a range for every tensor; zero lies in each, as integer kernels need it.
+    """Choose a range for every tensor, by a method of `METHODS`, from what `collect` returned.
 
-    Args:
-        seen: what `collect` returned.
-        method: name of one of the `METHODS`.
+    Zero lies in each, as integer kernels need it.
     """
     ranges = {name: METHODS[method].choose(activation) for name, activation in seen.items()}
     return {name: (min(low, 0.0), max(high, 0.0)) for name, (low, high) in ranges.items()}

@@ -54,14 +54,12 @@ class _Model(BaseModel):
 
 
 class Cost(_Model):
-    """A file against its single-precision twin.
+    """A file against its single-precision twin, on `count` pictures.
 
     Attributes:
-        count: on how many pictures.
         sqnr_db: of the logits.
         argmax_agreement: share of positions whose largest class is the same, 0..1.
-        difference_points: of the score; None without a truth.
-        interval_points: 95 % interval of it.
+        difference_points: of the score, with its 95 % interval; None without a truth.
     """
 
     count: int
@@ -76,11 +74,10 @@ class Row(_Model):
 
     Attributes:
         name: of the group, as --keep-float takes it.
-        level: what the group is.
         operators: indices of the quantized ones in it.
-        share: noise of the logits with only these quantized, over that with all quantized. Those
-            of the parts add up to 1 nearly; those of the modules to more, as the tensor between two
-            is in integers for both.
+        share: noise of the logits with only these quantized, over that with all quantized. Those of
+            the parts add up to 1 nearly; those of the modules to more, as the tensor between two is
+            in integers for both.
         only: with only these quantized.
         all_but: with all but these quantized.
     """
@@ -94,14 +91,10 @@ class Row(_Model):
 
 
 class Tensor(_Model):
-    """An activation, and the range it is stored in.
+    """An activation, and the range it is stored in, `low` to `high` in steps `scale` of eight bits.
 
     Attributes:
-        name: of the tensor.
         module: that computes it; "" for the model's input.
-        low: of the range.
-        high: of the range.
-        scale: a step of eight bits.
         seen: smallest and largest value in the pictures.
         saturated: share of the values outside the range, 0..1.
         sqnr_db: of the tensor after rounding and saturation, by its histogram.
@@ -126,10 +119,7 @@ class Sensitivity(_Model):
 
     Attributes:
         model: name and size.
-        format: of the file.
-        precision: of the file.
         calibration: what the ranges come from.
-        score_name: "mIoU" or "top-1".
         keep_float: what the user keeps in floating point in every measurement.
         always_float: how many operators the quantizer leaves in floating point by itself.
         warnings: what a reader should know before; may be empty.
@@ -176,11 +166,9 @@ class Ranking(NamedTuple):
 
 
 def groups(operators: Sequence[MappedOperator], quantized: Collection[int]) -> list[Group]:
-    """List everything to be ranked, each set of operators once per level.
+    """List everything to be ranked, each set of quantized operators once per level.
 
-    Args:
-        operators: of the single-precision file.
-        quantized: indices of those that are quantized.
+    `operators` are those of the single-precision file, `quantized` the indices of those that are.
     """
     inside: dict[str, set[int]] = {}
     own: dict[str, set[int]] = {}

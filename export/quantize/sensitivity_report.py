@@ -25,7 +25,6 @@ class SensitivityPage(Page, template="sensitivity.html"):
     """The page.
 
     Attributes:
-        report: what was found.
         worst: modules, worst first.
         levels: id and title of each section, its level and rows; those without rows are left out.
         histograms: of the tensors of the worst modules.
@@ -38,11 +37,7 @@ class SensitivityPage(Page, template="sensitivity.html"):
 
 
 def write_report(path: Path, sensitivity: Sensitivity) -> None:
-    """Draw the page and write it.
-
-    Args:
-        path: the file, which is replaced.
-        sensitivity: what the page shows.
+    """Draw the page and write it; a file that is there is replaced.
 
     Raises:
         OSError: the file cannot be written.

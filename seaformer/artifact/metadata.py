@@ -139,12 +139,10 @@ class Accuracy(_Model):
 
     Attributes:
         pictures: what they were.
-        count: how many.
         sqnr_db: of the logits, over all images.
-        argmax_agreement: share of positions, or of images in classification, whose largest class
-            is the same, 0..1.
+        argmax_agreement: share of positions, or of images in classification, whose largest class is
+            the same, 0..1.
         reference_score: mIoU (top-1 in classification) of the twin in percent; None without truth.
-        score: of this file.
         difference_points: `score` - `reference_score`.
         interval_points: 95 % interval of the difference, by paired bootstrap over the images.
     """
@@ -310,8 +308,6 @@ class Interface(_Model):
         model: name of a peer or of an attention layer, or "package.module:factory" of a user's
             model; None for a SeaFormer.
         task: None for a model of features.
-        kind: of the task.
-        input: the input tensor.
         output: None where it is not known: logits then, in a layout to be recognised by the number
             of classes.
         labels: class names; none of a model of features.
@@ -471,11 +467,7 @@ class Metadata(Interface):
 
 
 def parse_metadata(text: str | bytes, where: str) -> Metadata:
-    """Read the JSON of this schema or of the one before.
-
-    Args:
-        text: the JSON.
-        where: its place, for errors.
+    """Read the JSON of this schema or of the one before; `where` is its place, for errors.
 
     Raises:
         SeaformerError: it is no JSON, too large, or a member is missing or has a wrong value.

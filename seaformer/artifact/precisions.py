@@ -16,7 +16,6 @@ class Format:
 
     Attributes:
         name: as given to --format.
-        suffix: of the file.
         layout: of input and output, "NCHW" or "NHWC".
         runtime: what runs the file, and checks it here.
         description: one sentence for tables.

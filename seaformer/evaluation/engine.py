@@ -29,14 +29,9 @@ class BrokenPicture(BaseModel, frozen=True):
 
 @dataclass(frozen=True)
 class _Picture:
-    """A picture that was read.
+    """A picture that was read: its mask or its class, and what it is for each model.
 
-    Attributes:
-        name: of the item.
-        stamp: as `_stamp` returns it.
-        size: height and width.
-        truth: its mask, or its class.
-        inputs: what it is for each model.
+    `stamp` is as `_stamp` returns it, `size` is height and width.
     """
 
     name: str
@@ -47,23 +42,15 @@ class _Picture:
 
 
 class Evaluation:
-    """The state of an evaluation.
+    """The state of an evaluation: `done` of `total` pictures, of which `resumed` before this run.
 
     Attributes:
-        total: pictures to evaluate.
-        done: pictures evaluated.
-        resumed: how many of these were done before this run.
         broken: pictures that could not be evaluated.
         tallies: one for each model.
     """
 
     def __init__(self, dataset: Dataset, models: Sequence[Candidate]) -> None:
-        """Start with nothing evaluated.
-
-        Args:
-            dataset: what to evaluate on.
-            models: what to evaluate; the first of several is the reference of the others.
-        """
+        """Start with nothing evaluated; the first of several models is the others' reference."""
         self.total = len(dataset.items)
         self.done = self.resumed = 0
         self.broken: list[BrokenPicture] = []

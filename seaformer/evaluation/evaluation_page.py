@@ -25,7 +25,6 @@ class _Section:
     """What the page shows of one model.
 
     Attributes:
-        model: its results.
         ranking: bars of the classes that have a score, best first.
         changes: bars of the classes that lost or won most against the reference, worst first.
         strips: the worst pictures.
@@ -42,8 +41,6 @@ class _ClassRow:
     """A row of the table of classes.
 
     Attributes:
-        name: of the class.
-        color: of the class.
         pixels: of it in the ground truth; in classification images.
         share: of all pixels, 0..1.
         of_models: how each model does on it: its score, and its result.
@@ -61,7 +58,6 @@ class EvaluationPage(Page, template="evaluation.html"):
     """The page.
 
     Attributes:
-        results: what it shows.
         title: of the task.
         sections_of_models: one for each model; the first of several is the reference.
         rows: of the classes that are in the ground truth or in an output.
@@ -76,7 +72,7 @@ class EvaluationPage(Page, template="evaluation.html"):
 def write_report(
     path: Path, results: Results, dataset: Dataset, models: Sequence[Candidate]
 ) -> None:
-    """Draw the page and write it. The models are run again for the pictures in it.
+    """Draw the page and write it, for which the models are run on the pictures in it again.
 
     Args:
         path: the file, which is replaced.

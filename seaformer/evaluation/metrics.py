@@ -75,11 +75,7 @@ class ConfusionMatrix:
         self._ignore_index = ignore_index
 
     def update(self, truth: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer]) -> None:
-        """Count the pixels of a picture.
-
-        Args:
-            truth: class indices, or `ignore_index`, of any shape.
-            predicted: class indices, of the same shape.
+        """Count pixels, class indices of any one shape; in `truth` also `ignore_index`.
 
         Raises:
             UsageError: the shapes differ.
@@ -130,11 +126,9 @@ class ConfusionMatrix:
 
 
 def top_classes(logits: npt.NDArray[np.floating], count: int = TOP) -> list[int]:
-    """Return the classes of the largest logits, largest first; of equal ones the lowest first.
+    """Return the classes of the largest of logits [classes] without NaN, largest first.
 
-    Args:
-        logits: [classes], without NaN.
-        count: how many; all if there are fewer.
+    Of equal ones the lowest comes first. There are `count` of them, or all if there are fewer.
     """
     order: list[int] = np.argsort(-logits, kind="stable")[:count].tolist()
     return order
@@ -156,12 +150,7 @@ def _mean(values: tuple[float, ...]) -> float:
 def sqnr_db(reference: npt.NDArray[Any], output: npt.NDArray[Any]) -> float:
     """Signal to quantisation noise ratio, 10 log10(sum r^2 / sum (r - o)^2), in dB.
 
-    Args:
-        reference: the truth.
-        output: what is measured against it.
-
-    Returns:
-        At most 300, which stands for no difference at all.
+    At most 300, which stands for no difference at all.
     """
     return energies_sqnr_db(
         float(np.square(reference).sum()), float(np.square(reference - output).sum())
@@ -169,12 +158,7 @@ def sqnr_db(reference: npt.NDArray[Any], output: npt.NDArray[Any]) -> float:
 
 
 def energies_sqnr_db(signal: float, noise: float) -> float:
-    """Compute `sqnr_db` from the two sums, as they grow picture by picture.
-
-    Args:
-        signal: sum r^2.
-        noise: sum (r - o)^2.
-    """
+    """Compute `sqnr_db` from sum r^2 and sum (r - o)^2, as they grow picture by picture."""
     if not np.isfinite(noise):
         return -300.0
     if noise == 0.0:

@@ -59,10 +59,8 @@ class Candidate:
     Attributes:
         path: the file, or the name of the network.
         sha256: of the file or else of the weights, in hexadecimal.
-        runtime: what runs it.
         interface: what the model takes and gives.
         protocol: how pictures enter it.
-        session: the open model.
         note: what a user should know of it; may be empty.
     """
 
@@ -88,14 +86,11 @@ class Candidate:
     def masks(
         self, inputs: npt.NDArray[np.float32], pictures: Sequence[Size]
     ) -> list[npt.NDArray[np.integer]]:
-        """Segment pictures.
+        """Segment pictures: return the class of each pixel, [H, W], for each.
 
         Args:
             inputs: float32 [N, h, w, 3], as `prepare` returns them.
             pictures: height and width of each of the N pictures.
-
-        Returns:
-            The class of each pixel, [H, W], for each picture.
 
         Raises:
             UsageError: the output does not fit the interface.
@@ -116,17 +111,10 @@ class Candidate:
         ]
 
     def guesses(self, inputs: npt.NDArray[np.float32]) -> list[list[int]]:
-        """Classify pictures.
-
-        Args:
-            inputs: float32 [N, h, w, 3], as `prepare` returns them.
-
-        Returns:
-            The most probable classes of each picture, best first, as `top_classes` returns them.
+        """Classify pictures, float32 [N, h, w, 3], and return for each what `top_classes` returns.
 
         Raises:
-            UsageError: the output does not fit the interface.
-            SeaformerError: the model fails, or gives values that are not finite.
+            UsageError, SeaformerError: as `masks`.
         """
         classes = len(self.interface.labels)
         outputs = self._run(inputs)
@@ -171,9 +159,7 @@ def is_checkpoint(model: Path | Network) -> bool:
 def stated_task(model: Path | Network, weights: str | None) -> Task | None:
     """Return the task that a model says it is for; None if it says none that we know.
 
-    Args:
-        model: a file, or a network by its name.
-        weights: of the network.
+    `weights` are those of a network that is given by its name.
 
     Raises:
         SeaformerError: the file cannot be read.

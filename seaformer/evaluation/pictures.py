@@ -41,7 +41,6 @@ class Strip:
     """A photograph and what was made of it, side by side.
 
     Attributes:
-        name: of the item.
         score: as in `PictureScore`.
         panels: from left to right.
         legend: the classes in the masks, largest first; empty in classification.
@@ -58,11 +57,11 @@ class Strip:
 def draw_strips(
     dataset: Dataset, models: Sequence[Candidate], worst: Sequence[tuple[str, float]]
 ) -> Iterator[Strip]:
-    """Run the models once more on their worst pictures and draw what they find.
+    """Run one model, or a reference and the model to compare, once more and draw what they find.
 
     Args:
         dataset: which the pictures are of.
-        models: one model, or a reference and the model to compare it with.
+        models: one or both.
         worst: name and score of each picture.
 
     Raises:

@@ -22,11 +22,7 @@ class ProgressFile:
     """The lines of an evaluation: first `read` all that there are, then `append`, then `close`."""
 
     def __init__(self, path: Path, run: dict[str, Any]) -> None:
-        """Open the file, or start it.
-
-        Args:
-            path: the file, in a folder that exists.
-            run: what is evaluated, of what JSON can hold: the file has to be of the same.
+        """Open the file, or start it in a folder that exists, for what is evaluated in this run.
 
         Raises:
             UsageError: the file is of another run; the message says what differs.

@@ -56,9 +56,7 @@ class Protocol:
 def deployed(preprocessing: Preprocessing, size: Size) -> Protocol:
     """Return the protocol of a device: it resizes as `seaformer.imaging.preprocessing` does.
 
-    Args:
-        preprocessing: of the model.
-        size: height and width of the network's input.
+    `size` is height and width of the network's input.
     """
     how = "stretched to" if preprocessing.resize == "stretch" else "the middle at"
     return Protocol(

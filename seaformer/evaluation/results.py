@@ -51,8 +51,6 @@ class ClassResult(_Model):
     """One class.
 
     Attributes:
-        index: class index.
-        name: its label.
         pixels: pixels of it in the truth; in classification pictures.
         iou: intersection over union; null in classification.
         accuracy: share of `pixels` that is found.
@@ -106,7 +104,6 @@ class ModelResult(_Model):
         input: how pictures entered it.
         is_random: whether its weights were never trained, so that the scores mean nothing.
         note: what else a user should know; may be empty.
-        scores: the measures.
         agreement: share of all pixels, or pictures, with the class that the reference gives; null
             without a reference.
         classes: all of them, in the order of their indices.
@@ -176,10 +173,10 @@ def collect(
     available: int,
     skip_broken: bool,
 ) -> Results:
-    """Compute the results of an evaluation.
+    """Compute the results of an evaluation that was run to its end.
 
     Args:
-        evaluation: run to its end.
+        evaluation: of `models` on `dataset`.
         dataset: what it was run on.
         models: what was evaluated.
         available: pictures that the data set has, of which `dataset` may be a part.

@@ -27,10 +27,8 @@ Counts = dict[str, Any]
 class PictureScore(NamedTuple):
     """How well a model did on one picture.
 
-    Attributes:
-        score: share of the pixels that are right; for a model that is compared, that are as in the
-            reference. In classification 1 or 0.
-        name: of the item.
+    The score is the share of the pixels that are right; for a model that is compared, that are as
+    in the reference. In classification it is 1 or 0.
     """
 
     score: float

@@ -32,12 +32,9 @@ Array = npt.NDArray[np.float32]
 
 
 def last_attention(path: Path, session: ImageSession, x: Array) -> Array:
-    """Run a model and return what its last attention layer gives.
+    """Run a model on an input of `ImageSession.run`; return its last attention layer's output.
 
-    Args:
-        path: the model's file, or the name of the network.
-        session: the open model.
-        x: its input, as `ImageSession.run` takes it.
+    `path` is the model's file, or the name of the network.
 
     Returns:
         float32 [C, h, w].
@@ -57,14 +54,10 @@ def last_attention(path: Path, session: ImageSession, x: Array) -> Array:
 
 
 def heat(features: Array, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """Average over the channels, scale to 0..255 and resize bilinearly.
-
-    Args:
-        features: float32 [C, h, w].
-        size: height and width of the result.
+    """Average float32 [C, h, w] over the channels, scale to 0..255 and resize bilinearly.
 
     Returns:
-        uint8 [height, width]; all 0 if the average is the same everywhere.
+        uint8 of height and width `size`; all 0 if the average is the same everywhere.
 
     Raises:
         SeaformerError: a value is not finite.
@@ -85,11 +78,9 @@ def heat(features: Array, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
 
 
 def save_heatmap(path: Path, values: npt.NDArray[np.uint8]) -> None:
-    """Write a .png that shows the values in colour and holds them as its palette's indices.
+    """Write a .png that shows values in colour and holds them as its palette's indices.
 
-    Args:
-        path: the file, which is replaced.
-        values: uint8 [H, W].
+    The values are uint8 [H, W]. A file that is there is replaced.
     """
     from PIL import Image
 

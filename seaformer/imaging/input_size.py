@@ -16,14 +16,11 @@ at 1024x1024. Every activation is kept while operators are matched."""
 
 
 def parse_input_size(text: str, min_side: int = MIN_SIDE) -> tuple[int, int]:
-    """Read HEIGHTxWIDTH, or one number for a square.
+    """Read HEIGHTxWIDTH, or one number for a square, in pixels.
 
     Args:
         text: as it was given.
         min_side: smallest side that the network can take.
-
-    Returns:
-        Height and width in pixels.
 
     Raises:
         UsageError: it is neither, or a side is out of range; the message says which.

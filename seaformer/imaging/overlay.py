@@ -35,7 +35,6 @@ class ClassShare:
     """How much of a mask one class takes.
 
     Attributes:
-        index: class index.
         name: label of the class; "class 7" if there is no label for the index.
         color: red, green and blue, 0..255.
         share: part of the pixels, above 0 and up to 1.
@@ -52,13 +51,10 @@ def class_shares(
     labels: Sequence[str],
     palette: Sequence[Sequence[int]] | None = None,
 ) -> list[ClassShare]:
-    """Count the classes that are present in a mask, largest first.
+    """Count the classes that are present in a mask of class indices from 0, largest first.
 
-    Args:
-        mask: class indices from 0, of any shape.
-        labels: name of each class.
-        palette: colour of each class. Classes beyond it, or all if it is None, get colours of
-            their own that differ from their neighbours'.
+    `palette` has the colour of each class. Classes beyond it, or all if it is None, get colours of
+    their own that differ from their neighbours'.
     """
     counts = np.bincount(mask.reshape(-1))
     present = np.flatnonzero(counts)
@@ -96,13 +92,10 @@ def blend(
     """Colour every pixel of a photograph by its class.
 
     Args:
-        image: uint8 [H, W, 3], RGB.
+        image: uint8 [H, W, 3], RGB, like the result.
         mask: class indices [H, W].
         palette: as in `class_shares`.
         opacity: 0 shows the photograph only, 1 the colours only.
-
-    Returns:
-        uint8 [H, W, 3], RGB.
 
     Raises:
         UsageError: the sizes differ, or `opacity` is outside 0..1.
@@ -137,19 +130,17 @@ def draw_overlay(
     """Draw the overlay with its legend: the classes present with their share, largest first.
 
     The legend stands on the right if the photograph is high enough for it, else below. Letters grow
-    with the photograph; the picture is wider or higher than it where the text needs the room.
+    with the photograph; the picture is wider or higher than it where the text needs the room. The
+    photograph in it has its own size.
 
     Args:
-        image: uint8 [H, W, 3], RGB.
+        image: uint8 [H, W, 3], RGB, like the result.
         mask: class indices [H, W].
         labels: name of each class.
         palette: as in `class_shares`.
         opacity: of the colours, 0..1.
         note: a warning to show above the photograph.
         max_classes: classes to list; the others are summed up in one line.
-
-    Returns:
-        An RGB picture; the photograph in it has its own size.
 
     Raises:
         UsageError: the sizes differ, or `opacity` is outside 0..1.

@@ -43,12 +43,7 @@ class Prediction:
 def prepare_input(
     image: npt.NDArray[np.uint8], session: ImageSession, interface: Interface
 ) -> npt.NDArray[np.float32]:
-    """Turn a photograph into what `session.run` takes.
-
-    Args:
-        image: uint8 [H, W, 3], RGB.
-        session: the model.
-        interface: what it takes in.
+    """Turn a photograph, uint8 [H, W, 3], RGB, into what `session.run` takes.
 
     Returns:
         float32 [1, 3, h, w] or [1, h, w, 3].
@@ -64,12 +59,7 @@ def prepare_input(
 def predict(
     image: npt.NDArray[np.uint8], session: ImageSession, interface: Interface
 ) -> Prediction:
-    """Run a model on a photograph.
-
-    Args:
-        image: uint8 [H, W, 3], RGB.
-        session: the model.
-        interface: what it takes in and gives out.
+    """Run a model on a photograph, uint8 [H, W, 3], RGB.
 
     Raises:
         SeaformerError: the output does not fit the interface, or is not finite.

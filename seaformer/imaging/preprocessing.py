@@ -65,12 +65,7 @@ def normalize(
 ) -> npt.NDArray[np.float32]:
     """Compute (value - mean) / std per channel; an export without normalisation takes this.
 
-    Args:
-        prepared: float32 [..., 3], as `prepare` returns it.
-        preprocessing: mean and standard deviation of each channel.
-
-    Returns:
-        float32 of the same shape.
+    It takes float32 [..., 3], as `prepare` returns it, and returns as much.
     """
     mean = np.array(preprocessing.mean, dtype=np.float32)
     std = np.array(preprocessing.std, dtype=np.float32)

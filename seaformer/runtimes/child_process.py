@@ -100,13 +100,10 @@ class ChildProcess:
     def call(
         self, doing: str, fields: dict[str, Any], arrays: Sequence[Array] = (), scale: float = 1
     ) -> Message:
-        """Send a request and wait for its answer.
+        """Send a request, its fields as JSON has them, and wait for its answer.
 
-        Args:
-            doing: what is done with the file, for error messages: "loaded", "run".
-            fields: of the request, as JSON has them.
-            arrays: of the request.
-            scale: factor on the time limit.
+        `doing` is what is done with the file, for error messages: "loaded", "run". `scale` is a
+        factor on the time limit.
 
         Raises:
             SeaformerError: the file cannot be handled. If the process crashed or exceeded the time

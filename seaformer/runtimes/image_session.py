@@ -96,13 +96,7 @@ class ImageSession(Closable):
         input_size: tuple[int, int] | None = None,
         channels: int | None = None,
     ) -> None:
-        """Determine how the model takes an image.
-
-        Args:
-            session: the open model.
-            task: for a file that takes images of any size and states none.
-            input_size: height and width in pixels, for a model that takes any.
-            channels: of the input, where it is not an image and the metadata does not state it.
+        """Determine how a model takes an image; the arguments are as in `runtimes.open_model`.
 
         Raises:
             UsageError: an argument is missing or does not fit the file.

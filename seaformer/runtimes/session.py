@@ -32,7 +32,6 @@ class Tensor:
     """An input or output of a model.
 
     Attributes:
-        name: in the file.
         dtype: as NumPy calls it.
         shape: sizes of its axes; None for an axis that may have any.
         integers: what its integers stand for; None if they, or real numbers, are meant as such.

@@ -27,8 +27,7 @@ from seaformer.export.acceptance import accept
 from seaformer.export.convert import tflite_file
 from seaformer.export.convert.conversion import to_tflite
 from seaformer.export.convert.onnx_graph import to_onnx, with_half_weights
-from seaformer.export.convert.operator_map import map_onnx, map_tflite_like
-from seaformer.export.convert.tracing import map_operators
+from seaformer.export.convert.operator_map import map_onnx, map_operators, map_tflite_like
 from seaformer.export.description import describe
 from seaformer.export.job import Candidate, Job
 from seaformer.export.quantize.calibration import Calibration, open_calibration

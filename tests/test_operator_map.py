@@ -16,8 +16,12 @@ from seaformer.artifact.embedding import content_of
 from seaformer.errors import SeaformerError
 from seaformer.export.convert import tflite_file
 from seaformer.export.convert.onnx_graph import to_onnx
-from seaformer.export.convert.operator_map import map_onnx, map_tflite_like, module_path
-from seaformer.export.convert.tracing import map_operators
+from seaformer.export.convert.operator_map import (
+    map_onnx,
+    map_operators,
+    map_tflite_like,
+    module_path,
+)
 from seaformer.export.rewrite import deployment_form
 from seaformer.models.create import create_model
 from seaformer.models.seaformer.attention import SqueezeEnhancedAxialAttention

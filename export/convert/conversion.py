@@ -35,20 +35,15 @@ def to_tflite(
     """
     folder.mkdir()
     tflite_file = folder / "model.tflite"
-    request = folder / "request.json"
-    request.write_text(
-        json.dumps(
-            {
-                "onnx": str(onnx_file),
-                "tflite": str(tflite_file),
-                "input_name": input_name,
-                "output_name": output_name,
-                "search_layouts": search_layouts,
-            }
-        )
-    )
+    request = {
+        "onnx": str(onnx_file),
+        "tflite": str(tflite_file),
+        "input_name": input_name,
+        "output_name": output_name,
+        "search_layouts": search_layouts,
+    }
     done = processes.run(
-        module_command("seaformer.export.convert.onnx2tf_worker", str(request)),
+        module_command("seaformer.export.convert.onnx2tf_worker", json.dumps(request)),
         time_limit_s=None,  # how long it takes depends on the network
         merge=True,
     )

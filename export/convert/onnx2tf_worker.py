@@ -1,11 +1,11 @@
 """ONNX -> onnx2tf -> SavedModel -> TFLite, in a process of its own.
 
-    python -P -m seaformer.export.convert.onnx2tf_worker REQUEST.json
+    python -P -m seaformer.export.convert.onnx2tf_worker REQUEST
 
 A process of its own, because TensorFlow takes seconds to import and gigabytes that are given back
 only when it ends, and because both libraries write to the terminal as they please: the caller sends
-all of that to a log file. The request names the .onnx file, the .tflite file to write, and whether
-onnx2tf may search for layouts.
+all of that to a log file. The request, in JSON, names the .onnx file, the .tflite file to write,
+and whether onnx2tf may search for layouts.
 
 On that search: onnx2tf runs the ONNX file on sample data and, where its own result differs by more
 than an absolute 1e-3, tries every permutation of an operator's inputs and keeps the closest. With
@@ -95,4 +95,4 @@ def _save(model: Any, folder: str, input_name: str, output_name: str) -> None:
 
 
 if __name__ == "__main__":
-    convert(json.loads(Path(sys.argv[1]).read_text()))
+    convert(json.loads(sys.argv[1]))

@@ -11,8 +11,9 @@ of a stored weight) belong to the operator that consumes them. The last operator
 graph's output and no node may be left over; anything else is an error and not a guess.
 """
 
+import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,10 +22,15 @@ import onnx
 
 from seaformer.artifact.metadata import MappedOperator
 from seaformer.errors import SeaformerError
+from seaformer.export.convert import tflite_file
 from seaformer.export.convert.tflite_file import CONVERSIONS, Operator
+from seaformer.runtimes import open_content
 
 _HEAVY = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 """Node types that give an operator its module when it owns several nodes."""
+
+_BATCH = 48
+"""Tensors fetched per run: bounds the memory, for the price of a few more runs."""
 
 
 def module_path(node_name: str, modules: Collection[str]) -> str:
@@ -85,31 +91,31 @@ def map_onnx(graph: onnx.ModelProto, modules: Collection[str]) -> list[MappedOpe
     ]
 
 
-def map_tflite(
-    operators: list[Operator],
-    tensors: Mapping[int, "Fingerprint"],
-    input_tensor: int,
-    graph: onnx.ModelProto,
-    values: Mapping[str, "Fingerprint"],
-    modules: Collection[str],
+def map_operators(
+    flatbuffer: bytes, graph: onnx.ModelProto, modules: Collection[str], picture: np.ndarray
 ) -> list[MappedOperator]:
-    """Map the operators of a float TFLite file.
+    """Map the operators of a single-precision TFLite file.
 
     Args:
-        operators: of the file, in execution order.
-        tensors: tensor index -> fingerprint, for every output of every operator.
-        input_tensor: tensor index of the file's input.
-        graph: the ONNX graph that the file was converted from.
-        values: tensor name -> fingerprint, for every node's outputs, on the same picture.
+        flatbuffer: the file.
+        graph: the ONNX graph that it was converted from.
         modules: path of every module of the model that the graph was traced from.
+        picture: what to run both on, float32 [1, 3, H, W] of values that the model is made for.
+            Others saturate activations, and tensors that are mostly zero are hard to tell apart.
 
     Raises:
         SeaformerError: an operator or a node is left over.
     """
+    operators = tflite_file.operators(flatbuffer)
+    numbers = [str(tensor) for operator in operators for tensor in operator.outputs]
+    channels_last = np.ascontiguousarray(picture.transpose(0, 2, 3, 1))
+    tensors = _fingerprints(flatbuffer, ".tflite", numbers, channels_last)
+    names = [name for node in graph.graph.node for name in node.output]
+    values = _fingerprints(graph.SerializeToString(), ".onnx", names, picture)
     trace = _Trace(graph)
     # TFLite tensor -> the ONNX tensors whose values it holds; one that has no equal stands for what
     # it was computed from, and a weight for nothing.
-    equals: dict[int, frozenset[str]] = {input_tensor: frozenset({graph.graph.input[0].name})}
+    equals = {tflite_file.input_tensor(flatbuffer): frozenset({graph.graph.input[0].name})}
     found: dict[int, tuple[str, tuple[str, ...]]] = {}
     for operator in operators:
         available = frozenset[str]().union(*(equals.get(t, ()) for t in operator.inputs))
@@ -118,7 +124,7 @@ def map_tflite(
             same = [
                 name
                 for name, value in values.items()
-                if tensors[tensor].matches(value) and trace.frontier(name) <= available
+                if tensors[str(tensor)].matches(value) and trace.frontier(name) <= available
             ]
             equals[tensor] = frozenset(same) or available
             matched += same
@@ -126,8 +132,8 @@ def map_tflite(
             nodes = trace.own(matched)
             heavy = [node for node in nodes if node.op_type in _HEAVY]
             leading = (heavy or nodes or [trace.producers[matched[-1]]])[0]
-            names = tuple(node.name for node in nodes)
-            found[operator.index] = (module_path(leading.name, modules), names)
+            owned = tuple(node.name for node in nodes)
+            found[operator.index] = (module_path(leading.name, modules), owned)
     left = [node.name for node in graph.graph.node if node.name not in trace.owned]
     if left:
         raise SeaformerError(
@@ -135,6 +141,19 @@ def map_tflite(
             f"the TFLite file, the first is '{left[0]}': the two do not compute the same values."
         )
     return _complete(operators, found)
+
+
+def _fingerprints(
+    model: bytes, suffix: str, keys: Sequence[str], x: np.ndarray
+) -> "dict[str, Fingerprint]":
+    """Run a file with every intermediate tensor kept."""
+    found: dict[str, Fingerprint] = {}
+    with open_content(model, suffix, threads=os.cpu_count() or 1) as session:
+        for start in range(0, len(keys), _BATCH):
+            batch = keys[start : start + _BATCH]
+            for key, tensor in zip(batch, session.fetch(batch, [x]), strict=True):
+                found[key] = Fingerprint.of(tensor)
+    return found
 
 
 def map_tflite_like(
@@ -220,12 +239,7 @@ class _Trace:
             tensor = waiting.pop()
             node = self.producers.get(tensor)
             is_owned = node is not None and node.name in self.owned
-            if (
-                node is not None
-                and is_owned
-                and len(node.output) > 1
-                and tensor not in self._computed
-            ):
+            if is_owned and len(node.output) > 1 and tensor not in self._computed:
                 waiting += node.input
             elif tensor in self._inputs or is_owned:
                 frontier.add(tensor)

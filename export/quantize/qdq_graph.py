@@ -64,10 +64,24 @@ def map_like(
     `operators` are the nodes, with their modules, of the single-precision graph that it was made
     from.
     """
-    origins = _Origins(single)
+    places = {node.name: place for place, node in enumerate(single.node)}
+    single_producers = {n: place for place, node in enumerate(single.node) for n in node.output}
+
+    def origins(node: NodeProto) -> list[int]:
+        """Places in `single` of what a node computes: of a Conv also activations in its range."""
+        if node.op_type in CONVERTING_TYPES:
+            return []
+        first = places.get(node.name)
+        if first is None:  # the last of several nodes that compute one
+            return [single_producers[name] for name in node.output if name in single_producers]
+        found = [single_producers.get(node.output[0], first)]
+        while found[0] != first:
+            found.insert(0, single_producers[single.node[found[0]].input[0]])
+        return found
+
     consumers = {name: i for i, node in reversed([*enumerate(graph.node)]) for name in node.input}
     producers = {name: i for i, node in enumerate(graph.node) for name in node.output}
-    computed = [origins.of(node) for node in graph.node]
+    computed = [origins(node) for node in graph.node]
     modules = {index: operators[found[0]].module for index, found in enumerate(computed) if found}
     for index, node in reversed([*enumerate(graph.node)]):
         taking = [consumers[name] for name in node.output if consumers.get(name) in modules]
@@ -85,24 +99,3 @@ def map_like(
         )
         for index, node in enumerate(graph.node)
     ]
-
-
-class _Origins:
-    """Which nodes of the single-precision graph does a node of the quantized one compute?"""
-
-    def __init__(self, single: GraphProto) -> None:
-        self._single = single
-        self._places = {node.name: place for place, node in enumerate(single.node)}
-        self._producers = {n: place for place, node in enumerate(single.node) for n in node.output}
-
-    def of(self, node: NodeProto) -> list[int]:
-        """Their indices, in order: of a Conv those of the activations that became its range too."""
-        if node.op_type in CONVERTING_TYPES:
-            return []
-        first = self._places.get(node.name)
-        if first is None:  # the last of several nodes that compute one
-            return [self._producers[name] for name in node.output if name in self._producers]
-        found = [self._producers.get(node.output[0], first)]
-        while found[0] != first:
-            found.insert(0, self._producers[self._single.node[found[0]].input[0]])
-        return found

@@ -59,19 +59,19 @@ class Precision:
     """
 
     name: str
-    formats: tuple[str, ...]
     weights: str
     activations: str
-    input_output: str
-    range_method: str | None
     delegates: str
     size: float
     min_sqnr_db: float
     min_agreement: float
-    max_miou_loss: float | None
     device_min_sqnr_db: float
     device_min_agreement: float
     description: str
+    formats: tuple[str, ...] = ("onnx", "tflite")
+    input_output: str = "float32"
+    range_method: str | None = None
+    max_miou_loss: float | None = None
     caution: str = ""
     test_pictures: int = 500
 
@@ -86,22 +86,13 @@ class Precision:
         return self.range_method is not None
 
 
+_ONNX = "For ONNX Runtime; node names carry the module paths."
+_TFLITE = "For LiteRT (TensorFlow Lite) and its XNNPACK, GPU and NPU delegates."
+
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
-        "onnx": Format(
-            "onnx",
-            ".onnx",
-            "NCHW",
-            "ONNX Runtime",
-            "For ONNX Runtime; node names carry the module paths.",
-        ),
-        "tflite": Format(
-            "tflite",
-            ".tflite",
-            "NHWC",
-            "LiteRT",
-            "For LiteRT (TensorFlow Lite) and its XNNPACK, GPU and NPU delegates.",
-        ),
+        "onnx": Format("onnx", ".onnx", "NCHW", "ONNX Runtime", _ONNX),
+        "tflite": Format("tflite", ".tflite", "NHWC", "LiteRT", _TFLITE),
     }
 )
 
@@ -111,32 +102,24 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
         for row in (
             Precision(
                 name="fp32",
-                formats=("onnx", "tflite"),
                 weights="float32",
                 activations="float32",
-                input_output="float32",
-                range_method=None,
                 delegates="XNNPACK, GPU; ONNX Runtime",
                 size=1.0,
                 min_sqnr_db=100.0,
                 min_agreement=0.9999,
-                max_miou_loss=None,
                 device_min_sqnr_db=60.0,
                 device_min_agreement=0.99,
                 description="Single precision: what PyTorch computes.",
             ),
             Precision(
                 name="fp16",
-                formats=("onnx", "tflite"),
                 weights="float16",
                 activations="float32, or float16 where the runtime is told to",
-                input_output="float32",
-                range_method=None,
                 delegates="XNNPACK, GPU; ONNX Runtime",
                 size=0.51,
                 min_sqnr_db=55.0,
                 min_agreement=0.999,
-                max_miou_loss=None,
                 device_min_sqnr_db=30.0,  # runtimes may compute in float16 where the processor can
                 device_min_agreement=0.98,
                 description="Weights of 1024 elements and more in half precision: half the file. "
@@ -146,11 +129,8 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
             ),
             Precision(
                 name="dynamic-int8",
-                formats=("onnx", "tflite"),
                 weights="int8",
                 activations="float32, rounded to 8 bits inside each convolution",
-                input_output="float32",
-                range_method=None,
                 delegates="XNNPACK; ONNX Runtime",
                 size=0.34,
                 min_sqnr_db=20.0,
@@ -165,7 +145,6 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
             ),
             Precision(
                 name="int8",
-                formats=("onnx", "tflite"),
                 weights="int8",
                 activations="int8, float32 in the attention core",
                 input_output="int8 (.tflite), uint8 (.onnx)",

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -165,21 +166,9 @@ class Evaluation:
 
 def _groups(pictures: Iterable[_Picture], most: int) -> Iterator[list[_Picture]]:
     """Group up to `most` neighbours whose inputs have the same sizes."""
-    group: list[_Picture] = []
-    for picture in pictures:
-        if group and _shapes(group[0]) != _shapes(picture):
+    for _, alike in groupby(pictures, lambda picture: [x.shape for x in picture.inputs]):
+        while group := list(islice(alike, most)):
             yield group
-            group = []
-        group.append(picture)
-        if len(group) == most:
-            yield group
-            group = []
-    if group:
-        yield group
-
-
-def _shapes(picture: _Picture) -> list[tuple[int, ...]]:
-    return [one.shape for one in picture.inputs]
 
 
 def _stamp(item: Item) -> list[list[int]]:

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -38,15 +38,6 @@ _CHATTER = re.compile(r"(INFO|WARNING|VERBOSE|I\d{4}|W\d{4})\b")
 
 _END_S = 10.0
 _STDERR_TAIL_BYTES = 4096
-
-_SIGNALS: Mapping[int, str] = {
-    signal.SIGSEGV: "segmentation fault",
-    signal.SIGBUS: "bus error",
-    signal.SIGABRT: "abort",
-    signal.SIGFPE: "arithmetic error",
-    signal.SIGILL: "illegal instruction",
-    signal.SIGKILL: "killed by the system, perhaps for lack of memory",
-}
 
 
 class ChildProcess:
@@ -156,8 +147,10 @@ class ChildProcess:
         last_line = self._last_line()
         self.close()
         how = f"exit status {status}"
-        if status < 0:
-            how = _SIGNALS.get(-status) or f"signal {-status}"
+        if status == -signal.SIGKILL:
+            how = "killed by the system, perhaps for lack of memory"
+        elif status < 0:
+            how = (signal.strsignal(-status) or f"signal {-status}").lower()
         printed = f": {last_line}" if last_line else ""
         return SeaformerError(
             f"'{self._path}' crashes {self._program} while it is {doing} ({how}{printed}). "

@@ -76,11 +76,8 @@ class LiteRTSession(Session):
             if 0 <= operator < graph.OperatorsLength():
                 return str(int(graph.Operators(operator).Outputs(0)))
         except Exception as error:  # flatbuffers raises all kinds of exceptions
-            raise self._cannot_run(error) from error
-        raise SeaformerError(
-            f"'{self.path}' has {graph.OperatorsLength()} operators, but its metadata name one "
-            f"with the number {operator}. Export the model again."
-        )
+            raise self.cannot_run(error) from error
+        raise self.no_operator(operator, graph.OperatorsLength())
 
     def fetch(self, keys: Sequence[str], inputs: Sequence[Array]) -> list[Array]:
         """Run once with all tensors preserved; return those with these numbers."""
@@ -106,7 +103,7 @@ class LiteRTSession(Session):
             arrays = self._invoke(observer, inputs, [int(key) for key in keys])
             tensors = {detail["index"]: detail for detail in observer.get_tensor_details()}
         except _ERRORS as error:
-            raise self._cannot_run(error) from error
+            raise self.cannot_run(error) from error
         return [
             _tensor(tensors[int(key)]).decode(array)
             for key, array in zip(keys, arrays, strict=True)
@@ -118,7 +115,7 @@ class LiteRTSession(Session):
 
     def _open_interpreter(self) -> Interpreter:
         if self._interpreter is None:
-            raise SeaformerError(f"'{self.path}' is closed. Open it again.")
+            raise self.closed()
         return self._interpreter
 
     def _allocate(self, interpreter: Interpreter) -> None:
@@ -140,15 +137,11 @@ class LiteRTSession(Session):
             interpreter.invoke()
             return [interpreter.get_tensor(number) for number in numbers]
         except _ERRORS as error:
-            raise self._cannot_run(error) from error
-
-    def _cannot_run(self, error: Exception) -> SeaformerError:
-        return SeaformerError(f"LiteRT cannot run '{self.path}': {reason(error)}.")
+            raise self.cannot_run(error) from error
 
 
-def open_session(path: Path, threads: int) -> LiteRTSession:
-    """Load the file; see `seaformer.runtimes.open_session`."""
-    return LiteRTSession(path, threads)
+open_session = LiteRTSession
+"""See `seaformer.runtimes.Runtime`."""
 
 
 @contextmanager

@@ -13,20 +13,15 @@ from seaformer.runtimes.external_data import check_onnx
 from seaformer.runtimes.integers import IntegerTensor, integer_tensors
 from seaformer.runtimes.session import Array, Session, Tensor, reason
 
-DTYPES = {
-    "tensor(float)": "float32",
-    "tensor(double)": "float64",
-    "tensor(float16)": "float16",
-    "tensor(int8)": "int8",
-    "tensor(uint8)": "uint8",
-    "tensor(int16)": "int16",
-    "tensor(uint16)": "uint16",
-    "tensor(int32)": "int32",
-    "tensor(uint32)": "uint32",
-    "tensor(int64)": "int64",
-    "tensor(uint64)": "uint64",
-    "tensor(bool)": "bool",
+_NAMED_ALIKE = (
+    *("float16", "int8", "uint8", "int16", "uint16"),
+    *("int32", "uint32", "int64", "uint64", "bool"),
+)
+DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64"} | {
+    f"tensor({name})": name for name in _NAMED_ALIKE
 }
+"""ONNX Runtime's names of types -> NumPy's."""
+
 INTEGERS = ("int8", "uint8", "int16", "uint16")
 """Input and output types of quantized files."""
 
@@ -71,10 +66,7 @@ class OnnxSession(Session):
         nodes = self._graph().graph.node
         if 0 <= operator < len(nodes) and nodes[operator].output:
             return str(nodes[operator].output[0])
-        raise SeaformerError(
-            f"'{self.path}' has {len(nodes)} operators, but its metadata name one with the number "
-            f"{operator}. Export the model again."
-        )
+        raise self.no_operator(operator, len(nodes))
 
     def fetch(self, keys: Sequence[str], inputs: Sequence[Array]) -> list[Array]:
         """Run once with every tensor as an output; return those with these names."""
@@ -91,7 +83,7 @@ class OnnxSession(Session):
             try:
                 self._observer = self._load(graph.SerializeToString(), optimized=False)
             except Exception as error:  # As above.
-                raise self._cannot_run(error) from error
+                raise self.cannot_run(error) from error
         return self._run(self._observer, keys, inputs)
 
     def close(self) -> None:
@@ -119,7 +111,7 @@ class OnnxSession(Session):
 
     def _open_model(self) -> onnxruntime.InferenceSession:
         if self._model is None:
-            raise SeaformerError(f"'{self.path}' is closed. Open it again.")
+            raise self.closed()
         return self._model
 
     def _run(
@@ -132,11 +124,8 @@ class OnnxSession(Session):
         try:
             outputs: list[Array] = model.run(names, fed)
         except Exception as error:  # As above.
-            raise self._cannot_run(error) from error
+            raise self.cannot_run(error) from error
         return outputs
-
-    def _cannot_run(self, error: Exception) -> SeaformerError:
-        return SeaformerError(f"ONNX Runtime cannot run '{self.path}': {reason(error)}.")
 
     def _tensor(self, node: Any, does: str) -> Tensor:
         if node.type not in DTYPES:
@@ -148,9 +137,8 @@ class OnnxSession(Session):
         return Tensor(node.name, DTYPES[node.type], tuple(sides))
 
 
-def open_session(path: Path, threads: int) -> OnnxSession:
-    """Load the file; see `seaformer.runtimes.open_session`."""
-    return OnnxSession(path, threads)
+open_session = OnnxSession
+"""See `seaformer.runtimes.Runtime`."""
 
 
 def _with_integers(tensor: Tensor, known: dict[str, IntegerTensor]) -> Tensor:

@@ -13,7 +13,7 @@ from seaformer.models.entry import Network
 from seaformer.models.identity import identified
 from seaformer.models.resolve import as_network
 from seaformer.network_names import members
-from seaformer.runtimes.session import Array, Session, Tensor, reason
+from seaformer.runtimes.session import Array, Session, Tensor
 from seaformer.tasks import Task, get_task
 from seaformer.weights.checkpoint import read_checkpoint
 
@@ -113,7 +113,7 @@ class PyTorchSession(Session):
             SeaformerError: the session is closed.
         """
         if self._network is None:
-            raise SeaformerError(f"'{self.path}' is closed. Open it again.")
+            raise self.closed()
         return self._network
 
     def resize(self, shape: Sequence[int]) -> None:
@@ -126,7 +126,7 @@ class PyTorchSession(Session):
             with torch.inference_mode():
                 return [network(*map(torch.from_numpy, inputs)).numpy()]
         except RuntimeError as error:
-            raise SeaformerError(f"PyTorch cannot run '{self.path}': {reason(error)}.") from error
+            raise self.cannot_run(error) from error
 
     def computed_by(self, operator: int) -> str:
         """Refuse: the keys of a network are the paths of its modules."""

@@ -123,6 +123,22 @@ class Session(Closable):
             SeaformerError: the runtime fails, or the session is closed.
         """
 
+    def cannot_run(self, error: Exception) -> SeaformerError:
+        """Return the error for what the runtime raised."""
+        program, _, _ = self.runtime.rpartition(" ")
+        return SeaformerError(f"{program} cannot run '{self.path}': {reason(error)}.")
+
+    def closed(self) -> SeaformerError:
+        """Return the error for a session that is closed."""
+        return SeaformerError(f"'{self.path}' is closed. Open it again.")
+
+    def no_operator(self, operator: int, count: int) -> SeaformerError:
+        """Return the error for an operator beyond those of the file."""
+        return SeaformerError(
+            f"'{self.path}' has {count} operators, but its metadata name one with the number "
+            f"{operator}. Export the model again."
+        )
+
     def time_ms(self, inputs: Sequence[Array], runs: int) -> list[float]:
         """Run several times; return the milliseconds of each, without warming up.
 

@@ -191,10 +191,7 @@ def with_half_weights(model: bytes) -> bytes:
         )
         graph.tensors.append(
             schema.TensorT(
-                tensor.shape,
-                schema.TensorType.FLOAT16,
-                len(parsed.buffers),
-                tensor.name + b".half",
+                tensor.shape, schema.TensorType.FLOAT16, len(parsed.buffers), tensor.name + b".half"
             )
         )
         parsed.buffers.append(schema.BufferT(half))

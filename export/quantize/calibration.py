@@ -147,9 +147,7 @@ def _scenes(samples: int) -> Calibration:
 
     validation = ShapesDataset("val")
     return Calibration(
-        drawn("train", samples),
-        drawn("val", len(validation)),
-        validation.task.num_classes,
+        drawn("train", samples), drawn("val", len(validation)), validation.task.num_classes
     )
 
 
@@ -177,10 +175,7 @@ def _data_set(folder: Path, samples: int, task: Task) -> Calibration | None:
     if {item.image for item in training.items} == {item.image for item in test.items}:
         notes = ("it is measured on the pictures that it was calibrated with: there are no others",)
     return Calibration(
-        _of_data_set(training.spread(samples)),
-        _of_data_set(test),
-        task.num_classes,
-        notes=notes,
+        _of_data_set(training.spread(samples)), _of_data_set(test), task.num_classes, notes=notes
     )
 
 

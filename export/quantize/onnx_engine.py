@@ -102,12 +102,7 @@ class OnnxEngine:
         return port(graph.input[0]), port(graph.output[0])
 
     def _static(self, chosen: Sequence[NodeProto]) -> onnx.ModelProto:
-        from onnxruntime.quantization import (
-            CalibrationMethod,
-            QDQQuantizer,
-            QuantType,
-            TensorsData,
-        )
+        from onnxruntime.quantization import CalibrationMethod, QDQQuantizer, QuantType, TensorsData
 
         entry, end = self.graph.graph.input[0].name, self.graph.graph.output[0].name
         ranges = {**self.ranges, entry: self._input_range}

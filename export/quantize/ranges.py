@@ -88,9 +88,7 @@ class Activation:
         self.width *= 2
 
 
-def collect(
-    activations: Iterable[Mapping[str, npt.NDArray[np.floating]]],
-) -> dict[str, Activation]:
+def collect(activations: Iterable[Mapping[str, npt.NDArray[np.floating]]]) -> dict[str, Activation]:
     """Look at the tensors of one picture after another, each by its name.
 
     Raises:

@@ -44,10 +44,7 @@ class TFLiteEngine:
     """
 
     def __init__(
-        self,
-        model: bytes,
-        operators: Sequence[MappedOperator],
-        input_range: tuple[float, float],
+        self, model: bytes, operators: Sequence[MappedOperator], input_range: tuple[float, float]
     ) -> None:
         self.model = model
         self.operators = operators

@@ -94,11 +94,7 @@ class Evaluation:
                 [model.protocol.name, model.protocol.description] for model in self._models
             ],
             "task": self._dataset.task.to_json(),
-            "data set": [
-                self._dataset.layout,
-                self.total,
-                sha256(os.fsencode(names)).hexdigest(),
-            ],
+            "data set": [self._dataset.layout, self.total, sha256(os.fsencode(names)).hexdigest()],
         }
 
     def _resume(self, file: ProgressFile) -> set[str]:

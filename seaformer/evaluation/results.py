@@ -234,9 +234,7 @@ def _scores(tally: Tally, is_segmentation: bool) -> Scores:
     if not is_segmentation:
         return Scores(top1=scores.pixel_accuracy, top5=tally.top5)
     return Scores(
-        miou=scores.miou,
-        mean_accuracy=scores.mean_accuracy,
-        pixel_accuracy=scores.pixel_accuracy,
+        miou=scores.miou, mean_accuracy=scores.mean_accuracy, pixel_accuracy=scores.pixel_accuracy
     )
 
 

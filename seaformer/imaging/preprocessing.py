@@ -21,9 +21,7 @@ _MAX_SCALED_PIXELS = 250_000_000
 
 
 def prepare(
-    image: npt.NDArray[np.uint8],
-    preprocessing: Preprocessing,
-    size: tuple[int, int] | None = None,
+    image: npt.NDArray[np.uint8], preprocessing: Preprocessing, size: tuple[int, int] | None = None
 ) -> npt.NDArray[np.float32]:
     """Resize a photograph to the network's input; an export that normalises inside takes this.
 
@@ -73,9 +71,7 @@ def normalize(
 
 
 def seen_part(
-    image: npt.NDArray[np.uint8],
-    preprocessing: Preprocessing,
-    size: tuple[int, int] | None = None,
+    image: npt.NDArray[np.uint8], preprocessing: Preprocessing, size: tuple[int, int] | None = None
 ) -> npt.NDArray[np.uint8]:
     """Cut out of a photograph what `prepare` lets the network see; a mask belongs on this.
 
@@ -105,7 +101,4 @@ def _scaled_size(
     image_height, image_width = image_size
     scale = max(height / image_height, width / image_width) / preprocessing.crop_fraction
     # The second rounding is for the error of the divisions: 250.00000000000003 is 250.
-    return (
-        math.ceil(round(image_height * scale, 6)),
-        math.ceil(round(image_width * scale, 6)),
-    )
+    return (math.ceil(round(image_height * scale, 6)), math.ceil(round(image_width * scale, 6)))

@@ -109,11 +109,7 @@ def is_checkpoint(path: str | Path) -> bool:
 
 
 def open_session(
-    path: str | Path,
-    threads: int = 1,
-    *,
-    accelerator: str = "cpu",
-    isolated: bool = True,
+    path: str | Path, threads: int = 1, *, accelerator: str = "cpu", isolated: bool = True
 ) -> Session:
     """Load an exported file and make it ready to run, at the level of tensors.
 

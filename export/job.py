@@ -20,7 +20,6 @@ class Candidate:
 
     Attributes:
         content: the file without its description.
-        operators: the module of each operator.
         ports: input and output, where they are not float32.
         quantization: how it came to its integers; None in floating point.
     """
@@ -38,11 +37,9 @@ class Job:
     """One size of one export, as far as all its files share it.
 
     Attributes:
-        source: the model in its training form.
         size: height and width of the input.
         samples: inputs, and what the training form makes of them.
-        form: the deployment form.
-        graph: the deployment form in ONNX, single precision.
+        form: the deployment form, of which `graph` is the ONNX in single precision.
         macs: multiply-accumulates of the training form for one picture.
         calibration: pictures for the integer precisions; None without them.
     """

@@ -42,11 +42,7 @@ class Stage:
 
 
 class Report:
-    """Writes to the terminal, and tells a program that listens (`seaformer.progress_events`).
-
-    Args:
-        console: where to.
-    """
+    """Writes to a console, and tells a program that listens (`seaformer.progress_events`)."""
 
     def __init__(self, console: Console) -> None:
         self.console = console

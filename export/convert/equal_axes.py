@@ -42,8 +42,7 @@ WRITE_CHANNELS_LAST = ("Conv", "ConvTranspose", "Resize", "AveragePool", "MaxPoo
 def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
     """List what onnx2tf has to be told, as its parameter replacement file has it.
 
-    Args:
-        graph: with named nodes and the static shapes of all tensors.
+    The graph has named nodes and the static shapes of all tensors.
     """
     equal = {
         value.name: len(value.type.tensor_type.shape.dim)

@@ -238,12 +238,15 @@ class _Trace:
         while waiting:
             tensor = waiting.pop()
             node = self.producers.get(tensor)
-            is_owned = node is not None and node.name in self.owned
-            if is_owned and len(node.output) > 1 and tensor not in self._computed:
-                waiting += node.input
-            elif tensor in self._inputs or is_owned:
-                frontier.add(tensor)
-            elif node is not None and node.name not in nodes:
+            if node is None:
+                if tensor in self._inputs:
+                    frontier.add(tensor)
+            elif node.name in self.owned:
+                if len(node.output) > 1 and tensor not in self._computed:
+                    waiting += node.input
+                else:
+                    frontier.add(tensor)
+            elif node.name not in nodes:
                 nodes.add(node.name)
                 waiting += node.input
         return nodes, frontier

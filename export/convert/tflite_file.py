@@ -1,7 +1,7 @@
 """Reading and completing a .tflite file: its operators and its names."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import flatbuffers
 import numpy as np
@@ -24,7 +24,8 @@ CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 """Operators that change how numbers are stored and nothing else."""
 
 
-class Operator(NamedTuple):
+@dataclass(frozen=True)
+class Operator:
     """One operator of the main subgraph, at its place in the order of execution.
 
     `type` is the builtin operator's name, such as "CONV_2D". Inputs and outputs are tensor indices;

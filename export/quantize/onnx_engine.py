@@ -97,7 +97,9 @@ class OnnxEngine:
         def port(tensor: onnx.ValueInfoProto) -> Port:
             dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.type.tensor_type.elem_type)
             found = tensors.get(tensor.name)
-            return Port(str(dtype), found and Scale(scale=found.scale, zero_point=found.zero_point))
+            if found is None:
+                return Port(str(dtype), None)
+            return Port(str(dtype), Scale(scale=found.scale, zero_point=found.zero_point))
 
         return port(graph.input[0]), port(graph.output[0])
 

@@ -54,12 +54,10 @@ class _Model(BaseModel):
 
 
 class Cost(_Model):
-    """A file against its single-precision twin, on `count` pictures.
+    """A file against its single-precision twin, on `count` pictures, by its logits.
 
-    Attributes:
-        sqnr_db: of the logits.
-        argmax_agreement: share of positions whose largest class is the same, 0..1.
-        difference_points: of the score, with its 95 % interval; None without a truth.
+    The agreement is the share of positions whose largest class is the same, 0..1. The difference of
+    the score, with its 95 % interval, is None without a truth.
     """
 
     count: int

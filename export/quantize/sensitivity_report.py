@@ -22,12 +22,9 @@ _LEVELS: tuple[tuple[Level, str, str], ...] = (
 
 @dataclass(frozen=True)
 class SensitivityPage(Page, template="sensitivity.html"):
-    """The page.
+    """The page: the worst modules, worst first, and the histograms of their tensors.
 
-    Attributes:
-        worst: modules, worst first.
-        levels: id and title of each section, its level and rows; those without rows are left out.
-        histograms: of the tensors of the worst modules.
+    `levels` are id and title of each section, its level and rows; those without rows are left out.
     """
 
     report: Sensitivity

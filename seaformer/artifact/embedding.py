@@ -30,11 +30,9 @@ _DAMAGED = (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, zli
 
 
 def embed(content: bytes, metadata: Metadata) -> bytes:
-    """Return the whole file: a model with its description in it.
+    """Return the whole file: a model with its description in it, on one line, as size counts there.
 
-    Args:
-        content: a TFLite flatbuffer, or an ONNX model without metadata properties.
-        metadata: of the file; on one line in it, as size counts there.
+    The content is a TFLite flatbuffer, or an ONNX model without metadata properties.
     """
     text = metadata.text(indent=None)
     if metadata.format == "onnx":

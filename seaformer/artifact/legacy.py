@@ -32,9 +32,7 @@ def shared_path(model: Path) -> Path:
 def own_part(text: bytes, model: Path) -> bytes | None:
     """Return what a shared JSON says of one of its files; None if it says nothing of it.
 
-    Args:
-        text: the JSON; of what is none, all is returned, and reading it will fail.
-        model: the file.
+    Of what is no JSON, all is returned, and reading it will fail.
     """
     try:
         whole = from_json(text)

@@ -139,10 +139,12 @@ class Accuracy(_Model):
 
     Attributes:
         pictures: what they were.
+        count: how many.
         sqnr_db: of the logits, over all images.
-        argmax_agreement: share of positions, or of images in classification, whose largest class is
-            the same, 0..1.
+        argmax_agreement: share of positions, or of images in classification, whose largest class
+            is the same, 0..1.
         reference_score: mIoU (top-1 in classification) of the twin in percent; None without truth.
+        score: of this file.
         difference_points: `score` - `reference_score`.
         interval_points: 95 % interval of the difference, by paired bootstrap over the images.
     """

@@ -12,13 +12,9 @@ Layout = Literal["NCHW", "NHWC"]
 
 @dataclass(frozen=True)
 class Format:
-    """A file format to export to.
+    """A file format to export to; its layout is that of input and output.
 
-    Attributes:
-        name: as given to --format.
-        layout: of input and output, "NCHW" or "NHWC".
-        runtime: what runs the file, and checks it here.
-        description: one sentence for tables.
+    `runtime` runs the file, and checks it here; `description` is one sentence for tables.
     """
 
     name: str

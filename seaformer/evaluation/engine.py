@@ -45,9 +45,7 @@ class _Picture:
 class Evaluation:
     """The state of an evaluation: `done` of `total` pictures, of which `resumed` before this run.
 
-    Attributes:
-        broken: pictures that could not be evaluated.
-        tallies: one for each model.
+    `broken` pictures could not be evaluated; there is a tally for each model.
     """
 
     def __init__(self, dataset: Dataset, models: Sequence[Candidate]) -> None:

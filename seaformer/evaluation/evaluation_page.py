@@ -22,12 +22,10 @@ _LEAST_CHANGE = 0.00005
 
 @dataclass(frozen=True)
 class _Section:
-    """What the page shows of one model.
+    """What the page shows of one model: also its worst pictures.
 
-    Attributes:
-        ranking: bars of the classes that have a score, best first.
-        changes: bars of the classes that lost or won most against the reference, worst first.
-        strips: the worst pictures.
+    The bars in `ranking` are of the classes that have a score, best first; those in `changes` of
+    the classes that lost or won most against the reference, worst first.
     """
 
     model: ModelResult
@@ -38,12 +36,10 @@ class _Section:
 
 @dataclass(frozen=True)
 class _ClassRow:
-    """A row of the table of classes.
+    """A row of the table of classes: its pixels in the ground truth, and their share of all, 0..1.
 
-    Attributes:
-        pixels: of it in the ground truth; in classification images.
-        share: of all pixels, 0..1.
-        of_models: how each model does on it: its score, and its result.
+    In classification they are images. `of_models` is how each model does: its score, and its
+    result.
     """
 
     name: str
@@ -55,12 +51,9 @@ class _ClassRow:
 
 @dataclass(frozen=True)
 class EvaluationPage(Page, template="evaluation.html"):
-    """The page.
+    """The page; its title is that of the task, and its first section of several the reference's.
 
-    Attributes:
-        title: of the task.
-        sections_of_models: one for each model; the first of several is the reference.
-        rows: of the classes that are in the ground truth or in an output.
+    The rows are of the classes that are in the ground truth or in an output.
     """
 
     results: Results

@@ -49,18 +49,15 @@ class SegmentationScores:
 class ConfusionMatrix:
     """How often each class was taken for each.
 
-    Attributes:
-        counts: int64 [classes, classes]; the row is the true class, the column the predicted one.
+    `counts` is int64 [classes, classes]; the row is the true class, the column the predicted one.
     """
 
     counts: npt.NDArray[np.int64]
 
     def __init__(self, classes: int, ignore_index: int = 255) -> None:
-        """Start with nothing counted.
+        """Start with nothing counted, for 1 class or more.
 
-        Args:
-            classes: number of classes, 1 or more.
-            ignore_index: what stands in the truth for pixels that do not count; not a class.
+        `ignore_index`, which is not a class, stands in the truth for pixels that do not count.
 
         Raises:
             UsageError: an argument is out of range.

@@ -59,7 +59,6 @@ class Candidate:
     Attributes:
         path: the file, or the name of the network.
         sha256: of the file or else of the weights, in hexadecimal.
-        interface: what the model takes and gives.
         protocol: how pictures enter it.
         note: what a user should know of it; may be empty.
     """

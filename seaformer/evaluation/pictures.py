@@ -1,7 +1,7 @@
 """The pictures of a report: the worst ones, with the truth and what the models made of them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,23 +28,18 @@ Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.integer]
 
 
-@dataclass(frozen=True)
-class Panel:
+class Panel(NamedTuple):
     """One of the pictures of a strip; `url` holds the whole JPEG."""
 
     caption: str
     url: str
 
 
-@dataclass(frozen=True)
-class Strip:
-    """A photograph and what was made of it, side by side.
+class Strip(NamedTuple):
+    """A photograph and what was made of it, side by side; the score is as in `PictureScore`.
 
-    Attributes:
-        score: as in `PictureScore`.
-        panels: from left to right.
-        legend: the classes in the masks, largest first; empty in classification.
-        facts: sentences to go with it: in classification what it is and was taken for.
+    The legend has the classes in the masks, largest first; in classification it is empty, and
+    `facts` are sentences: what the picture is and was taken for.
     """
 
     name: str

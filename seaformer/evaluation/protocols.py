@@ -67,10 +67,6 @@ def deployed(preprocessing: Preprocessing, size: Size) -> Protocol:
 def official_segmentation(preprocessing: Preprocessing, evaluation: Evaluation) -> Protocol:
     """Return the protocol of mmcv and mmseg: one scale, no flip.
 
-    Args:
-        preprocessing: the filter and the order of the channels.
-        evaluation: the sizes.
-
     Raises:
         UsageError: `evaluation` cuts the picture, so that there is no mask of all of it.
     """
@@ -109,11 +105,7 @@ def official_segmentation(preprocessing: Preprocessing, evaluation: Evaluation) 
 
 
 def official_classification(preprocessing: Preprocessing, evaluation: Evaluation) -> Protocol:
-    """Return the protocol of timm.
-
-    Args:
-        preprocessing: the filter and the order of the channels.
-        evaluation: the shorter side, and the crop out of it.
+    """Return the protocol of timm: the shorter side, and the crop out of it.
 
     Raises:
         UsageError: there is no crop, or it does not fit into the resized picture.

@@ -70,13 +70,9 @@ class ClassResult(_Model):
 
 
 class Confusion(_Model):
-    """One class taken for another.
+    """One class, in the truth or to the reference, that the model took for another.
 
-    Attributes:
-        expected: the class in the truth, or to the reference.
-        found: the class to the model.
-        pixels: how many; in classification pictures.
-        share: of all pixels of the expected class.
+    `pixels` is how many, pictures in classification; `share` is that of all of the expected class.
     """
 
     expected: str
@@ -175,12 +171,8 @@ def collect(
 ) -> Results:
     """Compute the results of an evaluation that was run to its end.
 
-    Args:
-        evaluation: of `models` on `dataset`.
-        dataset: what it was run on.
-        models: what was evaluated.
-        available: pictures that the data set has, of which `dataset` may be a part.
-        skip_broken: whether broken pictures may be left out.
+    `available` is how many pictures the data set has, of which `dataset` may be a part;
+    `skip_broken` says whether broken ones may be left out.
     """
     tallies = evaluation.tallies
     packages = {model.runtime.package for model in models}

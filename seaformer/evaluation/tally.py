@@ -36,12 +36,9 @@ class PictureScore(NamedTuple):
 
 
 class Tally:
-    """What one model did so far.
+    """What one model did so far: the truth against it, and the `worst` pictures, worst first.
 
-    Attributes:
-        confusion: the truth against the model.
-        agreement: the reference model against this one, all pixels; None without a reference.
-        worst: the pictures that it did worst on, worst first.
+    `agreement` is the reference model against this one, all pixels; None without a reference.
     """
 
     def __init__(self, classes: int, is_compared: bool) -> None:

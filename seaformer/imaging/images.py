@@ -109,25 +109,16 @@ def open_image(
     with warnings.catch_warnings():
         # Odd metadata harms nothing; Pillow would print lines of Python about it.
         warnings.simplefilter("ignore")
-        with _without_pixel_limit():
+        # Pillow's own limit is below what phone cameras give: above it, it warns, and it refuses
+        # twice as much.
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
             picture = Image.open(file, formats=formats)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
         with picture:
             _check_size(picture, path)
             yield picture
-
-
-@contextmanager
-def _without_pixel_limit() -> Iterator[None]:
-    """Let Pillow open pictures above its own limit, which is below what phone cameras give.
-
-    It only warns above that limit, and refuses twice as much.
-    """
-    limit = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = None
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
 
 
 def _check_size(picture: Image.Image, path: Path) -> None:

@@ -18,12 +18,9 @@ at 1024x1024. Every activation is kept while operators are matched."""
 def parse_input_size(text: str, min_side: int = MIN_SIDE) -> tuple[int, int]:
     """Read HEIGHTxWIDTH, or one number for a square, in pixels.
 
-    Args:
-        text: as it was given.
-        min_side: smallest side that the network can take.
-
     Raises:
-        UsageError: it is neither, or a side is out of range; the message says which.
+        UsageError: it is neither, or a side is below `min_side`, the smallest that the network can
+            take; the message says which.
     """
     match = re.fullmatch(r"(\d+)(?:x(\d+))?", text.strip().lower())
     if not match:

@@ -32,12 +32,9 @@ _BAND = 256
 
 @dataclass(frozen=True)
 class ClassShare:
-    """How much of a mask one class takes.
+    """How much of a mask one class takes: its share, above 0 and up to 1.
 
-    Attributes:
-        name: label of the class; "class 7" if there is no label for the index.
-        color: red, green and blue, 0..255.
-        share: part of the pixels, above 0 and up to 1.
+    `name` is its label, or "class 7" if there is none for the index; `color` red, green and blue.
     """
 
     index: int
@@ -150,7 +147,6 @@ def draw_overlay(
         _SMALLEST_LETTER, round((overlay.width * overlay.height) ** 0.5 / _SIDE_PER_LETTER)
     )
     legend = _Legend(class_shares(mask, labels, palette), letter, max_classes)
-    banner = None if note is None else _Banner(note, letter)
 
     if legend.height(columns=1) <= overlay.height:
         columns = 1
@@ -161,33 +157,20 @@ def draw_overlay(
         legend_at = (0, overlay.height)
         width = max(overlay.width, legend.width(columns))
         height = overlay.height + legend.height(columns)
-    if banner is not None:
-        width = max(width, banner.width)
+    top = 0
+    if note is not None:  # on one line across the picture
+        warning, font, padding = _drawable(note, "warning"), _font(letter), round(0.6 * letter)
+        width = max(width, round(font.getlength(warning)) + 2 * padding + 1)
+        top = sum(font.getmetrics()) + 2 * (padding // 2)
 
-    top = 0 if banner is None else banner.height
     canvas = Image.new("RGB", (width, height + top), _PANEL)
     draw = ImageDraw.Draw(canvas)
-    if banner is not None:
-        banner.draw(draw, width)
+    if note is not None:
+        draw.rectangle((0, 0, width - 1, top - 1), fill=_NOTE)
+        draw.text((padding, top // 2), warning, _NOTE_TEXT, font, anchor="lm")
     canvas.paste(overlay, (0, top))
     legend.draw(draw, legend_at[0], legend_at[1] + top, columns)
     return canvas
-
-
-class _Banner:
-    """One line of warning across the picture."""
-
-    def __init__(self, text: str, letter: int) -> None:
-        self._text = _drawable(text, "warning")
-        self._font = _font(letter)
-        self._padding = round(0.6 * letter)
-        self.width = round(self._font.getlength(self._text)) + 2 * self._padding + 1
-        self.height = sum(self._font.getmetrics()) + 2 * (self._padding // 2)
-
-    def draw(self, draw: ImageDraw.ImageDraw, width: int) -> None:
-        draw.rectangle((0, 0, width - 1, self.height - 1), fill=_NOTE)
-        place = (self._padding, self.height // 2)
-        draw.text(place, self._text, _NOTE_TEXT, self._font, anchor="lm")
 
 
 class _Legend:

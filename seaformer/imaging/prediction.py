@@ -43,10 +43,9 @@ class Prediction:
 def prepare_input(
     image: npt.NDArray[np.uint8], session: ImageSession, interface: Interface
 ) -> npt.NDArray[np.float32]:
-    """Turn a photograph, uint8 [H, W, 3], RGB, into what `session.run` takes.
+    """Turn uint8 [H, W, 3], RGB, into what `session.run` takes.
 
-    Returns:
-        float32 [1, 3, h, w] or [1, h, w, 3].
+    It is float32 [1, 3, h, w] or [1, h, w, 3].
     """
     x = prepare(image, interface.preprocessing, session.input_shape)
     if not interface.normalizes_inside:

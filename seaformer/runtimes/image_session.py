@@ -117,8 +117,9 @@ class ImageSession(Closable):
         self.session = session
         self.metadata = session.metadata
         if channels is None:
-            is_image = self.metadata is None or self.metadata.kind != FEATURES
-            channels = IMAGE_CHANNELS if is_image else self.metadata.input.channels
+            channels = IMAGE_CHANNELS
+            if self.metadata is not None and self.metadata.kind == FEATURES:
+                channels = self.metadata.input.channels
         self.channels = channels
         usual_layout = "NHWC" if path.suffix.lower() == ".tflite" else "NCHW"
         self.layout = find_layout(source.shape, path, channels, usual_layout)

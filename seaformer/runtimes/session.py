@@ -52,11 +52,7 @@ class Tensor:
         return np.ascontiguousarray(values.astype(self.dtype, copy=False))
 
     def decode(self, values: Array) -> Array:
-        """Convert values of the model's type to real numbers; integers without a scale are kept.
-
-        Returns:
-            float32, or the integers.
-        """
+        """Convert values of the model's type to float32; integers without a scale are kept."""
         if self.integers is not None:
             return self.integers.to_real(values)
         return values.astype(np.float32) if values.dtype == np.float16 else values

@@ -35,13 +35,10 @@ FEATURES_NAME = "features"
 
 
 def to_onnx(model: nn.Module, size: tuple[int, int], output_name: str) -> onnx.ModelProto:
-    """Trace a model into a checked ONNX graph of static shapes.
+    """Trace a model into a checked ONNX graph of static shapes, with an output of this name.
 
-    Args:
-        model: float32, eval mode; takes [1, 3, height, width], or as many channels as its attribute
-            `input_channels` says, and returns one tensor.
-        size: height and width.
-        output_name: name of the graph's output.
+    The model is float32, in eval mode; it takes [1, 3, height, width], or as many channels as its
+    attribute `input_channels` says, and returns one tensor.
 
     Raises:
         SeaformerError: the model cannot be traced.

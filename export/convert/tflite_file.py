@@ -60,15 +60,10 @@ def input_tensor(model: bytes) -> int:
 
 
 def finish(model: bytes, input_name: str, output_name: str, description: str) -> bytes:
-    """Give a converted model its tensor names and the metadata table that announces our JSON.
+    """Name the one input and output, also in the signature, and announce our JSON.
 
-    `seaformer.artifact.embedding` appends the JSON itself.
-
-    Args:
-        model: what the converter wrote.
-        input_name: of the one input, in the tensor and in the signature.
-        output_name: of the one output.
-        description: one line that says what the model is.
+    `seaformer.artifact.embedding` appends the JSON itself, behind the metadata table that this
+    adds. `description` says in one line what the model is.
     """
     parsed = parse(model)
     _decide_in_int32(parsed)

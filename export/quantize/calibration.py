@@ -58,7 +58,6 @@ class Calibration:
     """What to calibrate with, and what to measure on afterwards.
 
     Attributes:
-        pictures: to calibrate with.
         test: to measure on; None where that means nothing.
         classes: of the truth in `test`; None without one.
         is_random: whether the pictures are noise.
@@ -73,13 +72,10 @@ class Calibration:
 
 
 def open_calibration(where: str | None, samples: int, task: Task) -> Calibration:
-    """Find the pictures; of a folder all are looked for, and none is read yet.
+    """Find up to so many pictures; of a folder all are looked for, and none is read yet.
 
-    Args:
-        where: a folder of photographs, the folder of a data set in a layout of the task, "random",
-            or None for the procedural scenes of the task "shapes".
-        samples: how many pictures to calibrate with at most.
-        task: what the model is for.
+    `where` is a folder of photographs, the folder of a data set in a layout of the task, "random",
+    or None for the procedural scenes of the task "shapes".
 
     Raises:
         UsageError: nothing is given and the task has no scenes of its own, or `samples` is no

@@ -33,16 +33,12 @@ from seaformer.runtimes.integers import integer_tensors
 
 
 class OnnxEngine:
-    """See `Engine`.
+    """See `Engine`. Takes single precision of static shapes; every constant is an initializer.
 
     What an integer operator takes or gives is rounded to 8 bits, also for operators in floating
-    point that take it too.
-
-    Args:
-        graph: single precision, of static shapes; every constant is an initializer.
-        operators: its nodes with their modules.
-        input_range: smallest and largest value that the file takes. It is (0, 255) where the file
-            normalises the picture itself, and the bytes it takes are then those of the picture.
+    point that take it too. `input_range` is the smallest and largest value that the file takes: (0,
+    255) where it normalises the picture itself, and the bytes it takes are then those of the
+    picture.
     """
 
     def __init__(

@@ -96,8 +96,8 @@ class Tensor(_Model):
         seen: smallest and largest value in the pictures.
         saturated: share of the values outside the range, 0..1.
         sqnr_db: of the tensor after rounding and saturation, by its histogram.
-        span: what the histogram covers: the range, and all that was seen.
-        histogram: counts of `BARS` equal bins over `span`.
+        span: what the histogram, counts of `BARS` equal bins, covers: the range, and all that was
+            seen.
     """
 
     name: str
@@ -325,12 +325,9 @@ def tensors_of(
 ) -> tuple[Tensor, ...]:
     """Describe the tensors that the worst modules compute, worst first.
 
-    Args:
-        rows: as `rank` returns them.
-        operators: of the single-precision file.
-        outputs: tensor -> index of the operator that computes it.
-        seen: tensor -> what was seen of it.
-        ranges: tensor -> smallest and largest value of the range chosen.
+    `rows` are as `rank` returns them; tensors are named in `outputs`, which has the operator that
+    computes each, in what was `seen` of them and in the `ranges` chosen, smallest and largest
+    value.
     """
     modules = {operator.index: operator.module for operator in operators}
     shown = {index for row in _level(rows, "module")[:SHOWN_MODULES] for index in row.operators}

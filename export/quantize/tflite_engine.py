@@ -33,14 +33,11 @@ _WEIGHT_BITS = 8
 
 
 class TFLiteEngine:
-    """See `Engine`.
+    """See `Engine`. Takes single precision with a signature.
 
-    Args:
-        model: the single-precision flatbuffer; it has a signature, and the outputs of its operators
-            are named as `tflite_file.with_module_names` names them.
-        operators: its operators with their modules.
-        input_range: smallest and largest real value that the file takes: (0, 255) where it
-            normalises the picture itself, and one step of the bytes is then one of the picture.
+    The outputs of its operators are named as `tflite_file.with_module_names` names them.
+    `input_range` is the smallest and largest real value that the file takes: (0, 255) where it
+    normalises the picture itself, and one step of the bytes is then one of the picture.
     """
 
     def __init__(

@@ -31,11 +31,9 @@ REFERENCE = "PyTorch, training form, float64"
 
 @dataclass(frozen=True)
 class Sample:
-    """An input, and what the training form makes of it.
+    """An input, float32 [1, channels, H, W] as the exported file takes it, and its reference.
 
     Attributes:
-        name: what the input is.
-        input: float32 [1, channels, H, W], as the exported file takes it.
         reference: float64 logits or features, channels first, or integer class ids.
         pytorch_float32_sqnr_db: of PyTorch's own float32; None for class ids.
         logits_shape: of the logits, channels first, also where the reference is class ids.
@@ -58,12 +56,13 @@ def make_samples(
     inside: bool,
     head: str = "logits",
 ) -> list[Sample]:
-    """Run the training form in float64 on the photograph and on noise.
+    """Run the training form, in eval mode, in float64 on the photograph and on noise.
 
-    A network that takes features gets noise alone, standard normal, whatever `inside` says.
+    A network that takes features gets noise alone, standard normal, whatever `inside` says. The
+    model is left as it is.
 
     Args:
-        model: the training form, in eval mode; it is left as it is.
+        model: the training form.
         preprocessing: how a photograph becomes the input.
         size: height and width of the input.
         inside: whether the exported file normalises the picture itself, and so takes 0..255.
@@ -111,7 +110,7 @@ def _pictures(
     pictures = {"photograph": prepare(read_image(sample_photograph()), preprocessing, size)}
     for seed in NOISE_SEEDS:
         noise = np.random.default_rng(seed).integers(0, 256, (*size, 3))
-        pictures[_noise_name(seed)] = noise.astype(np.float32)
+        pictures[f"noise, seed {seed}"] = noise.astype(np.float32)
     return {
         name: np.ascontiguousarray(
             (picture if inside else normalize(picture, preprocessing)).transpose(2, 0, 1)[None]
@@ -122,16 +121,11 @@ def _pictures(
 
 def _features(model: nn.Module, size: tuple[int, int]) -> dict[str, np.ndarray]:
     """Name -> float32 [1, channels, H, W]."""
-    return {
-        _noise_name(seed): np.random.default_rng(seed)
-        .standard_normal(input_shape(model, size))
-        .astype(np.float32)
-        for seed in NOISE_SEEDS
-    }
-
-
-def _noise_name(seed: int) -> str:
-    return f"noise, seed {seed}"
+    shape, drawn = input_shape(model, size), {}
+    for seed in NOISE_SEEDS:
+        noise = np.random.default_rng(seed).standard_normal(shape)
+        drawn[f"noise, seed {seed}"] = noise.astype(np.float32)
+    return drawn
 
 
 @contextlib.contextmanager

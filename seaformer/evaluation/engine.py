@@ -62,12 +62,9 @@ class Evaluation:
     def run(self, progress: Path, batch: int = 1) -> Iterator[None]:
         """Evaluate all pictures, and yield after every few.
 
-        What the progress file has is not computed again, unless the files of the picture changed
-        since. Broken pictures are tried again.
-
-        Args:
-            progress: the file; it is started if it is not there.
-            batch: pictures to compute at once at most: neighbours of the same input size.
+        What the progress file has, which is started if it is not there, is not computed again,
+        unless the files of the picture changed since. Broken pictures are tried again. At most
+        `batch` pictures are computed at once: neighbours of the same input size.
 
         Raises:
             UsageError: the progress file is of another run, or a model's output has another shape.

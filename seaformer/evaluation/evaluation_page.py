@@ -67,11 +67,8 @@ def write_report(
 ) -> None:
     """Draw the page and write it, for which the models are run on the pictures in it again.
 
-    Args:
-        path: the file, which is replaced.
-        results: what the page shows.
-        dataset: what the models were evaluated on.
-        models: in the order of `results`; the first of several is the reference.
+    The models are in the order of `results`; the first of several is the reference. A file that is
+    there is replaced.
 
     Raises:
         SeaformerError: a picture cannot be read any more.

@@ -54,10 +54,7 @@ def draw_strips(
 ) -> Iterator[Strip]:
     """Run one model, or a reference and the model to compare, once more and draw what they find.
 
-    Args:
-        dataset: which the pictures are of.
-        models: one or both.
-        worst: name and score of each picture.
+    `worst` has name and score of each picture.
 
     Raises:
         SeaformerError: a picture cannot be read any more.

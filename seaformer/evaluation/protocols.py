@@ -138,11 +138,7 @@ def two_step_mask(
     """Return the largest of logits resized to the network's input and then to the picture.
 
     mmseg takes a softmax in between, which changes no order but can round two classes to a tie.
-
-    Args:
-        logits: finite, [C, h, w] with up to 256 classes.
-        input_size: height and width of the network's input.
-        picture: height and width of the mask.
+    Logits are finite, [C, h, w] with up to 256 classes; sizes are height and width.
 
     Returns:
         uint8 [H, W]. Of equal classes the lowest wins.

@@ -131,8 +131,7 @@ class Results(_Model):
         complete: whether the evaluation is at its end. It is not while there are broken pictures
             that nobody allowed to leave out: the same command goes on from there.
         data: folder of the data set as it was given.
-        pictures: how many the scores are of.
-        available: how many the data set has.
+        pictures: how many the scores are of, of those `available` in the data set.
         broken: pictures that the scores leave out.
         models: the first is the reference if there are several.
     """
@@ -225,9 +224,7 @@ def _scores(tally: Tally, is_segmentation: bool) -> Scores:
     scores = tally.confusion.scores()
     if not is_segmentation:
         return Scores(top1=scores.pixel_accuracy, top5=tally.top5)
-    return Scores(
-        miou=scores.miou, mean_accuracy=scores.mean_accuracy, pixel_accuracy=scores.pixel_accuracy
-    )
+    return Scores.model_validate(scores, from_attributes=True)
 
 
 def _class_results(tally: Tally, reference: Tally, dataset: Dataset) -> tuple[ClassResult, ...]:

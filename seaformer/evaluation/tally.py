@@ -74,10 +74,7 @@ def count_masks(
 ) -> list[Counts]:
     """Count a picture for each model, of which the first is the reference of the others.
 
-    Args:
-        truth: uint8 [H, W], class indices, and `IGNORED`.
-        masks: [H, W], what each model found.
-        classes: number of classes.
+    `truth` is uint8 [H, W], class indices and `IGNORED`; masks [H, W] are what each model found.
 
     Raises:
         SeaformerError: there is no such class.

@@ -91,10 +91,7 @@ def open_image(
 ) -> Iterator[Image.Image]:
     """Open a picture whose pixels may be decoded then: every way to one leads through here.
 
-    Args:
-        file: its content.
-        path: its name, for messages.
-        formats: that it may have, as Pillow names them.
+    `path` is its name, for messages; `formats` are those that it may have, as Pillow names them.
 
     Raises:
         SeaformerError: it would take too much memory.

@@ -44,10 +44,7 @@ def check_memory(
 ) -> None:
     """Refuse a size that this computer has no memory for, or that no phone would take.
 
-    Args:
-        size: height and width in pixels.
-        available_bytes: free memory.
-        needed_bytes: what the export of another network than ours takes; None to reckon with ours.
+    `needed_bytes` is what the export of another network than ours takes; None to reckon with ours.
 
     Raises:
         UsageError: the export would need more; the message gives both numbers.

@@ -135,12 +135,12 @@ def draw_overlay(
         mask: class indices [H, W].
         labels: name of each class.
         palette: as in `class_shares`.
-        opacity: of the colours, 0..1.
+        opacity: as in `blend`.
         note: a warning to show above the photograph.
         max_classes: classes to list; the others are summed up in one line.
 
     Raises:
-        UsageError: the sizes differ, or `opacity` is outside 0..1.
+        UsageError: as `blend`.
     """
     overlay = Image.fromarray(blend(image, mask, palette, opacity))
     letter = max(

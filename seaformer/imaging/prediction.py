@@ -89,12 +89,9 @@ def predict(
 def mask_from(
     output: npt.NDArray[Any], interface: Interface, size: Sequence[int]
 ) -> npt.NDArray[np.unsignedinteger]:
-    """Bring logits, or the class ids that the model decided for itself, to a size.
+    """Bring logits, or the class ids that the model decided for itself, to a height and width.
 
-    Args:
-        output: what the model gives for one picture, as it gives it.
-        interface: what that means.
-        size: height and width of the mask in pixels.
+    The output is what a model of this interface gives for one picture.
 
     Returns:
         Class indices [height, width], uint8 or uint16.

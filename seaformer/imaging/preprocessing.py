@@ -75,10 +75,7 @@ def seen_part(
 ) -> npt.NDArray[np.uint8]:
     """Cut out of a photograph what `prepare` lets the network see; a mask belongs on this.
 
-    Args:
-        image: uint8 [H, W, 3].
-        preprocessing: "stretch" keeps the whole picture, "center-crop" the middle.
-        size: height and width of the network's input; None for `preprocessing.input_size`.
+    "stretch" keeps the whole picture, "center-crop" the middle. `size` is as in `prepare`.
 
     Returns:
         uint8 [h, w, 3] with h <= H and w <= W, a view of `image`; to the nearest pixel.

@@ -22,11 +22,8 @@ def find_layout(
 ) -> str:
     """Return the layout of the input of an image, or of features: "NCHW" or "NHWC".
 
-    Args:
-        shape: of the input; None stands for any size.
-        path: of the file, for error messages.
-        channels: of the input.
-        usual_layout: of the runtime, for ambiguous shapes.
+    In its shape, None stands for any size. `usual_layout` is that of the runtime, for ambiguous
+    ones.
 
     Raises:
         SeaformerError: it is not the shape of one image, or of features with that many channels.
@@ -141,7 +138,7 @@ class ImageSession(Closable):
 
         Returns:
             The model's output in its own shape; integers that stand for real numbers, as in fully
-            quantised files, are converted to float32.
+                quantised files, are converted to float32.
 
         Raises:
             UsageError: `x` has another dtype or shape.

@@ -1,6 +1,7 @@
 """Running .onnx files with ONNX Runtime."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import onnxruntime
 from seaformer.artifact.embedding import PROPERTY
 from seaformer.errors import SeaformerError
 from seaformer.runtimes.external_data import check_onnx
-from seaformer.runtimes.integers import IntegerTensor, integer_tensors
+from seaformer.runtimes.integers import integer_tensors
 from seaformer.runtimes.session import Array, Session, Tensor, reason
 
 _NAMED_ALIKE = (
@@ -51,8 +52,10 @@ class OnnxSession(Session):
         if any(tensor.dtype in INTEGERS for tensor in (*self.inputs, *self.outputs)):
             # ONNX Runtime does not expose the graph, so the file is parsed a second time.
             known = integer_tensors(self._graph().graph)
-            self.inputs = tuple(_with_integers(tensor, known) for tensor in self.inputs)
-            self.outputs = tuple(_with_integers(tensor, known) for tensor in self.outputs)
+            self.inputs, self.outputs = (
+                tuple(replace(tensor, integers=known.get(tensor.name)) for tensor in tensors)
+                for tensors in (self.inputs, self.outputs)
+            )
 
     def resize(self, shape: Sequence[int]) -> None:
         """Do nothing: ONNX Runtime adapts to the shape of each input."""
@@ -139,7 +142,3 @@ class OnnxSession(Session):
 
 open_session = OnnxSession
 """See `seaformer.runtimes.Runtime`."""
-
-
-def _with_integers(tensor: Tensor, known: dict[str, IntegerTensor]) -> Tensor:
-    return Tensor(tensor.name, tensor.dtype, tensor.shape, known.get(tensor.name))

@@ -65,14 +65,9 @@ def open_network(
     threads: int = 1,
     input_size: tuple[int, int] | None = None,
 ) -> "PyTorchSession":
-    """Create a network of the registry, or a user's own, and make it ready to run.
+    """Create a network of the registry, or a user's own, and make it ready to run on images.
 
-    Args:
-        network: takes an image.
-        weights: as given to --weights.
-        task: what it is for.
-        threads: threads for one run, 1 or more.
-        input_size: height and width in pixels; None for the task's.
+    `weights` are as given to --weights; `input_size` is height and width, None for the task's.
 
     Raises:
         UsageError: the network is not for the task, or takes features.

@@ -163,13 +163,8 @@ class Session(Closable):
     ) -> list[Array]:
         """Run once without optimizations that remove tensors; return intermediate tensors.
 
-        Args:
-            keys: of tensors: their names in an .onnx, their numbers in a .tflite, the paths of
-                modules in a checkpoint.
-            inputs: as `run` takes them.
-
-        Returns:
-            An array for each key; integers that have one scale as the real numbers they stand for.
+        Keys are the names of tensors in an .onnx, their numbers in a .tflite, the paths of modules
+        in a checkpoint. Integers that have one scale come as the real numbers they stand for.
 
         Raises:
             SeaformerError: as `run`, a tensor does not exist, or the runtime keeps outputs only.

@@ -35,7 +35,7 @@ FEATURES_NAME = "features"
 
 
 def to_onnx(model: nn.Module, size: tuple[int, int], output_name: str) -> onnx.ModelProto:
-    """Trace a model into a checked ONNX graph of static shapes, with an output of this name.
+    """Trace a model into a checked ONNX graph of static shapes whose output has this name.
 
     The model is float32, in eval mode; it takes [1, 3, height, width], or as many channels as its
     attribute `input_channels` says, and returns one tensor.

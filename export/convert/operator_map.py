@@ -34,7 +34,7 @@ _BATCH = 48
 
 
 def module_path(node_name: str, modules: Collection[str]) -> str:
-    """Turn a node's name into the path of the module that it stands in, of all that there are.
+    """Turn a node's name into the path of the module that it stands in, one of `modules`.
 
     `/stem/stage1.0/expand/Conv` becomes `stem.stage1.0.expand`. The exporter has three
     peculiarities. Before a number it writes the container, also inside the container's own call

@@ -195,13 +195,11 @@ def _photographs(folder: Path, samples: int) -> Calibration:
         )
     chosen = _spread(found, samples)
     held_out = _spread(sorted(set(found) - set(chosen)), TEST_PICTURES)
-    notes = (
-        ()
-        if held_out
-        else (
+    notes: tuple[str, ...] = ()
+    if not held_out:
+        notes = (
             "it is measured on the pictures that it was calibrated with: the folder has no others",
         )
-    )
     test = _of_files(held_out or chosen, folder)
     return Calibration(_of_files(chosen, folder), test, None, notes=notes)
 

@@ -40,7 +40,7 @@ def check_beside(model: Path, force: bool) -> None:
 
 
 def write_beside(model: Path, file: bytes, metadata: Metadata) -> None:
-    """Write the description that is inside a model file, of these bytes, beside it too."""
+    """Write the description of a model file beside it, with size and hash of its bytes."""
     described = File(name=model.name, bytes=len(file), sha256=hashlib.sha256(file).hexdigest())
     with atomic_write(path_beside(model)) as temporary:
         text = metadata.model_copy(update={"file": described}).text()

@@ -30,7 +30,7 @@ _DAMAGED = (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, zli
 
 
 def embed(content: bytes, metadata: Metadata) -> bytes:
-    """Return the whole file: a model with its description in it, on one line, as size counts there.
+    """Return the whole file: a model with its description in it, on one line, as size counts.
 
     The content is a TFLite flatbuffer, or an ONNX model without metadata properties.
     """

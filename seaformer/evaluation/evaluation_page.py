@@ -22,10 +22,10 @@ _LEAST_CHANGE = 0.00005
 
 @dataclass(frozen=True)
 class _Section:
-    """What the page shows of one model: also its worst pictures.
+    """What the page shows of one model: its results, and its worst pictures.
 
-    The bars in `ranking` are of the classes that have a score, best first; those in `changes` of
-    the classes that lost or won most against the reference, worst first.
+    The bars of `ranking` are the classes that have a score, best first; those of `changes` the
+    classes that lost or won most against the reference, worst first.
     """
 
     model: ModelResult
@@ -36,10 +36,10 @@ class _Section:
 
 @dataclass(frozen=True)
 class _ClassRow:
-    """A row of the table of classes: its pixels in the ground truth, and their share of all, 0..1.
+    """A row of the table of classes.
 
-    In classification they are images. `of_models` is how each model does: its score, and its
-    result.
+    `pixels` are those of the class in the ground truth, in classification its images; `share` is
+    their part of all, 0..1. `of_models` has each model's score of the class, and its result.
     """
 
     name: str
@@ -51,9 +51,9 @@ class _ClassRow:
 
 @dataclass(frozen=True)
 class EvaluationPage(Page, template="evaluation.html"):
-    """The page; its title is that of the task, and its first section of several the reference's.
+    """The page: title of the task, and a section for each model, the reference's first of several.
 
-    The rows are of the classes that are in the ground truth or in an output.
+    The rows are the classes that are in the ground truth or in an output.
     """
 
     results: Results

@@ -75,13 +75,9 @@ def official_segmentation(preprocessing: Preprocessing, evaluation: Evaluation) 
             f"the evaluation of the task has crop_size {list(evaluation.crop_size)}. Allowed "
             "in segmentation: none, as the whole mask counts."
         )
-    short, limit, multiple = (
-        evaluation.short_side,
-        evaluation.long_side_max,
-        evaluation.size_multiple,
-    )
+    short, limit = evaluation.short_side, evaluation.long_side_max
 
-    def resized(picture: Picture) -> Prepared:
+    def scaled_and_rounded(picture: Picture) -> Prepared:
         """Resize to the scale, then to the multiple; each step rounds to 8 bits, as mmcv's do."""
         import torch
         from torch.nn import functional as F
@@ -91,6 +87,7 @@ def official_segmentation(preprocessing: Preprocessing, evaluation: Evaluation) 
         if limit is not None:
             scale = min(scale, limit / max(sides))
         scaled = [max(1, int(side * scale + 0.5)) for side in sides]
+        multiple = evaluation.size_multiple
         rounded = [-(-side // multiple) * multiple for side in scaled]
         _refuse_huge(sides, rounded)
         pixels = torch.from_numpy(picture.astype(np.float32)).permute(2, 0, 1)[None]
@@ -101,7 +98,7 @@ def official_segmentation(preprocessing: Preprocessing, evaluation: Evaluation) 
         return _ordered(pixels[0].permute(1, 2, 0).numpy(), preprocessing)
 
     long = f", long side at most {limit}" if limit else ""
-    return Protocol(OFFICIAL, f"short side {short}{long}", resized)
+    return Protocol(OFFICIAL, f"short side {short}{long}", scaled_and_rounded)
 
 
 def official_classification(preprocessing: Preprocessing, evaluation: Evaluation) -> Protocol:

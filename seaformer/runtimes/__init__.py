@@ -111,10 +111,10 @@ def is_checkpoint(path: str | Path) -> bool:
 def open_session(
     path: str | Path, threads: int = 1, *, accelerator: str = "cpu", isolated: bool = True
 ) -> Session:
-    """Load an exported file, .onnx or .tflite, and make it ready to run, at the level of tensors.
+    """Load an exported file and make it ready to run, at the level of tensors.
 
     Args:
-        path: of the file.
+        path: .onnx or .tflite.
         threads: threads for one run, 1 or more.
         accelerator: what computes, one of `PROCESSORS`.
         isolated: whether to run it in a child process, so that a damaged file cannot crash this

@@ -32,7 +32,7 @@ class MalformedMessageError(Exception):
 
 
 class Channel:
-    """One end of a connection by a stream socket, which the channel closes."""
+    """One end of a connection; it closes the stream socket that it is given."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection

@@ -91,7 +91,7 @@ class ChildProcess:
     def call(
         self, doing: str, fields: dict[str, Any], arrays: Sequence[Array] = (), scale: float = 1
     ) -> Message:
-        """Send a request, its fields as JSON has them, and wait for its answer.
+        """Send a request, whose fields JSON can hold, and wait for its answer.
 
         `doing` is what is done with the file, for error messages: "loaded", "run". `scale` is a
         factor on the time limit.

@@ -18,11 +18,11 @@ from ai_edge_litert import schema_py_generated as schema
 from onnx import TensorProto, helper
 from small_models import SIDE, associate, metadata, tflite, write_onnx
 
-from seaformer.artifact.metadata import Metadata, parse_metadata
+from seaformer.artifact.metadata import Metadata, Scale, parse_metadata
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.models.create import create_model
 from seaformer.runtimes import RUNTIMES, open_model, open_session
-from seaformer.runtimes.integers import IntegerTensor
+from seaformer.runtimes.session import Tensor
 from seaformer.runtimes.tflite_flatbuffer import pack, parse
 from seaformer.tasks import get_task
 from seaformer.weights.saving import save_weights
@@ -133,9 +133,9 @@ def test_quantized_onnx_runs_on_real_numbers(
 ) -> None:
     path = write_integer_onnx(tmp_path / "a.onnx", dtype, scale, zero_point)
     with open_model(path) as session:
-        expected = IntegerTensor(np.dtype(dtype), scale, zero_point)
+        expected = np.dtype(dtype).name, Scale(scale=scale, zero_point=zero_point)
         ends = (*session.session.inputs, *session.session.outputs)
-        assert [tensor.integers for tensor in ends] == [expected, expected]
+        assert [(tensor.dtype, tensor.integers) for tensor in ends] == [expected, expected]
         output = session.run(NCHW)
     assert output.dtype == np.float32
     assert np.abs(output[0].transpose(1, 2, 0) - AVERAGES).max() <= 1.01 * scale
@@ -149,10 +149,10 @@ def test_onnx_integers_without_a_scale_are_taken_as_they_are(tmp_path: Path) -> 
 
 
 def test_integers_stop_at_the_ends_of_their_type() -> None:
-    integers = IntegerTensor(np.dtype(np.int8), 0.5, 10)
+    tensor = Tensor("a", "int8", (7,), Scale(scale=0.5, zero_point=10))
     x = np.array([-1e9, -69.0, 0.0, 0.24, 0.26, 58.5, 1e9], np.float32)
-    assert integers.from_real(x).tolist() == [-128, -128, 10, 10, 11, 127, 127]
-    assert integers.to_real(np.array([-128, 10, 127], np.int8)).tolist() == [-69.0, 0.0, 58.5]
+    assert tensor.encode(x).tolist() == [-128, -128, 10, 10, 11, 127, 127]
+    assert tensor.decode(np.array([-128, 10, 127], np.int8)).tolist() == [-69.0, 0.0, 58.5]
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -172,7 +172,7 @@ def test_quantized_tflite_runs_on_real_numbers(
     with open_model(written(tmp_path / "a.tflite", quantized_tflite_file)) as session:
         for tensor in (*session.session.inputs, *session.session.outputs):
             assert tensor.integers is not None
-            assert tensor.integers.dtype == np.int8
+            assert tensor.dtype == "int8"
         output = session.run(NHWC)
     assert output.dtype == np.float32
     assert np.abs(output[0] - AVERAGES).max() <= 1.01  # a step of 255 / 255 for input and output

@@ -18,7 +18,7 @@ import onnx
 from onnx import NodeProto
 
 from seaformer.artifact.embedding import serialize
-from seaformer.artifact.metadata import MappedOperator, Scale
+from seaformer.artifact.metadata import MappedOperator
 from seaformer.export.convert.onnx_graph import silence, with_half_weights
 from seaformer.export.quantize.engine import Port
 from seaformer.export.quantize.onnx_kernels import (
@@ -29,7 +29,7 @@ from seaformer.export.quantize.onnx_kernels import (
 from seaformer.export.quantize.qdq_graph import float_nodes, map_like, take_and_give_bytes
 from seaformer.export.quantize.ranges import Activation, collect
 from seaformer.runtimes import open_content
-from seaformer.runtimes.integers import integer_tensors
+from seaformer.runtimes.onnx_runtime import integer_scales
 
 
 class OnnxEngine:
@@ -88,14 +88,11 @@ class OnnxEngine:
     def ports(self, quantized: bytes) -> tuple[Port, Port]:
         """The input and the output."""
         graph = onnx.load_from_string(quantized).graph
-        tensors = integer_tensors(graph)
+        scales = integer_scales(graph)
 
         def port(tensor: onnx.ValueInfoProto) -> Port:
             dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.type.tensor_type.elem_type)
-            found = tensors.get(tensor.name)
-            if found is None:
-                return Port(str(dtype), None)
-            return Port(str(dtype), Scale(scale=found.scale, zero_point=found.zero_point))
+            return Port(str(dtype), scales.get(tensor.name))
 
         return port(graph.input[0]), port(graph.output[0])
 

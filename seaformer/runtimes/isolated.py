@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from seaformer.artifact.metadata import Scale
 from seaformer.errors import SeaformerError
 from seaformer.runtimes.child_process import DAMAGED, ChildProcess
-from seaformer.runtimes.integers import IntegerTensor
 from seaformer.runtimes.session import Array, Session, Tensor
 
 
@@ -134,5 +134,5 @@ def _tensor(stored: dict[str, Any]) -> Tensor:
     if not all(side is None or type(side) is int for side in shape):
         raise ValueError(f"an axis of {shape}")
     if integers is not None:
-        integers = IntegerTensor(dtype, float(integers[0]), int(integers[1]))
+        integers = Scale(scale=float(integers[0]), zero_point=int(integers[1]))
     return Tensor(str(stored["name"]), str(dtype), tuple(shape), integers)

@@ -14,9 +14,9 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from seaformer.artifact.embedding import tflite_text
+from seaformer.artifact.metadata import Scale
 from seaformer.errors import SeaformerError
 from seaformer.runtimes.external_data import check_tflite
-from seaformer.runtimes.integers import IntegerTensor
 from seaformer.runtimes.session import Array, Session, Tensor, reason
 
 _ERRORS = (ValueError, RuntimeError)
@@ -164,11 +164,10 @@ def _no_log() -> Iterator[None]:
 
 def _tensor(detail: dict[str, Any]) -> Tensor:
     scale, zero_point = detail["quantization"]
-    dtype = np.dtype(detail["dtype"])
     return Tensor(
         detail["name"],
-        str(dtype),
+        str(np.dtype(detail["dtype"])),
         # The signature has -1 where the shape is only a stand-in until it is set.
         tuple(None if side < 0 else int(side) for side in detail["shape_signature"]),
-        IntegerTensor(dtype, float(scale), int(zero_point)) if scale else None,
+        Scale(scale=float(scale), zero_point=int(zero_point)) if scale else None,
     )

@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import onnxruntime
 
 from seaformer.artifact.embedding import PROPERTY
+from seaformer.artifact.metadata import Scale
 from seaformer.errors import SeaformerError
 from seaformer.runtimes.external_data import check_onnx
-from seaformer.runtimes.integers import integer_tensors
 from seaformer.runtimes.session import Array, Session, Tensor, reason
+
+if TYPE_CHECKING:
+    from onnx import GraphProto
 
 _NAMED_ALIKE = (
     *("float16", "int8", "uint8", "int16", "uint16"),
@@ -51,7 +54,7 @@ class OnnxSession(Session):
         self.outputs = tuple(self._tensor(one, "gives an output") for one in model.get_outputs())
         if any(tensor.dtype in INTEGERS for tensor in (*self.inputs, *self.outputs)):
             # ONNX Runtime does not expose the graph, so the file is parsed a second time.
-            known = integer_tensors(self._graph().graph)
+            known = integer_scales(self._graph().graph)
             self.inputs, self.outputs = (
                 tuple(replace(tensor, integers=known.get(tensor.name)) for tensor in tensors)
                 for tensors in (self.inputs, self.outputs)
@@ -142,3 +145,20 @@ class OnnxSession(Session):
 
 open_session = OnnxSession
 """See `seaformer.runtimes.Runtime`."""
+
+
+def integer_scales(graph: "GraphProto") -> dict[str, Scale]:
+    """Find what stands for real numbers by one scale, by the nodes that convert it."""
+    from onnx import numpy_helper
+
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    found: dict[str, Scale] = {}
+    for node in graph.node:
+        if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
+            continue
+        values = [numpy_helper.to_array(stored[name]) for name in node.input[1:] if name in stored]
+        if len(values) == len(node.input) - 1 and all(value.size == 1 for value in values):
+            scale, zero_point = (*(value.item() for value in values), 0)[:2]  # 0 is the default
+            name = node.output[0] if node.op_type == "QuantizeLinear" else node.input[0]
+            found[name] = Scale(scale=scale, zero_point=zero_point)
+    return found

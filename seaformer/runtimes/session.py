@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seaformer.artifact.beside import read_beside
-from seaformer.artifact.metadata import Interface, parse_metadata
+from seaformer.artifact.metadata import Interface, Scale, parse_metadata
 from seaformer.errors import SeaformerError
-from seaformer.runtimes.integers import IntegerTensor
 from seaformer.terminal import printable
 
 Array = npt.NDArray[Any]
@@ -40,21 +39,25 @@ class Tensor:
     name: str
     dtype: str
     shape: tuple[int | None, ...]
-    integers: IntegerTensor | None = None
+    integers: Scale | None = None
 
     def encode(self, values: npt.NDArray[np.float32]) -> Array:
-        """Convert real numbers to the model's type; for integers without a scale, round them."""
-        integers = self.integers
-        if integers is None and np.dtype(self.dtype).kind in "iu":
-            integers = IntegerTensor(np.dtype(self.dtype), 1.0, 0)
-        if integers is not None:
-            return np.ascontiguousarray(integers.from_real(values))
-        return np.ascontiguousarray(values.astype(self.dtype, copy=False))
+        """Convert real numbers to the model's type: integers to the nearest that it has.
+
+        Those without a scale stand for themselves.
+        """
+        dtype = np.dtype(self.dtype)
+        if dtype.kind not in "iu":
+            return np.ascontiguousarray(values.astype(dtype, copy=False))
+        stored, limits = self.integers or Scale(scale=1.0, zero_point=0), np.iinfo(dtype)
+        integers = np.round(values / stored.scale) + stored.zero_point
+        return np.ascontiguousarray(np.clip(integers, limits.min, limits.max).astype(dtype))
 
     def decode(self, values: Array) -> Array:
         """Convert values of the model's type to float32; integers without a scale are kept."""
         if self.integers is not None:
-            return self.integers.to_real(values)
+            shifted = values.astype(np.float32) - np.float32(self.integers.zero_point)
+            return shifted * np.float32(self.integers.scale)
         return values.astype(np.float32) if values.dtype == np.float16 else values
 
 

@@ -107,8 +107,8 @@ def _input(job: Job, candidate: Candidate) -> Input:
     return Input(
         name=job.input_name,
         shape=_arrange(input_shape(job.source.model, job.size), candidate.format),  # type: ignore[arg-type]
-        dtype=candidate.ports[0].dtype if candidate.ports else "float32",
-        quantization=candidate.ports[0].scale if candidate.ports else None,
+        dtype=candidate.ports[0].dtype,
+        quantization=candidate.ports[0].scale,
         layout=candidate.format.layout,
         range=(0.0, 255.0) if inside else None,
         normalization="inside" if inside else "outside",
@@ -122,14 +122,13 @@ def _input(job: Job, candidate: Candidate) -> Input:
 
 def _output(job: Job, candidate: Candidate) -> Output:
     sample, format = job.samples[0], candidate.format
-    dtype = candidate.ports[1].dtype if candidate.ports else "float32"
     gives_classes = job.request.head != "logits"
     shape = tuple(sample.reference.shape)
     return Output(
         name=job.request.head,
         shape=shape if gives_classes else _arrange(shape, format),
-        dtype="int32" if gives_classes else dtype,
-        quantization=candidate.ports[1].scale if candidate.ports else None,
+        dtype="int32" if gives_classes else candidate.ports[1].dtype,
+        quantization=candidate.ports[1].scale,
         layout="NHW" if gives_classes else format.layout if len(shape) == 4 else "NC",
         stride=round(job.size[0] / shape[-2]) if len(sample.logits_shape) == 4 else None,
         content=FEATURES if job.source.takes_features else job.request.head,  # type: ignore[arg-type]

@@ -16,19 +16,17 @@ from seaformer.export.verify.verification import Sample
 
 @dataclass(frozen=True)
 class Candidate:
-    """A converted model that has not been verified yet.
+    """A converted model, without its description, that has not been verified yet.
 
-    Attributes:
-        content: the file without its description.
-        ports: input and output, where they are not float32.
-        quantization: how it came to its integers; None in floating point.
+    `ports` are the input and output; `quantization` is how it came to its integers, None in
+    floating point.
     """
 
     format: Format
     precision: Precision
     content: bytes
     operators: list[MappedOperator]
-    ports: tuple[Port, Port] | None = None
+    ports: tuple[Port, Port] = (Port("float32", None), Port("float32", None))
     quantization: Quantization | None = None
 
 

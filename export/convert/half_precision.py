@@ -15,11 +15,6 @@ MIN_ELEMENTS = 1024
 LARGEST = 65504.0
 
 
-def is_stored_in_half(values: np.ndarray) -> bool:
-    """Whether the rule stores this float32 tensor in half precision."""
-    return values.size >= MIN_ELEMENTS
-
-
 def to_half(values: np.ndarray, name: str) -> np.ndarray:
     """Round float32 to half precision; what is below its smallest step becomes zero.
 

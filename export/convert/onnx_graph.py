@@ -19,7 +19,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from seaformer.errors import SeaformerError
-from seaformer.export.convert.half_precision import is_stored_in_half, to_half
+from seaformer.export.convert.half_precision import MIN_ELEMENTS, to_half
 from seaformer.models.inputs import input_shape, takes_features
 
 OPSET = 18
@@ -83,7 +83,7 @@ def with_half_weights(graph: onnx.ModelProto) -> onnx.ModelProto:
     kept |= {name for node in half.graph.node if node.op_type == "Sub" for name in node.input}
     for tensor in half.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or tensor.name in kept or not is_stored_in_half(values):
+        if values.dtype != np.float32 or tensor.name in kept or values.size < MIN_ELEMENTS:
             continue
         name, stored = tensor.name, f"{tensor.name}.half"
         tensor.CopyFrom(numpy_helper.from_array(to_half(values, name), stored))

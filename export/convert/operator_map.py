@@ -25,6 +25,7 @@ from seaformer.errors import SeaformerError
 from seaformer.export.convert import tflite_file
 from seaformer.export.convert.tflite_file import CONVERSIONS, Operator
 from seaformer.runtimes import open_content
+from seaformer.runtimes.tflite_flatbuffer import parse
 
 _HEAVY = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 """Node types that give an operator its module when it owns several nodes."""
@@ -115,7 +116,8 @@ def map_operators(
     trace = _Trace(graph)
     # TFLite tensor -> the ONNX tensors whose values it holds; one that has no equal stands for what
     # it was computed from, and a weight for nothing.
-    equals = {tflite_file.input_tensor(flatbuffer): frozenset({graph.graph.input[0].name})}
+    entry = int(parse(flatbuffer).subgraphs[0].inputs[0])
+    equals = {entry: frozenset({graph.graph.input[0].name})}
     found: dict[int, tuple[str, tuple[str, ...]]] = {}
     for operator in operators:
         available = frozenset[str]().union(*(equals.get(t, ()) for t in operator.inputs))

@@ -9,7 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from seaformer.artifact.embedding import ASSOCIATED_FILE
 from seaformer.artifact.metadata import Scale
-from seaformer.export.convert.half_precision import is_stored_in_half, to_half
+from seaformer.export.convert.half_precision import MIN_ELEMENTS, to_half
 from seaformer.runtimes.tflite_flatbuffer import operator_types, pack, parse
 
 _METADATA_IDENTIFIER = b"M001"
@@ -52,11 +52,6 @@ def operators(model: bytes) -> list[Operator]:
             zip(operator_types(parsed), parsed.subgraphs[0].operators, strict=True)
         )
     ]
-
-
-def input_tensor(model: bytes) -> int:
-    """Return the index of the tensor that the main subgraph takes."""
-    return int(parse(model).subgraphs[0].inputs[0])
 
 
 def finish(model: bytes, input_name: str, output_name: str, description: str) -> bytes:
@@ -179,7 +174,7 @@ def with_half_weights(model: bytes) -> bytes:
         if tensor.type != schema.TensorType.FLOAT32 or data is None or index in subtracted:
             continue
         values = np.frombuffer(bytes(data), np.float32)
-        if not is_stored_in_half(values):
+        if values.size < MIN_ELEMENTS:
             continue
         half = to_half(values, tensor.name.decode()).view(np.uint8)
         dequantizations.append(
@@ -204,11 +199,6 @@ def _drop_unused_buffers(parsed: schema.ModelT) -> None:
     for index, buffer in enumerate(parsed.buffers):
         if index not in used:
             buffer.data = None
-
-
-def plain(model: bytes) -> bytes:
-    """Return the file with every weight inside its flatbuffer, as converters write it."""
-    return pack(parse(model))
 
 
 def _metadata_table(description: str) -> list[int]:

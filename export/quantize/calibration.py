@@ -55,13 +55,10 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What to calibrate with, and what to measure on afterwards.
+    """What to calibrate with, and what to measure on afterwards: None where that means nothing.
 
-    Attributes:
-        test: to measure on; None where that means nothing.
-        classes: of the truth in `test`; None without one.
-        is_random: whether the pictures are noise.
-        notes: what a user should know; may be empty.
+    `classes` are of the truth in `test`, None without one; `is_random` says whether the pictures
+    are noise, and `notes` what a user should know.
     """
 
     pictures: Pictures

@@ -19,6 +19,7 @@ from seaformer.export.convert.operator_map import map_tflite_like
 from seaformer.export.quantize.engine import Port
 from seaformer.export.quantize.ranges import Activation, collect
 from seaformer.runtimes import open_content
+from seaformer.runtimes.tflite_flatbuffer import pack, parse
 
 FLOAT_TYPES = ("BATCH_MATMUL", "SOFTMAX")
 """Operators that XNNPACK has no int8 kernel for: each would cut the graph into two partitions."""
@@ -90,7 +91,7 @@ class TFLiteEngine:
                 enable_progress_bar=False,
                 enable_progress_report=False,
             ).quantized_model
-        flatbuffer = tflite_file.plain(bytes(done))
+        flatbuffer = pack(parse(bytes(done)))  # with every weight inside, as converters write it
         return tflite_file.with_half_weights(flatbuffer) if kept else flatbuffer
 
     def map_operators(self, quantized: bytes) -> list[MappedOperator]:

@@ -28,28 +28,28 @@ class Format:
 class Precision:
     """How the numbers of an exported file are stored, and what it has to reach.
 
-    A file of floating point has to reach the bars on every input of
+    A file of floating point has to reach the thresholds on every input of
     `seaformer.export.verify.verification`. A quantized one has to on held-out pictures of the kind
     that it was calibrated with; on the bundled photograph, if there are none.
 
     Attributes:
         name: as given to --precision.
-        formats: names of the formats that have it.
         weights: storage type of the weights.
         activations: type of what is computed in between.
-        input_output: type of what the file takes and gives.
-        range_method: how the ranges of activations are chosen unless the user says otherwise, one
-            of `seaformer.export.quantize.methods.METHODS`; None where no pictures are needed.
         delegates: what runs it, on a phone and here.
         size: of the file, as a share of the fp32 file.
         min_sqnr_db: lowest signal to quantization noise ratio of the output, in dB.
         min_agreement: lowest share of positions whose arg-max is that of the reference, 0..1.
-        max_miou_loss: most mIoU it may lose, or top-1 in classification, in points, where the truth
-            is known; None if that is not measured.
         device_min_sqnr_db: lowest signal to noise ratio of the output on a device against that of
             the same file on this computer, in dB.
         device_min_agreement: lowest share of positions whose arg-max is the same there, 0..1.
         description: one sentence for tables.
+        formats: names of the formats that have it.
+        input_output: type of what the file takes and gives.
+        range_method: how the ranges of activations are chosen unless the user says otherwise, one
+            of `seaformer.export.quantize.methods.METHODS`; None where no pictures are needed.
+        max_miou_loss: most mIoU it may lose, or top-1 in classification, in points, where the truth
+            is known; None if that is not measured.
         caution: what a user should know before; printed when it is asked for.
         test_pictures: on how many held-out pictures it is measured at most.
     """

@@ -1,7 +1,8 @@
 """Running checkpoints with PyTorch: the network as it was trained, before any export."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -131,16 +132,13 @@ class PyTorchSession(Session):
         """Run once; return the last outputs of modules, by their paths."""
         outputs: dict[str, Array] = {}
 
-        def keep(key: str) -> Callable[..., None]:
-            def hook(_module: object, _inputs: object, output: torch.Tensor) -> None:
-                outputs[key] = output.numpy()
-
-            return hook
+        def keep(key: str, _module: object, _inputs: object, output: torch.Tensor) -> None:
+            outputs[key] = output.numpy()
 
         with ExitStack() as hooks:
             for key in keys:
-                handle = self.network.get_submodule(key).register_forward_hook(keep(key))
-                hooks.callback(handle.remove)
+                module = self.network.get_submodule(key)
+                hooks.callback(module.register_forward_hook(partial(keep, key)).remove)
             self.run(inputs)
         return [outputs[key] for key in keys]
 

@@ -115,10 +115,7 @@ class ChildProcess:
             ) from None
         except MalformedMessageError as error:
             self.close()
-            raise SeaformerError(
-                f"'{self._path}' makes {self._program} return malformed data while it is "
-                f"{doing} ({reason(error)}). Export it again."
-            ) from error
+            raise self.malformed(f"{doing} ({reason(error)})") from error
         except (EOFError, OSError):
             raise self._crash(doing) from None
         except BaseException:
@@ -134,6 +131,13 @@ class ChildProcess:
                 "version: export it again."
             )
         return answer, given
+
+    def malformed(self, doing: str) -> SeaformerError:
+        """Return the error for an answer that means nothing."""
+        return SeaformerError(
+            f"'{self._path}' makes {self._program} return malformed data while it is {doing}. "
+            "Export it again."
+        )
 
     def close(self) -> None:
         """End the process."""

@@ -32,7 +32,6 @@ class IsolatedSession(Session):
         **arguments: Any,
     ) -> None:
         self.path = path
-        self._program = program
         self._child = ChildProcess(
             "seaformer.runtimes.session_process", path, program, environment, advice
         )
@@ -50,7 +49,7 @@ class IsolatedSession(Session):
         """Run once."""
         _, outputs = self._call("run", "run", inputs)
         if [str(array.dtype) for array in outputs] != [tensor.dtype for tensor in self.outputs]:
-            raise self._unusable("run")
+            raise self._child.malformed("run")
         if any(array.size == 0 for array in outputs):
             raise SeaformerError(
                 f"'{self.path}' returns an output without values. Export it again."
@@ -62,7 +61,7 @@ class IsolatedSession(Session):
         answer, _ = self._call("run", "time_ms", inputs, scale=runs, runs=runs)
         times = answer.get("times_ms")
         if not isinstance(times, list) or not all(type(time) is float for time in times):
-            raise self._unusable("run")
+            raise self._child.malformed("run")
         return times
 
     def computed_by(self, operator: int) -> str:
@@ -74,7 +73,7 @@ class IsolatedSession(Session):
         """Run once with every tensor kept, and return some."""
         _, tensors = self._call("run", "fetch", inputs, keys=list(keys))
         if len(tensors) != len(keys):
-            raise self._unusable("run")
+            raise self._child.malformed("run")
         return tensors
 
     def close(self) -> None:
@@ -100,13 +99,7 @@ class IsolatedSession(Session):
             text = described["metadata_text"]
             self.metadata_text = None if text is None else str(text)
         except (KeyError, TypeError, ValueError) as error:
-            raise self._unusable("loaded") from error
-
-    def _unusable(self, doing: str) -> SeaformerError:
-        return SeaformerError(
-            f"'{self.path}' makes {self._program} return malformed data while it is {doing}. "
-            "Export it again."
-        )
+            raise self._child.malformed("loaded") from error
 
 
 def describe(session: Session) -> dict[str, Any]:

@@ -23,9 +23,10 @@ Form = Mapping[str, nn.Module]
 
 
 def titles_of(deployed: nn.Module, trained: nn.Module, paths: Iterable[str]) -> dict[str, Module]:
-    """Name modules of the deployment form by their paths, and those around them.
+    """Name the modules at paths in the deployment form, and those around them.
 
-    They are in the order of the network.
+    They are in the order of the network. What the classes of the deployment form do not say, those
+    of the training form do.
     """
     wanted = {around for path in paths for around in enclosing(path)}
     forms = [dict(form.named_modules()) for form in (deployed, trained)]

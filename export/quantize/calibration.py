@@ -69,7 +69,7 @@ class Calibration:
 
 
 def open_calibration(where: str | None, samples: int, task: Task) -> Calibration:
-    """Find up to so many pictures; of a folder all are looked for, and none is read yet.
+    """Find the pictures, `samples` at most; of a folder all are looked for, and none is read yet.
 
     `where` is a folder of photographs, the folder of a data set in a layout of the task, "random",
     or None for the procedural scenes of the task "shapes".

@@ -47,7 +47,7 @@ class Engine(Protocol):
     def quantize(self, precision: str, kept: Collection[int] = ()) -> bytes:
         """Return the file quantized to a precision, by its name.
 
-        Kept are, besides `always_float`, operators that stay in floating point, by their indices;
+        `kept` are the indices of operators that stay in floating point besides `always_float`;
         their weights are stored in half precision.
         """
         ...

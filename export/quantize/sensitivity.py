@@ -164,9 +164,9 @@ class Ranking(NamedTuple):
 
 
 def groups(operators: Sequence[MappedOperator], quantized: Collection[int]) -> list[Group]:
-    """List everything to be ranked, each set of quantized operators once per level.
+    """List everything to be ranked, each set of operators once per level.
 
-    `operators` are those of the single-precision file, `quantized` the indices of those that are.
+    `quantized` are the indices of those operators of the single-precision file that are quantized.
     """
     inside: dict[str, set[int]] = {}
     own: dict[str, set[int]] = {}
@@ -325,9 +325,8 @@ def tensors_of(
 ) -> tuple[Tensor, ...]:
     """Describe the tensors that the worst modules compute, worst first.
 
-    `rows` are as `rank` returns them; tensors are named in `outputs`, which has the operator that
-    computes each, in what was `seen` of them and in the `ranges` chosen, smallest and largest
-    value.
+    For each tensor, `outputs` has the index of the operator that computes it, `seen` what was seen
+    of it, and `ranges` the smallest and largest value of the range chosen.
     """
     modules = {operator.index: operator.module for operator in operators}
     shown = {index for row in _level(rows, "module")[:SHOWN_MODULES] for index in row.operators}

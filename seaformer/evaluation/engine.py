@@ -30,7 +30,7 @@ class BrokenPicture(BaseModel, frozen=True):
 
 @dataclass(frozen=True)
 class _Picture:
-    """A picture that was read: its mask or its class, and what it is for each model.
+    """A picture that was read, its mask or its class, and the input that it makes for each model.
 
     `stamp` is as `_stamp` returns it, `size` is height and width.
     """

@@ -51,7 +51,7 @@ class _ClassRow:
 
 @dataclass(frozen=True)
 class EvaluationPage(Page, template="evaluation.html"):
-    """The page: title of the task, and a section for each model, the reference's first of several.
+    """The page; its title is the task's, and of several sections the first is the reference's.
 
     The rows are the classes that are in the ground truth or in an output.
     """

@@ -38,7 +38,7 @@ class Panel(NamedTuple):
 class Strip(NamedTuple):
     """A photograph and what was made of it, side by side; the score is as in `PictureScore`.
 
-    The legend has the classes in the masks, largest first; in classification it is empty, and
+    The legend has the classes in the masks, largest first. In classification it is empty, and
     `facts` are sentences: what the picture is and was taken for.
     """
 

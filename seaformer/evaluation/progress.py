@@ -22,7 +22,7 @@ class ProgressFile:
     """The lines of an evaluation: first `read` all that there are, then `append`, then `close`."""
 
     def __init__(self, path: Path, run: dict[str, Any]) -> None:
-        """Open the file, or start it in a folder that exists, for what is evaluated in this run.
+        """Open the file, or start it in a folder that exists; `run` is what is evaluated, as JSON.
 
         Raises:
             UsageError: the file is of another run; the message says what differs.

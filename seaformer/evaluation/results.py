@@ -72,7 +72,8 @@ class ClassResult(_Model):
 class Confusion(_Model):
     """One class, in the truth or to the reference, that the model took for another.
 
-    `pixels` is how many, pictures in classification; `share` is that of all of the expected class.
+    `pixels` is how many, pictures in classification; `share` is their part of all of the expected
+    class.
     """
 
     expected: str

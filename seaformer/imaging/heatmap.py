@@ -32,9 +32,9 @@ Array = npt.NDArray[np.float32]
 
 
 def last_attention(path: Path, session: ImageSession, x: Array) -> Array:
-    """Run a model on an input of `ImageSession.run`; return its last attention layer's output.
+    """Run a model and return what its last attention layer gives.
 
-    `path` is the model's file, or the name of the network.
+    `path` is the model's file, or the name of the network; `x` is as `ImageSession.run` takes it.
 
     Returns:
         float32 [C, h, w].

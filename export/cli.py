@@ -13,7 +13,7 @@ from seaformer.export.quantize.methods import METHODS
 from seaformer.models.ablation import SWITCHES
 from seaformer.models.registry import REGISTRY
 from seaformer.models.seaformer.variants import VARIANTS
-from seaformer.tasks import task_names
+from seaformer.tasks import TASKS
 
 # torch, ONNX and rich are imported when there is work to do: --help shall not wait for them.
 
@@ -41,7 +41,7 @@ def _switches() -> str:
 @click.option(
     "--task",
     metavar="NAME",
-    help=f"One of {_one_of(task_names())} [default: that of the weights, if they say it; ade20k]",
+    help=f"One of {_one_of(TASKS)} [default: that of the weights, if they say it; ade20k]",
 )
 @click.option(
     "--format",

@@ -26,7 +26,7 @@ from seaformer.artifact.metadata import File
 from seaformer.files import file_sha256
 from seaformer.models.registry import REGISTRY
 from seaformer.models.seaformer.variants import VARIANTS
-from seaformer.tasks import TASKS, task_names
+from seaformer.tasks import TASKS
 
 USER = ("--task", "cityscapes", "--input-size", "64x96", "--output", "out")
 OLD = Path(__file__).parent / "samples" / "schema_1"
@@ -63,7 +63,7 @@ def test_help_names_everything_that_can_be_asked_for(tmp_path: Path) -> None:
     done = run_export("--help", cwd=tmp_path)
     assert done.returncode == 0
     text = " ".join(done.stdout.split())
-    for valid in (*VARIANTS, *task_names(), "onnx", "tflite", "fp32", "fp16", "classes", "mask"):
+    for valid in (*VARIANTS, *TASKS, "onnx", "tflite", "fp32", "fp16", "classes", "mask"):
         assert re.search(rf"\b{valid}\b", text), valid
 
 

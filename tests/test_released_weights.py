@@ -26,7 +26,7 @@ from seaformer.models.seaformer.network import SeaFormer, SeaFormerClassifier
 from seaformer.models.seaformer.official_names import to_official
 from seaformer.models.seaformer.variants import VARIANTS, get_variant
 from seaformer.network_names import name_of_variant, variant_of
-from seaformer.tasks import get_task, task_names
+from seaformer.tasks import TASKS, get_task
 from seaformer.weights.download import fetch, weights_cache
 from seaformer.weights.random_weights import fill_random
 from seaformer.weights.released import RELEASED, ReleasedWeights, find_released
@@ -113,7 +113,7 @@ def test_table_names_real_variants_tasks_and_files() -> None:
     assert len({weights.drive_id for weights in FILES}) == len(FILES) == 16
     for weights in SEAFORMERS:
         assert variant_of(weights.network) in VARIANTS
-        assert weights.task in task_names()
+        assert weights.task in TASKS
         assert re.fullmatch(r"1[\w-]{32}", weights.drive_id)
         assert weights.url == f"https://drive.google.com/uc?id={weights.drive_id}"
         assert weights.metric == ("top-1" if weights.task == "imagenet" else "mIoU")

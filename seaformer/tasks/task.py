@@ -53,25 +53,22 @@ class Preprocessing:
         Raises:
             UsageError: a value is missing, unknown or out of range.
         """
-        values = _members(data, where, cls)
-        resize = _choice(values["resize"], f"{where}.resize", RESIZES)
-        crop_fraction = values.get("crop_fraction")
+        read = _Members(data, cls, where)
+        resize = read("resize", _choice, RESIZES)
+        crop_fraction = read.values.get("crop_fraction")
         if resize == "center-crop":
-            crop_fraction = _number(
-                crop_fraction, f"{where}.crop_fraction", "above 0, up to 1", lambda x: 0 < x <= 1
-            )
+            crop_fraction = read("crop_fraction", _number, "above 0, up to 1", lambda x: 0 < x <= 1)
         elif crop_fraction is not None:
-            raise _bad(crop_fraction, f"{where}.crop_fraction", f"nothing, as resize is '{resize}'")
+            allowed = f"nothing, as resize is '{resize}'"
+            raise _bad(crop_fraction, f"{where}.crop_fraction", allowed)
         return cls(
-            color_order=_choice(values["color_order"], f"{where}.color_order", COLOR_ORDERS),
-            mean=_channels(values["mean"], f"{where}.mean", "0..255", lambda x: 0 <= x <= 255),
-            std=_channels(values["std"], f"{where}.std", "above 0", lambda x: x > 0),
-            interpolation=_choice(
-                values["interpolation"], f"{where}.interpolation", INTERPOLATIONS
-            ),
+            color_order=read("color_order", _choice, COLOR_ORDERS),
+            mean=read("mean", _each, 3, _number, "0..255", lambda x: 0 <= x <= 255),
+            std=read("std", _each, 3, _number, "above 0", lambda x: x > 0),
+            interpolation=read("interpolation", _choice, INTERPOLATIONS),
             resize=resize,
-            input_size=_size(values["input_size"], f"{where}.input_size"),
-            pad_value=_number(values["pad_value"], f"{where}.pad_value", "finite", math.isfinite),
+            input_size=read("input_size", _each, 2, _integer, 1),
+            pad_value=read("pad_value", _number, "finite", math.isfinite),
             crop_fraction=crop_fraction,
         )
 
@@ -99,27 +96,19 @@ class Evaluation:
     note: str = ""
 
     @classmethod
-    def from_json(cls, data: object, where: str = "evaluation") -> "Evaluation":
-        """Build it from a JSON object whose keys are the attributes; `where` names it in errors.
+    def from_json(cls, data: object) -> "Evaluation":
+        """Build it from a JSON object whose keys are the attributes.
 
         Raises:
             UsageError: a value is missing, unknown or out of range.
         """
-        values = _members(data, where, cls)
-        long_side_max = values.get("long_side_max")
-        if long_side_max is not None:
-            long_side_max = _integer(long_side_max, f"{where}.long_side_max", low=1)
-        crop_size = values.get("crop_size")
-        if crop_size is not None:
-            crop_size = _size(crop_size, f"{where}.crop_size")
+        read = _Members(data, cls, "evaluation")
         return cls(
-            short_side=_integer(values["short_side"], f"{where}.short_side", low=1),
-            long_side_max=long_side_max,
-            size_multiple=_integer(
-                values.get("size_multiple", cls.size_multiple), f"{where}.size_multiple", low=1
-            ),
-            crop_size=crop_size,
-            note=_text(values.get("note", cls.note), f"{where}.note"),
+            short_side=read("short_side", _integer, 1),
+            long_side_max=read.optional("long_side_max", _integer, 1),
+            size_multiple=read("size_multiple", _integer, 1),
+            crop_size=read.optional("crop_size", _each, 2, _integer, 1),
+            note=read("note", _text),
         )
 
 
@@ -184,38 +173,27 @@ class Task:
             UsageError: a key is missing or unknown, or a value breaks a rule. The message names the
                 key, its value and what is allowed.
         """
-        values = _members(data, "task", cls, extra=("schema_version", "num_classes"))
-        if values["schema_version"] != SCHEMA_VERSION:
-            raise _bad(values["schema_version"], "schema_version", str(SCHEMA_VERSION))
-        ids = values.get("ids")
-        labels = _names(values["labels"], "labels", unique=ids is None)
-        if values["num_classes"] != len(labels):
-            raise _bad(values["num_classes"], "num_classes", f"{len(labels)}, the number of labels")
-        if ids is not None:
-            ids = _names(ids, "ids", unique=True, count=len(labels))
-        palette = values["palette"]
-        if palette is not None:
-            palette = tuple(
-                _color(color, f"palette[{index}]")
-                for index, color in enumerate(_array(palette, "palette", len(labels)))
-            )
-        ignore_index = values["ignore_index"]
-        if ignore_index is not None:
-            ignore_index = _integer(ignore_index, "ignore_index", low=len(labels))
-        evaluation = values.get("evaluation")
+        read = _Members(data, cls, "task", extra=("schema_version", "num_classes"))
+        version, count, ids = (read.values[key] for key in ("schema_version", "num_classes", "ids"))
+        if version != SCHEMA_VERSION:
+            raise _bad(version, "schema_version", str(SCHEMA_VERSION))
+        labels = read("labels", _names, ids is None)
+        if count != len(labels):
+            raise _bad(count, "num_classes", f"{len(labels)}, the number of labels")
+        evaluation = read.values["evaluation"]
         return cls(
-            name=_slug(values["name"], "name"),
-            title=_line(values["title"], "title"),
-            kind=_choice(values["kind"], "kind", KINDS),
-            source=_line(values["source"], "source"),
+            name=read("name", _slug),
+            title=read("title", _line),
+            kind=read("kind", _choice, KINDS),
+            source=read("source", _line),
             labels=labels,
-            palette=palette,
-            ignore_index=ignore_index,
-            label_offset=_integer(values["label_offset"], "label_offset", low=0),
-            label_note=_text(values["label_note"], "label_note"),
-            preprocessing=Preprocessing.from_json(values["preprocessing"]),
+            palette=read.optional("palette", _each, len(labels), _each, 3, _integer, 0, 255),
+            ignore_index=read.optional("ignore_index", _integer, len(labels)),
+            label_offset=read("label_offset", _integer, 0),
+            label_note=read("label_note", _text),
+            preprocessing=Preprocessing.from_json(read.values["preprocessing"]),
             evaluation=None if evaluation is None else Evaluation.from_json(evaluation),
-            ids=ids,
+            ids=read.optional("ids", _names, True, len(labels)),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -241,19 +219,35 @@ def _bad(value: object, where: str, allowed: str) -> UsageError:
     return UsageError(f"{where} is {reprlib.repr(value)}. Allowed: {allowed}.")
 
 
-def _members(data: object, where: str, cls: type, extra: tuple[str, ...] = ()) -> Mapping[str, Any]:
-    """Check that the keys of `data` are `extra` and the fields of the dataclass `cls`."""
-    if not isinstance(data, Mapping):
-        raise _bad(data, where, "a JSON object")
-    keys = [*extra, *(field.name for field in fields(cls))]
-    required = [*extra, *(field.name for field in fields(cls) if field.default is MISSING)]
-    for key in data:
-        if key not in keys:
-            raise unknown_name(f"key of {where}", str(key), keys)
-    for key in required:
-        if key not in data:
-            raise UsageError(f"{where} has no '{key}'. Required: {', '.join(required)}.")
-    return data
+class _Members:
+    """Reads the members of a JSON object, which are `extra` and the fields of a dataclass.
+
+    Attributes:
+        values: of all members, with the defaults of those that are left out.
+    """
+
+    def __init__(self, data: object, cls: type, where: str, extra: tuple[str, ...] = ()) -> None:
+        if not isinstance(data, Mapping):
+            raise _bad(data, where, "a JSON object")
+        defaults = {field.name: field.default for field in fields(cls)}
+        keys = [*extra, *defaults]
+        required = [key for key in keys if defaults.get(key, MISSING) is MISSING]
+        for key in data:
+            if key not in keys:
+                raise unknown_name(f"key of {where}", str(key), keys)
+        for key in required:
+            if key not in data:
+                raise UsageError(f"{where} has no '{key}'. Required: {', '.join(required)}.")
+        self.values: dict[str, Any] = defaults | dict(data)
+        self._prefix = "" if cls is Task else f"{where}."
+
+    def __call__(self, key: str, check: Callable[..., Any], *rules: object) -> Any:
+        """Return a member as `check` returns it, which raises for a value that breaks `rules`."""
+        return check(self.values[key], f"{self._prefix}{key}", *rules)
+
+    def optional(self, key: str, check: Callable[..., Any], *rules: object) -> Any:
+        """Return a member likewise, or None if that is its value."""
+        return None if self.values[key] is None else self(key, check, *rules)
 
 
 def _text(value: object, where: str) -> str:
@@ -301,18 +295,19 @@ def _number(value: object, where: str, limit: str, accepts: Callable[[float], bo
     return float(value)
 
 
-def _array(value: object, where: str, count: int | None = None) -> list[Any] | tuple[Any, ...]:
+def _each(
+    value: object, where: str, count: int | None, check: Callable[..., Any], *rules: object
+) -> tuple[Any, ...]:
+    """Check every item of a list, which has `count` of them."""
     if not isinstance(value, list | tuple):
         raise _bad(value, where, "a list")
     if count is not None and len(value) != count:
         raise UsageError(f"{where} has {len(value)} values. Allowed: {count}.")
-    return value
+    return tuple(check(item, f"{where}[{index}]", *rules) for index, item in enumerate(value))
 
 
 def _names(value: object, where: str, unique: bool, count: int | None = None) -> tuple[str, ...]:
-    names = tuple(
-        _line(name, f"{where}[{index}]") for index, name in enumerate(_array(value, where, count))
-    )
+    names = _each(value, where, count, _line)
     if not names:
         raise _bad(value, where, "one name or more")
     if unique:
@@ -321,28 +316,3 @@ def _names(value: object, where: str, unique: bool, count: int | None = None) ->
             if first.setdefault(name, index) != index:
                 raise _bad(name, f"{where}[{index}]", f"a name other than that of {first[name]}")
     return names
-
-
-def _channels(
-    value: object, where: str, limit: str, accepts: Callable[[float], bool]
-) -> tuple[float, float, float]:
-    first, second, third = (
-        _number(item, f"{where}[{index}]", limit, accepts)
-        for index, item in enumerate(_array(value, where, 3))
-    )
-    return first, second, third
-
-
-def _color(value: object, where: str) -> tuple[int, int, int]:
-    red, green, blue = (
-        _integer(item, f"{where}[{index}]", 0, 255)
-        for index, item in enumerate(_array(value, where, 3))
-    )
-    return red, green, blue
-
-
-def _size(value: object, where: str) -> tuple[int, int]:
-    height, width = (
-        _integer(item, f"{where}[{index}]", 1) for index, item in enumerate(_array(value, where, 2))
-    )
-    return height, width

@@ -19,11 +19,12 @@ import pytest
 from seaformer.bundling.assets import write_assets
 from seaformer.bundling.model import read_model
 from seaformer.errors import SeaformerError
-from smoke_build.build import JVM_FLAGS, SmokeBuild, ktlint, run_junit
+from smoke_build.build import JVM_FLAGS, SmokeBuild
 from smoke_build.processes import run
-from smoke_build.tools import DEBIAN, PACKAGES, debian, package
+from smoke_build.tools import DEBIAN, PACKAGES, debian, find_debian, package
 
 APP = Path(__file__).parents[1] / "android_demo"
+PROGRAM = Path(__file__).parent / "android_end_to_end"
 REQUIRED = "SEAFORMER_REQUIRE_ANDROID"
 SCENE = "samples/01_scene_0.png"
 
@@ -37,7 +38,7 @@ def require_tools() -> None:
             debian(name)
         return
     missing = [str(row.source) for row in PACKAGES.values() if not row.is_here]
-    missing += [name for name, tool in DEBIAN.items() if tool.find() is None]
+    missing += [name for name in DEBIAN if find_debian(name) is None]
     if missing:
         megabytes = sum(row.megabytes for row in PACKAGES.values())
         pytest.skip(
@@ -70,7 +71,7 @@ class Made:
         android_golden.write(self.folder / "golden")
         places = {name: self.folder / name for name in ("golden", "output")}
         properties = {f"seaformer.{name}": place for name, place in places.items()}
-        self._step("ktlint", lambda: ktlint(build.app))
+        self._step("ktlint", lambda: ktlint(build.app) + ktlint(PROGRAM))
         self._step("junit", lambda: run_junit(build, properties))
         self._step("apk", lambda: build.sign(self.folder / "app.apk"))
         self._step("program", lambda: compile_end_to_end(build, self.folder / "native"))
@@ -103,6 +104,37 @@ class Made:
             (self.folder / f"{name}.failure").write_text(str(error))
 
 
+def run_junit(build: SmokeBuild, properties: dict[str, Path]) -> str:
+    """Run the JUnit tests of core/ on this computer's Java and return what JUnit printed.
+
+    Raises:
+        SeaformerError: a test fails.
+    """
+    sources, compiled = build.app / "core/src/test/kotlin", build.work / "core-tests.jar"
+    used = [build.core, debian("json-android.jar"), debian("junit4.jar")]
+    build.kotlin(compiled, [sources], used, f"-Xfriend-paths={build.core}")
+    standard = package("kotlin") / "package/lib/kotlin-stdlib.jar"
+    jars = [*used, compiled, standard, debian("hamcrest-core.jar")]
+    tests = sorted(file.relative_to(sources) for file in sources.rglob("*Test.kt"))
+    return run(
+        debian("java"),
+        *(f"-D{name}={value}" for name, value in properties.items()),
+        *("-cp", ":".join(map(str, jars)), "org.junit.runner.JUnitCore"),
+        *(".".join(test.with_suffix("").parts) for test in tests),
+    )
+
+
+def ktlint(folder: Path) -> str:
+    """Check the style of all Kotlin in a folder.
+
+    Raises:
+        SeaformerError: something is not as it should be; the message lists it.
+    """
+    program = package("ktlint") / "package/resources/ktlint"
+    style = f"--editorconfig={APP / '.editorconfig'}"
+    return run(program, style, "**/*.kt", "**/*.kts", "!**/build/**", cwd=folder)
+
+
 def compile_end_to_end(build: SmokeBuild, native: Path) -> str:
     """Compile the program that runs a bundled model on a picture, by the app's classes.
 
@@ -115,19 +147,19 @@ def compile_end_to_end(build: SmokeBuild, native: Path) -> str:
     """
     jar, runtime = build.work / "end-to-end.jar", android_jvm_runtime.java_classes()
     sources = [
-        build.app / "smoke_build/jvm",
+        PROGRAM,
         build.app / "app/src/main/kotlin/seaformer/demo/OrtSegmenter.kt",
     ]
     build.kotlin(jar, sources, [build.core, runtime])
     android_jvm_runtime.native_libraries(native)
     standard = package("kotlin") / "package/lib/kotlin-stdlib.jar"
-    return ":".join(map(str, (jar, build.core, runtime, debian("org.json"), standard)))
+    return ":".join(map(str, (jar, build.core, runtime, debian("json-android.jar"), standard)))
 
 
 def run_end_to_end(
     class_path: str, native: Path, assets: Path, picture: Path, output: Path
 ) -> None:
-    """Run it; see smoke_build/jvm/EndToEnd.kt for what it writes to the folder `output`."""
+    """Run it; see android_end_to_end/EndToEnd.kt for what it writes to the folder `output`."""
     run(
         debian("java"),
         *JVM_FLAGS,

@@ -8,7 +8,7 @@ own classes are not known, so they are not looked up.
 from dataclasses import dataclass
 from pathlib import Path
 
-from smoke_build.dex import DefinedClass, Dex
+from dex import DefinedClass, Dex
 
 OBJECT = "Ljava/lang/Object;"
 WITHOUT_FIELDS = ("Ljava/", "Ljavax/", "Lorg/")

@@ -1,6 +1,7 @@
 """The Android app: its code on this computer's Java, and the APK of the smoke build."""
 
 import re
+import struct
 import xml.etree.ElementTree as ElementTree
 import zipfile
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from android_app import APP, SCENE, Made, require_tools
 from conftest import Once
+from link_check import check_links
 from PIL import Image
 
 from seaformer.artifact.metadata import Metadata
@@ -24,9 +26,7 @@ from seaformer.imaging.overlay import blend
 from seaformer.imaging.prediction import Prediction, predict, prepare_input
 from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.runtimes import open_model
-from smoke_build.alignment import libraries
-from smoke_build.build import COMPILE_ONLY, AppVersions
-from smoke_build.link_check import check_links
+from smoke_build.build import COMPILE_ONLY, PAGE, app_versions
 from smoke_build.processes import run
 from smoke_build.tools import PACKAGES, debian
 
@@ -209,9 +209,9 @@ def apk(made: Made) -> Path:
 
 
 def test_the_apk_is_signed(apk: Path) -> None:
-    versions = AppVersions.of(APP)
+    versions = app_versions(APP)
     said = run(
-        debian("apksigner"), "verify", "-v", "--min-sdk-version", versions.min_sdk, apk
+        debian("apksigner"), "verify", "-v", "--min-sdk-version", versions["minSdk"], apk
     ).splitlines()
     assert "Verifies" in said
     assert "Verified using v2 scheme (APK Signature Scheme v2): true" in said
@@ -227,14 +227,14 @@ def test_an_apk_that_was_changed_does_not_verify(apk: Path, tmp_path: Path) -> N
 
 
 def test_the_apk_says_what_the_version_catalog_says(made: Made, apk: Path) -> None:
-    versions = AppVersions.of(APP)
+    versions = app_versions(APP)
     said = run(made.build.framework.aapt2, "dump", "badging", apk)
     assert (
-        f"package: name='seaformer.demo' versionCode='{versions.version_code}' "
-        f"versionName='{versions.version_name}'"
+        f"package: name='seaformer.demo' versionCode='{versions['appVersionCode']}' "
+        f"versionName='{versions['appVersionName']}'"
     ) in said
-    assert f"sdkVersion:'{versions.min_sdk}'" in said
-    assert f"targetSdkVersion:'{versions.target_sdk}'" in said
+    assert f"sdkVersion:'{versions['minSdk']}'" in said
+    assert f"targetSdkVersion:'{versions['targetSdk']}'" in said
     assert "launchable-activity: name='seaformer.demo.MainActivity'" in said
     assert "'ko'" in said
     assert "native-code: 'arm64-v8a'" in said
@@ -248,13 +248,27 @@ def test_the_app_asks_for_the_camera_only_and_needs_none(made: Made, apk: Path) 
     assert "uses-feature: name='android.hardware.camera" not in said
 
 
+def segment_alignments(elf: bytes) -> list[int]:
+    """Read p_align of the PT_LOAD segments of a 64-bit little-endian ELF file."""
+    assert elf[:6] == b"\x7fELF\x02\x01"
+    table, size, count = struct.unpack_from("<Q14xHH", elf, 32)
+    headers = [struct.unpack_from("<2I6Q", elf, table + size * index) for index in range(count)]
+    return [header[7] for header in headers if header[0] == 1]
+
+
 def test_libraries_fit_pages_of_16_kb_and_everything_is_aligned(apk: Path) -> None:
-    found = libraries(apk)
-    assert {library.name.rpartition("/")[2] for library in found} == {
-        "libonnxruntime.so",
-        "libonnxruntime4j_jni.so",
-    }
-    assert all(library.fits_16kb_pages for library in found), found
+    with zipfile.ZipFile(apk) as archive:
+        found = [entry for entry in archive.infolist() if entry.filename.endswith(".so")]
+        assert {entry.filename.rpartition("/")[2] for entry in found} == {
+            "libonnxruntime.so",
+            "libonnxruntime4j_jni.so",
+        }
+        # Stored, so that it is mapped from the APK; zipalign looks at all that is.
+        assert all(entry.compress_type == zipfile.ZIP_STORED for entry in found)
+        alignments = [one for entry in found for one in segment_alignments(archive.read(entry))]
+        assert alignments
+        assert all(alignment % PAGE == 0 for alignment in alignments)
+    run(debian("zipalign"), "-c", PAGE, apk)
     run(debian("zipalign"), "-c", "-p", "4", apk)
 
 

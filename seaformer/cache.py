@@ -1,7 +1,4 @@
-"""Where files are kept that are fetched once.
-
-Environment variable SEAFORMER_CACHE: a folder to use rather than the user's cache.
-"""
+"""Where files are kept that are fetched once: the user's cache, or what SEAFORMER_CACHE names."""
 
 import os
 from pathlib import Path

@@ -29,13 +29,7 @@ def quoted(value: object) -> str:
 
 
 def unknown_name(kind: str, value: str, valid: Iterable[str]) -> UnknownNameError:
-    """Build the error for `value`, which is not among the `valid` names of a `kind`.
-
-    Args:
-        kind: what was looked up, in the singular ("variant", "task").
-        value: the name as the user gave it.
-        valid: every name that would have been right.
-    """
+    """Build the error for `value`, which is not among the `valid` names of a `kind` ("task")."""
     names = sorted(valid)
     near = get_close_matches(value.lower(), names, n=1, cutoff=0.5)
     hint = f" Did you mean '{near[0]}'?" if near else ""
@@ -43,12 +37,7 @@ def unknown_name(kind: str, value: str, valid: Iterable[str]) -> UnknownNameErro
 
 
 def look_up(table: Mapping[str, _Row], kind: str, name: str) -> _Row:
-    """Return the row called `name` of a table.
-
-    Args:
-        table: name -> row.
-        kind: what the rows are, in the singular ("variant", "format").
-        name: as the user gave it.
+    """Return the row called `name` of a table; a row is a `kind`, in the singular ("format").
 
     Raises:
         UnknownNameError: there is none; the message lists those there are.

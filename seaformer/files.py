@@ -11,11 +11,7 @@ from seaformer.errors import SeaformerError, UsageError
 
 
 def refuse_existing(path: str | Path, force: bool) -> None:
-    """Check that `path` may be written; call it before the work whose result goes there.
-
-    Args:
-        path: file to be written.
-        force: whether the user allowed to overwrite a file (`--force`).
+    """Check that a file may be written; call it before the work whose result goes there.
 
     Raises:
         UsageError: the folder is missing or closed to us, `path` is something else than a regular
@@ -41,9 +37,6 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     A reader of `path` sees the old file or the whole new one, never a part. If the block raises
     anything, Ctrl-C included, the temporary file is removed and `path` is as it was. A `path` that
     is a symbolic link stays one: the file it points to is replaced.
-
-    Args:
-        path: file to be written; an existing one is replaced (see `refuse_existing`).
 
     Yields:
         The temporary file: new, empty, in the folder of `path` and with its suffix, which many
@@ -72,11 +65,7 @@ class TooLargeError(SeaformerError):
 
 
 def read_limited(path: Path, limit: int) -> bytes:
-    """Return the content of a file that is small by nature, whatever lies there instead.
-
-    Args:
-        path: of the file.
-        limit: the most bytes that it may have.
+    """Return the content of a file that has at most `limit` bytes, whatever lies there instead.
 
     Raises:
         TooLargeError: it is larger.
@@ -93,20 +82,12 @@ def read_limited(path: Path, limit: int) -> bytes:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text in UTF-8, as `atomic_write` does.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Write a text in UTF-8, as `atomic_write` does; raises OSError like it."""
     with atomic_write(path) as draft:
         draft.write_text(text, encoding="utf-8")
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """Return the SHA-256 of a file, in hexadecimal; raises OSError if it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,12 +14,7 @@ _SAFE_PATH = "PYTHONSAFEPATH"
 
 
 def module_command(module: str, *arguments: str) -> list[str]:
-    """Return the command that runs an installed module, wherever it is run.
-
-    Args:
-        module: its name, as `python -m` takes it.
-        arguments: of it.
-    """
+    """Return the command that runs an installed module with arguments, wherever it is run."""
     return [sys.executable, "-P", "-m", module, *arguments]
 
 

@@ -4,18 +4,13 @@ from collections.abc import Callable
 
 
 class Lines:
-    """Hands on every line as soon as it is complete.
+    """Calls `on_line` with every line as soon as it is complete.
 
     Attributes:
         all: the lines so far, without their ends.
     """
 
     def __init__(self, on_line: Callable[[str], None] | None) -> None:
-        """Start with nothing.
-
-        Args:
-            on_line: called with every line.
-        """
         self.all: list[str] = []
         self._on_line = on_line
         self._rest = bytearray()

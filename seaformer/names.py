@@ -55,13 +55,9 @@ def plain_name(name: object, where: str, advice: str = ADVICE) -> str:
 
 
 def path_in(folder: Path, name: object, where: str, advice: str = ADVICE) -> Path:
-    """Return the path of a file or folder right in `folder`, whose name came from data.
+    """Return the path of a file or folder right in `folder`, which need not exist.
 
-    Args:
-        folder: need not exist.
-        name: as for `plain_name`.
-        where: likewise.
-        advice: likewise.
+    `name`, `where` and `advice` are as for `plain_name`.
 
     Raises:
         SeaformerError: it is no plain name, or there is a symbolic link of that name which leads

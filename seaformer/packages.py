@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
 
 from seaformer import processes
 from seaformer.cache import CACHE_VARIABLE, cache_folder
@@ -36,14 +35,7 @@ DOWNLOAD_LIMIT_S = 3600.0
 
 @dataclass(frozen=True)
 class Wheel:
-    """A wheel, for whatever computer it is.
-
-    Attributes:
-        name: of the package.
-        version: of it.
-        platforms: tags of the platforms it may be made for.
-        python: version of Python it may be made for.
-    """
+    """A wheel for a version of Python and one of the tags `platforms`, not for those here."""
 
     name: str
     version: str
@@ -51,7 +43,6 @@ class Wheel:
     python: str
 
     def __str__(self) -> str:
-        """Return what people call it."""
         return f"the wheel {self.name} {self.version}"
 
     def fetch(self, folder: Path) -> Path:
@@ -66,18 +57,12 @@ class Wheel:
 
 @dataclass(frozen=True)
 class NodePackage:
-    """A package of npm.
-
-    Attributes:
-        name: of the package.
-        version: of it.
-    """
+    """A package of npm."""
 
     name: str
     version: str
 
     def __str__(self) -> str:
-        """Return what people call it."""
         return f"the npm package {self.name} {self.version}"
 
     def fetch(self, folder: Path) -> Path:
@@ -86,8 +71,7 @@ class NodePackage:
         if npm is None:
             raise SeaformerError(f"{self} cannot be fetched: npm is not installed here.")
         command = [npm, "pack", "--no-update-notifier", "--loglevel=error"]
-        command += ["--pack-destination", str(folder)]
-        command += [f"{self.name}@{self.version}"]
+        command += ["--pack-destination", str(folder), f"{self.name}@{self.version}"]
         return fetch(command, folder, self)
 
 
@@ -135,7 +119,7 @@ class Package:
     license: str
     members: tuple[str, ...]
     use: str
-    archives: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    archives: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -206,15 +190,13 @@ ONNX_RUNTIME_FOR_ANDROID = Package(
     "MIT",
     ("package/Plugins/Linux/x64/libonnxruntime.so",),
     "ONNX Runtime 1.29.0: goes into the APK, and onto a phone that is benchmarked",
-    MappingProxyType(
-        {
-            ONNX_RUNTIME_AAR: (
-                "classes.jar",
-                "jni/arm64-v8a/*.so",
-                "jni/x86_64/libonnxruntime4j_jni.so",
-            )
-        }
-    ),
+    {
+        ONNX_RUNTIME_AAR: (
+            "classes.jar",
+            "jni/arm64-v8a/*.so",
+            "jni/x86_64/libonnxruntime4j_jni.so",
+        )
+    },
 )
 
 
@@ -222,7 +204,11 @@ def _extract(archive: Path, patterns: tuple[str, ...], to: Path) -> None:
     """Write the members of a zip or tar file whose names fit a pattern."""
     names = []
     for name, content in _members(archive, patterns):
-        _write(to / name, content)
+        path = to / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        if content.startswith((b"\x7fELF", b"#!")):
+            path.chmod(0o755)
         names.append(name)
     missing = [one for one in patterns if not any(fnmatch(name, one) for name in names)]
     if missing:
@@ -247,10 +233,3 @@ def _members(archive: Path, patterns: tuple[str, ...]) -> Iterator[tuple[str, by
 def _fits(name: str, patterns: tuple[str, ...]) -> bool:
     safe = all(is_plain(part) for part in name.split("/"))
     return safe and any(fnmatch(name, pattern) for pattern in patterns)
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    if content[:4] == b"\x7fELF" or content[:2] == b"#!":
-        path.chmod(0o755)

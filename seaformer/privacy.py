@@ -17,11 +17,7 @@ from dataclasses import dataclass
 class Switch:
     """An environment variable that switches telemetry off.
 
-    Attributes:
-        variable: its name.
-        value: what to set it to.
-        reason: what happens without it.
-        source: where that is documented.
+    `reason` is what happens without it, `source` where that is documented.
     """
 
     variable: str

@@ -34,11 +34,7 @@ class TookTooLongError(SeaformerError):
 
 
 class CannotStartError(SeaformerError):
-    """A program does not start.
-
-    Attributes:
-        reason: in the system's words.
-    """
+    """A program does not start; `reason` is why, in the system's words."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"'{name}' does not start: {reason}.")
@@ -61,11 +57,7 @@ class Done:
 
 
 class Allowance:
-    """How much a program may still print.
-
-    Args:
-        limit: bytes in all, of which every line takes `LINE_BYTES` more than it has letters.
-    """
+    """How much a program may print: `limit` bytes, of which a line takes `LINE_BYTES` more."""
 
     def __init__(self, limit: int = OUTPUT_LIMIT) -> None:
         self.limit = limit

@@ -20,13 +20,7 @@ class _Event(BaseModel):
 
 
 class StageFinished(_Event):
-    """A piece of work is done.
-
-    Attributes:
-        title: of the piece, such as "trace to ONNX".
-        made: what came out of it, in words; may be empty.
-        seconds: how long it took.
-    """
+    """A piece of work, such as "trace to ONNX", is done; `made` is what came of it, in words."""
 
     event: Literal["stage finished"] = "stage finished"
     title: str
@@ -35,13 +29,7 @@ class StageFinished(_Event):
 
 
 class StageAdvanced(_Event):
-    """A piece of work is under way.
-
-    Attributes:
-        title: of the piece.
-        done: how many of its steps are done.
-        total: how many it has.
-    """
+    """A piece of work has done so many steps of so many."""
 
     event: Literal["stage advanced"] = "stage advanced"
     title: str
@@ -50,11 +38,7 @@ class StageAdvanced(_Event):
 
 
 class FileWritten(_Event):
-    """A file that was asked for is complete.
-
-    Attributes:
-        path: absolute, or from the folder that the command was started in.
-    """
+    """A file is complete; `path` is absolute or from where the command was started."""
 
     event: Literal["file written"] = "file written"
     path: Path
@@ -74,11 +58,7 @@ def notify(event: Event) -> None:
 
 
 def read_event(line: str) -> Event:
-    """Read a line of what a command reports.
-
-    Raises:
-        ValueError: it is no event.
-    """
+    """Read a line of what a command reports; raises ValueError if it is no event."""
     return _EVENT.validate_json(line)
 
 

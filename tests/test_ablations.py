@@ -25,11 +25,7 @@ from seaformer.tasks import get_task
 PREPROCESSING = get_task("ade20k").preprocessing
 SIZE = (64, 96)
 CHANGES = [
-    *(
-        {switch.name: value}
-        for switch in SWITCHES.values()
-        for value in switch.values[1:] or ("48,72",)
-    ),
+    *({name: value} for name, values in SWITCHES.items() for value in values[1:] or ("48,72",)),
     {"detail": "conv", "combine": "add", "fusion": "multiply", "fusion-width": "24,40"},
     {"detail": "upconv", "combine": "add"},
 ]
@@ -50,7 +46,7 @@ def deployed(ablation: dict[str, str]) -> tuple[nn.Module, DeploymentForm]:
 def test_no_ablation_is_the_paper() -> None:
     for name in ("tiny", "large"):
         assert ablated(get_variant(name), {}) == get_variant(name)
-        own = {switch.name: switch.values[0] for switch in SWITCHES.values() if switch.values}
+        own = {name: values[0] for name, values in SWITCHES.items() if values}
         assert ablated(get_variant(name), own) == get_variant(name)
         assert ablation_of(get_variant(name)) == {}
 
@@ -95,7 +91,7 @@ def test_parameters_change_by_what_the_drawing_says(variant: str) -> None:
     for detail, less in saved.items():
         assert params({}) - params({"detail": detail}) == less
     for switch in ("combine", "fusion"):
-        for value in SWITCHES[switch].values:
+        for value in SWITCHES[switch]:
             assert params({switch: value}) == params({})
 
 
@@ -281,6 +277,6 @@ def test_requests_that_make_no_sense(arguments: tuple[str, ...], said: str, tmp_
 
 def test_help_names_every_switch_and_value(tmp_path: Path) -> None:
     text = re.sub(r"\s+", "", run_export("--help", cwd=tmp_path).stdout)
-    for switch in SWITCHES.values():
-        assert f"{switch.name}=" in text
-        assert all(value in text for value in switch.values)
+    for name, values in SWITCHES.items():
+        assert f"{name}=" in text
+        assert all(value in text for value in values)

@@ -5,64 +5,28 @@ detail kernel off, or added, nothing is left for the attention's gate to weigh, 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import replace
 from typing import Any
 
 from seaformer.errors import UsageError, look_up, unknown_name
 from seaformer.models.seaformer.variants import VARIANTS, Variant
 
-
-@dataclass(frozen=True)
-class Switch:
-    """One thing that can be changed.
-
-    Attributes:
-        name: as given to --ablation.
-        values: allowed ones, the paper's own choice first; empty for channel numbers.
-        description: what it changes, for help and tables.
-    """
-
-    name: str
-    values: tuple[str, ...]
-    description: str
-
-
-SWITCHES: Mapping[str, Switch] = MappingProxyType(
-    {
-        switch.name: switch
-        for switch in (
-            Switch(
-                "detail",
-                ("concat-qkv", "upconv", "conv", "off"),
-                "what the detail enhancement kernel reads: query, key and value; a convolution of "
-                "the input that is as wide; one as wide as the input; or there is no kernel",
-            ),
-            Switch(
-                "combine",
-                ("multiply", "add"),
-                "how attention and detail are combined",
-            ),
-            Switch(
-                "fusion",
-                ("sigmoid-multiply", "multiply", "sigmoid-add", "add"),
-                "how a fusion block combines its two features",
-            ),
-            Switch(
-                "fusion-width",
-                (),
-                "channels of each fusion block, finest first, such as 48,64",
-            ),
-        )
-    }
-)
+SWITCHES: Mapping[str, tuple[str, ...]] = {
+    # What the detail enhancement kernel reads: query, key and value; a convolution of the input
+    # that is as wide; one as wide as the input; or there is no kernel.
+    "detail": ("concat-qkv", "upconv", "conv", "off"),
+    # How attention and detail are combined.
+    "combine": ("multiply", "add"),
+    # How a fusion block combines its two features.
+    "fusion": ("sigmoid-multiply", "multiply", "sigmoid-add", "add"),
+    # Channels of each fusion block, finest first, such as 48,64.
+    "fusion-width": (),
+}
+"""Switch -> its values, the paper's own choice first; empty for channel numbers."""
 
 
 def parse_ablation(texts: Iterable[str]) -> dict[str, str]:
-    """Read switches as they are given to a command.
-
-    Args:
-        texts: each "SWITCH=VALUE".
+    """Read switches as they are given to a command, each "SWITCH=VALUE".
 
     Returns:
         Switch -> value, of those that are not the paper's own choice.
@@ -90,20 +54,14 @@ def checked(ablation: Mapping[str, str]) -> dict[str, str]:
         UsageError: a switch or a value is unknown.
     """
     for name, value in ablation.items():
-        values = look_up(SWITCHES, "ablation switch", name).values
+        values = look_up(SWITCHES, "ablation switch", name)
         if values and value not in values:
             raise unknown_name(f"value of ablation switch {name}", value, values)
-    return {
-        name: value for name, value in ablation.items() if value not in SWITCHES[name].values[:1]
-    }
+    return {name: value for name, value in ablation.items() if value not in SWITCHES[name][:1]}
 
 
 def ablated(variant: Variant, ablation: Mapping[str, str]) -> Variant:
-    """Change a variant.
-
-    Args:
-        variant: to start from.
-        ablation: switch -> value.
+    """Change a variant by an ablation, switch -> value.
 
     Raises:
         UsageError: a switch or a value is unknown, or the fusion width does not fit the variant.

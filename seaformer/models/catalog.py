@@ -14,11 +14,9 @@ from seaformer.weights.released import RELEASED, ReleasedWeights
 
 @dataclass(frozen=True)
 class ModelCard:
-    """One model.
+    """One model, by the names of its variant and task.
 
     Attributes:
-        variant: name of the variant.
-        task: name of the task.
         input_size: height and width that `macs` is counted at.
         params: trainable parameters.
         macs: multiply-accumulates for one picture, as `count_macs` counts them.

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from seaformer.cache import cache_folder
 from seaformer.errors import SeaformerError, UnknownNameError
 from seaformer.models.loading import load_weights
 from seaformer.models.registry import REGISTRY
@@ -27,7 +28,7 @@ from seaformer.models.seaformer.official_names import to_official
 from seaformer.models.seaformer.variants import VARIANTS, get_variant
 from seaformer.network_names import name_of_variant, variant_of
 from seaformer.tasks import TASKS, get_task
-from seaformer.weights.download import fetch, weights_cache
+from seaformer.weights.download import fetch
 from seaformer.weights.random_weights import fill_random
 from seaformer.weights.released import RELEASED, ReleasedWeights, find_released
 
@@ -298,13 +299,13 @@ def test_cache_that_cannot_be_written_is_one_error(
     (tmp_path / "file").touch()
     monkeypatch.setenv("SEAFORMER_CACHE", str(tmp_path / "file"))
     message = failure()
-    assert f"cannot keep weights in '{weights_cache()}'" in message
+    assert f"cannot keep weights in '{cache_folder('weights')}'" in message
     assert "Set SEAFORMER_CACHE" in message
 
 
 def test_cache_is_the_users_own_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SEAFORMER_CACHE")
-    assert weights_cache().parts[-2:] == ("seaformer", "weights") or sys.platform == "win32"
+    assert cache_folder("weights").parts[-2:] == ("seaformer", "weights") or sys.platform == "win32"
 
 
 @pytest.mark.usefixtures("drive")

@@ -35,12 +35,9 @@ def require_builder(app: Path) -> None:
 
 
 def build_apk(app: Path, apk: Path, console: Console) -> None:
-    """Build the app into a signed APK, in a process of its own.
+    """Build the app, by the code of the builder in its folder, into a signed APK.
 
-    Args:
-        app: folder of the app, with the builder; its code is run.
-        apk: to be written.
-        console: shows what the builder reports.
+    That is a process of its own, which reports on the console.
 
     Raises:
         SeaformerError: a step failed; the message is the builder's.

@@ -39,11 +39,6 @@ def write_assets(model: Model, pictures: Sequence[Path], app: Path) -> list[Path
     The first sample is the photograph of the package, which the app's benchmark takes. Scenes are
     drawn for a model of the task "shapes", which knows nothing of photographs.
 
-    Args:
-        model: what to put in.
-        pictures: more sample pictures.
-        app: folder of the app.
-
     Returns:
         The files that were written.
 

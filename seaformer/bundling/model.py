@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from seaformer.artifact.beside import path_beside, read_beside
 from seaformer.artifact.metadata import Metadata
@@ -12,15 +11,11 @@ from seaformer.files import file_sha256
 from seaformer.names import plain_name
 from seaformer.tasks import KINDS
 
-RUNTIMES: Mapping[str, str] = MappingProxyType({".tflite": "LiteRT", ".onnx": "ONNX Runtime"})
+RUNTIMES: Mapping[str, str] = {".tflite": "LiteRT", ".onnx": "ONNX Runtime"}
 """suffix -> what runs it in the app."""
 
 INPUT_TYPES = ("float32", "int8", "uint8")
 OUTPUT_TYPES = (*INPUT_TYPES, "int32", "int64")
-
-
-Condition = tuple[str, object, str, bool]
-"""A value in words, the value, what is allowed in words, and whether it is."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +41,7 @@ class Model:
 
 
 def read_model(path: Path) -> Model:
-    """Read an exported model and check that the app can run it.
-
-    Args:
-        path: an .onnx or .tflite with its JSON beside it.
+    """Read an exported .onnx or .tflite with its JSON beside it; check that the app can run it.
 
     Raises:
         UsageError: it is no such file, or the app cannot run it; the message says why.
@@ -87,8 +79,11 @@ def read_model(path: Path) -> Model:
     return Model(path, name, metadata, sha256)
 
 
-def _conditions(model: Metadata) -> Iterator[Condition]:
-    """What the app checks again when it starts; the rest of ModelMetadata.kt the type has."""
+def _conditions(model: Metadata) -> Iterator[tuple[str, object, str, bool]]:
+    """What the app checks again when it starts; the rest of ModelMetadata.kt the type has.
+
+    Yields a value in words, the value, what is allowed in words, and whether it is.
+    """
     source, output = model.input, model.output
     yield "its verification", model.parity.passed, "passed", model.parity.passed
     yield "its kind", model.kind, ", ".join(KINDS), model.kind in KINDS

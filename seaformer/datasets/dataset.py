@@ -42,12 +42,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Fault:
-    """A file of a data set that cannot be used.
-
-    Attributes:
-        path: the file.
-        problem: what is wrong with it, in a sentence.
-    """
+    """A file of a data set that cannot be used; `problem` is why, in a sentence."""
 
     path: Path
     problem: str

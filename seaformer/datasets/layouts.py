@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
 from seaformer.errors import SeaformerError
 from seaformer.files import read_limited
@@ -43,11 +42,9 @@ class Item:
 
 @dataclass(frozen=True)
 class Folders:
-    """Where the files of a split are, from the data set's own folder on; {split} is its name.
+    """Where the files of a split are in the data set's folder; {split} is the name of the split.
 
-    Attributes:
-        images: folder of the pictures.
-        masks: folder of the masks; None in classification.
+    `masks` is None in classification.
     """
 
     images: str
@@ -80,7 +77,7 @@ class Layout:
     mask_endings: tuple[str, ...] = (".png",)
     listing: str | None = None
     split_names: Mapping[str, str] = field(
-        default_factory=lambda: MappingProxyType({split: split for split in SPLITS})
+        default_factory=lambda: {split: split for split in SPLITS}
     )
 
     @property
@@ -155,7 +152,7 @@ _ALL = (
         name="ade20k",
         tasks=("ade20k",),
         places=(Folders("images/{split}", "annotations/{split}"),),
-        split_names=MappingProxyType({"train": "training", "val": "validation"}),
+        split_names={"train": "training", "val": "validation"},
     ),
     Layout(
         name="cityscapes",
@@ -177,7 +174,7 @@ _ALL = (
         tasks=("coco-stuff",),
         places=(Folders("images/{split}", "annotations/{split}"),),
         mask_endings=("_labelTrainIds.png",),
-        split_names=MappingProxyType({"train": "train2014", "val": "test2014"}),
+        split_names={"train": "train2014", "val": "test2014"},
     ),
     Layout(
         name="plain",
@@ -194,7 +191,7 @@ _ALL = (
     ),
 )
 
-LAYOUTS: Mapping[str, Layout] = MappingProxyType({layout.name: layout for layout in _ALL})
+LAYOUTS: Mapping[str, Layout] = {layout.name: layout for layout in _ALL}
 
 
 def files(folder: Path, by_folder: bool) -> Iterator[Path]:

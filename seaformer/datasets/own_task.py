@@ -24,9 +24,6 @@ def own_task(folder: str | Path) -> Task | None:
     `labels.json` holds a task, as `Task.from_json` reads it, or a list of class names. With the
     list, a mask stores the place of a name in it, from 0, and 255 for pixels to ignore.
 
-    Args:
-        folder: the data set's folder.
-
     Raises:
         UsageError: the file is no JSON, or breaks a rule; the message names the file.
     """

@@ -13,7 +13,6 @@ differ by one in 255: another last digit of sine and cosine, and another Pillow'
 
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +21,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from seaformer.errors import UsageError, unknown_name
-from seaformer.files import atomic_write
+from seaformer.files import atomic_write, write_text
 from seaformer.tasks import Task, get_task
 
 TASK = "shapes"
@@ -39,20 +38,10 @@ _WALL, _FLOOR, _DISC, _SQUARE, _TRIANGLE, _RING, _CROSS, _STAR, _STRIPES, _CHECK
     range(12)
 )
 
-# How often an object is of a class, in percent. Uneven on purpose, as in photographs.
-_FREQUENCIES = (
-    (_DISC, 18),
-    (_SQUARE, 18),
-    (_TRIANGLE, 13),
-    (_RING, 9),
-    (_CROSS, 9),
-    (_STAR, 6),
-    (_STRIPES, 10),
-    (_CHECKS, 6),
-    (_WIRE, 6),
-    (_DOT, 5),
-)
-_CLASSES = np.repeat(*np.array(_FREQUENCIES).T)
+# How often an object is of a class, from `_DISC` to `_DOT`, in percent. Uneven on purpose, as in
+# photographs.
+_FREQUENCIES = (18, 18, 13, 9, 9, 6, 10, 6, 6, 5)
+_CLASSES = np.repeat(range(_DISC, _DOT + 1), _FREQUENCIES)
 
 _Floats = npt.NDArray[np.float32]
 _Bytes = npt.NDArray[np.uint8]
@@ -60,12 +49,9 @@ _Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class ShapesDataset:
-    """The scenes of one split, drawn when they are asked for.
+    """The scenes of the split "train" or "val", drawn when they are asked for.
 
-    Attributes:
-        split: "train" or "val".
-        size: height and width in pixels.
-        seed: another one gives another data set.
+    `size` is height and width in pixels; another seed gives another data set.
     """
 
     split: str = "train"
@@ -92,9 +78,6 @@ class ShapesDataset:
         # The splits lie in seeds of their own, so they share no scene whatever their lengths.
         return render(2 * self.seed + list(SPLITS).index(self.split), index, self.size)
 
-    def __iter__(self) -> Iterator[tuple[_Bytes, _Bytes]]:
-        return (self[index] for index in range(len(self)))
-
 
 def render(seed: int, index: int, size: tuple[int, int] = SIZE) -> tuple[_Bytes, _Bytes]:
     """Draw one scene.
@@ -119,12 +102,7 @@ def render(seed: int, index: int, size: tuple[int, int] = SIZE) -> tuple[_Bytes,
 
 
 def write(
-    folder: Path,
-    count: int,
-    *,
-    validation: int,
-    size: tuple[int, int] = SIZE,
-    seed: int = 0,
+    folder: Path, count: int, *, validation: int, size: tuple[int, int] = SIZE, seed: int = 0
 ) -> None:
     """Write scenes to disk in the plain layout, which every command reads.
 
@@ -154,8 +132,7 @@ def write(
             for kind, pixels in zip(("images", "masks"), scenes[index], strict=True):
                 with atomic_write(folder / kind / split / f"{index:06}.png") as draft:
                     Image.fromarray(pixels).save(draft, compress_level=1)
-    with atomic_write(folder / "labels.json") as draft:
-        draft.write_text(json.dumps(get_task(TASK).to_json(), indent=2), encoding="utf-8")
+    write_text(folder / "labels.json", json.dumps(get_task(TASK).to_json(), indent=2))
 
 
 def _check_size(size: tuple[int, int]) -> None:
@@ -203,9 +180,8 @@ class _Scene:
         """A colour with soft clouds, float32 [3, H, W]."""
         clouds = np.frombuffer(self.random.bytes(3 * grid * grid), np.uint8)
         size = (self.width, self.height)
-        smooth = Image.fromarray(clouds.reshape(grid, grid, 3)).resize(
-            size, Image.Resampling.BICUBIC
-        )
+        coarse = Image.fromarray(clouds.reshape(grid, grid, 3))
+        smooth = coarse.resize(size, Image.Resampling.BICUBIC)
         strength = np.float32(self.random.uniform(0.3, 1) * contrast / 128)
         surface = np.asarray(smooth).transpose(2, 0, 1).astype(np.float32, order="C")
         surface *= strength

@@ -129,9 +129,7 @@ class Network:
     def build(self, kind: str, classes: int) -> "nn.Module":
         """Build it with the weights that torch, or a user's own code, gives it.
 
-        Args:
-            kind: of the task, one of `builders`; of no meaning for a network that is as it is.
-            classes: of the task.
+        Kind and number of classes are the task's; of no meaning for a network that is as it is.
         """
         return self.builders[kind](classes) if self.fixed is None else self.fixed()  # type: ignore[index]
 
@@ -148,11 +146,7 @@ class Network:
         return None if self.cost is None else self.cost.export_bytes(max(size))
 
     def check(self, task: Task, weights: object = None) -> None:
-        """Refuse a task or weights that it cannot have.
-
-        Args:
-            task: to build it for.
-            weights: as given to --weights; None for random ones.
+        """Refuse a task, or weights as given to --weights, that it cannot have.
 
         Raises:
             UsageError: it is for another kind of task, or loads no weights.
@@ -173,14 +167,7 @@ class Network:
             )
 
     def require_image(self, purpose: str) -> None:
-        """Refuse a network that takes features.
-
-        Args:
-            purpose: what needs an image, such as "a prediction".
-
-        Raises:
-            UsageError: it does.
-        """
+        """Raise UsageError for a network that takes features; `purpose` needs an image."""
         if self.takes != "image":
             raise UsageError(
                 f"{in_words(self.name)} takes the features of another network, and {purpose} needs "

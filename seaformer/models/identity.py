@@ -30,7 +30,6 @@ class Identity:
     classes: int
 
     def __str__(self) -> str:
-        """Name it in a sentence."""
         changes = ", ".join(f"{name}={value}" for name, value in self.network.ablation.items())
         ablation = f" (ablation {changes})" if changes else ""
         return f"{self.network.long_title}{ablation} for {self.kind} with {self.classes} classes"
@@ -39,11 +38,7 @@ class Identity:
 def names_in(network: Network, keys: Iterable[str], offered: Collection[str]) -> dict[str, str]:
     """Map the keys of a network's state_dict to their names in a checkpoint.
 
-    Args:
-        network: the network.
-        keys: of its state_dict.
-        offered: names in the checkpoint. They are those of published checkpoints, unless more of
-            them are our own keys.
+    The names `offered` there are those of published checkpoints, unless more are our own keys.
     """
     ours = {key: key for key in keys}
     if network.official_names is None:

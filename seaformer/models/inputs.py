@@ -6,10 +6,7 @@ from seaformer.tasks import IMAGE_CHANNELS
 def input_shape(model: object, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """Return the shape of a network's input, [1, channels, height, width].
 
-    Args:
-        model: takes a picture, or else says by its attribute `input_channels` how many channels the
-            features have that it takes.
-        size: height and width.
+    A network that takes features says by its attribute `input_channels` how many they have.
     """
     return (1, getattr(model, "input_channels", IMAGE_CHANNELS), *size)
 

@@ -37,13 +37,9 @@ def differences_of(offered: Shapes, expected: Shapes) -> str:
 def misfit(
     checkpoint: Checkpoint, asked: Identity, is_backbone: bool, differences: str
 ) -> SeaformerError:
-    """Build the error for a checkpoint whose tensors are not those of the network.
+    """Build the error for a checkpoint whose tensors are not those of the network `asked` for.
 
-    Args:
-        checkpoint: what was given.
-        asked: the network it was given for.
-        is_backbone: whether only the backbone of the two was compared.
-        differences: what `differences_of` found.
+    `is_backbone` says whether only the backbones were compared; `differences_of` has the rest.
     """
     found = identify(checkpoint)
     if found is None and not is_related(checkpoint, asked.network.family):

@@ -19,15 +19,9 @@ SQUEEZE_RATIO = 4
 
 @dataclass(frozen=True)
 class BlockSpec:
-    """One inverted residual.
+    """One inverted residual: kernel side, channels in the middle and at the end.
 
-    Attributes:
-        kernel: side of the depth-wise kernel.
-        hidden: channels in the middle.
-        channels: output channels.
-        stride: of the classifier.
-        has_squeeze: whether it has squeeze-and-excitation.
-        activation: its non-linearity.
+    `stride` is that of the classifier; `has_squeeze` means squeeze-and-excitation.
     """
 
     kernel: int
@@ -97,11 +91,8 @@ class MobileBlock(nn.Module):
 class MobileNet(nn.Module):
     """A backbone.
 
-    Attributes:
-        fine_channels: of the feature at output stride 8.
-        coarse_channels: of the feature at output stride 16.
-
-    Forward: [N, 3, H, W] -> the last features of output stride 8 and of output stride 16.
+    Forward: [N, 3, H, W] -> the last features of output stride 8, with `fine_channels`, and of
+    output stride 16, with `coarse_channels`.
     """
 
     def __init__(

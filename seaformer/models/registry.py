@@ -8,7 +8,6 @@ by what.
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from types import MappingProxyType
 from typing import Any
 
 from seaformer.models.ablation import ablation_of
@@ -31,11 +30,9 @@ _SEGFORMER_PAPER = "Xie et al., SegFormer, NeurIPS 2021, arXiv 2105.15203"
 
 
 def _lazily(path: str, *first: object) -> Callable[..., Any]:
-    """Return a function of a module below this package, which is imported when it is called.
+    """Return a function below `seaformer.models`, whose module is imported when it is called.
 
-    Args:
-        path: from `seaformer.models`, such as "segformer.SegFormer".
-        first: its first arguments.
+    `path` is such as "segformer.SegFormer"; `first` are its first arguments.
     """
     module, _, name = path.rpartition(".")
 
@@ -56,11 +53,9 @@ _PUBLISHED_SEAFORMERS = {
 
 
 def seaformer(variant: Variant, ablation: Mapping[str, str] | None = None) -> Network:
-    """Return the row of a SeaFormer.
+    """Return the row of one of `VARIANTS`, or of one that was changed by an ablation.
 
-    Args:
-        variant: its dimensions; one of `VARIANTS`, or one that was changed.
-        ablation: the switches that it was changed by; None to derive them.
+    `ablation` has the switches that it was changed by; None to derive them.
     """
     changes = ablation_of(variant) if ablation is None else ablation
     official_names = _lazily("seaformer.official_names.official_names")
@@ -140,16 +135,9 @@ def _layer(
     *arguments: object,
     note: str = "",
 ) -> Network:
-    """Return the row of an attention layer alone.
+    """Return the row of an attention layer alone; `kind` is its name without "attention-".
 
-    Args:
-        kind: its name, without "attention-".
-        title: in words.
-        paper: where it is described.
-        cost: how it grows.
-        attention: the layer's class, from `seaformer.models`.
-        arguments: of that class, after the number of channels.
-        note: what else a reader should know; may be empty.
+    `attention` is its class below `seaformer.models`, `arguments` are those after the channels.
     """
     return Network(
         name=f"attention-{kind}",
@@ -225,14 +213,10 @@ _ALL = (
         note="The head of MobileNetV3 on MobileNetV2; what is published for MobileNetV2 is R-ASPP.",
     ),
     _segformer(
-        "b0",
-        (32, 64, 160, 256),
-        Published("3.8", "8.4", 37.4, REPRINT, SEAFORMER_FIGURE, 770),
+        "b0", (32, 64, 160, 256), Published("3.8", "8.4", 37.4, REPRINT, SEAFORMER_FIGURE, 770)
     ),
     _segformer(
-        "b1",
-        (64, 128, 320, 512),
-        Published(None, None, 41.6, REPRINT, SEAFORMER_FIGURE, 1300),
+        "b1", (64, 128, 320, 512), Published(None, None, 41.6, REPRINT, SEAFORMER_FIGURE, 1300)
     ),
     _layer(
         "squeeze-enhanced",
@@ -298,10 +282,10 @@ _ALL = (
     ),
 )
 
-REGISTRY: Mapping[str, Network] = MappingProxyType({network.name: network for network in _ALL})
+REGISTRY: Mapping[str, Network] = {network.name: network for network in _ALL}
 """What --model takes -> the network."""
 
-LAYERS: Mapping[str, Network] = MappingProxyType(
-    {network.size: network for network in _ALL if network.cost is not None}
-)
+LAYERS: Mapping[str, Network] = {
+    network.size: network for network in _ALL if network.cost is not None
+}
 """The attention layers alone, by their size: "global" -> "attention-global"."""

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from seaformer.errors import UsageError, unknown_name
 from seaformer.models.ablation import ablated, checked
@@ -13,7 +12,7 @@ from seaformer.models.seaformer.variants import VARIANTS, Variant, get_variant
 from seaformer.models.user_factory import factory_network
 from seaformer.network_names import name_of_variant
 
-PREFIXES: Mapping[str, Callable[[str], Network]] = MappingProxyType({})
+PREFIXES: Mapping[str, Callable[[str], Network]] = {}
 """What stands before ":" in the name of a network of another collection -> how its row is made."""
 
 
@@ -77,10 +76,7 @@ def find_model(text: str) -> Path | Network:
 
 
 def as_network(which: str | Variant | Network) -> Network:
-    """Return the network that the Python API is asked for.
-
-    Args:
-        which: a name of the registry, the short name of a variant, a changed variant, or a row.
+    """Return the network of a name of the registry, a short name of a variant, a variant, or a row.
 
     Raises:
         UnknownNameError: there is no such network.
@@ -97,14 +93,9 @@ def as_network(which: str | Variant | Network) -> Network:
 
 
 def with_ablation(network: Network, ablation: Mapping[str, str]) -> Network:
-    """Change a SeaFormer.
+    """Return the row of a SeaFormer that is changed by an ablation, switch -> value.
 
-    Args:
-        network: to start from.
-        ablation: switch -> value.
-
-    Returns:
-        Its row, with the switches that are not the paper's own choice; the same row without any.
+    It has the switches that are not the paper's own choice; without any it is the same row.
 
     Raises:
         UsageError: a switch or a value is unknown, or does not fit the network.

@@ -18,7 +18,7 @@ from seaformer.models.seaformer.convolution import ConvBN, HardSigmoid, inverted
 from seaformer.models.seaformer.layer import DropPath, FeedForward
 from seaformer.models.seaformer.light_head import DROPOUT
 from seaformer.models.seaformer.variants import InvertedResidualSpec
-from seaformer.weights.tensor_names import rename, substitute
+from seaformer.weights.tensor_names import Replacement, rename, substitute
 
 STEM_CHANNELS = 16
 KEY_DIM = 16
@@ -57,13 +57,11 @@ def _stages(widths: tuple[int, int, int, int], last: tuple[int, ...]) -> tuple[t
     return tuple(tuple(InvertedResidualSpec(*row) for row in stage) for stage in rows)
 
 
-SPECS: Mapping[str, TopFormerSpec] = MappingProxyType(
-    {
-        "tiny": TopFormerSpec(_stages((16, 32, 64, 96), (5, 5)), 4, 128, True),
-        "small": TopFormerSpec(_stages((24, 48, 96, 128), (5, 5, 3)), 6, 192, False),
-        "base": TopFormerSpec(_stages((32, 64, 128, 160), (5, 5, 3)), 8, 256, False),
-    }
-)
+SPECS: Mapping[str, TopFormerSpec] = {
+    "tiny": TopFormerSpec(_stages((16, 32, 64, 96), (5, 5)), 4, 128, True),
+    "small": TopFormerSpec(_stages((24, 48, 96, 128), (5, 5, 3)), 6, 192, False),
+    "base": TopFormerSpec(_stages((32, 64, 128, 160), (5, 5, 3)), 8, 256, False),
+}
 
 
 class TokenPyramid(nn.Module):
@@ -278,13 +276,11 @@ def build_topformer(size: str, classes: int) -> TopFormer:
     return TopFormer(SPECS[size], classes)
 
 
-_RULES = (
+_RULES: tuple[tuple[str, Replacement], ...] = (
     # Where a module stands.
     (r"^token_pyramid\.stem\.", "backbone.tpm.stem.0."),
     (r"^semantics_extractor\.(\d+)\.", r"backbone.trans.transformer_blocks.\1."),
-    (r"^injections\.0\.", "backbone.SIM.1."),
-    (r"^injections\.1\.", "backbone.SIM.2."),
-    (r"^injections\.2\.", "backbone.SIM.3."),
+    (r"^injections\.(\d)\.", lambda match: f"backbone.SIM.{int(match[1]) + 1}."),
     (r"^head\.fuse\.", "decode_head.linear_fuse."),
     (r"^head\.classifier\.", "decode_head.conv_seg."),
     # What it is called inside its block.

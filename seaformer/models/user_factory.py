@@ -17,12 +17,7 @@ if TYPE_CHECKING:
 def factory_network(name: str) -> Network:
     """Return the row of a user's network, whose module is imported when it is built."""
     return Network(
-        name=name,
-        family="",
-        title=name,
-        paper="",
-        fixed=lambda: _call(name),
-        has_own_weights=True,
+        name=name, family="", title=name, paper="", fixed=lambda: _call(name), has_own_weights=True
     )
 
 

@@ -60,14 +60,8 @@ def augment(
 def distort_colors(image: _Bytes, random: np.random.Generator) -> _Bytes:
     """Change brightness, contrast, saturation and hue, each with probability 1/2.
 
-    Contrast is changed before or after saturation and hue, by chance.
-
-    Args:
-        image: uint8 [H, W, 3], RGB.
-        random: where the chances come from.
-
-    Returns:
-        uint8 [H, W, 3], RGB.
+    Contrast is changed before or after saturation and hue, by chance. The image and what is
+    returned are uint8 [H, W, 3], RGB.
     """
 
     def chance() -> bool:

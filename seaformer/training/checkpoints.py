@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.files import atomic_write
+from seaformer.files import atomic_write, write_text
 from seaformer.models.entry import Network
 from seaformer.network_names import members
 from seaformer.tasks import Task
@@ -51,20 +51,11 @@ class RunFolder:
     half: bool = False
 
     def save_weights(self, model: nn.Module, name: str, step: int, miou: float) -> None:
-        """Write `name`.safetensors and `name`.json.
+        """Write `name`.safetensors and `name`.json; `name` is "best" or "last".
 
-        Args:
-            model: the bare network, not wrapped for several processes.
-            name: "best" or "last".
-            step: steps done.
-            miou: on the validation pictures, 0..1.
+        The model is not wrapped for several processes; `miou` is on the validation pictures, 0..1.
         """
-        extra = {
-            "mIoU": miou,
-            "step": step,
-            "recipe": self.recipe.to_json(),
-            "origin": self.origin,
-        }
+        extra = {"mIoU": miou, "step": step, "recipe": self.recipe.to_json(), "origin": self.origin}
         path = self.path / f"{name}.safetensors"
         save_weights(
             model,
@@ -75,11 +66,8 @@ class RunFolder:
             extra=extra,
         )
         record = {"weights": path.name} | members(self.network.name) | extra
-        with atomic_write(path.with_suffix(".json")) as draft:
-            draft.write_text(
-                json.dumps(record | {"task": self.task.to_json()}, indent=2, ensure_ascii=False),
-                encoding="utf-8",
-            )
+        record |= {"task": self.task.to_json()}
+        write_text(path.with_suffix(".json"), json.dumps(record, indent=2, ensure_ascii=False))
 
     def save_state(self, state: dict[str, Any]) -> None:
         """Write what a resumed run starts from: `state` and what it has to agree with."""

@@ -17,11 +17,8 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """Sort the parameters of a network into the groups of the recipe.
 
-    Args:
-        model: the network.
-        recipe: its rates.
-        backbone: how the names of parameters begin that are not of the head. The official code
-            counts the fusion blocks of a SeaFormer to the head.
+    The names of those that are not of the head begin with `backbone`. The official code counts the
+    fusion blocks of a SeaFormer to the head.
 
     Returns:
         Four groups for `torch.optim`: "name" ("backbone", "backbone, no decay", "head", "head, no

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seaformer.console import Console
-from seaformer.files import atomic_write, read_limited
+from seaformer.files import read_limited, write_text
 
 _SECONDS_BETWEEN_LINES = 15
 
@@ -31,8 +31,7 @@ class Progress:
         self.iterations = iterations
         self.console = console
         kept = [entry for entry in read_metrics(path) if entry["step"] <= step]
-        with atomic_write(path) as draft:
-            draft.write_text("".join(json.dumps(entry) + "\n" for entry in kept), "utf-8")
+        write_text(path, "".join(json.dumps(entry) + "\n" for entry in kept))
         self.started = time.monotonic()
         self.first_step = step
         self.printed = 0.0

@@ -7,9 +7,9 @@ higher rate, equal for the head, and no regularisation, which a data set that ne
 picture has no use for.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
 from seaformer.tasks import Task
@@ -57,36 +57,32 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """Return the attributes as JSON holds them: lists for tuples."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
-        }
+        members: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return members
 
 
 _PASCAL_CONTEXT = Recipe(80_000, 32, (480, 480), 2e-4)
 
-RECIPES: Mapping[str, Recipe] = MappingProxyType(
-    {
-        "ade20k": Recipe(160_000, 16, (512, 512), 2.5e-4),
-        "cityscapes": Recipe(160_000, 8, (512, 1024), 3e-4),
-        "pascal-context": _PASCAL_CONTEXT,
-        "pascal-context-60": _PASCAL_CONTEXT,
-        "coco-stuff": Recipe(80_000, 32, (512, 512), 2e-4),
-        "shapes": Recipe(
-            1_800,
-            16,
-            (256, 256),
-            5e-3,
-            head_factor=1.0,
-            warmup=100,
-            scale=(1.0, 1.0),
-            cat_max_ratio=1.0,
-            photometric=False,
-            dropout=0.0,
-            drop_path=0.0,
-        ),
-    }
-)
+RECIPES: Mapping[str, Recipe] = {
+    "ade20k": Recipe(160_000, 16, (512, 512), 2.5e-4),
+    "cityscapes": Recipe(160_000, 8, (512, 1024), 3e-4),
+    "pascal-context": _PASCAL_CONTEXT,
+    "pascal-context-60": _PASCAL_CONTEXT,
+    "coco-stuff": Recipe(80_000, 32, (512, 512), 2e-4),
+    "shapes": Recipe(
+        1_800,
+        16,
+        (256, 256),
+        5e-3,
+        head_factor=1.0,
+        warmup=100,
+        scale=(1.0, 1.0),
+        cat_max_ratio=1.0,
+        photometric=False,
+        dropout=0.0,
+        drop_path=0.0,
+    ),
+}
 """By name of the task. A task of your own gets that of ADE20K at the size of its input."""
 
 _TINY_ADE20K_RATE = 3e-4

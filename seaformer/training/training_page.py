@@ -67,12 +67,10 @@ class TrainingPage(Page, template="training.html"):
 def write_report(
     folder: RunFolder, scores: SegmentationScores, examples: list[tuple[Pixels, Pixels, Pixels]]
 ) -> None:
-    """Write report.html into the folder of the run; it holds everything it shows.
+    """Write report.html into the folder of the run, which has its metrics.
 
-    Args:
-        folder: of the run, with its metrics.
-        scores: of the best weights, as stored.
-        examples: image uint8 [H, W, 3], true and predicted mask uint8 [H, W].
+    It holds everything it shows: scores of the best weights, as stored, and as examples images,
+    uint8 [H, W, 3], with true and predicted mask, uint8 [H, W].
     """
     entries = read_metrics(folder.path / METRICS)
     total = sum(scores.pixels) or 1

@@ -24,16 +24,10 @@ BATCH_SIZE = 8
 def validate(
     model: nn.Module, scenes: Scenes, task: Task, accelerator: Accelerator
 ) -> SegmentationScores:
-    """Measure a network; every process takes its share of the pictures.
+    """Measure a network on the validation pictures, of which every process takes its share.
 
-    Args:
-        model: the bare network, on the device of `accelerator`; left in eval mode.
-        scenes: the validation pictures.
-        task: how pictures are prepared, and the classes.
-        accelerator: the processes.
-
-    Returns:
-        The scores over all pictures, the same in every process.
+    The model is not wrapped, on the device of `accelerator`, and left in eval mode. The scores
+    returned are over all pictures, the same in every process.
     """
     matrix = ConfusionMatrix(task.num_classes, IGNORED)
     mine = range(accelerator.process_index, len(scenes), accelerator.num_processes)
@@ -55,16 +49,9 @@ def predict(
     task: Task,
     device: torch.device,
 ) -> list[npt.NDArray[np.uint8]]:
-    """Find the class of each pixel.
+    """Return the class of each pixel, uint8 and of the size of its mask, for each picture.
 
-    Args:
-        model: on `device`; left in eval mode.
-        pictures: with the masks that say the size of the result.
-        task: how pictures are prepared.
-        device: where to compute.
-
-    Returns:
-        For each picture uint8, class indices, of the size of its mask.
+    The model is on `device`, and left in eval mode.
     """
     model.eval()
     inputs = [

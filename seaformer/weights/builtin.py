@@ -11,13 +11,9 @@ from seaformer.tasks import Task
 
 @dataclass(frozen=True)
 class BuiltinWeights:
-    """One file of the package.
+    """A file in the package's folder `data/weights`, with the names of its network and task.
 
-    Attributes:
-        name: as given to `--weights`.
-        network: name of the network.
-        task: name of the task that it was trained for.
-        file_name: in the folder `data/weights` of the package.
+    `name` is as given to `--weights`.
     """
 
     name: str

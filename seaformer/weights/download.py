@@ -9,7 +9,6 @@ Two environment variables change where files come from and go to:
         serves the file with the Drive id ID at the path /uc?id=ID.
 """
 
-import hashlib
 import json
 import os
 import sys
@@ -19,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from seaformer.cache import CACHE_VARIABLE, cache_folder
 from seaformer.errors import SeaformerError
-from seaformer.files import atomic_write
+from seaformer.files import file_sha256, write_text
 from seaformer.network_names import in_words
 from seaformer.weights.released import DRIVE, ReleasedWeights
 
@@ -32,24 +31,17 @@ TIMEOUT = 60
 """Seconds to wait for the server, at the start and between any two pieces of the file."""
 
 
-def weights_cache() -> Path:
-    """Return the folder that downloaded weights are kept in. It need not exist yet."""
-    return cache_folder("weights")
-
-
 def fetch(released: ReleasedWeights, base_url: str | None = None) -> Path:
     """Return the path of a released file, which is downloaded at the first call only.
 
-    Args:
-        released: the file.
-        base_url: server to ask; by default SEAFORMER_WEIGHTS_URL, then Google Drive.
+    The server to ask is `base_url`, by default SEAFORMER_WEIGHTS_URL, then Google Drive.
 
     Raises:
         SeaformerError: the file cannot be downloaded, is no checkpoint or has changed, or the cache
             cannot be written. The message says what to do.
     """
     url = released.url_at(base_url or os.environ.get(URL_VARIABLE) or DRIVE)
-    path = weights_cache() / released.file_name
+    path = cache_folder("weights") / released.file_name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
@@ -119,13 +111,11 @@ class _TooLongError(Exception):
 def _untrusted(file: Path, path: Path) -> str | None:
     """Compare `file` with what was noted about `path`, or note it; say what is wrong with it."""
     note = path.with_name(path.name + ".json")
-    with file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    digest = file_sha256(file)
     if not note.exists():
         problem = _not_a_checkpoint(file)
         if problem is None:
-            with atomic_write(note) as draft:
-                draft.write_text(json.dumps({"sha256": digest}) + "\n", encoding="utf-8")
+            write_text(note, json.dumps({"sha256": digest}) + "\n")
         return problem
     try:
         trusted = json.loads(note.read_text(encoding="utf-8"))["sha256"]

@@ -153,12 +153,7 @@ RELEASED: tuple[ReleasedWeights, ...] = _FILES + tuple(
 
 
 def find_released(name: str, network: str, task: Task) -> ReleasedWeights:
-    """Return the released weights called `name` for a network and a task.
-
-    Args:
-        name: as given to --weights.
-        network: name of the network, such as "seaformer-tiny".
-        task: what it is built for.
+    """Return the released weights called `name` for a network, by its name, and a task.
 
     Raises:
         UnknownNameError: there are none; the message lists those there are for the two.

@@ -25,12 +25,7 @@ def substitute(name: str, rules: Sequence[tuple[str, Replacement]]) -> str:
 def rename(
     keys: Iterable[str], rename_one: Callable[[str], str], prefixes: tuple[str, ...]
 ) -> dict[str, str]:
-    """Map each key of a state_dict to another name.
-
-    Args:
-        keys: every key.
-        rename_one: key -> name.
-        prefixes: what every name has to begin with; with another one, no rule translated the key.
+    """Map each key of a state_dict to another name, which has to begin with one of the prefixes.
 
     Raises:
         KeyError: a key that no rule translates, or two that fall together. A bug here, not a

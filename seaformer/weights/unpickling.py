@@ -22,11 +22,7 @@ SLACK_BYTES = 2**30
 
 
 def load(file: BinaryIO, path: Path) -> Any:
-    """Load a file of torch.save onto the CPU.
-
-    Args:
-        file: its content.
-        path: its name, for messages.
+    """Load a file of torch.save onto the CPU; `path` names it in messages.
 
     Raises:
         SeaformerError: it takes far more memory than it has bytes.

@@ -17,13 +17,7 @@ from seaformer.models.seaformer.convolution import ConvBN
 
 
 class LineAttention(nn.Module):
-    """Self-attention along one axis of a feature map.
-
-    Args:
-        channels: of the feature map.
-        key_dim: query and key channels of one head.
-        heads: number of heads.
-        axis: to attend along, 2 for columns and 3 for rows.
+    """Self-attention along one axis of a feature map, 2 for columns and 3 for rows.
 
     Forward: [N, channels, H, W] -> [N, heads * VALUE_RATIO * key_dim, H, W].
     """

@@ -27,14 +27,8 @@ class QueryKeyValue(nn.Module):
 def attend_maps(query: Tensor, key: Tensor, value: Tensor, *, heads: int) -> Tensor:
     """Let every position of one map attend to every position of another.
 
-    Args:
-        query: [N, heads * key_dim, H, W].
-        key: [N, heads * key_dim, h, w].
-        value: [N, heads * value_dim, h, w].
-        heads: which the channels are split into.
-
-    Returns:
-        [N, heads * value_dim, H, W].
+    Query [N, heads * key_dim, H, W], key [N, heads * key_dim, h, w] and value
+    [N, heads * value_dim, h, w] -> [N, heads * value_dim, H, W].
     """
     tokens = (y.permute(0, 2, 3, 1).flatten(1, 2) for y in (query, key, value))
     attended = attend(*tokens, heads=heads).unflatten(1, query.shape[2:])
@@ -46,15 +40,8 @@ def attend(
 ) -> Tensor:
     """Scaled dot-product attention within each group of tokens.
 
-    Args:
-        query: [groups, tokens, heads * key_dim].
-        key: likewise.
-        value: [groups, tokens, heads * value_dim].
-        heads: which the channels are split into.
-        bias: of the scores, [heads, tokens, tokens]; None for none.
-
-    Returns:
-        [groups, tokens, heads * value_dim].
+    Query and key [groups, tokens, heads * key_dim], value [groups, tokens, heads * value_dim] and
+    bias of the scores [heads, tokens, tokens], if any -> [groups, tokens, heads * value_dim].
     """
     q, k, v = (x.unflatten(2, (heads, -1)).transpose(1, 2) for x in (query, key, value))
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3)

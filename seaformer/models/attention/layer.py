@@ -8,13 +8,9 @@ from seaformer.models.attention.dimensions import CHANNELS
 
 
 class AttentionLayer(nn.Module):
-    """A network that is nothing but one attention layer.
+    """A network that is nothing but the attention layer that `build` returns.
 
-    Args:
-        build: the layer.
-
-    Attributes:
-        input_channels: of the features that it takes; see `seaformer.models.inputs`.
+    `input_channels` are those of the features that it takes; see `seaformer.models.inputs`.
 
     Forward: float32 [N, CHANNELS, H, W] -> [N, CHANNELS, H, W].
     """

@@ -42,10 +42,7 @@ class SqueezeAxialPositionEmbedding(nn.Module):
 class SqueezeAxialAttention(nn.Module):
     """Multi-head self-attention between the means of the rows, or of the columns.
 
-    Args:
-        key_dim: query and key channels of one head.
-        heads: number of heads.
-        squeezed_dim: the axis the mean is taken over, 3 for row tokens and 2 for column tokens.
+    The mean is taken over the axis `squeezed_dim`, 3 for row tokens and 2 for column tokens.
 
     Forward: query and key [N, heads * key_dim, H, W] and value [N, heads * value_dim, H, W]
     -> [N, heads * value_dim, H, 1] for rows, [N, heads * value_dim, 1, W] for columns.
@@ -150,10 +147,9 @@ class SqueezeEnhancedAxialAttention(nn.Module):
         self.row = SqueezeAxialAttention(key_dim, heads, squeezed_dim=3)
         self.column = SqueezeAxialAttention(key_dim, heads, squeezed_dim=2)
         qkv_channels = 2 * key_channels + value_channels
-        has_detail = detail != "off"
-        self.detail = (
-            DetailEnhancementKernel(qkv_channels, channels, detail) if has_detail else None
-        )
+        self.detail = None
+        if has_detail := detail != "off":
+            self.detail = DetailEnhancementKernel(qkv_channels, channels, detail)
         self.act = nn.ReLU6()
         self.projection = ConvBN(value_channels, channels)
         self.is_product = combine == "multiply"

@@ -20,18 +20,13 @@ from seaformer.weights.checkpoint import listed
 from seaformer.weights.tensor_names import Replacement, Shapes, rename, shapes_of, substitute
 
 
-def _context_layer(match: re.Match[str], variant: Variant) -> str:
-    """Number the SeaFormer layers by the stages that have any, from 1."""
-    with_layers = [
-        number for number, stage in enumerate(variant.context_stages, start=3) if stage.depth
-    ]
-    position = with_layers.index(int(match["stage"])) + 1
-    return f"backbone.trans{position}.transformer_blocks.{match['block']}."
-
-
 def _rules(variant: Variant) -> list[tuple[str, Replacement]]:
+    # The SeaFormer layers are numbered by the stages that have any, from 1.
+    with_layers = [number for number, stage in enumerate(variant.context_stages, 3) if stage.depth]
+
     def layer(match: re.Match[str]) -> str:
-        return _context_layer(match, variant)
+        position = with_layers.index(int(match["stage"])) + 1
+        return f"backbone.trans{position}.transformer_blocks.{match['block']}."
 
     def one_more(template: str) -> Callable[[re.Match[str]], str]:
         return lambda match: template.format(*(int(group) + 1 for group in match.groups()))
@@ -91,9 +86,7 @@ def official_names(keys: Iterable[str], variant: Variant) -> dict[str, str]:
     Segmentation names carry the prefixes `backbone.` and `decode_head.`; those of classification
     checkpoints have none, so `backbone.` is left out where the keys belong to a classifier.
 
-    Args:
-        keys: every key of the model's state_dict.
-        variant: whose model it is; the layers' numbers depend on it.
+    `keys` are all of the model's; the layers' numbers depend on its variant.
 
     Raises:
         KeyError: as `seaformer.weights.tensor_names.rename`.

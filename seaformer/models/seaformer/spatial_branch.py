@@ -10,11 +10,7 @@ from seaformer.models.seaformer.variants import Variant
 class FusionBlock(nn.Module):
     """Multiply the fine feature by the gated, upsampled context feature.
 
-    Args:
-        local_channels: of the fine feature.
-        context_channels: of the context feature.
-        channels: of the result.
-        fusion: "sigmoid-multiply", or in the ablations "multiply", "sigmoid-add" or "add".
+    `fusion` is "sigmoid-multiply", or in the ablations "multiply", "sigmoid-add" or "add".
 
     Forward: local [N, local_channels, H, W] and context [N, context_channels, h, w]
     -> [N, channels, H, W].

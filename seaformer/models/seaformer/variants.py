@@ -2,20 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from seaformer.errors import look_up
 
 
 @dataclass(frozen=True)
 class InvertedResidualSpec:
-    """One MobileNetV2 inverted residual.
+    """One MobileNetV2 inverted residual: kernel side, output channels, and stride, 1 or 2.
 
-    Attributes:
-        kernel: side of the depth-wise kernel.
-        expansion: hidden channels over input channels; 1 means no expansion convolution.
-        channels: output channels.
-        stride: 1 or 2.
+    `expansion` is hidden channels over input channels; 1 means no expansion convolution.
     """
 
     kernel: int
@@ -90,46 +85,44 @@ def _residuals(*rows: tuple[int, int, int, int]) -> tuple[InvertedResidualSpec, 
     return tuple(InvertedResidualSpec(*row) for row in rows)
 
 
+def _below_large(
+    name: str,
+    widths: tuple[int, ...],
+    expansion: int,
+    depth: int,
+    heads: int,
+    fusion: tuple[int, int],
+) -> Variant:
+    """Tiny, small or base.
+
+    Args:
+        name: of the variant.
+        widths: channels at output strides 4, 8, 16, 32 and 64.
+        expansion: of the residual at output stride 32.
+        depth: SeaFormer layers of the last two stages each.
+        heads: of every layer.
+        fusion: widths of the fusion blocks.
+    """
+    fourth, eighth, sixteenth, thirty_second, last = widths
+    return Variant(
+        name=name,
+        stem_channels=16,
+        stem_stage1=_residuals((3, 1, 16, 1), (3, 4, fourth, 2), (3, 3, fourth, 1)),
+        stem_stage2=_residuals((5, 3, eighth, 2), (5, 3, eighth, 1)),
+        context_stages=(
+            StageSpec(_residuals((3, 3, sixteenth, 2), (3, 3, sixteenth, 1))),
+            StageSpec(_residuals((5, expansion, thirty_second, 2)), depth, key_dim=16, ffn_ratio=2),
+            StageSpec(_residuals((3, 6, last, 2)), depth, key_dim=24, ffn_ratio=4),
+        ),
+        heads=heads,
+        fusion_channels=fusion,
+    )
+
+
 _ALL = (
-    Variant(
-        name="tiny",
-        stem_channels=16,
-        stem_stage1=_residuals((3, 1, 16, 1), (3, 4, 16, 2), (3, 3, 16, 1)),
-        stem_stage2=_residuals((5, 3, 32, 2), (5, 3, 32, 1)),
-        context_stages=(
-            StageSpec(_residuals((3, 3, 64, 2), (3, 3, 64, 1))),
-            StageSpec(_residuals((5, 3, 128, 2)), depth=2, key_dim=16, ffn_ratio=2),
-            StageSpec(_residuals((3, 6, 160, 2)), depth=2, key_dim=24, ffn_ratio=4),
-        ),
-        heads=4,
-        fusion_channels=(64, 96),
-    ),
-    Variant(
-        name="small",
-        stem_channels=16,
-        stem_stage1=_residuals((3, 1, 16, 1), (3, 4, 24, 2), (3, 3, 24, 1)),
-        stem_stage2=_residuals((5, 3, 48, 2), (5, 3, 48, 1)),
-        context_stages=(
-            StageSpec(_residuals((3, 3, 96, 2), (3, 3, 96, 1))),
-            StageSpec(_residuals((5, 4, 160, 2)), depth=3, key_dim=16, ffn_ratio=2),
-            StageSpec(_residuals((3, 6, 192, 2)), depth=3, key_dim=24, ffn_ratio=4),
-        ),
-        heads=6,
-        fusion_channels=(96, 128),
-    ),
-    Variant(
-        name="base",
-        stem_channels=16,
-        stem_stage1=_residuals((3, 1, 16, 1), (3, 4, 32, 2), (3, 3, 32, 1)),
-        stem_stage2=_residuals((5, 3, 64, 2), (5, 3, 64, 1)),
-        context_stages=(
-            StageSpec(_residuals((3, 3, 128, 2), (3, 3, 128, 1))),
-            StageSpec(_residuals((5, 4, 192, 2)), depth=4, key_dim=16, ffn_ratio=2),
-            StageSpec(_residuals((3, 6, 256, 2)), depth=4, key_dim=24, ffn_ratio=4),
-        ),
-        heads=8,
-        fusion_channels=(128, 160),
-    ),
+    _below_large("tiny", (16, 32, 64, 128, 160), 3, depth=2, heads=4, fusion=(64, 96)),
+    _below_large("small", (24, 48, 96, 160, 192), 4, depth=3, heads=6, fusion=(96, 128)),
+    _below_large("base", (32, 64, 128, 192, 256), 4, depth=4, heads=8, fusion=(128, 160)),
     Variant(
         name="large",
         stem_channels=32,
@@ -145,7 +138,7 @@ _ALL = (
     ),
 )
 
-VARIANTS: Mapping[str, Variant] = MappingProxyType({variant.name: variant for variant in _ALL})
+VARIANTS: Mapping[str, Variant] = {variant.name: variant for variant in _ALL}
 
 
 def get_variant(name: str) -> Variant:

@@ -4,31 +4,27 @@ from pathlib import Path
 
 import click
 
-from seaformer.cli.command import Command
+from seaformer.cli.command import PATH, Command
 from seaformer.errors import UsageError
 
 # What reads pictures or builds is imported when the work starts: --help shall not wait.
 
 
 @click.command(cls=Command)
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=PATH)
 @click.option(
-    "--app",
-    type=click.Path(path_type=Path),
-    default=Path("android_demo"),
-    show_default=True,
-    help="Folder of the app.",
+    "--app", type=PATH, default="android_demo", show_default=True, help="Folder of the app."
 )
 @click.option(
     "--sample",
     "samples",
-    type=click.Path(path_type=Path),
+    type=PATH,
     multiple=True,
     help="A sample picture to put in too. Repeatable.",
 )
 @click.option(
     "--apk",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Also build a signed debug APK without Gradle, for .onnx models; in a checkout only.",
 )
 @click.option("--force", is_flag=True, help="Overwrite the APK.")

@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -27,6 +28,9 @@ USAGE = 2
 INTERRUPTED = 130
 
 TRACEBACK = "SEAFORMER_TRACEBACK"
+
+PATH = click.Path(path_type=Path)
+"""Type of an option that is the path of a file or folder."""
 
 
 class _OneLineErrors(click.Command):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seaformer.cli.command import Command
+from seaformer.cli.command import PATH, Command
 from seaformer.errors import SeaformerError, UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ LISTED = 12
 
 @click.command(cls=Command)
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
-@click.option(
-    "--data", type=click.Path(path_type=Path), required=True, help="Folder of the data set."
-)
+@click.option("--data", type=PATH, required=True, help="Folder of the data set.")
 @click.option(
     "--task",
     help="Task of the data set. [default: what labels.json in it, the model or the folders say]",
@@ -57,9 +55,7 @@ LISTED = 12
     help="Pictures to compute at once; for checkpoints.",
 )
 @click.option(
-    "--report",
-    type=click.Path(path_type=Path),
-    help="Folder for the results. [default: <model>_evaluation here]",
+    "--report", type=PATH, help="Folder for the results. [default: <model>_evaluation here]"
 )
 @click.option(
     "--protocol",
@@ -126,8 +122,8 @@ def main(
             f"--reference {shlex.quote(models[0])}."
         )
     texts = models if reference is None else (reference, *models)
-    name = Path(texts[0]).stem.replace(":", "-")
-    folder = report or Path(f"{name}_{'comparison' if reference else 'evaluation'}")
+    stem = Path(texts[0]).stem.replace(":", "-")
+    folder = report or Path(f"{stem}_{'comparison' if reference else 'evaluation'}")
 
     from seaformer.console import Console
     from seaformer.datasets import open_dataset, own_task
@@ -135,7 +131,7 @@ def main(
     from seaformer.evaluation.evaluation_page import write_report
     from seaformer.evaluation.models import Options, open_candidate, stated_task
     from seaformer.evaluation.results import collect
-    from seaformer.files import atomic_write
+    from seaformer.files import write_text
     from seaformer.imaging.input_size import parse_input_size
     from seaformer.models.resolve import chosen, find_model
     from seaformer.progress_events import FileWritten, notify
@@ -164,7 +160,8 @@ def main(
             for path in paths
         ]
         if force:
-            _start_over(folder)
+            for name in (RESULTS, PAGE, PROGRESS):
+                (folder / name).unlink(missing_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
         _print_start(console, candidates, dataset, len(whole.items), folder)
         evaluation = Evaluation(dataset, candidates)
@@ -179,8 +176,7 @@ def main(
         )
         write_report(folder / PAGE, results, dataset, candidates)
         # Last, as its presence says that all is done.
-        with atomic_write(folder / RESULTS) as draft:
-            draft.write_text(results.text(), encoding="utf-8")
+        write_text(folder / RESULTS, results.text())
         notify(FileWritten(path=folder / RESULTS))
     _print_results(console, results)
     _print_next(console, results, dataset, folder, weights)
@@ -264,11 +260,6 @@ def _is_complete(results: Path) -> bool:
         return False
     except (ValueError, KeyError, TypeError):
         return True  # Not ours, and so not to be overwritten.
-
-
-def _start_over(folder: Path) -> None:
-    for name in (RESULTS, PAGE, PROGRESS):
-        (folder / name).unlink(missing_ok=True)
 
 
 def _print_start(

@@ -12,11 +12,9 @@ SEPARATOR = ","
 
 
 class Parsed(click.ParamType):
-    """A word that a function reads.
+    """A word that `parse` reads, which raises UsageError for one that it does not take.
 
-    Args:
-        parse: raises UsageError for a word that it does not take.
-        names: that complete in a shell, also behind a comma.
+    The names complete in a shell, also behind a comma.
     """
 
     name = "text"
@@ -41,12 +39,7 @@ class Parsed(click.ParamType):
 
 
 class Name(Parsed):
-    """A name in a table, which stays as it is.
-
-    Args:
-        kind: what the rows are, in the singular ("backend"), for the error.
-        table: name -> row.
-    """
+    """A name in a table, which stays as it is; a row is a `kind` ("backend") in the error."""
 
     def __init__(self, kind: str, table: Mapping[str, Any]) -> None:
         def check(name: str) -> str:

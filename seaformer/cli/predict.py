@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seaformer.cli.command import Command
+from seaformer.cli.command import PATH, Command
 from seaformer.errors import UsageError
 from seaformer.files import atomic_write, refuse_existing
 from seaformer.imaging.input_size import parse_input_size
@@ -28,15 +28,13 @@ if TYPE_CHECKING:
 # NumPy, Pillow, Rich and the runtimes are imported when the work starts: --help shall not wait.
 
 OVERLAY_SUFFIXES = (".png", ".jpg", ".jpeg")
-MASK_SUFFIXES = (".png",)
-HEATMAP_SUFFIXES = (".png",)
 
 LISTED_CLASSES = 12
 TOP = 5
 
 
 @click.command(cls=Command)
-@click.argument("photo", type=click.Path(path_type=Path), required=False)
+@click.argument("photo", type=PATH, required=False)
 @click.option(
     "--model",
     "model_text",
@@ -58,17 +56,15 @@ TOP = 5
 @click.option("--task", help="Task of a checkpoint, or of a file that was not exported by us.")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Overlay to write, .png or .jpg. [default: <photo>_overlay.png here]",
 )
 @click.option(
-    "--mask",
-    type=click.Path(path_type=Path),
-    help="Also write the class indices as a grey .png, 8 or 16 bits.",
+    "--mask", type=PATH, help="Also write the class indices as a grey .png, 8 or 16 bits."
 )
 @click.option(
     "--heatmap",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Also write where the last attention layer answers most, as a .png: the mean over its "
     "channels, 0 to 255, in colour.",
 )
@@ -106,8 +102,8 @@ def main(
     its five most probable classes and writes nothing.
     """
     _require_suffix("--output", output, OVERLAY_SUFFIXES)
-    _require_suffix("--mask", mask, MASK_SUFFIXES)
-    _require_suffix("--heatmap", heatmap, HEATMAP_SUFFIXES)
+    _require_suffix("--mask", mask, (".png",))
+    _require_suffix("--heatmap", heatmap, (".png",))
     size = None if input_size is None else parse_input_size(input_size)
 
     from seaformer.console import Console
@@ -127,9 +123,7 @@ def main(
             raise UsageError(
                 f"'{model}' classifies: there is no mask to write. Leave the file out."
             )
-        _check_outputs(
-            photo, {"--output": output, "--mask": mask, "--heatmap": heatmap}, force=force
-        )
+        _check_outputs(photo, {"--output": output, "--mask": mask, "--heatmap": heatmap}, force)
         features = None
         if heatmap is not None:
             from seaformer.imaging.heatmap import heat, last_attention, save_heatmap

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seaformer.cli.command import Command
+from seaformer.cli.command import PATH, Command
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.models.seaformer.variants import VARIANTS
 
@@ -36,9 +36,7 @@ SHOWN = 6
     help="Network to train, such as topformer-tiny; see the list of seaformer-export --list.",
 )
 @click.option(
-    "--variant",
-    metavar="NAME",
-    help=f"Short for --model seaformer-NAME: {', '.join(VARIANTS)}.",
+    "--variant", metavar="NAME", help=f"Short for --model seaformer-NAME: {', '.join(VARIANTS)}."
 )
 @click.option(
     "--data",
@@ -48,7 +46,7 @@ SHOWN = 6
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     required=True,
     help="Folder of the run: checkpoints, metrics.jsonl, report.html.",
 )
@@ -216,9 +214,8 @@ def _report(folder: RunFolder, found: TrainingData, accelerator: Accelerator) ->
     scores = validate(model, found.validation, found.task, accelerator)
     if accelerator.is_main_process:
         count = len(found.validation)
-        places = sorted({place * count // SHOWN for place in range(SHOWN)})
         examples = []
-        for place in places:
+        for place in sorted({place * count // SHOWN for place in range(SHOWN)}):
             picture = found.validation[place]
             mask = predict(model, [picture], found.task, accelerator.device)[0]
             examples.append((*picture, mask))

@@ -136,7 +136,7 @@ def make_request(
     their_network, their_task = None, None
     if weights is not None and (network is None or task is None):
         # It imports torch, which a misspelt name shall not wait for.
-        from seaformer.weights.self_description import described_by
+        from seaformer.weights.checkpoint import described_by
 
         their_network, their_task = described_by(weights)
     known_task = their_task or get_task(DEFAULT_TASK) if task is None else get_task(task)

@@ -22,7 +22,7 @@ from seaformer.models.resolve import with_ablation
 from seaformer.network_names import stored_name
 from seaformer.runtimes import open_model
 from seaformer.tasks import DEFAULT_TASK, get_task
-from seaformer.weights.self_description import described_by
+from seaformer.weights.checkpoint import described_by
 
 
 def self_check(

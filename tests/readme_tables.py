@@ -6,13 +6,13 @@ PYTHONPATH=tests python -m readme_tables          # writes them
 from pathlib import Path
 
 from bench.machine import write_section
+from official_weights import build_network
 
 from seaformer.artifact.precisions import FORMATS, PRECISIONS
 from seaformer.benchmark.measure.backends import BACKENDS
 from seaformer.benchmark.results.table_kinds import KINDS
 from seaformer.export.heads import HEADS
 from seaformer.models.catalog import count_macs
-from seaformer.models.create import build_network
 from seaformer.models.registry import REGISTRY
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.tasks import TASKS

@@ -8,6 +8,7 @@ import pytest
 import torch
 from conftest import Once
 from exporting import assert_one_line, run_export
+from official_weights import to_official
 from torch import nn
 
 from seaformer.errors import SeaformerError, UsageError
@@ -17,7 +18,6 @@ from seaformer.models.catalog import count_macs
 from seaformer.models.create import create_model
 from seaformer.models.seaformer.attention import SqueezeEnhancedAxialAttention
 from seaformer.models.seaformer.network import SeaFormer
-from seaformer.models.seaformer.official_names import to_official
 from seaformer.models.seaformer.spatial_branch import FusionBlock
 from seaformer.models.seaformer.variants import get_variant
 from seaformer.tasks import get_task

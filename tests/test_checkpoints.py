@@ -15,6 +15,7 @@ import pytest
 import safetensors.torch
 import torch
 from golden import recipe
+from official_weights import network_shapes, to_official
 from torch import Tensor, nn
 
 from seaformer.errors import SeaformerError, UnknownNameError, UsageError
@@ -22,7 +23,7 @@ from seaformer.models.identity import names_in
 from seaformer.models.loading import WeightsRecord, load_weights
 from seaformer.models.resolve import as_network
 from seaformer.models.seaformer.network import SeaFormer, SeaFormerClassifier
-from seaformer.models.seaformer.official_names import network_shapes, official_names, to_official
+from seaformer.models.seaformer.official_names import official_names
 from seaformer.models.seaformer.variants import VARIANTS, get_variant
 from seaformer.tasks import Task, get_task
 from seaformer.weights.checkpoint import read_checkpoint

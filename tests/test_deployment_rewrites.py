@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from official_weights import build_network
 from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -26,7 +27,7 @@ from seaformer.export.rewrite.static_upsampling import (
     StaticFusionBlock,
     make_upsampling_static,
 )
-from seaformer.models.create import build_network, create_model
+from seaformer.models.create import create_model
 from seaformer.models.seaformer.attention import SqueezeEnhancedAxialAttention
 from seaformer.models.seaformer.convolution import ConvBN, HardSigmoid
 from seaformer.models.seaformer.light_head import LightHead

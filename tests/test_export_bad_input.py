@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 from exporting import assert_one_line, names, run_export, write_networks
+from official_weights import to_official
 
 from seaformer.models.create import create_model
-from seaformer.models.seaformer.official_names import to_official
 from seaformer.models.seaformer.variants import get_variant
 
 QUICK = ("--variant", "tiny", "--format", "onnx", "--input-size", "64", "--output", "out")

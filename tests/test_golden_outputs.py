@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 import torch
 from golden import recipe
+from official_weights import build_network, from_official
 from torch import nn
 
 from seaformer.models.catalog import count_macs
-from seaformer.models.create import build_network
-from seaformer.models.seaformer.official_names import from_official
 from seaformer.models.seaformer.variants import VARIANTS, get_variant
 from seaformer.tasks import get_task
 

@@ -5,14 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from official_weights import from_official, network_shapes, to_official
 
 from seaformer.errors import SeaformerError
-from seaformer.models.seaformer.official_names import (
-    from_official,
-    network_shapes,
-    official_names,
-    to_official,
-)
+from seaformer.models.seaformer.official_names import official_names
 from seaformer.models.seaformer.variants import VARIANTS, get_variant
 
 OFFICIAL = json.loads((Path(__file__).parent / "golden" / "official.json").read_text())

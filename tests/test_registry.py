@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from official_weights import build_network
 
 from seaformer.errors import UnknownNameError, UsageError
 from seaformer.models import resolve as resolving
-from seaformer.models.create import build_network, create, create_model
+from seaformer.models.create import create, create_model
 from seaformer.models.entry import Network
 from seaformer.models.identity import identified, identify
 from seaformer.models.registry import LAYERS, REGISTRY

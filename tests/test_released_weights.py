@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from official_weights import to_official
 
 from seaformer.cache import cache_folder
 from seaformer.errors import SeaformerError, UnknownNameError
@@ -24,7 +25,6 @@ from seaformer.models.loading import load_weights
 from seaformer.models.registry import REGISTRY
 from seaformer.models.resolve import as_network
 from seaformer.models.seaformer.network import SeaFormer, SeaFormerClassifier
-from seaformer.models.seaformer.official_names import to_official
 from seaformer.models.seaformer.variants import VARIANTS, get_variant
 from seaformer.network_names import name_of_variant, variant_of
 from seaformer.tasks import TASKS, get_task

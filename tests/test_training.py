@@ -34,13 +34,11 @@ from seaformer.training.augmentation import augment, distort_colors
 from seaformer.training.checkpoints import METRICS, STATE, RunFolder
 from seaformer.training.first_weights import first_network
 from seaformer.training.loss import segmentation_loss
-from seaformer.training.optimizer import parameter_groups
+from seaformer.training.optimizer import parameter_groups, rate_factor, regularize
 from seaformer.training.progress import read_metrics
 from seaformer.training.recipe import RECIPES, Recipe, get_recipe
-from seaformer.training.regularization import regularize
 from seaformer.training.samples import Batches, Examples
 from seaformer.training.scenes import open_data
-from seaformer.training.schedule import rate_factor
 from seaformer.training.training_loop import train
 from seaformer.training.validation import validate
 from seaformer.weights.saving import save_weights

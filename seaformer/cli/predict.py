@@ -184,7 +184,7 @@ def _open(
     from seaformer.models.resolve import chosen
     from seaformer.runtimes.pytorch import open_network
     from seaformer.tasks import DEFAULT_TASK, get_task
-    from seaformer.weights.self_description import described_by
+    from seaformer.weights.checkpoint import described_by
 
     chosen(found.name, variant)  # an error if the two differ
     own = described_by(weights)[1] or get_task(DEFAULT_TASK) if task is None else get_task(task)

@@ -58,11 +58,6 @@ def create(
     return model.requires_grad_(False), record
 
 
-def build_network(name: str | Variant | Network, task: Task) -> nn.Module:
-    """Build a network with the weights that torch gives it, in training mode."""
-    return as_network(name).build(task.kind, task.num_classes)
-
-
 def weights_hash(model: nn.Module) -> str:
     """Return the SHA-256 of all names and values of a network's tensors, in hexadecimal."""
     digest = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""AdamW with the recipe's groups: backbone and head, each with and without weight decay."""
+"""What the recipe sets: AdamW's groups of parameters, the rate over time, and regularisation."""
 
 from typing import Any
 
@@ -7,6 +7,8 @@ from torch.optim import AdamW
 
 from seaformer.models.attention.channels_first import ChannelNorm
 from seaformer.models.seaformer.attention import SqueezeAxialPositionEmbedding
+from seaformer.models.seaformer.context_branch import DROP_PATH
+from seaformer.models.seaformer.layer import DropPath
 from seaformer.training.recipe import Recipe
 
 _UNDECAYED = (SqueezeAxialPositionEmbedding, ChannelNorm, nn.modules.batchnorm._BatchNorm)
@@ -53,3 +55,24 @@ def parameter_groups(
 def build_optimizer(model: nn.Module, recipe: Recipe, backbone: tuple[str, ...]) -> AdamW:
     """Return AdamW over the groups of the recipe, see `parameter_groups`."""
     return AdamW(parameter_groups(model, recipe, backbone), betas=recipe.betas)
+
+
+def rate_factor(step: int, recipe: Recipe) -> float:
+    """Return what the highest learning rate is multiplied by, 0..1, after so many steps.
+
+    Polynomial decay with linear warm-up, as mmcv 1.7 computes it: mmcv/runner/hooks/lr_updater.py,
+    PolyLrUpdaterHook with warmup="linear".
+    """
+    decay = float((1 - step / recipe.iterations) ** recipe.power)
+    if step >= recipe.warmup:
+        return decay
+    return decay * (1 - (1 - step / recipe.warmup) * (1 - recipe.warmup_ratio))
+
+
+def regularize(model: nn.Module, recipe: Recipe) -> None:
+    """Give the network the recipe's dropout and drop path, which still grows with depth."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout2d):
+            module.p = recipe.dropout
+        elif isinstance(module, DropPath):
+            module.probability *= recipe.drop_path / DROP_PATH

@@ -16,12 +16,10 @@ from seaformer.training.batch_norm import synchronize
 from seaformer.training.checkpoints import METRICS, RunFolder
 from seaformer.training.host_memory import keep_freed_memory
 from seaformer.training.loss import segmentation_loss
-from seaformer.training.optimizer import build_optimizer
+from seaformer.training.optimizer import build_optimizer, rate_factor, regularize
 from seaformer.training.progress import Progress
-from seaformer.training.regularization import regularize
 from seaformer.training.samples import Batches, Examples
 from seaformer.training.scenes import Scenes
-from seaformer.training.schedule import rate_factor
 from seaformer.training.validation import validate
 
 LOSS_EVERY = 10

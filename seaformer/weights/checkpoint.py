@@ -18,8 +18,9 @@ from torch import Tensor
 
 from seaformer.errors import SeaformerError
 from seaformer.network_names import stored_name
-from seaformer.tasks import Task
+from seaformer.tasks import Task, get_task
 from seaformer.weights import unpickling
+from seaformer.weights.builtin import BUILTIN
 
 FORMAT_VERSION = 1
 """Version of the header of our own files, which `seaformer.weights.saving` writes."""
@@ -261,3 +262,21 @@ def listed(names: Iterable[str], noun: str) -> str:
     names = list(names)
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     return f"{len(names)} {noun}{'s' if len(names) != 1 else ''} ({shown})"
+
+
+def described_by(weights: str | None) -> tuple[str | None, Task | None]:
+    """Return the name of the network and the task that weights are for, as far as they say it.
+
+    Of what is given to `--weights`, those that come with the package and our own .safetensors files
+    say both, so that a command needs no further flags; others say nothing.
+
+    Raises:
+        SeaformerError: it is a .safetensors file that cannot be read.
+    """
+    for builtin in BUILTIN:
+        if weights == builtin.name:
+            return builtin.network, get_task(builtin.task)
+    if weights is None or not weights.endswith(".safetensors") or weights.startswith("backbone:"):
+        return None, None
+    checkpoint = read_checkpoint(Path(weights).expanduser())
+    return checkpoint.network, checkpoint.task

@@ -1,4 +1,4 @@
-"""The names of the official checkpoints, and how ours map to them, in both directions.
+"""The names of the official checkpoints, and how ours map to them.
 
 The map is one table of rewriting rules from our names to the official ones. Applied to every key
 of a model it gives a dictionary whose inverse reads checkpoints; a key that no rule knows, or two
@@ -8,16 +8,10 @@ Source of the official names: fudan-zvg/SeaFormer, seaformer-seg and seaformer-c
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
-import torch
-from torch import Tensor
-
-from seaformer.errors import SeaformerError
-from seaformer.models.seaformer.network import SeaFormer, SeaFormerClassifier
 from seaformer.models.seaformer.variants import Variant
-from seaformer.weights.checkpoint import listed
-from seaformer.weights.tensor_names import Replacement, Shapes, rename, shapes_of, substitute
+from seaformer.weights.tensor_names import Replacement, rename, substitute
 
 
 def _rules(variant: Variant) -> list[tuple[str, Replacement]]:
@@ -104,34 +98,3 @@ def official_names(keys: Iterable[str], variant: Variant) -> dict[str, str]:
     if is_classifier:
         return {key: name.removeprefix("backbone.") for key, name in names.items()}
     return names
-
-
-def to_official(state_dict: Mapping[str, Tensor], variant: Variant) -> dict[str, Tensor]:
-    """Rename the tensors of a network's whole state_dict as the official code names them."""
-    names = official_names(state_dict, variant)
-    return {names[key]: tensor for key, tensor in state_dict.items()}
-
-
-def from_official(state_dict: Mapping[str, Tensor], variant: Variant) -> dict[str, Tensor]:
-    """Rename the tensors of an official state_dict as `seaformer.models.seaformer` names them.
-
-    Raises:
-        SeaformerError: a name is not one of the variant's.
-    """
-    is_segmentation = any(name.startswith("backbone.") for name in state_dict)
-    names = official_names(network_shapes(variant, is_segmentation), variant)
-    ours = {official: key for key, official in names.items()}
-    unknown = [name for name in state_dict if name not in ours]
-    if unknown:
-        raise SeaformerError(
-            f"{listed(unknown, 'tensor')} not known in the official SeaFormer-"
-            f"{variant.name.capitalize()}. Give its whole, unchanged state_dict."
-        )
-    return {ours[name]: tensor for name, tensor in state_dict.items()}
-
-
-def network_shapes(variant: Variant, is_segmentation: bool, classes: int = 1) -> Shapes:
-    """Return the shape of each tensor in the state_dict of a network that is not built."""
-    network = SeaFormer if is_segmentation else SeaFormerClassifier
-    with torch.device("meta"):
-        return shapes_of(network(variant, classes).state_dict())

@@ -30,11 +30,12 @@ import kotlin.math.abs
  * @param onFailure gets why the camera stopped, on the same thread.
  */
 class CameraFeed(
-    private val manager: CameraManager,
+    context: Context,
     private val displayDegrees: Int,
     private val onFrame: (convert: () -> Picture) -> Unit,
     private val onFailure: (reason: String) -> Unit,
 ) : AutoCloseable {
+    private val manager = context.getSystemService(Context.CAMERA_SERVICE) as CameraManager
     private val worker = HandlerThread("camera").apply { start() }
     private val handler = Handler(worker.looper)
     private var device: CameraDevice? = null
@@ -151,18 +152,8 @@ class CameraFeed(
         override fun onConfigureFailed(session: CameraCaptureSession) = onFailure("it cannot be configured")
     }
 
-    companion object {
-        private const val PIXELS = 640 * 480
-        private const val BUFFERS = 2
-
-        fun of(
-            context: Context,
-            displayDegrees: Int,
-            onFrame: (convert: () -> Picture) -> Unit,
-            onFailure: (reason: String) -> Unit,
-        ): CameraFeed {
-            val manager = context.getSystemService(Context.CAMERA_SERVICE) as CameraManager
-            return CameraFeed(manager, displayDegrees, onFrame, onFailure)
-        }
+    private companion object {
+        const val PIXELS = 640 * 480
+        const val BUFFERS = 2
     }
 }

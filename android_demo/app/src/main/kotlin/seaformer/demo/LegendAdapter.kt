@@ -9,29 +9,19 @@ import android.widget.BaseAdapter
 import android.widget.TextView
 import seaformer.core.Analysis
 import seaformer.core.ClassColors
+import seaformer.core.ClassShare
 import seaformer.core.ModelMetadata
 import seaformer.core.classShares
 
-/** A row of the legend; [share] is 0..1, of the pixels or of the probability. */
-class LegendRow(
-    val id: Int,
-    val label: String,
-    val color: Int,
-    val share: Double,
-)
-
-/** The rows of a legend: classes of a mask, or the most probable classes of a picture. */
+/** The rows of a legend: classes of a mask, or the most probable of a picture by probability. */
 fun legendOf(
     analysis: Analysis,
     metadata: ModelMetadata,
     colors: ClassColors,
-): List<LegendRow> {
-    val mask = analysis.mask
-    if (mask != null) {
-        return classShares(mask, metadata.labels, colors).map { LegendRow(it.id, it.label, it.color, it.share) }
-    }
+): List<ClassShare> {
+    analysis.mask?.let { return classShares(it, metadata.labels, colors) }
     val ranking = analysis.ranking.orEmpty().take(RANKED_CLASSES)
-    return ranking.map { LegendRow(it.id, it.label, colors[it.id], it.probability) }
+    return ranking.map { ClassShare(it.id, it.label, colors[it.id], it.probability) }
 }
 
 private const val RANKED_CLASSES = 5
@@ -40,12 +30,12 @@ private const val RANKED_CLASSES = 5
 class LegendAdapter(
     private val context: Context,
 ) : BaseAdapter() {
-    private var rows = emptyList<LegendRow>()
+    private var rows = emptyList<ClassShare>()
     private var isolated: Int? = null
     private var canIsolate = false
 
     fun show(
-        rows: List<LegendRow>,
+        rows: List<ClassShare>,
         isolated: Int?,
         canIsolate: Boolean,
     ) {
@@ -57,7 +47,7 @@ class LegendAdapter(
 
     override fun getCount(): Int = rows.size
 
-    override fun getItem(position: Int): LegendRow = rows[position]
+    override fun getItem(position: Int): ClassShare = rows[position]
 
     override fun getItemId(position: Int): Long = rows[position].id.toLong()
 

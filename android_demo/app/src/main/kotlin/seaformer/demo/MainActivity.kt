@@ -23,6 +23,7 @@ import android.widget.TextView
 import seaformer.core.Accelerator
 import seaformer.core.Analysis
 import seaformer.core.ClassColors
+import seaformer.core.ClassShare
 import seaformer.core.Picture
 import seaformer.core.blend
 import java.util.concurrent.Executors
@@ -113,17 +114,15 @@ class MainActivity :
             adapter = legend
             onItemClickListener =
                 AdapterView.OnItemClickListener { parent, _, position, _ ->
-                    val id = (parent.getItemAtPosition(position) as LegendRow).id
+                    val id = (parent.getItemAtPosition(position) as ClassShare).id
                     isolated = if (isolated == id) null else id
                     engine.analysis?.let(::draw)
                 }
         }
         controls.findViewById<Button>(R.id.sample).setOnClickListener { showNextSample() }
         controls.findViewById<Button>(R.id.photo).setOnClickListener { pickPhoto() }
-        controls
-            .findViewById<Button>(
-                R.id.camera,
-            ).setOnClickListener { if (wantsCamera) stopCamera() else askForCamera() }
+        val camera = controls.findViewById<Button>(R.id.camera)
+        camera.setOnClickListener { if (wantsCamera) stopCamera() else askForCamera() }
         controls.findViewById<SeekBar>(R.id.opacity).apply {
             progress = settings.opacityPercent
             setOnSeekBarChangeListener(OpacityListener())
@@ -271,7 +270,7 @@ class MainActivity :
         isolated = null
         engine.forgetTimes()
         val feed =
-            CameraFeed.of(this, displayDegrees(), engine::offer) { reason ->
+            CameraFeed(this, displayDegrees(), engine::offer) { reason ->
                 runOnUiThread {
                     if (camera != null) {
                         stopCamera()

@@ -63,233 +63,230 @@ class BenchmarkReport(
 
     /** The whole object as text. */
     fun json(): String =
-        JSONObject()
-            .put("schema_version", 1)
-            .put("created_at", time(before.takenAtMs))
-            .put("command", "$app, benchmark screen, ${accelerator.name}")
-            .put("complete", true)
-            .put("stopped_by", "runs")
-            .put("problem", JSONObject.NULL)
-            .put("emulated", device.isEmulated)
-            .put("device", deviceJson())
-            .put("backend", runtime.backend)
-            .put("runtime", runtimeJson())
-            .put("threads", threads)
-            .put("cores", coresJson())
-            .put("protocol", protocolJson())
-            .put("conditions_before", conditionsJson(before))
-            .put("conditions_after", conditionsJson(after))
-            .put("unknown", JSONArray(UNKNOWN))
-            .put("versions", JSONObject().put("app", app))
-            .put("warnings", JSONArray(rejections.map { "${it.accelerator} was not used: ${it.reason}" }))
-            .put("models", JSONArray().put(modelJson()))
-            .put("ratios", JSONArray())
-            .put("rounds", JSONArray().put(roundJson()))
-            .toString(1)
+        jsonOf(
+            "schema_version" to 1,
+            "created_at" to time(before.takenAtMs),
+            "command" to "$app, benchmark screen, ${accelerator.name}",
+            "complete" to true,
+            "stopped_by" to "runs",
+            "problem" to null,
+            "emulated" to device.isEmulated,
+            "device" to deviceJson(),
+            "backend" to runtime.backend,
+            "runtime" to runtimeJson(),
+            "threads" to threads,
+            "cores" to coresJson(),
+            "protocol" to protocolJson(),
+            "conditions_before" to conditionsJson(before),
+            "conditions_after" to conditionsJson(after),
+            "unknown" to JSONArray(UNKNOWN),
+            "versions" to jsonOf("app" to app),
+            "warnings" to JSONArray(rejections.map { "${it.accelerator} was not used: ${it.reason}" }),
+            "models" to JSONArray().put(modelJson()),
+            "ratios" to JSONArray(),
+            "rounds" to JSONArray().put(roundJson()),
+        ).toString(1)
 
-    private fun deviceJson() =
-        JSONObject()
-            .put("serial", "app")
-            .put("manufacturer", device.manufacturer.orNull())
-            .put("model", device.model.orNull())
-            .put("soc", device.soc.orNull())
-            .put("os", device.os)
-            .put("sdk", device.sdk)
-            .put("abi", device.abi)
-            .put(
-                "cores",
-                JSONArray(
-                    device.coreMaxKhz.mapIndexed { index, khz ->
-                        JSONObject().put("index", index).put("max_khz", khz.orNull())
-                    },
-                ),
-            ).put("memory_bytes", device.memoryBytes.orNull())
-            .put("is_emulated", device.isEmulated)
+    private fun deviceJson(): JSONObject {
+        val cores = device.coreMaxKhz.mapIndexed { index, khz -> jsonOf("index" to index, "max_khz" to khz) }
+        return jsonOf(
+            "serial" to "app",
+            "manufacturer" to device.manufacturer,
+            "model" to device.model,
+            "soc" to device.soc,
+            "os" to device.os,
+            "sdk" to device.sdk,
+            "abi" to device.abi,
+            "cores" to JSONArray(cores),
+            "memory_bytes" to device.memoryBytes,
+            "is_emulated" to device.isEmulated,
+        )
+    }
 
     private fun runtimeJson() =
-        JSONObject()
-            .put("name", runtime.name)
-            .put("version", runtime.version.orNull())
-            .put("file", runtime.file)
-            .put("sha256", runtime.sha256)
+        with(runtime) { jsonOf("name" to name, "version" to version, "file" to file, "sha256" to sha256) }
 
     private fun coresJson(): JSONObject {
         val known = JSONObject()
         device.coreMaxKhz.forEachIndexed { index, khz -> if (khz != null) known.put("$index", khz) }
-        return JSONObject()
-            .put("name", "all")
-            .put("cores", JSONArray(device.coreMaxKhz.indices.toList()))
-            .put("mask", "%x".format((1L shl device.coreMaxKhz.size) - 1))
-            .put("max_khz", known)
+        return jsonOf(
+            "name" to "all",
+            "cores" to JSONArray(device.coreMaxKhz.indices.toList()),
+            "mask" to "%x".format((1L shl device.coreMaxKhz.size) - 1),
+            "max_khz" to known,
+        )
     }
 
     private fun protocolJson() =
-        JSONObject()
-            .put("runs", runs.size)
-            .put("until", JSONObject.NULL)
-            .put("runs_per_round", runs.size)
-            .put("warmup_runs", times.inference.warmupNs.size)
-            .put("time_limit_s", NO_LIMIT_S)
-            .put("cool_below_c", JSONObject.NULL)
-            .put("keep_throttled", true)
-            .put("seed", 0)
+        jsonOf(
+            "runs" to runs.size,
+            "until" to null,
+            "runs_per_round" to runs.size,
+            "warmup_runs" to times.inference.warmupNs.size,
+            "time_limit_s" to NO_LIMIT_S,
+            "cool_below_c" to null,
+            "keep_throttled" to true,
+            "seed" to 0,
+        )
 
     private fun conditionsJson(conditions: DeviceConditions): JSONObject {
         val temperatures = JSONArray()
-        if (conditions.batteryCelsius != null) {
-            temperatures.put(
-                JSONObject()
-                    .put("name", "battery")
-                    .put("kind", "battery")
-                    .put("celsius", conditions.batteryCelsius)
-                    .put("status", JSONObject.NULL),
-            )
+        conditions.batteryCelsius?.let {
+            temperatures.put(jsonOf("name" to "battery", "kind" to "battery", "celsius" to it, "status" to null))
         }
-        return JSONObject()
-            .put("taken_at", time(conditions.takenAtMs))
-            .put("temperatures", temperatures)
-            .put("thermal_status", conditions.thermalStatus.orNull())
-            .put("battery_percent", conditions.batteryPercent.orNull())
-            .put("is_charging", conditions.isCharging.orNull())
-            .put("core_khz", JSONObject(conditions.coreKhz.mapKeys { "${it.key}" }))
-            .put("free_bytes", conditions.freeBytes.orNull())
+        return jsonOf(
+            "taken_at" to time(conditions.takenAtMs),
+            "temperatures" to temperatures,
+            "thermal_status" to conditions.thermalStatus,
+            "battery_percent" to conditions.batteryPercent,
+            "is_charging" to conditions.isCharging,
+            "core_khz" to JSONObject(conditions.coreKhz.mapKeys { "${it.key}" }),
+            "free_bytes" to conditions.freeBytes,
+        )
     }
 
     private fun modelJson() =
-        JSONObject()
-            .put("id", MODEL)
-            .put("file", metadata.file.name)
-            .put("bytes", metadata.file.bytes)
-            .put("sha256", metadata.file.sha256)
-            .put("title", metadata.title)
-            .put("precision", metadata.precision)
-            .put("facts", factsJson())
-            .put("input", inputJson())
-            .put("note", note())
-            .put("parity", JSONObject.NULL)
-            .put("latency", if (device.isEmulated) JSONObject.NULL else timesJson())
-            .put("emulated", if (device.isEmulated) timesJson() else JSONObject.NULL)
-            .put("peak_memory_bytes", JSONObject.NULL)
+        jsonOf(
+            "id" to MODEL,
+            "file" to metadata.file.name,
+            "bytes" to metadata.file.bytes,
+            "sha256" to metadata.file.sha256,
+            "title" to metadata.title,
+            "precision" to metadata.precision,
+            "facts" to factsJson(),
+            "input" to inputJson(),
+            "note" to note(),
+            "parity" to null,
+            "latency" to if (device.isEmulated) null else timesJson(),
+            "emulated" to if (device.isEmulated) timesJson() else null,
+            "peak_memory_bytes" to null,
+        )
 
     private fun note(): String {
-        val (pre, post) =
-            listOf(
-                times.preprocessing,
-                times.postprocessing,
-            ).map { "%.2f".format(Locale.ROOT, it.medianMs) }
+        val stages = listOf(times.preprocessing, times.postprocessing)
+        val (pre, post) = stages.map { "%.2f".format(Locale.ROOT, it.medianMs) }
         return "On ${accelerator.name}. Measured by the app, which does not compare the output; its load_ms has one " +
             "inference in it. Medians of its other stages: preprocessing $pre ms, postprocessing $post ms."
     }
 
     private fun factsJson() =
-        JSONObject()
-            .put("name", metadata.name)
-            .put("variant", metadata.variant.orNull())
-            .put("model", metadata.model.orNull())
-            .put("task", metadata.task)
-            .put("kind", metadata.kind.name.lowercase())
-            .put("precision", metadata.precision)
-            .put("head", metadata.head)
-            .put("normalization", if (metadata.input.normalizes) "outside" else "inside")
-            .put("params", metadata.parameters)
-            .put("macs", metadata.macs)
-            .put("weights", metadata.weights)
-            .put("is_random", metadata.weightsAreRandom)
-            .put("content_sha256", metadata.contentSha256)
+        jsonOf(
+            "name" to metadata.name,
+            "variant" to metadata.variant,
+            "model" to metadata.model,
+            "task" to metadata.task,
+            "kind" to metadata.kind.name.lowercase(),
+            "precision" to metadata.precision,
+            "head" to metadata.head,
+            "normalization" to if (metadata.input.normalizes) "outside" else "inside",
+            "params" to metadata.parameters,
+            "macs" to metadata.macs,
+            "weights" to metadata.weights,
+            "is_random" to metadata.weightsAreRandom,
+            "content_sha256" to metadata.contentSha256,
+        )
 
     private fun inputJson() =
-        JSONObject()
-            .put("source", "photograph")
-            .put("name", metadata.input.name)
-            .put("dtype", dtype(metadata.input.type))
-            .put("shape", JSONArray(metadata.input.shape))
-            .put("sha256", times.inputSha256)
+        jsonOf(
+            "source" to "photograph",
+            "name" to metadata.input.name,
+            "dtype" to dtype(metadata.input.type),
+            "shape" to JSONArray(metadata.input.shape),
+            "sha256" to times.inputSha256,
+        )
 
     private fun timesJson() =
-        JSONObject()
-            .put("run", summaryJson())
-            .put("tool", JSONObject.NULL)
-            .put("load_ms", times.loadNs / 1e6)
-            .put("first_inference_ms", times.inference.warmupNs[0] / 1e6)
-            .put("classes", JSONObject.NULL)
-            .put("mask", JSONObject.NULL)
+        jsonOf(
+            "run" to summaryJson(),
+            "tool" to null,
+            "load_ms" to times.loadNs / 1e6,
+            "first_inference_ms" to times.inference.warmupNs[0] / 1e6,
+            "classes" to null,
+            "mask" to null,
+        )
 
     private fun summaryJson(): JSONObject {
         val mean = runs.average() / 1e6
         val median = times.inference.quantileMs(0.5)!!
         val deviations = LatencyMeter(0)
         for (ns in runs) deviations.add(abs(ns - (median * 1e6).toLong()))
-        return JSONObject()
-            .put("runs", runs.size)
-            .put("rounds", 1)
-            .put("median_ms", median)
-            .put("interval_ms", JSONObject.NULL)
-            .put("p10_ms", times.inference.quantileMs(0.1))
-            .put("p90_ms", times.inference.quantileMs(0.9))
-            .put("mean_ms", mean)
-            .put("mad_ms", deviations.medianMs)
-            .put("min_ms", runs.min() / 1e6)
-            .put("max_ms", runs.max() / 1e6)
-            .put("throughput_per_s", 1000 / mean)
+        return jsonOf(
+            "runs" to runs.size,
+            "rounds" to 1,
+            "median_ms" to median,
+            "interval_ms" to null,
+            "p10_ms" to times.inference.quantileMs(0.1),
+            "p90_ms" to times.inference.quantileMs(0.9),
+            "mean_ms" to mean,
+            "mad_ms" to deviations.medianMs,
+            "min_ms" to runs.min() / 1e6,
+            "max_ms" to runs.max() / 1e6,
+            "throughput_per_s" to 1000 / mean,
+        )
     }
 
     private fun roundJson() =
-        JSONObject()
-            .put("index", 0)
-            .put("purpose", "measure")
-            .put("used", true)
-            .put("throttled", JSONObject.NULL)
-            .put("complete", true)
-            .put("header", JSONObject.NULL)
-            .put("loaded", JSONArray().put(loadedJson()))
-            .put("blocks", JSONArray().put(blockJson()))
-            .put("tails", JSONArray())
-            .put("peak_memory_bytes", JSONObject.NULL)
-            .put("conditions_after", conditionsJson(after))
+        jsonOf(
+            "index" to 0,
+            "purpose" to "measure",
+            "used" to true,
+            "throttled" to null,
+            "complete" to true,
+            "header" to null,
+            "loaded" to JSONArray().put(loadedJson()),
+            "blocks" to JSONArray().put(blockJson()),
+            "tails" to JSONArray(),
+            "peak_memory_bytes" to null,
+            "conditions_after" to conditionsJson(after),
+        )
 
     private fun loadedJson() =
-        JSONObject()
-            .put("id", MODEL)
-            .put("load_ms", times.loadNs / 1e6)
-            .put("first_inference_ms", times.inference.warmupNs[0] / 1e6)
-            .put("warmup_ns", JSONArray(times.inference.warmupNs))
-            .put("input", with(metadata.input) { tensorJson(name, type, shape, quantization) })
-            .put("outputs", JSONArray().put(with(metadata.output) { tensorJson(name, type, shape, quantization) }))
-            .put("fully_delegated", JSONObject.NULL)
-            .put("resident_bytes", JSONObject.NULL)
+        jsonOf(
+            "id" to MODEL,
+            "load_ms" to times.loadNs / 1e6,
+            "first_inference_ms" to times.inference.warmupNs[0] / 1e6,
+            "warmup_ns" to JSONArray(times.inference.warmupNs),
+            "input" to with(metadata.input) { tensorJson(name, type, shape, quantization) },
+            "outputs" to JSONArray().put(with(metadata.output) { tensorJson(name, type, shape, quantization) }),
+            "fully_delegated" to null,
+            "resident_bytes" to null,
+        )
 
     private fun tensorJson(
         name: String,
         type: DataType,
         shape: List<Int>,
         quantization: Quantization?,
-    ) = JSONObject()
-        .put("name", name)
-        .put("dtype", dtype(type))
-        .put("shape", JSONArray(shape))
-        .put("bytes", shape.fold(type.bytes, Int::times))
-        .put("scale", quantization?.scale?.toDouble().orNull())
-        .put("zero_point", quantization?.zeroPoint.orNull())
+    ) = jsonOf(
+        "name" to name,
+        "dtype" to dtype(type),
+        "shape" to JSONArray(shape),
+        "bytes" to shape.fold(type.bytes, Int::times),
+        "scale" to quantization?.scale?.toDouble(),
+        "zero_point" to quantization?.zeroPoint,
+    )
 
     private fun blockJson() =
-        JSONObject()
-            .put("model", MODEL)
-            .put("index", 0)
-            .put("round", 0)
-            .put("settling_ns", JSONObject.NULL)
-            .put("durations_ns", JSONArray(runs))
-            .put("cpus", JSONArray())
-            .put("frequency_khz_before", JSONObject.NULL)
-            .put("frequency_khz_after", JSONObject.NULL)
-            .put("temperature_c_before", JSONObject.NULL)
-            .put("temperature_c_after", JSONObject.NULL)
-            .put("started_ns", times.startedNs)
-            .put("page_faults", 0)
-            .put("context_switches", 0)
+        jsonOf(
+            "model" to MODEL,
+            "index" to 0,
+            "round" to 0,
+            "settling_ns" to null,
+            "durations_ns" to JSONArray(runs),
+            "cpus" to JSONArray(),
+            "frequency_khz_before" to null,
+            "frequency_khz_after" to null,
+            "temperature_c_before" to null,
+            "temperature_c_after" to null,
+            "started_ns" to times.startedNs,
+            "page_faults" to 0,
+            "context_switches" to 0,
+        )
+
+    private fun jsonOf(vararg members: Pair<String, Any?>) =
+        JSONObject().apply { for ((name, value) in members) put(name, value ?: JSONObject.NULL) }
 
     private fun dtype(type: DataType) = type.name.lowercase()
-
-    private fun Any?.orNull(): Any = this ?: JSONObject.NULL
 
     private fun time(ms: Long): String {
         val format = SimpleDateFormat("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'", Locale.ROOT)

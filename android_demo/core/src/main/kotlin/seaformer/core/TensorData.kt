@@ -4,49 +4,39 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /** The values of a tensor in the type that the model has them in, dense and in its own layout. */
-sealed class TensorData {
-    abstract val size: Int
-
+sealed class TensorData(
+    val size: Int,
+) {
     /** The stored value at an index, as a float; quantised ones are not brought to their scale. */
     abstract operator fun get(index: Int): Float
 
     class Floats(
         val values: FloatArray,
-    ) : TensorData() {
-        override val size get() = values.size
-
+    ) : TensorData(values.size) {
         override fun get(index: Int) = values[index]
     }
 
     class Int8(
         val values: ByteArray,
-    ) : TensorData() {
-        override val size get() = values.size
-
+    ) : TensorData(values.size) {
         override fun get(index: Int) = values[index].toFloat()
     }
 
     class Uint8(
         val values: ByteArray,
-    ) : TensorData() {
-        override val size get() = values.size
-
+    ) : TensorData(values.size) {
         override fun get(index: Int) = (values[index].toInt() and 0xFF).toFloat()
     }
 
     class Int32(
         val values: IntArray,
-    ) : TensorData() {
-        override val size get() = values.size
-
+    ) : TensorData(values.size) {
         override fun get(index: Int) = values[index].toFloat()
     }
 
     class Int64(
         val values: LongArray,
-    ) : TensorData() {
-        override val size get() = values.size
-
+    ) : TensorData(values.size) {
         override fun get(index: Int) = values[index].toFloat()
     }
 }

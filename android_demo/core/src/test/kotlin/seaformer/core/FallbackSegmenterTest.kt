@@ -59,18 +59,8 @@ class FallbackSegmenterTest {
     fun `an accelerator that computes nothing finite is not used`() {
         val opened = mutableListOf<Doubling>()
         val segmenter =
-            FallbackSegmenter(all, probe) { accelerator ->
-                Doubling(
-                    accelerator,
-                    result =
-                        if (accelerator ==
-                            Accelerator.CPU
-                        ) {
-                            null
-                        } else {
-                            Float.NaN
-                        },
-                ).also(opened::add)
+            FallbackSegmenter(all, probe) {
+                Doubling(it, result = if (it == Accelerator.CPU) null else Float.NaN).also(opened::add)
             }
         assertEquals(Accelerator.CPU, segmenter.accelerator)
         assertEquals(listOf(Accelerator.NPU, Accelerator.GPU), segmenter.rejections.map { it.accelerator })
@@ -106,10 +96,7 @@ class FallbackSegmenterTest {
     fun `when none is left the error names them all`() {
         val error =
             assertThrows(NoAcceleratorException::class.java) {
-                FallbackSegmenter(
-                    listOf(Accelerator.GPU, Accelerator.CPU),
-                    probe,
-                ) { throw IllegalStateException("no $it") }
+                FallbackSegmenter(all.drop(1), probe) { throw IllegalStateException("no $it") }
             }
         assertEquals("GPU: no GPU; CPU: no CPU", error.message)
     }

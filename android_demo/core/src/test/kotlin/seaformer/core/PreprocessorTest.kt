@@ -1,5 +1,6 @@
 package seaformer.core
 
+import org.json.JSONObject
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertSame
@@ -12,8 +13,7 @@ class PreprocessorTest {
     @Test
     fun `inputs are those of the computer that verified the model`() {
         for (case in cases) {
-            val metadata = ModelMetadata.parse(case.getJSONObject("metadata").toString())
-            val data = Preprocessor(metadata.input).prepare(Golden.picture(case.getJSONObject("picture")))
+            val data = Preprocessor(input(case)).prepare(Golden.picture(case.getJSONObject("picture")))
             val name = case.getString("name")
             val expected = case.getString("expected")
             when (data) {
@@ -27,15 +27,10 @@ class PreprocessorTest {
 
     @Test
     fun `whole numbers of 0 to 255 are equal and not only close`() {
-        val inside =
-            cases.filter {
-                it.getJSONObject("metadata").getJSONObject("input").getString("normalization") ==
-                    "inside"
-            }
+        val inside = cases.filterNot { input(it).normalizes }
         assertTrue(inside.isNotEmpty())
         for (case in inside) {
-            val metadata = ModelMetadata.parse(case.getJSONObject("metadata").toString())
-            val data = Preprocessor(metadata.input).prepare(Golden.picture(case.getJSONObject("picture")))
+            val data = Preprocessor(input(case)).prepare(Golden.picture(case.getJSONObject("picture")))
             if (data is TensorData.Floats) {
                 assertArrayEquals(case.getString("name"), Golden.floats(case.getString("expected")), data.values, 0f)
             }
@@ -45,8 +40,7 @@ class PreprocessorTest {
     @Test
     fun `the part that the model sees is the same`() {
         for (case in cases) {
-            val metadata = ModelMetadata.parse(case.getJSONObject("metadata").toString())
-            val seen = Preprocessor(metadata.input).seenPart(Golden.picture(case.getJSONObject("picture")))
+            val seen = Preprocessor(input(case)).seenPart(Golden.picture(case.getJSONObject("picture")))
             val expected = Golden.picture(case.getJSONObject("seen"))
             assertEquals(case.getString("name"), expected.width, seen.width)
             assertEquals(case.getString("name"), expected.height, seen.height)
@@ -57,15 +51,14 @@ class PreprocessorTest {
     @Test
     fun `the next picture takes the place of the last one`() {
         val case = cases.first()
-        val preprocessor = Preprocessor(ModelMetadata.parse(case.getJSONObject("metadata").toString()).input)
+        val preprocessor = Preprocessor(input(case))
         val picture = Golden.picture(case.getJSONObject("picture"))
         val first = preprocessor.prepare(picture)
         preprocessor.prepare(Picture(1, 1, intArrayOf(0)))
         assertSame(first, preprocessor.prepare(picture))
-        assertArrayEquals(
-            Golden.floats(case.getString("expected")),
-            (first as TensorData.Floats).values,
-            1e-6f,
-        )
+        val expected = Golden.floats(case.getString("expected"))
+        assertArrayEquals(expected, (first as TensorData.Floats).values, 1e-6f)
     }
+
+    private fun input(case: JSONObject) = ModelMetadata.parse(case.getJSONObject("metadata").toString()).input
 }

@@ -43,12 +43,9 @@ class CannotStartError(SeaformerError):
 
 @dataclass(frozen=True)
 class Done:
-    """A program that came to its end.
+    """A program that came to its end, with its exit status, or -n if signal n ended it.
 
-    Attributes:
-        status: its exit status; -n if signal n ended it.
-        stdout: all that was not given to `on_stdout`; stderr is in it if they were merged.
-        stderr: all of it, unless they were merged.
+    `stdout` is all that was not given to `on_stdout`, with stderr if they were merged.
     """
 
     status: int
@@ -70,13 +67,9 @@ class Allowance:
 
 
 class _Reports:
-    """A pipe that a program reports on, beside what it prints.
+    """A pipe that a program reports on, beside what it prints, and what takes that.
 
-    Attributes:
-        variable: tells the program the descriptor to write to.
-        sink: takes what it writes.
-        pipe: to read from.
-        writing: that descriptor; the program alone has it once it has started.
+    An environment variable tells it the descriptor for writing, which it alone has once started.
     """
 
     def __init__(self, variable: str, sink: Callable[[bytes], None]) -> None:

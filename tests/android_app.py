@@ -20,8 +20,7 @@ from seaformer.bundling.assets import write_assets
 from seaformer.bundling.model import read_model
 from seaformer.errors import SeaformerError
 from smoke_build.build import JVM_FLAGS, SmokeBuild
-from smoke_build.processes import run
-from smoke_build.tools import DEBIAN, PACKAGES, debian, find_debian, package
+from smoke_build.tools import DEBIAN, PACKAGES, debian, find_debian, package, run
 
 APP = Path(__file__).parents[1] / "android_demo"
 PROGRAM = Path(__file__).parent / "android_end_to_end"

@@ -27,8 +27,7 @@ from seaformer.imaging.prediction import Prediction, predict, prepare_input
 from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.runtimes import open_model
 from smoke_build.build import COMPILE_ONLY, PAGE, app_versions
-from smoke_build.processes import run
-from smoke_build.tools import PACKAGES, debian
+from smoke_build.tools import PACKAGES, debian, run
 
 STRINGS = APP / "app/src/main/res"
 

@@ -136,7 +136,7 @@ def test_an_official_tool_that_does_not_stop_printing(folder: Path) -> None:
     "text",
     [
         f"import sys\nsys.path.insert(0, {str(ANDROID_DEMO)!r})\n"
-        "from smoke_build.processes import run\nrun(Path('endless').resolve())",
+        "from smoke_build.tools import run\nrun(Path('endless').resolve())",
         "from seaformer.packages import NodePackage\nPath('to').mkdir()\n"
         "NodePackage('left-pad', '1.0.0').fetch(Path('to'))",
         "from seaformer import interpreter, own_commands\n"

@@ -12,8 +12,7 @@ from seaformer.cache import cache_folder
 from seaformer.errors import SeaformerError
 from seaformer.packages import ONNX_RUNTIME_AAR
 from smoke_build.framework import Framework, framework
-from smoke_build.processes import run
-from smoke_build.tools import CACHE, debian, package
+from smoke_build.tools import CACHE, debian, package, run
 
 PACKAGE = "seaformer.demo"
 ABI = "arm64-v8a"
@@ -40,12 +39,7 @@ def app_versions(app: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class SmokeBuild:
-    """A build of the app.
-
-    Attributes:
-        app: folder of the app, android_demo.
-        work: folder for everything that is made.
-    """
+    """A build of the app in its folder, android_demo; everything is made in the folder `work`."""
 
     app: Path
     work: Path
@@ -161,13 +155,9 @@ class SmokeBuild:
         return made
 
     def kotlin(self, jar: Path, sources: list[Path], classpath: list[Path], *more: str) -> None:
-        """Compile Kotlin; a warning is an error.
+        """Compile files and folders of Kotlin to a jar; a warning is an error.
 
-        Args:
-            jar: to be made.
-            sources: files and folders.
-            classpath: what they use, besides Kotlin's standard library.
-            more: options of the compiler.
+        The class path is what they use besides Kotlin's standard library, `more` are options.
         """
         home = _kotlin_home()
         run(

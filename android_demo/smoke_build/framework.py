@@ -8,20 +8,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from seaformer.cache import cache_folder
-from smoke_build.processes import run
-from smoke_build.tools import APKTOOL, CACHE, JADX, PACKAGES, debian, package
+from smoke_build.tools import APKTOOL, CACHE, JADX, PACKAGES, debian, package, run
 
 _PRIMITIVES = {"int": "I", "float": "F", "bool": "Z", "str": "java.lang.String"}
-_ARRAYS = {
-    "JavaArrayJInt": "[I",
-    "JavaArrayJByte": "[B",
-    "JavaArrayJFloat": "[F",
-    "JavaArrayJLong": "[J",
-    "JavaArrayJDouble": "[D",
-    "JavaArrayJShort": "[S",
-    "JavaArrayJBoolean": "[Z",
-    "JavaArrayJChar": "[C",
+_ELEMENTS = {"Boolean": "Z", "Long": "J"} | {
+    name: name[0] for name in ("Int", "Byte", "Float", "Double", "Short", "Char")
 }
+_ARRAYS = {f"JavaArrayJ{name}": f"[{letter}" for name, letter in _ELEMENTS.items()}
 
 # What Python has one type for is taken to be an int. These fields are not.
 _LONG = ("android.app.ActivityManager.MemoryInfo.totalMem",)
@@ -29,14 +22,10 @@ _LONG = ("android.app.ActivityManager.MemoryInfo.totalMem",)
 
 @dataclass(frozen=True)
 class Framework:
-    """Android's framework of API 31, as far as compilers and linkers need it.
+    """Android's framework of API 31, as far as compilers and linkers need it, and their programs.
 
-    Attributes:
-        stub: jar of classes without code.
-        members: what there is, as FrameworkStub.java writes it.
-        resources: jar of the framework's resources, for aapt2.
-        aapt2: the program.
-        r8: jar of D8 and R8.
+    `stub` is a jar of classes without code, `members` what they have, as FrameworkStub.java writes
+    it, `resources` a jar for aapt2, and `r8` the jar of D8 and R8.
     """
 
     stub: Path
@@ -47,10 +36,7 @@ class Framework:
 
 
 def framework(generator: Path) -> Framework:
-    """Make the stub, or take it from the cache.
-
-    Args:
-        generator: FrameworkStub.java of the app's smoke_build folder.
+    """Make the stub with the generator FrameworkStub.java, or take it from the cache.
 
     Raises:
         SeaformerError: a tool is missing or fails.

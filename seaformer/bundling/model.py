@@ -20,13 +20,9 @@ OUTPUT_TYPES = (*INPUT_TYPES, "int32", "int64")
 
 @dataclass(frozen=True)
 class Model:
-    """An exported model that the app can run.
+    """An exported model that the app can run, and its metadata as the app gets it.
 
-    Attributes:
-        path: of the file.
-        name: that the app opens it by; not always what the file is called here.
-        metadata: as the app gets it.
-        sha256: of the file.
+    `name` is what the app opens it by; the file is not always called so here.
     """
 
     path: Path

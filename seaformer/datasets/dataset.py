@@ -14,14 +14,9 @@ from seaformer.tasks import Task, get_task
 
 @dataclass(frozen=True)
 class Dataset:
-    """One split of a data set.
+    """A split, "train" or "val", of the data set in a folder, in one of `LAYOUTS`, by name.
 
-    Attributes:
-        folder: the data set's own folder.
-        task: its classes, and what its masks store.
-        layout: name of the layout, one of `LAYOUTS`.
-        split: "train" or "val".
-        items: the pictures, in the order of their names.
+    The task says what its masks store; the items are in the order of their names.
     """
 
     folder: Path

@@ -27,12 +27,9 @@ PICTURE_SUFFIXES = (
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A picture and what is known of it.
+    """A picture, by its path inside the data set with "/", and its file.
 
-    Attributes:
-        name: path of the picture inside the data set, with "/".
-        image: file of the picture.
-        target: file of its mask, which may be missing, or in classification its class index.
+    `target` is the file of its mask, which may be missing, or in classification its class index.
     """
 
     name: str

@@ -36,15 +36,11 @@ def read_mask(item: Item, task: Task) -> npt.NDArray[np.uint8]:
     What the numbers mean is said by `task.label_offset` and `task.ignore_index`, except in the
     `*_labelIds.png` of Cityscapes, which hold the data set's own ids.
 
-    Args:
-        item: of a segmentation data set.
-        task: at most 255 classes.
-
     Returns:
         uint8 [H, W], 0..`task.num_classes` - 1, and 255 for pixels to ignore.
 
     Raises:
-        UsageError: the item has no mask, or the task too many classes.
+        UsageError: the item has no mask, or the task more than 255 classes.
         SeaformerError: the file is missing, damaged or a colour picture, a value in it is no class,
             or its size is not that of the picture.
     """

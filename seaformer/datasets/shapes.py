@@ -80,15 +80,10 @@ class ShapesDataset:
 
 
 def render(seed: int, index: int, size: tuple[int, int] = SIZE) -> tuple[_Bytes, _Bytes]:
-    """Draw one scene.
+    """Draw the scene of a seed and an index, both 0..2**32 - 1.
 
-    Another size shows the same objects at the same relative places, in proportion to the shorter
-    side; grain and texture differ.
-
-    Args:
-        seed: of the data set, 0..2**32 - 1.
-        index: of the scene, 0..2**32 - 1.
-        size: height and width in pixels, each 32 or more.
+    `size` is height and width in pixels, each 32 or more. Another size shows the same objects at
+    the same relative places, in proportion to the shorter side; grain and texture differ.
 
     Returns:
         The picture, uint8 [H, W, 3], RGB, and the class of each pixel, uint8 [H, W], 0..11.
@@ -109,12 +104,8 @@ def write(
     The layout is `images/<split>/*.png` and `masks/<split>/*.png` with the splits "train" and
     "val", and `labels.json`, the task.
 
-    Args:
-        folder: made if missing; files of the same names are replaced.
-        count: scenes for training, 1 or more.
-        validation: scenes for validation, 1..500.
-        size: height and width in pixels.
-        seed: of the data set.
+    The folder is made if missing; files of the same names are replaced. `count` scenes are for
+    training, 1 or more, and 1..500 for validation.
 
     Raises:
         UsageError: a count or the size is out of range.

@@ -46,10 +46,9 @@ class Published:
 class LayerCost:
     """How the cost of an attention layer grows with the side of its square feature map.
 
-    Attributes:
-        complexity: of its attention, in the symbols of the SeaFormer paper, Section 3.
-        growth: exponent of the side that its latency grows with in the limit of large sides.
-        elements: side -> numbers that it writes on its way, scores and their softmax included.
+    `complexity` is in the symbols of the SeaFormer paper, Section 3, `growth` the exponent of the
+    side that the latency grows with in the limit, and `elements` maps a side to the numbers that
+    are written on the way, scores and their softmax included.
     """
 
     complexity: str

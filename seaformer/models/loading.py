@@ -71,9 +71,9 @@ def load_weights(
     """Load weights into `model` and say where they came from.
 
     Args:
-        model: the network, built for `task`.
+        model: the network, built for `task`, which has no meaning for a network that is as it is.
         network: its row of the registry.
-        task: whose number of classes `model` has; of no meaning for a network that is as it is.
+        task: whose number of classes `model` has.
         weights: one of
             None or "random": seeded random weights, see `random_weights`;
             the name of weights that come with the package, see `builtin`;

@@ -19,10 +19,8 @@ PREFIXES: Mapping[str, Callable[[str], Network]] = {}
 def resolve(name: str, *, allow_factory: bool = True) -> Network:
     """Return the network of a name: of the registry, of a collection, or a user's factory.
 
-    Args:
-        name: such as "seaformer-tiny" or "package.module:factory".
-        allow_factory: whether code of a user's own may be meant. Never for a name that comes out
-            of a file: a file does not decide what code runs.
+    A name such as "package.module:factory" may mean code of a user's own if `allow_factory`. Never
+    for a name that comes out of a file: a file does not decide what code runs.
 
     Raises:
         UsageError: there is no such network; the message lists those there are.

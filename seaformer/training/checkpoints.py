@@ -34,13 +34,8 @@ METRICS = "metrics.jsonl"
 class RunFolder:
     """The folder of one run, and what all its checkpoints have in common.
 
-    Attributes:
-        path: the folder.
-        network: that is trained.
-        task: of the data.
-        recipe: as it is run.
-        origin: what else decides the result: data, first weights, seed.
-        half: whether weights are stored as float16.
+    `origin` is what else decides the result: data, first weights, seed. `half` stores weights as
+    float16.
     """
 
     path: Path

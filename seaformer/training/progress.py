@@ -16,14 +16,9 @@ MAX_BYTES = 256 * 2**20
 
 
 class Progress:
-    """Keeps the entries of a run.
+    """Keeps the entries of a run of so many iterations in metrics.jsonl, and prints some.
 
-    Args:
-        path: metrics.jsonl. Entries of steps after `step`, which a broken run may have left, are
-            dropped.
-        step: steps done before.
-        iterations: steps of the whole run.
-        console: where lines are printed.
+    Entries of steps after `step`, which a broken run may have left, are dropped.
     """
 
     def __init__(self, path: Path, step: int, iterations: int, console: Console) -> None:

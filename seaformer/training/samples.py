@@ -46,14 +46,9 @@ def _order(count: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
 
 
 class Batches(Sampler[list[int]]):
-    """The numbers of the examples that one process takes in each step.
+    """The numbers of the examples that one process takes in each step, `first` to `last` of a run.
 
-    Args:
-        batch_size: examples of a step over all processes, a multiple of `processes`.
-        first: steps done before.
-        last: steps of the whole run.
-        process: index of this process.
-        processes: number of processes.
+    `batch_size` is that of all processes, a multiple of their number.
     """
 
     def __init__(

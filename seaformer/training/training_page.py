@@ -43,16 +43,10 @@ class _ClassRow:
 
 @dataclass(frozen=True)
 class TrainingPage(Page, template="training.html"):
-    """The page.
+    """The page: titles of network and task, scores of the best weights as stored, and curves.
 
-    Attributes:
-        network: its title.
-        task: its title.
-        scores: of the best weights, as stored.
-        curves: over the steps.
-        predictions: image, ground truth and prediction beside each other, as data URLs.
-        classes: of the task.
-        recipe: what decides the result, by name.
+    Predictions are image, ground truth and prediction beside each other, as data URLs; the recipe
+    is all that decides the result, by name.
     """
 
     network: str

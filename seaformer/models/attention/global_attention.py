@@ -16,10 +16,7 @@ from seaformer.models.seaformer.convolution import ConvBN
 
 
 class GlobalAttention(nn.Module):
-    """Self-attention between all positions.
-
-    Forward: [N, channels, H, W] -> [N, channels, H, W].
-    """
+    """Self-attention between all positions: [N, channels, H, W] -> [N, channels, H, W]."""
 
     def __init__(self, channels: int, key_dim: int, heads: int) -> None:
         super().__init__()

@@ -52,10 +52,7 @@ class Interaction(nn.Module):
 
 
 class ConvolutionBranch(nn.Module):
-    """The depth-wise convolution.
-
-    Forward: [N, channels, H, W] -> [N, channels, H, W].
-    """
+    """The depth-wise convolution: [N, channels, H, W] -> [N, channels, H, W]."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -71,10 +71,7 @@ class RelativePositionBias(nn.Module):
 
 
 class WindowAttention(nn.Module):
-    """Self-attention in every window.
-
-    Forward: [N, channels, H, W] -> [N, channels, H, W].
-    """
+    """Self-attention in every window: [N, channels, H, W] -> [N, channels, H, W]."""
 
     def __init__(self, channels: int, key_dim: int, heads: int) -> None:
         super().__init__()

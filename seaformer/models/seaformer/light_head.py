@@ -29,10 +29,7 @@ class LightHead(nn.Module):
 
 
 class ClassificationHead(nn.Module):
-    """Global average pool and a linear layer.
-
-    Forward: [N, channels, H, W] -> logits [N, classes].
-    """
+    """Global average pool and a linear layer: [N, channels, H, W] -> logits [N, classes]."""
 
     paper_title = "classification head"
     paper_section = "4.3 Image classification"

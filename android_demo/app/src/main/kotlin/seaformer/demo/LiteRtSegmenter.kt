@@ -25,14 +25,11 @@ class LiteRtSegmenter(
     override val runtime: String = NAME
 
     override fun run(input: TensorData): TensorData {
+        // Signed or not, bytes are the same.
         when (input) {
             is TensorData.Floats -> inputs[0].writeFloat(input.values)
-
             is TensorData.Int8 -> inputs[0].writeInt8(input.values)
-
             is TensorData.Uint8 -> inputs[0].writeInt8(input.values)
-
-            // the same bytes
             else -> error("no input is of this type")
         }
         compiled.run(inputs, outputs)

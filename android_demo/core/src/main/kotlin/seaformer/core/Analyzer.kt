@@ -29,7 +29,6 @@ class Analyzer(
     private val preprocessor = Preprocessor(metadata.input)
     private val output = metadata.output
     private var upsampling: ArgmaxUpsampling? = null
-    private var upsamplingSize: Pair<Int, Int>? = null
 
     fun analyze(picture: Picture): Analysis {
         val start = System.nanoTime()
@@ -71,11 +70,9 @@ class Analyzer(
         width: Int,
         height: Int,
     ): ArgmaxUpsampling {
-        upsampling?.takeIf { upsamplingSize == Pair(width, height) }?.let { return it }
+        upsampling?.takeIf { it.maskWidth == width && it.maskHeight == height }?.let { return it }
         val (rows, columns) = if (output.channelsFirst) output.shape.drop(2) else output.shape.slice(1..2)
-        val made = ArgmaxUpsampling(metadata.labels.size, rows, columns, output.channelsFirst, height, width)
-        upsampling = made
-        upsamplingSize = Pair(width, height)
-        return made
+        return ArgmaxUpsampling(metadata.labels.size, rows, columns, output.channelsFirst, height, width)
+            .also { upsampling = it }
     }
 }

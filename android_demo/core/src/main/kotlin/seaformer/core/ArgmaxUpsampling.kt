@@ -28,8 +28,8 @@ class ArgmaxUpsampling(
     private val height: Int,
     private val width: Int,
     private val channelsFirst: Boolean,
-    private val maskHeight: Int,
-    private val maskWidth: Int,
+    val maskHeight: Int,
+    val maskWidth: Int,
 ) {
     private val rows = Axis(height, maskHeight)
     private val columns = Axis(width, maskWidth)

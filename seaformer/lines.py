@@ -4,11 +4,7 @@ from collections.abc import Callable
 
 
 class Lines:
-    """Calls `on_line` with every line as soon as it is complete.
-
-    Attributes:
-        all: the lines so far, without their ends.
-    """
+    """Calls `on_line` with every line as soon as it is complete; `all` has them without ends."""
 
     def __init__(self, on_line: Callable[[str], None] | None) -> None:
         self.all: list[str] = []

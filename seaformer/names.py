@@ -41,10 +41,8 @@ def is_plain(name: str) -> bool:
 def plain_name(name: object, where: str, advice: str = ADVICE) -> str:
     """Return a name that came from data, if it can be that of a file in any folder.
 
-    Args:
-        name: as it was read; what is not text is refused as well.
-        where: where it was read, for the message ("file.name in 'model.json'").
-        advice: what to do next, in a sentence.
+    What is not text is refused as well. The message says where it was read ("file.name in
+    'model.json'") and in a sentence what to do next.
 
     Raises:
         SeaformerError: it is no plain name.

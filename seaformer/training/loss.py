@@ -13,12 +13,8 @@ def segmentation_loss(logits: Tensor, masks: Tensor) -> Tensor:
     mmsegmentation does unless told otherwise (`avg_non_ignore=False`). So pictures keep their
     weight however they are spread over processes.
 
-    Args:
-        logits: [N, classes, h, w].
-        masks: int64 [N, H, W], class indices, `IGNORED` where none counts.
-
-    Returns:
-        float32 scalar.
+    Logits [N, classes, h, w] and masks int64 [N, H, W], class indices, `IGNORED` where none counts
+    -> float32 scalar.
     """
     classes = logits.shape[1]
     full = F.interpolate(logits.float(), masks.shape[1:], mode="bilinear", align_corners=False)

@@ -45,13 +45,9 @@ class FolderScenes:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a run learns from and is measured on.
+    """What a run learns from and is measured on, of one task; no picture is in both.
 
-    Attributes:
-        task: of both.
-        training: pictures to learn from.
-        validation: pictures to measure on; none of them is in `training`.
-        datasets: the data sets on disk that the pictures are of; empty for drawn scenes.
+    `datasets` are those on disk that the pictures are of; empty for drawn scenes.
     """
 
     task: Task
@@ -72,10 +68,9 @@ class TrainingData:
 def open_data(data: str, task: str | None = None, seed: int = 0) -> TrainingData:
     """Find the pictures for training and for validation.
 
-    Args:
-        data: folder of a segmentation data set in one of the layouts, or "shapes".
-        task: name of a task; None for what the data set says.
-        seed: of the drawn scenes for training. Those for validation are always the same.
+    `data` is the folder of a segmentation data set in one of the layouts, or "shapes": scenes that
+    are drawn, by the seed for training, and for validation always the same. The task is a name, or
+    None for what the data set says.
 
     Raises:
         UsageError: the task is unknown, does not go with the data or is no segmentation.

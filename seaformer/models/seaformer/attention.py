@@ -80,11 +80,9 @@ class SqueezeAxialAttention(nn.Module):
 class DetailEnhancementKernel(nn.Module):
     """3x3 depth-wise then 1x1 convolution of the concatenated query, key and value.
 
-    Args:
-        qkv_channels: of query, key and value together.
-        channels: of the layer.
-        source: "concat-qkv", or in the ablations "upconv" or "conv": a 1x1 convolution of the
-            layer's input, as wide as query, key and value together or as the input.
+    `qkv_channels` are of query, key and value together. `source` is "concat-qkv", or in the
+    ablations "upconv" or "conv": a 1x1 convolution of the layer's input, as wide as query, key and
+    value together or as the input.
 
     Forward: x, query, key and value -> [N, channels, H, W], the factor that the attention is
     multiplied by.
@@ -116,12 +114,8 @@ class SqueezeEnhancedAxialAttention(nn.Module):
     The published weights need two things that the paper's drawing leaves out: the value itself
     joins the sum of the broadcast row and column attention, and h_sigmoid gates the result.
 
-    Args:
-        channels: of the layer.
-        key_dim: query and key channels of one head.
-        heads: number of heads.
-        detail: what the detail enhancement kernel reads; "off" for none.
-        combine: "multiply", or in the ablations "add", which is not gated.
+    `key_dim` is of the query and the key of one head; `detail` is what the detail enhancement
+    kernel reads, "off" for none; `combine` is "multiply", or in the ablations "add", not gated.
 
     Forward: [N, channels, H, W] -> [N, channels, H, W].
     """

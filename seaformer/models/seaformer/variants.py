@@ -93,15 +93,9 @@ def _below_large(
     heads: int,
     fusion: tuple[int, int],
 ) -> Variant:
-    """Tiny, small or base.
+    """Tiny, small or base: `widths` at output strides 4 to 64, `expansion` of the residual at 32.
 
-    Args:
-        name: of the variant.
-        widths: channels at output strides 4, 8, 16, 32 and 64.
-        expansion: of the residual at output stride 32.
-        depth: SeaFormer layers of the last two stages each.
-        heads: of every layer.
-        fusion: widths of the fusion blocks.
+    Each of the last two stages has `depth` SeaFormer layers; `fusion` are the widths of the blocks.
     """
     fourth, eighth, sixteenth, thirty_second, last = widths
     return Variant(

@@ -19,6 +19,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import org.objectweb.asm.ClassWriter;
@@ -62,7 +64,7 @@ public final class FrameworkStub {
             if (dollar > 0) nested.computeIfAbsent(name.substring(0, dollar), k -> new ArrayList<>()).add(name);
             if (isInterface(one)) interfaces.add(name);
             // Whatever stands behind the first parent is implemented, so it is an interface.
-            for (int i = 1; i < one.getParents().length; i++) interfaces.add(one.getParents()[i].getObject());
+            parents(one).stream().skip(1).forEach(interfaces::add);
         }
     }
 
@@ -70,23 +72,21 @@ public final class FrameworkStub {
     private static boolean isInterface(ClspClass one) {
         if (isAnnotation(one)) return true;
         if (one.getName().equals("java.lang.Object")) return false;
-        for (ClspMethod method : one.getSortedMethodsList()) {
-            if (method.getMethodInfo().getName().equals("<init>")) return false;
-        }
-        ArgType[] parents = one.getParents();
-        return parents.length == 0 || parents[0].getObject().equals("java.lang.Object");
+        List<String> parents = parents(one);
+        return (parents.isEmpty() || parents.get(0).equals("java.lang.Object"))
+                && one.getSortedMethodsList().stream().noneMatch(m -> m.getMethodInfo().getName().equals("<init>"));
     }
 
     private static boolean isAnnotation(ClspClass one) {
-        for (ArgType parent : one.getParents()) {
-            if (parent.getObject().equals("java.lang.annotation.Annotation")) return true;
-        }
-        return false;
+        return parents(one).contains("java.lang.annotation.Annotation");
     }
 
     private boolean isEnum(String name) {
-        ClspClass one = classes.get(name);
-        return one != null && one.getParents().length > 0 && one.getParents()[0].getObject().equals("java.lang.Enum");
+        return classes.containsKey(name) && parents(classes.get(name)).indexOf("java.lang.Enum") == 0;
+    }
+
+    private static List<String> parents(ClspClass one) {
+        return Stream.of(one.getParents()).map(ArgType::getObject).collect(Collectors.toList());
     }
 
     // ---- Fields ------------------------------------------------------------------------------
@@ -142,15 +142,16 @@ public final class FrameworkStub {
     private byte[] bytecode(ClspClass one) {
         String name = one.getName();
         boolean isInterface = interfaces.contains(name);
-        ArgType[] parents = one.getParents();
-        List<String> implemented = new ArrayList<>();
-        for (int i = isInterface ? 0 : 1; i < parents.length; i++) implemented.add(slashed(parents[i].getObject()));
-        implemented.remove("java/lang/Object");
-        String superclass =
-                isInterface || parents.length == 0 ? "java/lang/Object" : slashed(parents[0].getObject());
+        List<String> parents = parents(one);
+        String superclass = isInterface || parents.isEmpty() ? "java.lang.Object" : parents.get(0);
+        String[] implemented =
+                parents.stream()
+                        .skip(isInterface ? 0 : 1)
+                        .filter(parent -> !parent.equals("java.lang.Object"))
+                        .map(FrameworkStub::slashed)
+                        .toArray(String[]::new);
         ClassWriter writer = new ClassWriter(ClassWriter.COMPUTE_MAXS);
-        writer.visit(
-                V1_8, access(one), slashed(name), signature(one), superclass, implemented.toArray(new String[0]));
+        writer.visit(V1_8, access(one), slashed(name), signature(one), slashed(superclass), implemented);
         writeNesting(writer, name);
         for (Field field : fields.getOrDefault(name, List.of())) {
             boolean isConstant = isEnum(name) && field.type().equals("L" + slashed(name) + ";");
@@ -167,9 +168,7 @@ public final class FrameworkStub {
         if (isAnnotation(one)) access |= ACC_ANNOTATION;
         if (isEnum(one.getName())) access |= ACC_ENUM;
         if (interfaces.contains(one.getName())) return access | ACC_INTERFACE | ACC_ABSTRACT;
-        for (ClspMethod method : one.getSortedMethodsList()) {
-            if ((method.getRawAccessFlags() & ACC_ABSTRACT) != 0) access |= ACC_ABSTRACT;
-        }
+        for (ClspMethod method : one.getSortedMethodsList()) access |= method.getRawAccessFlags() & ACC_ABSTRACT;
         return access | ACC_SUPER;
     }
 
@@ -294,11 +293,9 @@ public final class FrameworkStub {
         try (PrintWriter out = new PrintWriter(Files.newBufferedWriter(path))) {
             for (ClspClass one : classes.values()) {
                 out.print("class L" + slashed(one.getName()) + ";");
-                for (ArgType parent : one.getParents()) out.print(" L" + slashed(parent.getObject()) + ";");
+                for (String parent : parents(one)) out.print(" L" + slashed(parent) + ";");
                 out.println();
-                for (ClspMethod method : one.getSortedMethodsList()) {
-                    out.println("method " + method.getMethodInfo().getShortId());
-                }
+                one.getSortedMethodsList().forEach(m -> out.println("method " + m.getMethodInfo().getShortId()));
                 for (Field field : fields.getOrDefault(one.getName(), List.of())) {
                     out.println("field " + field.name() + ":" + field.type());
                 }

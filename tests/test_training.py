@@ -33,13 +33,12 @@ from seaformer.tasks import Task, get_task
 from seaformer.training.augmentation import augment, distort_colors
 from seaformer.training.checkpoints import METRICS, STATE, RunFolder
 from seaformer.training.first_weights import first_network
-from seaformer.training.loss import segmentation_loss
 from seaformer.training.optimizer import parameter_groups, rate_factor, regularize
 from seaformer.training.progress import read_metrics
 from seaformer.training.recipe import RECIPES, Recipe, get_recipe
 from seaformer.training.samples import Batches, Examples
 from seaformer.training.scenes import open_data
-from seaformer.training.training_loop import train
+from seaformer.training.training_loop import segmentation_loss, train
 from seaformer.training.validation import validate
 from seaformer.weights.saving import save_weights
 

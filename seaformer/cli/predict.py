@@ -108,7 +108,7 @@ def main(
 
     from seaformer.console import Console
     from seaformer.imaging.images import read_image, sample_photograph
-    from seaformer.imaging.prediction import predict, prepare_input
+    from seaformer.imaging.prediction import TIMED_RUNS, predict, prepare_input
     from seaformer.models.resolve import find_model
 
     photo = photo or sample_photograph()
@@ -140,7 +140,11 @@ def main(
     if heatmap is not None and features is not None:
         save_heatmap(heatmap, heat(features, prediction.photograph.shape[:2]))
     _print_result(console, prediction, interface)
-    _print_times(console, prediction, threads)
+    console.print(
+        f"time on this computer: prepare {prediction.prepare_ms:.1f} ms, "
+        f"run {prediction.run_ms:.1f} ms (median of {TIMED_RUNS} after a warm-up, "
+        f"{threads} thread{'s' * (threads > 1)}), finish {prediction.finish_ms:.1f} ms"
+    )
     for kind, path in (("overlay", output), ("mask", mask), ("heat map", heatmap)):
         if path is not None:
             console.print(f"{kind}: {path.absolute()}")
@@ -271,16 +275,6 @@ def _print_result(console: Console, prediction: Prediction, interface: Interface
             share = sum(entry.share for entry in rest)
             table.add_row(f"   + {len(rest)} more", f"{100 * share:.1f} %")
     console.print(table)
-
-
-def _print_times(console: Console, prediction: Prediction, threads: int) -> None:
-    from seaformer.imaging.prediction import TIMED_RUNS
-
-    console.print(
-        f"time on this computer: prepare {prediction.prepare_ms:.1f} ms, "
-        f"run {prediction.run_ms:.1f} ms (median of {TIMED_RUNS} after a warm-up, "
-        f"{threads} thread{'s' * (threads > 1)}), finish {prediction.finish_ms:.1f} ms"
-    )
 
 
 if __name__ == "__main__":

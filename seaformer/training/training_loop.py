@@ -1,21 +1,23 @@
 """The training loop. Processes, devices and precision are those of Hugging Face `accelerate`."""
 
+import ctypes
 import math
+import sys
 import time
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from seaformer.console import Console
+from seaformer.datasets.masks import IGNORED
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.interpreter import safe_path
 from seaformer.training.batch_norm import synchronize
 from seaformer.training.checkpoints import METRICS, RunFolder
-from seaformer.training.host_memory import keep_freed_memory
-from seaformer.training.loss import segmentation_loss
 from seaformer.training.optimizer import build_optimizer, rate_factor, regularize
 from seaformer.training.progress import Progress
 from seaformer.training.samples import Batches, Examples
@@ -24,6 +26,10 @@ from seaformer.training.validation import validate
 
 LOSS_EVERY = 10
 """Steps that one entry of the loss curve is the mean of."""
+
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_MAX = -4
+"""Numbers of glibc's <malloc.h>."""
 
 
 def train(
@@ -65,7 +71,7 @@ def train(
     """
     recipe, task = folder.recipe, folder.task
     if accelerator.device.type == "cpu":
-        keep_freed_memory()
+        _keep_freed_memory()
     processes, process = accelerator.num_processes, accelerator.process_index
     if recipe.batch_size % processes:
         raise UsageError(
@@ -99,7 +105,7 @@ def train(
     progress = None
     if accelerator.is_main_process:
         progress = Progress(folder.path / METRICS, first, last, console)
-    losses: list[torch.Tensor] = []
+    losses: list[Tensor] = []
     since = time.monotonic()
     with safe_path():
         batches = iter(loader)  # starts the workers
@@ -158,3 +164,34 @@ def train(
         since = time.monotonic()
     accelerator.wait_for_everyone()
     return float(best)
+
+
+def segmentation_loss(logits: Tensor, masks: Tensor) -> Tensor:
+    """Average the cross-entropy of logits upsampled to the masks, as the official code does.
+
+    The sum over the pixels that count is divided by the number of all pixels, ignored ones too, as
+    mmsegmentation does unless told otherwise (`avg_non_ignore=False`). So pictures keep their
+    weight however they are spread over processes.
+
+    Logits [N, classes, h, w] and masks int64 [N, H, W], class indices, `IGNORED` where none counts
+    -> float32 scalar.
+    """
+    classes = logits.shape[1]
+    full = F.interpolate(logits.float(), masks.shape[1:], mode="bilinear", align_corners=False)
+    # Classes last: the softmax then runs over adjacent numbers, which saves a third of its time.
+    per_pixel = full.permute(0, 2, 3, 1).reshape(-1, classes)
+    total = F.cross_entropy(per_pixel, masks.flatten(), ignore_index=IGNORED, reduction="sum")
+    return total / masks.numel()
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library reuse what a step frees rather than give it back to the system.
+
+    Each step asks for the same large blocks again, and the system clears every page it hands out:
+    half of the time of a step on a CPU (measured on one core: 1.0 s, and 0.6 s with this, for Tiny,
+    16 pictures of 256 x 256). Of no effect where the C library is not glibc.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, -1)

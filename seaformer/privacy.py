@@ -10,49 +10,26 @@ pip and npm, which look for a newer version of themselves, are told not to by op
 
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-
-@dataclass(frozen=True)
-class Switch:
-    """An environment variable that switches telemetry off.
-
-    `reason` is what happens without it, `source` where that is documented.
-    """
-
-    variable: str
-    value: str
-    reason: str
-    source: str
-
-
-SWITCHES = (
-    Switch(
-        "ORT_DISABLE_TELEMETRY",
-        "1",
-        "ONNX Runtime writes a device id into the user's cache when it is loaded, and connects to "
-        "Microsoft nine seconds later. `disable_telemetry_events` of its API prevents neither.",
-        "Privacy.md in the wheel onnxruntime 1.32.0",
-    ),
-    Switch(
-        "HF_HUB_DISABLE_TELEMETRY",
-        "1",
-        "huggingface_hub, which accelerate imports, sends usage data to Hugging Face.",
-        "https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables",
-    ),
-    Switch(
-        "DO_NOT_TRACK",
-        "1",
-        "A library may begin to report in a later version; this is what many agreed to heed.",
-        "https://donottrack.sh",
-    ),
-)
+SWITCHES: Mapping[str, str] = {
+    # ONNX Runtime writes a device id into the user's cache when it is loaded, and connects to
+    # Microsoft nine seconds later. `disable_telemetry_events` of its API prevents neither.
+    # Source: Privacy.md in the wheel onnxruntime 1.32.0.
+    "ORT_DISABLE_TELEMETRY": "1",
+    # huggingface_hub, which accelerate imports, sends usage data to Hugging Face. Source:
+    # https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    # A library may begin to report in a later version; this is what many agreed to heed. Source:
+    # https://donottrack.sh
+    "DO_NOT_TRACK": "1",
+}
+"""Environment variables that switch telemetry off, and what to set them to."""
 
 
 def switch_telemetry_off() -> None:
     """Set `SWITCHES` in the environment of this process and of all that it starts."""
-    for switch in SWITCHES:
-        os.environ[switch.variable] = switch.value
+    os.environ.update(SWITCHES)
     # Imported before us, it has its device id and will connect. Its API at least stops what is
     # not yet recorded.
     if (loaded := sys.modules.get("onnxruntime")) is not None:

@@ -38,7 +38,7 @@ def reporting(home: Path) -> dict[str, str]:
     home.mkdir()
     (home / "cache").mkdir()
     folders = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
-    return environment(**folders, **{switch.variable: "0" for switch in SWITCHES})
+    return environment(**folders, **dict.fromkeys(SWITCHES, "0"))
 
 
 def written(home: Path) -> list[str]:
@@ -130,10 +130,10 @@ print(said)
 def test_a_program_on_a_phone_gets_the_switches(
     loopback_phone: LoopbackPhone, tmp_path: Path
 ) -> None:
-    names = [switch.variable for switch in SWITCHES]
+    names = list(SWITCHES)
     text = "".join(f'echo "${name}"\n' for name in names)
     script = write_script(tmp_path / "script", "/system/bin/sh", text)
     with Phone(loopback_phone.serial).workspace("test") as workspace:
         workspace.place(script, "script", executable=True)
         done = workspace.execute("script", [], time_limit_s=120)
-    assert done.stdout_lines == tuple(switch.value for switch in SWITCHES)
+    assert done.stdout_lines == tuple(SWITCHES.values())

@@ -50,7 +50,7 @@ _NOT_EXECUTABLE = (126, 127)
 
 _T = TypeVar("_T")
 
-_SWITCHES = " ".join(f"{switch.variable}={quote(switch.value)}" for switch in SWITCHES)
+_SWITCHES = " ".join(f"{name}={quote(value)}" for name, value in SWITCHES.items())
 
 _PROGRAM = """\
 cd {folder} || exit 127

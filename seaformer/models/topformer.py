@@ -32,11 +32,8 @@ DROP_PATH = 0.1
 class TopFormerSpec:
     """One member of the family.
 
-    Attributes:
-        stages: inverted residuals of the token pyramid, one tuple per output stride 4, 8, 16, 32.
-        heads: attention heads.
-        channels: width of the injections and of the head.
-        has_depthwise_head: whether the head's first convolution is depth-wise.
+    `stages` are inverted residuals of the token pyramid, one tuple per output stride 4, 8, 16, 32;
+    `channels` is the width of the injections and of the head.
     """
 
     stages: tuple[tuple[InvertedResidualSpec, ...], ...]

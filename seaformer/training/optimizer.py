@@ -58,7 +58,7 @@ def build_optimizer(model: nn.Module, recipe: Recipe, backbone: tuple[str, ...])
 
 
 def rate_factor(step: int, recipe: Recipe) -> float:
-    """Return what the highest learning rate is multiplied by, 0..1, after so many steps.
+    """Return what the highest learning rate is multiplied by, 0..1, in step 0..iterations - 1.
 
     Polynomial decay with linear warm-up, as mmcv 1.7 computes it: mmcv/runner/hooks/lr_updater.py,
     PolyLrUpdaterHook with warmup="linear".

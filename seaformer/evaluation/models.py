@@ -164,7 +164,7 @@ def stated_task(model: Path | Network, weights: str | None) -> Task | None:
         SeaformerError: the file cannot be read.
     """
     if isinstance(model, Network):
-        from seaformer.weights.self_description import described_by
+        from seaformer.weights.checkpoint import described_by
 
         return described_by(weights)[1]
     if is_checkpoint(model):
@@ -214,7 +214,7 @@ def _open_network(model: Path | Network, task: Task, options: Options) -> Candid
     """Open a network for its own task, to test it on a data set of another with its classes."""
     from seaformer.models.create import weights_hash
     from seaformer.runtimes.pytorch import open_checkpoint, open_network
-    from seaformer.weights.self_description import described_by
+    from seaformer.weights.checkpoint import described_by
 
     network = options.network if isinstance(model, Path) else model
     if network is not None:

@@ -30,6 +30,8 @@ from seaformer.export.convert.onnx_graph import to_onnx, with_half_weights
 from seaformer.export.convert.operator_map import map_onnx, map_operators, map_tflite_like
 from seaformer.export.description import describe
 from seaformer.export.job import Candidate, Job
+from seaformer.export.lint.lint_report import advice
+from seaformer.export.lint.linting import lint
 from seaformer.export.quantize.calibration import Calibration, open_calibration
 from seaformer.export.quantize.kept import require_modules
 from seaformer.export.quantize.onnx_engine import OnnxEngine
@@ -318,6 +320,9 @@ def _verify_on_accelerators(
     for accelerator in request.accelerators:
         if format.name not in accelerator.runtimes:
             continue
+        if accelerator.refusal(format.name, precision.name) is None:
+            for said in advice(lint(candidate.content, [accelerator.name], path.name)).values():
+                report.warn(f"{accelerator.name}: {path.name}: {said}")
         with report.stage(f"verify {format.name} {precision.name}, {accelerator.name}") as stage:
             parity = verify_on(accelerator, path, precision, job.samples, on_cpu, channels)
             stage.made = in_words(parity)

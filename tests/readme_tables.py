@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.machine import write_section
 from official_weights import build_network
 
+from seaformer.artifact.accelerators import ACCELERATORS
 from seaformer.artifact.precisions import FORMATS, PRECISIONS
 from seaformer.benchmark.measure.backends import BACKENDS
 from seaformer.benchmark.results.table_kinds import KINDS
@@ -50,6 +51,21 @@ def tasks() -> str:
         f"| {task.name} | {task.num_classes} | "
         f"{task.preprocessing.input_size[0]}x{task.preprocessing.input_size[1]} |"
         for task in TASKS.values()
+    ]
+    return "\n".join(lines)
+
+
+def accelerators() -> str:
+    """Every accelerator: what runs there, and how it is verified on a computer."""
+    lines = [
+        "| accelerator | formats | verified here by | needs | not for |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row.name} | {', '.join(f'{name}: {what}' for name, what in row.runtimes.items())} | "
+        f"{row.verified_by} | {row.needs or 'nothing'} | "
+        f"{'; '.join(f'{name}: {why}' for name, why in row.refuses.items()) or '-'} |"
+        for row in ACCELERATORS.values()
     ]
     return "\n".join(lines)
 
@@ -136,6 +152,7 @@ SECTIONS = {
     "variants": variants,
     "tasks": tasks,
     "peers": peers,
+    "accelerator-table": accelerators,
     "formats": formats,
     "backends": backends,
     "tables": tables,

@@ -9,6 +9,7 @@ from seaformer.artifact.accelerators import ACCELERATORS, Accelerator
 from seaformer.console import Console
 from seaformer.export.lint.lint_file import lint_file
 from seaformer.export.lint.linting import Finding
+from seaformer.export.lint.rules import Rule
 
 MAX_PRINTED = 200
 """Findings in the table: a large network may have the same one at every layer."""
@@ -70,10 +71,18 @@ def print_findings(path: Path, findings: Sequence[Finding], console: Console) ->
     if len(findings) > MAX_PRINTED:
         console.print(f"... and {len(findings) - MAX_PRINTED} more")
     console.print()
+    for rule, said in advice(findings).items():
+        console.print(said)
+        console.print(f"  Source: {rule.source}.", style="dim")
+
+
+def advice(findings: Sequence[Finding]) -> dict[Rule, str]:
+    """What happens by each rule, to which operators, and what to do about it."""
+    found = {}
     for rule in dict.fromkeys(finding.rule for finding in findings):
         numbers = [finding.operator for finding in findings if finding.rule is rule]
-        console.print(f"{rule.name} ({_listed(numbers)}): {rule.happens} {rule.remedy}")
-        console.print(f"  Source: {rule.source}.", style="dim")
+        found[rule] = f"{rule.name} ({_listed(numbers)}): {rule.happens} {rule.remedy}"
+    return found
 
 
 def _shapes(finding: Finding) -> str:

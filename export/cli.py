@@ -190,8 +190,7 @@ def main(
     list_only: bool,
     checked_file: Path | None,
     linted_file: Path | None,
-    accelerators: tuple[str, ...],
-    **asked: Any,
+    **given: Any,
 ) -> None:
     """Export a network to ONNX and TFLite, and prove that the files compute the same.
 
@@ -200,8 +199,9 @@ def main(
     its precision allows is not written.
     """
     from seaformer.console import Console
+    from seaformer.export.request import Asked, make_request
 
-    console = Console()
+    console, asked = Console(), Asked(**given)
     if list_only:
         from seaformer.export.listing import print_models
 
@@ -211,18 +211,17 @@ def main(
         from seaformer.export.self_check import self_check
         from seaformer.models.resolve import chosen
 
-        named = chosen(asked["model"], asked["variant"])
-        self_check(checked_file, asked["weights"], named, parse_accelerators(accelerators), console)
+        named = chosen(asked.model, asked.variant)
+        accelerators = parse_accelerators(asked.accelerators)
+        self_check(checked_file, asked.weights, named, accelerators, console)
         return
     if linted_file is not None:
         from seaformer.export.lint.lint_report import lint_and_print
 
-        if lint_and_print(linted_file, parse_accelerators(accelerators), console):
+        if lint_and_print(linted_file, parse_accelerators(asked.accelerators), console):
             ctx.exit(FAILED)
         return
-    from seaformer.export.request import make_request
-
-    request = make_request(**asked, accelerators=accelerators)
+    request = make_request(asked)
     from seaformer.export.acceptance import unmet
     from seaformer.export.pipeline import export
     from seaformer.export.report import Report

@@ -98,30 +98,34 @@ class Request:
         return path_in(self.output, f"{stem}{format.suffix}", "the name of the file to write")
 
 
-def make_request(
-    *,
-    model: str | None,
-    variant: str | None,
-    task: str | None,
-    formats: Sequence[str],
-    precisions: Sequence[str],
-    input_sizes: Sequence[str],
-    weights: str | None,
-    normalize: str,
-    head: str,
-    output: Path,
-    force: bool,
-    calibration: str | None,
-    calibration_samples: int,
-    calibration_method: str | None,
-    keep_float: Sequence[str],
-    mixed_precision: str | None,
-    budget: float,
-    sensitivity: bool,
-    accept_loss: bool,
-    ablations: Sequence[str],
-    accelerators: Sequence[str] = (),
-) -> Request:
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a user asked for: the options of the command, whose help says what each is."""
+
+    model: str | None
+    variant: str | None
+    task: str | None
+    formats: Sequence[str]
+    precisions: Sequence[str]
+    input_sizes: Sequence[str]
+    weights: str | None
+    normalize: str
+    head: str
+    output: Path
+    force: bool
+    calibration: str | None
+    calibration_samples: int
+    calibration_method: str | None
+    keep_float: Sequence[str]
+    mixed_precision: str | None
+    budget: float
+    sensitivity: bool
+    accept_loss: bool
+    ablations: Sequence[str]
+    accelerators: Sequence[str]
+
+
+def make_request(asked: Asked) -> Request:
     """Check what a user asked for.
 
     A network or a task that is not given is that of the weights, if they say it; the task is else
@@ -130,45 +134,47 @@ def make_request(
     Raises:
         UsageError: a value is unknown or does not go with another one.
     """
-    if normalize not in NORMALIZE:
-        raise unknown_name("normalization", normalize, NORMALIZE)
-    network = chosen(model, variant)
+    if asked.normalize not in NORMALIZE:
+        raise unknown_name("normalization", asked.normalize, NORMALIZE)
+    network = chosen(asked.model, asked.variant)
     their_network, their_task = None, None
-    if weights is not None and (network is None or task is None):
+    if asked.weights is not None and (network is None or asked.task is None):
         # It imports torch, which a misspelt name shall not wait for.
         from seaformer.weights.checkpoint import described_by
 
-        their_network, their_task = described_by(weights)
-    known_task = their_task or get_task(DEFAULT_TASK) if task is None else get_task(task)
+        their_network, their_task = described_by(asked.weights)
+    known_task = (
+        their_task or get_task(DEFAULT_TASK) if asked.task is None else get_task(asked.task)
+    )
     if network is None and their_network is not None:
         network = resolve(their_network, allow_factory=False)
     if network is None:
         raise UsageError(f"give --variant ({', '.join(VARIANTS)}) or --model, one of the two.")
-    network = with_ablation(network, parse_ablation(ablations))
-    network.check(known_task, weights)
-    look_up(HEADS, "head", head)
-    if head != "logits" and not known_task.is_segmentation:
+    network = with_ablation(network, parse_ablation(asked.ablations))
+    network.check(known_task, asked.weights)
+    look_up(HEADS, "head", asked.head)
+    if asked.head != "logits" and not known_task.is_segmentation:
         raise UsageError(
-            f"head '{head}' is for segmentation, and task '{known_task.name}' is classification. "
-            "Leave --head out."
+            f"head '{asked.head}' is for segmentation, and task '{known_task.name}' is "
+            "classification. Leave --head out."
         )
-    sizes = [parse_input_size(text, network.min_side) for text in input_sizes]
+    sizes = [parse_input_size(text, network.min_side) for text in asked.input_sizes]
     usual = network.usual_size or known_task.preprocessing.input_size
-    wanted_formats = tuple(look_up(FORMATS, "format", n) for n in dict.fromkeys(formats))
-    wanted = tuple(look_up(PRECISIONS, "precision", n) for n in dict.fromkeys(precisions))
-    _check_precisions(wanted, wanted_formats, head)
+    wanted_formats = tuple(look_up(FORMATS, "format", n) for n in dict.fromkeys(asked.formats))
+    wanted = tuple(look_up(PRECISIONS, "precision", n) for n in dict.fromkeys(asked.precisions))
+    _check_precisions(wanted, wanted_formats, asked.head)
     quantization = QuantizationRequest(
-        calibration=calibration,
-        samples=calibration_samples,
-        method=calibration_method,
-        keep_float=tuple(keep_float),
-        is_mixed=mixed_precision is not None,
-        budget=budget,
-        sensitivity=sensitivity,
-        accept_loss=accept_loss,
+        calibration=asked.calibration,
+        samples=asked.calibration_samples,
+        method=asked.calibration_method,
+        keep_float=tuple(asked.keep_float),
+        is_mixed=asked.mixed_precision is not None,
+        budget=asked.budget,
+        sensitivity=asked.sensitivity,
+        accept_loss=asked.accept_loss,
     )
-    _check_quantization(quantization, mixed_precision, wanted)
-    named = parse_accelerators(accelerators)
+    _check_quantization(quantization, asked.mixed_precision, wanted)
+    named = parse_accelerators(asked.accelerators)
     for accelerator in named:
         _check_accelerator(accelerator, wanted, wanted_formats)
     return Request(
@@ -177,11 +183,11 @@ def make_request(
         formats=wanted_formats,
         precisions=wanted,
         sizes=tuple(dict.fromkeys(sizes)) or (usual,),
-        weights=weights,
-        normalize=normalize,
-        head=head,
-        output=output,
-        force=force,
+        weights=asked.weights,
+        normalize=asked.normalize,
+        head=asked.head,
+        output=asked.output,
+        force=asked.force,
         quantization=quantization,
         accelerators=tuple(row for row in named or ACCELERATORS.values() if row.name != CPU),
         needs_cpu_only=not named or ACCELERATORS[CPU] in named,

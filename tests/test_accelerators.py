@@ -86,6 +86,52 @@ def test_class_ids_are_the_same_on_the_gpu(head: str, tmp_path: Path) -> None:
     assert [row.argmax_agreement for row in parity.comparisons] == [1, 1, 1]
 
 
+HEADS = """
+import torch
+from torch import nn
+
+
+class Heads(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.into = nn.Conv2d(3, 16, 8, stride=8)
+        masks = torch.eye(4).repeat_interleave(4, 1)[:, None]  # [4, 1, 16]: heads on the batch
+        self.register_buffer("masks", masks)
+        self.classifier = nn.Conv2d(16, 19, 1)
+
+    def forward(self, image):
+        x = self.into(image)
+        tokens = x.flatten(2).transpose(1, 2)
+        tokens = (tokens * self.masks).softmax(-1).sum(0, keepdim=True)
+        return self.classifier(tokens.transpose(1, 2).reshape(x.shape))
+
+
+def make():
+    torch.manual_seed(0)
+    return Heads().eval()
+"""
+
+
+@pytest.mark.usefixtures("gpu")
+def test_a_file_that_is_wrong_on_the_gpu_only(tmp_path: Path) -> None:
+    """It is marked by default, and not written where the GPU is asked for."""
+    (tmp_path / "heads.py").write_text(HEADS)
+    network = ("--model", "heads:make", "--task", "cityscapes", "--input-size", "64x128")
+    done = run_export(*network, cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    (file,) = (tmp_path / "build").glob("*.tflite")
+    (parity,) = read_metadata(file).accelerators
+    assert parity.status == "failed"
+    assert "constant-on-batch" in done.stdout + done.stderr
+    assert "gpu: " in done.stdout
+    checked = run_export("--self-check", file, "--model", "heads:make", cwd=tmp_path)
+    assert (checked.returncode, "failed on gpu" in checked.stderr) == (1, True)
+    named = run_export(*network, "--accelerator", "cpu,gpu", "--output", "named", cwd=tmp_path)
+    assert named.returncode == 1
+    assert "is failed on gpu: it computes something else" in named.stderr
+    assert list((tmp_path / "named").iterdir()) == []
+
+
 def on_both(file: Path, accelerator: str) -> float:
     """The SQNR of a one-operator file on an accelerator against the CPU, in dB."""
     results = []

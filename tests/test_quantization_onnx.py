@@ -140,7 +140,7 @@ def test_weights_have_a_step_for_each_channel(tiny: Quantized) -> None:
 def test_the_attention_core_stays_in_floating_point(tiny: Quantized) -> None:
     engine = tiny.engine
     left = {engine.operators[index].type for index in engine.always_float}
-    assert {"MatMul", "Softmax", "ReduceMean", "ReduceSum"} <= left
+    assert {"MatMul", "Softmax", "ReduceMean", "Concat"} <= left
     assert "Conv" not in left
     nodes = {name for index in engine.always_float for name in engine.operators[index].nodes}
     mapped = engine.map_operators(tiny.files["int8"])

@@ -43,6 +43,11 @@ from seaformer.models.seaformer.attention import (
 
 NAME = "joint_attention"
 
+MAX_CONCATENATED = 4
+"""XNNPACK takes at most 5 inputs of a CONCATENATION, and would cut the graph at one with more.
+More heads are masked in groups; the multiplications between keep the converter from joining them.
+"""
+
 
 class Squeeze(nn.Module):
     """Mean over one axis plus the positions along the other.
@@ -106,8 +111,7 @@ class JointAxialAttention(nn.Module):
         """Squeeze, attend along the axis that is left, and project."""
         query_key, value = self.squeeze(t).split(self.value_channels, dim=2)
         query, key = query_key.split(self.key_channels, dim=2)
-        keys = torch.cat([key] * self.heads, dim=1) * self.key_mask
-        values = torch.cat([value] * self.heads, dim=1) * self.value_mask
+        keys, values = _stacked(key, self.key_mask), _stacked(value, self.value_mask)
         scores = query @ keys.transpose(1, 2)
         if self.scale != 1.0:
             scores = scores * self.scale
@@ -172,6 +176,14 @@ class JointAttention(nn.Module):
             return weights
         detail = self.detail(x, t)
         return weights * detail if self.is_product else weights + detail
+
+
+def _stacked(tokens: Tensor, masks: Tensor) -> Tensor:
+    """The tokens [1, L, C] under every head's mask: masks [1, heads * L, C] -> the same shape."""
+    length = tokens.shape[1]
+    groups = masks.split(MAX_CONCATENATED * length, dim=1)
+    masked = [torch.cat([tokens] * (group.shape[1] // length), dim=1) * group for group in groups]
+    return masked[0] if len(masked) == 1 else torch.cat(masked, dim=1)
 
 
 def _stack(*convolutions: nn.Module) -> nn.Conv2d:

@@ -40,6 +40,14 @@ _END_S = 10.0
 _STDERR_TAIL_BYTES = 4096
 
 
+class CrashError(SeaformerError):
+    """The file crashes what handles it."""
+
+
+class TimeLimitError(SeaformerError):
+    """The file was not handled in time."""
+
+
 class ChildProcess:
     """A child process that runs one of our modules on a file; it never outlives this process.
 
@@ -108,7 +116,7 @@ class ChildProcess:
             answer, given = self._channel.receive(limit_s)
         except TimeoutError:
             self.close()
-            raise SeaformerError(
+            raise TimeLimitError(
                 f"'{self._path}' was not {doing} by {self._program} within {limit_s:g} s, and was "
                 "stopped. If the file is good and this computer slow, allow more: "
                 f"{LIMIT_VARIABLE}={4 * self._limit_s:g}."
@@ -143,7 +151,7 @@ class ChildProcess:
         """End the process."""
         self._ended()
 
-    def _crash(self, doing: str) -> SeaformerError:
+    def _crash(self, doing: str) -> CrashError:
         try:
             status = self._process.wait(_END_S)
         except subprocess.TimeoutExpired:
@@ -156,7 +164,7 @@ class ChildProcess:
         elif status < 0:
             how = (signal.strsignal(-status) or f"signal {-status}").lower()
         printed = f": {last_line}" if last_line else ""
-        return SeaformerError(
+        return CrashError(
             f"'{self._path}' crashes {self._program} while it is {doing} ({how}{printed}). "
             f"{self._advice}"
         )

@@ -1,0 +1,290 @@
+"""The search for the operators that a target computes differently, or does not run.
+
+First each operator is tried alone, as many as fit in one model: each gets the reference's tensors,
+so errors do not spread, and all that are wrong are found in one run. A model that is refused or
+crashes is halved. Then the rest is run as it stands in the file, with the reference's tensors in
+place of what the culprits compute. If that is still wrong, an operator is right alone and wrong
+among others: prefixes of the file are bisected for it.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from seaformer.export.blame.bench import Bench, Failure, Trial
+from seaformer.export.blame.cutter import Cutter
+from seaformer.export.blame.differences import Difference
+from seaformer.export.blame.graph_description import GraphOperator, outputs_of
+from seaformer.export.report import Report, Stage
+
+MAX_OPERATORS, MAX_BYTES = 256, 1 << 28
+"""Of one model of operators that are alone: their inputs and outputs are sent and kept together."""
+
+MAX_SESSIONS = 100
+"""On the target for the whole search: one takes seconds where the driver is in software. What is
+not examined then is said."""
+
+MAX_IN_CONTEXT = 3
+"""Faults that show among other operators only: each takes a bisection of its own."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What a target makes of an operator.
+
+    Attributes:
+        failure: why it computes nothing; None if it computes something else.
+        difference: the worst one of its outputs; None if it computes nothing.
+    """
+
+    failure: Failure | None
+    difference: Difference | None
+
+    @property
+    def kind(self) -> str:
+        """The kind in words."""
+        return "computes something else" if self.failure is None else self.failure.kind
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.difference if self.failure is None else self.failure.reason}"
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """An operator that a target computes differently, or does not run.
+
+    Attributes:
+        operator: which it is.
+        fault: what the target makes of it.
+        among: operators before it that have to be in the model for the fault to show; none if it
+            shows alone.
+        like: index of an operator of the same kind that was tried in its place; None if it was.
+    """
+
+    operator: GraphOperator
+    fault: Fault
+    among: tuple[GraphOperator, ...] = ()
+    like: int | None = None
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the search found.
+
+    Attributes:
+        whole: the file on the target.
+        culprits: in execution order.
+        unexamined: operators that were not tried, as `MAX_SESSIONS` was reached.
+        rest: what is left without the culprits, on the target; None if nothing is.
+    """
+
+    whole: Trial
+    culprits: tuple[Culprit, ...]
+    unexamined: tuple[GraphOperator, ...]
+    rest: Trial | None
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the target computes the same."""
+        return self.whole.is_good and not self.culprits
+
+
+def find_culprits(bench: Bench, cutter: Cutter, report: Report) -> Findings:
+    """Search a file; see the module.
+
+    Raises:
+        SeaformerError: the reference cannot run it, or the target does not work at all.
+    """
+    graph = cutter.graph
+    with report.stage("run the whole file") as stage:
+        whole = bench.whole()
+        stage.made = _short(str(whole))
+    if whole.is_good and not graph.is_quantized:
+        return Findings(whole, (), (), None)
+    search = _Search(bench, cutter, whole)
+    with report.stage("run each operator alone") as stage:
+        alone = search.alone(stage)
+        stage.made = f"{len(graph.computing)} operators, {len(alone)} at fault"
+    if whole.is_good and not alone:
+        return Findings(whole, (), tuple(search.unexamined), None)
+    with report.stage("run the rest together") as stage:
+        culprits, rest = search.together(alone, stage)
+        stage.made = "nothing is left" if rest is None else _short(str(rest))
+    return Findings(whole, tuple(culprits), tuple(search.unexamined), rest)
+
+
+class _Search:
+    """One search."""
+
+    def __init__(self, bench: Bench, cutter: Cutter, whole: Trial) -> None:
+        self.unexamined: list[GraphOperator] = []
+        self._bench, self._cutter, self._whole = bench, cutter, whole
+        self._failures: dict[int, Failure] = {}
+        self._differences: dict[int, Difference] = {}
+        self._like: dict[int, int] = {}
+
+    def alone(self, stage: Stage) -> list[Culprit]:
+        """Try every operator alone; return those at fault."""
+        for group in self._groups(self._cutter.graph.computing):
+            self._examine(group, stage)
+        found = []
+        for one in self._cutter.graph.computing:
+            failure, difference = self._failures.get(one.index), self._differences.get(one.index)
+            # Of a file that runs as a whole, an operator may be refused alone for its inputs.
+            if failure is not None and self._whole.failure is not None:
+                found.append(Culprit(one, Fault(failure, None), like=self._like.get(one.index)))
+            elif difference is not None and not difference.agrees:
+                found.append(Culprit(one, Fault(None, difference)))
+        return found
+
+    def _groups(self, operators: Sequence[GraphOperator]) -> Iterator[list[GraphOperator]]:
+        tensors = self._cutter.graph.tensors
+        group: list[GraphOperator] = []
+        size = 0
+        for one in operators:
+            needed = sum(tensors[t].bytes for t in (*one.inputs, *one.outputs))
+            if group and (len(group) == MAX_OPERATORS or size + needed > MAX_BYTES):
+                yield group
+                group, size = [], 0
+            group.append(one)
+            size += needed
+        if group:
+            yield group
+
+    def _examine(self, group: Sequence[GraphOperator], stage: Stage) -> None:
+        """Try operators alone, all in one model; if that fails, find out which cannot be run."""
+        if self._try(group, stage) or len(group) == 1:
+            return
+        # Operators of the same kind are refused alike: one of each is tried.
+        firsts = {one.kind: one for one in reversed(group)}
+        self._halve(sorted(firsts.values(), key=lambda one: one.index), stage)
+        others = []
+        for one in group:
+            first = firsts[one.kind]
+            if one is first:
+                continue
+            if first.index in self._failures:
+                self._failures[one.index] = self._failures[first.index]
+                self._like[one.index] = first.index
+            elif first in self.unexamined:
+                self.unexamined.append(one)
+            else:
+                others.append(one)
+        if others:
+            self._examine(others, stage)
+
+    def _halve(self, group: Sequence[GraphOperator], stage: Stage) -> None:
+        """Try the halves of operators that cannot be run together."""
+        if len(group) == 1:
+            self._try(group, stage)
+            return
+        half = len(group) // 2
+        first, second = group[:half], group[half:]
+        if self._try(first, stage):
+            # So it is the second half that fails, which need not be tried to know it.
+            self._halve(second, stage)
+            return
+        if len(first) > 1:
+            self._halve(first, stage)
+        if not self._try(second, stage) and len(second) > 1:
+            self._halve(second, stage)
+
+    def _try(self, group: Sequence[GraphOperator], stage: Stage) -> bool:
+        """Try operators alone in one model; return whether it ran."""
+        if self._bench.sessions >= MAX_SESSIONS:
+            self.unexamined += [one for one in group if one not in self.unexamined]
+            return True
+        stage.show(f"{len(group)} operators from {group[0].index}")
+        trial = self._bench.alone(self._cutter.alone(group))
+        if trial.failure is not None:
+            if len(group) == 1:
+                self._failures[group[0].index] = trial.failure
+            return False
+        for one in group:
+            found = [trial.differences[tensor] for tensor in one.outputs]
+            self._differences[one.index] = max(found, key=lambda difference: difference.badness)
+        return True
+
+    def together(
+        self, alone: Sequence[Culprit], stage: Stage
+    ) -> tuple[list[Culprit], Trial | None]:
+        """Run what is left of the file as it stands, and find what is wrong among others only."""
+        culprits = list(alone)
+        for _ in range(MAX_IN_CONTEXT + 1):
+            named = [culprit.operator for culprit in culprits]
+            fed = outputs_of(named)
+            rest = [one for one in self._cutter.graph.computing if one not in named]
+            if not rest:
+                return culprits, None
+            trial = self._chain(rest, fed)
+            in_context = len(culprits) - len(alone)
+            if trial.is_good or in_context == MAX_IN_CONTEXT or self._is_out_of_sessions():
+                break
+            culprits.append(self._first_wrong(rest, fed, trial, stage))
+        return sorted(culprits, key=lambda one: one.operator.index), trial
+
+    def _first_wrong(
+        self, rest: Sequence[GraphOperator], fed: Collection[int], trial: Trial, stage: Stage
+    ) -> Culprit:
+        """Bisect prefixes of operators of which all together are wrong."""
+        good, bad = 0, len(rest)
+        while bad - good > 1 and not self._is_out_of_sessions():
+            stage.show(f"between operators {rest[good].index} and {rest[bad - 1].index}")
+            middle = (good + bad) // 2
+            tried = self._chain(rest[:middle], fed)
+            if tried.is_good:
+                good = middle
+            else:
+                bad, trial = middle, tried
+        operator = rest[bad - 1]
+        wrong = [
+            self._cutter.graph.producers[tensor]
+            for tensor, difference in trial.differences.items()
+            if not difference.agrees
+        ]
+        if wrong and operator not in wrong:
+            # An error that later operators reduce can be below the threshold in a longer prefix.
+            operator = min(wrong, key=lambda one: one.index)
+        difference = max(
+            (trial.differences[t] for t in operator.outputs if t in trial.differences),
+            key=lambda one: one.badness,
+            default=trial.worst,
+        )
+        stage.show(f"what operator {operator.index} needs to go wrong")
+        among = self._shortest(operator, fed)
+        return Culprit(operator, Fault(trial.failure, difference), among or tuple(rest[: bad - 1]))
+
+    def _shortest(
+        self, operator: GraphOperator, fed: Collection[int]
+    ) -> tuple[GraphOperator, ...]:
+        """The fewest operators right before one that make it go wrong; none if no number does."""
+        before = self._cutter.graph.ancestors(operator, fed)[:-1]
+        wanted = set(operator.outputs)
+
+        def is_wrong(count: int) -> bool:
+            chain = (*before[len(before) - count :], operator)
+            return not self._bench.chain(self._cutter.cut(chain, fed, wanted)).is_good
+
+        right, wrong = 0, 1
+        while wrong < len(before) and not self._is_out_of_sessions() and not is_wrong(wrong):
+            right, wrong = wrong, 2 * wrong
+        if wrong >= len(before):
+            wrong = len(before)
+            if not wrong or not is_wrong(wrong):
+                return ()
+        while wrong - right > 1 and not self._is_out_of_sessions():
+            middle = (right + wrong) // 2
+            if is_wrong(middle):
+                wrong = middle
+            else:
+                right = middle
+        return tuple(before[len(before) - wrong :])
+
+    def _chain(self, operators: Sequence[GraphOperator], fed: Collection[int]) -> Trial:
+        return self._bench.chain(self._cutter.cut(operators, fed))
+
+    def _is_out_of_sessions(self) -> bool:
+        return self._bench.sessions >= MAX_SESSIONS
+
+
+def _short(text: str, limit: int = 60) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

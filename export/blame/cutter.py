@@ -1,0 +1,105 @@
+"""A file that a child process parses and cuts, as a bad file can crash a parser or make it hang."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seaformer.errors import SeaformerError
+from seaformer.export.blame.graph_description import GraphDescription, GraphOperator, GraphTensor
+from seaformer.runtimes.child_process import ChildProcess
+from seaformer.runtimes.session import Closable
+
+PROGRAM = "the reader of its operators"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A model of some operators of the file.
+
+    Attributes:
+        model: the flatbuffer.
+        operators: those that compute something from its inputs.
+        inputs: tensors of the file that its inputs stand for, in its order.
+        outputs: likewise.
+        keys: of its outputs in itself, for `Session.fetch`.
+    """
+
+    model: bytes
+    operators: tuple[GraphOperator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    keys: tuple[str, ...]
+
+
+class Cutter(Closable):
+    """Makes models of operators of one file. Use it as a context manager, or call `close`.
+
+    Attributes:
+        graph: the file without its weights.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._child = ChildProcess("seaformer.export.blame.cutter_process", path, PROGRAM)
+        try:
+            answer, _ = self._child.call("read", {"path": str(path)})
+            try:
+                self.graph = GraphDescription(
+                    tuple(
+                        GraphTensor(**{**one, "shape": tuple(one["shape"])})
+                        for one in answer["tensors"]
+                    ),
+                    tuple(
+                        GraphOperator(
+                            **{
+                                **one,
+                                "inputs": tuple(one["inputs"]),
+                                "outputs": tuple(one["outputs"]),
+                            }
+                        )
+                        for one in answer["operators"]
+                    ),
+                    tuple(answer["inputs"]),
+                    tuple(answer["outputs"]),
+                    bool(answer["has_state"]),
+                )
+            except (KeyError, TypeError) as error:
+                raise SeaformerError(
+                    f"'{path}' makes {PROGRAM} return malformed data. Export it again."
+                ) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def cut(
+        self,
+        operators: Sequence[GraphOperator],
+        fed: Collection[int],
+        wanted: Collection[int] = (),
+        gives_constants: bool = False,
+    ) -> Cut:
+        """Return a model of some operators, see `cutting.cut`."""
+        answer, (data,) = self._child.call(
+            "cut",
+            {
+                "operators": [one.index for one in operators],
+                "fed": sorted(fed),
+                "wanted": sorted(wanted),
+                "gives_constants": gives_constants,
+            },
+        )
+        return Cut(
+            data.tobytes(),
+            tuple(operators),
+            tuple(answer["inputs"]),
+            tuple(answer["outputs"]),
+            tuple(map(str, answer["keys"])),
+        )
+
+    def alone(self, operators: Sequence[GraphOperator], gives_constants: bool = False) -> Cut:
+        """Return a model in which each of some operators is alone: all it reads is an input."""
+        return self.cut(operators, self.graph.activations, gives_constants=gives_constants)
+
+    def close(self) -> None:
+        """End the child process."""
+        self._child.close()

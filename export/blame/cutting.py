@@ -1,0 +1,219 @@
+"""Cutting operators out of a .tflite flatbuffer as a model of their own.
+
+Constants stay constants, with the operators that compute constants from constants, such as the
+DEQUANTIZE of a stored weight. Every other tensor that is needed and not computed becomes an input.
+A tensor that is computed and fed as well exists twice: what reads it gets the fed one, so that the
+error of one operator does not reach the next.
+"""
+
+import copy
+import hashlib
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from seaformer.export.blame.graph_description import GraphDescription, GraphOperator, GraphTensor
+from seaformer.runtimes.tflite_flatbuffer import operator_types, pack
+
+_DTYPES = {
+    number: name.lower()
+    for name, number in vars(schema.TensorType).items()
+    if isinstance(number, int)
+}
+
+
+def describe(parsed: schema.ModelT) -> GraphDescription:
+    """Describe the main subgraph of a parsed file."""
+    graph = parsed.subgraphs[0]
+    tensors = tuple(_tensor(index, one) for index, one in enumerate(graph.tensors))
+    operators = tuple(
+        GraphOperator(
+            index,
+            type,
+            tuple(int(tensor) for tensor in operator.inputs if tensor >= 0),
+            tuple(int(tensor) for tensor in operator.outputs),
+            _kind(parsed, type, operator),
+        )
+        for index, (type, operator) in enumerate(
+            zip(operator_types(parsed), graph.operators, strict=True)
+        )
+    )
+    return GraphDescription(
+        tensors,
+        operators,
+        tuple(map(int, graph.inputs)),
+        tuple(map(int, graph.outputs)),
+        any(tensor.isVariable for tensor in graph.tensors),
+    )
+
+
+def cut(
+    parsed: schema.ModelT,
+    description: GraphDescription,
+    operators: Sequence[int],
+    fed: Collection[int],
+    wanted: Collection[int],
+    gives_constants: bool = False,
+) -> tuple[bytes, list[int], list[int], list[int]]:
+    """Make a model of some operators.
+
+    Args:
+        parsed: the file; it is left as it is.
+        description: of it.
+        operators: indices of those that compute something from an input.
+        fed: tensors that are inputs of the model even if one of the operators computes them.
+        wanted: tensors that it returns; empty for all that is needed outside of it.
+        gives_constants: whether stored constants of real numbers become inputs as well.
+
+    Returns:
+        The flatbuffer, the tensors of the file that its inputs and its outputs stand for, and the
+        indices of its outputs in it.
+    """
+    chosen = [description.operators[index] for index in operators]
+    kept = sorted((*_computing_constants(description, chosen), *chosen), key=lambda one: one.index)
+    builder = _Builder(parsed)
+    computed: dict[int, int] = {}
+    given: dict[int, int] = {}
+    constants: dict[int, int] = {}
+    for one in kept:
+        original = parsed.subgraphs[0].operators[one.index]
+        operator = copy.copy(original)
+        operator.inputs = []
+        for tensor in map(int, original.inputs):
+            if tensor < 0:
+                operator.inputs.append(-1)
+            elif tensor in computed and tensor not in fed:
+                operator.inputs.append(computed[tensor])
+            elif tensor in description.constants and not (
+                gives_constants and description.tensors[tensor].dtype == "float32"
+            ):
+                if tensor not in constants:
+                    constants[tensor] = builder.constant(tensor)
+                operator.inputs.append(constants[tensor])
+            else:
+                if tensor not in given:
+                    given[tensor] = builder.empty(tensor, f"given_{len(given)}:")
+                operator.inputs.append(given[tensor])
+        for tensor in one.outputs:
+            computed[tensor] = builder.empty(tensor, "")
+        operator.outputs = [computed[tensor] for tensor in one.outputs]
+        if original.intermediates is not None:
+            operator.intermediates = [builder.empty(int(t), "") for t in original.intermediates]
+        builder.graph.operators.append(operator)
+    returned = [
+        tensor
+        for one in chosen
+        for tensor in one.outputs
+        if (tensor in wanted if wanted else _is_needed_outside(description, tensor, kept, fed))
+    ]
+    builder.graph.inputs = list(given.values())
+    builder.graph.outputs = [computed[tensor] for tensor in returned]
+    return pack(builder.model), list(given), returned, builder.graph.outputs
+
+
+def _computing_constants(
+    description: GraphDescription, chosen: Sequence[GraphOperator]
+) -> list[GraphOperator]:
+    """The operators that compute the constants of the chosen ones."""
+    found: dict[int, GraphOperator] = {}
+    waiting = list(chosen)
+    while waiting:
+        for tensor in waiting.pop().inputs:
+            before = description.producers.get(tensor)
+            if before and tensor in description.constants and before.index not in found:
+                found[before.index] = before
+                waiting.append(before)
+    return list(found.values())
+
+
+def _is_needed_outside(
+    description: GraphDescription,
+    tensor: int,
+    kept: Sequence[GraphOperator],
+    fed: Collection[int],
+) -> bool:
+    inside = {one.index for one in kept}
+    readers = {one.index for one in description.operators if tensor in one.inputs}
+    return tensor in description.outputs or tensor in fed or not readers or not readers <= inside
+
+
+class _Builder:
+    """A model under construction, with the operator codes and further subgraphs of another."""
+
+    def __init__(self, parsed: schema.ModelT) -> None:
+        self._parsed = parsed
+        self.graph = schema.SubGraphT()
+        self.graph.name = b"main"
+        self.graph.tensors, self.graph.operators = [], []
+        self.model = schema.ModelT()
+        self.model.version = parsed.version
+        self.model.operatorCodes = parsed.operatorCodes
+        self.model.buffers = [schema.BufferT()]  # the first is that of tensors without values
+        self.model.subgraphs = [self.graph, *map(self._other, parsed.subgraphs[1:])]
+
+    def constant(self, tensor: int) -> int:
+        """Add a tensor with its values; return its index."""
+        return self._add(self._copy(self._parsed.subgraphs[0].tensors[tensor]))
+
+    def empty(self, tensor: int, prefix: str) -> int:
+        """Add a tensor that is given or computed; return its index."""
+        made = copy.copy(self._parsed.subgraphs[0].tensors[tensor])
+        made.name = prefix.encode() + (made.name or b"")
+        made.buffer = 0
+        return self._add(made)
+
+    def _add(self, tensor: schema.TensorT) -> int:
+        self.graph.tensors.append(tensor)
+        return len(self.graph.tensors) - 1
+
+    def _copy(self, tensor: schema.TensorT) -> schema.TensorT:
+        """Copy a tensor, and its values into this model."""
+        made = copy.copy(tensor)
+        self.model.buffers.append(self._parsed.buffers[tensor.buffer])
+        made.buffer = len(self.model.buffers) - 1
+        return made
+
+    def _other(self, graph: schema.SubGraphT) -> schema.SubGraphT:
+        """Copy a subgraph that an operator such as WHILE may call."""
+        made = copy.copy(graph)
+        made.tensors = list(map(self._copy, graph.tensors))
+        return made
+
+
+def _tensor(index: int, tensor: schema.TensorT) -> GraphTensor:
+    stored = tensor.quantization
+    scales = [] if stored is None or stored.scale is None else list(stored.scale)
+    is_scaled = len(scales) == 1 and scales[0] > 0
+    return GraphTensor(
+        index,
+        (tensor.name or b"").decode("utf-8", "replace"),
+        () if tensor.shape is None else tuple(map(int, tensor.shape)),
+        _DTYPES.get(tensor.type, f"type {tensor.type}"),
+        float(scales[0]) if is_scaled else 0.0,
+        int(stored.zeroPoint[0]) if is_scaled and stored.zeroPoint is not None else 0,
+    )
+
+
+def _kind(parsed: schema.ModelT, type: str, operator: schema.OperatorT) -> str:
+    graph = parsed.subgraphs[0]
+    said: list[Any] = [type, *_members(operator.builtinOptions)]
+    said += _members(operator.builtinOptions2)
+    said.append(None if operator.customOptions is None else bytes(bytearray(operator.customOptions)))
+    for place in (*operator.inputs, *operator.outputs):
+        if place < 0:
+            said.append(None)
+            continue
+        tensor = graph.tensors[place]
+        data = parsed.buffers[tensor.buffer].data
+        is_stored = data is not None and len(data) > 0
+        said += [tensor.type, () if tensor.shape is None else tuple(map(int, tensor.shape))]
+        said.append(is_stored)
+        if is_stored and tensor.type in (schema.TensorType.INT32, schema.TensorType.INT64):
+            said.append(np.asarray(data, np.uint8).tobytes())
+    return hashlib.sha256(repr(said).encode()).hexdigest()
+
+
+def _members(options: object) -> list[tuple[str, str]]:
+    return [] if options is None else sorted((k, repr(v)) for k, v in vars(options).items())

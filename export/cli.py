@@ -184,12 +184,21 @@ def _switches() -> str:
     help="Name the operators of a .tflite file that are known to be wrong on an accelerator or to "
     "fall back from it, and stop. Nothing is run; the exit status is 1 if there are any.",
 )
+@click.option(
+    "--blame",
+    "blamed",
+    type=(str, click.Path(path_type=Path)),
+    metavar="TARGET FILE",
+    help="Find the operators of a .tflite that gpu, openvino or xnnpack computes differently, "
+    "write the smallest files that show it, and stop.",
+)
 @click.pass_context
 def main(
     ctx: click.Context,
     list_only: bool,
     checked_file: Path | None,
     linted_file: Path | None,
+    blamed: tuple[str, Path] | None,
     **given: Any,
 ) -> None:
     """Export a network to ONNX and TFLite, and prove that the files compute the same.
@@ -214,6 +223,12 @@ def main(
         named = chosen(asked.model, asked.variant)
         accelerators = parse_accelerators(asked.accelerators)
         self_check(checked_file, asked.weights, named, accelerators, console)
+        return
+    if blamed is not None:
+        from seaformer.export.blame.blame_command import blame
+
+        if not blame(*blamed, asked.output, asked.force, console):
+            ctx.exit(FAILED)
         return
     if linted_file is not None:
         from seaformer.export.lint.lint_report import lint_and_print

@@ -1,1 +1,1 @@
-"""Finding the operators of a model that a target computes differently: `seaformer-export --blame`."""
+"""`seaformer-export --blame`: the operators of a model that a target computes differently."""

@@ -118,57 +118,65 @@ class Bench:
             SeaformerError: the target does not work at all.
         """
         graph = self._graph
-        feeds = [self._tensors(probe, (*graph.inputs, *graph.outputs)) for probe in self._probes]
-        trial = self._try(self._path, graph.inputs, graph.outputs, feeds, is_chain=True)
+        feeds = self._feeds((*graph.inputs, *graph.outputs))
+        trial = _worst(self._try(self._path, graph.inputs, graph.outputs, feeds, is_chain=True))
         if trial.failure is not None:
             self._require_working_target()
         return trial
 
-    def alone(self, cut: Cut) -> Trial:
-        """Try operators that are each alone in a model, with the reference's tensors."""
-        return self._cut(cut, is_chain=False)
+    def run(self, cut: Cut, is_chain: bool = False) -> Trial:
+        """Try a model with the reference's tensors.
 
-    def chain(self, cut: Cut) -> Trial:
-        """Try operators that feed each other."""
-        return self._cut(cut, is_chain=True)
+        Args:
+            cut: the model.
+            is_chain: whether its operators feed each other; else each is alone in it.
+        """
+        feeds = self._feeds((*cut.inputs, *cut.outputs))
+        return _worst(self._try(self._write(cut), cut.inputs, cut.outputs, feeds, is_chain))
 
-    def on_noise(self, cut: Cut) -> Trial | None:
-        """Try a model on noise, as whoever gets the file alone would do.
+    def run_by_itself(self, cut: Cut) -> tuple[Trial, Trial | None]:
+        """Try a model with the reference's tensors, and on noise as whoever gets it alone would.
 
         Returns:
-            None if the reference itself cannot compute that.
+            Both; None for noise that the reference itself cannot compute.
         """
+        feeds = self._feeds((*cut.inputs, *cut.outputs))
         file = self._write(cut)
-        try:
-            with open_session(file) as session:
-                given = noise(session.inputs)
-                found = session.fetch(cut.keys, given)
-        except SeaformerError:
-            return None
-        values = [
-            self._graph.tensors[t].stored(one) for t, one in zip(cut.outputs, found, strict=True)
-        ]
-        feed = dict(zip((*cut.inputs, *cut.outputs), (*given, *values), strict=True))
-        if len(feed) < len(cut.inputs) + len(cut.outputs):
-            return None  # one tensor is given and computed, so one name would hold two values
+        on_noise = self._on_noise(cut, file)
+        tried = [*feeds, on_noise] if on_noise else feeds
         is_chain = len(cut.operators) > 1
-        return self._try(file, cut.inputs, cut.outputs, [feed], is_chain)
+        trials = self._try(file, cut.inputs, cut.outputs, tried, is_chain)
+        return _worst(trials[: len(feeds)]), trials[-1] if on_noise else None
 
     def reference_inputs(self, cut: Cut) -> list[Array]:
         """What the reference gives a model on the first probe."""
         feed = self._tensors(self._probes[0], cut.inputs)
         return [feed[tensor] for tensor in cut.inputs]
 
-    def _cut(self, cut: Cut, is_chain: bool) -> Trial:
-        feeds = [self._tensors(probe, (*cut.inputs, *cut.outputs)) for probe in self._probes]
-        return self._try(self._write(cut), cut.inputs, cut.outputs, feeds, is_chain)
+    def _on_noise(self, cut: Cut, file: Path) -> Tensors | None:
+        """Noise, and what the reference makes of it."""
+        if set(cut.inputs) & set(cut.outputs):
+            return None  # a tensor is given and computed, with two values
+        try:
+            with open_session(file) as session:
+                given = noise(session.inputs)
+                found = session.fetch(cut.keys, given)
+        except SeaformerError:
+            return None
+        tensors = self._graph.tensors
+        values = [tensors[t].stored(one) for t, one in zip(cut.outputs, found, strict=True)]
+        return dict(zip((*cut.inputs, *cut.outputs), (*given, *values), strict=True))
 
     def _write(self, cut: Cut) -> Path:
         file = self._folder / "cut.tflite"
         file.write_bytes(cut.model)
         return file
 
+    def _feeds(self, wanted: Sequence[int]) -> list[Tensors]:
+        return [self._tensors(probe, wanted) for probe in self._probes]
+
     def _tensors(self, probe: Probe, wanted: Sequence[int]) -> Tensors:
+        """What the reference computes from a probe."""
         graph = self._graph
         found: dict[int, Array] = dict(zip(graph.inputs, probe.inputs, strict=True))
         keys = sorted(set(wanted) - found.keys())
@@ -185,39 +193,28 @@ class Bench:
         outputs: Sequence[int],
         feeds: Sequence[Tensors],
         is_chain: bool,
-    ) -> Trial:
-        trial = Trial(None, {})
-        for _ in range(ATTEMPTS):
-            trial, may_be_chance = self._attempt(file, inputs, outputs, feeds, is_chain)
-            if not may_be_chance:
-                break
-        return trial
-
-    def _attempt(
-        self,
-        file: Path,
-        inputs: Sequence[int],
-        outputs: Sequence[int],
-        feeds: Sequence[Tensors],
-        is_chain: bool,
-    ) -> tuple[Trial, bool]:
-        """Try once; also return whether it failed in a way that may not repeat itself."""
-        self.sessions += 1
-        worst: dict[int, Difference] = {}
-        is_open = False
-        try:
-            with open_session(file, accelerator=self._target.accelerator) as session:
-                is_open = True
-                for feed in feeds:
-                    results = session.run([feed[tensor] for tensor in inputs])
-                    for tensor, result in zip(outputs, results, strict=True):
-                        found = self._compare(tensor, feed, result, is_chain)
-                        before = worst.get(tensor, found)
-                        worst[tensor] = max(before, found, key=lambda one: one.badness)
-                return Trial(None, worst, session.runtime), False
-        except SeaformerError as error:
-            failure = _failure(error, file)
-            return Trial(failure, {}), is_open and failure.kind == "refused"
+    ) -> list[Trial]:
+        """Run a model in one session; return a trial for each of the feeds."""
+        for attempt in range(ATTEMPTS):
+            self.sessions += 1
+            trials: list[Trial] = []
+            is_open = False
+            try:
+                with open_session(file, accelerator=self._target.accelerator) as session:
+                    is_open = True
+                    for feed in feeds:
+                        results = session.run([feed[tensor] for tensor in inputs])
+                        found = {
+                            tensor: self._compare(tensor, feed, result, is_chain)
+                            for tensor, result in zip(outputs, results, strict=True)
+                        }
+                        trials.append(Trial(None, found, session.runtime))
+                    return trials
+            except SeaformerError as error:
+                failure = _failure(error, file)
+                if attempt + 1 == ATTEMPTS or not is_open or failure.kind != "refused":
+                    break
+        return [Trial(failure, {}) for _ in feeds]
 
     def _compare(self, tensor: int, feed: Tensors, result: Array, is_chain: bool) -> Difference:
         producer = self._graph.producers.get(tensor)
@@ -240,6 +237,15 @@ class Bench:
         self.sessions += 1
         with open_session(file, accelerator=self._target.accelerator) as session:
             session.run([np.ones(SHAPE, np.float32)])
+
+
+def _worst(trials: Sequence[Trial]) -> Trial:
+    """The trials of one model on several inputs as one."""
+    worst: dict[int, Difference] = {}
+    for trial in trials:
+        for tensor, found in trial.differences.items():
+            worst[tensor] = max(worst.get(tensor, found), found, key=lambda one: one.badness)
+    return Trial(trials[0].failure, worst, trials[0].runtime)
 
 
 def _largest(values: Array) -> float:

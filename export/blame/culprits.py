@@ -19,7 +19,7 @@ from seaformer.export.report import Report, Stage
 MAX_OPERATORS, MAX_BYTES = 256, 1 << 28
 """Of one model of operators that are alone: their inputs and outputs are sent and kept together."""
 
-MAX_SESSIONS = 100
+MAX_SESSIONS = 60
 """On the target for the whole search: one takes seconds where the driver is in software. What is
 not examined then is said."""
 
@@ -57,7 +57,8 @@ class Culprit:
         fault: what the target makes of it.
         among: operators before it that have to be in the model for the fault to show; none if it
             shows alone.
-        like: index of an operator of the same kind that was tried in its place; None if it was.
+        like: index of an operator of the same type, of tensors of the same types, that was refused
+            alone, where this one was among others in a refused model; None if it was alone.
     """
 
     operator: GraphOperator
@@ -151,26 +152,35 @@ class _Search:
             yield group
 
     def _examine(self, group: Sequence[GraphOperator], stage: Stage) -> None:
-        """Try operators alone, all in one model; if that fails, find out which cannot be run."""
+        """Try operators alone, all in one model; if that fails, find out which cannot be run.
+
+        Whether an operator is refused is mostly a matter of its type and the types of its tensors,
+        so one of each is tried first, and the others of a refused one all together.
+        """
         if self._try(group, stage) or len(group) == 1:
             return
-        # Operators of the same kind are refused alike: one of each is tried.
-        firsts = {one.kind: one for one in reversed(group)}
-        self._halve(sorted(firsts.values(), key=lambda one: one.index), stage)
-        others = []
+        for key in (self._cutter.graph.signature, lambda one: one.kind):
+            classes: dict[object, list[GraphOperator]] = {}
+            for one in group:
+                classes.setdefault(key(one), []).append(one)
+            self._halve([members[0] for members in classes.values()], stage)
+            group = []
+            for first, *others in classes.values():
+                if not others:
+                    continue
+                if first.index not in self._failures:
+                    group += others
+                elif not self._try(others, stage):
+                    self._inherit(first, others)
+            if not group or self._try(group, stage):
+                return
         for one in group:
-            first = firsts[one.kind]
-            if one is first:
-                continue
-            if first.index in self._failures:
-                self._failures[one.index] = self._failures[first.index]
-                self._like[one.index] = first.index
-            elif first in self.unexamined:
-                self.unexamined.append(one)
-            else:
-                others.append(one)
-        if others:
-            self._examine(others, stage)
+            self._try([one], stage)
+
+    def _inherit(self, first: GraphOperator, others: Sequence[GraphOperator]) -> None:
+        for one in others:
+            self._failures.setdefault(one.index, self._failures[first.index])
+            self._like[one.index] = first.index
 
     def _halve(self, group: Sequence[GraphOperator], stage: Stage) -> None:
         """Try the halves of operators that cannot be run together."""
@@ -190,11 +200,11 @@ class _Search:
 
     def _try(self, group: Sequence[GraphOperator], stage: Stage) -> bool:
         """Try operators alone in one model; return whether it ran."""
-        if self._bench.sessions >= MAX_SESSIONS:
+        if self._is_out_of_sessions():
             self.unexamined += [one for one in group if one not in self.unexamined]
             return True
         stage.show(f"{len(group)} operators from {group[0].index}")
-        trial = self._bench.alone(self._cutter.alone(group))
+        trial = self._bench.run(self._cutter.alone(group))
         if trial.failure is not None:
             if len(group) == 1:
                 self._failures[group[0].index] = trial.failure
@@ -253,16 +263,14 @@ class _Search:
         among = self._shortest(operator, fed)
         return Culprit(operator, Fault(trial.failure, difference), among or tuple(rest[: bad - 1]))
 
-    def _shortest(
-        self, operator: GraphOperator, fed: Collection[int]
-    ) -> tuple[GraphOperator, ...]:
+    def _shortest(self, operator: GraphOperator, fed: Collection[int]) -> tuple[GraphOperator, ...]:
         """The fewest operators right before one that make it go wrong; none if no number does."""
         before = self._cutter.graph.ancestors(operator, fed)[:-1]
         wanted = set(operator.outputs)
 
         def is_wrong(count: int) -> bool:
             chain = (*before[len(before) - count :], operator)
-            return not self._bench.chain(self._cutter.cut(chain, fed, wanted)).is_good
+            return not self._bench.run(self._cutter.cut(chain, fed, wanted), is_chain=True).is_good
 
         right, wrong = 0, 1
         while wrong < len(before) and not self._is_out_of_sessions() and not is_wrong(wrong):
@@ -280,7 +288,7 @@ class _Search:
         return tuple(before[len(before) - wrong :])
 
     def _chain(self, operators: Sequence[GraphOperator], fed: Collection[int]) -> Trial:
-        return self._bench.chain(self._cutter.cut(operators, fed))
+        return self._bench.run(self._cutter.cut(operators, fed), is_chain=True)
 
     def _is_out_of_sessions(self) -> bool:
         return self._bench.sessions >= MAX_SESSIONS

@@ -200,7 +200,8 @@ def _kind(parsed: schema.ModelT, type: str, operator: schema.OperatorT) -> str:
     graph = parsed.subgraphs[0]
     said: list[Any] = [type, *_members(operator.builtinOptions)]
     said += _members(operator.builtinOptions2)
-    said.append(None if operator.customOptions is None else bytes(bytearray(operator.customOptions)))
+    if operator.customOptions is not None:
+        said.append(bytes(bytearray(operator.customOptions)))
     for place in (*operator.inputs, *operator.outputs):
         if place < 0:
             said.append(None)

@@ -132,6 +132,12 @@ class GraphDescription:
         is_real = all(self.tensors[tensor].dtype == "float32" for tensor in operator.outputs)
         return is_real and any(dtype in ("int4", "int8", "uint8") for dtype in weights)
 
+    def signature(self, operator: GraphOperator) -> tuple[object, ...]:
+        """Its type, and for each input and output the type, and whether an input changes it."""
+        places = (*operator.inputs, *operator.outputs)
+        types = ((self.tensors[tensor].dtype, tensor in self.constants) for tensor in places)
+        return operator.type, len(operator.outputs), *types
+
     def _stored(self, tensor: int) -> bool:
         return tensor in self.constants and tensor not in self.producers
 
@@ -140,7 +146,7 @@ class GraphDescription:
         return tuple(tensor for tensor in operator.inputs if tensor in self.activations)
 
     def ancestors(self, operator: GraphOperator, fed: Collection[int]) -> list[GraphOperator]:
-        """The operators that one depends on, itself the last, without going beyond `fed` tensors."""
+        """The operators that one depends on, itself the last; none beyond `fed` tensors."""
         found = {operator.index: operator}
         waiting = [operator]
         while waiting:

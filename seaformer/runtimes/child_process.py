@@ -33,8 +33,8 @@ MAX_ERROR = 4000
 
 DAMAGED = "The file is damaged or was not made for this version: export it again."
 
-_CHATTER = re.compile(r"((INFO|WARNING|VERBOSE|I\d{4}|W\d{4})\b|[└├│])")
-"""What lines of a library's log begin with that say no error."""
+_CHATTER = re.compile(r"(INFO|WARNING|VERBOSE|I\d{4}|W\d{4})\b|\s*@ +0x|\*{3} |[└├│]")
+"""What lines of a library's log, and of a trace of its stack, begin with that say no error."""
 
 _END_S = 10.0
 _STDERR_TAIL_BYTES = 4096

@@ -1,0 +1,90 @@
+"""`seaformer-export --blame`: the search from its arguments to what is printed and written."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from seaformer.console import Console
+from seaformer.errors import SeaformerError, UsageError, look_up
+from seaformer.export.blame.advice import advise
+from seaformer.export.blame.bench import Bench
+from seaformer.export.blame.blame_files import (
+    folder_for,
+    make_folder,
+    modules,
+    write_models,
+    write_report,
+)
+from seaformer.export.blame.blame_report import (
+    print_clean,
+    print_evidence,
+    print_next,
+    print_summary,
+)
+from seaformer.export.blame.culprits import find_culprits
+from seaformer.export.blame.cutter import Cutter
+from seaformer.export.blame.evidence import gather
+from seaformer.export.blame.probes import make_probes
+from seaformer.export.blame.targets import TARGETS
+from seaformer.export.report import Report
+from seaformer.runtimes import open_session
+
+
+def blame(target_name: str, file: Path, output: Path, force: bool, console: Console) -> bool:
+    """Find the operators of a file that a target computes differently; print and write them.
+
+    Args:
+        target_name: a row of `TARGETS`.
+        file: of static shapes.
+        output: folder in which the results get one of their own.
+        force: whether earlier results may be overwritten.
+        console: to print to.
+
+    Returns:
+        Whether nothing differs.
+
+    Raises:
+        UsageError: the target is unknown, or does not take the file.
+        SeaformerError: the target is not to be had here, or the reference cannot run the file.
+    """
+    target = look_up(TARGETS, "target", target_name)
+    if file.suffix.lower() not in target.suffixes:
+        raise UsageError(
+            f"target '{target.name}' does not take '{file}'. Allowed: {', '.join(target.suffixes)}."
+        )
+    folder = folder_for(output, file, target.name, force)
+    target.require()
+    report = Report(console)
+    with (
+        open_session(file) as reference,
+        Cutter(file) as cutter,
+        TemporaryDirectory(prefix="seaformer-") as temporary,
+    ):
+        graph = cutter.graph
+        if graph.has_state:
+            raise SeaformerError(
+                f"'{file}' keeps values from one run to the next, so its operators cannot be run "
+                "singly. Export it without variables."
+            )
+        with report.stage("run the reference") as stage:
+            probes = make_probes(reference)
+            names = " and ".join(probe.name for probe in probes)
+            stage.made = f"{len(graph.operators)} operators, on {names}"
+            module_of = modules(reference.metadata, graph)
+        bench = Bench(file, graph, target, reference, probes, Path(temporary))
+        findings = find_culprits(bench, cutter, report)
+        if findings.is_clean:
+            print_clean(console, findings, file, target)
+            return True
+        evidence = gather(findings.culprits, bench, cutter, report)
+        make_folder(folder)
+        models = write_models(folder, evidence, bench, force)
+        advice = [advise(one, graph, target) for one in evidence]
+        written = write_report(
+            folder, file, target.name, findings, evidence, models, advice, graph, module_of
+        )
+    for one, model, what_to_do in zip(evidence, models, advice, strict=True):
+        print_evidence(console, one, model, what_to_do, graph, module_of)
+    print_summary(console, findings, len(evidence), written, target)
+    if models:
+        print_next(console, models[0], target)
+    return False

@@ -1,0 +1,170 @@
+"""The folder of one search: `blame.json`, and a model for each kind of fault."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seaformer.artifact.metadata import Metadata
+from seaformer.errors import SeaformerError
+from seaformer.export.blame.bench import Bench, Trial
+from seaformer.export.blame.culprits import Culprit, Fault, Findings
+from seaformer.export.blame.evidence import Evidence
+from seaformer.export.blame.graph_description import GraphDescription, GraphOperator
+from seaformer.files import atomic_write, refuse_existing, write_text
+
+SCHEMA_VERSION = 1
+REPORT = "blame.json"
+
+
+def folder_for(output: Path, file: Path, target: str, force: bool) -> Path:
+    """Return the folder for the results, which need not exist.
+
+    Raises:
+        UsageError: it has results, which may not be overwritten.
+    """
+    folder = output / f"{file.stem}_blame_{target}"
+    if folder.is_dir():
+        refuse_existing(folder / REPORT, force)
+    return folder
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder.
+
+    Raises:
+        SeaformerError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SeaformerError(
+            f"the output folder '{folder}' cannot be made: {error.strerror}. Give another one with "
+            "--output."
+        ) from error
+
+
+def write_models(
+    folder: Path, evidence: Sequence[Evidence], bench: Bench, force: bool
+) -> list[Path]:
+    """Write the model of each kind of fault; return their paths.
+
+    Where a fault shows on the tensors of the file only, and not on noise, they are beside the model
+    as `.npz`.
+    """
+    paths = []
+    for one in evidence:
+        operator = one.culprits[0].operator
+        path = folder / f"operator_{operator.index:03d}_{operator.type.lower()}.tflite"
+        refuse_existing(path, force)
+        with atomic_write(path) as draft:
+            draft.write_bytes(one.cut.model)
+        if needs_inputs(one):
+            inputs = {f"input_{n}": v for n, v in enumerate(bench.reference_inputs(one.cut))}
+            beside = path.with_suffix(".npz")
+            refuse_existing(beside, force)
+            with atomic_write(beside) as draft, draft.open("wb") as stream:
+                np.savez(stream, **inputs)  # type: ignore[arg-type]
+        paths.append(path)
+    return paths
+
+
+def needs_inputs(evidence: Evidence) -> bool:
+    """Whether the fault shows on certain inputs only."""
+    is_wrong = evidence.own.failure is None and not evidence.own.is_good
+    return is_wrong and not evidence.shows_on_noise
+
+
+def modules(metadata: object, graph: GraphDescription) -> Mapping[int, str]:
+    """Operator -> the path of its module, as far as the file says it."""
+    if not isinstance(metadata, Metadata):
+        return {}
+    types = {one.index: one.type for one in graph.operators}
+    return {m.index: m.module for m in metadata.operators if types.get(m.index) == m.type}
+
+
+def write_report(
+    folder: Path,
+    file: Path,
+    target: str,
+    findings: Findings,
+    evidence: Sequence[Evidence],
+    models: Sequence[Path],
+    advice: Sequence[Sequence[str]],
+    graph: GraphDescription,
+    module_of: Mapping[int, str],
+) -> Path:
+    """Write `blame.json`; return its path."""
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "file": file.name,
+        "target": target,
+        "whole": _trial(findings.whole),
+        "without_culprits": findings.rest and _trial(findings.rest),
+        "unexamined": [one.index for one in findings.unexamined],
+        "faults": [
+            {
+                "model": path.name,
+                "inputs_beside": needs_inputs(one),
+                "operators_in_model": [operator.index for operator in one.cut.operators],
+                "by_itself": _trial(one.own),
+                "on_noise": one.on_noise and _trial(one.on_noise),
+                "advice": list(what_to_do),
+                "culprits": [_culprit(each, graph, module_of) for each in one.culprits],
+            }
+            for one, path, what_to_do in zip(evidence, models, advice, strict=True)
+        ],
+    }
+    path = folder / REPORT
+    write_text(path, json.dumps(content, indent=2) + "\n")
+    return path
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    return {
+        "is_good": trial.is_good,
+        "runtime": trial.runtime,
+        **_fault(Fault(trial.failure, trial.worst)),
+    }
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    difference = fault.difference
+    return {
+        "kind": "the same" if difference is not None and difference.agrees else fault.kind,
+        "value": None if difference is None else difference.value,
+        "unit": None if difference is None else difference.unit,
+        "reason": None if fault.failure is None else fault.failure.reason,
+    }
+
+
+def _culprit(
+    culprit: Culprit, graph: GraphDescription, module_of: Mapping[int, str]
+) -> dict[str, Any]:
+    operator = culprit.operator
+    return {
+        "index": operator.index,
+        "type": operator.type,
+        "module": module_of.get(operator.index),
+        **_tensors(operator, graph),
+        **_fault(culprit.fault),
+        "after": [one.index for one in culprit.among],
+        "judged_by_operator": culprit.like,
+    }
+
+
+def _tensors(operator: GraphOperator, graph: GraphDescription) -> dict[str, Any]:
+    return {
+        place: [
+            {
+                "name": graph.tensors[index].name,
+                "shape": list(graph.tensors[index].shape),
+                "dtype": graph.tensors[index].dtype,
+                "is_constant": index in graph.constants,
+            }
+            for index in indices
+        ]
+        for place, indices in (("inputs", operator.inputs), ("outputs", operator.outputs))
+    }

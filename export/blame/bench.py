@@ -35,12 +35,17 @@ ATTEMPTS = 2
 """A driver in software on a busy computer was seen to lose a buffer and fail; not twice."""
 
 
+UNTRIED = "cannot be tried"
+"""Kind of the failure of a model that is taken and cannot be run: the target takes its operators,
+and not its inputs or outputs. Such is the GPU's with tensors of int16."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """Why a target computes nothing.
 
     Attributes:
-        kind: "refused", "crashes the accelerator" or "does not finish".
+        kind: "refused", "crashes the accelerator", "does not finish", or `UNTRIED`.
         reason: in the target's words.
     """
 
@@ -211,8 +216,8 @@ class Bench:
                         trials.append(Trial(None, found, session.runtime))
                     return trials
             except SeaformerError as error:
-                failure = _failure(error, file)
-                if attempt + 1 == ATTEMPTS or not is_open or failure.kind != "refused":
+                failure = _failure(error, file, is_open)
+                if attempt + 1 == ATTEMPTS or failure.kind != UNTRIED:
                     break
         return [Trial(failure, {}) for _ in feeds]
 
@@ -253,11 +258,11 @@ def _largest(values: Array) -> float:
     return float(np.abs(real.astype(np.float64)).max(initial=0.0))
 
 
-def _failure(error: SeaformerError, file: Path) -> Failure:
+def _failure(error: SeaformerError, file: Path, is_open: bool) -> Failure:
     said = str(error).replace(f"'{file}'", "the file").replace(str(file), "FILE")
     said = said.partition(" Run: seaformer-export")[0].rstrip(".")
     if isinstance(error, CrashError):
         return Failure("crashes the accelerator", said)
     if isinstance(error, TimeLimitError):
         return Failure("does not finish", said)
-    return Failure("refused", said)
+    return Failure(UNTRIED if is_open else "refused", said)

@@ -5,10 +5,14 @@ from pathlib import Path
 
 from seaformer.console import Console
 from seaformer.export.blame.blame_files import needs_inputs
+from seaformer.export.blame.bench import Trial
 from seaformer.export.blame.culprits import Findings
 from seaformer.export.blame.evidence import Evidence
 from seaformer.export.blame.graph_description import GraphDescription, GraphOperator
 from seaformer.export.blame.targets import Target
+
+MAX_REASON = 240
+"""Letters of a runtime's error: LiteRT lists its whole call stack. The report has all."""
 
 MAX_LIKE = 6
 """Further operators of a kind that are named; the report in JSON has all."""
@@ -50,7 +54,7 @@ def print_evidence(
         ]
         line(heading, ", ".join(shown))
     context = " in context" if first.among else ""
-    line("fault", f"{first.fault}{context}")
+    line("fault", shortened(f"{first.fault}{context}"))
     if others:
         named = "; ".join(_name(one.operator, module_of) for one in others[:MAX_LIKE])
         more = len(others) - MAX_LIKE
@@ -73,7 +77,9 @@ def print_summary(
         soft_wrap=True,
     )
     if findings.rest is not None:
-        console.print(f"Without them the file there: {findings.rest}.", soft_wrap=True)
+        console.print(
+            f"Without them the file there: {shortened(str(findings.rest))}.", soft_wrap=True
+        )
     _print_unexamined(console, findings)
 
 
@@ -93,8 +99,9 @@ def _print_unexamined(console: Console, findings: Findings) -> None:
     if findings.unexamined:
         first, last = findings.unexamined[0].index, findings.unexamined[-1].index
         console.print(
-            f"{len(findings.unexamined)} operators from {first} to {last} were not examined: the "
-            "search would have taken too long. Run it again when these faults are gone.",
+            f"{len(findings.unexamined)} operators from {first} to {last} could not be tried alone: "
+            "the target does not take their tensors as inputs or outputs, or the search would have "
+            "taken too long. Run it again when these faults are gone.",
             soft_wrap=True,
         )
 
@@ -110,8 +117,15 @@ def _proof(evidence: Evidence) -> str:
     if needs_inputs(evidence):
         return f"{what}; it shows on the inputs in the .npz beside it, not on noise"
     shown = evidence.on_noise or evidence.own
-    return f"{what}; by itself it {_verb(str(shown))}"
+    return f"{what}; by itself it {_verb(shown)}"
 
 
-def _verb(text: str) -> str:
-    return text if text.startswith(("computes", "crashes", "does")) else f"is {text}"
+def _verb(trial: Trial) -> str:
+    if trial.failure is None:
+        return str(trial)
+    return "is refused" if trial.failure.kind == "refused" else trial.failure.kind
+
+
+def shortened(text: str) -> str:
+    """A text of a runtime, at most `MAX_REASON` letters of it."""
+    return text if len(text) <= MAX_REASON else f"{text[: MAX_REASON - 3]}..."

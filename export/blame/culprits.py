@@ -10,7 +10,7 @@ among others: prefixes of the file are bisected for it.
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from seaformer.export.blame.bench import Bench, Failure, Trial
+from seaformer.export.blame.bench import UNTRIED, Bench, Failure, Trial
 from seaformer.export.blame.cutter import Cutter
 from seaformer.export.blame.differences import Difference
 from seaformer.export.blame.graph_description import GraphOperator, outputs_of
@@ -74,7 +74,8 @@ class Findings:
     Attributes:
         whole: the file on the target.
         culprits: in execution order.
-        unexamined: operators that were not tried, as `MAX_SESSIONS` was reached.
+        unexamined: operators that were not tried alone, as `MAX_SESSIONS` was reached or the target
+            does not take their tensors as inputs or outputs.
         rest: what is left without the culprits, on the target; None if nothing is.
     """
 
@@ -110,7 +111,8 @@ def find_culprits(bench: Bench, cutter: Cutter, report: Report) -> Findings:
     with report.stage("run the rest together") as stage:
         culprits, rest = search.together(alone, stage)
         stage.made = "nothing is left" if rest is None else _short(str(rest))
-    return Findings(whole, tuple(culprits), tuple(search.unexamined), rest)
+    unexamined = sorted(search.unexamined, key=lambda one: one.index)
+    return Findings(whole, tuple(culprits), tuple(unexamined), rest)
 
 
 class _Search:
@@ -131,7 +133,9 @@ class _Search:
         for one in self._cutter.graph.computing:
             failure, difference = self._failures.get(one.index), self._differences.get(one.index)
             # Of a file that runs as a whole, an operator may be refused alone for its inputs.
-            if failure is not None and self._whole.failure is not None:
+            if failure is not None and (self._whole.failure is None or failure.kind == UNTRIED):
+                self.unexamined.append(one)
+            elif failure is not None:
                 found.append(Culprit(one, Fault(failure, None), like=self._like.get(one.index)))
             elif difference is not None and not difference.agrees:
                 found.append(Culprit(one, Fault(None, difference)))

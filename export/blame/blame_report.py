@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seaformer.console import Console
-from seaformer.export.blame.blame_files import needs_inputs
 from seaformer.export.blame.bench import Trial
+from seaformer.export.blame.blame_files import needs_inputs
 from seaformer.export.blame.culprits import Findings
 from seaformer.export.blame.evidence import Evidence
 from seaformer.export.blame.graph_description import GraphDescription, GraphOperator
@@ -99,7 +99,7 @@ def _print_unexamined(console: Console, findings: Findings) -> None:
     if findings.unexamined:
         first, last = findings.unexamined[0].index, findings.unexamined[-1].index
         console.print(
-            f"{len(findings.unexamined)} operators from {first} to {last} could not be tried alone: "
+            f"{len(findings.unexamined)} operators from {first} to {last} were not tried alone: "
             "the target does not take their tensors as inputs or outputs, or the search would have "
             "taken too long. Run it again when these faults are gone.",
             soft_wrap=True,

@@ -225,7 +225,7 @@ def main(
         self_check(checked_file, asked.weights, named, accelerators, console)
         return
     if blamed is not None:
-        from seaformer.export.blame.blame_command import blame
+        from seaformer.export.blame_command import blame
 
         if not blame(*blamed, asked.output, asked.force, console):
             ctx.exit(FAILED)

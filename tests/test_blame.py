@@ -12,10 +12,10 @@ from exporting import assert_one_line, names, run_export
 from small_tflite import SmallModel
 
 from seaformer.console import Console
-from seaformer.export.blame.blame_command import blame
 from seaformer.export.blame.cutter import Cutter
 from seaformer.export.blame.differences import ACCUMULATED, EXACT, compare
 from seaformer.export.blame.graph_description import GraphTensor
+from seaformer.export.blame_command import blame
 from seaformer.runtimes import open_session
 
 FAULTS = Path(__file__).parent / "samples" / "accelerator_faults"

@@ -80,6 +80,8 @@ def print_summary(
         console.print(
             f"Without them the file there: {shortened(str(findings.rest))}.", soft_wrap=True
         )
+        if not findings.rest.is_good:
+            console.print("More is wrong: mend these operators first, and run the search again.")
     _print_unexamined(console, findings)
 
 

@@ -14,7 +14,7 @@ from seaformer.export.blame.bench import UNTRIED, Bench, Failure, Trial
 from seaformer.export.blame.cutter import Cutter
 from seaformer.export.blame.differences import Difference
 from seaformer.export.blame.graph_description import GraphOperator, outputs_of
-from seaformer.export.report import Report, Stage
+from seaformer.export.blame.search_stages import Stage, Stages
 
 MAX_OPERATORS, MAX_BYTES = 256, 1 << 28
 """Of one model of operators that are alone: their inputs and outputs are sent and kept together."""
@@ -90,25 +90,25 @@ class Findings:
         return self.whole.is_good and not self.culprits
 
 
-def find_culprits(bench: Bench, cutter: Cutter, report: Report) -> Findings:
+def find_culprits(bench: Bench, cutter: Cutter, stages: Stages) -> Findings:
     """Search a file; see the module.
 
     Raises:
         SeaformerError: the reference cannot run it, or the target does not work at all.
     """
     graph = cutter.graph
-    with report.stage("run the whole file") as stage:
+    with stages.stage("run the whole file") as stage:
         whole = bench.whole()
         stage.made = _short(str(whole))
     if whole.is_good and not graph.is_quantized:
         return Findings(whole, (), (), None)
     search = _Search(bench, cutter, whole)
-    with report.stage("run each operator alone") as stage:
+    with stages.stage("run each operator alone") as stage:
         alone = search.alone(stage)
         stage.made = f"{len(graph.computing)} operators, {len(alone)} at fault"
     if whole.is_good and not alone:
         return Findings(whole, (), tuple(search.unexamined), None)
-    with report.stage("run the rest together") as stage:
+    with stages.stage("run the rest together") as stage:
         culprits, rest = search.together(alone, stage)
         stage.made = "nothing is left" if rest is None else _short(str(rest))
     unexamined = sorted(search.unexamined, key=lambda one: one.index)
@@ -223,17 +223,17 @@ class _Search:
     ) -> tuple[list[Culprit], Trial | None]:
         """Run what is left of the file as it stands, and find what is wrong among others only."""
         culprits = list(alone)
-        for _ in range(MAX_IN_CONTEXT + 1):
-            named = [culprit.operator for culprit in culprits]
+        for found in range(MAX_IN_CONTEXT + 1):
+            named = [one.operator for one in culprits]
             fed = outputs_of(named)
             rest = [one for one in self._cutter.graph.computing if one not in named]
             if not rest:
                 return culprits, None
             trial = self._chain(rest, fed)
-            in_context = len(culprits) - len(alone)
-            if trial.is_good or in_context == MAX_IN_CONTEXT or self._is_out_of_sessions():
+            if trial.is_good or found == MAX_IN_CONTEXT or self._is_out_of_sessions():
                 break
-            culprits.append(self._first_wrong(rest, fed, trial, stage))
+            culprit = self._first_wrong(rest, fed, trial, stage)
+            culprits += [culprit, *self._likewise(culprit, rest)]
         return sorted(culprits, key=lambda one: one.operator.index), trial
 
     def _first_wrong(
@@ -266,6 +266,29 @@ class _Search:
         stage.show(f"what operator {operator.index} needs to go wrong")
         among = self._shortest(operator, fed)
         return Culprit(operator, Fault(trial.failure, difference), among or tuple(rest[: bad - 1]))
+
+    def _likewise(self, culprit: Culprit, rest: Sequence[GraphOperator]) -> list[Culprit]:
+        """The operators of the same kind behind others of the same kinds that go wrong as well."""
+        graph, count = self._cutter.graph, len(culprit.among)
+        kinds = [one.kind for one in (*culprit.among, culprit.operator)]
+        chains = []
+        for one in rest:
+            chain = graph.ancestors(one, ())[-count - 1 :]
+            if one != culprit.operator and [each.kind for each in chain] == kinds:
+                chains.append(chain)
+        if not chains or not count or self._is_out_of_sessions():
+            return []
+        together = sorted({one for chain in chains for one in chain}, key=lambda one: one.index)
+        wanted = outputs_of(chain[-1] for chain in chains)
+        cut = self._cutter.cut(together, wanted, wanted)
+        trial = self._bench.run(cut, is_chain=True)
+        found = []
+        for *among, operator in chains:
+            wrong = [trial.differences[t] for t in operator.outputs if t in trial.differences]
+            worst = max(wrong, key=lambda one: one.badness, default=None)
+            if worst is not None and not worst.agrees:
+                found.append(Culprit(operator, Fault(None, worst), tuple(among)))
+        return found
 
     def _shortest(self, operator: GraphOperator, fed: Collection[int]) -> tuple[GraphOperator, ...]:
         """The fewest operators right before one that make it go wrong; none if no number does."""

@@ -8,7 +8,7 @@ from seaformer.export.blame.culprits import Culprit
 from seaformer.export.blame.cutter import Cut, Cutter
 from seaformer.export.blame.differences import Difference
 from seaformer.export.blame.graph_description import outputs_of
-from seaformer.export.report import Report
+from seaformer.export.blame.search_stages import Stages
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Evidence:
 
 
 def gather(
-    culprits: Sequence[Culprit], bench: Bench, cutter: Cutter, report: Report
+    culprits: Sequence[Culprit], bench: Bench, cutter: Cutter, stages: Stages
 ) -> list[Evidence]:
     """Make a model for each kind of culprit, and run it by itself."""
-    with report.stage("cut out what shows it") as stage:
+    with stages.stage("cut out what shows it") as stage:
         kinds = _kinds(culprits)
         with_constants = _with_constants_given([one[0] for one in kinds], bench, cutter)
         found = [

@@ -93,7 +93,7 @@ def compare(
         share = float(np.mean(reference == found)) if reference.size else 1.0
         return Difference(100 * share, "% equal", share >= tolerance.min_share)
     if integers is not None:
-        reference, found = integers.to_real(reference), integers.to_real(found)
+        reference, found = tensor.port.decode(reference), tensor.port.decode(found)
     decibels = _decibels(reference.astype(np.float64), found.astype(np.float64), scale)
     return Difference(decibels, "dB", decibels >= tolerance.min_db)
 

@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from seaformer.runtimes.integers import IntegerTensor
-from seaformer.runtimes.session import Array
+from seaformer.artifact.metadata import Scale
+from seaformer.runtimes.session import Array, Tensor
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,19 @@ class GraphTensor:
         return 4 * int(np.prod(self.shape, dtype=np.int64))
 
     @property
-    def integers(self) -> IntegerTensor | None:
+    def integers(self) -> Scale | None:
         """What its integers stand for; None if it holds real numbers, or integers as such."""
-        if not self.scale:
-            return None
-        return IntegerTensor(np.dtype(self.dtype), self.scale, self.zero_point)
+        return Scale(scale=self.scale, zero_point=self.zero_point) if self.scale else None
+
+    @property
+    def port(self) -> Tensor:
+        """The same, as sessions describe what a model takes and gives."""
+        return Tensor(self.name, self.dtype, self.shape, self.integers)
 
     def stored(self, values: Array) -> Array:
         """Convert what `Session.fetch` returns back to the values that the tensor holds."""
         if self.integers is not None and values.dtype.kind == "f":
-            return np.ascontiguousarray(self.integers.from_real(values)).reshape(self.shape)
+            return self.port.encode(values).reshape(self.shape)
         return np.ascontiguousarray(values.astype(self.dtype, copy=False))
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from seaformer.artifact.metadata import FEATURES, Interface
 from seaformer.errors import SeaformerError
 from seaformer.imaging.images import read_image, sample_photograph
 from seaformer.imaging.preprocessing import normalize, prepare
-from seaformer.runtimes.image_session import ImageInput
+from seaformer.runtimes.image_session import find_layout
 from seaformer.runtimes.session import Array, Session, Tensor, check_input_size
 from seaformer.tasks import DEFAULT_TASK, get_task
 
@@ -90,13 +90,13 @@ def _photograph(session: Session, metadata: Interface | None) -> Array | None:
         return None
     tensor = session.inputs[0]
     try:
-        image = ImageInput.from_shape(tensor.shape, session.path)
+        layout = find_layout(tensor.shape, session.path)
     except SeaformerError:
         return None
-    size = (image.height or 0, image.width or 0)
+    height, width = (tensor.shape[layout.index(axis)] or 0 for axis in "HW")
     task = get_task(DEFAULT_TASK)
     preprocessing = task.preprocessing if metadata is None else metadata.preprocessing
-    pixels = prepare(read_image(sample_photograph()), preprocessing, size)
+    pixels = prepare(read_image(sample_photograph()), preprocessing, (height, width))
     # Without metadata it is not known what a file takes: mostly normalised values, or bytes.
     takes_bytes = np.dtype(tensor.dtype) == np.uint8 and metadata is None
     if takes_bytes:
@@ -106,5 +106,5 @@ def _photograph(session: Session, metadata: Interface | None) -> Array | None:
             pixels = normalize(pixels, preprocessing)
         values = tensor.encode(pixels)
     return np.ascontiguousarray(
-        values.transpose(2, 0, 1)[None] if image.layout == "NCHW" else values[None]
+        values.transpose(2, 0, 1)[None] if layout == "NCHW" else values[None]
     )

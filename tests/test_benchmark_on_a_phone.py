@@ -85,6 +85,19 @@ def test_a_model_of_any_name_is_measured_and_checked_and_the_phone_left_as_it_wa
     assert float(rows[0]["emulated_median_ms"]) == one.emulated.run.median_ms
 
 
+def test_a_processor_with_half_precision_computes_in_it(loopback_phone, shapes_export, tmp_path):
+    """Armv8.2 has it, and so does the emulated processor: close, and not the same."""
+    model = shapes_export / "seaformer_tiny_shapes_128x128_fp32.tflite"
+    ended = benchmark(tmp_path, model, "--runs", "1", "--half")
+    assert ended.status == 0, ended.errors
+    results = read_results(tmp_path / "results")
+    assert results.protocol.half
+    parity = results.models[0].parity
+    assert parity is not None
+    assert 30 == parity.min_sqnr_db < parity.sqnr_db < 80
+    assert parity.agreement >= 0.98
+
+
 def test_files_that_are_kept_on_the_phone_are_not_sent_again(loopback_phone, tflite, tmp_path):
     assert benchmark(tmp_path, tflite, "--runs", "1", "--keep").status == 0
     assert loopback_phone.programs() == []

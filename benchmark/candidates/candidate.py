@@ -66,8 +66,10 @@ class Candidate:
         """All outputs, one after another, as the runner writes them."""
         return np.dtype([("", one.dtype, one.shape) for one in self.outputs])
 
-    def verify(self, output: bytes) -> Parity:
+    def verify(self, output: bytes, in_half: bool = False) -> Parity:
         """Compare the bytes that a device gives with this computer's own runtime.
+
+        `in_half` says whether the device may have computed in half precision.
 
         Raises SeaformerError if they are not as many as the output takes.
         """
@@ -78,9 +80,9 @@ class Candidate:
             )
         arrays = np.frombuffer(output, self._layout)[0]
         outputs = [one.decode(array) for one, array in zip(self.outputs, arrays, strict=True)]
-        return self.compare(outputs)
+        return self.compare(outputs, in_half)
 
-    def compare(self, outputs: Sequence[npt.NDArray[Any]]) -> Parity:
+    def compare(self, outputs: Sequence[npt.NDArray[Any]], in_half: bool = False) -> Parity:
         """Compare the outputs of a device, real numbers or class ids, with `expected`.
 
         The thresholds, in the table of precisions, tell the right computation from a wrong one (a
@@ -90,7 +92,7 @@ class Candidate:
         halves are rounded, layer after layer. A network with random weights has many positions
         that are nearly undecided, so the agreement may be lower than trained ones have.
         """
-        known = PRECISIONS.get(self.precision)
+        known = PRECISIONS.get("fp16" if in_half and self.precision == "fp32" else self.precision)
         min_sqnr_db = known.device_min_sqnr_db if known else UNKNOWN_MIN_SQNR_DB
         min_agreement = known.device_min_agreement if known else UNKNOWN_MIN_AGREEMENT
         sqnr = error = agreement = None

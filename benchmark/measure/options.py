@@ -142,6 +142,11 @@ class Options:
         "Also say where the time goes, module by module, by the runtime's profile and by "
         "models cut after each module.",
     )
+    half: bool = _flag(
+        "--half",
+        "Have XNNPACK compute files of floating point in half precision, where the processor can "
+        "(Armv8.2); for --backend litert.",
+    )
     keep_throttled: bool = _flag("--keep-throttled", "Count rounds in which the device throttled.")
     keep: bool = _flag("--keep", "Leave the files on the phone, for another time.")
     runtime_library: Path | None = _option(

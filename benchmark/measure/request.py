@@ -64,6 +64,8 @@ def make_request(
     if options.runs is not None and options.until is not None:
         raise UsageError("--runs does not go with --until: give one of the two.")
     _check_official_tool(options, backend.name == OFFICIAL_TOOL)
+    if options.half and backend.name != "litert":
+        raise UsageError(f"--half is for --backend litert, and this is {backend.name}.")
     for option, given in (
         ("--runtime-library", options.runtime_library),
         ("--binary", options.binary),

@@ -256,6 +256,7 @@ class RunnerSession(Session):
             blocks=blocks,
             runs_per_block=runs_per_block,
             profile_runs=profile_runs,
+            in_half=self.options.half,
         )
         reader = RecordReader()
 

@@ -117,6 +117,7 @@ class Session(ABC):
                 cool_below_c=self.options.cool_below_c,
                 keep_throttled=self.options.keep_throttled,
                 seed=self.options.seed,
+                half=self.options.half,
             ),
             conditions_before=before,
             conditions_after=after,
@@ -155,7 +156,7 @@ class Session(ABC):
 
     def verify(self, candidate: Candidate, output: bytes) -> bool:
         """Compare a model's output with this computer's; return whether it is right."""
-        self._parity[candidate.id] = candidate.verify(output)
+        self._parity[candidate.id] = candidate.verify(output, self.options.half)
         return self._parity[candidate.id].passed
 
     def cool(self) -> None:

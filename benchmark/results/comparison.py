@@ -82,6 +82,7 @@ def differing(new: Results, old: Results) -> list[str]:
         ("device", *(f"{r.device.serial} ({r.device.model or 'unknown'})" for r in (new, old))),
         ("backend", new.backend, old.backend),
         ("threads", str(new.threads), str(old.threads)),
+        ("half precision", *(str(r.protocol.half).lower() for r in (new, old))),
         ("cores", new.cores.mask, old.cores.mask),
     )
     found = [f"{what} {one}, before {other}" for what, one, other in sides if one != other]

@@ -91,6 +91,8 @@ class Protocol(FrozenModel):
             device shows no temperature.
         keep_throttled: whether rounds that were throttled count.
         seed: of the order of models, of the noise and of the bootstrap.
+        half: whether files of floating point were computed in half precision where the processor
+            can.
     """
 
     runs: int | None
@@ -101,6 +103,7 @@ class Protocol(FrozenModel):
     cool_below_c: float | None
     keep_throttled: bool
     seed: int
+    half: bool = False
 
 
 class InputUsed(FrozenModel):

@@ -101,6 +101,8 @@ class Plan:
         blocks: blocks per model.
         runs_per_block: timed runs in a block.
         profile_runs: runs per model with the runtime's profiler on, at the end.
+        in_half: whether XNNPACK computes files of floating point in float16, where the processor
+            can (Armv8.2); for "litert".
         sysfs: folder that says frequency and temperature.
     """
 
@@ -116,6 +118,7 @@ class Plan:
     blocks: int = 1
     runs_per_block: int = 1
     profile_runs: int = 0
+    in_half: bool = False
     sysfs: str = "/sys"
 
     def __post_init__(self) -> None:
@@ -157,6 +160,7 @@ class Plan:
             f"blocks {self.blocks}",
             f"runs-per-block {self.runs_per_block}",
             f"profile-runs {self.profile_runs}",
+            f"in-half {int(self.in_half)}",
             f"time-limit-ms {max(1, round(self.time_limit_s * 1000))}",
             f"sysfs {self.sysfs}",
             *(line for model in self.models for line in model.lines()),

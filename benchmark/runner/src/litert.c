@@ -111,6 +111,7 @@ static void check(int status, const char *function, const char *what) {
 
 static handle environment;
 static int thread_count;
+static int xnnpack_flags; /* FORCE_FP16, see tensorflow/lite/delegates/xnnpack/xnnpack_delegate.h */
 
 typedef struct {
     const char *file; /* its name, for messages */
@@ -163,8 +164,8 @@ static handle make_buffer(const loaded *m, const ranked_type *type, handle requi
 
 static handle make_options(const loaded *m, int with_profiler) {
     handle options = NULL, part = NULL;
-    char xnnpack[40];
-    snprintf(xnnpack, sizeof xnnpack, "num_threads = %d\n", thread_count);
+    char xnnpack[60];
+    snprintf(xnnpack, sizeof xnnpack, "num_threads = %d\nflags = %d\n", thread_count, xnnpack_flags);
     CHECK(m->file, CreateOptions, &options);
     CHECK(m->file, SetOptionsHardwareAccelerators, options, ON_CPU);
     CHECK(m->file, CreateOpaqueOptions, "xnnpack", strdup(xnnpack), free, &part);
@@ -350,8 +351,10 @@ static void probe(void) {
     unload(&known);
 }
 
-static const char *open_library(const char *library, const char *version, int threads) {
+static const char *open_library(const char *library, const char *version, int threads,
+                                int in_half) {
     thread_count = threads;
+    xnnpack_flags = in_half ? 4 : 0;
     now("loading the runtime", STATUS_NO_LIBRARY, "its file is damaged or incomplete");
     find_functions(load_library(library));
     now("checking the runtime with a known model", STATUS_WRONG_RUNTIME,

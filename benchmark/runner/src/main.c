@@ -68,7 +68,8 @@ int main(int argc, char **argv) {
     bind_to_cpus(&planned);
     find_sensors(planned.sysfs);
     const int64_t start = clock_ns();
-    const char *version = with->open(planned.library, planned.runtime_version, planned.threads);
+    const char *version = with->open(planned.library, planned.runtime_version, planned.threads,
+                                     (int)planned.in_half);
     write_header(&planned, version, clock_ns() - start);
     measure(&planned, with);
     report_end();

@@ -316,9 +316,11 @@ static void probe(void) {
     unload(&known);
 }
 
-static const char *open_library(const char *library, const char *version, int threads) {
+static const char *open_library(const char *library, const char *version, int threads,
+                                int in_half) {
     const api_base *(*get_base)(void);
     thread_count = threads;
+    if (in_half) fail(STATUS_BAD_PLAN, "plan: in-half is for litert");
     now("loading the runtime", STATUS_NO_LIBRARY, "its file is damaged or incomplete");
     /* It would leave a device id in the user's cache and connect to its maker's server. It looks at
      * this when it is loaded: DisableTelemetryEvents alone prevents neither. */

@@ -76,6 +76,7 @@ static int read_of_run(plan *to, const char *key, char *value) {
         {"blocks", &to->blocks, 0, 1000000},
         {"runs-per-block", &to->runs_per_block, 1, 100000},
         {"profile-runs", &to->profile_runs, 0, 10000},
+        {"in-half", &to->in_half, 0, 1},
         {"time-limit-ms", &to->time_limit_ms, 1, 1000000000},
     };
     for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++)

@@ -16,7 +16,7 @@ typedef struct {
     int cpu_count; /* 0: any */
     int cpus[MAX_CPUS];
     uint64_t seed;
-    int64_t warmup_runs, blocks, runs_per_block, profile_runs, time_limit_ms;
+    int64_t warmup_runs, blocks, runs_per_block, profile_runs, in_half, time_limit_ms;
     int model_count;
     planned_model models[MAX_MODELS];
 } plan;

@@ -36,7 +36,7 @@ typedef struct {
 
     /* Loads the library, checks version and layouts with a model whose answers are known, or fails.
      * Returns the version. */
-    const char *(*open)(const char *library, const char *version, int threads);
+    const char *(*open)(const char *library, const char *version, int threads, int in_half);
 
     /* Loads a model from a file, ready to run, or fails. */
     void (*load)(const char *file, int with_profiler, model *to);

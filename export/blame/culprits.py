@@ -21,7 +21,7 @@ MAX_OPERATORS, MAX_BYTES = 256, 1 << 28
 
 MAX_SESSIONS = 60
 """On the target for the whole search: one takes seconds where the driver is in software. What is
-not examined then is said."""
+not tried alone by then is reported."""
 
 MAX_IN_CONTEXT = 3
 """Faults that show among other operators only: each takes a bisection of its own."""

@@ -61,6 +61,37 @@ def constant_of_int16(folder: Path) -> Path:
     return file
 
 
+def convolution_after_heads(folder: Path) -> Path:
+    """What OpenVINO 2026.3 computes wrongly although each operator alone is right."""
+    generator = np.random.default_rng(0)
+
+    def values(*shape: int) -> np.ndarray:
+        return generator.standard_normal(shape).astype(np.float32)
+
+    model = SmallModel()
+    given = model.tensor([4, 4, 16])
+    products, one, shifted = (model.tensor(side) for side in ([4, 4, 16], [1, 4, 16], [1, 4, 16]))
+    laid, convolved = (model.tensor([1, 4, 1, 16]) for _ in range(2))
+    mask, bias = model.tensor([4, 1, 16], values=values(4, 1, 16)), values(16)
+    axis = model.tensor([1], "INT32", np.zeros(1, np.int32))
+    shape = model.tensor([4], "INT32", np.array([1, 4, 1, 16], np.int32))
+    weights = model.tensor([16, 1, 1, 16], values=values(16, 1, 1, 16))
+    biases = [model.tensor([16], values=bias) for _ in range(2)]
+    keeps = schema.ReducerOptionsT()
+    keeps.keepDims = True
+    strides = schema.Conv2DOptionsT()
+    strides.strideH = strides.strideW = 1
+    model.operator("MUL", [given, mask], [products], options=schema.MulOptionsT())
+    model.operator("SUM", [products, axis], [one], options=keeps)
+    model.operator("ADD", [one, biases[0]], [shifted], options=schema.AddOptionsT())
+    model.operator("RESHAPE", [shifted, shape], [laid])
+    model.operator("CONV_2D", [laid, weights, biases[1]], [convolved], options=strides)
+    model.graph.inputs, model.graph.outputs = [given], [convolved]
+    file = folder / "after_heads.tflite"
+    file.write_bytes(model.content())
+    return file
+
+
 @pytest.mark.usefixtures("gpu")
 @pytest.mark.parametrize(
     ("name", "type", "kind"),
@@ -143,6 +174,23 @@ def test_the_deployment_form_is_right_everywhere(
     assert (done.returncode, done.stderr) == (0, "")
     assert "photograph" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fault_that_shows_among_other_operators_only(tmp_path: Path) -> None:
+    _, (fault,), printed = search("openvino", convolution_after_heads(tmp_path), tmp_path)
+    (culprit,) = fault["culprits"]
+    assert (culprit["index"], culprit["type"]) == (4, "CONV_2D")
+    assert culprit["after"][-1] == 3
+    assert "in context" in printed
+    assert not fault["by_itself"]["is_good"]
+
+
+def test_a_driver_that_cannot_be_loaded_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    driver = tmp_path / "driver.json"
+    driver.write_text('{"file_format_version": "1.0.0", "ICD": {"library_path": "/no/such.so"}}')
+    file = FAULTS / "argmax_int32.tflite"
+    done = run_export("--blame", "gpu", file, cwd=tmp_path, VK_ICD_FILENAMES=str(driver))
+    assert_one_line(done, 1, "GPU accelerator")
 
 
 def test_every_operator_can_be_cut_out(shapes_export: Path) -> None:

@@ -23,7 +23,7 @@ MAX_SESSIONS = 60
 """On the target for the whole search: one takes seconds where the driver is in software. What is
 not tried alone by then is reported."""
 
-MAX_IN_CONTEXT = 3
+MAX_IN_CONTEXT = 6
 """Faults that show among other operators only: each takes a bisection of its own."""
 
 

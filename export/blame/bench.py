@@ -80,6 +80,11 @@ class Trial:
         """Whether it computed the same as the reference."""
         return self.failure is None and all(one.agrees for one in self.differences.values())
 
+    @property
+    def is_wrong(self) -> bool:
+        """Whether it is the target's fault that it did not."""
+        return not self.is_good and (self.failure is None or self.failure.kind != UNTRIED)
+
     def __str__(self) -> str:
         if self.failure is not None:
             return str(self.failure)

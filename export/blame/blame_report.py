@@ -71,6 +71,9 @@ def print_summary(
 ) -> None:
     """Show what the search covers, and what to do next."""
     console.print()
+    if not findings.culprits:
+        said = shortened(str(findings.whole))
+        console.print(f"The whole file: {said}. No operator at fault was found.", soft_wrap=True)
     console.print(
         f"{len(findings.culprits)} operators at fault on {target.title}, {count} kinds. "
         f"All of them: {report}",

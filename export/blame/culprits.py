@@ -183,8 +183,9 @@ class _Search:
 
     def _inherit(self, first: GraphOperator, others: Sequence[GraphOperator]) -> None:
         for one in others:
-            self._failures.setdefault(one.index, self._failures[first.index])
-            self._like[one.index] = first.index
+            if one.index not in self._failures:
+                self._failures[one.index] = self._failures[first.index]
+                self._like[one.index] = first.index
 
     def _halve(self, group: Sequence[GraphOperator], stage: Stage) -> None:
         """Try the halves of operators that cannot be run together."""
@@ -230,7 +231,7 @@ class _Search:
             if not rest:
                 return culprits, None
             trial = self._chain(rest, fed)
-            if trial.is_good or found == MAX_IN_CONTEXT or self._is_out_of_sessions():
+            if not trial.is_wrong or found == MAX_IN_CONTEXT or self._is_out_of_sessions():
                 break
             culprit = self._first_wrong(rest, fed, trial, stage)
             culprits += [culprit, *self._likewise(culprit, rest)]
@@ -245,10 +246,10 @@ class _Search:
             stage.show(f"between operators {rest[good].index} and {rest[bad - 1].index}")
             middle = (good + bad) // 2
             tried = self._chain(rest[:middle], fed)
-            if tried.is_good:
-                good = middle
-            else:
+            if tried.is_wrong:
                 bad, trial = middle, tried
+            else:
+                good = middle
         operator = rest[bad - 1]
         wrong = [
             self._cutter.graph.producers[tensor]
@@ -265,7 +266,9 @@ class _Search:
         )
         stage.show(f"what operator {operator.index} needs to go wrong")
         among = self._shortest(operator, fed)
-        return Culprit(operator, Fault(trial.failure, difference), among or tuple(rest[: bad - 1]))
+        if not among:
+            among = tuple(one for one in rest[:bad] if one != operator)
+        return Culprit(operator, Fault(trial.failure, difference), among)
 
     def _likewise(self, culprit: Culprit, rest: Sequence[GraphOperator]) -> list[Culprit]:
         """The operators of the same kind behind others of the same kinds that go wrong as well."""
@@ -297,7 +300,7 @@ class _Search:
 
         def is_wrong(count: int) -> bool:
             chain = (*before[len(before) - count :], operator)
-            return not self._bench.run(self._cutter.cut(chain, fed, wanted), is_chain=True).is_good
+            return self._bench.run(self._cutter.cut(chain, fed, wanted), is_chain=True).is_wrong
 
         right, wrong = 0, 1
         while wrong < len(before) and not self._is_out_of_sessions() and not is_wrong(wrong):

@@ -22,7 +22,9 @@ def print_clean(console: Console, findings: Findings, file: Path, target: Target
     """Say that nothing differs, and what to do next."""
     console.print()
     console.print(
-        f"{file.name} computes the same on {target.title}: {findings.whole.worst}.", style="green"
+        f"{file.name} computes the same on {target.title}: {findings.whole.worst}.",
+        style="green",
+        soft_wrap=True,
     )
     _print_unexamined(console, findings)
     console.print()

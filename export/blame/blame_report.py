@@ -12,7 +12,7 @@ from seaformer.export.blame.graph_description import GraphDescription, GraphOper
 from seaformer.export.blame.targets import Target
 
 MAX_REASON = 240
-"""Letters of a runtime's error: LiteRT lists its whole call stack. The report has all."""
+"""Characters of a runtime's error: LiteRT lists its whole call stack. The report has all."""
 
 MAX_LIKE = 6
 """Further operators of a kind that are named; the report in JSON has all."""
@@ -86,14 +86,14 @@ def print_summary(
             f"Without them the file there: {shortened(str(findings.rest))}.", soft_wrap=True
         )
         if not findings.rest.is_good:
-            console.print("More is wrong: mend these operators first, and run the search again.")
+            console.print("More is wrong: fix these operators first, and run the search again.")
     _print_unexamined(console, findings)
 
 
 def print_next(console: Console, model: Path, target: Target) -> None:
     """Show the next command."""
     console.print()
-    console.print("Next, to see whether another version of the runtime mends it:")
+    console.print("Next, to see whether another version of the runtime fixes it:")
     console.print(f"  seaformer-export --blame {target.name} {model} --force", soft_wrap=True)
 
 
@@ -134,5 +134,5 @@ def _verb(trial: Trial) -> str:
 
 
 def shortened(text: str) -> str:
-    """A text of a runtime, at most `MAX_REASON` letters of it."""
+    """A text of a runtime, at most `MAX_REASON` characters of it."""
     return text if len(text) <= MAX_REASON else f"{text[: MAX_REASON - 3]}..."

@@ -85,7 +85,8 @@ def test_a_model_of_any_name_is_measured_and_checked_and_the_phone_left_as_it_wa
     assert float(rows[0]["emulated_median_ms"]) == one.emulated.run.median_ms
 
 
-def test_a_processor_with_half_precision_computes_in_it(loopback_phone, shapes_export, tmp_path):
+@pytest.mark.usefixtures("loopback_phone")
+def test_a_processor_with_half_precision_computes_in_it(shapes_export, tmp_path):
     """Armv8.2 has it, and so does the emulated processor: close, and not the same."""
     model = shapes_export / "seaformer_tiny_shapes_128x128_fp32.tflite"
     ended = benchmark(tmp_path, model, "--runs", "1", "--half")

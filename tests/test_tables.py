@@ -73,11 +73,12 @@ def sizes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
     write_networks(folder)
     told: list[str] = []
     arguments = ["--model", "my_networks:make_network", "--task", "cityscapes", "--format", "onnx"]
+    out = str(folder / "out")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         made = run_command(
             "seaformer-export",
-            [*arguments, "--input-size", "96x128", "--input-size", "64", "--output", "out"],
+            [*arguments, "--input-size", "96x128", "--input-size", "64", "--output", out],
             told.append,
         )
     assert "trace to ONNX" in told

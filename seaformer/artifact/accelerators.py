@@ -60,7 +60,7 @@ ACCELERATORS: Mapping[str, Accelerator] = MappingProxyType(
                 name=GPU,
                 title="GPU",
                 runtimes={"tflite": "LiteRT's GPU accelerator"},
-                refuses={"int16x8": "its BATCH_MATMUL aborts the process on 16-bit integers"},
+                refuses={"int16x8": "16-bit integers end its process"},
                 verified_by="the same accelerator through WebGPU, on SwiftShader, a driver in "
                 "software, or on this computer's GPU",
                 needs="a Vulkan driver: apt-get install chromium brings one in software",

@@ -42,13 +42,14 @@ from seaformer.export.request import Request, prepare_output
 from seaformer.export.rewrite import deployment_form
 from seaformer.export.source import Source, create_source
 from seaformer.export.verify.half_arithmetic import EMULATED, compare_in_half
-from seaformer.export.verify.on_accelerator import in_words, verify_on
+from seaformer.export.verify.on_accelerator import in_words, run_in_half, verify_on
 from seaformer.export.verify.verification import Sample, compare, make_samples, passes, reached
 from seaformer.files import atomic_write
 from seaformer.imaging.input_size import check_memory
 from seaformer.models.catalog import count_macs
 from seaformer.models.inputs import input_shape
 from seaformer.runtimes import open_model
+from seaformer.runtimes.graphics_driver import find_driver
 
 
 def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
@@ -336,13 +337,26 @@ def _verify_on_accelerators(
         if parity.status in ("failed", "refused"):
             report.warn(f"{accelerator.name}: '{path.name}' is {parity.status}: {parity.reason}.")
         if accelerator.computes_half and not precision.is_quantized:
-            parity = parity.model_copy(update=_in_half(job, precision, report))
+            on_gpu = parity.status == "verified"
+            parity = parity.model_copy(
+                update=_in_half(job, precision, path if on_gpu else None, report)
+            )
         found.append(parity)
     return tuple(found)
 
 
-def _in_half(job: Job, precision: Precision, report: Report) -> dict[str, Any]:
-    """What the network computes in half precision, for `AcceleratorParity`."""
+def _in_half(job: Job, precision: Precision, path: Path | None, report: Report) -> dict[str, Any]:
+    """What the network computes in half precision, for `AcceleratorParity`.
+
+    On the driver, if there is one that can and the file, `path`, runs there; else emulated.
+    """
+    driver = find_driver()
+    if path is not None and driver is not None and driver.computes_half:
+        with report.stage(f"verify {precision.name} in half precision") as stage:
+            runtime, measured = run_in_half(path, job.samples)
+            stage.made = reached(measured) or "not computed"
+        if measured:
+            return {"half_runtime": runtime, "half_comparisons": measured}
     with report.stage(f"emulate {precision.name} in half precision") as stage:
         comparisons = compare_in_half(job.graph, job.samples)
         stage.made = "overflows" if comparisons is None else reached(comparisons)

@@ -8,6 +8,8 @@ may be as far from PyTorch as it is on the CPU.
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from seaformer.artifact.accelerators import Accelerator
 from seaformer.artifact.metadata import AcceleratorParity, Comparison
 from seaformer.artifact.precisions import Precision, format_of
@@ -61,6 +63,22 @@ def verify_on(
     if all(is_as_good(*pair, precision) for pair in zip(found, on_cpu, strict=True)):
         return parity
     return parity.model_copy(update={"status": "failed", "reason": _worst(found, precision)})
+
+
+def run_in_half(path: Path, samples: Sequence[Sample]) -> tuple[str, tuple[Comparison, ...]]:
+    """Run a file in half precision on the GPU, and compare with PyTorch.
+
+    Returns:
+        What computed, and a comparison for each sample; none if a result is not finite, or the
+        accelerator fails.
+    """
+    channels = samples[0].input.shape[1]
+    try:
+        with open_model(path, channels=channels, accelerator="gpu-half") as session:
+            found = tuple(compare(session, sample) for sample in samples)
+            return f"{session.session.runtime}, half precision", found
+    except (SeaformerError, ValidationError):  # a Comparison holds no infinity
+        return "", ()
 
 
 def in_words(parity: AcceleratorParity) -> str:

@@ -46,6 +46,11 @@ class Driver:
         stem = self.file.name.partition(".")[0]
         return TITLES.get(stem, stem)
 
+    @property
+    def computes_half(self) -> bool:
+        """Whether it may compute in half precision; SwiftShader cannot."""
+        return self.title != TITLES["vk_swiftshader_icd"]
+
 
 def find_driver() -> Driver | None:
     """Return the driver that the environment names, else Chromium's, else one of the system.

@@ -20,6 +20,9 @@ THREADS = 1
 RUNS = 30
 """Of each file: 6 rounds of 5. Five rounds are the fewest that an interval is computed from."""
 
+TIME_LIMIT_S = 300
+"""For both files: the reference kernels of int16x8 need seconds for one run of Large."""
+
 INTEGER_INSTRUCTIONS = {
     "avx2": "AVX2",
     "avx512f": "AVX-512",
@@ -78,6 +81,7 @@ def measure_latency(
         for file, content in zip(files, (reference, candidate), strict=True):
             file.write_bytes(content)
         options = ["--device", "host", "--threads", str(THREADS), "--runs", str(RUNS)]
+        options += ["--time-limit", str(TIME_LIMIT_S)]
         output = folder / "results"
         run_command(
             "seaformer-benchmark", [*map(str, files), *options, "--output", str(output)], progress

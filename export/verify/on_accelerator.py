@@ -100,7 +100,10 @@ def is_as_good(found: Comparison, on_cpu: Comparison, precision: Precision) -> b
         return True
     if not precision.is_quantized:
         return False
-    return not differs(found, on_cpu)
+    # Where integers are far from PyTorch, as of random weights, halves decide many positions.
+    lost_db = (on_cpu.sqnr_db or 0.0) - (found.sqnr_db or 0.0)
+    lost = (on_cpu.argmax_agreement or 0.0) - (found.argmax_agreement or 0.0)
+    return lost_db <= SAME_DB and lost <= 1 - precision.min_agreement
 
 
 def differs(found: Comparison, before: Comparison) -> bool:

@@ -1,16 +1,18 @@
 """What the stages of an export hand to each other."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import onnx
 
-from seaformer.artifact.metadata import MappedOperator, Quantization
+from seaformer.artifact.metadata import Comparison, MappedOperator, Quantization
 from seaformer.artifact.precisions import Format, Precision
 from seaformer.export.quantize.calibration import Calibration
 from seaformer.export.quantize.engine import Port
 from seaformer.export.request import Request
 from seaformer.export.rewrite import DeploymentForm
 from seaformer.export.source import Source
+from seaformer.export.verify.half_arithmetic import compare_in_half
 from seaformer.export.verify.verification import Sample
 
 
@@ -50,6 +52,11 @@ class Job:
     graph: onnx.ModelProto
     macs: int
     calibration: Calibration | None
+
+    @cached_property
+    def in_half(self) -> tuple[Comparison, ...] | None:
+        """The network in emulated half precision, which fp32 and fp16 files have in common."""
+        return compare_in_half(self.graph, self.samples)
 
     @property
     def input_range(self) -> tuple[float, float]:

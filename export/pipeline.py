@@ -41,7 +41,7 @@ from seaformer.export.report import Report
 from seaformer.export.request import Request, prepare_output
 from seaformer.export.rewrite import deployment_form
 from seaformer.export.source import Source, create_source
-from seaformer.export.verify.half_arithmetic import EMULATED, compare_in_half
+from seaformer.export.verify.half_arithmetic import EMULATED
 from seaformer.export.verify.on_accelerator import in_words, run_in_half, verify_on
 from seaformer.export.verify.verification import Sample, compare, make_samples, passes, reached
 from seaformer.files import atomic_write
@@ -358,7 +358,7 @@ def _in_half(job: Job, precision: Precision, path: Path | None, report: Report) 
         if measured:
             return {"half_runtime": runtime, "half_comparisons": measured}
     with report.stage(f"emulate {precision.name} in half precision") as stage:
-        comparisons = compare_in_half(job.graph, job.samples)
+        comparisons = job.in_half
         stage.made = "overflows" if comparisons is None else reached(comparisons)
     if comparisons is None:
         report.warn(

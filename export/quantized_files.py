@@ -18,7 +18,7 @@ from seaformer.export.quantize.quality import Reference, open_bytes
 from seaformer.export.quantize.ranges import Activation, choose
 from seaformer.export.quantize.sensitivity import Row, Sensitivity, rank, tensors_of
 from seaformer.export.report import Report, Stage
-from seaformer.files import atomic_write
+from seaformer.files import write_text
 
 
 class Quantizing:
@@ -189,7 +189,7 @@ class Quantizing:
         )
         self._report.console.print(sensitivity_report.ranking_table(sensitivity))
         json, page = self._beside(precision, "sensitivity")
-        self._write(json, sensitivity.text())
+        write_text(json, sensitivity.text())
         sensitivity_report.write_report(page, sensitivity)
         self._report.console.print(f"In {page}", soft_wrap=True)
 
@@ -223,7 +223,7 @@ class Quantizing:
             stage.made = f"{len(found.found.keep_float)} modules kept, {len(found.steps)} steps"
         self._report.console.print(mixed_precision_report.steps_table(found))
         json, page = self._beside(precision, "mixed-precision")
-        self._write(json, found.text())
+        write_text(json, found.text())
         about = f"{self._job.stem}, {format.name} {precision.name} · calibrated with "
         about += self._calibrated_with
         score_name = self._job.request.task.score_name
@@ -237,10 +237,6 @@ class Quantizing:
         model = job.request.path(job.source.name, job.size, precision, self._format)
         stem = f"{model.suffix}.{what}"
         return model.with_suffix(f"{stem}.json"), model.with_suffix(f"{stem}.html")
-
-    def _write(self, path: Path, text: str) -> None:
-        with atomic_write(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
 
 
 def accuracy_in_words(accuracy: Accuracy, score_name: str) -> str:

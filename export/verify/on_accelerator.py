@@ -101,13 +101,14 @@ def is_as_good(found: Comparison, on_cpu: Comparison, precision: Precision) -> b
     if not precision.is_quantized:
         return False
     # Where integers are far from PyTorch, as of random weights, halves decide many positions.
-    lost_db = (on_cpu.sqnr_db or 0.0) - (found.sqnr_db or 0.0)
-    lost = (on_cpu.argmax_agreement or 0.0) - (found.argmax_agreement or 0.0)
-    return lost_db <= SAME_DB and lost <= 1 - precision.min_agreement
+    return not differs(found, on_cpu, max_lost=1 - precision.min_agreement)
 
 
-def differs(found: Comparison, before: Comparison) -> bool:
-    """Whether a result is further from PyTorch than another by more than rounding explains."""
+def differs(found: Comparison, before: Comparison, max_lost: float = SAME_AGREEMENT) -> bool:
+    """Whether a result is further from PyTorch than another by more than rounding explains.
+
+    `max_lost` is the share of positions, 0..1, that may leave PyTorch's class.
+    """
     lost_db = (before.sqnr_db or 0.0) - (found.sqnr_db or 0.0)
     lost = (before.argmax_agreement or 0.0) - (found.argmax_agreement or 0.0)
-    return lost_db > SAME_DB or lost > SAME_AGREEMENT
+    return lost_db > SAME_DB or lost > max_lost

@@ -43,7 +43,8 @@ from seaformer.export.rewrite import deployment_form
 from seaformer.export.source import Source, create_source
 from seaformer.export.verify.half_arithmetic import EMULATED
 from seaformer.export.verify.on_accelerator import in_words, run_in_half, verify_on
-from seaformer.export.verify.verification import Sample, compare, make_samples, passes, reached
+from seaformer.export.verify.thresholds import LOWEST_DB, passes, threshold_for
+from seaformer.export.verify.verification import Sample, compare, make_samples, reached
 from seaformer.files import atomic_write
 from seaformer.imaging.input_size import check_memory
 from seaformer.models.catalog import count_macs
@@ -299,6 +300,12 @@ def _verify(
             quantization = accept(quantization, comparisons, precision, target.name, job.request)
             candidate = replace(candidate, quantization=quantization)
         stage.made = reached(comparisons)
+    lowest = min((threshold_for(row, precision) for row in comparisons), key=lambda t: t.sqnr_db)
+    if lowest.is_of_float32:
+        report.warn(
+            f"'{target.name}': these weights amplify rounding, so its threshold is {lowest}, where "
+            f"{precision.name} usually needs {precision.min_sqnr_db:g} dB."
+        )
     if quantization is not None and quantization.accepted_loss:
         report.warn(f"'{target.name}' misses the bars of its precision; its metadata says so.")
     found = _verify_on_accelerators(job, candidate, folder / target.name, comparisons, report)
@@ -375,16 +382,15 @@ def _failure(comparisons: list[Comparison], precision: Precision, name: str, job
     worst = min(failed, key=lambda row: (row.sqnr_db or 0.0, row.argmax_agreement or 0.0))
     own = worst.pytorch_float32_sqnr_db
     hint = "Report the model and the size."
-    if precision.name != "fp32":
-        hint = "Try --precision fp32."
-    elif own is not None and own < precision.min_sqnr_db:
+    if own is not None and own < LOWEST_DB:
         hint = (
-            f"PyTorch's own float32 reaches {own:.1f} dB there: these weights amplify rounding, "
-            "and no single-precision file can do much better."
+            f"PyTorch's own float32 reaches {own:.1f} dB there: these weights amplify rounding so "
+            "much that the network cannot be computed in single precision. Look at the weights."
         )
+    elif precision.name != "fp32":
+        hint = "Try --precision fp32."
     return (
         f"'{name}' does not compute what PyTorch computes: on the {worst.input} "
-        f"{reached([worst])}. {precision.name} needs "
-        f"{precision.min_sqnr_db:g} dB and {100 * precision.min_agreement:g} %. Nothing was written"
-        f" for {job.stem}. {hint}"
+        f"{reached([worst])}. {precision.name} needs {threshold_for(worst, precision)}. Nothing "
+        f"was written for {job.stem}. {hint}"
     )

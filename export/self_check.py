@@ -15,7 +15,8 @@ from seaformer.export.recorded_weights import recorded_weights, require_same
 from seaformer.export.report import Report
 from seaformer.export.source import Source, create_source
 from seaformer.export.verify.on_accelerator import differs, verify_on
-from seaformer.export.verify.verification import compare, make_samples, passes
+from seaformer.export.verify.thresholds import passes, threshold_for
+from seaformer.export.verify.verification import compare, make_samples, reached
 from seaformer.models.entry import Network
 from seaformer.models.registry import REGISTRY
 from seaformer.models.resolve import with_ablation
@@ -81,9 +82,10 @@ def self_check(
     if precision.is_quantized:
         _compare_with_export(comparisons, metadata, path)
     elif not passes(comparisons, precision):
+        missed = next(row for row in comparisons if not passes([row], precision))
         raise SeaformerError(
-            f"'{path}' does not compute what PyTorch computes: {precision.name} needs "
-            f"{precision.min_sqnr_db:g} dB and {100 * precision.min_agreement:g} % agreement."
+            f"'{path}' does not compute what PyTorch computes: on the {missed.input} it reaches "
+            f"{reached([missed])}, and {precision.name} needs {threshold_for(missed, precision)}."
         )
     for accelerator in accelerators or _found_here(format):
         if accelerator.name == CPU:

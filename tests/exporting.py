@@ -100,6 +100,34 @@ class Diverged(Network):
         return super().forward(image) / 0.0
 
 
+class Amplifying(Network):
+    """Small differences of large values, whose rounding is large beside them."""
+
+    def __init__(self):
+        super().__init__()
+        self.pairs = nn.Conv2d(32, 38, 1, bias=False)
+        self.difference = nn.Conv2d(38, 19, 1, bias=False)
+
+    def forward(self, image):
+        x = self.act(self.blocks(self.features(image)))
+        return self.difference(self.pairs(self.act(x)))
+
+
+def amplifying(factor=30.0):
+    model = make_network(Amplifying)
+    with torch.no_grad():
+        half = model.head.weight / 2
+        large = torch.randn(19, 32, 1, 1) * factor
+        model.pairs.weight.copy_(torch.cat([large + half, large - half]))
+        signs = torch.cat([torch.eye(19), -torch.eye(19)], 1)
+        model.difference.weight.copy_(signs[..., None, None])
+    return model
+
+
+def hopeless():
+    return amplifying(1e6)
+
+
 def counting():
     return make_network(Counting)
 

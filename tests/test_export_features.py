@@ -16,7 +16,8 @@ from seaformer.benchmark.candidates.candidate import NO_PICTURE, open_candidate
 from seaformer.bundling.model import read_model
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.export.convert.onnx_graph import to_onnx
-from seaformer.export.verify.verification import Sample, compare, lowest, make_samples, passes
+from seaformer.export.verify.thresholds import passes
+from seaformer.export.verify.verification import Sample, compare, lowest, make_samples
 from seaformer.imaging.input_size import check_memory, parse_input_size
 from seaformer.models.attention.dimensions import CHANNELS
 from seaformer.models.create import create_model
@@ -203,7 +204,7 @@ def test_samples_are_seeded_noise_without_classes() -> None:
 def test_wrong_features_do_not_pass(folder: Path) -> None:
     layer = create_model(LAYERS["window"])
     sample = make_samples(layer, PREPROCESSING, (8, 8), inside=False)[0]
-    other = Sample("other", sample.input, sample.reference * 1.001, None, (), has_classes=False)
+    other = Sample("other", sample.input, sample.reference * 1.001, 150.0, (), has_classes=False)
     with open_model(path(folder, "fp32", ".tflite")) as session:
         right, wrong = compare(session, sample), compare(session, other)
     assert passes([right], PRECISIONS["fp32"])

@@ -14,7 +14,8 @@ from seaformer.artifact.accelerators import Accelerator
 from seaformer.artifact.metadata import AcceleratorParity, Comparison
 from seaformer.artifact.precisions import Precision, format_of
 from seaformer.errors import SeaformerError
-from seaformer.export.verify.verification import Sample, compare, passes, reached
+from seaformer.export.verify.thresholds import passes
+from seaformer.export.verify.verification import Sample, compare, reached
 from seaformer.runtimes import open_model
 from seaformer.runtimes.graphics_driver import find_driver
 

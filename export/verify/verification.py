@@ -16,7 +16,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from seaformer.artifact.metadata import Comparison
-from seaformer.artifact.precisions import Precision
 from seaformer.errors import SeaformerError
 from seaformer.evaluation.metrics import sqnr_db
 from seaformer.imaging.images import read_image, sample_photograph
@@ -35,7 +34,7 @@ class Sample:
 
     Attributes:
         reference: float64 logits or features, channels first, or integer class ids.
-        pytorch_float32_sqnr_db: of PyTorch's own float32; None for class ids.
+        pytorch_float32_sqnr_db: of the logits or features in PyTorch's own float32.
         logits_shape: of the logits, channels first, also where the reference is class ids.
         has_classes: whether the channels of the reference are classes, and not of features.
     """
@@ -43,7 +42,7 @@ class Sample:
     name: str
     input: np.ndarray
     reference: np.ndarray
-    pytorch_float32_sqnr_db: float | None
+    pytorch_float32_sqnr_db: float
     logits_shape: tuple[int, ...]
     has_classes: bool = True
 
@@ -94,9 +93,7 @@ def make_samples(
                     f"the model's output for the {name} is not finite, so no export of it can be "
                     "checked. Look at the weights."
                 )
-            own = None
-            if head == "logits":
-                own = sqnr_db(logits.numpy(), model(x.float()).double().numpy())
+            own = sqnr_db(logits.numpy(), model(x.float()).double().numpy())
             reference = _decide(logits, head, size).numpy()
             shape = tuple(logits.shape)
             samples.append(Sample(name, given, reference, own, shape, not of_features))
@@ -196,15 +193,3 @@ def reached(comparisons: Sequence[Comparison]) -> str:
     parts = [] if sqnr is None else [f"SQNR {least}{sqnr:.1f} dB"]
     parts += [] if agreement is None else [f"agreement {least}{100 * agreement:.2f} %"]
     return ", ".join(parts)
-
-
-def passes(comparisons: list[Comparison], precision: Precision) -> bool:
-    """Whether every comparison reaches the bars of the precision."""
-    return all(
-        (comparison.sqnr_db is None or comparison.sqnr_db >= precision.min_sqnr_db)
-        and (
-            comparison.argmax_agreement is None
-            or comparison.argmax_agreement >= precision.min_agreement
-        )
-        for comparison in comparisons
-    )

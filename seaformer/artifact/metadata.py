@@ -123,8 +123,9 @@ class Comparison(_Model):
         sqnr_db: 10 log10(sum of reference^2 / sum of error^2); None for class ids.
         argmax_agreement: share of positions whose largest class is the same, 0..1; None for
             features, whose channels are no classes.
-        pytorch_float32_sqnr_db: what PyTorch's own float32 reaches on this input, for comparison:
-            weights that amplify rounding hold both down. None for class ids.
+        pytorch_float32_sqnr_db: what the logits or features of PyTorch's own float32 reach on this
+            input, for comparison: weights that amplify rounding hold both down. None in files that
+            were exported with class ids before this was measured for them.
     """
 
     input: str
@@ -208,13 +209,16 @@ class Parity(_Model):
     """The verification of the file, and the thresholds it had to reach.
 
     A file of floating point has to reach them on every one of the comparisons; a quantized one in
-    the accuracy of `Quantization`, or on the photo where there is none.
+    the accuracy of `Quantization`, or on the photo where there is none. `is_of_float32`: weights
+    amplify rounding so much that the thresholds, here the lowest of any input, come from PyTorch's
+    own float32 and not from the precision.
     """
 
     reference: str
     runtime: str
     min_sqnr_db: float
     min_argmax_agreement: float
+    is_of_float32: bool = False
     max_score_loss_points: float | None = None
     comparisons: tuple[Comparison, ...]
     passed: bool

@@ -1,0 +1,74 @@
+"""What a file has to reach, and that a file which cannot be right is refused."""
+
+from pathlib import Path
+
+import pytest
+from exporting import assert_one_line, read_metadata, run_export, write_networks
+
+from seaformer.artifact.metadata import Comparison
+from seaformer.artifact.precisions import PRECISIONS
+from seaformer.export.verify.thresholds import passes, threshold_for
+
+ONNX = ("--format", "onnx", "--output", "out", "--input-size", "64x96", "--task", "cityscapes")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_networks(tmp_path)
+    return tmp_path
+
+
+def compared(sqnr_db: float, agreement: float, own_db: float | None) -> Comparison:
+    return Comparison(
+        input="photograph",
+        max_abs_error=0.0,
+        sqnr_db=sqnr_db,
+        argmax_agreement=agreement,
+        pytorch_float32_sqnr_db=own_db,
+    )
+
+
+@pytest.mark.parametrize(
+    ("sqnr_db", "agreement", "own_db", "precision", "passed"),
+    [
+        (100.0, 1.0, 120.0, "fp32", True),
+        (99.9, 1.0, 120.0, "fp32", False),
+        (99.9, 1.0, None, "fp32", False),
+        (94.6, 1.0, 93.2, "fp32", True),
+        (90.3, 1.0, 93.2, "fp32", True),
+        (90.1, 1.0, 93.2, "fp32", False),
+        (94.6, 0.9998, 93.2, "fp32", True),
+        (94.6, 0.999, 93.2, "fp32", False),
+        (39.0, 1.0, 20.0, "fp32", False),
+        (54.0, 1.0, 93.2, "fp16", False),
+        (14.0, 1.0, 10.0, "int8", False),
+    ],
+)
+def test_the_threshold_is_at_most_pytorchs_own_float32(
+    sqnr_db: float, agreement: float, own_db: float | None, precision: str, passed: bool
+) -> None:
+    assert passes([compared(sqnr_db, agreement, own_db)], PRECISIONS[precision]) is passed
+
+
+def test_the_agreement_allowed_goes_on_where_the_usual_one_ends() -> None:
+    fp32 = PRECISIONS["fp32"]
+    just_below = threshold_for(compared(100.0, 1.0, 102.999), fp32)
+    assert just_below.is_of_float32
+    assert just_below.agreement == pytest.approx(fp32.min_agreement, abs=1e-7)
+
+
+def test_weights_that_amplify_rounding_are_exported(folder: Path) -> None:
+    done = run_export("--model", "my_networks:amplifying", *ONNX, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "amplify rounding, so its threshold is" in done.stdout
+    parity = read_metadata(folder / "out" / "amplifying_64x96_fp32.onnx").parity
+    own = [row.pytorch_float32_sqnr_db or 0 for row in parity.comparisons]
+    assert min(own) < 100
+    assert parity.is_of_float32
+    assert parity.min_sqnr_db == pytest.approx(min(own) - 3)
+    assert all((row.sqnr_db or 0) >= parity.min_sqnr_db for row in parity.comparisons)
+
+
+def test_weights_that_single_precision_cannot_compute_are_refused(folder: Path) -> None:
+    done = run_export("--model", "my_networks:hopeless", *ONNX, cwd=folder)
+    assert_one_line(done, 1, "own float32 reaches .* cannot be computed in single precision")

@@ -90,6 +90,12 @@ def _switches() -> str:
     help=f"What the file gives: {_one_of(HEADS)}",
 )
 @click.option(
+    "--allow-tracer-warnings",
+    is_flag=True,
+    help="Export a network that turns values of its input into Python values, such as a branch on "
+    "a mean: the file does for every image what it did for one.",
+)
+@click.option(
     "--calibration",
     metavar="DIR|random",
     help="Pictures to quantize with: a folder of photographs like those the model will see, or a "

@@ -8,13 +8,14 @@ Nothing is written to the output folder before every file has passed.
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import onnx
 import psutil
+import torch
 from torch import nn
 
 from seaformer.artifact.beside import write_beside
@@ -26,6 +27,7 @@ from seaformer.errors import SeaformerError, UsageError
 from seaformer.export.acceptance import accept
 from seaformer.export.convert import tflite_file
 from seaformer.export.convert.conversion import to_tflite
+from seaformer.export.convert.input_dependence import find_values_made_constant
 from seaformer.export.convert.onnx_graph import to_onnx, with_half_weights
 from seaformer.export.convert.operator_map import map_onnx, map_operators, map_tflite_like
 from seaformer.export.description import describe
@@ -165,10 +167,48 @@ def _prepare(
     modules = (path for path, _ in form.model.named_modules())
     require_modules(request.quantization.keep_float, modules)
     with report.stage("trace to ONNX") as stage:
-        graph = to_onnx(form.model, size, request.head)
+        _refuse_constants_of_the_input(form.model, samples, request, report)
+        fixed: dict[str, None] = {}
+        graph = to_onnx(form.model, size, request.head, fixed.setdefault)
         stage.made = f"{len(graph.graph.node)} nodes, {graph.ByteSize() / 1e6:.2f} MB"
+    if fixed:
+        report.warn(
+            f"Python values that hold for {size[0]}x{size[1]} only, as shapes do, are constants in "
+            f"the file: {_listed(fixed)}."
+        )
     macs = count_macs(source.model, size)
     return Job(request, source, size, samples, form, graph, macs, calibration)
+
+
+def _refuse_constants_of_the_input(
+    model: nn.Module, samples: Sequence[Sample], request: Request, report: Report
+) -> None:
+    """Look for values of the input that the trace would make constants.
+
+    Raises:
+        SeaformerError: there are some, and the user does not allow it.
+    """
+    places: dict[str, None] = {}
+    for sample in samples[:2]:
+        places |= dict.fromkeys(find_values_made_constant(model, torch.from_numpy(sample.input)))
+    if not places:
+        return
+    told = (
+        f"the network turns values of its input into Python values at {_listed(places)}. A trace "
+        "makes them constants: the file would do for every image what it did for one"
+    )
+    if not request.allow_tracer_warnings:
+        raise SeaformerError(
+            f"{told}. Write it with tensors, such as torch.where, or export it all the same with "
+            "--allow-tracer-warnings."
+        )
+    report.warn(f"{told}.")
+
+
+def _listed(places: Iterable[str], most: int = 4) -> str:
+    listed = list(places)
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return "; ".join(f"'{place}'" for place in listed[:most]) + more
 
 
 def _run_reference(model: nn.Module, request: Request, size: tuple[int, int]) -> list[Sample]:

@@ -65,6 +65,8 @@ class Request:
         output: folder for the files.
         force: whether files may be overwritten.
         quantization: what is asked of the integer precisions.
+        allow_tracer_warnings: whether a network is exported that turns values of its input into
+            Python values.
         accelerators: to verify the files on besides the CPU.
         needs_cpu_only: whether a file is written that could not be verified on one of them, because
             none was asked for by name, or the CPU was too.
@@ -83,6 +85,7 @@ class Request:
     output: Path
     force: bool
     quantization: QuantizationRequest
+    allow_tracer_warnings: bool
     accelerators: tuple[Accelerator, ...]
     needs_cpu_only: bool
     names_accelerators: bool
@@ -122,6 +125,7 @@ class Asked:
     sensitivity: bool
     accept_loss: bool
     ablations: Sequence[str]
+    allow_tracer_warnings: bool
     accelerators: Sequence[str]
 
 
@@ -189,6 +193,7 @@ def make_request(asked: Asked) -> Request:
         output=asked.output,
         force=asked.force,
         quantization=quantization,
+        allow_tracer_warnings=asked.allow_tracer_warnings,
         accelerators=tuple(row for row in named or ACCELERATORS.values() if row.name != CPU),
         needs_cpu_only=not named or ACCELERATORS[CPU] in named,
         names_accelerators=bool(named),

@@ -124,6 +124,18 @@ def amplifying(factor=30.0):
     return model
 
 
+class Branching(Network):
+    def forward(self, image):
+        x = super().forward(image)
+        if image.mean() > 1.5:
+            x = -x
+        return x if image.shape[2] > 8 else 2 * x
+
+
+def branching():
+    return make_network(Branching)
+
+
 def hopeless():
     return amplifying(1e6)
 

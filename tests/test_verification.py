@@ -1,12 +1,16 @@
 """What a file has to reach, and that a file which cannot be right is refused."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from exporting import assert_one_line, read_metadata, run_export, write_networks
 
 from seaformer.artifact.metadata import Comparison
 from seaformer.artifact.precisions import PRECISIONS
+from seaformer.export.convert.input_dependence import find_values_made_constant
 from seaformer.export.verify.thresholds import passes, threshold_for
 
 ONNX = ("--format", "onnx", "--output", "out", "--input-size", "64x96", "--task", "cityscapes")
@@ -72,3 +76,45 @@ def test_weights_that_amplify_rounding_are_exported(folder: Path) -> None:
 def test_weights_that_single_precision_cannot_compute_are_refused(folder: Path) -> None:
     done = run_export("--model", "my_networks:hopeless", *ONNX, cwd=folder)
     assert_one_line(done, 1, "own float32 reaches .* cannot be computed in single precision")
+
+
+def test_a_branch_on_the_input_is_refused(folder: Path) -> None:
+    done = run_export("--model", "my_networks:branching", *ONNX, cwd=folder)
+    assert_one_line(done, 1, r"my_networks.py:\d+: if image.mean\(\) > 1.5:.*--allow-tracer")
+    assert "shape" not in done.stderr
+    done = run_export(
+        "--model", "my_networks:branching", *ONNX, "--allow-tracer-warnings", cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    assert "if image.mean() > 1.5" in done.stdout
+    assert "return x if image.shape[2] > 8 else 2 * x" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("leave", "leaves"),
+    [
+        (lambda x: float(x.max()), True),
+        (lambda x: bool((x > 0).any()), True),
+        (lambda x: torch.zeros(3).copy_(x.flatten()[:3])[0].item(), True),
+        (lambda x: torch.zeros(4)[1:].add_(x.flatten()[:3])[0].item(), True),
+        (lambda x: x.detach().numpy(), True),
+        (lambda x: np.asarray(x), True),
+        (lambda x: x.mean((2, 3)).tolist(), True),
+        (lambda x: torch.equal(x, x), True),
+        (lambda x: torch.tensor(float(x.min())), True),
+        (lambda x: x.shape[2] > 4 and x.numel() > 2, False),
+        (lambda x: torch.where(x > 0, x, -x), False),
+        (lambda x: x.new_ones(3).sum().item(), False),
+        (lambda x: [row.sum() for row in x[0]], False),
+    ],
+)
+def test_which_values_become_constants(
+    leave: Callable[[torch.Tensor], object], leaves: bool
+) -> None:
+    class Leaving(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            leave(image)
+            return image
+
+    found = find_values_made_constant(Leaving(), torch.rand(1, 3, 8, 8))
+    assert [place.partition(":")[0] for place in found] == ["test_verification.py"] * leaves

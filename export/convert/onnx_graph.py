@@ -9,7 +9,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import onnx
@@ -20,6 +20,7 @@ from torch import nn
 
 from seaformer.errors import SeaformerError
 from seaformer.export.convert.half_precision import MIN_ELEMENTS, to_half
+from seaformer.export.convert.input_dependence import is_of_library, place_of
 from seaformer.models.inputs import input_shape, takes_features
 
 OPSET = 18
@@ -34,11 +35,22 @@ FEATURES_NAME = "features"
 """Of the input of a network that takes no picture, see `seaformer.imaging.input_size`."""
 
 
-def to_onnx(model: nn.Module, size: tuple[int, int], output_name: str) -> onnx.ModelProto:
+def to_onnx(
+    model: nn.Module,
+    size: tuple[int, int],
+    output_name: str,
+    shape_check: Callable[[str], object] | None = None,
+) -> onnx.ModelProto:
     """Trace a model into a checked ONNX graph of static shapes whose output has this name.
 
-    The model is float32, in eval mode; it takes [1, 3, height, width], or as many channels as its
-    attribute `input_channels` says, and returns one tensor.
+    Args:
+        model: float32, in eval mode; it takes [1, 3, height, width], or as many channels as its
+            attribute `input_channels` says, and returns one tensor.
+        size: height and width.
+        output_name: of the graph's output.
+        shape_check: called with each place where the tracer made a Python value of a tensor a
+            constant. Those of shapes are right for this size; for those of the input see
+            `input_dependence`.
 
     Raises:
         SeaformerError: the model cannot be traced.
@@ -46,7 +58,7 @@ def to_onnx(model: nn.Module, size: tuple[int, int], output_name: str) -> onnx.M
     example = torch.zeros(input_shape(model, size))
     buffer = io.BytesIO()
     try:
-        with silence():
+        with silence() as warned:
             torch.onnx.export(
                 model,
                 (example,),
@@ -59,6 +71,10 @@ def to_onnx(model: nn.Module, size: tuple[int, int], output_name: str) -> onnx.M
             graph = onnxslim.slim(onnx.load_from_string(buffer.getvalue()))
     except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
         raise SeaformerError(f"the model cannot be traced to ONNX: {error}") from error
+    if shape_check is not None:
+        for warning in warned:
+            if warning.category is torch.jit.TracerWarning and not is_of_library(warning.filename):
+                shape_check(place_of(warning.filename, warning.lineno))
     _unlist_equal_splits(graph)
     _share_equal_constants(graph)
     graph = onnx.shape_inference.infer_shapes(graph, check_type=True, strict_mode=True)
@@ -139,13 +155,20 @@ def _share_equal_constants(graph: onnx.ModelProto) -> None:
 
 
 @contextlib.contextmanager
-def silence() -> Iterator[None]:
-    """Keep the warnings of the tracer, the simplifier and the quantizer off the terminal."""
+def silence() -> Iterator[list[warnings.WarningMessage]]:
+    """Keep the warnings of the tracer, the simplifier and the quantizer off the terminal.
+
+    Yields:
+        The list that they are put into.
+    """
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
+        with (
+            warnings.catch_warnings(record=True) as warned,
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
+            warnings.simplefilter("always")
+            yield warned
     finally:
         logging.disable(level)

@@ -1,0 +1,137 @@
+"""Where a network turns values of its input into Python values, which a trace makes constants.
+
+`if x.mean() > 1.5` becomes whatever the example input decided, and the exported file takes that
+branch for every image. The tracer warns of it, and in the same words of harmless checks of shapes.
+So the network is run once more, eagerly, where shapes are plain integers: what turns into a Python
+value there comes from tensors, and whether from the input is known from the storages that its
+values flow through.
+"""
+
+import linecache
+import sysconfig
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+_LEAVING_TORCH = {
+    torch.Tensor.numpy,
+    torch.Tensor.__array__,
+    torch.Tensor.tolist,
+    torch.tensor,  # a copy that the tracer stores as a constant
+}
+"""Functions of Python that read values without the dispatcher."""
+
+_LEAVING_TO_SCALARS = {torch.ops.aten._local_scalar_dense.default, torch.ops.aten.equal.default}
+
+_TORCH = Path(torch.__file__).parent
+_PYTHON = Path(sysconfig.get_path("stdlib"))
+
+
+@torch.no_grad()
+def find_values_made_constant(model: nn.Module, example: torch.Tensor) -> list[str]:
+    """Return the places, "file:line: code", where values of the input become Python values.
+
+    Args:
+        model: in eval mode.
+        example: an input of it.
+    """
+    places: dict[str, None] = {}
+    storages = _Storages()
+    storages.add(example)
+
+    def record() -> None:
+        places[_place()] = None
+
+    with _Functions(storages, record), _Operators(storages, record):
+        model(example)
+    return list(places)
+
+
+def place_of(file: str, line: int) -> str:
+    """A line of source code, "file:line: code"."""
+    return f"{Path(file).name}:{line}: {linecache.getline(file, line).strip()}"
+
+
+def is_of_library(file: str) -> bool:
+    """Whether a source file belongs to torch or Python, and not to a network."""
+    path = Path(file)
+    return path.is_relative_to(_TORCH) or (
+        path.is_relative_to(_PYTHON) and "site-packages" not in path.parts
+    )
+
+
+class _Storages:
+    """Memory that depends on the input. A weak reference keeps its address from being reused."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, StorageWeakRef] = {}
+
+    def add(self, tensor: torch.Tensor) -> None:
+        reference = StorageWeakRef(tensor.untyped_storage())
+        self._held[reference.cdata] = reference
+
+    def hold(self, values: object) -> bool:
+        """Whether a tensor among values, which may be nested, is in them."""
+        return any(
+            isinstance(leaf, torch.Tensor) and leaf.untyped_storage()._cdata in self._held
+            for leaf in tree_leaves(values)
+        )
+
+
+class _Operators(TorchDispatchMode):
+    """Follows every operator, in-place ones too, and sees scalars being read."""
+
+    def __init__(self, storages: _Storages, record: Callable[[], None]) -> None:
+        super().__init__()
+        self._storages, self._record = storages, record
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        depends = self._storages.hold((args, kwargs))
+        if depends and func in _LEAVING_TO_SCALARS:
+            self._record()
+        results = func(*args, **kwargs)
+        name = func._schema.name.removeprefix("aten::")
+        if depends and not (name.startswith("new_") or name.endswith("_like")):  # its shape alone
+            written = [
+                value
+                for value, argument in zip(args, func._schema.arguments, strict=False)
+                if argument.alias_info is not None and argument.alias_info.is_write
+            ]
+            for leaf in tree_leaves((results, written, kwargs.get("out"))):
+                if isinstance(leaf, torch.Tensor):
+                    self._storages.add(leaf)
+        return results
+
+
+class _Functions(TorchFunctionMode):
+    """Sees tensors being copied out to NumPy, to lists and to constants."""
+
+    def __init__(self, storages: _Storages, record: Callable[[], None]) -> None:
+        super().__init__()
+        self._storages, self._record = storages, record
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func in _LEAVING_TORCH and self._storages.hold(args):
+            self._record()
+        return func(*args, **(kwargs or {}))
+
+
+def _place() -> str:
+    """Where the innermost code is that belongs to a network."""
+    frames = [frame for frame in traceback.extract_stack() if frame.filename != __file__]
+    of_network = [frame for frame in frames if not is_of_library(frame.filename)]
+    frame = of_network[-1]
+    return place_of(frame.filename, frame.lineno or 0)

@@ -47,6 +47,7 @@ from seaformer.export.verify.half_arithmetic import EMULATED
 from seaformer.export.verify.on_accelerator import in_words, run_in_half, verify_on
 from seaformer.export.verify.thresholds import LOWEST_DB, passes, threshold_for
 from seaformer.export.verify.verification import Sample, compare, make_samples, reached
+from seaformer.export.verify.verification_inputs import NOISE, ON_DRIVERS
 from seaformer.files import atomic_write
 from seaformer.imaging.input_size import check_memory
 from seaformer.models.catalog import count_macs
@@ -257,7 +258,7 @@ def _tflite_candidates(
 ) -> Iterator[Candidate]:
     converted = _to_tflite(job, folder, report)
     with report.stage("match operators to modules") as stage:
-        operators = map_operators(converted, job.graph, modules, job.samples[-1].input)
+        operators = map_operators(converted, job.graph, modules, job.samples[NOISE].input)
         stage.made = f"{len(operators)} operators"
     single = tflite_file.with_module_names(converted, [mapped.module for mapped in operators])
     for precision in job.request.precisions:
@@ -372,7 +373,8 @@ def _verify_on_accelerators(
             for said in advice(lint(candidate.content, [accelerator.name], path.name)).values():
                 report.warn(f"{accelerator.name}: {path.name}: {said}")
         with report.stage(f"verify {format.name} {precision.name}, {accelerator.name}") as stage:
-            parity = verify_on(accelerator, path, precision, job.samples, on_cpu, channels)
+            samples = job.samples[:ON_DRIVERS]
+            parity = verify_on(accelerator, path, precision, samples, on_cpu, channels)
             stage.made = in_words(parity)
         if (parity.status == "failed" and request.names_accelerators) or (
             parity.status != "verified" and not request.needs_cpu_only
@@ -400,7 +402,7 @@ def _in_half(job: Job, precision: Precision, path: Path | None, report: Report) 
     driver = find_driver()
     if path is not None and driver is not None and driver.computes_half:
         with report.stage(f"verify {precision.name} in half precision") as stage:
-            runtime, measured = run_in_half(path, job.samples)
+            runtime, measured = run_in_half(path, job.samples[:ON_DRIVERS])
             stage.made = reached(measured) or "not computed"
         if measured:
             return {"half_runtime": runtime, "half_comparisons": measured}

@@ -17,6 +17,7 @@ from seaformer.export.source import Source, create_source
 from seaformer.export.verify.on_accelerator import differs, verify_on
 from seaformer.export.verify.thresholds import passes, threshold_for
 from seaformer.export.verify.verification import compare, make_samples, reached
+from seaformer.export.verify.verification_inputs import ON_DRIVERS
 from seaformer.models.entry import Network
 from seaformer.models.registry import REGISTRY
 from seaformer.models.resolve import with_ablation
@@ -92,7 +93,8 @@ def self_check(
             continue
         with report.stage(f"run the file on {accelerator.name}") as stage:
             channels = samples[0].input.shape[1]
-            parity = verify_on(accelerator, path, precision, samples, comparisons, channels)
+            few = samples[:ON_DRIVERS]
+            parity = verify_on(accelerator, path, precision, few, comparisons, channels)
             stage.made = parity.runtime or parity.status
         if parity.comparisons:
             report.parity(f"{path.name} on {accelerator.name}", parity.comparisons)
@@ -116,8 +118,10 @@ def _found_here(format: Format) -> Iterator[Accelerator]:
 
 def _compare_with_export(comparisons: Sequence[Comparison], metadata: Metadata, path: Path) -> None:
     """A quantized file was judged on pictures that are not here; it must be as close as then."""
-    for now, then in zip(comparisons, metadata.parity.comparisons, strict=True):
-        if differs(now, then):
+    before = {row.input: row for row in metadata.parity.comparisons}
+    for now in comparisons:
+        then = before.get(now.input)  # older files were verified on fewer inputs
+        if then is not None and differs(now, then):
             lost_db = (then.sqnr_db or 0.0) - (now.sqnr_db or 0.0)
             raise SeaformerError(
                 f"'{path}' computes something else here than where it was exported: on the "

@@ -110,7 +110,11 @@ def test_json_follows_the_schema(file: Path) -> None:
     assert [row.input for row in inside.parity.comparisons] == [
         "photograph",
         "noise, seed 0",
-        "noise, seed 1",
+        "white",
+        "noise in blocks",
+        "edges",
+        "black",
+        "one color",
     ]
 
 

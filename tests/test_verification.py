@@ -1,6 +1,7 @@
 """What a file has to reach, and that a file which cannot be right is refused."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,12 @@ from seaformer.artifact.metadata import Comparison
 from seaformer.artifact.precisions import PRECISIONS
 from seaformer.export.convert.input_dependence import find_values_made_constant
 from seaformer.export.verify.thresholds import passes, threshold_for
+from seaformer.export.verify.verification import make_samples
+from seaformer.export.verify.verification_inputs import PLAIN, images
+from seaformer.tasks import get_task
+
+PREPROCESSING = get_task("ade20k").preprocessing
+UNIT = replace(PREPROCESSING, mean=(0.0, 0.0, 0.0), std=(255.0, 255.0, 255.0))
 
 ONNX = ("--format", "onnx", "--output", "out", "--input-size", "64x96", "--task", "cityscapes")
 
@@ -80,13 +87,18 @@ def test_weights_that_single_precision_cannot_compute_are_refused(folder: Path) 
 
 def test_a_branch_on_the_input_is_refused(folder: Path) -> None:
     done = run_export("--model", "my_networks:branching", *ONNX, cwd=folder)
-    assert_one_line(done, 1, r"my_networks.py:\d+: if image.mean\(\) > 1.5:.*--allow-tracer")
+    said = r"my_networks.py:\d+: if image.mean\(\) > self.limit:.*--allow-tracer-warnings"
+    assert_one_line(done, 1, said)
     assert "shape" not in done.stderr
-    done = run_export(
-        "--model", "my_networks:branching", *ONNX, "--allow-tracer-warnings", cwd=folder
-    )
+
+
+def test_a_branch_that_is_allowed_is_still_verified(folder: Path) -> None:
+    allowed = (*ONNX, "--allow-tracer-warnings")
+    done = run_export("--model", "my_networks:branching", *allowed, cwd=folder)
+    assert_one_line(done, 1, "does not compute what PyTorch computes: on the .* SQNR -6.0 dB")
+    done = run_export("--model", "my_networks:rarely_branching", *allowed, cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert "if image.mean() > 1.5" in done.stdout
+    assert "if image.mean() > self.limit" in done.stdout
     assert "return x if image.shape[2] > 8 else 2 * x" in done.stdout
 
 
@@ -118,3 +130,31 @@ def test_which_values_become_constants(
 
     found = find_values_made_constant(Leaving(), torch.rand(1, 3, 8, 8))
     assert [place.partition(":")[0] for place in found] == ["test_verification.py"] * leaves
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_the_inputs_differ(inside: bool) -> None:
+    inputs = images(PREPROCESSING, (96, 128), inside)
+    by_name = {given.name: given.values for given in inputs}
+    assert len(by_name) == 7
+    for values in by_name.values():
+        assert (values.dtype, values.shape) == (np.float32, (1, 3, 96, 128))
+    spreads = {name: float(values.std((2, 3)).max()) for name, values in by_name.items()}
+    assert {name for name, spread in spreads.items() if spread < 1e-5} == set(PLAIN)
+    assert by_name["white"].min() > by_name["one color"].min() > by_name["black"].max()
+    edges = by_name["edges"][0, 0]
+    assert len(np.unique(edges)) == 2
+    assert (edges[0] != edges[-1]).all()
+
+
+def test_an_output_of_zeros_is_compared_with_what_the_network_usually_gives() -> None:
+    class Dark(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return image * (image > image.new_zeros(1))
+
+    samples = {sample.name: sample for sample in make_samples(Dark(), UNIT, (64, 64), False)}
+    black, photograph = samples["black"], samples["photograph"]
+    assert not black.reference.any()
+    assert black.sqnr_db(black.reference + 1e-9) > 100
+    assert black.sqnr_db(black.reference + 1e-2) < 40
+    assert photograph.sqnr_db(1.01 * photograph.reference) == pytest.approx(40, abs=0.01)

@@ -1,14 +1,14 @@
 """Does the exported file compute what PyTorch computes?
 
 The reference is the training form in float64: PyTorch's own float32 is as far from it as a good
-export is, and would blame the export for its own rounding. Inputs are a real photograph and seeded
-noise; of a network that takes features, seeded noise alone.
+export is, and would blame the export for its own rounding. The inputs are those of
+`verification_inputs`.
 """
 
 import contextlib
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,14 +17,16 @@ from torch.nn import functional as F
 
 from seaformer.artifact.metadata import Comparison
 from seaformer.errors import SeaformerError
-from seaformer.evaluation.metrics import sqnr_db
-from seaformer.imaging.images import read_image, sample_photograph
-from seaformer.imaging.preprocessing import normalize, prepare
-from seaformer.models.inputs import input_shape, takes_features
+from seaformer.evaluation.metrics import energies_sqnr_db
+from seaformer.export.verify.verification_inputs import features, images
+from seaformer.models.inputs import takes_features
 from seaformer.runtimes import ImageSession
 from seaformer.tasks import Preprocessing
 
-NOISE_SEEDS = (0, 1)
+LEAST_OF_TYPICAL = 0.1
+"""An output that is nearly zero, as a black image can give, is compared as if its RMS were this
+share of the median of all inputs."""
+
 REFERENCE = "PyTorch, training form, float64"
 
 
@@ -36,7 +38,9 @@ class Sample:
         reference: float64 logits or features, channels first, or integer class ids.
         pytorch_float32_sqnr_db: of the logits or features in PyTorch's own float32.
         logits_shape: of the logits, channels first, also where the reference is class ids.
-        has_classes: whether the channels of the reference are classes, and not of features.
+        has_classes: whether the arg-max over the reference's channels says something: they are
+            classes and not features, and the image is not all of one color.
+        least_rms: what the root mean square of the reference counts as at least.
     """
 
     name: str
@@ -45,6 +49,12 @@ class Sample:
     pytorch_float32_sqnr_db: float
     logits_shape: tuple[int, ...]
     has_classes: bool = True
+    least_rms: float = 0.0
+
+    def sqnr_db(self, output: np.ndarray) -> float:
+        """The SQNR of an output, float64, in dB."""
+        signal = max(np.square(self.reference).sum(), self.least_rms**2 * self.reference.size)
+        return energies_sqnr_db(float(signal), float(np.square(self.reference - output).sum()))
 
 
 @torch.no_grad()
@@ -55,10 +65,9 @@ def make_samples(
     inside: bool,
     head: str = "logits",
 ) -> list[Sample]:
-    """Run the training form, in eval mode, in float64 on the photograph and on noise.
+    """Run the training form, in eval mode, in float64 on the inputs of `verification_inputs`.
 
-    A network that takes features gets noise alone, standard normal, whatever `inside` says. The
-    model is left as it is.
+    The model is left as it is.
 
     Args:
         model: the training form.
@@ -72,11 +81,11 @@ def make_samples(
     """
     exact = copy.deepcopy(model).double()
     of_features = takes_features(model)
-    inputs = _features(model, size) if of_features else _pictures(preprocessing, size, inside)
-    samples = []
+    inputs = features(model, size) if of_features else images(preprocessing, size, inside)
+    outputs = []
     with _one_thread():
-        for name, given in inputs.items():
-            x = torch.from_numpy(given.astype(np.float64))
+        for given in inputs:
+            x = torch.from_numpy(given.values.astype(np.float64))
             if inside and not of_features:
                 mean, std = (
                     torch.tensor(v)[:, None, None] for v in (preprocessing.mean, preprocessing.std)
@@ -90,39 +99,30 @@ def make_samples(
                 )
             if not torch.isfinite(logits).all():
                 raise SeaformerError(
-                    f"the model's output for the {name} is not finite, so no export of it can be "
-                    "checked. Look at the weights."
+                    f"the model's output for the input '{given.name}' is not finite, so no export "
+                    "of it can be checked. Look at the weights."
                 )
-            own = sqnr_db(logits.numpy(), model(x.float()).double().numpy())
-            reference = _decide(logits, head, size).numpy()
-            shape = tuple(logits.shape)
-            samples.append(Sample(name, given, reference, own, shape, not of_features))
+            outputs.append((logits, model(x.float()).double().numpy()))
+    least_rms = LEAST_OF_TYPICAL * float(np.median([_rms(logits) for logits, _ in outputs]))
+    samples = []
+    for given, (logits, in_float32) in zip(inputs, outputs, strict=True):
+        sample = Sample(
+            name=given.name,
+            input=given.values,
+            reference=logits.numpy(),
+            least_rms=least_rms,
+            pytorch_float32_sqnr_db=0.0,
+            logits_shape=tuple(logits.shape),
+            has_classes=given.has_classes,
+        )
+        own = sample.sqnr_db(in_float32)
+        reference = _decide(logits, head, size).numpy()
+        samples.append(replace(sample, pytorch_float32_sqnr_db=own, reference=reference))
     return samples
 
 
-def _pictures(
-    preprocessing: Preprocessing, size: tuple[int, int], inside: bool
-) -> dict[str, np.ndarray]:
-    """Name -> float32 [1, 3, H, W], as the exported file takes it."""
-    pictures = {"photograph": prepare(read_image(sample_photograph()), preprocessing, size)}
-    for seed in NOISE_SEEDS:
-        noise = np.random.default_rng(seed).integers(0, 256, (*size, 3))
-        pictures[f"noise, seed {seed}"] = noise.astype(np.float32)
-    return {
-        name: np.ascontiguousarray(
-            (picture if inside else normalize(picture, preprocessing)).transpose(2, 0, 1)[None]
-        )
-        for name, picture in pictures.items()
-    }
-
-
-def _features(model: nn.Module, size: tuple[int, int]) -> dict[str, np.ndarray]:
-    """Name -> float32 [1, channels, H, W]."""
-    shape, drawn = input_shape(model, size), {}
-    for seed in NOISE_SEEDS:
-        noise = np.random.default_rng(seed).standard_normal(shape)
-        drawn[f"noise, seed {seed}"] = noise.astype(np.float32)
-    return drawn
+def _rms(values: torch.Tensor) -> float:
+    return float(values.square().mean().sqrt())
 
 
 @contextlib.contextmanager
@@ -168,7 +168,7 @@ def compare(session: ImageSession, sample: Sample) -> Comparison:
     else:
         output = output.astype(np.float64)
         error = float(np.abs(output - sample.reference).max())
-        sqnr = sqnr_db(sample.reference, output)
+        sqnr = sample.sqnr_db(output)
         same = output.argmax(1) == sample.reference.argmax(1) if sample.has_classes else None
     return Comparison(
         input=sample.name,

@@ -29,7 +29,8 @@ EXPORT = Path(sys.executable).with_name("seaformer-export")
 SCENES = "--weights shapes"
 HEADING = (
     "What `seaformer-export` makes, against PyTorch in float64, the lowest of all inputs; OpenVINO "
-    "against LiteRT's CPU:"
+    "against LiteRT's CPU. Weights of `--variant` are random and their integers calibrated with "
+    "noise, so those rows only say that the GPU computes what the CPU does:"
 )
 INTEGERS = "--calibration random --calibration-samples 8"
 

@@ -1,6 +1,10 @@
 """How every command ends: one line on stderr and the exit status."""
 
 import errno
+import os
+import signal
+import subprocess
+import sys
 
 import click
 import pytest
@@ -114,3 +118,43 @@ def test_the_terminal_need_not_know_every_letter() -> None:
 
     result = CliRunner().invoke(work)
     assert (result.exit_code, result.stdout) == (0, "\\udcfc.jpg\n")
+
+
+WAITING = """
+import os, signal, time, click
+from seaformer.cli.command import Command
+
+@click.command(cls=Command)
+def wait():
+    if (child := os.fork()) == 0:
+        time.sleep(60)
+    try:
+        print(child, flush=True)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        os.kill(os.getpid(), signal.SIGHUP)  # as the shell and the kernel both do
+        time.sleep(0.1)
+        print("clean", os.waitpid(child, 0)[1], flush=True)
+        raise
+
+wait()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_are_ctrl_c(number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITING], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    os.kill(int(process.stdout.readline()), signal.SIGTERM)
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert output == f"clean {int(signal.SIGTERM)}\n"
+    assert (process.returncode, errors) == (130, "\nerror: interrupted\n")
+
+
+def test_an_ignored_hangup_stays_ignored() -> None:
+    code = WAITING.replace("time.sleep(60)", "os.kill(os.getpid(), signal.SIGHUP)")
+    done = subprocess.run(["nohup", sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, b"clean" in done.stdout) == (0, False)

@@ -3,7 +3,7 @@
     0    done
     1    the job failed: SeaformerError, a full disk, no memory
     2    the request makes no sense as it stands: UsageError, an unknown option
-    130  interrupted with Ctrl-C
+    130  interrupted: Ctrl-C, or the signal TERM or HUP
 
 Every command is made with `@click.command(cls=Command)` or `@click.group(cls=Group)`.
 """
@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,6 +21,7 @@ from typing import Any, NoReturn
 import click
 from click.exceptions import NoArgsIsHelpError
 
+from seaformer.cli.ending import signals_as_ctrl_c
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.terminal import printable
 
@@ -52,7 +54,8 @@ class _OneLineErrors(click.Command):
             # A file name may hold what the terminal's encoding does not.
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
-            status: Any = run()
+            with signals_as_ctrl_c():
+                status: Any = run()
         except NoArgsIsHelpError as error:
             error.show()
             sys.exit(USAGE)
@@ -97,7 +100,8 @@ class Group(_OneLineErrors, click.Group):
 def print_error(message: str) -> None:
     """Write `error: ...` on stderr, in one line of printable letters."""
     line = re.sub(r"\s*\n\s*", " ", message.strip())
-    click.echo(f"error: {printable(line)}", err=True)
+    with suppress(OSError):  # nobody can read it: the terminal was closed
+        click.echo(f"error: {printable(line)}", err=True)
 
 
 def _fail(message: str, status: int) -> NoReturn:

@@ -1,0 +1,52 @@
+"""Signals that ask a command to end: TERM and HUP do what Ctrl-C does.
+
+A supervisor, a container runtime and `timeout` send TERM, and a terminal that is closed sends HUP.
+By default either ends a Python process on the spot: with temporary folders left behind, files on
+the phone, and programs still running.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def signals_as_ctrl_c() -> Iterator[None]:
+    """Raise KeyboardInterrupt in the main thread on each Ctrl-C, and on the first TERM or HUP.
+
+    A TERM or HUP after any of them has no effect while the command cleans up: the shell and the
+    kernel each send a HUP when a terminal is closed. A signal that is ignored already stays
+    ignored, as under `nohup`. Outside the main thread, where Python takes no signals, this does
+    nothing.
+    """
+    owner, received = os.getpid(), False
+
+    def handle(number: int, _: FrameType | None) -> None:
+        nonlocal received
+        if number != signal.SIGINT and os.getpid() != owner:  # a data loader's worker, a fork
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        elif number == signal.SIGINT or not received:
+            received = True
+            raise KeyboardInterrupt
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in _ENDING}
+    handled = {
+        number: handler
+        for number, handler in before.items()
+        if handler in (signal.SIG_DFL, signal.default_int_handler)
+    }
+    for number in handled:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in handled.items():
+            signal.signal(number, handler)

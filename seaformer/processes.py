@@ -1,9 +1,11 @@
 """Running other programs, with limits on their time and on what they may print."""
 
+import ctypes
 import os
 import selectors
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -23,6 +25,9 @@ _TICK_S = 0.2
 """How often a wait looks whether it has to end."""
 
 _CHUNK = 1 << 16
+
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_PR_SET_PDEATHSIG = 1
 
 
 class OutputLimitError(SeaformerError):
@@ -93,7 +98,8 @@ def run(
 ) -> Done:
     """Run a program without input, and wait for its end.
 
-    It and all that it started are ended when this is left by an exception, Ctrl-C included.
+    It and all that it started are ended when this is left by an exception, Ctrl-C included. On
+    Linux it also ends when this process is killed.
 
     Args:
         command: the program and its arguments.
@@ -106,7 +112,7 @@ def run(
         report_to: an environment variable, and what is called with the bytes that the program
             writes to the descriptor whose number stands in it: a third pipe, within the same limit.
         tick: called several times a second; what it raises ends the program.
-        grace_s: how long it may take to clean up when it is ended, after a Ctrl-C of its own.
+        grace_s: how long it may take to clean up when it is ended, after a TERM.
 
     Raises:
         CannotStartError: there is no such program, or it may not be run.
@@ -128,6 +134,7 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if merge else subprocess.PIPE,
             start_new_session=True,  # a group, that can be ended with all it started
+            preexec_fn=_ending_with_parent(signal.SIGTERM if grace_s else signal.SIGKILL),
         )
     except OSError as error:
         if reports is not None:
@@ -180,11 +187,30 @@ def run(
     return Done(process.returncode, bytes(stdout), bytes(stderr))
 
 
+def _ending_with_parent(number: signal.Signals) -> Callable[[], None] | None:
+    """Return what makes a new process receive a signal when this thread has ended; None elsewhere.
+
+    It runs between fork and exec, where nothing may be imported or locked: it makes system calls
+    only. Programs of others watch no pipe, so that the kernel has to end them. It goes by the
+    thread, which is the one that waits for the program.
+    """
+    if _LIBC is None:
+        return None
+    parent, set_signal = os.getpid(), _LIBC.prctl
+
+    def ask_kernel() -> None:
+        set_signal(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+        if os.getppid() != parent:  # it was killed before the call
+            os._exit(1)
+
+    return ask_kernel
+
+
 def _end(process: "subprocess.Popen[bytes]", grace_s: float) -> None:
     """End what still runs of a program."""
     if process.returncode is None and grace_s:
         with suppress(ProcessLookupError, subprocess.TimeoutExpired):
-            os.killpg(process.pid, signal.SIGINT)
+            os.killpg(process.pid, signal.SIGTERM)
             process.wait(grace_s)
     if process.returncode is None:
         with suppress(ProcessLookupError):

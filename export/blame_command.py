@@ -1,7 +1,6 @@
 """`seaformer-export --blame`: the search from its arguments to what is printed and written."""
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError, look_up
@@ -27,6 +26,7 @@ from seaformer.export.blame.probes import make_probes
 from seaformer.export.blame.targets import TARGETS
 from seaformer.export.report import Report
 from seaformer.runtimes import open_session
+from seaformer.temporary_folders import temporary_folder
 
 
 def blame(target_name: str, file: Path, output: Path, force: bool, console: Console) -> bool:
@@ -57,7 +57,7 @@ def blame(target_name: str, file: Path, output: Path, force: bool, console: Cons
     with (
         open_session(file) as reference,
         Cutter(file) as cutter,
-        TemporaryDirectory(prefix="seaformer-") as temporary,
+        temporary_folder("blame") as temporary,
     ):
         graph = cutter.graph
         if graph.has_state:
@@ -70,7 +70,7 @@ def blame(target_name: str, file: Path, output: Path, force: bool, console: Cons
             names = " and ".join(probe.name for probe in probes)
             stage.made = f"{len(graph.operators)} operators, on {names}"
             module_of = modules(reference.metadata, graph)
-        bench = Bench(file, graph, target, reference, probes, Path(temporary))
+        bench = Bench(file, graph, target, reference, probes, temporary)
         findings = find_culprits(bench, cutter, report)
         if findings.is_clean:
             print_clean(console, findings, file, target)

@@ -7,7 +7,6 @@ Nothing is written to the output folder before every file has passed.
 """
 
 import contextlib
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +53,7 @@ from seaformer.models.catalog import count_macs
 from seaformer.models.inputs import input_shape
 from seaformer.runtimes import open_model
 from seaformer.runtimes.graphics_driver import find_driver
+from seaformer.temporary_folders import temporary_folder
 
 
 def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
@@ -90,9 +90,9 @@ def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
     finished: list[tuple[Path, bytes, Metadata]] = []
     for size in request.sizes:
         job = _prepare(request, source, size, calibration, report)
-        with tempfile.TemporaryDirectory(prefix="seaformer-export-") as folder:
-            for candidate in _candidates(job, Path(folder), report):
-                finished.append(_verify(job, candidate, Path(folder), report))
+        with temporary_folder("export") as folder:
+            for candidate in _candidates(job, folder, report):
+                finished.append(_verify(job, candidate, folder, report))
     _write(finished, request.output)
     return [(path, metadata) for path, _, metadata in finished]
 

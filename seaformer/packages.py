@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from seaformer import processes
 from seaformer.cache import CACHE_VARIABLE, cache_folder
@@ -23,6 +22,7 @@ from seaformer.files import file_sha256
 from seaformer.interpreter import module_command
 from seaformer.lines import Lines
 from seaformer.names import is_plain
+from seaformer.temporary_folders import temporary_folder
 
 CACHE = "packages"
 
@@ -155,8 +155,8 @@ class Package:
             f"fetching {self.source} ({self.megabytes:g} MB), once"
         )
         # Beside its place: what is cut off is removed, and only whole folders get the name.
-        with TemporaryDirectory(prefix="download-", dir=self.folder.parent) as temporary:
-            into, files = Path(temporary, "package"), Path(temporary, "files")
+        with temporary_folder("download", self.folder.parent) as temporary:
+            into, files = temporary / "package", temporary / "files"
             into.mkdir()
             archive = self.source.fetch(into)
             if (found := file_sha256(archive)) != self.sha256:

@@ -27,6 +27,7 @@ from seaformer.files import file_sha256
 from seaformer.models.registry import REGISTRY
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.tasks import TASKS
+from seaformer.temporary_folders import PREFIX, temporary_folder
 
 USER = ("--task", "cityscapes", "--input-size", "64x96", "--output", "out")
 OLD = Path(__file__).parent / "samples" / "schema_1"
@@ -264,11 +265,21 @@ def test_a_folder_below_a_file(tmp_path: Path) -> None:
     assert names(tmp_path) == ["file"]
 
 
-# Ctrl-C
+# Ctrl-C, TERM, KILL
 
 
-@pytest.mark.parametrize("signalled", ["the command", "its process group"])
-def test_ctrl_c_during_the_conversion(folder: Path, signalled: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "signalled"),
+    [
+        (signal.SIGINT, "the command"),
+        (signal.SIGINT, "its process group"),  # what a terminal does
+        (signal.SIGTERM, "the command"),
+        (signal.SIGKILL, "the command"),
+    ],
+)
+def test_a_signal_during_the_conversion(
+    folder: Path, number: signal.Signals, signalled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     temporary = folder / "temporary"
     temporary.mkdir()
     process = subprocess.Popen(
@@ -292,15 +303,19 @@ def test_ctrl_c_during_the_conversion(folder: Path, signalled: str) -> None:
     time.sleep(1.0)  # into its imports, which take longer than this
     assert converting[0].is_running()
     if signalled == "the command":
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
     else:
-        os.killpg(process.pid, signal.SIGINT)  # what a terminal does
+        os.killpg(process.pid, number)
     output, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert errors.strip() == "error: interrupted"
+    is_killed = number == signal.SIGKILL
+    assert process.returncode == (-number if is_killed else 130)
+    assert errors.strip() == ("" if is_killed else "error: interrupted")
     assert "Traceback" not in output
     _, alive = psutil.wait_procs(converting, timeout=10)
     assert alive == []
     assert written(folder) == []
     # Torch has folders of its own there.
-    assert not [name for name in names(temporary) if name.startswith("seaformer")]
+    assert len(list(temporary.glob(f"{PREFIX}*"))) == is_killed
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    with temporary_folder("next") as owned:  # removes what the killed process left
+        assert list(temporary.glob(f"{PREFIX}*")) == [owned]

@@ -1,11 +1,11 @@
 """The command behind `seaformer-bundle --apk`: `python -m smoke_build APP APK`."""
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 
 from seaformer.cli.command import Command
+from seaformer.temporary_folders import temporary_folder
 from smoke_build.build import SmokeBuild
 
 
@@ -14,8 +14,8 @@ from smoke_build.build import SmokeBuild
 @click.argument("apk", type=click.Path(path_type=Path))
 def main(app: Path, apk: Path) -> None:
     """Build the app in the folder APP without Gradle and write the signed APK."""
-    with TemporaryDirectory(prefix="seaformer-apk-") as work:
-        SmokeBuild(app.resolve(), Path(work)).sign(apk.absolute())
+    with temporary_folder("apk") as work:
+        SmokeBuild(app.resolve(), work).sign(apk.absolute())
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from seaformer.cache import cache_folder
+from seaformer.temporary_folders import temporary_folder
 from smoke_build.tools import APKTOOL, CACHE, JADX, PACKAGES, debian, package, run
 
 _PRIMITIVES = {"int": "I", "float": "F", "bool": "Z", "str": "java.lang.String"}
@@ -49,8 +49,8 @@ def framework(generator: Path) -> Framework:
     folder = cache_folder(CACHE) / f"framework-{digest.hexdigest()[:32]}"
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix="framework-", dir=folder.parent) as temporary:
-            made = Path(temporary, "made")
+        with temporary_folder("framework", folder.parent) as temporary:
+            made = temporary / "made"
             made.mkdir()
             listed = made / "fields.txt"
             listed.write_text("\n".join(_fields(fields)) + "\n")

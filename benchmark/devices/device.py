@@ -7,9 +7,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from seaformer.errors import SeaformerError
+from seaformer.temporary_folders import temporary_folder
 
 OUTPUT_LIMIT = 64 * 2**20
 """Bytes that a program on a device may print, as `seaformer.processes.Allowance` counts: the record
@@ -173,8 +173,8 @@ class Workspace(ABC):
 
     def place_script(self, name: str, text: str) -> None:
         """Have a shell script in the folder that can be run."""
-        with TemporaryDirectory() as folder:
-            script = Path(folder, "script")
+        with temporary_folder("script") as folder:
+            script = folder / "script"
             script.write_text(f"#!{self.shell}\n{text}")
             self.place(script, name, executable=True)
 

@@ -5,7 +5,6 @@ import random
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from seaformer.benchmark.breakdown.model_profiling import PROFILE_RUNS, ModelProfiling
 from seaformer.benchmark.candidates.candidate import Candidate
@@ -31,6 +30,7 @@ from seaformer.benchmark.runner.plan import Plan, PlannedModel
 from seaformer.benchmark.runner.record import Block, Record, RecordReader, Status
 from seaformer.errors import SeaformerError
 from seaformer.statistics.bootstrap import MIN_ROUNDS, summarize
+from seaformer.temporary_folders import temporary_folder
 
 RUNNER = "runner"
 PLAN = "plan"
@@ -71,9 +71,9 @@ class RunnerSession(Session):
 
     def run(self) -> Results:
         """Measure; the files of a breakdown are on this computer as long as it takes."""
-        with TemporaryDirectory() as folder:
+        with temporary_folder("profiling") as folder:
             if self.options.breakdown:
-                self._profilings = [ModelProfiling(one, Path(folder)) for one in self.candidates]
+                self._profilings = [ModelProfiling(one, folder) for one in self.candidates]
             return super().run()
 
     def prepare(self) -> RuntimeUsed:

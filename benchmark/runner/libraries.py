@@ -12,13 +12,13 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from seaformer.benchmark.runner.plan import NAME
 from seaformer.cache import cache_folder
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.files import file_sha256
 from seaformer.packages import ONNX_RUNTIME_AAR, ONNX_RUNTIME_FOR_ANDROID, Package, Wheel
+from seaformer.temporary_folders import temporary_folder
 
 ANY_VERSION = "any"
 """The version of a library that the user gives: the runner finds out what it can."""
@@ -172,7 +172,7 @@ def _from_aar(backend: str, target: str, archive: Path) -> Path:
     try:
         with (
             zipfile.ZipFile(archive) as opened,
-            TemporaryDirectory(prefix="seaformer-aar-") as folder,
+            temporary_folder("aar") as folder,
         ):
             inside = opened.namelist()
             member = next((name for name in wanted if name in inside), None)
@@ -195,8 +195,8 @@ def _cached(path: Path, digest: str, name: str) -> Path:
     cached = cache_folder("runtimes") / digest / name
     if not cached.is_file() or file_sha256(cached) != digest:
         cached.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix="copy-", dir=cached.parent) as folder:
-            shutil.copyfile(path, Path(folder) / name).replace(cached)
+        with temporary_folder("copy", cached.parent) as folder:
+            shutil.copyfile(path, folder / name).replace(cached)
     return cached
 
 

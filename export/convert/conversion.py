@@ -1,6 +1,7 @@
 """Running the ONNX to TFLite conversion in its own process, with its chatter in a log file."""
 
 import json
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -46,6 +47,7 @@ def to_tflite(
         module_command("seaformer.export.convert.onnx2tf_worker", json.dumps(request)),
         time_limit_s=None,  # how long it takes depends on the network
         merge=True,
+        environment=os.environ | {"TMPDIR": str(folder)},  # what it leaves there goes with `folder`
     )
     if done.status != 0:
         with tempfile.NamedTemporaryFile(

@@ -8,13 +8,13 @@ interval was once "0.73 (0.73 to 0.73)".
 import platform
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pydantic import BaseModel, ConfigDict
 
 from seaformer.artifact.metadata import Latency
 from seaformer.artifact.precisions import Format
 from seaformer.own_commands import run_command
+from seaformer.temporary_folders import temporary_folder
 
 THREADS = 1
 RUNS = 30
@@ -75,8 +75,7 @@ def measure_latency(
     Raises:
         SeaformerError: the benchmark failed; the message is its own.
     """
-    with TemporaryDirectory(prefix="seaformer-latency-") as name:
-        folder = Path(name)
+    with temporary_folder("latency") as folder:
         files = [folder / f"{stem}{format.suffix}" for stem in ("single", "quantized")]
         for file, content in zip(files, (reference, candidate), strict=True):
             file.write_bytes(content)

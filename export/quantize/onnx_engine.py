@@ -8,10 +8,8 @@ file. The file takes and gives bytes.
 per channel, and with int8 weights it took four times as long.
 """
 
-import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -30,6 +28,7 @@ from seaformer.export.quantize.qdq_graph import float_nodes, map_like, take_and_
 from seaformer.export.quantize.ranges import Activation, collect
 from seaformer.runtimes import open_content
 from seaformer.runtimes.onnx_runtime import integer_scales
+from seaformer.temporary_folders import temporary_folder
 
 
 class OnnxEngine:
@@ -135,8 +134,8 @@ class OnnxEngine:
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
         names = {node.name for node in chosen}
-        with tempfile.TemporaryDirectory(prefix="seaformer-") as folder:
-            path = Path(folder) / "model.onnx"
+        with temporary_folder("quantize") as folder:
+            path = folder / "model.onnx"
             quantize_dynamic(
                 _copy(self.graph),
                 path,

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from PIL import Image
 
@@ -11,6 +10,7 @@ from seaformer.bundling.model import RUNTIMES, Model
 from seaformer.errors import UsageError
 from seaformer.imaging.images import open_image, read_image, sample_photograph
 from seaformer.names import path_in
+from seaformer.temporary_folders import temporary_folder
 
 METADATA = "model.json"
 SAMPLES = "samples"
@@ -50,14 +50,14 @@ def write_assets(model: Model, pictures: Sequence[Path], app: Path) -> list[Path
     _refuse_foreign(folder)
     for picture in pictures:
         _refuse_unreadable(picture)
-    with TemporaryDirectory(prefix=".assets-", dir=folder.parent) as temporary:
-        new = Path(temporary, "new")
+    with temporary_folder("assets", folder.parent) as temporary:
+        new = temporary / "new"
         (new / SAMPLES).mkdir(parents=True)
         shutil.copyfile(model.path, path_in(new, model.name, "the name of the model"))
         (new / METADATA).write_text(model.metadata.text(), encoding="utf-8")
         _write_samples(new / SAMPLES, model, pictures)
         if folder.is_dir():
-            folder.rename(Path(temporary, "old"))
+            folder.rename(temporary / "old")
         new.rename(folder)
     return sorted(path for path in folder.rglob("*") if path.is_file())
 

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType, ModuleType
 
 from seaformer.errors import SeaformerError, UsageError, look_up
 from seaformer.runtimes.graphics_driver import require_driver
 from seaformer.runtimes.image_session import ImageSession
 from seaformer.runtimes.session import Session
+from seaformer.temporary_folders import temporary_folder
 
 __all__ = [
     "PROCESSORS",
@@ -149,8 +149,8 @@ def open_content(model: bytes, suffix: str, threads: int = 1) -> Iterator[Sessio
 
     It is written to a temporary file: runtimes map files into memory, whatever their size.
     """
-    with TemporaryDirectory(prefix="seaformer-") as folder:
-        path = Path(folder) / f"model{suffix}"
+    with temporary_folder("model") as folder:
+        path = folder / f"model{suffix}"
         path.write_bytes(model)
         with open_session(path, threads, isolated=False) as session:
             yield session

@@ -14,12 +14,12 @@ import os
 import sys
 import zipfile
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from seaformer.cache import CACHE_VARIABLE, cache_folder
 from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256, write_text
 from seaformer.network_names import in_words
+from seaformer.temporary_folders import temporary_folder
 from seaformer.weights.released import DRIVE, ReleasedWeights
 
 URL_VARIABLE = "SEAFORMER_WEIGHTS_URL"
@@ -61,8 +61,8 @@ def fetch(released: ReleasedWeights, base_url: str | None = None) -> Path:
 def _download(released: ReleasedWeights, url: str, path: Path) -> None:
     # A folder of its own for each attempt: `path` is never half a file, two processes do not meet,
     # and what an interrupted download leaves behind is removed.
-    with TemporaryDirectory(prefix="download-", dir=path.parent) as folder:
-        part = Path(folder) / path.name
+    with temporary_folder("download", path.parent) as folder:
+        part = folder / path.name
         problem = _retrieve(url, part) or _untrusted(part, path)
         if problem:
             raise SeaformerError(

@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.datasets.shapes import SPLITS, TASK, write
 from seaformer.own_commands import run_command
+from seaformer.temporary_folders import temporary_folder
 
 SPLIT = "val"
 
@@ -36,8 +36,8 @@ def score_floats(
     if fp32 is None or not unscored:
         return tuple(candidates)
     show(f"evaluating {', '.join(one.precision for one in unscored)}")
-    with TemporaryDirectory() as folder:
-        scores = _evaluate(fp32.path, [one.path for one in unscored], Path(folder), show)
+    with temporary_folder("scores") as folder:
+        scores = _evaluate(fp32.path, [one.path for one in unscored], folder, show)
     return tuple(
         _scored(one, scores[str(one.path)], scores[str(fp32.path)]) if one in unscored else one
         for one in candidates

@@ -25,6 +25,7 @@ from seaformer.export.blame.evidence import gather
 from seaformer.export.blame.probes import make_probes
 from seaformer.export.blame.targets import TARGETS
 from seaformer.export.report import Report
+from seaformer.locks import locked
 from seaformer.runtimes import open_session
 from seaformer.temporary_folders import temporary_folder
 
@@ -76,12 +77,13 @@ def blame(target_name: str, file: Path, output: Path, force: bool, console: Cons
             print_clean(console, findings, file, target)
             return True
         evidence = gather(findings.culprits, bench, cutter, report)
-        make_folder(folder)
-        models = write_models(folder, evidence, bench, force)
         advice = [advise(one, graph, target) for one in evidence]
-        written = write_report(
-            folder, file, target.name, findings, evidence, models, advice, graph, module_of
-        )
+        make_folder(folder)
+        with locked(folder, wait=True):
+            models = write_models(folder, evidence, bench, force)
+            written = write_report(
+                folder, file, target.name, findings, evidence, models, advice, graph, module_of
+            )
     for one, model, what_to_do in zip(evidence, models, advice, strict=True):
         print_evidence(console, one, model, what_to_do, graph, module_of)
     print_summary(console, findings, len(evidence), written, target)

@@ -49,6 +49,7 @@ from seaformer.export.verify.verification import Sample, compare, make_samples, 
 from seaformer.export.verify.verification_inputs import NOISE, ON_DRIVERS
 from seaformer.files import atomic_write
 from seaformer.imaging.input_size import check_memory
+from seaformer.locks import locked
 from seaformer.models.catalog import count_macs
 from seaformer.models.inputs import input_shape
 from seaformer.runtimes import open_model
@@ -93,22 +94,30 @@ def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
         with temporary_folder("export") as folder:
             for candidate in _candidates(job, folder, report):
                 finished.append(_verify(job, candidate, folder, report))
-    _write(finished, request.output)
+    _write(finished, request, source.name)
     return [(path, metadata) for path, _, metadata in finished]
 
 
-def _write(finished: list[tuple[Path, bytes, Metadata]], folder: Path) -> None:
-    """Write every model file, or none if one cannot be; then what stands beside them."""
+def _write(finished: list[tuple[Path, bytes, Metadata]], request: Request, name: str) -> None:
+    """Write every model file, or none if one cannot be; then what stands beside them.
+
+    Raises:
+        UsageError: another process has written one of them meanwhile.
+        SeaformerError: the disk is full, or the like.
+    """
     try:
-        with contextlib.ExitStack() as stack:
-            for path, file, _ in finished:
-                stack.enter_context(atomic_write(path)).write_bytes(file)
-        for path, file, metadata in finished:
-            write_beside(path, file, metadata)
+        with locked(request.output, wait=True):
+            prepare_output(request, name)
+            with contextlib.ExitStack() as stack:
+                for path, file, _ in finished:
+                    draft = stack.enter_context(atomic_write(path, replace=request.force))
+                    draft.write_bytes(file)
+            for path, file, metadata in finished:
+                write_beside(path, file, metadata)
     except OSError as error:
         raise SeaformerError(
-            f"cannot write to the output folder '{folder}': {error.strerror}. Make room in it, or "
-            "give another one with --output."
+            f"cannot write to the output folder '{request.output}': {error.strerror}. Make room in "
+            "it, or give another one with --output."
         ) from error
 
 

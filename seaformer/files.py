@@ -2,12 +2,12 @@
 
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.temporary_folders import temporary_folder
 
 
 def refuse_existing(path: str | Path, force: bool) -> None:
@@ -31,33 +31,54 @@ def refuse_existing(path: str | Path, force: bool) -> None:
 
 
 @contextmanager
-def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Write a file under a temporary name, which becomes `path` when the block ends well.
+def atomic_write(path: str | Path, *, replace: bool = True) -> Iterator[Path]:
+    """Write a file in a temporary folder beside `path`, which it becomes when the block ends well.
 
     A reader of `path` sees the old file or the whole new one, never a part. If the block raises
-    anything, Ctrl-C included, the temporary file is removed and `path` is as it was. A `path` that
-    is a symbolic link stays one: the file it points to is replaced.
+    anything, Ctrl-C included, `path` is as it was. A `path` that is a symbolic link stays one: the
+    file it points to is replaced.
+
+    Args:
+        path: of the file.
+        replace: whether a file that is there is replaced; otherwise one that another process has
+            written since `refuse_existing` stays.
 
     Yields:
-        The temporary file: new, empty, in the folder of `path` and with its suffix, which many
-        writers choose the format by. Write to it by name.
+        The temporary file: new, empty, and of the same name, whose suffix many writers choose the
+        format by. Write to it by name.
 
     Raises:
+        UsageError: there is a file, and `replace` is false.
         OSError: the file cannot be written: disk full, no permission, no such folder.
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".seaformer-{secrets.token_hex(6)}{target.suffix}")
-    # Not tempfile.mkstemp: its files are closed to everybody else, whatever the umask says.
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    try:
-        yield temporary
-        with temporary.open("r+b") as file:
+    with temporary_folder("draft", target.parent) as folder:
+        draft = folder / target.name
+        draft.touch()
+        yield draft
+        with draft.open("r+b") as file:
             os.fsync(file.fileno())
-        temporary.replace(target)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
+        if replace:
+            draft.replace(target)
+        else:
+            _rename_to_new(draft, target)
+
+
+def _rename_to_new(draft: Path, target: Path) -> None:
+    """Rename a file to a name that nothing has; of two processes that do so, one fails."""
+    try:
+        try:
+            target.hardlink_to(draft)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            target.touch(exist_ok=False)
+            draft.replace(target)
+    except FileExistsError:
+        raise UsageError(
+            f"'{target}' has been written by another process meanwhile. Give another name, or "
+            "--force to overwrite it."
+        ) from None
 
 
 class TooLargeError(SeaformerError):

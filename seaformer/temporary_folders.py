@@ -1,7 +1,7 @@
 """Temporary folders, which a process that is killed leaves behind only until the next needs one.
 
 Each is locked by the process that made it. One that is not locked has no owner any more, and is
-removed when the next one is made beside it.
+removed when another process makes one beside it.
 """
 
 import os
@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from seaformer.locks import LockedError, locked
@@ -18,7 +19,7 @@ PREFIX = ".seaformer-temporary-"
 
 @contextmanager
 def temporary_folder(purpose: str, parent: Path | None = None) -> Iterator[Path]:
-    """Make a folder that is removed when the block is left, and remove abandoned ones beside it.
+    """Make a folder that is removed when the block is left; see also `remove_abandoned`.
 
     Args:
         purpose: part of its name, such as "export".
@@ -28,7 +29,7 @@ def temporary_folder(purpose: str, parent: Path | None = None) -> Iterator[Path]
         OSError: it cannot be made.
     """
     parent = Path(tempfile.gettempdir()) if parent is None else parent
-    _remove_abandoned(parent)
+    remove_abandoned(parent)
     with ExitStack() as stack:
         folder = _make(f"{PREFIX}{purpose}-", parent, stack)
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -46,7 +47,9 @@ def _make(prefix: str, parent: Path, stack: ExitStack) -> Path:
                 return folder
 
 
-def _remove_abandoned(parent: Path) -> None:
+@cache
+def remove_abandoned(parent: Path) -> None:
+    """Remove the temporary folders of dead processes from a folder, once in each process."""
     for folder in parent.glob(f"{PREFIX}*"):
         with suppress(LockedError, OSError), locked(folder) as is_held:
             if is_held and folder.lstat().st_uid == os.geteuid():

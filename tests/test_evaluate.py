@@ -33,6 +33,7 @@ from seaformer.evaluation.protocols import (
     two_step_mask,
 )
 from seaformer.imaging.preprocessing import normalize
+from seaformer.locks import locked
 from seaformer.models.create import create_model
 from seaformer.tasks import Evaluation, Task, get_task
 from seaformer.weights.saving import save_weights
@@ -494,6 +495,16 @@ def test_nothing_is_overwritten_unasked() -> None:
     assert_error(result, 2, r"report\.html' exists")
     assert Path("other", "report.html").read_text() == "precious"
     assert [path.name for path in Path("other").iterdir()] == ["report.html"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_of_two_runs_into_one_folder_one_is_refused() -> None:
+    Path("out").mkdir()
+    with locked(Path("out")):
+        result = run("model.onnx", "--data", "data", "--report", "out", "--force")
+        assert_error(result, 1, "another seaformer process is writing to 'out'")
+        assert list(Path("out").iterdir()) == []
+    assert run("model.onnx", "--data", "data", "--report", "out").exit_code == 0
 
 
 @pytest.mark.usefixtures("folder")

@@ -27,7 +27,7 @@ from seaformer.files import file_sha256
 from seaformer.models.registry import REGISTRY
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.tasks import TASKS
-from seaformer.temporary_folders import PREFIX, temporary_folder
+from seaformer.temporary_folders import PREFIX, remove_abandoned, temporary_folder
 
 USER = ("--task", "cityscapes", "--input-size", "64x96", "--output", "out")
 OLD = Path(__file__).parent / "samples" / "schema_1"
@@ -99,6 +99,29 @@ def test_a_factory_may_import_late(folder: Path) -> None:
     done = run_export("--model", "my_networks:with_helper", *ONNX, *USER, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert written(folder) == ["with_helper_64x96_fp32.onnx", "with_helper_64x96_fp32.onnx.json"]
+
+
+def test_of_two_that_write_one_file_one_is_refused(folder: Path) -> None:
+    both = [
+        subprocess.Popen(
+            [EXPORT, "--model", "my_networks:make_network", *ONNX, *USER],
+            cwd=folder,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    errors = [process.communicate(timeout=120)[1] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 2]
+    assert "'out/make_network_64x96_fp32.onnx' exists." in "".join(errors)
+    assert written(folder) == [f"{MODEL}.onnx", f"{MODEL}.onnx.json"]
+    file = folder / "out" / f"{MODEL}.onnx"
+    metadata = read_beside(file)
+    assert metadata is not None
+    assert metadata.file is not None
+    assert metadata.file.sha256 == file_sha256(file)
 
 
 def test_users_network_with_the_arg_max_inside(folder: Path) -> None:
@@ -317,5 +340,6 @@ def test_a_signal_during_the_conversion(
     # Torch has folders of its own there.
     assert len(list(temporary.glob(f"{PREFIX}*"))) == is_killed
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    remove_abandoned.cache_clear()  # as in another process
     with temporary_folder("next") as owned:  # removes what the killed process left
         assert list(temporary.glob(f"{PREFIX}*")) == [owned]

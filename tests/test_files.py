@@ -12,8 +12,8 @@ from seaformer.files import atomic_write, refuse_existing
 def test_the_file_appears_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "mask.png"
     with atomic_write(path) as temporary:
-        assert temporary.parent == tmp_path
-        assert temporary.suffix == ".png"
+        assert temporary.parent.parent == tmp_path
+        assert temporary.name == path.name
         temporary.write_bytes(b"whole")
         assert not path.exists()
     assert path.read_bytes() == b"whole"

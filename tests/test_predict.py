@@ -190,6 +190,17 @@ def test_a_classifier_prints_the_most_probable(folder: Path) -> None:
     assert_error(result, 2, "classifies: there is no mask")
 
 
+def test_of_two_that_write_one_file_one_is_refused(folder: Path) -> None:
+    both = [
+        subprocess.Popen(command("flag.png", "--model", "model.onnx"), stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    errors = [process.communicate(timeout=60)[1] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 2]
+    assert b"--force" in b"".join(errors)
+    assert names(folder) == ["flag.png", "flag_overlay.png", "model.onnx"]
+
+
 @pytest.mark.usefixtures("folder")
 def test_nothing_is_overwritten_unasked() -> None:
     Path("flag_overlay.png").write_bytes(b"precious")

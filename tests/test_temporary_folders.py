@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from seaformer.temporary_folders import PREFIX, temporary_folder
+from seaformer.temporary_folders import PREFIX, remove_abandoned, temporary_folder
 
 OWNER = """
 import sys, time
@@ -33,6 +33,7 @@ def test_folders_of_killed_processes_are_removed(tmp_path: Path) -> None:
     owner.kill()
     owner.wait()
     assert (theirs / "content").exists()
+    remove_abandoned.cache_clear()  # as in another process
     with temporary_folder("test", parent) as ours:
         assert ours.is_dir()
         assert not theirs.exists()

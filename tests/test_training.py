@@ -24,6 +24,7 @@ from seaformer.cli.train import main
 from seaformer.console import Console
 from seaformer.datasets.shapes import ShapesDataset, render, write
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.locks import locked
 from seaformer.models.create import create_model
 from seaformer.models.resolve import as_network
 from seaformer.models.seaformer.attention import SqueezeAxialPositionEmbedding
@@ -541,6 +542,13 @@ def test_data_without_splits_is_split(data: Path) -> None:
                 path.parent.rmdir()
     found = open_data(str(data))
     assert (len(found.training), len(found.validation)) == (8, 1)
+
+
+def test_of_two_runs_into_one_folder_one_is_refused(tmp_path: Path) -> None:
+    with locked(tmp_path):
+        done = invoke("--variant", "tiny", "--data", "shapes", "--output", tmp_path)
+    assert (done.exit_code, "another seaformer process is writing" in done.output) == (1, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -59,13 +59,13 @@ def write_models(
         operator = one.culprits[0].operator
         path = folder / f"operator_{operator.index:03d}_{operator.type.lower()}.tflite"
         refuse_existing(path, force)
-        with atomic_write(path) as draft:
+        with atomic_write(path, replace=force) as draft:
             draft.write_bytes(one.cut.model)
         if needs_inputs(one):
             inputs = {f"input_{n}": v for n, v in enumerate(bench.reference_inputs(one.cut))}
             beside = path.with_suffix(".npz")
             refuse_existing(beside, force)
-            with atomic_write(beside) as draft, draft.open("wb") as stream:
+            with atomic_write(beside, replace=force) as draft, draft.open("wb") as stream:
                 np.savez(stream, **inputs)  # type: ignore[arg-type]
         paths.append(path)
     return paths

@@ -34,10 +34,11 @@ def require_builder(app: Path) -> None:
         )
 
 
-def build_apk(app: Path, apk: Path, console: Console) -> None:
+def build_apk(app: Path, apk: Path, console: Console, replace: bool) -> None:
     """Build the app, by the code of the builder in its folder, into a signed APK.
 
-    That is a process of its own, which reports on the console.
+    That is a process of its own, which reports on the console. An APK that is there is replaced if
+    `replace` says so.
 
     Raises:
         SeaformerError: a step failed; the message is the builder's.
@@ -51,7 +52,7 @@ def build_apk(app: Path, apk: Path, console: Console) -> None:
             console.print(line)
 
     lines = Lines(on_line)
-    with atomic_write(apk) as draft:
+    with atomic_write(apk, replace=replace) as draft:
         done = processes.run(
             module_command(BUILDER, str(app.resolve()), str(draft)),
             time_limit_s=None,  # each of its tools has a limit

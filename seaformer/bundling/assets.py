@@ -9,6 +9,7 @@ from PIL import Image
 from seaformer.bundling.model import RUNTIMES, Model
 from seaformer.errors import UsageError
 from seaformer.imaging.images import open_image, read_image, sample_photograph
+from seaformer.locks import locked
 from seaformer.names import path_in
 from seaformer.temporary_folders import temporary_folder
 
@@ -47,10 +48,13 @@ def write_assets(model: Model, pictures: Sequence[Path], app: Path) -> list[Path
             read.
     """
     folder = assets_of(app)
-    _refuse_foreign(folder)
     for picture in pictures:
         _refuse_unreadable(picture)
-    with temporary_folder("assets", folder.parent) as temporary:
+    with (
+        locked(folder.parent, wait=True),
+        temporary_folder("assets", folder.parent) as temporary,
+    ):
+        _refuse_foreign(folder)
         new = temporary / "new"
         (new / SAMPLES).mkdir(parents=True)
         shutil.copyfile(model.path, path_in(new, model.name, "the name of the model"))
@@ -59,7 +63,7 @@ def write_assets(model: Model, pictures: Sequence[Path], app: Path) -> list[Path
         if folder.is_dir():
             folder.rename(temporary / "old")
         new.rename(folder)
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+        return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def _write_samples(folder: Path, model: Model, pictures: Sequence[Path]) -> None:

@@ -62,7 +62,7 @@ def main(model: Path, app: Path, samples: tuple[Path, ...], apk: Path | None, fo
     else:
         progress = Console(stderr=True, soft_wrap=True)
         progress.print("building the APK, which takes about a minute")
-        build_apk(app, apk, progress)
+        build_apk(app, apk, progress, force)
         console.print()
         console.print(f"{apk}: {apk.stat().st_size:,} bytes, signed with a debug key. Next:")
         console.print(f"  adb install -r {apk}")

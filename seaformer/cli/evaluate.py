@@ -133,6 +133,7 @@ def main(
     from seaformer.evaluation.results import collect
     from seaformer.files import write_text
     from seaformer.imaging.input_size import parse_input_size
+    from seaformer.locks import locked
     from seaformer.models.resolve import chosen, find_model
     from seaformer.progress_events import FileWritten, notify
 
@@ -159,10 +160,12 @@ def main(
             opened.enter_context(closing(open_candidate(path, dataset.task, options)))
             for path in paths
         ]
+        folder.mkdir(parents=True, exist_ok=True)
+        opened.enter_context(locked(folder))
+        _refuse_finished(folder, force)  # again: another process may have finished meanwhile
         if force:
             for name in (RESULTS, PAGE, PROGRESS):
                 (folder / name).unlink(missing_ok=True)
-        folder.mkdir(parents=True, exist_ok=True)
         _print_start(console, candidates, dataset, len(whole.items), folder)
         evaluation = Evaluation(dataset, candidates)
         _run(console, evaluation, folder / PROGRESS, batch)

@@ -136,9 +136,9 @@ def main(
     console.print(f"{photo}: {image.shape[1]} x {image.shape[0]} pixels")
     console.print(f"{model}: {interface.title}, input {width} x {height}")
     if output is not None and prediction.mask is not None:
-        _save(prediction.photograph, prediction.mask, interface, output, mask, opacity)
+        _save(prediction.photograph, prediction.mask, interface, output, mask, opacity, force)
     if heatmap is not None and features is not None:
-        save_heatmap(heatmap, heat(features, prediction.photograph.shape[:2]))
+        save_heatmap(heatmap, heat(features, prediction.photograph.shape[:2]), force)
     _print_result(console, prediction, interface)
     console.print(
         f"time on this computer: prepare {prediction.prepare_ms:.1f} ms, "
@@ -228,6 +228,7 @@ def _save(
     output: Path,
     mask: Path | None,
     opacity: float,
+    force: bool,
 ) -> None:
     from PIL import Image
 
@@ -242,11 +243,11 @@ def _save(
         note=RANDOM_WEIGHTS_NOTE if interface.is_random else None,
         max_classes=LISTED_CLASSES,
     )
-    with atomic_write(output) as temporary:
+    with atomic_write(output, replace=force) as temporary:
         # Of no effect on .png: full-resolution colour, as the masks have sharp edges.
         overlay.save(temporary, quality=92, subsampling=0)
     if mask is not None:
-        with atomic_write(mask) as temporary:
+        with atomic_write(mask, replace=force) as temporary:
             Image.fromarray(classes).save(temporary)
 
 

@@ -120,6 +120,7 @@ def main(
     accelerator = _accelerator(device)
 
     from seaformer.console import Console
+    from seaformer.locks import locked
     from seaformer.models.resolve import chosen
     from seaformer.network_names import variant_of
     from seaformer.training.checkpoints import STATE, RunFolder
@@ -137,13 +138,15 @@ def main(
     recipe = replace(recipe, **{key: value for key, value in changes.items() if value is not None})
     origin = {"data": data, "weights": weights, "seed": seed}
     folder = RunFolder(output, network, found.task, recipe, origin, half)
+    if accelerator.is_main_process:
+        output.mkdir(parents=True, exist_ok=True)
+        click.get_current_context().with_resource(locked(output))
     if (output / STATE).exists() and not resume:
         raise UsageError(
             f"'{output}' has a run. Give another folder, or --resume to go on with it."
         )
     console = Console(soft_wrap=True)
     if accelerator.is_main_process:
-        output.mkdir(parents=True, exist_ok=True)
         if not resume:
             _refuse_faults(found, data)
         console.print(

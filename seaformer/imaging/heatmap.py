@@ -77,10 +77,10 @@ def heat(features: Array, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
     return np.asarray(resized).round().clip(0, 255).astype(np.uint8)
 
 
-def save_heatmap(path: Path, values: npt.NDArray[np.uint8]) -> None:
+def save_heatmap(path: Path, values: npt.NDArray[np.uint8], replace: bool = False) -> None:
     """Write a .png that shows values in colour and holds them as its palette's indices.
 
-    The values are uint8 [H, W]. A file that is there is replaced.
+    The values are uint8 [H, W]. A file that is there is replaced, or else a UsageError.
     """
     from PIL import Image
 
@@ -89,7 +89,7 @@ def save_heatmap(path: Path, values: npt.NDArray[np.uint8]) -> None:
     channels = [np.interp(np.arange(256), places, channel) for channel in anchors.T]
     picture = Image.fromarray(values)
     picture.putpalette(np.stack(channels, axis=1).round().astype(np.uint8).tobytes())
-    with atomic_write(path) as temporary:
+    with atomic_write(path, replace=replace) as temporary:
         picture.save(temporary)
 
 

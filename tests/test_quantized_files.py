@@ -10,10 +10,11 @@ import onnx
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
-from exporting import assert_one_line, run_export
+from exporting import assert_one_line, read_metadata, run_export
 from PIL import Image
 
 from seaformer.artifact.beside import path_beside
+from seaformer.artifact.embedding import content_of, embed
 from seaformer.artifact.metadata import Metadata
 from seaformer.artifact.precisions import PRECISIONS
 from seaformer.datasets.shapes import ShapesDataset, write
@@ -59,9 +60,20 @@ def test_the_record_says_how_it_came_to_its_integers(file: Path) -> None:
     assert not quantization.is_random
     assert not quantization.accepted_loss
     assert metadata.parity.passed
-    assert quantization.latency is not None
-    low, high = quantization.latency.interval
-    assert 0 < low <= quantization.latency.ratio <= high
+
+
+def test_latency_is_beside_the_file_whose_bytes_are_always_the_same(file: Path) -> None:
+    inside, beside = metadata_of(file), read_metadata(file)
+    assert beside.quantization is not None
+    latency = beside.quantization.latency
+    assert latency is not None
+    low, high = latency.interval
+    assert 0 < low <= latency.ratio <= high
+    assert inside == beside.without_latency().model_copy(update={"file": None})
+    slower = latency.model_copy(update={"ratio": 2 * latency.ratio})
+    quantization = beside.quantization.model_copy(update={"latency": slower})
+    again = beside.model_copy(update={"quantization": quantization, "file": None})
+    assert embed(content_of(file), again) == file.read_bytes()
 
 
 def test_the_accuracy_is_within_the_bar_and_has_an_interval(file: Path) -> None:

@@ -32,9 +32,10 @@ _DAMAGED = (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, zli
 def embed(content: bytes, metadata: Metadata) -> bytes:
     """Return the whole file: a model with its description in it, on one line, as size counts.
 
-    The content is a TFLite flatbuffer, or an ONNX model without metadata properties.
+    The content is a TFLite flatbuffer, or an ONNX model without metadata properties. Equal exports
+    give equal bytes.
     """
-    text = metadata.text(indent=None)
+    text = metadata.without_latency().text(indent=None)
     if metadata.format == "onnx":
         import onnx
 

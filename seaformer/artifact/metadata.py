@@ -1,8 +1,9 @@
 """The one description of an exported file: what it takes and gives, and the proof that it works.
 
 The same object is inside the file (`seaformer.artifact.embedding`) and beside it
-(`seaformer.artifact.beside`). One member differs: a file cannot contain its own hash, so `file` is
-in the JSON beside it only. What `content_sha256` covers is written in both.
+(`seaformer.artifact.beside`). Two members differ. A file cannot contain its own hash, so `file` is
+in the JSON beside it only. Latency differs from run to run, and two exports of the same give equal
+bytes, so that is null inside the file. What `content_sha256` covers is written in both.
 
 `Interface` is the part of it that is needed to run a model on an image. A checkpoint, and a file
 that is not ours, have only that.
@@ -190,7 +191,7 @@ class Quantization(_Model):
         kept_modules: as asked for, or found by the search.
         float_operators: indices of the operators that compute in floating point.
         accuracy: None where there was nothing to measure on.
-        latency: None where it was not measured.
+        latency: None where it was not measured, and inside the file.
         accepted_loss: whether it misses a threshold of its precision, and was written all the same.
     """
 
@@ -466,6 +467,13 @@ class Metadata(Interface):
     parity: Parity
     accelerators: tuple[AcceleratorParity, ...] = ()
     file: File | None = Field(default=None, exclude_if=_is_none)
+
+    def without_latency(self) -> Self:
+        """Return what every export of the same gives alike."""
+        if self.quantization is None:
+            return self
+        quantization = self.quantization.model_copy(update={"latency": None})
+        return self.model_copy(update={"quantization": quantization})
 
     def text(self, indent: int | None = 1) -> str:
         """Write the object as JSON; on one line without `indent`."""

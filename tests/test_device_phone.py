@@ -30,7 +30,7 @@ from seaformer.benchmark.devices.errors import (
 from seaformer.benchmark.devices.heat import wait_until_cool
 from seaformer.benchmark.devices.host import Host
 from seaformer.benchmark.devices.listing import print_devices
-from seaformer.benchmark.devices.phone import FOLDER, Phone, PhoneWorkspace
+from seaformer.benchmark.devices.phone import Phone, PhoneWorkspace
 from seaformer.benchmark.devices.selection import select_devices
 from seaformer.benchmark.devices.server import attached_phones
 from seaformer.console import Console
@@ -54,6 +54,11 @@ def workspace(phone: Phone) -> Iterator[PhoneWorkspace]:
 
 def _place(workspace: PhoneWorkspace, tmp_path: Path, name: str, text: str) -> None:
     workspace.place(write_script(tmp_path / "script", SHELL, text), name, executable=True)
+
+
+def _on(loopback_phone: LoopbackPhone, workspace: PhoneWorkspace) -> Path:
+    """Return a workspace's folder as a path of this computer."""
+    return loopback_phone.storage / Path(workspace.path).relative_to("/data/local/tmp")
 
 
 def _printed(show: Callable[[Console], object], width: int = 200) -> str:
@@ -114,8 +119,7 @@ def test_names_and_arguments_reach_a_program_as_they_are(
         assert done.stdout_lines == echoed(EVIL_ARGUMENTS)
         assert tuple(seen) == done.stdout_lines
         assert done.stderr == "to stderr\n"
-    folder = loopback_phone.storage / "seaformer/test"
-    assert {path.name for path in folder.iterdir()} == set(names)
+    assert {path.name for path in _on(loopback_phone, workspace).iterdir()} == set(names)
 
 
 def test_a_file_is_sent_once_and_again_when_it_is_spoilt(
@@ -126,7 +130,7 @@ def test_a_file_is_sent_once_and_again_when_it_is_spoilt(
     assert workspace.place(local, "model")
     assert not workspace.place(local, "model")
     assert workspace.read("model") == local.read_bytes()
-    (loopback_phone.storage / "seaformer/test/model").write_bytes(b"spoilt")
+    (_on(loopback_phone, workspace) / "model").write_bytes(b"spoilt")
     assert workspace.place(local, "model")
     assert workspace.read("model") == local.read_bytes()
 
@@ -134,9 +138,8 @@ def test_a_file_is_sent_once_and_again_when_it_is_spoilt(
 def test_the_phone_is_left_as_it_was_unless_files_are_kept(
     phone: Phone, loopback_phone: LoopbackPhone
 ) -> None:
-    with phone.workspace("one") as first, phone.workspace("two") as second:
-        first.write("file", b"1")
-        second.write("file", b"2")
+    with phone.workspace("one") as workspace:
+        workspace.write("file", b"1")
     assert loopback_phone.left_files() == []
     with phone.workspace("one", keep=True) as kept:
         kept.write("file", b"1")
@@ -148,7 +151,7 @@ def test_the_phone_is_left_as_it_was_unless_files_are_kept(
 def test_what_cannot_be_read_or_run_is_named_with_the_phones_reason(
     workspace: PhoneWorkspace, tmp_path: Path
 ) -> None:
-    with pytest.raises(FileRefused, match=f"refuses '{FOLDER}/test/nothing': .*No such file"):
+    with pytest.raises(FileRefused, match=f"refuses '{workspace.path}/nothing': .*No such file"):
         workspace.read("nothing")
     workspace.write("data", b"\0")
     with pytest.raises(ExecRefused, match="data: can't execute: Permission denied"):

@@ -1,6 +1,8 @@
 """What a device is: something that is described, watched, given files, and runs programs."""
 
+import random
 import re
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -8,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from seaformer.benchmark.devices.errors import InUse
 from seaformer.errors import SeaformerError
 from seaformer.temporary_folders import temporary_folder
 
@@ -19,6 +22,10 @@ PRINTED_TOO_MUCH = f"printed more than {OUTPUT_LIMIT / 2**20:g} MiB and was ende
 
 OnLine = Callable[[str], None] | None
 """Takes the lines of a program's stdout; None to keep them only."""
+
+TRY_AGAIN_S = (1.0, 3.0)
+"""Shortest and longest pause between two attempts to reserve a phone: two who try at the same time
+both give up, and shall not go on meeting."""
 
 SIGNALLED = 128
 """An exit status of this plus n says that signal n ended the program."""
@@ -237,20 +244,33 @@ class Device(ABC):
 
     @abstractmethod
     def open_workspace(self, key: str) -> Workspace:
-        """Return the folder called `key` (letters, digits, ".", "_", "-"), made if not there.
+        """Return a new folder; on a phone, which it reserves, with the files kept under `key`.
 
-        On a phone the same key is the same folder; on this computer, where sending costs nothing,
-        it is a new one every time.
+        Letters, digits, ".", "_" and "-" are allowed in the key.
+
+        Raises:
+            InUse: somebody else has the phone.
         """
 
     @contextmanager
-    def workspace(self, key: str, keep: bool = False) -> Iterator[Workspace]:
-        """Use the folder called `key` and remove it at the end, however that comes.
+    def workspace(
+        self,
+        key: str,
+        keep: bool = False,
+        wait_s: float = 0.0,
+        describe: Callable[[str], None] = lambda _: None,
+    ) -> Iterator[Workspace]:
+        """Use a new folder and remove it at the end, however that comes.
 
-        With `keep` it is left, so that the files need not be sent again. If the work in it fails
-        and the removal as well, the error is that of the work.
+        If the work in it fails and the removal as well, the error is that of the work.
+
+        Args:
+            key: names files that are kept.
+            keep: whether those of a phone are kept, so that they need not be sent again.
+            wait_s: how long to wait for a phone that somebody else has, before InUse is raised.
+            describe: called with who has it, again and again.
         """
-        workspace = self.open_workspace(key)
+        workspace = self._open_when_free(key, wait_s, describe)
         try:
             yield workspace
         except BaseException:
@@ -258,6 +278,20 @@ class Device(ABC):
                 workspace.close(keep)
             raise
         workspace.close(keep)
+
+    def _open_when_free(
+        self, key: str, wait_s: float, describe: Callable[[str], None]
+    ) -> Workspace:
+        deadline = time.monotonic() + wait_s
+        while True:
+            try:
+                return self.open_workspace(key)
+            except InUse as busy:
+                pause_s = random.uniform(*TRY_AGAIN_S)
+                if time.monotonic() + pause_s > deadline:
+                    raise
+                describe(f"waiting: {busy.problem}")
+                time.sleep(pause_s)
 
     @abstractmethod
     def cancel(self) -> None:

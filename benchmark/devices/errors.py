@@ -86,6 +86,21 @@ class WrongProcessor(DeviceError):
     advice = "Take a phone whose ABI is arm64-v8a, or measure on this computer with --device host."
 
 
+class InUse(DeviceError):
+    """Somebody else measures on the phone."""
+
+    advice = (
+        "Wait for that to end; a benchmark that was killed or cut off lets the phone go within a "
+        "minute."
+    )
+
+
+class TakenOver(DeviceError):
+    """The phone was given to somebody else, as this benchmark seemed dead."""
+
+    advice = "Keep the computer from suspending, check the connection, and run again."
+
+
 class Unplugged(DeviceError):
     """The phone went away: unplugged, rebooted, or out of reach."""
 

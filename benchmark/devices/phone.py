@@ -28,15 +28,14 @@ from seaformer.benchmark.devices.facts import (
     read_conditions,
     read_facts,
 )
+from seaformer.benchmark.devices.reservation import FOLDER, KEPT, Reservation
 from seaformer.benchmark.devices.server import RETURN_LIMIT_S, require
-from seaformer.benchmark.devices.transport import Transport, refusal
+from seaformer.benchmark.devices.transport import Transport
+from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256
 from seaformer.lines import Lines
 from seaformer.privacy import SWITCHES
 from seaformer.processes import Done
-
-FOLDER = "/data/local/tmp/seaformer"
-"""Where workspaces are. From /data/local/tmp programs may be run, from /sdcard not."""
 
 ABI = "arm64-v8a"
 
@@ -118,15 +117,18 @@ class Phone(Device):
             )
 
     def open_workspace(self, key: str) -> "PhoneWorkspace":
-        """Return the folder /data/local/tmp/seaformer/KEY."""
+        """Reserve the phone, and return the folder that is then ours."""
         check_key(key)
         self.check_processor()
-        workspace = PhoneWorkspace(self, f"{FOLDER}/{key}")
-        made = self.run(f"mkdir -p {quote(workspace.path)}")
-        if made.status:
-            reason = made.stderr.decode("utf-8", "replace").strip() or f"status {made.status}"
-            raise refusal(self.serial, workspace.path, reason)
-        return workspace
+        reservation = self.twice(lambda: Reservation(self.way, self.way_to_clean))
+        try:
+            kept, folder = f"{FOLDER}/{KEPT}{key}", reservation.folder
+            self.run(f"test -d {kept} && rmdir {folder} && mv {kept} {folder}")
+        except BaseException:
+            with suppress(SeaformerError):
+                reservation.end()
+            raise
+        return PhoneWorkspace(self, reservation, kept)
 
     def cancel(self) -> None:
         """End what runs on the phone, from another thread."""
@@ -154,10 +156,10 @@ class PhoneWorkspace(Workspace):
 
     shell = "/system/bin/sh"
 
-    def __init__(self, phone: Phone, path: str) -> None:
-        """Take a folder that is there."""
-        self.path = path
-        self._phone = phone
+    def __init__(self, phone: Phone, reservation: Reservation, kept: str) -> None:
+        """Take the folder of a reservation, and the path of where its files are kept if at all."""
+        self.path = reservation.folder
+        self._phone, self._reservation, self._kept = phone, reservation, kept
 
     def place(self, local: Path, name: str, executable: bool = False) -> bool:
         """Have a file of this computer in the folder, as `Workspace.place` describes."""
@@ -185,7 +187,10 @@ class PhoneWorkspace(Workspace):
     def execute(
         self, program: str, arguments: Sequence[str], *, time_limit_s: float, on_line: OnLine = None
     ) -> Finished:
-        """Run a program in the folder, as `Workspace.execute` describes."""
+        """Run a program in the folder, as `Workspace.execute` describes.
+
+        Raises TakenOver if the phone is somebody else's at the end.
+        """
         path = self.path_of(program)
         if "\0" in "".join(arguments):
             raise ValueError("an argument holds a NUL, which would end it")
@@ -218,8 +223,11 @@ class PhoneWorkspace(Workspace):
                     f"The phone {self._phone.serial} hangs: '{program}' took longer than "
                     f"{time_limit_s:g} s, could not be ended and may still run."
                 ) from None
+            if isinstance(error, errors.CutOff):
+                self._phone.twice(self._reservation.require)
             raise
         lines.finish()
+        self._phone.twice(self._reservation.require)
         stderr = result.stderr.decode("utf-8", "replace")
         if result.status in _NOT_EXECUTABLE:
             reason = stderr.strip().rpartition("\n")[2]
@@ -229,11 +237,11 @@ class PhoneWorkspace(Workspace):
         return Finished(result.status, tuple(lines.all[1:]), stderr)
 
     def close(self, keep: bool) -> None:
-        """Remove the folder, and that of all workspaces if it was the last one."""
-        command = f"rm -rf {quote(self.path)}; rmdir {FOLDER} 2>/dev/null"
-        if not keep:
-            clean = self._phone.way_to_clean
-            self._phone.twice(lambda: clean.shell(command, HOUSEKEEPING_LIMIT_S))
+        """Remove the folder, unless it is to be kept, and give the phone back."""
+        if keep:
+            command = f"rm -rf {self._kept}; mv {self.path} {self._kept}"
+            self._phone.way_to_clean.shell(command, HOUSEKEEPING_LIMIT_S)
+        self._phone.twice(self._reservation.end)
 
     def _send(self, content: BinaryIO, path: str, mode: int) -> None:
         def send() -> None:

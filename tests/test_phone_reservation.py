@@ -1,0 +1,196 @@
+"""One benchmark at a time has a phone, whichever computers they are started from."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from device_scripts import write_script
+from loopback_phone.phone import LoopbackPhone
+from loopback_phone.waiting import wait_until
+
+from seaformer.benchmark.devices import reservation
+from seaformer.benchmark.devices.errors import InUse, TakenOver
+from seaformer.benchmark.devices.phone import Phone, PhoneWorkspace
+from seaformer.benchmark.devices.reservation import EXPIRY_S
+
+SHELL = "/system/bin/sh"
+HOLD = """
+import sys
+from pathlib import Path
+from seaformer.benchmark.devices.phone import Phone
+with Phone(sys.argv[1]).workspace("test") as workspace:
+    workspace.place(Path(sys.argv[2]), "program", executable=True)
+    workspace.execute("program", [], time_limit_s=600, on_line=lambda line: print(line, flush=True))
+"""
+
+
+@pytest.fixture
+def phone(loopback_phone: LoopbackPhone) -> Phone:
+    return Phone(loopback_phone.serial)
+
+
+@pytest.fixture
+def holder(
+    loopback_phone: LoopbackPhone, tmp_path: Path
+) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """A function that starts another process that runs a program on the phone."""
+    program = write_script(tmp_path / "program", SHELL, "echo begun\nsleep 600\n")
+    started: list[subprocess.Popen[str]] = []
+
+    def start() -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", HOLD, loopback_phone.serial, str(program)]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        assert started[-1].stdout is not None
+        assert started[-1].stdout.readline() == "begun\n"
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def _folders(loopback_phone: LoopbackPhone) -> list[Path]:
+    return sorted((loopback_phone.storage / "seaformer").glob("*"))
+
+
+def _age(folder: Path, by_s: int) -> None:
+    """Make the last sign of life older, by the phone's clock."""
+    beat = folder / "beat"
+    beat.write_text(f"{int(beat.read_text()) - by_s}\n")
+
+
+def test_a_phone_in_use_is_refused_with_who_has_it(phone, holder, loopback_phone) -> None:
+    process = holder()
+    (folder,) = _folders(loopback_phone)
+    _age(folder, EXPIRY_S - 20)  # a clock of this computer would not know of it
+    with pytest.raises(InUse) as caught:
+        phone.open_workspace("test")
+    assert f"process {process.pid}'" in str(caught.value)
+    assert _folders(loopback_phone) == [folder]
+    assert process.poll() is None
+
+
+def test_a_phone_is_waited_for_until_it_is_given_back(phone, loopback_phone) -> None:
+    first = Phone(loopback_phone.serial).open_workspace("first")
+    said: list[str] = []
+
+    def give_back(text: str) -> None:
+        said.append(text)
+        first.close(keep=False)
+
+    with phone.workspace("second", wait_s=60, describe=give_back) as second:
+        second.write("file", b"2")
+    assert len(said) == 1
+    assert f"process {os.getpid()}'" in said[0]
+    assert loopback_phone.left_files() == []
+
+
+def test_of_many_at_once_never_two_have_the_phone(loopback_phone) -> None:
+    got: list[PhoneWorkspace] = []
+    refused: list[InUse] = []
+
+    def try_it() -> None:
+        try:
+            got.append(Phone(loopback_phone.serial).open_workspace("test"))
+        except InUse as error:
+            refused.append(error)
+
+    threads = [Thread(target=try_it) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) <= 1
+    assert len(got) + len(refused) == 6
+    for workspace in got:
+        workspace.close(keep=False)
+    assert loopback_phone.left_files() == []
+
+
+def test_after_kill_9_the_phone_is_free_when_the_sign_of_life_has_expired(
+    phone, holder, loopback_phone
+) -> None:
+    process = holder()
+    process.kill()
+    process.wait()
+    wait_until(lambda: loopback_phone.programs() == [], "the phone ended the program by itself")
+    with pytest.raises(InUse):
+        phone.open_workspace("test")
+    (folder,) = _folders(loopback_phone)
+    _age(folder, EXPIRY_S)
+    with phone.workspace("test") as workspace:
+        assert _folders(loopback_phone) == [
+            loopback_phone.storage / Path(workspace.path).parent.relative_to("/data/local/tmp")
+        ]
+    assert loopback_phone.left_files() == []
+
+
+def test_what_a_dead_holder_left_running_is_ended(phone, holder, loopback_phone) -> None:
+    holder()
+    (folder,) = _folders(loopback_phone)
+    _age(folder, EXPIRY_S)  # as if it had not been able to say anything
+    with phone.workspace("test"):
+        wait_until(lambda: loopback_phone.program_called("sleep") is None, "the program has ended")
+
+
+def test_a_holder_that_was_taken_over_says_so_and_leaves_the_phone_to_the_other(
+    phone, loopback_phone, tmp_path
+) -> None:
+    first = Phone(loopback_phone.serial).open_workspace("test")
+    first.place(write_script(tmp_path / "script", SHELL, "echo done\n"), "program", executable=True)
+    (folder,) = _folders(loopback_phone)
+    _age(folder, EXPIRY_S)
+    with phone.workspace("test") as second:
+        second.write("file", b"2")
+        with pytest.raises(TakenOver, match="no sign of life"):
+            first.execute("program", [], time_limit_s=60)
+        first.close(keep=False)
+        assert second.read("file") == b"2"
+    assert loopback_phone.left_files() == []
+
+
+def test_a_sign_of_life_that_cannot_be_read_counts_from_now_on(phone, loopback_phone) -> None:
+    """As of a folder that is just being made, or was left by an earlier version."""
+    beats = {"0123456789abcdef": None, "run-1": "", "run-2": "half", "run-3": "-5"}
+    folders = [loopback_phone.storage / "seaformer" / name for name in beats]
+    for folder, beat in zip(folders, beats.values(), strict=True):
+        folder.mkdir(parents=True)
+        (folder / "model.tflite").write_bytes(b"model")
+        if beat is not None:
+            (folder / "beat").write_text(beat)
+    with pytest.raises(InUse, match="in use by somebody"):
+        phone.open_workspace("test")
+    for folder in folders:
+        _age(folder, EXPIRY_S)
+    (folders[-1] / "beat").write_text("99999999999")  # from before the phone was restarted
+    with phone.workspace("test"):
+        assert not any(folder.exists() for folder in folders)
+    assert loopback_phone.left_files() == []
+
+
+def test_the_sign_of_life_is_renewed_also_after_some_were_lost(
+    phone, loopback_phone, monkeypatch
+) -> None:
+    monkeypatch.setattr(reservation, "BEAT_S", 0.1)
+    with phone.workspace("test"):
+        loopback_phone.unplug()
+        (beat,) = loopback_phone.storage.glob("seaformer/*/beat")
+        beat.write_text("1\n")
+        loopback_phone.plug_in()
+        wait_until(lambda: beat.read_text() not in ("", "1\n"), "there is a new sign of life")
+
+
+def test_the_phone_stays_ours_over_a_lost_connection(phone, loopback_phone) -> None:
+    with phone.workspace("test") as workspace:
+        workspace.write("file", b"1")
+        loopback_phone.unplug()
+        loopback_phone.plug_in()
+        with pytest.raises(InUse):
+            Phone(loopback_phone.serial).open_workspace("other")
+        assert workspace.read("file") == b"1"
+    assert loopback_phone.left_files() == []

@@ -12,6 +12,7 @@ from seaformer.benchmark.studies.attention.attention_command import attention
 from seaformer.benchmark.studies.pareto.pareto_command import pareto
 from seaformer.cli.command import FAILED, Group
 from seaformer.errors import UsageError
+from seaformer.interrupts import one_interrupt
 from seaformer.models.registry import REGISTRY
 
 # Pydantic, NumPy, Rich and adb are imported when there is work to do: --help shall not wait.
@@ -29,6 +30,11 @@ class _ModelsFirst(Group):
             _refuse_misspelt(args[0], [name for name in self.commands if name != MEASURE])
             args = [MEASURE, *args]
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command: the first Ctrl-C, SIGTERM or SIGHUP ends it, and it saves its work."""
+        with one_interrupt():
+            return super().invoke(ctx)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Show the help of the ordinary command, and the names of the others."""

@@ -1,5 +1,6 @@
 """The errors of the project: each names the bad value, what is allowed and what to do next."""
 
+import os
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import TypeVar
@@ -8,6 +9,10 @@ _Row = TypeVar("_Row")
 
 MAX_QUOTED = 160
 """Characters of a value in a message: whoever wrote the file may have written a million."""
+
+
+TRACEBACK = "SEAFORMER_TRACEBACK"
+"""Environment variable: if it is set, an error that nobody foresaw is shown with its traceback."""
 
 
 class SeaformerError(ValueError):
@@ -45,3 +50,23 @@ def look_up(table: Mapping[str, _Row], kind: str, name: str) -> _Row:
     if name not in table:
         raise unknown_name(kind, name, table)
     return table[name]
+
+
+def explanation(error: Exception) -> str:
+    """Say for a user what an error is, whether it was foreseen or not."""
+    if isinstance(error, SeaformerError):
+        return str(error)
+    if isinstance(error, OSError):
+        name = "" if error.filename is None else f": '{os.fsdecode(error.filename)}'"
+        return f"{error.strerror or error}{name}"
+    if isinstance(error, MemoryError):
+        return "out of memory. Close other programs, or take a smaller input."
+    return (
+        f"unexpected {type(error).__name__}: {error} (a fault of seaformer: run again with "
+        f"{TRACEBACK}=1 and report what it prints)"
+    )
+
+
+def is_foreseen(error: Exception) -> bool:
+    """Whether an error is none of seaformer's own faults."""
+    return isinstance(error, SeaformerError | OSError | MemoryError)

@@ -246,6 +246,8 @@ def test_runs_that_do_not_fit_the_time_limit_fail(tflite: Path, tmp_path: Path) 
 class FirstComputer(Host):
     """This computer under the name of a phone on the network."""
 
+    serial = "192.168.0.7:5555"
+
     def facts(self) -> DeviceFacts:
         return replace(super().facts(), serial="192.168.0.7:5555")
 

@@ -218,7 +218,7 @@ class Workspace(ABC):
 
     @abstractmethod
     def close(self, keep: bool) -> None:
-        """Remove the folder, unless it is to be kept for another time."""
+        """Remove the folder; on a phone, unless its files are to be kept for another time."""
 
 
 class Device(ABC):
@@ -291,7 +291,11 @@ class Device(ABC):
                 if time.monotonic() + pause_s > deadline:
                     raise
                 describe(f"waiting: {busy.problem}")
-                time.sleep(pause_s)
+                self.pause(pause_s)
+
+    @abstractmethod
+    def pause(self, seconds: float) -> None:
+        """Wait, unless `Cancelled` is raised."""
 
     @abstractmethod
     def cancel(self) -> None:

@@ -44,7 +44,7 @@ def wait_until_cool(
         if waited_s >= limit_s:
             raise TooHot(f"After {waited_s:.0f} s of waiting, {device} is too hot: {heat}.")
         describe(f"cooling down: {heat} ({waited_s:.0f} of at most {limit_s:.0f} s)")
-        time.sleep(min(_POLL_S, limit_s - waited_s))
+        device.pause(min(_POLL_S, limit_s - waited_s))
 
 
 def too_hot(conditions: Conditions, below_c: float) -> str | None:

@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +33,7 @@ from seaformer.benchmark.devices.device import (
 )
 from seaformer.files import TooLargeError, file_sha256, read_limited
 from seaformer.lines import Lines
+from seaformer.temporary_folders import temporary_folder
 
 SERIAL = "host"
 
@@ -146,20 +148,30 @@ class Host(Device):
     def open_workspace(self, key: str) -> "HostWorkspace":
         """Return a new temporary folder."""
         check_key(key)
-        return HostWorkspace(self, Path(tempfile.mkdtemp(prefix=f"seaformer-{key}-")))
+        return HostWorkspace(self)
+
+    def pause(self, seconds: float) -> None:
+        """Wait, unless it is cancelled."""
+        self.cancelled.wait(seconds)
+        self.require_not_cancelled()
 
     def cancel(self) -> None:
         """End what runs, from another thread."""
         self.cancelled.set()
 
+    def require_not_cancelled(self) -> None:
+        """Raise Cancelled after `cancel`."""
+        if self.cancelled.is_set():
+            raise errors.Cancelled("The work on this computer was stopped.")
+
 
 class HostWorkspace(Workspace):
     """A temporary folder."""
 
-    def __init__(self, host: Host, folder: Path) -> None:
-        """Take a folder that is there."""
-        self.path = str(folder)
-        self._folder = folder
+    def __init__(self, host: Host) -> None:
+        """Make the folder."""
+        self._stack = ExitStack()
+        self.path = str(self._stack.enter_context(temporary_folder("benchmark")))
         self._host = host
 
     def place(self, local: Path, name: str, executable: bool = False) -> bool:
@@ -208,8 +220,8 @@ class HostWorkspace(Workspace):
                 time_limit_s=time_limit_s,
                 output_limit=OUTPUT_LIMIT,
                 on_stdout=lines.feed,
-                cwd=self._folder,
-                tick=self._check,
+                cwd=self.path,
+                tick=self._host.require_not_cancelled,
             )
         except processes.CannotStartError as error:
             raise errors.ExecRefused(
@@ -227,14 +239,9 @@ class HostWorkspace(Workspace):
             stderr=done.stderr.decode("utf-8", "replace"),
         )
 
-    def close(self, keep: bool) -> None:
-        """Remove the folder, unless it is to be kept."""
-        if not keep:
-            shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _check(self) -> None:
-        if self._host.cancelled.is_set():
-            raise errors.Cancelled("The work on this computer was stopped.")
+    def close(self, keep: bool) -> None:  # noqa: ARG002
+        """Remove the folder: what is kept would not be found again."""
+        self._stack.close()
 
     def _refusal(self, error: OSError) -> errors.DeviceError:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

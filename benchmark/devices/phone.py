@@ -130,6 +130,11 @@ class Phone(Device):
             raise
         return PhoneWorkspace(self, reservation, kept)
 
+    def pause(self, seconds: float) -> None:
+        """Wait, unless it is cancelled."""
+        if self._cancelled.wait(seconds):
+            raise errors.Cancelled("The work on the phone was stopped.")
+
     def cancel(self) -> None:
         """End what runs on the phone, from another thread."""
         self._cancelled.set()

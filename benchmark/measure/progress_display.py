@@ -1,6 +1,10 @@
-"""How far benchmarks are: a bar for each device, or lines where nobody watches a terminal."""
+"""How far benchmarks are: a bar for each device, or lines where nobody watches a terminal.
+
+A terminal that was closed, or a full disk, does not end a benchmark.
+"""
 
 import threading
+from contextlib import suppress
 from typing import Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
@@ -36,7 +40,8 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         """Take the bars away."""
-        self._bars.stop()
+        with suppress(OSError):
+            self._bars.stop()
 
     def describe(self, serial: str, text: str) -> None:
         """Say what a device is doing now."""
@@ -67,4 +72,5 @@ class Progress:
 
     def _line(self, text: str) -> None:
         if not self._console.is_terminal:
-            self._console.print(text, soft_wrap=True)
+            with suppress(OSError):
+                self._console.print(text, soft_wrap=True)

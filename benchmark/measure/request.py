@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seaformer.benchmark.measure.backends import BACKENDS, OFFICIAL_TOOL, Backend, backend_for
 from seaformer.benchmark.measure.options import Options
-from seaformer.benchmark.results.schema import CSV_NAME, FILE_NAME, REPORT_NAME
+from seaformer.benchmark.results.schema import CSV_NAME, FILE_NAME, REPORT_NAME, UNFINISHED_NAME
 from seaformer.benchmark.results.table_kinds import TableName
 from seaformer.errors import SeaformerError, UsageError, look_up
 from seaformer.files import refuse_existing
@@ -133,7 +133,7 @@ def check_output(folder: Path, force: bool, more: Sequence[str] = ()) -> None:
         return
     if not folder.is_dir():
         raise UsageError(f"--output '{folder}' is not a folder. Give the name of one.")
-    for name in (FILE_NAME, CSV_NAME, REPORT_NAME, *more):
+    for name in (FILE_NAME, CSV_NAME, REPORT_NAME, UNFINISHED_NAME, *more):
         refuse_existing(folder / name, force)
     made = folder / MODELS_NAME
     if made.exists() and not force:

@@ -10,10 +10,10 @@ from seaformer.benchmark.breakdown.model_profiling import PROFILE_RUNS, ModelPro
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.devices.cores import Setting
 from seaformer.benchmark.devices.device import Conditions, Finished, Workspace
-from seaformer.benchmark.devices.errors import ProgramKilled
+from seaformer.benchmark.devices.errors import ProgramKilled, TakenOver
 from seaformer.benchmark.devices.heat import throttled
 from seaformer.benchmark.measure.request import round_sizes
-from seaformer.benchmark.measure.session import Session, TimeLimitError
+from seaformer.benchmark.measure.session import ModelError, Session, TimeLimitError
 from seaformer.benchmark.results.breakdown import Breakdown
 from seaformer.benchmark.results.rounds import run_times
 from seaformer.benchmark.results.schema import (
@@ -27,6 +27,7 @@ from seaformer.benchmark.results.schema import (
 from seaformer.benchmark.runner.binaries import runner_for
 from seaformer.benchmark.runner.libraries import library_for
 from seaformer.benchmark.runner.plan import Plan, PlannedModel
+from seaformer.benchmark.runner.plan_check import contradiction
 from seaformer.benchmark.runner.record import Block, Record, RecordReader, Status
 from seaformer.errors import SeaformerError
 from seaformer.statistics.bootstrap import MIN_ROUNDS, summarize
@@ -121,9 +122,11 @@ class RunnerSession(Session):
         self.progress.describe(self.device.serial, f"checking the output of {name}")
         output = f"{candidate.id}.output"
         models, setting = self._planned([candidate], output), self._setting_of(candidate)
-        self._round("check", models, setting, CHECK_WARMUP_RUNS, blocks=0)
-        answer = self._workspace.read(output, candidate.output_bytes)
-        return self.verify(candidate, answer)
+        with self.tolerating(candidate):
+            self._round("check", models, setting, CHECK_WARMUP_RUNS, blocks=0)
+            answer = self._workspace.read(output, candidate.output_bytes)
+            return self.verify(candidate, answer)
+        return False
 
     def _measure(self, candidates: list[Candidate]) -> StoppedBy:
         """Run turn after turn until there is enough; after a throttled one cool down first.
@@ -266,15 +269,24 @@ class RunnerSession(Session):
                 self.progress.advance(self.device.serial, len(item.durations_ns))
 
         self._workspace.write(PLAN, plan.text().encode())
-        finished, conditions = None, None
         try:
             finished = self._workspace.execute(
                 RUNNER, [PLAN], time_limit_s=plan.time_limit_s + END_LIMIT_S, on_line=on_line
             )
             conditions = self.device.conditions()
-        finally:
-            record = reader.record()
-            done = self._add_round(record, purpose, conditions, turn)
+        except TakenOver:
+            raise  # Somebody else may have measured at the same time.
+        except BaseException:
+            if contradiction(plan, reader.record()) is None:
+                self._add_round(reader.record(), purpose, None, turn)
+            raise
+        record = reader.record()
+        if (wrong := contradiction(plan, record)) is not None:
+            raise RunnerError(
+                f"the runner on {self.device.serial} did something else than was planned ({wrong})."
+                " Run again, and report it if it comes back."
+            )
+        done = self._add_round(record, purpose, conditions, turn)
         _require_success(finished, record, self.device.serial)
         return done
 
@@ -301,6 +313,8 @@ class RunnerSession(Session):
             for profiling in self._profilings:
                 if done.used and record.complete and record.events:
                     profiling.add_profile(done.index, record.events)
+            if purpose == "measure":
+                self.save_so_far()
         return done
 
     def _throttled(self, record: Record, after: Conditions | None) -> str | None:
@@ -321,9 +335,8 @@ class RunnerSession(Session):
         return None
 
 
-def _require_success(finished: Finished | None, record: Record, serial: str) -> None:
-    """Raise what a round failed with: TimeLimitError, ProgramKilled or RunnerError."""
-    assert finished is not None
+def _require_success(finished: Finished, record: Record, serial: str) -> None:
+    """Raise what a round failed with: TimeLimitError, ProgramKilled, ModelError or RunnerError."""
     said = (record.problem or finished.stderr.strip() or "no reason given").rstrip(".")
     if finished.exit_status == Status.OUT_OF_TIME:
         raise TimeLimitError(
@@ -334,7 +347,8 @@ def _require_success(finished: Finished | None, record: Record, serial: str) -> 
         raise ProgramKilled(f"the runner on {serial} was ended by signal {finished.signal}.")
     if finished.exit_status != Status.DONE:
         advice = ADVICE.get(finished.exit_status, "")
-        raise RunnerError(
+        kind = ModelError if finished.exit_status == Status.NO_MODEL else RunnerError
+        raise kind(
             f"the runner on {serial} gave up (status {finished.exit_status}): {said}. {advice}"
         )
     if not record.complete:

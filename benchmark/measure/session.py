@@ -4,15 +4,17 @@
 
 What differs between our runner and an official tool is in the subclasses. Whatever ends a benchmark
 early (a phone that is unplugged, a runner that is killed, Ctrl-C), what was measured until then is
-kept in results that say what happened.
+kept in results that say what happened; round by round it is saved.
 """
 
 import hashlib
+import os
 import platform
 import time
+import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +22,7 @@ from pathlib import Path
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.devices.cores import CoreChoice, Setting, choose_cores
 from seaformer.benchmark.devices.device import Conditions, Device, DeviceFacts, Workspace
-from seaformer.benchmark.devices.errors import Cancelled
+from seaformer.benchmark.devices.errors import Cancelled, ProgramKilled
 from seaformer.benchmark.devices.heat import wait_until_cool
 from seaformer.benchmark.measure import warnings
 from seaformer.benchmark.measure.progress_display import Progress
@@ -29,8 +31,14 @@ from seaformer.benchmark.measure.summary import model_result
 from seaformer.benchmark.results import schema
 from seaformer.benchmark.results.breakdown import Breakdown
 from seaformer.benchmark.results.rounds import pair_ratios, run_times
-from seaformer.errors import SeaformerError
+from seaformer.errors import TRACEBACK, SeaformerError, explanation, is_foreseen
 from seaformer.files import file_sha256
+
+SAVING_SHARE = 0.05
+"""Of the time, which saving takes at most while it is measured: the more rounds, the longer it
+takes."""
+
+CUT_OFF = "the benchmark was cut off while it measured"
 
 NOT_COMPARED = "its output was not compared: the tool does not show it"
 
@@ -39,13 +47,26 @@ class TimeLimitError(SeaformerError):
     """The time limit of the benchmark has passed."""
 
 
+class ModelError(SeaformerError):
+    """A model cannot be measured on the device; others may."""
+
+
+Save = Callable[[schema.Results], None]
+"""Takes what was measured so far; raises OSError if it cannot be written."""
+
+
 class Session(ABC):
-    """A benchmark on one device; call `run` once."""
+    """A benchmark on one device; call `get_ready`, then `run` once."""
 
     conditions: Conditions  # the latest state of the device that is known
 
     def __init__(
-        self, device: Device, request: Request, candidates: Sequence[Candidate], progress: Progress
+        self,
+        device: Device,
+        request: Request,
+        candidates: Sequence[Candidate],
+        progress: Progress,
+        save: Save,
     ) -> None:
         self.device = device
         self.request = request
@@ -54,35 +75,43 @@ class Session(ABC):
         self.progress = progress
         self.rounds: list[schema.Round] = []  # raw data so far
         self.warmup_runs = 0  # uncounted runs of a model at the start of a round
+        self.tool_times: dict[str, schema.Times] = {}  # id of a model -> what a tool measured
         self._deadline = 0.0
         self._parity: dict[str, schema.Parity] = {}
-        self.tool_times: dict[str, schema.Times] = {}  # id of a model -> what a tool measured
+        self._failures: dict[str, SeaformerError] = {}  # id of a model -> why it was not measured
+        self._save, self._next_save = save, 0.0
+
+    def get_ready(self) -> None:
+        """Find, or fetch, what has to be on the device."""
+        self._runtime = self.prepare()
 
     def run(self) -> schema.Results:
         """Measure; `complete` and `problem` of the results say whether they are all.
 
-        Raises SeaformerError or KeyboardInterrupt if it fails, or is interrupted, before any output
-        was compared or any run was timed.
+        Raises whatever it fails with before any output was compared or any run was timed.
         """
-        created_at = datetime.now(UTC)
-        self._deadline = time.monotonic() + self.options.time_limit_s
         self.progress.describe(self.device.serial, "looking at the device")
-        facts, before = self.device.facts(), self.device.conditions()
-        self.conditions = before
-        cores = choose_cores(facts.cores, self.options.cores, self.options.threads)
+        self._created_at = datetime.now(UTC)
+        self._facts = self.device.facts()
+        self._cores = choose_cores(self._facts.cores, self.options.cores, self.options.threads)
+        limit_s = self.options.time_limit_s
         stopped_by: schema.StoppedBy = "runs"
         problem: str | None = None
         try:
-            runtime = self.prepare()
-            with self.device.workspace(self._key(), keep=self.options.keep) as workspace:
-                self.progress.describe(self.device.serial, "sending files")
+            with self.device.workspace(
+                self._key(), self.options.keep, limit_s, self._describe
+            ) as workspace:
+                self._deadline = time.monotonic() + limit_s
+                self.conditions = self._conditions_before = self.device.conditions()
+                self._describe("sending files")
                 for local, name, executable in self._files():
                     workspace.place(local, name, executable)
-                stopped_by = self.work(workspace, Setting(self.options.threads, cores))
-        except (KeyboardInterrupt, SeaformerError) as error:
+                stopped_by = self.work(workspace, Setting(self.options.threads, self._cores))
+            problem = self._failed() or None
+        except Exception as error:
             if not (self.rounds or self._parity):
                 raise
-            stopped_by, problem = _ending(error)
+            stopped_by, problem = _ending(error, self.device.serial)
         wrong = {model for model, parity in self._parity.items() if not parity.passed}
         verified = [one.id for one in self.candidates if one.id not in wrong]
         has_times = all(run_times(self.rounds, model) for model in verified)
@@ -91,23 +120,67 @@ class Session(ABC):
         after: Conditions | None = None
         with suppress(SeaformerError):
             after = self.device.conditions()
-        self.progress.describe(self.device.serial, "summing up")
-        models = tuple(self._model_result(one, facts) for one in self.candidates)
+        self._describe("summing up")
+        return self._results(stopped_by, problem, after, self.breakdown)
+
+    def save_so_far(self) -> None:
+        """Save what was measured, unless saving would take more of the time than it may.
+
+        Where that fails the measuring goes on: at the end it is tried again.
+        """
+        begin = time.monotonic()
+        if begin < self._next_save:
+            return
+        try:
+            self._save(self._results("problem", CUT_OFF, None, lambda *_: None))
+        except OSError as error:
+            self._describe(f"nothing can be saved while it is measured ({error.strerror})")
+        end = time.monotonic()
+        self._next_save = end + (end - begin) / SAVING_SHARE
+
+    @contextmanager
+    def tolerating(self, candidate: Candidate) -> Iterator[None]:
+        """Do what concerns one model: if it fails by itself, the others are measured.
+
+        Raises ModelError, or that of the only one, if all have failed.
+        """
+        try:
+            yield
+        except (ProgramKilled, ModelError) as error:
+            if len(self.candidates) == 1:
+                raise
+            self._failures[candidate.id] = error
+            if len(self._failures) == len(self.candidates):
+                raise ModelError(self._failed()) from None
+
+    def _failed(self) -> str:
+        paths = {one.id: one.path for one in self.candidates}
+        return " ".join(f"'{paths[id]}': {error}" for id, error in self._failures.items())
+
+    def _results(
+        self,
+        stopped_by: schema.StoppedBy,
+        problem: str | None,
+        after: Conditions | None,
+        breakdown: Callable[[Candidate, schema.Times], Breakdown | None],
+    ) -> schema.Results:
+        models = tuple(self._model_result(one, breakdown) for one in self.candidates)
         ratios: tuple[schema.PairRatio, ...] = ()
         if not self.device.is_emulated:
+            verified = [model.id for model in models if not model.is_wrong]
             ratios = pair_ratios(verified, self.rounds, self.options.seed)
         return schema.Results(
-            created_at=created_at,
+            created_at=self._created_at,
             command=self.options.command,
             complete=problem is None,
             stopped_by=stopped_by,
             problem=problem,
             emulated=self.device.is_emulated,
-            device=facts,
+            device=self._facts,
             backend=self.request.backend.name,
-            runtime=runtime,
+            runtime=self._runtime,
             threads=self.options.threads,
-            cores=_cores_used(cores, facts),
+            cores=_cores_used(self._cores, self._facts),
             protocol=schema.Protocol(
                 runs=self.request.runs,
                 until=self.options.until,
@@ -119,9 +192,9 @@ class Session(ABC):
                 seed=self.options.seed,
                 half=self.options.half,
             ),
-            conditions_before=before,
+            conditions_before=self._conditions_before,
             conditions_after=after,
-            unknown=_unknown(facts, before),
+            unknown=_unknown(self._facts, self._conditions_before),
             versions=_versions(),
             warnings=tuple(self._warnings(models, ratios)),
             models=models,
@@ -155,8 +228,14 @@ class Session(ABC):
         return f"{candidate.sha256[:16]}{candidate.path.suffix.lower()}"
 
     def verify(self, candidate: Candidate, output: bytes) -> bool:
-        """Compare a model's output with this computer's; return whether it is right."""
-        self._parity[candidate.id] = candidate.verify(output, self.options.half)
+        """Compare a model's output with this computer's; return whether it is right.
+
+        Raises ModelError if there are not as many bytes as the output takes.
+        """
+        try:
+            self._parity[candidate.id] = candidate.verify(output, self.options.half)
+        except SeaformerError as error:
+            raise ModelError(str(error)) from error
         return self._parity[candidate.id].passed
 
     def cool(self) -> None:
@@ -165,7 +244,7 @@ class Session(ABC):
             self.device,
             self.options.cool_below_c,
             self.remaining_s(),
-            lambda text: self.progress.describe(self.device.serial, text),
+            self._describe,
         )
 
     def remaining_s(self) -> float:
@@ -189,9 +268,16 @@ class Session(ABC):
             digest.update(f"{name}\n{file_sha256(local)}\n".encode())
         return digest.hexdigest()[:16]
 
-    def _model_result(self, one: Candidate, facts: DeviceFacts) -> schema.ModelResult:
+    def _describe(self, text: str) -> None:
+        self.progress.describe(self.device.serial, text)
+
+    def _model_result(
+        self, one: Candidate, breakdown: Callable[[Candidate, schema.Times], Breakdown | None]
+    ) -> schema.ModelResult:
         tool, parity = self.tool_times.get(one.id), self._parity.get(one.id)
         extra = NOT_COMPARED if tool is not None and parity is None else ""
+        if one.id in self._failures:
+            extra = str(self._failures[one.id])
         return model_result(
             one,
             self.rounds,
@@ -200,8 +286,8 @@ class Session(ABC):
             "; ".join(filter(None, (one.note, extra))),
             emulated=self.device.is_emulated,
             seed=self.options.seed,
-            cores=None if one.setting is None else _cores_used(one.setting.cores, facts),
-            breakdown=lambda times: self.breakdown(one, times),
+            cores=None if one.setting is None else _cores_used(one.setting.cores, self._facts),
+            breakdown=lambda times: breakdown(one, times),
         )
 
     def _warnings(
@@ -215,11 +301,21 @@ class Session(ABC):
             yield from warnings.wide_intervals(models, self.options.until)
 
 
-def _ending(error: BaseException) -> tuple[schema.StoppedBy, str]:
+def described(error: Exception, serial: str) -> str:
+    """Say what went wrong on a device; of what nobody foresaw, show the traceback if asked for."""
+    if isinstance(error, SeaformerError):
+        return str(error)
+    if not is_foreseen(error) and os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
+    return f"{serial}: {explanation(error).rstrip('.')}."
+
+
+def _ending(error: Exception, serial: str) -> tuple[schema.StoppedBy, str]:
     """What a benchmark was ended by early, and how results say that."""
-    if isinstance(error, KeyboardInterrupt | Cancelled):
+    if isinstance(error, Cancelled):
         return "interrupt", "interrupted"
-    return "time limit" if isinstance(error, TimeLimitError) else "problem", str(error)
+    kind: schema.StoppedBy = "time limit" if isinstance(error, TimeLimitError) else "problem"
+    return kind, described(error, serial)
 
 
 def _cores_used(cores: CoreChoice, facts: DeviceFacts) -> schema.CoresUsed:

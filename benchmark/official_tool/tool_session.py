@@ -6,11 +6,10 @@ from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.devices.cores import Setting
 from seaformer.benchmark.devices.device import Workspace
 from seaformer.benchmark.devices.errors import FileRefused, ProgramKilled
-from seaformer.benchmark.measure.session import Session
+from seaformer.benchmark.measure.session import ModelError, Session
 from seaformer.benchmark.official_tool.arguments import Input, Tool, arguments, recognise
 from seaformer.benchmark.official_tool.output import read_output
 from seaformer.benchmark.results.schema import RuntimeUsed, StoppedBy
-from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256
 
 TOOL = "benchmark_model"
@@ -49,7 +48,9 @@ class ToolSession(Session):
         for one in self.candidates:
             self.cool()
             self.progress.describe(self.device.serial, f"{tool.title} measures {one.path.name}")
-            self._measure(workspace, tool, one)
+            with self.tolerating(one):
+                self._measure(workspace, tool, one)
+            self.save_so_far()
         return "runs"
 
     def _measure(self, workspace: Workspace, tool: Tool, one: Candidate) -> None:
@@ -76,7 +77,7 @@ class ToolSession(Session):
         if finished.exit_status or times is None:
             lines = [line for line in finished.stderr.splitlines() if line.strip()]
             said = lines[-1].strip() if lines else "nothing"
-            raise SeaformerError(
+            raise ModelError(
                 f"{TOOL} on {self.device.serial} measured nothing of '{one.path}' (status "
                 f"{finished.exit_status}). It said last: {said}. Run it by hand to see more."
             )

@@ -31,6 +31,8 @@ SCHEMA_VERSION = 1
 FILE_NAME = "results.json"
 CSV_NAME = "results.csv"
 REPORT_NAME = "report.html"
+UNFINISHED_NAME = "unfinished.json"
+"""What there is of a `FILE_NAME` while it is measured."""
 
 MAX_FILE_BYTES = 64 * 2**20
 """Of a results.json: every run takes some 20, and there are 100 000 of a model at most."""
@@ -462,12 +464,15 @@ def read_results(path: Path) -> Results:
     """Read a results.json.
 
     Args:
-        path: the file, or the folder it is in.
+        path: the file, or the folder it is in, where an unfinished one is taken if there is no
+            other.
 
     Raises:
         SeaformerError: it is missing, or none that this version of seaformer wrote.
     """
-    path = path / FILE_NAME if path.is_dir() else path
+    if path.is_dir():
+        both = (path / FILE_NAME, path / UNFINISHED_NAME)
+        path = next((one for one in both if one.is_file()), both[0])
     if not path.is_file():
         raise SeaformerError(
             f"there is no file '{path}'. Give a {FILE_NAME} of seaformer-benchmark."

@@ -3,17 +3,16 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
-from seaformer.benchmark.candidates.candidate import open_candidate
+from seaformer.benchmark.candidates.candidate import Candidate, open_candidate
 from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.devices.selection import select_devices, select_one
 from seaformer.benchmark.measure.progress_display import Progress
 from seaformer.benchmark.measure.request import Request, check_output
-from seaformer.benchmark.presentation.breakdown_files import write_breakdowns
-from seaformer.benchmark.presentation.results_csv import to_csv
-from seaformer.benchmark.report.benchmark_page import Source, write_report
-from seaformer.benchmark.results.schema import CSV_NAME, FILE_NAME, REPORT_NAME, Results
+from seaformer.benchmark.results.schema import Results
+from seaformer.benchmark.studies.results_folder import ResultsFolder, reserved
 from seaformer.benchmark.studies.sessions import measure
 from seaformer.benchmark.studies.study import (
     Export,
@@ -25,13 +24,15 @@ from seaformer.benchmark.studies.study import (
 )
 from seaformer.cli.command import INTERRUPTED, print_error
 from seaformer.console import Console
-from seaformer.errors import SeaformerError, quoted
-from seaformer.files import write_text
+from seaformer.errors import SeaformerError, explanation, quoted
+from seaformer.interrupts import came, deferred, heeded
 from seaformer.names import path_in
 from seaformer.own_commands import run_command
 
 EXPORTING = "export"
 """Stands where devices do in the display of progress."""
+
+KEPT = "what was measured until then is kept"
 
 
 def run_study(study: Study) -> int:
@@ -54,17 +55,23 @@ def run_study(study: Study) -> int:
     console = Console()
     if selection.note:
         console.print(selection.note)
-    finished = run(study, selection.devices, Console(stderr=True))
-    for results in finished.results:
-        study.show_benchmark(console, results)
-    status = 0
-    if finished.measured:
-        status = study.render(console, finished)
+    with reserved(request.output):
+        check_output(request.output, request.options.force, study.file_names)
+        finished = run(study, selection.devices, Console(stderr=True))
+        problems = list(finished.problems)
+        status = 0
+        try:
+            for results in finished.results:
+                study.show_benchmark(console, results)
+            if finished.measured:
+                status = study.render(console, finished)
+        except OSError as error:
+            problems.append(f"Not all could be shown or saved: {explanation(error)}.")
     if finished.interrupted:
-        print_error("interrupted; what was measured until then is kept")
+        print_error(" ".join((f"interrupted; {KEPT}", *problems)))
         return INTERRUPTED
-    if finished.problems:
-        raise SeaformerError(" ".join(finished.problems))
+    if problems:
+        raise SeaformerError(" ".join(problems))
     return status
 
 
@@ -73,17 +80,16 @@ def run(study: Study, devices: Sequence[Device], console: Console) -> Finished:
 
     Raises:
         UsageError: results of a device exist and may not be overwritten.
-        SeaformerError: a model cannot be used, no folder can be named after a device, or nothing
+        SeaformerError: something cannot be exported that the study does not do without, or nothing
             was measured.
         KeyboardInterrupt: Ctrl-C before anything was measured.
     """
     at_settings = [(device, study.settings(device)) for device in devices]
     plan = study.plan()
+    folders = [_folders(study.request.output / one.folder, devices) for one in plan]
     if len(devices) > 1:
-        for device in devices:
-            for planned in plan:
-                folder = _folder_of(device.serial, study.request.output / planned.folder)
-                check_output(folder, study.options.force)
+        for folder in chain.from_iterable(folders):
+            check_output(folder.path, study.options.force)
     models = dict.fromkeys(model for one in plan for model in one.models)
     exports = [model for model in models if isinstance(model, Export)]
     with Progress(console) as progress:
@@ -93,34 +99,31 @@ def run(study: Study, devices: Sequence[Device], console: Console) -> Finished:
     measured: list[Measured] = []
     problems: list[str] = []
     interrupted = False
-    for planned in plan:
+    for planned, places in zip(plan, folders, strict=True):
         files = _files(planned, made)
         if not files:
             continue
         try:
-            with Progress(console) as progress:
-                seed, show = study.options.seed, partial(progress.describe, EXPORTING)
-                opened = [open_candidate(path, place, seed) for place, path in enumerate(files)]
-                candidates = study.arrange(opened, show)
-                results, failures = measure(study.request, candidates, at_settings, progress)
+            with deferred():
+                with Progress(console) as progress:
+                    with heeded():
+                        candidates, damaged = _open(study, files, progress)
+                    saves = [place.save for place in places]
+                    outcome = measure(study.request, candidates, at_settings, progress, saves)
+                problems += [*damaged, *outcome.problems]
+                for number, results in outcome.results:
+                    problems += _problems(results)
+                    measured.append(_written(planned, places[number], results, problems))
+                interrupted = outcome.interrupted or came()
         except SeaformerError as error:
             if len(plan) == 1:
                 raise
             failed = (model for model in planned.models if model in made)
             left_out += [LeftOut(one, str(error)) for one in failed if isinstance(one, Export)]
-            continue
         except KeyboardInterrupt:
             if not measured:
                 raise
             interrupted = True
-            break
-        problems += failures
-        for one in results:
-            folder = study.request.output / planned.folder
-            path = _write(folder, one, len(devices) > 1)
-            measured.append(Measured(planned, one, path))
-            problems += _problems(one)
-            interrupted |= one.stopped_by == "interrupt"
         if interrupted:
             break
     if not measured and not problems:
@@ -170,27 +173,63 @@ def _files(planned: Planned, made: Mapping[Export, tuple[Path, ...]]) -> list[Pa
     return files
 
 
-def _write(folder: Path, results: Results, is_one_of_several: bool) -> Path:
-    """Write the results of a device; return the path of the JSON."""
-    if is_one_of_several:
-        folder = _folder_of(results.device.serial, folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / CSV_NAME, to_csv(results))
-    write_text(folder / FILE_NAME, results.text())
-    write_breakdowns(folder, results)
-    write_report(folder / REPORT_NAME, [Source(FILE_NAME, results)])
-    return folder / FILE_NAME
+def _open(
+    study: Study, files: Sequence[Path], progress: Progress
+) -> tuple[Sequence[Candidate], list[str]]:
+    """Open the models of a benchmark; return them, and what is wrong with those left out.
+
+    Raises:
+        SeaformerError: none can be opened, or they cannot be compared.
+    """
+    opened, problems = [], []
+    for number, path in enumerate(files):
+        try:
+            opened.append(open_candidate(path, number, study.options.seed))
+        except SeaformerError as error:
+            if len(files) == 1:
+                raise
+            problems.append(str(error))
+    if not opened:
+        raise SeaformerError(" ".join(problems))
+    return study.arrange(opened, partial(progress.describe, EXPORTING)), problems
 
 
-def _folder_of(serial: str, output: Path) -> Path:
-    """Return the folder for the results of one of several devices, named after it."""
-    return path_in(
-        output,
+def _written(
+    planned: Planned, folder: ResultsFolder, results: Results, problems: list[str]
+) -> Measured:
+    """Write the results of a device; what keeps them from being written is added to `problems`."""
+    is_saved = True
+    try:
+        folder.write(results)
+    except SeaformerError as error:
+        is_saved = False
+        problems.append(str(error))
+    return Measured(planned, results, folder.file, is_saved)
+
+
+def _folders(output: Path, devices: Sequence[Device]) -> list[ResultsFolder]:
+    """Return the folder for each device: the one itself if there is one, else one below it."""
+    if len(devices) == 1:
+        return [ResultsFolder(output)]
+    names = [
         # Of a phone on the network it is an address with a colon before the port.
-        re.sub(r"[^A-Za-z0-9._-]", "_", serial),
-        f"the folder for the device of serial number {quoted(serial)}",
-        "Measure it alone: name it with --device.",
-    )
+        re.sub(r"[^A-Za-z0-9._-]", "_", device.serial)
+        for device in devices
+    ]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            names[place] = f"{name}_{place}"
+    return [
+        ResultsFolder(
+            path_in(
+                output,
+                name,
+                f"the folder for the device of serial number {quoted(device.serial)}",
+                "Measure it alone: name it with --device.",
+            )
+        )
+        for name, device in zip(names, devices, strict=True)
+    ]
 
 
 def _problems(results: Results) -> list[str]:

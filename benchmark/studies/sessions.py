@@ -2,21 +2,37 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.devices.cores import Setting
 from seaformer.benchmark.devices.device import Device
+from seaformer.benchmark.devices.errors import Cancelled
 from seaformer.benchmark.measure.backends import OFFICIAL_TOOL
 from seaformer.benchmark.measure.progress_display import Progress
 from seaformer.benchmark.measure.request import Request
 from seaformer.benchmark.measure.runner_session import RunnerSession
-from seaformer.benchmark.measure.session import Session
+from seaformer.benchmark.measure.session import Save, Session, described
 from seaformer.benchmark.official_tool.tool_session import ToolSession
 from seaformer.benchmark.results.schema import Results
-from seaformer.errors import SeaformerError
+from seaformer.interrupts import heeded
 
 _TICK_S = 0.2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out of one benchmark.
+
+    Attributes:
+        results: of every device that measured anything, with its place among the devices.
+        problems: what failed on the others.
+        interrupted: whether Ctrl-C ended it.
+    """
+
+    results: tuple[tuple[int, Results], ...]
+    problems: tuple[str, ...]
+    interrupted: bool
 
 
 def measure(
@@ -24,23 +40,26 @@ def measure(
     candidates: Sequence[Candidate],
     devices: Sequence[tuple[Device, Sequence[Setting]]],
     progress: Progress,
-) -> tuple[list[Results], list[str]]:
+    saves: Sequence[Save],
+) -> Outcome:
     """Measure models on every device, with the settings that the one model has there, if any.
 
-    Returns:
-        The results of every device that measured anything, and what failed on the others.
+    Call it in `interrupts.deferred`, lest what was measured is lost on the way to where it is
+    saved. `saves`, one for each device, take what there is after every round.
 
     Raises:
-        SeaformerError: the only device measured nothing.
-        KeyboardInterrupt: Ctrl-C before the only device measured anything.
+        SeaformerError: the only device measured nothing, or what has to be on a device cannot be
+            had.
+        KeyboardInterrupt: Ctrl-C before anything was measured.
     """
     kind = ToolSession if request.backend.name == OFFICIAL_TOOL else RunnerSession
     sessions = [
-        kind(device, request, _at_settings(candidates, settings), progress)
-        for device, settings in devices
+        kind(device, request, _at_settings(candidates, settings), progress, save)
+        for (device, settings), save in zip(devices, saves, strict=True)
     ]
-    if len(sessions) == 1:
-        return [sessions[0].run()], []
+    with heeded():
+        for session in sessions:
+            session.get_ready()
     return _run_together(sessions)
 
 
@@ -54,24 +73,29 @@ def _at_settings(
     return [replace(only, id=f"m{n}", setting=setting) for n, setting in enumerate(settings)]
 
 
-def _run_together(sessions: Sequence[Session]) -> tuple[list[Results], list[str]]:
+def _run_together(sessions: Sequence[Session]) -> Outcome:
     """Run every session in a thread of its own; Ctrl-C ends them all, and each cleans up."""
+    interrupted = False
     with ThreadPoolExecutor(len(sessions)) as pool:
         futures = [pool.submit(session.run) for session in sessions]
         try:
-            # Without a limit, waiting for threads does not notice Ctrl-C on every system.
-            while wait(futures, _TICK_S).not_done:
-                pass
+            with heeded():
+                # Without a limit, waiting for threads does not notice Ctrl-C on every system.
+                while wait(futures, _TICK_S).not_done:
+                    pass
         except KeyboardInterrupt:
+            interrupted = True
             for session in sessions:
                 session.device.cancel()
     results, problems = [], []
-    for future in futures:
+    for place, future in enumerate(futures):
         error = future.exception()
         if error is None:
-            results.append(future.result())
-        elif isinstance(error, SeaformerError):
-            problems.append(str(error))
-        else:
+            results.append((place, future.result()))
+        elif not isinstance(error, Exception) or (len(sessions) == 1 and not interrupted):
             raise error
-    return results, problems
+        elif not isinstance(error, Cancelled):
+            problems.append(described(error, sessions[place].device.serial))
+    if interrupted and not results:
+        raise KeyboardInterrupt
+    return Outcome(tuple(results), tuple(problems), interrupted)

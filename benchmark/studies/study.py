@@ -60,11 +60,15 @@ class Planned:
 
 @dataclass(frozen=True)
 class Measured:
-    """The results of a benchmark on one device; `path` is that of the results.json."""
+    """The results of a benchmark on one device.
+
+    `path` is that of the results.json, `is_saved` whether it could be written.
+    """
 
     planned: Planned
     results: Results
     path: Path
+    is_saved: bool = True
 
 
 @dataclass(frozen=True)
@@ -90,8 +94,8 @@ class Finished:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """Of their results.json, likewise."""
-        return tuple(one.path for one in self.measured)
+        """Of their results.json, as far as they could be written."""
+        return tuple(one.path for one in self.measured if one.is_saved)
 
 
 class Study(ABC):
@@ -192,13 +196,13 @@ class DocumentStudy(Study, Generic[SummaryDocument]):
         """Return what the benchmarks show together."""
 
     def render(self, console: Console, finished: Finished) -> int:
-        """Write the files, show the summary and where they are."""
+        """Show the summary, write the files and say where they are."""
         summary = self.summarise(finished)
-        document, table, page = (self.request.output / name for name in self.file_names)
-        write_text(table, self.to_csv(summary))
-        write_text(document, summary.text())
-        self.write_page(page, summary)
         self.show(console, summary)
+        document, table, page = (self.request.output / name for name in self.file_names)
+        write_text(document, summary.text())
+        write_text(table, self.to_csv(summary))
+        self.write_page(page, summary)
         console.print()
         console.print(f"results: {document} and {table.name}", soft_wrap=True)
         console.print(f"page: {page}", soft_wrap=True)

@@ -22,14 +22,12 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from seaformer.cli.ending import signals_as_ctrl_c
-from seaformer.errors import SeaformerError, UsageError
+from seaformer.errors import TRACEBACK, UsageError, explanation, is_foreseen
 from seaformer.terminal import printable
 
 FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
-
-TRACEBACK = "SEAFORMER_TRACEBACK"
 
 PATH = click.Path(path_type=Path)
 """Type of an option that is the path of a file or folder."""
@@ -68,21 +66,10 @@ class _OneLineErrors(click.Command):
             _fail("interrupted", INTERRUPTED)
         except UsageError as error:
             _fail(str(error), USAGE)
-        except SeaformerError as error:
-            _fail(str(error), FAILED)
-        except OSError as error:
-            name = "" if error.filename is None else f": '{os.fsdecode(error.filename)}'"
-            _fail(f"{error.strerror or error}{name}", FAILED)
-        except MemoryError:
-            _fail("out of memory. Close other programs, or take a smaller input.", FAILED)
         except Exception as error:
-            if os.environ.get(TRACEBACK):
+            if os.environ.get(TRACEBACK) and not is_foreseen(error):
                 raise
-            _fail(
-                f"unexpected {type(error).__name__}: {error} (a fault of seaformer: run again with "
-                f"{TRACEBACK}=1 and report what it prints)",
-                FAILED,
-            )
+            _fail(explanation(error), FAILED)
         # In this mode click returns the status given to `Context.exit`, or the command's result.
         sys.exit(status if isinstance(status, int) else 0)
 

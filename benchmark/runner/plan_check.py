@@ -1,0 +1,34 @@
+"""Whether a record is of the plan that was handed to the runner."""
+
+from collections import Counter
+
+from seaformer.benchmark.runner.plan import Plan
+from seaformer.benchmark.runner.record import Record
+
+
+def contradiction(plan: Plan, record: Record) -> str | None:
+    """Say in what a record, or the part of it that there is, is not of a plan; None if it is."""
+    header, ids = record.header, [one.id for one in plan.models]
+    if header is None:
+        return None
+    compared: dict[str, tuple[object, object]] = {
+        "backend": (header.backend, plan.backend),
+        "threads": (header.threads, plan.threads),
+        "seed": (header.seed, plan.seed),
+        "models": ([one.id for one in record.models], ids[: len(record.models)]),
+    }
+    if plan.cpus is not None:
+        compared["processors"] = (sorted(header.cpus), sorted(set(plan.cpus)))
+    for one in record.models:
+        compared[f"warm-up runs of {one.id}"] = (len(one.warmup_ns), plan.warmup_runs)
+    for block in record.blocks:
+        runs = (len(block.durations_ns), plan.runs_per_block)
+        compared[f"runs in block {block.index} of {block.model}"] = runs
+    if record.complete:
+        compared["models"] = ([one.id for one in record.models], ids)
+        counts = Counter(block.model for block in record.blocks)
+        compared |= {f"blocks of {model}": (counts[model], plan.blocks) for model in ids}
+    for what, (found, planned) in compared.items():
+        if found != planned:
+            return f"{what}: {found}, planned: {planned}"
+    return None

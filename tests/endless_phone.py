@@ -10,6 +10,12 @@ SERIAL = "endless"
 CHUNK = 1 << 16
 STDOUT, STDERR = 1, 2
 
+ANSWERS = {
+    "host:devices": f"{SERIAL}\tdevice\n",
+    "host:devices-l": f"{SERIAL} device model:Endless\n",
+    f"host-serial:{SERIAL}:features": "shell_v2,cmd",
+}
+
 LINE, TEXT = b"y\n" * (CHUNK // 2), b"y" * CHUNK
 
 
@@ -49,8 +55,8 @@ class EndlessPhone:
             while True:
                 request = _receive(line, int(_receive(line, 4), 16)).decode()
                 line.sendall(b"OKAY")
-                if request == "host:devices-l":
-                    text = f"{SERIAL} device model:Endless\n".encode()
+                if request in ANSWERS:
+                    text = ANSWERS[request].encode()
                     line.sendall(f"{len(text):04x}".encode() + text)
                 elif request.startswith("shell"):
                     while True:

@@ -100,6 +100,8 @@ class Conditions:
         free_bytes: room where workspaces are.
         foreign_load: how many processors other programs kept busy, on average since the state
             before this one was read; of this computer only.
+        saves_power: whether the system's mode to save power is on.
+        is_screen_on: whether the screen is.
     """
 
     taken_at: datetime
@@ -110,6 +112,8 @@ class Conditions:
     core_khz: Mapping[int, int]
     free_bytes: int | None
     foreign_load: float | None = None
+    saves_power: bool | None = None
+    is_screen_on: bool | None = None
 
     @property
     def temperature(self) -> Temperature | None:

@@ -14,6 +14,7 @@ from seaformer.benchmark.devices.device import Conditions, Device, DeviceFacts, 
 from seaformer.benchmark.devices.errors import DeviceError, WrongProcessor
 from seaformer.benchmark.devices.heat import COOL_BELOW_C, too_hot
 from seaformer.benchmark.devices.listing import describe
+from seaformer.benchmark.devices.power import CHARGE, LOW_BATTERY_PERCENT, SAVES_POWER, WAKE
 from seaformer.benchmark.devices.selection import select_devices
 from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError
@@ -24,9 +25,6 @@ _STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red", UNKNOWN: "dim", SKIPPE
 
 NEEDED_BYTES = 100_000_000
 """The runtime's library is 40 MB on a phone; models and their inputs come on top."""
-
-LOW_BATTERY_PERCENT = 20
-"""Below about this, phones save power by slowing down."""
 
 STEP_LIMIT_S = 60.0
 
@@ -207,7 +205,7 @@ def _battery(tested: DeviceUnderTest) -> Finding:
     if percent is None:
         return Finding(UNKNOWN, "no battery, or not told")
     if percent < LOW_BATTERY_PERCENT:
-        return Finding(WARN, f"{percent} %", "Charge it: phones slow down to save power.")
+        return Finding(WARN, f"{percent} %", CHARGE)
     return Finding(OK, f"{percent} %")
 
 
@@ -218,6 +216,20 @@ def _charging(tested: DeviceUnderTest) -> Finding:
     if is_charging:
         return Finding(OK, "connected to power")
     return Finding(WARN, "not connected to power", "Plug it in, lest it slows down to save power.")
+
+
+def _power_saving(tested: DeviceUnderTest) -> Finding:
+    saves_power = tested.conditions.saves_power
+    if saves_power is None:
+        return Finding(UNKNOWN, "not told")
+    return Finding(WARN, "on", SAVES_POWER) if saves_power else Finding(OK, "off")
+
+
+def _screen(tested: DeviceUnderTest) -> Finding:
+    is_on = tested.conditions.is_screen_on
+    if is_on is None:
+        return Finding(UNKNOWN, "not told")
+    return Finding(OK, "on") if is_on else Finding(WARN, "off", WAKE)
 
 
 def _core_classes(tested: DeviceUnderTest) -> Finding:
@@ -295,6 +307,8 @@ CHECKS = (
     Check("heat", _heat),
     Check("battery", _battery),
     Check("charging", _charging),
+    Check("power saving", _power_saving),
+    Check("screen", _screen),
     Check("core classes", _core_classes),
     Check("runner", _runner, is_needed=True),
     Check("tiny model", _model),

@@ -53,6 +53,21 @@ class SeveralDevices(DeviceError, UsageError):
     advice = "Choose one with --device SERIAL, or take --device all."
 
 
+class Nameless(DeviceError, UsageError):
+    """Adb cannot tell a phone from others."""
+
+    advice = (
+        "Attach it alone and connect it over the network: 'adb tcpip 5555', unplug it, and "
+        "'adb connect ADDRESS:5555' with its address."
+    )
+
+
+class OldAndroid(DeviceError):
+    """The phone's Android lacks the shell protocol, which tells how a program ended."""
+
+    advice = "Take a phone with Android 7 or later."
+
+
 class Unauthorized(DeviceError):
     """The phone has not allowed this computer to use it."""
 

@@ -22,6 +22,8 @@ CONDITIONS_SCRIPT = parsers.script_of(
     {
         "thermal": "dumpsys thermalservice",
         "battery": "dumpsys battery",
+        "power saving": "settings get global low_power",
+        "screen": "dumpsys power | grep -m 1 mWakefulness=",
         "zones": f"grep -H . {ZONES}/type {ZONES}/temp",
         "khz": f"grep -H . {CPU}/cpu[0-9]*/cpufreq/scaling_cur_freq",
         "space": "df -k /data/local/tmp",
@@ -72,4 +74,6 @@ def read_conditions(output: str) -> Conditions:
         is_charging=battery.is_charging,
         core_khz=parsers.parse_core_khz(sections.get("khz", "")),
         free_bytes=parsers.parse_free_bytes(sections.get("space", "")),
+        saves_power=parsers.parse_switch(sections.get("power saving", "")),
+        is_screen_on=parsers.parse_wakefulness(sections.get("screen", "")),
     )

@@ -13,15 +13,18 @@ from seaformer.benchmark.devices.device import Temperature
 
 _MARK = "==== seaformer "
 
+COMMAND_LIMIT_S = 4
+"""Services answer within a second, or not at all."""
+
 
 def script_of(commands: Mapping[str, str]) -> str:
     """Return a shell script that runs commands one after another, each under its name.
 
-    One that fails, or is not there, leaves its part empty and does not keep the others from
+    One that fails, hangs, or is not there, leaves its part empty and does not keep the others from
     running.
     """
     return "\n".join(
-        f"echo '{_MARK}{name}'; {{ {command}; }} 2>/dev/null; echo"
+        f"echo '{_MARK}{name}'; {{ timeout -k 1 {COMMAND_LIMIT_S} {command}; }} 2>/dev/null; echo"
         for name, command in commands.items()
     )
 
@@ -180,6 +183,17 @@ def parse_battery(text: str) -> Battery:
         is_charging="true" in sources if sources else by_status,
         temperature_c=tenths / 10 if tenths is not None and _plausible_c(tenths / 10) else None,
     )
+
+
+def parse_switch(text: str) -> bool | None:
+    """Read "1" or "0", as `settings get` prints it; None for anything else."""
+    return {"1": True, "0": False}.get(text.strip())
+
+
+def parse_wakefulness(text: str) -> bool | None:
+    """Return whether the screen is on, from "mWakefulness=..." of `dumpsys power`."""
+    found = re.search(r"\bmWakefulness=(Awake|Dreaming|Dozing|Asleep)\b", text)
+    return found[1] in ("Awake", "Dreaming") if found else None
 
 
 KINDS = {

@@ -29,7 +29,7 @@ from seaformer.benchmark.devices.facts import (
     read_facts,
 )
 from seaformer.benchmark.devices.reservation import FOLDER, KEPT, Reservation
-from seaformer.benchmark.devices.server import RETURN_LIMIT_S, require
+from seaformer.benchmark.devices.server import RETURN_LIMIT_S, require, require_shell_protocol
 from seaformer.benchmark.devices.transport import Transport
 from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256
@@ -82,6 +82,7 @@ class Phone(Device):
     def __init__(self, serial: str) -> None:
         """Take a phone, by its serial as adb lists it; or raise Unplugged, Offline, ..."""
         require(serial)
+        require_shell_protocol(serial)
         self.serial = serial
         self._cancelled = threading.Event()
         self.way = Transport(serial, self._cancelled)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.devices.errors import NoAdb, NoSuchDevice, SeveralDevices
 from seaformer.benchmark.devices.host import SERIAL, Host
-from seaformer.benchmark.devices.server import READY, Attached, attached_phones
+from seaformer.benchmark.devices.server import Attached, attached_phones
 from seaformer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,18 +48,18 @@ def select_devices(choice: str) -> Selection:
                 return Selection((_checked(phone),))
         there = f"attached: {names}" if phones else "no phone is attached"
         raise NoSuchDevice(f"There is no phone '{serial}'; {there}.")
-    ready = [phone for phone in phones if phone.state == READY]
+    ready = [phone for phone in phones if phone.problem is None]
     if choice == ALL and not ready:
         raise NoSuchDevice(f"No phone is attached that is ready{f' ({names})' if phones else ''}.")
     if choice == AUTO and not phones:
         return Selection((Host(),), "No phone is attached. Measuring on this computer.")
     if choice == AUTO and len(ready) > 1:
         raise SeveralDevices(f"There are {len(ready)} phones: {', '.join(map(str, ready))}.")
-    left_out = ", ".join(str(phone) for phone in phones if phone.state != READY)
+    problems = dict.fromkeys(str(phone.problem.problem) for phone in phones if phone.problem)
     # A phone that is not ready was attached to be measured on, and raises its problem: taking this
     # computer instead would surprise.
     devices = tuple(map(_checked, ready or phones[:1]))
-    return Selection(devices, f"Left out, because not ready: {left_out}." if left_out else "")
+    return Selection(devices, f"Left out: {' '.join(problems)}" if problems else "")
 
 
 def select_one(choice: str, compared: str) -> Selection:

@@ -1,12 +1,14 @@
 """The adb server of this computer, and the phones that it knows."""
 
 import os
+import re
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from seaformer.benchmark.devices import errors
@@ -16,13 +18,15 @@ if TYPE_CHECKING:
     from adbutils import AdbClient, AdbConnection
 
 READY = "device"
+NO_SERIAL = "(no serial number)"
+SHELL_PROTOCOL = "shell_v2"
 
 _UNREADY: dict[str, tuple[str, type[errors.DeviceError]]] = {
     "unauthorized": ("has not allowed this computer to use it", errors.Unauthorized),
     "authorizing": ("is being asked to allow this computer", errors.Unauthorized),
     "offline": ("does not answer", errors.Offline),
     "connecting": ("is not connected yet", errors.Offline),
-    "no": ("cannot be opened: no permission for its USB port", errors.NoPermission),
+    "no permissions": ("cannot be opened: no permission for its USB port", errors.NoPermission),
 }
 """State in adb's list -> what it means. Other states are modes without Android: recovery, ..."""
 
@@ -42,10 +46,15 @@ class Attached:
     serial: str  # or network address
     state: str  # "device" if it is ready, else "unauthorized", "offline", ...
     model: str | None  # as adb names it; None for phones that are not ready
+    is_alone: bool = True  # whether no other phone in the list has its serial
 
     @property
     def problem(self) -> errors.DeviceError | None:
         """Why the phone cannot be used, or None."""
+        if self.serial == NO_SERIAL:
+            return errors.Nameless("A phone has no serial number, by which adb could choose it.")
+        if not self.is_alone:
+            return errors.Nameless(f"Several phones have the serial number {self.serial}.")
         if self.state == READY:
             return None
         what, kind = _UNREADY.get(self.state, (f"is in the state '{self.state}'", errors.NotReady))
@@ -57,22 +66,56 @@ class Attached:
 
 def attached_phones() -> tuple[Attached, ...]:
     """Return all phones that adb knows, in its order, whatever their states; or raise NoAdb."""
+    phones, details = _phones(), _ask("host:devices-l").splitlines()
+    return tuple(replace(phone, model=_model(phone, details)) for phone in phones)
+
+
+def require_shell_protocol(serial: str) -> None:
+    """Raise OldAndroid if a phone that is ready does not tell exit statuses and errors apart."""
     try:
-        text = _listing()
-    except errors.ServerLost:  # it was just being restarted
-        text = _listing()
-    phones = []
-    for line in text.splitlines():
-        serial, *fields = line.split()
-        state = fields[0] if fields else "offline"
-        tags = dict(field.partition(":")[::2] for field in fields[1:])
-        phones.append(Attached(serial, state, tags.get("model", "").replace("_", " ") or None))
-    return tuple(phones)
+        features = _ask(f"host-serial:{serial}:features").split(",")
+    except errors.ServerLost:
+        return  # This adb does not know, or the phone has just gone: what follows will tell.
+    if SHELL_PROTOCOL not in features:
+        raise errors.OldAndroid(f"The phone {serial} has an Android before 7.")
 
 
-def _listing() -> str:
+def _phones() -> tuple[Attached, ...]:
+    """Return the phones without their models.
+
+    This list has a tab between serial and state; the long one, which has the models, has blanks,
+    and so have serials of phones on the network.
+    """
+    lines = [line.partition("\t") for line in _ask("host:devices").splitlines()]
+    count = Counter(serial for serial, _, _ in lines)
+    return tuple(
+        Attached(
+            serial, "no permissions" if "no perm" in state else state, None, count[serial] == 1
+        )
+        for serial, _, state in lines
+    )
+
+
+def _model(phone: Attached, details: Sequence[str]) -> str | None:
+    for line in details:
+        rest = line.removeprefix(phone.serial).strip()
+        if line.startswith(phone.serial) and rest.startswith(phone.state):
+            found = re.search(r" model:(\S+)", rest)
+            return found[1].replace("_", " ") if found else None
+    return None
+
+
+def _ask(service: str) -> str:
+    """Return the server's answer to a request; it is asked again if it was just being restarted."""
+    try:
+        return _ask_once(service)
+    except errors.ServerLost:
+        return _ask_once(service)
+
+
+def _ask_once(service: str) -> str:
     with server_errors(), connect() as connection:
-        connection.send_command("host:devices-l")
+        connection.send_command(service)
         connection.check_okay()
         return connection.read_string_block()
 
@@ -81,7 +124,7 @@ def require(serial: str, wait_s: float = 0.0) -> None:
     """Return when a phone is ready; after `wait_s` raise Unplugged, Unauthorized, Offline, ..."""
     deadline = time.monotonic() + wait_s
     while True:
-        found = [phone for phone in attached_phones() if phone.serial == serial]
+        found = [phone for phone in _phones() if phone.serial == serial]
         problem = found[0].problem if found else errors.Unplugged(f"The phone {serial} went away.")
         if problem is None:
             return

@@ -103,6 +103,8 @@ class Session(ABC):
             ) as workspace:
                 self._deadline = time.monotonic() + limit_s
                 self.conditions = self._conditions_before = self.device.conditions()
+                for warning in warnings.slow_by_power(self._conditions_before):
+                    self._describe(f"warning: {warning}")
                 self._describe("sending files")
                 for local, name, executable in self._files():
                     workspace.place(local, name, executable)
@@ -293,6 +295,7 @@ class Session(ABC):
     def _warnings(
         self, models: Sequence[schema.ModelResult], ratios: Sequence[schema.PairRatio]
     ) -> Iterator[str]:
+        yield from warnings.slow_by_power(self._conditions_before)
         yield from warnings.slower_than_float(models, ratios)
         if self.options.breakdown:
             yield from warnings.missing_breakdowns(models)

@@ -3,11 +3,19 @@
 from collections.abc import Iterator, Sequence
 
 from seaformer.artifact.precisions import PRECISIONS
+from seaformer.benchmark.devices.device import Conditions
+from seaformer.benchmark.devices.power import slowed_by_power
 from seaformer.benchmark.results.rounds import foreign_load, throttled_rounds
 from seaformer.benchmark.results.schema import ModelResult, PairRatio, Round, find_ratio
 
 BUSY = 0.25
 """Processors kept busy by other programs from which times suffer: an idle desktop keeps 0.1."""
+
+
+def slow_by_power(before: Conditions) -> Iterator[str]:
+    """Say what made the device save power when the benchmark began."""
+    for seen, advice in slowed_by_power(before):
+        yield f"{seen}, so times may be longer than usual. {advice}"
 
 
 def slower_than_float(models: Sequence[ModelResult], ratios: Sequence[PairRatio]) -> Iterator[str]:

@@ -44,10 +44,10 @@ _MEMORY_MB = (
 
 
 def read_output(text: str) -> Times | None:
-    """Read what the tool printed on stdout and stderr; None if it says no mean or no runs."""
+    """Read what the tool printed on stdout and stderr; None without runs and a mean above 0."""
     lines = [_PREFIX.sub("", line).rstrip() for line in text.splitlines()]
     values, runs = _times_ms(lines), _runs(lines)
-    if runs is None or "mean" not in values:
+    if runs is None or not values.get("mean"):
         return None
     return Times(
         run=None,

@@ -18,7 +18,15 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StrictBool, StrictInt, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic_core import from_json
 
 MAX_LINE = 1 << 24
@@ -26,6 +34,15 @@ MAX_LINE = 1 << 24
 
 # Strict one by one: as a whole, an array would be no tuple, and an object no dataclass.
 Count = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+
+
+def _advances(ns: int) -> int:
+    if ns == 0:
+        raise ValueError("it took 0 ns: the clock of the device stands still")
+    return ns
+
+
+Duration = Annotated[Count, AfterValidator(_advances)]
 Text = Annotated[str, Field(strict=True, max_length=10_000)]
 Milliseconds = Annotated[float, Field(strict=True, ge=0)]
 Number = Annotated[float, Field(strict=True)]
@@ -156,7 +173,7 @@ class Block(_Exact):
     index: Count
     round: Count
     settling_ns: Count | None
-    durations_ns: tuple[Count, ...]
+    durations_ns: tuple[Duration, ...]
     cpus: tuple[Count, ...]
     frequency_khz_before: Count | None
     frequency_khz_after: Count | None
@@ -181,7 +198,7 @@ class TailRun(_Exact):
     model: Text
     block: Count
     kind: Literal["classes", "mask"]
-    durations_ns: tuple[Count, ...]
+    durations_ns: tuple[Duration, ...]
 
 
 @dataclass(frozen=True)

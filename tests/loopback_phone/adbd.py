@@ -23,7 +23,6 @@ from pathlib import Path
 
 VERSION = 0x01000001  # the first whose messages carry no checksum
 MAX_PAYLOAD_BYTES = 256 * 1024
-FEATURES = "shell_v2,cmd,stat_v2,ls_v2,fixed_push_mkdir"  # those of Android 10
 SHELL = "/system/bin/sh"
 ENVIRONMENT = {
     "PATH": "/system/bin",
@@ -380,8 +379,9 @@ async def main() -> None:
     parser.add_argument("--root", required=True, help="the phone's file tree")
     parser.add_argument("--model", required=True, help="as the banner names it")
     parser.add_argument("--authorizes", type=int, default=1, help="0: nobody accepts our key")
+    parser.add_argument("--features", required=True, help="as the banner names them")
     arguments = parser.parse_args()
-    banner = f"device::ro.product.model={arguments.model};features={FEATURES}".encode()
+    banner = f"device::ro.product.model={arguments.model};features={arguments.features}".encode()
     os.chroot(arguments.root)
     os.chdir("/")
     # Under nohup, all that the tests start ignores a hang-up: so would the phone's shells.

@@ -133,3 +133,15 @@ def battery(percent: int, temperature_c: float, is_charging: bool) -> str:
   temperature: {round(temperature_c * 10)}
   technology: Li-ion
 """
+
+
+def power(wakefulness: str) -> str:
+    """Return what `dumpsys power` begins with."""
+    return f"""POWER MANAGER (dumpsys power)
+
+Power Manager State:
+  mDirty=0x0
+  mWakefulness={wakefulness}
+  mWakefulnessChanging=false
+  mIsPowered=true
+"""

@@ -15,6 +15,7 @@ from loopback_phone.cable import Cable
 from loopback_phone.waiting import wait_until
 
 HERE = Path(__file__).parent
+FEATURES = "shell_v2,cmd,stat_v2,ls_v2,fixed_push_mkdir"  # those of Android 10
 NAMESPACES = ("--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child")
 
 
@@ -27,12 +28,14 @@ class Build:
         storage_mb: size of the file system on /data, in megabytes.
         executes: whether programs may run from /data.
         authorizes: whether it lets this computer in.
+        has_shell_v2: whether its adb tells exit statuses, as since Android 7.
     """
 
     abi: str = "arm64-v8a"
     storage_mb: int = 256
     executes: bool = True
     authorizes: bool = True
+    has_shell_v2: bool = True
 
 
 class LoopbackPhone:
@@ -59,9 +62,11 @@ class LoopbackPhone:
         self.set_property("ro.product.cpu.abi", build.abi)
         self.set_heat()
         self.set_battery()
+        self.set_power()
         storage = f"size={build.storage_mb}m" + ("" if build.executes else ",noexec")
         adbd = [sys.executable, str(HERE / "adbd.py"), "--root", str(self._root)]
         adbd += ["--model", "Loopback_865", "--authorizes", str(int(build.authorizes))]
+        adbd += ["--features", FEATURES if build.has_shell_v2 else "cmd"]
         boot = [str(HERE / "boot.sh"), str(self._root), str(shared), storage, *adbd]
         # Its standard input keeps it on: should this process be killed, it ends as well.
         self._log = (self._root / "log").open("w+b")
@@ -111,6 +116,14 @@ class LoopbackPhone:
         self, percent: int = 80, temperature_c: float = 29.0, is_charging: bool = True
     ) -> None:
         self._state("battery", android_facts.battery(percent, temperature_c, is_charging))
+
+    def set_power(self, saves: bool = False, wakefulness: str = "Awake") -> None:
+        self._state("low_power", f"{int(saves)}\n")
+        self._state("power", android_facts.power(wakefulness))
+
+    def let_services_hang(self) -> None:
+        """Let `dumpsys` answer nothing any more."""
+        self._state("hangs", "")
 
     def set_property(self, name: str, value: str) -> None:
         """Choose what `getprop` says of a name."""

@@ -1,0 +1,25 @@
+"""What makes a device save power, and so slows it down."""
+
+from collections.abc import Iterator
+
+from seaformer.benchmark.devices.device import Conditions
+
+LOW_BATTERY_PERCENT = 20
+"""Below about this, phones save power by slowing down."""
+
+CHARGE = "Charge it: phones slow down to save power."
+SAVES_POWER = "Switch Battery Saver off in its settings: it lowers the clocks."
+WAKE = (
+    "Keep it on, as with 'adb shell svc power stayon true': some phones slow down what runs behind "
+    "a dark screen."
+)
+
+
+def slowed_by_power(now: Conditions) -> Iterator[tuple[str, str]]:
+    """Yield what was seen in the state of a device, and what to do about it."""
+    if now.battery_percent is not None and now.battery_percent < LOW_BATTERY_PERCENT:
+        yield f"the battery is at {now.battery_percent} %", CHARGE
+    if now.saves_power:
+        yield "power saving is on", SAVES_POWER
+    if now.is_screen_on is False:
+        yield "the screen is off", WAKE

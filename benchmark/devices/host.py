@@ -220,7 +220,7 @@ class HostWorkspace(Workspace):
                 time_limit_s=time_limit_s,
                 output_limit=OUTPUT_LIMIT,
                 on_stdout=lines.feed,
-                cwd=self.path,
+                cwd=Path(self.path),
                 tick=self._host.require_not_cancelled,
             )
         except processes.CannotStartError as error:

@@ -1,12 +1,17 @@
-"""Does a quantized file keep what its precision promises?"""
+"""Is a file written: a quantized one that loses, one that is not right on an accelerator?"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from seaformer.artifact.metadata import Comparison, Metadata, Quantization
+from seaformer.artifact.metadata import AcceleratorParity, Comparison, Metadata, Quantization
 from seaformer.artifact.precisions import Precision
 from seaformer.errors import SeaformerError
+from seaformer.export.job import Job
+from seaformer.export.report import Report
 from seaformer.export.request import Request
+
+PASSED = ("verified", "compiled")
+"""What a file may come to on an accelerator that is asked for."""
 
 PHOTOGRAPH = 0
 """Place of the photograph among the comparisons."""
@@ -83,10 +88,36 @@ def _misses(judged: _Judged, precision: Precision, score_name: str) -> list[str]
     return missed
 
 
+def require_accepted(parity: AcceleratorParity, name: str, job: Job, report: Report) -> None:
+    """Go on with a file that is not right on an accelerator only if that was not asked for.
+
+    Args:
+        parity: what came of it there.
+        name: of the file.
+        job: what was asked for.
+        report: warned of a file that is written all the same.
+
+    Raises:
+        SeaformerError: the accelerator was asked for by name, and the file computes something else
+            there, or does not run there and the CPU was not asked for.
+    """
+    request = job.request
+    where = parity.name if parity.chip is None else f"{parity.name} {parity.chip}"
+    if (parity.status == "failed" and request.names_accelerators) or (
+        parity.status not in PASSED and not request.needs_cpu_only
+    ):
+        raise SeaformerError(
+            f"'{name}' is {parity.status} on {where}: {parity.reason}. Nothing was written for "
+            f"{job.stem}. Leave --accelerator out for a file that says so."
+        )
+    if parity.status in ("failed", "refused"):
+        report.warn(f"{where}: '{name}' is {parity.status}: {parity.reason}.")
+
+
 def unmet(request: Request, files: Iterable[Metadata]) -> bool:
     """Whether a file was written that is wrong on an accelerator, or not verified as asked."""
     return any(
-        parity.status == "failed" or (request.names_accelerators and parity.status != "verified")
+        parity.status == "failed" or (request.names_accelerators and parity.status not in PASSED)
         for metadata in files
         for parity in metadata.accelerators
     )

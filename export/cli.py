@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from seaformer.artifact.accelerators import ACCELERATORS, parse_accelerators
+from seaformer.artifact.chips import LIST
 from seaformer.artifact.precisions import FORMATS, PRECISIONS
 from seaformer.cli.command import FAILED, Command
 from seaformer.export.heads import HEADS
@@ -173,6 +174,19 @@ def _switches() -> str:
     "else on one that is named is not written. [default: cpu, and gpu where a driver is found; a "
     "file that fails on the gpu only is written, and the exit status is 1]",
 )
+@click.option(
+    "--soc",
+    "chips",
+    metavar="CHIP,...",
+    multiple=True,
+    help=f"Chip to compile for on the accelerator npu, such as SM8650; '{LIST}' lists them. "
+    "Repeatable.",
+)
+@click.option(
+    "--require-full-acceleration",
+    is_flag=True,
+    help="Write no compiled file that leaves operators to the CPU.",
+)
 @click.option("--list", "list_only", is_flag=True, help="List every model and stop.")
 @click.option(
     "--self-check",
@@ -221,6 +235,11 @@ def main(
         from seaformer.export.listing import print_models
 
         print_models(console)
+        return
+    if LIST in asked.chips:
+        from seaformer.export.listing import print_chips
+
+        print_chips(console)
         return
     if checked_file is not None:
         from seaformer.export.self_check import self_check

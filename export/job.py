@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import onnx
 
-from seaformer.artifact.metadata import Comparison, MappedOperator, Quantization
+from seaformer.artifact.metadata import Comparison, MappedOperator, Metadata, Quantization
 from seaformer.artifact.precisions import Format, Precision
 from seaformer.export.quantize.calibration import Calibration
 from seaformer.export.quantize.engine import Port
@@ -31,6 +32,19 @@ class Candidate:
     operators: list[MappedOperator]
     ports: tuple[Port, Port] = (Port("float32", None), Port("float32", None))
     quantization: Quantization | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A whole file to write, with its description in it.
+
+    `binary` is what is written beside a compiled one, under the name in `metadata.compilation`.
+    """
+
+    path: Path
+    content: bytes
+    metadata: Metadata
+    binary: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from rich.table import Table
 
+from seaformer.artifact.chips import CHIPS, UNSUPPORTED
 from seaformer.console import Console
 from seaformer.models.catalog import list_models
 from seaformer.models.registry import LAYERS, REGISTRY
@@ -46,6 +47,24 @@ def print_models(console: Console) -> None:
     _print_layers(console)
     console.print()
     console.print("A network of your own: --model package.module:factory")
+
+
+def print_chips(console: Console) -> None:
+    """Print every chip that a file can be compiled for."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("--soc", "sold as", "NPU", "floating point"):
+        table.add_column(heading, no_wrap=True)
+    for chip in CHIPS.values():
+        table.add_row(
+            chip.name,
+            chip.snapdragon,
+            f"Hexagon V{chip.hexagon}",
+            "half precision" if chip.has_float else "no: integers only",
+        )
+    console.print(table)
+    for name, why in UNSUPPORTED.items():
+        console.print(f"Not supported: {name}: {why}.", soft_wrap=True)
+    console.print("The chip of a phone: adb shell getprop ro.soc.model")
 
 
 def _print_others(console: Console) -> None:

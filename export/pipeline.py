@@ -23,14 +23,15 @@ from seaformer.artifact.metadata import AcceleratorParity, Comparison, Metadata
 from seaformer.artifact.precisions import PRECISIONS, Format, Precision
 from seaformer.datasets.shapes import TASK as SHAPES
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.export.acceptance import accept
+from seaformer.export.acceptance import accept, require_accepted
+from seaformer.export.compiled_files import Compiling
 from seaformer.export.convert import tflite_file
 from seaformer.export.convert.conversion import to_tflite
 from seaformer.export.convert.input_dependence import find_values_made_constant
 from seaformer.export.convert.onnx_graph import to_onnx, with_half_weights
 from seaformer.export.convert.operator_map import map_onnx, map_operators, map_tflite_like
 from seaformer.export.description import describe
-from seaformer.export.job import Candidate, Job
+from seaformer.export.job import Candidate, Finished, Job
 from seaformer.export.lint.lint_report import advice
 from seaformer.export.lint.linting import lint
 from seaformer.export.quantize.calibration import Calibration, open_calibration
@@ -88,17 +89,17 @@ def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
     for precision in request.precisions:
         if precision.caution:
             report.warn(precision.caution)
-    finished: list[tuple[Path, bytes, Metadata]] = []
+    finished: list[Finished] = []
     for size in request.sizes:
         job = _prepare(request, source, size, calibration, report)
         with temporary_folder("export") as folder:
             for candidate in _candidates(job, folder, report):
-                finished.append(_verify(job, candidate, folder, report))
+                finished += _verify(job, candidate, folder, report)
     _write(finished, request, source.name)
-    return [(path, metadata) for path, _, metadata in finished]
+    return [(file.path, file.metadata) for file in finished]
 
 
-def _write(finished: list[tuple[Path, bytes, Metadata]], request: Request, name: str) -> None:
+def _write(finished: Sequence[Finished], request: Request, name: str) -> None:
     """Write every model file, or none if one cannot be; then what stands beside them.
 
     Raises:
@@ -109,11 +110,18 @@ def _write(finished: list[tuple[Path, bytes, Metadata]], request: Request, name:
         with locked(request.output, wait=True):
             prepare_output(request, name)
             with contextlib.ExitStack() as stack:
-                for path, file, _ in finished:
+
+                def write(path: Path, content: bytes) -> None:
                     draft = stack.enter_context(atomic_write(path, replace=request.force))
-                    draft.write_bytes(file)
-            for path, file, metadata in finished:
-                write_beside(path, file, metadata)
+                    draft.write_bytes(content)
+
+                for file in finished:
+                    write(file.path, file.content)
+                    compilation = file.metadata.compilation
+                    if compilation is not None and compilation.binary is not None:
+                        write(file.path.with_name(compilation.binary.name), file.binary or b"")
+            for file in finished:
+                write_beside(file.path, file.content, file.metadata)
     except OSError as error:
         raise SeaformerError(
             f"cannot write to the output folder '{request.output}': {error.strerror}. Make room in "
@@ -335,10 +343,12 @@ def _compare(job: Job, data: bytes, path: Path) -> list[Comparison]:
         return [compare(session, sample) for sample in job.samples]
 
 
-def _verify(
-    job: Job, candidate: Candidate, folder: Path, report: Report
-) -> tuple[Path, bytes, Metadata]:
-    """Run a converted model on every sample, and complete its file if it passes."""
+def _verify(job: Job, candidate: Candidate, folder: Path, report: Report) -> list[Finished]:
+    """Run a converted model on every sample, and complete its file if it passes.
+
+    Returns:
+        The file, and those that it is compiled to.
+    """
     precision = candidate.precision
     target = job.request.path(job.source.name, job.size, precision, candidate.format)
     quantization = candidate.quantization
@@ -360,23 +370,31 @@ def _verify(
         report.warn(f"'{target.name}' misses the bars of its precision; its metadata says so.")
     found = _verify_on_accelerators(job, candidate, folder / target.name, comparisons, report)
     metadata = describe(job, candidate, comparisons, found)
-    return target, embed(candidate.content, metadata), metadata
+    compiled = []
+    for accelerator in job.request.accelerators:
+        if accelerator.is_compiled_for and candidate.format.name in accelerator.runtimes:
+            compiling = Compiling(job, candidate, folder / target.name, metadata, report)
+            compiled += compiling.files(accelerator)
+    parities = tuple(parity for parity, _ in compiled)
+    metadata = metadata.model_copy(update={"accelerators": (*found, *parities)})
+    file = Finished(target, embed(candidate.content, metadata), metadata)
+    return [file, *(made for _, made in compiled if made is not None)]
 
 
 def _verify_on_accelerators(
     job: Job, candidate: Candidate, path: Path, on_cpu: list[Comparison], report: Report
 ) -> tuple[AcceleratorParity, ...]:
-    """Run a file that the CPU computes right on the other accelerators.
+    """Run a file that the CPU computes right on the other accelerators that take it as it is.
 
     Raises:
         SeaformerError: one that was asked for by name computes something else, or nothing and the
             CPU was not asked for.
     """
-    format, precision, request = candidate.format, candidate.precision, job.request
+    format, precision = candidate.format, candidate.precision
     channels = input_shape(job.source.model, job.size)[1]
     found = []
-    for accelerator in request.accelerators:
-        if format.name not in accelerator.runtimes:
+    for accelerator in job.request.accelerators:
+        if format.name not in accelerator.runtimes or accelerator.is_compiled_for:
             continue
         if accelerator.refusal(format.name, precision.name) is None:
             for said in advice(lint(candidate.content, [accelerator.name], path.name)).values():
@@ -385,15 +403,7 @@ def _verify_on_accelerators(
             samples = job.samples[:ON_DRIVERS]
             parity = verify_on(accelerator, path, precision, samples, on_cpu, channels)
             stage.made = in_words(parity)
-        if (parity.status == "failed" and request.names_accelerators) or (
-            parity.status != "verified" and not request.needs_cpu_only
-        ):
-            raise SeaformerError(
-                f"'{path.name}' is {parity.status} on {accelerator.name}: {parity.reason}. Nothing "
-                f"was written for {job.stem}. Leave --accelerator out for a file that says so."
-            )
-        if parity.status in ("failed", "refused"):
-            report.warn(f"{accelerator.name}: '{path.name}' is {parity.status}: {parity.reason}.")
+        require_accepted(parity, path.name, job, report)
         if accelerator.computes_half and not precision.is_quantized:
             on_gpu = parity.status == "verified"
             parity = parity.model_copy(

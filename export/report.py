@@ -92,16 +92,26 @@ class Report:
             pad_edge=False,
         )
         table.add_column("file", overflow="fold")
-        accelerators = dict.fromkeys(p.name for _, data in files for p in data.accelerators)
+        accelerators = dict.fromkeys(
+            p.name for _, data in files for p in data.accelerators if p.chip is None
+        )
         for heading in ("MB", "operators", "SQNR dB", "agreement %", *accelerators):
             table.add_column(heading, justify="right", no_wrap=True)
         for path, metadata in files:
             notify(FileWritten(path=path))
-            sqnr, agreement = lowest(metadata.parity.comparisons)
+            compilation = metadata.compilation
+            if compilation is None:
+                bytes_, operators = path.stat().st_size, len(metadata.operators)
+                sqnr, agreement = lowest(metadata.parity.comparisons)
+            else:
+                binary = 0 if compilation.binary is None else compilation.binary.bytes
+                bytes_ = path.stat().st_size + binary
+                operators = compilation.partitions + len(compilation.left)
+                sqnr, agreement = lowest(metadata.accelerators[0].comparisons)
             table.add_row(
                 path.name,
-                f"{path.stat().st_size / 1e6:.2f}",
-                str(len(metadata.operators)),
+                f"{bytes_ / 1e6:.2f}",
+                str(operators),
                 "-" if sqnr is None else f"{sqnr:.1f}",
                 "-" if agreement is None else f"{100 * agreement:.3f}",
                 *(_on_accelerator(metadata, name) for name in accelerators),
@@ -109,10 +119,12 @@ class Report:
         self.console.print()
         self.console.print(table)
         unverified = {
-            f"{parity.name}: not verified: {parity.reason}."
+            f"{parity.name}: {parity.reason}."
+            if parity.status == "compiled"
+            else f"{parity.name}: not verified: {parity.reason}."
             for _, metadata in files
             for parity in metadata.accelerators
-            if parity.status == "not verified"
+            if parity.status in ("not verified", "compiled")
         }
         for line in sorted(unverified):
             self.console.print(line, soft_wrap=True)

@@ -5,11 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seaformer.artifact.accelerators import ACCELERATORS, CPU, Accelerator, parse_accelerators
+from seaformer.artifact.accelerators import (
+    ACCELERATORS,
+    CPU,
+    NPU,
+    Accelerator,
+    parse_accelerators,
+)
 from seaformer.artifact.beside import check_beside
+from seaformer.artifact.chips import CHIPS, LIST, Chip, parse_chips
 from seaformer.artifact.precisions import FORMATS, PRECISIONS, Format, Precision
 from seaformer.errors import SeaformerError, UsageError, look_up, unknown_name
 from seaformer.export.heads import HEADS
+from seaformer.export.npu.compiled_names import compiled_paths
 from seaformer.export.quantize.methods import METHODS
 from seaformer.files import refuse_existing
 from seaformer.imaging.input_size import parse_input_size
@@ -18,6 +26,7 @@ from seaformer.models.entry import Network
 from seaformer.models.resolve import chosen, resolve, with_ablation
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.names import path_in
+from seaformer.runtimes.qnn_package import require_package
 from seaformer.tasks import DEFAULT_TASK, Task, get_task
 
 NORMALIZE = ("inside", "outside")
@@ -72,6 +81,9 @@ class Request:
             none was asked for by name, or the CPU was too.
         names_accelerators: whether they were asked for by name: a file that computes something else
             on one is not written then.
+        chips: to compile every file for, on the accelerators that are compiled for.
+        needs_full_acceleration: whether a compiled file is refused that leaves operators to the
+            CPU.
     """
 
     network: Network
@@ -89,6 +101,8 @@ class Request:
     accelerators: tuple[Accelerator, ...]
     needs_cpu_only: bool
     names_accelerators: bool
+    chips: tuple[Chip, ...] = ()
+    needs_full_acceleration: bool = False
 
     def path(self, name: str, size: tuple[int, int], precision: Precision, format: Format) -> Path:
         """Name of an exported file, such as seaformer_tiny_ade20k_512x512_fp32.tflite.
@@ -127,6 +141,8 @@ class Asked:
     ablations: Sequence[str]
     allow_tracer_warnings: bool
     accelerators: Sequence[str]
+    chips: Sequence[str] = ()
+    require_full_acceleration: bool = False
 
 
 def make_request(asked: Asked) -> Request:
@@ -179,8 +195,10 @@ def make_request(asked: Asked) -> Request:
     )
     _check_quantization(quantization, asked.mixed_precision, wanted)
     named = parse_accelerators(asked.accelerators)
+    chips = parse_chips(asked.chips)
     for accelerator in named:
         _check_accelerator(accelerator, wanted, wanted_formats)
+    _check_chips(named, chips, asked.require_full_acceleration)
     return Request(
         network=network,
         task=known_task,
@@ -194,10 +212,38 @@ def make_request(asked: Asked) -> Request:
         force=asked.force,
         quantization=quantization,
         allow_tracer_warnings=asked.allow_tracer_warnings,
-        accelerators=tuple(row for row in named or ACCELERATORS.values() if row.name != CPU),
+        accelerators=tuple(
+            row
+            for row in named or ACCELERATORS.values()
+            if row.name != CPU and (named or not row.is_compiled_for)
+        ),
         needs_cpu_only=not named or ACCELERATORS[CPU] in named,
         names_accelerators=bool(named),
+        chips=chips,
+        needs_full_acceleration=asked.require_full_acceleration,
     )
+
+
+def _check_chips(
+    accelerators: Sequence[Accelerator], chips: Sequence[Chip], needs_full_acceleration: bool
+) -> None:
+    """Refuse chips without an accelerator that is compiled for, and the other way round."""
+    is_compiling = any(accelerator.is_compiled_for for accelerator in accelerators)
+    if is_compiling and not chips:
+        raise UsageError(
+            f"--accelerator {NPU} compiles for a chip, and none is given. Add --soc, one or more "
+            f"of {', '.join(CHIPS)}; --soc {LIST} shows what they are."
+        )
+    for option, is_given in (
+        ("--soc", bool(chips)),
+        ("--require-full-acceleration", needs_full_acceleration),
+    ):
+        if is_given and not is_compiling:
+            raise UsageError(
+                f"{option} is for files that are compiled for a chip. Add --accelerator {NPU}."
+            )
+    if is_compiling:
+        require_package()
 
 
 def _check_accelerator(
@@ -284,5 +330,6 @@ def prepare_output(request: Request, name: str) -> None:
         for precision in request.precisions:
             for format in request.formats:
                 path = request.path(name, size, precision, format)
-                refuse_existing(path, request.force)
-                check_beside(path, request.force)
+                for target in (path, *compiled_paths(path, request.chips)):
+                    refuse_existing(target, request.force)
+                    check_beside(target, request.force)

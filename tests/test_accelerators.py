@@ -28,8 +28,8 @@ NAME = "seaformer_tiny_shapes_128x128_fp32.tflite"
 def test_every_accelerator_can_be_opened() -> None:
     assert set(ACCELERATORS) <= set(PROCESSORS)
     for accelerator in ACCELERATORS.values():
-        suffixes = {f".{format}" for format in accelerator.runtimes}
-        assert suffixes <= set(PROCESSORS[accelerator.name])
+        run = set(accelerator.runtimes) - set(accelerator.never_run)
+        assert {f".{format}" for format in run} <= set(PROCESSORS[accelerator.name])
 
 
 def test_names_with_commas_and_again() -> None:

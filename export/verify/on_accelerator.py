@@ -16,8 +16,7 @@ from seaformer.artifact.precisions import Precision, format_of
 from seaformer.errors import SeaformerError
 from seaformer.export.verify.thresholds import passes
 from seaformer.export.verify.verification import Sample, compare, reached
-from seaformer.runtimes import open_model
-from seaformer.runtimes.graphics_driver import find_driver
+from seaformer.runtimes import find_runtime, open_model
 
 SAME_DB, SAME_AGREEMENT = 1.0, 0.005
 """By as much the integer kernels of two processors may differ: they round halves in different
@@ -48,9 +47,12 @@ def verify_on(
     refusal = accelerator.refusal(format_of(path.name).name, precision.name)
     if refusal is not None:
         return parity.model_copy(update={"status": "refused", "reason": refusal})
-    if find_driver() is None:
+    try:
+        find_runtime(path, accelerator.name).require()
+    except SeaformerError:
         needed = f"it needs {accelerator.needs}"
         return parity.model_copy(update={"status": "not verified", "reason": needed})
+    precision = accelerator.thresholds(precision)
     try:
         with open_model(path, channels=channels, accelerator=accelerator.name) as session:
             found = tuple(compare(session, sample) for sample in samples)

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from seaformer.artifact.chips import Chip
+from seaformer.artifact.precisions import PRECISIONS, Precision, in_half
 from seaformer.errors import look_up
 
 
@@ -11,8 +13,9 @@ from seaformer.errors import look_up
 class Accelerator:
     """A kind of processor, and how its results are verified.
 
-    The thresholds are those of the precision: the GPU computes in single precision for the
-    verification. Thresholds for results on a phone are looser, see `Precision`.
+    The thresholds are those of the precision, as the GPU computes in single precision for the
+    verification; where there is nothing but half precision, see `thresholds`. Thresholds for
+    results on a phone are looser, see `Precision`.
 
     Attributes:
         name: as given to --accelerator.
@@ -23,6 +26,10 @@ class Accelerator:
         needs: what a user installs for that; "" for nothing.
         computes_half: whether phones compute files of floating point in half precision there,
             unless told otherwise.
+        has_half_only: whether it computes files of floating point in half precision whatever it is
+            told.
+        is_compiled_for: whether a file is compiled for one chip, see `seaformer.artifact.chips`.
+        never_run: formats that nothing on a computer runs as they are compiled.
     """
 
     name: str
@@ -32,15 +39,29 @@ class Accelerator:
     verified_by: str
     needs: str
     computes_half: bool
+    has_half_only: bool = False
+    is_compiled_for: bool = False
+    never_run: tuple[str, ...] = ()
 
-    def refusal(self, format: str, precision: str) -> str | None:
-        """Return why it does not take such a file; None if it does."""
+    def refusal(self, format: str, precision: str, chip: Chip | None = None) -> str | None:
+        """Return why it, or that of a chip, does not take such a file; None if it does."""
         if format not in self.runtimes:
             return f"it takes .{' and .'.join(self.runtimes)}, not .{format}"
+        if chip is not None and not chip.has_float and PRECISIONS[precision].has_float:
+            return (
+                f"{chip.title} has no floating point, and {precision} computes in it; export a "
+                "precision that is integer throughout"
+            )
         return self.refuses.get(precision)
 
+    def thresholds(self, precision: Precision) -> Precision:
+        """Return the precision with the thresholds that a file has to reach there."""
+        if self.has_half_only and not precision.is_quantized:
+            return in_half(precision)
+        return precision
 
-CPU, GPU = "cpu", "gpu"
+
+CPU, GPU, NPU = "cpu", "gpu", "npu"
 """Every file is verified on the CPU, and on the others where that is possible."""
 
 ACCELERATORS: Mapping[str, Accelerator] = MappingProxyType(
@@ -65,6 +86,22 @@ ACCELERATORS: Mapping[str, Accelerator] = MappingProxyType(
                 "software, or on this computer's GPU",
                 needs="a Vulkan driver: apt-get install chromium brings one in software",
                 computes_half=True,
+            ),
+            Accelerator(
+                name=NPU,
+                title="NPU",
+                runtimes={
+                    "onnx": "ONNX Runtime, QNN",
+                    "tflite": "LiteRT, QNN (compiled, never run)",
+                },
+                refuses={},
+                verified_by="Qualcomm's own emulator of its Hexagon NPUs (.onnx); of a compiled "
+                ".tflite only the partitions are checked",
+                needs="pip install 'seaformer[npu]', on Linux x86-64 with glibc 2.35; --soc",
+                computes_half=False,
+                has_half_only=True,
+                is_compiled_for=True,
+                never_run=("tflite",),
             ),
         )
     }

@@ -9,6 +9,7 @@ the model without metadata properties. It can therefore be in the JSON itself, a
 weight does.
 """
 
+import hashlib
 import io
 import zipfile
 import zlib
@@ -32,15 +33,16 @@ _DAMAGED = (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, zli
 def embed(content: bytes, metadata: Metadata) -> bytes:
     """Return the whole file: a model with its description in it, on one line, as size counts.
 
-    The content is a TFLite flatbuffer, or an ONNX model without metadata properties. Equal exports
-    give equal bytes.
+    The content is a TFLite flatbuffer, or an ONNX model; other properties of it are kept. Equal
+    exports give equal bytes.
     """
     text = metadata.without_latency().text(indent=None)
     if metadata.format == "onnx":
         import onnx
 
         model = onnx.load_from_string(content)
-        onnx.helper.set_model_props(model, {PROPERTY: text})
+        others = {one.key: one.value for one in model.metadata_props if one.key != PROPERTY}
+        onnx.helper.set_model_props(model, others | {PROPERTY: text})
         return serialize(model)
     stream = io.BytesIO(content)
     with zipfile.ZipFile(stream, "a") as archive:
@@ -50,8 +52,19 @@ def embed(content: bytes, metadata: Metadata) -> bytes:
     return stream.getvalue()
 
 
+def content_sha256(content: bytes, name: str) -> str:
+    """Return the hash of what computes in what `embed` is given; `name` is that of the file."""
+    if format_of(name).name == "onnx":
+        import onnx
+
+        model = onnx.load_from_string(content)
+        del model.metadata_props[:]
+        content = serialize(model)
+    return hashlib.sha256(content).hexdigest()
+
+
 def content_of(path: Path) -> bytes:
-    """Return what `embed` was given, of the file that it made.
+    """Return what `embed` was given, without properties, of the file that it made.
 
     Raises:
         SeaformerError: the file is damaged, or was not made by seaformer-export.

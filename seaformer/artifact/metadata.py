@@ -231,22 +231,67 @@ class AcceleratorParity(_Model):
     Attributes:
         name: of the accelerator, see `seaformer.artifact.accelerators`.
         status: "verified"; "failed": it computes something else there; "refused": it does not run
-            there; "not verified": there was nothing to verify it with.
+            there; "not verified": there was nothing to verify it with; "compiled": a vendor's
+            compiler took it, and nothing on a computer runs what that made.
         reason: why it is not verified; None if it is.
         runtime: what computed, with version and driver; None if nothing did.
         comparisons: with PyTorch, on the inputs of `Parity`; none where nothing computed.
         half_runtime: what computed in half precision, as a phone's GPU does by default; None if
             nothing did. That has no threshold: it is for information.
         half_comparisons: likewise, in half precision.
+        chip: what it was compiled for, see `seaformer.artifact.chips`; None where nothing is
+            compiled.
     """
 
     name: str
-    status: Literal["verified", "failed", "refused", "not verified"]
+    status: Literal["verified", "failed", "refused", "not verified", "compiled"]
     reason: str | None
     runtime: str | None
     comparisons: tuple[Comparison, ...]
     half_runtime: str | None = None
     half_comparisons: tuple[Comparison, ...] = ()
+    chip: str | None = None
+
+
+class LeftOperator(_Model):
+    """An operator that the compiler left to the CPU.
+
+    Attributes:
+        type: in the file's own words.
+        name: of the node, or of the tensor that it computes.
+        reason: in the compiler's words; "" where it gives none.
+    """
+
+    type: str
+    name: str
+    reason: str
+
+
+class Compilation(_Model):
+    """How a file was compiled for the NPU of one chip.
+
+    Attributes:
+        chip: its name, see `seaformer.artifact.chips`.
+        hexagon: version of its NPU, 75 for V75.
+        compiler: what compiled it, with versions.
+        qnn_version: of the Qualcomm libraries that compiled it; those on the phone may not be
+            older.
+        phone_needs: what the phone has to have to run it, in words.
+        source_sha256: `content_sha256` of the file that was compiled.
+        partitions: how many pieces of the graph run on the NPU, 1 at best.
+        left: operators that are left to the CPU, in execution order.
+        binary: what the NPU runs, where that is a file of its own beside this one; else None.
+    """
+
+    chip: str
+    hexagon: Count
+    compiler: str
+    qnn_version: str
+    phone_needs: str
+    source_sha256: str
+    partitions: Count
+    left: tuple[LeftOperator, ...]
+    binary: "File | None"
 
 
 class MappedOperator(_Model):
@@ -445,6 +490,8 @@ class Metadata(Interface):
         modules: path -> title, in the order of the network; of the modules that operators belong
             to, and of those around them.
         accelerators: the verification on other accelerators than the CPU.
+        compilation: of a compiled file; None of any other. `operators` and `parity` are then those
+            of the file that was compiled.
         file: in the JSON beside the file only.
     """
 
@@ -466,6 +513,7 @@ class Metadata(Interface):
     quantization: Quantization | None = None
     parity: Parity
     accelerators: tuple[AcceleratorParity, ...] = ()
+    compilation: Compilation | None = None
     file: File | None = Field(default=None, exclude_if=_is_none)
 
     def without_latency(self) -> Self:

@@ -1,7 +1,7 @@
 """The one table of formats and precisions: it drives checks, help texts, documents and tests."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -75,6 +75,11 @@ class Precision:
     def is_quantized(self) -> bool:
         """Whether the weights are integers."""
         return self.weights == "int8"
+
+    @property
+    def has_float(self) -> bool:
+        """Whether any of it is computed in floating point."""
+        return "float" in self.activations
 
     @property
     def is_calibrated(self) -> bool:
@@ -179,6 +184,23 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
         )
     }
 )
+
+
+HALF_MIN_SQNR_DB, HALF_MIN_AGREEMENT = 45.0, 0.995
+"""What a file of floating point has to reach where all is computed in half precision, as on NPUs.
+
+A weight or a result is rounded to 11 bits, which alone is noise of about 70 dB, and it adds up over
+the layers: PLACEHOLDER.
+"""
+
+
+def in_half(precision: Precision) -> Precision:
+    """Return a precision of floating point with the thresholds of half-precision arithmetic."""
+    return replace(
+        precision,
+        min_sqnr_db=min(precision.min_sqnr_db, HALF_MIN_SQNR_DB),
+        min_agreement=min(precision.min_agreement, HALF_MIN_AGREEMENT),
+    )
 
 
 def format_of(file_name: str) -> Format:

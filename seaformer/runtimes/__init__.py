@@ -8,15 +8,17 @@ suffix is opened, not before.
 """
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 
 from seaformer.errors import SeaformerError, UsageError, look_up
+from seaformer.runtimes.child_process import DAMAGED
 from seaformer.runtimes.graphics_driver import require_driver
 from seaformer.runtimes.image_session import ImageSession
+from seaformer.runtimes.qnn_package import require_package
 from seaformer.runtimes.session import Session
 from seaformer.temporary_folders import temporary_folder
 
@@ -41,20 +43,42 @@ class Runtime:
         title: name to show to people.
         module: module of this package.
         package: what to install to have it.
-        opener: function of the module: (path, threads) -> Session.
+        opener: function of the module: (path, threads) -> Session; with the name of a chip as a
+            further argument if `takes_chip`.
+        require: checks that this computer can run it, and returns the environment variables that
+            its process needs; else raises a SeaformerError that says what to do.
+        advice: what to do about a file that crashes it.
+        takes_chip: whether it computes as one of several chips does.
     """
 
     title: str
     module: str
     package: str
     opener: str = "open_session"
+    require: Callable[[], Mapping[str, str]] = dict
+    advice: str = DAMAGED
+    takes_chip: bool = False
 
 
 _ONNX_RUNTIME = Runtime("ONNX Runtime", "onnx_runtime", "onnxruntime")
 _LITERT = Runtime("LiteRT", "litert", "ai-edge-litert")
 _PYTORCH = Runtime("PyTorch", "pytorch", "torch")
-_GPU = Runtime("LiteRT's GPU accelerator", "litert_gpu", "ai-edge-litert")
+_GPU = Runtime(
+    "LiteRT's GPU accelerator",
+    "litert_gpu",
+    "ai-edge-litert",
+    require=lambda: require_driver().environment,
+    advice="It may run on another accelerator.",
+)
 _HALF_GPU = replace(_GPU, opener="open_half_session")
+_NPU = Runtime(
+    "Qualcomm's NPU emulator",
+    "qnn_emulator",
+    "'seaformer[npu]'",
+    require=require_package,
+    advice="It may run on another accelerator, or compiled for another chip.",
+    takes_chip=True,
+)
 _OPENVINO = Runtime("OpenVINO", "openvino_runtime", "openvino")
 
 RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
@@ -73,6 +97,7 @@ PROCESSORS: Mapping[str, Mapping[str, Runtime]] = MappingProxyType(
         "cpu": RUNTIMES,
         "gpu": {".tflite": _GPU},
         "gpu-half": {".tflite": _HALF_GPU},
+        "npu": {".onnx": _NPU},
         "openvino": {".tflite": _OPENVINO, ".onnx": _OPENVINO},
     }
 )
@@ -109,7 +134,12 @@ def is_checkpoint(path: str | Path) -> bool:
 
 
 def open_session(
-    path: str | Path, threads: int = 1, *, accelerator: str = "cpu", isolated: bool = True
+    path: str | Path,
+    threads: int = 1,
+    *,
+    accelerator: str = "cpu",
+    chip: str | None = None,
+    isolated: bool = True,
 ) -> Session:
     """Load an exported file and make it ready to run, at the level of tensors.
 
@@ -117,6 +147,7 @@ def open_session(
         path: .onnx or .tflite.
         threads: threads for one run, 1 or more.
         accelerator: what computes, one of `PROCESSORS`.
+        chip: for the NPU, one of `seaformer.artifact.chips.CHIPS`; None for a compiled file.
         isolated: whether to run it in a child process, so that a damaged file cannot crash this
             one. False only for files that this process has written itself.
 
@@ -129,17 +160,17 @@ def open_session(
     if isolated:
         from seaformer.runtimes.isolated import IsolatedSession
 
-        if runtime.module != _GPU.module:
-            return IsolatedSession(path, runtime.title, threads=threads, accelerator=accelerator)
         return IsolatedSession(
             path,
             runtime.title,
-            require_driver().environment,
-            "It may run on another accelerator.",
+            runtime.require(),
+            runtime.advice,
             threads=threads,
             accelerator=accelerator,
+            chip=chip,
         )
-    session: Session = getattr(_load(runtime, path), runtime.opener)(path, threads)
+    of_chip = (chip,) if runtime.takes_chip else ()
+    session: Session = getattr(_load(runtime, path), runtime.opener)(path, threads, *of_chip)
     return session
 
 
@@ -165,6 +196,7 @@ def open_model(
     input_size: tuple[int, int] | None = None,
     channels: int | None = None,
     accelerator: str = "cpu",
+    chip: str | None = None,
     isolated: bool = True,
 ) -> ImageSession:
     """Load a model with one image as its input and make it ready to run on the host.
@@ -179,6 +211,7 @@ def open_model(
         channels: number of input channels, where the input is not an image and the metadata does
             not state it; otherwise None.
         accelerator: what computes, one of `PROCESSORS`.
+        chip: as in `open_session`.
         isolated: as in `open_session`; checkpoints always run in this process.
 
     Raises:
@@ -190,7 +223,7 @@ def open_model(
         path, runtime = _find(path)
         session = _load(runtime, path).open_session(path, threads, variant, task, input_size)
     else:
-        session = open_session(path, threads, accelerator=accelerator, isolated=isolated)
+        session = open_session(path, threads, accelerator=accelerator, chip=chip, isolated=isolated)
     try:
         return ImageSession(session, task, input_size, channels)
     except BaseException:

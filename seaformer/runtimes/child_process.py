@@ -68,7 +68,7 @@ class ChildProcess:
         advice: str = DAMAGED,
     ) -> None:
         self._path, self._program, self._advice = path, program, advice
-        self._limit_s = _limit_s()
+        self._limit_s = time_limit_s()
         ours, its = socket.socketpair()
         # Nothing is ever written to it: the child sees it closed when this process is gone.
         lifeline, held = os.pipe()
@@ -187,7 +187,12 @@ def _end(
     stderr.close()
 
 
-def _limit_s() -> float:
+def time_limit_s() -> float:
+    """Return the limit of a request, in seconds, which the environment may set.
+
+    Raises:
+        UsageError: what the environment says is no such number.
+    """
     text = os.environ.get(LIMIT_VARIABLE)
     try:
         limit_s = LIMIT_S if text is None else float(text)

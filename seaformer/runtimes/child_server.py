@@ -62,6 +62,12 @@ def _end_with_parent(lifeline: int) -> None:
         sys.exit(1)
 
 
+def let_files_grow() -> None:
+    """Lift this process's limit on the size of files, for one whose library writes them itself."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
 def _limit_resources() -> int:
     """Limit the resources of this process; return its memory limit in bytes."""
     memory_bytes = max(MIN_MEMORY_BYTES, int(MEMORY_SHARE * psutil.virtual_memory().available))

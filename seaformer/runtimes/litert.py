@@ -16,6 +16,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from seaformer.artifact.embedding import tflite_text
 from seaformer.artifact.metadata import Scale
 from seaformer.errors import SeaformerError
+from seaformer.runtimes.compiled_file import refuse_compiled
 from seaformer.runtimes.external_data import check_tflite
 from seaformer.runtimes.session import Array, Session, Tensor, reason
 
@@ -140,8 +141,15 @@ class LiteRTSession(Session):
             raise self.cannot_run(error) from error
 
 
-open_session = LiteRTSession
-"""See `seaformer.runtimes.Runtime`."""
+def open_session(path: Path, threads: int) -> LiteRTSession:
+    """Load the file to run on the CPU; see `seaformer.runtimes.open_session`.
+
+    Raises:
+        UsageError: it is compiled for an NPU.
+        SeaformerError: it is damaged.
+    """
+    refuse_compiled(path)
+    return LiteRTSession(path, threads)
 
 
 @contextmanager

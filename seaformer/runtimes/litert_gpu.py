@@ -5,7 +5,6 @@ faults that lie in its reading of a file. Times say nothing: the driver may be i
 """
 
 import math
-import resource
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +17,7 @@ from ai_edge_litert.options import Options
 
 from seaformer.artifact.embedding import tflite_text
 from seaformer.errors import SeaformerError
+from seaformer.runtimes.child_server import let_files_grow
 from seaformer.runtimes.graphics_driver import require_driver
 from seaformer.runtimes.litert import LiteRTSession
 from seaformer.runtimes.session import Array, Session, reason
@@ -42,7 +42,9 @@ class LiteRTGpuSession(Session):
         self._shapes = [tuple(side or 0 for side in tensor.shape) for tensor in self.outputs]
         if any(None in tensor.shape for tensor in (*self.inputs, *self.outputs)):
             raise SeaformerError(f"'{path}' has no static shapes, which the GPU needs.")
-        _let_files_grow()
+        # Mesa's drivers keep the memory of the GPU in files without a name, which the limit counts:
+        # a write beyond it ends the process with a bus error.
+        let_files_grow()
         options = Options(HardwareAccelerator.GPU, gpu_options=GpuOptions(enforce_f32=not in_half))
         try:
             self._model: CompiledModel | None = CompiledModel.from_file(str(path), options=options)
@@ -85,16 +87,6 @@ class LiteRTGpuSession(Session):
     def close(self) -> None:
         """Free the model's memory."""
         self._model = None
-
-
-def _let_files_grow() -> None:
-    """Lift this process's limit on the size of files, see `child_server`.
-
-    Mesa's drivers keep the memory of the GPU in files without a name, which the limit counts: a
-    write beyond it ends the process with a bus error.
-    """
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
 def open_session(path: Path, _threads: int) -> LiteRTGpuSession:

@@ -11,6 +11,7 @@ import onnxruntime
 from seaformer.artifact.embedding import PROPERTY
 from seaformer.artifact.metadata import Scale
 from seaformer.errors import SeaformerError
+from seaformer.runtimes.compiled_file import refuse_compiled
 from seaformer.runtimes.external_data import check_onnx
 from seaformer.runtimes.session import Array, Session, Tensor, reason
 
@@ -97,12 +98,7 @@ class OnnxSession(Session):
         self._model = self._observer = None
 
     def _load(self, model: str | bytes, optimized: bool = True) -> onnxruntime.InferenceSession:
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = self._threads
-        settings.inter_op_num_threads = 1
-        settings.log_severity_level = ERRORS_ONLY
-        if not optimized:
-            settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        settings = session_options(self._threads, optimized)
         return onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
 
     def _graph(self) -> Any:
@@ -143,8 +139,26 @@ class OnnxSession(Session):
         return Tensor(node.name, DTYPES[node.type], tuple(sides))
 
 
-open_session = OnnxSession
-"""See `seaformer.runtimes.Runtime`."""
+def open_session(path: Path, threads: int) -> OnnxSession:
+    """Load the file to run on the CPU; see `seaformer.runtimes.open_session`.
+
+    Raises:
+        UsageError: it is compiled for an NPU.
+        SeaformerError: it is damaged.
+    """
+    refuse_compiled(path)
+    return OnnxSession(path, threads)
+
+
+def session_options(threads: int, optimized: bool = True) -> onnxruntime.SessionOptions:
+    """Options of every session: its threads, errors alone in the log, perhaps no optimizations."""
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = threads
+    settings.inter_op_num_threads = 1
+    settings.log_severity_level = ERRORS_ONLY
+    if not optimized:
+        settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return settings
 
 
 def integer_scales(graph: "GraphProto") -> dict[str, Scale]:

@@ -1,0 +1,157 @@
+"""Files compiled for chips, verified where there is an emulator of the NPU."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from seaformer.artifact.accelerators import Accelerator
+from seaformer.artifact.chips import Chip
+from seaformer.artifact.embedding import content_sha256, embed
+from seaformer.artifact.metadata import AcceleratorParity, Compilation, File, Metadata
+from seaformer.errors import SeaformerError
+from seaformer.export.acceptance import require_accepted
+from seaformer.export.job import Candidate, Finished, Job
+from seaformer.export.npu.compiled import Compiled
+from seaformer.export.npu.compiled_names import binary_name, compiled_name
+from seaformer.export.npu.onnx_compiler import compile_onnx
+from seaformer.export.npu.tflite_compiler import compile_tflite
+from seaformer.export.report import Report
+from seaformer.export.verify.on_accelerator import in_words, verify_on
+from seaformer.models.inputs import input_shape
+
+MAX_WARNED = 8
+"""Operators left to the CPU that are printed one by one; the metadata has all."""
+
+COMPILERS: Mapping[str, Callable[[Chip, Path], Compiled]] = MappingProxyType(
+    {".onnx": compile_onnx, ".tflite": compile_tflite}
+)
+"""Suffix -> what compiles a file that this process has written for a chip.
+
+It raises a SeaformerError if the compiler is missing, takes nothing of the file, fails, crashes or
+does not come to an end.
+"""
+
+NEVER_RUN = "compiled, never run: nothing on a computer runs a compiled .tflite"
+
+
+class Compiling:
+    """The files that one exported file is compiled to on one accelerator.
+
+    Args:
+        job: the export.
+        candidate: the file, which the CPU computes right.
+        path: where it is now.
+        metadata: its description.
+        report: to the terminal.
+    """
+
+    def __init__(
+        self, job: Job, candidate: Candidate, path: Path, metadata: Metadata, report: Report
+    ) -> None:
+        self._job, self._candidate, self._path = job, candidate, path
+        self._metadata, self._report = metadata, report
+
+    def files(
+        self, accelerator: Accelerator
+    ) -> Iterator[tuple[AcceleratorParity, Finished | None]]:
+        """Compile and verify for each chip asked for; there is no file where it is refused.
+
+        Raises:
+            SeaformerError: the compiler fails, operators are left though none may be, or the file
+                computes something else than PyTorch.
+        """
+        for chip in self._job.request.chips:
+            yield self._file(accelerator, chip)
+
+    def _file(
+        self, accelerator: Accelerator, chip: Chip
+    ) -> tuple[AcceleratorParity, Finished | None]:
+        precision, format = self._candidate.precision, self._candidate.format
+        parity = AcceleratorParity(
+            name=accelerator.name,
+            status="compiled",
+            reason=NEVER_RUN,
+            runtime=None,
+            comparisons=(),
+            chip=chip.name,
+        )
+        refusal = accelerator.refusal(format.name, precision.name, chip)
+        if refusal is not None:
+            parity = parity.model_copy(update={"status": "refused", "reason": refusal})
+            require_accepted(parity, self._path.name, self._job, self._report)
+            return parity, None
+        with self._report.stage(f"compile {format.name} {precision.name}, {chip.name}") as stage:
+            compiled = COMPILERS[format.suffix](chip, self._path)
+            stage.made = compiled.in_words
+        self._check_left(compiled, chip)
+        name = compiled_name(self._path.name, chip)
+        metadata = self._describe(compiled, chip, name)
+        if format.name not in accelerator.never_run:
+            title = f"verify {format.name} {precision.name}, {accelerator.name} {chip.name}"
+            with self._report.stage(title) as stage:
+                draft = self._write(compiled, metadata, name)
+                channels = input_shape(self._job.source.model, self._job.size)[1]
+                on_cpu = self._metadata.parity.comparisons
+                samples = self._job.samples
+                parity = verify_on(accelerator, draft, precision, samples, on_cpu, channels)
+                parity = parity.model_copy(update={"chip": chip.name})
+                stage.made = in_words(parity)
+        require_accepted(parity, name, self._job, self._report)
+        metadata = metadata.model_copy(update={"accelerators": (parity,)})
+        content = embed(compiled.content, metadata)
+        path = self._job.request.output / name
+        return parity, Finished(path, content, metadata, compiled.binary)
+
+    def _write(self, compiled: Compiled, metadata: Metadata, name: str) -> Path:
+        """Write a compiled file to be verified, with its binary beside it."""
+        folder = self._path.parent / Path(name).stem
+        folder.mkdir()
+        (folder / name).write_bytes(embed(compiled.content, metadata))
+        if compiled.binary is not None:
+            (folder / str(binary_name(name))).write_bytes(compiled.binary)
+        return folder / name
+
+    def _describe(self, compiled: Compiled, chip: Chip, name: str) -> Metadata:
+        binary = None
+        if compiled.binary is not None:
+            binary = File(
+                name=str(binary_name(name)),
+                bytes=len(compiled.binary),
+                sha256=hashlib.sha256(compiled.binary).hexdigest(),
+            )
+        compilation = Compilation(
+            chip=chip.name,
+            hexagon=chip.hexagon,
+            compiler=compiled.compiler,
+            qnn_version=compiled.qnn_version,
+            phone_needs=compiled.phone_needs,
+            source_sha256=self._metadata.content_sha256,
+            partitions=compiled.partitions,
+            left=compiled.left,
+            binary=binary,
+        )
+        return self._metadata.model_copy(
+            update={
+                "title": f"{self._metadata.title}, {chip.name}",
+                "content_sha256": content_sha256(compiled.content, name),
+                "accelerators": (),
+                "compilation": compilation,
+            }
+        )
+
+    def _check_left(self, compiled: Compiled, chip: Chip) -> None:
+        said = [
+            f"{one.type} '{one.name}'" + (f": {one.reason}" if one.reason else "")
+            for one in compiled.left
+        ]
+        if said and self._job.request.needs_full_acceleration:
+            raise SeaformerError(
+                f"'{self._path.name}' is not wholly on the NPU of {chip.name}: {len(said)} "
+                f"operators are left to the CPU, such as {said[0]}. Nothing was written. Leave "
+                "--require-full-acceleration out for a file that has them."
+            )
+        for line in said[:MAX_WARNED]:
+            self._report.warn(f"{chip.name}: left to the CPU: {line}.")
+        if len(said) > MAX_WARNED:
+            self._report.warn(f"{chip.name}: and {len(said) - MAX_WARNED} more operators.")

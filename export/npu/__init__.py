@@ -1,0 +1,1 @@
+"""Compiling exported files for the NPU of a chip."""

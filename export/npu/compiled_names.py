@@ -1,0 +1,27 @@
+"""The names of compiled files: the chip is in them."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from seaformer.artifact.chips import Chip
+
+
+def compiled_name(name: str, chip: Chip) -> str:
+    """The name of what a file of this name is compiled to, such as net_fp32_SM8650.onnx."""
+    path = Path(name)
+    return f"{path.stem}_{chip.name}{path.suffix}"
+
+
+def binary_name(name: str) -> str | None:
+    """The name of the binary beside a compiled file, as ONNX Runtime gives it; None without one."""
+    path = Path(name)
+    return f"{path.stem}_qnn.bin" if path.suffix == ".onnx" else None
+
+
+def compiled_paths(path: Path, chips: Sequence[Chip]) -> Iterator[Path]:
+    """Yield the files, without their descriptions, that a file is compiled to for chips."""
+    for chip in chips:
+        name = compiled_name(path.name, chip)
+        yield path.with_name(name)
+        if (binary := binary_name(name)) is not None:
+            yield path.with_name(binary)

@@ -1,0 +1,149 @@
+"""Compiling a .tflite by LiteRT's plugin for Qualcomm's NPUs, with a program that LiteRT brings.
+
+The plugin loads Qualcomm's libraries: those of ai-edge-litert-sdk-qualcomm, which downloads them
+from Qualcomm when it is installed, or else those of onnxruntime-qnn.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from seaformer import processes
+from seaformer.artifact.chips import Chip
+from seaformer.artifact.metadata import LeftOperator
+from seaformer.errors import SeaformerError
+from seaformer.export.npu.compiled import TIME_FACTOR, Compiled
+from seaformer.runtimes.child_process import LIMIT_VARIABLE, time_limit_s
+from seaformer.runtimes.qnn_package import library_folders, require_package
+from seaformer.runtimes.session import one_line
+from seaformer.runtimes.tflite_flatbuffer import parse
+
+PROGRAM = "LiteRT's compiler for Qualcomm's NPUs"
+
+SDK_MODULE = "ai_edge_litert_sdk_qualcomm"
+
+DISPATCH = b"DISPATCH_OP"
+
+_UNUSED = "libQnnLpai.so"
+"""A library for another processor, which the plugin loads and onnxruntime-qnn does not have."""
+
+_VERSION = re.compile(rb"v(\d+\.\d+\.\d+)\.\d{6,}")
+"""Version of QNN in what its libraries compile, with the date behind it."""
+
+_FAILURE = re.compile(r"\bERROR\b|\[ *ERROR *\]|<E>", re.IGNORECASE)
+
+
+def compile_tflite(chip: Chip, path: Path) -> Compiled:
+    """Compile a .tflite; see `seaformer.export.compiled_files.COMPILERS`."""
+    litert = _litert_folder()
+    with TemporaryDirectory(prefix="seaformer-compile-") as name, _libraries() as libraries:
+        compiled = Path(name) / path.name
+        command = [
+            litert / "tools" / "apply_plugin_main",
+            "--cmd=apply",
+            f"--model={path}",
+            f"--o={compiled}",
+            "--soc_manufacturer=Qualcomm",
+            f"--soc_model={chip.name}",
+            "--err=--",
+            f"--libs={litert / 'vendors' / 'qualcomm' / 'compiler'}",
+        ]
+        limit_s = TIME_FACTOR * time_limit_s()
+        paths = (str(libraries), str(litert), os.environ.get("LD_LIBRARY_PATH"))
+        environment = {**os.environ, "LD_LIBRARY_PATH": os.pathsep.join(filter(None, paths))}
+        try:
+            done = processes.run(command, time_limit_s=limit_s, merge=True, environment=environment)
+        except processes.TookTooLongError:
+            raise SeaformerError(
+                f"{PROGRAM} was stopped on '{path.name}' after {limit_s:g} s. Allow more with "
+                f"{LIMIT_VARIABLE}, or try another --precision."
+            ) from None
+        if done.status or not compiled.is_file():
+            raise SeaformerError(
+                f"{PROGRAM} fails on '{path.name}' for {chip.title}: "
+                f"{_failure(done)}. Try another --precision, or another chip."
+            )
+        content = compiled.read_bytes()
+    partitions, left = _graph(content)
+    found = _VERSION.search(content)
+    qnn = "unknown" if found is None else found[1].decode()
+    if not partitions:
+        raise SeaformerError(
+            f"{PROGRAM} takes no operator of '{path.name}' for {chip.title}. Try another "
+            "--precision."
+        )
+    return Compiled(
+        content=content,
+        binary=None,
+        partitions=partitions,
+        left=left,
+        compiler=f"ai-edge-litert {version('ai-edge-litert')}, QNN {qnn}",
+        qnn_version=qnn,
+        phone_needs=(
+            f"LiteRT {version('ai-edge-litert')} or newer with its dispatch library for Qualcomm, "
+            f"and Qualcomm's libraries of QNN {qnn} or newer for Hexagon V{chip.hexagon}"
+        ),
+    )
+
+
+def _litert_folder() -> Path:
+    spec = find_spec("ai_edge_litert")
+    assert spec is not None  # a dependency of ours
+    assert spec.origin is not None
+    return Path(spec.origin).parent
+
+
+@contextmanager
+def _libraries() -> Iterator[Path]:
+    """Find the folder of Qualcomm's libraries, or make one of links to them."""
+    if (sdk := _sdk_folder()) is not None:
+        yield sdk
+        return
+    require_package()
+    with TemporaryDirectory(prefix="seaformer-qnn-") as name:
+        folder = Path(name)
+        for library in (file for place in library_folders() for file in place.glob("lib*.so*")):
+            (folder / library.name).symlink_to(library)
+        (folder / _UNUSED).symlink_to(library_folders()[0] / "libQnnIr.so")
+        yield folder
+
+
+def _sdk_folder() -> Path | None:
+    """Where LiteRT's own package has the libraries; None where its download did not work."""
+    if find_spec(SDK_MODULE) is None:
+        return None
+    spec = find_spec(SDK_MODULE)
+    assert spec is not None
+    folder = Path(str(spec.origin)).parent / "data" / "lib" / "x86_64-linux-clang"
+    return folder if (folder / "libQnnHtp.so").is_file() else None
+
+
+def _graph(content: bytes) -> tuple[int, tuple[LeftOperator, ...]]:
+    """Count the operators that stand for compiled ones, and list the others."""
+    from seaformer.export.convert.tflite_file import operators
+
+    parsed = parse(content)
+    graph, codes = parsed.subgraphs[0], parsed.operatorCodes
+    is_compiled = [codes[row.opcodeIndex].customCode == DISPATCH for row in graph.operators]
+    left = tuple(
+        LeftOperator(
+            type=operator.type,
+            name=graph.tensors[operator.outputs[0]].name.decode(errors="replace"),
+            reason="",
+        )
+        for operator, compiled in zip(operators(content), is_compiled, strict=True)
+        if not compiled
+    )
+    return sum(is_compiled), left
+
+
+def _failure(done: processes.Done) -> str:
+    """What the program said last of an error."""
+    lines = done.stdout.decode(errors="replace").splitlines()
+    said = [one_line(line, 200) for line in lines if _FAILURE.search(line)]
+    return said[-1].rstrip(".") if said else f"it ended with status {done.status}"

@@ -1,0 +1,33 @@
+"""Files that a vendor's compiler made for one chip: no CPU runs what is in them."""
+
+from pathlib import Path
+
+from seaformer.errors import UsageError
+
+MARKS = {".onnx": b"EPContext", ".tflite": b"DISPATCH_OP"}
+"""Suffix -> the operator that stands for all that was compiled."""
+
+
+def is_compiled(path: Path) -> bool:
+    """Whether a file of a known suffix has an operator that stands for compiled ones."""
+    mark = MARKS.get(path.suffix.lower())
+    return mark is not None and mark in path.read_bytes()
+
+
+def refuse_compiled(path: Path) -> None:
+    """Refuse a compiled file where the CPU shall run it.
+
+    Raises:
+        UsageError: it is one; the message says what runs it.
+    """
+    if not is_compiled(path):
+        return
+    if path.suffix.lower() == ".tflite":
+        raise UsageError(
+            f"'{path}' is compiled for the NPU of a phone, and nothing on a computer runs a "
+            "compiled .tflite. Give the .tflite that it was compiled from."
+        )
+    raise UsageError(
+        f"'{path}' is compiled for an NPU, which the CPU cannot run. Add --accelerator npu, or "
+        "give the .onnx that it was compiled from."
+    )

@@ -103,12 +103,15 @@ def require_accepted(parity: AcceleratorParity, name: str, job: Job, report: Rep
     """
     request = job.request
     where = parity.name if parity.chip is None else f"{parity.name} {parity.chip}"
+    advice = "Leave --accelerator out for a file that says so."
+    if parity.chip is not None:
+        advice = "Try another --precision or another --soc, or leave this one out."
     if (parity.status == "failed" and request.names_accelerators) or (
         parity.status not in PASSED and not request.needs_cpu_only
     ):
         raise SeaformerError(
             f"'{name}' is {parity.status} on {where}: {parity.reason}. Nothing was written for "
-            f"{job.stem}. Leave --accelerator out for a file that says so."
+            f"{job.stem}. {advice}"
         )
     if parity.status in ("failed", "refused"):
         report.warn(f"{where}: '{name}' is {parity.status}: {parity.reason}.")

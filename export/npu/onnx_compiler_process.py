@@ -15,14 +15,13 @@ from seaformer.export.npu.compiled_names import binary_name
 from seaformer.export.npu.qnn_log import reasons
 from seaformer.runtimes.channel import Array, Message
 from seaformer.runtimes.child_server import let_files_grow, serve
+from seaformer.runtimes.compiled_file import COMPILED
 from seaformer.runtimes.onnx_runtime import session_options
-from seaformer.runtimes.qnn_emulator import register_provider
+from seaformer.runtimes.qnn_emulator import load_on_npu
 from seaformer.runtimes.session import reason
 
 EVERYTHING = 0
 """Severity of the log: why a node is left to the CPU is said nowhere else."""
-
-COMPILED = "EPContext"
 
 
 def answer(request: dict[str, Any], _arrays: Sequence[Array]) -> Message:
@@ -57,9 +56,8 @@ def _compile(path: Path, chip: Chip, target: Path) -> Message:
 
 
 def _load(path: Path, chip: Chip, settings: onnxruntime.SessionOptions) -> None:
-    register_provider(settings, chip)
     try:
-        onnxruntime.InferenceSession(str(path), settings)
+        load_on_npu(str(path), settings, chip)
     except Exception as error:  # ONNX Runtime's exceptions have no base class of their own
         raise SeaformerError(
             f"Qualcomm's compiler fails on '{path.name}' for {chip.title}: {reason(error)}. Try "

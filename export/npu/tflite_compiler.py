@@ -19,6 +19,7 @@ from seaformer.artifact.metadata import LeftOperator
 from seaformer.errors import SeaformerError
 from seaformer.export.npu.compiled import TIME_FACTOR, Compiled
 from seaformer.runtimes.child_process import LIMIT_VARIABLE, time_limit_s
+from seaformer.runtimes.compiled_file import DISPATCH
 from seaformer.runtimes.qnn_package import library_folders, require_package
 from seaformer.runtimes.session import one_line
 from seaformer.runtimes.tflite_flatbuffer import parse
@@ -26,8 +27,6 @@ from seaformer.runtimes.tflite_flatbuffer import parse
 PROGRAM = "LiteRT's compiler for Qualcomm's NPUs"
 
 SDK_MODULE = "ai_edge_litert_sdk_qualcomm"
-
-DISPATCH = b"DISPATCH_OP"
 
 _UNUSED = "libQnnLpai.so"
 """A library for another processor, which the plugin loads and onnxruntime-qnn does not have."""
@@ -129,7 +128,9 @@ def _graph(content: bytes) -> tuple[int, tuple[LeftOperator, ...]]:
 
     parsed = parse(content)
     graph, codes = parsed.subgraphs[0], parsed.operatorCodes
-    is_compiled = [codes[row.opcodeIndex].customCode == DISPATCH for row in graph.operators]
+    is_compiled = [
+        codes[row.opcodeIndex].customCode == DISPATCH.encode() for row in graph.operators
+    ]
     left = tuple(
         LeftOperator(
             type=operator.type,

@@ -186,7 +186,7 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
 )
 
 
-HALF_MIN_SQNR_DB, HALF_MIN_AGREEMENT = 45.0, 0.995
+HALF_MIN_SQNR_DB, HALF_MIN_AGREEMENT = 40.0, 0.985
 """What a file of floating point has to reach where all is computed in half precision, as on NPUs.
 
 A weight or a result is rounded to 11 bits, which alone is noise of about 70 dB, and it adds up over

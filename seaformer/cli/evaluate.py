@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import shlex
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from seaformer.artifact.accelerators import CPU
 from seaformer.cli.command import PATH, Command
+from seaformer.cli.processor_options import Processor, processor_options, read_processor
 from seaformer.errors import SeaformerError, UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -86,6 +89,19 @@ LISTED = 12
     help="Weights of the MODEL that is the name of a network, as for seaformer-export. "
     "[default: random]",
 )
+@processor_options
+@click.option(
+    "--shard",
+    metavar="N/COUNT",
+    help="Evaluate the N-th of COUNT parts of the pictures, as on several computers.",
+)
+@click.option(
+    "--merge",
+    "shards",
+    type=PATH,
+    multiple=True,
+    help="--report folder of a shard, whose pictures are not computed again. Repeatable.",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="[default: as many as there are cores]")
 @click.option("--skip-broken", is_flag=True, help="Leave broken pictures out, and exit with 0.")
 @click.option("--force", is_flag=True, help="Start over, and overwrite results.")
@@ -104,6 +120,10 @@ def main(
     network_name: str | None,
     variant: str | None,
     weights: str | None,
+    accelerator: str,
+    soc: str | None,
+    shard: str | None,
+    shards: tuple[Path, ...],
     threads: int | None,
     skip_broken: bool,
     force: bool,
@@ -114,8 +134,13 @@ def main(
     with --weights. Folders are read as ADE20K, Cityscapes, PASCAL-Context, COCO-Stuff 10K and
     ImageNet are published, or as images/ and masks/ with labels.json, a list of the class names.
     Annotated validation pictures give mIoU, mean and pixel accuracy, or top-1 and top-5. A run that
-    was stopped goes on when it is started again.
+    was stopped goes on when it is started again. --accelerator computes the MODELs; a --reference
+    is computed on the CPU.
     """
+    processor = read_processor(accelerator, soc)
+    part = None if shard is None else _read_shard(shard)
+    if part is not None and shards:
+        raise UsageError("--shard makes a part and --merge puts parts together. Leave one out.")
     if len(models) > 1 and reference is None:
         raise UsageError(
             f"{len(models)} models are given. Say which one the others are compared with: "
@@ -123,7 +148,8 @@ def main(
         )
     texts = models if reference is None else (reference, *models)
     stem = Path(texts[0]).stem.replace(":", "-")
-    folder = report or Path(f"{stem}_{'comparison' if reference else 'evaluation'}")
+    ending = "" if part is None else f"_{part[0]}of{part[1]}"
+    folder = report or Path(f"{stem}_{'comparison' if reference else 'evaluation'}{ending}")
 
     from seaformer.console import Console
     from seaformer.datasets import open_dataset, own_task
@@ -141,9 +167,13 @@ def main(
     paths = [find_model(text) for text in texts]
     network = chosen(network_name, variant)
     _check_weights(weights, paths)
-    stated = task or own_task(data) or stated_task(paths[0], weights)
+    first = Processor() if reference is not None else processor
+    stated = task or own_task(data)
+    if stated is None:
+        stated = stated_task(paths[0], weights, first.accelerator, first.chip)
     whole = open_dataset(data, stated, layout=layout)
     dataset = whole if limit is None else whole.spread(limit)
+    dataset = dataset if part is None else dataset.shard(*part)
     options = Options(
         protocol=_choose_protocol(protocol, paths, dataset.task),
         threads=threads or os.cpu_count() or 1,
@@ -151,14 +181,25 @@ def main(
         weights=weights,
         input_size=None if input_size is None else parse_input_size(input_size),
         short_side=short_side,
+        accelerator=processor.accelerator,
+        chip=processor.chip,
     )
+    on_cpu = replace(options, accelerator=CPU, chip=None)
     _check_options(options, batch, paths)
 
     console = Console(soft_wrap=True)
     with ExitStack() as opened:
         candidates = [
-            opened.enter_context(closing(open_candidate(path, dataset.task, options)))
-            for path in paths
+            opened.enter_context(
+                closing(
+                    open_candidate(
+                        path,
+                        dataset.task,
+                        on_cpu if reference is not None and place == 0 else options,
+                    )
+                )
+            )
+            for place, path in enumerate(paths)
         ]
         folder.mkdir(parents=True, exist_ok=True)
         opened.enter_context(locked(folder))
@@ -168,6 +209,8 @@ def main(
                 (folder / name).unlink(missing_ok=True)
         _print_start(console, candidates, dataset, len(whole.items), folder)
         evaluation = Evaluation(dataset, candidates)
+        if shards:
+            evaluation.merge(folder / PROGRESS, [each / PROGRESS for each in shards])
         _run(console, evaluation, folder / PROGRESS, batch)
         if not evaluation.done:
             raise SeaformerError(
@@ -182,12 +225,25 @@ def main(
         write_text(folder / RESULTS, results.text())
         notify(FileWritten(path=folder / RESULTS))
     _print_results(console, results)
-    _print_next(console, results, dataset, folder, weights)
+    _print_next(console, results, dataset, folder, weights, processor)
+    if part is not None:
+        console.print(
+            f"This is shard {part[0]} of {part[1]}. When all are done, run the same command with "
+            f"--merge {shlex.quote(str(folder))} and those of the others instead of --shard."
+        )
     if not results.complete:
         raise SeaformerError(
             f"{len(results.broken)} of {evaluation.total} pictures are broken. Repair them and run "
             "the command again, which goes on from here, or add --skip-broken to leave them out."
         )
+
+
+def _read_shard(text: str) -> tuple[int, int]:
+    """Read the value of --shard, such as 3/8."""
+    place, _, count = text.partition("/")
+    if place.isdecimal() and count.isdecimal() and 1 <= int(place) <= int(count):
+        return int(place), int(count)
+    raise UsageError(f"--shard is '{text}'. Allowed: N/COUNT with N from 1 to COUNT, such as 3/8.")
 
 
 def _check_weights(weights: str | None, models: Sequence[Path | Network]) -> None:
@@ -282,6 +338,8 @@ def _print_start(
             f"{candidate.path}: {candidate.interface.title}, {protocol.name} protocol "
             f"({protocol.description})"
         )
+        if candidate.accelerated_by:
+            console.print(f"computed by {candidate.accelerated_by}")
         if candidate.interface.is_random:
             console.print("random weights: the scores mean nothing", style="bold yellow")
         if candidate.note:
@@ -324,7 +382,8 @@ def _print_results(console: Console, results: Results) -> None:
     names = {"miou": "mIoU", "mean_accuracy": "mean accuracy", "pixel_accuracy": "pixel accuracy"}
     if results.kind == "classification":
         names = {"top1": "Top-1", "top5": "Top-5"}
-    table = Table(caption=f"percent, of {results.pictures:,} pictures")
+    some = "" if results.pictures == results.available else f" of {results.available:,} there are"
+    table = Table(caption=f"percent, of {results.pictures:,} pictures{some}")
     table.add_column("model", overflow="fold")
     for name in names.values():
         table.add_column(name, justify="right")
@@ -370,7 +429,12 @@ def _class_table(model: ModelResult, is_comparison: bool) -> Table:
 
 
 def _print_next(
-    console: Console, results: Results, dataset: Dataset, folder: Path, weights: str | None
+    console: Console,
+    results: Results,
+    dataset: Dataset,
+    folder: Path,
+    weights: str | None,
+    processor: Processor,
 ) -> None:
     console.print(f"results: {(folder / RESULTS).absolute()}")
     console.print(f"report: {(folder / PAGE).absolute()}")
@@ -380,6 +444,7 @@ def _print_next(
     images = {item.name: item.image for item in dataset.items}
     for picture in last.worst[:1]:
         command = ["seaformer-predict", str(images[picture.name]), "--model", last.file]
+        command += processor.arguments
         if weights is not None and not Path(last.file).is_file():
             command += ["--weights", weights]
         if Path(last.file).suffix not in (".tflite", ".onnx", ".safetensors"):

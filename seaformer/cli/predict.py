@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from seaformer.cli.command import PATH, Command
+from seaformer.cli.processor_options import (
+    Processor,
+    no_checkpoint,
+    processor_options,
+    read_processor,
+)
 from seaformer.errors import UsageError
 from seaformer.files import atomic_write, refuse_existing
 from seaformer.imaging.input_size import parse_input_size
@@ -75,6 +81,7 @@ TOP = 5
     show_default=True,
     help="Of the colours over the photograph.",
 )
+@processor_options
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option(
     "--input-size",
@@ -92,6 +99,8 @@ def main(
     mask: Path | None,
     heatmap: Path | None,
     opacity: float,
+    accelerator: str,
+    soc: str | None,
     threads: int,
     input_size: str | None,
     force: bool,
@@ -105,6 +114,7 @@ def main(
     _require_suffix("--mask", mask, (".png",))
     _require_suffix("--heatmap", heatmap, (".png",))
     size = None if input_size is None else parse_input_size(input_size)
+    processor = read_processor(accelerator, soc)
 
     from seaformer.console import Console
     from seaformer.imaging.images import read_image, sample_photograph
@@ -115,7 +125,7 @@ def main(
     image = read_image(photo)
     found = find_model(model_text)
     model = found if isinstance(found, Path) else Path(found.name)
-    with _open(found, weights, variant, task, size, threads) as session:
+    with _open(found, weights, variant, task, size, threads, processor) as session:
         interface = _interface(session, model, variant, task)
         if interface.kind == "segmentation":
             output = output or Path(f"{photo.stem}_overlay.png")
@@ -129,8 +139,9 @@ def main(
             from seaformer.imaging.heatmap import heat, last_attention, save_heatmap
 
             features = last_attention(model, session, prepare_input(image, session, interface))
-        prediction = predict(image, session, interface)
-        height, width = session.input_shape
+        runs = 0 if processor.is_emulated else TIMED_RUNS
+        prediction = predict(image, session, interface, runs)
+        (height, width), runtime = session.input_shape, session.session.runtime
 
     console = Console(soft_wrap=True)
     console.print(f"{photo}: {image.shape[1]} x {image.shape[0]} pixels")
@@ -140,11 +151,14 @@ def main(
     if heatmap is not None and features is not None:
         save_heatmap(heatmap, heat(features, prediction.photograph.shape[:2]), force)
     _print_result(console, prediction, interface)
-    console.print(
-        f"time on this computer: prepare {prediction.prepare_ms:.1f} ms, "
-        f"run {prediction.run_ms:.1f} ms (median of {TIMED_RUNS} after a warm-up, "
-        f"{threads} thread{'s' * (threads > 1)}), finish {prediction.finish_ms:.1f} ms"
-    )
+    if prediction.run_ms is None:
+        console.print(f"computed by {runtime}, whose times mean nothing")
+    else:
+        console.print(
+            f"time on this computer: prepare {prediction.prepare_ms:.1f} ms, "
+            f"run {prediction.run_ms:.1f} ms (median of {TIMED_RUNS} after a warm-up, "
+            f"{threads} thread{'s' * (threads > 1)}), finish {prediction.finish_ms:.1f} ms"
+        )
     for kind, path in (("overlay", output), ("mask", mask), ("heat map", heatmap)):
         if path is not None:
             console.print(f"{kind}: {path.absolute()}")
@@ -174,6 +188,7 @@ def _open(
     task: str | None,
     input_size: tuple[int, int] | None,
     threads: int,
+    processor: Processor,
 ) -> ImageSession:
     """Open a file, or create a network by its name."""
     from seaformer.runtimes import ImageSession, open_model
@@ -184,7 +199,17 @@ def _open(
                 f"--weights goes with a --model that names a network, and '{found}' is a file. "
                 "Leave it out."
             )
-        return open_model(found, threads, variant=variant, task=task, input_size=input_size)
+        return open_model(
+            found,
+            threads,
+            variant=variant,
+            task=task,
+            input_size=input_size,
+            accelerator=processor.accelerator,
+            chip=processor.chip,
+        )
+    if processor.is_emulated:
+        raise no_checkpoint(processor, found.name)
     from seaformer.models.resolve import chosen
     from seaformer.runtimes.pytorch import open_network
     from seaformer.tasks import DEFAULT_TASK, get_task

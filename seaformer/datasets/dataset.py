@@ -34,6 +34,13 @@ class Dataset:
         chosen = (self.items[place * len(self.items) // count] for place in range(count))
         return replace(self, items=tuple(chosen))
 
+    def shard(self, place: int, count: int) -> "Dataset":
+        """Return the `place`-th, from 1 on, of `count` parts of about equal size.
+
+        Neighbours go to different parts, so that each has some of every class.
+        """
+        return replace(self, items=self.items[place - 1 :: count])
+
 
 @dataclass(frozen=True)
 class Fault:

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from pydantic import BaseModel
 
 from seaformer.datasets import Dataset, Item, read_mask
-from seaformer.errors import SeaformerError, UsageError
+from seaformer.errors import SeaformerError, UsageError, quoted
 from seaformer.evaluation.models import Candidate
-from seaformer.evaluation.progress import ProgressFile
+from seaformer.evaluation.progress import DATA_SET, ProgressFile, read_shard
 from seaformer.evaluation.tally import Counts, Tally, count_guesses, count_masks
 from seaformer.imaging.images import read_image
 
@@ -80,16 +80,48 @@ class Evaluation:
                     self._add(line)
                 yield
 
+    def merge(self, progress: Path, shards: Sequence[Path]) -> None:
+        """Take over what other runs of the same models did of parts of the data set.
+
+        They may be of another computer, where the files have other times: a picture is taken over
+        if its files have the same sizes here.
+
+        Args:
+            progress: the file of this run, which is started if it is not there.
+            shards: those of the others.
+
+        Raises:
+            UsageError: one is of other models, or of pictures that the data set does not have.
+            SeaformerError: one is damaged or not there.
+        """
+        run, items = self._identity(), {item.name: item for item in self._dataset.items}
+        with closing(ProgressFile(progress, run)) as file:
+            known = {line["name"] for line in file.read()}
+            for shard in shards:
+                for line in read_shard(shard, run):
+                    if "broken" in line:
+                        continue
+                    if line["name"] not in items:
+                        raise UsageError(
+                            f"'{shard}' has a picture {quoted(line['name'])}, which the data set "
+                            "does not have. Give the same --data and --limit as for the shard."
+                        )
+                    stamp = _stamp(items[line["name"]])
+                    same = [size for size, _ in stamp] == [size for size, _ in line["stamp"]]
+                    if same and line["name"] not in known:
+                        file.append(line | {"stamp": stamp})
+
     def _identity(self) -> dict[str, Any]:
         """Return what makes two runs the same."""
         names = "\n".join(item.name for item in self._dataset.items)
-        return {
+        accelerated = [model.accelerated_by for model in self._models]
+        return ({"accelerators": accelerated} if any(accelerated) else {}) | {
             "models": [[model.path.name, model.sha256] for model in self._models],
             "protocol": [
                 [model.protocol.name, model.protocol.description] for model in self._models
             ],
             "task": self._dataset.task.to_json(),
-            "data set": [self._dataset.layout, self.total, sha256(os.fsencode(names)).hexdigest()],
+            DATA_SET: [self._dataset.layout, self.total, sha256(os.fsencode(names)).hexdigest()],
         }
 
     def _resume(self, file: ProgressFile) -> set[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seaformer.artifact.accelerators import CPU
 from seaformer.artifact.metadata import Interface
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.evaluation.metrics import top_classes
@@ -42,6 +43,8 @@ class Options:
             the model's own.
         short_side: instead of the task's own in the official protocol; the limit of the longer side
             grows with it.
+        accelerator: what computes exported files, one of `seaformer.runtimes.PROCESSORS`.
+        chip: of the NPU; None for that of a compiled file.
     """
 
     protocol: str
@@ -50,6 +53,8 @@ class Options:
     weights: str | None = None
     input_size: Size | None = None
     short_side: int | None = None
+    accelerator: str = CPU
+    chip: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +126,12 @@ class Candidate:
             raise self._misfit(outputs, f"[1, {classes}]")
         return [top_classes(logits) for logits in outputs]
 
+    @property
+    def accelerated_by(self) -> str:
+        """What computes it, with versions, if not the CPU; else ""."""
+        is_on_cpu = self.runtime in RUNTIMES.values()
+        return "" if is_on_cpu else self.session.session.runtime
+
     def close(self) -> None:
         """Free the model's memory."""
         self.session.close()
@@ -155,10 +166,12 @@ def is_checkpoint(model: Path | Network) -> bool:
     return isinstance(model, Network) or is_checkpoint_file(model)
 
 
-def stated_task(model: Path | Network, weights: str | None) -> Task | None:
+def stated_task(
+    model: Path | Network, weights: str | None, accelerator: str = CPU, chip: str | None = None
+) -> Task | None:
     """Return the task that a model says it is for; None if it says none that we know.
 
-    `weights` are those of a network that is given by its name.
+    `weights` are those of a network that is given by its name; the rest is as in `Options`.
 
     Raises:
         SeaformerError: the file cannot be read.
@@ -171,7 +184,7 @@ def stated_task(model: Path | Network, weights: str | None) -> Task | None:
         from seaformer.weights.checkpoint import read_checkpoint
 
         return read_checkpoint(model).task
-    with open_model(model) as session:
+    with open_model(model, accelerator=accelerator, chip=chip) as session:
         task = None if session.metadata is None else session.metadata.task
     return None if task is None else TASKS.get(task)
 
@@ -185,6 +198,12 @@ def open_candidate(model: Path | Network, task: Task, options: Options) -> Candi
     """
     if isinstance(model, Path) and not is_checkpoint(model):
         return _open_export(model, task, options)
+    if options.accelerator != CPU:
+        raise UsageError(
+            f"--accelerator {options.accelerator} runs exported files, and "
+            f"'{model if isinstance(model, Path) else model.name}' is a network in PyTorch. Export "
+            "it first."
+        )
     return _open_network(model, task, options)
 
 
@@ -195,7 +214,14 @@ def _open_export(path: Path, task: Task, options: Options) -> Candidate:
             "Leave --protocol out, or evaluate the checkpoint that the file was exported from."
         )
     known = task.name if task.name in TASKS else None
-    session = open_model(path, options.threads, task=known, input_size=options.input_size)
+    session = open_model(
+        path,
+        options.threads,
+        task=known,
+        input_size=options.input_size,
+        accelerator=options.accelerator,
+        chip=options.chip,
+    )
     interface = session.metadata or Interface.from_task(task, session.layout, session.input_shape)
     interface.require_image()
     note = _compare_classes(path, interface, task)
@@ -206,7 +232,7 @@ def _open_export(path: Path, task: Task, options: Options) -> Candidate:
             "mIoU over whole pictures cannot be measured."
         )
     protocol = deployed(preprocessing, session.input_shape)
-    sha256, runtime = file_sha256(path), find_runtime(path)
+    sha256, runtime = file_sha256(path), find_runtime(path, options.accelerator)
     return Candidate(path, sha256, runtime, interface, protocol, session, note)
 
 

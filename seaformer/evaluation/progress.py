@@ -8,11 +8,14 @@ picture has several lines if it was broken and repaired: the last one counts.
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from seaformer.errors import SeaformerError, UsageError
 
 SCHEMA_VERSION = 1
+
+DATA_SET = "data set"
+"""What differs between the shards of one evaluation."""
 
 MAX_LINE_BYTES = 16 * 2**20
 """A line has some numbers for each class of each model."""
@@ -68,17 +71,49 @@ class ProgressFile:
         self._file.close()
 
     def _next(self) -> dict[str, Any] | None:
-        """Return the next whole line; None if there is none."""
-        text = self._file.readline(MAX_LINE_BYTES)
-        if not text.endswith(b"\n") and len(text) < MAX_LINE_BYTES:
-            return None
-        try:
-            line = json.loads(text)
-        except ValueError:
-            line = None
-        if not isinstance(line, dict):
-            raise SeaformerError(
-                f"'{self._path}' is damaged before byte {self._file.tell()}: that line is no JSON "
-                "object. Give --force to start over."
+        return _next_line(self._file, self._path)
+
+
+def read_shard(path: Path, run: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what came of the pictures of a part of the data set, which another run evaluated.
+
+    Args:
+        path: of the other run's file.
+        run: what is evaluated, as for `ProgressFile`; the data set may be a part of it there.
+
+    Raises:
+        UsageError: the file is of other models or another task.
+        SeaformerError: it is damaged, or there is none.
+    """
+    if not path.is_file():
+        raise SeaformerError(
+            f"there is no progress file '{path}'. Give the --report folder of a shard."
+        )
+    with path.open("rb") as file:
+        header = _next_line(file, path) or {}
+        stored = header.get("run") or {}
+        differing = [name for name in run if name != DATA_SET and run[name] != stored.get(name)]
+        if differing or header.get("schema_version") != SCHEMA_VERSION:
+            raise UsageError(
+                f"'{path}' is of another run: {', '.join(differing) or 'its version'} differed. "
+                "Merge shards of the same models, data set and options."
             )
-        return line
+        while (line := _next_line(file, path)) is not None:
+            yield line
+
+
+def _next_line(file: IO[bytes], path: Path) -> dict[str, Any] | None:
+    """Return the next whole line; None if there is none."""
+    text = file.readline(MAX_LINE_BYTES)
+    if not text.endswith(b"\n") and len(text) < MAX_LINE_BYTES:
+        return None
+    try:
+        line = json.loads(text)
+    except ValueError:
+        line = None
+    if not isinstance(line, dict):
+        raise SeaformerError(
+            f"'{path}' is damaged before byte {file.tell()}: that line is no JSON object. Give "
+            "--force to start over."
+        )
+    return line

@@ -205,7 +205,7 @@ def _model_result(
         file=str(model.path),
         sha256=model.sha256,
         title=model.interface.title,
-        runtime=model.runtime.title,
+        runtime=model.accelerated_by or model.runtime.title,
         protocol=model.protocol.name,
         input=model.protocol.description,
         is_random=model.interface.is_random,

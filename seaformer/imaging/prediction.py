@@ -27,8 +27,8 @@ class Prediction:
         mask: class indices [H, W], uint8 or uint16; None if the model classifies.
         probabilities: float64 [classes]; None if the model segments.
         prepare_ms: milliseconds from the photograph to the input, once.
-        run_ms: milliseconds of the network, the median of `TIMED_RUNS` after one that is not
-            counted.
+        run_ms: milliseconds of the network, the median of the timed runs after one that is not
+            counted; None if it was not timed.
         finish_ms: milliseconds from the output to the mask or the probabilities, once.
     """
 
@@ -36,7 +36,7 @@ class Prediction:
     mask: npt.NDArray[np.unsignedinteger] | None
     probabilities: npt.NDArray[np.float64] | None
     prepare_ms: float
-    run_ms: float
+    run_ms: float | None
     finish_ms: float
 
 
@@ -56,9 +56,12 @@ def prepare_input(
 
 
 def predict(
-    image: npt.NDArray[np.uint8], session: ImageSession, interface: Interface
+    image: npt.NDArray[np.uint8],
+    session: ImageSession,
+    interface: Interface,
+    timed_runs: int = TIMED_RUNS,
 ) -> Prediction:
-    """Run a model on a photograph, uint8 [H, W, 3], RGB.
+    """Run a model on a photograph, uint8 [H, W, 3], RGB, and again `timed_runs` times.
 
     Raises:
         SeaformerError: the output does not fit the interface, or is not finite.
@@ -68,7 +71,7 @@ def predict(
     prepare_ms = _since(start)
 
     output = session.run(x)
-    times_ms = session.time_ms(x, TIMED_RUNS)
+    run_ms = median(session.time_ms(x, timed_runs)) if timed_runs else None
     if not np.isfinite(output).all():
         count = output.size - int(np.isfinite(output).sum())
         raise SeaformerError(
@@ -83,7 +86,7 @@ def predict(
         mask = mask_from(output, interface, photograph.shape[:2])
     else:
         probabilities = _softmax(output, interface)
-    return Prediction(photograph, mask, probabilities, prepare_ms, median(times_ms), _since(start))
+    return Prediction(photograph, mask, probabilities, prepare_ms, run_ms, _since(start))
 
 
 def mask_from(

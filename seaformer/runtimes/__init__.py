@@ -49,6 +49,7 @@ class Runtime:
             its process needs; else raises a SeaformerError that says what to do.
         advice: what to do about a file that crashes it.
         takes_chip: whether it computes as one of several chips does.
+        time_factor: how many times the limit of a CPU it may take to load or run a file.
     """
 
     title: str
@@ -58,6 +59,7 @@ class Runtime:
     require: Callable[[], Mapping[str, str]] = dict
     advice: str = DAMAGED
     takes_chip: bool = False
+    time_factor: float = 1.0
 
 
 _ONNX_RUNTIME = Runtime("ONNX Runtime", "onnx_runtime", "onnxruntime")
@@ -74,10 +76,11 @@ _HALF_GPU = replace(_GPU, opener="open_half_session")
 _NPU = Runtime(
     "Qualcomm's NPU emulator",
     "qnn_emulator",
-    "'seaformer[npu]'",
+    "onnxruntime-qnn",
     require=require_package,
     advice="It may run on another accelerator, or compiled for another chip.",
     takes_chip=True,
+    time_factor=10.0,  # an inference of Tiny at 512x512 takes 5 s on an idle processor
 )
 _OPENVINO = Runtime("OpenVINO", "openvino_runtime", "openvino")
 
@@ -165,6 +168,7 @@ def open_session(
             runtime.title,
             runtime.require(),
             runtime.advice,
+            runtime.time_factor,
             threads=threads,
             accelerator=accelerator,
             chip=chip,
@@ -220,7 +224,7 @@ def open_model(
             image, or the runtime is not installed.
     """
     if is_checkpoint(path):
-        path, runtime = _find(path)
+        path, runtime = _find(path, accelerator)
         session = _load(runtime, path).open_session(path, threads, variant, task, input_size)
     else:
         session = open_session(path, threads, accelerator=accelerator, chip=chip, isolated=isolated)

@@ -4,14 +4,19 @@ from pathlib import Path
 
 from seaformer.errors import UsageError
 
-MARKS = {".onnx": b"EPContext", ".tflite": b"DISPATCH_OP"}
-"""Suffix -> the operator that stands for all that was compiled."""
+COMPILED = "EPContext"
+"""Operator of an .onnx that stands for what was compiled."""
+
+DISPATCH = "DISPATCH_OP"
+"""Custom operator of a .tflite that stands for what was compiled."""
+
+_MARKS = {".onnx": COMPILED, ".tflite": DISPATCH}
 
 
 def is_compiled(path: Path) -> bool:
     """Whether a file of a known suffix has an operator that stands for compiled ones."""
-    mark = MARKS.get(path.suffix.lower())
-    return mark is not None and mark in path.read_bytes()
+    mark = _MARKS.get(path.suffix.lower())
+    return mark is not None and mark.encode() in path.read_bytes()
 
 
 def refuse_compiled(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Model files that have weights in other files, whose names stand in them.
+"""Model files that have weights, or what was compiled, in other files, whose names stand in them.
 
 Both formats can. Such a name is data: it does not decide which file of this computer is read. Of an
 .onnx, files beside it or in folders below are; of a .tflite none, as the tools that we know write
@@ -11,23 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 from seaformer.errors import SeaformerError, quoted
 from seaformer.names import path_in
+from seaformer.runtimes.compiled_file import COMPILED
 
 if TYPE_CHECKING:
     from onnx import TensorProto
 
 _LOCATION = "location"
+_BINARY = "ep_cache_context"
+_COMPILE_AGAIN = "Compile the model again."
 _ADVICE = "Save the model as one file: onnx.save(onnx.load(path), new_path)."
 
 
 def check_onnx(path: Path) -> None:
-    """Check where an .onnx file has its weights. Of one that is damaged, nothing is said.
+    """Check where an .onnx file has its weights and what was compiled.
+
+    Of one that is damaged, nothing is said.
 
     Raises:
         SeaformerError: in a file that is not beside it, or in none.
     """
     data = path.read_bytes()
-    if _LOCATION.encode() not in data:  # without which no tensor is elsewhere: most files end here
-        return
+    if not any(name.encode() in data for name in (_LOCATION, _BINARY)):
+        return  # without which nothing is elsewhere: most files end here
     import onnx
 
     try:
@@ -38,6 +43,13 @@ def check_onnx(path: Path) -> None:
         for entry in tensor.external_data:
             if entry.key == _LOCATION:
                 _check_location(path, tensor.name, entry.value)
+    for node in model.graph.node:
+        has = {attribute.name: attribute for attribute in node.attribute}
+        if node.op_type == COMPILED and _BINARY in has:
+            embedded = "embed_mode" not in has or has["embed_mode"].i == 1  # as ONNX Runtime has it
+            if not embedded:
+                name = has[_BINARY].s.decode(errors="replace")
+                _check_location(path, COMPILED, name, _COMPILE_AGAIN)
 
 
 def check_tflite(path: Path) -> None:
@@ -57,13 +69,13 @@ def check_tflite(path: Path) -> None:
         )
 
 
-def _check_location(path: Path, tensor: str, location: str) -> None:
+def _check_location(path: Path, tensor: str, location: str, advice: str = _ADVICE) -> None:
     where = f"the place of the external data {quoted(tensor)} of '{path}', {quoted(location)},"
     place = path.parent
     for part in location.split("/"):
-        place = path_in(place, part, f"a part of {where}", _ADVICE)
+        place = path_in(place, part, f"a part of {where}", advice)
     if not place.is_file():
-        raise SeaformerError(f"{where} is no file. Copy it there, beside the model. Or: {_ADVICE}")
+        raise SeaformerError(f"{where} is no file. Copy it there, beside the model. Or: {advice}")
 
 
 def _tensors(message: Any) -> "Iterator[TensorProto]":

@@ -20,6 +20,7 @@ class IsolatedSession(Session):
         program: name of the runtime, for error messages.
         environment: variables that the child has besides ours.
         advice: what to do about a file that crashes it.
+        time_factor: factor on the time limit of every request.
         arguments: of `seaformer.runtimes.open_session`, without the path.
     """
 
@@ -29,9 +30,10 @@ class IsolatedSession(Session):
         program: str,
         environment: Mapping[str, str] | None = None,
         advice: str = DAMAGED,
+        time_factor: float = 1.0,
         **arguments: Any,
     ) -> None:
-        self.path = path
+        self.path, self._time_factor = path, time_factor
         self._child = ChildProcess(
             "seaformer.runtimes.session_process", path, program, environment, advice
         )
@@ -88,7 +90,8 @@ class IsolatedSession(Session):
         scale: float = 1,
         **arguments: Any,
     ) -> tuple[dict[str, Any], list[Array]]:
-        return self._child.call(doing, {"method": method, **arguments}, arrays, scale)
+        fields = {"method": method, **arguments}
+        return self._child.call(doing, fields, arrays, scale * self._time_factor)
 
     def _adopt(self, described: dict[str, Any]) -> None:
         """Adopt the description of the child's session."""

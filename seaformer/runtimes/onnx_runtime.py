@@ -98,8 +98,7 @@ class OnnxSession(Session):
         self._model = self._observer = None
 
     def _load(self, model: str | bytes, optimized: bool = True) -> onnxruntime.InferenceSession:
-        settings = session_options(self._threads, optimized)
-        return onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
+        return load(model, session_options(self._threads, optimized))
 
     def _graph(self) -> Any:
         import onnx
@@ -148,6 +147,15 @@ def open_session(path: Path, threads: int) -> OnnxSession:
     """
     refuse_compiled(path)
     return OnnxSession(path, threads)
+
+
+def load(
+    model: str | bytes,
+    settings: onnxruntime.SessionOptions,
+    providers: Sequence[str] | None = ("CPUExecutionProvider",),
+) -> onnxruntime.InferenceSession:
+    """Load a file, by its path, or its content; without providers for those in the settings."""
+    return onnxruntime.InferenceSession(model, settings, providers=providers)
 
 
 def session_options(threads: int, optimized: bool = True) -> onnxruntime.SessionOptions:

@@ -3,23 +3,29 @@
 It computes what the NPU of a chip computes, half precision and all; times say nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import onnxruntime
 
 from seaformer.artifact.chips import CHIPS, Chip
-from seaformer.artifact.metadata import Metadata
-from seaformer.errors import UsageError, look_up
+from seaformer.artifact.embedding import PROPERTY
+from seaformer.artifact.metadata import Compilation, Metadata, parse_metadata
+from seaformer.errors import SeaformerError, UsageError, look_up, quoted
+from seaformer.files import file_sha256
+from seaformer.names import path_in
 from seaformer.runtimes.compiled_file import is_compiled
-from seaformer.runtimes.onnx_runtime import OnnxSession, session_options
+from seaformer.runtimes.onnx_runtime import OnnxSession, load, session_options
 from seaformer.runtimes.qnn_package import (
     PROVIDER,
+    is_newer,
     package_version,
     provider_options,
     qnn_version,
     require_package,
 )
+from seaformer.runtimes.session import Array
 
 
 class QnnSession(OnnxSession):
@@ -32,33 +38,46 @@ class QnnSession(OnnxSession):
     """
 
     def __init__(self, path: Path, threads: int, chip: Chip | None) -> None:
-        if chip is None and not is_compiled(path):
+        require_package()
+        name = None if chip is None else chip.name
+        if is_compiled(path):
+            name, chip = _check_compiled(path, chip), None
+        elif chip is None:
             raise UsageError(
                 f"'{path}' is not compiled for an NPU. Give the chip to compile it for: --soc, one "
                 f"of {', '.join(CHIPS)}."
             )
-        require_package()
         self._chip = chip
         super().__init__(path, threads)
-        where = "" if chip is None else f", {chip.name}"
         self.runtime = (
             f"ONNX Runtime {onnxruntime.__version__}, onnxruntime-qnn {package_version()} "
-            f"(QNN {qnn_version()}), emulator{where}"
+            f"(QNN {qnn_version()}), emulator" + ("" if name is None else f" of {name}")
         )
         metadata = self.metadata
         if chip is None and isinstance(metadata, Metadata):
-            # The scales are inside what is compiled.
+            # The scales of integers are inside what is compiled.
             self.inputs = (replace(self.inputs[0], integers=metadata.input.quantization),)
             self.outputs = (replace(self.outputs[0], integers=metadata.output.quantization),)
 
+    def computed_by(self, operator: int) -> str:  # noqa: ARG002
+        """Refuse: the NPU keeps outputs only."""
+        raise self._outputs_only()
+
+    def fetch(self, keys: Sequence[str], inputs: Sequence[Array]) -> list[Array]:  # noqa: ARG002
+        """Refuse: the NPU keeps outputs only."""
+        raise self._outputs_only()
+
     def _load(self, model: str | bytes, optimized: bool = True) -> onnxruntime.InferenceSession:
-        settings = session_options(self._threads, optimized)
-        register_provider(settings, self._chip)
-        return onnxruntime.InferenceSession(model, settings)
+        return load_on_npu(model, session_options(self._threads, optimized), self._chip)
 
 
-def register_provider(settings: onnxruntime.SessionOptions, chip: Chip | None) -> None:
-    """Let a session run on the NPU what it takes, and the rest on the CPU."""
+def load_on_npu(
+    model: str | bytes, settings: onnxruntime.SessionOptions, chip: Chip | None
+) -> onnxruntime.InferenceSession:
+    """Load a file so that the NPU runs what it takes of it, and the CPU the rest.
+
+    `chip` is None for a file that is compiled.
+    """
     import onnxruntime_qnn
 
     if PROVIDER not in {device.ep_name for device in onnxruntime.get_ep_devices()}:
@@ -67,8 +86,57 @@ def register_provider(settings: onnxruntime.SessionOptions, chip: Chip | None) -
         )
     devices = [one for one in onnxruntime.get_ep_devices() if one.ep_name == PROVIDER]
     settings.add_provider_for_devices(devices[:1], provider_options(chip))
+    return load(model, settings, providers=None)
 
 
 def open_session(path: Path, threads: int, chip: str | None = None) -> QnnSession:
     """Load the file; see `seaformer.runtimes.open_session`. `chip` is the name of one."""
     return QnnSession(path, threads, None if chip is None else look_up(CHIPS, "chip", chip))
+
+
+def _check_compiled(path: Path, asked: Chip | None) -> str | None:
+    """Check that a compiled file can be run here; return its chip, None if it does not say it.
+
+    Raises:
+        UsageError: it is compiled for another chip than the one asked for.
+        SeaformerError: it was compiled by newer libraries, or its binary is missing or another.
+    """
+    compilation = _read_compilation(path)
+    if compilation is None:
+        return None
+    if asked is not None and asked.name != compilation.chip:
+        raise UsageError(
+            f"'{path}' is compiled for {quoted(compilation.chip)}, and --soc is {asked.name}. "
+            "Leave --soc out, or compile it for that chip."
+        )
+    if is_newer(compilation.qnn_version, qnn_version()):
+        raise SeaformerError(
+            f"'{path}' was compiled with QNN {compilation.qnn_version}, and the emulator here has "
+            f"QNN {qnn_version()}, which reads no newer files. Run: pip install --upgrade "
+            "onnxruntime-qnn"
+        )
+    if compilation.binary is not None:
+        name, where = compilation.binary.name, f"compilation.binary.name in '{path}'"
+        binary = path_in(path.parent, name, where)
+        if not binary.is_file():
+            raise SeaformerError(
+                f"'{path}' needs '{binary}', which is not there. Copy it beside the model."
+            )
+        if file_sha256(binary) != compilation.binary.sha256:
+            raise SeaformerError(
+                f"'{binary}' is not what '{path}' was compiled to: its SHA-256 differs. Copy both "
+                "files again, or compile the model again."
+            )
+    return compilation.chip
+
+
+def _read_compilation(path: Path) -> Compilation | None:
+    """Read how a compiled file was made; None if it is not ours."""
+    import onnx
+
+    try:
+        properties = onnx.load(path, load_external_data=False).metadata_props
+    except Exception:  # protobuf's DecodeError has no public home; ONNX Runtime says what is wrong
+        return None
+    text = next((one.value for one in properties if one.key == PROPERTY), None)
+    return None if text is None else parse_metadata(text, f"'{path}'").compilation

@@ -67,6 +67,15 @@ def qnn_version() -> str:
     return str(found)
 
 
+def is_newer(version_: str, than: str) -> bool:
+    """Whether a version of QNN, such as "2.51.0", is newer than another; what is none is not."""
+
+    def parts(text: str) -> list[int]:
+        return [int(part) for part in text.split(".") if part.isdecimal()]
+
+    return parts(version_) > parts(than)
+
+
 def library_folders() -> tuple[Path, Path]:
     """The folders of Qualcomm's libraries, and of the C++ library that they are linked with."""
     import onnxruntime_qnn

@@ -1,0 +1,83 @@
+"""The options --accelerator and --soc of commands that run a model: where it is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from seaformer.artifact.accelerators import ACCELERATORS, CPU
+from seaformer.artifact.chips import parse_chips
+from seaformer.errors import UsageError, look_up
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Processor:
+    """Where a model is computed, as `seaformer.runtimes.open_session` takes it.
+
+    Attributes:
+        accelerator: one of `ACCELERATORS`.
+        chip: of an accelerator with several; None for that of a compiled file.
+    """
+
+    accelerator: str = CPU
+    chip: str | None = None
+
+    @property
+    def is_emulated(self) -> bool:
+        """Whether times on this computer say nothing of it."""
+        return self.accelerator != CPU
+
+    @property
+    def arguments(self) -> list[str]:
+        """The options that name it, for a command line; none for the CPU."""
+        soc = [] if self.chip is None else ["--soc", self.chip]
+        return [] if self.accelerator == CPU else ["--accelerator", self.accelerator, *soc]
+
+
+def processor_options(function: _Function) -> _Function:
+    """Add the options; `read_processor` reads their values."""
+    soc = click.option(
+        "--soc",
+        metavar="CHIP",
+        help="Chip that the accelerator npu computes as, see seaformer-export --soc list. "
+        "[default: that of a compiled file]",
+    )
+    accelerator = click.option(
+        "--accelerator",
+        metavar="NAME",
+        default=CPU,
+        show_default=True,
+        help=f"What computes an exported file: {', '.join(ACCELERATORS)}. The npu is Qualcomm's "
+        "emulator, for .onnx; its results are the NPU's, its times mean nothing.",
+    )
+    return accelerator(soc(function))
+
+
+def read_processor(accelerator: str, soc: str | None) -> Processor:
+    """Check the values of the options.
+
+    Raises:
+        UsageError: a name is unknown, or the two do not go together.
+    """
+    row = look_up(ACCELERATORS, "accelerator", accelerator)
+    chips = () if soc is None else parse_chips([soc])
+    if chips and not row.is_compiled_for:
+        raise UsageError(
+            f"--soc {soc} goes with --accelerator npu, and {accelerator} is given. Leave it out."
+        )
+    if len(chips) > 1:
+        raise UsageError(f"--soc is '{soc}'. Allowed: one chip, as there is one run.")
+    return Processor(row.name, chips[0].name if chips else None)
+
+
+def no_checkpoint(processor: Processor, name: str) -> UsageError:
+    """Return the error for a network in PyTorch that an accelerator shall compute."""
+    return UsageError(
+        f"--accelerator {processor.accelerator} runs exported files, and '{name}' is none. Export "
+        f"it: seaformer-export --accelerator {processor.accelerator}."
+    )

@@ -52,10 +52,8 @@ class Compiling:
         self._job, self._candidate, self._path = job, candidate, path
         self._metadata, self._report = metadata, report
 
-    def files(
-        self, accelerator: Accelerator
-    ) -> Iterator[tuple[AcceleratorParity, Finished | None]]:
-        """Compile and verify for each chip asked for; there is no file where it is refused.
+    def files(self, accelerator: Accelerator) -> Iterator[tuple[AcceleratorParity, Finished]]:
+        """Compile and verify for each chip asked for.
 
         Raises:
             SeaformerError: the compiler fails, operators are left though none may be, or the file
@@ -64,9 +62,7 @@ class Compiling:
         for chip in self._job.request.chips:
             yield self._file(accelerator, chip)
 
-    def _file(
-        self, accelerator: Accelerator, chip: Chip
-    ) -> tuple[AcceleratorParity, Finished | None]:
+    def _file(self, accelerator: Accelerator, chip: Chip) -> tuple[AcceleratorParity, Finished]:
         precision, format = self._candidate.precision, self._candidate.format
         parity = AcceleratorParity(
             name=accelerator.name,
@@ -76,11 +72,6 @@ class Compiling:
             comparisons=(),
             chip=chip.name,
         )
-        refusal = accelerator.refusal(format.name, precision.name, chip)
-        if refusal is not None:
-            parity = parity.model_copy(update={"status": "refused", "reason": refusal})
-            require_accepted(parity, self._path.name, self._job, self._report)
-            return parity, None
         with self._report.stage(f"compile {format.name} {precision.name}, {chip.name}") as stage:
             compiled = COMPILERS[format.suffix](chip, self._path)
             stage.made = compiled.in_words

@@ -378,7 +378,7 @@ def _verify(job: Job, candidate: Candidate, folder: Path, report: Report) -> lis
     parities = tuple(parity for parity, _ in compiled)
     metadata = metadata.model_copy(update={"accelerators": (*found, *parities)})
     file = Finished(target, embed(candidate.content, metadata), metadata)
-    return [file, *(made for _, made in compiled if made is not None)]
+    return [file, *(made for _, made in compiled)]
 
 
 def _verify_on_accelerators(

@@ -198,7 +198,7 @@ def make_request(asked: Asked) -> Request:
     chips = parse_chips(asked.chips)
     for accelerator in named:
         _check_accelerator(accelerator, wanted, wanted_formats)
-    _check_chips(named, chips, asked.require_full_acceleration)
+    _check_chips(named, chips, wanted, asked.require_full_acceleration)
     return Request(
         network=network,
         task=known_task,
@@ -225,9 +225,15 @@ def make_request(asked: Asked) -> Request:
 
 
 def _check_chips(
-    accelerators: Sequence[Accelerator], chips: Sequence[Chip], needs_full_acceleration: bool
+    accelerators: Sequence[Accelerator],
+    chips: Sequence[Chip],
+    precisions: Sequence[Precision],
+    needs_full_acceleration: bool,
 ) -> None:
-    """Refuse chips without an accelerator that is compiled for, and the other way round."""
+    """Refuse chips without an accelerator that is compiled for, and the other way round.
+
+    So are precisions that one of the chips does not compute.
+    """
     is_compiling = any(accelerator.is_compiled_for for accelerator in accelerators)
     if is_compiling and not chips:
         raise UsageError(
@@ -242,6 +248,14 @@ def _check_chips(
             raise UsageError(
                 f"{option} is for files that are compiled for a chip. Add --accelerator {NPU}."
             )
+    for precision in precisions:
+        for chip in chips:
+            if precision.has_float and not chip.has_float:
+                raise UsageError(
+                    f"precision {precision.name} does not run on {chip.title}, which has no "
+                    "floating point. Leave one of the two out, or export a precision that is "
+                    "integer throughout."
+                )
     if is_compiling:
         require_package()
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from seaformer.artifact.accelerators import ACCELERATORS, CPU, Accelerator
+from seaformer.artifact.accelerators import ACCELERATORS, CPU, NPU, Accelerator
 from seaformer.artifact.beside import read_beside
 from seaformer.artifact.embedding import content_of
 from seaformer.artifact.metadata import Comparison, Metadata
@@ -23,6 +23,7 @@ from seaformer.models.registry import REGISTRY
 from seaformer.models.resolve import with_ablation
 from seaformer.network_names import stored_name
 from seaformer.runtimes import open_model
+from seaformer.runtimes.compiled_file import is_compiled, refuse_compiled
 from seaformer.tasks import DEFAULT_TASK, get_task
 from seaformer.weights.checkpoint import described_by
 
@@ -50,7 +51,12 @@ def self_check(
     """
     report = Report(console)
     format = format_of(path.name)
-    with open_model(path) as session:
+    compiled = is_compiled(path) if path.is_file() else False
+    where = ACCELERATORS[NPU if compiled else CPU]
+    _check_accelerators(path, accelerators, compiled)
+    if format.name in where.never_run:
+        refuse_compiled(path)
+    with open_model(path, accelerator=where.name) as session:
         metadata = session.metadata
         if not isinstance(metadata, Metadata):
             raise SeaformerError(
@@ -77,9 +83,9 @@ def self_check(
             stage.made = f"{len(samples)} inputs of {height}x{width}"
         with report.stage("run the file") as stage:
             comparisons = [compare(session, sample) for sample in samples]
-            stage.made = format.runtime
+            stage.made = session.session.runtime if compiled else format.runtime
     report.parity(path.name, comparisons)
-    precision = look_up(PRECISIONS, "precision", metadata.precision)
+    precision = where.thresholds(look_up(PRECISIONS, "precision", metadata.precision))
     if precision.is_quantized:
         _compare_with_export(comparisons, metadata, path)
     elif not passes(comparisons, precision):
@@ -89,7 +95,7 @@ def self_check(
             f"{reached([missed])}, and {precision.name} needs {threshold_for(missed, precision)}."
         )
     for accelerator in accelerators or _found_here(format):
-        if accelerator.name == CPU:
+        if accelerator.name == CPU or compiled:
             continue
         with report.stage(f"run the file on {accelerator.name}") as stage:
             channels = samples[0].input.shape[1]
@@ -111,14 +117,36 @@ def self_check(
     console.print(f"The file is as exported, and computes {found}.", style="green")
 
 
+def _check_accelerators(path: Path, named: Sequence[Accelerator], compiled: bool) -> None:
+    """Refuse accelerators that do not run a file, compiled or not.
+
+    Raises:
+        UsageError: one was named.
+    """
+    for accelerator in named:
+        if accelerator.is_compiled_for != compiled:
+            what = "compiled for an NPU" if compiled else "not compiled for one"
+            raise UsageError(
+                f"--accelerator {accelerator.name} does not run '{path}', which is {what}. Leave "
+                "--accelerator out, or give another file."
+            )
+
+
 def _found_here(format: Format) -> Iterator[Accelerator]:
-    """The accelerators that run the format."""
-    return (row for row in ACCELERATORS.values() if format.name in row.runtimes)
+    """The accelerators that run files of the format as they are."""
+    return (
+        row
+        for row in ACCELERATORS.values()
+        if format.name in row.runtimes and not row.is_compiled_for
+    )
 
 
 def _compare_with_export(comparisons: Sequence[Comparison], metadata: Metadata, path: Path) -> None:
     """A quantized file was judged on pictures that are not here; it must be as close as then."""
-    before = {row.input: row for row in metadata.parity.comparisons}
+    stored = metadata.parity.comparisons
+    if metadata.compilation is not None:
+        stored = metadata.accelerators[0].comparisons
+    before = {row.input: row for row in stored}
     for now in comparisons:
         then = before.get(now.input)  # older files were verified on fewer inputs
         if then is not None and differs(now, then):

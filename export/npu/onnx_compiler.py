@@ -23,7 +23,7 @@ def compile_onnx(chip: Chip, path: Path) -> Compiled:
     advice = f"Try another --precision, or another chip than {chip.name}."
     with (
         TemporaryDirectory(prefix="seaformer-compile-") as folder,
-        closing(ChildProcess(module, path, PROGRAM, environment, advice)) as child,
+        closing(ChildProcess(module, Path(path.name), PROGRAM, environment, advice)) as child,
     ):
         request = {
             "method": "compile",

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from seaformer.artifact.chips import Chip
-from seaformer.artifact.precisions import PRECISIONS, Precision, in_half
+from seaformer.artifact.precisions import Precision, in_half
 from seaformer.errors import look_up
 
 
@@ -43,15 +42,10 @@ class Accelerator:
     is_compiled_for: bool = False
     never_run: tuple[str, ...] = ()
 
-    def refusal(self, format: str, precision: str, chip: Chip | None = None) -> str | None:
-        """Return why it, or that of a chip, does not take such a file; None if it does."""
+    def refusal(self, format: str, precision: str) -> str | None:
+        """Return why it does not take such a file; None if it does."""
         if format not in self.runtimes:
             return f"it takes .{' and .'.join(self.runtimes)}, not .{format}"
-        if chip is not None and not chip.has_float and PRECISIONS[precision].has_float:
-            return (
-                f"{chip.title} has no floating point, and {precision} computes in it; export a "
-                "precision that is integer throughout"
-            )
         return self.refuses.get(precision)
 
     def thresholds(self, precision: Precision) -> Precision:

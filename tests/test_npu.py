@@ -1,0 +1,364 @@
+"""Files compiled for Snapdragons, on Qualcomm's own emulator of their NPUs."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import onnx
+import pytest
+from click.testing import CliRunner
+from exporting import Done, assert_one_line, environment, names, read_metadata, run_export
+
+from seaformer.artifact.chips import CHIPS, UNSUPPORTED, parse_chips
+from seaformer.artifact.metadata import parse_metadata
+from seaformer.artifact.precisions import PRECISIONS, in_half
+from seaformer.cli.evaluate import main as evaluate
+from seaformer.datasets.shapes import write
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.export.npu.onnx_compiler import compile_onnx
+from seaformer.export.npu.qnn_log import reasons
+from seaformer.files import file_sha256
+from seaformer.runtimes import open_session
+from seaformer.runtimes.qnn_package import is_newer, require_package
+
+REQUIRED = os.environ.get("SEAFORMER_REQUIRE_NPU") == "1"
+STEM = "seaformer_tiny_shapes_128x128"
+COMPILED = f"{STEM}_fp32_SM8650"
+SHAPES = ("--weights", "shapes", "--input-size", "128", "--format", "onnx")
+BIN = Path(sys.executable).parent
+TO_NPU = ("--accelerator", "npu", "--soc", "SM8650")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _npu() -> None:
+    try:
+        require_package()
+    except SeaformerError as error:
+        if REQUIRED:
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Path]:
+    """The trained Tiny in both formats and both precisions of floating point, compiled."""
+    folder = tmp_path_factory.mktemp("npu")
+    precisions = ("--precision", "fp32", "--precision", "fp16")
+    done = run_export(
+        *SHAPES, "--format", "tflite", *precisions, *TO_NPU, "--output", ".", cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    return done, folder
+
+
+@pytest.fixture
+def copied(export: tuple[Done, Path], tmp_path: Path) -> Path:
+    """The compiled .onnx with its binary, in a folder that a test may change."""
+    for name in (f"{COMPILED}.onnx", f"{COMPILED}_qnn.bin"):
+        shutil.copy(export[1] / name, tmp_path)
+    return tmp_path / f"{COMPILED}.onnx"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_an_onnx_is_compiled_and_computes_the_same_on_the_emulator(
+    export: tuple[Done, Path], precision: str
+) -> None:
+    path = export[1] / f"{STEM}_{precision}_SM8650.onnx"
+    described = json.loads(path.with_name(f"{path.name}.json").read_text())
+    metadata = parse_metadata(json.dumps(described), "test")
+    (parity,) = metadata.accelerators
+    needed = in_half(PRECISIONS[precision])
+    assert (parity.name, parity.chip, parity.status) == ("npu", "SM8650", "verified")
+    assert len(parity.comparisons) == 3
+    assert all((row.sqnr_db or 0) >= needed.min_sqnr_db for row in parity.comparisons)
+    # In single precision it would be above 100: the emulator computes as the NPU does.
+    assert all((row.sqnr_db or 0) < 80 for row in parity.comparisons)
+    compilation = metadata.compilation
+    assert compilation is not None
+    assert (compilation.chip, compilation.hexagon) == ("SM8650", 75)
+    assert (compilation.partitions, compilation.left) == (1, ())
+    assert compilation.binary is not None
+    binary = path.with_name(compilation.binary.name)
+    assert file_sha256(binary) == compilation.binary.sha256
+    assert f"QNN {compilation.qnn_version}" in compilation.phone_needs
+    source = read_metadata(export[1] / f"{STEM}_{precision}.onnx")
+    assert compilation.source_sha256 == source.content_sha256
+    assert source.accelerators == (parity,)
+    (node,) = onnx.load(path, load_external_data=False).graph.node
+    assert node.op_type == "EPContext"
+
+
+def test_a_compiled_tflite_is_labelled_as_never_run(export: tuple[Done, Path]) -> None:
+    path = export[1] / f"{COMPILED}.tflite"
+    metadata = parse_metadata(path.with_name(f"{path.name}.json").read_bytes(), "test")
+    assert metadata.compilation is not None
+    assert (metadata.compilation.partitions, metadata.compilation.left) == (1, ())
+    (parity,) = metadata.accelerators
+    assert (parity.status, parity.runtime, parity.comparisons) == ("compiled", None, ())
+    assert "compiled, never run" in export[0].stdout
+    with pytest.raises(UsageError, match=r"nothing on a computer runs a compiled \.tflite"):
+        open_session(path)
+
+
+def test_nothing_of_the_compiler_is_printed(export: tuple[Done, Path]) -> None:
+    assert export[0].stderr == ""
+    assert "LIBNATIVE" not in export[0].stdout
+    assert "onnxruntime:" not in export[0].stdout
+
+
+def test_a_compiled_file_is_checked_again(export: tuple[Done, Path]) -> None:
+    done = run_export("--self-check", f"{COMPILED}.onnx", cwd=export[1])
+    assert done.returncode == 0, done.stderr
+    assert "emulator of SM8650" in done.stdout
+    tflite = run_export("--self-check", f"{COMPILED}.tflite", cwd=export[1])
+    assert_one_line(tflite, 2, r"Give the \.tflite that it was compiled from")
+    source = run_export("--self-check", f"{STEM}_fp32.onnx", "--accelerator", "npu", cwd=export[1])
+    assert_one_line(source, 2, "which is not compiled for one")
+
+
+UNUSUAL = """
+import torch
+from torch import nn
+
+
+def make():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 8, stride=8), nn.CELU(2.0), nn.Conv2d(8, 19, 1)
+    ).eval()
+"""
+
+
+def test_operators_left_to_the_cpu_are_named_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "unusual.py").write_text(UNUSUAL)
+    options = ("--model", "unusual:make", "--task", "cityscapes", "--input-size", "64")
+    command = (*options, "--format", "onnx", *TO_NPU)
+    done = run_export(*command, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (file,) = (tmp_path / "build").glob("*_SM8650.onnx.json")
+    compilation = parse_metadata(file.read_bytes(), "test").compilation
+    assert compilation is not None
+    assert compilation.partitions == 2
+    (left,) = compilation.left
+    assert left.type == "Celu"
+    assert left.reason == "Operators of type `Celu` are not supported by QNN EP"
+    assert f"left to the CPU: Celu '{left.name}': {left.reason}." in done.stdout
+    full = run_export(*command, "--require-full-acceleration", "--output", "full", cwd=tmp_path)
+    assert_one_line(full, 1, "1 operators are left to the CPU, such as Celu")
+    assert names(tmp_path / "full") == []
+
+
+def test_reasons_are_read_for_every_node_of_a_group() -> None:
+    log = """
+2026 [V:onnxruntime:, qnn.cc:1713 LogNodeSupport] Validation PASSED for 1 nodes in OrtNodeUnit (A) :
+\tOperator type: Conv Node name: a Node index: 0
+2026 [V:onnxruntime:, qnn.cc:1713 LogNodeSupport] Validation FAILED for 2 nodes in OrtNodeUnit (B) :
+\tOperator type: DequantizeLinear Node name: b 1 Node index: 2
+\tOperator type: Mod Node name: c Node index: 3
+\tREASON : QNN Mod Op only support fmod == 0 for now.
+"""
+    assert reasons(log) == dict.fromkeys(("b 1", "c"), "QNN Mod Op only support fmod == 0 for now")
+
+
+def test_a_mask_is_computed_on_the_npu(tmp_path: Path) -> None:
+    done = run_export(
+        *SHAPES, "--head", "mask", *TO_NPU, "--require-full-acceleration", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    (file,) = (tmp_path / "build").glob("*_SM8650.onnx.json")
+    (parity,) = parse_metadata(file.read_bytes(), "test").accelerators
+    assert all((row.argmax_agreement or 0) >= 0.999 for row in parity.comparisons)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("--accelerator npu", r"none is given. Add --soc, one or more of SM8350, "),
+        ("--soc SM8650", "--soc is for files that are compiled"),
+        ("--require-full-acceleration", "--require-full-acceleration is for files"),
+        ("--accelerator npu --soc SM8651", "unknown chip 'SM8651'. Did you mean 'SM8650'"),
+        ("--accelerator npu --soc SM8650,S24", "unknown chip 'S24'"),
+        ("--accelerator npu --soc SM8250", "SM8250 is not supported: .* Hexagon V66"),
+        ("--accelerator npu --soc SM8350", "fp32 does not run on SM8350 .* no floating point"),
+    ],
+)
+def test_what_cannot_be_compiled_is_refused_at_once(
+    options: str, says: str, tmp_path: Path
+) -> None:
+    done = run_export(*SHAPES, *options.split(), cwd=tmp_path)
+    assert_one_line(done, 2, says)
+    assert names(tmp_path) == []
+
+
+def test_files_that_exist_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "build").mkdir()
+    mine = tmp_path / "build" / f"{COMPILED}_qnn.bin"
+    mine.write_text("mine")
+    done = run_export(*SHAPES, *TO_NPU, cwd=tmp_path)
+    assert_one_line(done, 2, f"{mine.name}' exists")
+    assert mine.read_text() == "mine"
+
+
+def test_every_chip_is_listed(tmp_path: Path) -> None:
+    done = run_export("--soc", "list", cwd=tmp_path)
+    assert done.returncode == 0
+    for chip in CHIPS.values():
+        assert all(word in done.stdout for word in (chip.name, chip.snapdragon))
+    assert all(name in done.stdout for name in UNSUPPORTED)
+    assert parse_chips(["sm8650, SM8550", "SM8650"]) == (CHIPS["SM8650"], CHIPS["SM8550"])
+
+
+WITHOUT_PACKAGE = """
+import sys
+
+sys.modules["onnxruntime_qnn"] = None
+from seaformer.export.cli import main
+
+main()
+"""
+
+
+def test_a_missing_package_is_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PACKAGE, *SHAPES, *TO_NPU],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert_one_line(done, 1, r"not installed. Run: pip install 'seaformer\[npu\]'")
+    assert names(tmp_path) == []
+
+
+def test_an_old_c_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.31"))
+    with pytest.raises(SeaformerError, match=r"need glibc 2\.35 or newer, and .* has 2\.31"):
+        require_package()
+
+
+def test_a_compiler_that_hangs_is_stopped(
+    shapes_export: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit that no compiler can meet stands for one that never ends."""
+    monkeypatch.setenv("SEAFORMER_MODEL_TIMEOUT_S", "0.01")
+    with pytest.raises(SeaformerError, match=r"was not compiled by Qualcomm's compiler within"):
+        compile_onnx(CHIPS["SM8650"], shapes_export / f"{STEM}_fp32.onnx")
+
+
+def test_a_compiler_that_fails_is_one_line(shapes_export: Path) -> None:
+    """A chip without floating point, past the check of the command."""
+    with pytest.raises(SeaformerError, match=r"fails on .* for SM8350 .*Try another") as caught:
+        compile_onnx(CHIPS["SM8350"], shapes_export / f"{STEM}_fp32.onnx")
+    assert "\n" not in str(caught.value)
+
+
+def changed(path: Path, **compilation: object) -> None:
+    """Change what a compiled file says of its compilation."""
+    model = onnx.load(path, load_external_data=False)
+    (text,) = (one for one in model.metadata_props if one.key == "seaformer")
+    described = json.loads(text.value)
+    described["compilation"] |= compilation
+    text.value = json.dumps(described)
+    onnx.save(model, path)
+
+
+def test_what_does_not_belong_to_a_compiled_file_is_refused(copied: Path) -> None:
+    with pytest.raises(UsageError, match="Add --accelerator npu"):
+        open_session(copied)
+    with pytest.raises(UsageError, match="compiled for 'SM8650', and --soc is SM8750"):
+        open_session(copied, accelerator="npu", chip="SM8750")
+    binary = copied.with_name(f"{COMPILED}_qnn.bin")
+    content = binary.read_bytes()
+    binary.write_bytes(content[:-1] + b"!")
+    with pytest.raises(SeaformerError, match="its SHA-256 differs"):
+        open_session(copied, accelerator="npu")
+    binary.unlink()
+    with pytest.raises(SeaformerError, match=r"which is not there\. Copy it"):
+        open_session(copied, accelerator="npu")
+
+
+def test_a_file_of_newer_libraries_is_refused(copied: Path) -> None:
+    changed(copied, qnn_version="3.0.0")
+    with pytest.raises(SeaformerError, match=r"compiled with QNN 3\.0\.0, and the emulator"):
+        open_session(copied, accelerator="npu")
+    assert is_newer("2.100.0", "2.51.0")
+    assert not is_newer("2.51.0", "2.51.0")
+
+
+def test_a_compiled_file_does_not_decide_what_is_read(copied: Path) -> None:
+    model = onnx.load(copied, load_external_data=False)
+    (place,) = (one for one in model.graph.node[0].attribute if one.name == "ep_cache_context")
+    place.s = f"../{copied.parent.name}/{COMPILED}_qnn.bin".encode()
+    del model.metadata_props[:]
+    onnx.save(model, copied)
+    with pytest.raises(SeaformerError, match=r"is '\.\.'\. Allowed: the name of a file"):
+        open_session(copied, accelerator="npu")
+
+
+def test_a_file_that_is_not_compiled_needs_a_chip(shapes_export: Path) -> None:
+    with pytest.raises(UsageError, match=r"Give the chip to compile it for: --soc, one of"):
+        open_session(shapes_export / f"{STEM}_fp32.onnx", accelerator="npu")
+
+
+def test_predict_on_the_npu_states_no_latency(export: tuple[Done, Path], tmp_path: Path) -> None:
+    command = [BIN / "seaformer-predict", "--model", export[1] / f"{COMPILED}.onnx"]
+    done = subprocess.run(
+        [*command, "--accelerator", "npu"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "emulator of SM8650, whose times mean nothing" in done.stdout
+    assert " ms" not in done.stdout
+    assert names(tmp_path) == ["photograph_overlay.png"]
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scenes")
+    write(folder, 1, validation=4)
+    return folder
+
+
+def run_evaluate(*arguments: str | Path) -> str:
+    done = CliRunner().invoke(evaluate, [*map(str, arguments), "--accelerator", "npu"])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_shards_of_an_evaluation_make_the_whole(
+    export: tuple[Done, Path], scenes: Path, tmp_path: Path
+) -> None:
+    model = (export[1] / f"{COMPILED}.onnx", "--data", scenes)
+    run_evaluate(*model, "--report", tmp_path / "whole")
+    for part in (1, 2):
+        run_evaluate(*model, "--shard", f"{part}/2", "--report", tmp_path / str(part))
+    for image in (scenes / "images").rglob("*.png"):
+        os.utime(image, (0, 0))  # as on another computer, where it was copied to
+    merged = run_evaluate(
+        *model, "--merge", tmp_path / "1", "--merge", tmp_path / "2", "--report", tmp_path / "all"
+    )
+    assert "going on: 4 of 4 were done before" in merged
+    whole, both = (
+        json.loads((tmp_path / name / "results.json").read_text()) for name in ("whole", "all")
+    )
+    assert both["models"] == whole["models"]
+    assert both["pictures"] == 4
+    assert "emulator of SM8650" in both["models"][0]["runtime"]
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0"])
+def test_a_shard_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        evaluate, ["model.onnx", "--data", str(tmp_path), "--shard", text], standalone_mode=False
+    )
+    assert isinstance(done.exception, UsageError)
+    assert f"--shard is '{text}'" in str(done.exception)

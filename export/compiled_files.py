@@ -18,6 +18,7 @@ from seaformer.export.npu.onnx_compiler import compile_onnx
 from seaformer.export.npu.tflite_compiler import compile_tflite
 from seaformer.export.report import Report
 from seaformer.export.verify.on_accelerator import in_words, verify_on
+from seaformer.export.verify.verification_inputs import ON_DRIVERS
 from seaformer.models.inputs import input_shape
 
 MAX_WARNED = 8
@@ -84,7 +85,7 @@ class Compiling:
                 draft = self._write(compiled, metadata, name)
                 channels = input_shape(self._job.source.model, self._job.size)[1]
                 on_cpu = self._metadata.parity.comparisons
-                samples = self._job.samples
+                samples = self._job.samples[:ON_DRIVERS]
                 parity = verify_on(accelerator, draft, precision, samples, on_cpu, channels)
                 parity = parity.model_copy(update={"chip": chip.name})
                 stage.made = in_words(parity)

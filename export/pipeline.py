@@ -370,7 +370,7 @@ def _verify(job: Job, candidate: Candidate, folder: Path, report: Report) -> lis
         report.warn(f"'{target.name}' misses the bars of its precision; its metadata says so.")
     found = _verify_on_accelerators(job, candidate, folder / target.name, comparisons, report)
     metadata = describe(job, candidate, comparisons, found)
-    compiled = []
+    compiled: list[tuple[AcceleratorParity, Finished]] = []
     for accelerator in job.request.accelerators:
         if accelerator.is_compiled_for and candidate.format.name in accelerator.runtimes:
             compiling = Compiling(job, candidate, folder / target.name, metadata, report)

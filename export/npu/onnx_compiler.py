@@ -3,7 +3,6 @@
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from seaformer.artifact.chips import Chip
 from seaformer.artifact.metadata import LeftOperator
@@ -12,6 +11,7 @@ from seaformer.export.npu.compiled import TIME_FACTOR, Compiled
 from seaformer.export.npu.compiled_names import compiled_name
 from seaformer.runtimes.child_process import ChildProcess
 from seaformer.runtimes.qnn_package import package_version, qnn_version, require_package
+from seaformer.temporary_folders import temporary_folder
 
 PROGRAM = "Qualcomm's compiler"
 
@@ -22,14 +22,14 @@ def compile_onnx(chip: Chip, path: Path) -> Compiled:
     module = "seaformer.export.npu.onnx_compiler_process"
     advice = f"Try another --precision, or another chip than {chip.name}."
     with (
-        TemporaryDirectory(prefix="seaformer-compile-") as folder,
+        temporary_folder("compile") as folder,
         closing(ChildProcess(module, Path(path.name), PROGRAM, environment, advice)) as child,
     ):
         request = {
             "method": "compile",
             "path": str(path),
             "chip": chip.name,
-            "target": str(Path(folder) / compiled_name(path.name, chip)),
+            "target": str(folder / compiled_name(path.name, chip)),
         }
         answer, (content, binary) = child.call("compiled", request, scale=TIME_FACTOR)
     left = tuple(LeftOperator(**operator) for operator in answer["left"])

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from seaformer import processes
 from seaformer.artifact.chips import Chip
@@ -23,6 +22,7 @@ from seaformer.runtimes.compiled_file import DISPATCH
 from seaformer.runtimes.qnn_package import library_folders, require_package
 from seaformer.runtimes.session import one_line
 from seaformer.runtimes.tflite_flatbuffer import parse
+from seaformer.temporary_folders import temporary_folder
 
 PROGRAM = "LiteRT's compiler for Qualcomm's NPUs"
 
@@ -40,9 +40,9 @@ _FAILURE = re.compile(r"\bERROR\b|\[ *ERROR *\]|<E>", re.IGNORECASE)
 def compile_tflite(chip: Chip, path: Path) -> Compiled:
     """Compile a .tflite; see `seaformer.export.compiled_files.COMPILERS`."""
     litert = _litert_folder()
-    with TemporaryDirectory(prefix="seaformer-compile-") as name, _libraries() as libraries:
-        compiled = Path(name) / path.name
-        command = [
+    with temporary_folder("compile") as folder, _libraries() as libraries:
+        compiled = folder / path.name
+        command: list[str | Path] = [
             litert / "tools" / "apply_plugin_main",
             "--cmd=apply",
             f"--model={path}",
@@ -104,8 +104,7 @@ def _libraries() -> Iterator[Path]:
         yield sdk
         return
     require_package()
-    with TemporaryDirectory(prefix="seaformer-qnn-") as name:
-        folder = Path(name)
+    with temporary_folder("qnn") as folder:
         for library in (file for place in library_folders() for file in place.glob("lib*.so*")):
             (folder / library.name).symlink_to(library)
         (folder / _UNUSED).symlink_to(library_folders()[0] / "libQnnIr.so")

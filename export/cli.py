@@ -123,9 +123,17 @@ def _switches() -> str:
     "Repeatable.",
 )
 @click.option(
+    "--keep-16bit",
+    "keep_16bit",
+    metavar="MODULE",
+    multiple=True,
+    help="A module whose activations stay at 16 bits in w8a8, for NPUs. Repeatable.",
+)
+@click.option(
     "--mixed-precision",
     metavar="auto",
-    help="auto: keep the fewest modules in floating point that bring the loss within --budget.",
+    help="auto: keep the fewest modules in floating point, or in w8a8 at 16 bits, that bring the "
+    "loss within --budget.",
 )
 @click.option(
     "--budget",

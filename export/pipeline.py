@@ -183,7 +183,8 @@ def _prepare(
         applied = [rewrite for rewrite in form.reports if rewrite.count]
         stage.made = f"{len(applied)} rewrites at {sum(r.count for r in applied)} places"
     modules = (path for path, _ in form.model.named_modules())
-    require_modules(request.quantization.keep_float, modules)
+    asked = request.quantization
+    require_modules((*asked.keep_float, *asked.keep_16bit), modules)
     with report.stage("trace to ONNX") as stage:
         _refuse_constants_of_the_input(form.model, samples, request, report)
         fixed: dict[str, None] = {}

@@ -90,23 +90,27 @@ class Quantizing:
         if precision.is_calibrated:
             method = self._asked.method or precision.range_method
             engine.ranges = choose(self._seen, str(method))
-        kept_modules = self._asked.keep_float if precision.is_calibrated else ()
+        kept_modules = self._asked.kept(precision)
         kept = match(kept_modules, engine.operators)
         if self._asked.sensitivity and precision.is_calibrated:
             self._rank(precision, _required(reference, "--sensitivity"), kept)
-        if self._asked.is_mixed and precision.is_calibrated:
+        if self._asked.is_mixed and precision.is_calibrated and precision.keep_option:
             found = self._search(precision, _required(reference, "--mixed-precision"), kept)
-            kept_modules = (*kept_modules, *found.keep_float)
+            kept_modules = (*kept_modules, *found.kept_modules)
             kept = match(kept_modules, engine.operators)
         with self._report.stage(f"quantize {format.name} {precision.name}") as stage:
             data = engine.quantize(precision.name, kept)
-            in_float = engine.float_operators(data)
+            in_float = engine.float_operators(data, precision.name)
+            wide = engine.wide_operators(data)
             operators = engine.map_operators(data)
-            stage.made = (
-                f"{len(data) / 1e6:.2f} MB, {len(in_float)} of {len(operators)} operators in float"
+            stage.made = f"{len(data) / 1e6:.2f} MB, " + (
+                f"{len(wide)} of {len(operators)} operators at 16 bits"
+                if precision.keep_option == "--keep-16bit"
+                else f"{len(in_float)} of {len(operators)} operators in float"
             )
         accuracy = None if reference is None else self._measure(precision, data, reference)
-        latency = self._time(precision, data)
+        # What a processor takes for a file for NPUs says nothing.
+        latency = None if precision.for_npu else self._time(precision, data)
         return Candidate(
             format,
             precision,
@@ -120,6 +124,7 @@ class Quantizing:
                 is_random=self._is_random and precision.is_calibrated,
                 kept_modules=kept_modules,
                 float_operators=tuple(in_float),
+                wide_operators=tuple(wide),
                 accuracy=accuracy,
                 latency=latency,
                 accepted_loss=False,
@@ -179,12 +184,19 @@ class Quantizing:
             precision=precision.name,
             calibration=self._calibrated_with,
             score_name=job.request.task.score_name,
-            keep_float=self._asked.keep_float,
-            always_float=len(engine.always_float),
+            kept_modules=self._asked.kept(precision),
+            kept_in=precision.kept_in,
+            keep_option=precision.keep_option,
+            always_float=len(engine.always_float) if precision.name == "int8" else 0,
             whole=ranking.whole,
             rows=ranking.rows,
             tensors=tensors_of(
-                ranking.rows, engine.operators, engine.producers, self._seen, engine.ranges
+                ranking.rows,
+                engine.operators,
+                engine.producers,
+                self._seen,
+                engine.ranges,
+                precision.integer_activation_bits or 8,
             ),
         )
         self._report.console.print(sensitivity_report.ranking_table(sensitivity))
@@ -218,9 +230,9 @@ class Quantizing:
                 self._asked.budget,
                 order,
                 kept=kept,
-                latency=lambda data: self._latency(data, stage),
+                latency=lambda data: None if precision.for_npu else self._latency(data, stage),
             )
-            stage.made = f"{len(found.found.keep_float)} modules kept, {len(found.steps)} steps"
+            stage.made = f"{len(found.found.kept_modules)} modules kept, {len(found.steps)} steps"
         self._report.console.print(mixed_precision_report.steps_table(found))
         json, page = self._beside(precision, "mixed-precision")
         write_text(json, found.text())

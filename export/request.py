@@ -42,6 +42,7 @@ class QuantizationRequest:
         samples: most pictures to calibrate with.
         method: of choosing ranges; None for the precision's.
         keep_float: patterns of modules that stay in floating point.
+        keep_16bit: patterns of modules that stay at 16-bit activations in a precision for NPUs.
         is_mixed: whether to search for the modules to keep.
         budget: mIoU that the search may lose, in points.
         sensitivity: whether to rank modules by what quantizing them costs.
@@ -52,10 +53,16 @@ class QuantizationRequest:
     samples: int
     method: str | None
     keep_float: tuple[str, ...]
+    keep_16bit: tuple[str, ...]
     is_mixed: bool
     budget: float
     sensitivity: bool
     accept_loss: bool
+
+    def kept(self, precision: Precision) -> tuple[str, ...]:
+        """Patterns of the modules that a precision keeps."""
+        options = {"--keep-float": self.keep_float, "--keep-16bit": self.keep_16bit}
+        return options.get(precision.keep_option or "", ()) if precision.is_calibrated else ()
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,7 @@ class Asked:
     calibration_samples: int
     calibration_method: str | None
     keep_float: Sequence[str]
+    keep_16bit: Sequence[str]
     mixed_precision: str | None
     budget: float
     sensitivity: bool
@@ -188,6 +196,7 @@ def make_request(asked: Asked) -> Request:
         samples=asked.calibration_samples,
         method=asked.calibration_method,
         keep_float=tuple(asked.keep_float),
+        keep_16bit=tuple(asked.keep_16bit),
         is_mixed=asked.mixed_precision is not None,
         budget=asked.budget,
         sensitivity=asked.sensitivity,
@@ -306,19 +315,22 @@ def _check_quantization(
         look_up(METHODS, "calibration method", asked.method)
     if not asked.budget > 0:
         raise UsageError(f"--budget is {asked.budget:g}. Allowed: points of mIoU above 0.")
+    calibrated = [row for row in PRECISIONS.values() if row.is_calibrated]
+    in_float = [row for row in calibrated if row.keep_option == "--keep-float"]
+    at_16bit = [row for row in calibrated if row.keep_option == "--keep-16bit"]
     given = {
-        "--calibration": asked.calibration is not None,
-        "--calibration-method": asked.method is not None,
-        "--keep-float": bool(asked.keep_float),
-        "--mixed-precision": asked.is_mixed,
-        "--sensitivity": asked.sensitivity,
+        "--calibration": (asked.calibration is not None, calibrated),
+        "--calibration-method": (asked.method is not None, calibrated),
+        "--keep-float": (bool(asked.keep_float), in_float),
+        "--keep-16bit": (bool(asked.keep_16bit), at_16bit),
+        "--mixed-precision": (asked.is_mixed, [*in_float, *at_16bit]),
+        "--sensitivity": (asked.sensitivity, calibrated),
     }
-    calibrated = [row.name for row in PRECISIONS.values() if row.is_calibrated]
-    for option, is_given in given.items():
-        if is_given and not any(precision.is_calibrated for precision in precisions):
+    for option, (is_given, allowed) in given.items():
+        if is_given and not any(precision in allowed for precision in precisions):
             raise UsageError(
-                f"{option} is for a precision with calibration, and none is asked for. Add "
-                f"--precision {calibrated[0]}. Allowed: {', '.join(calibrated)}."
+                f"{option} needs another precision than those asked for. Add --precision "
+                f"{allowed[0].name}. Allowed: {', '.join(row.name for row in allowed)}."
             )
 
 

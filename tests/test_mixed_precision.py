@@ -85,7 +85,7 @@ def test_a_file_that_fits_is_found_at_once(engine: TFLiteEngine, reference: Refe
     told: list[Step] = []
     found = search(engine, "int8", TFLITE, reference, 30.0, no_order, progress=told.append)
     assert found.steps == (found.found,) == tuple(told)
-    assert found.found.keep_float == ()
+    assert found.found.kept_modules == ()
     assert found.found.bytes == len(engine.quantize("int8"))
     assert found.found.accuracy == reference.measure_file(engine.quantize("int8"), TFLITE)
 
@@ -103,7 +103,7 @@ def test_the_one_spoiled_module_is_kept(engine: TFLiteEngine, reference: Referen
     assert second.accuracy.difference_points is not None
     assert second.accuracy.difference_points >= -1.0
     assert second.bytes > first.bytes
-    kept = match(found.found.keep_float, engine.operators)
+    kept = match(found.found.kept_modules, engine.operators)
     assert kept == {
         operator.index
         for operator in engine.operators
@@ -119,7 +119,7 @@ def test_all_that_share_a_spoiled_tensor_are_kept_and_nothing_else(
     spoiled = [n for n in engine.producers if n.startswith("light_head.fuse@")]
     stretched(engine, spoiled, 200)
     found = found_by(engine, reference, 1.0, "light_head", "spatial_branch.fusion_blocks.1")
-    assert set(found.found.keep_float) == {"light_head.fuse", "light_head.classifier"}
+    assert set(found.found.kept_modules) == {"light_head.fuse", "light_head.classifier"}
     assert found.found.fits
     assert [step.fits for step in found.steps[:3]] == [False, False, True]
 
@@ -142,7 +142,7 @@ def test_what_was_kept_in_vain_is_quantized_again(
         ("keep", "light_head.classifier", True),
         ("quantize again", "light_head.fuse", True),
     ]
-    assert found.found.keep_float == ("light_head.classifier",)
+    assert found.found.kept_modules == ("light_head.classifier",)
     assert Search.model_validate_json(found.text()) == found
 
 
@@ -153,7 +153,7 @@ def test_without_truth_the_agreement_decides(engine: TFLiteEngine, session: Sess
     reference = Reference(session, bare, TASK.preprocessing, True, None)
     stretched(engine, ["logits"], 50)
     found = found_by(engine, reference, 1.0, "light_head")
-    assert found.found.keep_float == ("light_head.classifier",)
+    assert found.found.kept_modules == ("light_head.classifier",)
     for step in found.steps:
         assert step.accuracy.difference_points is None
         assert step.fits == (step.accuracy.argmax_agreement >= found.min_agreement)
@@ -200,7 +200,7 @@ def steps_of(*losses: float | None) -> Search:
         step = Step(
             action="keep" if place else "quantize all",
             module=f"head.part{place}" if place else None,
-            keep_float=tuple(f"head.part{other}" for other in range(1, place + 1)),
+            kept_modules=tuple(f"head.part{other}" for other in range(1, place + 1)),
             accuracy=accuracy,
             bytes=2_000_000 + 50_000 * place,
             latency=LATENCY,

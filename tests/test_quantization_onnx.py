@@ -144,7 +144,9 @@ def test_the_attention_core_stays_in_floating_point(tiny: Quantized) -> None:
     assert "Conv" not in left
     nodes = {name for index in engine.always_float for name in engine.operators[index].nodes}
     mapped = engine.map_operators(tiny.files["int8"])
-    computing = {n for i in engine.float_operators(tiny.files["int8"]) for n in mapped[i].nodes}
+    computing = {
+        n for i in engine.float_operators(tiny.files["int8"], "int8") for n in mapped[i].nodes
+    }
     assert computing == nodes
 
 
@@ -163,7 +165,7 @@ def test_kept_operators_keep_their_weights_and_values(tiny: Quantized) -> None:
             np.dtype(np.float16),
         }
     mapped = engine.map_operators(data)
-    computing = {name for i in engine.float_operators(data) for name in mapped[i].nodes}
+    computing = {name for i in engine.float_operators(data, "int8") for name in mapped[i].nodes}
     assert {engine.operators[index].nodes[0] for index in kept} <= computing
     assert sqnr_db(tiny.logits, outputs(data, tiny.inputs)) > sqnr_db(
         tiny.logits, outputs(tiny.files["int8"], tiny.inputs)

@@ -290,7 +290,7 @@ def report(trained: Trained, unspoiled: Ranking) -> Sensitivity:
         precision="int8",
         calibration="8 scenes <train>",
         score_name="mIoU",
-        keep_float=("stem",),
+        kept_modules=("stem",),
         always_float=len(trained.engine.always_float),
         warnings=("these weights & those",),
         whole=found.whole,

@@ -227,7 +227,7 @@ def test_a_module_is_kept_in_floating_point(tmp_path: Path) -> None:
     assert metadata.input.dtype == "int8"
     # Nothing more has to be, which the search wrote down beside the file.
     searched = Path(f"{file}.mixed-precision.json")
-    assert Search.model_validate_json(searched.read_text()).found.keep_float == ()
+    assert Search.model_validate_json(searched.read_text()).found.kept_modules == ()
     assert "Nothing has to stay" in searched.with_suffix(".html").read_text()
 
 

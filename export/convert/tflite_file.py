@@ -128,15 +128,15 @@ def activation_names(model: bytes) -> dict[int, str]:
     }
 
 
-def float_operators(model: bytes) -> list[int]:
-    """Indices of the operators whose first output is float32 and no weight or conversion."""
+def operators_giving(model: bytes, dtype: str) -> list[int]:
+    """Indices of the operators whose first output is of a type and no weight or conversion."""
     parsed = parse(model)
     tensors = parsed.subgraphs[0].tensors
     return [
         operator.index
         for operator in operators(model)
         if operator.type not in CONVERSIONS
-        and tensors[operator.outputs[0]].type == schema.TensorType.FLOAT32
+        and _TYPE_NAMES[tensors[operator.outputs[0]].type] == dtype
     ]
 
 

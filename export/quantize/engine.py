@@ -47,8 +47,9 @@ class Engine(Protocol):
     def quantize(self, precision: str, kept: Collection[int] = ()) -> bytes:
         """Return the file quantized to a precision, by its name.
 
-        `kept` are the indices of operators that stay in floating point besides `always_float`;
-        their weights are stored in half precision.
+        `kept` are the indices of operators that stay in what `Precision.kept_in` says: at 16-bit
+        activations, or in floating point besides `always_float`. Their weights are stored in half
+        precision then, unless the file is for an NPU.
         """
         ...
 
@@ -56,8 +57,12 @@ class Engine(Protocol):
         """Map the operators of a file that `quantize` returned."""
         ...
 
-    def float_operators(self, quantized: bytes) -> list[int]:
+    def float_operators(self, quantized: bytes, precision: str) -> list[int]:
         """Indices of the operators that compute in floating point in a file of `quantize`."""
+        ...
+
+    def wide_operators(self, quantized: bytes) -> list[int]:
+        """Indices of the operators with 16-bit activations in a file of `quantize`."""
         ...
 
     def ports(self, quantized: bytes) -> tuple[Port, Port]:

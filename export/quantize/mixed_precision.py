@@ -1,5 +1,7 @@
 """The fewest modules to keep in floating point, so that the loss is no more than allowed.
 
+In w8a8 they are kept at 16-bit activations instead.
+
 The search is greedy. Modules are tried in the order of the noise that each makes alone, worst
 first, until the loss is within the budget; then each that was kept is quantized again, least noise
 first, and stays so if the loss stays within the budget. So each of those kept in the end is needed,
@@ -17,7 +19,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from seaformer.artifact.metadata import Accuracy, Latency
-from seaformer.artifact.precisions import Format
+from seaformer.artifact.precisions import PRECISIONS, Format, KeptIn
 from seaformer.errors import SeaformerError
 from seaformer.export.quantize.engine import Engine
 from seaformer.export.quantize.quality import Reference
@@ -44,8 +46,8 @@ class Step(_Model):
 
     Attributes:
         action: what was done to the file before.
-        module: that it was done to, as --keep-float takes it; None for the first file.
-        keep_float: modules in floating point.
+        module: that it was done to, as `Search.keep_option` takes it; None for the first file.
+        kept_modules: in `Search.kept_in`.
         accuracy: of the file against its single-precision twin.
         bytes: size of the file, without its JSON.
         latency: against the twin.
@@ -54,7 +56,7 @@ class Step(_Model):
 
     action: Action
     module: str | None
-    keep_float: tuple[str, ...]
+    kept_modules: tuple[str, ...]
     accuracy: Accuracy
     bytes: int
     latency: Latency | None
@@ -65,6 +67,8 @@ class Search(_Model):
     """What was found.
 
     Attributes:
+        kept_in: what modules that are kept compute in.
+        keep_option: that keeps a module so.
         budget_points: loss of the score that is allowed.
         min_agreement: where there is no truth, the share of positions whose largest class must stay
             the same instead, 0..1.
@@ -72,7 +76,9 @@ class Search(_Model):
         found: the first step with the fewest modules that fits.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
+    kept_in: KeptIn
+    keep_option: str | None
     budget_points: float
     min_agreement: float
     steps: tuple[Step, ...]
@@ -106,13 +112,14 @@ def search(
             for changed positions, see `CHANGED_AT_ONE_POINT`.
         order: gives the modules to try, worst first, as `sensitivity.rank` does; it is not asked if
             the file fits with none.
-        kept: indices of operators that stay in floating point throughout.
+        kept: indices of operators that are kept throughout.
         latency: measures a file against the twin; None where it cannot.
         progress: told after every step.
 
     Raises:
         SeaformerError: the budget is not met with all modules kept.
     """
+    kept_in = PRECISIONS[precision].kept_in
     min_agreement = max(0.0, 1 - CHANGED_AT_ONE_POINT * math.sqrt(budget_points))
     steps: list[Step] = []
 
@@ -124,7 +131,7 @@ def search(
         step = Step(
             action=action,
             module=module,
-            keep_float=tuple(row.name for row in rows),
+            kept_modules=tuple(row.name for row in rows),
             accuracy=accuracy,
             bytes=len(file),
             latency=latency(file),
@@ -145,15 +152,20 @@ def search(
         fits = attempt("keep", rows[-1].name, rows)
     if not fits:
         raise SeaformerError(
-            f"the loss is above {budget_points:g} points with every module in floating point. "
-            "Raise --budget, or export fp16."
+            f"the loss is above {budget_points:g} points with every module in {kept_in}. "
+            f"Raise --budget, or export {'fp16' if kept_in == 'floating point' else 'w8a16'}."
         )
     # The last one is needed: without it the loss was above the budget.
     for row in reversed(rows[:-1]):
         fewer = [other for other in rows if other is not row]
         if attempt("quantize again", row.name, fewer):
             rows = fewer
-    found = next(step for step in steps if step.keep_float == tuple(row.name for row in rows))
+    found = next(step for step in steps if step.kept_modules == tuple(row.name for row in rows))
     return Search(
-        budget_points=budget_points, min_agreement=min_agreement, steps=tuple(steps), found=found
+        kept_in=kept_in,
+        keep_option=PRECISIONS[precision].keep_option,
+        budget_points=budget_points,
+        min_agreement=min_agreement,
+        steps=tuple(steps),
+        found=found,
     )

@@ -64,7 +64,7 @@ def steps_table(found: Search) -> Table:
         interval = accuracy.interval_points
         table.add_row(
             " ".join(filter(None, (step.action, step.module))),
-            str(len(step.keep_float)),
+            str(len(step.kept_modules)),
             loss(accuracy.difference_points),
             "-" if interval is None else f"{loss(interval[1])}..{loss(interval[0])}",
             f"{percent(accuracy.argmax_agreement)} %",

@@ -4,6 +4,9 @@
 int8 per channel. ONNX Runtime fuses the pairs with the operators between them when it loads the
 file. The file takes and gives bytes.
 
+`w8a8` and `w8a16` have such pairs at every operator, as an NPU without floating point needs them;
+the activations of `w8a16`, and of what is kept in `w8a8`, are uint16.
+
 `dynamic-int8` has ONNX Runtime's ConvInteger. Its weights are uint8 per tensor: it takes no scale
 per channel, and with int8 weights it took four times as long.
 """
@@ -13,22 +16,35 @@ from importlib.metadata import version
 
 import numpy as np
 import onnx
-from onnx import NodeProto
 
 from seaformer.artifact.embedding import serialize
 from seaformer.artifact.metadata import MappedOperator
+from seaformer.artifact.precisions import PRECISIONS
 from seaformer.export.convert.onnx_graph import silence, with_half_weights
+from seaformer.export.quantize.activation_types import (
+    TYPES,
+    bounded_ranges,
+    split_constants,
+    type_overrides,
+)
 from seaformer.export.quantize.engine import Port
 from seaformer.export.quantize.onnx_kernels import (
     DYNAMIC_TYPES,
     weight_steps,
     without_integer_kernel,
 )
-from seaformer.export.quantize.qdq_graph import float_nodes, map_like, take_and_give_bytes
+from seaformer.export.quantize.qdq_graph import (
+    float_nodes,
+    map_like,
+    take_and_give_integers,
+    wide_nodes,
+)
 from seaformer.export.quantize.ranges import Activation, collect
 from seaformer.runtimes import open_content
 from seaformer.runtimes.onnx_runtime import integer_scales
 from seaformer.temporary_folders import temporary_folder
+
+BYTES = (0.0, 255.0)
 
 
 class OnnxEngine:
@@ -63,15 +79,22 @@ class OnnxEngine:
 
     def quantize(self, precision: str, kept: Collection[int] = ()) -> bytes:
         """Return the quantized model; see `Engine`."""
-        left = set(kept) | (self.always_float if precision == "int8" else frozenset[int]())
-        chosen = [node for index, node in enumerate(self.graph.graph.node) if index not in left]
+        row = PRECISIONS[precision]
+        every = range(len(self.graph.graph.node))
+        left = frozenset(kept) | (self.always_float if precision == "int8" else frozenset[int]())
         with silence():
-            model = self._static(chosen) if precision == "int8" else self._dynamic(chosen)
+            if row.integer_activation_bits is None:
+                model = self._dynamic([index for index in every if index not in left])
+            elif row.kept_in != "floating point":
+                model = self._static({index: 16 if index in left else 8 for index in every})
+            else:
+                bits = row.integer_activation_bits
+                model = self._static({index: bits for index in every if index not in left})
         del model.metadata_props[:]
         model.producer_name, model.producer_version = self.graph.producer_name, ""
         for node in model.graph.node:
             node.name = node.name or node.output[0]
-        if kept:
+        if kept and not row.for_npu:
             model = with_half_weights(model)
         return serialize(onnx.shape_inference.infer_shapes(model))
 
@@ -80,9 +103,13 @@ class OnnxEngine:
         graph = onnx.load_from_string(quantized).graph
         return map_like(graph, self.graph.graph, self.operators)
 
-    def float_operators(self, quantized: bytes) -> list[int]:
+    def float_operators(self, quantized: bytes, precision: str) -> list[int]:
         """Indices of the nodes that compute in floating point."""
-        return float_nodes(onnx.load_from_string(quantized).graph)
+        return float_nodes(onnx.load_from_string(quantized).graph, PRECISIONS[precision].for_npu)
+
+    def wide_operators(self, quantized: bytes) -> list[int]:
+        """Indices of the nodes with 16-bit activations."""
+        return wide_nodes(onnx.load_from_string(quantized).graph)
 
     def ports(self, quantized: bytes) -> tuple[Port, Port]:
         """The input and the output."""
@@ -95,11 +122,18 @@ class OnnxEngine:
 
         return port(graph.input[0]), port(graph.output[0])
 
-    def _static(self, chosen: Sequence[NodeProto]) -> onnx.ModelProto:
+    def _static(self, widths: Mapping[int, int]) -> onnx.ModelProto:
+        """Quantize nodes, given the bits of what each takes and gives by its index."""
         from onnxruntime.quantization import CalibrationMethod, QDQQuantizer, QuantType, TensorsData
 
-        entry, end = self.graph.graph.input[0].name, self.graph.graph.output[0].name
-        ranges = {**self.ranges, entry: self._input_range}
+        model = _copy(self.graph)
+        graph = model.graph
+        split_constants(graph, [index for index, bits in widths.items() if bits == 16])
+        chosen = [graph.node[index] for index in widths]
+        entry, end = graph.input[0].name, graph.output[0].name
+        ranges = {**self.ranges, **bounded_ranges(graph), entry: self._input_range}
+        least = min(widths.values(), default=8)
+        entry_bits = 8 if self._input_range == BYTES else least  # eight hold every byte exactly
         steps = {
             name: [
                 {"axis": axis, "scale": step, "zero_point": 0, "quant_type": QuantType.QInt8}
@@ -108,11 +142,11 @@ class OnnxEngine:
             for name, (axis, steps) in self._weight_steps.items()
         }
         quantizer = QDQQuantizer(
-            _copy(self.graph),
+            model,
             per_channel=True,
             reduce_range=False,  # `weight_steps` sees to that, at a smaller price
             weight_qType=QuantType.QInt8,
-            activation_qType=QuantType.QUInt8,
+            activation_qType=TYPES[least],
             tensors_range=TensorsData(
                 CalibrationMethod.MinMax,
                 {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.items()},
@@ -120,38 +154,38 @@ class OnnxEngine:
             nodes_to_quantize=[node.name for node in chosen],
             nodes_to_exclude=[],
             op_types_to_quantize=sorted({node.op_type for node in chosen}),
-            extra_options={"TensorQuantOverrides": steps},
+            extra_options={
+                "TensorQuantOverrides": steps | type_overrides(graph, widths, entry_bits),
+                # Before operator set 21 the standard has no 16-bit conversions.
+                "UseQDQContribOps": 16 in widths.values(),
+            },
         )
         for name in (entry, end):
             quantizer.quantize_activation_tensor(name)
         quantizer.quantize_model()
         quantizer.model.topological_sort()
-        model: onnx.ModelProto = quantizer.model.model
-        take_and_give_bytes(model.graph)
-        return model
+        quantized: onnx.ModelProto = quantizer.model.model
+        take_and_give_integers(quantized.graph)
+        return quantized
 
-    def _dynamic(self, chosen: Sequence[NodeProto]) -> onnx.ModelProto:
+    def _dynamic(self, chosen: Sequence[int]) -> onnx.ModelProto:
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
-        names = {node.name for node in chosen}
+        nodes = self.graph.graph.node
+        names = {nodes[index].name for index in chosen}
         with temporary_folder("quantize") as folder:
             path = folder / "model.onnx"
             quantize_dynamic(
                 _copy(self.graph),
                 path,
                 op_types_to_quantize=list(DYNAMIC_TYPES),
-                nodes_to_exclude=[n.name for n in self.graph.graph.node if n.name not in names],
+                nodes_to_exclude=[node.name for node in nodes if node.name not in names],
                 weight_type=QuantType.QUInt8,
             )
             return onnx.load(path)
 
     def _activations(self, inputs: Iterable[np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
-        # The tensors that operators with integer kernels take and give, and the output.
-        graph = self.graph.graph
-        integer = [node for i, node in enumerate(graph.node) if i not in self.always_float]
-        every = (name for node in integer for name in (*node.input, *node.output))
-        wanted = dict.fromkeys([*every, graph.output[0].name])
-        names = [name for name in wanted if name in self.producers]
+        names = [name for name in self.producers if name]
         # One thread: more would wait for each other in the quick operators.
         with open_content(serialize(self.graph), ".onnx") as session:
             for x in inputs:

@@ -11,8 +11,9 @@ CONVERTING_TYPES = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear
 INTEGER_TYPES = ("ConvInteger", "MatMulInteger")
 
 
-def take_and_give_bytes(graph: GraphProto) -> None:
-    """Remove the conversion of the input to bytes, and the one of the output from bytes."""
+def take_and_give_integers(graph: GraphProto) -> None:
+    """Remove the conversion of the input to integers, and the one of the output from integers."""
+    stored = {tensor.name: tensor.data_type for tensor in graph.initializer}
     entry, end = graph.input[0], graph.output[0]
     (taken,) = (n for n in graph.node if n.op_type == "QuantizeLinear" and n.input[0] == entry.name)
     (given,) = (n for n in graph.node if n.output[0] == end.name)
@@ -21,17 +22,21 @@ def take_and_give_bytes(graph: GraphProto) -> None:
             node.input[0] = entry.name
         elif node.op_type == "QuantizeLinear" and node.output[0] == given.input[0]:
             node.output[0] = end.name
-    for converted in (taken, given):
+    for tensor, converted in ((entry, taken), (end, given)):
+        tensor.type.tensor_type.elem_type = stored[converted.input[2]]  # of its zero point
         graph.node.remove(converted)
-    for tensor in (entry, end):
-        tensor.type.tensor_type.elem_type = TensorProto.UINT8
 
 
-def float_nodes(graph: GraphProto) -> list[int]:
-    """Indices of the nodes that ONNX Runtime computes in floating point.
+def float_nodes(graph: GraphProto, every_type: bool) -> list[int]:
+    """Indices of the nodes that are computed in floating point.
 
-    It has an integer kernel for a node between conversions from and to integers, whoever wanted it
-    in floating point: the values are the same.
+    A node between conversions from and to integers is computed in integers, whoever wanted it in
+    floating point: the values are the same.
+
+    Args:
+        graph: after quantization.
+        every_type: whether there are integer kernels for every type of operator, as on an NPU;
+            without, those of ONNX Runtime.
     """
     stored = {tensor.name for tensor in graph.initializer}
     given_by = {name: node.op_type for node in graph.node for name in node.output}
@@ -43,7 +48,7 @@ def float_nodes(graph: GraphProto) -> list[int]:
     def is_integer(node: NodeProto) -> bool:
         taken = [name for name in node.input if name and name not in stored]
         return node.op_type in INTEGER_TYPES or (
-            node.op_type in (*WEIGHTED_TYPES, *FOLLOWING_TYPES)
+            (every_type or node.op_type in (*WEIGHTED_TYPES, *FOLLOWING_TYPES))
             and all(given_by.get(name) == "DequantizeLinear" for name in taken)
             and all(taken_by.get(name) == {"QuantizeLinear"} for name in node.output)
         )
@@ -52,6 +57,21 @@ def float_nodes(graph: GraphProto) -> list[int]:
         index
         for index, node in enumerate(graph.node)
         if node.op_type not in CONVERTING_TYPES and not is_integer(node)
+    ]
+
+
+def wide_nodes(graph: GraphProto) -> list[int]:
+    """Indices of the nodes, conversions aside, whose activations are 16-bit."""
+    stored = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    wide = {
+        node.input[0]
+        for node in graph.node
+        if node.op_type == "QuantizeLinear" and stored[node.input[2]] == TensorProto.UINT16
+    }
+    return [
+        index
+        for index, node in enumerate(graph.node)
+        if node.op_type not in CONVERTING_TYPES and not wide.isdisjoint(node.output)
     ]
 
 

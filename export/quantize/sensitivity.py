@@ -1,8 +1,9 @@
 """What does quantizing each module cost? The blame for the noise of a quantized file.
 
-Every part, block, module and operator type is looked at twice: quantized alone, with all else in
-floating point, and left in floating point alone. The noise of modules adds up nearly, so the first
-says what share of the whole file's noise is a module's own; the second, what keeping it would win.
+Every part, block, module and operator type is looked at twice: quantized alone, with all else kept
+in floating point (in w8a8 at 16-bit activations), and kept so alone. The noise of modules adds up
+nearly, so the first says what share of the whole file's noise is a module's own; the second, what
+keeping it would win.
 
 A quantized operator has its inputs in integers as well as its outputs. A range that fits badly is
 therefore blamed on the operator that computes the tensor and on all that take it, and to keep one
@@ -17,7 +18,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from seaformer.artifact.metadata import Accuracy, MappedOperator
-from seaformer.artifact.precisions import Format
+from seaformer.artifact.precisions import Format, KeptIn
 from seaformer.evaluation.metrics import energies_sqnr_db
 from seaformer.export.quantize.engine import Engine
 from seaformer.export.quantize.kept import TYPE, enclosing
@@ -38,9 +39,6 @@ SCORED_ROWS = 8
 """Of each level."""
 
 SCORING_SECONDS = 180.0
-
-STEPS = 255
-"""Of eight bits."""
 
 BARS = 120
 """Of a histogram in the report."""
@@ -89,7 +87,7 @@ class Row(_Model):
 
 
 class Tensor(_Model):
-    """An activation, and the range it is stored in, `low` to `high` in steps `scale` of eight bits.
+    """An activation, and the range it is stored in, `low` to `high` in steps of `scale`.
 
     Attributes:
         module: that computes it; "" for the model's input.
@@ -118,7 +116,9 @@ class Sensitivity(_Model):
     Attributes:
         model: name and size.
         calibration: what the ranges come from.
-        keep_float: what the user keeps in floating point in every measurement.
+        kept_modules: what the user keeps in every measurement.
+        kept_in: what modules that are not quantized compute in.
+        keep_option: that keeps a module so; None where no file for users has any.
         always_float: how many operators the quantizer leaves in floating point by itself.
         warnings: what a reader should know before; may be empty.
         whole: the quantized file.
@@ -126,13 +126,15 @@ class Sensitivity(_Model):
         tensors: of the worst modules, worst first.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     model: str
     format: str
     precision: str
     calibration: str
     score_name: Literal["mIoU", "top-1"]
-    keep_float: tuple[str, ...]
+    kept_modules: tuple[str, ...]
+    kept_in: KeptIn = "floating point"
+    keep_option: str | None = "--keep-float"
     always_float: int
     warnings: tuple[str, ...] = ()
     whole: Accuracy
@@ -322,26 +324,30 @@ def tensors_of(
     outputs: Mapping[str, int],
     seen: Mapping[str, Activation],
     ranges: Mapping[str, tuple[float, float]],
+    bits: int = 8,
 ) -> tuple[Tensor, ...]:
     """Describe the tensors that the worst modules compute, worst first.
 
     For each tensor, `outputs` has the index of the operator that computes it, `seen` what was seen
-    of it, and `ranges` the smallest and largest value of the range chosen.
+    of it, and `ranges` the smallest and largest value of the range chosen, which has 2^`bits` - 1
+    steps.
     """
     modules = {operator.index: operator.module for operator in operators}
     shown = {index for row in _level(rows, "module")[:SHOWN_MODULES] for index in row.operators}
     tensors = [
-        _tensor(name, modules[index], seen[name], ranges[name])
+        _tensor(name, modules[index], seen[name], ranges[name], 2**bits - 1)
         for name, index in outputs.items()
         if index in shown and name in seen and name in ranges
     ]
     return tuple(sorted(tensors, key=lambda tensor: tensor.sqnr_db))
 
 
-def _tensor(name: str, module: str, seen: Activation, range_: tuple[float, float]) -> Tensor:
+def _tensor(
+    name: str, module: str, seen: Activation, range_: tuple[float, float], steps: int
+) -> Tensor:
     low, high = range_
     smallest, largest = min(seen.lows), max(seen.highs)
-    scale = max(high - low, 1e-12) / STEPS
+    scale = max(high - low, 1e-12) / steps
     values, counts = seen.centers(), seen.histogram
     stored = np.round((np.clip(values, low, high) - low) / scale) * scale + low
     total = max(int(counts.sum()), 1)

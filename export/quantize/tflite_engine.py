@@ -13,6 +13,7 @@ from importlib.metadata import version
 import numpy as np
 
 from seaformer.artifact.metadata import MappedOperator
+from seaformer.artifact.precisions import PRECISIONS
 from seaformer.export.convert import tflite_file
 from seaformer.export.convert.onnx_graph import INPUT_NAME
 from seaformer.export.convert.operator_map import map_tflite_like
@@ -29,7 +30,6 @@ WEIGHTED_TYPES = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_
 DYNAMIC_TYPES = ("CONV_2D", "FULLY_CONNECTED")
 """XNNPACK has kernels with int8 weights and float activations for these alone."""
 
-_ACTIVATION_BITS = {"int8": 8, "int16x8": 16}
 _WEIGHT_BITS = 8
 
 
@@ -72,7 +72,7 @@ class TFLiteEngine:
 
         absl.logging.set_verbosity(absl.logging.ERROR)
         quantizer = Quantizer(self.model)
-        every, bits = TFLOperationName.ALL_SUPPORTED, _ACTIVATION_BITS.get(precision)
+        every, bits = TFLOperationName.ALL_SUPPORTED, PRECISIONS[precision].integer_activation_bits
         if bits is not None:
             quantizer.add_static_config(".*", every, bits, _WEIGHT_BITS)
         else:
@@ -98,9 +98,13 @@ class TFLiteEngine:
         """Map the operators of a quantized file."""
         return map_tflite_like(tflite_file.operators(quantized), list(self.operators))
 
-    def float_operators(self, quantized: bytes) -> list[int]:
+    def float_operators(self, quantized: bytes, precision: str) -> list[int]:  # noqa: ARG002
         """Indices of the operators that compute in floating point."""
-        return tflite_file.float_operators(quantized)
+        return tflite_file.operators_giving(quantized, "float32")
+
+    def wide_operators(self, quantized: bytes) -> list[int]:
+        """Indices of the operators with 16-bit activations."""
+        return tflite_file.operators_giving(quantized, "int16")
 
     def ports(self, quantized: bytes) -> tuple[Port, Port]:
         """The input and the output."""

@@ -188,8 +188,10 @@ class Quantization(_Model):
         calibration: the images that ranges come from; None where none are needed.
         method: how ranges were chosen from them; None where none are needed.
         is_random: whether the images were noise: the file is then for latency only.
-        kept_modules: as asked for, or found by the search.
+        kept_modules: as asked for, or found by the search: in floating point, or in a precision for
+            NPUs at 16-bit activations.
         float_operators: indices of the operators that compute in floating point.
+        wide_operators: indices of those with 16-bit activations.
         accuracy: None where there was nothing to measure on.
         latency: None where it was not measured, and inside the file.
         accepted_loss: whether it misses a threshold of its precision, and was written all the same.
@@ -201,6 +203,7 @@ class Quantization(_Model):
     is_random: bool
     kept_modules: tuple[str, ...]
     float_operators: tuple[Count, ...]
+    wide_operators: tuple[Count, ...] = ()
     accuracy: Accuracy | None
     latency: Latency | None
     accepted_loss: bool

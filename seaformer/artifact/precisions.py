@@ -8,6 +8,7 @@ from typing import Literal
 from seaformer.errors import UsageError
 
 Layout = Literal["NCHW", "NHWC"]
+KeptIn = Literal["floating point", "16-bit activations"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,10 @@ class Precision:
             is known; None if that is not measured.
         caution: what a user should know before; printed when it is asked for.
         test_pictures: on how many held-out pictures it is measured at most.
+        integer_activation_bits: width of the activations that are integers; None without any.
+        for_npu: whether every operator computes in integers, softmax and products of the attention
+            included, as NPUs without floating point need it. A processor runs such a file too, for
+            its verification and not for speed.
     """
 
     name: str
@@ -70,6 +75,8 @@ class Precision:
     max_miou_loss: float | None = None
     caution: str = ""
     test_pictures: int = 500
+    integer_activation_bits: Literal[8, 16] | None = None
+    for_npu: bool = False
 
     @property
     def is_quantized(self) -> bool:
@@ -85,6 +92,19 @@ class Precision:
     def is_calibrated(self) -> bool:
         """Whether it needs pictures to choose the ranges of activations by."""
         return self.range_method is not None
+
+    @property
+    def kept_in(self) -> KeptIn:
+        """What modules compute in that are not quantized like the rest."""
+        is_w8a8 = self.for_npu and self.integer_activation_bits == 8
+        return "16-bit activations" if is_w8a8 else "floating point"
+
+    @property
+    def keep_option(self) -> str | None:
+        """The option that keeps modules in that; None if no file for users has any."""
+        if not self.for_npu:
+            return "--keep-float"
+        return "--keep-16bit" if self.kept_in == "16-bit activations" else None
 
 
 _ONNX = "For ONNX Runtime; node names carry the module paths."
@@ -150,6 +170,7 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
                 activations="int8, float32 in the attention core",
                 input_output="int8 (.tflite), uint8 (.onnx)",
                 range_method="mse",
+                integer_activation_bits=8,
                 delegates="XNNPACK, GPU, NPU; ONNX Runtime",
                 size=0.33,
                 min_sqnr_db=15.0,
@@ -168,18 +189,56 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
                 activations="int16",
                 input_output="int16",
                 range_method="min-max",
-                delegates="NPU; the reference kernels",
+                integer_activation_bits=16,
+                delegates="the reference kernels",
                 size=0.34,
                 min_sqnr_db=30.0,
                 min_agreement=0.99,
                 max_miou_loss=0.1,
                 device_min_sqnr_db=30.0,
                 device_min_agreement=0.98,
-                description="Weights in 8 bits, activations in 16: for NPUs that have it, and to "
-                "tell what the activations' rounding costs.",
-                caution="int16x8 is for NPUs and as a reference: XNNPACK takes none of it, and the "
-                "reference kernels took 33 times as long as fp32 does with XNNPACK.",
+                description="Weights in 8 bits, activations in 16: to tell what the activations' "
+                "rounding costs.",
+                caution="int16x8 is a reference: XNNPACK takes none of it, and the reference "
+                "kernels took 33 times as long as fp32 does with XNNPACK.",
                 test_pictures=50,
+            ),
+            Precision(
+                name="w8a8",
+                weights="int8",
+                activations="uint8 (.onnx), int8 (.tflite)",
+                input_output="uint8 (.onnx), int8 (.tflite)",
+                range_method="mse",
+                integer_activation_bits=8,
+                for_npu=True,
+                delegates="NPU",
+                size=0.34,
+                min_sqnr_db=15.0,
+                min_agreement=0.97,
+                max_miou_loss=0.5,
+                device_min_sqnr_db=20.0,
+                device_min_agreement=0.90,
+                description="Integers throughout, the attention and its softmax too: NPUs without "
+                "floating point run it whole. What --precision int8 is with --accelerator npu.",
+            ),
+            Precision(
+                name="w8a16",
+                formats=("onnx",),
+                weights="int8",
+                activations="uint16",
+                input_output="uint8, uint16",
+                range_method="min-max",
+                integer_activation_bits=16,
+                for_npu=True,
+                delegates="NPU",
+                size=0.34,
+                min_sqnr_db=30.0,
+                min_agreement=0.99,
+                max_miou_loss=0.1,
+                device_min_sqnr_db=30.0,
+                device_min_agreement=0.98,
+                description="The same with activations in 16 bits: for networks that lose too much "
+                "in w8a8. What --precision int16x8 is with --accelerator npu.",
             ),
         )
     }

@@ -207,7 +207,14 @@ def steps_of(*losses: float | None) -> Search:
             fits=place == len(losses) - 1,
         )
         steps.append(step)
-    return Search(budget_points=1.0, min_agreement=0.978, steps=tuple(steps), found=steps[-1])
+    return Search(
+        kept_in="floating point",
+        keep_option="--keep-float",
+        budget_points=1.0,
+        min_agreement=0.978,
+        steps=tuple(steps),
+        found=steps[-1],
+    )
 
 
 LATENCY = Latency(ratio=0.5, interval=(0.4, 0.6), runs=9, threads=1, processor="a computer")

@@ -26,8 +26,8 @@ BOUNDED = {"Softmax": (0.0, 1.0)}
 """Operator types whose results lie in a range that needs no pictures."""
 
 FIXED_IN_16_BITS = {
-    "Sigmoid": {"scale": np.float32(2**-16), "zero_point": np.uint16(0)},
-    "Tanh": {"scale": np.float32(2**-15), "zero_point": np.uint16(2**15)},
+    "Sigmoid": {"scale": np.array(2**-16, np.float32), "zero_point": np.array(0, np.uint16)},
+    "Tanh": {"scale": np.array(2**-15, np.float32), "zero_point": np.array(2**15, np.uint16)},
 }
 """Qualcomm's NPU takes the results of these types in this scale only."""
 

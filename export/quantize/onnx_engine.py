@@ -71,7 +71,7 @@ class OnnxEngine:
             name: index for index, node in enumerate(graph.graph.node) for name in node.output
         }
         self._input_range = input_range
-        self._weight_steps = weight_steps(graph)
+        self._weight_steps = {bits: weight_steps(graph, bits) for bits in TYPES}
 
     def observe(self, inputs: Iterable[np.ndarray]) -> dict[str, Activation]:
         """Run the graph on pictures with every tensor kept that may be quantized; see `Engine`."""
@@ -139,7 +139,9 @@ class OnnxEngine:
                 {"axis": axis, "scale": step, "zero_point": 0, "quant_type": QuantType.QInt8}
                 for step in steps.tolist()
             ]
-            for name, (axis, steps) in self._weight_steps.items()
+            for index, bits in widths.items()
+            for name, (axis, steps) in self._weight_steps[bits].items()
+            if name in graph.node[index].input
         }
         quantizer = QDQQuantizer(
             model,

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
-from seaformer.export.quantize.saturation import unsaturated_steps
+from seaformer.export.quantize.saturation import finest_steps, unsaturated_steps
 
 WEIGHTED_TYPES = ("Conv", "Gemm", "MatMul")
 """Integer if their weights are stored."""
@@ -61,8 +61,14 @@ def without_integer_kernel(graph: onnx.ModelProto) -> frozenset[int]:
     return frozenset(found)
 
 
-def weight_steps(graph: onnx.ModelProto) -> dict[str, tuple[int, npt.NDArray[np.float32]]]:
-    """Name of each stored weight -> the axis of its output channels, and the step of each."""
+def weight_steps(
+    graph: onnx.ModelProto, activation_bits: int = 8
+) -> dict[str, tuple[int, npt.NDArray[np.float32]]]:
+    """Name of each stored weight -> the axis of its output channels, and the step of each.
+
+    No processor multiplies 16-bit activations in a kernel that saturates.
+    """
+    steps_of = unsaturated_steps if activation_bits == 8 else finest_steps
     stored = {tensor.name: tensor for tensor in graph.graph.initializer}
     found: dict[str, tuple[int, npt.NDArray[np.float32]]] = {}
     for node in graph.graph.node:
@@ -71,9 +77,9 @@ def weight_steps(graph: onnx.ModelProto) -> dict[str, tuple[int, npt.NDArray[np.
         values = numpy_helper.to_array(stored[node.input[1]])
         is_transposed = any(a.name == "transB" and a.i for a in node.attribute)
         if node.op_type == "Conv":
-            found[node.input[1]] = (0, unsaturated_steps(np.moveaxis(values, 1, -1)))
+            found[node.input[1]] = (0, steps_of(np.moveaxis(values, 1, -1)))
         elif is_transposed:
-            found[node.input[1]] = (0, unsaturated_steps(values))
+            found[node.input[1]] = (0, steps_of(values))
         elif values.ndim == 2:
-            found[node.input[1]] = (1, unsaturated_steps(values.T))
+            found[node.input[1]] = (1, steps_of(values.T))
     return found

@@ -34,13 +34,33 @@ def unsaturated_steps(weights: npt.NDArray[np.floating]) -> npt.NDArray[np.float
         [channels], above 0; round(weights / step) lies in -127..127.
     """
     channels = weights.reshape(len(weights), -1).astype(np.float64)
-    steps = np.abs(channels).max(axis=1) / LARGEST_WEIGHT
+    steps = _finest(channels)
     # A depth-wise convolution has one input, and a kernel of its own that adds in 32 bits.
     if weights.shape[-1] > 1:
         pairs = np.pad(channels, ((0, 0), (0, channels.shape[1] % 2))).reshape(len(channels), -1, 2)
         sums = np.maximum(np.maximum(pairs, 0).sum(axis=2), np.maximum(-pairs, 0).sum(axis=2))
         # Both weights of a pair may be rounded up.
         steps = np.maximum(steps, sums.max(axis=1) / (LARGEST_SUM - 1))
+    return _positive(steps)
+
+
+def finest_steps(weights: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """Choose the step of each output channel where no kernel saturates.
+
+    Args:
+        weights: [channels, ...].
+
+    Returns:
+        [channels], above 0; round(weights / step) lies in -127..127.
+    """
+    return _positive(_finest(weights.reshape(len(weights), -1).astype(np.float64)))
+
+
+def _finest(channels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(np.abs(channels).max(axis=1) / LARGEST_WEIGHT)
+
+
+def _positive(steps: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     # Rounded to single precision first: what is below its numbers is no step but 0.
     rounded = steps.astype(np.float32)
     return np.where(rounded >= SMALLEST_STEP, rounded, np.float32(1))

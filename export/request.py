@@ -189,7 +189,8 @@ def make_request(asked: Asked) -> Request:
     sizes = [parse_input_size(text, network.min_side) for text in asked.input_sizes]
     usual = network.usual_size or known_task.preprocessing.input_size
     wanted_formats = tuple(look_up(FORMATS, "format", n) for n in dict.fromkeys(asked.formats))
-    wanted = tuple(look_up(PRECISIONS, "precision", n) for n in dict.fromkeys(asked.precisions))
+    named = parse_accelerators(asked.accelerators)
+    wanted = _precisions_on(named, asked.precisions)
     _check_precisions(wanted, wanted_formats, asked.head)
     quantization = QuantizationRequest(
         calibration=asked.calibration,
@@ -203,7 +204,6 @@ def make_request(asked: Asked) -> Request:
         accept_loss=asked.accept_loss,
     )
     _check_quantization(quantization, asked.mixed_precision, wanted)
-    named = parse_accelerators(asked.accelerators)
     chips = parse_chips(asked.chips)
     for accelerator in named:
         _check_accelerator(accelerator, wanted, wanted_formats)
@@ -231,6 +231,19 @@ def make_request(asked: Asked) -> Request:
         chips=chips,
         needs_full_acceleration=asked.require_full_acceleration,
     )
+
+
+def _precisions_on(
+    accelerators: Sequence[Accelerator], names: Sequence[str]
+) -> tuple[Precision, ...]:
+    """Look up the precisions, each once, in the form that the accelerators take whole."""
+    found: dict[str, Precision] = {}
+    for name in names:
+        precision = look_up(PRECISIONS, "precision", name)
+        for accelerator in accelerators:
+            precision = PRECISIONS[accelerator.precisions.get(precision.name, precision.name)]
+        found[precision.name] = precision
+    return tuple(found.values())
 
 
 def _check_chips(
@@ -294,9 +307,10 @@ def _check_precisions(
         allowed = [row.name for row in PRECISIONS.values() if format.name in row.formats]
         for precision in precisions:
             if precision.name not in allowed:
+                because = f": {precision.why_not_others}" if precision.why_not_others else ""
                 raise UsageError(
-                    f"there is no precision {precision.name} for format {format.name}. Allowed: "
-                    f"{', '.join(allowed)}."
+                    f"there is no precision {precision.name} for format {format.name}{because}. "
+                    f"Allowed: {', '.join(allowed)}."
                 )
     for precision in precisions:
         if precision.is_quantized and head != "logits":

@@ -1,7 +1,7 @@
 """What a model can be computed on: one table for checks, help, reports and documents."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from seaformer.artifact.precisions import Precision, in_half
@@ -28,6 +28,7 @@ class Accelerator:
         has_half_only: whether it computes files of floating point in half precision whatever it is
             told.
         is_compiled_for: whether a file is compiled for one chip, see `seaformer.artifact.chips`.
+        precisions: precision that is asked for -> the one in the form that is taken whole there.
         never_run: formats that nothing on a computer runs as they are compiled.
     """
 
@@ -40,6 +41,7 @@ class Accelerator:
     computes_half: bool
     has_half_only: bool = False
     is_compiled_for: bool = False
+    precisions: Mapping[str, str] = field(default_factory=dict)
     never_run: tuple[str, ...] = ()
 
     def refusal(self, format: str, precision: str) -> str | None:
@@ -95,6 +97,7 @@ ACCELERATORS: Mapping[str, Accelerator] = MappingProxyType(
                 computes_half=False,
                 has_half_only=True,
                 is_compiled_for=True,
+                precisions={"int8": "w8a8", "int16x8": "w8a16"},
                 never_run=("tflite",),
             ),
         )

@@ -46,6 +46,7 @@ class Precision:
         device_min_agreement: lowest share of positions whose arg-max is the same there, 0..1.
         description: one sentence for tables.
         formats: names of the formats that have it.
+        why_not_others: why the other formats have not, where a user might expect it.
         input_output: type of what the file takes and gives.
         range_method: how the ranges of activations are chosen unless the user says otherwise, one
             of `seaformer.export.quantize.methods.METHODS`; None where no pictures are needed.
@@ -70,6 +71,7 @@ class Precision:
     device_min_agreement: float
     description: str
     formats: tuple[str, ...] = ("onnx", "tflite")
+    why_not_others: str = ""
     input_output: str = "float32"
     range_method: str | None = None
     max_miou_loss: float | None = None
@@ -224,6 +226,8 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
             Precision(
                 name="w8a16",
                 formats=("onnx",),
+                why_not_others="LiteRT's compiler for NPUs leaves depth-wise convolutions with "
+                "16-bit activations to the CPU",
                 weights="int8",
                 activations="uint16",
                 input_output="uint8, uint16",

@@ -60,7 +60,7 @@ class TableStudy(BenchmarkStudy):
         if self.kind.precisions:
             format = self.request.backend.suffix.removeprefix(".")
             for precision in PRECISIONS.values():
-                if format in precision.formats:
+                if format in precision.formats and not precision.for_npu:
                     arguments += ["--precision", precision.name]
             if variant == TRAINED_VARIANT:
                 arguments += ["--weights", TRAINED_WEIGHTS]

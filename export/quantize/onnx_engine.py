@@ -30,6 +30,7 @@ from seaformer.export.quantize.activation_types import (
 from seaformer.export.quantize.engine import Port
 from seaformer.export.quantize.onnx_kernels import (
     DYNAMIC_TYPES,
+    clips_off_zero,
     weight_steps,
     without_integer_kernel,
 )
@@ -71,6 +72,7 @@ class OnnxEngine:
             name: index for index, node in enumerate(graph.graph.node) for name in node.output
         }
         self._input_range = input_range
+        self._off_zero = clips_off_zero(graph)
         self._weight_steps = {bits: weight_steps(graph, bits) for bits in TYPES}
 
     def observe(self, inputs: Iterable[np.ndarray]) -> dict[str, Activation]:
@@ -129,7 +131,10 @@ class OnnxEngine:
         model = _copy(self.graph)
         graph = model.graph
         split_constants(graph, [index for index, bits in widths.items() if bits == 16])
-        chosen = [graph.node[index] for index in widths]
+        # The quantizer makes a range of a Clip. One without zero stays a node, between the
+        # conversions of what computes its input and of what takes its output.
+        nodes = {index: graph.node[index] for index in widths}
+        chosen = [node for index, node in nodes.items() if index not in self._off_zero]
         entry, end = graph.input[0].name, graph.output[0].name
         ranges = {**self.ranges, **bounded_ranges(graph), entry: self._input_range}
         least = min(widths.values(), default=8)
@@ -139,9 +144,9 @@ class OnnxEngine:
                 {"axis": axis, "scale": step, "zero_point": 0, "quant_type": QuantType.QInt8}
                 for step in steps.tolist()
             ]
-            for index, bits in widths.items()
-            for name, (axis, steps) in self._weight_steps[bits].items()
-            if name in graph.node[index].input
+            for index, node in nodes.items()
+            for name, (axis, steps) in self._weight_steps[widths[index]].items()
+            if name in node.input
         }
         quantizer = QDQQuantizer(
             model,

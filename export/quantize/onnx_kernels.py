@@ -43,6 +43,7 @@ def without_integer_kernel(graph: onnx.ModelProto) -> frozenset[int]:
     """Indices of the nodes that have no integer kernel, or would gain nothing by it."""
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
     weights = weight_steps(graph)
+    off_zero = clips_off_zero(graph)
     integer = {tensor.name for tensor in graph.graph.input}
     found: set[int] = set()
     for index, node in enumerate(graph.graph.node):
@@ -51,14 +52,27 @@ def without_integer_kernel(graph: onnx.ModelProto) -> frozenset[int]:
         if node.op_type in WEIGHTED_TYPES:
             is_integer = node.input[1] in weights
         elif is_integer and node.op_type == "Clip":
-            # It becomes a range of integers, and zero lies in each.
-            low, high = (*(stored.get(name, 0.0) for name in node.input[1:]), 0.0, 0.0)[:2]
-            is_integer = bool(low <= 0.0 <= high)
+            is_integer = index not in off_zero
         if is_integer or (follows and node.op_type in PASSING_TYPES):
             integer.update(node.output)
         if not is_integer:
             found.add(index)
     return frozenset(found)
+
+
+def clips_off_zero(graph: onnx.ModelProto) -> frozenset[int]:
+    """Indices of the Clip nodes that no range of integers stands for: zero lies in each range."""
+    stored = {tensor.name: tensor for tensor in graph.graph.initializer}
+
+    def bound(name: str) -> float:
+        return float(numpy_helper.to_array(stored[name])) if name in stored else 0.0
+
+    return frozenset(
+        index
+        for index, node in enumerate(graph.graph.node)
+        if node.op_type == "Clip"
+        and not (bound("".join(node.input[1:2])) <= 0.0 <= bound("".join(node.input[2:3])))
+    )
 
 
 def weight_steps(

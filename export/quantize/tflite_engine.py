@@ -71,8 +71,9 @@ class TFLiteEngine:
         from ai_edge_quantizer.quantizer import Quantizer
 
         absl.logging.set_verbosity(absl.logging.ERROR)
+        row = PRECISIONS[precision]
         quantizer = Quantizer(self.model)
-        every, bits = TFLOperationName.ALL_SUPPORTED, PRECISIONS[precision].integer_activation_bits
+        every, bits = TFLOperationName.ALL_SUPPORTED, row.integer_activation_bits
         if bits is not None:
             quantizer.add_static_config(".*", every, bits, _WEIGHT_BITS)
         else:
@@ -81,9 +82,11 @@ class TFLiteEngine:
         left = set(kept) | (self.always_float if precision == "int8" else frozenset[int]())
         if left:
             scopes = "|".join(re.escape(self._scopes[index]) for index in sorted(left))
-            quantizer.update_quantization_recipe(
-                f"^(?:{scopes})", every, None, AlgorithmName.NO_QUANTIZE
-            )
+            scope = f"^(?:{scopes})"
+            if row.kept_in == "floating point":
+                quantizer.update_quantization_recipe(scope, every, None, AlgorithmName.NO_QUANTIZE)
+            else:
+                quantizer.add_static_config(scope, every, 16, _WEIGHT_BITS)
         # One of its progress bars cannot be switched off.
         with contextlib.redirect_stderr(io.StringIO()):
             done = quantizer.quantize(
@@ -92,7 +95,8 @@ class TFLiteEngine:
                 enable_progress_report=False,
             ).quantized_model
         flatbuffer = pack(parse(bytes(done)))  # with every weight inside, as converters write it
-        return tflite_file.with_half_weights(flatbuffer) if kept else flatbuffer
+        has_float = kept and row.kept_in == "floating point"
+        return tflite_file.with_half_weights(flatbuffer) if has_float else flatbuffer
 
     def map_operators(self, quantized: bytes) -> list[MappedOperator]:
         """Map the operators of a quantized file."""

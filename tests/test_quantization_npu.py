@@ -1,0 +1,185 @@
+"""Integers throughout, as NPUs take them: every operator, at 8 bits, at 16, and some at each."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from exporting import assert_one_line, names, run_export
+from onnx import TensorProto, helper
+from onnx_engines import engine_of, noise, outputs, pictures, small_engine, stored_in
+
+from seaformer.artifact.accelerators import ACCELERATORS, NPU
+from seaformer.artifact.chips import CHIPS
+from seaformer.artifact.metadata import Scale
+from seaformer.evaluation.metrics import sqnr_db
+from seaformer.export.npu.onnx_compiler import compile_onnx
+from seaformer.export.quantize.kept import match
+from seaformer.export.quantize.onnx_engine import OnnxEngine
+from seaformer.export.quantize.ranges import choose
+
+CONVERSIONS = ("QuantizeLinear", "DequantizeLinear")
+KEPT = ("context_branch.stage5", "light_head")
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """An engine, what it made, and what the single-precision graph computes of the inputs."""
+
+    engine: OnnxEngine
+    files: dict[str, bytes]
+    inputs: list[np.ndarray]
+    logits: np.ndarray
+
+    def sqnr_db(self, name: str) -> float:
+        """Of a file's logits."""
+        return sqnr_db(self.logits, outputs(self.files[name], self.inputs))
+
+
+@pytest.fixture(scope="module")
+def tiny(shapes_export: Path) -> Quantized:
+    engine = engine_of(shapes_export / "seaformer_tiny_shapes_128x128_fp32.onnx")
+    engine.ranges = choose(engine.observe(pictures(16, "train")), "mse")
+    inputs = pictures(8)
+    files = {name: engine.quantize(name) for name in ("w8a8", "w8a16")}
+    files["mixed"] = engine.quantize("w8a8", match(KEPT, engine.operators))
+    return Quantized(engine, files, inputs, outputs(engine.graph.SerializeToString(), inputs))
+
+
+def stored_types(data: bytes) -> set[int]:
+    """Types of the integers that activations are converted to."""
+    graph = onnx.load_from_string(data).graph
+    stored = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    return {stored[n.input[2]] for n in graph.node if n.op_type == "QuantizeLinear"}
+
+
+@pytest.mark.parametrize("name", ["w8a8", "w8a16", "mixed"])
+def test_every_operator_takes_and_gives_integers(name: str, tiny: Quantized) -> None:
+    graph = onnx.load_from_string(tiny.files[name]).graph
+    stored = {tensor.name for tensor in graph.initializer}
+    by_output = {output: node.op_type for node in graph.node for output in node.output}
+    takers: dict[str, set[str]] = {}
+    for node in graph.node:
+        for taken in node.input:
+            takers.setdefault(taken, set()).add(node.op_type)
+    computing = [node for node in graph.node if node.op_type not in CONVERSIONS]
+    assert {"Conv", "MatMul", "Softmax", "Resize", "ReduceMean"} <= {n.op_type for n in computing}
+    for node in computing:
+        assert {by_output[x] for x in node.input if x and x not in stored} == {"DequantizeLinear"}
+        assert {kind for x in node.output for kind in takers[x]} == {"QuantizeLinear"}
+    assert tiny.engine.float_operators(tiny.files[name], "w8a8") == []
+
+
+def test_activations_have_the_width_of_the_precision(tiny: Quantized) -> None:
+    engine, files = tiny.engine, tiny.files
+    assert stored_types(files["w8a8"]) == {TensorProto.UINT8}
+    # The bytes of a picture are converted; they need no more.
+    assert stored_types(files["w8a16"]) == {TensorProto.UINT16}
+    for data, given in ((files["w8a8"], "uint8"), (files["w8a16"], "uint16")):
+        taken, output = engine.ports(data)
+        assert (taken.dtype, taken.scale) == ("uint8", Scale(scale=1.0, zero_point=0))
+        assert output.dtype == given
+    assert tiny.sqnr_db("w8a8") > 20
+    assert tiny.sqnr_db("w8a16") > tiny.sqnr_db("w8a8") + 6
+
+
+def test_what_is_kept_has_16_bits_and_nothing_else(tiny: Quantized) -> None:
+    engine, data = tiny.engine, tiny.files["mixed"]
+    operators = engine.map_operators(data)
+    wide = {node for index in engine.wide_operators(data) for node in operators[index].nodes}
+    assert wide == {engine.operators[i].nodes[0] for i in match(KEPT, engine.operators)}
+    assert engine.wide_operators(tiny.files["w8a8"]) == []
+    assert stored_types(data) == {TensorProto.UINT8, TensorProto.UINT16}
+    assert engine.ports(data)[1].dtype == "uint16"
+    assert tiny.sqnr_db("w8a8") < tiny.sqnr_db("mixed") < tiny.sqnr_db("w8a16")
+
+
+def test_a_softmax_needs_no_pictures(tiny: Quantized) -> None:
+    engine = tiny.engine
+    softmax = [node.output[0] for node in engine.graph.graph.node if node.op_type == "Softmax"]
+    assert softmax
+    for data, steps in ((tiny.files["w8a8"], 2**8), (tiny.files["w8a16"], 2**16)):
+        stored = stored_in(data)
+        for name in softmax:
+            assert stored[f"{name}_scale"] == pytest.approx(1 / (steps - 1))
+            assert stored[f"{name}_zero_point"] == 0
+
+
+def test_scales_that_the_npu_fixes_are_kept_at_16_bits() -> None:
+    engine = small_engine(
+        [
+            helper.make_node("Sigmoid", ["image"], ["gate"]),
+            helper.make_node("Tanh", ["gate"], ["logits"]),
+        ]
+    )
+    data = engine.quantize("w8a16")
+    stored = stored_in(data)
+    assert stored["gate_scale"] == 2**-16
+    assert engine.ports(data)[1].scale == Scale(scale=2**-15, zero_point=2**15)
+    assert stored_in(engine.quantize("w8a8"))["gate_scale"] > 2**-9
+
+
+def test_a_clip_that_zero_does_not_pass_is_computed() -> None:
+    engine = small_engine(
+        [
+            helper.make_node("Conv", ["image", "kernel"], ["a"]),
+            helper.make_node("Clip", ["a", "low", "high"], ["b"]),
+            helper.make_node("Add", ["b", "one"], ["logits"]),
+        ],
+        kernel=np.random.default_rng(2).standard_normal((4, 3, 1, 1)) / 100,
+        low=np.array(2.0),
+        high=np.array(6.0),
+        one=np.array(1.0),
+    )
+    data = engine.quantize("w8a8")
+    assert outputs(data, noise(2)).min() > 2.9
+    assert engine.float_operators(data, "w8a8") == []
+
+
+def test_a_constant_of_operators_of_two_widths_is_stored_in_each() -> None:
+    engine = small_engine(
+        [
+            helper.make_node("Mul", ["image", "scale"], ["a"]),
+            helper.make_node("Mul", ["a", "scale"], ["logits"]),
+        ],
+        scale=np.array([0.5]),
+    )
+    data = engine.quantize("w8a8", [1])
+    types = {name: array.dtype for name, array in stored_in(data).items() if "quantized" in name}
+    assert types == {"scale_quantized": np.uint8, "scale_16bit_quantized": np.uint16}
+    x = noise(1)
+    np.testing.assert_allclose(outputs(data, x), x[0] / 4, atol=0.3)
+
+
+@pytest.mark.parametrize("name", ["w8a8", "w8a16", "mixed"])
+def test_an_npu_without_floating_point_takes_it_whole(
+    name: str, tiny: Quantized, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxruntime_qnn")
+    chip = CHIPS["SM8350"]
+    assert not chip.has_float
+    file = tmp_path / "model.onnx"
+    file.write_bytes(tiny.files[name])
+    compiled = compile_onnx(chip, file)
+    assert (compiled.partitions, compiled.left) == (1, ())
+
+
+def test_the_npu_has_forms_of_its_own() -> None:
+    assert ACCELERATORS[NPU].precisions == {"int8": "w8a8", "int16x8": "w8a16"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--format tflite --precision w8a16", "no precision w8a16 for format tflite: LiteRT's"),
+        ("--precision w8a8 --keep-float stem", "--keep-float.*--precision int8"),
+        ("--precision int8 --keep-16bit stem", "--keep-16bit.*--precision w8a8"),
+        ("--precision w8a16 --mixed-precision auto", "--mixed-precision.*Allowed: int8, .*w8a8"),
+        ("--precision w8a8 --keep-16bit stemm", "no module or operator of the model is 'stemm'"),
+    ],
+)
+def test_what_does_not_go_together(arguments: str, said: str, tmp_path: Path) -> None:
+    quick = ("--weights", "shapes", "--format", "onnx", "--input-size", "64", "--output", ".")
+    assert_one_line(run_export(*quick, *arguments.split(), cwd=tmp_path), 2, said)
+    assert names(tmp_path) == []

@@ -128,7 +128,7 @@ class OnnxEngine:
         """Quantize nodes, given the bits of what each takes and gives by its index."""
         from onnxruntime.quantization import CalibrationMethod, QDQQuantizer, QuantType, TensorsData
 
-        model = _copy(self.graph)
+        model = _with_16_bits(self.graph) if 16 in widths.values() else _copy(self.graph)
         graph = model.graph
         split_constants(graph, [index for index, bits in widths.items() if bits == 16])
         # The quantizer makes a range of a Clip. One without zero stays a node, between the
@@ -162,9 +162,7 @@ class OnnxEngine:
             nodes_to_exclude=[],
             op_types_to_quantize=sorted({node.op_type for node in chosen}),
             extra_options={
-                "TensorQuantOverrides": steps | type_overrides(graph, widths, entry_bits),
-                # Before operator set 21 the standard has no 16-bit conversions.
-                "UseQDQContribOps": 16 in widths.values(),
+                "TensorQuantOverrides": steps | type_overrides(graph, widths, entry_bits)
             },
         )
         for name in (entry, end):
@@ -197,6 +195,13 @@ class OnnxEngine:
         with open_content(serialize(self.graph), ".onnx") as session:
             for x in inputs:
                 yield dict(zip(names, session.fetch(names, [x]), strict=True))
+
+
+def _with_16_bits(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy in the first operator set whose conversions have 16 bits."""
+    converted: onnx.ModelProto = onnx.version_converter.convert_version(model, 21)
+    converted.ir_version = 10
+    return converted
 
 
 def _copy(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -145,6 +145,34 @@ def report(files: tuple[Path, ...], output: Path | None, force: bool) -> None:
     Console(soft_wrap=True).print(f"report: {output}")
 
 
+@main.command("npu-profile", short_help="Show which blocks an NPU spends its cycles on.")
+@click.argument("model", metavar="MODEL.onnx", type=click.Path(path_type=Path))
+@click.argument("profile", metavar="PROFILE.csv", type=click.Path(path_type=Path))
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Write all rows too, as .csv or .json."
+)
+@click.option("--force", is_flag=True, help="Overwrite that file.")
+def npu_profile(model: Path, profile: Path, output: Path | None, force: bool) -> None:
+    """Add up the cycles of every block of MODEL.onnx in a profile of Qualcomm's NPU.
+
+    PROFILE.csv is what ONNX Runtime's QNN execution provider writes with profiling_level=detailed,
+    on a phone or on the emulator. Cycles are no latency.
+    """
+    from seaformer.benchmark.breakdown.npu_modules import break_down_file
+    from seaformer.benchmark.presentation.npu_cycles import WRITERS, print_npu_breakdown
+    from seaformer.console import Console
+    from seaformer.files import refuse_existing, write_text
+
+    if output is not None:
+        if output.suffix.lower() not in WRITERS:
+            raise UsageError(f"--output is '{output}'. Allowed: a name in {' or '.join(WRITERS)}.")
+        refuse_existing(output, force)
+    breakdown = break_down_file(model, profile)
+    print_npu_breakdown(Console(), breakdown)
+    if output is not None:
+        write_text(output, WRITERS[output.suffix.lower()](breakdown))
+
+
 main.add_command(attention)
 main.add_command(pareto)
 

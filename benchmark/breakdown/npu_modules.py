@@ -1,0 +1,196 @@
+"""Which block of the network does each event of an NPU's profile belong to?
+
+Qualcomm's compiler names what it runs after the nodes of the .onnx, but it splits and fuses nodes,
+copies conversions and inserts some operators of its own. The rule:
+
+1. An event belongs to the node whose name it has, without the place that the compiler adds
+   (`:OpId_27 (cycles)`) and the number that ONNX Runtime does (`_token_12`, `_2` of a copy).
+2. One with the name of a tensor and something behind it (`..._convertConvert`, `..._q`) converts
+   that tensor and belongs to the node that computes it. So does a conversion between numbers.
+3. A name that is no more than a type and a number (`Transpose_token_763`) is an operator that was
+   inserted. Nothing says for which node, so each type has a row of its own; so have the input and
+   the output, and what is left.
+
+The cost of a convolution can stand at the activation behind it, which the NPU computes in one. Only
+sums over blocks hold: modules without parts count for the module that they stand in.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from seaformer.artifact.metadata import Metadata, Module
+from seaformer.benchmark.breakdown.graph import Graph, Operator
+from seaformer.benchmark.breakdown.graph_files import open_graph
+from seaformer.benchmark.breakdown.qnn_profile import NodeCycles, QnnProfile, read_qnn_profile
+from seaformer.benchmark.breakdown.tree import build_tree
+from seaformer.benchmark.results.npu_breakdown import NpuBreakdown, NpuRow, NpuRowKind
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.runtimes import open_session
+from seaformer.runtimes.compiled_file import is_compiled
+
+CONVERSIONS = ("QuantizeLinear", "DequantizeLinear", "Cast")
+TRANSFERS = ("Input", "Output")
+UNKNOWN = "not named after a node"
+LEAST_KNOWN = 0.5
+"""Share of the named events that have to be of nodes of the file."""
+
+_PLACE = re.compile(r"[: ]OpId_\d+ \(cycles\)$")
+_NUMBER = re.compile(r"(_token_\d+)?(_\d+)*$")
+_INSERTED = re.compile(r"([A-Za-z]+)_token_\d+(_\w+)?$")
+
+
+def break_down_file(model: Path, profile: Path) -> NpuBreakdown:
+    """Add up the cycles of every block of a file of seaformer-export.
+
+    Raises:
+        UsageError: the file is a compiled one, or none in .onnx.
+        SeaformerError: a file is missing or damaged, or the profile is of another model.
+    """
+    if model.suffix.lower() != ".onnx":
+        raise UsageError(f"MODEL is '{model}'. Allowed: an .onnx, which the NPU's profile names.")
+    if not model.is_file():
+        raise SeaformerError(f"there is no model file '{model}'. Check the name.")
+    if is_compiled(model):
+        raise UsageError(
+            f"'{model}' is compiled, so its operators are in the binary. Give the .onnx that it "
+            "was compiled from."
+        )
+    read = read_qnn_profile(profile)
+    with open_session(model) as session:
+        metadata = session.metadata
+    metadata = metadata if isinstance(metadata, Metadata) else None
+    graph = open_graph(model, metadata)
+    return break_down(graph, read, model, profile, {} if metadata is None else metadata.modules)
+
+
+def break_down(
+    graph: Graph,
+    profile: QnnProfile,
+    model: Path,
+    profile_path: Path,
+    modules: Mapping[str, Module],
+) -> NpuBreakdown:
+    """Add up the cycles of every block.
+
+    Args:
+        graph: of the .onnx.
+        profile: of the NPU that ran it.
+        model: the file.
+        profile_path: the file of the profile.
+        modules: titles of the network's modules, by path.
+
+    Raises:
+        SeaformerError: the profile is of another model.
+    """
+    blocks = _blocks(operator.module for operator in graph.operators)
+    find = _Finder(graph)
+    by_operator: dict[int, list[NodeCycles]] = defaultdict(list)
+    beside: dict[tuple[NpuRowKind, str], list[NodeCycles]] = defaultdict(list)
+    for event in (event for partition in profile.partitions for event in partition):
+        name = _PLACE.sub("", event.name)
+        operator = find(name)
+        inserted = _INSERTED.fullmatch(name)
+        if operator is not None:
+            by_operator[operator.index].append(event)
+        elif name in TRANSFERS:
+            beside["transfer", name].append(event)
+        elif inserted is not None:
+            beside["inserted", inserted[1]].append(event)
+        else:
+            beside["unknown", UNKNOWN].append(event)
+    unknown = tuple(event.name for event in beside.get(("unknown", UNKNOWN), ()))
+    known = sum(map(len, by_operator.values()))
+    if known < LEAST_KNOWN * (known + len(unknown)) or not known:
+        raise SeaformerError(
+            f"'{profile_path}' is no profile of '{model}': of {known + len(unknown)} named events "
+            f"{known} are of nodes of the file. Give the .onnx that was profiled, or compiled."
+        )
+    tree = build_tree(
+        [replace(one, module=blocks[one.module]) for one in graph.operators], model.stem, modules
+    )
+    total = sum(event.cycles for partition in profile.partitions for event in partition)
+    rows = []
+    for node, depth, parent in tree.walk():
+        events = [event for index in node.operators for event in by_operator[index]]
+        kind: NpuRowKind = "own" if node.is_own else "module"
+        if not depth:
+            kind = "network"
+            events = [event for partition in profile.partitions for event in partition]
+        rows.append(_row(node.path, parent, depth, node.title, kind, events, total))
+    rows += [
+        _row(f"({kind}: {name})", "", 1, f"{kind}: {name}", kind, events, total)
+        for (kind, name), events in sorted(beside.items())
+    ]
+    return NpuBreakdown(
+        model=model.name,
+        profile=profile_path.name,
+        runs=profile.runs,
+        partitions=len(profile.partitions),
+        rows=tuple(row for row in rows if row.events),
+        unknown=unknown,
+    )
+
+
+def _row(
+    path: str,
+    parent: str | None,
+    depth: int,
+    title: str,
+    kind: NpuRowKind,
+    events: list[NodeCycles],
+    total: float,
+) -> NpuRow:
+    cycles = sum(event.cycles for event in events)
+    return NpuRow(
+        path=path,
+        parent=parent,
+        depth=depth,
+        title=title,
+        kind=kind,
+        events=len(events),
+        cycles=cycles,
+        share=cycles / total if total else 0.0,
+    )
+
+
+def _blocks(modules: Iterable[str]) -> dict[str, str]:
+    """Path of each module -> its own if it has parts or stands in none, else that around it."""
+    paths = set(modules)
+    around = {path.rpartition(".")[0] for path in paths}
+    return {
+        path: path if path in around or "." not in path else path.rpartition(".")[0]
+        for path in paths
+    }
+
+
+class _Finder:
+    """Finds the operator of the file that an event is named after."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._nodes = graph.nodes
+        self._producers = {
+            name: operator for operator in graph.operators for name in operator.outputs
+        }
+
+    def __call__(self, name: str) -> Operator | None:
+        """Return the operator; None if there is none."""
+        found = self._nodes.get(name) or self._nodes.get(_NUMBER.sub("", name))
+        found = found or next(
+            (self._producers[start] for start in _starts(name) if start in self._producers), None
+        )
+        while found is not None and found.type in CONVERSIONS:
+            before = [self._producers[name] for name in found.inputs if name in self._producers]
+            if not before:
+                break
+            found = before[0]
+        return found
+
+
+def _starts(name: str) -> Iterator[str]:
+    """The name, and what of it stands before each underscore, longest first."""
+    while name:
+        yield name
+        name = name.rpartition("_")[0]

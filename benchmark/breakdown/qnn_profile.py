@@ -1,0 +1,107 @@
+"""Reading the profile of ONNX Runtime's QNN execution provider: a CSV of the level "detailed".
+
+Every run of a partition is a line "Accelerator (execute) time (cycles)" and behind it a line for
+each node with its cycles.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seaformer.errors import SeaformerError, quoted
+
+MESSAGE, TIME, UNIT, EVENT = "Message", "Time", "Unit of Measurement", "Event Identifier"
+RUN = "Accelerator (execute) time (cycles)"
+HOW = "Make one with the options profiling_level=detailed and profiling_file_path of that provider."
+
+LIMIT = 2**26
+"""Bytes. A run writes 27 KB."""
+
+
+@dataclass(frozen=True)
+class NodeCycles:
+    """An event of a node.
+
+    Attributes:
+        name: as the compiler gave it.
+        cycles: mean of the runs.
+    """
+
+    name: str
+    cycles: float
+
+
+@dataclass(frozen=True)
+class QnnProfile:
+    """What a profile says.
+
+    Attributes:
+        partitions: of each piece of the graph that the NPU ran, the events in their order.
+        runs: of the model.
+    """
+
+    partitions: tuple[tuple[NodeCycles, ...], ...]
+    runs: int
+
+
+def read_qnn_profile(path: Path) -> QnnProfile:
+    """Read a profile.
+
+    Raises:
+        SeaformerError: the file is missing, is no such profile or has no events of nodes.
+    """
+    try:
+        if path.stat().st_size > LIMIT:
+            raise SeaformerError(
+                f"'{path}' has more than {LIMIT >> 20} MB: it is no profile of QNN."
+            )
+        with path.open(encoding="utf-8", newline="") as file:
+            runs = list(_runs(csv.DictReader(file), path))
+    except OSError as error:
+        raise SeaformerError(f"the profile '{path}' cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SeaformerError(f"'{path}' is no profile of QNN: it is no CSV. {HOW}") from error
+    by_names: dict[tuple[str, ...], list[Sequence[int]]] = {}
+    for run in runs:
+        by_names.setdefault(tuple(name for name, _ in run), []).append(
+            [cycles for _, cycles in run]
+        )
+    by_names.pop((), None)
+    counts = {len(of_partition) for of_partition in by_names.values()}
+    if len(counts) != 1:
+        what = "has runs that do not have the same events" if counts else "has no events of nodes"
+        raise SeaformerError(f"'{path}' {what}, so its cycles belong to no modules. {HOW}")
+    partitions = tuple(
+        tuple(
+            NodeCycles(name, sum(cycles) / len(cycles))
+            for name, *cycles in zip(names, *of_partition, strict=True)
+        )
+        for names, of_partition in by_names.items()
+    )
+    return QnnProfile(partitions, counts.pop())
+
+
+def _runs(lines: Iterable[Mapping[str, str | None]], path: Path) -> Iterator[list[tuple[str, int]]]:
+    """Yield the events of every run of every partition."""
+    run: list[tuple[str, int]] | None = None
+    for number, line in enumerate(lines, 2):
+        message, time, unit, event = (line.get(name) for name in (MESSAGE, TIME, UNIT, EVENT))
+        if message is None or time is None or unit is None or event is None:
+            raise SeaformerError(
+                f"line {number} of '{path}' has no column {MESSAGE}, {TIME}, {UNIT} or {EVENT}: it "
+                f"is no profile of QNN. {HOW}"
+            )
+        if event == RUN:
+            if run is not None:
+                yield run
+            run = []
+        elif message == "NODE" and run is not None:
+            if unit != "CYCLES" or not (time.isascii() and time.isdigit()):
+                raise SeaformerError(
+                    f"line {number} of '{path}' has {quoted(time)} {quoted(unit)} for a node. "
+                    f"Allowed: a whole number of CYCLES. {HOW}"
+                )
+            run.append((event, int(time)))
+    if run is not None:
+        yield run

@@ -1,5 +1,6 @@
 """Integers throughout, as NPUs take them: every operator, at 8 bits, at 16, and some at each."""
 
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,17 @@ import onnx
 import pytest
 from exporting import assert_one_line, names, run_export
 from onnx import TensorProto, helper
-from onnx_engines import engine_of, noise, outputs, pictures, small_engine, stored_in
+from onnx_engines import (
+    ONNX,
+    SIZE,
+    engine_of,
+    noise,
+    outputs,
+    pictures,
+    small_engine,
+    stored_in,
+)
+from quantizing import calibrated, scenes
 
 from seaformer.artifact.accelerators import ACCELERATORS, NPU
 from seaformer.artifact.chips import CHIPS
@@ -16,8 +27,12 @@ from seaformer.artifact.metadata import Scale
 from seaformer.evaluation.metrics import sqnr_db
 from seaformer.export.npu.onnx_compiler import compile_onnx
 from seaformer.export.quantize.kept import match
+from seaformer.export.quantize.mixed_precision import search
 from seaformer.export.quantize.onnx_engine import OnnxEngine
+from seaformer.export.quantize.quality import Reference, open_bytes
 from seaformer.export.quantize.ranges import choose
+from seaformer.export.quantize.sensitivity import rank
+from seaformer.tasks import get_task
 
 CONVERSIONS = ("QuantizeLinear", "DequantizeLinear")
 KEPT = ("context_branch.stage5", "light_head")
@@ -150,6 +165,46 @@ def test_a_constant_of_operators_of_two_widths_is_stored_in_each() -> None:
     assert types == {"scale_quantized": np.uint8, "scale_16bit_quantized": np.uint16}
     x = noise(1)
     np.testing.assert_allclose(outputs(data, x), x[0] / 4, atol=0.3)
+
+
+def test_the_module_that_needs_16_bits_is_found(tiny: Quantized) -> None:
+    engine = copy(tiny.engine)
+    low, high = engine.ranges["logits"]
+    engine.ranges = {**engine.ranges, "logits": (50 * low, 50 * high)}
+    some = match(("light_head", "spatial_branch.fusion_blocks.1"), engine.operators)
+    kept = {operator.index for operator in engine.operators} - some
+    task = get_task("shapes")
+    with open_bytes(engine.graph.SerializeToString(), ONNX) as session:
+        reference = Reference(session, scenes(8, SIZE), task.preprocessing, True, task.num_classes)
+        ranking = rank(
+            engine,
+            "w8a8",
+            ONNX,
+            reference,
+            kept=kept,
+            levels=("module",),
+            both_ways=False,
+        )
+        found = search(engine, "w8a8", ONNX, reference, 1.0, lambda: ranking.rows, kept=kept)
+    assert [step.fits for step in found.steps] == [False, True]
+    assert (found.kept_in, found.keep_option) == ("16-bit activations", "--keep-16bit")
+    assert found.found.kept_modules == ("light_head.classifier",)
+    file = engine.quantize("w8a8", match(found.found.kept_modules, engine.operators))
+    assert engine.float_operators(file, "w8a8") == []
+    assert len(engine.wide_operators(file)) == 1
+
+
+def test_a_tflite_has_integers_throughout(shapes_export: Path) -> None:
+    engine, _ = calibrated(shapes_export / "seaformer_tiny_shapes_128x128_fp32.tflite", "shapes")
+    data = engine.quantize("w8a8")
+    assert engine.float_operators(data, "w8a8") == engine.wide_operators(data) == []
+    assert {"BATCH_MATMUL", "SOFTMAX"} <= {row.type for row in engine.map_operators(data)}
+    assert [port.dtype for port in engine.ports(data)] == ["int8", "int8"]
+    chosen = match(("light_head",), engine.operators)
+    wide = engine.quantize("w8a8", chosen)
+    assert engine.float_operators(wide, "w8a8") == []
+    assert len(engine.wide_operators(wide)) == len(chosen)
+    assert engine.ports(wide)[1].dtype == "int16"
 
 
 @pytest.mark.parametrize("name", ["w8a8", "w8a16", "mixed"])

@@ -1,14 +1,21 @@
 """Is a file written: a quantized one that loses, one that is not right on an accelerator?"""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from seaformer.artifact.metadata import AcceleratorParity, Comparison, Metadata, Quantization
+from seaformer.artifact.metadata import (
+    AcceleratorParity,
+    Accuracy,
+    Comparison,
+    Metadata,
+    Quantization,
+)
 from seaformer.artifact.precisions import Precision
 from seaformer.errors import SeaformerError
 from seaformer.export.job import Job
 from seaformer.export.report import Report
 from seaformer.export.request import Request
+from seaformer.export.verify.channel_errors import lost_channels, min_channel_db
 
 PASSED = ("verified", "compiled")
 """What a file may come to on an accelerator that is asked for."""
@@ -17,14 +24,23 @@ PHOTOGRAPH = 0
 """Place of the photograph among the comparisons."""
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """What the bars are held against."""
+INDEPENDENT_DB = 5.0
+"""By as much the SQNR on independent images may be below the threshold of the precision: nobody
+says that they are like what the model will see."""
 
-    pictures: str
-    sqnr_db: float
-    agreement: float
-    loss_points: float | None
+
+@dataclass(frozen=True)
+class Figure:
+    """Something measured of a quantized file, and what it has to be at least."""
+
+    name: str
+    reached: str
+    needed: str
+    is_enough: bool
+
+    def __str__(self) -> str:
+        sign = ">=" if self.is_enough else "<"
+        return f"{self.name} {self.reached} {sign} {self.needed}"
 
 
 def accept(
@@ -32,60 +48,104 @@ def accept(
     comparisons: Sequence[Comparison],
     precision: Precision,
     file_name: str,
-    request: Request,
+    job: Job,
+    report: Report,
 ) -> Quantization:
-    """Return the record of the file, which says if a loss was accepted.
+    """Hold a quantized file against the thresholds of its precision, and show every figure.
 
-    A file that was calibrated with noise is not held against the bars: it is for latency only.
+    It is judged on the images held out of its calibration, and on independent ones. A file that
+    was calibrated with noise is not judged: it is for latency only.
 
     Args:
         quantization: the record so far.
-        comparisons: of the file with PyTorch.
+        comparisons: of the file with PyTorch; the photograph decides where nothing else was
+            measured.
         precision: of the file.
-        file_name: for the message.
-        request: the task, and whether a loss is accepted.
+        file_name: for the messages.
+        job: the export.
+        report: takes the verdicts.
+
+    Returns:
+        The record of the file, which says if a loss was accepted.
 
     Raises:
-        SeaformerError: the file misses a bar, and the loss is not accepted.
+        SeaformerError: the file misses a threshold, and the loss is not accepted.
     """
-    judged = _judged(quantization, comparisons)
-    misses = _misses(judged, precision, request.task.score_name)
-    if quantization.is_random or not misses:
+    if quantization.is_random:
         return quantization
-    if not request.quantization.accept_loss:
+    accuracy, independent = quantization.accuracy, quantization.independent
+    missed = []
+    if accuracy is None:
+        row = comparisons[PHOTOGRAPH]
+        figures = _figures(row.sqnr_db, row.argmax_agreement, precision)
+        missed += _verdict(f"the {row.input}", figures, file_name, report)
+    else:
+        figures = _of_accuracy(accuracy, precision, job)
+        missed += _verdict(accuracy.pictures, figures, file_name, report)
+    if independent is not None:
+        least = replace(
+            precision,
+            min_sqnr_db=precision.min_sqnr_db - INDEPENDENT_DB,
+            min_agreement=precision.device_min_agreement,
+        )
+        found = _verdict(
+            independent.pictures, _of_accuracy(independent, least, job), file_name, report
+        )
+        if found and job.judges_independent_images:
+            missed += found
+        elif found:
+            report.warn(
+                f"'{file_name}' loses much on {independent.pictures}. That does not refuse a network "
+                "of your own, which may see no such images: give some that it sees with "
+                "--verify-images DIR."
+            )
+    if not missed:
+        return quantization
+    if not job.request.quantization.accept_loss:
         raise SeaformerError(
-            f"'{file_name}' loses too much: on {judged.pictures} {' and '.join(misses)}. Nothing "
-            "was written. See where it is lost with --sensitivity, keep modules in floating point "
-            "with --mixed-precision auto, calibrate with pictures more like those the model will "
-            "see, or write it all the same with --accept-loss."
+            f"'{file_name}' loses too much: {'; '.join(missed)}. Nothing was written. See where it "
+            "is lost with --sensitivity, keep modules in floating point with --mixed-precision "
+            "auto, calibrate with pictures more like those the model will see, or write it all the "
+            "same with --accept-loss."
         )
     return quantization.model_copy(update={"accepted_loss": True})
 
 
-def _judged(quantization: Quantization, comparisons: Sequence[Comparison]) -> _Judged:
-    accuracy = quantization.accuracy
-    if accuracy is None:
-        row = comparisons[PHOTOGRAPH]
-        return _Judged(f"the {row.input}", row.sqnr_db or 0.0, row.argmax_agreement or 0.0, None)
-    loss = None if accuracy.difference_points is None else -accuracy.difference_points
-    return _Judged(accuracy.pictures, accuracy.sqnr_db, accuracy.argmax_agreement, loss)
+def _verdict(images: str, figures: Sequence[Figure], file_name: str, report: Report) -> list[str]:
+    """Show the figures of a set of images; return what is missed there, as one text."""
+    report.verdict(
+        f"{file_name} on {images}: {', '.join(map(str, figures))}",
+        all(figure.is_enough for figure in figures),
+    )
+    missed = [str(figure) for figure in figures if not figure.is_enough]
+    return [f"on {images} {' and '.join(missed)}"] if missed else []
 
 
-def _misses(judged: _Judged, precision: Precision, score_name: str) -> list[str]:
-    missed = []
-    if judged.sqnr_db < precision.min_sqnr_db:
-        missed.append(f"the SQNR is {judged.sqnr_db:.1f} dB (at least {precision.min_sqnr_db:g})")
-    if judged.agreement < precision.min_agreement:
-        missed.append(
-            f"the arg-max agrees with fp32 at {100 * judged.agreement:.2f} % of the positions "
-            f"(at least {100 * precision.min_agreement:g} %)"
-        )
-    allowed = precision.max_miou_loss
-    if allowed is not None and judged.loss_points is not None and judged.loss_points > allowed:
-        missed.append(
-            f"{judged.loss_points:.2f} points of {score_name} are lost (at most {allowed:g})"
-        )
-    return missed
+def _of_accuracy(accuracy: Accuracy, least: Precision, job: Job) -> list[Figure]:
+    figures = _figures(accuracy.sqnr_db, accuracy.argmax_agreement, least)
+    allowed, lost = least.max_miou_loss, accuracy.difference_points
+    if allowed is not None and lost is not None:
+        name = job.request.task.score_name
+        figures.append(Figure(name, f"{lost:+.2f}", f"{-allowed:g} points", lost >= -allowed))
+    # Random weights have channels of any size, and their predictions mean nothing.
+    if not job.source.weights.is_random and accuracy.worst_channels:
+        worst = accuracy.worst_channels
+        lowest_db = min_channel_db(least.min_sqnr_db, is_quantized=True)
+        lost_ones = lost_channels(worst, lowest_db, job.source.task.labels)
+        where = f" ({lost_ones})" if lost_ones else ""
+        is_enough = lost_ones is None
+        reached = f"{worst[0].sqnr_db:.1f}"
+        figures.append(Figure("every channel", reached, f"{lowest_db:g} dB{where}", is_enough))
+    return figures
+
+
+def _figures(sqnr_db: float | None, agreement: float | None, least: Precision) -> list[Figure]:
+    sqnr_db, percent = sqnr_db or 0.0, 100 * (agreement or 0.0)
+    needed = 100 * least.min_agreement
+    return [
+        Figure("SQNR", f"{sqnr_db:.1f}", f"{least.min_sqnr_db:g} dB", sqnr_db >= least.min_sqnr_db),
+        Figure("agreement with fp32", f"{percent:.2f}", f"{needed:g} %", percent >= needed),
+    ]
 
 
 def require_accepted(parity: AcceleratorParity, name: str, job: Job, report: Report) -> None:

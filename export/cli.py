@@ -111,6 +111,13 @@ def _switches() -> str:
     help="How many of the pictures to calibrate with at most.",
 )
 @click.option(
+    "--verify-images",
+    metavar="DIR",
+    help="Images, or a data set of the task, that a quantized file is judged on besides those held "
+    "out of the calibration. [default: the scenes of task shapes; else the bundled photograph in "
+    "several lights, which decides for the tasks of the package and warns for others]",
+)
+@click.option(
     "--calibration-method",
     metavar="NAME",
     help=f"How ranges are chosen: {_one_of(METHODS)} [default: the precision's]",

@@ -19,7 +19,7 @@ from seaformer.artifact.metadata import (
 from seaformer.artifact.precisions import Format
 from seaformer.export.job import Candidate, Job
 from seaformer.export.module_titles import titles_of
-from seaformer.export.verify.thresholds import threshold_for
+from seaformer.export.verify.thresholds import lowest_threshold
 from seaformer.export.verify.verification import REFERENCE
 from seaformer.models.inputs import input_shape
 
@@ -52,7 +52,7 @@ def describe(
     """
     source, request, task = job.source, job.request, job.source.task
     format, precision = candidate.format, candidate.precision
-    thresholds = [threshold_for(row, precision) for row in comparisons]
+    threshold = lowest_threshold(comparisons, precision)
     logits = job.samples[0].logits_shape
     kind: Kind = "segmentation" if len(logits) == 4 else "classification"
     labels = tuple(f"class {index}" for index in range(logits[1]))
@@ -94,9 +94,9 @@ def describe(
         parity=Parity(
             reference=REFERENCE,
             runtime=f"{format.runtime}, this computer's processor",
-            min_sqnr_db=min(row.sqnr_db for row in thresholds),
-            min_argmax_agreement=min(row.agreement for row in thresholds),
-            is_of_float32=any(row.is_of_float32 for row in thresholds),
+            min_sqnr_db=threshold.sqnr_db,
+            min_argmax_agreement=threshold.agreement,
+            is_of_float32=threshold.is_of_float32,
             max_score_loss_points=precision.max_miou_loss,
             comparisons=tuple(comparisons),
             passed=candidate.quantization is None or not candidate.quantization.accepted_loss,

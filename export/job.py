@@ -10,12 +10,14 @@ from seaformer.artifact.metadata import Comparison, MappedOperator, Metadata, Qu
 from seaformer.artifact.precisions import Format, Precision
 from seaformer.export.quantize.calibration import Calibration
 from seaformer.export.quantize.engine import Port
+from seaformer.export.quantize.independent_images import Independent
 from seaformer.export.request import Request
 from seaformer.export.rewrite import DeploymentForm
 from seaformer.export.source import Source
 from seaformer.export.verify.half_arithmetic import compare_in_half
 from seaformer.export.verify.verification import Sample
 from seaformer.export.verify.verification_inputs import ON_DRIVERS
+from seaformer.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Job:
         form: the deployment form, of which `graph` is the ONNX in single precision.
         macs: multiply-accumulates of the training form for one picture.
         calibration: pictures for the integer precisions; None without them.
+        independent: other images that quantized files are judged on; None where there is no need.
     """
 
     request: Request
@@ -67,11 +70,22 @@ class Job:
     graph: onnx.ModelProto
     macs: int
     calibration: Calibration | None
+    independent: Independent | None
 
     @cached_property
     def in_half(self) -> tuple[Comparison, ...] | None:
         """The network in emulated half precision, which fp32 and fp16 files have in common."""
         return compare_in_half(self.graph, self.samples[:ON_DRIVERS])
+
+    @property
+    def judges_independent_images(self) -> bool:
+        """Whether a quantized file that loses on the independent images is refused.
+
+        They are like what a network of a user's own sees only if the user says so.
+        """
+        is_ours = TASKS.get(self.source.task.name) is self.source.task
+        is_own = self.source.network.has_own_weights or not is_ours
+        return not is_own or self.request.quantization.verify_images is not None
 
     @property
     def input_range(self) -> tuple[float, float]:

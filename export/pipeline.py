@@ -30,11 +30,13 @@ from seaformer.export.convert.conversion import to_tflite
 from seaformer.export.convert.input_dependence import find_values_made_constant
 from seaformer.export.convert.onnx_graph import to_onnx, with_half_weights
 from seaformer.export.convert.operator_map import map_onnx, map_operators, map_tflite_like
+from seaformer.export.cpu_check import check, run_samples
 from seaformer.export.description import describe
 from seaformer.export.job import Candidate, Finished, Job
 from seaformer.export.lint.lint_report import advice
 from seaformer.export.lint.linting import lint
 from seaformer.export.quantize.calibration import Calibration, open_calibration
+from seaformer.export.quantize.independent_images import independent_images
 from seaformer.export.quantize.kept import require_modules
 from seaformer.export.quantize.onnx_engine import OnnxEngine
 from seaformer.export.quantize.tflite_engine import TFLiteEngine
@@ -45,15 +47,14 @@ from seaformer.export.rewrite import deployment_form
 from seaformer.export.source import Source, create_source
 from seaformer.export.verify.half_arithmetic import EMULATED
 from seaformer.export.verify.on_accelerator import in_words, run_in_half, verify_on
-from seaformer.export.verify.thresholds import LOWEST_DB, passes, threshold_for
-from seaformer.export.verify.verification import Sample, compare, make_samples, reached
+from seaformer.export.verify.thresholds import lowest_threshold
+from seaformer.export.verify.verification import Sample, make_samples, reached
 from seaformer.export.verify.verification_inputs import NOISE, ON_DRIVERS
 from seaformer.files import atomic_write
 from seaformer.imaging.input_size import check_memory
 from seaformer.locks import locked
 from seaformer.models.catalog import count_macs
 from seaformer.models.inputs import input_shape
-from seaformer.runtimes import open_model
 from seaformer.runtimes.graphics_driver import find_driver
 from seaformer.temporary_folders import temporary_folder
 
@@ -196,7 +197,11 @@ def _prepare(
             f"the file: {_listed(fixed)}."
         )
     macs = count_macs(source.model, size)
-    return Job(request, source, size, samples, form, graph, macs, calibration)
+    independent = None
+    if any(precision.is_quantized for precision in request.precisions):
+        asked = request.quantization
+        independent = independent_images(request.task, asked.calibration, asked.verify_images)
+    return Job(request, source, size, samples, form, graph, macs, calibration, independent)
 
 
 def _refuse_constants_of_the_input(
@@ -315,7 +320,7 @@ def _to_tflite(job: Job, folder: Path, report: Report) -> bytes:
                 flatbuffer = tflite_file.finish(
                     converted, job.input_name, head, f"{job.stem}, {head}"
                 )
-                _check(job, flatbuffer, folder / "check.tflite", PRECISIONS["fp32"])
+                check(job, flatbuffer, folder / "check.tflite", PRECISIONS["fp32"])
             except SeaformerError as error:
                 failures.append(error)
                 stage.made = "failed"
@@ -323,25 +328,6 @@ def _to_tflite(job: Job, folder: Path, report: Report) -> bytes:
                 stage.made = f"{len(flatbuffer) / 1e6:.2f} MB"
                 return flatbuffer
     raise failures[0]
-
-
-def _check(job: Job, data: bytes, path: Path, precision: Precision) -> list[Comparison]:
-    """Run a file on every sample.
-
-    Raises:
-        SeaformerError: it is another function than the model, by the bars of the precision.
-    """
-    comparisons = _compare(job, data, path)
-    if not passes(comparisons, precision):
-        raise SeaformerError(_failure(comparisons, precision, path.name, job))
-    return comparisons
-
-
-def _compare(job: Job, data: bytes, path: Path) -> list[Comparison]:
-    path.write_bytes(data)
-    channels = input_shape(job.source.model, job.size)[1]
-    with open_model(path, channels=channels, isolated=False) as session:
-        return [compare(session, sample) for sample in job.samples]
 
 
 def _verify(job: Job, candidate: Candidate, folder: Path, report: Report) -> list[Finished]:
@@ -355,13 +341,16 @@ def _verify(job: Job, candidate: Candidate, folder: Path, report: Report) -> lis
     quantization = candidate.quantization
     with report.stage(f"verify {candidate.format.name} {precision.name}") as stage:
         if quantization is None:
-            comparisons = _check(job, candidate.content, folder / target.name, precision)
+            comparisons = check(job, candidate.content, folder / target.name, precision)
         else:
-            comparisons = _compare(job, candidate.content, folder / target.name)
-            quantization = accept(quantization, comparisons, precision, target.name, job.request)
-            candidate = replace(candidate, quantization=quantization)
+            comparisons, _ = run_samples(job, candidate.content, folder / target.name)
         stage.made = reached(comparisons)
-    lowest = min((threshold_for(row, precision) for row in comparisons), key=lambda t: t.sqnr_db)
+        if quantization is not None:
+            stage.made += ", for information"
+    if quantization is not None:
+        quantization = accept(quantization, comparisons, precision, target.name, job, report)
+        candidate = replace(candidate, quantization=quantization)
+    lowest = lowest_threshold(comparisons, precision)
     if lowest.is_of_float32:
         report.warn(
             f"'{target.name}': these weights amplify rounding, so its threshold is {lowest}, where "
@@ -437,22 +426,3 @@ def _in_half(job: Job, precision: Precision, path: Path | None, report: Report) 
         )
         return {"half_runtime": f"{EMULATED}; it overflows"}
     return {"half_runtime": EMULATED, "half_comparisons": comparisons}
-
-
-def _failure(comparisons: list[Comparison], precision: Precision, name: str, job: Job) -> str:
-    failed = [row for row in comparisons if not passes([row], precision)]
-    worst = min(failed, key=lambda row: (row.sqnr_db or 0.0, row.argmax_agreement or 0.0))
-    own = worst.pytorch_float32_sqnr_db
-    hint = "Report the model and the size."
-    if own is not None and own < LOWEST_DB:
-        hint = (
-            f"PyTorch's own float32 reaches {own:.1f} dB there: these weights amplify rounding so "
-            "much that the network cannot be computed in single precision. Look at the weights."
-        )
-    elif precision.name != "fp32":
-        hint = "Try --precision fp32."
-    return (
-        f"'{name}' does not compute what PyTorch computes: on the {worst.input} "
-        f"{reached([worst])}. {precision.name} needs {threshold_for(worst, precision)}. Nothing "
-        f"was written for {job.stem}. {hint}"
-    )

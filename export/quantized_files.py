@@ -1,8 +1,10 @@
 """From a single-precision file to its quantized ones: calibrate, quantize, measure, time."""
 
-import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from seaformer.artifact.metadata import Accuracy, Latency, Quantization
 from seaformer.artifact.precisions import Format, Precision
@@ -11,6 +13,7 @@ from seaformer.export.job import Candidate, Job
 from seaformer.export.quantize import mixed_precision_report, sensitivity_report
 from seaformer.export.quantize.calibration import Pictures, network_inputs
 from seaformer.export.quantize.engine import Engine
+from seaformer.export.quantize.independent_images import misfit
 from seaformer.export.quantize.kept import match
 from seaformer.export.quantize.latency import measure_latency
 from seaformer.export.quantize.mixed_precision import Step, search
@@ -19,6 +22,10 @@ from seaformer.export.quantize.ranges import Activation, choose
 from seaformer.export.quantize.sensitivity import Row, Sensitivity, rank, tensors_of
 from seaformer.export.report import Report, Stage
 from seaformer.files import write_text
+from seaformer.runtimes import ImageSession
+
+OBSERVED = 12
+"""Independent images at most that the ranges are compared on."""
 
 
 class Quantizing:
@@ -56,35 +63,45 @@ class Quantizing:
         calibration = self._job.calibration
         if calibration is not None and any(precision.is_calibrated for precision in precisions):
             self._observe(calibration.pictures)
-        with self._reference() as reference:
+        with open_bytes(self._single, self._format) as session:
+            reference = independent = None
+            if calibration is not None and calibration.test is not None:
+                reference = self._reference(session, calibration.test, calibration.classes)
+            if self._job.independent is not None:
+                images = self._job.independent
+                independent = self._reference(session, images.pictures, images.classes)
             for precision in precisions:
-                yield self._candidate(precision, reference)
+                yield self._candidate(precision, reference, independent)
 
     def _observe(self, pictures: Pictures) -> None:
-        job = self._job
-        inputs = network_inputs(
-            pictures, job.request.task.preprocessing, job.size, job.request.normalize == "inside"
-        )
         with self._report.stage(f"calibrate {self._format.name}") as stage:
-            self._seen = self._engine.observe(stage.follow(inputs, pictures.count))
+            inputs = stage.follow(self._inputs(pictures), pictures.count)
+            self._seen = self._engine.observe(inputs)
             stage.made = f"{len(self._seen)} activations, {pictures.name}"
+        if self._job.independent is not None and not self._is_random:
+            images = self._job.independent.pictures
+            some = replace(images, count=min(images.count, OBSERVED))
+            if narrow := misfit(self._seen, self._engine.observe(self._inputs(some))):
+                self._report.warn(
+                    f"{narrow} {images.name}. Calibrate with images like those that the model "
+                    "will see."
+                )
 
-    @contextlib.contextmanager
-    def _reference(self) -> Iterator[Reference | None]:
-        calibration, request = self._job.calibration, self._job.request
-        if calibration is None or calibration.test is None:
-            yield None
-            return
-        with open_bytes(self._single, self._format) as session:
-            yield Reference(
-                session,
-                calibration.test,
-                request.task.preprocessing,
-                request.normalize == "inside",
-                calibration.classes,
-            )
+    def _inputs(self, pictures: Pictures) -> Iterator[np.ndarray]:
+        job = self._job
+        inside = job.request.normalize == "inside"
+        return network_inputs(pictures, job.request.task.preprocessing, job.size, inside)
 
-    def _candidate(self, precision: Precision, reference: Reference | None) -> Candidate:
+    def _reference(
+        self, session: ImageSession, pictures: Pictures, classes: int | None
+    ) -> Reference:
+        request = self._job.request
+        inside = request.normalize == "inside"
+        return Reference(session, pictures, request.task.preprocessing, inside, classes)
+
+    def _candidate(
+        self, precision: Precision, reference: Reference | None, independent: Reference | None
+    ) -> Candidate:
         engine, format = self._engine, self._format
         method = None
         if precision.is_calibrated:
@@ -108,7 +125,10 @@ class Quantizing:
                 if precision.keep_option == "--keep-16bit"
                 else f"{len(in_float)} of {len(operators)} operators in float"
             )
-        accuracy = None if reference is None else self._measure(precision, data, reference)
+        accuracy = None if reference is None else self._measure(precision, data, reference, "fp32")
+        elsewhere = None
+        if independent is not None:
+            elsewhere = self._measure(precision, data, independent, "fp32 elsewhere")
         # What a processor takes for a file for NPUs says nothing.
         latency = None if precision.for_npu else self._time(precision, data)
         return Candidate(
@@ -126,13 +146,16 @@ class Quantizing:
                 float_operators=tuple(in_float),
                 wide_operators=tuple(wide),
                 accuracy=accuracy,
+                independent=elsewhere,
                 latency=latency,
                 accepted_loss=False,
             ),
         )
 
-    def _measure(self, precision: Precision, data: bytes, reference: Reference) -> Accuracy:
-        title = f"compare {self._format.name} {precision.name} with fp32"
+    def _measure(
+        self, precision: Precision, data: bytes, reference: Reference, what: str
+    ) -> Accuracy:
+        title = f"compare {self._format.name} {precision.name} with {what}"
         with self._report.stage(title) as stage:
             some = reference.spread(precision.test_pictures)
             accuracy = some.measure_file(data, self._format, stage.progress)

@@ -67,6 +67,11 @@ class Report:
         """Show a warning."""
         self.console.print(Text("warning:", style="yellow"), text, soft_wrap=True)
 
+    def verdict(self, text: str, passed: bool) -> None:
+        """Show what was judged, and whether it passed."""
+        mark = Text("✓", style="green") if passed else Text("✗", style="red")
+        self.console.print(mark, text, soft_wrap=True)
+
     def parity(self, title: str, comparisons: Sequence[Comparison]) -> None:
         """Show how far a file is from PyTorch on every input."""
         table = Table(title=title, title_justify="left", box=None, pad_edge=False)
@@ -86,7 +91,8 @@ class Report:
     def summary(self, files: Sequence[tuple[Path, Metadata]]) -> None:
         """Show every file, the worst of its comparisons, and what to do next."""
         table = Table(
-            title="Verified against PyTorch in float64; the worst of all inputs",
+            title="Verified: floating point against PyTorch in float64, the worst of all inputs; "
+            "integers against fp32 on held-out images, or the photograph",
             title_justify="left",
             box=None,
             pad_edge=False,
@@ -102,7 +108,7 @@ class Report:
             compilation = metadata.compilation
             if compilation is None:
                 bytes_, operators = path.stat().st_size, len(metadata.operators)
-                sqnr, agreement = lowest(metadata.parity.comparisons)
+                sqnr, agreement = _decisive(metadata)
             else:
                 binary = 0 if compilation.binary is None else compilation.binary.bytes
                 bytes_ = path.stat().st_size + binary
@@ -144,6 +150,16 @@ class Report:
             check += f" --model {described.model}"
         for command in (use, check):
             self.console.print(f"  {command}", soft_wrap=True)
+
+
+def _decisive(metadata: Metadata) -> tuple[float | None, float | None]:
+    """The SQNR in dB and the agreement, 0..1, that the file is judged by."""
+    if metadata.quantization is None:
+        return lowest(metadata.parity.comparisons)
+    if metadata.quantization.accuracy is None:
+        return lowest(metadata.parity.comparisons[:1])
+    accuracy = metadata.quantization.accuracy
+    return accuracy.sqnr_db, accuracy.argmax_agreement
 
 
 def _on_accelerator(metadata: Metadata, name: str) -> str:

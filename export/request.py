@@ -39,6 +39,7 @@ class QuantizationRequest:
 
     Attributes:
         calibration: as given to --calibration.
+        verify_images: as given to --verify-images.
         samples: most pictures to calibrate with.
         method: of choosing ranges; None for the precision's.
         keep_float: patterns of modules that stay in floating point.
@@ -50,6 +51,7 @@ class QuantizationRequest:
     """
 
     calibration: str | None
+    verify_images: str | None
     samples: int
     method: str | None
     keep_float: tuple[str, ...]
@@ -138,6 +140,7 @@ class Asked:
     output: Path
     force: bool
     calibration: str | None
+    verify_images: str | None
     calibration_samples: int
     calibration_method: str | None
     keep_float: Sequence[str]
@@ -194,6 +197,7 @@ def make_request(asked: Asked) -> Request:
     _check_precisions(wanted, wanted_formats, asked.head)
     quantization = QuantizationRequest(
         calibration=asked.calibration,
+        verify_images=asked.verify_images,
         samples=asked.calibration_samples,
         method=asked.calibration_method,
         keep_float=tuple(asked.keep_float),

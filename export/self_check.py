@@ -14,8 +14,9 @@ from seaformer.errors import SeaformerError, UsageError, look_up, quoted
 from seaformer.export.recorded_weights import recorded_weights, require_same
 from seaformer.export.report import Report
 from seaformer.export.source import Source, create_source
+from seaformer.export.verify.channel_errors import ChannelErrors, lost_channels, min_channel_db
 from seaformer.export.verify.on_accelerator import differs, verify_on
-from seaformer.export.verify.thresholds import passes, threshold_for
+from seaformer.export.verify.thresholds import lowest_threshold, passes, threshold_for
 from seaformer.export.verify.verification import compare, make_samples, reached
 from seaformer.export.verify.verification_inputs import ON_DRIVERS
 from seaformer.models.entry import Network
@@ -82,7 +83,8 @@ def self_check(
             )
             stage.made = f"{len(samples)} inputs of {height}x{width}"
         with report.stage("run the file") as stage:
-            comparisons = [compare(session, sample) for sample in samples]
+            errors = ChannelErrors()
+            comparisons = [compare(session, sample, errors) for sample in samples]
             stage.made = session.session.runtime if compiled else format.runtime
     report.parity(path.name, comparisons)
     precision = where.thresholds(look_up(PRECISIONS, "precision", metadata.precision))
@@ -94,6 +96,12 @@ def self_check(
             f"'{path}' does not compute what PyTorch computes: on the {missed.input} it reaches "
             f"{reached([missed])}, and {precision.name} needs {threshold_for(missed, precision)}."
         )
+    elif lost := lost_channels(
+        errors.worst(),
+        min_channel_db(lowest_threshold(comparisons, precision).sqnr_db, is_quantized=False),
+        metadata.labels,
+    ):
+        raise SeaformerError(f"'{path}' does not compute what PyTorch computes: {lost}.")
     for accelerator in accelerators or _found_here(format):
         if accelerator.name == CPU or compiled:
             continue

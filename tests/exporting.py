@@ -144,6 +144,15 @@ def rarely_branching():
     return model
 
 
+def uneven():
+    model = make_network()
+    with torch.no_grad():  # ten channels of the output are a hundred times as large as nine
+        scale = torch.cat([torch.full((10,), 100.0), torch.ones(9)])
+        model.head.weight.copy_(torch.randn(model.head.weight.shape) * scale.view(-1, 1, 1, 1))
+        model.head.bias.zero_()
+    return model
+
+
 def hopeless():
     return amplifying(1e6)
 

@@ -1,7 +1,9 @@
 """Files of integers that the real command wrote: what they take and give, keep, and are worth."""
 
 import json
+import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import onnx
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
-from exporting import assert_one_line, read_metadata, run_export
+from exporting import assert_one_line, read_metadata, run_export, write_networks
 from PIL import Image
 
 from seaformer.artifact.beside import path_beside
@@ -265,21 +267,29 @@ def test_noise_marks_the_file_and_holds_it_against_no_bar(tmp_path: Path) -> Non
     assert quantization.accuracy is None
 
 
-def test_a_loss_stops_the_export_unless_it_is_accepted(tmp_path: Path) -> None:
-    """Calibrated with one dark picture, the first, the ranges fit none of the scenes."""
-    folder = tmp_path / "mixed"
+def write_images(folder: Path, images: Iterable[np.ndarray]) -> None:
     folder.mkdir()
-    dark = np.random.default_rng(0).integers(0, 3, (64, 64, 3), dtype=np.uint8)
-    scenes = [ShapesDataset("val", (64, 64))[place][0] for place in range(40)]
-    for place, picture in enumerate([dark, *scenes]):
-        Image.fromarray(picture).save(folder / f"{place:03}.png")
+    for place, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{place:03}.png")
+
+
+def dark_scenes(count: int, divisor: int = 12) -> list[np.ndarray]:
+    scenes = ShapesDataset("val", (64, 64))
+    return [scenes[place][0] // divisor for place in range(count)]
+
+
+def test_a_loss_stops_the_export_unless_it_is_accepted(tmp_path: Path) -> None:
+    """The file is right on the dark images that it was calibrated with, and on no others."""
+    write_images(tmp_path / "dark", dark_scenes(12))
     arguments = (
-        "--weights", "shapes", "--precision", "int8", "--calibration", "mixed",
-        "--calibration-samples", "1", "--format", "onnx",
+        "--weights", "shapes", "--precision", "int8", "--calibration", "dark", "--format", "onnx"
     )  # fmt: skip
     done = export(tmp_path, *arguments)
     assert done.returncode == 1
-    assert "loses too much" in done.stderr
+    assert re.search(r"✓ .* on 12 photographs of 'dark'", done.stdout)
+    assert re.search(r"✗ .* on 100 procedural scenes \(val\): SQNR", done.stdout)
+    assert "activations reach less than half as far" in done.stdout
+    assert "loses too much: on 100 procedural scenes" in done.stderr
     assert "--accept-loss" in done.stderr
     assert not list(tmp_path.glob("*.onnx"))
     done = export(tmp_path, *arguments, "--accept-loss")
@@ -290,6 +300,37 @@ def test_a_loss_stops_the_export_unless_it_is_accepted(tmp_path: Path) -> None:
     assert metadata.quantization.accepted_loss
     assert not metadata.parity.passed
     assert json.loads(path_beside(file).read_text())["parity"]["passed"] is False
+
+
+def test_a_channel_that_is_lost_stops_the_export(tmp_path: Path) -> None:
+    write_networks(tmp_path)
+    scenes = ShapesDataset("val", (96, 64))
+    write_images(tmp_path / "scenes", [scenes[place][0] for place in range(12)])
+    done = export(
+        tmp_path, "--model", "my_networks:uneven", "--task", "cityscapes",
+        "--precision", "int8", "--calibration", "scenes", "--format", "onnx",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert re.search(r"loses too much: .*every channel .* \(lost channels 1\d", done.stderr)
+
+
+def test_for_a_network_of_ones_own_independent_images_warn_or_decide(tmp_path: Path) -> None:
+    write_networks(tmp_path)
+    write_images(tmp_path / "dark", dark_scenes(24, 3))
+    arguments = (
+        "--model", "my_networks:make_network", "--task", "cityscapes",
+        "--precision", "int8", "--calibration", "dark", "--format", "onnx",
+    )  # fmt: skip
+    done = export(tmp_path, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert re.search(
+        "warning: .*loses much on the bundled photograph.*--verify-images", done.stdout
+    )
+    scenes = ShapesDataset("val", (96, 64))
+    write_images(tmp_path / "bright", [scenes[place][0] for place in range(4)])
+    done = export(tmp_path, *arguments, "--force", "--verify-images", "bright")
+    assert done.returncode == 1
+    assert "loses too much: on 4 photographs of 'bright'" in done.stderr
 
 
 INT8 = "--weights shapes --precision int8"

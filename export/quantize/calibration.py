@@ -91,13 +91,7 @@ def open_calibration(where: str | None, samples: int, task: Task) -> Calibration
         return _scenes(samples)
     if where == RANDOM:
         return Calibration(_noise(samples), None, None, is_random=True)
-    folder = Path(where)
-    if not folder.is_dir():
-        raise SeaformerError(
-            f"there is no calibration folder '{folder}'. Give a folder of photographs, or "
-            f"'{RANDOM}' where only latency counts."
-        )
-    found = _data_set(folder, samples, task) or _photographs(folder, samples)
+    found = open_folder(where, samples, task, "--calibration")
     count = found.pictures.count
     if count >= FEW_SAMPLES:
         return found
@@ -107,6 +101,21 @@ def open_calibration(where: str | None, samples: int, task: Task) -> Calibration
         "--calibration-samples."
     )
     return replace(found, notes=(*found.notes, few))
+
+
+def open_folder(where: str, samples: int, task: Task, option: str) -> Calibration:
+    """Open a folder of photographs, or of a data set of the task; `option` is what names it.
+
+    Raises:
+        SeaformerError: the folder is missing or has no pictures.
+    """
+    folder = Path(where)
+    if not folder.is_dir():
+        other = f", or '{RANDOM}' where only latency counts" if option == "--calibration" else ""
+        raise SeaformerError(
+            f"{option}: there is no folder '{folder}'. Give a folder of photographs{other}."
+        )
+    return _data_set(folder, samples, task) or _photographs(folder, samples)
 
 
 def network_inputs(

@@ -17,6 +17,7 @@ from seaformer.datasets import IGNORED
 from seaformer.errors import SeaformerError
 from seaformer.evaluation.metrics import energies_sqnr_db
 from seaformer.export.quantize.calibration import Pictures
+from seaformer.export.verify.channel_errors import ChannelErrors
 from seaformer.imaging.preprocessing import normalize, prepare, seen_part
 from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.runtimes import ImageSession, open_content
@@ -119,6 +120,7 @@ class Reference:
         if not total:
             raise SeaformerError(f"there is nothing to measure on: {self.pictures.name}.")
         signal = noise = 0.0
+        channels = ChannelErrors()
         agreed = positions = 0
         counts: list[tuple[Counts, Counts]] = []
         for place in range(total):
@@ -131,6 +133,7 @@ class Reference:
                 )
             signal += float(np.square(sample.logits, dtype=np.float64).sum())
             noise += float(np.square(sample.logits - logits, dtype=np.float64).sum())
+            channels.add(self._channels_first(sample.logits), self._channels_first(logits))
             same = self._classes_of(logits) == self._classes_of(sample.logits)
             agreed, positions = agreed + int(same.sum()), positions + same.size
             if sample.counts is not None and sample.truth is not None:
@@ -147,6 +150,7 @@ class Reference:
             count=total,
             sqnr_db=energies_sqnr_db(signal, noise),
             argmax_agreement=agreed / positions,
+            worst_channels=channels.worst(),
             reference_score=reference_score,
             score=score,
             difference_points=difference,
@@ -192,6 +196,10 @@ class Reference:
             x = x.transpose(2, 0, 1)
         logits: npt.NDArray[np.float32] = session.run(np.ascontiguousarray(x[None]))[0]
         return logits
+
+    def _channels_first(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        is_first = self._session.layout == "NCHW" or logits.ndim == 1
+        return logits if is_first else np.moveaxis(logits, -1, 0)
 
     def _classes_of(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
         """The largest class of every position, or of the picture."""

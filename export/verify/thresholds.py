@@ -61,6 +61,12 @@ def threshold_for(comparison: Comparison, precision: Precision) -> Threshold:
     return Threshold(allowed, 1 - moved, is_of_float32=True)
 
 
+def lowest_threshold(comparisons: Iterable[Comparison], precision: Precision) -> Threshold:
+    """The lowest of what the comparisons have to reach."""
+    thresholds = (threshold_for(row, precision) for row in comparisons)
+    return min(thresholds, key=lambda threshold: threshold.sqnr_db)
+
+
 def passes(comparisons: Iterable[Comparison], precision: Precision) -> bool:
     """Whether every comparison reaches what it has to."""
     return all(threshold_for(row, precision).is_reached(row) for row in comparisons)

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from seaformer.artifact.metadata import Comparison
 from seaformer.errors import SeaformerError
 from seaformer.evaluation.metrics import energies_sqnr_db
+from seaformer.export.verify.channel_errors import ChannelErrors
 from seaformer.export.verify.verification_inputs import features, images
 from seaformer.models.inputs import takes_features
 from seaformer.runtimes import ImageSession
@@ -146,8 +147,15 @@ def _decide(logits: torch.Tensor, head: str, size: tuple[int, int]) -> torch.Ten
     return logits if head == "logits" else logits.argmax(1)
 
 
-def compare(session: ImageSession, sample: Sample) -> Comparison:
+def compare(
+    session: ImageSession, sample: Sample, channels: ChannelErrors | None = None
+) -> Comparison:
     """Run an exported file on a sample and measure how far it is from the reference.
+
+    Args:
+        session: of the file.
+        sample: what it is run on.
+        channels: takes the errors of each channel, if the output has them.
 
     Raises:
         SeaformerError: the output has another shape than the reference.
@@ -169,6 +177,8 @@ def compare(session: ImageSession, sample: Sample) -> Comparison:
         output = output.astype(np.float64)
         error = float(np.abs(output - sample.reference).max())
         sqnr = sample.sqnr_db(output)
+        if channels is not None:
+            channels.add(sample.reference[0], output[0])
         same = output.argmax(1) == sample.reference.argmax(1) if sample.has_classes else None
     return Comparison(
         input=sample.name,

@@ -136,6 +136,16 @@ class Comparison(_Model):
     pytorch_float32_sqnr_db: float | None
 
 
+class ChannelError(_Model):
+    """A channel of the output, and its SQNR in dB relative to its own spread.
+
+    See `seaformer.export.verify.channel_errors`.
+    """
+
+    channel: Count
+    sqnr_db: float
+
+
 class Accuracy(_Model):
     """A quantized file against its single-precision twin, on images that neither has seen.
 
@@ -145,6 +155,7 @@ class Accuracy(_Model):
         sqnr_db: of the logits, over all images.
         argmax_agreement: share of positions, or of images in classification, whose largest class
             is the same, 0..1.
+        worst_channels: of the output, the worst first; none in files from before it was measured.
         reference_score: mIoU (top-1 in classification) of the twin in percent; None without truth.
         score: of this file.
         difference_points: `score` - `reference_score`.
@@ -155,6 +166,7 @@ class Accuracy(_Model):
     count: Count
     sqnr_db: float
     argmax_agreement: float
+    worst_channels: tuple[ChannelError, ...] = ()
     reference_score: float | None
     score: float | None
     difference_points: float | None
@@ -193,6 +205,8 @@ class Quantization(_Model):
         float_operators: indices of the operators that compute in floating point.
         wide_operators: indices of those with 16-bit activations.
         accuracy: None where there was nothing to measure on.
+        independent: on images that have nothing to do with the calibration; None where those of
+            `accuracy` have not, and in files from before it was measured.
         latency: None where it was not measured, and inside the file.
         accepted_loss: whether it misses a threshold of its precision, and was written all the same.
     """
@@ -205,6 +219,7 @@ class Quantization(_Model):
     float_operators: tuple[Count, ...]
     wide_operators: tuple[Count, ...] = ()
     accuracy: Accuracy | None
+    independent: Accuracy | None = None
     latency: Latency | None
     accepted_loss: bool
 

@@ -1,0 +1,62 @@
+"""Does a converted file compute on this computer's processor what PyTorch computes?"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from seaformer.artifact.metadata import Comparison
+from seaformer.artifact.precisions import Precision
+from seaformer.errors import SeaformerError
+from seaformer.export.job import Job
+from seaformer.export.verify.channel_errors import ChannelErrors, lost_channels, min_channel_db
+from seaformer.export.verify.thresholds import LOWEST_DB, lowest_threshold, passes, threshold_for
+from seaformer.export.verify.verification import compare, reached
+from seaformer.models.inputs import input_shape
+from seaformer.runtimes import open_model
+
+
+def check(job: Job, data: bytes, path: Path, precision: Precision) -> list[Comparison]:
+    """Run a file of floating point on every sample.
+
+    Raises:
+        SeaformerError: it is another function than the model, by the thresholds of the precision,
+            in all or in one channel.
+    """
+    comparisons, channels = run_samples(job, data, path)
+    if not passes(comparisons, precision):
+        raise SeaformerError(_failure(comparisons, precision, path.name, job))
+    least_db = lowest_threshold(comparisons, precision).sqnr_db
+    lowest_db = min_channel_db(least_db, is_quantized=False)
+    if lost := lost_channels(channels.worst(), lowest_db):
+        raise SeaformerError(
+            f"'{path.name}' does not compute what PyTorch computes: {lost}, where each needs "
+            f"{lowest_db:.4g} dB. Nothing was written for {job.stem}."
+        )
+    return comparisons
+
+
+def run_samples(job: Job, data: bytes, path: Path) -> tuple[list[Comparison], ChannelErrors]:
+    """Write a file to a path, and run it on every sample."""
+    path.write_bytes(data)
+    errors = ChannelErrors()
+    channels = input_shape(job.source.model, job.size)[1]
+    with open_model(path, channels=channels, isolated=False) as session:
+        return [compare(session, sample, errors) for sample in job.samples], errors
+
+
+def _failure(comparisons: Sequence[Comparison], precision: Precision, name: str, job: Job) -> str:
+    failed = [row for row in comparisons if not passes([row], precision)]
+    worst = min(failed, key=lambda row: (row.sqnr_db or 0.0, row.argmax_agreement or 0.0))
+    own = worst.pytorch_float32_sqnr_db
+    hint = "Report the model and the size."
+    if own is not None and own < LOWEST_DB:
+        hint = (
+            f"PyTorch's own float32 reaches {own:.1f} dB there: these weights amplify rounding so "
+            "much that the network cannot be computed in single precision. Look at the weights."
+        )
+    elif precision.name != "fp32":
+        hint = "Try --precision fp32."
+    return (
+        f"'{name}' does not compute what PyTorch computes: on the {worst.input} "
+        f"{reached([worst])}. {precision.name} needs {threshold_for(worst, precision)}. Nothing "
+        f"was written for {job.stem}. {hint}"
+    )

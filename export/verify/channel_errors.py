@@ -1,0 +1,88 @@
+"""Is one channel lost among many? One number for all channels is that of the largest of them.
+
+A channel's error is compared with its spread, the standard deviation of its values over positions
+and inputs. Channels that are nearly constant, such as of a class that is not in the images, would
+always fail that, so the spread counts as at least that of a typical channel:
+
+    SQNR(c) = 10 log10(max(spread(c), typical)^2 / mean error(c)^2)
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from seaformer.artifact.metadata import ChannelError
+
+ALLOWANCE_DB, ALLOWANCE_OF_INTEGERS_DB = 30.0, 10.0
+"""By as much a single channel may be worse than all together have to be."""
+
+LISTED = 5
+"""How many of the worst channels are kept."""
+
+TYPICAL = 0.25
+"""Quantile of the channels' spreads that is the typical one: as many may be nearly constant."""
+
+LEAST_OF_ALL = 1e-3
+"""The typical spread is at least this share of the root mean square of all values."""
+
+
+class ChannelErrors:
+    """The errors of each channel of an output, summed input by input."""
+
+    def __init__(self) -> None:
+        self._sums: npt.NDArray[np.float64] = np.zeros((4, 1))
+
+    def add(self, reference: npt.NDArray[np.floating], output: npt.NDArray[np.floating]) -> None:
+        """Add an input's reference and output, [channels, ...]."""
+        expected = reference.reshape(len(reference), -1).astype(np.float64)
+        errors = expected - output.reshape(expected.shape)
+        terms = [np.ones_like(expected), expected, np.square(expected), np.square(errors)]
+        self._sums = self._sums + np.array([term.sum(axis=1) for term in terms])
+
+    def sqnr_db(self) -> npt.NDArray[np.float64]:
+        """The SQNR of each channel in dB; at most 300, which stands for no error."""
+        count, values, squares, errors = self._sums
+        variance = np.maximum(squares / count - np.square(values / count), 0)
+        least = LEAST_OF_ALL**2 * (squares / count).mean()
+        typical = max(np.quantile(variance, TYPICAL), least, 1e-300)
+        signal = np.maximum(np.maximum(variance, typical), 1e-300)
+        ratios = np.divide(
+            signal, errors / count, out=np.full(signal.shape, 1e30), where=errors > 0
+        )
+        return np.asarray(np.clip(10 * np.log10(ratios), -300, 300))
+
+    def worst(self) -> tuple[ChannelError, ...]:
+        """The worst channels, the worst first, `LISTED` at most."""
+        sqnr_db = self.sqnr_db()
+        return tuple(
+            ChannelError(channel=int(place), sqnr_db=round(float(sqnr_db[place]), 2))
+            for place in np.argsort(sqnr_db, kind="stable")[:LISTED]
+        )
+
+
+def min_channel_db(min_sqnr_db: float, is_quantized: bool) -> float:
+    """What every channel has to reach, where all together have to reach `min_sqnr_db`."""
+    return min_sqnr_db - (ALLOWANCE_OF_INTEGERS_DB if is_quantized else ALLOWANCE_DB)
+
+
+def lost_channels(
+    worst: Sequence[ChannelError], lowest_db: float, labels: Sequence[str] = ()
+) -> str | None:
+    """Say which of the worst channels are lost.
+
+    Args:
+        worst: of `ChannelErrors.worst`.
+        lowest_db: what every channel has to reach.
+        labels: of all channels, if they have names.
+
+    Returns:
+        None if none is.
+    """
+    lost = [row for row in worst if row.sqnr_db < lowest_db]
+    named = (
+        f"{row.channel}{f' {labels[row.channel]}' if row.channel < len(labels) else ''}: "
+        f"{row.sqnr_db:.1f} dB"
+        for row in lost
+    )
+    return f"lost channels {', '.join(named)}" if lost else None

@@ -1,0 +1,58 @@
+"""One channel that is lost is seen among many, and one that is nearly constant is not lost."""
+
+import numpy as np
+import pytest
+
+from seaformer.export.verify.channel_errors import ChannelErrors, lost_channels, min_channel_db
+
+
+def errors_of(spreads: np.ndarray, noise: float, inputs: int = 3) -> ChannelErrors:
+    """The errors of channels of these spreads that all have the same noise."""
+    generator, errors = np.random.default_rng(0), ChannelErrors()
+    for _ in range(inputs):
+        reference = generator.standard_normal((len(spreads), 16, 16)) * spreads[:, None, None]
+        errors.add(reference, reference + noise * generator.standard_normal(reference.shape))
+    return errors
+
+
+def lost(errors: ChannelErrors, labels: tuple[str, ...] = ()) -> str | None:
+    return lost_channels(errors.worst(), min_channel_db(15.0, is_quantized=True), labels)
+
+
+def test_each_channel_is_measured_by_its_own_spread() -> None:
+    spreads = np.array([100.0, 10.0, 1.0, 1.0])
+    worst = {row.channel: row.sqnr_db for row in errors_of(spreads, 0.1).worst()}
+    assert worst[0] == pytest.approx(60, abs=0.5)
+    assert worst[1] == pytest.approx(40, abs=0.5)
+    assert worst[2] == pytest.approx(20, abs=0.5)
+
+
+def test_small_channels_are_lost_beside_large_ones() -> None:
+    """All together such an output has 45 dB."""
+    spreads = np.array([100.0] * 4 + [1.0] * 4)
+    said = lost(errors_of(spreads, 0.8), tuple("abcdefgh"))
+    assert said is not None
+    assert [place for place in "abcdefgh" if f" {place}: " in said] == list("efgh")
+
+
+@pytest.mark.parametrize("constant", [0, 1, 30])
+def test_channels_that_are_nearly_constant_are_not_lost(constant: int) -> None:
+    spreads = np.ones(150)
+    spreads[:constant] = 1e-4
+    assert lost(errors_of(spreads, 10 ** (-25 / 20))) is None
+
+
+def test_an_output_of_zeros_that_is_right_is_not_lost() -> None:
+    errors = ChannelErrors()
+    errors.add(np.zeros((3, 4, 4)), np.zeros((3, 4, 4)))
+    assert lost(errors) is None
+
+
+def test_classes_of_an_image_have_a_spread_over_the_images() -> None:
+    generator, errors = np.random.default_rng(0), ChannelErrors()
+    for _ in range(200):
+        reference = generator.standard_normal(10)
+        output = reference.copy()
+        output[3] = 0.0
+        errors.add(reference, output)
+    assert [row.channel for row in errors.worst() if row.sqnr_db < 5] == [3]

@@ -95,8 +95,8 @@ def accept(
             missed += found
         elif found:
             report.warn(
-                f"'{file_name}' loses much on {independent.pictures}. That does not refuse a network "
-                "of your own, which may see no such images: give some that it sees with "
+                f"'{file_name}' loses much on {independent.pictures}. That does not refuse a "
+                "network of your own, which may see no such images: give some that it sees with "
                 "--verify-images DIR."
             )
     if not missed:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from seaformer.errors import SeaformerError, UnknownNameError, UsageError
 from seaformer.models.identity import names_in
-from seaformer.models.loading import WeightsRecord, load_weights
+from seaformer.models.loading import WeightsRecord, is_path, load_weights
 from seaformer.models.resolve import as_network
 from seaformer.models.seaformer.network import SeaFormer, SeaFormerClassifier
 from seaformer.models.seaformer.official_names import official_names
@@ -156,6 +156,91 @@ def test_averaged_weights_are_preferred(
     torch.save({"epoch": 3} | states, tmp_path / "a.pth.tar")
     tensors = read_checkpoint(tmp_path / "a.pth.tar").tensors
     assert tensors["linear.weight"].item() == len(expected)
+
+
+def weights_of(value: float) -> dict[str, Tensor]:
+    return {
+        "linear.weight": torch.tensor([float(value)]),
+        "linear.bias": torch.tensor([float(value)]),
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "expected", "said"),
+    [
+        (
+            {"model": weights_of(1), "model_ema": weights_of(2)},
+            2,
+            "'model_ema', which are averaged",
+        ),
+        ({"model": weights_of(1), "ema": {"module": weights_of(2), "updates": 7}}, 2, "'ema'"),
+        ({"state_dict": weights_of(1), "ema_state_dict": weights_of(2)}, 2, "'ema_state_dict'"),
+        # mmengine writes the averaged ones where the others are expected.
+        (
+            {"state_dict": weights_of(1), "ema_state_dict": weights_of(2), "message_hub": {}},
+            1,
+            "those under 'state_dict';",
+        ),
+        ({"model": weights_of(1), "ema": 0.999}, 1, ""),
+        ({"net": weights_of(1)}, 1, ""),
+    ],
+)
+def test_averaged_weights_are_taken_and_said(
+    tmp_path: Path, content: dict[str, object], expected: float, said: str
+) -> None:
+    torch.save(content, tmp_path / "a.pth")
+    checkpoint = read_checkpoint(tmp_path / "a.pth")
+    assert checkpoint.tensors["linear.weight"].item() == expected
+    assert said in checkpoint.note
+    assert bool(checkpoint.note) == bool(said)
+
+
+def test_weights_are_taken_from_the_key_that_is_given(tmp_path: Path) -> None:
+    torch.save({"model": weights_of(1), "model_ema": weights_of(2)}, tmp_path / "a.pth")
+    checkpoint = read_checkpoint(tmp_path / "a.pth::model")
+    assert checkpoint.tensors["linear.weight"].item() == 1
+    assert checkpoint.note == ""
+    with pytest.raises(SeaformerError, match=r"under 'mdel'\. It has 'model_ema', 'model'"):
+        read_checkpoint(tmp_path / "a.pth::mdel")
+    assert is_path("a.pth::model_ema")
+
+
+def test_the_key_goes_with_the_option(tmp_path: Path, tiny_state: OrderedDict[str, Tensor]) -> None:
+    halved = {name: tensor / 2 for name, tensor in tiny_state.items()}
+    content = {"state_dict": tiny_state, "model_ema": halved, "meta": {"CLASSES": ADE20K.labels}}
+    torch.save(content, tmp_path / "a.pth")
+    found = {}
+    for given in ("a.pth", "a.pth::state_dict"):
+        model = network("tiny", ADE20K)
+        record = load_weights(model, as_network("tiny"), ADE20K, str(tmp_path / given))
+        found[given] = (next(iter(model.state_dict().values())), bool(record.note))
+    averaged, plain = found.values()
+    assert torch.equal(averaged[0], plain[0] / 2)
+    assert (averaged[1], plain[1]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "prefix", ["_orig_mod.", "module._orig_mod.", "model.", "net.", "student."]
+)
+def test_prefixes_of_wrappers_are_taken_off_and_said(
+    tmp_path: Path, tiny_state: OrderedDict[str, Tensor], prefix: str
+) -> None:
+    state = {f"{prefix}{name}": tensor for name, tensor in tiny_state.items()}
+    state |= {f"{prefix}auxiliary_head.conv.weight": torch.ones(2, 2)}
+    torch.save({"state_dict": state}, tmp_path / "a.pth")
+    record = load_weights(network("tiny", ADE20K), as_network("tiny"), ADE20K, tmp_path / "a.pth")
+    assert "taken off the names" in record.note
+    assert "auxiliary_head" in record.note
+
+
+def test_one_name_may_be_without_the_prefix(tmp_path: Path) -> None:
+    names = [f"module.layer{place}.w" for place in range(20)] + ["late.w"]
+    torch.save({name: torch.ones(1) for name in names}, tmp_path / "a.pth")
+    checkpoint = read_checkpoint(tmp_path / "a.pth")
+    assert "layer3.w" in checkpoint.tensors
+    assert (
+        "'module.' was taken off the names of the weights, which 1 did not have" in checkpoint.note
+    )
 
 
 def test_bare_state_dict_and_module_prefix(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from seaformer.weights.checkpoint import Checkpoint, read_checkpoint
 from seaformer.weights.download import fetch
 from seaformer.weights.random_weights import fill_random
 from seaformer.weights.released import RELEASED, find_released
+from seaformer.weights.state_dicts import split_key
 from seaformer.weights.tensor_names import shapes_of
 
 RANDOM = "random"
@@ -99,6 +100,7 @@ def load_weights(
         fill_random(model, SEED)
     else:
         class_names, note = checkpoint.class_names, class_note(checkpoint, task)
+    note = " ".join(filter(None, (checkpoint.note, note)))
     model.load_state_dict(model.state_dict() | state)
     return WeightsRecord(
         file.name, file.source, checkpoint.sha256, file.is_backbone, class_names, note
@@ -124,7 +126,8 @@ def is_path(weights: str) -> bool:
     if not weights or any(weights == released.name for released in RELEASED):
         return False
     has_folder = "/" in weights or os.sep in weights
-    return has_folder or weights.lower().endswith(SUFFIXES) or Path(weights).exists()
+    file = split_key(Path(weights))[0]
+    return has_folder or file.name.lower().endswith(SUFFIXES) or file.exists()
 
 
 def _matching(

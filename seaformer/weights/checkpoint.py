@@ -21,17 +21,13 @@ from seaformer.network_names import stored_name
 from seaformer.tasks import Task, get_task
 from seaformer.weights import unpickling
 from seaformer.weights.builtin import BUILTIN
+from seaformer.weights.state_dicts import StateDict, find_state_dict, split_key
 
 FORMAT_VERSION = 1
 """Version of the header of our own files, which `seaformer.weights.saving` writes."""
 
 METADATA_KEY = "seaformer"
 """The one key of our header. With more, safetensors would write them in an order of chance."""
-
-_STATE_DICTS = ("state_dict_ema", "state_dict", "model")
-"""Where the weights are, best first: the averaged ones are those that were evaluated."""
-
-_EXPECTED = f"nothing but tensors by name, alone or under one of {', '.join(_STATE_DICTS)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +42,8 @@ class Checkpoint:
         class_names: the classes that the file says it was trained for, by index; None if it says
             nothing.
         metadata: the header of one of our own files; empty for all others.
+        note: which of several weights were taken, and what was changed in their names; "" for
+            nothing that a user would not expect.
     """
 
     path: Path
@@ -53,6 +51,7 @@ class Checkpoint:
     tensors: Mapping[str, Tensor]
     class_names: tuple[str, ...] | None
     metadata: Mapping[str, Any]
+    note: str = ""
 
     @property
     def network(self) -> str | None:
@@ -69,13 +68,17 @@ class Checkpoint:
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint without running any code that is in it.
 
-    Formats: an mmcv checkpoint (`state_dict`, class names in `meta`), a timm checkpoint (the first
-    of `state_dict_ema`, `state_dict` and `model`), a bare dictionary of tensors, and .safetensors.
+    Formats: an mmcv checkpoint (`state_dict`, class names in `meta`), one of timm, Lightning or
+    another trainer (see `state_dicts`), a bare dictionary of tensors, and .safetensors.
+
+    Args:
+        path: of the file; FILE::KEY for the weights under a key of it.
 
     Raises:
         SeaformerError: the file is missing, damaged, not a checkpoint, has values that are not
             finite, or asks for more than tensors and plain containers. The message names the file.
     """
+    path, key = split_key(path)
     if not path.exists():
         raise SeaformerError(f"there is no file '{path}'. Give the path of a checkpoint.")
     if path.is_dir():
@@ -89,17 +92,23 @@ def read_checkpoint(path: Path) -> Checkpoint:
                 raise SeaformerError(f"'{path}' is empty. Download or copy it again.")
             file.seek(0)
             if path.suffix == ".safetensors":
-                found, metadata = _read_safetensors(path)
+                if key is not None:
+                    raise SeaformerError(
+                        f"'{path}' has no weights under '{key}': a .safetensors file has no keys "
+                        "of weights. Leave '::' and the key out."
+                    )
+                stored, metadata = _read_safetensors(path)
+                state = StateDict(stored, "")
                 class_names = _names(metadata.get("task"), "labels")
             else:
                 content = _unpickle(file, path)
-                found, metadata = _state_dict(content, path), {}
+                state, metadata = find_state_dict(content, path, key), {}
                 class_names = _names(content.get("meta"), "CLASSES")
     except OSError as error:
         raise SeaformerError(f"cannot read '{path}': {error}.") from error
-    _check_size(found, path)
-    tensors = _checked(found, path)
-    return Checkpoint(path, digest, tensors, class_names, metadata)
+    _check_size(state.tensors, path)
+    tensors = _checked(state.tensors, path)
+    return Checkpoint(path, digest, tensors, class_names, metadata, state.note)
 
 
 class _Unread:
@@ -157,22 +166,6 @@ def _last_line(error: Exception) -> str:
     """Drop the paragraphs of advice that torch puts around the cause."""
     lines = [line for line in str(error).splitlines() if line and "documentation of" not in line]
     return lines[-1].strip() if lines else "no details"
-
-
-def _state_dict(content: dict[Any, Any], path: Path) -> dict[str, Tensor]:
-    key = next((key for key in _STATE_DICTS if key in content), None)
-    state = content if key is None else content[key]
-    where = f"'{path}', key '{key}'," if key else f"'{path}'"
-    if not isinstance(state, dict):
-        raise SeaformerError(f"{where} holds a {type(state).__name__} rather than {_EXPECTED}.")
-    for name, tensor in state.items():
-        if not isinstance(name, str) or not isinstance(tensor, Tensor):
-            raise SeaformerError(
-                f"{where} holds a {type(tensor).__name__} called {name!r} rather than {_EXPECTED}."
-            )
-    # What DistributedDataParallel puts before every name.
-    wrapped = all(name.startswith("module.") for name in state)
-    return {name.removeprefix("module.") if wrapped else name: state[name] for name in state}
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

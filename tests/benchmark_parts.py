@@ -192,7 +192,7 @@ def measure(
     return run(study, devices, Console(stderr=True, quiet=True))
 
 
-class _Changed(Workspace):
+class ChangedWorkspace(Workspace):
     """A workspace that hands everything on to another one."""
 
     def __init__(self, inner: Workspace) -> None:
@@ -225,7 +225,7 @@ class _Changed(Workspace):
 class WrongComputer(Host):
     """Its output of one model is not what the model computes."""
 
-    class _Space(_Changed):
+    class _Space(ChangedWorkspace):
         def read(self, name: str, limit: int = OUTPUT_LIMIT) -> bytes:
             data = super().read(name, limit)
             return bytes(reversed(data)) if name == "m0.output" else data
@@ -249,7 +249,7 @@ class FailingComputer(Host):
         """Do what goes wrong; `pid` is the runner's."""
         raise NotImplementedError
 
-    class _Space(_Changed):
+    class _Space(ChangedWorkspace):
         device: "FailingComputer"
 
         def execute(

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from exporting import environment
@@ -11,8 +13,12 @@ from exporting import environment
 BENCHMARK = Path(sys.executable).with_name("seaformer-benchmark")
 
 
-def interrupted(*arguments: str | Path) -> tuple[int, str]:
-    """Run seaformer-benchmark until a tenth is measured, and press Ctrl-C.
+def interrupted(
+    *arguments: str | Path, signals: Sequence[signal.Signals] = (signal.SIGINT,)
+) -> tuple[int, str]:
+    """Run seaformer-benchmark until a tenth is measured, and press Ctrl-C, or send other signals.
+
+    Several come one after another, until it has ended.
 
     Returns:
         Exit status, and what came on standard error after that.
@@ -30,6 +36,9 @@ def interrupted(*arguments: str | Path) -> tuple[int, str]:
         assert line, "it ended before it measured"
     while "runs" not in (line := process.stderr.readline()):
         assert line, "it ended before a tenth was measured"
-    os.killpg(process.pid, signal.SIGINT)
+    for number in signals:
+        with suppress(subprocess.TimeoutExpired, ProcessLookupError):
+            os.killpg(process.pid, number)
+            process.wait(0.05)
     _, errors = process.communicate(timeout=60)
     return process.returncode, errors

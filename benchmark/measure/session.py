@@ -114,6 +114,8 @@ class Session(ABC):
             if not (self.rounds or self._parity):
                 raise
             stopped_by, problem = _ending(error, self.device.serial)
+        if self._next_save:
+            self.save_so_far(at_once=True)
         wrong = {model for model, parity in self._parity.items() if not parity.passed}
         verified = [one.id for one in self.candidates if one.id not in wrong]
         has_times = all(run_times(self.rounds, model) for model in verified)
@@ -123,18 +125,30 @@ class Session(ABC):
         with suppress(SeaformerError):
             after = self.device.conditions()
         self._describe("summing up")
-        return self._results(stopped_by, problem, after, self.breakdown)
+        models = tuple(self._model_result(one) for one in self.candidates)
+        ratios: tuple[schema.PairRatio, ...] = ()
+        if not self.device.is_emulated:
+            ratios = pair_ratios(verified, self.rounds, self.options.seed)
+        raw = self._results(stopped_by, problem)
+        return raw.model_copy(
+            update={
+                "conditions_after": after,
+                "warnings": tuple(self._warnings(models, ratios)),
+                "models": models,
+                "ratios": ratios,
+            }
+        )
 
-    def save_so_far(self) -> None:
+    def save_so_far(self, at_once: bool = False) -> None:
         """Save what was measured, unless saving would take more of the time than it may.
 
         Where that fails the measuring goes on: at the end it is tried again.
         """
         begin = time.monotonic()
-        if begin < self._next_save:
+        if begin < self._next_save and not at_once:
             return
         try:
-            self._save(self._results("problem", CUT_OFF, None, lambda *_: None))
+            self._save(self._results("problem", CUT_OFF))
         except OSError as error:
             self._describe(f"nothing can be saved while it is measured ({error.strerror})")
         end = time.monotonic()
@@ -159,18 +173,8 @@ class Session(ABC):
         paths = {one.id: one.path for one in self.candidates}
         return " ".join(f"'{paths[id]}': {error}" for id, error in self._failures.items())
 
-    def _results(
-        self,
-        stopped_by: schema.StoppedBy,
-        problem: str | None,
-        after: Conditions | None,
-        breakdown: Callable[[Candidate, schema.Times], Breakdown | None],
-    ) -> schema.Results:
-        models = tuple(self._model_result(one, breakdown) for one in self.candidates)
-        ratios: tuple[schema.PairRatio, ...] = ()
-        if not self.device.is_emulated:
-            verified = [model.id for model in models if not model.is_wrong]
-            ratios = pair_ratios(verified, self.rounds, self.options.seed)
+    def _results(self, stopped_by: schema.StoppedBy, problem: str | None) -> schema.Results:
+        """Return what was measured, without what takes long to compute from it."""
         return schema.Results(
             created_at=self._created_at,
             command=self.options.command,
@@ -195,12 +199,12 @@ class Session(ABC):
                 half=self.options.half,
             ),
             conditions_before=self._conditions_before,
-            conditions_after=after,
+            conditions_after=None,
             unknown=_unknown(self._facts, self._conditions_before),
             versions=_versions(),
-            warnings=tuple(self._warnings(models, ratios)),
-            models=models,
-            ratios=ratios,
+            warnings=(),
+            models=tuple(self._model_result(one, is_final=False) for one in self.candidates),
+            ratios=(),
             rounds=tuple(self.rounds),
             table=self.request.table,
         )
@@ -273,9 +277,8 @@ class Session(ABC):
     def _describe(self, text: str) -> None:
         self.progress.describe(self.device.serial, text)
 
-    def _model_result(
-        self, one: Candidate, breakdown: Callable[[Candidate, schema.Times], Breakdown | None]
-    ) -> schema.ModelResult:
+    def _model_result(self, one: Candidate, is_final: bool = True) -> schema.ModelResult:
+        """Summarise one model; unless it is final, without intervals and breakdown."""
         tool, parity = self.tool_times.get(one.id), self._parity.get(one.id)
         extra = NOT_COMPARED if tool is not None and parity is None else ""
         if one.id in self._failures:
@@ -287,9 +290,9 @@ class Session(ABC):
             tool,
             "; ".join(filter(None, (one.note, extra))),
             emulated=self.device.is_emulated,
-            seed=self.options.seed,
+            seed=self.options.seed if is_final else None,
             cores=None if one.setting is None else _cores_used(one.setting.cores, self._facts),
-            breakdown=lambda times: breakdown(one, times),
+            breakdown=lambda times: self.breakdown(one, times) if is_final else None,
         )
 
     def _warnings(

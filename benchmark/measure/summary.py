@@ -18,7 +18,7 @@ def model_result(
     note: str,
     *,
     emulated: bool,
-    seed: int,
+    seed: int | None,
     cores: CoresUsed | None = None,
     breakdown: Callable[[Times], Breakdown | None] = lambda _: None,
 ) -> ModelResult:
@@ -31,7 +31,7 @@ def model_result(
         tool: the times that an official tool gave; None if our runner measured.
         note: what else a user should know; may be empty.
         emulated: whether the device is.
-        seed: of the bootstrap.
+        seed: of the bootstrap; None for no intervals.
         cores: of a setting of its own.
         breakdown: finds where the model's time goes.
     """
@@ -62,7 +62,7 @@ def model_result(
     )
 
 
-def _times(rounds: Sequence[Round], model: str, seed: int) -> Times | None:
+def _times(rounds: Sequence[Round], model: str, seed: int | None) -> Times | None:
     runs = run_times(rounds, model)
     if not runs:
         return None
@@ -76,7 +76,7 @@ def _times(rounds: Sequence[Round], model: str, seed: int) -> Times | None:
     )
 
 
-def _tail(rounds: Sequence[Round], model: str, kind: str, seed: int) -> Summary | None:
+def _tail(rounds: Sequence[Round], model: str, kind: str, seed: int | None) -> Summary | None:
     wanted = (model, kind)
     found = gather(
         rounds, lambda one: (t.durations_ns for t in one.tails if (t.model, t.kind) == wanted)

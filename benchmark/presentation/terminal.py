@@ -101,7 +101,9 @@ def print_comparison(console: Console, compared: Sequence[Compared]) -> None:
 
 
 def print_next(console: Console, paths: Sequence[Path], results: Sequence[Results]) -> None:
-    """Show where the files are, and commands to go on with."""
+    """Show where the files are, and commands to go on with; nothing if none could be saved."""
+    if not paths:
+        return
     console.print()
     for path in paths:
         console.print(f"results: {path} and {path.with_suffix('.csv').name}", soft_wrap=True)

@@ -7,6 +7,7 @@ killed, or on a full disk.
 
 import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -55,28 +56,38 @@ class ResultsFolder:
         """Write all files, the one that the others can be made from first.
 
         Raises:
-            SeaformerError: they cannot all be written; what is there, it says.
+            SeaformerError: they cannot all be written; it says where what was measured is instead.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             write_text(self.file, results.text())
+        except OSError as error:
+            raise self._failure(error, self._rescued(results)) from error
+        try:
             self.unfinished.unlink(missing_ok=True)
             write_text(self.path / CSV_NAME, to_csv(results))
             write_breakdowns(self.path, results)
             write_report(self.path / REPORT_NAME, [Source(FILE_NAME, results)])
         except OSError as error:
-            raise SeaformerError(self._what_is_there(error)) from error
+            raise self._failure(error, self.file) from error
 
-    def _what_is_there(self, error: OSError) -> str:
-        problem = f"The results cannot be saved in '{self.path}' ({explanation(error)})."
-        if self.unfinished.exists():
-            return (
-                f"{problem} '{self.unfinished}' has what was measured: make room, and draw it with "
-                "'seaformer-benchmark report'."
-            )
-        if self.file.exists():
-            return f"{problem} '{self.file}' is whole: make room, and draw it with 'report'."
-        return f"{problem} Make room, or give another --output, and measure again."
+    def _rescued(self, results: Results) -> Path | None:
+        """Write the results where temporary files are; return the path of what there is at last."""
+        try:
+            rescued = Path(tempfile.mkdtemp(prefix="seaformer-results-"), FILE_NAME)
+            write_text(rescued, results.text())
+        except OSError:
+            return self.unfinished if self.unfinished.is_file() else None
+        return rescued
+
+    def _failure(self, error: OSError, kept: Path | None) -> SeaformerError:
+        problem = f"Not all results can be saved in '{self.path}' ({explanation(error)})"
+        if kept is None:
+            return SeaformerError(f"{problem}. Make room, and measure again.")
+        return SeaformerError(
+            f"{problem}: '{kept}' has what was measured. Make room, and draw it with "
+            "'seaformer-benchmark report'."
+        )
 
 
 @contextmanager

@@ -121,8 +121,10 @@ class Ratio:
         return Ratio(1 / self.value, interval)
 
 
-def summarize(rounds: Rounds, seed: int) -> Summary:
-    """Summarise the times of one model, in milliseconds above 0; `seed` is of the bootstrap.
+def summarize(rounds: Rounds, seed: int | None) -> Summary:
+    """Summarise the times of one model, in milliseconds above 0.
+
+    `seed` is of the bootstrap, which can take seconds; None leaves it and the interval out.
 
     Raises:
         SeaformerError: there is no round, or an empty one.
@@ -131,12 +133,15 @@ def summarize(rounds: Rounds, seed: int) -> Summary:
     runs = np.concatenate(rounds)
     median = float(np.median(runs))
     p10, p90 = np.percentile(runs, (10, 90))
+    interval = None
+    if seed is not None:
+        interval = interval_of_medians([rounds], lambda medians: medians, seed)
     mean = float(runs.mean())
     return Summary(
         runs=len(runs),
         rounds=len(rounds),
         median_ms=median,
-        interval_ms=interval_of_medians([rounds], lambda medians: medians, seed),
+        interval_ms=interval,
         p10_ms=float(p10),
         p90_ms=float(p90),
         mean_ms=mean,

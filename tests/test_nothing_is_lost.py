@@ -1,0 +1,264 @@
+"""What was measured is kept, whatever ends a benchmark: signals, full disks, faults of others.
+
+On this computer, with a model of microseconds.
+"""
+
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from benchmark_parts import EmulatedComputer, measure
+from exporting import environment
+from faulty_hosts import AskedOtherwise, BrokenComputer, CrashingComputer, StoppedClock, named
+from interrupting import BENCHMARK, interrupted
+from rounds import SOURCES
+
+from seaformer.benchmark.devices.host import Host
+from seaformer.benchmark.results.schema import FILE_NAME, UNFINISHED_NAME, read_results
+from seaformer.benchmark.studies.results_folder import LOCK_NAME
+from seaformer.errors import SeaformerError
+
+PROBE = SOURCES / "probe.tflite"
+LONG = (PROBE, "--device", "host", "--runs", "100000")
+
+INT, TERM, HUP, KILL = signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> list[Path]:
+    """Two models of the same content."""
+    return [Path(shutil.copy(PROBE, tmp_path / name)) for name in ("a.tflite", "b.tflite")]
+
+
+# ---- signals
+
+
+@pytest.mark.parametrize(
+    "signals", [(INT,) * 20, (TERM,), (HUP, HUP, INT, TERM)], ids=["Ctrl-C 20 times", "TERM", "HUP"]
+)
+def test_signals_end_the_work_once_and_it_is_saved(
+    tmp_path: Path, signals: Sequence[signal.Signals]
+) -> None:
+    status, errors = interrupted(*LONG, "--output", tmp_path / "out", signals=signals)
+    assert status == 130, errors
+    assert "Traceback" not in errors
+    assert errors.rstrip().endswith("error: interrupted; what was measured until then is kept")
+    results = read_results(tmp_path / "out")
+    assert (results.complete, results.stopped_by) == (False, "interrupt")
+    assert results.models[0].latency is not None
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {FILE_NAME, "results.csv", "report.html"}
+
+
+def test_after_kill_9_the_rounds_are_there_and_are_not_overwritten(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    status, _ = interrupted(*LONG, "--output", output, signals=(KILL,))
+    assert status == -KILL
+    kept = output / UNFINISHED_NAME
+    results = read_results(output)
+    assert not results.complete
+    assert "cut off" in str(results.problem)
+    assert results.models[0].latency is not None
+    again = _run(PROBE, "--device", "host", "--runs", "1", "--output", output)
+    assert again.returncode == 2
+    assert f"'{kept}' exists" in again.stderr
+    assert _run("report", output).returncode == 0
+    assert (output / "report.html").is_file()
+    forced = _run(PROBE, "--device", "host", "--runs", "1", "--output", output, "--force")
+    assert forced.returncode == 0, forced.stderr
+    assert not kept.exists()
+    assert read_results(output).complete
+
+
+def test_a_background_job_that_ignores_signals_goes_on_ignoring_them(tmp_path: Path) -> None:
+    """As under nohup."""
+    output = tmp_path / "out"
+    script = f"trap '' HUP; exec {BENCHMARK} {PROBE} --device host --runs 20 --output {output}"
+    process = subprocess.Popen(
+        ["sh", "-c", script], env=environment(), stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    while "measuring" not in process.stderr.readline():
+        pass
+    process.send_signal(HUP)
+    assert process.wait(60) == 0
+    assert read_results(output).complete
+
+
+# ---- the folder of the results
+
+
+def test_two_benchmarks_do_not_write_into_one_folder(tmp_path: Path) -> None:
+    endless = ("--until", "0.0001%", "--output", str(tmp_path / "out"))
+    first = subprocess.Popen(
+        [BENCHMARK, str(PROBE), "--device", "host", *endless],
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert first.stderr is not None
+    while "measuring" not in first.stderr.readline():
+        pass
+    second = _run(PROBE, "--device", "host", "--output", tmp_path / "out", "--force")
+    assert second.returncode == 2
+    assert f"in use by another benchmark (process {first.pid})" in second.stderr
+    first.send_signal(INT)
+    first.communicate(timeout=60)
+    assert not (tmp_path / "out" / LOCK_NAME).exists()
+
+
+def test_a_full_disk_at_the_end_keeps_the_rounds_and_the_table(tmp_path: Path) -> None:
+    """A file system of which the results fill more than half."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = f"{BENCHMARK} {PROBE} --device host --runs 200 --output {disk}/out"
+    script = f"mount -t tmpfs -o size=48k tmpfs {disk} || exit 77; {command}"
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
+        env=environment(TMPDIR=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 77:
+        pytest.skip("this system does not let users mount")
+    assert done.returncode == 1, done.stderr
+    assert "median ms" in done.stdout
+    assert "No space left on device" in done.stderr.splitlines()[-1]
+    (kept,) = tmp_path.glob("seaformer-results-*/results.json")
+    assert f"'{kept}' has what was measured" in done.stderr
+    timed = [block for one in read_results(kept).rounds for block in one.blocks]
+    assert sum(len(block.durations_ns) for block in timed) == 200
+
+
+def test_a_table_that_cannot_be_printed_does_not_keep_results_from_being_saved(
+    tmp_path: Path,
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [BENCHMARK, str(PROBE), "--device", "host", "--runs", "1", "--output", "out"]
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1, done.stderr
+    assert "No space left on device" in done.stderr
+    assert done.stderr.count("error:") == 1
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+    assert read_results(tmp_path / "out").complete
+
+
+def test_results_whose_folder_went_away_are_among_the_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out"
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    class Replacing(EmulatedComputer):
+        """Has a file in the place of the folder as soon as it is looked at."""
+
+        def conditions(self):  # type: ignore[no-untyped-def]
+            shutil.rmtree(output, ignore_errors=True)
+            output.write_text("mine")
+            return super().conditions()
+
+    finished = measure([PROBE], [Replacing()], output, runs=2)
+    assert len(finished.results) == 1
+    assert finished.paths == ()
+    assert "Not all results can be saved" in finished.problems[0]
+    assert output.read_text() == "mine"
+    (kept,) = tmp_path.glob("seaformer-results-*/results.json")
+    assert f"'{kept}' has what was measured" in finished.problems[0]
+    assert read_results(kept) == finished.results[0]
+
+
+# ---- devices and models
+
+
+def test_a_fault_that_nobody_foresaw_on_one_device_loses_nothing_of_the_others(
+    pair: list[Path], tmp_path: Path
+) -> None:
+    devices = [named(Host, "R58"), named(BrokenComputer, "R59")]
+    finished = measure(pair, devices, tmp_path / "out", runs=10)
+    good, broken = (read_results(tmp_path / "out" / one.serial) for one in devices)
+    assert good.complete
+    assert not broken.complete
+    assert broken.models[0].latency is not None
+    assert len(finished.problems) == 1
+    assert "R59: unexpected KeyError: 'skin' (a fault of seaformer" in finished.problems[0]
+
+
+def test_a_fault_before_anything_was_measured_is_told_beside_the_results_of_others(
+    tmp_path: Path,
+) -> None:
+    broken = named(BrokenComputer, "R59")
+    broken.looks_until_failure = 0
+    finished = measure([PROBE], [named(Host, "R58"), broken], tmp_path / "out", runs=1)
+    assert [one.device.serial for one in finished.results] == ["R58"]
+    assert "R59: unexpected KeyError" in finished.problems[0]
+
+
+def test_devices_of_names_that_look_alike_have_folders_of_their_own(tmp_path: Path) -> None:
+    devices = [named(Host, "R58:1"), named(Host, "R58 1")]
+    finished = measure([PROBE], devices, tmp_path / "out", runs=1)
+    assert len(finished.paths) == len(set(finished.paths)) == 2
+    assert [read_results(path).device.serial for path in finished.paths] == ["R58:1", "R58 1"]
+
+
+def test_a_model_that_crashes_in_its_check_does_not_stop_the_others(
+    pair: list[Path], tmp_path: Path
+) -> None:
+    finished = measure(pair, [CrashingComputer("m0")], tmp_path / "out", runs=2)
+    (results,) = finished.results
+    assert (results.complete, results.stopped_by) == (False, "runs")
+    crashed, good = results.models
+    assert (crashed.parity, crashed.latency) == (None, None)
+    assert "ended by signal 9" in crashed.note
+    assert good.latency is not None
+    assert good.latency.run is not None
+    assert good.latency.run.runs == 2
+    assert f"'{pair[0]}': the runner on host was ended by signal 9" in finished.problems[0]
+
+
+def test_a_model_that_cannot_be_opened_here_does_not_stop_the_others(
+    pair: list[Path], tmp_path: Path
+) -> None:
+    pair[0].write_bytes(b"no model")
+    finished = measure(pair, [Host()], tmp_path / "out", runs=2)
+    (results,) = finished.results
+    assert [model.file for model in results.models] == [str(pair[1])]
+    assert str(pair[0]) in finished.problems[0]
+    pair[1].write_bytes(b"none either")
+    with pytest.raises(SeaformerError, match=r"a\.tflite.*b\.tflite"):
+        measure(pair, [Host()], tmp_path / "other", runs=2)
+
+
+def test_a_clock_that_stands_still_is_named_and_the_check_kept(tmp_path: Path) -> None:
+    finished = measure([PROBE], [StoppedClock()], tmp_path / "out", runs=2)
+    (results,) = finished.results
+    assert results.models[0].parity is not None
+    assert results.models[0].latency is None
+    assert "the clock of the device stands still" in finished.problems[0]
+    assert read_results(tmp_path / "out") == results
+
+
+def test_a_round_that_was_not_asked_for_does_not_count(tmp_path: Path) -> None:
+    finished = measure([PROBE], [AskedOtherwise()], tmp_path / "out", runs=10)
+    (results,) = finished.results
+    assert "threads: 2, planned: 1" in finished.problems[0]
+    assert {one.header.threads for one in results.rounds if one.header is not None} == {1}
+    assert results.models[0].latency is not None
+
+
+def _run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [BENCHMARK, *map(str, arguments)]
+    return subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)

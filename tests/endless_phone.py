@@ -3,7 +3,7 @@
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 SERIAL = "endless"
@@ -27,15 +27,18 @@ class EndlessPhone:
         sent: bytes that the phone has sent so far.
     """
 
-    def __init__(self, kind: int, answer: bytes, claimed: int | None) -> None:
+    def __init__(
+        self, kind: int, answer: bytes, claimed: int | None, answers: Mapping[str, str]
+    ) -> None:
         """Start to listen.
 
         Args:
+            answers: what the server says to requests of its own.
             kind: of the packets of every shell command, `STDOUT` or `STDERR`.
             answer: what each holds.
             claimed: how long each says it is; None for as long as it is.
         """
-        self.sent = 0
+        self.sent, self._answers = 0, answers
         self._packet = struct.pack("<BI", kind, claimed or len(answer)) + answer
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
@@ -55,8 +58,8 @@ class EndlessPhone:
             while True:
                 request = _receive(line, int(_receive(line, 4), 16)).decode()
                 line.sendall(b"OKAY")
-                if request in ANSWERS:
-                    text = ANSWERS[request].encode()
+                if request in self._answers:
+                    text = self._answers[request].encode()
                     line.sendall(f"{len(text):04x}".encode() + text)
                 elif request.startswith("shell"):
                     while True:
@@ -72,10 +75,13 @@ class EndlessPhone:
 
 @contextmanager
 def endless_phone(
-    kind: int = STDOUT, answer: bytes = TEXT, claimed: int | None = None
+    kind: int = STDOUT,
+    answer: bytes = TEXT,
+    claimed: int | None = None,
+    answers: Mapping[str, str] = ANSWERS,
 ) -> Iterator[EndlessPhone]:
     """Attach the phone."""
-    phone = EndlessPhone(kind, answer, claimed)
+    phone = EndlessPhone(kind, answer, claimed, answers)
     try:
         yield phone
     finally:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,8 +89,12 @@ class Benchmark:
         assert now is not None
         return now
 
-    def press_ctrl_c(self) -> None:
-        os.kill(self._process.pid, signal.SIGINT)
+    def press_ctrl_c(self, times: int = 1) -> None:
+        for _ in range(times):
+            os.kill(self._process.pid, signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.05)
+                return
 
     def ended(self) -> Ended:
         """Wait for the end, which has to come, and see that nothing of it runs on."""

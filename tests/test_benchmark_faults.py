@@ -222,7 +222,7 @@ def garble(phone: LoopbackPhone, _command: Benchmark, _runner: psutil.Process) -
 
 
 def press_ctrl_c(_phone: LoopbackPhone, command: Benchmark, _runner: psutil.Process) -> None:
-    command.press_ctrl_c()
+    command.press_ctrl_c(times=20)
 
 
 # what happens, exit status, what the error says, whether the phone can be cleaned
@@ -233,7 +233,7 @@ FAULTS = {
     "crashed": (end_runner(signal.SIGSEGV), 1, "ended by signal 11", True),
     "server restarted": (restart_server, 1, "adb server", True),
     "garbage in the output": (garble, 1, "damaged", True),
-    "Ctrl-C": (press_ctrl_c, 130, "interrupted", True),
+    "Ctrl-C again and again": (press_ctrl_c, 130, "interrupted", True),
 }
 
 

@@ -5,6 +5,7 @@ not how fast anything is.
 """
 
 import csv
+import getpass
 import os
 import shutil
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from loopback_phone.phone import LoopbackPhone
 from loopback_phone.waiting import wait_until
 from phone_benchmarks import Benchmark, Ended, assert_left_as_it_was, benchmark
 
+from seaformer.benchmark.devices.phone import Phone
 from seaformer.benchmark.results.schema import read_results
 from seaformer.benchmark.runner.libraries import PUBLISHED
 
@@ -125,8 +127,10 @@ def test_several_phones_are_measured_at_once(switch_on, tflite, tmp_path):
         assert_left_as_it_was(phone)
 
 
-def test_a_hot_phone_is_waited_for(loopback_phone, tflite, tmp_path):
+def test_a_hot_phone_is_waited_for_and_what_saves_power_warned_of(loopback_phone, tflite, tmp_path):
     loopback_phone.set_heat(status=2, skin_c=44.0)
+    loopback_phone.set_battery(percent=3)
+    loopback_phone.set_power(saves=True, wakefulness="Asleep")
     running = Benchmark(tmp_path, tflite, "--runs", "1")
     running.wait_until_it_says("cooling down")
     loopback_phone.set_heat(status=0, skin_c=30.5)
@@ -137,6 +141,25 @@ def test_a_hot_phone_is_waited_for(loopback_phone, tflite, tmp_path):
     assert results.conditions_after is not None
     assert results.conditions_after.thermal_status == 0
     assert "30.5 °C" in ended.output
+    for seen in ("the battery is at 3 %", "power saving is on", "the screen is off"):
+        assert f"warning: {seen}" in ended.errors
+        assert f"warning: {seen}" in ended.output
+        assert any(warning.startswith(seen) for warning in results.warnings)
+
+
+def test_a_phone_in_use_is_refused_and_left_to_who_has_it(loopback_phone, tflite, tmp_path, doctor):
+    with Phone(loopback_phone.serial).workspace("mine") as mine:
+        mine.write("file", b"mine")
+        ended = benchmark(tmp_path, tflite, "--time-limit", "1")
+        assert ended.status == 1
+        assert f"in use by '{getpass.getuser()}@" in ended.error
+        assert f"process {os.getpid()}'" in ended.error
+        assert not (tmp_path / "results").exists()
+        examined = doctor(loopback_phone)
+        assert examined.status == 1
+        assert "in use" in " ".join(examined.output.split())
+        assert mine.read("file") == b"mine"
+    assert_left_as_it_was(loopback_phone)
 
 
 def test_onnx_runtime_is_measured_likewise(loopback_phone, phone_export, tmp_path):

@@ -10,26 +10,41 @@ from pathlib import Path
 
 import pytest
 from device_scripts import ECHO, EVIL_ARGUMENTS, HANG, echoed, write_script
+from endless_phone import endless_phone
 from loopback_phone.adb_server import AdbServer
 from loopback_phone.phone import LoopbackPhone
 from loopback_phone.waiting import wait_until
 
+from seaformer.benchmark.devices import phone as devices_phone
 from seaformer.benchmark.devices.cores import classify
-from seaformer.benchmark.devices.doctor import CHECKS, FAIL, OK, WARN, examine, findings_of
+from seaformer.benchmark.devices.doctor import (
+    CHECKS,
+    FAIL,
+    OK,
+    WARN,
+    DeviceUnderTest,
+    examine,
+    findings_of,
+)
 from seaformer.benchmark.devices.errors import (
     Cancelled,
     ExecRefused,
     FileRefused,
+    Nameless,
+    NoPermission,
     NoSuchDevice,
+    OldAndroid,
     SeveralDevices,
     TimedOut,
     TooHot,
     Unauthorized,
     WrongProcessor,
 )
+from seaformer.benchmark.devices.facts import CONDITIONS_SCRIPT
 from seaformer.benchmark.devices.heat import wait_until_cool
 from seaformer.benchmark.devices.host import Host
 from seaformer.benchmark.devices.listing import print_devices
+from seaformer.benchmark.devices.parsers import COMMAND_LIMIT_S
 from seaformer.benchmark.devices.phone import Phone, PhoneWorkspace
 from seaformer.benchmark.devices.selection import select_devices
 from seaformer.benchmark.devices.server import attached_phones
@@ -98,10 +113,29 @@ def test_a_phone_is_described_and_listed_with_its_cores_and_conditions(
         assert expected in text
     loopback_phone.set_heat(status=1, skin_c=41.5)
     loopback_phone.set_battery(percent=55, is_charging=False)
+    before = phone.conditions()
+    assert (before.saves_power, before.is_screen_on) == (False, True)
+    loopback_phone.set_power(saves=True, wakefulness="Dozing")
     now = phone.conditions()
+    assert (now.saves_power, now.is_screen_on) == (True, False)
     assert (now.thermal_status, now.temperature_c) == (1, 41.5)
     assert (now.battery_percent, now.is_charging) == (55, False)
     assert now.core_khz[7] == 2841600
+
+
+def test_what_a_service_that_hangs_would_say_is_unknown(
+    phone: Phone, loopback_phone: LoopbackPhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = f"timeout -k 1 {COMMAND_LIMIT_S} dumpsys"
+    assert limit in CONDITIONS_SCRIPT
+    patient = CONDITIONS_SCRIPT.replace(limit, "timeout -k 1 0.5 dumpsys")
+    monkeypatch.setattr(devices_phone, "CONDITIONS_SCRIPT", patient)
+    loopback_phone.let_services_hang()
+    now = phone.conditions()
+    assert (now.thermal_status, now.battery_percent, now.is_screen_on) == (None, None, None)
+    assert now.saves_power is False
+    assert now.core_khz[7] == 2841600
+    assert now.free_bytes is not None
 
 
 # ---- files and programs
@@ -237,6 +271,62 @@ def test_a_phone_with_another_processor_is_refused(
     assert "arm64-v8a" in text
 
 
+def test_an_android_without_exit_statuses_is_refused_for_that(
+    switch_on: Callable[..., LoopbackPhone],
+) -> None:
+    old = switch_on(has_shell_v2=False)
+    with pytest.raises(OldAndroid, match=r"Android before 7\. .*Android 7 or later"):
+        select_devices(old.serial)
+
+
+LISTS = {  # adb's short list, and the long one, which pads the serial with blanks
+    "host:devices": (
+        "adb-R58 (2)._adb-tls-connect._tcp\tdevice\n"
+        "adb-R58\tdevice\n"
+        "(no serial number)\tdevice\n"
+        "0123456789ABCDEF\tdevice\n"
+        "0123456789ABCDEF\tunauthorized\n"
+        "5A\tno permissions (missing udev rules?); see [http://x]\n"
+    ),
+    "host:devices-l": (
+        "adb-R58 (2)._adb-tls-connect._tcp device product:a model:Pixel_8 device:b transport_id:7\n"
+        "adb-R58                device product:a model:Mi_10 device:b transport_id:8\n"
+        "(no serial number)     device usb:1-2 model:Nameless transport_id:9\n"
+        "0123456789ABCDEF       device usb:1-3 model:Clone transport_id:10\n"
+        "0123456789ABCDEF       unauthorized usb:1-4 transport_id:11\n"
+        "5A                     no permissions (missing udev rules?); see [http://x]\n"
+    ),
+    "host-serial:adb-R58 (2)._adb-tls-connect._tcp:features": "shell_v2",
+    "host-serial:adb-R58:features": "shell_v2",
+}
+
+
+def test_serials_with_blanks_none_and_equal_ones_are_told_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No real adb server can be made to list such phones."""
+    with endless_phone(answers=LISTS) as server:
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(server.port))
+        phones = attached_phones()
+        assert [(phone.serial, phone.model) for phone in phones] == [
+            ("adb-R58 (2)._adb-tls-connect._tcp", "Pixel 8"),
+            ("adb-R58", "Mi 10"),
+            ("(no serial number)", "Nameless"),
+            ("0123456789ABCDEF", "Clone"),
+            ("0123456789ABCDEF", None),
+            ("5A", None),
+        ]
+        problems = [phone.problem for phone in phones]
+        kinds = [None, None, Nameless, Nameless, Nameless, NoPermission]
+        assert [problem and type(problem) for problem in problems] == kinds
+        assert "no serial number" in str(problems[2])
+        assert "Several phones have the serial number 0123456789ABCDEF" in str(problems[3])
+        for phone in phones[:2]:
+            assert Phone(phone.serial).serial == phone.serial
+        with pytest.raises(Nameless, match="adb connect"):
+            select_devices("0123456789ABCDEF")
+
+
 @pytest.mark.usefixtures("switch_on")
 def test_without_a_phone_this_computer_is_taken_and_that_is_said() -> None:
     selection = select_devices("auto")
@@ -314,6 +404,15 @@ def test_the_doctor_names_what_is_wrong_and_what_to_do(
     assert re.search(r"execution +fail .*noexec", text)
     assert re.search(r"space +fail +0.0 GB free +Free 100 MB", text)
     assert re.search(r"runner +not tried +needs 'execution'", text)
+
+
+def test_the_doctor_warns_of_what_saves_power(phone: Phone, loopback_phone: LoopbackPhone) -> None:
+    loopback_phone.set_battery(percent=3)
+    loopback_phone.set_power(saves=True, wakefulness="Asleep")
+    power = ("battery", "power saving", "screen")
+    tested = DeviceUnderTest(phone, PhoneWorkspace.__new__(PhoneWorkspace))
+    found = {check.name: check.examine(tested) for check in CHECKS if check.name in power}
+    assert {name: finding.state for name, finding in found.items()} == dict.fromkeys(power, WARN)
 
 
 def test_the_doctor_finds_this_computer_well() -> None:

@@ -1,8 +1,8 @@
-"""Ctrl-C, SIGTERM and SIGHUP: the first of them ends the work, and none disturbs what comes after.
+"""Ctrl-C, SIGTERM and SIGHUP: the first one interrupts a command, later ones are ignored.
 
-A command that is run in `one_interrupt` raises KeyboardInterrupt at the first of these signals and
-ignores all others, so that a key pressed twice does not cut off what saves the work. Within
-`deferred` even the first is only noted; a part in it that may be ended is in `heeded`.
+Within `one_interrupt` the first of these signals raises KeyboardInterrupt. The others are ignored,
+so that pressing Ctrl-C again does not interrupt saving and cleaning up. Within `deferred` the first
+one is only recorded, except in a nested `heeded`.
 """
 
 import signal
@@ -28,15 +28,15 @@ def _take(_number: int, _frame: FrameType | None) -> None:
 
 
 def came() -> bool:
-    """Whether one of the signals has come in this command."""
+    """Whether the command has received one of the signals."""
     return _State.came
 
 
 @contextmanager
 def one_interrupt() -> Iterator[None]:
-    """Run a command; what its caller has it ignore, as under nohup, stays ignored.
+    """Run a command. Signals that its parent has it ignore, as nohup does, stay ignored.
 
-    After a signal came, all are ignored until the process ends, which is then about to.
+    After a signal all of them are ignored until the process ends.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # Only the main thread can be interrupted.
@@ -55,7 +55,7 @@ def one_interrupt() -> Iterator[None]:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Do what must not be cut off, and look at `came` afterwards."""
+    """Run what must not be interrupted; check `came` afterwards."""
     outer, _State.is_deferred = _State.is_deferred, True
     try:
         yield
@@ -65,7 +65,7 @@ def deferred() -> Iterator[None]:
 
 @contextmanager
 def heeded() -> Iterator[None]:
-    """Let a signal raise KeyboardInterrupt within `deferred`, also one that came before."""
+    """Allow KeyboardInterrupt within `deferred`; raise it at once if a signal was recorded."""
     outer, _State.is_deferred = _State.is_deferred, False
     try:
         if _State.came and outer:

@@ -30,9 +30,9 @@ from seaformer.benchmark.devices.errors import (
     Cancelled,
     ExecRefused,
     FileRefused,
-    Nameless,
     NoPermission,
     NoSuchDevice,
+    NoUniqueSerial,
     OldAndroid,
     SeveralDevices,
     TimedOut,
@@ -291,7 +291,7 @@ LISTS = {  # adb's short list, and the long one, which pads the serial with blan
     "host:devices-l": (
         "adb-R58 (2)._adb-tls-connect._tcp device product:a model:Pixel_8 device:b transport_id:7\n"
         "adb-R58                device product:a model:Mi_10 device:b transport_id:8\n"
-        "(no serial number)     device usb:1-2 model:Nameless transport_id:9\n"
+        "(no serial number)     device usb:1-2 model:Unnamed transport_id:9\n"
         "0123456789ABCDEF       device usb:1-3 model:Clone transport_id:10\n"
         "0123456789ABCDEF       unauthorized usb:1-4 transport_id:11\n"
         "5A                     no permissions (missing udev rules?); see [http://x]\n"
@@ -311,19 +311,19 @@ def test_serials_with_blanks_none_and_equal_ones_are_told_apart(
         assert [(phone.serial, phone.model) for phone in phones] == [
             ("adb-R58 (2)._adb-tls-connect._tcp", "Pixel 8"),
             ("adb-R58", "Mi 10"),
-            ("(no serial number)", "Nameless"),
+            ("(no serial number)", "Unnamed"),
             ("0123456789ABCDEF", "Clone"),
             ("0123456789ABCDEF", None),
             ("5A", None),
         ]
         problems = [phone.problem for phone in phones]
-        kinds = [None, None, Nameless, Nameless, Nameless, NoPermission]
+        kinds = [None, None, NoUniqueSerial, NoUniqueSerial, NoUniqueSerial, NoPermission]
         assert [problem and type(problem) for problem in problems] == kinds
         assert "no serial number" in str(problems[2])
         assert "Several phones have the serial number 0123456789ABCDEF" in str(problems[3])
         for phone in phones[:2]:
             assert Phone(phone.serial).serial == phone.serial
-        with pytest.raises(Nameless, match="adb connect"):
+        with pytest.raises(NoUniqueSerial, match="adb connect"):
             select_devices("0123456789ABCDEF")
 
 

@@ -59,7 +59,7 @@ def _folders(loopback_phone: LoopbackPhone) -> list[Path]:
 
 
 def _age(folder: Path, by_s: int) -> None:
-    """Make the last sign of life older, by the phone's clock."""
+    """Make the last heartbeat older, by the phone's clock."""
     beat = folder / "beat"
     beat.write_text(f"{int(beat.read_text()) - by_s}\n")
 
@@ -112,7 +112,7 @@ def test_of_many_at_once_never_two_have_the_phone(loopback_phone) -> None:
     assert loopback_phone.left_files() == []
 
 
-def test_after_kill_9_the_phone_is_free_when_the_sign_of_life_has_expired(
+def test_after_kill_9_the_phone_is_free_when_the_heartbeat_has_expired(
     phone, holder, loopback_phone
 ) -> None:
     process = holder()
@@ -147,14 +147,14 @@ def test_a_holder_that_was_taken_over_says_so_and_leaves_the_phone_to_the_other(
     _age(folder, EXPIRY_S)
     with phone.workspace("test") as second:
         second.write("file", b"2")
-        with pytest.raises(TakenOver, match="no sign of life"):
+        with pytest.raises(TakenOver, match="no heartbeat"):
             first.execute("program", [], time_limit_s=60)
         first.close(keep=False)
         assert second.read("file") == b"2"
     assert loopback_phone.left_files() == []
 
 
-def test_a_sign_of_life_that_cannot_be_read_counts_from_now_on(phone, loopback_phone) -> None:
+def test_a_heartbeat_that_cannot_be_read_counts_from_now_on(phone, loopback_phone) -> None:
     """As of a folder that is just being made, or was left by an earlier version."""
     beats = {"0123456789abcdef": None, "run-1": "", "run-2": "half", "run-3": "-5"}
     folders = [loopback_phone.storage / "seaformer" / name for name in beats]
@@ -163,7 +163,7 @@ def test_a_sign_of_life_that_cannot_be_read_counts_from_now_on(phone, loopback_p
         (folder / "model.tflite").write_bytes(b"model")
         if beat is not None:
             (folder / "beat").write_text(beat)
-    with pytest.raises(InUse, match="in use by somebody"):
+    with pytest.raises(InUse, match="in use by 'unknown'"):
         phone.open_workspace("test")
     for folder in folders:
         _age(folder, EXPIRY_S)
@@ -173,7 +173,7 @@ def test_a_sign_of_life_that_cannot_be_read_counts_from_now_on(phone, loopback_p
     assert loopback_phone.left_files() == []
 
 
-def test_the_sign_of_life_is_renewed_also_after_some_were_lost(
+def test_the_heartbeat_is_renewed_also_after_some_were_lost(
     phone, loopback_phone, monkeypatch
 ) -> None:
     monkeypatch.setattr(reservation, "BEAT_S", 0.1)
@@ -182,7 +182,7 @@ def test_the_sign_of_life_is_renewed_also_after_some_were_lost(
         (beat,) = loopback_phone.storage.glob("seaformer/*/beat")
         beat.write_text("1\n")
         loopback_phone.plug_in()
-        wait_until(lambda: beat.read_text() not in ("", "1\n"), "there is a new sign of life")
+        wait_until(lambda: beat.read_text() not in ("", "1\n"), "there is a new heartbeat")
 
 
 def test_the_phone_stays_ours_over_a_lost_connection(phone, loopback_phone) -> None:

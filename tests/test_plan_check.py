@@ -1,4 +1,4 @@
-"""A record is of its plan, or it is said in what it is not."""
+"""Differences between a plan and the record of a run are found."""
 
 import re
 from dataclasses import replace
@@ -7,7 +7,7 @@ import pytest
 from rounds import add_probe, basic_plan, run_plan
 
 from seaformer.benchmark.runner.plan import Plan
-from seaformer.benchmark.runner.plan_check import contradiction
+from seaformer.benchmark.runner.plan_check import plan_mismatch
 from seaformer.benchmark.runner.record import Record
 
 
@@ -23,10 +23,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Record]:
 def test_a_record_is_of_its_plan_also_in_part(run: tuple[Plan, Record]) -> None:
     plan, record = run
     assert record.complete
-    assert contradiction(plan, record) is None
+    assert plan_mismatch(plan, record) is None
     part = replace(record, complete=False, blocks=record.blocks[:1], models=record.models[:1])
-    assert contradiction(plan, part) is None
-    assert contradiction(plan, replace(part, header=None, models=(), blocks=())) is None
+    assert plan_mismatch(plan, part) is None
+    assert plan_mismatch(plan, replace(part, header=None, models=(), blocks=())) is None
 
 
 @pytest.mark.parametrize("complete", [True, False])
@@ -44,14 +44,14 @@ def test_what_was_not_planned_is_named(
     run: tuple[Plan, Record], complete: bool, planned: dict[str, object], said: str
 ) -> None:
     plan, record = run
-    found = contradiction(replace(plan, **planned), replace(record, complete=complete))
+    found = plan_mismatch(replace(plan, **planned), replace(record, complete=complete))
     assert re.fullmatch(said, str(found))
 
 
 def test_a_complete_record_has_all_models_and_blocks(run: tuple[Plan, Record]) -> None:
     plan, record = run
-    assert contradiction(replace(plan, blocks=3), record) == "blocks of a: 2, planned: 3"
+    assert plan_mismatch(replace(plan, blocks=3), record) == "blocks of a: 2, planned: 3"
     only = replace(plan, models=plan.models[:1])
-    assert contradiction(only, record) == "models: ['a', 'b'], planned: ['a']"
+    assert plan_mismatch(only, record) == "models: ['a', 'b'], planned: ['a']"
     other = replace(plan, models=plan.models[::-1])
-    assert contradiction(other, record) == "models: ['a', 'b'], planned: ['b', 'a']"
+    assert plan_mismatch(other, record) == "models: ['a', 'b'], planned: ['b', 'a']"

@@ -53,8 +53,8 @@ class SeveralDevices(DeviceError, UsageError):
     advice = "Choose one with --device SERIAL, or take --device all."
 
 
-class Nameless(DeviceError, UsageError):
-    """Adb cannot tell a phone from others."""
+class NoUniqueSerial(DeviceError, UsageError):
+    """A phone cannot be selected by its serial number."""
 
     advice = (
         "Attach it alone and connect it over the network: 'adb tcpip 5555', unplug it, and "
@@ -63,7 +63,7 @@ class Nameless(DeviceError, UsageError):
 
 
 class OldAndroid(DeviceError):
-    """The phone's Android lacks the shell protocol, which tells how a program ended."""
+    """The phone's adb lacks version 2 of the shell protocol, which has exit statuses."""
 
     advice = "Take a phone with Android 7 or later."
 
@@ -102,18 +102,18 @@ class WrongProcessor(DeviceError):
 
 
 class InUse(DeviceError):
-    """Somebody else measures on the phone."""
+    """Another process uses the phone."""
 
     advice = (
-        "Wait for that to end; a benchmark that was killed or cut off lets the phone go within a "
-        "minute."
+        "Wait for it to end; the lock of a process that was killed or disconnected expires within "
+        "a minute."
     )
 
 
 class TakenOver(DeviceError):
-    """The phone was given to somebody else, as this benchmark seemed dead."""
+    """The lock of the phone expired, and another process has it."""
 
-    advice = "Keep the computer from suspending, check the connection, and run again."
+    advice = "Keep this computer from suspending, check the connection, and run again."
 
 
 class Unplugged(DeviceError):

@@ -1,4 +1,4 @@
-"""What makes a device save power, and so slows it down."""
+"""States of a device in which it slows down to save power."""
 
 from collections.abc import Iterator
 
@@ -10,13 +10,13 @@ LOW_BATTERY_PERCENT = 20
 CHARGE = "Charge it: phones slow down to save power."
 SAVES_POWER = "Switch Battery Saver off in its settings: it lowers the clocks."
 WAKE = (
-    "Keep it on, as with 'adb shell svc power stayon true': some phones slow down what runs behind "
-    "a dark screen."
+    "Keep it on, as with 'adb shell svc power stayon true': some phones throttle programs while "
+    "the screen is off."
 )
 
 
 def slowed_by_power(now: Conditions) -> Iterator[tuple[str, str]]:
-    """Yield what was seen in the state of a device, and what to do about it."""
+    """Yield each of them that a device is in, and what to do about it."""
     if now.battery_percent is not None and now.battery_percent < LOW_BATTERY_PERCENT:
         yield f"the battery is at {now.battery_percent} %", CHARGE
     if now.saves_power:

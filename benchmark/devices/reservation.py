@@ -1,14 +1,14 @@
-"""Having a phone to oneself: one benchmark at a time, whichever computers they are started from.
+"""The lock of a phone: one benchmark at a time, whichever hosts they are started from.
 
-Who uses a phone has a folder of its own below `FOLDER`, which says who that is and holds a sign of
-life, renewed every `BEAT_S`: the phone's own uptime in seconds, so that clocks of computers do not
-matter. To reserve a phone is to make such a folder first, and to look for others then. Of two that
-do so at the same time at least one sees the other, and whoever sees another one gives up: it never
-happens that both have the phone.
+Every process that uses a phone has a folder of its own below `FOLDER`. It names its owner and holds
+a heartbeat, written every `BEAT_S`: the phone's uptime in seconds, so that clocks of hosts do not
+matter. A phone is reserved by first creating such a folder and then looking for others. Of two
+processes that do so at the same time at least one sees the other, and a process that sees another
+one removes its own folder again: two never hold the phone.
 
-A folder whose sign of life is older than `EXPIRY_S` is of somebody who was killed or cut off, and
-is removed with all that still runs in it. Should its owner be alive after all, as after a computer
-was suspended, it finds its folder gone and stops.
+A folder whose heartbeat is older than `EXPIRY_S` belongs to a process that was killed or
+disconnected. The next one removes it, and ends what still runs in it. If its owner is alive after
+all, as after its host was suspended, it finds its folder removed and stops.
 """
 
 import getpass
@@ -25,22 +25,22 @@ from seaformer.errors import SeaformerError, quoted
 from seaformer.processes import Done
 
 FOLDER = "/data/local/tmp/seaformer"
-"""Where all files are. From /data/local/tmp programs may be run, from /sdcard not."""
+"""Folder of all files. Programs may be run from /data/local/tmp, not from /sdcard."""
 
 KEPT = "kept-"
-"""Begins the names of folders with files that are left for another time; nobody's."""
+"""Prefix of folders with the files of --keep, which have no owner."""
 
 BEAT_S = 10.0
 EXPIRY_S = 60
-"""Several signs of life may be lost while a connection is."""
+"""Long enough for several heartbeats to fail while the connection is lost."""
 
 STEP_LIMIT_S = 30.0
 
-LAST_BEAT_LIMIT_S = 6.0
-"""How long a sign of life under way is waited for at the end."""
+BEAT_LIMIT_S = 6.0
+"""How long a heartbeat in progress may take at the end."""
 
 _GONE = 3
-"""Exit status of `_BEAT` when the folder is not there any more."""
+"""Exit status of `_BEAT` if the folder was removed."""
 
 _BEAT = """\
 read now rest </proc/uptime
@@ -77,14 +77,15 @@ done
 rm -rf {folder}/.gone-*
 :
 )"""
-"""Makes the folder, removes those of the dead, and prints a line for each of the living.
+"""Creates the folder, removes expired ones, and prints age and owner of each of the others.
 
-A folder without a sign of life is being made, or was left by an earlier version: it gets one, and
-expires if that stays the only one. Uptime that has gone back says that the phone was restarted. A
-folder is removed by renaming it first: half of one could be taken for one that is being made.
+A folder without a heartbeat is being created, or was left by an earlier version: it gets one, and
+expires unless its owner writes another. A heartbeat that is later than the uptime is from before a
+restart of the phone. Folders are renamed before they are removed, or a partly removed one would
+look as if it were being created.
 """
 
-_GIVE_BACK = """\
+_RELEASE = """\
 mv {mine} {folder}/.gone-{name} 2>/dev/null
 rm -rf {folder}/.gone-*
 rmdir {folder} 2>/dev/null
@@ -92,10 +93,10 @@ rmdir {folder} 2>/dev/null
 
 
 class Reservation:
-    """A phone that is ours until `end` is called.
+    """Exclusive use of a phone until `end` is called.
 
     Attributes:
-        folder: for our files.
+        folder: for files.
     """
 
     def __init__(self, way: Transport, way_to_clean: Transport) -> None:
@@ -103,11 +104,11 @@ class Reservation:
 
         Args:
             way: to the phone.
-            way_to_clean: the same, which works after the one above was cancelled.
+            way_to_clean: the same, usable after `way` was cancelled.
 
         Raises:
-            InUse: somebody else has it; the error says who.
-            DeviceError: the phone does not let us.
+            InUse: another process holds it; the error names its owner.
+            DeviceError: the folder cannot be created.
         """
         self.serial = way.serial
         name = f"run-{secrets.token_hex(8)}"
@@ -118,25 +119,25 @@ class Reservation:
             self._take()
         except BaseException:
             with suppress(SeaformerError):
-                self._give_back()
+                self._release()
             raise
         self._ends = threading.Event()
         self._beating = threading.Thread(target=self._beat_until_end, daemon=True)
         self._beating.start()
 
     def require(self) -> None:
-        """Raise TakenOver if the phone is not ours any more."""
+        """Raise TakenOver if the reservation has expired and the folder was removed."""
         if self._beat(self._way).status == _GONE:
             raise errors.TakenOver(
-                f"The phone {self.serial} was taken over by somebody else: from this computer it "
-                f"had no sign of life for {EXPIRY_S} s."
+                f"The phone {self.serial} was taken over by another process: this one had no "
+                f"heartbeat for {EXPIRY_S} s."
             )
 
     def end(self) -> None:
-        """Give the phone back, and remove our files."""
+        """Release the phone, and remove the files."""
         self._ends.set()
-        self._beating.join(LAST_BEAT_LIMIT_S)
-        self._give_back()
+        self._beating.join(BEAT_LIMIT_S)
+        self._release()
 
     def _take(self) -> None:
         owner = f"{_user()}@{platform.node()}, process {os.getpid()}"
@@ -151,20 +152,20 @@ class Reservation:
         if others:
             age, _, owner = others[0].partition(" ")
             raise errors.InUse(
-                f"The phone {self.serial} is in use by {quoted(owner) if owner else 'somebody'}, "
-                f"whose last sign of life was {age} s ago."
+                f"The phone {self.serial} is in use by {quoted(owner or 'unknown')} (last "
+                f"heartbeat {age} s ago)."
             )
 
     def _beat(self, way: Transport) -> Done:
-        return way.shell(_BEAT.format(**self._names, gone=_GONE), LAST_BEAT_LIMIT_S)
+        return way.shell(_BEAT.format(**self._names, gone=_GONE), BEAT_LIMIT_S)
 
     def _beat_until_end(self) -> None:
         while not self._ends.wait(BEAT_S):
             with suppress(SeaformerError):  # The next one may get through.
                 self._beat(self._way_to_clean)
 
-    def _give_back(self) -> None:
-        self._way_to_clean.shell(_GIVE_BACK.format(**self._names), STEP_LIMIT_S)
+    def _release(self) -> None:
+        self._way_to_clean.shell(_RELEASE.format(**self._names), STEP_LIMIT_S)
 
 
 def _user() -> str:

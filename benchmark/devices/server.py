@@ -46,15 +46,15 @@ class Attached:
     serial: str  # or network address
     state: str  # "device" if it is ready, else "unauthorized", "offline", ...
     model: str | None  # as adb names it; None for phones that are not ready
-    is_alone: bool = True  # whether no other phone in the list has its serial
+    is_unique: bool = True  # whether no other phone in the list has its serial
 
     @property
     def problem(self) -> errors.DeviceError | None:
         """Why the phone cannot be used, or None."""
         if self.serial == NO_SERIAL:
-            return errors.Nameless("A phone has no serial number, by which adb could choose it.")
-        if not self.is_alone:
-            return errors.Nameless(f"Several phones have the serial number {self.serial}.")
+            return errors.NoUniqueSerial("A phone has no serial number to select it by.")
+        if not self.is_unique:
+            return errors.NoUniqueSerial(f"Several phones have the serial number {self.serial}.")
         if self.state == READY:
             return None
         what, kind = _UNREADY.get(self.state, (f"is in the state '{self.state}'", errors.NotReady))
@@ -71,11 +71,11 @@ def attached_phones() -> tuple[Attached, ...]:
 
 
 def require_shell_protocol(serial: str) -> None:
-    """Raise OldAndroid if a phone that is ready does not tell exit statuses and errors apart."""
+    """Raise OldAndroid if a phone that is ready lacks version 2 of the shell protocol."""
     try:
         features = _ask(f"host-serial:{serial}:features").split(",")
     except errors.ServerLost:
-        return  # This adb does not know, or the phone has just gone: what follows will tell.
+        return  # An adb without this request, or the phone went away: the next request reports it.
     if SHELL_PROTOCOL not in features:
         raise errors.OldAndroid(f"The phone {serial} has an Android before 7.")
 
@@ -83,8 +83,8 @@ def require_shell_protocol(serial: str) -> None:
 def _phones() -> tuple[Attached, ...]:
     """Return the phones without their models.
 
-    This list has a tab between serial and state; the long one, which has the models, has blanks,
-    and so have serials of phones on the network.
+    This list separates serial and state by a tab, the long one, which has the models, by blanks.
+    Serials of phones on the network can hold blanks.
     """
     lines = [line.partition("\t") for line in _ask("host:devices").splitlines()]
     count = Counter(serial for serial, _, _ in lines)

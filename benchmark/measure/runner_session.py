@@ -27,7 +27,7 @@ from seaformer.benchmark.results.schema import (
 from seaformer.benchmark.runner.binaries import runner_for
 from seaformer.benchmark.runner.libraries import library_for
 from seaformer.benchmark.runner.plan import Plan, PlannedModel
-from seaformer.benchmark.runner.plan_check import contradiction
+from seaformer.benchmark.runner.plan_check import plan_mismatch
 from seaformer.benchmark.runner.record import Block, Record, RecordReader, Status
 from seaformer.errors import SeaformerError
 from seaformer.statistics.bootstrap import MIN_ROUNDS, summarize
@@ -275,15 +275,15 @@ class RunnerSession(Session):
             )
             conditions = self.device.conditions()
         except TakenOver:
-            raise  # Somebody else may have measured at the same time.
+            raise  # Another process may have measured at the same time.
         except BaseException:
-            if contradiction(plan, reader.record()) is None:
+            if plan_mismatch(plan, reader.record()) is None:
                 self._add_round(reader.record(), purpose, None, turn)
             raise
         record = reader.record()
-        if (wrong := contradiction(plan, record)) is not None:
+        if (wrong := plan_mismatch(plan, record)) is not None:
             raise RunnerError(
-                f"the runner on {self.device.serial} did something else than was planned ({wrong})."
+                f"the runner on {self.device.serial} did not follow its plan ({wrong})."
                 " Run again, and report it if it comes back."
             )
         done = self._add_round(record, purpose, conditions, turn)

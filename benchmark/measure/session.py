@@ -4,7 +4,7 @@
 
 What differs between our runner and an official tool is in the subclasses. Whatever ends a benchmark
 early (a phone that is unplugged, a runner that is killed, Ctrl-C), what was measured until then is
-kept in results that say what happened; round by round it is saved.
+kept in results that say what happened. Results are saved after every round.
 """
 
 import hashlib
@@ -35,10 +35,9 @@ from seaformer.errors import TRACEBACK, SeaformerError, explanation, is_foreseen
 from seaformer.files import file_sha256
 
 SAVING_SHARE = 0.05
-"""Of the time, which saving takes at most while it is measured: the more rounds, the longer it
-takes."""
+"""Largest share of the time for saving results between rounds; saving takes longer with more."""
 
-CUT_OFF = "the benchmark was cut off while it measured"
+CUT_OFF = "the benchmark was killed while it measured"
 
 NOT_COMPARED = "its output was not compared: the tool does not show it"
 
@@ -48,11 +47,11 @@ class TimeLimitError(SeaformerError):
 
 
 class ModelError(SeaformerError):
-    """A model cannot be measured on the device; others may."""
+    """One model cannot be measured on the device, for a reason of its own."""
 
 
 Save = Callable[[schema.Results], None]
-"""Takes what was measured so far; raises OSError if it cannot be written."""
+"""Saves results so far; raises OSError."""
 
 
 class Session(ABC):
@@ -82,7 +81,7 @@ class Session(ABC):
         self._save, self._next_save = save, 0.0
 
     def get_ready(self) -> None:
-        """Find, or fetch, what has to be on the device."""
+        """Find or download what has to be on the device."""
         self._runtime = self.prepare()
 
     def run(self) -> schema.Results:
@@ -140,9 +139,10 @@ class Session(ABC):
         )
 
     def save_so_far(self, at_once: bool = False) -> None:
-        """Save what was measured, unless saving would take more of the time than it may.
+        """Save the results so far, unless it would exceed `SAVING_SHARE` of the time.
 
-        Where that fails the measuring goes on: at the end it is tried again.
+        `at_once` ignores that share. A failure does not end the benchmark: the final save reports
+        it.
         """
         begin = time.monotonic()
         if begin < self._next_save and not at_once:
@@ -156,10 +156,7 @@ class Session(ABC):
 
     @contextmanager
     def tolerating(self, candidate: Candidate) -> Iterator[None]:
-        """Do what concerns one model: if it fails by itself, the others are measured.
-
-        Raises ModelError, or that of the only one, if all have failed.
-        """
+        """Record a failure of one model, so that the others are measured; raise if all failed."""
         try:
             yield
         except (ProgramKilled, ModelError) as error:
@@ -174,7 +171,7 @@ class Session(ABC):
         return " ".join(f"'{paths[id]}': {error}" for id, error in self._failures.items())
 
     def _results(self, stopped_by: schema.StoppedBy, problem: str | None) -> schema.Results:
-        """Return what was measured, without what takes long to compute from it."""
+        """Return the results so far, without what takes long to compute: intervals and ratios."""
         return schema.Results(
             created_at=self._created_at,
             command=self.options.command,
@@ -308,7 +305,7 @@ class Session(ABC):
 
 
 def described(error: Exception, serial: str) -> str:
-    """Say what went wrong on a device; of what nobody foresaw, show the traceback if asked for."""
+    """Describe an error of a device; print the traceback of an unforeseen one if asked for."""
     if isinstance(error, SeaformerError):
         return str(error)
     if not is_foreseen(error) and os.environ.get(TRACEBACK):

@@ -1,4 +1,4 @@
-"""Whether a record is of the plan that was handed to the runner."""
+"""Checking that the runner did what was planned."""
 
 from collections import Counter
 
@@ -6,8 +6,8 @@ from seaformer.benchmark.runner.plan import Plan
 from seaformer.benchmark.runner.record import Record
 
 
-def contradiction(plan: Plan, record: Record) -> str | None:
-    """Say in what a record, or the part of it that there is, is not of a plan; None if it is."""
+def plan_mismatch(plan: Plan, record: Record) -> str | None:
+    """Return the first difference of a record, complete or not, from its plan; None without."""
     header, ids = record.header, [one.id for one in plan.models]
     if header is None:
         return None

@@ -1,8 +1,7 @@
-"""The folder that results are written to: nobody else's at the same time, and saved piece by piece.
+"""The folder that results are written to, by one benchmark at a time.
 
-While it is measured, `UNFINISHED_NAME` holds what there is after every round, in the format of
-`FILE_NAME`. It is there as long as that could not be written whole: after a benchmark that was
-killed, or on a full disk.
+During a benchmark `UNFINISHED_NAME` is written after every round, in the format of `FILE_NAME`. It
+is removed when the final file is written, so it remains after a benchmark that was killed.
 """
 
 import fcntl
@@ -28,12 +27,12 @@ from seaformer.errors import SeaformerError, UsageError, explanation
 from seaformer.files import write_text
 
 LOCK_NAME = ".seaformer-lock"
-"""File that a benchmark holds a lock on as long as it writes into its folder."""
+"""File that a benchmark holds a lock on."""
 
 
 @dataclass(frozen=True)
 class ResultsFolder:
-    """Where the results of one benchmark on one device go; it need not exist."""
+    """The folder for the results of one benchmark on one device; created when needed."""
 
     path: Path
 
@@ -44,25 +43,25 @@ class ResultsFolder:
 
     @property
     def unfinished(self) -> Path:
-        """What there is of it while it is measured."""
+        """The file with the results so far."""
         return self.path / UNFINISHED_NAME
 
     def save(self, results: Results) -> None:
-        """Save what was measured so far; raises OSError."""
+        """Save the results so far; raises OSError."""
         self.path.mkdir(parents=True, exist_ok=True)
         write_text(self.unfinished, results.text())
 
     def write(self, results: Results) -> None:
-        """Write all files, the one that the others can be made from first.
+        """Write all files, results.json first: the others can be made from it.
 
         Raises:
-            SeaformerError: they cannot all be written; it says where what was measured is instead.
+            SeaformerError: not all can be written; the message names the file that has the results.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             write_text(self.file, results.text())
         except OSError as error:
-            raise self._failure(error, self._rescued(results)) from error
+            raise self._failure(error, self._write_elsewhere(results)) from error
         try:
             self.unfinished.unlink(missing_ok=True)
             write_text(self.path / CSV_NAME, to_csv(results))
@@ -71,14 +70,14 @@ class ResultsFolder:
         except OSError as error:
             raise self._failure(error, self.file) from error
 
-    def _rescued(self, results: Results) -> Path | None:
-        """Write the results where temporary files are; return the path of what there is at last."""
+    def _write_elsewhere(self, results: Results) -> Path | None:
+        """Write the results to the folder for temporary files; return a file that has them."""
         try:
-            rescued = Path(tempfile.mkdtemp(prefix="seaformer-results-"), FILE_NAME)
-            write_text(rescued, results.text())
+            elsewhere = Path(tempfile.mkdtemp(prefix="seaformer-results-"), FILE_NAME)
+            write_text(elsewhere, results.text())
         except OSError:
             return self.unfinished if self.unfinished.is_file() else None
-        return rescued
+        return elsewhere
 
     def _failure(self, error: OSError, kept: Path | None) -> SeaformerError:
         problem = f"Not all results can be saved in '{self.path}' ({explanation(error)})"
@@ -92,11 +91,11 @@ class ResultsFolder:
 
 @contextmanager
 def reserved(folder: Path) -> Iterator[None]:
-    """Have a folder to oneself, made if it is not there; an empty one that was made is removed.
+    """Reserve a folder, creating it if needed; it is removed again if it stays empty.
 
     Raises:
-        UsageError: another benchmark is writing into it.
-        OSError: it cannot be made.
+        UsageError: another benchmark has reserved it.
+        OSError: it cannot be created.
     """
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
@@ -112,7 +111,7 @@ def reserved(folder: Path) -> Iterator[None]:
 
 
 def _lock(folder: Path) -> TextIO:
-    """Lock a file in a folder; the lock ends with the file, and with the process."""
+    """Lock a file in a folder until the file is closed or the process ends."""
     path = folder / LOCK_NAME
     while True:
         file = path.open("a+")
@@ -124,7 +123,7 @@ def _lock(folder: Path) -> TextIO:
                 process = file.read(20).strip()
             raise UsageError(
                 f"--output '{folder}' is in use by another benchmark (process {process}). Give "
-                "another folder, or wait for its end."
+                "another folder, or wait until it ends."
             ) from None
         except OSError:
             return file  # a file system without locks
@@ -133,4 +132,4 @@ def _lock(folder: Path) -> TextIO:
             file.write(f"{os.getpid()}\n")
             file.flush()
             return file
-        file.close()  # It was that of a benchmark which has just ended.
+        file.close()  # of a benchmark that has just ended and removed it

@@ -6,6 +6,7 @@ On this computer, with a model of microseconds.
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,6 +88,38 @@ def test_a_background_job_that_ignores_signals_goes_on_ignoring_them(tmp_path: P
     process.send_signal(HUP)
     assert process.wait(60) == 0
     assert read_results(output).complete
+
+
+IN_ORDER = """
+import os, signal
+from seaformer.interrupts import came, deferred, heeded, one_interrupt
+def send(*numbers):
+    for number in numbers:
+        os.kill(os.getpid(), number)
+with one_interrupt():
+    with deferred():
+        send(signal.SIGTERM, signal.SIGINT)
+        print("saved", came())
+        try:
+            with heeded():
+                print("not reached")
+        except KeyboardInterrupt:
+            print("interrupted")
+        send(signal.SIGHUP)
+    send(signal.SIGINT)
+    print("cleaned up")
+send(signal.SIGINT, signal.SIGTERM)
+print("ended")
+"""
+
+
+def test_a_signal_while_results_are_saved_waits_and_later_ones_are_ignored() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IN_ORDER], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split("\n") == [
+        "saved True", "interrupted", "cleaned up", "ended", ""
+    ], done.stderr  # fmt: skip
 
 
 # ---- the folder of the results
@@ -189,7 +222,8 @@ def test_a_fault_that_nobody_foresaw_on_one_device_loses_nothing_of_the_others(
 ) -> None:
     devices = [named(Host, "R58"), named(BrokenComputer, "R59")]
     finished = measure(pair, devices, tmp_path / "out", runs=10)
-    good, broken = (read_results(tmp_path / "out" / one.serial) for one in devices)
+    good, broken = (read_results(path) for path in finished.paths)
+    assert [path.parent.name for path in finished.paths] == ["R58", "R59"]
     assert good.complete
     assert not broken.complete
     assert broken.models[0].latency is not None

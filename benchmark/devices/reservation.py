@@ -42,13 +42,17 @@ BEAT_LIMIT_S = 6.0
 _GONE = 3
 """Exit status of `_BEAT` if the folder was removed."""
 
-_BEAT = """\
+_NOW = """\
 read now rest </proc/uptime
-if [ -f {mine}/owner ]; then echo ${{now%.*}} >{mine}/beat; else (exit {gone}); fi"""
+now=${now%.*}
+case $now in '' | *[!0-9]*) now=$(date +%s) ;; esac
+"""
+"""The phone's clock; a phone whose uptime cannot be read has the time of day."""
+
+_BEAT = """\
+if [ -f {mine}/owner ]; then echo $now >{mine}/beat; else (exit {gone}); fi"""
 
 _TAKE = """(
-read now rest </proc/uptime
-now=${{now%.*}}
 mkdir -p {mine}/files || mkdir -p {mine}/files || exit
 printf '%s\\n' {owner} >{mine}/owner && echo $now >{mine}/beat || exit
 held=
@@ -62,10 +66,10 @@ for one in {folder}/*/; do
     '' | *[!0-9]*) echo $now >"$one/beat"; beat=$now ;;
   esac
   age=$((now - beat))
-  if [ $age -ge 0 ] && [ $age -lt {expiry} ]; then
+  if [ $age -gt -{expiry} ] && [ $age -lt {expiry} ]; then
     held=yes owner=
     [ -f "$one/owner" ] && read -r owner <"$one/owner"
-    printf '%s %s\\n' $age "$owner"
+    printf '%s\\n' "$owner"
     continue
   fi
   for process in /proc/[0-9]*; do
@@ -77,12 +81,12 @@ done
 rm -rf {folder}/.gone-*
 :
 )"""
-"""Creates the folder, removes expired ones, and prints age and owner of each of the others.
+"""Creates the folder, removes expired ones, and prints the owner of each of the others.
 
 A folder without a heartbeat is being created, or was left by an earlier version: it gets one, and
-expires unless its owner writes another. A heartbeat that is later than the uptime is from before a
-restart of the phone. Folders are renamed before they are removed, or a partly removed one would
-look as if it were being created.
+expires unless its owner writes another. A heartbeat that is written while this runs may be a little
+later than `now`; one that is much later is from before a restart of the phone. Folders are renamed
+before they are removed, or a partly removed one would look as if it were being created.
 """
 
 _RELEASE = """\
@@ -141,23 +145,20 @@ class Reservation:
 
     def _take(self) -> None:
         owner = f"{_user()}@{platform.node()}, process {os.getpid()}"
-        script = _TAKE.format(
+        script = _NOW + _TAKE.format(
             **self._names, owner=quote(owner.replace("\n", " ")), expiry=EXPIRY_S, kept=KEPT
         )
         done = self._way.shell(script, STEP_LIMIT_S, what="reserving it")
         if done.status:
             reason = done.stderr.decode("utf-8", "replace").strip() or f"status {done.status}"
             raise refusal(self.serial, self.folder, reason)
-        others = done.stdout.decode("utf-8", "replace").splitlines()
-        if others:
-            age, _, owner = others[0].partition(" ")
-            raise errors.InUse(
-                f"The phone {self.serial} is in use by {quoted(owner or 'unknown')} (last "
-                f"heartbeat {age} s ago)."
-            )
+        owners = done.stdout.decode("utf-8", "replace").splitlines()
+        if owners:
+            owner = quoted(owners[0] or "unknown")
+            raise errors.InUse(f"The phone {self.serial} is in use by {owner}.")
 
     def _beat(self, way: Transport) -> Done:
-        return way.shell(_BEAT.format(**self._names, gone=_GONE), BEAT_LIMIT_S)
+        return way.shell(_NOW + _BEAT.format(**self._names, gone=_GONE), BEAT_LIMIT_S)
 
     def _beat_until_end(self) -> None:
         while not self._ends.wait(BEAT_S):

@@ -121,22 +121,16 @@ class Session(ABC):
         if stopped_by == "time limit" and self.options.until is not None and has_times:
             problem = None  # The limit is one of its two ordinary ends.
         after: Conditions | None = None
-        with suppress(SeaformerError):
+        with suppress(Exception):
             after = self.device.conditions()
         self._describe("summing up")
-        models = tuple(self._model_result(one) for one in self.candidates)
-        ratios: tuple[schema.PairRatio, ...] = ()
-        if not self.device.is_emulated:
-            ratios = pair_ratios(verified, self.rounds, self.options.seed)
-        raw = self._results(stopped_by, problem)
-        return raw.model_copy(
-            update={
-                "conditions_after": after,
-                "warnings": tuple(self._warnings(models, ratios)),
-                "models": models,
-                "ratios": ratios,
-            }
-        )
+        try:
+            summary = self._summary(verified)
+        except Exception as error:  # What was measured is more than what follows from it.
+            summary = {}
+            problem = " ".join(filter(None, (problem, described(error, self.device.serial))))
+        results = self._results(stopped_by, problem)
+        return results.model_copy(update={"conditions_after": after} | summary)
 
     def save_so_far(self, at_once: bool = False) -> None:
         """Save the results so far, unless it would exceed `SAVING_SHARE` of the time.
@@ -169,6 +163,15 @@ class Session(ABC):
     def _failed(self) -> str:
         paths = {one.id: one.path for one in self.candidates}
         return " ".join(f"'{paths[id]}': {error}" for id, error in self._failures.items())
+
+    def _summary(self, verified: Sequence[str]) -> dict[str, object]:
+        """Return the members of the results that take long to compute."""
+        models = tuple(self._model_result(one) for one in self.candidates)
+        ratios: tuple[schema.PairRatio, ...] = ()
+        if not self.device.is_emulated:
+            ratios = pair_ratios(verified, self.rounds, self.options.seed)
+        warned = tuple(self._warnings(models, ratios))
+        return {"models": models, "ratios": ratios, "warnings": warned}
 
     def _results(self, stopped_by: schema.StoppedBy, problem: str | None) -> schema.Results:
         """Return the results so far, without what takes long to compute: intervals and ratios."""

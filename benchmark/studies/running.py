@@ -66,7 +66,8 @@ def run_study(study: Study) -> int:
             if finished.measured:
                 status = study.render(console, finished)
         except OSError as error:
-            problems.append(f"Not all could be shown or saved: {explanation(error)}.")
+            saved = "".join(f" '{path}' is written." for path in finished.paths)
+            problems.append(f"Not all can be printed or saved ({explanation(error)}).{saved}")
     if finished.interrupted:
         print_error(" ".join((f"interrupted; {KEPT}", *problems)))
         return INTERRUPTED

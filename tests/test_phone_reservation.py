@@ -58,6 +58,13 @@ def _folders(loopback_phone: LoopbackPhone) -> list[Path]:
     return sorted((loopback_phone.storage / "seaformer").glob("*"))
 
 
+def _move_to_another_host(folder: Path) -> None:
+    """Let the owner be a process of another host, of which this one knows nothing."""
+    owner = folder / "owner"
+    lines = owner.read_text().splitlines()
+    owner.write_text(f"{'0' * 8}{lines[0][8:]}\n{lines[1]}\n")
+
+
 def _age(folder: Path, by_s: int) -> None:
     """Make the last heartbeat older, by the phone's clock."""
     beat = folder / "beat"
@@ -112,16 +119,30 @@ def test_of_many_at_once_never_two_have_the_phone(loopback_phone) -> None:
     assert loopback_phone.left_files() == []
 
 
-def test_after_kill_9_the_phone_is_free_when_the_heartbeat_has_expired(
+def test_after_kill_9_the_phone_is_free_at_once_on_the_same_host(
     phone, holder, loopback_phone
 ) -> None:
     process = holder()
+    (folder,) = _folders(loopback_phone)
+    process.kill()
+    process.wait()
+    with phone.workspace("test"):
+        assert not folder.exists()
+        wait_until(lambda: loopback_phone.program_called("sleep") is None, "the program has ended")
+    assert loopback_phone.left_files() == []
+
+
+def test_after_kill_9_on_another_host_the_phone_is_free_when_the_heartbeat_has_expired(
+    phone, holder, loopback_phone
+) -> None:
+    process = holder()
+    (folder,) = _folders(loopback_phone)
+    _move_to_another_host(folder)
     process.kill()
     process.wait()
     wait_until(lambda: loopback_phone.programs() == [], "the phone ended the program by itself")
     with pytest.raises(InUse):
         phone.open_workspace("test")
-    (folder,) = _folders(loopback_phone)
     _age(folder, EXPIRY_S)
     with phone.workspace("test") as workspace:
         assert _folders(loopback_phone) == [

@@ -7,19 +7,24 @@ processes that do so at the same time at least one sees the other, and a process
 one removes its own folder again: two never hold the phone.
 
 A folder whose heartbeat is older than `EXPIRY_S` belongs to a process that was killed or
-disconnected. The next one removes it, and ends what still runs in it. If its owner is alive after
-all, as after its host was suspended, it finds its folder removed and stops.
+disconnected. The next one removes it, and ends what still runs in it; at once if its owner was a
+process of the same host that has ended. If an owner is alive after all, as after its host was
+suspended, it finds its folder removed and stops.
 """
 
 import getpass
 import os
 import platform
+import re
 import secrets
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from shlex import quote
+from typing import NamedTuple
 
 from seaformer.benchmark.devices import errors
+from seaformer.benchmark.devices.process_identity import has_ended, own_identity
 from seaformer.benchmark.devices.transport import Transport, refusal
 from seaformer.errors import SeaformerError, quoted
 from seaformer.processes import Done
@@ -29,6 +34,8 @@ FOLDER = "/data/local/tmp/seaformer"
 
 KEPT = "kept-"
 """Prefix of folders with the files of --keep, which have no owner."""
+
+_NAME = re.compile(r"run-[0-9a-f]+")
 
 BEAT_S = 10.0
 EXPIRY_S = 60
@@ -54,7 +61,7 @@ if [ -f {mine}/owner ]; then echo $now >{mine}/beat; else (exit {gone}); fi"""
 
 _TAKE = """(
 mkdir -p {mine}/files || mkdir -p {mine}/files || exit
-printf '%s\\n' {owner} >{mine}/owner && echo $now >{mine}/beat || exit
+printf '%s\\n%s\\n' {identity} {owner} >{mine}/owner && echo $now >{mine}/beat || exit
 held=
 for one in {folder}/*/; do
   one=${{one%/}}
@@ -66,10 +73,11 @@ for one in {folder}/*/; do
     '' | *[!0-9]*) echo $now >"$one/beat"; beat=$now ;;
   esac
   age=$((now - beat))
+  case ${{one##*/}} in {ended}) age={expiry} ;; esac
   if [ $age -gt -{expiry} ] && [ $age -lt {expiry} ]; then
-    held=yes owner=
-    [ -f "$one/owner" ] && read -r owner <"$one/owner"
-    printf '%s\\n' "$owner"
+    held=yes identity= owner=
+    [ -f "$one/owner" ] && {{ read -r identity; read -r owner; }} <"$one/owner"
+    printf '%s\\t%s\\t%s\\n' "${{one##*/}}" "$identity" "$owner"
     continue
   fi
   for process in /proc/[0-9]*; do
@@ -81,7 +89,8 @@ done
 rm -rf {folder}/.gone-*
 :
 )"""
-"""Creates the folder, removes expired ones, and prints the owner of each of the others.
+"""Creates the folder, removes those of owners that have `ended` and expired ones, and prints name,
+owner's identity and owner of each of the others.
 
 A folder without a heartbeat is being created, or was left by an earlier version: it gets one, and
 expires unless its owner writes another. A heartbeat that is written while this runs may be a little
@@ -120,7 +129,9 @@ class Reservation:
         self._names = {"name": name, "mine": f"{FOLDER}/{name}", "folder": FOLDER}
         self.folder = f"{FOLDER}/{name}/files"
         try:
-            self._take()
+            ended = self._take()
+            while ended:
+                ended = self._take(ended)
         except BaseException:
             with suppress(SeaformerError):
                 self._release()
@@ -143,19 +154,37 @@ class Reservation:
         self._beating.join(BEAT_LIMIT_S)
         self._release()
 
-    def _take(self) -> None:
+    def _take(self, ended: Sequence[str] = ()) -> list[str]:
+        """Create the folder, and remove those whose owners have ended.
+
+        Returns:
+            Names of folders whose owners have ended as well; if there are any, nothing was created.
+
+        Raises:
+            InUse: there are other folders.
+        """
         owner = f"{_user()}@{platform.node()}, process {os.getpid()}"
         script = _NOW + _TAKE.format(
-            **self._names, owner=quote(owner.replace("\n", " ")), expiry=EXPIRY_S, kept=KEPT
+            **self._names,
+            identity=quote(own_identity()),
+            owner=quote(owner.replace("\n", " ")),
+            ended=" | ".join(ended) or "''",
+            expiry=EXPIRY_S,
+            kept=KEPT,
         )
         done = self._way.shell(script, STEP_LIMIT_S, what="reserving it")
         if done.status:
             reason = done.stderr.decode("utf-8", "replace").strip() or f"status {done.status}"
             raise refusal(self.serial, self.folder, reason)
-        owners = done.stdout.decode("utf-8", "replace").splitlines()
-        if owners:
-            owner = quoted(owners[0] or "unknown")
-            raise errors.InUse(f"The phone {self.serial} is in use by {owner}.")
+        answer = done.stdout.decode("utf-8", "replace")
+        others = [_Other(*[*line.split("\t", 2), "", ""][:3]) for line in answer.splitlines()]
+        found = [one.name for one in others if one.has_ended]
+        if len(found) < len(others):
+            owner = next(one.owner for one in others if one.name not in found)
+            raise errors.InUse(
+                f"The phone {self.serial} is in use by {quoted(owner or 'unknown')}."
+            )
+        return found
 
     def _beat(self, way: Transport) -> Done:
         return way.shell(_NOW + _BEAT.format(**self._names, gone=_GONE), BEAT_LIMIT_S)
@@ -167,6 +196,18 @@ class Reservation:
 
     def _release(self) -> None:
         self._way_to_clean.shell(_RELEASE.format(**self._names), STEP_LIMIT_S)
+
+
+class _Other(NamedTuple):
+    """A folder of another process."""
+
+    name: str
+    identity: str
+    owner: str
+
+    @property
+    def has_ended(self) -> bool:
+        return bool(_NAME.fullmatch(self.name)) and has_ended(self.identity)
 
 
 def _user() -> str:

@@ -1,6 +1,7 @@
 """The errors of the project: each names the bad value, what is allowed and what to do next."""
 
 import os
+import traceback
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import TypeVar
@@ -53,7 +54,7 @@ def look_up(table: Mapping[str, _Row], kind: str, name: str) -> _Row:
 
 
 def explanation(error: Exception) -> str:
-    """Say for a user what an error is, whether it was foreseen or not."""
+    """Describe an error to a user; with `TRACEBACK`, print the traceback of an unforeseen one."""
     if isinstance(error, SeaformerError):
         return str(error)
     if isinstance(error, OSError):
@@ -61,6 +62,8 @@ def explanation(error: Exception) -> str:
         return f"{error.strerror or error}{name}"
     if isinstance(error, MemoryError):
         return "out of memory. Close other programs, or take a smaller input."
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
     return (
         f"unexpected {type(error).__name__}: {error} (a fault of seaformer: run again with "
         f"{TRACEBACK}=1 and report what it prints)"

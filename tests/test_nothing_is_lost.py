@@ -20,6 +20,7 @@ from rounds import SOURCES
 
 from seaformer.benchmark.devices.host import Host
 from seaformer.benchmark.results.schema import FILE_NAME, UNFINISHED_NAME, read_results
+from seaformer.benchmark.studies import results_folder
 from seaformer.benchmark.studies.results_folder import LOCK_NAME
 from seaformer.errors import SeaformerError
 
@@ -239,6 +240,23 @@ def test_a_fault_before_anything_was_measured_is_told_beside_the_results_of_othe
     finished = measure([PROBE], [named(Host, "R58"), broken], tmp_path / "out", runs=1)
     assert [one.device.serial for one in finished.results] == ["R58"]
     assert "R59: unexpected KeyError" in finished.problems[0]
+
+
+def test_a_fault_in_a_report_loses_nothing_of_the_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("axis")
+
+    monkeypatch.setattr(results_folder, "write_report", fail)
+    devices = [named(Host, "R58"), named(Host, "R59")]
+    finished = measure([PROBE], devices, tmp_path / "out", runs=1)
+    assert [one.device.serial for one in finished.results] == ["R58", "R59"]
+    for device, problem in zip(devices, finished.problems, strict=True):
+        file = tmp_path / "out" / device.serial / FILE_NAME
+        assert read_results(file).complete
+        assert "unexpected KeyError" in problem
+        assert f"'{file}' has what was measured" in problem
 
 
 def test_devices_of_names_that_look_alike_have_folders_of_their_own(tmp_path: Path) -> None:

@@ -8,10 +8,8 @@ kept in results that say what happened. Results are saved after every round.
 """
 
 import hashlib
-import os
 import platform
 import time
-import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -31,7 +29,7 @@ from seaformer.benchmark.measure.summary import model_result
 from seaformer.benchmark.results import schema
 from seaformer.benchmark.results.breakdown import Breakdown
 from seaformer.benchmark.results.rounds import pair_ratios, run_times
-from seaformer.errors import TRACEBACK, SeaformerError, explanation, is_foreseen
+from seaformer.errors import SeaformerError, explanation
 from seaformer.files import file_sha256
 
 SAVING_SHARE = 0.05
@@ -308,11 +306,9 @@ class Session(ABC):
 
 
 def described(error: Exception, serial: str) -> str:
-    """Describe an error of a device; print the traceback of an unforeseen one if asked for."""
+    """Describe an error of a device."""
     if isinstance(error, SeaformerError):
         return str(error)
-    if not is_foreseen(error) and os.environ.get(TRACEBACK):
-        traceback.print_exception(error)
     return f"{serial}: {explanation(error).rstrip('.')}."
 
 

@@ -67,7 +67,7 @@ class ResultsFolder:
             write_text(self.path / CSV_NAME, to_csv(results))
             write_breakdowns(self.path, results)
             write_report(self.path / REPORT_NAME, [Source(FILE_NAME, results)])
-        except OSError as error:
+        except Exception as error:  # Of one device; the results of others are still to be written.
             raise self._failure(error, self.file) from error
 
     def _write_elsewhere(self, results: Results) -> Path | None:
@@ -79,13 +79,12 @@ class ResultsFolder:
             return self.unfinished if self.unfinished.is_file() else None
         return elsewhere
 
-    def _failure(self, error: OSError, kept: Path | None) -> SeaformerError:
+    def _failure(self, error: Exception, kept: Path | None) -> SeaformerError:
         problem = f"Not all results can be saved in '{self.path}' ({explanation(error)})"
         if kept is None:
             return SeaformerError(f"{problem}. Make room, and measure again.")
         return SeaformerError(
-            f"{problem}: '{kept}' has what was measured. Make room, and draw it with "
-            "'seaformer-benchmark report'."
+            f"{problem}: '{kept}' has what was measured; draw it with 'seaformer-benchmark report'."
         )
 
 

@@ -116,11 +116,13 @@ def run(study: Study, devices: Sequence[Device], console: Console) -> Finished:
                     problems += _problems(results)
                     measured.append(_written(planned, places[number], results, problems))
                 interrupted = outcome.interrupted or came()
-        except SeaformerError as error:
+        except Exception as error:
             if len(plan) == 1:
                 raise
-            failed = (model for model in planned.models if model in made)
-            left_out += [LeftOut(one, str(error)) for one in failed if isinstance(one, Export)]
+            reason = explanation(error)
+            exported = [one for one in planned.models if isinstance(one, Export) and one in made]
+            left_out += [LeftOut(one, reason) for one in exported]
+            problems += [reason] * (not exported)
         except KeyboardInterrupt:
             if not measured:
                 raise

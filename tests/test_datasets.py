@@ -184,7 +184,7 @@ def test_bad_labels_are_errors(tmp_path: Path, labels: object, said: str) -> Non
 
 def test_labels_that_are_no_json_are_an_error(tmp_path: Path) -> None:
     (plain(tmp_path) / "labels.json").write_text("sky, sea")
-    with pytest.raises(UsageError, match=r"labels\.json' is no JSON.*a list of class names"):
+    with pytest.raises(UsageError, match=r"labels\.json' cannot .* no JSON.*a list of class names"):
         own_task(tmp_path)
 
 

@@ -210,7 +210,7 @@ def test_json_that_is_endlessly_deep(folder: Path) -> None:
     write_onnx(folder / "model.onnx")
     (folder / "model.json").write_text('{"schema_version": ' + "[" * 1_000_000)
     done = command("predict", "--model", "model.onnx", cwd=folder)
-    assert_refused(done, "the metadata in 'model.json' is no JSON")
+    assert_refused(done, "the metadata in 'model.json' cannot be used: it is no JSON")
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ import onnx
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
-from exporting import assert_one_line, read_metadata, run_export, write_networks
+from exporting import assert_one_line, run_export, write_networks
 from PIL import Image
 
-from seaformer.artifact.beside import path_beside
+from seaformer.artifact.beside import path_beside, read_beside
 from seaformer.artifact.embedding import content_of, embed
 from seaformer.artifact.metadata import Metadata
 from seaformer.artifact.precisions import PRECISIONS
@@ -65,7 +65,8 @@ def test_the_record_says_how_it_came_to_its_integers(file: Path) -> None:
 
 
 def test_latency_is_beside_the_file_whose_bytes_are_always_the_same(file: Path) -> None:
-    inside, beside = metadata_of(file), read_metadata(file)
+    inside, beside = metadata_of(file), read_beside(file)
+    assert beside is not None
     assert beside.quantization is not None
     latency = beside.quantization.latency
     assert latency is not None

@@ -244,7 +244,7 @@ def test_metadata_of_another_version_is_refused(tmp_path: Path) -> None:
 def test_damaged_metadata_is_refused(tmp_path: Path, beside: str) -> None:
     path = write_onnx(tmp_path / "a.onnx")
     (tmp_path / beside).write_text('{"schema_version"')
-    with pytest.raises(SeaformerError, match=rf"{re.escape(beside)}' is no JSON"):
+    with pytest.raises(SeaformerError, match=rf"{re.escape(beside)}' cannot .* no JSON"):
         open_model(path)
 
 

@@ -6,9 +6,12 @@ add up to it: operators that stand in a module itself and in none of its parts h
 runs without a profiler.
 """
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from seaformer.benchmark.results.base import FrozenModel
+from seaformer.errors import quoted
 from seaformer.statistics.bootstrap import Interval
 
 Method = Literal["profile", "prefix"]
@@ -140,6 +143,17 @@ class Breakdown(FrozenModel):
     cuts: tuple[TruncatedModel, ...]
     disagreements: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _check_tree(self) -> Self:
+        paths: set[str] = set()
+        for row in self.rows:
+            if row.path in paths:
+                raise ValueError(f"rows have the path {quoted(row.path)} twice")
+            if row.parent is not None and row.parent not in paths:
+                raise ValueError(f"rows have no parent {quoted(row.parent)} before its parts")
+            paths.add(row.path)
+        return self
 
     def parts(self, path: str) -> tuple[Row, ...]:
         """The rows directly below the one of a path."""

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import ValidationError
+from pydantic import NonNegativeInt, model_validator
 
 from seaformer.benchmark.devices.cores import core_list
 from seaformer.benchmark.devices.device import Conditions, DeviceFacts
@@ -23,8 +23,9 @@ from seaformer.benchmark.results.base import Document, FrozenModel
 from seaformer.benchmark.results.breakdown import Breakdown
 from seaformer.benchmark.results.table_kinds import TableName
 from seaformer.benchmark.runner.record import Block, Header, LoadedModel, TailRun
-from seaformer.errors import SeaformerError
+from seaformer.errors import SeaformerError, quoted
 from seaformer.files import read_limited
+from seaformer.json_text import JsonError, parse_model
 from seaformer.statistics.bootstrap import Ratio, Summary
 
 SCHEMA_VERSION = 1
@@ -104,7 +105,7 @@ class Protocol(FrozenModel):
     time_limit_s: float
     cool_below_c: float | None
     keep_throttled: bool
-    seed: int
+    seed: NonNegativeInt
     half: bool = False
 
 
@@ -246,12 +247,18 @@ class Times(FrozenModel):
     classes: Summary | None = None
     mask: Summary | None = None
 
+    @model_validator(mode="after")
+    def _check_source(self) -> Self:
+        if self.run is None and self.tool is None:
+            raise ValueError("run and tool are both null. Allowed: one of them")
+        return self
+
     @property
     def typical_ms(self) -> float:
         """The median, or the mean where a tool gives no more."""
         if self.run is not None:
             return self.run.median_ms
-        assert self.tool is not None  # one of them is there, see `summary.py`
+        assert self.tool is not None
         return self.tool.mean_ms if self.tool.median_ms is None else self.tool.median_ms
 
 
@@ -427,6 +434,18 @@ class Results(Document):
     rounds: tuple[Round, ...]
     table: TableName | None = None
 
+    @model_validator(mode="after")
+    def _check_runs(self) -> Self:
+        used = [block for one in self.rounds if one.used for block in one.blocks]
+        measured = {block.model for block in used if block.durations_ns}
+        for model in self.models:
+            has_runs = model.times is not None and model.times.run is not None
+            if has_runs and model.id not in measured:
+                raise ValueError(f"rounds have no runs of the model {quoted(model.id)}")
+        if len({model.id for model in self.models}) < len(self.models):
+            raise ValueError("models have the same id twice")
+        return self
+
     @property
     def names(self) -> dict[str, str]:
         """Id of each model -> its label, or its whole path where two have the same label."""
@@ -478,11 +497,9 @@ def read_results(path: Path) -> Results:
             f"there is no file '{path}'. Give a {FILE_NAME} of seaformer-benchmark."
         )
     try:
-        return Results.model_validate_json(read_limited(path, MAX_FILE_BYTES))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "it"
+        return parse_model(Results, read_limited(path, MAX_FILE_BYTES))
+    except JsonError as error:
         raise SeaformerError(
-            f"'{path}' is no {FILE_NAME} of schema version {SCHEMA_VERSION} ({where}: "
-            f"{first['msg']}). Measure again with this version of seaformer."
+            f"'{path}' is no {FILE_NAME} of schema version {SCHEMA_VERSION}: {error}. Measure "
+            "again with this version of seaformer."
         ) from error

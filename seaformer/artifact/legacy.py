@@ -7,7 +7,9 @@ shared one NAME.json: that of the .tflite, with that of the .onnx whole in `same
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
+
+from seaformer.json_text import JsonError, parse_json
 
 SCHEMA_VERSION = 1
 
@@ -35,8 +37,8 @@ def own_part(text: bytes, model: Path) -> bytes | None:
     Of what is no JSON, all is returned, and reading it will fail.
     """
     try:
-        whole = from_json(text)
-    except ValueError:
+        whole = parse_json(text)
+    except JsonError:
         return text
     if not isinstance(whole, dict) or "format" not in whole:
         return text

@@ -13,12 +13,13 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import from_json, to_json
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import to_json
 
 from seaformer.artifact import legacy
 from seaformer.artifact.precisions import Layout
 from seaformer.errors import SeaformerError, UsageError, quoted
+from seaformer.json_text import JsonError, parse_json, parse_model
 from seaformer.tasks import Preprocessing, Task
 
 SCHEMA_VERSION: Literal[2] = 2
@@ -558,10 +559,10 @@ def parse_metadata(text: str | bytes, where: str) -> Metadata:
             "model again."
         )
     try:
-        data = from_json(text)
-    except ValueError as error:
+        data = parse_json(text)
+    except JsonError as error:
         raise SeaformerError(
-            f"the metadata in {where} is no JSON ({error}). Export the model again."
+            f"the metadata in {where} cannot be used: {error}. Export the model again."
         ) from error
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version == legacy.SCHEMA_VERSION and type(version) is int:
@@ -573,10 +574,10 @@ def parse_metadata(text: str | bytes, where: str) -> Metadata:
             "of seaformer."
         )
     try:
-        return Metadata.model_validate_json(text)
-    except ValidationError as error:
+        return parse_model(Metadata, text)
+    except JsonError as error:
         raise SeaformerError(
-            f"the metadata in {where} cannot be used: {_first(error)}. Export the model again."
+            f"the metadata in {where} cannot be used: {error}. Export the model again."
         ) from error
 
 
@@ -587,15 +588,3 @@ def json_schema() -> str:
     schema["required"].append("file")
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return json.dumps(dialect | schema, indent=1) + "\n"
-
-
-def _first(error: ValidationError) -> str:
-    """The first thing that is wrong: the member, its value, and what is allowed."""
-    first = error.errors(include_url=False)[0]
-    *around, last = ("metadata", *map(str, first["loc"]))
-    if first["type"] == "missing":
-        return f"{'.'.join(around[1:]) or 'it'} has no {quoted(last)}"
-    if first["type"] == "value_error":
-        return str(first["ctx"]["error"]).rstrip(".")
-    member = ".".join((*around[1:], last))
-    return f"{member} is {quoted(first['input'])}. {first['msg']}"

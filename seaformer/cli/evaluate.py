@@ -309,15 +309,14 @@ def _refuse_finished(folder: Path, force: bool) -> None:
 
 def _is_complete(results: Path) -> bool:
     """Whether there are results, and no broken pictures that a further run would try again."""
-    import json
-
     from seaformer.files import read_limited
+    from seaformer.json_text import parse_object
 
     try:
-        return bool(json.loads(read_limited(results, MAX_RESULTS_BYTES))["complete"])
+        return parse_object(read_limited(results, MAX_RESULTS_BYTES)).get("complete") is not False
     except FileNotFoundError:
         return False
-    except (ValueError, KeyError, TypeError):
+    except ValueError:
         return True  # Not ours, and so not to be overwritten.
 
 

@@ -1,11 +1,11 @@
 """The task of a user's own data set: `labels.json` in its folder."""
 
-import json
 import re
 from pathlib import Path
 
 from seaformer.errors import UsageError
-from seaformer.files import TooLargeError, read_limited
+from seaformer.files import read_limited
+from seaformer.json_text import JsonError, parse_json
 from seaformer.tasks import SCHEMA_VERSION, Task, get_task
 
 FILE = "labels.json"
@@ -31,15 +31,13 @@ def own_task(folder: str | Path) -> Task | None:
     if not path.is_file():
         return None
     try:
-        data = json.loads(read_limited(path, MAX_BYTES))
+        data = parse_json(read_limited(path, MAX_BYTES))
         return Task.from_json(_described(data, path) if isinstance(data, list) else data)
-    except TooLargeError:
-        raise
     except UsageError as error:
         raise UsageError(f"'{path}': {error}") from error
-    except (ValueError, RecursionError) as error:
+    except JsonError as error:
         raise UsageError(
-            f"'{path}' is no JSON: {error}. Allowed: a list of class names, or a task."
+            f"'{path}' cannot be used: {error}. Allowed: a list of class names, or a task."
         ) from error
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from seaformer.datasets import Dataset, Item, read_mask
 from seaformer.errors import SeaformerError, UsageError, quoted
 from seaformer.evaluation.models import Candidate
-from seaformer.evaluation.progress import DATA_SET, ProgressFile, read_shard
+from seaformer.evaluation.progress import DATA_SET, PictureLine, ProgressFile, read_shard
 from seaformer.evaluation.tally import Counts, Tally, count_guesses, count_masks
 from seaformer.imaging.images import read_image
 
@@ -36,7 +36,7 @@ class _Picture:
     """
 
     name: str
-    stamp: list[list[int]]
+    stamp: tuple[tuple[int, int], ...]
     size: tuple[int, int]
     truth: npt.NDArray[np.uint8] | int
     inputs: tuple[npt.NDArray[np.float32], ...]
@@ -96,20 +96,20 @@ class Evaluation:
         """
         run, items = self._identity(), {item.name: item for item in self._dataset.items}
         with closing(ProgressFile(progress, run)) as file:
-            known = {line["name"] for line in file.read()}
+            known = {line.name for line in file.read()}
             for shard in shards:
                 for line in read_shard(shard, run):
-                    if "broken" in line:
+                    if line.broken is not None:
                         continue
-                    if line["name"] not in items:
+                    if line.name not in items:
                         raise UsageError(
-                            f"'{shard}' has a picture {quoted(line['name'])}, which the data set "
+                            f"'{shard}' has a picture {quoted(line.name)}, which the data set "
                             "does not have. Give the same --data and --limit as for the shard."
                         )
-                    stamp = _stamp(items[line["name"]])
-                    same = [size for size, _ in stamp] == [size for size, _ in line["stamp"]]
-                    if same and line["name"] not in known:
-                        file.append(line | {"stamp": stamp})
+                    stamp = _stamp(items[line.name])
+                    same = [size for size, _ in stamp] == [size for size, _ in line.stamp]
+                    if same and line.name not in known:
+                        file.append(line.model_copy(update={"stamp": stamp}))
 
     def _identity(self) -> dict[str, Any]:
         """Return what makes two runs the same."""
@@ -129,17 +129,27 @@ class Evaluation:
         items = {item.name: item for item in self._dataset.items}
         done: set[str] = set()
         for line in file.read():
-            name = line["name"]
-            if "broken" not in line and name not in done and line["stamp"] == _stamp(items[name]):
+            if line.name not in items:
+                raise file.damaged(f"there is no picture {quoted(line.name)}")
+            if line.broken is not None or line.name in done:
+                continue
+            if line.stamp == _stamp(items[line.name]):
+                if not self._takes(line.models):
+                    raise file.damaged(f"the counts of {quoted(line.name)} are of other models")
                 self._add(line)
-                done.add(name)
+                done.add(line.name)
         self.resumed = len(done)
         return done
 
-    def _add(self, line: dict[str, Any]) -> None:
+    def _takes(self, counts: Sequence[Counts]) -> bool:
+        return len(counts) == len(self.tallies) and all(
+            tally.takes(one) for tally, one in zip(self.tallies, counts, strict=True)
+        )
+
+    def _add(self, line: PictureLine) -> None:
         self.done += 1
-        for tally, counts in zip(self.tallies, line["models"], strict=True):
-            tally.add(line["name"], counts)
+        for tally, counts in zip(self.tallies, line.models, strict=True):
+            tally.add(line.name, counts)
 
     def _readable(self, items: Iterable[Item], file: ProgressFile) -> Iterator[_Picture]:
         """Yield the pictures that can be read, and note down the others."""
@@ -150,7 +160,7 @@ class Evaluation:
                 raise
             except SeaformerError as error:
                 self.broken.append(BrokenPicture(name=item.name, problem=str(error)))
-                file.append({"name": item.name, "broken": str(error)})
+                file.append(PictureLine(name=item.name, broken=str(error)))
 
     def _read(self, item: Item) -> _Picture:
         stamp = _stamp(item)
@@ -164,7 +174,7 @@ class Evaluation:
             inputs=tuple(model.prepare(picture) for model in self._models),
         )
 
-    def _compute(self, group: Sequence[_Picture]) -> Iterator[dict[str, Any]]:
+    def _compute(self, group: Sequence[_Picture]) -> Iterator[PictureLine]:
         """Run the models on pictures of equal input sizes, and yield the line of each picture."""
         sizes = [picture.size for picture in group]
         found: list[Sequence[Any]] = []
@@ -175,11 +185,11 @@ class Evaluation:
             else:
                 found.append(model.guesses(inputs))
         for picture, *of_models in zip(group, *found, strict=True):
-            yield {
-                "name": picture.name,
-                "stamp": picture.stamp,
-                "models": self._count(picture.truth, of_models),
-            }
+            yield PictureLine(
+                name=picture.name,
+                stamp=picture.stamp,
+                models=tuple(self._count(picture.truth, of_models)),
+            )
 
     def _count(self, truth: npt.NDArray[np.uint8] | int, found: Sequence[Any]) -> list[Counts]:
         if isinstance(truth, int):
@@ -194,8 +204,8 @@ def _groups(pictures: Iterable[_Picture], most: int) -> Iterator[list[_Picture]]
             yield group
 
 
-def _stamp(item: Item) -> list[list[int]]:
+def _stamp(item: Item) -> tuple[tuple[int, int], ...]:
     """Return size and time of the files of an item, by which a change is noticed."""
     paths = [item.image] + ([item.target] if isinstance(item.target, Path) else [])
     stats = [path.stat() for path in paths if path.exists()]
-    return [[stat.st_size, stat.st_mtime_ns] for stat in stats]
+    return tuple((stat.st_size, stat.st_mtime_ns) for stat in stats)

@@ -5,12 +5,15 @@ when its picture is done, and never changed. Of one that a stop left unfinished 
 picture has several lines if it was broken and repaired: the last one counts.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
+
+from pydantic import BaseModel
 
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.evaluation.tally import Counts
+from seaformer.json_text import JsonError, parse_model
 
 SCHEMA_VERSION = 1
 
@@ -19,6 +22,30 @@ DATA_SET = "data set"
 
 MAX_LINE_BYTES = 16 * 2**20
 """A line has some numbers for each class of each model."""
+
+
+class PictureLine(BaseModel, frozen=True):
+    """What came of one picture.
+
+    Attributes:
+        name: of the picture.
+        broken: why it could not be evaluated; None if it was.
+        stamp: size and time of its files, by which a change is noticed.
+        models: what was counted for each.
+    """
+
+    name: str
+    broken: str | None = None
+    stamp: tuple[tuple[int, int], ...] = ()
+    models: tuple[Counts, ...] = ()
+
+
+class _Header(BaseModel, frozen=True):
+    schema_version: int
+    run: dict[str, Any]
+
+
+_Line = TypeVar("_Line", _Header, PictureLine)
 
 
 class ProgressFile:
@@ -35,46 +62,52 @@ class ProgressFile:
         self._path = path
         self._file = path.open("a+b")
         self._file.seek(0)
-        header = self._next()
+        header = self._next(_Header)
         if header is None:
             self._file.truncate(0)
-            self.append({"schema_version": SCHEMA_VERSION, "run": run})
-        elif header.get("run") != run or header.get("schema_version") != SCHEMA_VERSION:
+            self._write(_Header(schema_version=SCHEMA_VERSION, run=run))
+        elif header.run != run or header.schema_version != SCHEMA_VERSION:
             self._file.close()
-            stored = header.get("run") or {}
+            stored = header.run
             differing = [name for name in run if run[name] != stored.get(name)]
             raise UsageError(
                 f"'{path}' is of another run: {', '.join(differing) or 'its version'} differed. "
                 "Give another --report, or --force to start over."
             )
 
-    def read(self) -> Iterator[dict[str, Any]]:
+    def read(self) -> Iterator[PictureLine]:
         """Yield what came of the pictures so far, in the order they were done in.
 
         Raises:
             SeaformerError: the file is damaged.
         """
         end = self._file.tell()
-        while (line := self._next()) is not None:
+        while (line := self._next(PictureLine)) is not None:
             end = self._file.tell()
             yield line
         self._file.truncate(end)
 
-    def append(self, line: dict[str, Any]) -> None:
+    def append(self, line: PictureLine) -> None:
         """Write what came of a picture."""
-        text = json.dumps(line, separators=(",", ":"))
-        self._file.write(text.encode() + b"\n")
-        self._file.flush()
+        self._write(line)
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
-    def _next(self) -> dict[str, Any] | None:
-        return _next_line(self._file, self._path)
+    def damaged(self, problem: str) -> SeaformerError:
+        """Return the error for the line that was read last."""
+        return _damaged(self._file, self._path, problem)
+
+    def _write(self, line: PictureLine | _Header) -> None:
+        self._file.write(line.model_dump_json(exclude_defaults=True).encode() + b"\n")
+        self._file.flush()
+
+    def _next(self, kind: type[_Line]) -> _Line | None:
+        return _next_line(self._file, self._path, kind)
 
 
-def read_shard(path: Path, run: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def read_shard(path: Path, run: dict[str, Any]) -> Iterator[PictureLine]:
     """Yield what came of the pictures of a part of the data set, which another run evaluated.
 
     Args:
@@ -90,30 +123,30 @@ def read_shard(path: Path, run: dict[str, Any]) -> Iterator[dict[str, Any]]:
             f"there is no progress file '{path}'. Give the --report folder of a shard."
         )
     with path.open("rb") as file:
-        header = _next_line(file, path) or {}
-        stored = header.get("run") or {}
+        header = _next_line(file, path, _Header)
+        stored = {} if header is None else header.run
         differing = [name for name in run if name != DATA_SET and run[name] != stored.get(name)]
-        if differing or header.get("schema_version") != SCHEMA_VERSION:
+        if header is None or differing or header.schema_version != SCHEMA_VERSION:
             raise UsageError(
                 f"'{path}' is of another run: {', '.join(differing) or 'its version'} differed. "
                 "Merge shards of the same models, data set and options."
             )
-        while (line := _next_line(file, path)) is not None:
+        while (line := _next_line(file, path, PictureLine)) is not None:
             yield line
 
 
-def _next_line(file: IO[bytes], path: Path) -> dict[str, Any] | None:
+def _next_line(file: IO[bytes], path: Path, kind: type[_Line]) -> _Line | None:
     """Return the next whole line; None if there is none."""
     text = file.readline(MAX_LINE_BYTES)
     if not text.endswith(b"\n") and len(text) < MAX_LINE_BYTES:
         return None
     try:
-        line = json.loads(text)
-    except ValueError:
-        line = None
-    if not isinstance(line, dict):
-        raise SeaformerError(
-            f"'{path}' is damaged before byte {file.tell()}: that line is no JSON object. Give "
-            "--force to start over."
-        )
-    return line
+        return parse_model(kind, text)
+    except JsonError as error:
+        raise _damaged(file, path, str(error)) from error
+
+
+def _damaged(file: IO[bytes], path: Path, problem: str) -> SeaformerError:
+    return SeaformerError(
+        f"'{path}' is damaged before byte {file.tell()}: {problem}. Give --force to start over."
+    )

@@ -1,16 +1,15 @@
 """What is counted on a picture, and how it adds up for a model.
 
-Counts are objects that JSON can hold, so that an evaluation can go on from a file of them:
-`confusion` and, against a reference model, `agreement` are the entries of a `ConfusionMatrix`. In
-classification a picture is one pixel, and `guesses` are the classes found, best first.
+An evaluation can go on from a file of counts.
 """
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, Field
 
 from seaformer.datasets import IGNORED
 from seaformer.evaluation.metrics import ConfusionMatrix
@@ -21,7 +20,22 @@ WORST = 8
 _NOTHING = -1
 """The class of no pixel, for matrices in which every pixel counts."""
 
-Counts = dict[str, Any]
+Count = Annotated[int, Field(strict=True, ge=0, lt=2**53)]
+Entry = tuple[Count, Count, Count]
+
+
+class Counts(BaseModel, frozen=True):
+    """What is counted on one picture for one model. In classification it is one pixel.
+
+    Attributes:
+        confusion: the truth against the model, the entries of a `ConfusionMatrix`.
+        agreement: the reference model against this one, likewise; None without a reference.
+        guesses: in classification the classes found, best first.
+    """
+
+    confusion: tuple[Entry, ...]
+    agreement: tuple[Entry, ...] | None = None
+    guesses: tuple[Count, ...] | None = None
 
 
 class PictureScore(NamedTuple):
@@ -53,15 +67,25 @@ class Tally:
         pictures = int(self.confusion.counts.sum())
         return self._guessed / pictures if pictures else math.nan
 
+    def takes(self, counts: Counts) -> bool:
+        """Whether counts that come out of a file are of such a model, and of as many classes."""
+        entries = (*counts.confusion, *(counts.agreement or ()))
+        classes = len(self.confusion.counts)
+        return (
+            all(max(row, column) < classes for row, column, _ in entries)
+            and (counts.agreement is None) == (self.agreement is None)
+            and (counts.guesses is None or len(counts.confusion) == 1)
+        )
+
     def add(self, name: str, counts: Counts) -> None:
         """Add the counts of the picture called `name`."""
-        judged = counts["confusion"]
+        judged = counts.confusion
         self.confusion.add(judged)
-        if "guesses" in counts:
+        if counts.guesses is not None:
             ((truth, _, _),) = judged
-            self._guessed += truth in counts["guesses"]
-        if self.agreement is not None:
-            judged = counts["agreement"]
+            self._guessed += truth in counts.guesses
+        if self.agreement is not None and counts.agreement is not None:
+            judged = counts.agreement
             self.agreement.add(judged)
         pixels = sum(count for _, _, count in judged)
         if pixels:
@@ -79,10 +103,13 @@ def count_masks(
     Raises:
         SeaformerError: there is no such class.
     """
-    counts: list[Counts] = [{"confusion": _entries(truth, mask, classes)} for mask in masks]
-    for mask, compared in zip(masks[1:], counts[1:], strict=True):
-        compared["agreement"] = _entries(masks[0], mask, classes)
-    return counts
+    return [
+        Counts(
+            confusion=_entries(truth, mask, classes),
+            agreement=_entries(masks[0], mask, classes) if place else None,
+        )
+        for place, mask in enumerate(masks)
+    ]
 
 
 def count_guesses(truth: int, guesses: Sequence[list[int]]) -> list[Counts]:
@@ -90,17 +117,19 @@ def count_guesses(truth: int, guesses: Sequence[list[int]]) -> list[Counts]:
 
     The first classifier is the reference of the others.
     """
-    counts: list[Counts] = [
-        {"confusion": [[truth, found[0], 1]], "guesses": found} for found in guesses
+    return [
+        Counts(
+            confusion=((truth, found[0], 1),),
+            agreement=((guesses[0][0], found[0], 1),) if place else None,
+            guesses=tuple(found),
+        )
+        for place, found in enumerate(guesses)
     ]
-    for found, compared in zip(guesses[1:], counts[1:], strict=True):
-        compared["agreement"] = [[guesses[0][0], found[0], 1]]
-    return counts
 
 
 def _entries(
     rows: npt.NDArray[np.integer], columns: npt.NDArray[np.integer], classes: int
-) -> list[list[int]]:
+) -> tuple[Entry, ...]:
     matrix = ConfusionMatrix(classes, IGNORED)
     matrix.update(rows, columns)
-    return matrix.entries()
+    return tuple((row, column, count) for row, column, count in matrix.entries())

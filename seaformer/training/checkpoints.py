@@ -19,6 +19,7 @@ from torch import nn
 
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.files import atomic_write, write_text
+from seaformer.json_text import parse_object
 from seaformer.models.entry import Network
 from seaformer.network_names import members
 from seaformer.tasks import Task
@@ -82,13 +83,10 @@ class RunFolder:
         try:
             with path.open("rb") as file:
                 state: dict[str, Any] = unpickling.load(file, path)
-            found = json.loads(state["settings"])
+            found = parse_object(state["settings"])
         # A damaged file can make the reader fail in any way.
         except Exception as error:
-            raise SeaformerError(
-                f"'{path}' is damaged ({type(error).__name__}). Start again in another folder, "
-                f"with --weights {self.path / 'last.safetensors'}."
-            ) from error
+            raise self.damaged_state(error) from error
         wanted = json.loads(self._settings())
         differing = [
             f"{name} was {found.get(name)} and is now {wanted.get(name)}"
@@ -101,6 +99,13 @@ class RunFolder:
                 "it was started with."
             )
         return state
+
+    def damaged_state(self, error: Exception) -> SeaformerError:
+        """Return the error for a state that cannot be loaded, whatever was raised."""
+        return SeaformerError(
+            f"'{self.path / STATE}' is damaged ({type(error).__name__}). Start again in another "
+            f"folder, with --weights {self.path / 'last.safetensors'}."
+        )
 
     def _settings(self) -> str:
         settings = members(self.network.name) | {"task": self.task.name}

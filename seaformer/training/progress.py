@@ -6,13 +6,28 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from seaformer.console import Console
+from seaformer.errors import SeaformerError
 from seaformer.files import read_limited, write_text
+from seaformer.json_text import JsonError, parse_model
 
 _SECONDS_BETWEEN_LINES = 15
 
 MAX_BYTES = 256 * 2**20
 """Of metrics.jsonl: a step takes some 100, and the longest recipe has 160 000."""
+
+
+class _Entry(BaseModel, frozen=True):
+    """A line of metrics.jsonl: the loss at a step, and what a validation found there, if any."""
+
+    step: int
+    loss: float = 0.0
+    lr: float = 0.0
+    images_per_s: float = 0.0
+    mIoU: float = 0.0  # noqa: N815 - as it is called in the file
+    best: float = 0.0
 
 
 class Progress:
@@ -57,8 +72,17 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Read the entries of metrics.jsonl, in order; none if there is no file.
 
     A last line that was cut short when the run was killed is left out.
+
+    Raises:
+        SeaformerError: a line is no entry.
     """
     if not path.exists():
         return []
-    lines = read_limited(path, MAX_BYTES).decode("utf-8").splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    lines = read_limited(path, MAX_BYTES).splitlines(keepends=True)
+    try:
+        whole = [line for line in lines if line.endswith(b"\n")]
+        return [parse_model(_Entry, line).model_dump(exclude_unset=True) for line in whole]
+    except JsonError as error:
+        raise SeaformerError(
+            f"'{path}' is damaged: {error}. Move it away; only the curve of the report is lost."
+        ) from error

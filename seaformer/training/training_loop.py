@@ -81,7 +81,12 @@ def train(
     state: dict[str, Any] = {"step": 0, "best": -1.0}
     if resume:
         state = folder.load_state()
-        model.load_state_dict(state["model"])
+        try:
+            model.load_state_dict(state["model"])
+            if not 0 <= state["step"] <= recipe.iterations or not math.isfinite(state["best"]):
+                raise ValueError("its step or its best score is out of range")
+        except Exception as error:
+            raise folder.damaged_state(error) from error
     regularize(model, recipe)
     if processes > 1:
         synchronize(model, accelerator.device)
@@ -89,7 +94,10 @@ def train(
     model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = build_optimizer(model, recipe, folder.network.backbone)
     if resume:
-        optimizer.load_state_dict(state["optimizer"])
+        try:
+            optimizer.load_state_dict(state["optimizer"])
+        except Exception as error:
+            raise folder.damaged_state(error) from error
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     if resume and accelerator.scaler is not None:
         accelerator.scaler.load_state_dict(state["scaler"])

@@ -5,7 +5,6 @@ by `seaformer.weights.unpickling`, which builds tensors and plain containers and
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ import safetensors
 import torch
 from torch import Tensor
 
-from seaformer.errors import SeaformerError
+from seaformer.errors import SeaformerError, UsageError, quoted
+from seaformer.json_text import JsonError, parse_object
 from seaformer.network_names import stored_name
 from seaformer.tasks import Task, get_task
 from seaformer.weights import unpickling
@@ -60,9 +60,16 @@ class Checkpoint:
 
     @property
     def task(self) -> Task | None:
-        """The task that the file says it is for; None if it says nothing."""
+        """The task that the file says it is for; None if it says nothing.
+
+        Raises:
+            SeaformerError: what it says breaks a rule.
+        """
         stored = self.metadata.get("task")
-        return Task.from_json(stored) if stored else None
+        try:
+            return Task.from_json(stored) if stored else None
+        except UsageError as error:
+            raise SeaformerError(f"'{self.path}' has a damaged header: {error}") from error
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -186,21 +193,23 @@ def _own_metadata(header: Mapping[str, str], path: Path) -> dict[str, Any]:
     if METADATA_KEY not in header:
         return {}
     try:
-        metadata = json.loads(header[METADATA_KEY])
-        version = metadata["format_version"]
+        metadata = parse_object(header[METADATA_KEY])
         for member in ("variant", "model"):
             if not isinstance(metadata.get(member), str | None):
-                raise TypeError(f"its {member} is no name")
-    except (ValueError, LookupError, TypeError) as error:
+                raise JsonError(f"{member} is {quoted(metadata[member])}. Allowed: a name")
+        if "format_version" not in metadata:
+            raise JsonError("it has no 'format_version'")
+    except JsonError as error:
         raise SeaformerError(
-            f"'{path}' has a damaged header ({error!r}). Download or copy it again."
+            f"'{path}' has a damaged header: {error}. Download or copy it again."
         ) from error
-    if version != FORMAT_VERSION:
+    version = metadata.get("format_version")
+    if type(version) is not int or version != FORMAT_VERSION:
         raise SeaformerError(
-            f"'{path}' has format version {version!r}; this seaformer reads {FORMAT_VERSION}. "
-            "Update seaformer, or save the weights again with this one."
+            f"'{path}' has format version {quoted(version)}; this seaformer reads "
+            f"{FORMAT_VERSION}. Update seaformer, or save the weights again with this one."
         )
-    return dict(metadata)
+    return metadata
 
 
 def _names(holder: object, key: str) -> tuple[str, ...] | None:

@@ -1,0 +1,88 @@
+"""JSON from elsewhere: read strictly, with limits, and with one way to say what is wrong with it.
+
+Python's own reader takes NaN, numbers of any size, and nesting as deep as the stack; what computes
+with such a value fails far from the file that it came from.
+"""
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from seaformer.errors import quoted
+
+MAX_NUMBER = 1e100
+"""Nothing that is measured or counted is larger, and sums and squares of it are still finite."""
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class JsonError(ValueError):
+    """What is wrong with a JSON text: the member, its value, and what is allowed.
+
+    A clause without the file and without a full stop, for the message of who knows the file.
+    """
+
+
+def parse_json(text: bytes | str) -> Any:
+    """Return what a JSON text holds.
+
+    Raises:
+        JsonError: it is no JSON, is nested deeper than 200 levels, or has a number beyond
+            `MAX_NUMBER`.
+    """
+    try:
+        content = from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise JsonError(f"it is no JSON ({error})") from error
+    _check_numbers(content, ())
+    return content
+
+
+def parse_object(text: bytes | str) -> dict[str, Any]:
+    """Return the object that a JSON text holds; raises JsonError like `parse_json`."""
+    content = parse_json(text)
+    if not isinstance(content, dict):
+        raise JsonError(f"it is {quoted(content)}. Allowed: a JSON object")
+    return content
+
+
+def parse_model(kind: type[_Model], text: bytes | str) -> _Model:
+    """Return the object of a pydantic type that a JSON text holds.
+
+    Raises:
+        JsonError: as for `parse_json`, or it does not fit the type.
+    """
+    parse_json(text)
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        raise JsonError(_first(error)) from error
+
+
+def _check_numbers(value: object, path: tuple[str, ...]) -> None:
+    if isinstance(value, dict):
+        for key, member in value.items():
+            _check_numbers(member, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _check_numbers(item, (*path, str(index)))
+    elif isinstance(value, int | float) and not -MAX_NUMBER <= value <= MAX_NUMBER:
+        raise JsonError(
+            f"{_member(path)} is {quoted(value)}. Allowed: numbers up to {MAX_NUMBER:g}"
+        )
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    path = tuple(map(str, first["loc"]))
+    if first["type"] == "missing":
+        return f"{_member(path[:-1])} has no {quoted(path[-1])}"
+    if first["type"] == "value_error":
+        return str(first["ctx"]["error"]).rstrip(".")
+    return f"{_member(path)} is {quoted(first['input'])}. {first['msg']}"
+
+
+def _member(path: tuple[str, ...]) -> str:
+    """Name a member by its keys; they are data."""
+    return quoted(".".join(path))[1:-1] if path else "it"

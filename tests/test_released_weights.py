@@ -11,7 +11,9 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -46,6 +48,7 @@ def saved(content: object, **options: bool) -> bytes:
 
 CHECKPOINT = saved({"state_dict": {"weight": torch.arange(1000.0)}})
 LEGACY = saved({"weight": torch.ones(3)}, _use_new_zipfile_serialization=False)
+EMPTY_ARCHIVE = b"PK\x05\x06" + bytes(18)
 QUOTA_PAGE = b"\n<!DOCTYPE html><html><p>Too many users have viewed this file recently.</p></html>"
 
 
@@ -55,6 +58,7 @@ class StandIn:
     def __init__(self) -> None:
         self.body = CHECKPOINT
         self.status = 200
+        self.pause_s = 0.0  # after each byte
         self.announced: int | None = len(CHECKPOINT)
         self.paths: list[str] = []
         stand_in = self
@@ -66,7 +70,13 @@ class StandIn:
                 if stand_in.announced is not None:
                     self.send_header("Content-Length", str(stand_in.announced))
                 self.end_headers()
-                self.wfile.write(stand_in.body)
+                if not stand_in.pause_s:
+                    self.wfile.write(stand_in.body)
+                    return
+                with suppress(OSError):  # the client has given up
+                    for byte in stand_in.body:
+                        self.wfile.write(bytes([byte]))
+                        time.sleep(stand_in.pause_s)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -237,7 +247,9 @@ def test_file_replaced_on_the_server_is_refused(drive: StandIn) -> None:
 
 
 @pytest.mark.usefixtures("drive")
-@pytest.mark.parametrize("content", ["", "[]", '{"size": 3}', "\x00"])
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"size": 3}', '{"sha256": 3}', "\x00", "[" * 100_000]
+)
 def test_damaged_note_is_refused(content: str) -> None:
     path = fetch(TINY)
     path.with_name(f"{path.name}.json").write_text(content)
@@ -259,12 +271,13 @@ def test_file_put_there_by_hand_is_used(drive: StandIn, cache: Path) -> None:
         (QUOTA_PAGE, 200, -1, "is a web page and not a file"),
         (CHECKPOINT[:3000], 200, len(CHECKPOINT), "is refused or incomplete"),
         (CHECKPOINT[:3000], 200, None, "is incomplete (3000 bytes)"),
+        (EMPTY_ARCHIVE, 200, -1, "is an archive without weights (22 bytes)"),
         (b"", 200, -1, "is no PyTorch checkpoint (0 bytes"),
         (b"hello", 200, -1, "is no PyTorch checkpoint (5 bytes, the first are b'hello')"),
         (b"gone", 404, -1, "404"),
         (b"wait", 429, -1, "429"),
     ],
-    ids=["page", "cut", "cut-unannounced", "empty", "text", "404", "429"],
+    ids=["page", "cut", "cut-unannounced", "archive", "empty", "text", "404", "429"],
 )
 def test_what_is_no_checkpoint_is_refused(
     drive: StandIn, cache: Path, body: bytes, status: int, announced: int | None, reason: str
@@ -275,6 +288,17 @@ def test_what_is_no_checkpoint_is_refused(
         assert part in message, message
     assert list(cache.iterdir()) == []
     drive.serve(CHECKPOINT)
+    assert fetch(TINY).read_bytes() == CHECKPOINT
+
+
+def test_a_server_that_trickles_is_given_up(
+    drive: StandIn, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seaformer.weights.download.STALL_S", 0.5)
+    drive.pause_s = 0.05
+    assert re.search(r"is too slow \(0\.0 MB in \d+ s\)", failure())
+    assert list(cache.iterdir()) == []
+    drive.pause_s = 0.0
     assert fetch(TINY).read_bytes() == CHECKPOINT
 
 

@@ -12,15 +12,23 @@ Two environment variables change where files come from and go to:
 import json
 import os
 import sys
+import threading
+import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 from seaformer.cache import CACHE_VARIABLE, cache_folder
+from seaformer.console import Console
 from seaformer.errors import SeaformerError
-from seaformer.files import file_sha256, write_text
+from seaformer.files import file_sha256, read_limited, write_text
+from seaformer.json_text import parse_object
 from seaformer.network_names import in_words
 from seaformer.temporary_folders import temporary_folder
 from seaformer.weights.released import DRIVE, ReleasedWeights
+
+MAX_NOTE_BYTES = 2**16
 
 URL_VARIABLE = "SEAFORMER_WEIGHTS_URL"
 
@@ -29,6 +37,12 @@ MAX_BYTES = 2**30
 
 TIMEOUT = 60
 """Seconds to wait for the server, at the start and between any two pieces of the file."""
+
+STALL_S = 60.0
+"""Within this gdown has to say that more has arrived, which it does every 512 KiB: 9 KB/s."""
+
+LIMIT_S = 3600.0
+"""For a whole download: the largest released file at 57 KB/s."""
 
 
 def fetch(released: ReleasedWeights, base_url: str | None = None) -> Path:
@@ -46,6 +60,10 @@ def fetch(released: ReleasedWeights, base_url: str | None = None) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             _download(released, url, path)
+        elif problem := _not_a_checkpoint(path):
+            raise SeaformerError(
+                f"'{path}' {problem}. Delete it and '{_note(path)}' to have it downloaded again."
+            )
         elif problem := _untrusted(path, path):
             raise SeaformerError(
                 f"'{path}' {problem}. Delete '{path}' to have it downloaded again."
@@ -79,21 +97,23 @@ def _retrieve(url: str, part: Path) -> str | None:
     import gdown
     import requests
 
-    def progress(received: int, _total: int | None) -> None:
-        if received > MAX_BYTES:
-            raise _TooLongError
-
+    Console(stderr=True, soft_wrap=True).print(f"downloading {url}, once")
+    pace = _Pace()
     try:
-        gdown.download(
-            url,
-            str(part),
-            quiet=not sys.stderr.isatty(),
-            use_cookies=False,
-            timeout=TIMEOUT,
-            progress=progress,
-        )
+        with pace:
+            gdown.download(
+                url,
+                str(part),
+                quiet=not sys.stderr.isatty(),
+                use_cookies=False,
+                timeout=TIMEOUT,
+                progress=pace.follow,
+                cancel=pace.given_up,
+            )
     except _TooLongError:
         return f"sends more than {MAX_BYTES / 1e6:.0f} MB, which no released file has"
+    except gdown.DownloadCancelled:
+        return f"is too slow ({pace.received / 1e6:.1f} MB in {pace.elapsed_s:.0f} s)"
     except requests.RequestException as error:
         return f"is out of reach ({type(error).__name__}: {error})"
     except gdown.DownloadError as error:
@@ -108,9 +128,48 @@ class _TooLongError(Exception):
     """A server sends more than it can have to send."""
 
 
+class _Pace:
+    """Gives a download up that is slower than `STALL_S` and `LIMIT_S` allow.
+
+    A server that sends a byte now and then never runs into a time-out between two of them.
+    """
+
+    def __init__(self) -> None:
+        self.given_up = threading.Event()
+        self.received = 0
+        self._started = self._latest = time.monotonic()
+        self._ended = threading.Event()
+        self._watch = threading.Thread(target=self._look, daemon=True)
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self._started
+
+    def follow(self, received: int, _total: int | None) -> None:
+        """Take how many bytes have arrived."""
+        if received > MAX_BYTES:
+            raise _TooLongError
+        self.received, self._latest = received, time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._watch.join()
+
+    def _look(self) -> None:
+        tick_s = min(1.0, STALL_S / 10)
+        while not self._ended.wait(tick_s):
+            if time.monotonic() - self._latest > STALL_S or self.elapsed_s > LIMIT_S:
+                self.given_up.set()
+                return
+
+
 def _untrusted(file: Path, path: Path) -> str | None:
     """Compare `file` with what was noted about `path`, or note it; say what is wrong with it."""
-    note = path.with_name(path.name + ".json")
+    note = _note(path)
     digest = file_sha256(file)
     if not note.exists():
         problem = _not_a_checkpoint(file)
@@ -118,8 +177,10 @@ def _untrusted(file: Path, path: Path) -> str | None:
             write_text(note, json.dumps({"sha256": digest}) + "\n")
         return problem
     try:
-        trusted = json.loads(note.read_text(encoding="utf-8"))["sha256"]
-    except (ValueError, LookupError, TypeError):
+        trusted = parse_object(read_limited(note, MAX_NOTE_BYTES)).get("sha256")
+    except ValueError:
+        trusted = None
+    if not isinstance(trusted, str):
         return f"cannot be checked, as '{note}' is damaged: delete that file to trust the weights"
     if digest == trusted:
         return None
@@ -129,12 +190,21 @@ def _untrusted(file: Path, path: Path) -> str | None:
     )
 
 
+def _note(path: Path) -> Path:
+    """Where the SHA-256 of a file is written down."""
+    return path.with_name(f"{path.name}.json")
+
+
 def _not_a_checkpoint(file: Path) -> str | None:
     """Tell a file of torch.save from a web page or half a file; None if it looks whole."""
     with file.open("rb") as stream:
         start = stream.read(64)
     # The index of a zip file stands at its end. Before torch 1.6 the file was a bare pickle.
-    if zipfile.is_zipfile(file) or start.startswith(b"\x80\x02"):
+    if start.startswith(b"\x80\x02"):
+        return None
+    with suppress(zipfile.BadZipFile), zipfile.ZipFile(file) as archive:
+        if not any(name.endswith("/data.pkl") for name in archive.namelist()):
+            return f"is an archive without weights ({file.stat().st_size} bytes)"
         return None
     if start.startswith(b"PK"):
         return f"is incomplete ({file.stat().st_size} bytes)"

@@ -210,7 +210,8 @@ def test_every_layer_is_measured_at_every_side(folder: Path, found: AttentionRes
         assert layer.measured_growth is not None
         for point in layer.points:
             assert (folder / point.file).is_file()
-            assert point.peak_memory_bytes is not None
+            assert point.added_peak_bytes is not None
+            assert 0 < point.added_peak_bytes < 20e6
             assert point.macs is not None
 
 

@@ -86,6 +86,9 @@ def test_two_models_on_this_computer(finished: tuple[Result, Path], pair: list[P
         assert (times.run.runs, times.run.rounds) == (RUNS, RUNS)
         assert times.run.interval_ms is not None
         assert model.peak_memory_bytes is not None
+        assert model.memory is not None
+        assert model.memory.peak_bytes is not None
+        assert 0 < model.memory.compiled_bytes <= model.memory.peak_bytes < 20e6
     assert (results.emulated, results.device.serial, results.threads) == (False, "host", 1)
     assert results.ratios[0].ratio.value > 0
     assert not list(folder.rglob("evil"))

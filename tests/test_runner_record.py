@@ -44,6 +44,7 @@ MODEL = {
     "outputs": [TENSOR | {"scale": None, "zero_point": None}],
     "fully_delegated": True,
     "resident_bytes": None,
+    "compiled_bytes": None,
 }
 BLOCK = {
     "type": "block",
@@ -75,7 +76,7 @@ EVENT = {
     "subgraph": 0,
     "op": None,
 }
-MEMORY = {"type": "memory", "peak_bytes": 50_000_000}
+MEMORY = {"type": "memory", "library_bytes": 9_000_000, "peak_bytes": 50_000_000}
 ERROR = {"type": "error", "status": 5, "message": "a.tflite cannot be read"}
 SECOND_BLOCK = BLOCK | {"index": 1, "round": 1}
 
@@ -114,7 +115,7 @@ def test_a_whole_record_is_complete() -> None:
     assert record.blocks[0].durations_ns == (1_000_000, 1_100_000)
     assert [tail.kind for tail in record.tails] == ["mask", "mask"]
     assert record.events[0].elapsed_us == 12
-    assert record.peak_memory_bytes == 50_000_000
+    assert (record.library_memory_bytes, record.peak_memory_bytes) == (9_000_000, 50_000_000)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])

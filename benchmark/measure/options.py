@@ -111,8 +111,8 @@ class Options:
         type=click.FloatRange(min=1, max=86400),
         default=900.0,
         show_default=True,
-        help="Seconds that the benchmark of a device may take, cooling down included. A phone in use "
-        "is waited for as long, before they count.",
+        help="Seconds that the benchmark of a device may take, cooling down included. A phone in "
+        "use is waited for as long, before they count.",
     )
     output: Path | None = _option(
         "--output",

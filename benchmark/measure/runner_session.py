@@ -307,6 +307,7 @@ class RunnerSession(Session):
             peak_memory_bytes=record.peak_memory_bytes,
             conditions_after=conditions,
             turn=turn,
+            library_memory_bytes=record.library_memory_bytes,
         )
         if record.header is not None:
             self.rounds.append(done)

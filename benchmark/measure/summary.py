@@ -6,7 +6,14 @@ from statistics import median
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.results.breakdown import Breakdown
 from seaformer.benchmark.results.rounds import gather, run_times
-from seaformer.benchmark.results.schema import CoresUsed, ModelResult, Parity, Round, Times
+from seaformer.benchmark.results.schema import (
+    AddedMemory,
+    CoresUsed,
+    ModelResult,
+    Parity,
+    Round,
+    Times,
+)
 from seaformer.statistics.bootstrap import Summary, summarize
 
 
@@ -37,11 +44,12 @@ def model_result(
     """
     is_wrong = parity is not None and not parity.passed
     times = None if is_wrong else tool or _times(rounds, candidate.id, seed)
-    peaks = (
-        one.peak_memory_bytes
+    alone = (
+        one
         for one in rounds
         if one.purpose == "check" and candidate.id in [loaded.id for loaded in one.loaded]
     )
+    check = next(alone, None)
     return ModelResult(
         id=candidate.id,
         file=str(candidate.path),
@@ -55,10 +63,22 @@ def model_result(
         parity=parity,
         latency=None if emulated else times,
         emulated=times if emulated else None,
-        peak_memory_bytes=next(peaks, None),
+        peak_memory_bytes=None if check is None else check.peak_memory_bytes,
+        memory=None if check is None else added_memory(check),
         breakdown=None if times is None else breakdown(times),
         threads=None if candidate.setting is None else candidate.setting.threads,
         cores=cores,
+    )
+
+
+def added_memory(check: Round) -> AddedMemory | None:
+    """Return what the one model of a round adds to its process; None if that is unknown."""
+    base, compiled = check.library_memory_bytes, check.loaded[0].compiled_bytes
+    if base is None or compiled is None:
+        return None
+    peak = check.peak_memory_bytes
+    return AddedMemory(
+        compiled_bytes=max(0, compiled - base), peak_bytes=peak and max(0, peak - base)
     )
 
 

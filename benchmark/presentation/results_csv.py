@@ -52,6 +52,8 @@ def _row(results: Results, model: ModelResult) -> dict[str, Any]:
         "ratio_to_first": ratio and ratio.value,
         **ends("ratio", ratio.interval if ratio else None),
         "peak_memory_bytes": model.peak_memory_bytes,
+        "added_memory_compiled_bytes": model.memory and model.memory.compiled_bytes,
+        "added_memory_peak_bytes": model.added_peak_bytes,
         "parity_sqnr_db": parity and parity.sqnr_db,
         "parity_agreement": parity and parity.agreement,
         "export_agreement": accuracy and accuracy.agreement,

@@ -171,17 +171,17 @@ def _facts_table(results: Results) -> Table:
     table.add_column("model", overflow="fold", min_width=16)
     table.add_column("precision", no_wrap=True)
     unit = EMULATED if results.emulated else "ms"
-    for heading in ("MB", f"load {unit}", f"first {unit}", "RAM MB", "parity"):
+    for heading in ("MB", f"load {unit}", f"first {unit}", "added RAM MB", "parity"):
         table.add_column(heading, justify="right")
     for model in results.models:
-        times, memory = model.times, model.peak_memory_bytes
+        times, memory = model.times, model.added_peak_bytes
         table.add_row(
             model.label,
             model.precision,
             f"{model.bytes / 1e6:.2f}",
             number(times.load_ms if times else None),
             number(times.first_inference_ms if times else None),
-            "-" if memory is None else f"{memory / 1e6:.0f}",
+            "-" if memory is None else f"{memory / 1e6:.1f}",
             parity_text(model),
         )
     return table

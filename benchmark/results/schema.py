@@ -262,6 +262,18 @@ class Times(FrozenModel):
         return self.tool.mean_ms if self.tool.median_ms is None else self.tool.median_ms
 
 
+class AddedMemory(FrozenModel):
+    """What a model alone adds to the memory of a process that has loaded the runtime's library.
+
+    Attributes:
+        compiled_bytes: once it is loaded and compiled, before the first inference.
+        peak_bytes: at most, while it is loaded and runs; null if the device does not say.
+    """
+
+    compiled_bytes: int
+    peak_bytes: int | None
+
+
 class ModelResult(FrozenModel):
     """One model.
 
@@ -279,7 +291,9 @@ class ModelResult(FrozenModel):
             compared, which `note` explains.
         latency: null if the device is emulated, the output is wrong, or nothing was measured.
         emulated: the same of an emulated device: no latency.
-        peak_memory_bytes: of a process with this model alone; null if unknown.
+        peak_memory_bytes: of a process with this model alone, the runtime's library included, which
+            may take more than the model; null if unknown.
+        memory: what the model adds; null in files of earlier versions, and where it is unknown.
         breakdown: where the time goes; null if that was not asked for or not measured.
         threads: of its own; null where they are those of the benchmark.
         cores: likewise.
@@ -298,6 +312,7 @@ class ModelResult(FrozenModel):
     latency: Times | None
     emulated: Times | None
     peak_memory_bytes: int | None
+    memory: AddedMemory | None = None
     breakdown: Breakdown | None = None
     threads: int | None = None
     cores: CoresUsed | None = None
@@ -323,6 +338,11 @@ class ModelResult(FrozenModel):
     def times(self) -> Times | None:
         """Its times, latency or emulated: whichever the device has."""
         return self.latency or self.emulated
+
+    @property
+    def added_peak_bytes(self) -> int | None:
+        """What it adds to the memory of a process at its peak; None if unknown."""
+        return None if self.memory is None else self.memory.peak_bytes
 
     @property
     def is_wrong(self) -> bool:
@@ -363,7 +383,8 @@ class Round(FrozenModel):
         loaded: the models, with their load and warm-up times.
         blocks: the timed runs.
         tails: the timed runs of the arg-max in C.
-        peak_memory_bytes: of the process.
+        peak_memory_bytes: of the process; since the library was loaded, if that is known:
+        library_memory_bytes: of the process, before any model; null if unknown.
         conditions_after: the state of the device at the end; null if it could not be read.
         turn: rounds of one turn belong together: every setting has one in it, and ratios between
             settings are formed turn by turn. Null where every round has all the models.
@@ -381,6 +402,7 @@ class Round(FrozenModel):
     peak_memory_bytes: int | None
     conditions_after: Conditions | None
     turn: int | None = None
+    library_memory_bytes: int | None = None
 
 
 class Results(Document):

@@ -136,6 +136,7 @@ class LoadedModel(_Exact):
         fully_delegated: whether the delegate took every operator; None if the runtime does not say.
         resident_bytes: memory of the whole process after the warm-up; None if unknown. Models that
             were loaded before are in it.
+        compiled_bytes: likewise, before the first inference; None in records of earlier runners.
     """
 
     id: Text
@@ -146,6 +147,7 @@ class LoadedModel(_Exact):
     outputs: tuple[Tensor, ...]
     fully_delegated: StrictBool | None
     resident_bytes: Count | None
+    compiled_bytes: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -235,8 +237,14 @@ class ProfileEvent(_Exact):
 
 @dataclass(frozen=True)
 class _Memory(_Exact):
-    """The peak of resident memory, before any profiled run; None if the system does not say."""
+    """Resident memory of the process; None if the system does not say.
 
+    Attributes:
+        library_bytes: with the runtime's library, before any model.
+        peak_bytes: the peak from then on, before any profiled run.
+    """
+
+    library_bytes: Count | None
     peak_bytes: Count | None
 
 
@@ -278,7 +286,8 @@ class Record:
     blocks: tuple[Block, ...]
     tails: tuple[TailRun, ...]
     events: tuple[ProfileEvent, ...]
-    peak_memory_bytes: int | None  # of the process, all models together, without profiled runs
+    library_memory_bytes: int | None  # of the process, before any model
+    peak_memory_bytes: int | None  # from then on, all models together, without profiled runs
     complete: bool  # whether nothing is missing and nothing was altered
     problem: str | None  # why it is not complete, in one line without a full stop
     status: int | None  # exit status the runner announced, if it did
@@ -330,6 +339,7 @@ class RecordReader:
             blocks=tuple(self._all(Block)),
             tails=tuple(self._all(TailRun)),
             events=tuple(self._all(ProfileEvent)),
+            library_memory_bytes=memory and memory.library_bytes,
             peak_memory_bytes=memory and memory.peak_bytes,
             complete=problem is None and error is None,
             problem=problem if error is None else error.message,

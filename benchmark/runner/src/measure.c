@@ -75,6 +75,7 @@ static void load(subject *s, const plan *planned, const runtime *with) {
     const int64_t start = clock_ns();
     with->load(s->planned->file, 0, &s->loaded);
     const int64_t loaded = clock_ns();
+    const int64_t compiled_bytes = resident_bytes();
     set_input(s, with);
     now("warming a model up", STATUS_NO_MODEL, damaged);
     for (int64_t i = 0; i < planned->warmup_runs; i++) warmup[i] = timed_run(s, with);
@@ -89,7 +90,8 @@ static void load(subject *s, const plan *planned, const runtime *with) {
     for (int i = 0; i < s->loaded.output_count; i++) write_tensor(NULL, &s->loaded.outputs[i]);
     line_close(']');
     line_flag("fully_delegated", s->loaded.is_fully_delegated);
-    line_count("resident_bytes", memory_bytes("VmRSS"));
+    line_count("resident_bytes", resident_bytes());
+    line_count("compiled_bytes", compiled_bytes);
     line_end();
     free(warmup);
     if (s->planned->mask_height > 0)
@@ -208,6 +210,9 @@ static void profile(subject *s, const plan *planned, const runtime *with) {
 void measure(const plan *planned, const runtime *with) {
     const int count = planned->model_count;
     subject *subjects = allocate((size_t)count, sizeof *subjects);
+    /* The library has been loaded and has run a model: what comes now is the models'. */
+    const int64_t library_bytes = resident_bytes();
+    restart_peak();
     for (int i = 0; i < count; i++) {
         subjects[i].planned = &planned->models[i];
         load(&subjects[i], planned, with);
@@ -218,7 +223,8 @@ void measure(const plan *planned, const runtime *with) {
     now("measuring", STATUS_NO_MODEL, damaged);
     measure_blocks(subjects, planned, with);
     line_begin("memory");
-    line_count("peak_bytes", memory_bytes("VmHWM"));
+    line_count("library_bytes", library_bytes);
+    line_count("peak_bytes", peak_bytes());
     line_end();
     now("releasing models", STATUS_NO_MODEL, damaged);
     for (int i = 0; i < count; i++) {

@@ -205,9 +205,28 @@ disturbances count_disturbances(void) {
     return (disturbances){usage.ru_minflt + usage.ru_majflt, usage.ru_nvcsw + usage.ru_nivcsw};
 }
 
-int64_t memory_bytes(const char *name) {
+/* ---- Memory ---------------------------------------------------------------------------------- */
+
+static int64_t peak_before = -1; /* a peak that could not be reset */
+
+/* Bytes, by the name in /proc/self/status; negative if the system does not say. */
+static int64_t memory_bytes(const char *name) {
     char status[8192];
     if (!read_small("/proc/self/status", status, sizeof status)) return -1;
     const char *line = strstr(status, name);
     return line == NULL ? -1 : strtoll(line + strlen(name) + 1, NULL, 10) * 1024;
+}
+
+int64_t resident_bytes(void) { return memory_bytes("VmRSS"); }
+
+void restart_peak(void) {
+    const int file = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+    const int is_reset = file >= 0 && write_all(file, "5", 1); /* proc(5): since Linux 4.0 */
+    if (file >= 0) close(file);
+    peak_before = is_reset ? -1 : memory_bytes("VmHWM");
+}
+
+int64_t peak_bytes(void) {
+    const int64_t peak = memory_bytes("VmHWM");
+    return peak > peak_before ? peak : -1;
 }

@@ -56,5 +56,12 @@ typedef struct {
 /* Counted for the process since its start. */
 disturbances count_disturbances(void);
 
-/* Bytes, by the name in /proc/self/status; negative if the system does not say. */
-int64_t memory_bytes(const char *name);
+/* Resident memory of the process, in bytes; negative if the system does not say. */
+int64_t resident_bytes(void);
+
+/* Has the peak of resident memory begin anew from here, where the kernel allows it. */
+void restart_peak(void);
+
+/* The peak since `restart_peak`; negative if the system does not say, or cannot tell it from a
+   higher one before. */
+int64_t peak_bytes(void);

@@ -23,6 +23,7 @@ class Point(FrozenModel):
         emulated: the same of an emulated device: no latency.
         peak_memory_bytes: of a process with this layer alone, the runtime's own included; null if
             unknown.
+        added_peak_bytes: what the layer adds to that at its peak; null if unknown.
         macs: multiply-accumulates.
         file: path of the model, from the folder of this object.
         wrong_output: whether the device computes something else, so that there is no time.
@@ -32,6 +33,7 @@ class Point(FrozenModel):
     latency: Summary | None
     emulated: Summary | None
     peak_memory_bytes: int | None
+    added_peak_bytes: int | None = None
     macs: int | None
     file: str
     wrong_output: bool

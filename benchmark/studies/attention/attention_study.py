@@ -169,6 +169,7 @@ class AttentionStudy(DocumentStudy[AttentionResults]):
             latency=None if model.latency is None else model.latency.run,
             emulated=None if model.emulated is None else model.emulated.run,
             peak_memory_bytes=model.peak_memory_bytes,
+            added_peak_bytes=model.added_peak_bytes,
             macs=model.facts.macs,
             file=str(Path(model.file).relative_to(self.request.output)),
             wrong_output=model.is_wrong,

@@ -23,7 +23,14 @@ def print_attention(console: Console, results: AttentionResults) -> None:
     unit = "emulated, NO LATENCY" if results.emulated else "ms"
     console.print(_table(results, f"{unit}, by side of the feature map", _time, has_growth=True))
     console.print()
-    console.print(_table(results, "peak memory in MB, by side", _memory, has_growth=False))
+    console.print(
+        _table(
+            results,
+            "memory that the layer adds at its peak, in MB, by side",
+            _memory,
+            has_growth=False,
+        )
+    )
     for layer in results.layers:
         for one in layer.left_out:
             console.print(f"{layer.kind} at {one.side}: {one.reason}", soft_wrap=True)
@@ -63,6 +70,7 @@ def _row(layer: LayerResult, one: Point | SideLeftOut) -> dict[str, Any]:
         **median_cells("latency", point.latency if point else None),
         "emulated_median_ms": point and point.emulated and point.emulated.median_ms,
         "peak_memory_bytes": point and point.peak_memory_bytes,
+        "added_peak_bytes": point and point.added_peak_bytes,
         "macs": point and point.macs,
         "wrong_output": point and point.wrong_output,
         "left_out": one.reason if isinstance(one, SideLeftOut) else None,
@@ -100,5 +108,5 @@ def _time(point: Point) -> str:
 
 
 def _memory(point: Point) -> str:
-    memory = point.peak_memory_bytes
-    return NONE if memory is None else f"{memory / 1e6:.0f}"
+    memory = point.added_peak_bytes
+    return NONE if memory is None else f"{memory / 1e6:.1f}"

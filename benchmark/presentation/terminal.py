@@ -171,7 +171,7 @@ def _facts_table(results: Results) -> Table:
     table.add_column("model", overflow="fold", min_width=16)
     table.add_column("precision", no_wrap=True)
     unit = EMULATED if results.emulated else "ms"
-    for heading in ("MB", f"load {unit}", f"first {unit}", "added RAM MB", "parity"):
+    for heading in ("MB", f"load {unit}", f"first {unit}", "+RAM MB", "parity"):
         table.add_column(heading, justify="right")
     for model in results.models:
         times, memory = model.times, model.added_peak_bytes

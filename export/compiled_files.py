@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from seaformer.artifact.accelerators import Accelerator
+from seaformer.artifact.beside import path_beside
 from seaformer.artifact.chips import Chip
 from seaformer.artifact.embedding import content_sha256, embed
 from seaformer.artifact.metadata import AcceleratorParity, Compilation, File, Metadata
@@ -20,9 +21,6 @@ from seaformer.export.report import Report
 from seaformer.export.verify.on_accelerator import in_words, verify_on
 from seaformer.export.verify.verification_inputs import ON_DRIVERS
 from seaformer.models.inputs import input_shape
-
-MAX_WARNED = 8
-"""Operators left to the CPU that are printed one by one; the metadata has all."""
 
 COMPILERS: Mapping[str, Callable[[Chip, Path], Compiled]] = MappingProxyType(
     {".onnx": compile_onnx, ".tflite": compile_tflite}
@@ -76,8 +74,8 @@ class Compiling:
         with self._report.stage(f"compile {format.name} {precision.name}, {chip.name}") as stage:
             compiled = COMPILERS[format.suffix](chip, self._path)
             stage.made = compiled.in_words
-        self._check_left(compiled, chip)
         name = compiled_name(self._path.name, chip)
+        self._check_left(compiled, chip, name)
         metadata = self._describe(compiled, chip, name)
         if format.name not in accelerator.never_run:
             title = f"verify {format.name} {precision.name}, {accelerator.name} {chip.name}"
@@ -132,18 +130,23 @@ class Compiling:
             }
         )
 
-    def _check_left(self, compiled: Compiled, chip: Chip) -> None:
-        said = [
-            f"{one.type} '{one.name}'" + (f": {one.reason}" if one.reason else "")
-            for one in compiled.left
-        ]
-        if said and self._job.request.needs_full_acceleration:
+    def _check_left(self, compiled: Compiled, chip: Chip, name: str) -> None:
+        if compiled.left and self._job.request.needs_full_acceleration:
+            first = compiled.left[0]
             raise SeaformerError(
-                f"'{self._path.name}' is not wholly on the NPU of {chip.name}: {len(said)} "
-                f"operators are left to the CPU, such as {said[0]}. Nothing was written. Leave "
-                "--require-full-acceleration out for a file that has them."
+                f"'{self._path.name}' is not wholly on the NPU of {chip.name}: {len(compiled.left)}"
+                f" operators are left to the CPU, such as {first.type} '{first.name}': "
+                f"{first.reason}. Nothing was written. Leave --require-full-acceleration out for a "
+                "file that has them."
             )
-        for line in said[:MAX_WARNED]:
-            self._report.warn(f"{chip.name}: left to the CPU: {line}.")
-        if len(said) > MAX_WARNED:
-            self._report.warn(f"{chip.name}: and {len(said) - MAX_WARNED} more operators.")
+        kinds: dict[tuple[str, str], list[str]] = {}
+        for one in compiled.left:
+            kinds.setdefault((one.type, one.reason), []).append(one.name)
+        for (type, reason), names in kinds.items():
+            who = f"{type} '{names[0]}'"
+            if len(names) > 1:
+                who = f"{len(names)} {type}, such as '{names[0]}'"
+            self._report.warn(f"{chip.name}: left to the CPU: {who}: {reason}.")
+        if compiled.left:
+            described = path_beside(Path(name))
+            self._report.warn(f"{chip.name}: all of them are listed in '{described}'.")

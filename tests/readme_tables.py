@@ -9,6 +9,7 @@ from bench.machine import write_section
 from official_weights import build_network
 
 from seaformer.artifact.accelerators import ACCELERATORS
+from seaformer.artifact.chips import CHIPS
 from seaformer.artifact.precisions import FORMATS, PRECISIONS
 from seaformer.benchmark.measure.backends import BACKENDS
 from seaformer.benchmark.results.table_kinds import KINDS
@@ -67,6 +68,22 @@ def accelerators() -> str:
         f"{'; '.join(f'{name}: {why}' for name, why in row.refuses.items()) or '-'} |"
         for row in ACCELERATORS.values()
     ]
+    return "\n".join(lines)
+
+
+def chips() -> str:
+    """Every chip that a file can be compiled for, and what its NPU computes."""
+    lines = [
+        "| `--soc` | sold as | NPU | floating point | precisions |",
+        "|---|---|---|---|---|",
+    ]
+    for chip in CHIPS.values():
+        computed = [p.name for p in PRECISIONS.values() if chip.has_float or not p.has_float]
+        has_float = "in half precision" if chip.has_float else "none"
+        lines.append(
+            f"| {chip.name} | {chip.snapdragon} | Hexagon V{chip.hexagon} | {has_float} | "
+            f"{', '.join(computed)} |"
+        )
     return "\n".join(lines)
 
 
@@ -153,6 +170,7 @@ SECTIONS = {
     "tasks": tasks,
     "peers": peers,
     "accelerator-table": accelerators,
+    "chips": chips,
     "formats": formats,
     "backends": backends,
     "tables": tables,

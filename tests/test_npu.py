@@ -21,6 +21,7 @@ from seaformer.datasets.shapes import write
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.export.npu.onnx_compiler import compile_onnx
 from seaformer.export.npu.qnn_log import reasons
+from seaformer.export.npu.tflite_compiler import compile_tflite
 from seaformer.files import file_sha256
 from seaformer.runtimes import open_session
 from seaformer.runtimes.qnn_package import is_newer, require_package
@@ -172,6 +173,19 @@ def test_a_mask_is_computed_on_the_npu(tmp_path: Path) -> None:
     (file,) = (tmp_path / "build").glob("*_SM8650.onnx.json")
     (parity,) = parse_metadata(file.read_bytes(), "test").accelerators
     assert all((row.argmax_agreement or 0) >= 0.999 for row in parity.comparisons)
+
+
+def test_operators_that_litert_leaves_are_named_with_the_reason(integer_export: Path) -> None:
+    """Qualcomm's NPUs have no depth-wise convolution of 16-bit integers with 64-bit biases."""
+    compiled = compile_tflite(
+        CHIPS["SM8350"], integer_export / "seaformer_tiny_shapes_256x256_int16x8.tflite"
+    )
+    assert compiled.partitions > 1
+    why = {(one.type, one.reason) for one in compiled.left}
+    reason = "QNN does not take DepthWiseConv2d of SFIXED_POINT_16, SFIXED_POINT_8, INT_64"
+    assert ("DEPTHWISE_CONV_2D", reason) in why
+    assert any("ElementWiseNeuron (ReluMinMax) of" in reason for _, reason in why)
+    assert len({one.name for one in compiled.left}) == len(compiled.left)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from seaformer.artifact.metadata import LeftOperator
 
+NO_REASON = "the compiler does not take it"
+"""Why an operator is left to the CPU, where the compiler says no more."""
+
 TIME_FACTOR = 5.0
 """How many times the limit of running a file its compilation may take: Large at 512x512 takes a
 minute on a busy processor."""

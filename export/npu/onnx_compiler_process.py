@@ -11,6 +11,7 @@ import onnxruntime
 
 from seaformer.artifact.chips import CHIPS, Chip
 from seaformer.errors import SeaformerError
+from seaformer.export.npu.compiled import NO_REASON
 from seaformer.export.npu.compiled_names import binary_name
 from seaformer.export.npu.qnn_log import reasons
 from seaformer.runtimes.channel import Array, Message
@@ -46,7 +47,7 @@ def _compile(path: Path, chip: Chip, target: Path) -> Message:
     left = [node for node in nodes if node.op_type != COMPILED]
     said = _reasons(path, chip, target.with_suffix(".log")) if left else {}
     described = [
-        {"type": node.op_type, "name": node.name, "reason": said.get(node.name, "")}
+        {"type": node.op_type, "name": node.name, "reason": said.get(node.name, NO_REASON)}
         for node in left
     ]
     files = (target, target.with_name(str(binary_name(target.name))))

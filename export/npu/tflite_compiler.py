@@ -6,22 +6,25 @@ from Qualcomm when it is installed, or else those of onnxruntime-qnn.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from ai_edge_litert import schema_py_generated as schema
+
 from seaformer import processes
 from seaformer.artifact.chips import Chip
 from seaformer.artifact.metadata import LeftOperator
 from seaformer.errors import SeaformerError
-from seaformer.export.npu.compiled import TIME_FACTOR, Compiled
+from seaformer.export.npu.compiled import NO_REASON, TIME_FACTOR, Compiled
+from seaformer.export.npu.litert_log import refusals
 from seaformer.runtimes.child_process import LIMIT_VARIABLE, time_limit_s
 from seaformer.runtimes.compiled_file import DISPATCH
 from seaformer.runtimes.qnn_package import library_folders, require_package
 from seaformer.runtimes.session import one_line
-from seaformer.runtimes.tflite_flatbuffer import parse
+from seaformer.runtimes.tflite_flatbuffer import operator_types, parse
 from seaformer.temporary_folders import temporary_folder
 
 PROGRAM = "LiteRT's compiler for Qualcomm's NPUs"
@@ -68,7 +71,9 @@ def compile_tflite(chip: Chip, path: Path) -> Compiled:
                 f"{_failure(done)}. Try another --precision, or another chip."
             )
         content = compiled.read_bytes()
-    partitions, left = _graph(content)
+    said = refusals(done.stdout.decode(errors="replace"))
+    source = parse(path.read_bytes()) if said else None
+    partitions, left = _graph(content, {_name(source, index): why for index, why in said.items()})
     found = _VERSION.search(content)
     qnn = "unknown" if found is None else found[1].decode()
     if not partitions:
@@ -121,25 +126,31 @@ def _sdk_folder() -> Path | None:
     return folder if (folder / "libQnnHtp.so").is_file() else None
 
 
-def _graph(content: bytes) -> tuple[int, tuple[LeftOperator, ...]]:
-    """Count the operators that stand for compiled ones, and list the others."""
-    from seaformer.export.convert.tflite_file import operators
+def _graph(content: bytes, reasons: Mapping[str, str]) -> tuple[int, tuple[LeftOperator, ...]]:
+    """Count the operators that stand for compiled ones, and list the others.
 
+    `reasons` says of the names of operators why they are left.
+    """
     parsed = parse(content)
     graph, codes = parsed.subgraphs[0], parsed.operatorCodes
     is_compiled = [
         codes[row.opcodeIndex].customCode == DISPATCH.encode() for row in graph.operators
     ]
+    rows = zip(operator_types(parsed), is_compiled, strict=True)
+    names = {index: _name(parsed, index) for index in range(len(is_compiled))}
     left = tuple(
-        LeftOperator(
-            type=operator.type,
-            name=graph.tensors[operator.outputs[0]].name.decode(errors="replace"),
-            reason="",
-        )
-        for operator, compiled in zip(operators(content), is_compiled, strict=True)
+        LeftOperator(type=type, name=names[index], reason=reasons.get(names[index], NO_REASON))
+        for index, (type, compiled) in enumerate(rows)
         if not compiled
     )
     return sum(is_compiled), left
+
+
+def _name(model: schema.ModelT, index: int) -> str:
+    """The name of the first tensor that an operator of the main subgraph computes."""
+    graph = model.subgraphs[0]
+    name: bytes = graph.tensors[graph.operators[index].outputs[0]].name
+    return name.decode(errors="replace")
 
 
 def _failure(done: processes.Done) -> str:

@@ -278,7 +278,7 @@ class LeftOperator(_Model):
     Attributes:
         type: in the file's own words.
         name: of the node, or of the tensor that it computes.
-        reason: in the compiler's words; "" where it gives none.
+        reason: in the compiler's words.
     """
 
     type: str

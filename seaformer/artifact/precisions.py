@@ -249,11 +249,13 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
 )
 
 
-HALF_MIN_SQNR_DB, HALF_MIN_AGREEMENT = 40.0, 0.985
+HALF_MIN_SQNR_DB, HALF_MIN_AGREEMENT = 36.0, 0.98
 """What a file of floating point has to reach where all is computed in half precision, as on NPUs.
 
 A weight or a result is rounded to 11 bits, which alone is noise of about 70 dB, and it adds up over
-the layers: PLACEHOLDER.
+the layers. Emulated, networks reach from 37.5 dB and 98.2 % (R-ASPP with random weights) to 63 dB
+(bench.accelerators); what an accelerator computed wrongly reached 34.9 dB at most (heads on the
+batch on LiteRT's GPU accelerator).
 """
 
 

@@ -1,0 +1,119 @@
+"""Compile files for every Snapdragon by the real command and say what the emulator makes of them.
+
+    PYTHONPATH=tests python -m bench.npu [--readme README.md] [--json FILE] [--only WORD]
+
+Needs the extra npu. On two cores it takes about half an hour.
+"""
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bench.accelerators import shown, worst
+from bench.machine import machine_name, write_section
+from seaformer.artifact.chips import CHIPS
+from seaformer.artifact.metadata import Metadata
+
+EXPORT = Path(sys.executable).with_name("seaformer-export")
+FLOAT = ",".join(chip.name for chip in CHIPS.values() if chip.has_float)
+ONE = "SM8650"
+
+COMMANDS = (
+    f"--weights shapes --soc {FLOAT}",
+    f"--weights shapes --precision fp16 --soc {ONE}",
+    f"--weights shapes --head classes --soc {ONE}",
+    f"--weights shapes --head mask --soc {ONE}",
+    f"--variant tiny --soc {ONE}",
+    f"--model topformer-tiny --soc {ONE}",
+    f"--model lraspp-mobilenetv3-large --soc {ONE}",
+)
+
+
+def main() -> None:
+    """Export, collect what the files say of themselves, print it, and write it where asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, default=Path("build/bench/npu.json"))
+    parser.add_argument("--readme", type=Path, help="file whose bench section to fill in")
+    parser.add_argument("--only", default="", help="commands with this text in them")
+    arguments = parser.parse_args()
+    rows: list[dict[str, Any]] = []
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    for command in COMMANDS:
+        if arguments.only in command:
+            rows += measure(command)
+            results = {"schema_version": 1, "machine": machine_name(), "rows": rows}
+            arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+    text = table(rows)
+    print(text)
+    if arguments.readme:
+        write_section(arguments.readme, "npu", text)
+
+
+def measure(command: str) -> list[dict[str, Any]]:
+    """Export and compile one command's files in both formats; return what was found of each."""
+    formats = ("--format", "onnx", "--format", "tflite", "--accelerator", "cpu,npu")
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [EXPORT, *shlex.split(command), *formats, "--output", folder],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        described = [
+            Metadata.model_validate_json(path.read_text())
+            for path in sorted(Path(folder).glob("*.json"))
+        ]
+        if not described:
+            return [{"command": command, "error": done.stderr.strip().splitlines()[-1]}]
+    return [found(command, one) for one in described if one.compilation is not None]
+
+
+def found(command: str, metadata: Metadata) -> dict[str, Any]:
+    """What a compiled file says of itself."""
+    compilation, (parity,) = metadata.compilation, metadata.accelerators
+    assert compilation is not None
+    return {
+        "command": command.partition(" --soc")[0],
+        "precision": metadata.precision,
+        "format": metadata.format,
+        "chip": compilation.chip,
+        "status": parity.status,
+        "partitions": compilation.partitions,
+        "left": len(compilation.left),
+        "reached": worst(parity.comparisons),
+        "compiler": compilation.compiler,
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The results as Markdown."""
+    compilers = sorted({row["compiler"] for row in rows if "compiler" in row})
+    lines = [
+        f"On the emulator, against PyTorch in float64, the lowest of all inputs ({compilers[0]}"
+        f"{'; ' + compilers[1] if len(compilers) > 1 else ''}):",
+        "",
+        "| `seaformer-export` | precision | file | chip | pieces on the NPU | operators on the CPU "
+        "| computed there |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        if "error" in row:
+            lines.append(f"| `{row['command']}` | {row['error']} | | | | | |")
+            continue
+        reached = shown(row["reached"]) if row["status"] == "verified" else row["status"]
+        reached = "never run" if row["status"] == "compiled" else reached
+        lines.append(
+            f"| `{row['command'].partition(' --precision')[0]}` | {row['precision']} | "
+            f"`.{row['format']}` | {row['chip']} | {row['partitions']} | {row['left']} | "
+            f"{reached} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -185,7 +185,8 @@ def _switches() -> str:
     "accelerators",
     metavar="NAME,...",
     multiple=True,
-    help=f"Verify the files on {_one_of(ACCELERATORS)} Repeatable. A file that computes something "
+    help=f"Verify the files on {_one_of(ACCELERATORS)} For npu they are compiled first, see --soc. "
+    "Repeatable. A file that computes something "
     "else on one that is named is not written. [default: cpu, and gpu where a driver is found; a "
     "file that fails on the gpu only is written, and the exit status is 1]",
 )

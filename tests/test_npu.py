@@ -282,7 +282,7 @@ def changed(path: Path, **compilation: object) -> None:
 
 
 def test_what_does_not_belong_to_a_compiled_file_is_refused(copied: Path) -> None:
-    with pytest.raises(UsageError, match="Add --accelerator npu"):
+    with pytest.raises(UsageError, match="run it with --accelerator npu"):
         open_session(copied)
     with pytest.raises(UsageError, match="compiled for 'SM8650', and --soc is SM8750"):
         open_session(copied, accelerator="npu", chip="SM8750")

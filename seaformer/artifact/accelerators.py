@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from seaformer.artifact.precisions import Precision, in_half
-from seaformer.errors import look_up
+from seaformer.errors import UsageError, look_up
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,14 @@ ACCELERATORS: Mapping[str, Accelerator] = MappingProxyType(
         )
     }
 )
+
+
+def needs_export(accelerator: str, name: str) -> UsageError:
+    """Return the error for a network in PyTorch, by its name, that shall run on an accelerator."""
+    return UsageError(
+        f"--accelerator {accelerator} runs exported files, and '{name}' is a network in PyTorch. "
+        "Export it first: seaformer-export."
+    )
 
 
 def parse_accelerators(given: Sequence[str]) -> tuple[Accelerator, ...]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seaformer.artifact.accelerators import needs_export
 from seaformer.cli.command import PATH, Command
 from seaformer.cli.processor_options import (
     Processor,
-    no_checkpoint,
     processor_options,
     read_processor,
 )
@@ -209,7 +209,7 @@ def _open(
             chip=processor.chip,
         )
     if processor.is_emulated:
-        raise no_checkpoint(processor, found.name)
+        raise needs_export(processor.accelerator, found.name)
     from seaformer.models.resolve import chosen
     from seaformer.runtimes.pytorch import open_network
     from seaformer.tasks import DEFAULT_TASK, get_task

@@ -73,11 +73,3 @@ def read_processor(accelerator: str, soc: str | None) -> Processor:
     if len(chips) > 1:
         raise UsageError(f"--soc is '{soc}'. Allowed: one chip, as there is one run.")
     return Processor(row.name, chips[0].name if chips else None)
-
-
-def no_checkpoint(processor: Processor, name: str) -> UsageError:
-    """Return the error for a network in PyTorch that an accelerator shall compute."""
-    return UsageError(
-        f"--accelerator {processor.accelerator} runs exported files, and '{name}' is none. Export "
-        f"it: seaformer-export --accelerator {processor.accelerator}."
-    )

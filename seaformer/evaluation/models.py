@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seaformer.artifact.accelerators import CPU
+from seaformer.artifact.accelerators import CPU, needs_export
 from seaformer.artifact.metadata import Interface
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.evaluation.metrics import top_classes
@@ -199,10 +199,8 @@ def open_candidate(model: Path | Network, task: Task, options: Options) -> Candi
     if isinstance(model, Path) and not is_checkpoint(model):
         return _open_export(model, task, options)
     if options.accelerator != CPU:
-        raise UsageError(
-            f"--accelerator {options.accelerator} runs exported files, and "
-            f"'{model if isinstance(model, Path) else model.name}' is a network in PyTorch. Export "
-            "it first."
+        raise needs_export(
+            options.accelerator, str(model) if isinstance(model, Path) else model.name
         )
     return _open_network(model, task, options)
 

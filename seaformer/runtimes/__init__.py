@@ -80,7 +80,7 @@ _NPU = Runtime(
     require=require_package,
     advice="It may run on another accelerator, or compiled for another chip.",
     takes_chip=True,
-    time_factor=10.0,  # an inference of Tiny at 512x512 takes 5 s on an idle processor
+    time_factor=10.0,  # an inference of Tiny at 512x512 takes 3 s on an idle core
 )
 _OPENVINO = Runtime("OpenVINO", "openvino_runtime", "openvino")
 

@@ -33,6 +33,7 @@ def refuse_compiled(path: Path) -> None:
             "compiled .tflite. Give the .tflite that it was compiled from."
         )
     raise UsageError(
-        f"'{path}' is compiled for an NPU, which the CPU cannot run. Add --accelerator npu, or "
-        "give the .onnx that it was compiled from."
+        f"'{path}' is compiled for an NPU, and the CPU cannot run it. seaformer-predict and "
+        "seaformer-evaluate run it with --accelerator npu; else give the .onnx that it was "
+        "compiled from."
     )

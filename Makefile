@@ -53,7 +53,7 @@ bench: setup
 	PYTHONPATH=tests $(BIN)/python -m bench.export --readme README.md
 	PYTHONPATH=tests $(BIN)/python -m bench.quantization --readme README.md
 	PYTHONPATH=tests $(BIN)/python -m bench.accelerators --readme README.md
-	PYTHONPATH=tests $(BIN)/python -m bench.npu --readme README.md
+	PYTHONPATH=tests $(BIN)/python -m bench.npu --readme docs/npu.md
 	$(BIN)/seaformer-export --variant tiny --format tflite --format onnx --output build/bench --force
 	PYTHONPATH=tests $(BIN)/python -m bench.upsample_argmax --network build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite --json build/bench/upsample_argmax.json --readme README.md
 	PYTHONPATH=tests $(BIN)/python -m bench.benchmark build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite build/bench/seaformer_tiny_ade20k_512x512_fp32.onnx --readme README.md

@@ -74,7 +74,7 @@ def accelerators() -> str:
 def chips() -> str:
     """Every chip that a file can be compiled for, and what its NPU computes."""
     lines = [
-        "| `--soc` | sold as | NPU | floating point | precisions |",
+        "| `--soc` | sold as | NPU | floating point | compiles |",
         "|---|---|---|---|---|",
     ]
     for chip in CHIPS.values():

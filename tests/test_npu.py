@@ -16,6 +16,7 @@ from exporting import Done, assert_one_line, environment, names, read_metadata, 
 from seaformer.artifact.chips import CHIPS, UNSUPPORTED, parse_chips
 from seaformer.artifact.metadata import parse_metadata
 from seaformer.artifact.precisions import PRECISIONS, in_half
+from seaformer.bundling.model import read_model
 from seaformer.cli.evaluate import main as evaluate
 from seaformer.datasets.shapes import write
 from seaformer.errors import SeaformerError, UsageError
@@ -103,6 +104,12 @@ def test_a_compiled_tflite_is_labelled_as_never_run(export: tuple[Done, Path]) -
     assert "compiled, never run" in export[0].stdout
     with pytest.raises(UsageError, match=r"nothing on a computer runs a compiled \.tflite"):
         open_session(path)
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".tflite"])
+def test_the_app_takes_no_compiled_file(export: tuple[Done, Path], suffix: str) -> None:
+    with pytest.raises(UsageError, match="the chip it is compiled for is SM8650"):
+        read_model(export[1] / f"{COMPILED}{suffix}")
 
 
 def test_nothing_of_the_compiler_is_printed(export: tuple[Done, Path]) -> None:

@@ -82,6 +82,8 @@ def _conditions(model: Metadata) -> Iterator[tuple[str, object, str, bool]]:
     """
     source, output = model.input, model.output
     yield "its verification", model.parity.passed, "passed", model.parity.passed
+    chip = None if model.compilation is None else model.compilation.chip
+    yield "the chip it is compiled for", chip, "none, as the app has no NPU runtime", chip is None
     yield "its kind", model.kind, ", ".join(KINDS), model.kind in KINDS
     is_one = source.shape[0] == 1 and source.channels == 3
     yield "its input shape", list(source.shape), "one picture", is_one

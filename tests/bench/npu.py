@@ -1,6 +1,6 @@
 """Compile files for every Snapdragon by the real command and say what the emulator makes of them.
 
-    PYTHONPATH=tests python -m bench.npu [--readme README.md] [--json FILE] [--only WORD]
+    PYTHONPATH=tests python -m bench.npu [--readme docs/npu.md] [--json FILE] [--only WORD]
 
 Needs the extra npu. On two cores it takes about half an hour.
 """
@@ -94,25 +94,27 @@ def table(rows: list[dict[str, Any]]) -> str:
     """The results as Markdown."""
     compilers = sorted({row["compiler"] for row in rows if "compiler" in row})
     lines = [
-        f"On the emulator, against PyTorch in float64, the lowest of all inputs ({compilers[0]}"
-        f"{'; ' + compilers[1] if len(compilers) > 1 else ''}):",
+        f"Against PyTorch in float64, the lowest of all inputs ({'; '.join(compilers)}):",
         "",
-        "| `seaformer-export` | precision | file | chip | pieces on the NPU | operators on the CPU "
-        "| computed there |",
-        "|---|---|---|---|---|---|---|",
+        "| `seaformer-export` | precision | chip | `.onnx`: partitions, operators on the CPU | on "
+        "the emulator | `.tflite`: partitions, operators on the CPU; never run |",
+        "|---|---|---|---|---|---|",
     ]
-    for row in rows:
-        if "error" in row:
-            lines.append(f"| `{row['command']}` | {row['error']} | | | | | |")
-            continue
-        reached = shown(row["reached"]) if row["status"] == "verified" else row["status"]
-        reached = "never run" if row["status"] == "compiled" else reached
+    files = {_key(row): row for row in rows if "error" not in row}
+    for command, precision, chip, _ in (key for key in files if key[-1] == "onnx"):
+        onnx, tflite = (files[command, precision, chip, name] for name in ("onnx", "tflite"))
+        reached = shown(onnx["reached"]) if onnx["status"] == "verified" else onnx["status"]
         lines.append(
-            f"| `{row['command'].partition(' --precision')[0]}` | {row['precision']} | "
-            f"`.{row['format']}` | {row['chip']} | {row['partitions']} | {row['left']} | "
-            f"{reached} |"
+            f"| `{command.partition(' --precision')[0]}` | {precision} | {chip} | "
+            f"{onnx['partitions']}, {onnx['left']} | {reached} | "
+            f"{tflite['partitions']}, {tflite['left']} |"
         )
+    lines += [f"| `{row['command']}` | {row['error']} | | | | |" for row in rows if "error" in row]
     return "\n".join(lines)
+
+
+def _key(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    return row["command"], row["precision"], row["chip"], row["format"]
 
 
 if __name__ == "__main__":

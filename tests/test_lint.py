@@ -243,7 +243,7 @@ def test_a_file_of_others_gives_what_bytes_give(tmp_path: Path) -> None:
     path = written(tmp_path, FAULTY["groups of 2"])
     assert lint_file(path) == lint(path.read_bytes())
     with pytest.raises(UnknownNameError):
-        lint(path.read_bytes(), ["npu"])
+        lint(path.read_bytes(), ["tpu"])
 
 
 # ---- The accelerator itself ----------------------------------------------------------------------

@@ -208,7 +208,7 @@ class Quantizing:
             calibration=self._calibrated_with,
             score_name=job.request.task.score_name,
             kept_modules=self._asked.kept(precision),
-            kept_in=precision.kept_in,
+            kept_as=precision.kept_as,
             keep_option=precision.keep_option,
             always_float=len(engine.always_float) if precision.name == "int8" else 0,
             whole=ranking.whole,

@@ -208,7 +208,7 @@ def steps_of(*losses: float | None) -> Search:
         )
         steps.append(step)
     return Search(
-        kept_in="floating point",
+        kept_as="in floating point",
         keep_option="--keep-float",
         budget_points=1.0,
         min_agreement=0.978,

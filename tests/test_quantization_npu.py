@@ -187,7 +187,7 @@ def test_the_module_that_needs_16_bits_is_found(tiny: Quantized) -> None:
         )
         found = search(engine, "w8a8", ONNX, reference, 1.0, lambda: ranking.rows, kept=kept)
     assert [step.fits for step in found.steps] == [False, True]
-    assert (found.kept_in, found.keep_option) == ("16-bit activations", "--keep-16bit")
+    assert (found.kept_as, found.keep_option) == ("at 16 bits", "--keep-16bit")
     assert found.found.kept_modules == ("light_head.classifier",)
     file = engine.quantize("w8a8", match(found.found.kept_modules, engine.operators))
     assert engine.float_operators(file, "w8a8") == []

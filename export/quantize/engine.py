@@ -47,9 +47,9 @@ class Engine(Protocol):
     def quantize(self, precision: str, kept: Collection[int] = ()) -> bytes:
         """Return the file quantized to a precision, by its name.
 
-        `kept` are the indices of operators that stay in what `Precision.kept_in` says: at 16-bit
-        activations, or in floating point besides `always_float`. Their weights are stored in half
-        precision then, unless the file is for an NPU.
+        `kept` are the indices of operators that stay as `Precision.kept_as` says: at 16 bits, or in
+        floating point besides `always_float`. Their weights are stored in half precision then,
+        unless the file is for an NPU.
         """
         ...
 

@@ -19,7 +19,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from seaformer.artifact.metadata import Accuracy, Latency
-from seaformer.artifact.precisions import PRECISIONS, Format, KeptIn
+from seaformer.artifact.precisions import PRECISIONS, Format, KeptAs
 from seaformer.errors import SeaformerError
 from seaformer.export.quantize.engine import Engine
 from seaformer.export.quantize.quality import Reference
@@ -47,7 +47,7 @@ class Step(_Model):
     Attributes:
         action: what was done to the file before.
         module: that it was done to, as `Search.keep_option` takes it; None for the first file.
-        kept_modules: in `Search.kept_in`.
+        kept_modules: that stay as `Search.kept_as` says.
         accuracy: of the file against its single-precision twin.
         bytes: size of the file, without its JSON.
         latency: against the twin.
@@ -67,7 +67,7 @@ class Search(_Model):
     """What was found.
 
     Attributes:
-        kept_in: what modules that are kept compute in.
+        kept_as: what modules that are kept are.
         keep_option: that keeps a module so.
         budget_points: loss of the score that is allowed.
         min_agreement: where there is no truth, the share of positions whose largest class must stay
@@ -77,7 +77,7 @@ class Search(_Model):
     """
 
     schema_version: Literal[2] = 2
-    kept_in: KeptIn
+    kept_as: KeptAs
     keep_option: str | None
     budget_points: float
     min_agreement: float
@@ -119,7 +119,7 @@ def search(
     Raises:
         SeaformerError: the budget is not met with all modules kept.
     """
-    kept_in = PRECISIONS[precision].kept_in
+    kept_as = PRECISIONS[precision].kept_as
     min_agreement = max(0.0, 1 - CHANGED_AT_ONE_POINT * math.sqrt(budget_points))
     steps: list[Step] = []
 
@@ -152,8 +152,8 @@ def search(
         fits = attempt("keep", rows[-1].name, rows)
     if not fits:
         raise SeaformerError(
-            f"the loss is above {budget_points:g} points with every module in {kept_in}. "
-            f"Raise --budget, or export {'fp16' if kept_in == 'floating point' else 'w8a16'}."
+            f"the loss is above {budget_points:g} points with every module {kept_as}. "
+            "Raise --budget, or export fp16."
         )
     # The last one is needed: without it the loss was above the budget.
     for row in reversed(rows[:-1]):
@@ -162,7 +162,7 @@ def search(
             rows = fewer
     found = next(step for step in steps if step.kept_modules == tuple(row.name for row in rows))
     return Search(
-        kept_in=kept_in,
+        kept_as=kept_as,
         keep_option=PRECISIONS[precision].keep_option,
         budget_points=budget_points,
         min_agreement=min_agreement,

@@ -87,7 +87,7 @@ class OnnxEngine:
         with silence():
             if row.integer_activation_bits is None:
                 model = self._dynamic([index for index in every if index not in left])
-            elif row.kept_in != "floating point":
+            elif row.keeps_16_bits:
                 model = self._static({index: 16 if index in left else 8 for index in every})
             else:
                 bits = row.integer_activation_bits

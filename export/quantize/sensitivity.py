@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from seaformer.artifact.metadata import Accuracy, MappedOperator
-from seaformer.artifact.precisions import Format, KeptIn
+from seaformer.artifact.precisions import Format, KeptAs
 from seaformer.evaluation.metrics import energies_sqnr_db
 from seaformer.export.quantize.engine import Engine
 from seaformer.export.quantize.kept import TYPE, enclosing
@@ -117,7 +117,7 @@ class Sensitivity(_Model):
         model: name and size.
         calibration: what the ranges come from.
         kept_modules: what the user keeps in every measurement.
-        kept_in: what modules that are not quantized compute in.
+        kept_as: what modules that are not quantized are.
         keep_option: that keeps a module so; None where no file for users has any.
         always_float: how many operators the quantizer leaves in floating point by itself.
         warnings: what a reader should know before; may be empty.
@@ -133,7 +133,7 @@ class Sensitivity(_Model):
     calibration: str
     score_name: Literal["mIoU", "top-1"]
     kept_modules: tuple[str, ...]
-    kept_in: KeptIn = "floating point"
+    kept_as: KeptAs = "in floating point"
     keep_option: str | None = "--keep-float"
     always_float: int
     warnings: tuple[str, ...] = ()

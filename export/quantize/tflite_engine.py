@@ -83,10 +83,10 @@ class TFLiteEngine:
         if left:
             scopes = "|".join(re.escape(self._scopes[index]) for index in sorted(left))
             scope = f"^(?:{scopes})"
-            if row.kept_in == "floating point":
-                quantizer.update_quantization_recipe(scope, every, None, AlgorithmName.NO_QUANTIZE)
-            else:
+            if row.keeps_16_bits:
                 quantizer.add_static_config(scope, every, 16, _WEIGHT_BITS)
+            else:
+                quantizer.update_quantization_recipe(scope, every, None, AlgorithmName.NO_QUANTIZE)
         # One of its progress bars cannot be switched off.
         with contextlib.redirect_stderr(io.StringIO()):
             done = quantizer.quantize(
@@ -95,8 +95,9 @@ class TFLiteEngine:
                 enable_progress_report=False,
             ).quantized_model
         flatbuffer = pack(parse(bytes(done)))  # with every weight inside, as converters write it
-        has_float = kept and row.kept_in == "floating point"
-        return tflite_file.with_half_weights(flatbuffer) if has_float else flatbuffer
+        if not kept or row.keeps_16_bits:
+            return flatbuffer
+        return tflite_file.with_half_weights(flatbuffer)
 
     def map_operators(self, quantized: bytes) -> list[MappedOperator]:
         """Map the operators of a quantized file."""

@@ -8,7 +8,8 @@ from typing import Literal
 from seaformer.errors import UsageError
 
 Layout = Literal["NCHW", "NHWC"]
-KeptIn = Literal["floating point", "16-bit activations"]
+KeptAs = Literal["in floating point", "at 16 bits"]
+"""What modules that are not quantized like the rest are: their activations, where at 16 bits."""
 
 
 @dataclass(frozen=True)
@@ -96,17 +97,21 @@ class Precision:
         return self.range_method is not None
 
     @property
-    def kept_in(self) -> KeptIn:
-        """What modules compute in that are not quantized like the rest."""
-        is_w8a8 = self.for_npu and self.integer_activation_bits == 8
-        return "16-bit activations" if is_w8a8 else "floating point"
+    def keeps_16_bits(self) -> bool:
+        """Whether modules that are not quantized like the rest keep 16-bit activations."""
+        return self.for_npu and self.integer_activation_bits == 8
+
+    @property
+    def kept_as(self) -> KeptAs:
+        """What modules are that are not quantized like the rest."""
+        return "at 16 bits" if self.keeps_16_bits else "in floating point"
 
     @property
     def keep_option(self) -> str | None:
-        """The option that keeps modules in that; None if no file for users has any."""
+        """The option that keeps modules so; None if no file for users has any."""
         if not self.for_npu:
             return "--keep-float"
-        return "--keep-16bit" if self.kept_in == "16-bit activations" else None
+        return "--keep-16bit" if self.keeps_16_bits else None
 
 
 _ONNX = "For ONNX Runtime; node names carry the module paths."

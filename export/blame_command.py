@@ -1,7 +1,9 @@
 """`seaformer-export --blame`: the search from its arguments to what is printed and written."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from seaformer.artifact.chips import CHIPS, Chip
 from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError, look_up
 from seaformer.export.blame.advice import advise
@@ -30,7 +32,14 @@ from seaformer.runtimes import open_session
 from seaformer.temporary_folders import temporary_folder
 
 
-def blame(target_name: str, file: Path, output: Path, force: bool, console: Console) -> bool:
+def blame(
+    target_name: str,
+    file: Path,
+    output: Path,
+    force: bool,
+    console: Console,
+    chips: Sequence[Chip] = (),
+) -> bool:
     """Find the operators of a file that a target computes differently; print and write them.
 
     Args:
@@ -39,6 +48,7 @@ def blame(target_name: str, file: Path, output: Path, force: bool, console: Cons
         output: folder in which the results get one of their own.
         force: whether earlier results may be overwritten.
         console: to print to.
+        chips: as given to --soc: one for the NPU.
 
     Returns:
         Whether nothing differs.
@@ -52,7 +62,12 @@ def blame(target_name: str, file: Path, output: Path, force: bool, console: Cons
         raise UsageError(
             f"target '{target.name}' does not take '{file}'. Allowed: {', '.join(target.suffixes)}."
         )
-    folder = folder_for(output, file, target.name, force)
+    if target.needs_chip != (len(chips) == 1) or len(chips) > 1:
+        needed = f"one --soc, of {', '.join(CHIPS)}" if target.needs_chip else "no --soc"
+        raise UsageError(f"target '{target.name}' takes {needed}.")
+    chip = chips[0].name if chips else None
+    named = " ".join(filter(None, (target.name, chip)))
+    folder = folder_for(output, file, named.replace(" ", "_"), force)
     target.require()
     report = Report(console)
     with (
@@ -71,7 +86,7 @@ def blame(target_name: str, file: Path, output: Path, force: bool, console: Cons
             names = " and ".join(probe.name for probe in probes)
             stage.made = f"{len(graph.operators)} operators, on {names}"
             module_of = modules(reference.metadata, graph)
-        bench = Bench(file, graph, target, reference, probes, temporary)
+        bench = Bench(file, graph, target, reference, probes, temporary, chip)
         findings = find_culprits(bench, cutter, report)
         if findings.is_clean:
             print_clean(console, findings, file, target)
@@ -80,13 +95,13 @@ def blame(target_name: str, file: Path, output: Path, force: bool, console: Cons
         advice = [advise(one, graph, target) for one in evidence]
         make_folder(folder)
         with locked(folder, wait=True):
-            models = write_models(folder, evidence, bench, force)
+            models = write_models(folder, evidence, bench, file.suffix.lower(), force)
             written = write_report(
-                folder, file, target.name, findings, evidence, models, advice, graph, module_of
+                folder, file, named, findings, evidence, models, advice, graph, module_of
             )
     for one, model, what_to_do in zip(evidence, models, advice, strict=True):
         print_evidence(console, one, model, what_to_do, graph, module_of)
     print_summary(console, findings, len(evidence), written, target)
     if models:
-        print_next(console, models[0], target)
+        print_next(console, models[0], target, chip)
     return False

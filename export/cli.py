@@ -225,8 +225,8 @@ def _switches() -> str:
     "blamed",
     type=(str, click.Path(path_type=Path)),
     metavar="TARGET FILE",
-    help="Find the operators of a .tflite that gpu, openvino or xnnpack computes differently, "
-    "write the smallest files that show it, and stop.",
+    help="Find the operators that a target computes differently, write the smallest files that "
+    "show it, and stop. Of a .tflite: gpu, openvino or xnnpack; of an .onnx: npu, with one --soc.",
 )
 @click.pass_context
 def main(
@@ -266,9 +266,11 @@ def main(
         self_check(checked_file, asked.weights, named, accelerators, console)
         return
     if blamed is not None:
+        from seaformer.artifact.chips import parse_chips
         from seaformer.export.blame_command import blame
 
-        if not blame(*blamed, asked.output, asked.force, console):
+        chips = parse_chips(asked.chips)
+        if not blame(*blamed, asked.output, asked.force, console, chips):
             ctx.exit(FAILED)
         return
     if linted_file is not None:

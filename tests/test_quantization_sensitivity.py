@@ -300,7 +300,7 @@ def report(trained: Trained, unspoiled: Ranking) -> Sensitivity:
 
 
 def test_json_is_read_back(report: Sensitivity) -> None:
-    assert json.loads(report.text())["schema_version"] == 1
+    assert json.loads(report.text())["schema_version"] == 2
     assert Sensitivity.model_validate_json(report.text()) == report
 
 

@@ -1,7 +1,8 @@
 """Running a file, and models cut out of it, on the target, and comparing with the reference.
 
-The reference is LiteRT's own CPU kernels, without delegates, on the whole file: it gives every
-intermediate tensor. What is cut out gets the reference's tensors, so that only its own error shows.
+The reference is LiteRT's own CPU kernels, without delegates, or ONNX Runtime's, without
+optimizations. On the whole file it gives every intermediate tensor. What is cut out gets the
+reference's tensors, so that only its own error shows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,12 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from seaformer.errors import SeaformerError
-from seaformer.export.blame.control_model import SHAPE, control_model
+from seaformer.export.blame.control_model import control_model
 from seaformer.export.blame.cutter import Cut
 from seaformer.export.blame.differences import (
     ACCUMULATED,
     EXACT,
+    HALF,
     HYBRID,
+    WIDE,
     Difference,
     Tolerance,
     compare,
@@ -103,6 +106,7 @@ class Bench:
         reference: the file on the CPU.
         probes: what the whole file is given.
         folder: an empty one for temporary files.
+        chip: of the NPU, see `seaformer.runtimes.open_session`.
 
     Attributes:
         sessions: how many were opened on the target so far.
@@ -116,10 +120,12 @@ class Bench:
         reference: Session,
         probes: Sequence[Probe],
         folder: Path,
+        chip: str | None = None,
     ) -> None:
         self.sessions = 0
         self._path, self._graph, self._target = path, graph, target
         self._reference, self._probes, self._folder = reference, probes, folder
+        self._chip = chip
 
     def whole(self) -> Trial:
         """Try the file itself.
@@ -178,7 +184,7 @@ class Bench:
         return dict(zip((*cut.inputs, *cut.outputs), (*given, *values), strict=True))
 
     def _write(self, cut: Cut) -> Path:
-        file = self._folder / "cut.tflite"
+        file = self._folder / f"cut{self._path.suffix}"
         file.write_bytes(cut.model)
         return file
 
@@ -191,7 +197,7 @@ class Bench:
         found: dict[int, Array] = dict(zip(graph.inputs, probe.inputs, strict=True))
         keys = sorted(set(wanted) - found.keys())
         if keys:
-            fetched = self._reference.fetch(list(map(str, keys)), probe.inputs)
+            fetched = self._reference.fetch(list(map(graph.key, keys)), probe.inputs)
             for key, values in zip(keys, fetched, strict=True):
                 found[key] = graph.tensors[key].stored(values)
         return found
@@ -210,7 +216,7 @@ class Bench:
             trials: list[Trial] = []
             is_open = False
             try:
-                with open_session(file, accelerator=self._target.accelerator) as session:
+                with self._open(file) as session:
                     is_open = True
                     for feed in feeds:
                         results = session.run([feed[tensor] for tensor in inputs])
@@ -236,17 +242,24 @@ class Bench:
         )
 
     def _tolerance(self, tensor: int, is_chain: bool) -> Tolerance:
+        exact = EXACT
+        if self._target.needs_chip:
+            exact = {"float32": HALF, "uint16": WIDE}.get(self._graph.tensors[tensor].dtype, EXACT)
         if is_chain:
-            return ACCUMULATED if self._graph.is_quantized else EXACT
+            return ACCUMULATED if self._graph.is_quantized else exact
         producer = self._graph.producers.get(tensor)
-        return HYBRID if producer is not None and self._graph.is_hybrid(producer) else EXACT
+        return HYBRID if producer is not None and self._graph.is_hybrid(producer) else exact
 
     def _require_working_target(self) -> None:
-        file = self._folder / "control.tflite"
-        file.write_bytes(control_model())
+        file = self._folder / f"control{self._path.suffix}"
+        model, given = control_model(self._path.suffix)
+        file.write_bytes(model)
         self.sessions += 1
-        with open_session(file, accelerator=self._target.accelerator) as session:
-            session.run([np.ones(SHAPE, np.float32)])
+        with self._open(file) as session:
+            session.run([given])
+
+    def _open(self, file: Path) -> Session:
+        return open_session(file, accelerator=self._target.accelerator, chip=self._chip)
 
 
 def _worst(trials: Sequence[Trial]) -> Trial:

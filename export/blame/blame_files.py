@@ -47,9 +47,9 @@ def make_folder(folder: Path) -> None:
 
 
 def write_models(
-    folder: Path, evidence: Sequence[Evidence], bench: Bench, force: bool
+    folder: Path, evidence: Sequence[Evidence], bench: Bench, suffix: str, force: bool
 ) -> list[Path]:
-    """Write the model of each kind of fault; return their paths.
+    """Write the model of each kind of fault, a file of a suffix; return their paths.
 
     Where a fault shows on the tensors of the file only, and not on noise, they are beside the model
     as `.npz`.
@@ -57,7 +57,7 @@ def write_models(
     paths = []
     for one in evidence:
         operator = one.culprits[0].operator
-        path = folder / f"operator_{operator.index:03d}_{operator.type.lower()}.tflite"
+        path = folder / f"operator_{operator.index:03d}_{operator.type.lower()}{suffix}"
         refuse_existing(path, force)
         with atomic_write(path, replace=force) as draft:
             draft.write_bytes(one.cut.model)

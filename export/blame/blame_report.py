@@ -90,11 +90,12 @@ def print_summary(
     _print_unexamined(console, findings)
 
 
-def print_next(console: Console, model: Path, target: Target) -> None:
-    """Show the next command."""
+def print_next(console: Console, model: Path, target: Target, chip: str | None) -> None:
+    """Show the next command; `chip` is that of the target."""
+    soc = "" if chip is None else f" --soc {chip}"
     console.print()
     console.print("Next, to see whether another version of the runtime fixes it:")
-    console.print(f"  seaformer-export --blame {target.name} {model} --force", soft_wrap=True)
+    console.print(f"  seaformer-export --blame {target.name} {model}{soc} --force", soft_wrap=True)
 
 
 def _name(operator: GraphOperator, module_of: Mapping[int, str]) -> str:

@@ -17,7 +17,7 @@ class Cut:
     """A model of some operators of the file.
 
     Attributes:
-        model: the flatbuffer.
+        model: the file.
         operators: those that compute something from its inputs.
         inputs: tensors of the file that its inputs stand for, in its order.
         outputs: likewise.
@@ -62,6 +62,7 @@ class Cutter(Closable):
                     tuple(answer["inputs"]),
                     tuple(answer["outputs"]),
                     bool(answer["has_state"]),
+                    bool(answer["has_names"]),
                 )
             except (KeyError, TypeError) as error:
                 raise SeaformerError(

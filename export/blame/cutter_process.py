@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from seaformer.export.blame.cutting import cut, describe
+from seaformer.export.blame.cutting import TFLiteCuts
+from seaformer.export.blame.onnx_cutting import OnnxCuts
 from seaformer.runtimes.channel import Array, Message
 from seaformer.runtimes.child_server import serve
-from seaformer.runtimes.tflite_flatbuffer import parse
 
 
 class CutterServer:
@@ -19,10 +19,10 @@ class CutterServer:
     def answer(self, request: dict[str, Any], _arrays: Sequence[Array]) -> Message:
         """Serve one request; see `child_server.serve`."""
         if "path" in request:
-            self._parsed = parse(Path(request["path"]).read_bytes())
-            self._description = describe(self._parsed)
-            return asdict(self._description), []
-        model, inputs, outputs, keys = cut(self._parsed, self._description, **request)
+            path = Path(request["path"])
+            self._cuts = OnnxCuts(path) if path.suffix.lower() == ".onnx" else TFLiteCuts(path)
+            return asdict(self._cuts.description), []
+        model, inputs, outputs, keys = self._cuts.cut(**request)
         described = {"inputs": inputs, "outputs": outputs, "keys": keys}
         return described, [np.frombuffer(model, np.uint8)]
 

@@ -9,19 +9,42 @@ error of one operator does not reach the next.
 import copy
 import hashlib
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from seaformer.export.blame.graph_description import GraphDescription, GraphOperator, GraphTensor
-from seaformer.runtimes.tflite_flatbuffer import operator_types, pack
+from seaformer.runtimes.tflite_flatbuffer import operator_types, pack, parse
 
 _DTYPES = {
     number: name.lower()
     for name, number in vars(schema.TensorType).items()
     if isinstance(number, int)
 }
+
+
+class TFLiteCuts:
+    """Models of the operators of one file.
+
+    Attributes:
+        description: of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._parsed = parse(path.read_bytes())
+        self.description = describe(self._parsed)
+
+    def cut(
+        self,
+        operators: Sequence[int],
+        fed: Collection[int],
+        wanted: Collection[int],
+        gives_constants: bool = False,
+    ) -> tuple[bytes, list[int], list[int], list[int]]:
+        """Make a model of some operators; see the function `cut`."""
+        return cut(self._parsed, self.description, operators, fed, wanted, gives_constants)
 
 
 def describe(parsed: schema.ModelT) -> GraphDescription:
@@ -106,7 +129,7 @@ def cut(
         tensor
         for one in chosen
         for tensor in one.outputs
-        if (tensor in wanted if wanted else _is_needed_outside(description, tensor, kept, fed))
+        if (tensor in wanted if wanted else description.is_needed_outside(tensor, kept, fed))
     ]
     builder.graph.inputs = list(given.values())
     builder.graph.outputs = [computed[tensor] for tensor in returned]
@@ -126,17 +149,6 @@ def _computing_constants(
                 found[before.index] = before
                 waiting.append(before)
     return list(found.values())
-
-
-def _is_needed_outside(
-    description: GraphDescription,
-    tensor: int,
-    kept: Sequence[GraphOperator],
-    fed: Collection[int],
-) -> bool:
-    inside = {one.index for one in kept}
-    readers = {one.index for one in description.operators if tensor in one.inputs}
-    return tensor in description.outputs or tensor in fed or not readers or not readers <= inside
 
 
 class _Builder:

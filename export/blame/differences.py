@@ -35,6 +35,14 @@ HYBRID = Tolerance(min_db=25.0, max_quanta=3, min_share=0.98)
 """Of an operator of real numbers with integer weights: the reference rounds the numbers to 8 bits
 before it multiplies, which others need not."""
 
+HALF = Tolerance(min_db=45.0, max_quanta=3, min_share=0.995)
+"""Of floating point on an NPU, which computes it in half precision: one operator was seen at 58 dB,
+as was a whole file."""
+
+WIDE = Tolerance(min_db=30.0, max_quanta=None, min_share=0.995)
+"""Of 16-bit integers on an NPU: Qualcomm's rounds the second factor of a product of two activations
+to 8 bits, which was seen at 36 dB."""
+
 ACCUMULATED = Tolerance(min_db=20.0, max_quanta=None, min_share=0.97)
 """Of a chain of quantized operators: each rounds what the one before has rounded differently, so
 that good files were seen at 24 dB. Such a chain proves little; its operators are judged singly."""

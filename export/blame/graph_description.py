@@ -1,4 +1,4 @@
-"""What is known of a .tflite graph without its weights: tensors, operators, and who needs what."""
+"""What is known of a graph without its weights: tensors, operators, and who needs what."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ class GraphOperator:
 
 @dataclass(frozen=True)
 class GraphDescription:
-    """The main subgraph of a file.
+    """The main subgraph of a .tflite, or the graph of an .onnx.
 
     Attributes:
         tensors: all of them, by index.
@@ -85,6 +85,7 @@ class GraphDescription:
         inputs: tensors that the file takes.
         outputs: tensors that it returns.
         has_state: whether a tensor keeps its value from one run to the next.
+        has_names: whether `Session.fetch` knows tensors by their names, and not by their places.
     """
 
     tensors: tuple[GraphTensor, ...]
@@ -92,6 +93,19 @@ class GraphDescription:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     has_state: bool = False
+    has_names: bool = False
+
+    def key(self, tensor: int) -> str:
+        """What `Session.fetch` knows a tensor by."""
+        return self.tensors[tensor].name if self.has_names else str(tensor)
+
+    def is_needed_outside(
+        self, tensor: int, kept: Iterable[GraphOperator], fed: Collection[int]
+    ) -> bool:
+        """Whether anything but some operators needs a tensor that one of them computes."""
+        inside = {one.index for one in kept}
+        readers = {one.index for one in self.operators if tensor in one.inputs}
+        return tensor in self.outputs or tensor in fed or not readers or not readers <= inside
 
     @cached_property
     def constants(self) -> frozenset[int]:

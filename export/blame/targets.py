@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from seaformer.errors import SeaformerError
 from seaformer.runtimes.graphics_driver import require_driver
+from seaformer.runtimes.qnn_package import require_package
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Target:
         suffixes: of the files that it takes.
         package: module that it needs besides what is always installed; "" for none.
         needs_driver: whether it needs a Vulkan driver.
+        needs_chip: whether it computes as the NPU of one chip does.
         elsewhere: where a model can run without the operators at fault.
         upstream: where to report a fault.
     """
@@ -32,6 +34,7 @@ class Target:
     needs_driver: bool
     elsewhere: str
     upstream: str
+    needs_chip: bool = False
 
     def require(self) -> None:
         """Check that it can be had here.
@@ -41,6 +44,8 @@ class Target:
         """
         if self.needs_driver:
             require_driver()
+        if self.needs_chip:
+            require_package()
         if self.package and find_spec(self.package) is None:
             raise SeaformerError(
                 f"target '{self.name}' needs {self.title}, which is not installed. "
@@ -81,6 +86,17 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
                 needs_driver=False,
                 elsewhere="LiteRT's CPU kernels without XNNPACK",
                 upstream="https://github.com/google/XNNPACK/issues",
+            ),
+            Target(
+                name="npu",
+                title="Qualcomm's emulator of its NPUs",
+                accelerator="npu",
+                suffixes=(".onnx",),
+                package="",
+                needs_driver=False,
+                elsewhere="ONNX Runtime's CPU kernels",
+                upstream="https://github.com/onnxruntime/onnxruntime-qnn/issues",
+                needs_chip=True,
             ),
         )
     }

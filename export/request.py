@@ -344,11 +344,15 @@ def _check_quantization(
         "--mixed-precision": (asked.is_mixed, [*in_float, *at_16bit]),
         "--sensitivity": (asked.sensitivity, calibrated),
     }
+    names = ", ".join(precision.name for precision in precisions)
     for option, (is_given, allowed) in given.items():
         if is_given and not any(precision in allowed for precision in precisions):
+            others = {precision.keep_option for precision in precisions} - {option, None}
+            instead = f" It keeps modules by {others.pop()}." if "keep" in option and others else ""
             raise UsageError(
-                f"{option} needs another precision than those asked for. Add --precision "
-                f"{allowed[0].name}. Allowed: {', '.join(row.name for row in allowed)}."
+                f"{option} does not go with precision {names}.{instead} Take another, such as "
+                f"--precision {allowed[0].name}. Allowed: "
+                f"{', '.join(row.name for row in allowed)}."
             )
 
 

@@ -232,7 +232,7 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
                 name="w8a16",
                 formats=("onnx",),
                 why_not_others="LiteRT's compiler for NPUs leaves depth-wise convolutions with "
-                "16-bit activations to the CPU",
+                "16-bit activations to the CPU, so export it with --format onnx",
                 weights="int8",
                 activations="uint16",
                 input_output="uint8, uint16",

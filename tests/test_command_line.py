@@ -126,15 +126,15 @@ from seaformer.cli.command import Command
 
 @click.command(cls=Command)
 def wait():
-    if (child := os.fork()) == 0:
-        time.sleep(60)
     try:
-        print(child, flush=True)
+        if os.fork() == 0:  # signals count from here: a fork forgets those that are pending
+            os.write(1, f"{os.getpid()}\\n".encode())
+            time.sleep(60)
         time.sleep(60)
     except KeyboardInterrupt:
         os.kill(os.getpid(), signal.SIGHUP)  # as the shell and the kernel both do
         time.sleep(0.1)
-        print("clean", os.waitpid(child, 0)[1], flush=True)
+        print("clean", os.waitpid(-1, 0)[1], flush=True)
         raise
 
 wait()

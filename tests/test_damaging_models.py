@@ -276,8 +276,8 @@ def test_a_huge_archive_is_no_metadata(tmp_path: Path) -> None:
 
 def test_another_accelerator_is_refused(tmp_path: Path) -> None:
     path = write_onnx(tmp_path / "a.onnx")
-    with pytest.raises(UsageError, match=r"unknown accelerator 'npu'\. .*Valid: cpu, gpu"):
-        open_session(path, accelerator="npu")
+    with pytest.raises(UsageError, match=r"unknown accelerator 'tpu'\. .*Valid: cpu, gpu"):
+        open_session(path, accelerator="tpu")
 
 
 @pytest.mark.parametrize("sides", [(0, 64), (-5, -5), (1 << 20, 1 << 20)])

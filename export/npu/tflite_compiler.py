@@ -118,10 +118,9 @@ def _libraries() -> Iterator[Path]:
 
 def _sdk_folder() -> Path | None:
     """Where LiteRT's own package has the libraries; None where its download did not work."""
-    if find_spec(SDK_MODULE) is None:
-        return None
     spec = find_spec(SDK_MODULE)
-    assert spec is not None
+    if spec is None:
+        return None
     folder = Path(str(spec.origin)).parent / "data" / "lib" / "x86_64-linux-clang"
     return folder if (folder / "libQnnHtp.so").is_file() else None
 

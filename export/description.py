@@ -55,12 +55,9 @@ def describe(
     threshold = lowest_threshold(comparisons, precision)
     logits = job.samples[0].logits_shape
     kind: Kind = "segmentation" if len(logits) == 4 else "classification"
-    labels = tuple(f"class {index}" for index in range(logits[1]))
-    palette = None
     if source.takes_features:
-        kind, labels = FEATURES, ()
-    elif logits[1] == task.num_classes:
-        labels, palette = task.labels, task.palette
+        kind = FEATURES
+    palette = task.palette if job.labels == task.labels else None
     task_name = None if source.takes_features else task.name
     return Metadata(
         title=title_of(source.variant, source.factory, task_name, precision.name),
@@ -75,7 +72,7 @@ def describe(
         head=request.head,
         input=_input(job, candidate),
         output=_output(job, candidate),
-        labels=labels,
+        labels=job.labels,
         palette=palette,
         weights=source.weights,
         params=source.params,

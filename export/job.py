@@ -8,6 +8,7 @@ import onnx
 
 from seaformer.artifact.metadata import Comparison, MappedOperator, Metadata, Quantization
 from seaformer.artifact.precisions import Format, Precision
+from seaformer.export.convert.standard_metadata import StandardMetadata
 from seaformer.export.quantize.calibration import Calibration
 from seaformer.export.quantize.engine import Port
 from seaformer.export.quantize.independent_images import Independent
@@ -95,6 +96,31 @@ class Job:
         rule = self.request.task.preprocessing
         ends = [(v - m) / s for m, s in zip(rule.mean, rule.std, strict=True) for v in (0, 255)]
         return min(ends), max(ends)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes: the task's if their number fits; none of features."""
+        if self.source.takes_features:
+            return ()
+        classes = self.samples[0].logits_shape[1]
+        labels = self.source.task.labels
+        return labels if classes == len(labels) else tuple(f"class {i}" for i in range(classes))
+
+    @property
+    def standard_metadata(self) -> StandardMetadata:
+        """What a .tflite says of itself to any reader."""
+        rule = self.request.task.preprocessing
+        is_raw = self.request.normalize == "inside"
+        return StandardMetadata(
+            description=f"{self.stem}, {self.request.head}",
+            input_name=self.input_name,
+            output_name=self.request.head,
+            size=None if self.source.takes_features else self.size,
+            mean=(0.0, 0.0, 0.0) if is_raw else tuple(rule.mean),
+            std=(1.0, 1.0, 1.0) if is_raw else tuple(rule.std),
+            has_labels=bool(self.labels),
+            gives_classes=self.request.head != "logits",
+        )
 
     @property
     def input_name(self) -> str:

@@ -317,9 +317,7 @@ def _to_tflite(job: Job, folder: Path, report: Report) -> bytes:
                     head,
                     search_layouts=search,
                 )
-                flatbuffer = tflite_file.finish(
-                    converted, job.input_name, head, f"{job.stem}, {head}"
-                )
+                flatbuffer = tflite_file.finish(converted, job.standard_metadata)
                 check(job, flatbuffer, folder / "check.tflite", PRECISIONS["fp32"])
             except SeaformerError as error:
                 failures.append(error)

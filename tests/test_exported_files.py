@@ -19,6 +19,7 @@ import torch
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from exporting import environment, names, read_metadata, run_export
+from PIL import Image
 from torch.nn import functional as F
 
 from seaformer.artifact.beside import path_beside
@@ -29,6 +30,7 @@ from seaformer.export.convert import tflite_file
 from seaformer.imaging.images import read_image, sample_photograph
 from seaformer.imaging.preprocessing import normalize, prepare
 from seaformer.models.create import create_model
+from seaformer.runtimes import open_model
 from seaformer.tasks import get_task
 
 TINY = "seaformer_tiny_ade20k_128x192"
@@ -67,7 +69,7 @@ def json_inside(file: Path) -> dict[str, Any]:
         text = entry.value
     else:
         with zipfile.ZipFile(file) as archive:
-            assert archive.namelist() == ["seaformer.json"]
+            assert archive.namelist() == ["seaformer.json", "labels.txt"]
             text = archive.read("seaformer.json").decode()
     data: dict[str, Any] = json.loads(text)
     return data
@@ -199,19 +201,60 @@ import sys
 from tensorflow_lite_support.metadata.python import metadata
 reader = metadata.MetadataDisplayer.with_model_file(sys.argv[1])
 print(reader.get_packed_associated_file_list())
+print(reader.get_associated_file_buffer("labels.txt").decode().splitlines())
+print(" ".join(reader.get_metadata_json().split()))
 sys.stdout.write(reader.get_associated_file_buffer("seaformer.json").decode())
 """
+    done = with_the_standard_reader(program, file)
+    listed, labels, table, text = done.stdout.split("\n", 3)
+    assert listed == "['seaformer.json', 'labels.txt']"
+    assert json.loads(text) == json_inside(file)
+    assert labels == str(list(ADE20K.labels))
+    (subgraph,) = json.loads(table)["subgraph_metadata"]
+    (image,), (output,) = subgraph["input_tensor_metadata"], subgraph["output_tensor_metadata"]
+    assert image["content"]["content_properties"]["default_size"] == {"width": 192, "height": 128}
+    assert image["process_units"][0]["options"] == {"mean": [0.0] * 3, "std": [1.0] * 3}
+    assert output["associated_files"] == [{"name": "labels.txt", "type": "TENSOR_AXIS_LABELS"}]
+
+
+def with_the_standard_reader(program: str, *arguments: Path) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-c", program, file],
+        [sys.executable, "-c", program, *arguments],
         env=environment(PYTHONPATH=os.environ[SUPPORT]),
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    listed, _, text = done.stdout.partition("\n")
-    assert listed == "['seaformer.json']"
-    assert json.loads(text) == json_inside(file)
+    return done
+
+
+def test_the_task_library_segments_with_a_file(tiny_export: Path, tmp_path: Path) -> None:
+    """It finds input, normalisation and labels in the file alone."""
+    if not os.environ.get(SUPPORT):
+        pytest.skip(f"{SUPPORT} names no folder with the Task Library")
+    file = tiny_export / f"{TINY}_fp32.tflite"
+    metadata = read_metadata(file)
+    height, width = metadata.input.size
+    photograph = prepare(read_image(sample_photograph()), ADE20K.preprocessing, (height, width))
+    Image.fromarray(photograph.astype(np.uint8)).save(tmp_path / "photograph.png")
+    program = """
+import json, sys
+sys.modules["tensorflow"] = None  # which registers types of the same names
+from tensorflow_lite_support.python.task.vision import image_segmenter
+from tensorflow_lite_support.python.task.vision.core import tensor_image
+segmenter = image_segmenter.ImageSegmenter.create_from_file(sys.argv[1])
+image = tensor_image.TensorImage.create_from_file(sys.argv[2])
+found = segmenter.segment(image).segmentations[0]
+names = [label.category_name for label in found.colored_labels]
+print(json.dumps([found.category_mask.tolist(), names]))
+"""
+    done = with_the_standard_reader(program, file, tmp_path / "photograph.png")
+    mask, names = json.loads(done.stdout)
+    with open_model(file) as session:
+        logits = session.run(photograph[None].astype(np.float32))[0]
+    assert names == list(ADE20K.labels)
+    assert (np.array(mask) == logits.argmax(-1)).mean() > 0.99
 
 
 # The graphs

@@ -3,16 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from seaformer.artifact.embedding import ASSOCIATED_FILE
 from seaformer.artifact.metadata import Scale
 from seaformer.export.convert.half_precision import MIN_ELEMENTS, to_half
+from seaformer.export.convert.standard_metadata import StandardMetadata
 from seaformer.runtimes.tflite_flatbuffer import operator_types, pack, parse
 
-_METADATA_IDENTIFIER = b"M001"
 _METADATA_NAME = b"TFLITE_METADATA"
 _TYPE_NAMES = {
     number: name.lower()
@@ -54,20 +52,19 @@ def operators(model: bytes) -> list[Operator]:
     ]
 
 
-def finish(model: bytes, input_name: str, output_name: str, description: str) -> bytes:
-    """Name the one input and output, also in the signature, and announce our JSON.
+def finish(model: bytes, metadata: StandardMetadata) -> bytes:
+    """Name the one input and output, also in the signature, and add the standard's metadata table.
 
-    `seaformer.artifact.embedding` appends the JSON itself, behind the metadata table that this
-    adds. `description` says in one line what the model is.
+    `seaformer.artifact.embedding` appends the files that the table announces.
     """
     parsed = parse(model)
     _decide_in_int32(parsed)
     graph = parsed.subgraphs[0]
-    graph.tensors[graph.inputs[0]].name = input_name.encode()
-    graph.tensors[graph.outputs[0]].name = output_name.encode()
-    parsed.description = description.encode()
+    graph.tensors[graph.inputs[0]].name = metadata.input_name.encode()
+    graph.tensors[graph.outputs[0]].name = metadata.output_name.encode()
+    parsed.description = metadata.description.encode()
     entry = schema.MetadataT(_METADATA_NAME, len(parsed.buffers))
-    parsed.buffers.append(schema.BufferT(_metadata_table(description)))
+    parsed.buffers.append(schema.BufferT(metadata.table()))
     parsed.metadata = [*(parsed.metadata or []), entry]
     return pack(parsed)
 
@@ -199,31 +196,3 @@ def _drop_unused_buffers(parsed: schema.ModelT) -> None:
     for index, buffer in enumerate(parsed.buffers):
         if index not in used:
             buffer.data = None
-
-
-def _metadata_table(description: str) -> list[int]:
-    """Build the ModelMetadata table: name, and one associated file.
-
-    Source: tflite-support, metadata_schema.fbs 1.5.0. Slots count the fields of its tables in the
-    order in which the schema declares them.
-    """
-    builder = flatbuffers.Builder(256)
-    file_name = builder.CreateString(ASSOCIATED_FILE)
-    file_description = builder.CreateString("What the model takes and gives, and its parity report")
-    builder.StartObject(5)  # AssociatedFile: name, description, type, locale, version
-    builder.PrependUOffsetTRelativeSlot(0, file_name, 0)
-    builder.PrependUOffsetTRelativeSlot(1, file_description, 0)
-    associated_file = builder.EndObject()
-    builder.StartVector(4, 1, 4)
-    builder.PrependUOffsetTRelative(associated_file)
-    associated_files = builder.EndVector()
-    name = builder.CreateString("seaformer")
-    text = builder.CreateString(description)
-    # ModelMetadata: name, description, version, subgraph_metadata, author, license,
-    # associated_files, min_parser_version
-    builder.StartObject(8)
-    builder.PrependUOffsetTRelativeSlot(0, name, 0)
-    builder.PrependUOffsetTRelativeSlot(1, text, 0)
-    builder.PrependUOffsetTRelativeSlot(6, associated_files, 0)
-    builder.Finish(builder.EndObject(), _METADATA_IDENTIFIER)
-    return list(builder.Output())

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PROPERTY = "seaformer"
 ASSOCIATED_FILE = "seaformer.json"
+LABELS_FILE = "labels.txt"
+"""For other readers of a .tflite: a name of a class in each line."""
 
 _DAMAGED = (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, zlib.error)
 """What zipfile raises on an archive that is damaged, encrypted or compressed in another way."""
@@ -45,10 +47,14 @@ def embed(content: bytes, metadata: Metadata) -> bytes:
         onnx.helper.set_model_props(model, others | {PROPERTY: text})
         return serialize(model)
     stream = io.BytesIO(content)
+    files = {ASSOCIATED_FILE: text}
+    if metadata.labels:
+        files[LABELS_FILE] = "".join(f"{' '.join(label.split())}\n" for label in metadata.labels)
     with zipfile.ZipFile(stream, "a") as archive:
-        # Not compressed, as the standard's own writer leaves it; a fixed date, so that the same
-        # export gives the same bytes.
-        archive.writestr(zipfile.ZipInfo(ASSOCIATED_FILE, (1980, 1, 1, 0, 0, 0)), text)
+        for name, written in files.items():
+            # Not compressed, as the standard's own writer leaves it; a fixed date, so that the
+            # same export gives the same bytes.
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), written)
     return stream.getvalue()
 
 

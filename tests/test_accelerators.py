@@ -69,7 +69,8 @@ def test_an_export_is_verified_on_the_gpu_where_there_is_a_driver(tmp_path: Path
     (parity,) = read_metadata(tmp_path / "build" / NAME).accelerators
     assert len(parity.comparisons) == 3
     assert all((row.sqnr_db or 0) > 100 for row in parity.comparisons)
-    assert all(row.argmax_agreement == 1 for row in parity.comparisons)
+    # White says nothing of classes.
+    assert [row.argmax_agreement for row in parity.comparisons] == [1, 1, None]
     assert "driver" not in done.stderr
     checked = run_export("--self-check", tmp_path / "build" / NAME, cwd=tmp_path)
     assert checked.returncode == 0, checked.stderr

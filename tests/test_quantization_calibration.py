@@ -136,7 +136,7 @@ def test_a_classifier_is_judged_by_its_top_1(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("where", "message"),
-    [("missing", "no calibration folder"), ("empty", "no pictures in")],
+    [("missing", "--calibration: there is no folder"), ("empty", "no pictures in")],
 )
 def test_a_folder_that_holds_nothing_is_an_error(tmp_path: Path, where: str, message: str) -> None:
     (tmp_path / "empty").mkdir()

@@ -49,4 +49,6 @@ def signals_as_ctrl_c() -> Iterator[None]:
         yield
     finally:
         for number, handler in handled.items():
-            signal.signal(number, handler)
+            # The process is about to end; a further one would only spoil its exit status.
+            is_over = received or signal.getsignal(number) is signal.SIG_IGN
+            signal.signal(number, signal.SIG_IGN if is_over else handler)

@@ -56,7 +56,8 @@ class AboutActivity : Activity() {
 
     private fun line(comparison: Comparison): String {
         val sqnr = comparison.sqnrDb?.let { getString(R.string.about_sqnr, it) } ?: getString(R.string.about_no_sqnr)
-        return getString(R.string.about_parity_line, comparison.input, sqnr, 100 * comparison.argmaxAgreement)
+        val agreement = comparison.argmaxAgreement ?: return "${comparison.input}: $sqnr"
+        return getString(R.string.about_parity_line, comparison.input, sqnr, 100 * agreement)
     }
 
     private fun InputTensor.words(): String =

@@ -5,6 +5,8 @@ import org.json.JSONObject
 
 internal fun JSONObject.textOrNull(key: String) = if (isNull(key)) null else getString(key)
 
+internal fun JSONObject.doubleOrNull(key: String) = if (isNull(key)) null else getDouble(key)
+
 internal fun JSONObject.objectOrNull(key: String) = if (isNull(key)) null else getJSONObject(key)
 
 internal fun JSONObject.arrayOrNull(key: String) = if (isNull(key)) null else getJSONArray(key)

@@ -76,7 +76,7 @@ data class OutputTensor(
 data class Comparison(
     val input: String,
     val sqnrDb: Double?,
-    val argmaxAgreement: Double,
+    val argmaxAgreement: Double?,
 )
 
 /** The exporter's proof that the file computes what PyTorch computes. */
@@ -252,8 +252,8 @@ data class ModelMetadata(
                     comparisons.map {
                         Comparison(
                             input = it.getString("input"),
-                            sqnrDb = if (it.isNull("sqnr_db")) null else it.getDouble("sqnr_db"),
-                            argmaxAgreement = it.getDouble("argmax_agreement"),
+                            sqnrDb = it.doubleOrNull("sqnr_db"),
+                            argmaxAgreement = it.doubleOrNull("argmax_agreement"),
                         )
                     },
             )

@@ -207,6 +207,7 @@ TAKES = {
     "getInt": {"integer"},
     "getLong": {"integer"},
     "getDouble": {"number"},
+    "doubleOrNull": {"number", "null"},
     "getBoolean": {"boolean"},
     "getJSONArray": {"array"},
     "arrayOrNull": {"array", "null"},
@@ -224,12 +225,11 @@ OBJECTS = {
 }
 NULL_FOR_FEATURES_ONLY = {
     ("Metadata", "task"),
-    ("Comparison", "argmax_agreement"),
     *(("Input", name) for name in ("color_order", "mean", "std", "resize", "interpolation")),
 }
 """Null in files whose kind the app refuses."""
-ASKED_BEFORE = {("Input", "crop_fraction"), ("Comparison", "sqnr_db")}
-"""Read where another member, or `isNull`, says that it is not null."""
+ASKED_BEFORE = {("Input", "crop_fraction")}
+"""Read where another member says that it is not null."""
 
 
 def reads_of_kotlin() -> set[tuple[str, str, str]]:

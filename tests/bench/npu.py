@@ -2,11 +2,12 @@
 
     PYTHONPATH=tests python -m bench.npu [--readme docs/npu.md] [--json FILE] [--only WORD]
 
-Needs the extra npu. On two cores it takes about half an hour.
+Needs the extra npu. On two cores it takes more than an hour.
 """
 
 import argparse
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -18,19 +19,37 @@ from bench.accelerators import shown, worst
 from bench.machine import machine_name, write_section
 from seaformer.artifact.chips import CHIPS
 from seaformer.artifact.metadata import Metadata
+from seaformer.models.seaformer.variants import VARIANTS
 
 EXPORT = Path(sys.executable).with_name("seaformer-export")
 FLOAT = ",".join(chip.name for chip in CHIPS.values() if chip.has_float)
-ONE = "SM8650"
+EVERY = ",".join(CHIPS)
+ONE, INTEGER_ONLY = "SM8650", "SM8350"
+BOTH = "--format onnx --format tflite"
+NOISE = "--calibration random --calibration-samples 8"
 
 COMMANDS = (
-    f"--weights shapes --soc {FLOAT}",
-    f"--weights shapes --precision fp16 --soc {ONE}",
-    f"--weights shapes --head classes --soc {ONE}",
-    f"--weights shapes --head mask --soc {ONE}",
-    f"--variant tiny --soc {ONE}",
-    f"--model topformer-tiny --soc {ONE}",
-    f"--model lraspp-mobilenetv3-large --soc {ONE}",
+    f"{BOTH} --weights shapes --soc {FLOAT}",
+    f"{BOTH} --weights shapes --precision fp16 --soc {ONE}",
+    f"{BOTH} --weights shapes --head classes --soc {ONE}",
+    f"{BOTH} --weights shapes --head mask --soc {ONE}",
+    f"{BOTH} --weights shapes --precision int8 --soc {EVERY}",
+    f"--format onnx --weights shapes --precision int16x8 --soc {EVERY}",
+    f"{BOTH} --variant tiny --soc {FLOAT}",
+    *(f"{BOTH} --variant {v} --precision fp16 --soc {ONE}" for v in VARIANTS),
+    *(
+        f"{BOTH} --variant {v} --precision int8 {NOISE} --soc {INTEGER_ONLY},{ONE}"
+        for v in VARIANTS
+    ),
+    *(
+        f"--format onnx --variant {v} --precision int16x8 {NOISE} --soc {INTEGER_ONLY},{ONE}"
+        for v in VARIANTS
+    ),
+    f"{BOTH} --variant tiny --task cityscapes --precision fp16 --soc {ONE}",
+    f"{BOTH} --variant tiny --task cityscapes --precision int8 {NOISE} --soc {INTEGER_ONLY},{ONE}",
+    f"{BOTH} --model topformer-tiny --soc {ONE}",
+    f"{BOTH} --model lraspp-mobilenetv3-large --soc {ONE}",
+    f"{BOTH} --model segformer-b0 --soc {ONE}",
 )
 
 
@@ -55,11 +74,10 @@ def main() -> None:
 
 
 def measure(command: str) -> list[dict[str, Any]]:
-    """Export and compile one command's files in both formats; return what was found of each."""
-    formats = ("--format", "onnx", "--format", "tflite", "--accelerator", "cpu,npu")
+    """Export and compile one command's files; return what was found of each."""
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            [EXPORT, *shlex.split(command), *formats, "--output", folder],
+            [EXPORT, *shlex.split(command), "--accelerator", "cpu,npu", "--output", folder],
             capture_output=True,
             text=True,
             check=False,
@@ -73,12 +91,18 @@ def measure(command: str) -> list[dict[str, Any]]:
     return [found(command, one) for one in described if one.compilation is not None]
 
 
+def short(command: str) -> str:
+    """A command without what the other columns say."""
+    text = re.sub(r"--(format|precision|soc|calibration|calibration-samples) \S+", "", command)
+    return " ".join(text.split())
+
+
 def found(command: str, metadata: Metadata) -> dict[str, Any]:
     """What a compiled file says of itself."""
     compilation, (parity,) = metadata.compilation, metadata.accelerators
     assert compilation is not None
     return {
-        "command": command.partition(" --soc")[0],
+        "command": short(command),
         "precision": metadata.precision,
         "format": metadata.format,
         "chip": compilation.chip,
@@ -102,12 +126,13 @@ def table(rows: list[dict[str, Any]]) -> str:
     ]
     files = {_key(row): row for row in rows if "error" not in row}
     for command, precision, chip, _ in (key for key in files if key[-1] == "onnx"):
-        onnx, tflite = (files[command, precision, chip, name] for name in ("onnx", "tflite"))
+        onnx = files[command, precision, chip, "onnx"]
+        tflite = files.get((command, precision, chip, "tflite"))
         reached = shown(onnx["reached"]) if onnx["status"] == "verified" else onnx["status"]
+        of_tflite = f"{tflite['partitions']}, {tflite['left']}" if tflite else "-"
         lines.append(
-            f"| `{command.partition(' --precision')[0]}` | {precision} | {chip} | "
-            f"{onnx['partitions']}, {onnx['left']} | {reached} | "
-            f"{tflite['partitions']}, {tflite['left']} |"
+            f"| `{command}` | {precision} | {chip} | {onnx['partitions']}, {onnx['left']} | "
+            f"{reached} | {of_tflite} |"
         )
     lines += [f"| `{row['command']}` | {row['error']} | | | | |" for row in rows if "error" in row]
     return "\n".join(lines)

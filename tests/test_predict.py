@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -170,6 +171,29 @@ def test_a_foreign_model_needs_its_task(folder: Path) -> None:
     assert_error(run("flag.png", "--model", "foreign.onnx"), 2, "no metadata.*Give --task")
     result = run("flag.png", "--model", "foreign.onnx", "--task", "cityscapes")
     assert_error(result, 1, r"shape \[1, 3, 8, 8\].*\[1, 19, height, width\]")
+
+
+def test_what_is_assumed_of_a_foreign_model_is_said(folder: Path) -> None:
+    model = onnx.load(write_onnx(folder / "foreign.onnx"))
+    graph = model.graph
+    graph.node.append(onnx.helper.make_node("Concat", ["logits"] * 4, ["twelve"], axis=1))
+    graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("twelve", 1, [1, 12, 8, 8]))
+    onnx.save(model, folder / "foreign.onnx")
+    result = run("flag.png", "--model", "foreign.onnx", "--task", "shapes")
+    assert result.exit_code == 0, result.output
+    assert "assumed, as the file does not say it: RGB minus mean (123.675" in result.stdout
+    assert "classes of task shapes" in result.stdout
+
+
+def test_the_weights_that_were_taken_are_said(folder: Path) -> None:
+    state = create_model("tiny", "cityscapes", "random").state_dict()
+    torch.save({"model": state, "model_ema": state}, folder / "two.pth")
+    arguments = ("flag.png", "--model", "seaformer-tiny", "--task", "cityscapes", "--weights")
+    result = run(*arguments, "two.pth")
+    assert "those under 'model_ema'" in result.stdout
+    result = run(*arguments, "two.pth::model", "--force")
+    assert result.exit_code == 0, result.output
+    assert "model_ema" not in result.stdout
 
 
 def test_a_model_of_ones_own_has_a_name(folder: Path) -> None:

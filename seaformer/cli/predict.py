@@ -284,6 +284,15 @@ def _print_result(console: Console, prediction: Prediction, interface: Interface
 
     if interface.is_random:
         console.print("random weights: the result means nothing", style="bold yellow")
+    if interface.weights is None:  # a file that says nothing of itself
+        given = interface.input
+        console.print(
+            f"assumed, as the file does not say it: {given.color_order} minus mean {given.mean}, "
+            f"divided by std {given.std}, of 0..255; the classes of task {interface.task}",
+            style="bold yellow",
+        )
+    elif interface.weights.note:
+        console.print(interface.weights.note, style="bold yellow")
     table = Table()
     table.add_column("class")
     if prediction.probabilities is not None:

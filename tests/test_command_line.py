@@ -124,13 +124,17 @@ WAITING = """
 import os, signal, time, click
 from seaformer.cli.command import Command
 
+def rest():
+    for _ in range(600):  # one that comes just before a long sleep would wait for its end
+        time.sleep(0.1)
+
 @click.command(cls=Command)
 def wait():
     try:
         if os.fork() == 0:  # signals count from here: a fork forgets those that are pending
             os.write(1, f"{os.getpid()}\\n".encode())
-            time.sleep(60)
-        time.sleep(60)
+            rest()
+        rest()
     except KeyboardInterrupt:
         os.kill(os.getpid(), signal.SIGHUP)  # as the shell and the kernel both do
         time.sleep(0.1)
@@ -155,6 +159,6 @@ def test_signals_are_ctrl_c(number: signal.Signals) -> None:
 
 
 def test_an_ignored_hangup_stays_ignored() -> None:
-    code = WAITING.replace("time.sleep(60)", "os.kill(os.getpid(), signal.SIGHUP)")
+    code = WAITING.replace("        rest()", "        os.kill(os.getpid(), signal.SIGHUP)")
     done = subprocess.run(["nohup", sys.executable, "-c", code], capture_output=True, check=False)
     assert (done.returncode, b"clean" in done.stdout) == (0, False)

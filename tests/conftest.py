@@ -27,9 +27,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # software. The tests that are about it take the fixture `gpu`.
 os.environ["VK_ICD_FILENAMES"] = "/no/driver/for/most/tests"
 
-# A shell that starts the tests in the background has them, and all they start, ignore Ctrl-C. Some
-# of them press it, so what they start shall notice, as it does in a terminal.
+# A shell that starts the tests in the background has them, and all they start, ignore Ctrl-C, and
+# nohup a hangup. Some of them send these, so what they start shall notice, as in a terminal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 Once = Callable[[str, Callable[[Path], None]], Path]
 

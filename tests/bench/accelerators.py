@@ -5,8 +5,6 @@
 Needs a Vulkan driver (apt-get install chromium) and OpenVINO. On two cores it takes about an hour.
 """
 
-import argparse
-import json
 import shlex
 import subprocess
 import sys
@@ -16,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.machine import machine_name, write_section
+from bench.export_rows import main
 from seaformer.artifact.metadata import FEATURES, Comparison, Metadata
 from seaformer.artifact.precisions import PRECISIONS
 from seaformer.export.heads import HEADS
@@ -49,26 +47,6 @@ def commands() -> list[str]:
     rows += [f"--model {name}" for name in peers]
     rows += [f"--model {name} --input-size 32" for name in layers]
     return rows
-
-
-def main() -> None:
-    """Export, collect what the files say of themselves, print it, and write it where asked."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, default=Path("build/bench/accelerators.json"))
-    parser.add_argument("--readme", type=Path, help="file whose bench section to fill in")
-    parser.add_argument("--only", default="", help="commands with this text in them")
-    arguments = parser.parse_args()
-    rows: list[dict[str, Any]] = []
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    for command in commands():
-        if arguments.only in command:
-            rows += measure(command)
-            results = {"schema_version": 1, "machine": machine_name(), "rows": rows}
-            arguments.json.write_text(json.dumps(results, indent=1) + "\n")
-    text = f"{HEADING}\n\n{table(rows)}"
-    print(text)
-    if arguments.readme:
-        write_section(arguments.readme, "accelerators", text)
 
 
 def measure(command: str) -> list[dict[str, Any]]:
@@ -154,4 +132,10 @@ def shown(reached: list[float | None]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    main(
+        __doc__.splitlines()[0],
+        "accelerators",
+        commands(),
+        measure,
+        lambda rows: f"{HEADING}\n\n{table(rows)}",
+    )

@@ -5,8 +5,6 @@
 Needs the extra npu. On two cores it takes more than an hour.
 """
 
-import argparse
-import json
 import re
 import shlex
 import subprocess
@@ -16,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.accelerators import shown, worst
-from bench.machine import machine_name, write_section
+from bench.export_rows import main
 from seaformer.artifact.chips import CHIPS
 from seaformer.artifact.metadata import Metadata
 from seaformer.models.seaformer.variants import VARIANTS
@@ -51,26 +49,6 @@ COMMANDS = (
     f"{BOTH} --model lraspp-mobilenetv3-large --soc {ONE}",
     f"{BOTH} --model segformer-b0 --soc {ONE}",
 )
-
-
-def main() -> None:
-    """Export, collect what the files say of themselves, print it, and write it where asked."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, default=Path("build/bench/npu.json"))
-    parser.add_argument("--readme", type=Path, help="file whose bench section to fill in")
-    parser.add_argument("--only", default="", help="commands with this text in them")
-    arguments = parser.parse_args()
-    rows: list[dict[str, Any]] = []
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    for command in COMMANDS:
-        if arguments.only in command:
-            rows += measure(command)
-            results = {"schema_version": 1, "machine": machine_name(), "rows": rows}
-            arguments.json.write_text(json.dumps(results, indent=1) + "\n")
-    text = table(rows)
-    print(text)
-    if arguments.readme:
-        write_section(arguments.readme, "npu", text)
 
 
 def measure(command: str) -> list[dict[str, Any]]:
@@ -143,4 +121,4 @@ def _key(row: dict[str, Any]) -> tuple[str, str, str, str]:
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__.splitlines()[0], "npu", COMMANDS, measure, table)

@@ -1,0 +1,45 @@
+"""The command line of a bench that exports many files and makes a table of what they reach."""
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.machine import machine_name, write_section
+
+Rows = list[dict[str, Any]]
+
+
+def main(
+    title: str,
+    section: str,
+    commands: Sequence[str],
+    measure: Callable[[str], Rows],
+    text_of: Callable[[Rows], str],
+) -> None:
+    """Run the commands, print what came of them, and write it where asked.
+
+    Args:
+        title: of the help.
+        section: name of the section in documents, and of the JSON file.
+        commands: arguments of seaformer-export.
+        measure: runs one, and returns its rows.
+        text_of: the rows as Markdown.
+    """
+    parser = argparse.ArgumentParser(description=title)
+    parser.add_argument("--json", type=Path, default=Path(f"build/bench/{section}.json"))
+    parser.add_argument("--readme", type=Path, help="file whose bench section to fill in")
+    parser.add_argument("--only", default="", help="commands with this text in them")
+    arguments = parser.parse_args()
+    rows: Rows = []
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    for command in commands:
+        if arguments.only in command:
+            rows += measure(command)
+            results = {"schema_version": 1, "machine": machine_name(), "rows": rows}
+            arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+    text = text_of(rows)
+    print(text)
+    if arguments.readme:
+        write_section(arguments.readme, section, text)

@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo check test test-all lint bench clean
 
 setup: $(STAMP)
 
@@ -36,7 +36,15 @@ demo: setup
 	@echo "Latency, on the phone that is attached or else on this computer:"
 	$(BIN)/seaformer-benchmark $(MODEL)_fp32.tflite $(MODEL)_fp16.tflite $(SHAPES) --breakdown --output build/demo/benchmark --force
 
+# While working: lint, types, and the tests that need neither other tools nor much time.
+check: lint
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not tools"
+
 test: setup
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
+
+# Before a release, and by whoever changes what only slow tests cover.
+test-all: setup
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 # mypy reads packages by folder names; this tree has them under the names they are imported by.

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,9 +17,14 @@ FLAGS = (
     "--disable-background-networking --disable-component-update --disable-sync "
     "--hide-scrollbars --allow-file-access-from-files --enable-logging=stderr --v=0"
 )
-in_a_browser = pytest.mark.skipif(
-    CHROMIUM is None and not REQUIRED, reason="chromium is not installed"
-)
+
+Test = Callable[..., None]
+
+
+def in_a_browser(test: Test) -> Test:
+    """Mark a test as one that opens a page."""
+    absent = CHROMIUM is None and not REQUIRED
+    return pytest.mark.tools(pytest.mark.skipif(absent, reason="chromium is not installed")(test))
 
 
 def browse(page: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

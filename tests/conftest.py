@@ -32,6 +32,16 @@ os.environ["VK_ICD_FILENAMES"] = "/no/driver/for/most/tests"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+TOOLS = {"adb_server", "gpu", "made"}
+"""Fixtures that need more than Python: their tests get the marker `tools`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if TOOLS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("tools")
+
+
 Once = Callable[[str, Callable[[Path], None]], Path]
 
 

@@ -37,6 +37,8 @@ BIN = Path(sys.executable).parent
 Compiler = Callable[[Chip, Path], Compiled]
 TO_NPU = ("--accelerator", "npu", "--soc", "SM8650")
 
+pytestmark = pytest.mark.tools
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _npu() -> None:

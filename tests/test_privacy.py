@@ -46,6 +46,7 @@ def written(home: Path) -> list[str]:
     return sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_file())
 
 
+@pytest.mark.tools
 def test_an_attempt_to_reach_the_network_is_seen(tmp_path: Path) -> None:
     require_tools(tmp_path)
     code = "import socket; socket.getaddrinfo('seaformer.invalid', 443)"
@@ -54,6 +55,7 @@ def test_an_attempt_to_reach_the_network_is_seen(tmp_path: Path) -> None:
     assert attempts(tmp_path / "trace")
 
 
+@pytest.mark.tools
 def test_onnx_runtime_connects_to_nobody_and_leaves_no_device_id(tmp_path: Path) -> None:
     require_tools(tmp_path)
     plan = basic_plan("onnxruntime", add_probe(tmp_path, "onnxruntime"), blocks=3000)

@@ -21,7 +21,7 @@ GLOSSARY = ROOT / "docs" / "glossary.md"
 FOLDERS = ("seaformer", "export", "benchmark", "android_demo", "docs", "tests")
 SUFFIXES = (".py", ".md", ".html", ".kt", ".c", ".h", ".xml")
 PROSE = (tokenize.COMMENT, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", -1))
-WORD = r"[\w\-'’]+"
+WORD = r"[\w\-']+"
 
 
 def wording() -> dict[str, str]:

@@ -2,6 +2,7 @@ package seaformer.demo
 
 import seaformer.core.Accelerator
 import seaformer.core.Analyzer
+import seaformer.core.AttemptLog
 import seaformer.core.ClassColors
 import seaformer.core.ClassMask
 import seaformer.core.FallbackSegmenter
@@ -17,6 +18,8 @@ import java.awt.Font
 import java.awt.RenderingHints
 import java.awt.image.BufferedImage
 import java.io.File
+import java.nio.ByteBuffer
+import java.nio.channels.FileChannel
 import javax.imageio.ImageIO
 
 /**
@@ -30,10 +33,12 @@ import javax.imageio.ImageIO
 fun main(arguments: Array<String>) {
     val (assets, photograph, output) = arguments.map(::File)
     val metadata = ModelMetadata.parse(File(assets, "model.json").readText())
-    val model = File(assets, metadata.file.name).readBytes()
+    val model = map(File(assets, metadata.file.name))
     val picture = read(photograph)
     val input = Preprocessor(metadata.input).prepare(picture)
-    FallbackSegmenter(Accelerator.entries, input) { OrtSegmenter(model, metadata, it, threads = 1) }.use { segmenter ->
+    val attempts = AttemptLog(File(output, "attempts"))
+    val open = { accelerator: Accelerator -> OrtSegmenter(model, metadata, accelerator, threads = 1) }
+    FallbackSegmenter(Accelerator.entries, input, attempts, open).use { segmenter ->
         val running = "${segmenter.runtime}, ${segmenter.accelerator}"
         val rejections = segmenter.rejections.map { "${it.accelerator}: ${it.reason}" }
         File(output, "running.txt").writeText((listOf(running) + rejections).joinToString("\n"))
@@ -62,6 +67,10 @@ private fun show(
     val legend = rows.map { Pair(Color(it.color), "%s · %.1f %%".format(it.label, 100 * it.share)) }
     ImageIO.write(screen(overlay, legend), "png", File(output, "screen.png"))
 }
+
+/** As the app maps a model from its APK. */
+private fun map(file: File): ByteBuffer =
+    FileChannel.open(file.toPath()).use { it.map(FileChannel.MapMode.READ_ONLY, 0, it.size()) }
 
 private fun read(file: File): Picture {
     val image = ImageIO.read(file)

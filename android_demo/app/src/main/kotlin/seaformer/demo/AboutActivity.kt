@@ -20,7 +20,7 @@ class AboutActivity : Activity() {
         reading.execute {
             val text =
                 try {
-                    describe(BundledModel.read(assets).metadata)
+                    describe(BundledModel.readAll(assets).chosen(Settings(this).choice).metadata)
                 } catch (error: Exception) {
                     Problem.of(error).message(this)
                 }

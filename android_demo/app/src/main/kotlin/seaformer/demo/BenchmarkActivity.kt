@@ -2,8 +2,12 @@ package seaformer.demo
 
 import android.app.Activity
 import android.content.ActivityNotFoundException
+import android.content.Context
 import android.content.Intent
+import android.net.Uri
 import android.os.Bundle
+import android.os.Handler
+import android.os.Looper
 import android.view.WindowManager
 import android.widget.ArrayAdapter
 import android.widget.Button
@@ -11,17 +15,23 @@ import android.widget.Spinner
 import android.widget.TextView
 import seaformer.core.Benchmark
 import seaformer.core.BenchmarkReport
+import seaformer.core.JobState
+import seaformer.core.LatestJob
+import seaformer.core.guarded
 import java.io.File
 import java.io.FileNotFoundException
-import java.io.IOException
-import java.util.concurrent.Executors
+
+/** What a benchmark found: in words for the screen, and as a results.json. */
+class Measured(
+    val words: String,
+    val report: String,
+)
 
 /** Runs the model many times on a sample and gives the times away as a results.json. */
 class BenchmarkActivity : Activity() {
-    private val worker = Executors.newSingleThreadExecutor()
-    private var report: String? = null
-
-    @Volatile private var isRunning = false
+    /** Goes on when the phone is turned, which makes this screen anew. */
+    private lateinit var job: LatestJob<Measured>
+    private val status: TextView get() = findViewById(R.id.status)
 
     override fun onCreate(state: Bundle?) {
         super.onCreate(state)
@@ -29,112 +39,76 @@ class BenchmarkActivity : Activity() {
         setContentView(R.layout.benchmark)
         findViewById<Spinner>(R.id.runs).adapter =
             ArrayAdapter(this, android.R.layout.simple_spinner_dropdown_item, RUNS)
-        findViewById<Button>(R.id.start).setOnClickListener { if (isRunning) isRunning = false else start() }
+        findViewById<Button>(R.id.start).apply {
+            isEnabled = true
+            setOnClickListener { if (job.state is JobState.Running) job.stop(byUser = true) else start() }
+        }
         findViewById<Button>(R.id.share).setOnClickListener { share() }
         findViewById<Button>(R.id.save).setOnClickListener { save() }
-        report = state?.getString(REPORT)
-        val result = state?.getString(RESULT)
-        if (result != null) findViewById<TextView>(R.id.result).text = result
-        ready()
+        @Suppress("UNCHECKED_CAST") // it is from onRetainNonConfigurationInstance
+        job = lastNonConfigurationInstance as LatestJob<Measured>? ?: newJob(state)
+        job.listener = ::show
+    }
+
+    @Deprecated("Of the framework's Activity; its successors are not in the framework.")
+    override fun onRetainNonConfigurationInstance(): Any = job
+
+    /** After a death of the process there is what was measured before. */
+    private fun newJob(state: Bundle?): LatestJob<Measured> {
+        val main = Handler(Looper.getMainLooper())
+        val words = state?.getString(WORDS)
+        val report = state?.getString(REPORT)
+        val known = if (words == null || report == null) JobState.None else JobState.Finished(Measured(words, report))
+        return LatestJob(known) { main.post(it) }
     }
 
     override fun onSaveInstanceState(state: Bundle) {
         super.onSaveInstanceState(state)
-        state.putString(REPORT, report)
-        state.putString(RESULT, findViewById<TextView>(R.id.result).text.toString())
+        val measured = measured() ?: return
+        state.putString(WORDS, measured.words)
+        state.putString(REPORT, measured.report)
     }
 
     /** A benchmark that nobody looks at would be of a phone that does something else. */
     override fun onStop() {
-        isRunning = false
+        if (!isChangingConfigurations) job.stop(byUser = false)
         super.onStop()
     }
 
     override fun onDestroy() {
-        worker.shutdown()
+        if (isChangingConfigurations) job.listener = null else job.close()
         super.onDestroy()
     }
 
+    private fun measured(): Measured? = (job.state as? JobState.Finished)?.value
+
     private fun start() {
         val runs = RUNS[findViewById<Spinner>(R.id.runs).selectedItemPosition]
-        isRunning = true
-        report = null
-        findViewById<TextView>(R.id.status).setText(R.string.loading)
-        findViewById<TextView>(R.id.result).text = ""
-        findViewById<Button>(R.id.start).setText(R.string.stop)
-        enableSharing()
-        window.addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
-        worker.execute {
-            try {
-                measure(runs)
-            } catch (error: Exception) {
-                runOnUiThread { findViewById<TextView>(R.id.status).text = Problem.of(error).message(this) }
-            } finally {
-                isRunning = false
-                runOnUiThread(::ready)
+        val context = applicationContext
+        job.start(runs) { onStep -> measure(context, runs, onStep) }
+    }
+
+    private fun show(state: JobState<Measured>) {
+        val isRunning = state is JobState.Running
+        findViewById<Button>(R.id.start).setText(if (isRunning) R.string.stop else R.string.start)
+        val screen = WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON
+        if (isRunning) window.addFlags(screen) else window.clearFlags(screen)
+        status.text =
+            when (state) {
+                is JobState.None, is JobState.Finished -> ""
+                is JobState.Running -> progress(state)
+                is JobState.Stopped -> getString(if (state.byUser) R.string.stopped else R.string.stopped_hidden)
+                is JobState.Failed -> Problem.of(state.error).message(this)
             }
-        }
+        findViewById<TextView>(R.id.result).text = measured()?.words.orEmpty()
+        for (id in listOf(R.id.share, R.id.save)) findViewById<Button>(id).isEnabled = measured() != null
     }
 
-    private fun measure(runs: Int) {
-        val choice = Settings(this).choice
-        val model = BundledModel.read(assets)
-        val picture = readPicture(assets, model.samples.first())
-        val before = deviceConditions(this)
-        val begin = System.nanoTime()
-        model.open(choice).use { segmenter ->
-            val loadNs = System.nanoTime() - begin
-            val times =
-                Benchmark(model.metadata, segmenter, WARMUP_RUNS, runs).measure(picture, loadNs) { done ->
-                    if (done % PROGRESS_STEP == 0) showProgress(done, runs)
-                    isRunning
-                } ?: return
-            val text =
-                BenchmarkReport(
-                    app = "$packageName ${appVersion(this)}",
-                    metadata = model.metadata,
-                    times = times,
-                    accelerator = segmenter.accelerator,
-                    rejections = segmenter.rejections,
-                    runtime = model.runtimeFacts(segmenter.runtime, File(applicationInfo.sourceDir), abi),
-                    threads = choice.threads,
-                    device = deviceFacts(this),
-                    before = before,
-                    after = deviceConditions(this),
-                ).json()
-            val result =
-                getString(R.string.benchmark_result, times.inference.medianMs, times.inference.p90Ms)
-            val where =
-                getString(R.string.running_on, model.metadata.title, "${segmenter.runtime}, ${segmenter.accelerator}")
-            runOnUiThread {
-                report = text
-                findViewById<TextView>(R.id.result).text = getString(R.string.two_lines, where, result)
-            }
-        }
-    }
-
-    private fun showProgress(
-        done: Int,
-        runs: Int,
-    ) = runOnUiThread { findViewById<TextView>(R.id.status).text = getString(R.string.progress, done, runs) }
-
-    private fun ready() {
-        window.clearFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
-        findViewById<Button>(R.id.start).apply {
-            isEnabled = true
-            setText(R.string.start)
-        }
-        if (findViewById<TextView>(R.id.status).text.toString() == getString(R.string.loading)) {
-            findViewById<TextView>(R.id.status).text = ""
-        }
-        enableSharing()
-    }
-
-    private fun enableSharing() {
-        for (id in listOf(R.id.share, R.id.save)) findViewById<Button>(id).isEnabled = report != null
-    }
+    private fun progress(state: JobState.Running): String =
+        if (state.done == 0) getString(R.string.loading) else getString(R.string.progress, state.done, state.total)
 
     private fun share() {
+        val report = measured()?.report ?: return
         val intent = Intent(Intent.ACTION_SEND).setType("application/json").putExtra(Intent.EXTRA_TEXT, report)
         startActivity(Intent.createChooser(intent, getString(R.string.share)))
     }
@@ -148,7 +122,7 @@ class BenchmarkActivity : Activity() {
         try {
             startActivityForResult(intent, SAVE)
         } catch (error: ActivityNotFoundException) {
-            findViewById<TextView>(R.id.status).text = getString(R.string.save_failed, error.reason())
+            status.text = getString(R.string.save_failed, error.reason())
         }
     }
 
@@ -158,25 +132,67 @@ class BenchmarkActivity : Activity() {
         data: Intent?,
     ) {
         val uri = data?.data
-        val text = report
-        if (request != SAVE || result != RESULT_OK || uri == null || text == null) return
-        val message =
-            try {
-                val stream = contentResolver.openOutputStream(uri) ?: throw FileNotFoundException(uri.toString())
-                stream.use { it.write(text.toByteArray()) }
-                getString(R.string.saved)
-            } catch (error: IOException) {
-                getString(R.string.save_failed, error.reason())
-            }
-        findViewById<TextView>(R.id.status).text = message
+        val report = measured()?.report
+        if (request != SAVE || result != RESULT_OK || uri == null || report == null) return
+        // The provider is another app, which may take the permission back and throw what it likes.
+        guarded({ status.text = getString(R.string.save_failed, it.reason()) }) {
+            write(uri, report)
+            status.setText(R.string.saved)
+        }
+    }
+
+    /** Replaces the file: "w" alone leaves the end of a longer one that was there before. */
+    private fun write(
+        uri: Uri,
+        report: String,
+    ) {
+        val stream = contentResolver.openOutputStream(uri, "wt") ?: throw FileNotFoundException(uri.toString())
+        stream.use { it.write(report.toByteArray()) }
     }
 
     private companion object {
         val RUNS = listOf(50, 100, 500)
-        const val WARMUP_RUNS = 5
-        const val PROGRESS_STEP = 5
         const val SAVE = 1
         const val REPORT = "report"
-        const val RESULT = "result"
+        const val WORDS = "words"
     }
 }
+
+/** Measures the chosen model; null if it was ended before all runs were done. */
+private fun measure(
+    context: Context,
+    runs: Int,
+    onStep: (done: Int) -> Boolean,
+): Measured? {
+    val choice = Settings(context).choice
+    val model = BundledModel.readAll(context.assets).chosen(choice)
+    val picture = readPicture(context.assets, BundledModel.samples(context.assets).first())
+    val before = deviceConditions(context)
+    val begin = System.nanoTime()
+    model.open(choice, attemptLogs(context), systemVersion(context)).use { segmenter ->
+        val loadNs = System.nanoTime() - begin
+        val benchmark = Benchmark(model.metadata, segmenter, WARMUP_RUNS, runs)
+        val times = benchmark.measure(picture, loadNs, onStep) ?: return null
+        val apk = File(context.applicationInfo.sourceDir)
+        val report =
+            BenchmarkReport(
+                app = "${context.packageName} ${appVersion(context)}",
+                metadata = model.metadata,
+                times = times,
+                accelerator = segmenter.accelerator,
+                rejections = segmenter.rejections,
+                runtime = model.runtimeFacts(segmenter.runtime, apk, abi),
+                threads = choice.threads,
+                device = deviceFacts(context),
+                before = before,
+                after = deviceConditions(context),
+            ).json()
+        val place = "${segmenter.runtime}, ${segmenter.accelerator}"
+        val where = context.getString(R.string.running_on, model.metadata.title, place)
+        val inference = times.inference
+        val result = context.getString(R.string.benchmark_result, inference.medianMs, inference.p90Ms)
+        return Measured(context.getString(R.string.two_lines, where, result), report)
+    }
+}
+
+private const val WARMUP_RUNS = 5

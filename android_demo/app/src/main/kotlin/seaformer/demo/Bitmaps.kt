@@ -8,6 +8,9 @@ import android.media.ExifInterface
 import android.net.Uri
 import seaformer.core.Orientation
 import seaformer.core.Picture
+import seaformer.core.mostPixels
+import seaformer.core.reduction
+import seaformer.core.withinMemory
 import java.io.FileNotFoundException
 import java.io.IOException
 import java.io.InputStream
@@ -27,17 +30,29 @@ fun readPicture(
 /** The picture as Android draws it. */
 fun Picture.toBitmap(): Bitmap = Bitmap.createBitmap(pixels, width, height, Bitmap.Config.ARGB_8888)
 
+/** Photos of many megapixels are read at a half, a quarter, ... of their sides, as the heap allows. */
 private fun read(open: () -> InputStream): Picture {
     val bounds = BitmapFactory.Options().apply { inJustDecodeBounds = true }
     open().use { BitmapFactory.decodeStream(it, null, bounds) }
     if (bounds.outWidth <= 0) throw IOException("it is in no format that Android reads")
-    val options = BitmapFactory.Options().apply { inSampleSize = reduction(bounds.outWidth, bounds.outHeight) }
-    val bitmap = open().use { BitmapFactory.decodeStream(it, null, options) } ?: throw IOException("it is damaged")
-    val pixels = IntArray(bitmap.width * bitmap.height)
-    bitmap.getPixels(pixels, 0, bitmap.width, 0, 0, bitmap.width, bitmap.height)
-    val picture = Picture(bitmap.width, bitmap.height, pixels)
-    bitmap.recycle()
-    return picture.oriented(Orientation.ofExif(open().use(::exifOrientation)))
+    val orientation = Orientation.ofExif(open().use(::exifOrientation))
+    val least = reduction(bounds.outWidth, bounds.outHeight, mostPixels(Runtime.getRuntime().maxMemory()))
+    return withinMemory(least) { open().use { stream -> decode(stream, it) }.oriented(orientation) }
+}
+
+private fun decode(
+    stream: InputStream,
+    reduction: Int,
+): Picture {
+    val options = BitmapFactory.Options().apply { inSampleSize = reduction }
+    val bitmap = BitmapFactory.decodeStream(stream, null, options) ?: throw IOException("it is damaged")
+    try {
+        val pixels = IntArray(bitmap.width * bitmap.height)
+        bitmap.getPixels(pixels, 0, bitmap.width, 0, 0, bitmap.width, bitmap.height)
+        return Picture(bitmap.width, bitmap.height, pixels)
+    } finally {
+        bitmap.recycle()
+    }
 }
 
 private fun exifOrientation(stream: InputStream): Int =
@@ -46,15 +61,3 @@ private fun exifOrientation(stream: InputStream): Int =
     } catch (_: IOException) {
         Orientation.UPRIGHT.exif // formats without EXIF
     }
-
-/** Photos of many megapixels are read at a half, a quarter, ... of their sides. */
-private fun reduction(
-    width: Int,
-    height: Int,
-): Int {
-    var reduction = 1
-    while (width.toLong() * height / (reduction * reduction) > MAX_PIXELS) reduction *= 2
-    return reduction
-}
-
-private const val MAX_PIXELS = 4_000_000L

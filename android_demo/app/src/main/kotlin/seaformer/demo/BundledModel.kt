@@ -3,6 +3,8 @@ package seaformer.demo
 import android.content.res.AssetManager
 import android.system.Os
 import seaformer.core.Accelerator
+import seaformer.core.AttemptLog
+import seaformer.core.AttemptLogs
 import seaformer.core.FallbackSegmenter
 import seaformer.core.MetadataException
 import seaformer.core.ModelMetadata
@@ -10,25 +12,32 @@ import seaformer.core.Picture
 import seaformer.core.Preprocessor
 import seaformer.core.RuntimeFacts
 import seaformer.core.Segmenter
+import seaformer.core.descriptionsOf
 import seaformer.core.hex
 import java.io.File
 import java.io.FileNotFoundException
 import java.io.InputStream
+import java.nio.ByteBuffer
+import java.nio.channels.FileChannel
 import java.security.MessageDigest
 import java.util.zip.ZipFile
 
 /** There is no model in the app's assets. */
 class NoModelException : Exception()
 
-/** What runs the model: the user's choice. A null [accelerator] is the best that can. */
+/**
+ * What the user chose: a model, by the name of its file, and what runs it. A null [model] is the
+ * first, a null [accelerator] the best that can.
+ */
 data class Choice(
+    val model: String?,
     val accelerator: Accelerator?,
     val threads: Int,
 ) {
     val order: List<Accelerator> get() = accelerator?.let(::listOf) ?: Accelerator.entries
 }
 
-/** The model that seaformer-bundle put into the assets, with its JSON and sample pictures. */
+/** A model that seaformer-bundle put into the assets, and its JSON. */
 class BundledModel private constructor(
     private val assets: AssetManager,
     val metadata: ModelMetadata,
@@ -36,25 +45,35 @@ class BundledModel private constructor(
     private val file = metadata.file.name
     private val isTflite = file.endsWith(".tflite")
 
-    /** Names of the sample pictures, in order. */
-    val samples: List<String> =
-        assets
-            .list(SAMPLES)
-            .orEmpty()
-            .sorted()
-            .map { "$SAMPLES/$it" }
-
-    /** Makes the model ready on the first accelerator that can run it. */
-    fun open(choice: Choice): FallbackSegmenter {
+    /**
+     * Checks that the file is the one that the JSON is about, and makes it ready on the first
+     * accelerator that can run it.
+     *
+     * @param logs what is skipped because it has ended the app before.
+     * @param system all else that decides what can run: versions of the app and of the phone's system.
+     * @throws MetadataException it is another file.
+     */
+    fun open(
+        choice: Choice,
+        logs: AttemptLogs,
+        system: String,
+    ): FallbackSegmenter {
+        checkFile()
         val probe = Preprocessor(metadata.input).prepare(Picture(1, 1, IntArray(1)))
-        val onnx = if (isTflite) null else assets.open(file).use(InputStream::readBytes)
-        return FallbackSegmenter(choice.order, probe) { open(it, choice.threads, onnx) }
+        val onnx = if (isTflite) null else mapped()
+        return FallbackSegmenter(choice.order, probe, attempts(logs, system)) { open(it, choice.threads, onnx) }
     }
+
+    /** What is skipped of this model. */
+    fun attempts(
+        logs: AttemptLogs,
+        system: String,
+    ): AttemptLog = logs.of("${metadata.file.sha256} $system")
 
     private fun open(
         accelerator: Accelerator,
         threads: Int,
-        onnx: ByteArray?,
+        onnx: ByteBuffer?,
     ): Segmenter =
         if (onnx == null) {
             LiteRtSegmenter(assets, file, metadata, accelerator, threads)
@@ -63,6 +82,24 @@ class BundledModel private constructor(
             Os.setenv("ORT_DISABLE_TELEMETRY", "1", true)
             OrtSegmenter(onnx, metadata, accelerator, threads)
         }
+
+    /** The file as it lies in the APK, uncompressed: nothing of it is on the heap. */
+    private fun mapped(): ByteBuffer =
+        assets.openFd(file).use { descriptor ->
+            descriptor.createInputStream().channel.use {
+                it.map(FileChannel.MapMode.READ_ONLY, descriptor.startOffset, descriptor.length)
+            }
+        }
+
+    private fun checkFile() {
+        val hash =
+            try {
+                assets.open(file).use(::sha256)
+            } catch (error: FileNotFoundException) {
+                throw MetadataException("$file is missing", error)
+            }
+        if (hash != metadata.file.sha256) throw MetadataException("$file has another SHA-256 than its JSON says")
+    }
 
     /** Describes the library that runs the model; its hash is of the file in the installed app. */
     fun runtimeFacts(
@@ -91,33 +128,29 @@ class BundledModel private constructor(
         }
 
     companion object {
-        private const val METADATA = "model.json"
         private const val SAMPLES = "samples"
 
+        /** Names of the sample pictures, in order. */
+        fun samples(assets: AssetManager): List<String> =
+            assets
+                .list(SAMPLES)
+                .orEmpty()
+                .sorted()
+                .map { "$SAMPLES/$it" }
+
         /**
-         * Reads the JSON and checks that the model is the one it is about.
+         * Reads what the JSONs say, in the order that the models were bundled.
          *
          * @throws NoModelException there is none.
-         * @throws MetadataException the JSON cannot be used, or the model is another one.
+         * @throws MetadataException a JSON cannot be used.
          */
-        fun read(assets: AssetManager): BundledModel {
-            val text =
-                try {
-                    assets.open(METADATA).use { it.readBytes().decodeToString() }
-                } catch (_: FileNotFoundException) {
-                    throw NoModelException()
-                }
-            val metadata = ModelMetadata.parse(text)
-            val hash =
-                try {
-                    assets.open(metadata.file.name).use(::sha256)
-                } catch (error: FileNotFoundException) {
-                    throw MetadataException("${metadata.file.name} is missing", error)
-                }
-            if (hash != metadata.file.sha256) {
-                throw MetadataException("${metadata.file.name} has another SHA-256 than its JSON says")
+        fun readAll(assets: AssetManager): List<BundledModel> {
+            val descriptions = descriptionsOf(assets.list("").orEmpty().asList())
+            if (descriptions.isEmpty()) throw NoModelException()
+            return descriptions.map { name ->
+                val text = assets.open(name).use { it.readBytes().decodeToString() }
+                BundledModel(assets, ModelMetadata.parse(text))
             }
-            return BundledModel(assets, metadata)
         }
 
         private fun sha256(stream: InputStream): String {
@@ -131,3 +164,7 @@ class BundledModel private constructor(
         }
     }
 }
+
+/** The chosen one; the first if there is none of that name, as another bundle has others. */
+fun List<BundledModel>.chosen(choice: Choice): BundledModel =
+    firstOrNull { it.metadata.file.name == choice.model } ?: first()

@@ -3,7 +3,6 @@ package seaformer.demo
 import android.annotation.SuppressLint
 import android.content.Context
 import android.graphics.ImageFormat
-import android.hardware.camera2.CameraAccessException
 import android.hardware.camera2.CameraCaptureSession
 import android.hardware.camera2.CameraCharacteristics
 import android.hardware.camera2.CameraDevice
@@ -17,6 +16,7 @@ import seaformer.core.Orientation
 import seaformer.core.Picture
 import seaformer.core.YuvFrame
 import seaformer.core.YuvPlane
+import seaformer.core.guarded
 import kotlin.math.abs
 
 /**
@@ -45,7 +45,7 @@ class CameraFeed(
     /** Opens the camera; the permission has to be there. Returns whether there is a camera. */
     @SuppressLint("MissingPermission")
     fun open(): Boolean {
-        try {
+        guarded({ onFailure(it.reason()) }) {
             val ids = manager.cameraIdList
             val id = ids.firstOrNull { facing(it) == CameraCharacteristics.LENS_FACING_BACK } ?: ids.firstOrNull()
             if (id == null) return false
@@ -57,11 +57,6 @@ class CameraFeed(
                     setOnImageAvailableListener({ take(it, orientation) }, handler)
                 }
             manager.openCamera(id, DeviceCallback(), handler)
-            return true
-        } catch (error: CameraAccessException) {
-            onFailure(error.reason())
-        } catch (error: SecurityException) {
-            onFailure(error.reason())
         }
         return true
     }
@@ -84,11 +79,14 @@ class CameraFeed(
     private fun take(
         reader: ImageReader,
         orientation: Orientation,
-    ) {
+    ) = onFeed {
         reader.acquireLatestImage()?.use { image ->
             onFrame { frame(image).toPicture().oriented(orientation) }
         }
     }
+
+    /** Does something on the feed's thread; what fails because the feed was closed is no failure. */
+    private inline fun onFeed(work: () -> Unit) = guarded({ if (!isClosed) onFailure(it.reason()) }, work)
 
     private fun frame(image: Image): YuvFrame {
         val (luma, blue, red) = image.planes.map { YuvPlane(it.buffer, it.rowStride, it.pixelStride) }
@@ -98,8 +96,10 @@ class CameraFeed(
     override fun close() {
         handler.post {
             isClosed = true
-            device?.close()
-            reader?.close()
+            onFeed {
+                device?.close()
+                reader?.close()
+            }
         }
         worker.quitSafely()
     }
@@ -109,11 +109,9 @@ class CameraFeed(
             if (isClosed) return camera.close()
             device = camera
             val surface = reader?.surface ?: return
-            try {
+            onFeed {
                 @Suppress("DEPRECATION") // its successor is of Android 9
                 camera.createCaptureSession(listOf(surface), SessionCallback(camera), handler)
-            } catch (error: CameraAccessException) {
-                onFailure(error.reason())
             }
         }
 
@@ -137,15 +135,11 @@ class CameraFeed(
         override fun onConfigured(session: CameraCaptureSession) {
             val surface = reader?.surface
             if (isClosed || surface == null) return
-            try {
+            onFeed {
                 val request = camera.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW)
                 request.addTarget(surface)
                 request.set(CaptureRequest.CONTROL_AF_MODE, CaptureRequest.CONTROL_AF_MODE_CONTINUOUS_PICTURE)
                 session.setRepeatingRequest(request.build(), null, handler)
-            } catch (error: CameraAccessException) {
-                onFailure(error.reason())
-            } catch (error: IllegalStateException) {
-                onFailure(error.reason()) // closed in the meantime
             }
         }
 

@@ -7,6 +7,7 @@ import android.content.IntentFilter
 import android.os.BatteryManager
 import android.os.Build
 import android.os.PowerManager
+import seaformer.core.AttemptLogs
 import seaformer.core.DeviceConditions
 import seaformer.core.DeviceFacts
 import java.io.File
@@ -17,6 +18,17 @@ fun appVersion(context: Context): String {
     val version: String? = context.packageManager.getPackageInfo(context.packageName, 0).versionName
     return version ?: "?"
 }
+
+/** All but the model that decides which accelerators can run it: drivers come with the system. */
+fun systemVersion(context: Context): String = "${appVersion(context)} ${Build.FINGERPRINT}"
+
+/** What was being tried when the app ended, one for the process. */
+fun attemptLogs(context: Context): AttemptLogs =
+    synchronized(AttemptLogs::class) {
+        logs ?: AttemptLogs(File(context.filesDir, "attempts")).also { logs = it }
+    }
+
+private var logs: AttemptLogs? = null
 
 /** The ABI that the app runs with. */
 val abi: String get() = Build.SUPPORTED_ABIS.first()

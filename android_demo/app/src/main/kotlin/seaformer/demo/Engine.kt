@@ -13,15 +13,25 @@ import seaformer.core.LatencyMeter
 import seaformer.core.ModelMetadata
 import seaformer.core.Picture
 import seaformer.core.Rejection
+import seaformer.core.guarded
+import seaformer.core.namesOf
+import seaformer.core.withinMemory
 import java.util.concurrent.atomic.AtomicInteger
 
 /** What runs the model now, and what was given up before. */
 class Running(
     val metadata: ModelMetadata,
-    val samples: List<String>,
     val runtime: String,
     val accelerator: Accelerator,
     val rejections: List<Rejection>,
+)
+
+/** What is in the app: names of the models, which of them is chosen, and the sample pictures. */
+class AppBundle(
+    val files: List<String>,
+    val names: List<String>,
+    val chosen: Int,
+    val samples: List<String>,
 )
 
 /** Medians of the three stages, in milliseconds. */
@@ -33,6 +43,8 @@ class Medians(
 
 /** Is told on the main thread what happens. */
 interface EngineListener {
+    fun onBundle(bundle: AppBundle)
+
     fun onRunning(running: Running)
 
     /** [medians] are null until warm-up is over. */
@@ -52,13 +64,16 @@ class Engine(
     choice: Choice,
 ) {
     private val assets = context.applicationContext.assets
+    private val logs = attemptLogs(context)
+    private val system = systemVersion(context)
     private val main = Handler(Looper.getMainLooper())
     private val worker = HandlerThread("model").apply { start() }
     private val background = Handler(worker.looper)
     private val gate = FrameGate()
 
     // Of the worker's thread.
-    private var model: BundledModel? = null
+    private var models: List<BundledModel> = listOf()
+    private var metadata: ModelMetadata? = null
     private var segmenter: FallbackSegmenter? = null
     private var analyzer: Analyzer? = null
     private var told = 0
@@ -74,6 +89,8 @@ class Engine(
     val droppedFrames: Long get() = gate.dropped
 
     // Of the main thread.
+    var bundle: AppBundle? = null
+        private set
     var running: Running? = null
         private set
     var analysis: Analysis? = null
@@ -84,6 +101,7 @@ class Engine(
     var listener: EngineListener? = null
         set(value) {
             field = value
+            bundle?.let { value?.onBundle(it) }
             running?.let { value?.onRunning(it) }
             analysis?.let { value?.onAnalysis(it, medians) }
             problem?.let { value?.onProblem(it) }
@@ -93,19 +111,30 @@ class Engine(
         use(choice)
     }
 
-    /** Makes the model ready as chosen, and analyses the last picture again. */
-    fun use(choice: Choice) {
+    /**
+     * Makes the model ready as chosen, and analyses the last picture again.
+     *
+     * @param isSecondChance whether accelerators that ended the app are to be tried again.
+     */
+    fun use(
+        choice: Choice,
+        isSecondChance: Boolean = false,
+    ) {
         newest.incrementAndGet()
         background.post {
-            guarded {
+            reporting {
                 segmenter?.close()
                 segmenter = null
                 analyzer = null
-                val bundled = model ?: BundledModel.read(assets).also { model = it }
-                val opened = bundled.open(choice)
+                if (models.isEmpty()) models = BundledModel.readAll(assets)
+                val bundled = models.chosen(choice)
+                tellBundle(bundled)
+                if (isSecondChance) bundled.attempts(logs, system).forget()
+                val opened = bundled.open(choice, logs, system)
                 segmenter = opened
+                metadata = bundled.metadata
                 analyzer = Analyzer(bundled.metadata, opened)
-                tellRunning(bundled, opened)
+                tellRunning(bundled.metadata, opened)
                 meters.forEach(LatencyMeter::clear)
                 main.post { still?.let(::analyze) }
             }
@@ -118,8 +147,14 @@ class Engine(
         val number = newest.incrementAndGet()
         background.post {
             meters.forEach(LatencyMeter::clear)
-            step(picture)
-            repeat(number, picture, WARMUP_RUNS + REPETITIONS - 1)
+            var analyzed = picture
+            step {
+                withinMemory(1) { reduction ->
+                    analyzed = picture.reduced(reduction)
+                    it.analyze(analyzed)
+                }
+            }
+            repeat(number, analyzed, WARMUP_RUNS + REPETITIONS - 1)
         }
     }
 
@@ -132,8 +167,8 @@ class Engine(
         // One run per message, so that a newer picture never waits for the repetitions of this one.
         background.post {
             if (number != newest.get()) return@post
-            guarded {
-                val again = analyzer?.analyze(picture) ?: return@guarded
+            reporting {
+                val again = analyzer?.analyze(picture) ?: return@reporting
                 measure(again)
                 currentMedians()?.let { now ->
                     main.post {
@@ -154,14 +189,14 @@ class Engine(
     fun offer(picture: () -> Picture) {
         if (!gate.enter()) return
         var isTaken = false
-        guarded {
+        reporting {
             val converted = picture()
             still = null
             newest.incrementAndGet()
             isTaken =
                 background.post {
                     try {
-                        step(converted)
+                        step { it.analyze(converted) }
                     } finally {
                         gate.leave()
                     }
@@ -182,9 +217,9 @@ class Engine(
         worker.quitSafely()
     }
 
-    private fun step(picture: Picture) =
-        guarded {
-            val made = analyzer?.analyze(picture) ?: return@guarded
+    private fun step(analyze: (Analyzer) -> Analysis) =
+        reporting {
+            val made = analyzer?.let(analyze) ?: return@reporting
             measure(made)
             val now = currentMedians()
             main.post {
@@ -194,9 +229,9 @@ class Engine(
                 listener?.onAnalysis(made, now)
             }
             val opened = segmenter
-            val bundled = model
+            val of = metadata
             // It may have fallen back in this run.
-            if (opened != null && bundled != null && opened.rejections.size != told) tellRunning(bundled, opened)
+            if (opened != null && of != null && opened.rejections.size != told) tellRunning(of, opened)
         }
 
     private fun measure(made: Analysis) {
@@ -209,13 +244,24 @@ class Engine(
         return Medians(pre, run, post)
     }
 
+    private fun tellBundle(chosen: BundledModel) {
+        val all = models.map { it.metadata }
+        val now =
+            AppBundle(all.map { it.file.name }, namesOf(all), models.indexOf(chosen), BundledModel.samples(assets))
+        main.post {
+            bundle = now
+            running = null
+            analysis = null
+            listener?.onBundle(now)
+        }
+    }
+
     private fun tellRunning(
-        bundled: BundledModel,
+        metadata: ModelMetadata,
         opened: FallbackSegmenter,
     ) {
         told = opened.rejections.size
-        val now =
-            Running(bundled.metadata, bundled.samples, opened.runtime, opened.accelerator, opened.rejections.toList())
+        val now = Running(metadata, opened.runtime, opened.accelerator, opened.rejections.toList())
         main.post {
             running = now
             problem = null
@@ -223,17 +269,14 @@ class Engine(
         }
     }
 
-    private inline fun guarded(work: () -> Unit) {
-        try {
-            work()
-        } catch (error: Exception) {
-            val found = Problem.of(error)
+    private inline fun reporting(work: () -> Unit) =
+        guarded({
+            val found = Problem.of(it)
             main.post {
                 problem = found
                 listener?.onProblem(found)
             }
-        }
-    }
+        }, work)
 
     private companion object {
         const val WARMUP_RUNS = 3

@@ -26,6 +26,7 @@ import seaformer.core.ClassColors
 import seaformer.core.ClassShare
 import seaformer.core.Picture
 import seaformer.core.blend
+import seaformer.core.guarded
 import java.util.concurrent.Executors
 
 /** The main screen: a picture, a photo or the camera, with the classes that the model finds. */
@@ -98,6 +99,7 @@ class MainActivity :
     override fun onOptionsItemSelected(item: MenuItem): Boolean {
         when (item.itemId) {
             R.id.benchmark -> startActivity(Intent(this, BenchmarkActivity::class.java))
+            R.id.retry -> use(settings.choice, isSecondChance = true)
             R.id.about -> startActivity(Intent(this, AboutActivity::class.java))
             else -> return super.onOptionsItemSelected(item)
         }
@@ -154,10 +156,18 @@ class MainActivity :
 
     private fun choose(choice: Choice) {
         if (choice == settings.choice) return
+        if (choice.model != settings.choice.model) isolated = null
         settings.choice = choice
+        use(choice)
+    }
+
+    private fun use(
+        choice: Choice,
+        isSecondChance: Boolean = false,
+    ) {
         notice = null
         controls.findViewById<TextView>(R.id.status).setText(R.string.loading)
-        engine.use(choice)
+        engine.use(choice, isSecondChance)
     }
 
     private inner class OpacityListener : SeekBar.OnSeekBarChangeListener {
@@ -178,7 +188,7 @@ class MainActivity :
     // ---- Sources ------------------------------------------------------------------------------
 
     private fun showNextSample() {
-        val samples = engine.running?.samples.orEmpty()
+        val samples = engine.bundle?.samples.orEmpty()
         if (samples.isEmpty()) return
         stopCamera()
         val last = samples.indexOf(source?.removePrefix(ASSET))
@@ -221,7 +231,7 @@ class MainActivity :
     /** Reads a picture and has it analysed. */
     private fun load(name: String) {
         reading.execute {
-            try {
+            guarded({ error -> runOnUiThread { tell(pictureProblem(error)) } }) {
                 val picture =
                     if (name.startsWith(ASSET)) {
                         readPicture(assets, name.removePrefix(ASSET))
@@ -229,13 +239,16 @@ class MainActivity :
                         readPicture(contentResolver, Uri.parse(name))
                     }
                 runOnUiThread { if (source == name && !wantsCamera) engine.analyze(picture) }
-            } catch (_: SecurityException) {
-                runOnUiThread { tell(getString(R.string.picture_lost)) }
-            } catch (error: Exception) {
-                runOnUiThread { tell(getString(R.string.picture_failed, error.reason())) }
             }
         }
     }
+
+    private fun pictureProblem(error: Throwable): String =
+        if (error is SecurityException) {
+            getString(R.string.picture_lost)
+        } else {
+            getString(R.string.picture_failed, error.reason())
+        }
 
     private fun askForCamera() {
         if (checkSelfPermission(Manifest.permission.CAMERA) == PackageManager.PERMISSION_GRANTED) {
@@ -307,12 +320,26 @@ class MainActivity :
 
     // ---- Results ------------------------------------------------------------------------------
 
+    override fun onBundle(bundle: AppBundle) {
+        choices(R.id.model, bundle.names, bundle.chosen) { position ->
+            // The first is also chosen by a name that is not here any more.
+            if (position != bundle.chosen) choose(settings.choice.copy(model = bundle.files[position]))
+        }
+        controls.findViewById<View>(R.id.models).visibility = if (bundle.names.size > 1) View.VISIBLE else View.GONE
+    }
+
     override fun onRunning(running: Running) {
         val lines =
             mutableListOf(
                 getString(R.string.running_on, running.metadata.title, "${running.runtime}, ${running.accelerator}"),
             )
-        running.rejections.mapTo(lines) { getString(R.string.not_used, it.accelerator, it.reason) }
+        running.rejections.mapTo(lines) {
+            if (it.wasSkipped) {
+                getString(R.string.skipped, it.accelerator)
+            } else {
+                getString(R.string.not_used, it.accelerator, it.reason)
+            }
+        }
         if (running.metadata.weightsAreRandom) lines += getString(R.string.random_weights)
         notice?.let(lines::add)
         controls.findViewById<TextView>(R.id.status).text = lines.joinToString("\n")
@@ -344,7 +371,9 @@ class MainActivity :
         controls.findViewById<TextView>(R.id.status).text = message
     }
 
-    private fun draw(analysis: Analysis) {
+    private fun draw(analysis: Analysis) = guarded({ tell(Problem.of(it).message(this)) }) { drawn(analysis) }
+
+    private fun drawn(analysis: Analysis) {
         val metadata = engine.running?.metadata ?: return
         val colors = ClassColors(metadata.palette)
         val mask = analysis.mask

@@ -12,9 +12,13 @@ import seaformer.core.TensorData
 import java.nio.ByteBuffer
 import java.nio.FloatBuffer
 
-/** Runs an .onnx with ONNX Runtime. Knows nothing of Android, so that it also runs on a computer. */
+/**
+ * Runs an .onnx with ONNX Runtime. Knows nothing of Android, so that it also runs on a computer.
+ *
+ * @param model content of the file, outside the heap: a direct buffer, as a mapped file is.
+ */
 class OrtSegmenter(
-    model: ByteArray,
+    model: ByteBuffer,
     private val metadata: ModelMetadata,
     override val accelerator: Accelerator,
     threads: Int,

@@ -3,6 +3,7 @@ package seaformer.demo
 import android.content.Context
 import seaformer.core.MetadataException
 import seaformer.core.NoAcceleratorException
+import seaformer.core.TooLargeException
 
 /** What went wrong, as a text of the app with a technical detail in it. */
 class Problem(
@@ -13,15 +14,19 @@ class Problem(
 
     companion object {
         /** Of an error while the model was made ready or run. */
-        fun of(error: Exception): Problem =
+        fun of(error: Throwable): Problem =
             when (error) {
                 is NoModelException -> Problem(R.string.model_missing)
                 is MetadataException -> Problem(R.string.model_broken, error.reason())
-                is NoAcceleratorException -> Problem(R.string.model_unusable, error.reason())
+                is NoAcceleratorException -> Problem(unusable(error), error.reason())
+                is OutOfMemoryError, is TooLargeException -> Problem(R.string.out_of_memory)
                 else -> Problem(R.string.run_failed, error.reason())
             }
+
+        private fun unusable(error: NoAcceleratorException): Int =
+            if (error.rejections.any { it.wasSkipped }) R.string.model_skipped else R.string.model_unusable
     }
 }
 
 /** The message of an error, or what kind it is of. */
-fun Exception.reason(): String = message ?: javaClass.simpleName
+fun Throwable.reason(): String = message ?: javaClass.simpleName

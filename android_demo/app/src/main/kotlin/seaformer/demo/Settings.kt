@@ -17,11 +17,13 @@ class Settings(
         get() {
             val name = preferences.getString(ACCELERATOR, null)
             val threads = preferences.getInt(THREADS, minOf(4, possibleThreads.last()))
-            return Choice(Accelerator.entries.firstOrNull { it.name == name }, threads)
+            val accelerator = Accelerator.entries.firstOrNull { it.name == name }
+            return Choice(preferences.getString(MODEL, null), accelerator, threads)
         }
         set(value) {
             preferences
                 .edit()
+                .putString(MODEL, value.model)
                 .putString(ACCELERATOR, value.accelerator?.name)
                 .putInt(THREADS, value.threads)
                 .apply()
@@ -32,6 +34,7 @@ class Settings(
         set(value) = preferences.edit().putInt(OPACITY, value).apply()
 
     private companion object {
+        const val MODEL = "model"
         const val ACCELERATOR = "accelerator"
         const val THREADS = "threads"
         const val OPACITY = "opacity_percent"

@@ -1,9 +1,10 @@
 package seaformer.core
 
-/** An accelerator that could not be used, and why. */
+/** An accelerator that is not used, and why; [wasSkipped] if it was not even tried. */
 data class Rejection(
     val accelerator: Accelerator,
     val reason: String,
+    val wasSkipped: Boolean = false,
 )
 
 /** No accelerator can run the model. */
@@ -19,11 +20,13 @@ class NoAcceleratorException(
  * [rejections]; nothing falls back in silence.
  *
  * @param order what to try, best first.
+ * @param attempts what is skipped because it has ended the app before.
  * @param open makes the model ready on an accelerator, or throws.
  */
 class FallbackSegmenter(
     private val order: List<Accelerator>,
     private val probe: TensorData,
+    private val attempts: AttemptLog,
     private val open: (Accelerator) -> Segmenter,
 ) : Segmenter {
     private val given = mutableListOf<Rejection>()
@@ -58,12 +61,15 @@ class FallbackSegmenter(
 
     private fun openFrom(begin: Int): Segmenter {
         for (accelerator in order.drop(begin)) {
+            if (attempts.skips(accelerator)) {
+                given += Rejection(accelerator, SKIPPED, wasSkipped = true)
+                continue
+            }
             try {
-                return probed(open(accelerator))
-            } catch (error: Exception) {
-                reject(accelerator, error)
-            } catch (error: LinkageError) {
-                // A runtime, or its native library, that is not in this app or not for this phone.
+                return attempts.record(accelerator) { probed(open(accelerator)) }
+            } catch (error: Throwable) {
+                // Errors too: a runtime, or its native library, that is not in this app or not for
+                // this phone, and a heap that is too small for one accelerator may do for the next.
                 reject(accelerator, error)
             }
         }
@@ -89,5 +95,9 @@ class FallbackSegmenter(
     ) {
         val reason = error.message?.lineSequence()?.firstOrNull { it.isNotBlank() } ?: error.javaClass.simpleName
         given += Rejection(accelerator, reason.trim())
+    }
+
+    private companion object {
+        const val SKIPPED = "the app ended while it was tried before, so it is skipped"
     }
 }

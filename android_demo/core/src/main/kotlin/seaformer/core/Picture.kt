@@ -40,6 +40,16 @@ class Picture(
         return Picture(width, height, part)
     }
 
+    /** Takes every pixel whose row and column are multiples of [reduction]. */
+    fun reduced(reduction: Int): Picture {
+        if (reduction == 1) return this
+        val newWidth = (width - 1) / reduction + 1
+        val newHeight = (height - 1) / reduction + 1
+        val kept =
+            IntArray(newWidth * newHeight) { pixels[it / newWidth * reduction * width + it % newWidth * reduction] }
+        return Picture(newWidth, newHeight, kept)
+    }
+
     /** Turns and mirrors the picture, so that it stands as it was seen. */
     fun oriented(orientation: Orientation): Picture {
         if (orientation == Orientation.UPRIGHT) return this

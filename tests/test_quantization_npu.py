@@ -32,6 +32,7 @@ from seaformer.export.quantize.onnx_engine import OnnxEngine
 from seaformer.export.quantize.quality import Reference, open_bytes
 from seaformer.export.quantize.ranges import choose
 from seaformer.export.quantize.sensitivity import rank
+from seaformer.runtimes import open_session
 from seaformer.tasks import get_task
 
 CONVERSIONS = ("QuantizeLinear", "DequantizeLinear")
@@ -218,6 +219,26 @@ def test_an_npu_without_floating_point_takes_it_whole(
     file.write_bytes(tiny.files[name])
     compiled = compile_onnx(chip, file)
     assert (compiled.partitions, compiled.left) == (1, ())
+
+
+def test_channels_with_next_to_no_weights_are_computed_on_the_npu(tmp_path: Path) -> None:
+    """With the finest step of each, these channels are at either end of the range there."""
+    pytest.importorskip("onnxruntime_qnn")
+    kernel = np.random.default_rng(3).standard_normal((8, 3, 1, 1)) / 100
+    kernel[4:] *= np.array([1e-6, 1e-8, 1e-10, 0]).reshape(4, 1, 1, 1)
+    engine = small_engine(
+        [helper.make_node("Conv", ["image", "kernel", "bias"], ["logits"])],
+        kernel=kernel,
+        bias=np.linspace(-1, 1, 8),
+    )
+    for precision in ("w8a8", "w8a16"):
+        file = tmp_path / f"{precision}.onnx"
+        file.write_bytes(engine.quantize(precision))
+        with open_session(file) as cpu, open_session(file, accelerator="npu", chip="SM8350") as npu:
+            x = cpu.inputs[0].encode(noise(1)[0])
+            (expected,), (found,) = cpu.run([x]), npu.run([x])
+        step = 1 if precision == "w8a8" else 2**6
+        np.testing.assert_allclose(found.astype(int), expected.astype(int), atol=step)
 
 
 def test_the_npu_has_forms_of_its_own() -> None:

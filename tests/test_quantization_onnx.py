@@ -323,8 +323,9 @@ def test_weights_too_small_for_a_step_are_rounded_to_nothing() -> None:
     weights[1] = 1.0
     steps = unsaturated_steps(weights)
     assert (np.round(weights / steps.reshape(-1, 1, 1, 1))[0] == 0).all()
-    assert steps[0] == 1
     assert 0 < steps[1] < 1
+    assert steps[0] == steps[1] * 2**-12
+    assert (unsaturated_steps(weights[:1]) == 1).all()
 
 
 def test_depthwise_weights_have_all_of_their_eight_bits() -> None:

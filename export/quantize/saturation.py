@@ -22,6 +22,14 @@ SMALLEST_STEP = np.finfo(np.float32).tiny
 """Below it single precision has fewer digits, and a quotient is not within the bounds above: such
 weights are rounded to 0."""
 
+SMALLEST_SHARE = 2.0**-12
+"""Of the largest step of a tensor, the least that a channel has.
+
+All channels of an output share one step, so that nothing finer is seen in it. Qualcomm's NPU gives
+channels other values altogether where input step * weight step / output step is below 2^-22, which
+channels without weights, or nearly so, come to.
+"""
+
 
 def unsaturated_steps(weights: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     """Choose the step of each output channel.
@@ -61,6 +69,7 @@ def _finest(channels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _positive(steps: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    steps = np.maximum(steps, SMALLEST_SHARE * steps.max(initial=0))
     # Rounded to single precision first: what is below its numbers is no step but 0.
     rounded = steps.astype(np.float32)
     return np.where(rounded >= SMALLEST_STEP, rounded, np.float32(1))

@@ -29,7 +29,13 @@ from seaformer.export.convert import tflite_file
 from seaformer.export.convert.conversion import to_tflite
 from seaformer.export.convert.input_dependence import find_values_made_constant
 from seaformer.export.convert.onnx_graph import to_onnx, with_half_weights
-from seaformer.export.convert.operator_map import map_onnx, map_operators, map_tflite_like
+from seaformer.export.convert.operator_map import (
+    first_different,
+    map_onnx,
+    map_operators,
+    map_tflite_like,
+)
+from seaformer.export.convert.refusals import OperatorError
 from seaformer.export.cpu_check import check, run_samples
 from seaformer.export.description import describe
 from seaformer.export.job import Candidate, Finished, Job
@@ -309,6 +315,7 @@ def _to_tflite(job: Job, folder: Path, report: Report) -> bytes:
     for search in (False, True):
         title = "convert to TFLite" + (", searching layouts" if search else "")
         with report.stage(title) as stage:
+            stage.made = "failed"
             try:
                 converted = to_tflite(
                     onnx_file,
@@ -318,14 +325,44 @@ def _to_tflite(job: Job, folder: Path, report: Report) -> bytes:
                     search_layouts=search,
                 )
                 flatbuffer = tflite_file.finish(converted, job.standard_metadata)
-                check(job, flatbuffer, folder / "check.tflite", PRECISIONS["fp32"])
+                _require_same(job, flatbuffer, folder / "check.tflite")
+            except OperatorError as error:
+                failures.append(_with_modules(error, job))
+                if error.is_missing:
+                    break
             except SeaformerError as error:
                 failures.append(error)
-                stage.made = "failed"
             else:
                 stage.made = f"{len(flatbuffer) / 1e6:.2f} MB"
                 return flatbuffer
     raise failures[0]
+
+
+def _require_same(job: Job, flatbuffer: bytes, path: Path) -> None:
+    """Check a converted file; if it is another function, find the operator that makes it so.
+
+    Raises:
+        OperatorError: there is one.
+        SeaformerError: the two differ by rounding, or in shape.
+    """
+    try:
+        check(job, flatbuffer, path, PRECISIONS["fp32"])
+    except SeaformerError as error:
+        node = first_different(flatbuffer, job.graph, job.samples[NOISE].input)
+        if node is None:
+            raise
+        raise OperatorError(
+            node.op_type, node.name, f"the converter makes another function of it ({error})"
+        ) from error
+
+
+def _with_modules(error: OperatorError, job: Job) -> SeaformerError:
+    meant = [
+        node.name
+        for node in job.graph.graph.node
+        if node.op_type == error.operator and error.node in (None, node.name.lstrip("/"), node.name)
+    ]
+    return error.in_network(meant, {path for path, _ in job.form.model.named_modules()})
 
 
 def _verify(job: Job, candidate: Candidate, folder: Path, report: Report) -> list[Finished]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from seaformer import processes
 from seaformer.errors import SeaformerError
+from seaformer.export.convert.onnx2tf_worker import FAILURE, Failure
+from seaformer.export.convert.refusals import OperatorError
 from seaformer.interpreter import module_command
 
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
@@ -32,7 +34,8 @@ def to_tflite(
         search_layouts: whether onnx2tf may try layouts out, see `onnx2tf_worker`.
 
     Raises:
-        SeaformerError: onnx2tf or TensorFlow failed; the message names the log file, which is kept.
+        OperatorError: onnx2tf or TensorFlow failed at an operator; the message says why.
+        SeaformerError: it failed otherwise; the message names the log file, which is kept.
     """
     folder.mkdir()
     tflite_file = folder / "model.tflite"
@@ -50,6 +53,9 @@ def to_tflite(
         environment=os.environ | {"TMPDIR": str(folder)},  # what it leaves there goes with `folder`
     )
     if done.status != 0:
+        if (failure := folder / FAILURE).exists():
+            found = Failure(**json.loads(failure.read_text()))
+            raise OperatorError(found.operator, found.node, found.reason, found.is_missing)
         with tempfile.NamedTemporaryFile(
             prefix="seaformer-export-", suffix=".log", delete=False
         ) as log:

@@ -5,7 +5,8 @@
 A process of its own, because TensorFlow takes seconds to import and gigabytes that are given back
 only when it ends, and because both libraries write to the terminal as they please: the caller sends
 all of that to a log file. The request, in JSON, names the .onnx file, the .tflite file to write,
-and whether onnx2tf may search for layouts.
+and whether onnx2tf may search for layouts. If it fails at an operator, `FAILURE` beside the .tflite
+file says which: a `Failure` in JSON.
 
 On that search: onnx2tf runs the ONNX file on sample data and, where its own result differs by more
 than an absolute 1e-3, tries every permutation of an operator's inputs and keeps the closest. With
@@ -17,7 +18,10 @@ stays available for models that do.
 
 import json
 import os
+import re
 import sys
+import traceback
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +29,52 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the conversion is done on the processor
 
 SIGNATURE = "serving_default"
+FAILURE = "failure.json"
+
+OF_TENSORFLOW = {"Conv2DBackpropInput": "ConvTranspose", "ResizeBicubic": "Resize"}
+"""Operators of TensorFlow that ONNX calls by another name."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The operator that a conversion failed at.
+
+    Attributes:
+        operator: as ONNX calls it.
+        node: name of the ONNX node; None if any node of this operator can be meant.
+        is_missing: whether TFLite has no such operator.
+        reason: what onnx2tf or TensorFlow said.
+    """
+
+    operator: str
+    node: str | None
+    is_missing: bool
+    reason: str
 
 
 def convert(request: dict[str, Any]) -> None:
     """Convert as the request says; raises what onnx2tf and TensorFlow raise."""
+    try:
+        _convert(request)
+    except BaseException as error:  # onnx2tf exits where it gives up
+        if failure := _failure(error):
+            Path(request["tflite"]).with_name(FAILURE).write_text(json.dumps(asdict(failure)))
+        raise
+
+
+def _failure(error: BaseException) -> Failure | None:
+    """Find the operator: the node in onnx2tf's frames, or what TensorFlow's converter names."""
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        if (node := frame.f_locals.get("graph_node")) is not None:
+            reason = str(error).strip().partition("\n")[0]
+            return Failure(node.op, node.name, is_missing=False, reason=reason)
+    if missing := re.search(r"'tf\.(\w+)' op is neither", str(error)):
+        operator = OF_TENSORFLOW.get(missing[1], missing[1])
+        return Failure(operator, None, is_missing=True, reason=f"TFLite has no {missing[1]}")
+    return None
+
+
+def _convert(request: dict[str, Any]) -> None:
     import tensorflow as tf
 
     tflite_file = Path(request["tflite"])
@@ -47,6 +93,9 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
     import onnx2tf.onnx2tf as implementation
 
     from seaformer.export.convert.equal_axes import replacements
+    from seaformer.export.convert.onnx2tf_corrections import correct
+
+    correct()
 
     if not search_layouts:
 

@@ -13,14 +13,15 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import onnx
-import onnxslim
 import torch
 from onnx import numpy_helper
 from torch import nn
 
-from seaformer.errors import SeaformerError
 from seaformer.export.convert.half_precision import MIN_ELEMENTS, to_half
 from seaformer.export.convert.input_dependence import is_of_library, place_of
+from seaformer.export.convert.refusals import tracing_error
+from seaformer.export.convert.simplification import simplified
+from seaformer.export.equivalents import Equivalents
 from seaformer.models.inputs import input_shape, takes_features
 
 OPSET = 18
@@ -58,7 +59,7 @@ def to_onnx(
     example = torch.zeros(input_shape(model, size))
     buffer = io.BytesIO()
     try:
-        with silence() as warned:
+        with silence() as warned, _composed_attention(), Equivalents():
             torch.onnx.export(
                 model,
                 (example,),
@@ -68,9 +69,12 @@ def to_onnx(
                 input_names=[FEATURES_NAME if takes_features(model) else INPUT_NAME],
                 output_names=[output_name],
             )
-            graph = onnxslim.slim(onnx.load_from_string(buffer.getvalue()))
-    except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
-        raise SeaformerError(f"the model cannot be traced to ONNX: {error}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # a user's model can fail in any way
+        raise tracing_error(error, model) from error
+    with silence():
+        graph = simplified(onnx.load_from_string(buffer.getvalue()))
     if shape_check is not None:
         for warning in warned:
             if warning.category is torch.jit.TracerWarning and not is_of_library(warning.filename):
@@ -155,6 +159,20 @@ def _share_equal_constants(graph: onnx.ModelProto) -> None:
 
 
 @contextlib.contextmanager
+def _composed_attention() -> Iterator[None]:
+    """Let torch's Transformer layers call their parts.
+
+    Without gradients they become one operator of torch's own, which ONNX has not.
+    """
+    was_enabled = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(was_enabled)
+
+
+@contextlib.contextmanager
 def silence() -> Iterator[list[warnings.WarningMessage]]:
     """Keep the warnings of the tracer, the simplifier and the quantizer off the terminal.
 
@@ -163,6 +181,8 @@ def silence() -> Iterator[list[warnings.WarningMessage]]:
     """
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
+    print_graph = torch._C._jit_onnx_log
+    torch._C._jit_onnx_log = _print_nothing  # of an export that fails, it prints the whole graph
     try:
         with (
             warnings.catch_warnings(record=True) as warned,
@@ -172,3 +192,8 @@ def silence() -> Iterator[list[warnings.WarningMessage]]:
             yield warned
     finally:
         logging.disable(level)
+        torch._C._jit_onnx_log = print_graph
+
+
+def _print_nothing(*_: object) -> None:
+    pass

@@ -108,11 +108,7 @@ def map_operators(
         SeaformerError: an operator or a node is left over.
     """
     operators = tflite_file.operators(flatbuffer)
-    numbers = [str(tensor) for operator in operators for tensor in operator.outputs]
-    channels_last = np.ascontiguousarray(picture.transpose(0, 2, 3, 1))
-    tensors = _fingerprints(flatbuffer, ".tflite", numbers, channels_last)
-    names = [name for node in graph.graph.node for name in node.output]
-    values = _fingerprints(graph.SerializeToString(), ".onnx", names, picture)
+    tensors, values = _fingerprints_of_both(flatbuffer, operators, graph, picture)
     trace = _Trace(graph)
     # TFLite tensor -> the ONNX tensors whose values it holds; one that has no equal stands for what
     # it was computed from, and a weight for nothing.
@@ -143,6 +139,43 @@ def map_operators(
             f"the TFLite file, the first is '{left[0]}': the two do not compute the same values."
         )
     return _complete(operators, found)
+
+
+def first_different(
+    flatbuffer: bytes, graph: onnx.ModelProto, picture: np.ndarray
+) -> onnx.NodeProto | None:
+    """Find the first ONNX node that a TFLite file computes otherwise, on a picture as above.
+
+    That is one whose values the file has nowhere, nor those of anything that follows from them. It
+    is None if the two differ by rounding only.
+    """
+    operators = tflite_file.operators(flatbuffer)
+    tensors, values = _fingerprints_of_both(flatbuffer, operators, graph, picture)
+    of_size: dict[int, list[Fingerprint]] = {}
+    for fingerprint in tensors.values():
+        of_size.setdefault(fingerprint.size, []).append(fingerprint)
+    different = None
+    needed: set[str] = set()
+    for node in reversed(graph.graph.node):
+        for name in node.output:
+            same = values[name]
+            if name in needed or any(found.matches(same) for found in of_size.get(same.size, ())):
+                needed.update(node.input)
+                break
+        else:
+            different = node
+    return different
+
+
+def _fingerprints_of_both(
+    flatbuffer: bytes, operators: Sequence[Operator], graph: onnx.ModelProto, picture: np.ndarray
+) -> "tuple[dict[str, Fingerprint], dict[str, Fingerprint]]":
+    """Run both files: what the operators and what the nodes write, by number and by name."""
+    numbers = [str(tensor) for operator in operators for tensor in operator.outputs]
+    channels_last = np.ascontiguousarray(picture.transpose(0, 2, 3, 1))
+    tensors = _fingerprints(flatbuffer, ".tflite", numbers, channels_last)
+    names = [name for node in graph.graph.node for name in node.output]
+    return tensors, _fingerprints(graph.SerializeToString(), ".onnx", names, picture)
 
 
 def _fingerprints(

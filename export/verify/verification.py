@@ -19,6 +19,7 @@ from seaformer.artifact.metadata import Comparison
 from seaformer.errors import SeaformerError
 from seaformer.evaluation.metrics import energies_sqnr_db
 from seaformer.export.verify.channel_errors import ChannelErrors
+from seaformer.export.verify.double_precision import InFloat64
 from seaformer.export.verify.verification_inputs import features, images
 from seaformer.models.inputs import takes_features
 from seaformer.runtimes import ImageSession
@@ -92,7 +93,8 @@ def make_samples(
                     torch.tensor(v)[:, None, None] for v in (preprocessing.mean, preprocessing.std)
                 )
                 x = (x - mean) / std
-            logits = exact(x)
+            with InFloat64():
+                logits = exact(x)
             if not isinstance(logits, torch.Tensor):
                 raise SeaformerError(
                     f"the model returns {type(logits).__name__}, an export needs one tensor. "

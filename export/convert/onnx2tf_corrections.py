@@ -1,0 +1,48 @@
+"""Operators that onnx2tf 1.28.8 reads wrongly, and how it is made to read them right.
+
+Resize    From opset 18 on it takes every coordinate transformation for half_pixel. Up to 17 it
+          reads align_corners and asymmetric too; what 18 has added, antialiasing and the
+          like, is never in our graphs.
+TopK      It calls int() on the number of values, which ONNX has as an array of one element, and
+          NumPy refuses since 2.4.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+LAST_READ_RIGHT = 17
+"""Opset up to which `Resize` is read as it is meant."""
+
+
+def correct() -> None:
+    """Correct onnx2tf in this process."""
+    for operator, corrected in CORRECTIONS.items():
+        module = importlib.import_module(f"onnx2tf.ops.{operator}")
+        module.make_node = _behind(corrected, module.make_node)
+
+
+def _behind(
+    corrected: Callable[[dict[str, Any]], dict[str, Any]], make_node: Callable[..., Any]
+) -> Callable[..., Any]:
+    def make_corrected_node(**arguments: Any) -> Any:
+        return make_node(**corrected(arguments))
+
+    return make_corrected_node
+
+
+def _resize(arguments: dict[str, Any]) -> dict[str, Any]:
+    return arguments | {"opset": min(arguments["opset"], LAST_READ_RIGHT)}
+
+
+def _top_k(arguments: dict[str, Any]) -> dict[str, Any]:
+    count = arguments["graph_node"].inputs[1]
+    count.values = count.values.reshape(())
+    return arguments
+
+
+CORRECTIONS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "Resize": _resize,
+    "TopK": _top_k,
+}
+"""Operator of ONNX -> what its handler is given instead of its arguments."""

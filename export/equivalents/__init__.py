@@ -1,0 +1,72 @@
+"""Operators that an exporter or converter lacks, written with operators that all of them have.
+
+While a network is traced, calls of the functions in `EQUIVALENTS` record something else than
+themselves: the same function by exact algebra, which each file of this folder states. It stands in
+the module that called it, whoever wrote that, so node names and latency breakdowns stay right. What
+ONNX and TFLite both have as an operator is left as it is.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from seaformer.export.equivalents.activations import gelu, threshold
+from seaformer.export.equivalents.channels_and_copies import (
+    channel_shuffle,
+    flip,
+    repeat,
+    tril,
+    triu,
+)
+from seaformer.export.equivalents.convolutions import conv_transpose2d, fold
+from seaformer.export.equivalents.norms import group_norm, instance_norm, layer_norm
+from seaformer.export.equivalents.pooling import adaptive_max_pool2d, avg_pool2d
+from seaformer.export.equivalents.resampling import adaptive_avg_pool2d, interpolate
+from seaformer.export.equivalents.running_sums import cumsum, local_response_norm
+
+EQUIVALENTS: Mapping[Callable[..., Any], Callable[..., Any]] = {
+    F.adaptive_avg_pool2d: adaptive_avg_pool2d,
+    F.adaptive_max_pool2d: adaptive_max_pool2d,
+    F.avg_pool2d: avg_pool2d,
+    F.channel_shuffle: channel_shuffle,
+    F.conv_transpose2d: conv_transpose2d,
+    F.fold: fold,
+    F.gelu: gelu,
+    F.group_norm: group_norm,
+    F.instance_norm: instance_norm,
+    F.interpolate: interpolate,
+    F.layer_norm: layer_norm,
+    F.local_response_norm: local_response_norm,
+    F.threshold: threshold,
+    Tensor.cumsum: cumsum,
+    Tensor.flip: flip,
+    Tensor.repeat: repeat,
+    Tensor.tril: tril,
+    Tensor.triu: triu,
+    torch.channel_shuffle: channel_shuffle,
+    torch.cumsum: cumsum,
+    torch.flip: flip,
+    torch.group_norm: group_norm,
+    torch.layer_norm: layer_norm,
+    torch.tril: tril,
+    torch.triu: triu,
+}
+"""A function -> another of the same arguments and result. Given what it need not rewrite, such as a
+tensor of another rank, that one calls the original."""
+
+
+class Equivalents(TorchFunctionMode):
+    """While it is entered, the functions of `EQUIVALENTS` are computed by their equivalents."""
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        return EQUIVALENTS.get(func, func)(*args, **(kwargs or {}))

@@ -1,0 +1,58 @@
+"""Selections and copies.
+
+channel_shuffle    channel i of the result is channel (i mod g) * C/g + i div g of the input
+flip               the values of each axis in reverse order
+repeat             the tensor as often along each axis, one behind the other
+tril, triu         where(mask, x, 0), the mask a constant
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seaformer.export.equivalents.static_shapes import integers, static_shape
+
+
+def channel_shuffle(input: Tensor, groups: int) -> Tensor:
+    """Interleave the channels of groups, see `torch.nn.functional.channel_shuffle`."""
+    channels = static_shape(input)[1]
+    return input.index_select(1, torch.arange(channels).reshape(groups, -1).T.flatten())
+
+
+def flip(input: Tensor, *dims: Any) -> Tensor:
+    """Reverse axes, see `torch.flip`."""
+    shape = static_shape(input)
+    for axis in _listed(dims):
+        input = input.index_select(axis, torch.arange(shape[axis] - 1, -1, -1))
+    return input
+
+
+def repeat(input: Tensor, *repeats: Any) -> Tensor:
+    """Repeat a tensor along its axes, see `torch.Tensor.repeat`."""
+    counts = integers(_listed(repeats))
+    for _ in range(len(counts) - input.dim()):
+        input = input.unsqueeze(0)
+    for axis, count in enumerate(counts):
+        input = torch.cat([input] * count, axis) if count > 1 else input
+    return input
+
+
+def tril(input: Tensor, diagonal: int = 0) -> Tensor:
+    """Keep the lower triangle, see `torch.tril`."""
+    return _masked(input, torch.ones(static_shape(input)[-2:]).tril(diagonal).bool())
+
+
+def triu(input: Tensor, diagonal: int = 0) -> Tensor:
+    """Keep the upper triangle, see `torch.triu`."""
+    return _masked(input, torch.ones(static_shape(input)[-2:]).triu(diagonal).bool())
+
+
+def _masked(x: Tensor, mask: Tensor) -> Tensor:
+    return torch.where(mask, x, torch.zeros((), dtype=x.dtype))
+
+
+def _listed(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments of a method that takes a list, or its elements one by one."""
+    is_list = len(values) == 1 and isinstance(values[0], tuple | list)
+    return tuple(values[0]) if is_list else values

@@ -1,0 +1,63 @@
+"""Transposed convolutions that are dilated, and `fold`, the sum of overlapping patches.
+
+dilated    A kernel whose taps are d apart is a kernel of d (k - 1) + 1 taps, zero between them.
+fold       A column of patches has C kh kw channels. A transposed convolution with a kernel that
+           is one where channel (c, i, j) meets channel c at (i, j), and zero elsewhere, adds
+           each of them at its place.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from seaformer.export.equivalents.static_shapes import integers, static_shape
+
+
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
+    """Compute a transposed convolution, see `torch.nn.functional.conv_transpose2d`."""
+    height, width = _pair(dilation)
+    if (height, width) != (1, 1):
+        ins, outs, rows, columns = static_shape(weight)
+        spread = F.pad(
+            weight.reshape(ins, outs, rows, 1, columns, 1), (0, width - 1, 0, 0, 0, height - 1)
+        ).reshape(ins, outs, rows * height, columns * width)
+        weight = spread[:, :, : (rows - 1) * height + 1, : (columns - 1) * width + 1]
+    return F.conv_transpose2d(input, weight, bias, stride, padding, output_padding, groups)
+
+
+def fold(
+    input: Tensor,
+    output_size: Any,
+    kernel_size: Any,
+    dilation: Any = 1,
+    padding: Any = 0,
+    stride: Any = 1,
+) -> Tensor:
+    """Add patches at their places, see `torch.nn.functional.fold`."""
+    sizes, kernel = integers(_pair(output_size)), _pair(kernel_size)
+    geometry = zip(sizes, kernel, _pair(dilation), _pair(padding), _pair(stride), strict=True)
+    grid, left = [], []
+    for size, taps, apart, pad, step in geometry:
+        positions, rest = divmod(size + 2 * pad - apart * (taps - 1) - 1, step)
+        grid.append(positions + 1)
+        left.append(rest)
+    patches, _ = static_shape(input)[-2:]
+    channels = patches // (kernel[0] * kernel[1])
+    weight = torch.eye(patches, dtype=input.dtype).reshape(patches, channels, *kernel)
+    columns = input.reshape(1, patches, *grid)
+    return conv_transpose2d(columns, weight, None, stride, padding, tuple(left), 1, dilation)
+
+
+def _pair(value: Any) -> tuple[Any, Any]:
+    return (value[0], value[-1]) if isinstance(value, tuple | list) else (value, value)

@@ -1,0 +1,90 @@
+"""Normalisation over a map or a group of channels.
+
+    c = x - mean(x),  c' = c - mean(c),  y = c' / sqrt(mean(c'^2) + eps)
+
+In exact arithmetic mean(c) is zero. In float32 it is the error of the first mean, which a map of
+thousands of equal values makes far larger than its deviation: 92 dB on a black image, where 120 are
+reached so. A LayerNorm over the last axis, over few values, is left as it is.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from seaformer.export.equivalents.static_shapes import static_shape
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    *_: Any,
+) -> Tensor:
+    """Normalise over the last axes, see `torch.nn.functional.layer_norm`."""
+    if len(normalized_shape) == 1:
+        return F.layer_norm(input, tuple(normalized_shape), weight, bias, eps)
+    axes = range(input.dim() - len(normalized_shape), input.dim())
+    return _affine(_normalized(input, axes, eps), weight, bias)
+
+
+def group_norm(
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    *_: Any,
+) -> Tensor:
+    """Normalise groups of channels, see `torch.nn.functional.group_norm`."""
+    shape = static_shape(input)
+    if num_groups == 1:
+        normalized = _normalized(input, range(1, input.dim()), eps)
+    else:
+        groups = input.reshape(shape[0], num_groups, -1)
+        normalized = _normalized(groups, (2,), eps).reshape(shape)
+    return _affine(normalized, *_per_channel(weight, bias, input.dim()))
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalise each channel, see `torch.nn.functional.instance_norm`."""
+    if not use_input_stats:
+        return F.instance_norm(
+            input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps
+        )
+    normalized = _normalized(input, range(2, input.dim()), eps)
+    return _affine(normalized, *_per_channel(weight, bias, input.dim()))
+
+
+def _normalized(x: Tensor, axes: Sequence[int], eps: float) -> Tensor:
+    axes = tuple(axes)
+    x = x - x.mean(axes, keepdim=True)
+    x = x - x.mean(axes, keepdim=True)
+    return x / (x.square().mean(axes, keepdim=True) + eps).sqrt()
+
+
+def _per_channel(
+    weight: Tensor | None, bias: Tensor | None, rank: int
+) -> tuple[Tensor | None, Tensor | None]:
+    shape = (1, -1, *[1] * (rank - 2))
+    return (
+        None if weight is None else weight.reshape(shape),
+        None if bias is None else bias.reshape(shape),
+    )
+
+
+def _affine(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    x = x if weight is None else x * weight
+    return x if bias is None else x + bias

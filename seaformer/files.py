@@ -49,19 +49,26 @@ def atomic_write(path: str | Path, *, replace: bool = True) -> Iterator[Path]:
 
     Raises:
         UsageError: there is a file, and `replace` is false.
-        OSError: the file cannot be written: disk full, no permission, no such folder.
+        OSError: the file cannot be written: disk full, no permission, no such folder. It names
+            `path`.
     """
     target = Path(os.path.realpath(path))
     with temporary_folder("draft", target.parent) as folder:
         draft = folder / target.name
-        draft.touch()
-        yield draft
-        with draft.open("r+b") as file:
-            os.fsync(file.fileno())
-        if replace:
-            draft.replace(target)
-        else:
-            _rename_to_new(draft, target)
+        try:
+            draft.touch()
+            yield draft
+            with draft.open("r+b") as file:
+                os.fsync(file.fileno())
+            if replace:
+                draft.replace(target)
+            else:
+                _rename_to_new(draft, target)
+        except OSError as error:
+            # A full disk has no name, and that of the draft says nothing to a user.
+            if error.filename in (None, str(draft)):
+                error.filename, error.filename2 = str(path), None
+            raise
 
 
 def _rename_to_new(draft: Path, target: Path) -> None:

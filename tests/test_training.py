@@ -32,14 +32,15 @@ from seaformer.models.seaformer.context_branch import DROP_PATH
 from seaformer.models.seaformer.layer import DropPath
 from seaformer.tasks import Task, get_task
 from seaformer.training.augmentation import augment, distort_colors
-from seaformer.training.checkpoints import METRICS, STATE, RunFolder
+from seaformer.training.checkpoints import METRICS, STATE, Origin, RunFolder, load_state
 from seaformer.training.first_weights import first_network
+from seaformer.training.loss import segmentation_loss
 from seaformer.training.optimizer import parameter_groups, rate_factor, regularize
 from seaformer.training.progress import read_metrics
 from seaformer.training.recipe import RECIPES, Recipe, get_recipe
 from seaformer.training.samples import Batches, Examples
 from seaformer.training.scenes import open_data
-from seaformer.training.training_loop import segmentation_loss, train
+from seaformer.training.training_loop import train
 from seaformer.training.validation import validate
 from seaformer.weights.saving import save_weights
 
@@ -93,10 +94,16 @@ def recipe(**changes: Any) -> Recipe:
 
 
 def run(
-    path: Path, made_of: Recipe, training: FewScenes, *, seed: int = 0, **options: Any
+    path: Path,
+    made_of: Recipe,
+    training: FewScenes,
+    *,
+    seed: int = 0,
+    resume: bool = False,
+    **options: Any,
 ) -> RunFolder:
     path.mkdir(exist_ok=True)
-    folder = RunFolder(path, TINY, small_task(), made_of, {"data": "test", "seed": seed})
+    folder = RunFolder(path, TINY, small_task(), made_of, Origin("test", seed=seed))
     train(
         first_network(TINY, small_task(), seed=seed),
         training,
@@ -104,7 +111,7 @@ def run(
         folder,
         Accelerator(cpu=True),
         Console(quiet=True),
-        seed=seed,
+        state=load_state(path) if resume else None,
         **options,
     )
     return folder
@@ -329,37 +336,42 @@ def test_entries_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
 def test_interrupted_writing_leaves_the_last_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = RunFolder(tmp_path, TINY, small_task(), recipe(), {"seed": 0})
-    folder.save_state({"step": 1})
+    folder = RunFolder(tmp_path, TINY, small_task(), recipe(), Origin("test"))
+    save_empty_state(folder, 1)
 
-    def half(_state: object, path: Path) -> None:
-        path.write_bytes(b"half")
+    def interrupt(_descriptor: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(torch, "save", half)
+    monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        folder.save_state({"step": 2})
+        save_empty_state(folder, 2)
     monkeypatch.undo()
-    assert folder.load_state()["step"] == 1
+    assert load_state(tmp_path).step == 1
     assert [path.name for path in tmp_path.iterdir()] == [STATE]
 
 
+def save_empty_state(folder: RunFolder, step: int) -> None:
+    folder.save_state(step=step, best=-1.0, losses=[], model={}, optimizer={}, scaler=None)
+
+
 def test_state_of_another_run_is_refused(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path, TINY, small_task(), recipe(), {"seed": 0})
+    folder = RunFolder(tmp_path, TINY, small_task(), recipe(), Origin("test"))
     with pytest.raises(UsageError, match=r"there is no .*state\.pt"):
-        folder.load_state()
-    folder.save_state({"step": 1})
-    other = replace(folder, recipe=recipe(learning_rate=1.0), origin={"seed": 1})
+        load_state(tmp_path)
+    save_empty_state(folder, 1)
+    other = replace(folder, recipe=recipe(learning_rate=1.0), origin=Origin("test", seed=1))
     with pytest.raises(UsageError, match=r"learning_rate was 0\.005 and is now 1\.0; seed was 0"):
-        other.load_state()
-    (tmp_path / STATE).write_bytes(b"PK")
-    with pytest.raises(SeaformerError, match=r"damaged .*--weights .*last\.safetensors"):
-        folder.load_state()
+        other.check(load_state(tmp_path))
+    longer = replace(folder, recipe=recipe(iterations=10**6))
+    longer.check(load_state(tmp_path))
+    save_empty_state(folder, 5)
+    with pytest.raises(UsageError, match=r"--iterations is 4, .* Allowed: 5 or more"):
+        replace(folder, recipe=recipe(iterations=4)).check(load_state(tmp_path))
 
 
 def test_diverged_run_stops(tmp_path: Path) -> None:
     plan = recipe(iterations=30, batch_size=2, learning_rate=1e30, warmup=0)
-    with pytest.raises(SeaformerError, match=r"the loss became (nan|inf) before step \d+\. Lower"):
+    with pytest.raises(SeaformerError, match=r"diverged: NaN or infinity before step \d+"):
         run(tmp_path, plan, FewScenes("train", 8), validate_every=30)
 
 
@@ -448,7 +460,7 @@ def test_batch_has_to_divide_over_the_processes(tmp_path: Path) -> None:
     class Three(Accelerator):
         num_processes = 3
 
-    folder = RunFolder(tmp_path, TINY, small_task(), recipe(batch_size=4), {})
+    folder = RunFolder(tmp_path, TINY, small_task(), recipe(batch_size=4), Origin("test"))
     with pytest.raises(UsageError, match="batch of 4 does not divide over 3 processes"):
         train(
             first_network(TINY, small_task()),
@@ -559,7 +571,7 @@ def test_of_two_runs_into_one_folder_one_is_refused(tmp_path: Path) -> None:
         (["--data", "shapes", "--variant", "huge"], "unknown variant 'huge'"),
         (["--data", "shapes", "--crop", "wide"], "'wide' is not HEIGHTxWIDTH"),
         (["--data", "shapes", "--device", "mps"], "--device is mps, which torch cannot use here"),
-        (["--data", "shapes", "--weights", "nothing"], "unknown released weights 'nothing'"),
+        (["--data", "shapes", "--weights", "nothing"], "unknown weights 'nothing'"),
         (["--data", "shapes", "--resume"], "to resume from. Leave --resume out"),
     ],
 )

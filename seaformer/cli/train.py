@@ -10,12 +10,17 @@ import click
 
 from seaformer.cli.command import PATH, Command
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.locks import locked
 from seaformer.models.seaformer.variants import VARIANTS
+from seaformer.tasks import TASKS
+from seaformer.temporary_folders import temporary_folder
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+    from seaformer.console import Console
     from seaformer.training.checkpoints import RunFolder
+    from seaformer.training.recipe import Recipe
     from seaformer.training.scenes import TrainingData
 
 # torch and accelerate are imported when the work starts: --help shall not wait.
@@ -24,6 +29,9 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 VALIDATIONS = 20
 """How often a run is validated if nothing is said."""
+
+MAX_WARM_UP = 0.5
+"""Share of a run from which on a longer warm-up is warned of."""
 
 SHOWN = 6
 """Predictions in the report."""
@@ -40,7 +48,6 @@ SHOWN = 6
 )
 @click.option(
     "--data",
-    required=True,
     help="Folder of a data set: images/ and masks/ with labels.json, or the published layout of "
     "ADE20K, Cityscapes, Pascal Context or COCO-Stuff. 'shapes' stands for drawn scenes.",
 )
@@ -53,7 +60,9 @@ SHOWN = 6
 @click.option("--task", help="Task of the data. [default: what the data set says]")
 @click.option(
     "--weights",
-    help="First weights: a name, the path of a checkpoint, or backbone:PATH. [default: none]",
+    help="First weights: a name, such as ade20k or shapes, or the path of a checkpoint; everything "
+    "but the classifier is taken if the classes differ. The backbone alone: backbone:NAME or "
+    "backbone:PATH. [default: none]",
 )
 @click.option("--iterations", type=click.IntRange(min=1), help="Steps. [default: the recipe's]")
 @click.option(
@@ -69,8 +78,15 @@ SHOWN = 6
     type=click.FloatRange(min=0, min_open=True),
     help="Highest learning rate. [default: the recipe's; not adapted to --batch-size]",
 )
+@click.option(
+    "--warm-up",
+    type=click.IntRange(min=0),
+    metavar="STEPS",
+    help="Steps over which the learning rate grows. [default: the recipe's, a tenth of "
+    "--iterations at most]",
+)
 @click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True)
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="[default: 0]")
 @click.option(
     "--workers",
     type=click.IntRange(min=0),
@@ -85,11 +101,16 @@ SHOWN = 6
     help=f"Also when checkpoints are written. [default: {VALIDATIONS} times in all]",
 )
 @click.option("--half", is_flag=True, help="Store weights as float16.")
-@click.option("--resume", is_flag=True, help="Go on with the run in the output folder.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the run in the output folder. What is not given is as before; more "
+    "--iterations extend it.",
+)
 def main(
     model: str | None,
     variant: str | None,
-    data: str,
+    data: str | None,
     output: Path,
     task: str | None,
     weights: str | None,
@@ -97,8 +118,9 @@ def main(
     batch_size: int | None,
     crop: str | None,
     lr: float | None,
+    warm_up: int | None,
     device: str,
-    seed: int,
+    seed: int | None,
     workers: int,
     validate_every: int | None,
     half: bool,
@@ -112,66 +134,107 @@ def main(
     from seaformer.imaging.input_size import parse_input_size
 
     changes: dict[str, Any] = {
-        "iterations": iterations,
         "batch_size": batch_size,
         "crop": None if crop is None else parse_input_size(crop),
         "learning_rate": lr,
+        "warmup": warm_up,
     }
     accelerator = _accelerator(device)
 
     from seaformer.console import Console
-    from seaformer.locks import locked
-    from seaformer.models.resolve import chosen
+    from seaformer.models.resolve import chosen, resolve
     from seaformer.network_names import variant_of
-    from seaformer.training.checkpoints import STATE, RunFolder
+    from seaformer.training.checkpoints import STATE, Origin, RunFolder, load_state
     from seaformer.training.first_weights import first_network, require_trainable
     from seaformer.training.recipe import get_recipe
     from seaformer.training.scenes import open_data
     from seaformer.training.training_loop import train
 
     network = chosen(model, variant)
+    state = load_state(output) if resume else None
+    if state is not None:
+        before = state.settings
+        network = network or resolve(before.network, allow_factory=False)
+        task = task or (before.task if before.task in TASKS else None)
+        data, weights = data or before.origin.data, weights or before.origin.weights
+        seed = before.origin.seed if seed is None else seed
     if network is None:
         raise UsageError(f"no network is named. Give --variant ({', '.join(VARIANTS)}) or --model.")
+    if data is None:
+        raise UsageError("no data is named. Give --data, the folder of a data set, or 'shapes'.")
     require_trainable(network)
-    found = open_data(data, task, seed)
+    origin = Origin(data, weights, seed or 0)
+    found = open_data(data, task, origin.seed)
     recipe = get_recipe(found.task, variant_of(network.name))
+    if state is not None:
+        # Longer or shorter, it keeps the warm-up that it has had.
+        recipe = replace(before.recipe, iterations=iterations or before.recipe.iterations)
+    elif iterations is not None:
+        recipe = recipe.lasting(iterations)
     recipe = replace(recipe, **{key: value for key, value in changes.items() if value is not None})
-    origin = {"data": data, "weights": weights, "seed": seed}
     folder = RunFolder(output, network, found.task, recipe, origin, half)
+    if state is not None:
+        folder.check(state)
+    console = Console(soft_wrap=True, quiet=not accelerator.is_main_process)
+    console.print(
+        f"{network.long_title}, {found.task.title}: {len(found.training)} pictures "
+        f"to learn from, {len(found.validation)} to validate on; {recipe.iterations} steps of "
+        f"{recipe.batch_size} on {accelerator.num_processes} x {accelerator.device.type}"
+    )
+    if found.note:
+        console.print(found.note)
+    if state is None:
+        _print_schedule(recipe, console)
+        first = first_network(network, found.task, weights, origin.seed, console)
+    else:
+        console.print(f"resumed after step {state.step}")
+        first = first_network(network, found.task)  # the state has the weights
     if accelerator.is_main_process:
-        output.mkdir(parents=True, exist_ok=True)
+        _make_folder(output)
         click.get_current_context().with_resource(locked(output))
-    if (output / STATE).exists() and not resume:
-        raise UsageError(
-            f"'{output}' has a run. Give another folder, or --resume to go on with it."
-        )
-    console = Console(soft_wrap=True)
-    if accelerator.is_main_process:
-        if not resume:
-            _refuse_faults(found, data)
-        console.print(
-            f"{network.long_title}, {found.task.title}: {len(found.training)} pictures "
-            f"to learn from, {len(found.validation)} to validate on; {recipe.iterations} steps of "
-            f"{recipe.batch_size} on {accelerator.num_processes} x {accelerator.device.type}"
-        )
+        if (output / STATE).exists() and not resume:
+            raise UsageError(
+                f"'{output}' has a run. Give another folder, or --resume to go on with it."
+            )
+        _check_data(found, data, is_read=resume)
     accelerator.wait_for_everyone()
     best = train(
-        first_network(network, found.task, weights, seed),
+        first,
         found.training,
         found.validation,
         folder,
         accelerator,
         console,
-        seed=seed,
         validate_every=validate_every or max(1, recipe.iterations // VALIDATIONS),
         workers=workers,
-        resume=resume,
+        state=state,
     )
     _report(folder, found, accelerator)
     if accelerator.is_main_process:
         console.print(f"best mIoU {100 * best:.2f} %: {(output / 'best.safetensors').absolute()}")
         console.print(f"report: {(output / 'report.html').absolute()}")
     accelerator.end_training()
+
+
+def _make_folder(output: Path) -> None:
+    """Make the folder of a run, and see before the work that files can be written there."""
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"--output is '{output}', which is a file. Give the name of a folder.")
+    output.mkdir(parents=True, exist_ok=True)
+    with temporary_folder("run", output):
+        pass
+
+
+def _print_schedule(recipe: Recipe, console: Console) -> None:
+    """Say how the rate goes, and whether the run is over before it is reached."""
+    share = recipe.warmup / recipe.iterations
+    console.print(f"learning rate {recipe.learning_rate:g} after {recipe.warmup} steps of warm-up")
+    if share > MAX_WARM_UP:
+        console.print(
+            f"warning: the warm-up is {min(share, 1):.0%} of the run, which will learn little. "
+            f"Give --warm-up {recipe.lasting(recipe.iterations).warmup}, or more --iterations.",
+            style="yellow",
+        )
 
 
 def _accelerator(device: str) -> Accelerator:
@@ -190,11 +253,14 @@ def _accelerator(device: str) -> Accelerator:
     return Accelerator(cpu=device == "cpu")
 
 
-def _refuse_faults(found: TrainingData, data: str) -> None:
-    """Read the whole data set before the work, and list the files that cannot be used."""
+def _check_data(found: TrainingData, data: str, *, is_read: bool) -> None:
+    """Read the data set before the work, and list the files that cannot be used.
+
+    `is_read` says that a run did so before.
+    """
     from seaformer.console import Console
 
-    faults = list(found.faults())
+    faults = [] if is_read else list(found.faults())
     stderr = Console(stderr=True, soft_wrap=True)
     for fault in faults:
         stderr.print(f"{fault.path}: {fault.problem}")
@@ -204,15 +270,17 @@ def _refuse_faults(found: TrainingData, data: str) -> None:
             f"{count} of '{data}' cannot be used, listed above. Correct or remove them; nothing "
             "was trained."
         )
+    if warning := found.check_classes():
+        stderr.print(f"warning: {warning}", style="yellow")
 
 
 def _report(folder: RunFolder, found: TrainingData, accelerator: Accelerator) -> None:
     """Measure the best weights as they are stored, and write the page."""
-    from seaformer.training.first_weights import first_network
+    from seaformer.models.create import create
     from seaformer.training.training_page import write_report
     from seaformer.training.validation import predict, validate
 
-    model = first_network(folder.network, folder.task, folder.path / "best.safetensors")
+    model, _ = create(folder.network, folder.task, folder.path / "best.safetensors")
     model.to(accelerator.device)
     scores = validate(model, found.validation, found.task, accelerator)
     if accelerator.is_main_process:

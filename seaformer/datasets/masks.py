@@ -125,6 +125,11 @@ def _classes_of_label_ids() -> npt.NDArray[np.int16]:
     return classes
 
 
+def ignored_values(task: Task) -> str:
+    """Say which values in the masks of a task are ignored, such as "255"; "" for none."""
+    return _ranges(np.flatnonzero(_classes_of_stored(task) == IGNORED))
+
+
 def _allowed(table: npt.NDArray[np.int16]) -> str:
     """Say which stored values are classes and which are ignored."""
     is_class = (table != _NO_CLASS) & (table != IGNORED)

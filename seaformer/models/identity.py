@@ -57,8 +57,7 @@ def identify(checkpoint: Checkpoint) -> Identity | None:
         names = names_in(network, shapes, offered)
         if not _share(names.values(), offered) >= _RELATED:
             continue  # without a look at which of the tensors are the classifier's
-        wider = _shapes(network, kind, 2)
-        classifier = [names[key] for key in shapes if shapes[key] != wider[key]]
+        classifier = [names[key] for key in classifier_keys(network, kind)]
         expected = _distinctive({names[key]: shape for key, shape in shapes.items()}, classifier)
         share = _share(expected, _distinctive(offered, classifier))
         if share >= _SAME and share > best and classifier[0] in offered:
@@ -101,6 +100,12 @@ def _loadable() -> Iterator[tuple[Network, str]]:
     for network in REGISTRY.values():
         for kind in network.builders:
             yield network, kind
+
+
+def classifier_keys(network: Network, kind: str) -> list[str]:
+    """Return the keys of the tensors whose shape follows from the number of classes."""
+    shapes, wider = _shapes(network, kind, 1), _shapes(network, kind, 2)
+    return [key for key in shapes if shapes[key] != wider[key]]
 
 
 @cache

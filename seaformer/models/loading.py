@@ -5,21 +5,22 @@ is an error that says, where it can, which network the checkpoint is for; nothin
 """
 
 import os
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor, nn
 
-from seaformer.errors import SeaformerError
+from seaformer.errors import SeaformerError, UnknownNameError, unknown_name
 from seaformer.models.entry import Network
 from seaformer.models.identity import Identity, names_in
 from seaformer.models.misfit import BACKBONE, differences_of, misfit
 from seaformer.tasks import Task
-from seaformer.weights.builtin import find_builtin
+from seaformer.weights.builtin import BUILTIN, BuiltinWeights, find_builtin
 from seaformer.weights.checkpoint import Checkpoint, read_checkpoint
 from seaformer.weights.download import fetch
 from seaformer.weights.random_weights import fill_random
-from seaformer.weights.released import RELEASED, find_released
+from seaformer.weights.released import RELEASED, ReleasedWeights, find_released
 from seaformer.weights.state_dicts import split_key
 from seaformer.weights.tensor_names import shapes_of
 
@@ -59,11 +60,18 @@ class WeightsRecord:
 
 
 @dataclass(frozen=True)
-class _File:
+class WeightsFile:
+    """A checkpoint that was asked for: its path, its name in messages, and where it comes from.
+
+    `is_backbone` says whether only the backbone was asked for, `task` is the name of the task that
+    named weights were trained for; None for a file, which may say it itself.
+    """
+
     path: Path
     name: str
     source: str
     is_backbone: bool
+    task: str | None = None
 
 
 def load_weights(
@@ -80,7 +88,8 @@ def load_weights(
             the name of weights that come with the package, see `builtin`;
             the name of released weights, see `released`: downloaded at its first use;
             the path of a checkpoint, see `checkpoint`, with the names of published ones or ours;
-            "imagenet-backbone" or "backbone:PATH": the backbone of the released classifier or of a
+            "imagenet-backbone", "backbone:NAME" or "backbone:PATH": the backbone of the released
+            classifier, of released weights or those of the package, whatever their task, or of a
             checkpoint; all that follows it is random.
 
     Raises:
@@ -92,9 +101,10 @@ def load_weights(
         fill_random(model, SEED)
         return WeightsRecord(RANDOM, f"seed {SEED}", None, True, None, "")
     network.check(task, weights)
-    file = _find(weights, network.name, task)
+    file = _find(weights, network, task)
     checkpoint = read_checkpoint(file.path)
-    state = _matching(checkpoint, model, network, task, file.is_backbone)
+    asked = Identity(network, task.kind, task.num_classes)
+    state = matching_tensors(checkpoint, model, asked, is_backbone=file.is_backbone)
     class_names, note = None, _BACKBONE_NOTE
     if file.is_backbone:
         fill_random(model, SEED)
@@ -107,17 +117,45 @@ def load_weights(
     )
 
 
-def _find(weights: str | Path, network: str, task: Task) -> _File:
+def _find(weights: str | Path, network: Network, task: Task) -> WeightsFile:
+    if isinstance(weights, Path) or weights.startswith(BACKBONE):
+        return find_weights(weights, network)
+    if builtin := find_builtin(weights, network.name, task):
+        return _of_the_package(builtin)
+    if is_path(weights):
+        return find_weights(weights, network)
+    return _fetched(find_released(weights, network.name, task))
+
+
+def find_weights(weights: str | Path, network: Network) -> WeightsFile:
+    """Find weights of a network whatever task they were trained for, given as for `load_weights`.
+
+    Raises:
+        UnknownNameError: it is a name, and there are none of this name for the network.
+        SeaformerError: they cannot be downloaded.
+    """
     if isinstance(weights, str) and weights.startswith(BACKBONE):
-        path = Path(weights.removeprefix(BACKBONE)).expanduser()
-        return _File(path, f"{BACKBONE}{path.name}", str(path), is_backbone=True)
-    if isinstance(weights, str) and (builtin := find_builtin(weights, network, task)):
-        return _File(builtin.path, builtin.name, builtin.source, is_backbone=False)
+        file = find_weights(weights.removeprefix(BACKBONE), network)
+        return replace(file, name=f"{BACKBONE}{file.name}", is_backbone=True)
+    builtin = {row.name: row for row in BUILTIN if row.network == network.name}
+    if weights in builtin:
+        return _of_the_package(builtin[str(weights)])
     if isinstance(weights, Path) or is_path(weights):
         path = Path(weights).expanduser()
-        return _File(path, path.name, str(path), is_backbone=False)
-    released = find_released(weights, network, task)
-    return _File(fetch(released), released.name, released.url, released.is_backbone)
+        return WeightsFile(path, path.name, str(path), is_backbone=False)
+    released = {row.name: row for row in RELEASED if row.network == network.name}
+    if weights not in released:
+        error = unknown_name("weights", weights, [*builtin, *released, RANDOM])
+        raise UnknownNameError(f"{error} Or give the path of a checkpoint.")
+    return _fetched(released[weights])
+
+
+def _of_the_package(row: BuiltinWeights) -> WeightsFile:
+    return WeightsFile(row.path, row.name, row.source, is_backbone=False, task=row.task)
+
+
+def _fetched(row: ReleasedWeights) -> WeightsFile:
+    return WeightsFile(fetch(row), row.name, row.url, row.is_backbone, row.task)
 
 
 def is_path(weights: str) -> bool:
@@ -130,13 +168,28 @@ def is_path(weights: str) -> bool:
     return has_folder or file.name.lower().endswith(SUFFIXES) or file.exists()
 
 
-def _matching(
-    checkpoint: Checkpoint, model: nn.Module, network: Network, task: Task, is_backbone: bool
+def matching_tensors(
+    checkpoint: Checkpoint,
+    model: nn.Module,
+    asked: Identity,
+    *,
+    is_backbone: bool = False,
+    without: Collection[str] = (),
 ) -> dict[str, Tensor]:
-    """Return the tensors of `checkpoint` by our names, if they are just those of `model`."""
+    """Return the tensors of `checkpoint` by our names, if they are just those of `model`.
+
+    `asked` is what `model` is, `is_backbone` compares and returns those of the backbone only, and
+    those `without`, by our names, are neither compared nor returned.
+
+    Raises:
+        SeaformerError: they are not.
+    """
+    network = asked.network
     shapes = shapes_of(model.state_dict())
     offered = dict(checkpoint.tensors)
     names = names_in(network, shapes, offered)
+    for key in without:
+        offered.pop(names.pop(key), None)
     if is_backbone:
         # Without the prefix, which official segmentation checkpoints have and classifiers do not.
         names = {
@@ -151,7 +204,6 @@ def _matching(
         }
     expected = {name: shapes[key] for key, name in names.items()}
     if differences := differences_of(shapes_of(offered), expected):
-        asked = Identity(network, task.kind, task.num_classes)
         raise misfit(checkpoint, asked, is_backbone, differences)
     return {key: offered[name] for key, name in names.items() if name in offered}
 

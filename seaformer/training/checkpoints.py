@@ -9,17 +9,20 @@
 The JSON file says what the header of the .safetensors file says as well, for people and scripts.
 """
 
+import io
 import json
-from dataclasses import dataclass
+import zipfile
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from torch import Tensor, nn
 
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.files import atomic_write, write_text
-from seaformer.json_text import parse_object
+from seaformer.json_text import parse_model
 from seaformer.models.entry import Network
 from seaformer.network_names import members
 from seaformer.tasks import Task
@@ -32,26 +35,93 @@ METRICS = "metrics.jsonl"
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What decides the result of a run besides network, task and recipe, as given to the command.
+
+    `data` is the folder or "shapes", `weights` the first weights, `seed` that of everything random.
+    """
+
+    data: str
+    weights: str | None = None
+    seed: int = 0
+
+
+class Settings(BaseModel, frozen=True):
+    """All that decides the result of a run; network and task by name."""
+
+    network: str
+    task: str
+    recipe: Recipe
+    origin: Origin
+
+    def values(self) -> dict[str, Any]:
+        """Return them by name, as JSON holds them, on one level."""
+        stored = self.model_dump(mode="json")
+        values: dict[str, Any] = stored.pop("recipe") | stored.pop("origin") | stored
+        return values
+
+
+class State(BaseModel):
+    """What a run goes on from, between two steps.
+
+    Attributes:
+        step: steps done.
+        best: the highest mIoU so far, 0..1; -1 before the first validation.
+        losses: of the steps since the last entry of the metrics.
+        model: the network's tensors.
+        optimizer: what `torch.optim` makes of itself.
+        scaler: the same of the gradient scaler; None without one.
+        settings: of the run, stored as JSON text, which has no tuples that would become lists.
+    """
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    step: int = Field(ge=0)
+    best: float = Field(ge=-1, le=1)
+    losses: list[float]
+    model: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    scaler: dict[str, Any] | None
+    settings: Settings
+
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _parsed(cls, text: str) -> Settings:
+        return parse_model(Settings, text)
+
+
+@dataclass(frozen=True)
 class RunFolder:
     """The folder of one run, and what all its checkpoints have in common.
 
-    `origin` is what else decides the result: data, first weights, seed. `half` stores weights as
-    float16.
+    `half` stores weights as float16.
     """
 
     path: Path
     network: Network
     task: Task
     recipe: Recipe
-    origin: dict[str, Any]
+    origin: Origin
     half: bool = False
+
+    @property
+    def settings(self) -> Settings:
+        """What a run that is resumed here has to agree with."""
+        return Settings(
+            network=self.network.name, task=self.task.name, recipe=self.recipe, origin=self.origin
+        )
 
     def save_weights(self, model: nn.Module, name: str, step: int, miou: float) -> None:
         """Write `name`.safetensors and `name`.json; `name` is "best" or "last".
 
         The model is not wrapped for several processes; `miou` is on the validation pictures, 0..1.
         """
-        extra = {"mIoU": miou, "step": step, "recipe": self.recipe.to_json(), "origin": self.origin}
+        extra = {
+            "mIoU": miou,
+            "step": step,
+            "recipe": self.recipe.to_json(),
+            "origin": asdict(self.origin),
+        }
         path = self.path / f"{name}.safetensors"
         save_weights(
             model,
@@ -65,49 +135,64 @@ class RunFolder:
         record |= {"task": self.task.to_json()}
         write_text(path.with_suffix(".json"), json.dumps(record, indent=2, ensure_ascii=False))
 
-    def save_state(self, state: dict[str, Any]) -> None:
-        """Write what a resumed run starts from: `state` and what it has to agree with."""
+    def save_state(self, **members: Any) -> None:
+        """Write what a resumed run starts from: the members of `State` but the settings."""
+        content = io.BytesIO()  # torch says nothing of a full disk that a user could understand
+        torch.save(members | {"settings": self.settings.model_dump_json()}, content)
         with atomic_write(self.path / STATE) as draft:
-            torch.save(state | {"settings": self._settings()}, draft)
+            draft.write_bytes(content.getbuffer())
 
-    def load_state(self) -> dict[str, Any]:
-        """Read what `save_state` wrote, on the CPU.
+    def check(self, state: State) -> None:
+        """Refuse the state of another run; its length alone may differ.
 
         Raises:
-            UsageError: there is none, or it is of a run with other settings.
-            SeaformerError: the file is damaged.
+            UsageError: settings differ, or it has done more steps than are asked for.
         """
-        path = self.path / STATE
-        if not path.exists():
-            raise UsageError(f"there is no '{path}' to resume from. Leave --resume out.")
-        try:
-            with path.open("rb") as file:
-                state: dict[str, Any] = unpickling.load(file, path)
-            found = parse_object(state["settings"])
-        # A damaged file can make the reader fail in any way.
-        except Exception as error:
-            raise self.damaged_state(error) from error
-        wanted = json.loads(self._settings())
+        found, wanted = state.settings.values(), self.settings.values()
         differing = [
-            f"{name} was {found.get(name)} and is now {wanted.get(name)}"
-            for name in sorted(found.keys() | wanted.keys())
-            if found.get(name) != wanted.get(name)
+            f"{name} was {found[name]} and is now {value}"
+            for name, value in wanted.items()
+            if found[name] != value and name != "iterations"
         ]
         if differing:
             raise UsageError(
-                f"'{path}' is of another run: {'; '.join(differing)}. Resume with the options that "
-                "it was started with."
+                f"'{self.path / STATE}' is of another run: {'; '.join(differing)}. Leave out what "
+                "differs, or start in another folder."
             )
-        return state
+        if state.step > self.recipe.iterations:
+            raise UsageError(
+                f"--iterations is {self.recipe.iterations}, but the run in '{self.path}' has done "
+                f"{state.step} steps. Allowed: {state.step} or more."
+            )
 
-    def damaged_state(self, error: Exception) -> SeaformerError:
-        """Return the error for a state that cannot be loaded, whatever was raised."""
-        return SeaformerError(
-            f"'{self.path / STATE}' is damaged ({type(error).__name__}). Start again in another "
-            f"folder, with --weights {self.path / 'last.safetensors'}."
-        )
 
-    def _settings(self) -> str:
-        settings = members(self.network.name) | {"task": self.task.name}
-        # As text, which has no tuples that would come back as something else.
-        return json.dumps(settings | self.recipe.to_json() | self.origin)
+def load_state(folder: Path) -> State:
+    """Read the state of the run in a folder, on the CPU.
+
+    Raises:
+        UsageError: there is none.
+        SeaformerError: the file is damaged.
+    """
+    path = folder / STATE
+    if not path.is_file():
+        raise UsageError(f"there is no '{path}' to resume from. Leave --resume out.")
+    try:
+        with path.open("rb") as file:
+            # torch itself takes a file with flipped bits.
+            if (record := zipfile.ZipFile(file).testzip()) is not None:
+                raise ValueError(f"checksum of {record}")
+            file.seek(0)
+            return State.model_validate(unpickling.load(file, path))
+    # A damaged file can make the reader fail in any way.
+    except Exception as error:
+        raise damaged_state(folder, error) from error
+
+
+def damaged_state(folder: Path, error: Exception) -> SeaformerError:
+    """Return the error for a state that cannot be loaded, whatever was raised."""
+    last = folder / "last.safetensors"
+    weights = f", with --weights {last}" if last.exists() else ""
+    return SeaformerError(
+        f"'{folder / STATE}' is damaged ({type(error).__name__}). Start again in another "
+        f"folder{weights}."
+    )

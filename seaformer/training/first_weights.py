@@ -5,23 +5,28 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from seaformer.console import Console
 from seaformer.errors import UsageError
-from seaformer.models.create import create
 from seaformer.models.entry import Network
 from seaformer.models.loading import RANDOM
+from seaformer.models.transfer import transfer_weights
 from seaformer.tasks import Task
 
 
 def first_network(
-    network: Network, task: Task, weights: str | Path | None = None, seed: int = 0
+    network: Network,
+    task: Task,
+    weights: str | Path | None = None,
+    seed: int = 0,
+    console: Console | None = None,
 ) -> nn.Module:
     """Build a network for training.
 
     What `weights` does not give is drawn as torch initialises it, from the seed: the random weights
     of `seaformer.weights.random_weights` are made to be computed with, not to learn from.
 
-    The weights are given as for `create_model`: a name, the path of a checkpoint, or for the
-    backbone alone "imagenet-backbone" or "backbone:PATH"; None or "random" for nothing.
+    The weights are given as for `create_model`, and may be of another task, see `transfer_weights`;
+    None or "random" for nothing. What was loaded is printed on the console.
 
     Raises:
         UsageError: the task is no segmentation, the network is not for it, or a name is unknown.
@@ -34,11 +39,9 @@ def first_network(
     model = network.build(task.kind, task.num_classes)
     if weights is None or weights == RANDOM:
         return model
-    loaded, record = create(network, task, weights)
-    # Of a record that is partly random only the backbone is not.
-    kept = network.backbone if record.is_random else ""
-    state = {key: x for key, x in loaded.state_dict().items() if key.startswith(kept)}
-    model.load_state_dict(model.state_dict() | state)
+    loaded = transfer_weights(model, network, task, weights)
+    if console is not None:
+        console.print(f"weights {loaded}")
     return model
 
 

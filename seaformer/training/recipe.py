@@ -27,7 +27,7 @@ class Recipe:
         head_factor: times `learning_rate`, for all that is not the backbone.
         weight_decay: not applied to position embeddings and norms.
         betas: of AdamW.
-        warmup: steps over which the rate grows linearly.
+        warmup: steps over which the rate grows linearly; 0 for none.
         warmup_ratio: share of the rate that the warm-up starts from.
         power: of the polynomial by which the rate falls to 0.
         scale: smallest and largest random factor to the size of a picture.
@@ -55,11 +55,19 @@ class Recipe:
     dropout: float = 0.1
     drop_path: float = 0.1
 
+    def lasting(self, iterations: int) -> "Recipe":
+        """Return the recipe for a run of another length, whose warm-up is a tenth of it at most."""
+        warmup = min(self.warmup, int(_MAX_WARMUP * iterations))
+        return replace(self, iterations=iterations, warmup=warmup)
+
     def to_json(self) -> dict[str, Any]:
         """Return the attributes as JSON holds them: lists for tuples."""
         members: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return members
 
+
+_MAX_WARMUP = 0.1
+"""Share of a short run. The recipes below have 1 to 6 %."""
 
 _PASCAL_CONTEXT = Recipe(80_000, 32, (480, 480), 2e-4)
 

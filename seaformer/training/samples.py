@@ -5,6 +5,7 @@ and its number. So a run that is broken off and resumed sees what an unbroken on
 processes see together what one does alone.
 """
 
+import signal
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -12,18 +13,24 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset, Sampler, default_collate
 
+from seaformer.errors import SeaformerError
+from seaformer.interrupts import SIGNALS
 from seaformer.tasks import Task
 from seaformer.training.augmentation import augment
 from seaformer.training.recipe import Recipe
 from seaformer.training.scenes import Scenes
 
+Example = tuple[Tensor, Tensor]
+"""float32 [3, h, w], normalised, and int64 [h, w], of the recipe's crop."""
 
-class Examples(Dataset[tuple[Tensor, Tensor]]):
+
+class Examples(Dataset[Example | SeaformerError]):
     """The examples by number, from 0; each pass over the scenes has another order.
 
-    Item: float32 [3, h, w], normalised, and int64 [h, w], of the recipe's crop.
+    The error of a picture that cannot be read is an item too: raised in a worker, torch would put
+    its traceback into the message.
     """
 
     def __init__(self, scenes: Scenes, task: Task, recipe: Recipe, seed: int) -> None:
@@ -32,12 +39,28 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
         self.recipe = recipe
         self.seed = seed
 
-    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, number: int) -> Example | SeaformerError:
         epoch, place = divmod(number, len(self.scenes))
         index = int(_order(len(self.scenes), self.seed, epoch)[place])
         random = np.random.default_rng((self.seed, 1, number))
-        image, mask = augment(*self.scenes[index], self.task, self.recipe, random)
+        try:
+            scene = self.scenes[index]
+        except SeaformerError as error:
+            return error
+        image, mask = augment(*scene, self.task, self.recipe, random)
         return torch.from_numpy(image), torch.from_numpy(mask)
+
+
+def collate(items: list[Example | SeaformerError]) -> Example | SeaformerError:
+    """Stack examples to a batch; one that is an error stands for the batch."""
+    errors = (item for item in items if isinstance(item, SeaformerError))
+    return next(errors, None) or default_collate(items)
+
+
+def ignore_signals(_worker: int) -> None:
+    """Leave Ctrl-C, which a terminal sends to workers too, to the process that ends them."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @lru_cache(maxsize=2)

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from seaformer.datasets.dataset import Dataset, Fault, check, open_dataset
-from seaformer.datasets.masks import read_mask
+from seaformer.datasets.masks import IGNORED, ignored_values, read_mask
 from seaformer.datasets.shapes import TASK, ShapesDataset
-from seaformer.errors import UsageError
+from seaformer.errors import SeaformerError, UsageError
 from seaformer.imaging.images import read_image
 from seaformer.tasks import Task, get_task
 
@@ -18,7 +18,7 @@ SHAPES = TASK
 """What asks for drawn scenes rather than a folder. A folder of this name is given as ./shapes."""
 
 _HELD_OUT = 10
-"""Of a data set without splits every tenth picture is for validation."""
+"""Of a data set without splits one picture in ten is for validation."""
 
 
 class Scenes(Protocol):
@@ -47,13 +47,15 @@ class FolderScenes:
 class TrainingData:
     """What a run learns from and is measured on, of one task; no picture is in both.
 
-    `datasets` are those on disk that the pictures are of; empty for drawn scenes.
+    `datasets` are those on disk that the pictures are of; empty for drawn scenes. `note` is what a
+    user should know of how they were split, in a sentence; may be empty.
     """
 
     task: Task
     training: Scenes
     validation: Scenes
     datasets: tuple[Dataset, ...] = ()
+    note: str = ""
 
     def faults(self) -> Iterator[Fault]:
         """Read everything, and yield the files that cannot be used; each once."""
@@ -63,6 +65,36 @@ class TrainingData:
                 if fault.path not in seen:
                     seen.add(fault.path)
                     yield fault
+
+    def check_classes(self) -> str:
+        """Look for pixels to learn from and to measure on, in as few pictures as it takes.
+
+        Returns:
+            What a user should know of the training masks, in a sentence; may be empty.
+
+        Raises:
+            SeaformerError: there are none.
+        """
+        for name, scenes in (("validation", self.validation), ("training", self.training)):
+            classes: set[int] = set()
+            for index in range(len(scenes)):
+                classes.update(np.unique(scenes[index][1]).tolist())
+                classes.discard(IGNORED)
+                if len(classes) > (name == "training"):
+                    break
+            if not classes:
+                ignored = ignored_values(self.task)
+                raise SeaformerError(
+                    f"every pixel of the {len(scenes)} {name} masks is ignored: they store "
+                    f"{ignored} only. Correct them; nothing was trained."
+                )
+        if len(classes) == 1 < self.task.num_classes:
+            label = self.task.labels[classes.pop()]
+            return (
+                f"all pixels of the training masks are of one class, '{label}', or ignored: they "
+                f"store {ignored_values(self.task)}"
+            )
+        return ""
 
 
 def open_data(data: str, task: str | None = None, seed: int = 0) -> TrainingData:
@@ -86,19 +118,30 @@ def open_data(data: str, task: str | None = None, seed: int = 0) -> TrainingData
         raise UsageError(
             f"task {learned.task.name} is {learned.task.kind}. Allowed: a segmentation task."
         )
+    note = ""
     if learned.items == measured.items:
-        learned, measured = _held_out(learned)
+        learned, measured = _held_out(learned, seed)
+        note = (
+            f"'{data}' has no folders train and val: {len(measured.items)} of "
+            f"{len(learned.items) + len(measured.items)} pictures are held out for validation, "
+            f"chosen by --seed {seed}"
+        )
     return TrainingData(
-        learned.task, FolderScenes(learned), FolderScenes(measured), (learned, measured)
+        learned.task, FolderScenes(learned), FolderScenes(measured), (learned, measured), note
     )
 
 
-def _held_out(dataset: Dataset) -> tuple[Dataset, Dataset]:
-    """Split a data set without splits."""
-    if len(dataset.items) < 2:
+def _held_out(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:
+    """Split a data set without splits, by the seed."""
+    items = dataset.items
+    if len(items) < 2:
         raise UsageError(
             f"'{dataset.folder}' has one picture. Give two or more: one has to be for validation."
         )
-    validation = dataset.items[::_HELD_OUT]
-    training = tuple(item for item in dataset.items if item not in set(validation))
+    order = np.random.default_rng((seed, 3)).permutation(len(items))
+    held_out = set(order[: -(-len(items) // _HELD_OUT)].tolist())
+    training, validation = (
+        tuple(item for place, item in enumerate(items) if (place in held_out) == is_held_out)
+        for is_held_out in (False, True)
+    )
     return replace(dataset, items=training), replace(dataset, split="val", items=validation)

@@ -1,31 +1,31 @@
 """The training loop. Processes, devices and precision are those of Hugging Face `accelerate`."""
 
 import ctypes
-import math
 import sys
-import time
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
+from seaformer import interrupts
 from seaformer.console import Console
-from seaformer.datasets.masks import IGNORED
-from seaformer.errors import SeaformerError, UsageError
+from seaformer.errors import SeaformerError, UsageError, explanation
 from seaformer.interpreter import safe_path
-from seaformer.training.batch_norm import synchronize
-from seaformer.training.checkpoints import METRICS, RunFolder
-from seaformer.training.optimizer import build_optimizer, rate_factor, regularize
+from seaformer.training.checkpoints import METRICS, RunFolder, State
 from seaformer.training.progress import Progress
-from seaformer.training.samples import Batches, Examples
+from seaformer.training.samples import Batches, Examples, collate, ignore_signals
 from seaformer.training.scenes import Scenes
+from seaformer.training.training_run import TrainingRun
 from seaformer.training.validation import validate
 
 LOSS_EVERY = 10
 """Steps that one entry of the loss curve is the mean of."""
+
+_DEAD_WORKER = "DataLoader worker"
+"""How torch's message begins when a process that loads pictures was killed."""
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
@@ -40,156 +40,147 @@ def train(
     accelerator: Accelerator,
     console: Console,
     *,
-    seed: int = 0,
     validate_every: int,
     workers: int = 0,
-    resume: bool = False,
+    state: State | None = None,
 ) -> float:
     """Train a network by the recipe of its folder, and leave the results there.
 
     A run on one device gives the same loss curve every time, and also when it was broken off and
     resumed: the state holds weights, optimiser and step, and all chance follows from seed and step.
+    Ctrl-C, TERM and HUP end it after the step that is being computed, and the state is kept.
 
     Args:
         model: with its first weights, on the CPU.
         training: pictures with masks to learn from.
         validation: pictures with masks that the mIoU is measured on.
-        folder: where checkpoints go, and the recipe.
+        folder: where checkpoints go, the recipe, and the seed of everything random.
         accelerator: the processes and their devices.
         console: where progress is printed, by the first process only.
-        seed: of everything random.
         validate_every: steps between two validations, at which checkpoints are written too.
         workers: processes of each process that load pictures; 0 to load in the process itself.
-        resume: whether to go on from the state in the folder.
+        state: of the run in the folder, to go on from; None to start.
 
     Returns:
         The highest mIoU, 0..1.
 
     Raises:
         UsageError: the batch does not divide over the processes, or the state is not of this run.
-        SeaformerError: the loss became NaN or infinite.
+        SeaformerError: the loss became NaN or infinite, no pixel counts in the validation, a file
+            cannot be read or written, or the state is damaged.
+        KeyboardInterrupt: the run was stopped.
     """
-    recipe, task = folder.recipe, folder.task
+    recipe = folder.recipe
     if accelerator.device.type == "cpu":
         _keep_freed_memory()
-    processes, process = accelerator.num_processes, accelerator.process_index
+    processes = accelerator.num_processes
     if recipe.batch_size % processes:
         raise UsageError(
             f"a batch of {recipe.batch_size} does not divide over {processes} processes. Give "
             "--batch-size a multiple of them."
         )
-    state: dict[str, Any] = {"step": 0, "best": -1.0}
-    if resume:
-        state = folder.load_state()
-        try:
-            model.load_state_dict(state["model"])
-            if not 0 <= state["step"] <= recipe.iterations or not math.isfinite(state["best"]):
-                raise ValueError("its step or its best score is out of range")
-        except Exception as error:
-            raise folder.damaged_state(error) from error
-    regularize(model, recipe)
-    if processes > 1:
-        synchronize(model, accelerator.device)
-    # Convolutions read adjacent channels: a third faster on CPUs, and what tensor cores want.
-    model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = build_optimizer(model, recipe, folder.network.backbone)
-    if resume:
-        try:
-            optimizer.load_state_dict(state["optimizer"])
-        except Exception as error:
-            raise folder.damaged_state(error) from error
-    wrapped, optimizer = accelerator.prepare(model, optimizer)
-    if resume and accelerator.scaler is not None:
-        accelerator.scaler.load_state_dict(state["scaler"])
-
-    first, last, best = state["step"], recipe.iterations, state["best"]
-    loader = DataLoader(
-        Examples(training, task, recipe, seed),
-        batch_sampler=Batches(recipe.batch_size, first, last, process, processes),
-        num_workers=workers,
-        pin_memory=accelerator.device.type == "cuda",
-        persistent_workers=workers > 0,
-    )
+    if state is not None:
+        folder.check(state)
+    run = TrainingRun(model, folder, accelerator, state)
     progress = None
     if accelerator.is_main_process:
-        progress = Progress(folder.path / METRICS, first, last, console)
-    losses: list[Tensor] = []
-    since = time.monotonic()
-    with safe_path():
-        batches = iter(loader)  # starts the workers
-    for step, (images, masks) in enumerate(batches, first + 1):
-        # Dropout is drawn anew for each step, by rank: nothing of it has to be kept in the state.
-        torch.manual_seed((seed * last + step) * processes + process)
-        factor = rate_factor(step - 1, recipe)
-        for group in optimizer.param_groups:
-            group["lr"] = factor * group["highest_lr"]
-        wrapped.train()
-        images = images.to(accelerator.device, memory_format=torch.channels_last, non_blocking=True)
-        masks = masks.to(accelerator.device, non_blocking=True)
-        with accelerator.autocast():
-            loss = segmentation_loss(wrapped(images), masks)
-        accelerator.backward(loss)
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(loss.detach())
+        progress = Progress(folder.path / METRICS, run.step, recipe.iterations, console)
+    # Processes have to stop after the same step, or the others would wait for one.
+    heeded = interrupts.heeded if processes == 1 else nullcontext
 
-        validates = step % validate_every == 0 or step == last
-        if step % LOSS_EVERY and not validates:
-            continue
-        mean = float(accelerator.reduce(torch.stack(losses).mean(), "mean"))
-        if not math.isfinite(mean):
-            raise SeaformerError(
-                f"the loss became {mean} before step {step}. Lower --lr; the checkpoints of the "
-                "last validation are intact."
-            )
-        entry: dict[str, Any] = {
-            "step": step,
-            "loss": mean,
-            "lr": factor * recipe.learning_rate,
-            "images_per_s": len(losses) * recipe.batch_size / (time.monotonic() - since),
-        }
-        losses.clear()
+    def report() -> None:
+        """Write the entry of a step, and the checkpoints where there is a validation."""
+        entry = run.measured()
+        validates = run.step % validate_every == 0 or run.step == recipe.iterations
         if validates:
-            bare = accelerator.unwrap_model(wrapped)
-            miou = validate(bare, validation, task, accelerator).miou
-            is_best, best = miou > best, max(miou, best)
-            entry |= {"mIoU": miou, "best": best}
-            if accelerator.is_main_process:
-                for name in ("last", "best") if is_best else ("last",):
-                    folder.save_weights(bare, name, step, miou)
-                scaler = accelerator.scaler
-                folder.save_state(
-                    {
-                        "step": step,
-                        "best": best,
-                        "model": bare.state_dict(),
-                        "optimizer": optimizer.state_dict(),
-                        "scaler": None if scaler is None else scaler.state_dict(),
-                    }
-                )
+            with heeded():
+                miou = validate(run.model, validation, folder.task, accelerator).miou
+            entry |= {"mIoU": miou, "best": run.keep_weights(miou)}
         if progress is not None:
             progress.add(entry)
-        since = time.monotonic()
+        run.reported(saves=validates)
+
+    def reports() -> bool:
+        step = run.step
+        return step % LOSS_EVERY == 0 or step % validate_every == 0 or step == recipe.iterations
+
+    with _explained(workers), interrupts.one_interrupt(), interrupts.deferred():
+        try:
+            if run.losses and reports():  # stopped while it validated
+                report()
+            for images, masks in _batches(training, folder, run.step, accelerator, workers, heeded):
+                run.advance(images, masks)
+                if reports():
+                    report()
+        except BaseException:
+            if run.is_between_steps and run.step:
+                run.save()
+                if progress is not None:
+                    console.print(f"stopped after step {run.step}; --resume goes on from there")
+            raise
     accelerator.wait_for_everyone()
-    return float(best)
+    return run.best
 
 
-def segmentation_loss(logits: Tensor, masks: Tensor) -> Tensor:
-    """Average the cross-entropy of logits upsampled to the masks, as the official code does.
+@contextmanager
+def _explained(workers: int) -> Iterator[None]:
+    """Say what to do about a disk that is full, and about a worker that was killed."""
+    try:
+        yield
+    except OSError as error:
+        raise SeaformerError(
+            f"{explanation(error)}. Once that is mended, go on with --resume."
+        ) from error
+    except RuntimeError as error:
+        if not str(error).startswith(_DEAD_WORKER):
+            raise
+        raise SeaformerError(
+            "a process that loads pictures was killed, mostly for want of memory. Go on with "
+            f"--resume and --workers less than {workers}."
+        ) from error
 
-    The sum over the pixels that count is divided by the number of all pixels, ignored ones too, as
-    mmsegmentation does unless told otherwise (`avg_non_ignore=False`). So pictures keep their
-    weight however they are spread over processes.
 
-    Logits [N, classes, h, w] and masks int64 [N, H, W], class indices, `IGNORED` where none counts
-    -> float32 scalar.
+def _batches(
+    training: Scenes,
+    folder: RunFolder,
+    first: int,
+    accelerator: Accelerator,
+    workers: int,
+    heeded: Callable[[], AbstractContextManager[None]],
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield what this process computes in each step from `first` on: images and masks.
+
+    Raises:
+        SeaformerError: a picture cannot be read, or a worker died.
+        KeyboardInterrupt: the run is to stop.
     """
-    classes = logits.shape[1]
-    full = F.interpolate(logits.float(), masks.shape[1:], mode="bilinear", align_corners=False)
-    # Classes last: the softmax then runs over adjacent numbers, which saves a third of its time.
-    per_pixel = full.permute(0, 2, 3, 1).reshape(-1, classes)
-    total = F.cross_entropy(per_pixel, masks.flatten(), ignore_index=IGNORED, reduction="sum")
-    return total / masks.numel()
+    recipe = folder.recipe
+    processes, process = accelerator.num_processes, accelerator.process_index
+    loader = DataLoader(
+        Examples(training, folder.task, recipe, folder.origin.seed),
+        batch_sampler=Batches(recipe.batch_size, first, recipe.iterations, process, processes),
+        num_workers=workers,
+        collate_fn=collate,
+        worker_init_fn=ignore_signals,
+        pin_memory=accelerator.device.type == "cuda",
+    )
+    with safe_path():
+        batches = iter(loader)  # starts the workers
+    try:
+        for _ in range(first, recipe.iterations):
+            if processes > 1 and accelerator.reduce(_flag(interrupts.came(), accelerator)):
+                raise KeyboardInterrupt
+            with heeded():
+                batch = next(batches)
+            if isinstance(batch, Exception):
+                raise batch
+            yield batch
+    finally:
+        del batches  # ends the workers, also while an error holds this frame
+
+
+def _flag(value: bool, accelerator: Accelerator) -> Tensor:
+    return torch.tensor(float(value), device=accelerator.device)
 
 
 def _keep_freed_memory() -> None:

@@ -1,7 +1,7 @@
 """The page that a run ends with: curves, predictions, accuracy of each class, recipe."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -87,7 +87,7 @@ def write_report(
             )
             for index, name in enumerate(folder.task.labels)
         ],
-        recipe=members(folder.network.name) | folder.origin | folder.recipe.to_json(),
+        recipe=members(folder.network.name) | asdict(folder.origin) | folder.recipe.to_json(),
     )
     page.write(folder.path / FILE)
 

@@ -26,7 +26,7 @@ from seaformer.imaging.preprocessing import normalize, prepare
 from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.models.create import create_model
 from seaformer.tasks import get_task
-from seaformer.training.training_loop import segmentation_loss
+from seaformer.training.loss import segmentation_loss
 
 SIZE = (512, 512)
 STEPS, BATCH, RATE, WARMUP = 220, 4, 4e-3, 20

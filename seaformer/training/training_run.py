@@ -1,0 +1,177 @@
+"""A network in training: what a step changes, and how it is kept."""
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from seaformer.errors import SeaformerError
+from seaformer.training.batch_norm import synchronize
+from seaformer.training.checkpoints import RunFolder, State, damaged_state
+from seaformer.training.loss import segmentation_loss
+from seaformer.training.optimizer import build_optimizer, rate_factor, regularize
+
+SAVE_EVERY_S = 300.0
+"""What a run that is killed loses at most, or the steps between two entries of the loss curve."""
+
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+"""What AdamW keeps for each parameter, in its shape."""
+
+
+class TrainingRun:
+    """The network and the optimiser of a run, on the device of `accelerator`.
+
+    Attributes:
+        model: the network, not wrapped for several processes.
+        step: steps done.
+        best: the highest mIoU so far, 0..1; -1 before the first validation.
+        losses: of the steps since the last entry of the metrics.
+        is_between_steps: whether model and optimiser are both of `step`; false while they change.
+    """
+
+    def __init__(
+        self, model: nn.Module, folder: RunFolder, accelerator: Accelerator, state: State | None
+    ) -> None:
+        """Take a network on the CPU with its first weights, or with those of a state.
+
+        Raises:
+            SeaformerError: the state is not of this network.
+        """
+        self.folder = folder
+        self.accelerator = accelerator
+        if state is not None:
+            try:
+                model.load_state_dict(state.model)
+            except Exception as error:
+                raise damaged_state(folder.path, error) from error
+        regularize(model, folder.recipe)
+        if accelerator.num_processes > 1:
+            synchronize(model, accelerator.device)
+        # Convolutions read adjacent channels: a third faster on CPUs, and what tensor cores want.
+        model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimizer = build_optimizer(model, folder.recipe, folder.network.backbone)
+        if state is not None and state.step:
+            try:
+                optimizer.load_state_dict(state.optimizer)
+                _check_moments(optimizer)
+            except Exception as error:
+                raise damaged_state(folder.path, error) from error
+        self._wrapped, self._optimizer = accelerator.prepare(model, optimizer)
+        if state is not None and accelerator.scaler is not None:
+            if state.scaler is None:
+                raise damaged_state(folder.path, KeyError("scaler"))
+            accelerator.scaler.load_state_dict(state.scaler)
+        self.model = accelerator.unwrap_model(self._wrapped)
+        self.step = 0 if state is None else state.step
+        self.best = -1.0 if state is None else state.best
+        self.losses = [] if state is None else list(torch.tensor(state.losses))
+        self.is_between_steps = True
+        self._saved_at = -math.inf
+        self._entered_at = time.monotonic()
+        self._steps_timed = 0
+
+    def advance(self, images: Tensor, masks: Tensor) -> None:
+        """Do a step: images float32 [N, 3, h, w], normalised, and masks int64 [N, h, w]."""
+        device, recipe = self.accelerator.device, self.folder.recipe
+        self.is_between_steps = False
+        # Dropout is drawn anew for each step, by rank: nothing of it has to be kept in the state.
+        key = (self.folder.origin.seed, 2, self.step, self.accelerator.process_index)
+        torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]))
+        factor = rate_factor(self.step, recipe)
+        for group in self._optimizer.param_groups:
+            group["lr"] = factor * group["highest_lr"]
+        self._wrapped.train()
+        images = images.to(device, memory_format=torch.channels_last, non_blocking=True)
+        masks = masks.to(device, non_blocking=True)
+        with self.accelerator.autocast():
+            loss = segmentation_loss(self._wrapped(images), masks)
+        self.accelerator.backward(loss)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        self.losses.append(loss.detach())
+        self.step += 1
+        self._steps_timed += 1
+        self.is_between_steps = True
+
+    def measured(self) -> dict[str, Any]:
+        """Return the entry of the metrics for the steps since the last one, over all processes.
+
+        Raises:
+            SeaformerError: the loss became NaN or infinite.
+        """
+        recipe = self.folder.recipe
+        seconds = time.monotonic() - self._entered_at
+        loss = float(self.accelerator.reduce(torch.stack(self.losses).mean(), "mean"))
+        self._require_finite(loss)
+        return {
+            "step": self.step,
+            "loss": loss,
+            "lr": rate_factor(self.step - 1, recipe) * recipe.learning_rate,
+            "images_per_s": self._steps_timed * recipe.batch_size / seconds,
+        }
+
+    def keep_weights(self, miou: float) -> float:
+        """Write the weights of a validation with this mIoU, 0..1; return the best so far.
+
+        Raises:
+            SeaformerError: there is no mIoU, as no pixel counts, or the weights are not finite.
+        """
+        if math.isnan(miou):
+            raise SeaformerError(
+                "there is no mIoU: every pixel of the validation masks is ignored. Correct them."
+            )
+        if self.accelerator.is_main_process:
+            for name in ("last", "best") if miou > self.best else ("last",):
+                self.folder.save_weights(self.model, name, self.step, miou)
+        self.best = max(miou, self.best)  # not before the file is there
+        return self.best
+
+    def reported(self, saves: bool) -> None:
+        """Begin the next entry of the metrics; keep the state if asked to or if it is time."""
+        self.losses.clear()
+        if saves or time.monotonic() - self._saved_at > SAVE_EVERY_S:
+            self.save()
+        self._entered_at, self._steps_timed = time.monotonic(), 0
+
+    def save(self) -> None:
+        """Write the state, in the first process; raises SeaformerError if it is not finite."""
+        if not self.accelerator.is_main_process:
+            return
+        losses = [float(loss) for loss in self.losses]
+        self._require_finite(*losses)
+        tensors = self.model.state_dict()
+        self._require_finite(*(float(tensor.sum()) for tensor in tensors.values()))
+        scaler = self.accelerator.scaler
+        self.folder.save_state(
+            step=self.step,
+            best=self.best,
+            losses=losses,
+            model=tensors,
+            optimizer=self._optimizer.state_dict(),
+            scaler=None if scaler is None else scaler.state_dict(),
+        )
+        self._saved_at = time.monotonic()
+
+    def _require_finite(self, *values: float) -> None:
+        if not all(map(math.isfinite, values)):
+            last = self.folder.path / "last.safetensors"
+            weights = f", from --weights {last}" if last.exists() else ""
+            raise SeaformerError(
+                f"the training diverged: NaN or infinity before step {self.step}. Start again in "
+                f"another folder with a lower --lr{weights}."
+            )
+
+
+def _check_moments(optimizer: torch.optim.Optimizer) -> None:
+    """Raise ValueError if what AdamW knows of a parameter is missing or of another shape."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            known = optimizer.state.get(parameter, {})
+            if "step" not in known or any(
+                getattr(known.get(name), "shape", None) != parameter.shape for name in _MOMENTS
+            ):
+                raise ValueError("a parameter without its moments")

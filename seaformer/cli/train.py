@@ -228,7 +228,8 @@ def _make_folder(output: Path) -> None:
 def _print_schedule(recipe: Recipe, console: Console) -> None:
     """Say how the rate goes, and whether the run is over before it is reached."""
     share = recipe.warmup / recipe.iterations
-    console.print(f"learning rate {recipe.learning_rate:g} after {recipe.warmup} steps of warm-up")
+    warm_up = f"after {recipe.warmup} steps of warm-up" if recipe.warmup else "without warm-up"
+    console.print(f"learning rate {recipe.learning_rate:g} {warm_up}")
     if share > MAX_WARM_UP:
         console.print(
             f"warning: the warm-up is {min(share, 1):.0%} of the run, which will learn little. "

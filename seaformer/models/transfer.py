@@ -66,7 +66,7 @@ def _difference(
     if tensor is None:
         return "it has none"
     if len(tensor) != task.num_classes:
-        return f"it has {len(tensor)} classes and task {task.name} {task.num_classes}"
+        return f"it has {len(tensor)} classes and task {task.name} has {task.num_classes}"
     labels = checkpoint.class_names
     if labels is None and file.task is not None:
         labels = get_task(file.task).labels

@@ -118,17 +118,17 @@ def open_data(data: str, task: str | None = None, seed: int = 0) -> TrainingData
         raise UsageError(
             f"task {learned.task.name} is {learned.task.kind}. Allowed: a segmentation task."
         )
+    datasets: tuple[Dataset, ...] = (learned, measured)
     note = ""
     if learned.items == measured.items:
+        datasets = (learned,)
         learned, measured = _held_out(learned, seed)
         note = (
             f"'{data}' has no folders train and val: {len(measured.items)} of "
             f"{len(learned.items) + len(measured.items)} pictures are held out for validation, "
             f"chosen by --seed {seed}"
         )
-    return TrainingData(
-        learned.task, FolderScenes(learned), FolderScenes(measured), (learned, measured), note
-    )
+    return TrainingData(learned.task, FolderScenes(learned), FolderScenes(measured), datasets, note)
 
 
 def _held_out(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:

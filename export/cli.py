@@ -11,6 +11,7 @@ from seaformer.artifact.precisions import FORMATS, PRECISIONS
 from seaformer.cli.command import FAILED, Command
 from seaformer.export.heads import HEADS
 from seaformer.export.quantize.methods import METHODS
+from seaformer.extras import require
 from seaformer.models.ablation import SWITCHES
 from seaformer.models.registry import REGISTRY
 from seaformer.models.seaformer.variants import VARIANTS
@@ -279,6 +280,7 @@ def main(
         if lint_and_print(linted_file, parse_accelerators(asked.accelerators), console):
             ctx.exit(FAILED)
         return
+    require("export")
     request = make_request(asked)
     from seaformer.export.acceptance import unmet
     from seaformer.export.pipeline import export

@@ -9,6 +9,7 @@ Both names load torch when they are first asked for; importing the package does 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from seaformer.extras import missing_extras_named
 from seaformer.privacy import switch_telemetry_off
 
 if TYPE_CHECKING:
@@ -25,4 +26,5 @@ _HOMES = {"create_model": "seaformer.models.create", "list_models": "seaformer.m
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'seaformer' has no attribute '{name}'")
-    return getattr(import_module(_HOMES[name]), name)
+    with missing_extras_named():
+        return getattr(import_module(_HOMES[name]), name)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from seaformer import processes
 from seaformer.errors import SeaformerError
+from seaformer.extras import require
 from seaformer.interpreter import module_command
 from seaformer.lines import Lines
 from seaformer.progress_events import VARIABLE, FileWritten, StageAdvanced, read_event
@@ -23,6 +24,9 @@ MODULES = {
     "seaformer-benchmark": "seaformer.benchmark.cli",
 }
 """Command -> the module that it starts."""
+
+NEEDS = {"seaformer-export": "export"}
+"""Command -> the extra that it needs, if any."""
 
 END_LIMIT_S = 5.0
 """How long the command may take to clean up after Ctrl-C, before it is ended."""
@@ -42,9 +46,12 @@ def run_command(
         The files that it reports.
 
     Raises:
+        MissingExtraError: it needs an extra that is not installed.
         SeaformerError: it failed; the message is the command's own.
         KeyboardInterrupt: Ctrl-C; the command has ended too.
     """
+    if name in NEEDS:
+        require(NEEDS[name])
     written: list[Path] = []
 
     def on_line(line: str) -> None:

@@ -257,7 +257,7 @@ def test_a_missing_package_is_one_line(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert_one_line(done, 1, r"not installed. Run: pip install 'seaformer\[npu\]'")
+    assert_one_line(done, 2, r"not installed. Run: pip install 'seaformer\[npu\]'")
     assert names(tmp_path) == []
 
 

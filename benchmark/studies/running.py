@@ -25,6 +25,7 @@ from seaformer.benchmark.studies.study import (
 from seaformer.cli.command import INTERRUPTED, print_error
 from seaformer.console import Console
 from seaformer.errors import SeaformerError, explanation, quoted
+from seaformer.extras import MissingExtraError
 from seaformer.interrupts import came, deferred, heeded
 from seaformer.names import path_in
 from seaformer.own_commands import run_command
@@ -144,6 +145,7 @@ def export_all(
         The files of each export, and what was left out with the command's own reason.
 
     Raises:
+        MissingExtraError: exporting is not installed.
         SeaformerError: an export failed, and the study does not do without.
     """
     usual = ["--format", request.backend.suffix.removeprefix(".")]
@@ -157,6 +159,8 @@ def export_all(
             made[one] = tuple(
                 sorted(run_command("seaformer-export", arguments, partial(_show_stage, show, one)))
             )
+        except MissingExtraError:
+            raise
         except SeaformerError as error:
             if not does_without:
                 raise

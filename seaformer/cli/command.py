@@ -23,6 +23,7 @@ from click.exceptions import NoArgsIsHelpError
 
 from seaformer.cli.ending import signals_as_ctrl_c
 from seaformer.errors import TRACEBACK, UsageError, explanation, is_foreseen
+from seaformer.extras import missing_extras_named
 from seaformer.terminal import printable
 
 FAILED = 1
@@ -52,7 +53,7 @@ class _OneLineErrors(click.Command):
             # A file name may hold what the terminal's encoding does not.
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
-            with signals_as_ctrl_c():
+            with signals_as_ctrl_c(), missing_extras_named():
                 status: Any = run()
         except NoArgsIsHelpError as error:
             error.show()

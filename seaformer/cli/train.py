@@ -10,6 +10,7 @@ import click
 
 from seaformer.cli.command import PATH, Command
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.extras import require
 from seaformer.locks import locked
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.tasks import TASKS
@@ -239,13 +240,9 @@ def _print_schedule(recipe: Recipe, console: Console) -> None:
 
 
 def _accelerator(device: str) -> Accelerator:
-    try:
-        from accelerate import Accelerator
-    except ImportError as error:
-        raise SeaformerError(
-            "training needs the package 'accelerate'. Install it: pip install 'seaformer[train]'."
-        ) from error
+    require("train")
     import torch
+    from accelerate import Accelerator
 
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(device, True):

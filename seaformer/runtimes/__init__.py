@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 
 from seaformer.errors import SeaformerError, UsageError, look_up
+from seaformer.extras import missing_extra
 from seaformer.runtimes.child_process import DAMAGED
 from seaformer.runtimes.graphics_driver import require_driver
 from seaformer.runtimes.image_session import ImageSession
@@ -252,7 +253,7 @@ def _load(runtime: Runtime, path: Path) -> ModuleType:
     try:
         return importlib.import_module(f"{__name__}.{runtime.module}")
     except ModuleNotFoundError as error:
-        raise SeaformerError(
+        raise missing_extra(error) or SeaformerError(
             f"'{path}' needs {runtime.title}, and the module '{error.name}' is not installed. "
             f"Run: pip install {runtime.package}"
         ) from error

@@ -5,7 +5,6 @@ under Qualcomm's AI Stack License, which allows to use them for developing appli
 hand them on by themselves: they are found where pip installed them, and never copied.
 """
 
-import importlib.util
 import platform
 import sys
 from collections.abc import Mapping
@@ -15,10 +14,10 @@ from types import MappingProxyType
 
 from seaformer.artifact.chips import Chip
 from seaformer.errors import SeaformerError
+from seaformer.extras import require
 
 PACKAGE = "onnxruntime-qnn"
 PROVIDER = "QNNExecutionProvider"
-INSTALL = "pip install 'seaformer[npu]'"
 
 GLIBC = (2, 35)
 """The oldest C library that the package's wheel for Linux runs with."""
@@ -47,11 +46,7 @@ def require_package() -> Mapping[str, str]:
             f"the NPU's compiler and emulator need glibc {GLIBC[0]}.{GLIBC[1]} or newer, and this "
             f"computer has {text}. Use Debian 12, Ubuntu 22.04 or newer."
         )
-    if importlib.util.find_spec("onnxruntime_qnn") is None:
-        raise SeaformerError(
-            "accelerator npu needs Qualcomm's compiler and emulator, and the module "
-            f"'onnxruntime_qnn' is not installed. Run: {INSTALL}"
-        )
+    require("npu")
     return MappingProxyType({})
 
 

@@ -78,7 +78,7 @@ def test_an_export_is_verified_on_the_gpu_where_there_is_a_driver(tmp_path: Path
 
 
 @pytest.mark.usefixtures("gpu")
-@pytest.mark.parametrize("head", ["classes", "mask"])
+@pytest.mark.parametrize("head", ["classes", pytest.param("mask", marks=pytest.mark.slow)])
 def test_class_ids_are_the_same_on_the_gpu(head: str, tmp_path: Path) -> None:
     done = run_export(*SHAPES, "--head", head, "--accelerator", "cpu,gpu", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -208,6 +208,7 @@ def test_without_a_driver_the_file_says_so(tmp_path: Path) -> None:
     assert "gpu: not verified: it needs a Vulkan driver" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_gpu_asked_for_by_name_without_a_driver(tmp_path: Path) -> None:
     both = run_export(*SHAPES, "--accelerator", "cpu,gpu", cwd=tmp_path)
     assert both.returncode == 1

@@ -201,6 +201,7 @@ def found(folder: Path) -> AttentionResults:
     return AttentionResults.model_validate_json((folder / f"{STEM}.json").read_bytes())
 
 
+@pytest.mark.slow
 def test_every_layer_is_measured_at_every_side(folder: Path, found: AttentionResults) -> None:
     assert [layer.kind for layer in found.layers] == ["squeeze", "window"]
     assert [side.side for side in found.sides] == [8, 16]
@@ -215,6 +216,7 @@ def test_every_layer_is_measured_at_every_side(folder: Path, found: AttentionRes
             assert point.macs is not None
 
 
+@pytest.mark.slow
 def test_the_layers_of_a_side_take_turns_in_one_benchmark(
     folder: Path, found: AttentionResults
 ) -> None:
@@ -231,6 +233,7 @@ def test_the_layers_of_a_side_take_turns_in_one_benchmark(
             assert point.latency == times.run
 
 
+@pytest.mark.slow
 def test_the_csv_has_a_row_for_every_layer_and_side(folder: Path, found: AttentionResults) -> None:
     rows = list(csv.DictReader((folder / f"{STEM}.csv").open()))
     assert [(row["layer"], row["side"]) for row in rows] == [
@@ -242,6 +245,7 @@ def test_the_csv_has_a_row_for_every_layer_and_side(folder: Path, found: Attenti
     assert (rows[0]["paper_phone_ms"], rows[2]["paper_phone_ms"]) == ("", "0.4")
 
 
+@pytest.mark.slow
 def test_the_page_has_all_of_it_and_needs_nothing_else(folder: Path) -> None:
     page = Page((folder / f"{STEM}.html").read_text(encoding="utf-8"))
     assert_needs_nothing_else(page)
@@ -253,6 +257,7 @@ def test_the_page_has_all_of_it_and_needs_nothing_else(folder: Path) -> None:
     assert set(labelled) <= {title["id"] for title in page.all("title") if title.get("id")}
 
 
+@pytest.mark.slow
 def test_results_are_not_overwritten_without_force(folder: Path) -> None:
     before = (folder / f"{STEM}.json").read_bytes()
     result = command("--sides", "8", "--device", "host", "--output", folder)
@@ -261,6 +266,7 @@ def test_results_are_not_overwritten_without_force(folder: Path) -> None:
     assert (folder / f"{STEM}.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_an_emulated_device_has_no_latency_on_the_page(
     found: AttentionResults, tmp_path: Path
 ) -> None:

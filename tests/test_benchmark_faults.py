@@ -274,6 +274,7 @@ def test_ctrl_c_ends_the_wait_for_a_phone_that_hangs(loopback_phone, tflite, tmp
     wait_until(lambda: loopback_phone.programs() == [], "the phone ended the runner by itself")
 
 
+@pytest.mark.slow
 def test_the_time_limit_ends_the_wait_for_a_phone_that_hangs(loopback_phone, tflite, tmp_path):
     running = Benchmark(tmp_path, tflite, "--runs", "10", "--time-limit", "60")
     running.wait_until_it_says(" 1 of 10 runs")

@@ -120,7 +120,13 @@ def test_the_profile_could_be_aligned_and_the_cuts_check_it(breakdown: Breakdown
         assert bool(named) is apart
 
 
-@pytest.mark.parametrize(("peer", "size"), [("segformer-b0", "64"), ("attention-mixformer", "14")])
+@pytest.mark.parametrize(
+    ("peer", "size"),
+    [
+        pytest.param("segformer-b0", "64", marks=pytest.mark.slow),
+        ("attention-mixformer", "14"),
+    ],
+)
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_profiles_of_networks_whose_operators_are_fused_are_aligned(
     peer: str, size: str, suffix: str, once: Once, tmp_path: Path

@@ -83,13 +83,21 @@ def described(make: Make, folder: Path, **changes: object) -> Path:
     return path
 
 
+OTHERS = [
+    pytest.param(message, make, marks=pytest.mark.slow)
+    for message, make in DAMAGING.items()
+    if message not in CRASHING
+]
+"""What is as slow for each command, and the same code in all."""
+
+
 @pytest.mark.parametrize(("message", "make"), DAMAGING.items())
 def test_predict(tmp_path: Path, message: str, make: Make) -> None:
     is_one_error(command("predict", "--model", described(make, tmp_path), cwd=tmp_path), message)
     assert not list(tmp_path.glob("*.png"))
 
 
-@pytest.mark.parametrize(("message", "make"), DAMAGING.items())
+@pytest.mark.parametrize(("message", "make"), [*CRASHING.items(), *OTHERS])
 def test_evaluate(tmp_path: Path, data: Path, message: str, make: Make) -> None:
     path = described(make, tmp_path)
     is_one_error(command("evaluate", path, "--data", data, cwd=tmp_path), message)

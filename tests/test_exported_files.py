@@ -334,6 +334,7 @@ def test_half_precision_halves_the_file(tiny_export: Path) -> None:
         assert half < 0.54 * single
 
 
+@pytest.mark.slow
 def test_the_mean_of_the_normalisation_is_not_rounded_to_half(tmp_path: Path) -> None:
     """It is a column's mean as often as there are columns: at 512 of them, as large as a weight."""
     done = run_export(

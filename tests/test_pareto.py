@@ -197,6 +197,7 @@ def test_the_csv_has_a_row_for_every_network() -> None:
 # The command
 
 
+@pytest.mark.slow
 def test_networks_that_cannot_be_exported_are_left_out_with_the_reason(tmp_path: Path) -> None:
     """Every export fails at once here, as its folder is a file."""
     (tmp_path / "models").write_text("")

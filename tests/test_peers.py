@@ -343,6 +343,7 @@ def test_lr_aspp_is_exported(once: Once) -> None:
     assert_one_partition(file)
 
 
+@pytest.mark.slow
 def test_segformer_is_exported(once: Once) -> None:
     peer = PEERS["segformer-b0"]
     file = Path(f"{exported(once, peer, 'onnx', 'tflite')}.tflite")
@@ -353,6 +354,7 @@ def test_segformer_is_exported(once: Once) -> None:
     assert kinds["BATCH_MATMUL"] == 2 * kinds["SOFTMAX"] == 16
 
 
+@pytest.mark.slow
 def test_a_peers_file_checks_itself(once: Once) -> None:
     file = f"{exported(once, PEERS['topformer-tiny'], 'onnx', 'tflite')}.onnx"
     done = run_export("--self-check", file, cwd=Path(file).parent)
@@ -360,6 +362,7 @@ def test_a_peers_file_checks_itself(once: Once) -> None:
     assert "computes what PyTorch computes" in " ".join(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_sizes_that_pool_unevenly_are_exported_to_the_same_function(tmp_path: Path) -> None:
     import onnxruntime
 

@@ -212,6 +212,7 @@ def export(folder: Path, *arguments: str) -> Any:
     return run_export(*arguments, "--input-size", "64", "--output", ".", cwd=folder)
 
 
+@pytest.mark.slow
 def test_a_module_is_kept_in_floating_point(tmp_path: Path) -> None:
     write(tmp_path / "scenes", 20, validation=10)
     done = export(
@@ -244,6 +245,7 @@ def test_a_misspelt_module_is_found_before_the_conversion(tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_precision_is_cautioned_of_once_for_all_its_files(tmp_path: Path) -> None:
     done = export(
         tmp_path, "--variant", "tiny", "--precision", "dynamic-int8",

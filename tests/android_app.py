@@ -66,7 +66,7 @@ class Made:
         for name in ("work", "golden", "output", "native"):
             (self.folder / name).mkdir()
         build = self.build
-        assert len(write_assets(read_model(model), [], build.app)) > 2
+        assert len(write_assets([read_model(model)], [], build.app)) > 2
         android_golden.write(self.folder / "golden")
         places = {name: self.folder / name for name in ("golden", "output")}
         properties = {f"seaformer.{name}": place for name, place in places.items()}
@@ -80,7 +80,7 @@ class Made:
         main = folder / "app/app/src/main"
         main.mkdir(parents=True)
         shutil.copy(APP / "app/src/main/AndroidManifest.xml", main)
-        write_assets(read_model(model), [], folder / "app")
+        write_assets([read_model(model)], [], folder / "app")
         native, scene = self.folder / "native", self.assets / SCENE
         run_end_to_end(self.said("program"), native, main / "assets", scene, folder)
 
@@ -181,7 +181,7 @@ def draw(picture: Path) -> None:
         shutil.copytree(APP, folder / "android_demo", ignore=shutil.ignore_patterns("assets"))
         for name in ("work", "native"):
             (folder / name).mkdir()
-        write_assets(read_model(next(folder.glob("*.onnx"))), [], made.build.app)
+        write_assets([read_model(next(folder.glob("*.onnx")))], [], made.build.app)
         class_path = compile_end_to_end(made.build, folder / "native")
         run_end_to_end(class_path, folder / "native", made.assets, made.assets / SCENE, folder)
         shutil.copyfile(folder / "screen.png", picture)

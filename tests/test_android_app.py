@@ -247,6 +247,15 @@ def test_the_app_asks_for_the_camera_only_and_needs_none(made: Made, apk: Path) 
     assert "uses-feature: name='android.hardware.camera" not in said
 
 
+def test_the_icon_is_adaptive_and_plain_before_android_8(made: Made, apk: Path) -> None:
+    aapt2 = made.build.framework.aapt2
+    tree = run(aapt2, "dump", "xmltree", "--file", "res/mipmap-anydpi-v26/icon.xml", apk)
+    elements = re.findall(r"E: ([\w-]+)", tree)
+    assert elements == ["adaptive-icon", "background", "foreground", "monochrome"]
+    assert "E: vector" in run(aapt2, "dump", "xmltree", "--file", "res/mipmap/icon.xml", apk)
+    assert "application: label='SeaFormer' icon='res/mipmap" in run(aapt2, "dump", "badging", apk)
+
+
 def segment_alignments(elf: bytes) -> list[int]:
     """Read p_align of the PT_LOAD segments of a 64-bit little-endian ELF file."""
     assert elf[:6] == b"\x7fELF\x02\x01"

@@ -1,6 +1,7 @@
 """`seaformer-bundle`: what it puts into the app, and what it refuses."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -18,7 +19,9 @@ from seaformer.bundling.assets import assets_of, write_assets
 from seaformer.bundling.model import read_model
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.imaging.images import read_image
+from smoke_build.tools import DEBIAN, find_debian, require_tools
 
+ROOT = APP.parent
 Done = subprocess.CompletedProcess[str]
 
 
@@ -41,9 +44,9 @@ def copy(shapes_export: Path, tmp_path: Path) -> Path:
     return model
 
 
-def bundle(*arguments: object) -> Done:
+def bundle(*arguments: object, environment: dict[str, str] | None = None) -> Done:
     command = [sys.executable, "-m", "seaformer.cli.bundle", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
@@ -72,11 +75,38 @@ def test_another_model_takes_the_place_of_the_first(
 ) -> None:
     (first,) = shapes_export.glob("*.tflite")
     (second,) = mask_export.glob("*.onnx")
-    write_assets(read_model(first), [], app)
-    write_assets(read_model(second), [], app)
+    write_assets([read_model(first)], [], app)
+    write_assets([read_model(second)], [], app)
     names = {path.name for path in assets_of(app).iterdir()}
     assert names == {"model.json", "samples", second.name}
     assert sorted(p.name for p in (assets_of(app) / "samples").iterdir()) == ["00_photograph.jpg"]
+
+
+def test_several_models_are_offered_in_the_order_given(
+    shapes_export: Path, mask_export: Path, app: Path
+) -> None:
+    files = [next(shapes_export.glob("*.tflite")), *mask_export.glob("*.onnx")]
+    done = bundle(*files, "--app", app)
+    assert done.returncode == 0, done.stderr
+    for name, file in zip(("model.json", "model_2.json"), files, strict=True):
+        metadata = json.loads((assets_of(app) / name).read_text())
+        assert metadata["file"]["name"] == file.name
+        assert (assets_of(app) / file.name).read_bytes() == file.read_bytes()
+        assert metadata["file"]["sha256"] in done.stdout
+    write_assets([read_model(files[1])], [], app)
+    names = {path.name for path in assets_of(app).iterdir()}
+    assert names == {"model.json", "samples", files[1].name}
+
+
+def test_two_models_of_one_name_are_refused(copy: Path, app: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in (copy, path_beside(copy)):
+        shutil.copy(path, other)
+    done = bundle(copy, other / copy.name, "--app", app)
+    assert done.returncode == 2
+    assert f"'{other / copy.name}' are both called '{copy.name}'" in done.stderr
+    assert not assets_of(app).exists()
 
 
 def test_users_pictures_are_samples_too(shapes_export: Path, app: Path, tmp_path: Path) -> None:
@@ -95,7 +125,7 @@ def test_a_picture_that_is_none_changes_nothing(
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no picture")
     with pytest.raises(SeaformerError, match=r"broken\.png"):
-        write_assets(read_model(model), [broken], app)
+        write_assets([read_model(model)], [broken], app)
     assert not assets_of(app).exists()
 
 
@@ -203,7 +233,7 @@ def test_a_model_may_be_called_otherwise_here_than_in_the_app(copy: Path, app: P
     model = copy.with_stem("renamed")
     path_beside(copy).rename(path_beside(model))
     copy.rename(model)
-    write_assets(read_model(model), [], app)
+    write_assets([read_model(model)], [], app)
     assert (assets_of(app) / copy.name).read_bytes() == model.read_bytes()
 
 
@@ -214,14 +244,14 @@ def test_links_in_the_assets_are_replaced_and_not_followed(
     outside.mkdir()
     (outside / copy.name).write_text("mine")
     assets_of(app).symlink_to(outside)
-    write_assets(read_model(copy), [], app)
+    write_assets([read_model(copy)], [], app)
     assert (outside / copy.name).read_text() == "mine"
     assert not assets_of(app).is_symlink()
     (assets_of(app) / copy.name).unlink()
     (assets_of(app) / copy.name).symlink_to(outside / copy.name)
     shutil.rmtree(assets_of(app) / "samples")
     (assets_of(app) / "samples").symlink_to(outside)
-    write_assets(read_model(copy), [], app)
+    write_assets([read_model(copy)], [], app)
     assert [(path.name, path.read_text()) for path in outside.iterdir()] == [(copy.name, "mine")]
     assert not any(path.is_symlink() for path in assets_of(app).rglob("*"))
 
@@ -280,13 +310,50 @@ def test_a_folder_that_is_not_the_app_is_refused(copy: Path, tmp_path: Path) -> 
     assert "is not the app" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("installed", "expected"),
+    [
+        (f'{{"url": "{ROOT.as_uri()}", "dir_info": {{}}}}', f"--app '{APP}'"),
+        (
+            '{"url": "ssh://host/seaformer.git", "vcs_info": {"vcs": "git", "commit_id": "12ab"}}',
+            "git clone ssh://host/seaformer.git seaformer && git -C seaformer checkout 12ab",
+        ),
+        ('{"url": "file:///nowhere/seaformer-0.1.0-py3-none-any.whl"}', "source distribution"),
+        ("{", "source distribution"),
+        (None, "source distribution"),
+    ],
+)
+def test_who_has_no_sources_of_the_app_reads_where_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: str | None, expected: str
+) -> None:
+    """With the records of pip, as the real one writes them, of an installed package."""
+    records = tmp_path / "seaformer-0.1.0.dist-info"
+    records.mkdir()
+    (records / "METADATA").write_text("Metadata-Version: 2.1\nName: seaformer\nVersion: 0.1.0\n")
+    if installed is not None:
+        (records / "direct_url.json").write_text(installed)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="'android_demo' is not the app") as caught:
+        assets_of(Path("android_demo"))
+    assert expected in str(caught.value)
+
+
 def test_an_apk_without_gradle_is_of_onnx_models_only(
     shapes_export: Path, app: Path, tmp_path: Path
 ) -> None:
     (model,) = shapes_export.glob("*.tflite")
     done = bundle(model, "--app", app, "--apk", tmp_path / "out.apk")
     assert done.returncode == 2
-    assert "LiteRT" in done.stderr
+    assert "without LiteRT, which" in done.stderr
+    assert f"Give '{model.with_suffix('.onnx')}', which is beside it" in done.stderr
+    assert f"cd {app} && ./gradlew :app:installDebug" in done.stderr
+    alone = tmp_path / model.name
+    for path in (model, path_beside(model)):
+        shutil.copy(path, tmp_path)
+    done = bundle(alone, "--app", app, "--apk", tmp_path / "out.apk")
+    assert done.returncode == 2
+    assert "Export the same model with --format onnx" in done.stderr
     assert not assets_of(app).exists()
 
 
@@ -297,6 +364,37 @@ def test_an_apk_without_gradle_needs_a_checkout(copy: Path, app: Path, tmp_path:
     assert "--apk needs the builder of a checkout of seaformer" in done.stderr
     assert not (tmp_path / "out.apk").exists()
     assert not assets_of(app).exists()
+
+
+def test_all_tools_of_the_builder_are_looked_for_before_anything_is_fetched(
+    copy: Path, tmp_path: Path
+) -> None:
+    app, cache = tmp_path / "android_demo", tmp_path / "cache"
+    shutil.copytree(APP, app, ignore=shutil.ignore_patterns("assets"))
+    environment = os.environ | {"PATH": "", "SEAFORMER_CACHE": str(cache)}
+    done = bundle(copy, "--app", app, "--apk", tmp_path / "out.apk", environment=environment)
+    assert done.returncode == 1
+    assert "the smoke build needs java, javac, keytool, apksigner, zipalign" in done.stderr
+    assert "apt-get install openjdk-17-jdk-headless apksigner zipalign" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not cache.exists()
+    assert not assets_of(app).exists()
+
+
+def test_an_old_java_is_refused_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("javac", "keytool", "apksigner", "zipalign"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    java = tmp_path / "java"
+    java.write_text("#!/bin/sh\necho 'openjdk version \"1.8.0_412\"' >&2\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    if find_debian("json-android.jar") is None:
+        pytest.skip(f"{DEBIAN['json-android.jar']} is not installed")
+    with pytest.raises(SeaformerError, match=r'Java 17 or newer, and .+ is openjdk version "1\.8'):
+        require_tools()
 
 
 def test_an_apk_is_not_overwritten(copy: Path, app: Path, tmp_path: Path) -> None:

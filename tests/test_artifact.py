@@ -435,7 +435,7 @@ def test_an_old_file_is_bundled_in_the_schema_that_the_app_reads(
     main.mkdir(parents=True)
     shutil.copy(APP / "app/src/main/AndroidManifest.xml", main)
     model = read_model(old.with_name(f"{old.name}{suffix}"))
-    write_assets(model, [], tmp_path / "app")
+    write_assets([model], [], tmp_path / "app")
     written = json.loads((assets_of(tmp_path / "app") / "model.json").read_text())
     assert (written["schema_version"], written["format"]) == (2, suffix[1:])
     assert written["file"]["name"] == model.path.name

@@ -38,6 +38,7 @@ PAGES = {
     for path in folder.rglob("*")
     if path.suffix in (".html", ".css", ".js")
 }
+APP_SOURCES = ROOT / "android_demo"
 RUNNERS = {
     f"seaformer/benchmark/runner/bin/{target}/{file}"
     for target in TARGETS
@@ -123,6 +124,8 @@ def test_the_distributions_carry_the_data(distributions: Path) -> None:
     assert "export/pipeline.py" in in_sdist
     assert not [name for name in in_wheel if name.startswith(("export/", "tests/"))]
     assert not [name for name in in_wheel if "smoke_build" in name or "android_demo" in name]
+    sources = {path.relative_to(ROOT).as_posix() for path in APP_SOURCES.rglob("*.kt")}
+    assert sources | {"android_demo/gradlew", "android_demo/smoke_build/__main__.py"} <= in_sdist
 
 
 # ---- Installed as users install it: no link to the sources, no make

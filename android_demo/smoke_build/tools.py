@@ -1,5 +1,7 @@
 """The tools of the smoke build, and running them: pinned packages and Debian's programs."""
 
+import platform
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,6 +78,11 @@ DEBIAN: Mapping[str, str] = {
 }
 """Program or jar -> the package of Debian that has it."""
 
+_FOR_TESTS = ("junit4.jar", "hamcrest-core.jar")
+
+_JAVA = 17
+"""Oldest release of Java that the tools were run with."""
+
 
 def find_debian(name: str) -> Path | None:
     """Return where a program or jar of the table `DEBIAN` is; None if it is not installed."""
@@ -96,6 +103,35 @@ def debian(name: str) -> Path:
             "with Gradle."
         )
     return found
+
+
+def require_tools() -> None:
+    """Check everything that a build needs of this computer, before anything is downloaded.
+
+    Raises:
+        SeaformerError: something is missing; the message names all of it.
+    """
+    computer = (platform.system(), platform.machine())
+    if computer != ("Linux", "x86_64"):
+        raise SeaformerError(
+            "the smoke build needs Linux on x86-64, for which its aapt2 is compiled, and this is "
+            f"{' on '.join(computer)}. Build with Gradle."
+        )
+    needed = [name for name in DEBIAN if name not in _FOR_TESTS]
+    missing = [name for name in needed if find_debian(name) is None]
+    if missing:
+        packages = " ".join(dict.fromkeys(DEBIAN[name] for name in missing))
+        raise SeaformerError(
+            f"the smoke build needs {', '.join(missing)}. Install what is missing (apt-get install "
+            f"{packages}), or build with Gradle."
+        )
+    said = run(debian("java"), "-version")
+    release = re.search(r'version "(?:1\.)?(\d+)', said)
+    if release is None or int(release[1]) < _JAVA:
+        raise SeaformerError(
+            f"the smoke build needs Java {_JAVA} or newer, and '{debian('java')}' is "
+            f"{said.splitlines()[0]}. Install {DEBIAN['java']}, or build with Gradle."
+        )
 
 
 def package(name: str) -> Path:

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from seaformer import processes
+from seaformer.bundling.app_sources import how_to_get_app
 from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.files import atomic_write
@@ -20,18 +21,21 @@ BUILDER = "smoke_build"
 _ERROR = "error: "
 
 
-def require_builder(app: Path) -> None:
-    """Check that the folder of the app has the builder.
+def require_builder(app: Path, console: Console) -> None:
+    """Check that the folder of the app has the builder, and this computer what that needs.
+
+    Nothing is downloaded or written before.
 
     Raises:
-        UsageError: it has not.
+        UsageError: there is no builder.
+        SeaformerError: tools are missing; the message names all.
     """
     if not (app / BUILDER / "__main__.py").is_file():
         raise UsageError(
             f"--apk needs the builder of a checkout of seaformer, and '{app}' has no {BUILDER}/. "
-            "Run in a checkout, give --app CHECKOUT/android_demo, or leave --apk out and build "
-            "with Gradle."
+            f"{how_to_get_app()} Or leave --apk out and build with Gradle."
         )
+    _run_builder(console, app)
 
 
 def build_apk(app: Path, apk: Path, console: Console, replace: bool) -> None:
@@ -43,6 +47,12 @@ def build_apk(app: Path, apk: Path, console: Console, replace: bool) -> None:
     Raises:
         SeaformerError: a step failed; the message is the builder's.
     """
+    with atomic_write(apk, replace=replace) as draft:
+        _run_builder(console, app, str(draft))
+
+
+def _run_builder(console: Console, app: Path, *apk: str) -> None:
+    """Build an APK; without one, only check that all tools are there."""
     errors: list[str] = []
 
     def on_line(line: str) -> None:
@@ -52,16 +62,15 @@ def build_apk(app: Path, apk: Path, console: Console, replace: bool) -> None:
             console.print(line)
 
     lines = Lines(on_line)
-    with atomic_write(apk, replace=replace) as draft:
-        done = processes.run(
-            module_command(BUILDER, str(app.resolve()), str(draft)),
-            time_limit_s=None,  # each of its tools has a limit
-            merge=True,
-            on_stdout=lines.feed,
-            environment=os.environ | {"PYTHONPATH": str(app.resolve())},
+    done = processes.run(
+        module_command(BUILDER, str(app.resolve()), *apk),
+        time_limit_s=None,  # each of its tools has a limit
+        merge=True,
+        on_stdout=lines.feed,
+        environment=os.environ | {"PYTHONPATH": str(app.resolve())},
+    )
+    lines.finish()
+    if done.status:
+        raise SeaformerError(
+            errors[-1] if errors else f"the builder ended with exit status {done.status}."
         )
-        lines.finish()
-        if done.status:
-            raise SeaformerError(
-                errors[-1] if errors else f"the builder ended with exit status {done.status}."
-            )

@@ -1,11 +1,17 @@
-"""The app's assets: the model, its JSON as model.json, and sample pictures."""
+"""The app's assets: models, the JSON of each, and sample pictures.
 
+The JSON of the first model is model.json, those of others are model_2.json, model_3.json, ...; the
+app offers them in this order.
+"""
+
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
 
+from seaformer.bundling.app_sources import how_to_get_app, is_app
 from seaformer.bundling.model import RUNTIMES, Model
 from seaformer.errors import UsageError
 from seaformer.imaging.images import open_image, read_image, sample_photograph
@@ -13,7 +19,6 @@ from seaformer.locks import locked
 from seaformer.names import path_in
 from seaformer.temporary_folders import temporary_folder
 
-METADATA = "model.json"
 SAMPLES = "samples"
 MADE_SCENES = 3
 
@@ -27,27 +32,26 @@ def assets_of(app: Path) -> Path:
     Raises:
         UsageError: `app` is not the app.
     """
-    if not (app / "app" / "src" / "main" / "AndroidManifest.xml").is_file():
-        raise UsageError(
-            f"'{app}' is not the app. Give the folder android_demo of a clone with --app."
-        )
+    if not is_app(app):
+        raise UsageError(f"'{app}' is not the app. {how_to_get_app()}")
     return app / "app" / "src" / "main" / "assets"
 
 
-def write_assets(model: Model, pictures: Sequence[Path], app: Path) -> list[Path]:
-    """Put a model into the app, in place of the one before.
+def write_assets(models: Sequence[Model], pictures: Sequence[Path], app: Path) -> list[Path]:
+    """Put models into the app, in place of those before.
 
     The first sample is the photograph of the package, which the app's benchmark takes. Scenes are
-    drawn for a model of the task "shapes", which knows nothing of photographs.
+    drawn for models of the task "shapes", which know nothing of photographs.
 
     Returns:
         The files that were written.
 
     Raises:
-        UsageError: the folder has something in it that no bundle put there, or a picture cannot be
-            read.
+        UsageError: two models have one name, the folder has something in it that no bundle put
+            there, or a picture cannot be read.
     """
     folder = assets_of(app)
+    _refuse_one_name(models)
     for picture in pictures:
         _refuse_unreadable(picture)
     with (
@@ -57,18 +61,20 @@ def write_assets(model: Model, pictures: Sequence[Path], app: Path) -> list[Path
         _refuse_foreign(folder)
         new = temporary / "new"
         (new / SAMPLES).mkdir(parents=True)
-        shutil.copyfile(model.path, path_in(new, model.name, "the name of the model"))
-        (new / METADATA).write_text(model.metadata.text(), encoding="utf-8")
-        _write_samples(new / SAMPLES, model, pictures)
+        for number, model in enumerate(models, 1):
+            shutil.copyfile(model.path, path_in(new, model.name, "the name of the model"))
+            beside = new / ("model.json" if number == 1 else f"model_{number}.json")
+            beside.write_text(model.metadata.text(), encoding="utf-8")
+        _write_samples(new / SAMPLES, models, pictures)
         if folder.is_dir():
             folder.rename(temporary / "old")
         new.rename(folder)
         return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def _write_samples(folder: Path, model: Model, pictures: Sequence[Path]) -> None:
+def _write_samples(folder: Path, models: Sequence[Model], pictures: Sequence[Path]) -> None:
     shutil.copyfile(sample_photograph(), folder / "00_photograph.jpg")
-    if model.metadata.task == "shapes":
+    if any(model.metadata.task == "shapes" for model in models):
         from seaformer.datasets.shapes import ShapesDataset
 
         scenes = ShapesDataset("val")
@@ -77,6 +83,18 @@ def _write_samples(folder: Path, model: Model, pictures: Sequence[Path]) -> None
     for number, picture in enumerate(pictures):
         # The app tells the kind of a picture by its content, so its suffix may stay as it is.
         shutil.copyfile(picture, folder / f"02_{number:02d}{picture.suffix.lower()}")
+
+
+def _refuse_one_name(models: Sequence[Model]) -> None:
+    """Check that the app can open each model by its name, on file systems without cases too."""
+    by_name: dict[str, Model] = {}
+    for model in models:
+        other = by_name.setdefault(model.name.lower(), model)
+        if other is not model:
+            raise UsageError(
+                f"'{other.path}' and '{model.path}' are both called '{model.name}' in the app. "
+                "Give one of them, or export the other under another name."
+            )
 
 
 def _refuse_unreadable(picture: Path) -> None:
@@ -94,7 +112,8 @@ def _refuse_foreign(folder: Path) -> None:
     if not folder.is_dir():
         return
     for path in folder.iterdir():
-        if path.name not in (METADATA, SAMPLES) and path.suffix not in RUNTIMES:
+        is_ours = path.name == SAMPLES or re.fullmatch(r"model(_\d+)?\.json", path.name)
+        if not is_ours and path.suffix not in RUNTIMES:
             raise UsageError(
                 f"'{path}' was not put there by seaformer-bundle, which keeps that folder for "
                 "itself. Move it elsewhere."

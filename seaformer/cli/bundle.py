@@ -1,4 +1,4 @@
-"""The command `seaformer-bundle`: an exported model into the Android app."""
+"""The command `seaformer-bundle`: exported models into the Android app."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from seaformer.errors import UsageError
 
 
 @click.command(cls=Command)
-@click.argument("model", type=PATH)
+@click.argument("models", metavar="MODEL...", type=PATH, nargs=-1, required=True)
 @click.option(
     "--app", type=PATH, default="android_demo", show_default=True, help="Folder of the app."
 )
@@ -28,10 +28,13 @@ from seaformer.errors import UsageError
     help="Also build a signed debug APK without Gradle, for .onnx models; in a checkout only.",
 )
 @click.option("--force", is_flag=True, help="Overwrite the APK.")
-def main(model: Path, app: Path, samples: tuple[Path, ...], apk: Path | None, force: bool) -> None:
-    """Put MODEL (.tflite or .onnx), its JSON and sample pictures into the app.
+def main(
+    models: tuple[Path, ...], app: Path, samples: tuple[Path, ...], apk: Path | None, force: bool
+) -> None:
+    """Put each MODEL (.tflite or .onnx), its JSON and sample pictures into the app.
 
-    The model that was in the app before is replaced. A model that the app cannot run is refused.
+    The models that were in the app before are replaced. The app starts with the first and offers
+    the others in a list. A model that the app cannot run is refused.
     """
     from seaformer.bundling.apk import build_apk, require_builder
     from seaformer.bundling.assets import assets_of, write_assets
@@ -40,32 +43,46 @@ def main(model: Path, app: Path, samples: tuple[Path, ...], apk: Path | None, fo
     from seaformer.files import refuse_existing
 
     assets_of(app)
-    found = read_model(model)
+    found = [read_model(model) for model in models]
+    progress = Console(stderr=True, soft_wrap=True)
     if apk is not None:
         if apk.suffix.lower() != ".apk":
             raise UsageError(f"--apk is '{apk}'. Allowed: a name in .apk.")
-        if model.suffix.lower() != ".onnx":
-            raise UsageError(
-                f"--apk makes an app without LiteRT, which '{model}' needs. Give the .onnx of the "
-                "same model, or leave --apk out and build with Gradle."
-            )
+        for model in models:
+            _refuse_litert(model, app)
         refuse_existing(apk, force)
-        require_builder(app)
+        require_builder(app, progress)
     console = Console(soft_wrap=True)
     for path in write_assets(found, samples, app):
         console.print(f"{path.relative_to(app)}: {path.stat().st_size:,} bytes")
-    console.print(f"{model.name} runs with {found.runtime} in the app; SHA-256 {found.sha256}")
+    for one in found:
+        console.print(f"{one.path.name} runs with {one.runtime} in the app; SHA-256 {one.sha256}")
     if apk is None:
         console.print()
         console.print("Next, with the Android SDK and a phone that is attached:")
         console.print(f"  cd {app} && ./gradlew :app:installDebug")
     else:
-        progress = Console(stderr=True, soft_wrap=True)
         progress.print("building the APK, which takes about a minute")
         build_apk(app, apk, progress, force)
         console.print()
         console.print(f"{apk}: {apk.stat().st_size:,} bytes, signed with a debug key. Next:")
         console.print(f"  adb install -r {apk}")
+
+
+def _refuse_litert(model: Path, app: Path) -> None:
+    """Refuse a model for the APK that is made without Gradle, which has no LiteRT."""
+    if model.suffix.lower() == ".onnx":
+        return
+    onnx = model.with_suffix(".onnx")
+    instead = (
+        f"Give '{onnx}', which is beside it"
+        if onnx.is_file()
+        else "Export the same model with --format onnx and give that file"
+    )
+    raise UsageError(
+        f"--apk makes an app without LiteRT, which '{model}' needs. {instead}; or leave --apk out "
+        f"and build with Gradle, which adds LiteRT: cd {app} && ./gradlew :app:installDebug"
+    )
 
 
 if __name__ == "__main__":

@@ -6,8 +6,7 @@ from importlib.util import find_spec
 from types import MappingProxyType
 
 from seaformer.errors import SeaformerError
-from seaformer.runtimes.graphics_driver import require_driver
-from seaformer.runtimes.qnn_package import require_package
+from seaformer.runtimes import PROCESSORS, Runtime
 
 
 @dataclass(frozen=True)
@@ -20,8 +19,6 @@ class Target:
         accelerator: of `seaformer.runtimes.open_session`.
         suffixes: of the files that it takes.
         package: module that it needs besides what is always installed; "" for none.
-        needs_driver: whether it needs a Vulkan driver.
-        needs_chip: whether it computes as the NPU of one chip does.
         elsewhere: where a model can run without the operators at fault.
         upstream: where to report a fault.
     """
@@ -31,10 +28,18 @@ class Target:
     accelerator: str
     suffixes: tuple[str, ...]
     package: str
-    needs_driver: bool
     elsewhere: str
     upstream: str
-    needs_chip: bool = False
+
+    @property
+    def runtimes(self) -> tuple[Runtime, ...]:
+        """What runs its files, one for each suffix."""
+        return tuple(PROCESSORS[self.accelerator][suffix] for suffix in self.suffixes)
+
+    @property
+    def needs_chip(self) -> bool:
+        """Whether it computes as one of several chips does."""
+        return any(runtime.takes_chip for runtime in self.runtimes)
 
     def require(self) -> None:
         """Check that it can be had here.
@@ -42,10 +47,8 @@ class Target:
         Raises:
             SeaformerError: it cannot; the message says how to get it.
         """
-        if self.needs_driver:
-            require_driver()
-        if self.needs_chip:
-            require_package()
+        for runtime in self.runtimes:
+            runtime.require()
         if self.package and find_spec(self.package) is None:
             raise SeaformerError(
                 f"target '{self.name}' needs {self.title}, which is not installed. "
@@ -63,7 +66,6 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
                 accelerator="gpu",
                 suffixes=(".tflite",),
                 package="",
-                needs_driver=True,
                 elsewhere="the CPU",
                 upstream="https://github.com/google-ai-edge/LiteRT/issues",
             ),
@@ -73,7 +75,6 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
                 accelerator="openvino",
                 suffixes=(".tflite",),
                 package="openvino",
-                needs_driver=False,
                 elsewhere="LiteRT",
                 upstream="https://github.com/openvinotoolkit/openvino/issues",
             ),
@@ -83,7 +84,6 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
                 accelerator="cpu",
                 suffixes=(".tflite",),
                 package="",
-                needs_driver=False,
                 elsewhere="LiteRT's CPU kernels without XNNPACK",
                 upstream="https://github.com/google/XNNPACK/issues",
             ),
@@ -93,10 +93,8 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
                 accelerator="npu",
                 suffixes=(".onnx",),
                 package="",
-                needs_driver=False,
                 elsewhere="ONNX Runtime's CPU kernels",
                 upstream="https://github.com/onnxruntime/onnxruntime-qnn/issues",
-                needs_chip=True,
             ),
         )
     }

@@ -18,12 +18,12 @@ PROGRAM = "Qualcomm's compiler"
 
 def compile_onnx(chip: Chip, path: Path) -> Compiled:
     """Compile an .onnx; see `seaformer.export.compiled_files.COMPILERS`."""
-    environment = require_package()
+    require_package()
     module = "seaformer.export.npu.onnx_compiler_process"
     advice = f"Try another --precision, or another chip than {chip.name}."
     with (
         temporary_folder("compile") as folder,
-        closing(ChildProcess(module, Path(path.name), PROGRAM, environment, advice)) as child,
+        closing(ChildProcess(module, Path(path.name), PROGRAM, advice=advice)) as child,
     ):
         request = {
             "method": "compile",

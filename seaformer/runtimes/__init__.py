@@ -47,7 +47,7 @@ class Runtime:
         opener: function of the module: (path, threads) -> Session; with the name of a chip as a
             further argument if `takes_chip`.
         require: checks that this computer can run it, and returns the environment variables that
-            its process needs; else raises a SeaformerError that says what to do.
+            its process needs, None for no more; else raises a SeaformerError that says what to do.
         advice: what to do about a file that crashes it.
         takes_chip: whether it computes as one of several chips does.
         time_factor: how many times the limit of a CPU it may take to load or run a file.
@@ -57,7 +57,7 @@ class Runtime:
     module: str
     package: str
     opener: str = "open_session"
-    require: Callable[[], Mapping[str, str]] = dict
+    require: Callable[[], Mapping[str, str] | None] = dict
     advice: str = DAMAGED
     takes_chip: bool = False
     time_factor: float = 1.0

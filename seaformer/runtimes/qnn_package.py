@@ -7,10 +7,8 @@ hand them on by themselves: they are found where pip installed them, and never c
 
 import platform
 import sys
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from types import MappingProxyType
 
 from seaformer.artifact.chips import Chip
 from seaformer.errors import SeaformerError
@@ -26,11 +24,8 @@ BEST_CODE = "3"
 """Effort of the compiler, its highest: a file is compiled once and run many times."""
 
 
-def require_package() -> Mapping[str, str]:
+def require_package() -> None:
     """Check that the emulator can be loaded here.
-
-    Returns:
-        Environment variables for the process that loads it: none.
 
     Raises:
         SeaformerError: it cannot; the message says what to do.
@@ -47,7 +42,6 @@ def require_package() -> Mapping[str, str]:
             f"computer has {text}. Use Debian 12, Ubuntu 22.04 or newer."
         )
     require("npu")
-    return MappingProxyType({})
 
 
 def package_version() -> str:

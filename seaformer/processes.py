@@ -58,6 +58,15 @@ class Done:
     stderr: bytes
 
 
+def ending_in_words(status: int) -> str:
+    """How a program ended, by its exit status, which is -n if signal n ended it."""
+    if status == -signal.SIGKILL:
+        return "killed by the system, perhaps for lack of memory"
+    if status < 0:
+        return (signal.strsignal(-status) or f"signal {-status}").lower()
+    return f"exit status {status}"
+
+
 class Allowance:
     """How much a program may print: `limit` bytes, of which a line takes `LINE_BYTES` more."""
 

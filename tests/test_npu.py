@@ -21,6 +21,7 @@ from seaformer.bundling.model import read_model
 from seaformer.cli.evaluate import main as evaluate
 from seaformer.datasets.shapes import write
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.export.npu import tflite_compiler
 from seaformer.export.npu.compiled import Compiled
 from seaformer.export.npu.onnx_compiler import compile_onnx
 from seaformer.export.npu.qnn_log import reasons
@@ -145,11 +146,12 @@ def make():
     ).eval()
 """
 
+FOR_UNUSUAL = ("--model", "unusual:make", "--task", "cityscapes", "--input-size", "64")
+
 
 def test_operators_left_to_the_cpu_are_named_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "unusual.py").write_text(UNUSUAL)
-    options = ("--model", "unusual:make", "--task", "cityscapes", "--input-size", "64")
-    command = (*options, "--format", "onnx", *TO_NPU)
+    command = (*FOR_UNUSUAL, "--format", "onnx", *TO_NPU)
     done = run_export(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (file,) = (tmp_path / "build").glob("*_SM8650.onnx.json")
@@ -272,15 +274,57 @@ COMPILERS = pytest.mark.parametrize(
 )
 
 
+def replace_compilers(folder: Path, python: str, shell: str, patch: pytest.MonkeyPatch) -> None:
+    """Let a package and a program that do as told stand where those of the compilers do."""
+    package, program = folder / "onnxruntime_qnn", folder / "tools" / "apply_plugin_main"
+    package.mkdir()
+    (package / "__init__.py").write_text(python)
+    patch.setenv("PYTHONPATH", str(folder))
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{shell}\n")
+    program.chmod(0o755)
+    patch.setattr(tflite_compiler, "_litert_folder", lambda: folder)
+
+
 @COMPILERS
 def test_a_compiler_that_hangs_is_stopped(
-    compiler: Compiler, suffix: str, shapes_export: Path, monkeypatch: pytest.MonkeyPatch
+    compiler: Compiler,
+    suffix: str,
+    shapes_export: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A limit that no compiler can meet stands for one that never ends."""
-    monkeypatch.setenv("SEAFORMER_MODEL_TIMEOUT_S", "0.001")
-    with pytest.raises(SeaformerError, match=r"SEAFORMER_MODEL_TIMEOUT_S") as caught:
+    replace_compilers(tmp_path, "import time\ntime.sleep(600)", "exec sleep 600", monkeypatch)
+    monkeypatch.setenv("SEAFORMER_MODEL_TIMEOUT_S", "0.2")
+    with pytest.raises(SeaformerError, match="SEAFORMER_MODEL_TIMEOUT_S") as told:
         compiler(CHIPS["SM8650"], shapes_export / f"{STEM}_fp32{suffix}")
-    assert "stopped" in str(caught.value)
+    assert "stopped" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+@COMPILERS
+def test_a_compiler_that_crashes_is_one_line(
+    compiler: Compiler,
+    suffix: str,
+    shapes_export: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    replace_compilers(tmp_path, "import os\nos.abort()", "kill -ABRT $$", monkeypatch)
+    with pytest.raises(SeaformerError, match=r"aborted.*\. Try another") as told:
+        compiler(CHIPS["SM8650"], shapes_export / f"{STEM}_fp32{suffix}")
+    assert "\n" not in str(told.value)
+
+
+def test_nothing_is_written_when_the_compiler_crashes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file that would be compiled, which is right, is not left behind either."""
+    replace_compilers(tmp_path, "import os\nos.abort()", "", monkeypatch)
+    (tmp_path / "unusual.py").write_text(UNUSUAL)
+    done = run_export(*FOR_UNUSUAL, "--format", "onnx", *TO_NPU, "--output", "out", cwd=tmp_path)
+    assert_one_line(done, 1, r"crashes Qualcomm's compiler .*\(aborted.*\. Try another")
+    assert names(tmp_path / "out") == []
 
 
 @COMPILERS

@@ -153,7 +153,7 @@ def _name(model: schema.ModelT, index: int) -> str:
 
 
 def _failure(done: processes.Done) -> str:
-    """What the program said last of an error."""
+    """What the program said last of an error, and else how it ended."""
     lines = done.stdout.decode(errors="replace").splitlines()
     said = [one_line(line, 200) for line in lines if _FAILURE.search(line)]
-    return said[-1].rstrip(".") if said else f"it ended with status {done.status}"
+    return said[-1].rstrip(".") if said else processes.ending_in_words(done.status)

@@ -8,7 +8,6 @@ text only.
 
 import os
 import re
-import signal
 import socket
 import subprocess
 import tempfile
@@ -19,6 +18,7 @@ from typing import IO, Any
 
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.interpreter import module_command
+from seaformer.processes import ending_in_words
 from seaformer.runtimes.channel import Array, Channel, MalformedMessageError, Message
 from seaformer.runtimes.session import one_line, reason
 
@@ -158,15 +158,9 @@ class ChildProcess:
             status = 0
         last_line = self._last_line()
         self.close()
-        how = f"exit status {status}"
-        if status == -signal.SIGKILL:
-            how = "killed by the system, perhaps for lack of memory"
-        elif status < 0:
-            how = (signal.strsignal(-status) or f"signal {-status}").lower()
-        printed = f": {last_line}" if last_line else ""
+        how = ending_in_words(status) + (f": {last_line}" if last_line else "")
         return CrashError(
-            f"'{self._path}' crashes {self._program} while it is {doing} ({how}{printed}). "
-            f"{self._advice}"
+            f"'{self._path}' crashes {self._program} while it is {doing} ({how}). {self._advice}"
         )
 
     def _last_line(self) -> str:

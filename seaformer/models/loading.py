@@ -11,13 +11,13 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from seaformer.errors import SeaformerError, UnknownNameError, unknown_name
+from seaformer.errors import UnknownNameError, unknown_name
 from seaformer.models.entry import Network
 from seaformer.models.identity import Identity, names_in
 from seaformer.models.misfit import BACKBONE, differences_of, misfit
 from seaformer.tasks import Task
 from seaformer.weights.builtin import BUILTIN, BuiltinWeights, find_builtin
-from seaformer.weights.checkpoint import Checkpoint, read_checkpoint
+from seaformer.weights.checkpoint import Checkpoint, listed, read_checkpoint
 from seaformer.weights.download import fetch
 from seaformer.weights.random_weights import fill_random
 from seaformer.weights.released import RELEASED, ReleasedWeights, find_released
@@ -104,13 +104,14 @@ def load_weights(
     file = _find(weights, network, task)
     checkpoint = read_checkpoint(file.path)
     asked = Identity(network, task.kind, task.num_classes)
-    state = matching_tensors(checkpoint, model, asked, is_backbone=file.is_backbone)
+    state, beside = matching_tensors(checkpoint, model, asked, is_backbone=file.is_backbone)
     class_names, note = None, _BACKBONE_NOTE
     if file.is_backbone:
         fill_random(model, SEED)
     else:
         class_names, note = checkpoint.class_names, class_note(checkpoint, task)
-    note = " ".join(filter(None, (checkpoint.note, note)))
+    left_out = f"{listed(beside, 'tensor')} beside the network: left out." if beside else ""
+    note = " ".join(filter(None, (checkpoint.note, left_out, note)))
     model.load_state_dict(model.state_dict() | state)
     return WeightsRecord(
         file.name, file.source, checkpoint.sha256, file.is_backbone, class_names, note
@@ -175,11 +176,12 @@ def matching_tensors(
     *,
     is_backbone: bool = False,
     without: Collection[str] = (),
-) -> dict[str, Tensor]:
+) -> tuple[dict[str, Tensor], list[str]]:
     """Return the tensors of `checkpoint` by our names, if they are just those of `model`.
 
     `asked` is what `model` is, `is_backbone` compares and returns those of the backbone only, and
-    those `without`, by our names, are neither compared nor returned.
+    those `without`, by our names, are neither compared nor returned. The second are the names of
+    those that stood beside the network, in a wrapper around both.
 
     Raises:
         SeaformerError: they are not.
@@ -190,6 +192,9 @@ def matching_tensors(
     names = names_in(network, shapes, offered)
     for key in without:
         offered.pop(names.pop(key), None)
+    beside = sorted((checkpoint.outside & offered.keys()) - set(names.values()))
+    for name in beside:
+        del offered[name]
     if is_backbone:
         # Without the prefix, which official segmentation checkpoints have and classifiers do not.
         names = {
@@ -205,7 +210,7 @@ def matching_tensors(
     expected = {name: shapes[key] for key, name in names.items()}
     if differences := differences_of(shapes_of(offered), expected):
         raise misfit(checkpoint, asked, is_backbone, differences)
-    return {key: offered[name] for key, name in names.items() if name in offered}
+    return {key: offered[name] for key, name in names.items() if name in offered}, beside
 
 
 def class_note(checkpoint: Checkpoint, task: Task) -> str:
@@ -214,9 +219,9 @@ def class_note(checkpoint: Checkpoint, task: Task) -> str:
     if names is None:
         return ""
     if len(names) != task.num_classes:
-        raise SeaformerError(
-            f"'{checkpoint.path}' names {len(names)} classes, but task {task.name} has "
-            f"{task.num_classes}. Give the task that the checkpoint was trained for."
+        return (
+            f"The file names {len(names)} classes and has weights for {task.num_classes}: the "
+            f"labels are those of task {task.name}, which may be others than it was trained for."
         )
     differing = [
         (index, name, label)

@@ -38,7 +38,7 @@ def transfer_weights(model: nn.Module, network: Network, task: Task, weights: st
     asked = Identity(network, task.kind, classes)
     classifier = classifier_keys(network, task.kind)
     why_not = "" if is_backbone else _difference(file, checkpoint, classifier, network, task)
-    state = matching_tensors(
+    state, _ = matching_tensors(
         checkpoint, model, asked, is_backbone=is_backbone, without=classifier if why_not else ()
     )
     model.load_state_dict(model.state_dict() | state)

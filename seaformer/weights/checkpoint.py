@@ -1,12 +1,12 @@
 """Reading checkpoints: mmcv segmentation, timm classification, and our own .safetensors.
 
 A .pth file is a pickle, and a pickle can run any program when it is loaded. So the tensors are read
-by `seaformer.weights.unpickling`, which builds tensors and plain containers and refuses the rest.
+by `seaformer.weights.unpickling`, which builds tensors and plain containers and runs nothing else.
 """
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,7 +21,7 @@ from seaformer.network_names import stored_name
 from seaformer.tasks import Task, get_task
 from seaformer.weights import unpickling
 from seaformer.weights.builtin import BUILTIN
-from seaformer.weights.state_dicts import StateDict, find_state_dict, split_key
+from seaformer.weights.state_dicts import StateDict, find_state_dict, split_key, unwrapped
 
 FORMAT_VERSION = 1
 """Version of the header of our own files, which `seaformer.weights.saving` writes."""
@@ -44,6 +44,7 @@ class Checkpoint:
         metadata: the header of one of our own files; empty for all others.
         note: which of several weights were taken, and what was changed in their names; "" for
             nothing that a user would not expect.
+        outside: names of tensors beside the network, see `state_dicts.StateDict`.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class Checkpoint:
     class_names: tuple[str, ...] | None
     metadata: Mapping[str, Any]
     note: str = ""
+    outside: frozenset[str] = frozenset()
 
     @property
     def network(self) -> str | None:
@@ -105,57 +107,37 @@ def read_checkpoint(path: Path) -> Checkpoint:
                         "of weights. Leave '::' and the key out."
                     )
                 stored, metadata = _read_safetensors(path)
-                state = StateDict(stored, "")
+                state = StateDict(stored, "") if metadata else unwrapped(stored)
                 class_names = _names(metadata.get("task"), "labels")
             else:
                 content = _unpickle(file, path)
                 state, metadata = find_state_dict(content, path, key), {}
-                class_names = _names(content.get("meta"), "CLASSES")
+                class_names = _class_names(content.get("meta"))
     except OSError as error:
         raise SeaformerError(f"cannot read '{path}': {error}.") from error
     _check_size(state.tensors, path)
     tensors = _checked(state.tensors, path)
-    return Checkpoint(path, digest, tensors, class_names, metadata, state.note)
-
-
-class _Unread:
-    """Stands in for objects that trainers store beside the weights. It keeps nothing.
-
-    The real classes are not even imported, so what the file passes to them has no effect.
-    """
-
-    def __init__(self, *args: object) -> None: ...
-
-    def __setstate__(self, state: object) -> None: ...
-
-
-_STAND_INS: list[Callable[..., object] | tuple[Callable[..., object], str]] = [
-    # timm stores its command line, mmcv a score as a NumPy scalar and a palette as an array.
-    (_Unread, "argparse.Namespace"),
-    (_Unread, "numpy.dtype"),
-    (_Unread, "numpy.ndarray"),
-    (_Unread, "numpy.core.multiarray.scalar"),
-    (_Unread, "numpy.core.multiarray._reconstruct"),
-    (_Unread, "numpy._core.multiarray.scalar"),
-    (_Unread, "numpy._core.multiarray._reconstruct"),
-]
+    return Checkpoint(path, digest, tensors, class_names, metadata, state.note, state.outside)
 
 
 def _unpickle(file: BinaryIO, path: Path) -> dict[Any, Any]:
     try:
-        with torch.serialization.safe_globals(_STAND_INS):
-            content = unpickling.load(file, path)
+        content = unpickling.load(file, path, with_stand_ins=True)
     except SeaformerError:
         raise
     # A damaged or hostile pickle can make the reader fail in any way.
     except Exception as error:
-        refused = re.search(r"GLOBAL (\S+) (?:was not an allowed|whose module)", str(error))
+        refused = re.search(r"GLOBAL (\S+) was not an allowed", str(error))
         if refused:
             raise SeaformerError(
-                f"'{path}' asks for '{refused[1]}' to be loaded, which is more than weights: it "
-                "could run a program. It was not loaded. If you trust the file, save its weights "
-                "alone: torch.save({'state_dict': torch.load(path, weights_only=False)"
-                "['state_dict']}, new_path)."
+                f"'{path}' asks for '{refused[1]}', which runs programs and is in no honest "
+                "checkpoint. Nothing of it was run. Do not load it by other means either: get the "
+                "checkpoint again from where it was published."
+            ) from error
+        if "TorchScript" in str(error):
+            raise SeaformerError(
+                f"'{path}' is a TorchScript archive, which is a program. If you trust it, save its "
+                f"weights alone: torch.save(torch.jit.load({str(path)!r}).state_dict(), 'w.pth')."
             ) from error
         raise SeaformerError(
             f"'{path}' is damaged, incomplete or not a PyTorch checkpoint "
@@ -210,6 +192,13 @@ def _own_metadata(header: Mapping[str, str], path: Path) -> dict[str, Any]:
             f"{FORMAT_VERSION}. Update seaformer, or save the weights again with this one."
         )
     return metadata
+
+
+def _class_names(meta: object) -> tuple[str, ...] | None:
+    """Find the names of the classes in the `meta` of mmcv 1.x or of mmengine."""
+    data_set = meta.get("dataset_meta") if isinstance(meta, dict) else None
+    places = ((meta, "CLASSES"), (data_set, "classes"), (data_set, "CLASSES"))
+    return next((names for place in places if (names := _names(*place))), None)
 
 
 def _names(holder: object, key: str) -> tuple[str, ...] | None:

@@ -5,6 +5,7 @@ averaged ones are those that are evaluated and published. Wrappers put their own
 name: DistributedDataParallel `module.`, torch.compile `_orig_mod.`, Lightning the attribute.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any
 
 from torch import Tensor
 
-from seaformer.errors import SeaformerError
+from seaformer.errors import SeaformerError, quoted
+from seaformer.weights.foreign_objects import StandIn
 
 AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "ema_model")
 PLAIN = ("state_dict", "model", "model_state_dict", "net", "network", "student", "weights")
@@ -26,8 +28,19 @@ _SWAPPED = "message_hub"
 last step under `ema_state_dict`."""
 
 PREFIXES = ("_orig_mod.", "module.", "model.", "net.", "network.", "student.")
+"""Of wrappers, however few tensors there are."""
+
+PARTS = ("backbone.", "segformer.", "stages.")
+"""Of networks, however many of their names begin with it: published names have them."""
+
+MANY = 20
+"""From this many tensors on, what nearly all names begin with belongs to a wrapper too."""
+
 SHARED = 0.9
 """A prefix belongs to a wrapper if at least this share of the names begins with it."""
+
+MAX_DEPTH = 32
+"""Of dictionaries or modules within each other: a file may hold one that is in itself."""
 
 AUXILIARY = "auxiliary_head."
 """A head for training alone."""
@@ -38,10 +51,18 @@ SEPARATOR = "::"
 
 @dataclass(frozen=True)
 class StateDict:
-    """Weights by name, and what a user should know of where they come from; "" for nothing."""
+    """Weights by name, without the names of wrappers.
+
+    Attributes:
+        tensors: by name.
+        note: what a user should know of where they come from; "" for nothing.
+        outside: the names that stood outside the wrapper which all others were in, such as those of
+            a loss function beside the network.
+    """
 
     tensors: Mapping[str, Tensor]
     note: str
+    outside: frozenset[str] = frozenset()
 
 
 def split_key(path: Path) -> tuple[Path, str | None]:
@@ -57,63 +78,112 @@ def find_state_dict(content: Mapping[Any, Any], path: Path, key: str | None) -> 
 
     Args:
         content: of the file.
-        path: for messages.
+        path: as the user gives it, for messages.
         key: where they are, as the user says it; None for the best there are.
 
     Raises:
-        SeaformerError: nothing of it is weights alone, or there is no such key.
+        SeaformerError: nothing of it is weights alone, there is no such key, or it is not clear
+            which of several are meant.
     """
-    found = {name: state for name in (*AVERAGED, *PLAIN) if (state := _weights(content.get(name)))}
+    order = (*PLAIN, *AVERAGED) if _SWAPPED in content else (*AVERAGED, *PLAIN)
+    others = (name for name in content if isinstance(name, str) and name not in order)
+    found = {name: state for name in (*order, *others) if (state := _weights(content.get(name), 0))}
     if key is not None and key not in found:
         held = ", ".join(f"'{name}'" for name in found) or "nothing under a key of its own"
         raise SeaformerError(f"'{path}' has no weights under '{key}'. It has {held}.")
-    order = (*PLAIN, *AVERAGED) if _SWAPPED in content else (*AVERAGED, *PLAIN)
-    taken = key or next((name for name in order if name in found), None)
-    if taken is None:
-        misplaced = next((name for name in order if name in content), None)
-        where = f"'{path}', key '{misplaced}'," if misplaced else f"'{path}'"
-        return _unwrapped(_require_tensors(content.get(misplaced, content), where), "")
-    others = [name for name in found if name != taken]
+    is_bare = any(isinstance(value, Tensor) for value in content.values())
+    if key is None and (is_bare or not found):
+        return unwrapped(_whole(content, path))
+    taken = key or next(iter(found))
+    alternatives = [f"'{path}{SEPARATOR}{name}'" for name in found if name != taken]
     note = ""
-    if others and key is None:
-        alternatives = " or ".join(f"'{path.name}{SEPARATOR}{name}'" for name in others)
+    if key is None and taken not in order:
+        if alternatives:
+            raise SeaformerError(
+                f"'{path}' has weights under several keys. Give one of them: "
+                f"'{path}{SEPARATOR}{taken}' or {' or '.join(alternatives)}."
+            )
+        note = f"The weights are those under '{taken}'."
+    elif key is None and alternatives:
         averaged = ", which are averaged over the training" if taken in AVERAGED else ""
-        note = f"The weights are those under '{taken}'{averaged}; for others give {alternatives}."
-    return _unwrapped(found[taken], note)
+        note = (
+            f"The weights are those under '{taken}'{averaged}; for others give "
+            f"{' or '.join(alternatives)}."
+        )
+    return unwrapped(found[taken], note)
 
 
-def _weights(value: object) -> dict[str, Tensor] | None:
-    """A dictionary of tensors alone, or the one within it; None if it is none."""
-    if not isinstance(value, dict) or not value:
+def _weights(value: object, depth: int) -> Mapping[str, Tensor] | None:
+    """A dictionary of tensors alone, the one within it, or those of a whole model; else None."""
+    if not isinstance(value, dict) or not value or depth > MAX_DEPTH:
         return None
+    if _is_module(value):
+        return _of_module(value, "", 0)
     if all(isinstance(k, str) and isinstance(tensor, Tensor) for k, tensor in value.items()):
         return value
-    inner = (_weights(value[name]) for name in _INNER if name in value)
+    inner = (_weights(value[name], depth + 1) for name in _INNER if name in value)
     return next((state for state in inner if state), None)
 
 
-def _require_tensors(state: object, where: str) -> dict[str, Tensor]:
-    expected = (
-        f"nothing but tensors by name, alone or under one of {', '.join((*AVERAGED, *PLAIN))}"
-    )
-    if not isinstance(state, dict):
-        raise SeaformerError(f"{where} holds a {type(state).__name__} rather than {expected}.")
-    for name, tensor in state.items():
-        if not isinstance(name, str) or not isinstance(tensor, Tensor):
-            raise SeaformerError(
-                f"{where} holds a {type(tensor).__name__} called {name!r} rather than {expected}."
-            )
+def _is_module(value: object) -> bool:
+    return isinstance(value, StandIn) and {"_parameters", "_buffers", "_modules"} <= value.keys()
+
+
+def _of_module(module: Any, prefix: str, depth: int) -> dict[str, Tensor]:
+    """Read the weights of a torch.nn.Module that was saved whole, as its state_dict() has them."""
+    fleeting = module.get("_non_persistent_buffers_set") or ()
+    own = {**module["_parameters"], **module["_buffers"]}
+    state = {
+        f"{prefix}{name}": tensor
+        for name, tensor in own.items()
+        if isinstance(tensor, Tensor) and name not in fleeting
+    }
+    for name, inner in module["_modules"].items():
+        if _is_module(inner) and depth < MAX_DEPTH:
+            state |= _of_module(inner, f"{prefix}{name}.", depth + 1)
     return state
 
 
-def _unwrapped(state: Mapping[str, Tensor], note: str) -> StateDict:
+def _whole(content: Mapping[Any, Any], path: Path) -> Mapping[str, Tensor]:
+    """Take all that a file holds for weights."""
+    if _is_module(content):
+        return _of_module(content, "", 0)
+    expected = (
+        f"nothing but tensors by name, alone or under one of {', '.join((*AVERAGED, *PLAIN))}"
+    )
+    if isinstance(content, StandIn):
+        raise SeaformerError(
+            f"'{path}' holds {quoted(content.origin)} rather than {expected}. Where it was "
+            "written, save the state_dict() of the network."
+        )
+    for name in (*AVERAGED, *PLAIN):
+        if isinstance(content.get(name), Mapping):
+            where, content = f"'{path}', key '{name}',", content[name]
+            break
+    else:
+        where = f"'{path}'"
+    for name, tensor in content.items():
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise SeaformerError(
+                f"{where} holds a {_type_name(tensor)} called {name!r} rather than {expected}."
+            )
+    return content
+
+
+def _type_name(value: object) -> str:
+    return value.origin if isinstance(value, StandIn) else type(value).__name__
+
+
+def unwrapped(state: Mapping[str, Tensor], note: str = "") -> StateDict:
     """Take the names of wrappers off, and the heads for training alone."""
     tensors, notes = dict(state), [note] if note else []
+    outside: frozenset[str] = frozenset()
     while prefix := _wrapper(list(tensors)):
-        without = sum(not name.startswith(prefix) for name in tensors)
+        without = {name for name in tensors if not name.startswith(prefix)}
+        outside = frozenset(name.removeprefix(prefix) for name in outside) | without
         tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
         if without or prefix != "module.":  # which is usual
-            exceptions = f", which {without} did not have" if without else ""
+            exceptions = f", which {len(without)} did not have" if without else ""
             notes.append(f"'{prefix}' was taken off the names of the weights{exceptions}.")
     training = [name for name in tensors if name.startswith(AUXILIARY)]
     if training and len(training) < len(tensors):
@@ -121,14 +191,15 @@ def _unwrapped(state: Mapping[str, Tensor], note: str) -> StateDict:
             f"The {len(training)} tensors of '{AUXILIARY}' are for training, and left out."
         )
         tensors = {name: tensor for name, tensor in tensors.items() if name not in training}
-    return StateDict(tensors, " ".join(notes))
+    return StateDict(tensors, " ".join(notes), outside)
 
 
 def _wrapper(names: Sequence[str]) -> str | None:
     """The prefix that nearly all names have in common, and that makes no two of them the same."""
-    for prefix in PREFIXES:
-        wrapped = sum(name.startswith(prefix) for name in names)
+    firsts = Counter(f"{first}." for first, dot, _ in (n.partition(".") for n in names) if dot)
+    for prefix, wrapped in firsts.most_common():
+        is_wrapper = prefix in PREFIXES or (len(names) >= MANY and prefix not in PARTS)
         bare = {name.removeprefix(prefix) for name in names}
-        if wrapped and wrapped >= SHARED * len(names) and len(bare) == len(names):
+        if is_wrapper and wrapped >= SHARED * len(names) and len(bare) == len(names):
             return prefix
     return None

@@ -6,7 +6,9 @@ that are encoded again and again, records that inflate a thousand times.
 """
 
 import os
+import pickle
 import resource
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +18,20 @@ import psutil
 import torch
 
 from seaformer.errors import SeaformerError
+from seaformer.weights import foreign_objects
 
 SLACK_BYTES = 2**30
 """What torch takes besides the content, and much more."""
 
 
-def load(file: BinaryIO, path: Path) -> Any:
-    """Load a file of torch.save onto the CPU; `path` names it in messages.
+def load(file: BinaryIO, path: Path, *, with_stand_ins: bool = False) -> Any:
+    """Load a file of torch.save onto the CPU.
+
+    Args:
+        file: at its beginning.
+        path: names it in messages.
+        with_stand_ins: whether objects of other classes than plain containers become a
+            `foreign_objects.StandIn` rather than an error.
 
     Raises:
         SeaformerError: it takes far more memory than it has bytes.
@@ -31,8 +40,9 @@ def load(file: BinaryIO, path: Path) -> Any:
     size = os.fstat(file.fileno()).st_size
     try:
         # torch.save compresses nothing: the content is as large as the file, and read once.
-        with _memory_limit(2 * size + SLACK_BYTES):
-            return torch.load(file, map_location="cpu", weights_only=True)
+        with _memory_limit(2 * size + SLACK_BYTES), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about protocols, and the source of classes
+            return _load(file, with_stand_ins)
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or "memory" in str(error):
             raise SeaformerError(
@@ -40,6 +50,18 @@ def load(file: BinaryIO, path: Path) -> Any:
                 "weights do. Download or copy it again, and do not trust one from elsewhere."
             ) from error
         raise
+
+
+def _load(file: BinaryIO, with_stand_ins: bool) -> Any:
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        # Raised by the pickle in it: torch has refused archives that hold programs (TorchScript)
+        # before, as it does not without weights_only.
+        if not with_stand_ins:
+            raise
+    file.seek(0)
+    return torch.load(file, map_location="cpu", weights_only=False, pickle_module=foreign_objects)
 
 
 @contextmanager

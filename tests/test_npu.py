@@ -13,8 +13,10 @@ import onnx
 import pytest
 from click.testing import CliRunner
 from exporting import Done, assert_one_line, environment, names, read_metadata, run_export
+from onnxruntime.quantization.execution_providers.qnn import qnn_preprocess_model
 
 from seaformer.artifact.chips import CHIPS, UNSUPPORTED, Chip, parse_chips
+from seaformer.artifact.embedding import content_of
 from seaformer.artifact.metadata import parse_metadata
 from seaformer.artifact.precisions import PRECISIONS, in_half
 from seaformer.bundling.model import read_model
@@ -378,6 +380,17 @@ def test_a_compiled_file_does_not_decide_what_is_read(copied: Path) -> None:
     onnx.save(model, copied)
     with pytest.raises(SeaformerError, match=r"is '\.\.'\. Allowed: the name of a file"):
         open_session(copied, accelerator="npu")
+
+
+def test_a_file_without_its_description_passes_onnxruntimes_preprocessing(
+    shapes_export: Path, tmp_path: Path
+) -> None:
+    """With it, as with any metadata property, `qnn_preprocess_model` raises a TypeError."""
+    model = onnx.load_from_string(content_of(shapes_export / f"{STEM}_fp32.onnx"))
+    assert not model.metadata_props
+    output = tmp_path / "preprocessed.onnx"
+    assert not qnn_preprocess_model(model, output)  # nothing is left to do
+    assert not output.exists()
 
 
 def test_a_file_that_is_not_compiled_needs_a_chip(shapes_export: Path) -> None:

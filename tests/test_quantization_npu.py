@@ -25,6 +25,7 @@ from seaformer.artifact.accelerators import ACCELERATORS, NPU
 from seaformer.artifact.chips import CHIPS
 from seaformer.artifact.metadata import Scale
 from seaformer.evaluation.metrics import sqnr_db
+from seaformer.export.npu.compiled_names import binary_name, compiled_name
 from seaformer.export.npu.onnx_compiler import compile_onnx
 from seaformer.export.quantize.kept import match
 from seaformer.export.quantize.mixed_precision import search
@@ -209,7 +210,7 @@ def test_a_tflite_has_integers_throughout(shapes_export: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["w8a8", "w8a16", "mixed"])
-def test_an_npu_without_floating_point_takes_it_whole(
+def test_an_npu_without_floating_point_computes_it_whole(
     name: str, tiny: Quantized, tmp_path: Path
 ) -> None:
     pytest.importorskip("onnxruntime_qnn")
@@ -219,6 +220,16 @@ def test_an_npu_without_floating_point_takes_it_whole(
     file.write_bytes(tiny.files[name])
     compiled = compile_onnx(chip, file)
     assert (compiled.partitions, compiled.left) == (1, ())
+    written = tmp_path / compiled_name(file.name, chip)
+    written.write_bytes(compiled.content)
+    written.with_name(str(binary_name(written.name))).write_bytes(compiled.binary or b"")
+    with open_session(file) as cpu, open_session(written, accelerator="npu") as npu:
+        image = cpu.inputs[0].encode(tiny.inputs[0])
+        (expected,), (found,) = cpu.run([image]), npu.run([image])
+        scale = cpu.outputs[0].integers
+    assert scale is not None
+    zero = scale.zero_point
+    assert sqnr_db(expected.astype(float) - zero, found.astype(float) - zero) > 20
 
 
 def test_channels_with_next_to_no_weights_are_computed_on_the_npu(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ from exporting import read_metadata, run_export
 from torch import nn
 
 from seaformer.artifact.accelerators import ACCELERATORS, parse_accelerators
+from seaformer.artifact.metadata import Comparison
 from seaformer.artifact.precisions import PRECISIONS
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.evaluation.metrics import sqnr_db
 from seaformer.export.convert.onnx_graph import to_onnx
 from seaformer.export.verify.half_arithmetic import compare_in_half
-from seaformer.export.verify.on_accelerator import verify_on
+from seaformer.export.verify.on_accelerator import is_as_good, verify_on
 from seaformer.export.verify.verification import Sample
 from seaformer.runtimes import PROCESSORS, open_session
 
@@ -177,6 +178,35 @@ class Scaled(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.conv(x * self.factor) / self.factor
+
+
+@pytest.mark.parametrize(
+    ("precision", "cpu", "found", "expected"),
+    [
+        ("w8a8", (8.0, 0.57), (15.0, 0.97), True),  # the thresholds are reached
+        ("w8a8", (16.0, 0.80), (13.1, 0.782), True),
+        ("w8a8", (16.0, 0.80), (12.9, 0.80), False),
+        ("w8a8", (16.0, 0.80), (16.0, 0.76), False),
+        ("w8a8", (8.0, 0.57), (-24.8, 0.56), False),
+        ("w8a16", (3.4, 0.40), (3.4, 0.35), True),
+        ("w8a16", (29.0, 0.98), (29.0, 0.965), False),
+        ("fp32", (50.0, 0.98), (50.0, 0.98), False),
+    ],
+)
+def test_a_quantized_file_may_be_as_far_off_as_on_the_cpu(
+    precision: str, cpu: tuple[float, float], found: tuple[float, float], expected: bool
+) -> None:
+    def comparison(reached: tuple[float, float]) -> Comparison:
+        return Comparison(
+            input="noise",
+            max_abs_error=None,
+            sqnr_db=reached[0],
+            argmax_agreement=reached[1],
+            pytorch_float32_sqnr_db=None,
+        )
+
+    pair = (comparison(found), comparison(cpu))
+    assert is_as_good(*pair, PRECISIONS[precision]) is expected
 
 
 @pytest.mark.parametrize(("factor", "overflows"), [(1.0, False), (1e6, True)])

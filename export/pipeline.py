@@ -35,7 +35,7 @@ from seaformer.export.convert.operator_map import (
     map_operators,
     map_tflite_like,
 )
-from seaformer.export.convert.refusals import OperatorError
+from seaformer.export.convert.refusals import OperatorError, first_sentence
 from seaformer.export.cpu_check import check, run_samples
 from seaformer.export.description import describe
 from seaformer.export.job import Candidate, Finished, Job
@@ -352,7 +352,9 @@ def _require_same(job: Job, flatbuffer: bytes, path: Path) -> None:
         if node is None:
             raise
         raise OperatorError(
-            node.op_type, node.name, f"the converter makes another function of it ({error})"
+            node.op_type,
+            node.name,
+            f"onnx2tf makes another function of it ({first_sentence(error)})",
         ) from error
 
 

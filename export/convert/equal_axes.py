@@ -50,13 +50,13 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
         if _has_equal_axes([axis.dim_value for axis in value.type.tensor_type.shape.dim])
     }
     constants = {tensor.name: len(tensor.dims) for tensor in graph.graph.initializer}
-    in_onnx_order = _in_onnx_order(graph, constants)
+    in_order = in_onnx_order(graph, constants)
     multiplied = {node.output[0] for node in graph.graph.node if node.op_type == "MatMul"}
     operations: list[dict[str, Any]] = []
     for node in graph.graph.node:
         given = [name for name in node.input if name in equal]
         written = node.output[0] if node.output[0] in equal else None
-        if written and node.op_type == "Concat" and in_onnx_order.issuperset(node.input):
+        if written and node.op_type == "Concat" and in_order.issuperset(node.input):
             multiplied.add(written)
         is_behind_product = not multiplied.isdisjoint(given)
         if written and is_behind_product and node.op_type in ELEMENT_WISE:
@@ -91,7 +91,7 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
     return {"format_version": 1, "operations": operations}
 
 
-def _in_onnx_order(graph: onnx.ModelProto, constants: Container[str]) -> set[str]:
+def in_onnx_order(graph: onnx.ModelProto, constants: Container[str]) -> set[str]:
     """Names of the tensors that are stored in the order of ONNX, by what wrote them."""
     found: set[str] = set()
     for node in graph.graph.node:

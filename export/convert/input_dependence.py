@@ -34,6 +34,9 @@ _LEAVING_TO_SCALARS = {torch.ops.aten._local_scalar_dense.default, torch.ops.ate
 _TORCH = Path(torch.__file__).parent
 _PYTHON = Path(sysconfig.get_path("stdlib"))
 
+EQUIVALENTS = Path(__file__).parents[1] / "equivalents"
+"""The folder of code that stands in for what a network calls."""
+
 
 @torch.no_grad()
 def find_values_made_constant(model: nn.Module, example: torch.Tensor) -> list[str]:
@@ -127,6 +130,20 @@ class _Functions(TorchFunctionMode):
         if func in _LEAVING_TORCH and self._storages.hold(args):
             self._record()
         return func(*args, **(kwargs or {}))
+
+
+def place_behind_equivalents(file: str, line: int) -> tuple[str, int]:
+    """What called the code of a place on the stack that stands in for a function of torch.
+
+    Any other place is returned as it is.
+    """
+    stack = traceback.extract_stack()
+    own = [n for n, frame in enumerate(stack) if Path(frame.filename).is_relative_to(EQUIVALENTS)]
+    if not own or not Path(file).is_relative_to(EQUIVALENTS):
+        return file, line
+    files = {stack[n].filename for n in own}
+    caller = next(f for f in reversed(stack[: own[-1]]) if f.filename not in files)
+    return caller.filename, caller.lineno or 0
 
 
 def _place() -> str:

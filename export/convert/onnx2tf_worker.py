@@ -66,8 +66,9 @@ def _failure(error: BaseException) -> Failure | None:
     """Find the operator: the node in onnx2tf's frames, or what TensorFlow's converter names."""
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
         if (node := frame.f_locals.get("graph_node")) is not None:
-            reason = str(error).strip().partition("\n")[0]
-            return Failure(node.op, node.name, is_missing=False, reason=reason)
+            from seaformer.export.convert.refusals import first_sentence
+
+            return Failure(node.op, node.name, is_missing=False, reason=first_sentence(error))
     if missing := re.search(r"'tf\.(\w+)' op is neither", str(error)):
         operator = OF_TENSORFLOW.get(missing[1], missing[1])
         return Failure(operator, None, is_missing=True, reason=f"TFLite has no {missing[1]}")
@@ -94,6 +95,7 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
 
     from seaformer.export.convert.equal_axes import replacements
     from seaformer.export.convert.onnx2tf_corrections import correct
+    from seaformer.export.convert.products_of_maps import reorder_factors
 
     correct()
 
@@ -111,6 +113,7 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
     graph = onnx.load(onnx_file)
     for node in graph.graph.node:
         node.name = node.name.lstrip("/")  # TensorFlow refuses to save a variable that is named so
+    reorder_factors(graph)
     onnx.save(graph, "named.onnx")
     told = Path("parameter_replacements.json")
     told.write_text(json.dumps(replacements(graph)))

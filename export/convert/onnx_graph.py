@@ -18,7 +18,11 @@ from onnx import numpy_helper
 from torch import nn
 
 from seaformer.export.convert.half_precision import MIN_ELEMENTS, to_half
-from seaformer.export.convert.input_dependence import is_of_library, place_of
+from seaformer.export.convert.input_dependence import (
+    is_of_library,
+    place_behind_equivalents,
+    place_of,
+)
 from seaformer.export.convert.refusals import tracing_error
 from seaformer.export.convert.simplification import simplified
 from seaformer.export.equivalents import Equivalents
@@ -58,8 +62,14 @@ def to_onnx(
     """
     example = torch.zeros(input_shape(model, size))
     buffer = io.BytesIO()
+
+    def note(_: object, category: type[Warning], file: str, line: int, *__: object) -> None:
+        file, line = place_behind_equivalents(file, line)
+        if category is torch.jit.TracerWarning and not is_of_library(file) and shape_check:
+            shape_check(place_of(file, line))
+
     try:
-        with silence() as warned, _composed_attention(), Equivalents():
+        with silence(note), _composed_attention(), Equivalents():
             torch.onnx.export(
                 model,
                 (example,),
@@ -75,10 +85,6 @@ def to_onnx(
         raise tracing_error(error, model) from error
     with silence():
         graph = simplified(onnx.load_from_string(buffer.getvalue()))
-    if shape_check is not None:
-        for warning in warned:
-            if warning.category is torch.jit.TracerWarning and not is_of_library(warning.filename):
-                shape_check(place_of(warning.filename, warning.lineno))
     _unlist_equal_splits(graph)
     _share_equal_constants(graph)
     graph = onnx.shape_inference.infer_shapes(graph, check_type=True, strict_mode=True)
@@ -172,28 +178,26 @@ def _composed_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(was_enabled)
 
 
-@contextlib.contextmanager
-def silence() -> Iterator[list[warnings.WarningMessage]]:
-    """Keep the warnings of the tracer, the simplifier and the quantizer off the terminal.
+def _nothing(*_: object) -> None:
+    pass
 
-    Yields:
-        The list that they are put into.
+
+@contextlib.contextmanager
+def silence(show_warning: Callable[..., None] = _nothing) -> Iterator[None]:
+    """Keep what the tracer, the simplifier and the quantizer say off the terminal.
+
+    Args:
+        show_warning: is given the warnings, as `warnings.showwarning` is.
     """
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     print_graph = torch._C._jit_onnx_log
-    torch._C._jit_onnx_log = _print_nothing  # of an export that fails, it prints the whole graph
+    torch._C._jit_onnx_log = _nothing  # of an export that fails, it prints the whole graph
     try:
-        with (
-            warnings.catch_warnings(record=True) as warned,
-            contextlib.redirect_stdout(io.StringIO()),
-        ):
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("always")
-            yield warned
+            warnings.showwarning = show_warning
+            yield
     finally:
         logging.disable(level)
         torch._C._jit_onnx_log = print_graph
-
-
-def _print_nothing(*_: object) -> None:
-    pass

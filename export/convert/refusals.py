@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from seaformer.errors import SeaformerError
-from seaformer.export.convert.input_dependence import is_of_library, place_of
+from seaformer.export.convert.input_dependence import EQUIVALENTS, is_of_library, place_of
 from seaformer.export.convert.operator_map import module_path
 
 WAYS_OUT: Mapping[str, str] = {
@@ -31,10 +31,6 @@ WAYS_OUT: Mapping[str, str] = {
 """What the name of an operator has in it, in small letters without "_" -> a way out."""
 
 OTHERWISE = "Write it with other operators, or leave it to what comes before or after the network"
-
-
-EQUIVALENTS = Path(__file__).parents[1] / "equivalents"
-"""The folder of code that stands in for what a network calls."""
 
 
 class OperatorError(SeaformerError):
@@ -64,7 +60,7 @@ class OperatorError(SeaformerError):
         where = in_modules(module_path(node, modules) for node in nodes)
         return SeaformerError(
             f"{self.operator}{where} cannot be converted to TFLite: {self.reason}. "
-            f"{way_out(self.operator)}; or take --format onnx."
+            f"{way_out(self.operator)}, or take --format onnx."
         )
 
 
@@ -106,9 +102,9 @@ def tracing_error(error: Exception, model: nn.Module) -> SeaformerError:
     where = "" if path is None else in_modules([path])
     where += f" ({place})" if place else ""
     if operator is None:
-        return SeaformerError(f"the model cannot be traced to ONNX: {_first_sentence(error)}")
+        return SeaformerError(f"the model cannot be traced to ONNX: {first_sentence(error)}")
     return SeaformerError(
-        f"{operator}{where} cannot be exported to ONNX: {_first_sentence(error)}. "
+        f"{operator}{where} cannot be exported to ONNX: {first_sentence(error)}. "
         f"{way_out(operator)}."
     )
 
@@ -124,7 +120,8 @@ def _frames(error: Exception) -> Iterable[FrameType]:
         traceback = traceback.tb_next
 
 
-def _first_sentence(error: Exception) -> str:
-    """What an error says, without torch's requests to report it and its IR."""
-    text = re.split(r"\. |\n|\s+\[Caused by", str(error))[0].strip().rstrip(".")
-    return text or type(error).__name__
+def first_sentence(error: BaseException) -> str:
+    """What an error says: without torch's IR and requests to report it, and Keras' prelude."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    said = [line for line in lines if line and not line.startswith("Exception encountered when")]
+    return re.split(r"\. |\s+\[Caused by", (said or lines)[0])[0].strip().rstrip(".")

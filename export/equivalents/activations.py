@@ -22,4 +22,4 @@ def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float, **_: bool) -> Tensor:
     """Replace what is not above a threshold, see `torch.nn.functional.threshold`."""
-    return torch.where(input > threshold, input, torch.full((), value, dtype=input.dtype))
+    return torch.where(input > threshold, input, input.new_full((1,) * input.dim(), value))

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from seaformer.export.equivalents.static_shapes import untraced
+
 CHANNELS, HEIGHT, WIDTH = 1, 2, 3
 
 WIDE = 2
@@ -28,12 +30,16 @@ def axis_product(x: Tensor, matrix: Tensor, axis: int) -> Tensor:
         matrix: float64 [length of the axis in the result, length of the axis].
         axis: 1, 2 or 3.
     """
-    rows, columns = matrix.shape
-    if rows == columns and torch.equal(matrix, torch.eye(rows, dtype=matrix.dtype)):
+    with untraced():
+        selected = matrix.argmax(1)
+        selection = torch.eye(matrix.shape[1], dtype=matrix.dtype)[selected]
+        is_selection = torch.equal(matrix, selection)
+        is_identity = is_selection and selected.tolist() == list(range(x.shape[axis]))
+        weight = matrix.to(x.dtype)[:, :, None, None]
+    if is_identity:
         return x
-    if ((matrix == 1).sum(1) == 1).all() and ((matrix != 0).sum(1) == 1).all():
-        return x.index_select(axis, matrix.argmax(1))
-    weight = matrix.to(x.dtype)[:, :, None, None]
+    if is_selection:
+        return x.index_select(axis, selected)
     return F.conv2d(x.transpose(CHANNELS, axis), weight).transpose(CHANNELS, axis)
 
 
@@ -47,5 +53,6 @@ def matrix_of(resample: Callable[[Tensor], Tensor], length: int) -> Tensor:
     Returns:
         float64 [length in the result, length].
     """
-    identity = torch.eye(length, dtype=torch.float64)
-    return resample(identity[None, :, :, None].repeat(1, 1, 1, WIDE))[0, :, :, 0].T.contiguous()
+    with untraced():
+        identity = torch.eye(length, dtype=torch.float64)[None, :, :, None]
+        return resample(identity.repeat(1, 1, 1, WIDE))[0, :, :, 0].T.contiguous()

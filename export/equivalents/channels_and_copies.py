@@ -40,16 +40,17 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
 
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """Keep the lower triangle, see `torch.tril`."""
-    return _masked(input, torch.ones(static_shape(input)[-2:]).tril(diagonal).bool())
+    return input * _ones(input).tril(diagonal)
 
 
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """Keep the upper triangle, see `torch.triu`."""
-    return _masked(input, torch.ones(static_shape(input)[-2:]).triu(diagonal).bool())
+    return input * _ones(input).triu(diagonal)
 
 
-def _masked(x: Tensor, mask: Tensor) -> Tensor:
-    return torch.where(mask, x, torch.zeros((), dtype=x.dtype))
+def _ones(x: Tensor) -> Tensor:
+    shape = static_shape(x)
+    return torch.ones((*[1] * (len(shape) - 2), *shape[-2:]), dtype=x.dtype)
 
 
 def _listed(values: tuple[Any, ...]) -> tuple[Any, ...]:

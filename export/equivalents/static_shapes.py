@@ -1,19 +1,34 @@
-"""Shapes as Python integers, also while a network is traced."""
+"""Shapes as Python integers, and constants that depend on shapes alone, while a network is traced.
 
-import warnings
-from collections.abc import Iterable
+The tracer has shapes as tensors, and records what is computed from them. An exported file has one
+shape.
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 
 
+@contextlib.contextmanager
+def untraced() -> Iterator[None]:
+    """Record nothing: tensors that are made meanwhile are constants of the graph."""
+    state = torch._C._get_tracing_state()
+    torch._C._set_tracing_state(None)  # type: ignore[arg-type]  # None is what it has outside
+    try:
+        yield
+    finally:
+        torch._C._set_tracing_state(state)
+
+
 def static_shape(x: Tensor) -> tuple[int, ...]:
-    """The shape of a tensor. The tracer has it as tensors, and an exported file has one shape."""
-    return integers(x.shape)
+    """The shape of a tensor."""
+    with untraced():
+        return tuple(x.shape)
 
 
 def integers(values: Iterable[object]) -> tuple[int, ...]:
     """Lengths as integers that may be tensors of the tracer."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+    with untraced():
         return tuple(int(value) for value in values)  # type: ignore[call-overload]

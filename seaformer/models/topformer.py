@@ -104,24 +104,7 @@ class PyramidPooling(nn.Module):
     def forward(self, tokens: list[Tensor]) -> Tensor:
         """Pool and concatenate."""
         height, width = ((int(side) + 1) // 2 for side in tokens[-1].shape[2:])
-        return torch.cat([_average(x, height, width) for x in tokens], dim=1)
-
-
-def _average(x: Tensor, height: int, width: int) -> Tensor:
-    """Adaptive average pooling, in operators that ONNX and TFLite have."""
-    rows, columns = int(x.shape[2]), int(x.shape[3])
-    if rows % height == 0 and columns % width == 0:
-        return F.avg_pool2d(x, (rows // height, columns // width))
-    return _windows(rows, height, x) @ x @ _windows(columns, width, x).T
-
-
-def _windows(side: int, parts: int, like: Tensor) -> Tensor:
-    """[parts, side]: the weights of adaptive pooling, whose windows may differ and overlap."""
-    weights = torch.zeros(parts, side, dtype=like.dtype, device=like.device)
-    for part in range(parts):
-        start, stop = part * side // parts, -(-(part + 1) * side // parts)
-        weights[part, start:stop] = 1.0 / (stop - start)
-    return weights
+        return torch.cat([F.adaptive_avg_pool2d(x, (height, width)) for x in tokens], dim=1)
 
 
 class GlobalAttention(nn.Module):

@@ -23,6 +23,7 @@ from seaformer.export.equivalents.channels_and_copies import (
     triu,
 )
 from seaformer.export.equivalents.convolutions import conv_transpose2d, fold
+from seaformer.export.equivalents.einsum import einsum
 from seaformer.export.equivalents.norms import group_norm, instance_norm, layer_norm
 from seaformer.export.equivalents.pooling import adaptive_max_pool2d, avg_pool2d
 from seaformer.export.equivalents.resampling import adaptive_avg_pool2d, interpolate
@@ -49,6 +50,7 @@ EQUIVALENTS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     Tensor.triu: triu,
     torch.channel_shuffle: channel_shuffle,
     torch.cumsum: cumsum,
+    torch.einsum: einsum,
     torch.flip: flip,
     torch.group_norm: group_norm,
     torch.layer_norm: layer_norm,

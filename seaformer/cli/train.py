@@ -221,9 +221,15 @@ def _make_folder(output: Path) -> None:
     """Make the folder of a run, and see before the work that files can be written there."""
     if output.exists() and not output.is_dir():
         raise UsageError(f"--output is '{output}', which is a file. Give the name of a folder.")
-    output.mkdir(parents=True, exist_ok=True)
-    with temporary_folder("run", output):
-        pass
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with temporary_folder("run", output):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"--output is '{output}', where no files can be written: {error.strerror}. Give "
+            "another folder."
+        ) from error
 
 
 def _print_schedule(recipe: Recipe, console: Console) -> None:

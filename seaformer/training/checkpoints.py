@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 from torch import Tensor, nn
 
-from seaformer.errors import SeaformerError, UsageError
+from seaformer.errors import SeaformerError, UsageError, quoted
 from seaformer.files import atomic_write, write_text
 from seaformer.json_text import parse_model
 from seaformer.models.entry import Network
@@ -74,11 +74,11 @@ class State(BaseModel):
         settings: of the run, stored as JSON text, which has no tuples that would become lists.
     """
 
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, strict=True, arbitrary_types_allowed=True)
 
     step: int = Field(ge=0)
     best: float = Field(ge=-1, le=1)
-    losses: list[float]
+    losses: list[FiniteFloat]
     model: dict[str, Tensor]
     optimizer: dict[str, Any]
     scaler: dict[str, Any] | None
@@ -180,7 +180,7 @@ def load_state(folder: Path) -> State:
         with path.open("rb") as file:
             # torch itself takes a file with flipped bits.
             if (record := zipfile.ZipFile(file).testzip()) is not None:
-                raise ValueError(f"checksum of {record}")
+                raise ValueError(f"wrong checksum of {quoted(record)}")
             file.seek(0)
             return State.model_validate(unpickling.load(file, path))
     # A damaged file can make the reader fail in any way.
@@ -193,6 +193,13 @@ def damaged_state(folder: Path, error: Exception) -> SeaformerError:
     last = folder / "last.safetensors"
     weights = f", with --weights {last}" if last.exists() else ""
     return SeaformerError(
-        f"'{folder / STATE}' is damaged ({type(error).__name__}). Start again in another "
-        f"folder{weights}."
+        f"'{folder / STATE}' is damaged ({_reason(error)}). Start again in another folder{weights}."
     )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        return f"{quoted(place)[1:-1]}: {first['msg']}"
+    return str(error) if type(error) is ValueError else type(error).__name__

@@ -14,7 +14,7 @@ from seaformer import interrupts
 from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError, explanation
 from seaformer.interpreter import safe_path
-from seaformer.training.checkpoints import METRICS, RunFolder, State
+from seaformer.training.checkpoints import METRICS, STATE, RunFolder, State
 from seaformer.training.progress import Progress
 from seaformer.training.samples import Batches, Examples, collate, ignore_signals
 from seaformer.training.scenes import Scenes
@@ -98,13 +98,15 @@ def train(
             entry |= {"mIoU": miou, "best": run.keep_weights(miou)}
         if progress is not None:
             progress.add(entry)
-        run.reported(saves=validates)
+        run.begin_entry()
+        if validates:
+            run.save()
 
     def reports() -> bool:
         step = run.step
         return step % LOSS_EVERY == 0 or step % validate_every == 0 or step == recipe.iterations
 
-    with _explained(workers), interrupts.one_interrupt(), interrupts.deferred():
+    with _explained(folder, workers), interrupts.one_interrupt(), interrupts.deferred():
         try:
             if run.losses and reports():  # stopped while it validated
                 report()
@@ -112,6 +114,7 @@ def train(
                 run.advance(images, masks)
                 if reports():
                     report()
+                run.save_if_due()
         except BaseException:
             if run.is_between_steps and run.step:
                 run.save()
@@ -123,20 +126,22 @@ def train(
 
 
 @contextmanager
-def _explained(workers: int) -> Iterator[None]:
+def _explained(folder: RunFolder, workers: int) -> Iterator[None]:
     """Say what to do about a disk that is full, and about a worker that was killed."""
+
+    def advice() -> str:
+        return "go on with --resume" if (folder.path / STATE).exists() else "start again"
+
     try:
         yield
     except OSError as error:
-        raise SeaformerError(
-            f"{explanation(error)}. Once that is mended, go on with --resume."
-        ) from error
+        raise SeaformerError(f"{explanation(error)}. Once that is mended, {advice()}.") from error
     except RuntimeError as error:
         if not str(error).startswith(_DEAD_WORKER):
             raise
         raise SeaformerError(
-            "a process that loads pictures was killed, mostly for want of memory. Go on with "
-            f"--resume and --workers less than {workers}."
+            "a process that loads pictures was killed, mostly for want of memory. Give --workers "
+            f"less than {workers}, and {advice()}."
         ) from error
 
 

@@ -16,7 +16,7 @@ from seaformer.training.loss import segmentation_loss
 from seaformer.training.optimizer import build_optimizer, rate_factor, regularize
 
 SAVE_EVERY_S = 300.0
-"""What a run that is killed loses at most, or the steps between two entries of the loss curve."""
+"""What a run that is killed loses at most, or one step."""
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 """What AdamW keeps for each parameter, in its shape."""
@@ -46,6 +46,8 @@ class TrainingRun:
         if state is not None:
             try:
                 model.load_state_dict(state.model)
+                if not all(bool(tensor.isfinite().all()) for tensor in state.model.values()):
+                    raise ValueError("NaN or infinity in the weights")
             except Exception as error:
                 raise damaged_state(folder.path, error) from error
         regularize(model, folder.recipe)
@@ -56,7 +58,9 @@ class TrainingRun:
         optimizer = build_optimizer(model, folder.recipe, folder.network.backbone)
         if state is not None and state.step:
             try:
-                optimizer.load_state_dict(state.optimizer)
+                # Rates and the like are those of the recipe.
+                moments = {"state": state.optimizer.get("state", {})}
+                optimizer.load_state_dict(optimizer.state_dict() | moments)
                 _check_moments(optimizer)
             except Exception as error:
                 raise damaged_state(folder.path, error) from error
@@ -130,12 +134,15 @@ class TrainingRun:
         self.best = max(miou, self.best)  # not before the file is there
         return self.best
 
-    def reported(self, saves: bool) -> None:
-        """Begin the next entry of the metrics; keep the state if asked to or if it is time."""
+    def begin_entry(self) -> None:
+        """Begin the next entry of the metrics, when the last one is written."""
         self.losses.clear()
-        if saves or time.monotonic() - self._saved_at > SAVE_EVERY_S:
-            self.save()
         self._entered_at, self._steps_timed = time.monotonic(), 0
+
+    def save_if_due(self) -> None:
+        """Write the state if that was long ago."""
+        if time.monotonic() - self._saved_at > SAVE_EVERY_S:
+            self.save()
 
     def save(self) -> None:
         """Write the state, in the first process; raises SeaformerError if it is not finite."""
@@ -174,4 +181,4 @@ def _check_moments(optimizer: torch.optim.Optimizer) -> None:
             if "step" not in known or any(
                 getattr(known.get(name), "shape", None) != parameter.shape for name in _MOMENTS
             ):
-                raise ValueError("a parameter without its moments")
+                raise ValueError("the optimizer lacks moments of a parameter")

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def browse(page: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def look(
     page: Path, widths: Sequence[int], expression: str
-) -> tuple[list[float], subprocess.CompletedProcess[str]]:
+) -> tuple[list[Any], subprocess.CompletedProcess[str]]:
     """Evaluate a property of the page's document, as JavaScript, at each width of the window."""
     frames = "".join(
         f'<iframe src="{page.name}" style="width:{width}px;height:800px;border:0"></iframe>'

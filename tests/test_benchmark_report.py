@@ -28,7 +28,7 @@ from seaformer.benchmark.results.breakdown import UNATTRIBUTED, Breakdown, Row
 from seaformer.benchmark.results.published import FIGURES, paper_rows
 from seaformer.benchmark.results.schema import ModelFacts, Results
 from seaformer.models.registry import REGISTRY
-from seaformer.reporting.plots import COLORS, Plot, Rows, Segment, color_class
+from seaformer.reporting.plots import COLORS, Plot, Rows, Segment
 from seaformer.reporting.scale import Scale
 from seaformer.reporting.tree_plot import Branch, tree_plot
 
@@ -338,12 +338,38 @@ def test_the_bars_of_all_models_have_their_parts_in_one_order() -> None:
             assert names == ["STEM", "context branch", "unattributed"]
 
 
-def test_no_two_of_many_parts_look_alike() -> None:
-    many = [row(f"part{number}", 1.0) for number in range(2 * COLORS)]
-    plot = modules(broken_down(results_of(), *many))
-    assert plot is not None
-    looks = {color_class(color) for _, color in plot.legend}
-    assert len(looks) == len(many)
+def test_no_two_of_many_parts_look_alike(tmp_path: Path) -> None:
+    many = [row(f"part{number}", 0.2, title=f"part {number}") for number in range(7 * COLORS)]
+    page = Page(page_of(tmp_path, broken_down(results_of(), *many)))
+    segments = [span for span in page.all("span") if (span.get("title") or "").startswith("part")]
+    looks = {
+        (span["class"], re.sub(r"(left|width):[^;]*;", "", span["style"] or ""))
+        for span in segments
+    }
+    assert len(looks) == len(segments) == len(many)
+    swatches = {
+        (span["class"], span.get("style"))
+        for span in page.all("span")
+        if "swatch" in (span.get("class") or "")
+    }
+    assert len(swatches) == len(many)
+    assert "cothers" not in "".join(str(look) for look in looks | swatches)
+
+
+def test_profiled_runs_that_took_less_time_are_not_called_longer(tmp_path: Path) -> None:
+    results = broken_down(results_of(), *PARTS)
+    first = results.models[0]
+    assert first.breakdown is not None
+    faster = first.breakdown.model_copy(update={"profile_overhead": -0.155})
+    first = first.model_copy(update={"breakdown": faster})
+    changed = results.model_copy(update={"models": (first, *results.models[1:])})
+    text = Page(page_of(tmp_path, changed)).text
+    assert "profiled runs take 15.5 % less time" in text
+
+
+def test_rounds_and_runs_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    text = Page(page_of(tmp_path, results_of())).text
+    assert "10 rounds; in each 5 runs of each model, after 3 warm-up runs" in text
 
 
 def test_a_part_below_zero_is_in_the_table_only(tmp_path: Path) -> None:

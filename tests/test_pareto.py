@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmark_parts import WRONG, candidate, make_results, times_around
+from browser import in_a_browser, look
 from click.testing import CliRunner
 from conftest import Once
 from exporting import run_export
@@ -26,13 +27,8 @@ from seaformer.benchmark.studies.pareto.pareto_table import to_csv
 from seaformer.benchmark.studies.running import export_all
 from seaformer.errors import SeaformerError
 from seaformer.models.registry import REGISTRY
-from seaformer.reporting.xy_plot import (
-    BADGE_HEIGHT,
-    BADGE_WIDTH,
-    Value,
-    pareto_front,
-    scatter,
-)
+from seaformer.reporting.point_names import NARROW, WIDE, Frame, place_names
+from seaformer.reporting.xy_plot import Standing, Value, standings
 
 INPUT = InputUsed(
     source="photograph", name="image", dtype="float32", shape=(1, 512, 512, 3), sha256=None
@@ -68,15 +64,32 @@ def test_no_network_on_the_front_is_beaten() -> None:
     random = np.random.default_rng(0)
     for _ in range(50):
         values = [Value(*row) for row in random.integers(1, 8, (12, 2)).astype(float)]
-        front = pareto_front(values)
 
         def beats(one: Value, other: Value) -> bool:
             at_least = one.x <= other.x and one.y >= other.y
             return at_least and (one.x, one.y) != (other.x, other.y)
 
-        unbeaten = {v for v in values if not any(beats(other, v) for other in values)}
-        assert {values[place] for place in front} == unbeaten
-        assert [values[place].x for place in front] == sorted(values[place].x for place in front)
+        unbeaten = [not any(beats(other, v) for other in values) for v in values]
+        found = standings(values, lambda *_: True)
+        assert found == [Standing.ON if one else Standing.BEATEN for one in unbeaten]
+        found = standings(values, lambda *_: False)
+        assert found == [Standing.ON if one else Standing.UNCLEAR for one in unbeaten]
+
+
+def test_a_network_that_is_not_surely_slower_is_not_off_the_front() -> None:
+    """TopFormer-T is a little slower than SeaFormer-T by the medians, within the noise of both."""
+    noisy = {"m0": times_around(10.0, 0, spread=0.2), "m1": times_around(10.5, 1, spread=0.2)}
+    noisy["m2"] = times_around(30.0, 2)
+    models = [network(0, "tiny"), network(1, "topformer-tiny"), network(2, "topformer-small")]
+    found = summarise(make_results(models, noisy), "results.json", ())
+    assert {point.title: point.standing for point in found.points} == {
+        "SeaFormer-T": Standing.ON,
+        "TopFormer-T": Standing.UNCLEAR,
+        "TopFormer-S": Standing.ON,
+    }
+    assert [row["on_front_unclear"] for row in csv.DictReader(to_csv(found).splitlines())] == [
+        str(point.title == "TopFormer-T") for point in found.points
+    ]
 
 
 def test_the_front_of_measured_and_of_published_latencies_can_differ() -> None:
@@ -141,24 +154,62 @@ def test_families_are_those_of_the_table() -> None:
 # The page
 
 
-def test_numbers_of_points_cover_no_other_point() -> None:
+@pytest.mark.parametrize("frame", [WIDE, NARROW])
+def test_names_of_points_cover_no_point_and_no_other_name(frame: Frame) -> None:
     random = np.random.default_rng(1)
-    points = [
-        (f"n{place}", 0, Value(float(x), float(y)))
-        for place, (x, y) in enumerate(zip(10 ** random.uniform(0, 2, 11),
-                                           random.uniform(30, 45, 11), strict=True))
-    ]  # fmt: skip
-    found = scatter("networks", "ms", points)
-    dots = found.dots
-    assert [label.text for label in found.plot.labels] == [str(place) for place in range(1, 12)]
-    assert [(label.x, label.y) for label in found.plot.labels] == [dot.badge for dot in dots]
-    assert [dot.position for dot in dots] == sorted(dot.position for dot in dots)
-    for dot in dots:
-        for other in dots:
-            if other is not dot:
-                for place in (other.badge, other.position):
-                    across, down = abs(dot.badge[0] - place[0]), abs(dot.badge[1] - place[1])
-                    assert across >= BADGE_WIDTH - 0.02 or down >= BADGE_HEIGHT - 0.02
+    positions = [(float(x), float(y)) for x, y in random.uniform(5, 95, (12, 2))]
+    names = [f"network {'x' * int(length)}" for length in random.integers(0, 24, 12)]
+    boxes: list[tuple[float, float, float, float]] = []
+    for name, (label, _) in zip(names, place_names(names, positions, frame), strict=True):
+        width, x = 7.2 * len(name), label.x * frame.width / 100
+        left = x - {"start": 0, "middle": width / 2, "end": width}[label.kind.split()[1]]
+        y = label.y * frame.height / 100
+        boxes.append((left, left + width, y - 7.5, y + 7.5))
+    for place, (left, right, top, bottom) in enumerate(boxes):
+        assert left >= -0.1
+        assert right <= frame.width + 0.1
+        for x, y in positions:
+            inside = left < x * frame.width / 100 < right and top < y * frame.height / 100 < bottom
+            assert not inside
+        for other in boxes[:place]:
+            apart = right <= other[0] + 0.1 or other[1] <= left + 0.1
+            assert apart or bottom <= other[2] + 0.1 or other[3] <= top + 0.1
+
+
+def test_a_name_far_from_its_point_has_a_line_to_it() -> None:
+    (alone,) = place_names(["one"], [(50, 50)], NARROW)
+    assert alone[1] == ""
+    crowd = place_names(["x" * 40] * 8, [(50, 50)] * 8, NARROW)
+    assert any(leader for _, leader in crowd)
+
+
+@in_a_browser
+def test_names_are_at_their_points_and_nothing_is_cut_off(tmp_path: Path) -> None:
+    """All networks of the paper."""
+    names = [name.removeprefix("seaformer-") for name in FIGURES]
+    times = {name: FIGURES[key].latency_ms / 3 for name, key in zip(names, FIGURES, strict=True)}
+    path, widths = tmp_path / f"{STEM}.html", (390, 1280)
+    write_pareto_page(path, results_of(times))
+    assert look(path, widths, "documentElement.scrollWidth")[0] == list(widths)
+    cut = "querySelectorAll('.scroll').values().some(one => one.scrollWidth > one.clientWidth)"
+    assert look(path, (1280,), cut)[0] == [False]
+    boxes = (
+        "querySelectorAll('.points').values().map(plot => { const frame = "
+        "plot.getBoundingClientRect(); return [...plot.querySelectorAll('.name')].filter(one => "
+        "one.offsetWidth).map(one => { const box = one.getBoundingClientRect(); return "
+        "[one.textContent, box.left - frame.left, box.right - frame.left, box.top - frame.top, "
+        "box.bottom - frame.top, frame.width]; }); }).toArray()"
+    )
+    titles = sorted(figure.title for figure in FIGURES.values())
+    for plots in look(path, widths, boxes)[0]:
+        assert len(plots) == 2
+        for named in plots:
+            assert sorted(name for name, *_ in named) == titles
+            for place, (name, left, right, top, bottom, width) in enumerate(named):
+                assert -1 <= left < right <= width + 1, name
+                for other, left_of, right_of, top_of, bottom_of, _ in named[:place]:
+                    apart = right <= left_of or right_of <= left or bottom <= top_of
+                    assert apart or bottom_of <= top, (name, other)
 
 
 def test_the_page_says_whose_the_accuracy_is_and_needs_nothing_else(tmp_path: Path) -> None:
@@ -173,7 +224,7 @@ def test_the_page_says_whose_the_accuracy_is_and_needs_nothing_else(tmp_path: Pa
     assert "it was <busy>" in page.text
     assert "Snapdragon 865" in page.text
     for point in found.points:
-        assert page.text.count(point.title) >= 3  # in both keys and in the table
+        assert page.text.count(point.title) >= 3  # in both plots and in the table
 
 
 def test_an_emulated_device_is_drawn_without_its_times(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from seaformer.reporting.numbers import loss, number, percent, points
+from seaformer.reporting.numbers import longer, loss, number, percent, points
 from seaformer.reporting.page import Page
 
 ROOT = Path(__file__).parents[1]
@@ -81,4 +81,7 @@ def test_numbers_have_no_negative_zero() -> None:
     assert [number(-0.001), number(None), number(2.0, 0)] == ["0.0", "-", "2"]
     assert [percent(-1e-9), percent(0.125, 1), percent(None)] == ["0.00", "12.5", "-"]
     assert [points(-0.001), points(0.0125, 100), points(-2.0)] == ["+0.00", "+1.25", "-2.00"]
+    assert longer(0.0204) == "2.0 % longer"
+    assert longer(-0.155) == "15.5 % less time"
+    assert longer(-0.0001) == "as long"
     assert [loss(0.001), loss(-1.5), loss(None)] == ["0.00", "1.50", "-"]

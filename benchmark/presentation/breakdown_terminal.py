@@ -9,6 +9,7 @@ from rich.text import Text
 from seaformer.benchmark.results.breakdown import Breakdown, Row
 from seaformer.benchmark.results.schema import Results
 from seaformer.console import Console
+from seaformer.reporting.numbers import longer
 
 DEPTH = 4
 """Rows further down are in the CSV and in the report only."""
@@ -76,7 +77,7 @@ def _remarks(breakdown: Breakdown) -> Iterator[str]:
     if breakdown.profile_overhead is not None:
         yield (
             f"The total is of runs without the profiler; {breakdown.profile_runs} profiled ones "
-            f"took {100 * breakdown.profile_overhead:+.1f} %."
+            f"took {longer(breakdown.profile_overhead)}."
         )
     if breakdown.profiler_us:
         yield (

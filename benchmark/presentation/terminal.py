@@ -159,10 +159,10 @@ def _times_table(results: Results) -> Table:
         times = model.times
         cells = _line(time_text(model)), _spread(times), _ratio_to(results, model, first)
         table.add_row(model.label, *cells)
-        tails = (times.classes, times.mask) if times else ()
-        for title, tail in zip(("+ classes at 1/8", "+ full-size mask"), tails, strict=False):
+        classes, mask = (times.classes, times.mask) if times else (None, None)
+        for title, tail in (("classes, size of logits", classes), ("full-size mask", mask)):
             if tail is not None:
-                table.add_row(f"  {title}", median(tail), _range(tail))
+                table.add_row(f"  + {title}", median(tail), _range(tail))
     return table
 
 

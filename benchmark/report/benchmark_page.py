@@ -151,9 +151,10 @@ def _facts_of(results: Results) -> dict[str, str]:
         "temperature": _change(_temperature(before), _temperature(after)),
         "thermal status": _change(_thermal_status(before), _thermal_status(after)),
         "battery": _battery(before),
-        "rounds": f"{len(rounds)} of {protocol.runs_per_round} runs of {each}"
-        + (f", {left_out} left out" if left_out else "")
-        + f", after {protocol.warmup_runs} warm-up runs each",
+        "rounds": f"{len(rounds)} rounds"
+        + (f", of which {left_out} left out" if left_out else "")
+        + f"; in each {protocol.runs_per_round} runs of {each}, after {protocol.warmup_runs} "
+        "warm-up runs",
         "asked for": f"±{100 * protocol.until:g} %" if protocol.until else f"{protocol.runs} runs",
         "ended by": results.stopped_by,
         "seed": str(protocol.seed),

@@ -57,6 +57,14 @@ def loss(change: float | None) -> str:
     return NONE if change is None else number(-change, 2)
 
 
+def longer(share: float) -> str:
+    """How much longer something takes, or shorter; 0.02 is 2 % longer."""
+    rounded = round(100 * share, 1)
+    if rounded == 0:
+        return "as long"
+    return f"{abs(rounded):.1f} % {'longer' if rounded > 0 else 'less time'}"
+
+
 def significant(value: float) -> str:
     """A number of any size, with three significant digits."""
     return f"{value + 0.0:.3g}"

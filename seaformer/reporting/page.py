@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from seaformer.files import atomic_write
 from seaformer.reporting import numbers
-from seaformer.reporting.plots import color_class
+from seaformer.reporting.plots import color_class, stripes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,9 +47,11 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "percent": numbers.percent,
     "points": numbers.points,
     "loss": numbers.loss,
+    "longer": numbers.longer,
     "significant": numbers.significant,
     "tick": numbers.tick,
     "color": color_class,
+    "stripes": stripes,
     "breakable": breakable,
     "file_name": lambda path: path.replace("\\", "/").split("/")[-1],
 }

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from seaformer.reporting.scale import Scale
 
 COLORS = 10
-"""Distinct colours of the theme; as many again are the same ones, hatched."""
+"""Distinct colours of the theme. Those after them are the same ones in patterns."""
+
+_ANGLES = (45, 135, 90, 0)
+"""Directions of the stripes of a pattern, in degrees; then they come again, wider."""
 
 Position = tuple[float, float]
 
@@ -34,11 +37,15 @@ class Mark:
 
 @dataclass(frozen=True)
 class Label:
-    """Text in a plot; the position is in percent from the left and from the top."""
+    """Text in a plot; the position is in percent from the left and from the top.
+
+    `kind` is its class in the theme: the layouts that have it, and which side is at the position.
+    """
 
     text: str
     x: float
     y: float
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ class Plot:
         x: horizontal axis, whose ticks have lines; None without one.
         y: vertical axis likewise.
         x_name: of the horizontal axis, with its unit.
-        labels: of lines, at the right of their ends; of points, around a position.
+        labels: of lines, at the right of their ends; of points, near them.
     """
 
     title: str
@@ -109,10 +116,18 @@ class Rows:
 
 
 def color_class(color: int | str | None) -> str:
-    """The classes of a colour in the theme; those that come too late share one."""
+    """The classes of a colour in the theme."""
     if color is None or isinstance(color, str):
         return f"c{color}" if color else ""
-    return f"c{color % COLORS}{' hatched' * (color >= COLORS)}" if color < 2 * COLORS else "cothers"
+    return f"c{color % COLORS}{' striped' * (color >= COLORS)}"
+
+
+def stripes(color: int | str | None) -> str:
+    """The style of the pattern that tells a colour from the others of its class; may be empty."""
+    if not isinstance(color, int) or color < COLORS:
+        return ""
+    wider, turn = divmod(color // COLORS - 1, len(_ANGLES))
+    return f"--angle:{_ANGLES[turn]}deg;--stripe:{2 + 2 * wider}px"
 
 
 def dots(positions: Iterable[Position]) -> str:

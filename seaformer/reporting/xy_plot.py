@@ -1,26 +1,23 @@
-"""Plots of one number over another: lines with names at their ends, or numbered points.
+"""Plots of one number over another: lines with names at their ends, or points with their names.
 
-Names beside lines are pushed apart; numbers of points are put where they cover nothing, assuming
-the smallest plot, that of a phone held upright.
+Names beside lines are pushed apart; names of points are put where they cover nothing, once for a
+wide page and once for a phone held upright.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from itertools import pairwise
 
 import numpy as np
 
 from seaformer.reporting.plots import Label, Mark, Plot, Position, across, dots, line, upright
+from seaformer.reporting.point_names import NARROW, WIDE, place_names
 from seaformer.reporting.scale import Scale
 from seaformer.statistics.bootstrap import Interval
 
 LABEL_GAP = 6.0
 """Height of a line of text, in percent of the plot's."""
-BADGE_WIDTH, BADGE_HEIGHT = 9.0, 6.5
-"""Size of a point's number, in percent of a plot 250 pixels wide and 360 high."""
-
-_AROUND = ((0, -1), (0, 1), (1, 0), (-1, 0), (1, -1), (-1, 1), (1, 1), (-1, -1))
-"""Where a point's number may be, in the order of preference."""
 
 
 @dataclass(frozen=True)
@@ -101,108 +98,99 @@ def spread(places: Sequence[float], gap: float = LABEL_GAP) -> list[float]:
     return [round(float(place), 2) for place in moved]
 
 
+class Standing(Enum):
+    """Whether a point is on the front: whether another one is further left and not lower."""
+
+    ON = "yes"
+    UNCLEAR = "unclear"
+    BEATEN = "no"
+
+
+def standings(
+    values: Sequence[Value], is_surely_less: Callable[[int, int], bool]
+) -> list[Standing]:
+    """Compare each value with all others.
+
+    One value beats another if it is not larger in x nor smaller in y, and better in one of them.
+
+    Args:
+        values: x, of which less is better, and y, of which more is.
+        is_surely_less: whether x of the value at the first place is less than that at the second,
+            beyond what is uncertain of them. A value that is beaten by others only that are not is
+            unclear.
+    """
+
+    def beats(one: Value, other: Value) -> bool:
+        return one.x <= other.x and one.y >= other.y and (one.x, one.y) != (other.x, other.y)
+
+    found = []
+    for place, value in enumerate(values):
+        better = [other for other, one in enumerate(values) if beats(one, value)]
+        is_sure = any(is_surely_less(other, place) for other in better)
+        found.append(
+            Standing.ON if not better else Standing.BEATEN if is_sure else Standing.UNCLEAR
+        )
+    return found
+
+
 @dataclass(frozen=True)
 class Dot:
-    """A point of a scatter plot, with the number of its colour.
-
-    Attributes:
-        position: of the point.
-        badge: position of its number.
-        is_on_front: whether no other point is both further left and higher.
-    """
+    """A point of a scatter plot, with the number of its colour."""
 
     name: str
     color: int
-    position: Position
-    badge: Position
-    is_on_front: bool
+    value: Value
+    standing: Standing
 
 
-@dataclass(frozen=True)
-class Scatter:
-    """Numbered points over both axes.
+def scatter(title: str, x_name: str, points: Sequence[Dot]) -> Plot:
+    """Draw one or more points with their names.
 
-    The plot has the points and steps through those that no other one beats in both; the dots are
-    the key to it, from left to right.
+    Less is better on the logarithmic horizontal axis, and more on the other. Steps go through the
+    points on the front, which have a ring; that of unclear ones is pale.
     """
-
-    plot: Plot
-    dots: tuple[Dot, ...]
-
-
-def scatter(title: str, x_name: str, points: Sequence[tuple[str, int, Value]]) -> Scatter:
-    """Draw one or more points: name, number of the colour, and value of each.
-
-    Less is better on the logarithmic horizontal axis, and more on the other.
-    """
-    ordered = sorted(points, key=lambda point: point[2].x)
-    values = [value for _, _, value in ordered]
+    ordered = sorted(points, key=lambda dot: dot.value.x)
+    values = [dot.value for dot in ordered]
     x = Scale.logarithmic(
         end for value in values for end in (value.x, value.low, value.high) if end is not None
     )
     y = Scale.over((value.y for value in values), least=1.0)
-    front = pareto_front(values)
     positions = [(x.at(value.x), y.below(value.y)) for value in values]
-    badges = _badges(positions)
-    found = tuple(
-        Dot(name, color, positions[place], badges[place], place in front)
-        for place, (name, color, _) in enumerate(ordered)
-    )
+    names = [dot.name for dot in ordered]
+    wide, narrow = (place_names(names, positions, frame) for frame in (WIDE, NARROW))
+    drawn = list(zip(ordered, positions, strict=True))
+    by_standing = {
+        standing: [at for dot, at in drawn if dot.standing is standing] for standing in Standing
+    }
     intervals = "".join(
         across(below, x.at(value.low), x.at(value.high))
         for value, (_, below) in zip(values, positions, strict=True)
         if value.low is not None and value.high is not None
     )
     marks = (
-        Mark("front", _steps([positions[place] for place in front])),
+        Mark("front", _steps(by_standing[Standing.ON])),
+        *(
+            Mark(f"leader {frame.name}", leader, dot.color)
+            for frame, placed in ((WIDE, wide), (NARROW, narrow))
+            for dot, (_, leader) in zip(ordered, placed, strict=True)
+        ),
         Mark("whiskers", intervals),
-        Mark("ring", dots(dot.position for dot in found if dot.is_on_front)),
-        *(Mark("spots", dots([dot.position]), dot.color, dot.name) for dot in found),
+        Mark("ring", dots(by_standing[Standing.ON])),
+        Mark("ring unclear", dots(by_standing[Standing.UNCLEAR])),
+        *(Mark("spots", dots([at]), dot.color, dot.name) for dot, at in drawn),
     )
-    names = ", ".join(dot.name for dot in found)
-    description = f"From left to right: {names}. The numbers are in the table below."
-    labels = tuple(Label(str(place), *dot.badge) for place, dot in enumerate(found, 1))
-    return Scatter(Plot(title, description, marks, x, y, x_name, labels), found)
+    description = f"From left to right: {', '.join(names)}. The numbers are in the table below."
+    labels = tuple(label for label, _ in (*wide, *narrow))
+    return Plot(title, description, marks, x, y, x_name, labels)
 
 
-def pareto_front(values: Sequence[Value]) -> list[int]:
-    """Return the places of the values that none beats, by ascending x.
-
-    One value beats another if it is not larger in x nor smaller in y, and better in one of them.
-    """
-    front: list[int] = []
-    for place in sorted(range(len(values)), key=lambda index: (values[index].x, -values[index].y)):
-        if not front or values[place].y > values[front[-1]].y:
-            front.append(place)
-    return front
-
-
-def _steps(places: Sequence[tuple[float, float]]) -> str:
-    first = f"M{places[0][0]:g} {places[0][1]:g}"
-    return first + "".join(f"H{right[0]:g}V{right[1]:g}" for _, right in pairwise(places))
-
-
-def _badges(positions: Sequence[Position]) -> list[Position]:
-    """Put every number beside its dot: at the first position where it covers no dot or number."""
-    taken: list[Position] = []
-    for x, y in positions:
-        options = (
-            (x + right * BADGE_WIDTH * reach, y + down * BADGE_HEIGHT * reach)
-            for reach in (1.0, 1.7, 2.4)
-            for right, down in _AROUND
-        )
-        others = [*taken, *(position for position in positions if position != (x, y))]
-        free = (
-            one
-            for one in options
-            if 0 <= one[0] <= 100
-            and 0 <= one[1] <= 100
-            and not any(_overlap(one, other) for other in others)
-        )
-        best = next(free, (x, y))
-        taken.append((round(best[0], 2), round(best[1], 2)))
-    return taken
-
-
-def _overlap(one: Position, other: Position) -> bool:
-    return abs(one[0] - other[0]) < BADGE_WIDTH and abs(one[1] - other[1]) < BADGE_HEIGHT
+def _steps(places: Sequence[Position]) -> str:
+    """A path of steps through points from left to right, each not lower than the one before."""
+    if not places:
+        return ""
+    rising = [places[0]]
+    for place in places[1:]:
+        if place[1] < rising[-1][1]:
+            rising.append(place)
+    first = f"M{rising[0][0]:g} {rising[0][1]:g}"
+    return first + "".join(f"H{right[0]:g}V{right[1]:g}" for _, right in pairwise(rising))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from seaformer.benchmark.studies.pareto.pareto_results import SEAFORMER, ParetoResults
 from seaformer.reporting.page import Page
-from seaformer.reporting.xy_plot import Scatter, Value, interval_ends, scatter
+from seaformer.reporting.plots import Plot
+from seaformer.reporting.xy_plot import Dot, Standing, Value, interval_ends, scatter
 
 X_NAME = "ms; mIoU in % upwards"
 
@@ -15,8 +16,8 @@ class ParetoPage(Page, template="pareto.html"):
     """The page; `measured` is None if nothing has a latency, `published` is the paper's figure."""
 
     results: ParetoResults
-    measured: Scatter | None
-    published: Scatter
+    measured: Plot | None
+    published: Plot
 
 
 def write_pareto_page(path: Path, results: ParetoResults) -> None:
@@ -25,16 +26,22 @@ def write_pareto_page(path: Path, results: ParetoResults) -> None:
     others = sorted({point.family for point in points} - {SEAFORMER})
     colors = {family: place for place, family in enumerate([SEAFORMER, *others])}
     measured = [
-        (
+        Dot(
             point.title,
             colors[point.family],
             Value(point.latency.median_ms, point.miou, *interval_ends(point.latency.interval_ms)),
+            point.standing,
         )
         for point in points
-        if point.latency is not None
+        if point.latency is not None and point.standing is not None
     ]
     published = [
-        (point.title, colors[point.family], Value(point.paper_latency_ms, point.miou))
+        Dot(
+            point.title,
+            colors[point.family],
+            Value(point.paper_latency_ms, point.miou),
+            Standing.ON if point.paper_on_front else Standing.BEATEN,
+        )
         for point in points
     ]
     title = "mIoU over milliseconds"

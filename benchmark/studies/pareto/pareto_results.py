@@ -1,6 +1,7 @@
 """What `seaformer-benchmark pareto` found, as JSON; the runs are in the results.json beside."""
 
 from seaformer.benchmark.results.base import FrozenModel, StudyDocument
+from seaformer.reporting.xy_plot import Standing
 from seaformer.statistics.bootstrap import Ratio, Summary
 
 SEAFORMER = "SeaFormer"
@@ -23,7 +24,9 @@ class Point(FrozenModel):
         latency: measured here; null if the device is emulated or nothing was measured.
         emulated: the same of an emulated device: no latency.
         ratio: of its latency to that of `base`; null if either has none.
-        on_front: whether no network is both faster and more accurate, by latency here.
+        on_front: whether no network is both faster and more accurate, by the medians here.
+        on_front_unclear: whether one is, but the interval of the ratio of their latencies does not
+            exclude that it is slower.
         paper_latency_ms: in the paper's figure, on a phone.
         paper_ratio: of that to the base's.
         paper_on_front: as `on_front`, by the paper's latencies of these networks.
@@ -41,9 +44,19 @@ class Point(FrozenModel):
     emulated: Summary | None
     ratio: Ratio | None
     on_front: bool
+    on_front_unclear: bool = False
     paper_latency_ms: float
     paper_ratio: float
     paper_on_front: bool
+
+    @property
+    def standing(self) -> Standing | None:
+        """Whether it is on the front by latency here; None without one."""
+        if self.latency is None:
+            return None
+        if self.on_front_unclear:
+            return Standing.UNCLEAR
+        return Standing.ON if self.on_front else Standing.BEATEN
 
 
 class NetworkLeftOut(FrozenModel):

@@ -28,7 +28,7 @@ from seaformer.benchmark.studies.pareto.pareto_table import print_pareto, to_csv
 from seaformer.benchmark.studies.study import DocumentStudy, Export, Finished, Planned
 from seaformer.errors import SeaformerError
 from seaformer.models.registry import REGISTRY
-from seaformer.reporting.xy_plot import Value, pareto_front
+from seaformer.reporting.xy_plot import Standing, Value, standings
 from seaformer.statistics.bootstrap import Ratio
 
 BASE = FIGURES["seaformer-tiny"].title
@@ -94,14 +94,15 @@ def summarise(results: Results, file: str, left_out: Sequence[NetworkLeftOut]) -
         reasons = " ".join(f"'{one.title}': {one.reason}." for one in unknown)
         raise SeaformerError(f"no model has a published mIoU to be drawn with. {reasons}")
     base_figure, base = next((pair for pair in pairs if pair[0].title == BASE), pairs[0])
-    timed = [
-        (model.id, Value(model.latency.run.median_ms, figure.miou))
-        for figure, model in pairs
-        if model.latency is not None and model.latency.run is not None
-    ]
-    fastest = {timed[place][0] for place in pareto_front([value for _, value in timed])}
-    paper_front = pareto_front([Value(figure.latency_ms, figure.miou) for figure, _ in pairs])
-    published = {pairs[place][1].id for place in paper_front}
+    here = _standings(results, pairs)
+    paper = standings(
+        [Value(figure.latency_ms, figure.miou) for figure, _ in pairs], lambda *_: True
+    )
+    published = {
+        model.id
+        for (_, model), standing in zip(pairs, paper, strict=True)
+        if standing is Standing.ON
+    }
     return ParetoResults(
         created_at=results.created_at,
         command=results.command,
@@ -124,7 +125,8 @@ def summarise(results: Results, file: str, left_out: Sequence[NetworkLeftOut]) -
                 latency=None if model.latency is None else model.latency.run,
                 emulated=None if model.emulated is None else model.emulated.run,
                 ratio=_ratio(results, model, base),
-                on_front=model.id in fastest,
+                on_front=here.get(model.id) is Standing.ON,
+                on_front_unclear=here.get(model.id) is Standing.UNCLEAR,
                 paper_latency_ms=figure.latency_ms,
                 paper_ratio=figure.latency_ms / base_figure.latency_ms,
                 paper_on_front=model.id in published,
@@ -134,6 +136,22 @@ def summarise(results: Results, file: str, left_out: Sequence[NetworkLeftOut]) -
         left_out=(*left_out, *unknown),
         paper_conditions=CONDITIONS,
     )
+
+
+def _standings(results: Results, pairs: Sequence[Pair]) -> dict[str, Standing]:
+    """Compare the models that have a latency, two by two; what is faster is so round by round."""
+    timed = [
+        (model.id, Value(model.latency.run.median_ms, figure.miou))
+        for figure, model in pairs
+        if model.latency is not None and model.latency.run is not None
+    ]
+
+    def is_faster(one: int, other: int) -> bool:
+        ratio = results.ratio(timed[one][0], timed[other][0])
+        return ratio is not None and ratio.verdict() == "faster"
+
+    found = standings([value for _, value in timed], is_faster)
+    return {model: standing for (model, _), standing in zip(timed, found, strict=True)}
 
 
 def _published(results: Results) -> tuple[list[Pair], list[NetworkLeftOut]]:

@@ -24,7 +24,7 @@ def print_pareto(console: Console, results: ParetoResults) -> None:
             f"{point.miou:.1f} %",
             median(point.latency or point.emulated),
             ratio(point.ratio),
-            ("yes" if point.on_front else "no") if point.latency else NONE,
+            point.standing.value if point.standing else NONE,
             f"{point.paper_ratio:.2f}",
             "yes" if point.paper_on_front else "no",
         )
@@ -54,6 +54,7 @@ def _row(point: Point) -> dict[str, Any]:
         "ratio": of_base and of_base.value,
         **ends("ratio", of_base.interval if of_base else None),
         "on_front": point.on_front,
+        "on_front_unclear": point.on_front_unclear,
         "paper_phone_ms": point.paper_latency_ms,
         "paper_ratio": point.paper_ratio,
         "paper_on_front": point.paper_on_front,

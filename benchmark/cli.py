@@ -10,7 +10,7 @@ import click
 from seaformer.benchmark.measure.options import Options, takes_options
 from seaformer.benchmark.studies.attention.attention_command import attention
 from seaformer.benchmark.studies.pareto.pareto_command import pareto
-from seaformer.cli.command import FAILED, Group
+from seaformer.cli.command import FAILED, VERSION_OPTION, Group
 from seaformer.errors import UsageError
 from seaformer.interrupts import one_interrupt
 from seaformer.models.registry import REGISTRY
@@ -26,7 +26,7 @@ class _ModelsFirst(Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the name of the ordinary command first, unless another one's is there."""
-        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+        if args and args[0] not in (*self.commands, *ctx.help_option_names, VERSION_OPTION):
             _refuse_misspelt(args[0], [name for name in self.commands if name != MEASURE])
             args = [MEASURE, *args]
         return super().parse_args(ctx, args)
@@ -117,6 +117,7 @@ def doctor(serial: str | None) -> None:
     "files", metavar="RESULTS.json...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
 @click.option(
+    "-o",
     "--output",
     type=click.Path(path_type=Path),
     help="Page to write, .html. [default: report.html, beside the results if they are one file, "
@@ -149,7 +150,7 @@ def report(files: tuple[Path, ...], output: Path | None, force: bool) -> None:
 @click.argument("model", metavar="MODEL.onnx", type=click.Path(path_type=Path))
 @click.argument("profile", metavar="PROFILE.csv", type=click.Path(path_type=Path))
 @click.option(
-    "--output", type=click.Path(path_type=Path), help="Write all rows too, as .csv or .json."
+    "-o", "--output", type=click.Path(path_type=Path), help="Write all rows too, as .csv or .json."
 )
 @click.option("--force", is_flag=True, help="Overwrite that file.")
 def npu_profile(model: Path, profile: Path, output: Path | None, force: bool) -> None:

@@ -161,6 +161,7 @@ def _switches() -> str:
     help="Write a quantized file that misses the bars of its precision; its metadata says so.",
 )
 @click.option(
+    "-o",
     "--output",
     type=click.Path(path_type=Path),
     default=Path("build"),
@@ -169,6 +170,7 @@ def _switches() -> str:
 )
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
 @click.option(
+    "-m",
     "--model",
     metavar="NAME|MODULE:FACTORY",
     help=f"Network to export, one of {_one_of(REGISTRY)} Or the nn.Module that a function of your "

@@ -18,7 +18,7 @@ def print_models(console: Console) -> None:
         table.add_column(heading, no_wrap=True)
     for heading in ("params", "MACs"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("released weights (--weights)", overflow="fold")
+    table.add_column("--weights", overflow="fold")
     task = ""
     for card in cards:
         if task and card.task != task:
@@ -30,6 +30,7 @@ def print_models(console: Console) -> None:
             else f"{weights.name} ({weights.score:g} {weights.metric})"
             for weights in card.weights
         ]
+        released += [f"{weights.name} (comes with the package)" for weights in card.builtin]
         table.add_row(
             card.task,
             card.variant,

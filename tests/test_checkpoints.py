@@ -20,13 +20,15 @@ from official_weights import network_shapes, to_official
 from torch import Tensor, nn
 
 from seaformer.errors import SeaformerError, UnknownNameError, UsageError
+from seaformer.models.create import create_model
 from seaformer.models.identity import names_in
 from seaformer.models.loading import WeightsRecord, is_path, load_weights
 from seaformer.models.registry import REGISTRY
-from seaformer.models.resolve import as_network
+from seaformer.models.resolve import as_network, find_model
 from seaformer.models.seaformer.network import SeaFormer, SeaFormerClassifier
 from seaformer.models.seaformer.official_names import official_names
 from seaformer.models.seaformer.variants import VARIANTS, get_variant
+from seaformer.runtimes import find_runtime
 from seaformer.tasks import Task, get_task
 from seaformer.weights.checkpoint import read_checkpoint
 from seaformer.weights.random_weights import fill_random
@@ -37,6 +39,7 @@ OFFICIAL = json.loads((Path(__file__).parent / "golden" / "official.json").read_
 TINY = as_network("tiny")
 ADE20K = get_task("ade20k")
 IMAGENET = get_task("imagenet")
+SHAPES = get_task("shapes")
 
 
 def network(variant: str, task: Task) -> nn.Module:
@@ -206,6 +209,9 @@ def test_weights_are_taken_from_the_key_that_is_given(tmp_path: Path) -> None:
     with pytest.raises(SeaformerError, match=r"under 'mdel'\. It has 'model_ema', 'model'"):
         read_checkpoint(tmp_path / "a.pth::mdel")
     assert is_path("a.pth::model_ema")
+    given = tmp_path / "a.pth::model"
+    assert find_model(str(given)) == given
+    assert find_runtime(given) is find_runtime("a.pth")
 
 
 def test_the_key_goes_with_the_option(tmp_path: Path, tiny_state: OrderedDict[str, Tensor]) -> None:
@@ -817,6 +823,16 @@ def test_saved_weights_are_loaded_again(tmp_path: Path, task: Task) -> None:
     assert metadata["variant"] == "small"
     assert metadata["extra"] == {"score": 36.5}
     assert Task.from_json(metadata["task"]) == task
+
+
+def test_own_weights_say_the_task_of_a_model(tmp_path: Path) -> None:
+    path = tmp_path / "best.safetensors"
+    save_weights(
+        create_model("tiny", "shapes"), path, network=TINY.name, task_json=SHAPES.to_json()
+    )
+    for weights in (path, str(path)):
+        assert create_model("tiny", weights=weights).light_head.classifier.out_channels == 12
+    assert create_model("tiny").light_head.classifier.out_channels == 150
 
 
 def test_half_precision_is_half_the_size(tmp_path: Path) -> None:

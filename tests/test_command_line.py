@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import entry_points, version
 
 import click
 import pytest
@@ -51,6 +52,13 @@ def command(error: BaseException | None = None) -> click.Command:
 def test_errors_are_one_line(error: BaseException, status: int, line: str) -> None:
     result = CliRunner().invoke(command(error))
     assert (result.exit_code, result.stderr, result.stdout) == (status, line, "")
+
+
+def test_every_command_shows_its_version() -> None:
+    for entry in entry_points(group="console_scripts"):
+        if entry.value.startswith("seaformer"):
+            result = CliRunner().invoke(entry.load(), ["--version"])
+            assert (result.exit_code, result.stdout) == (0, f"seaformer {version('seaformer')}\n")
 
 
 def test_faults_are_one_line_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,8 +37,8 @@ def parse_share(option: str, text: str) -> float:
     return float(match[1]) / 100
 
 
-def _option(name: str, default: Any = None, **settings: Any) -> Any:
-    declare = partial(click.option, name, default=default, **settings)
+def _option(*names: str, default: Any = None, **settings: Any) -> Any:
+    declare = partial(click.option, *names, default=default, **settings)
     return field(default=default, metadata={"click": declare})
 
 
@@ -115,6 +115,7 @@ class Options:
         "use is waited for as long, before they count.",
     )
     output: Path | None = _option(
+        "-o",
         "--output",
         type=PATH,
         help="Folder for results.json, results.csv and report.html; one below it for each "

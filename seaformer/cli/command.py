@@ -30,12 +30,38 @@ FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
 
+VERSION_OPTION = "--version"
+
 PATH = click.Path(path_type=Path)
 """Type of an option that is the path of a file or folder."""
 
 
+def _print_version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None:
+    del param
+    if is_asked:
+        from importlib.metadata import version
+
+        click.echo(f"seaformer {version('seaformer')}")
+        ctx.exit()
+
+
+_VERSION = click.Option(
+    [VERSION_OPTION],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+
+
 class _OneLineErrors(click.Command):
     """Ends the process with `error: ...` on stderr and an exit status, never with a traceback."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the options, with --version for what is no subcommand."""
+        params = super().get_params(ctx)
+        return [*params, _VERSION] if ctx.parent is None else params
 
     def main(
         self,

@@ -77,6 +77,7 @@ LISTED = 12
 )
 @click.option("--layout", help="Layout of the data set, if the folders do not tell it.")
 @click.option(
+    "-m",
     "--model",
     "network_name",
     metavar="NAME",

@@ -42,6 +42,7 @@ TOP = 5
 @click.command(cls=Command)
 @click.argument("photo", type=PATH, required=False)
 @click.option(
+    "-m",
     "--model",
     "model_text",
     metavar="FILE|NAME",
@@ -61,6 +62,7 @@ TOP = 5
 )
 @click.option("--task", help="Task of a checkpoint, or of a file that was not exported by us.")
 @click.option(
+    "-o",
     "--output",
     type=PATH,
     help="Overlay to write, .png or .jpg. [default: <photo>_overlay.png here]",

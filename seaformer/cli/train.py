@@ -40,6 +40,7 @@ SHOWN = 6
 
 @click.command(cls=Command)
 @click.option(
+    "-m",
     "--model",
     metavar="NAME",
     help="Network to train, such as topformer-tiny; see the list of seaformer-export --list.",
@@ -53,6 +54,7 @@ SHOWN = 6
     "ADE20K, Cityscapes, Pascal Context or COCO-Stuff. 'shapes' stands for drawn scenes.",
 )
 @click.option(
+    "-o",
     "--output",
     type=PATH,
     required=True,

@@ -9,12 +9,15 @@ from torch.utils.flop_counter import FlopCounterMode
 from seaformer.models.inputs import input_shape
 from seaformer.models.registry import REGISTRY
 from seaformer.tasks import TASKS
+from seaformer.weights.builtin import BUILTIN, BuiltinWeights
 from seaformer.weights.released import RELEASED, ReleasedWeights
 
 
 @dataclass(frozen=True)
 class ModelCard:
     """One model, by the names of its variant and task, its trainable parameters and its weights.
+
+    `weights` are the released ones, `builtin` those that come with the package.
 
     `macs` are multiply-accumulates of one picture of `input_size`, as `count_macs` counts them.
     """
@@ -25,6 +28,7 @@ class ModelCard:
     params: int
     macs: int
     weights: tuple[ReleasedWeights, ...]
+    builtin: tuple[BuiltinWeights, ...]
 
 
 def list_models() -> list[ModelCard]:
@@ -44,6 +48,9 @@ def list_models() -> list[ModelCard]:
                     macs=count_macs(model, size),
                     weights=tuple(
                         w for w in RELEASED if (w.network, w.task) == (network.name, task.name)
+                    ),
+                    builtin=tuple(
+                        w for w in BUILTIN if (w.network, w.task) == (network.name, task.name)
                     ),
                 )
             )

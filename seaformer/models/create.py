@@ -11,12 +11,13 @@ from seaformer.models.entry import Network
 from seaformer.models.loading import WeightsRecord, load_weights
 from seaformer.models.resolve import as_network, with_ablation
 from seaformer.models.seaformer.variants import Variant
-from seaformer.tasks import Task, get_task
+from seaformer.tasks import DEFAULT_TASK, Task, get_task
+from seaformer.weights.checkpoint import described_by
 
 
 def create_model(
     name: str | Variant | Network,
-    task: str | Task = "ade20k",
+    task: str | Task | None = None,
     weights: str | Path | None = None,
     ablation: Mapping[str, str] | None = None,
 ) -> nn.Module:
@@ -25,7 +26,8 @@ def create_model(
     Args:
         name: of a network in `seaformer.models.registry`, such as "topformer-tiny" or
             "seaformer-tiny", which "tiny" is short for.
-        task: name of a task, see `seaformer.tasks`, or a task of your own.
+        task: name of a task, see `seaformer.tasks`, or a task of your own; None for that which the
+            weights state, as those of seaformer-train do, or else ade20k.
         weights: name of released weights, path of a checkpoint, "backbone:PATH", or None for seeded
             random weights: fit to measure latency, not to predict.
         ablation: switch -> value of the paper's ablation studies, see `seaformer.models.ablation`.
@@ -41,6 +43,8 @@ def create_model(
         SeaformerError: the weights cannot be had, read, or are not for this network and task.
     """
     network = with_ablation(as_network(name), ablation or {})
+    if task is None:
+        task = described_by(weights)[1] or DEFAULT_TASK
     return create(network, get_task(task) if isinstance(task, str) else task, weights)[0]
 
 

@@ -19,9 +19,9 @@ from seaformer.tasks import Task
 from seaformer.weights.builtin import BUILTIN, BuiltinWeights, find_builtin
 from seaformer.weights.checkpoint import Checkpoint, listed, read_checkpoint
 from seaformer.weights.download import fetch
+from seaformer.weights.file_key import split_key
 from seaformer.weights.random_weights import fill_random
 from seaformer.weights.released import RELEASED, ReleasedWeights, find_released
-from seaformer.weights.state_dicts import split_key
 from seaformer.weights.tensor_names import shapes_of
 
 RANDOM = "random"

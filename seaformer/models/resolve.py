@@ -11,6 +11,7 @@ from seaformer.models.registry import REGISTRY, seaformer
 from seaformer.models.seaformer.variants import VARIANTS, Variant, get_variant
 from seaformer.models.user_factory import factory_network
 from seaformer.network_names import name_of_variant
+from seaformer.weights.file_key import split_key
 
 PREFIXES: Mapping[str, Callable[[str], Network]] = {}
 """What stands before ":" in the name of a network of another collection -> how its row is made."""
@@ -67,7 +68,8 @@ def find_model(text: str) -> Path | Network:
     """
     path = Path(text)
     has_folder = any(separator in text for separator in (os.sep, "/"))
-    looks_like_a_file = has_folder or (":" not in text and bool(path.suffix))
+    file, _ = split_key(path)
+    looks_like_a_file = has_folder or (":" not in file.name and bool(file.suffix))
     if path.is_file() or looks_like_a_file or (path.exists() and text not in REGISTRY):
         return path
     return resolve(text)

@@ -22,6 +22,7 @@ from seaformer.runtimes.image_session import ImageSession
 from seaformer.runtimes.qnn_package import require_package
 from seaformer.runtimes.session import Session
 from seaformer.temporary_folders import temporary_folder
+from seaformer.weights.file_key import split_key
 
 __all__ = [
     "PROCESSORS",
@@ -116,7 +117,7 @@ def find_runtime(path: str | Path, accelerator: str = "cpu") -> Runtime:
         UsageError: no runtime is known for the suffix; the message lists those there are.
     """
     runtimes = look_up(PROCESSORS, "accelerator", accelerator)
-    suffix = Path(path).suffix
+    suffix = split_key(Path(path))[0].suffix
     if suffix.lower() not in RUNTIMES:
         raise UsageError(
             f"'{path}' is no model file by its suffix '{suffix}'. Allowed: {', '.join(RUNTIMES)}."
@@ -240,11 +241,12 @@ def _find(path: str | Path, accelerator: str = "cpu") -> tuple[Path, Runtime]:
     """Return the path of a file that is there, and its runtime."""
     path = Path(path)
     runtime = find_runtime(path, accelerator)
+    file = split_key(path)[0] if runtime is _PYTORCH else path
     if path.is_dir():
         raise SeaformerError(f"'{path}' is a folder. Give a file: {', '.join(RUNTIMES)}.")
-    if not path.exists():
-        raise SeaformerError(f"there is no model file '{path}'. Check the name.")
-    if not path.is_file():  # a pipe, which would be waited for, or a device
+    if not file.exists():
+        raise SeaformerError(f"there is no model file '{file}'. Check the name.")
+    if not file.is_file():  # a pipe, which would be waited for, or a device
         raise SeaformerError(f"'{path}' is not a regular file. Give a model file.")
     return path, runtime
 

@@ -21,7 +21,8 @@ from seaformer.network_names import stored_name
 from seaformer.tasks import Task, get_task
 from seaformer.weights import unpickling
 from seaformer.weights.builtin import BUILTIN
-from seaformer.weights.state_dicts import StateDict, find_state_dict, split_key, unwrapped
+from seaformer.weights.file_key import split_key
+from seaformer.weights.state_dicts import StateDict, find_state_dict, unwrapped
 
 FORMAT_VERSION = 1
 """Version of the header of our own files, which `seaformer.weights.saving` writes."""
@@ -255,7 +256,7 @@ def listed(names: Iterable[str], noun: str) -> str:
     return f"{len(names)} {noun}{'s' if len(names) != 1 else ''} ({shown})"
 
 
-def described_by(weights: str | None) -> tuple[str | None, Task | None]:
+def described_by(weights: str | Path | None) -> tuple[str | None, Task | None]:
     """Return the name of the network and the task that weights are for, as far as they say it.
 
     Of what is given to `--weights`, those that come with the package and our own .safetensors files
@@ -267,7 +268,8 @@ def described_by(weights: str | None) -> tuple[str | None, Task | None]:
     for builtin in BUILTIN:
         if weights == builtin.name:
             return builtin.network, get_task(builtin.task)
-    if weights is None or not weights.endswith(".safetensors") or weights.startswith("backbone:"):
+    named = str(weights)
+    if weights is None or not named.endswith(".safetensors") or named.startswith("backbone:"):
         return None, None
     checkpoint = read_checkpoint(Path(weights).expanduser())
     return checkpoint.network, checkpoint.task

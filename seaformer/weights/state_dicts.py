@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from seaformer.errors import SeaformerError, quoted
+from seaformer.weights.file_key import SEPARATOR
 from seaformer.weights.foreign_objects import StandIn
 
 AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "ema_model")
@@ -45,9 +46,6 @@ MAX_DEPTH = 32
 AUXILIARY = "auxiliary_head."
 """A head for training alone."""
 
-SEPARATOR = "::"
-"""Between a file and the key of the weights to take."""
-
 
 @dataclass(frozen=True)
 class StateDict:
@@ -63,14 +61,6 @@ class StateDict:
     tensors: Mapping[str, Tensor]
     note: str
     outside: frozenset[str] = frozenset()
-
-
-def split_key(path: Path) -> tuple[Path, str | None]:
-    """Split FILE::KEY; the key is None without one."""
-    if SEPARATOR not in path.name or path.exists():
-        return path, None
-    name, _, key = path.name.rpartition(SEPARATOR)
-    return path.with_name(name), key
 
 
 def find_state_dict(content: Mapping[Any, Any], path: Path, key: str | None) -> StateDict:

@@ -34,6 +34,9 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "adaptive average, larger": lambda x: F.adaptive_avg_pool2d(x, (18, 20)),
     "adaptive maximum": lambda x: F.adaptive_max_pool2d(x, (6, 5)),
     "adaptive maximum, larger": lambda x: F.adaptive_max_pool2d(x, (18, 20)),
+    "adaptive average of a line": lambda x: F.adaptive_avg_pool1d(x.flatten(2), 100)[..., None],
+    "adaptive maximum of a line": lambda x: F.adaptive_max_pool1d(x.flatten(2), 100)[..., None],
+    "area of a line": lambda x: F.interpolate(x.flatten(2), 100, mode="area")[..., None],
     "average, divisor": lambda x: F.avg_pool2d(x, 3, 2, 1, divisor_override=4),
     "GELU": F.gelu,
     "GELU by tanh": lambda x: F.gelu(x, approximate="tanh"),
@@ -68,6 +71,31 @@ def test_an_equivalent_is_exact(function: Callable[[Tensor], Tensor]) -> None:
         with Equivalents():
             found = function(x)
     torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-11)
+
+
+class Calling(nn.Module):
+    """A function of a map as a network."""
+
+    input_channels = 8
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_an_equivalent_becomes_onnx(function: Callable[[Tensor], Tensor]) -> None:
+    """torch's exporter refuses most of these functions, and divides averages wrongly."""
+    x = torch.randn(1, 8, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    places: list[str] = []
+    graph = to_onnx(Calling(function), (SIDE, SIDE), "y", places.append)
+    with open_content(graph.SerializeToString(), ".onnx") as session:
+        (found,) = session.run([x.numpy()])
+    np.testing.assert_allclose(found, function(x).numpy(), rtol=1e-3, atol=1e-4)
+    assert places == []
 
 
 class Branches(nn.Module):

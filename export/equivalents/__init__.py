@@ -25,11 +25,21 @@ from seaformer.export.equivalents.channels_and_copies import (
 from seaformer.export.equivalents.convolutions import conv_transpose2d, fold
 from seaformer.export.equivalents.einsum import einsum
 from seaformer.export.equivalents.norms import group_norm, instance_norm, layer_norm
-from seaformer.export.equivalents.pooling import adaptive_max_pool2d, avg_pool2d
-from seaformer.export.equivalents.resampling import adaptive_avg_pool2d, interpolate
+from seaformer.export.equivalents.pooling import (
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    avg_pool2d,
+)
+from seaformer.export.equivalents.resampling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    interpolate,
+)
 from seaformer.export.equivalents.running_sums import cumsum, local_response_norm
 
 EQUIVALENTS: Mapping[Callable[..., Any], Callable[..., Any]] = {
+    F.adaptive_avg_pool1d: adaptive_avg_pool1d,
+    F.adaptive_max_pool1d: adaptive_max_pool1d,
     F.adaptive_avg_pool2d: adaptive_avg_pool2d,
     F.adaptive_max_pool2d: adaptive_max_pool2d,
     F.avg_pool2d: avg_pool2d,

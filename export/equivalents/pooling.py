@@ -37,6 +37,14 @@ def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = 
     return F.max_pool2d(input, tuple(longest))
 
 
+def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    """Take the maximum of cells of a line, see `torch.nn.functional.adaptive_max_pool1d`."""
+    if return_indices:
+        return F.adaptive_max_pool1d(input, output_size, return_indices)
+    length = output_size if isinstance(output_size, int) else output_size[0]
+    return adaptive_max_pool2d(input.unsqueeze(-1), (length, 1)).squeeze(-1)
+
+
 def avg_pool2d(
     input: Tensor,
     kernel_size: Any,

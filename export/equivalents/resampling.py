@@ -31,6 +31,12 @@ def interpolate(
     """Interpolate a map, see `torch.nn.functional.interpolate`."""
     sides = static_shape(input)[2:]
     options = {"mode": mode, "align_corners": align_corners, "antialias": antialias}
+    if len(sides) == 1 and mode in ("nearest-exact", "area"):
+        column = None if size is None else (*integers(_pair(size)[:1]), 1)
+        scale = None if scale_factor is None else (_pair(scale_factor)[0], 1.0)
+        return interpolate(
+            input.unsqueeze(-1), column, scale, mode, None, recompute_scale_factor
+        ).squeeze(-1)
     if len(sides) != 2:
         return F.interpolate(
             input,
@@ -78,6 +84,11 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
 
         input = axis_product(input, matrix_of(average, side), axis)
     return input
+
+
+def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
+    """Average over cells of a line, see `torch.nn.functional.adaptive_avg_pool1d`."""
+    return adaptive_avg_pool2d(input.unsqueeze(-1), (_pair(output_size)[0], 1)).squeeze(-1)
 
 
 def cells(output_size: Any, sides: Sequence[int]) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """Data sets on disk: every layout, what masks store, and what is missing or wrong."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,18 @@ def test_plain_with_a_list_of_names(tmp_path: Path) -> None:
     assert read_mask(dataset.items[0], dataset.task).reshape(-1)[:3].tolist() == [1, 0, 255]
     # Without folders of splits, all there is belongs to both.
     assert open_dataset(dataset.folder, split="train").items == dataset.items
+
+
+def test_masks_that_fit_another_numbering_get_a_hint(tmp_path: Path) -> None:
+    image = picture(tmp_path / "images" / "a.png")
+    stored = mask(tmp_path / "masks" / "a.png", [12, 1, 255])
+    with pytest.raises(SeaformerError, match=r"They fit offset 1: 1\.\.12 for the classes"):
+        read_mask(Item("a", image, stored), get_task("shapes"))
+    read_mask(Item("a", image, stored), replace(get_task("shapes"), label_offset=1))
+    mask(stored, [14])
+    with pytest.raises(SeaformerError) as caught:
+        read_mask(Item("a", image, stored), get_task("shapes"))
+    assert "They fit" not in str(caught.value)
 
 
 def test_plain_with_splits_and_a_task(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Accuracy measures against counting by hand, exact fractions and torchmetrics."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -10,7 +11,9 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardInd
 
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.evaluation.metrics import ConfusionMatrix, top_classes
+from seaformer.evaluation.results import numbering_hint
 from seaformer.evaluation.tally import Tally, count_guesses
+from seaformer.tasks import get_task
 
 IGNORED = 255
 
@@ -163,3 +166,16 @@ def test_top_1_and_top_5() -> None:
     for truth in (4, 0, 9):
         tally.add("picture", count_guesses(truth, [[4, 1, 2, 3, 0]])[0])
     assert (tally.confusion.scores().pixel_accuracy, tally.top5) == (1 / 3, 2 / 3)
+
+
+def test_masks_of_another_numbering_are_noticed_by_the_score() -> None:
+    task = get_task("shapes")
+    right, shifted = ConfusionMatrix(12, 255), ConfusionMatrix(12, 255)
+    found = np.arange(11, dtype=np.uint8)
+    right.update(found, found)
+    shifted.update(found + 1, found)  # stored from 1, and read as if it were from 0
+    assert numbering_hint(right, task) == ""
+    hint = numbering_hint(shifted, task)
+    assert "100% of the pixels" in hint
+    assert "the masks fit offset 1" in hint
+    assert numbering_hint(shifted, replace(task, label_offset=1)) == ""

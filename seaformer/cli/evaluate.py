@@ -157,7 +157,7 @@ def main(
     from seaformer.evaluation.engine import Evaluation
     from seaformer.evaluation.evaluation_page import write_report
     from seaformer.evaluation.models import Options, open_candidate, stated_task
-    from seaformer.evaluation.results import collect
+    from seaformer.evaluation.results import collect, numbering_hint
     from seaformer.files import write_text
     from seaformer.imaging.input_size import parse_input_size
     from seaformer.locks import locked
@@ -226,6 +226,9 @@ def main(
         write_text(folder / RESULTS, results.text())
         notify(FileWritten(path=folder / RESULTS))
     _print_results(console, results)
+    for tally in evaluation.tallies:
+        if hint := numbering_hint(tally.confusion, dataset.task):
+            console.print(hint, style="bold yellow")
     _print_next(console, results, dataset, folder, weights, processor)
     if part is not None:
         console.print(

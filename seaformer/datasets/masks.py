@@ -1,5 +1,6 @@
 """Reading masks: from what a data set stores to class indices."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,9 @@ from seaformer.tasks import Task
 
 IGNORED = 255
 """Class index of pixels that count for nothing, whatever the data set stores for them."""
+
+OFFSETS = (0, 1)
+"""What masks number their first class with, usually."""
 
 _NO_CLASS = -1
 
@@ -60,14 +64,14 @@ def read_mask(item: Item, task: Task) -> npt.NDArray[np.uint8]:
         table = _classes_of_label_ids()
     else:
         table = _classes_of_stored(task)
-    classes = table[np.minimum(stored.astype(np.int32), len(table) - 1)]
+    classes = _looked_up(stored, table)
     if (classes == _NO_CLASS).any():
         values = np.unique(stored[classes == _NO_CLASS])
         shown = ", ".join(str(value) for value in values[:5])
         more = f" and {len(values) - 5} more values" if len(values) > 5 else ""
         raise SeaformerError(
             f"'{item.target}' stores {shown}{more}, which task {task.name} has no class for. "
-            f"Allowed: {_allowed(table)}."
+            f"Allowed: {_allowed(table)}.{_hint(stored, task)}"
         )
     return classes.astype(np.uint8)
 
@@ -115,6 +119,26 @@ def _classes_of_stored(task: Task) -> npt.NDArray[np.int16]:
     if task.ignore_index is not None and task.ignore_index < len(classes):
         classes[task.ignore_index] = IGNORED
     return classes
+
+
+def _hint(stored: npt.NDArray[np.integer], task: Task) -> str:
+    """Say which other numbering of the classes all values of a mask fit, if one does."""
+    for offset in OFFSETS:
+        table = _classes_of_stored(replace(task, label_offset=offset))
+        if offset != task.label_offset and (_looked_up(stored, table) != _NO_CLASS).all():
+            last = task.num_classes - 1 + offset
+            return (
+                f" They fit offset {offset}: {offset}..{last} for the classes. Set "
+                f'"label_offset": {offset} in the task of labels.json.'
+            )
+    return ""
+
+
+def _looked_up(
+    stored: npt.NDArray[np.integer], table: npt.NDArray[np.int16]
+) -> npt.NDArray[np.int16]:
+    """Return the class of each stored value, of which the last of the table is all above it."""
+    return table[np.minimum(stored.astype(np.int32), len(table) - 1)]
 
 
 def _classes_of_label_ids() -> npt.NDArray[np.int16]:

@@ -11,10 +11,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from seaformer.datasets import Dataset
+from seaformer.datasets.masks import OFFSETS
 from seaformer.evaluation.engine import BrokenPicture, Evaluation
 from seaformer.evaluation.metrics import ConfusionMatrix
 from seaformer.evaluation.models import Candidate
 from seaformer.evaluation.tally import Tally
+from seaformer.tasks import Task
 
 DEFINITION = (
     "mmsegmentation's IoUMetric: pixels summed over all pictures; classes with nothing to count "
@@ -201,6 +203,7 @@ def _model_result(
     model: Candidate, tally: Tally, reference: Tally, dataset: Dataset
 ) -> ModelResult:
     agreement = None if tally.agreement is None else tally.agreement.scores().pixel_accuracy
+    hint = numbering_hint(tally.confusion, dataset.task)
     return ModelResult(
         file=str(model.path),
         sha256=model.sha256,
@@ -209,7 +212,7 @@ def _model_result(
         protocol=model.protocol.name,
         input=model.protocol.description,
         is_random=model.interface.is_random,
-        note=model.note,
+        note=" ".join(filter(None, (model.note, hint))),
         scores=_scores(tally, dataset.task.is_segmentation),
         agreement=agreement,
         classes=_class_results(tally, reference, dataset),
@@ -219,6 +222,24 @@ def _model_result(
         else _confusions(tally.agreement, dataset.task.labels),
         worst=tuple(Picture(name=worst.name, score=worst.score) for worst in tally.worst),
     )
+
+
+def numbering_hint(matrix: ConfusionMatrix, task: Task) -> str:
+    """Say that the masks number the classes otherwise, if a model is right by that; else ""."""
+    if not task.is_segmentation:
+        return ""
+    counts = matrix.counts
+    right = int(counts.trace())
+    for offset in OFFSETS:
+        shifted = int(counts.trace(task.label_offset - offset))
+        if offset != task.label_offset and shifted > max(right, counts.sum() // 2):
+            return (
+                f"{shifted / counts.sum():.0%} of the pixels are right by another numbering of the "
+                f"classes, {right / counts.sum():.0%} by this one: the masks fit offset {offset}, "
+                f'and the task has {task.label_offset}. Set "label_offset": {offset} in the task '
+                "of labels.json."
+            )
+    return ""
 
 
 def _scores(tally: Tally, is_segmentation: bool) -> Scores:

@@ -4,10 +4,13 @@ import itertools
 import json
 import math
 import os
+import resource
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,6 +27,7 @@ from seaformer.cli.train import main
 from seaformer.console import Console
 from seaformer.datasets.shapes import ShapesDataset, render, write
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.interrupts import SIGNALS
 from seaformer.locks import locked
 from seaformer.models.create import create_model
 from seaformer.models.resolve import as_network
@@ -31,6 +35,7 @@ from seaformer.models.seaformer.attention import SqueezeAxialPositionEmbedding
 from seaformer.models.seaformer.context_branch import DROP_PATH
 from seaformer.models.seaformer.layer import DropPath
 from seaformer.tasks import Task, get_task
+from seaformer.temporary_folders import PREFIX
 from seaformer.training.augmentation import augment, distort_colors
 from seaformer.training.checkpoints import METRICS, STATE, Origin, RunFolder, load_state
 from seaformer.training.first_weights import first_network
@@ -39,7 +44,6 @@ from seaformer.training.optimizer import parameter_groups, rate_factor, regulari
 from seaformer.training.progress import read_metrics
 from seaformer.training.recipe import RECIPES, Recipe, get_recipe
 from seaformer.training.samples import Batches, Examples
-from seaformer.training.scenes import open_data
 from seaformer.training.training_loop import train
 from seaformer.training.validation import validate
 from seaformer.weights.saving import save_weights
@@ -97,6 +101,7 @@ def run(
     path: Path,
     made_of: Recipe,
     training: FewScenes,
+    validation: FewScenes = FewScenes("val", 16),
     *,
     seed: int = 0,
     resume: bool = False,
@@ -107,7 +112,7 @@ def run(
     train(
         first_network(TINY, small_task(), seed=seed),
         training,
-        FewScenes("val", 16),
+        validation,
         folder,
         Accelerator(cpu=True),
         Console(quiet=True),
@@ -164,6 +169,14 @@ def test_rate_grows_linearly_and_falls_to_nothing() -> None:
     assert rate_factor(1500, plan) == pytest.approx(1 - 1500 / 160_000)
     assert rate_factor(80_000, plan) == pytest.approx(0.5)
     assert rate_factor(159_999, plan) == pytest.approx(1 / 160_000)
+
+
+def test_warm_up_is_a_tenth_of_a_short_run() -> None:
+    plan = RECIPES["ade20k"]
+    assert plan.lasting(20_000) == replace(plan, iterations=20_000)
+    short = plan.lasting(60)
+    assert (short.iterations, short.warmup) == (60, 6)
+    assert max(rate_factor(step, plan.lasting(6)) for step in range(6)) == 1
 
 
 @pytest.mark.parametrize("variant", ["tiny", "large"])
@@ -321,6 +334,207 @@ def test_resumed_run_is_the_unbroken_one(tmp_path: Path) -> None:
     for name in ("last.safetensors", "best.safetensors", "best.json"):
         first, second = (path / name for path in (whole.path, tmp_path / "broken"))
         assert first.read_bytes() == second.read_bytes()
+
+
+@dataclass(frozen=True)
+class SignallingScenes(FewScenes):
+    """Scenes while whose reading, at the 27th, this process gets signals."""
+
+    signals: tuple[signal.Signals, ...] = ()
+    reads: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        if next(self.reads) == 27:
+            for number in self.signals:
+                os.kill(os.getpid(), number)
+        return super().__getitem__(index)
+
+
+@pytest.fixture
+def _signals_as_before() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_signals_as_before")
+@pytest.mark.parametrize("signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,)])
+def test_run_stopped_before_its_first_validation_is_kept(
+    signals: tuple[signal.Signals, ...], tmp_path: Path
+) -> None:
+    plan = recipe(iterations=12, batch_size=4, warmup=3, dropout=0.1)
+    whole = run(tmp_path / "whole", plan, FewScenes("train", 24), validate_every=12)
+    stopped = SignallingScenes("train", 24, signals)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "broken", plan, stopped, validate_every=12)
+    assert load_state(tmp_path / "broken").step == 6
+    run(tmp_path / "broken", plan, FewScenes("train", 24), validate_every=12, resume=True)
+    assert curve(tmp_path / "broken") == curve(whole.path)
+    assert [entry["step"] for entry in curve(whole.path)] == [10, 12]
+
+
+class StoppedValidation(FewScenes):
+    """Scenes while whose reading Ctrl-C is pressed."""
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        raise KeyboardInterrupt
+
+
+def test_validation_that_was_stopped_is_made_up_for(tmp_path: Path) -> None:
+    plan = recipe(iterations=2, batch_size=2)
+    whole = run(tmp_path / "whole", plan, FewScenes("train", 4), validate_every=2)
+    broken = tmp_path / "broken"
+    with pytest.raises(KeyboardInterrupt):
+        run(broken, plan, FewScenes("train", 4), StoppedValidation("val", 1), validate_every=2)
+    assert curve(broken) == []
+    run(broken, plan, FewScenes("train", 4), validate_every=2, resume=True)
+    assert curve(broken) == curve(whole.path)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_training import FewScenes, recipe, run
+from seaformer.training import training_run
+training_run.SAVE_EVERY_S = 0
+fsync, calls = os.fsync, []
+def kill_at_the_third(descriptor):
+    calls.append(descriptor)
+    if len(calls) == 3:  # metrics.jsonl, state.pt of step 1, that of step 2
+        os.kill(os.getpid(), signal.SIGKILL)
+    fsync(descriptor)
+os.fsync = kill_at_the_third
+run(Path({output!r}), recipe(iterations=3, batch_size=2), FewScenes("train", 4), validate_every=3)
+"""
+
+
+def test_run_that_is_killed_while_it_saves_is_resumed_and_cleans_up(tmp_path: Path) -> None:
+    whole = run(
+        tmp_path / "whole", recipe(iterations=3, batch_size=2), FewScenes("train", 4),
+        validate_every=3,
+    )  # fmt: skip
+    output = tmp_path / "killed"
+    script = KILLED.format(tests=str(Path(__file__).parent), output=str(output))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert load_state(output).step == 1
+    assert any(path.name.startswith(PREFIX) for path in output.iterdir())
+    run(output, whole.recipe, FewScenes("train", 4), validate_every=3, resume=True)
+    assert curve(output) == curve(whole.path)
+    assert {path.name for path in output.iterdir()} == {path.name for path in whole.path.iterdir()}
+
+
+def test_run_is_extended(tmp_path: Path) -> None:
+    plan = recipe(iterations=2, batch_size=2, warmup=0)
+    run(tmp_path, plan, FewScenes("train", 4), validate_every=1)
+    longer = replace(plan, iterations=4)
+    folder = run(tmp_path, longer, FewScenes("train", 4), validate_every=1, resume=True)
+    rates = [entry["lr"] / plan.learning_rate for entry in curve(folder.path)]
+    assert rates == pytest.approx([1, 0.5, 0.5, 0.25])
+    assert load_state(tmp_path).step == 4
+
+
+@contextmanager
+def largest_file(size_bytes: int) -> Iterator[None]:
+    """Let this process write no larger files, as on a disk that gets full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "named"), [(2**20, r"File too large: '.*state\.pt'"), (99, r"state\.pt")]
+)
+def test_full_disk_is_not_a_fault_of_ours(tmp_path: Path, size_bytes: int, named: str) -> None:
+    plan = recipe(iterations=1, batch_size=2)
+    with largest_file(size_bytes), pytest.raises(SeaformerError, match=f"{named}.* start again"):
+        run(tmp_path, plan, FewScenes("train", 4), validate_every=1)
+    assert {path.name for path in tmp_path.iterdir()} <= {METRICS, "last.safetensors", "last.json"}
+
+
+class UnreadableScenes(FewScenes):
+    """Scenes one of which is damaged."""
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        if index == 3:
+            raise SeaformerError("'3.png' is damaged.")
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_error_of_a_picture_has_no_traceback_in_it(tmp_path: Path, workers: int) -> None:
+    plan = recipe(iterations=3, batch_size=2)
+    with pytest.raises(SeaformerError) as caught:
+        run(tmp_path, plan, UnreadableScenes("train", 4), validate_every=3, workers=workers)
+    assert str(caught.value) == "'3.png' is damaged."
+
+
+def test_validation_without_a_pixel_that_counts_is_refused(tmp_path: Path) -> None:
+    class Ignored(FewScenes):
+        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+            image, mask = super().__getitem__(index)
+            return image, np.full_like(mask, 255)
+
+    plan = recipe(iterations=2, batch_size=2)
+    with pytest.raises(SeaformerError, match="every pixel of the validation masks is ignored"):
+        run(tmp_path, plan, FewScenes("train", 4), Ignored("val", 1), validate_every=1)
+
+
+@pytest.fixture(scope="module")
+def one_step(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    path = tmp_path_factory.mktemp("one_step")
+    plan = recipe(iterations=1, batch_size=2)
+    return run(path, plan, FewScenes("train", 4), validate_every=1)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_flipped_bit_in_the_state_is_noticed(
+    share: float, one_step: RunFolder, tmp_path: Path
+) -> None:
+    content = bytearray((one_step.path / STATE).read_bytes())
+    content[int(share * len(content))] ^= 1
+    (tmp_path / STATE).write_bytes(content)
+    with pytest.raises(SeaformerError, match=r"is damaged \(wrong checksum of"):
+        load_state(tmp_path)
+
+
+def _without(*keys: object) -> Callable[[Any], Any]:
+    def change(state: Any) -> None:
+        for key in keys[:-1]:
+            state = state[key]
+        del state[keys[-1]]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (_without("optimizer"), "optimizer: Field required"),
+        (_without("scaler"), "scaler: Field required"),
+        (_without("optimizer", "state"), "lacks moments"),
+        (_without("optimizer", "state", 3), "lacks moments"),
+        (_without("optimizer", "state", 3, "exp_avg"), "lacks moments"),
+        (lambda state: state.update(step=-1), "step: "),
+        (lambda state: state.update(best=math.nan), "best: "),
+        (lambda state: state.update(settings="{}"), "settings: "),
+        (lambda state: state["model"].popitem(), "RuntimeError"),
+        (lambda state: next(iter(state["model"].values())).fill_(math.nan), "NaN or infinity"),
+    ],
+)
+def test_state_without_a_member_is_refused(
+    change: Callable[[Any], Any], named: str, one_step: RunFolder, tmp_path: Path
+) -> None:
+    content = torch.load(one_step.path / STATE, weights_only=True)
+    change(content)
+    torch.save(content, tmp_path / STATE)
+    with pytest.raises(SeaformerError, match=rf"state\.pt' is damaged .*{named}"):
+        run(tmp_path, one_step.recipe, FewScenes("train", 4), validate_every=1, resume=True)
 
 
 def test_entries_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
@@ -502,6 +716,7 @@ def test_command_trains_and_its_weights_need_no_flags(data: Path, tmp_path: Path
     done = invoke(*options)
     assert done.exit_code == 0, done.output
     assert "6 pictures to learn from, 3 to validate on; 3 steps of 2" in done.output
+    assert "learning rate 0.00025 without warm-up" in done.output
     names = {path.name for path in output.iterdir()}
     weights = {f"{name}.{kind}" for name in ("best", "last") for kind in ("safetensors", "json")}
     assert names == weights | {STATE, METRICS, "report.html"}
@@ -524,9 +739,12 @@ def test_command_trains_and_its_weights_need_no_flags(data: Path, tmp_path: Path
         2,
         True,
     )
+    extended = invoke("--output", output, "--resume", "--iterations", "4", "--device", "cpu")
+    assert extended.exit_code == 0, extended.output
+    assert "resumed after step 3" in extended.output
     resumed = invoke(*options, "--resume")
-    assert resumed.exit_code == 0, resumed.output
-    other = invoke(*options, "--resume", "--seed", "1")
+    assert (resumed.exit_code, "Allowed: 4 or more" in resumed.output) == (2, True)
+    other = invoke("--output", output, "--resume", "--seed", "1")
     assert (other.exit_code, "seed was 0 and is now 1" in other.output) == (2, True)
 
 
@@ -546,14 +764,31 @@ def test_broken_labels_stop_the_run_before_it_starts(data: Path, tmp_path: Path)
     assert not any(output.iterdir())
 
 
-def test_data_without_splits_is_split(data: Path) -> None:
-    for kind in ("images", "masks"):
-        for path in sorted((data / kind).glob("*/*.png")):
-            path.rename(data / kind / f"{path.parent.name}{path.name}")
-            if not any(path.parent.iterdir()):
-                path.parent.rmdir()
-    found = open_data(str(data))
-    assert (len(found.training), len(found.validation)) == (8, 1)
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_masks_without_a_pixel_that_counts_stop_the_run_before_it_starts(
+    split: str, data: Path, tmp_path: Path
+) -> None:
+    for path in (data / "masks" / split).iterdir():
+        Image.fromarray(np.full((SIDE, SIDE), 255, np.uint8)).save(path)
+    done = invoke("--variant", "tiny", "--data", data, "--output", tmp_path / "run")
+    assert done.exit_code == 1
+    kind = {"train": "6 training", "val": "3 validation"}[split]
+    assert f"every pixel of the {kind} masks is ignored: they store 255 only" in done.output
+    assert not any((tmp_path / "run").iterdir())
+
+
+def test_masks_of_one_class_and_a_long_warm_up_are_warned_of(data: Path, tmp_path: Path) -> None:
+    masks = sorted((data / "masks" / "train").iterdir())
+    for place, path in enumerate(masks):
+        values = np.full((SIDE, SIDE), 0 if place else 255, np.uint8)
+        Image.fromarray(values).save(path)
+    done = invoke(
+        *("--variant", "tiny", "--data", data, "--output", tmp_path / "run", "--device", "cpu"),
+        *("--iterations", "2", "--batch-size", "2", "--warm-up", "2"),
+    )
+    assert done.exit_code == 0, done.output
+    assert "all pixels of the training masks are of one class, 'wall', or ignored" in done.output
+    assert "the warm-up is 100% of the run, which will learn little" in done.output
 
 
 def test_of_two_runs_into_one_folder_one_is_refused(tmp_path: Path) -> None:
@@ -573,6 +808,8 @@ def test_of_two_runs_into_one_folder_one_is_refused(tmp_path: Path) -> None:
         (["--data", "shapes", "--device", "mps"], "--device is mps, which torch cannot use here"),
         (["--data", "shapes", "--weights", "nothing"], "unknown weights 'nothing'"),
         (["--data", "shapes", "--resume"], "to resume from. Leave --resume out"),
+        ([], "no data is named"),
+        (["--data", "shapes", "--output", __file__], "which is a file. Give the name of a folder"),
     ],
 )
 def test_bad_requests_are_named(options: list[str], named: str, tmp_path: Path) -> None:

@@ -1,0 +1,165 @@
+"""Training on classes of one's own from weights of another task, and on a folder without splits."""
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+from official_weights import to_official
+from torch import nn
+
+from seaformer.cli.train import main
+from seaformer.console import Console
+from seaformer.datasets.shapes import write
+from seaformer.errors import SeaformerError, UnknownNameError
+from seaformer.models.create import create_model
+from seaformer.models.resolve import as_network
+from seaformer.models.seaformer.variants import VARIANTS
+from seaformer.tasks import Task, get_task
+from seaformer.training.first_weights import first_network
+from seaformer.training.scenes import FolderScenes, open_data
+from seaformer.weights.released import find_released
+from seaformer.weights.saving import save_weights
+
+TINY = as_network("tiny")
+CLASSIFIER = "light_head.classifier."
+
+
+def task_of(*labels: str) -> Task:
+    shapes = get_task("shapes")
+    return replace(shapes, name="own", labels=labels, palette=None, evaluation=None)
+
+
+OWN = task_of("road", "grass", "sky")
+
+
+def loaded(task: Task, weights: str | Path) -> tuple[nn.Module, str]:
+    """Return the network that a training starts from, and what is printed of its weights."""
+    text = io.StringIO()
+    model = first_network(TINY, task, weights, 7, Console(file=text, width=1000))
+    return model, text.getvalue()
+
+
+def fresh(model: nn.Module, task: Task) -> set[str]:
+    """Return which tensors are those of a network without weights, by name."""
+    drawn = first_network(TINY, task, seed=7).state_dict()
+    return {
+        name
+        for name, tensor in model.state_dict().items()
+        if tensor.is_floating_point() and tensor.std() > 0 and torch.equal(tensor, drawn[name])
+    }
+
+
+def test_everything_but_the_classifier_comes_from_weights_for_other_classes() -> None:
+    model, text = loaded(OWN, "shapes")
+    assert "but the classifier (light_head.classifier), which is random, as it has 12" in text
+    assert all(name.startswith(CLASSIFIER) for name in fresh(model, OWN))
+    source = create_model("tiny", "shapes", "shapes").state_dict()
+    for name, tensor in model.state_dict().items():
+        if not name.startswith(CLASSIFIER):
+            assert torch.equal(tensor, source[name])
+
+
+def test_classifier_goes_with_the_names_of_the_classes(tmp_path: Path) -> None:
+    path = tmp_path / "own.safetensors"
+    save_weights(first_network(TINY, OWN), path, network=TINY.name, task_json=OWN.to_json())
+    model, text = loaded(OWN, path)
+    assert "everything is loaded, the classifier too" in text
+    assert not fresh(model, OWN)
+    other = task_of("road", "sky", "grass")
+    model, text = loaded(other, path)
+    assert "its classes are not those of task own" in text
+    assert any(name.startswith(CLASSIFIER) for name in fresh(model, other))
+
+
+def official_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, task: Task) -> None:
+    """Put a file into the cache that has the names of the official code."""
+    monkeypatch.setenv("SEAFORMER_CACHE", str(tmp_path))
+    model = TINY.build(task.kind, task.num_classes)
+    path = tmp_path / "weights" / find_released(name, TINY.name, task).file_name
+    path.parent.mkdir()
+    torch.save({"state_dict": to_official(model.state_dict(), VARIANTS["tiny"])}, path)
+
+
+@pytest.mark.parametrize(
+    ("weights", "task", "said"),
+    [
+        ("ade20k", "ade20k", "it has 150 classes and task own has 3"),
+        ("backbone:ade20k", "ade20k", "backbone:ade20k: the backbone is loaded"),
+        ("imagenet", "imagenet", "imagenet: the backbone is loaded"),
+        ("backbone:imagenet", "imagenet", "the backbone is loaded"),
+    ],
+)
+def test_released_weights_of_another_task_go_by_name(
+    weights: str, task: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    official_file(tmp_path, monkeypatch, task, get_task(task))
+    model, text = loaded(OWN, weights)
+    assert said in text
+    assert not any(name.startswith(("stem.", "context_branch.")) for name in fresh(model, OWN))
+
+
+def test_backbone_of_the_package_goes_by_name_in_every_command() -> None:
+    backbone = create_model("tiny", "ade20k", "backbone:shapes").state_dict()
+    source = create_model("tiny", "shapes", "shapes").state_dict()
+    inside = [name for name in source if name.startswith(TINY.backbone)]
+    assert len(inside) > 100
+    assert all(torch.equal(backbone[name], source[name]) for name in inside)
+
+
+@pytest.mark.parametrize("prefix", ["", "backbone:"])
+def test_unknown_name_lists_those_of_the_network(prefix: str) -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown weights 'shape'.*'shapes'.*imagenet"):
+        loaded(OWN, f"{prefix}shape")
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "small.safetensors"
+    small = as_network("small")
+    save_weights(first_network(small, OWN), path, network=small.name, task_json=OWN.to_json())
+    with pytest.raises(SeaformerError, match=r"holds SeaFormer-Small .*Use --variant small\.$"):
+        loaded(task_of("road", "grass"), path)
+
+
+@pytest.fixture(scope="module")
+def flat(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a data set without folders of splits: 12 images and masks, labels.json."""
+    folder = tmp_path_factory.mktemp("data") / "flat"
+    write(folder, 11, validation=1, size=(64, 64))
+    for kind in ("images", "masks"):
+        for path in sorted((folder / kind).glob("*/*.png")):
+            path.rename(folder / kind / f"{path.parent.name}{path.name}")
+        for split in ("train", "val"):
+            (folder / kind / split).rmdir()
+    labels = folder / "labels.json"
+    labels.write_text(json.dumps(get_task("shapes").labels), encoding="utf-8")
+    return folder
+
+
+def test_folder_without_splits_is_split_by_the_seed(flat: Path) -> None:
+    def names(seed: int) -> tuple[list[str], list[str]]:
+        found = open_data(str(flat), seed=seed)
+        parts = (found.training, found.validation)
+        assert all(isinstance(scenes, FolderScenes) for scenes in parts)
+        training, validation = ([item.name for item in s.dataset.items] for s in parts)
+        assert not list(found.faults())
+        return training, validation
+
+    training, validation = names(0)
+    assert (len(training), len(validation)) == (10, 2)
+    assert not set(training) & set(validation)
+    assert names(0) == (training, validation)
+    assert len({tuple(names(seed)[1]) for seed in range(5)}) > 1
+
+
+def test_command_fine_tunes_on_a_folder_without_splits(flat: Path, tmp_path: Path) -> None:
+    options = ["--variant", "tiny", "--data", flat, "--output", tmp_path / "run"]
+    options += ["--weights", "backbone:shapes", "--crop", "64", "--device", "cpu"]
+    options += ["--iterations", "1", "--batch-size", "2", "--seed", "3"]
+    done = CliRunner().invoke(main, [str(option) for option in options])
+    assert done.exit_code == 0, done.output
+    assert "2 of 12 pictures are held out for validation, chosen by --seed 3" in done.output
+    assert "weights backbone:shapes: the backbone is loaded" in done.output

@@ -101,7 +101,7 @@ def run(
     path: Path,
     made_of: Recipe,
     training: FewScenes,
-    validation: FewScenes = FewScenes("val", 16),
+    validation: FewScenes = FewScenes("val", 2),
     *,
     seed: int = 0,
     resume: bool = False,
@@ -303,7 +303,8 @@ def test_each_pass_takes_every_picture_once_in_another_order() -> None:
 
 def test_loss_falls_and_miou_rises(tmp_path: Path) -> None:
     plan = recipe(iterations=80, batch_size=4, warmup=8)
-    folder = run(tmp_path / "run", plan, FewScenes("train", 40), validate_every=20)
+    scenes = FewScenes("train", 40), FewScenes("val", 16)
+    folder = run(tmp_path / "run", plan, *scenes, validate_every=20)
     entries = curve(folder.path)
     assert [entry["step"] for entry in entries] == list(range(10, 81, 10))
     assert entries[-1]["loss"] < 0.8 * entries[0]["loss"]
@@ -359,13 +360,10 @@ def _signals_as_before() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_signals_as_before")
-@pytest.mark.parametrize("signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,)])
-def test_run_stopped_before_its_first_validation_is_kept(
-    signals: tuple[signal.Signals, ...], tmp_path: Path
-) -> None:
+def test_run_stopped_before_its_first_validation_is_kept(tmp_path: Path) -> None:
     plan = recipe(iterations=12, batch_size=4, warmup=3, dropout=0.1)
     whole = run(tmp_path / "whole", plan, FewScenes("train", 24), validate_every=12)
-    stopped = SignallingScenes("train", 24, signals)
+    stopped = SignallingScenes("train", 24, (signal.SIGTERM, signal.SIGINT, signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "broken", plan, stopped, validate_every=12)
     assert load_state(tmp_path / "broken").step == 6

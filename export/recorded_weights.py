@@ -30,10 +30,11 @@ def recorded_weights(weights: Weights) -> str:
     """
     prefix = BACKBONE if weights.name.startswith(BACKBONE) else ""
     path = Path(weights.source)
-    if weights.name in NAMES and path.name != weights.name:
+    name = weights.name.removeprefix(prefix)
+    if name in NAMES and path.name != name:
         return weights.name
     ask = f"Say where they are with --weights {prefix}PATH."
-    if weights.name != f"{prefix}{path.name}" or path.suffix.lower() not in SUFFIXES:
+    if name != path.name or path.suffix.lower() not in SUFFIXES:
         raise SeaformerError(
             f"the weights of the export are called {quoted(weights.name)}, from "
             f"{quoted(weights.source)}, which is neither a name of --weights nor a checkpoint by "

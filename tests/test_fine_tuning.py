@@ -11,11 +11,13 @@ from click.testing import CliRunner
 from official_weights import to_official
 from torch import nn
 
+from seaformer.artifact.metadata import Weights
 from seaformer.cli.train import main
 from seaformer.console import Console
 from seaformer.datasets.shapes import write
 from seaformer.errors import SeaformerError, UnknownNameError
-from seaformer.models.create import create_model
+from seaformer.export.recorded_weights import recorded_weights
+from seaformer.models.create import create, create_model
 from seaformer.models.resolve import as_network
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.tasks import Task, get_task
@@ -108,6 +110,12 @@ def test_backbone_of_the_package_goes_by_name_in_every_command() -> None:
     inside = [name for name in source if name.startswith(TINY.backbone)]
     assert len(inside) > 100
     assert all(torch.equal(backbone[name], source[name]) for name in inside)
+
+
+def test_self_check_finds_a_backbone_that_was_given_by_name() -> None:
+    _, record = create(TINY, get_task("ade20k"), "backbone:shapes")
+    stored = Weights.model_validate(vars(record))
+    assert recorded_weights(stored) == "backbone:shapes"
 
 
 @pytest.mark.parametrize("prefix", ["", "backbone:"])

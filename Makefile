@@ -1,15 +1,15 @@
-# Everything a fresh machine needs: make demo, make test. Python 3.11 has to be there.
+# Everything a fresh machine needs: make demo, make test. Python 3.11, 3.12 or 3.13 has to be there.
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo check test test-all lint bench clean
+.PHONY: setup demo check test test-all lint dist distributions bench clean
 
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not installed; install Python 3.11, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not installed; install it, or name another: make PYTHON=/path/to/python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable ".[dev]"
 	@touch $@
@@ -44,8 +44,18 @@ test: setup
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 # Before a release, and by whoever changes what only slow tests cover.
-test-all: setup
+# Installs, exports and benchmarks on every Python that is found, too; see `dist`.
+test-all: setup distributions
 	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python tests/installs.py dist --export
+
+# The wheel, with the runners in it, and the sdist; each is installed and used.
+dist: distributions
+	$(BIN)/python tests/installs.py dist --export --python "$(PYTHON)"
+
+distributions: setup
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
 
 # mypy reads packages by folder names; this tree has them under the names they are imported by.
 lint: setup

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import Once
 from exporting import Done, environment, names, write_hiding_modules, write_networks
+from installs import VERSIONS, Install, find_python
 
 from seaformer.benchmark.runner.binaries import runner_for
 from seaformer.benchmark.runner.build import FINGERPRINT, NAME, TARGETS, fingerprint
@@ -149,6 +150,26 @@ def _install(folder: Path, distributions: Path) -> None:
     own = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True).stdout
     shared = {sysconfig.get_path(kind) for kind in ("purelib", "platlib")}
     Path(own.strip(), "dependencies.pth").write_text("".join(f"{path}\n" for path in shared))
+
+
+@pytest.mark.tools  # pip fetches what the package needs
+@pytest.mark.parametrize("version", VERSIONS[1:])  # the first is that of all other tests
+def test_a_plain_install_of_each_python_uses_exported_files(
+    version: str, distributions: Path, shapes_export: Path, tmp_path: Path
+) -> None:
+    python = find_python(version)
+    if python is None:
+        pytest.skip(f"there is no Python {version}")
+    (wheel,), (model,) = distributions.glob("*.whl"), shapes_export.glob("*.tflite")
+    Install(python, tmp_path / "plain", str(wheel)).check_use(model)
+
+
+def test_the_versions_of_python_are_those_of_the_package() -> None:
+    stated = [line.rpartition(" :: ")[2] for line in PROJECT["project"]["classifiers"]]
+    assert [line for line in stated if line.startswith("3.")] == list(VERSIONS)
+    lowest, above = PROJECT["project"]["requires-python"].split(",")
+    minor = int(VERSIONS[-1].partition(".")[2])
+    assert (lowest, above) == (f">={VERSIONS[0]}", f"<3.{minor + 1}")
 
 
 def _run_installed(

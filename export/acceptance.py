@@ -131,7 +131,7 @@ def _of_accuracy(accuracy: Accuracy, least: Precision, job: Job) -> list[Figure]
     if not job.source.weights.is_random and accuracy.worst_channels:
         worst = accuracy.worst_channels
         lowest_db = min_channel_db(least.min_sqnr_db, is_quantized=True)
-        lost_ones = lost_channels(worst, lowest_db, job.source.task.labels)
+        lost_ones = lost_channels(worst, lowest_db, _channel_names(job))
         where = f" ({lost_ones})" if lost_ones else ""
         is_enough = lost_ones is None
         reached = f"{worst[0].sqnr_db:.1f}"
@@ -139,13 +139,21 @@ def _of_accuracy(accuracy: Accuracy, least: Precision, job: Job) -> list[Figure]
     return figures
 
 
+def _channel_names(job: Job) -> tuple[str, ...]:
+    """The classes that the channels of the output are of; none of features."""
+    return job.labels[-1:] if job.source.contract.meaning.content == "binary" else job.labels
+
+
 def _figures(sqnr_db: float | None, agreement: float | None, least: Precision) -> list[Figure]:
-    sqnr_db, percent = sqnr_db or 0.0, 100 * (agreement or 0.0)
-    needed = 100 * least.min_agreement
-    return [
-        Figure("SQNR", f"{sqnr_db:.1f}", f"{least.min_sqnr_db:g} dB", sqnr_db >= least.min_sqnr_db),
-        Figure("agreement with fp32", f"{percent:.2f}", f"{needed:g} %", percent >= needed),
+    sqnr_db = sqnr_db or 0.0
+    figures = [
+        Figure("SQNR", f"{sqnr_db:.1f}", f"{least.min_sqnr_db:g} dB", sqnr_db >= least.min_sqnr_db)
     ]
+    if agreement is not None:
+        percent, needed = 100 * agreement, 100 * least.min_agreement
+        enough = percent >= needed
+        figures.append(Figure("agreement with fp32", f"{percent:.2f}", f"{needed:g} %", enough))
+    return figures
 
 
 def require_accepted(parity: AcceleratorParity, name: str, job: Job, report: Report) -> None:

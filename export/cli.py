@@ -9,13 +9,13 @@ from seaformer.artifact.accelerators import ACCELERATORS, parse_accelerators
 from seaformer.artifact.chips import LIST
 from seaformer.artifact.precisions import FORMATS, PRECISIONS
 from seaformer.cli.command import FAILED, Command
+from seaformer.cli.statement_options import read_output, read_statement, statement_options
 from seaformer.export.heads import HEADS
 from seaformer.export.quantize.methods import METHODS
 from seaformer.extras import require
 from seaformer.models.ablation import SWITCHES
 from seaformer.models.registry import REGISTRY
 from seaformer.models.seaformer.variants import VARIANTS
-from seaformer.tasks import TASKS
 
 # torch, ONNX and rich are imported when there is work to do: --help shall not wait for them.
 
@@ -39,11 +39,7 @@ def _switches() -> str:
     help=f"Short for --model seaformer-NAME: one of {_one_of(VARIANTS)} Not needed with weights "
     "that say their network.",
 )
-@click.option(
-    "--task",
-    metavar="NAME",
-    help=f"One of {_one_of(TASKS)} [default: that of the weights, if they say it; ade20k]",
-)
+@statement_options(defaults={"task": "that of the weights, if they say it; ade20k"})
 @click.option(
     "--format",
     "formats",
@@ -163,10 +159,11 @@ def _switches() -> str:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
-    default=Path("build"),
-    show_default=True,
-    help="Folder for the files; made if it is not there.",
+    "outputs",
+    metavar="FOLDER",
+    multiple=True,
+    help="Folder for the files; made if it is not there. A value of --output-meaning is taken for "
+    "that; give a folder of such a name as ./logits. [default: build]",
 )
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
 @click.option(
@@ -174,7 +171,8 @@ def _switches() -> str:
     "--model",
     metavar="NAME|MODULE:FACTORY",
     help=f"Network to export, one of {_one_of(REGISTRY)} Or the nn.Module that a function of your "
-    "own returns.",
+    "own returns, as package.module:factory or FILE.py:factory; say what it takes and gives with "
+    "--input-range, --mean, --std and --labels, see docs/own_networks.md.",
 )
 @click.option(
     "--ablation",
@@ -238,6 +236,14 @@ def main(
     checked_file: Path | None,
     linted_file: Path | None,
     blamed: tuple[str, Path] | None,
+    outputs: tuple[str, ...],
+    task: str | None,
+    labels: str | None,
+    palette: str | None,
+    input_range: str | None,
+    mean: str | None,
+    std: str | None,
+    output_meaning: str | None,
     **given: Any,
 ) -> None:
     """Export a network to ONNX and TFLite, and prove that the files compute the same.
@@ -249,7 +255,9 @@ def main(
     from seaformer.console import Console
     from seaformer.export.request import Asked, make_request
 
-    console, asked = Console(), Asked(**given)
+    folder, meaning = read_output(outputs, output_meaning)
+    said = read_statement(task, labels, palette, input_range, mean, std, meaning)
+    console, asked = Console(), Asked(said=said, output=folder, **given)
     if list_only:
         from seaformer.export.listing import print_models
 
@@ -266,7 +274,7 @@ def main(
 
         named = chosen(asked.model, asked.variant)
         accelerators = parse_accelerators(asked.accelerators)
-        self_check(checked_file, asked.weights, named, accelerators, console)
+        self_check(checked_file, asked.weights, named, accelerators, console, said)
         return
     if blamed is not None:
         from seaformer.artifact.chips import parse_chips

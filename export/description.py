@@ -53,11 +53,8 @@ def describe(
     source, request, task = job.source, job.request, job.source.task
     format, precision = candidate.format, candidate.precision
     threshold = lowest_threshold(comparisons, precision)
-    logits = job.samples[0].logits_shape
-    kind: Kind = "segmentation" if len(logits) == 4 else "classification"
-    if source.takes_features:
-        kind = FEATURES
-    palette = task.palette if job.labels == task.labels else None
+    kind: Kind = task.kind if source.contract.meaning.has_classes else FEATURES  # type: ignore[assignment]
+    palette = task.palette if job.labels else None
     task_name = None if source.takes_features else task.name
     return Metadata(
         title=title_of(source.variant, source.factory, task_name, precision.name),
@@ -104,6 +101,7 @@ def describe(
 
 def _input(job: Job, candidate: Candidate) -> Input:
     inside = job.request.normalize == "inside"
+    unknown = set() if job.source.contract.knows_normalization else {"mean", "std"}
     return Input(
         name=job.input_name,
         shape=_arrange(input_shape(job.source.model, job.size), candidate.format),  # type: ignore[arg-type]
@@ -115,28 +113,31 @@ def _input(job: Job, candidate: Candidate) -> Input:
         **{
             name: getattr(job.source.task.preprocessing, name)
             for name in PREPROCESSING
-            if not job.source.takes_features
+            if not job.source.takes_features and name not in unknown
         },
     )
 
 
 def _output(job: Job, candidate: Candidate) -> Output:
     sample, format = job.samples[0], candidate.format
-    gives_classes = job.request.head != "logits"
+    head, meaning = job.request.head, job.source.contract.meaning
     shape = tuple(sample.reference.shape)
+    has_grid = len(shape) == 4 or (len(shape) == 3 and meaning.has_classes)
+    layouts = {1: "N", 2: "NC", 3: "NHW" if meaning.has_classes else "NLC", 4: format.layout}
     return Output(
-        name=job.request.head,
-        shape=shape if gives_classes else _arrange(shape, format),
-        dtype="int32" if gives_classes else candidate.ports[1].dtype,
+        name=head,
+        shape=shape if job.gives_ids else _arrange(shape, format),
+        dtype="int32" if job.gives_ids else candidate.ports[1].dtype,
         quantization=candidate.ports[1].scale,
-        layout="NHW" if gives_classes else format.layout if len(shape) == 4 else "NC",
-        stride=round(job.size[0] / shape[-2]) if len(sample.logits_shape) == 4 else None,
-        content=FEATURES if job.source.takes_features else job.request.head,  # type: ignore[arg-type]
+        layout=layouts[len(shape)],  # type: ignore[arg-type]
+        stride=round(job.size[0] / shape[-2]) if has_grid else None,
+        content=meaning.content if head == "logits" else head,  # type: ignore[arg-type]
+        threshold=meaning.threshold if head == "logits" else None,
     )
 
 
 def _arrange(shape: tuple[int, ...], format: Format) -> tuple[int, ...]:
     """A channels-first shape in the format's layout."""
-    if format.layout == "NHWC" and len(shape) > 2:
+    if format.layout == "NHWC" and len(shape) == 4:
         return (shape[0], *shape[2:], shape[1])
     return shape

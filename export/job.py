@@ -90,7 +90,10 @@ class Job:
 
     @property
     def input_range(self) -> tuple[float, float]:
-        """Smallest and largest value that the exported file takes."""
+        """Smallest and largest value that the exported file takes.
+
+        Of a network of which nobody said it, those that it is verified with.
+        """
         if self.request.normalize == "inside":
             return 0.0, 255.0
         rule = self.request.task.preprocessing
@@ -99,12 +102,8 @@ class Job:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names of the classes: the task's if their number fits; none of features."""
-        if self.source.takes_features:
-            return ()
-        classes = self.samples[0].logits_shape[1]
-        labels = self.source.task.labels
-        return labels if classes == len(labels) else tuple(f"class {i}" for i in range(classes))
+        """Names of the classes; none of features."""
+        return self.source.contract.labels
 
     @property
     def standard_metadata(self) -> StandardMetadata:
@@ -116,11 +115,16 @@ class Job:
             input_name=self.input_name,
             output_name=self.request.head,
             size=None if self.source.takes_features else self.size,
-            mean=(0.0, 0.0, 0.0) if is_raw else tuple(rule.mean),
-            std=(1.0, 1.0, 1.0) if is_raw else tuple(rule.std),
+            mean=(0.0,) * rule.channels if is_raw else rule.mean,
+            std=(1.0,) * rule.channels if is_raw else rule.std,
             has_labels=bool(self.labels),
-            gives_classes=self.request.head != "logits",
+            gives_classes=self.gives_ids,
         )
+
+    @property
+    def gives_ids(self) -> bool:
+        """Whether the files give class ids: by their head, or as the network does."""
+        return self.request.head != "logits" or self.source.contract.meaning.gives_ids
 
     @property
     def input_name(self) -> str:

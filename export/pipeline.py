@@ -22,7 +22,7 @@ from seaformer.artifact.embedding import embed, serialize
 from seaformer.artifact.metadata import AcceleratorParity, Comparison, Metadata
 from seaformer.artifact.precisions import PRECISIONS, Format, Precision
 from seaformer.datasets.shapes import TASK as SHAPES
-from seaformer.errors import SeaformerError, UsageError
+from seaformer.errors import SeaformerError
 from seaformer.export.acceptance import accept, require_accepted
 from seaformer.export.compiled_files import Compiling
 from seaformer.export.convert import tflite_file
@@ -49,6 +49,7 @@ from seaformer.export.quantize.tflite_engine import TFLiteEngine
 from seaformer.export.quantized_files import Quantizing
 from seaformer.export.report import Report
 from seaformer.export.request import Request, prepare_output
+from seaformer.export.request_of_source import as_source_allows
 from seaformer.export.rewrite import deployment_form
 from seaformer.export.source import Source, create_source
 from seaformer.export.verify.half_arithmetic import EMULATED
@@ -62,6 +63,7 @@ from seaformer.locks import locked
 from seaformer.models.catalog import count_macs
 from seaformer.models.inputs import input_shape
 from seaformer.runtimes.graphics_driver import find_driver
+from seaformer.tasks.output_meaning import OutputMeaning
 from seaformer.temporary_folders import temporary_folder
 
 
@@ -80,10 +82,10 @@ def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
         needed = request.network.export_bytes(size)
         check_memory(size, psutil.virtual_memory().available, needed)
     with report.stage("create the model") as stage:
-        source = create_source(request.network, request.task, request.weights)
+        first = request.sizes[0] if request.sizes else None
+        source = create_source(request.network, request.task, request.weights, request.said, first)
         stage.made = f"{source.name}, {source.params / 1e6:.2f} M parameters"
-    if source.takes_features:
-        request = _of_features(request)
+    request = as_source_allows(request, source, report)
     prepare_output(request, source.name)
     calibration = _calibration(request, report)
     if source.weights.is_random and not source.takes_features:
@@ -136,26 +138,6 @@ def _write(finished: Sequence[Finished], request: Request, name: str) -> None:
         ) from error
 
 
-def _of_features(request: Request) -> Request:
-    """Check what is asked for of a model that takes features, which nothing can normalise.
-
-    Raises:
-        UsageError: it is for pictures only.
-    """
-    if request.head != "logits":
-        raise UsageError(
-            f"--head {request.head} is for models of pictures: '{request.network.name}' takes "
-            "features, and what it gives is no class. Leave --head out."
-        )
-    if quantized := [precision.name for precision in request.precisions if precision.is_quantized]:
-        raise UsageError(
-            f"precision {quantized[0]} is measured on pictures, and '{request.network.name}' takes "
-            "features. Allowed: "
-            f"{', '.join(row.name for row in PRECISIONS.values() if not row.is_quantized)}."
-        )
-    return replace(request, normalize="outside")
-
-
 def _calibration(request: Request, report: Report) -> Calibration | None:
     """Find the pictures that the integer precisions need, or can use."""
     has_scenes = request.task.name == SHAPES
@@ -183,10 +165,16 @@ def _prepare(
     preprocessing = source.task.preprocessing
     inside = request.normalize == "inside"
     with report.stage("run PyTorch in float64") as stage:
-        samples = _run_reference(source.model, request, size)
+        samples = _run_reference(source.model, request, size, source.contract.meaning)
         stage.made = f"{len(samples)} inputs of {size[0]}x{size[1]}"
     with report.stage("rewrite to the deployment form") as stage:
-        form = deployment_form(source.model, size, preprocessing if inside else None, request.head)
+        form = deployment_form(
+            source.model,
+            size,
+            preprocessing if inside else None,
+            request.head,
+            source.contract.meaning,
+        )
         applied = [rewrite for rewrite in form.reports if rewrite.count]
         stage.made = f"{len(applied)} rewrites at {sum(r.count for r in applied)} places"
     modules = (path for path, _ in form.model.named_modules())
@@ -241,7 +229,9 @@ def _listed(places: Iterable[str], most: int = 4) -> str:
     return "; ".join(f"'{place}'" for place in listed[:most]) + more
 
 
-def _run_reference(model: nn.Module, request: Request, size: tuple[int, int]) -> list[Sample]:
+def _run_reference(
+    model: nn.Module, request: Request, size: tuple[int, int], meaning: OutputMeaning
+) -> list[Sample]:
     try:
         return make_samples(
             model,
@@ -249,6 +239,7 @@ def _run_reference(model: nn.Module, request: Request, size: tuple[int, int]) ->
             size,
             request.normalize == "inside",
             request.head,
+            meaning,
         )
     except (SeaformerError, MemoryError):
         raise

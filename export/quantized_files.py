@@ -97,7 +97,8 @@ class Quantizing:
     ) -> Reference:
         request = self._job.request
         inside = request.normalize == "inside"
-        return Reference(session, pictures, request.task.preprocessing, inside, classes)
+        meaning = self._job.source.contract.meaning
+        return Reference(session, pictures, request.task.preprocessing, inside, classes, meaning)
 
     def _candidate(
         self, precision: Precision, reference: Reference | None, independent: Reference | None
@@ -276,6 +277,8 @@ class Quantizing:
 
 def accuracy_in_words(accuracy: Accuracy, score_name: str) -> str:
     """The score's difference with its interval; the agreement where there is no truth."""
+    if accuracy.argmax_agreement is None:
+        return "features"
     if accuracy.difference_points is None or accuracy.interval_points is None:
         return f"agreement {100 * accuracy.argmax_agreement:.2f} %"
     low, high = accuracy.interval_points

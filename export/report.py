@@ -145,6 +145,8 @@ class Report:
             if described.kind == FEATURES
             else f"seaformer-predict PHOTO --model {first}"
         )
+        if described.takes_image and not described.knows_normalization:
+            use += " --input-range LOW..HIGH"
         check = f"seaformer-export --self-check {first}"
         if stored_name(described.variant, described.model) not in REGISTRY:
             check += f" --model {described.model}"

@@ -28,6 +28,7 @@ from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.names import path_in
 from seaformer.runtimes.qnn_package import require_package
 from seaformer.tasks import DEFAULT_TASK, Task, get_task
+from seaformer.tasks.statement import Statement
 
 NORMALIZE = ("inside", "outside")
 MIXED = "auto"
@@ -73,10 +74,12 @@ class Request:
 
     Attributes:
         network: what --model or --variant names, with its ablation.
-        task: the task.
+        task: the task; of a network of a user's own that of its contract, once that is known.
+        said: what the user says of the network.
         formats: to write, each once.
         precisions: to write, each once.
-        sizes: heights and widths to export for.
+        sizes: heights and widths to export for; none for that of the contract of a network of a
+            user's own.
         weights: as given to --weights; None for random ones.
         normalize: "inside" or "outside".
         head: name of the head.
@@ -97,6 +100,7 @@ class Request:
 
     network: Network
     task: Task
+    said: Statement
     formats: tuple[Format, ...]
     precisions: tuple[Precision, ...]
     sizes: tuple[tuple[int, int], ...]
@@ -130,7 +134,7 @@ class Asked:
 
     model: str | None
     variant: str | None
-    task: str | None
+    said: Statement
     formats: Sequence[str]
     precisions: Sequence[str]
     input_sizes: Sequence[str]
@@ -169,19 +173,21 @@ def make_request(asked: Asked) -> Request:
         raise unknown_name("normalization", asked.normalize, NORMALIZE)
     network = chosen(asked.model, asked.variant)
     their_network, their_task = None, None
-    if asked.weights is not None and (network is None or asked.task is None):
+    said = asked.said
+    if asked.weights is not None and (network is None or not said.names_classes):
         # It imports torch, which a misspelt name shall not wait for.
         from seaformer.weights.checkpoint import described_by
 
         their_network, their_task = described_by(asked.weights)
-    known_task = (
-        their_task or get_task(DEFAULT_TASK) if asked.task is None else get_task(asked.task)
-    )
     if network is None and their_network is not None:
         network = resolve(their_network, allow_factory=False)
     if network is None:
         raise UsageError(f"give --variant ({', '.join(VARIANTS)}) or --model, one of the two.")
     network = with_ablation(network, parse_ablation(asked.ablations))
+    known_task = their_task or get_task(DEFAULT_TASK)
+    # The contract of a network of a user's own says the rest, once it is created.
+    is_own = network.has_own_weights
+    known_task = (said.task or known_task) if is_own else said.applied_to(known_task)
     network.check(known_task, asked.weights)
     look_up(HEADS, "head", asked.head)
     if asked.head != "logits" and not known_task.is_segmentation:
@@ -215,9 +221,10 @@ def make_request(asked: Asked) -> Request:
     return Request(
         network=network,
         task=known_task,
+        said=said,
         formats=wanted_formats,
         precisions=wanted,
-        sizes=tuple(dict.fromkeys(sizes)) or (usual,),
+        sizes=tuple(dict.fromkeys(sizes)) or (() if network.has_own_weights else (usual,)),
         weights=asked.weights,
         normalize=asked.normalize,
         head=asked.head,

@@ -25,7 +25,10 @@ from seaformer.models.resolve import with_ablation
 from seaformer.network_names import stored_name
 from seaformer.runtimes import open_model
 from seaformer.runtimes.compiled_file import is_compiled, refuse_compiled
-from seaformer.tasks import DEFAULT_TASK, get_task
+from seaformer.tasks import DEFAULT_TASK, TASKS
+from seaformer.tasks.normalization import Normalization
+from seaformer.tasks.statement import NOTHING, Statement
+from seaformer.tasks.task_file import own_task
 from seaformer.weights.checkpoint import described_by
 
 
@@ -35,6 +38,7 @@ def self_check(
     named: Network | None,
     accelerators: Sequence[Accelerator],
     console: Console,
+    said: Statement = NOTHING,
 ) -> None:
     """Verify a file that seaformer-export wrote, and print the result.
 
@@ -44,6 +48,7 @@ def self_check(
         named: what --model names: the user's own, which the file was exported from.
         accelerators: asked for by name; none for all that can be had here.
         console: to print to.
+        said: what the user says of the network, besides what the file says.
 
     Raises:
         UsageError: the suffix is not that of an export, or the factory is not named.
@@ -73,13 +78,18 @@ def self_check(
                 )
             stage.made = f"{found[:16]}..., as written in the file"
         with report.stage("create the model") as stage:
-            source = _source(metadata, path, weights, named)
+            source = _source(metadata, path, weights, named, said)
             stage.made = f"{source.name}, weights {source.weights.name}"
         height, width = session.input_shape
         with report.stage("run PyTorch in float64") as stage:
             inside = metadata.input.normalization == "inside"
             samples = make_samples(
-                source.model, source.task.preprocessing, (height, width), inside, metadata.head
+                source.model,
+                source.task.preprocessing,
+                (height, width),
+                inside,
+                metadata.head,
+                source.contract.meaning,
             )
             stage.made = f"{len(samples)} inputs of {height}x{width}"
         with report.stage("run the file") as stage:
@@ -166,7 +176,9 @@ def _compare_with_export(comparisons: Sequence[Comparison], metadata: Metadata, 
             )
 
 
-def _source(metadata: Metadata, path: Path, weights: str | None, named: Network | None) -> Source:
+def _source(
+    metadata: Metadata, path: Path, weights: str | None, named: Network | None, said: Statement
+) -> Source:
     """Make the model that was exported, from the same weights.
 
     The metadata may name a network of ours. Code of a user's own is run only if the user names it:
@@ -194,7 +206,26 @@ def _source(metadata: Metadata, path: Path, weights: str | None, named: Network 
     if network.builders:
         weights = weights or recorded_weights(metadata.weights)
     _, described = described_by(weights)
-    task = described or get_task(metadata.task or DEFAULT_TASK)
-    source = create_source(network, task, weights)
+    task = described or TASKS.get(metadata.task or DEFAULT_TASK) or own_task(metadata.labels)
+    said = said.over(_described(metadata))
+    if not network.has_own_weights and metadata.takes_image:
+        task = said.applied_to(task)
+    source = create_source(network, task, weights, said, metadata.input.size)
     require_same(metadata.weights, source.weights.source, source.weights.sha256)
     return source
+
+
+def _described(metadata: Metadata) -> Statement:
+    """What the file says of its network, as it was said when it was exported."""
+    meaning = metadata.meaning
+    given = metadata.input
+    is_known = given.mean is not None and given.std is not None
+    content = "binary" if meaning.content == "binary" else None
+    if metadata.head == "logits":
+        content = meaning.content
+    return Statement(
+        labels=metadata.labels or None,
+        palette=metadata.palette,
+        normalization=Normalization(given.mean, given.std) if is_known else None,  # type: ignore[arg-type]
+        meaning=content if metadata.takes_image else None,
+    )

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from torch import nn
 
 from seaformer.artifact.metadata import Weights
+from seaformer.models.contract import Contract, contract_of
 from seaformer.models.create import create
 from seaformer.models.entry import Network
 from seaformer.models.inputs import takes_features
 from seaformer.network_names import variant_of
 from seaformer.tasks import Task
+from seaformer.tasks.statement import NOTHING, Statement
 
 
 @dataclass(frozen=True)
@@ -19,15 +21,19 @@ class Source:
 
     Attributes:
         network: what --model or --variant names.
-        task: gives the preprocessing, and the labels if their number fits; of no meaning for a
-            model that takes features.
+        contract: what it takes and gives.
         weights: where they come from.
     """
 
     network: Network
-    task: Task
+    contract: Contract
     weights: Weights
     model: nn.Module
+
+    @property
+    def task(self) -> Task:
+        """Classes and preprocessing; of no meaning for a model that takes features."""
+        return self.contract.task
 
     @property
     def name(self) -> str:
@@ -60,12 +66,19 @@ class Source:
         return takes_features(self.model)
 
 
-def create_source(network: Network, task: Task, weights: str | None) -> Source:
-    """Create a network with its weights.
+def create_source(
+    network: Network,
+    task: Task,
+    weights: str | None,
+    said: Statement = NOTHING,
+    size: tuple[int, int] | None = None,
+) -> Source:
+    """Create a network with its weights; the arguments are as in `contract_of`.
 
     Raises:
         UsageError: the network is not for the task, or there are no weights of this name.
         SeaformerError: the weights cannot be had or do not fit, or a user's factory fails.
     """
     model, record = create(network, task, weights)
-    return Source(network, task, Weights.model_validate(record, from_attributes=True), model)
+    contract = contract_of(network, model, task, said, size)
+    return Source(network, contract, Weights.model_validate(record, from_attributes=True), model)

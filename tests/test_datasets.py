@@ -187,7 +187,7 @@ def test_a_given_task_wins_over_labels_json(tmp_path: Path) -> None:
         ("sky", r"labels\.json'.*task is 'sky'"),
         (["sky", "sky"], r"labels\.json': labels\[1\] is 'sky'"),
         ([], r"labels\.json'.*one name or more"),
-        ({"name": "x"}, r"labels\.json': task has no 'schema_version'"),
+        ({"name": "x"}, r"labels\.json': the task has no 'labels'"),
     ],
 )
 def test_bad_labels_are_errors(tmp_path: Path, labels: object, said: str) -> None:

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from seaformer.artifact.metadata import FEATURES, Interface, Metadata
+from seaformer.artifact.metadata import Interface, Metadata
 from seaformer.artifact.precisions import PRECISIONS
 from seaformer.benchmark.devices.cores import Setting
-from seaformer.benchmark.results.schema import Accuracy, InputUsed, ModelFacts, Parity, picture_size
+from seaformer.benchmark.results.schema import Accuracy, InputUsed, ModelFacts, Parity
 from seaformer.errors import SeaformerError
 from seaformer.evaluation.metrics import sqnr_db
 from seaformer.files import file_sha256
@@ -20,6 +20,7 @@ from seaformer.imaging.images import read_image, sample_photograph
 from seaformer.imaging.preprocessing import normalize, prepare
 from seaformer.runtimes import Session, open_session
 from seaformer.runtimes.session import Tensor, check_input_size
+from seaformer.tasks.output_meaning import LOGITS, OutputMeaning
 
 UNKNOWN_PRECISION = "unknown"
 UNKNOWN_MIN_SQNR_DB, UNKNOWN_MIN_AGREEMENT = 20.0, 0.90
@@ -28,7 +29,7 @@ UNKNOWN_MIN_SQNR_DB, UNKNOWN_MIN_AGREEMENT = 20.0, 0.90
 TAIL_DTYPES = ("float32", "int8", "uint8")
 
 FOREIGN = "no metadata: measured on seeded noise, precision unknown"
-NO_PICTURE = "its input is no picture: measured on seeded noise"
+NO_PICTURE = "its input is no picture, or nothing says how one becomes it: measured on seeded noise"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Candidate:
     runtime: str  # what ran it on this computer
     outputs: tuple[Tensor, ...]
     expected: Sequence[npt.NDArray[Any]]  # the outputs on this computer, real numbers or class ids
+    meaning: OutputMeaning = LOGITS  # of its output
     setting: Setting | None = None  # how it is run; None for as the benchmark says
 
     @property
@@ -104,7 +106,8 @@ class Candidate:
             sqnr = sqnr_db(expected, flat) if is_finite else -300.0
             error = float(np.abs(flat - expected).max()) if is_finite else None
             if self.class_axis is not None and is_finite:
-                classes = [one[0].argmax(self.class_axis) for one in (outputs, self.expected)]
+                axis = self.class_axis
+                classes = [self.meaning.decide(one[0], axis) for one in (outputs, self.expected)]
                 agreement = float(np.mean(classes[0] == classes[1]))
         return Parity(
             reference=f"{self.runtime} on this computer",
@@ -140,7 +143,7 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
         entry, shape = _one_input(session)
         metadata = session.metadata if isinstance(session.metadata, Metadata) else None
         runtime = session.runtime
-        of_image = None if metadata is None or metadata.kind == FEATURES else metadata
+        of_image = metadata if metadata is not None and metadata.takes_image else None
         values = None if of_image is None else _picture(of_image, shape)
         source: Literal["photograph", "noise"] = "noise" if values is None else "photograph"
         if values is None:
@@ -158,9 +161,15 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
     if of_image is not None and of_image.is_random:
         note = "; ".join(filter(None, (note, "random weights: its predictions mean nothing")))
     class_axis = _class_axis(of_image, expected)
+    meaning = LOGITS if of_image is None else of_image.meaning
     is_segmentation = of_image is not None and of_image.kind == "segmentation"
     layout = 3 if path.suffix.lower() == ".tflite" else 1
-    has_mask = is_segmentation and class_axis == layout and outputs[0].dtype in TAIL_DTYPES
+    has_mask = (
+        is_segmentation
+        and class_axis == layout
+        and meaning.threshold is None  # the arg-max in C is of several classes
+        and outputs[0].dtype in TAIL_DTYPES
+    )
     data = tensor.tobytes()
     return Candidate(
         id=f"m{number}",
@@ -179,9 +188,10 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
         ),
         tensor=data,
         note=note,
-        mask_size=picture_size(shape) if has_mask else None,
+        mask_size=of_image.input.size if has_mask and of_image is not None else None,
         class_axis=class_axis,
-        gives_class_ids=of_image is not None and not of_image.gives_logits,
+        meaning=meaning,
+        gives_class_ids=meaning.gives_ids,
         metadata=metadata,
         runtime=runtime,
         outputs=outputs,
@@ -208,21 +218,18 @@ def _one_input(session: Session) -> tuple[Tensor, tuple[int, ...]]:
 
 def _picture(interface: Interface, shape: tuple[int, ...]) -> npt.NDArray[np.float32] | None:
     """Prepare the photograph; None if the input is no picture of the metadata's layout."""
-    size = picture_size(shape)
-    if size is None:
+    if shape != interface.input.shape or not interface.knows_normalization:
         return None
+    size = interface.input.size
     picture = prepare(read_image(sample_photograph()), interface.preprocessing, size)
     if not interface.normalizes_inside:
         picture = normalize(picture, interface.preprocessing)
-    return (picture if shape[3] == 3 else picture.transpose(2, 0, 1))[None]
+    return (picture if interface.input.layout == "NHWC" else picture.transpose(2, 0, 1))[None]
 
 
 def _class_axis(interface: Interface | None, expected: Sequence[npt.NDArray[Any]]) -> int | None:
-    if interface is None or not interface.gives_logits:
-        return None
-    if interface.kind == "classification":
-        return 1
-    return {"CHW": 1, "HWC": 3, None: None}[interface.logits_layout(expected[0].shape)]
+    found = None if interface is None else interface.class_scores(expected[0])
+    return None if found is None else found[1]
 
 
 def _facts(metadata: Metadata) -> ModelFacts:
@@ -239,7 +246,7 @@ def _facts(metadata: Metadata) -> ModelFacts:
 def _accuracy(metadata: Metadata) -> Accuracy | None:
     """What the export measured: of a quantized file against its twin, else against PyTorch."""
     measured = None if metadata.quantization is None else metadata.quantization.accuracy
-    if measured is not None:
+    if measured is not None and measured.argmax_agreement is not None:
         low, high = measured.interval_points or (None, None)
         return Accuracy(
             reference="the fp32 file",

@@ -135,7 +135,7 @@ def search(
             accuracy=accuracy,
             bytes=len(file),
             latency=latency(file),
-            fits=accuracy.argmax_agreement >= min_agreement
+            fits=(accuracy.argmax_agreement or 0.0) >= min_agreement
             if change is None
             else -change <= budget_points,
         )

@@ -117,7 +117,7 @@ def _loss(step: Step) -> tuple[float, float, float]:
     """The loss between the ends of its interval."""
     accuracy = step.accuracy
     if accuracy.difference_points is None or accuracy.interval_points is None:
-        changed = 100 * (1 - accuracy.argmax_agreement)
+        changed = 100 * (1 - (accuracy.argmax_agreement or 0.0))
         return changed, changed, changed
     low, high = accuracy.interval_points
     return -high, -accuracy.difference_points, -low

@@ -23,6 +23,7 @@ from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.runtimes import ImageSession, open_content
 from seaformer.statistics.bootstrap import interval_over_images
 from seaformer.tasks import Preprocessing
+from seaformer.tasks.output_meaning import LOGITS, OutputMeaning
 
 SEED = 0
 
@@ -68,6 +69,7 @@ class Reference:
         preprocessing: of the task.
         inside: whether the files normalise the picture themselves.
         classes: of the truth; None where `pictures` has none.
+        meaning: of the output, which is not class ids.
     """
 
     def __init__(
@@ -77,12 +79,14 @@ class Reference:
         preprocessing: Preprocessing,
         inside: bool,
         classes: int | None,
+        meaning: OutputMeaning = LOGITS,
     ) -> None:
         self.pictures = pictures
         self.classes = classes
         self._session = session
         self._preprocessing = preprocessing
         self._inside = inside
+        self._meaning = meaning
         self._cache: dict[int, _Sample] = {}
         self._room = CACHED_BYTES
 
@@ -100,7 +104,9 @@ class Reference:
         name = every.name if count == every.count else f"{count} of {every.name}"
         some = Pictures(name, count, lambda place: every.read(place * every.count // count))
         classes = self.classes if has_truth else None
-        return Reference(self._session, some, self._preprocessing, self._inside, classes)
+        return Reference(
+            self._session, some, self._preprocessing, self._inside, classes, self._meaning
+        )
 
     def measure(self, candidate: ImageSession, progress: Progress | None = None) -> Accuracy:
         """Run a candidate on every picture.
@@ -134,8 +140,9 @@ class Reference:
             signal += float(np.square(sample.logits, dtype=np.float64).sum())
             noise += float(np.square(sample.logits - logits, dtype=np.float64).sum())
             channels.add(self._channels_first(sample.logits), self._channels_first(logits))
-            same = self._classes_of(logits) == self._classes_of(sample.logits)
-            agreed, positions = agreed + int(same.sum()), positions + same.size
+            if self._meaning.has_classes:
+                same = self._classes_of(logits) == self._classes_of(sample.logits)
+                agreed, positions = agreed + int(same.sum()), positions + same.size
             if sample.counts is not None and sample.truth is not None:
                 counts.append((sample.counts, self._count(sample.truth, logits)))
             if progress is not None:
@@ -149,7 +156,7 @@ class Reference:
             pictures=self.pictures.name,
             count=total,
             sqnr_db=energies_sqnr_db(signal, noise),
-            argmax_agreement=agreed / positions,
+            argmax_agreement=agreed / positions if positions else None,
             worst_channels=channels.worst(),
             reference_score=reference_score,
             score=score,
@@ -181,7 +188,7 @@ class Reference:
         logits = self._run(self._session, prepared)
         if self.classes is None or truth is None:
             return _Sample(prepared, logits, None, None)
-        if logits.ndim == 3:
+        if logits.ndim > 1:
             # Made for pictures, it cuts out of anything with rows and columns.
             truth = seen_part(truth, self._preprocessing, size)  # type: ignore[arg-type]
         return _Sample(prepared, logits, truth, self._count(truth, logits))
@@ -197,21 +204,33 @@ class Reference:
         logits: npt.NDArray[np.float32] = session.run(np.ascontiguousarray(x[None]))[0]
         return logits
 
+    def _axis(self, logits: npt.NDArray[np.float32]) -> int:
+        """The axis of the channels of an output with as many axes."""
+        return 2 if self._session.layout == "NHWC" and logits.ndim == 3 else 0
+
     def _channels_first(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        is_first = self._session.layout == "NCHW" or logits.ndim == 1
-        return logits if is_first else np.moveaxis(logits, -1, 0)
+        """The output [channels, ...]; one without an axis for them, such as tokens, as one."""
+        if logits.ndim == 2:
+            return logits[None]
+        return np.moveaxis(logits, self._axis(logits), 0)
+
+    def _scores(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The value of each class, along the same axis as the channels."""
+        if logits.ndim == 2:  # a map of one channel
+            logits = logits[None] if self._session.layout == "NCHW" else logits[..., None]
+        return self._meaning.scores(logits, self._axis(logits))
 
     def _classes_of(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
-        """The largest class of every position, or of the picture."""
-        first = self._session.layout == "NCHW" or logits.ndim == 1
-        return np.asarray(logits.argmax(0 if first else -1))
+        """The class of every position, or of the picture."""
+        return self._meaning.decide(logits, self._axis(logits))
 
     def _count(self, truth: npt.NDArray[np.integer], logits: npt.NDArray[np.float32]) -> Counts:
-        if logits.ndim == 1:
-            true, said = truth.reshape(1), logits.argmax(0, keepdims=True)
+        scores = self._scores(logits)
+        if scores.ndim == 1:
+            true, said = truth.reshape(1), scores.argmax(0, keepdims=True)
         else:
             layout: Literal["CHW", "HWC"] = "CHW" if self._session.layout == "NCHW" else "HWC"
-            mask = upsample_argmax(logits, (truth.shape[0], truth.shape[1]), layout)
+            mask = upsample_argmax(scores, (truth.shape[0], truth.shape[1]), layout)
             counted = truth != IGNORED
             true, said = truth[counted], mask[counted]
         rows = (true[true == said], true, said)

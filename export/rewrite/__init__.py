@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from seaformer.export.rewrite.argmax_inside import end_with_argmax
+from seaformer.export.rewrite.argmax_inside import end_with_argmax, end_with_int32
 from seaformer.export.rewrite.defer_value_bias import defer_value_bias
 from seaformer.export.rewrite.fold_attention_scale import fold_attention_scale
 from seaformer.export.rewrite.fold_batch_norm import fold_batch_norm
@@ -24,6 +24,7 @@ from seaformer.models.inputs import input_shape
 from seaformer.models.seaformer.attention import SqueezeEnhancedAxialAttention
 from seaformer.models.seaformer.spatial_branch import FusionBlock
 from seaformer.tasks import Preprocessing
+from seaformer.tasks.output_meaning import LOGITS, OutputMeaning
 
 __all__ = ["DeploymentForm", "RewriteReport", "deployment_form"]
 
@@ -46,6 +47,7 @@ def deployment_form(
     size: tuple[int, int],
     normalization: Preprocessing | None = None,
     head: str = "logits",
+    meaning: OutputMeaning = LOGITS,
 ) -> DeploymentForm:
     """Rewrite a copy of `model` for one input size; the model itself is left as it was.
 
@@ -56,6 +58,7 @@ def deployment_form(
         normalization: None for an input that is already normalised; else what brings RGB in
             0..255 to it, which then becomes part of the graph.
         head: what the graph ends with, see `seaformer.export.heads`.
+        meaning: of the output of the training form. Class ids become int32.
     """
     feature_sizes = _feature_sizes(model, size)
     model = copy.deepcopy(model).double().requires_grad_(False)
@@ -71,7 +74,9 @@ def deployment_form(
     if normalization is not None:
         reports.append(normalize_inside(model, normalization.mean, normalization.std, size[1]))
     if head != "logits":
-        reports.append(end_with_argmax(model, size if head == "mask" else None))
+        reports.append(end_with_argmax(model, size if head == "mask" else None, meaning))
+    elif meaning.gives_ids:
+        reports.append(end_with_int32(model))
     return DeploymentForm(model.float().eval(), tuple(reports))
 
 

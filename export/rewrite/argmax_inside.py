@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from seaformer.export.rewrite.sites import RewriteReport, replace
 from seaformer.models.seaformer.light_head import LightHead
 from seaformer.models.seaformer.network import SeaFormer
+from seaformer.tasks.output_meaning import OutputMeaning
 
 NAME = "argmax_inside"
 
@@ -22,18 +23,24 @@ class ArgMax(nn.Module):
 
     Args:
         size: height and width to upsample the logits to first, bilinearly; None for their own.
+        threshold: of one channel, [1, 1, h, w] or [1, h, w]: class 1 is above it; None for several.
     """
 
     paper_title = "arg-max"
 
-    def __init__(self, size: tuple[int, int] | None) -> None:
+    def __init__(self, size: tuple[int, int] | None, threshold: float | None = None) -> None:
         super().__init__()
         self.size = size
+        self.threshold = threshold
 
     def forward(self, logits: Tensor) -> Tensor:
         """Upsample, if asked to, and decide."""
+        if self.threshold is not None and logits.ndim == 3:
+            logits = logits.unsqueeze(1)
         if self.size is not None:
             logits = F.interpolate(logits, self.size, mode="bilinear", align_corners=False)
+        if self.threshold is not None:
+            return (logits[:, 0] > self.threshold).to(torch.int32)
         return logits.argmax(1).to(torch.int32)
 
 
@@ -55,12 +62,15 @@ class DecidingHead(nn.Module):
         return self.argmax(self.classifier(self.act(self.fuse(x))))
 
 
-def end_with_argmax(model: nn.Module, size: tuple[int, int] | None) -> RewriteReport:
+def end_with_argmax(
+    model: nn.Module, size: tuple[int, int] | None, meaning: OutputMeaning
+) -> RewriteReport:
     """Make the model give class ids.
 
     Args:
         model: a segmentation model in eval mode.
         size: height and width of the mask; None for that of the logits.
+        meaning: of its output, which is no class ids yet.
     """
     report = RewriteReport(NAME)
     if type(model) is SeaFormer:
@@ -69,6 +79,18 @@ def end_with_argmax(model: nn.Module, size: tuple[int, int] | None) -> RewriteRe
     else:
         # In another model something may follow the light head, if it has one.
         report.refuse("model", "it is no SeaFormer; the arg-max follows the whole model")
-        argmax = ArgMax(size)
+        argmax = ArgMax(size, meaning.threshold)
         model.register_forward_hook(lambda _module, _inputs, logits: argmax(logits))
     return report
+
+
+def end_with_int32(model: nn.Module) -> RewriteReport:
+    """Make a model that gives class ids give them as int32, [1, h, w] or [1]."""
+    report = RewriteReport("class_ids_int32", 1)
+    model.register_forward_hook(lambda _module, _inputs, ids: as_ids(ids).to(torch.int32))
+    return report
+
+
+def as_ids(ids: Tensor) -> Tensor:
+    """Return class ids without the axis of their one channel: [1, 1, h, w] -> [1, h, w]."""
+    return ids.squeeze(1) if ids.ndim in (2, 4) else ids

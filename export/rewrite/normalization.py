@@ -25,12 +25,12 @@ NAME = "normalize_inside"
 
 
 class Subtract(nn.Module):
-    """Subtract the mean of each channel: [1, 3, H, W] -> [1, 3, H, W]."""
+    """Subtract the mean of each channel: [1, C, H, W] -> [1, C, H, W]."""
 
     paper_title = "normalisation of the image"
 
     mean: Tensor
-    """[1, 3, 1, W]."""
+    """[1, C, 1, W]."""
 
     def __init__(self, mean: Tensor) -> None:
         super().__init__()
@@ -77,8 +77,8 @@ def normalize_inside(
     """
     report = RewriteReport(NAME)
     dtype = next((p.dtype for p in model.parameters()), torch.float64)
-    mean_, std_ = (torch.tensor(v, dtype=dtype).reshape(1, 3, 1, 1) for v in (mean, std))
-    mean_of_column = mean_.expand(1, 3, 1, width).contiguous()
+    mean_, std_ = (torch.tensor(v, dtype=dtype).reshape(1, -1, 1, 1) for v in (mean, std))
+    mean_of_column = mean_.expand(1, -1, 1, width).contiguous()
     is_ours = type(model) in (SeaFormer, SeaFormerClassifier)
     for path, stem in sites(model, Stem) if is_ours else ():
         folded(stem.conv)[0].weight.div_(std_)
@@ -87,6 +87,6 @@ def normalize_inside(
     if not report.count:
         report.refuse("model", "it is no SeaFormer; std stays an operator")
         mean32 = mean_of_column.float()
-        factor32 = (1.0 / std_).expand(1, 3, 1, width).float()
+        factor32 = (1.0 / std_).expand(1, -1, 1, width).float()
         model.register_forward_pre_hook(lambda _, image: ((image[0] - mean32) * factor32,))
     return report

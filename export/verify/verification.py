@@ -13,17 +13,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from seaformer.artifact.metadata import Comparison
 from seaformer.errors import SeaformerError
 from seaformer.evaluation.metrics import energies_sqnr_db
+from seaformer.export.rewrite.argmax_inside import ArgMax, as_ids
 from seaformer.export.verify.channel_errors import ChannelErrors
 from seaformer.export.verify.double_precision import InFloat64
 from seaformer.export.verify.verification_inputs import features, images
+from seaformer.models.contract import only_tensor
 from seaformer.models.inputs import takes_features
 from seaformer.runtimes import ImageSession
 from seaformer.tasks import Preprocessing
+from seaformer.tasks.output_meaning import LOGITS, OutputMeaning
 
 LEAST_OF_TYPICAL = 0.1
 """An output that is nearly zero, as a black image can give, is compared as if its RMS were this
@@ -37,19 +39,23 @@ class Sample:
     """An input, float32 [1, channels, H, W] as the exported file takes it, and its reference.
 
     Attributes:
-        reference: float64 logits or features, channels first, or integer class ids.
-        pytorch_float32_sqnr_db: of the logits or features in PyTorch's own float32.
-        logits_shape: of the logits, channels first, also where the reference is class ids.
-        has_classes: whether the arg-max over the reference's channels says something: they are
-            classes and not features, and the image is not all of one color.
+        reference: float64 output of the network, channels first, or integer class ids.
+        pytorch_float32_sqnr_db: of the output in PyTorch's own float32; of class ids, that the
+            network decides itself, None.
+        logits_shape: of the network's output, channels first, also where the reference is class
+            ids.
+        meaning: of the network's output.
+        has_classes: whether the decision for a class says something: the image is not all of one
+            color.
         least_rms: what the root mean square of the reference counts as at least.
     """
 
     name: str
     input: np.ndarray
     reference: np.ndarray
-    pytorch_float32_sqnr_db: float
+    pytorch_float32_sqnr_db: float | None
     logits_shape: tuple[int, ...]
+    meaning: OutputMeaning = LOGITS
     has_classes: bool = True
     least_rms: float = 0.0
 
@@ -57,6 +63,19 @@ class Sample:
         """The SQNR of an output, float64, in dB."""
         signal = max(np.square(self.reference).sum(), self.least_rms**2 * self.reference.size)
         return energies_sqnr_db(float(signal), float(np.square(self.reference - output).sum()))
+
+    def agreement(self, output: np.ndarray) -> float | None:
+        """The share of positions for which an output decides as the reference; None of features."""
+        if np.issubdtype(self.reference.dtype, np.integer):
+            return float((output == self.reference).mean())
+        if not self.has_classes or not self.meaning.has_classes:
+            return None
+        decided = (self.meaning.decide(values, 1) for values in (output, self.reference))
+        return float(np.equal(*decided).mean())
+
+    def channels(self, output: np.ndarray) -> np.ndarray:
+        """An output [channels, ...]; one without an axis for them, such as tokens, as one."""
+        return output if output.ndim == 3 else output[0]
 
 
 @torch.no_grad()
@@ -66,6 +85,7 @@ def make_samples(
     size: tuple[int, int],
     inside: bool,
     head: str = "logits",
+    meaning: OutputMeaning = LOGITS,
 ) -> list[Sample]:
     """Run the training form, in eval mode, in float64 on the inputs of `verification_inputs`.
 
@@ -77,6 +97,7 @@ def make_samples(
         size: height and width of the input.
         inside: whether the exported file normalises the picture itself, and so takes 0..255.
         head: what the exported file ends with, see `seaformer.export.heads`.
+        meaning: of the model's output.
 
     Raises:
         SeaformerError: the model's output is not one tensor, or not finite.
@@ -94,19 +115,17 @@ def make_samples(
                 )
                 x = (x - mean) / std
             with InFloat64():
-                logits = exact(x)
-            if not isinstance(logits, torch.Tensor):
-                raise SeaformerError(
-                    f"the model returns {type(logits).__name__}, an export needs one tensor. "
-                    "Wrap the model so that its forward returns the logits only."
-                )
+                logits = only_tensor(exact(x))
             if not torch.isfinite(logits).all():
                 raise SeaformerError(
                     f"the model's output for the input '{given.name}' is not finite, so no export "
                     "of it can be checked. Look at the weights."
                 )
             outputs.append((logits, model(x.float()).double().numpy()))
-    least_rms = LEAST_OF_TYPICAL * float(np.median([_rms(logits) for logits, _ in outputs]))
+    if meaning.gives_ids:
+        head = "classes"
+    typical_rms = [_rms(logits.double()) for logits, _ in outputs]
+    least_rms = LEAST_OF_TYPICAL * float(np.median(typical_rms))
     samples = []
     for given, (logits, in_float32) in zip(inputs, outputs, strict=True):
         sample = Sample(
@@ -116,10 +135,11 @@ def make_samples(
             least_rms=least_rms,
             pytorch_float32_sqnr_db=0.0,
             logits_shape=tuple(logits.shape),
+            meaning=meaning,
             has_classes=given.has_classes,
         )
-        own = sample.sqnr_db(in_float32)
-        reference = _decide(logits, head, size).numpy()
+        own = None if meaning.gives_ids else sample.sqnr_db(in_float32)
+        reference = _decide(logits, head, size, meaning).numpy()
         samples.append(replace(sample, pytorch_float32_sqnr_db=own, reference=reference))
     return samples
 
@@ -143,10 +163,15 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _decide(logits: torch.Tensor, head: str, size: tuple[int, int]) -> torch.Tensor:
-    if head == "mask":
-        logits = F.interpolate(logits, size, mode="bilinear", align_corners=False)
-    return logits if head == "logits" else logits.argmax(1)
+def _decide(
+    logits: torch.Tensor, head: str, size: tuple[int, int], meaning: OutputMeaning
+) -> torch.Tensor:
+    """What a file with a head has to give: the output itself, or class ids, int64."""
+    if meaning.gives_ids:
+        return as_ids(logits).to(torch.int64)
+    if head == "logits":
+        return logits
+    return ArgMax(size if head == "mask" else None, meaning.threshold)(logits).to(torch.int64)
 
 
 def compare(
@@ -165,7 +190,7 @@ def compare(
     x = sample.input if session.layout == "NCHW" else sample.input.transpose(0, 2, 3, 1)
     output = session.run(np.ascontiguousarray(x))
     gives_classes = np.issubdtype(sample.reference.dtype, np.integer)
-    if session.layout == "NHWC" and output.ndim > 2 and not gives_classes:
+    if session.layout == "NHWC" and output.ndim == 4 and not gives_classes:
         output = np.moveaxis(output, -1, 1)
     if output.shape != sample.reference.shape:
         raise SeaformerError(
@@ -173,20 +198,17 @@ def compare(
             f"{list(sample.reference.shape)}"
         )
     error = sqnr = None
-    if gives_classes:
-        same = output == sample.reference
-    else:
+    if not gives_classes:
         output = output.astype(np.float64)
         error = float(np.abs(output - sample.reference).max())
         sqnr = sample.sqnr_db(output)
         if channels is not None:
-            channels.add(sample.reference[0], output[0])
-        same = output.argmax(1) == sample.reference.argmax(1) if sample.has_classes else None
+            channels.add(*(sample.channels(one) for one in (sample.reference, output)))
     return Comparison(
         input=sample.name,
         max_abs_error=error,
         sqnr_db=sqnr,
-        argmax_agreement=None if same is None else float(same.mean()),
+        argmax_agreement=sample.agreement(output),
         pytorch_float32_sqnr_db=sample.pytorch_float32_sqnr_db,
     )
 

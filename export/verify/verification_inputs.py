@@ -72,7 +72,8 @@ def images(
         inside: whether the exported file normalises the image itself, and so takes 0..255.
     """
     pixels = {"photograph": prepare(read_image(sample_photograph()), preprocessing, size)}
-    pixels |= {name: draw(*size).astype(np.float32) for name, draw in DRAWN.items()}
+    channels = preprocessing.channels
+    pixels |= {name: draw(*size)[..., :channels].astype(np.float32) for name, draw in DRAWN.items()}
     return [
         VerificationInput(
             name,

@@ -10,9 +10,10 @@ that is not ours, have only that.
 """
 
 import json
-from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, Self
 
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import to_json
 
@@ -21,6 +22,8 @@ from seaformer.artifact.precisions import Layout
 from seaformer.errors import SeaformerError, UsageError, quoted
 from seaformer.json_text import JsonError, parse_json, parse_model
 from seaformer.tasks import Preprocessing, Task
+from seaformer.tasks.output_meaning import Content, OutputMeaning
+from seaformer.tasks.task import channels_of
 
 SCHEMA_VERSION: Literal[2] = 2
 
@@ -29,7 +32,8 @@ METADATA_LIMIT = 16 * 2**20
 
 Kind = Literal["segmentation", "classification", "features"]
 FEATURES: Literal["features"] = "features"
-"""Kind of a model that takes, instead of an image, the features of another network."""
+"""Kind of a model whose output is no classes. It may take, instead of an image, the features of
+another network."""
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Side = Annotated[int, Field(ge=1, lt=2**31)]
@@ -66,7 +70,8 @@ class Input(_Model):
 
     `range` is that of its real values: [0, 255] where the file normalises the image itself, else
     None. `quantization` is None where the tensor holds real values. What is only known of an image
-    is None for the features of another network.
+    is None for the features of another network. `mean` and `std` are None too where nobody said how
+    an image becomes the input; `normalization` is "outside" then.
     """
 
     name: str
@@ -77,8 +82,8 @@ class Input(_Model):
     color_order: str | None = None
     range: tuple[float, float] | None
     normalization: Literal["inside", "outside"]
-    mean: tuple[float, float, float] | None = None
-    std: tuple[float, float, float] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
     resize: str | None = None
     interpolation: str | None = None
     crop_fraction: float | None = None
@@ -90,20 +95,61 @@ class Input(_Model):
 
     @property
     def channels(self) -> int:
-        """Number of channels, 3 of an image."""
+        """Number of channels, 3 of an image in color and 1 of a gray one."""
         return self.shape[3 if self.layout == "NHWC" else 1]
 
 
 class Output(_Model):
-    """The output tensor; `stride` is input pixels per output position, None without a grid."""
+    """The output tensor.
+
+    `stride` is input pixels per output position, None without a grid. `threshold` is None but for
+    "binary", one channel: class 1 is what is above it.
+    """
 
     name: str
     shape: tuple[Side, ...]
     dtype: str
     quantization: Scale | None = None
-    layout: Literal["NCHW", "NHWC", "NHW", "NC"]
+    layout: Literal["NCHW", "NHWC", "NHW", "NC", "NLC", "N"]
     stride: Count | None
-    content: Literal["logits", "classes", "mask", "features"]
+    content: Content
+    threshold: float | None = None
+
+    @property
+    def meaning(self) -> OutputMeaning:
+        """What its numbers mean."""
+        return OutputMeaning(self.content, self.threshold)
+
+    @model_validator(mode="after")
+    def _check_threshold(self) -> Self:
+        if (self.content == "binary") != (self.threshold is not None):
+            raise ValueError(
+                f"threshold is {self.threshold} and content {self.content}. Allowed: a number for "
+                "binary, null for others"
+            )
+        return self
+
+    @classmethod
+    def assumed(
+        cls, meaning: OutputMeaning, shape: Sequence[int | None], dtype: str
+    ) -> "Output | None":
+        """Describe the output of a file that is not ours; None for logits, in any layout.
+
+        `shape` may have sides that are not known.
+        """
+        if meaning.content == "logits":
+            return None
+        layouts: dict[int, Any] = {1: "N", 2: "NC", 3: "NHW" if meaning.has_classes else "NLC"}
+        is_last = len(shape) == 4 and shape[3] == 1 and shape[1] != 1
+        return cls(
+            name="output",
+            shape=tuple(side or 1 for side in shape),
+            dtype=dtype,
+            layout=layouts.get(len(shape), "NHWC" if is_last else "NCHW"),
+            stride=None,
+            content=meaning.content,
+            threshold=meaning.threshold,
+        )
 
 
 class Weights(_Model):
@@ -123,8 +169,8 @@ class Comparison(_Model):
         input: what the input was.
         max_abs_error: largest difference of an output value; None for class ids.
         sqnr_db: 10 log10(sum of reference^2 / sum of error^2); None for class ids.
-        argmax_agreement: share of positions whose largest class is the same, 0..1; None for
-            features, whose channels are no classes.
+        argmax_agreement: share of positions of the same class, 0..1; None for features, whose
+            channels are no classes.
         pytorch_float32_sqnr_db: what the logits or features of PyTorch's own float32 reach on this
             input, for comparison: weights that amplify rounding hold both down. None in files that
             were exported with class ids before this was measured for them.
@@ -154,8 +200,8 @@ class Accuracy(_Model):
         pictures: what they were.
         count: how many.
         sqnr_db: of the logits, over all images.
-        argmax_agreement: share of positions, or of images in classification, whose largest class
-            is the same, 0..1.
+        argmax_agreement: share of positions, or of images in classification, of the same class,
+            0..1; None for features.
         worst_channels: of the output, the worst first; none in files from before it was measured.
         reference_score: mIoU (top-1 in classification) of the twin in percent; None without truth.
         score: of this file.
@@ -166,7 +212,7 @@ class Accuracy(_Model):
     pictures: str
     count: Count
     sqnr_db: float
-    argmax_agreement: float
+    argmax_agreement: float | None
     worst_channels: tuple[ChannelError, ...] = ()
     reference_score: float | None
     score: float | None
@@ -406,6 +452,8 @@ class Interface(_Model):
         variant: str | None = None,
         model: str | None = None,
         weights: Weights | None = None,
+        output: Output | None = None,
+        knows_normalization: bool = True,
     ) -> "Interface":
         """Describe a network in PyTorch for a task, or assume the same of a file that is not ours.
 
@@ -416,47 +464,78 @@ class Interface(_Model):
             variant: of SeaFormer; None for another network, or a file that is not ours.
             model: name of another network; None for a file that is not ours.
             weights: None where they are not known.
+            output: None for logits.
+            knows_normalization: whether that of the task is that of the network.
         """
         title = f"a model without metadata, taken for {task.title}"
         if variant or model:
             title = title_of(variant, model, task.name, "fp32")
-        preprocessing = task.preprocessing
+        members = {member: getattr(task.preprocessing, member) for member in PREPROCESSING}
+        if not knows_normalization:
+            members |= {"mean": None, "std": None}
+        channels = task.preprocessing.channels
+        is_classes = output is None or output.meaning.has_classes
         return Interface(
             title=title,
             variant=variant,
             model=model,
             task=task.name,
-            kind=task.kind,  # type: ignore[arg-type]
+            kind=task.kind if is_classes else FEATURES,  # type: ignore[arg-type]
             input=Input(
                 name="image",
-                shape=(1, *size, 3) if layout == "NHWC" else (1, 3, *size),
+                shape=(1, *size, channels) if layout == "NHWC" else (1, channels, *size),
                 dtype="float32",
                 layout=layout,  # type: ignore[arg-type]
                 range=None,
                 normalization="outside",
-                **{member: getattr(preprocessing, member) for member in PREPROCESSING},
+                **members,
             ),
-            output=None,
-            labels=task.labels,
-            palette=task.palette,
+            output=output,
+            labels=task.labels if is_classes else (),
+            palette=task.palette if is_classes else None,
             weights=weights,
         )
 
     @model_validator(mode="after")
     def _check_preprocessing(self) -> Self:
-        if self.kind != FEATURES:
-            _ = self.preprocessing
+        if self.kind != FEATURES or self.takes_image:
+            _ = self._preprocessing(*(() if self.knows_normalization else (0.0, 1.0)))
         return self
+
+    @property
+    def takes_image(self) -> bool:
+        """Whether it takes an image, and not the features of another network."""
+        return self.input.color_order is not None
+
+    @property
+    def knows_normalization(self) -> bool:
+        """Whether it says how an image becomes the input."""
+        return self.input.mean is not None or self.input.std is not None
 
     @property
     def preprocessing(self) -> Preprocessing:
         """How an image becomes the input.
 
         Raises:
-            UsageError: the model takes no image.
+            UsageError: the model takes no image, or does not say it.
         """
         self.require_image()
+        if not self.knows_normalization:
+            raise UsageError(
+                f"the model '{self.title}' does not say how an image becomes its input. Give "
+                "--input-range, --mean and --std as the network was trained, or export it again "
+                "with them."
+            )
+        return self._preprocessing()
+
+    def _preprocessing(self, *normalization: float) -> Preprocessing:
         members = {name: getattr(self.input, name) for name in PREPROCESSING}
+        if normalization:
+            channels = channels_of(str(self.input.color_order))
+            members |= {
+                key: [value] * channels
+                for key, value in zip(("mean", "std"), normalization, strict=True)
+            }
         members |= {"input_size": self.input.size, "pad_value": 0.0}
         return Preprocessing.from_json(members, "input")
 
@@ -466,12 +545,59 @@ class Interface(_Model):
         Raises:
             UsageError: the model takes none.
         """
-        if self.kind == FEATURES:
+        if not self.takes_image:
             raise UsageError(
                 f"the model '{self.title}' takes the features of another network, not a picture. "
                 "Give one that was exported from a whole network."
             )
         return self
+
+    def require_classes(self) -> Self:
+        """Return the interface itself, of a model that takes an image and gives classes.
+
+        Raises:
+            UsageError: the model takes no image, or its output is no classes.
+        """
+        self.require_image()
+        if self.kind == FEATURES:
+            raise UsageError(
+                f"the output of the model '{self.title}' is features and no classes, so there is "
+                "nothing to draw or to score. If it is classes, export it again with "
+                "--output-meaning."
+            )
+        return self
+
+    def restated(
+        self,
+        labels: tuple[str, ...] | None = None,
+        palette: tuple[tuple[int, int, int], ...] | None = None,
+        normalization: tuple[tuple[float, ...], tuple[float, ...]] | None = None,
+    ) -> Self:
+        """Return it with what a user says in its place; `normalization` is mean and std.
+
+        Raises:
+            UsageError: it is for another number of classes, or normalises images itself.
+        """
+        changes: dict[str, Any] = {}
+        if labels is not None:
+            if len(labels) != len(self.labels):
+                raise UsageError(
+                    f"{len(labels)} labels are given, and the model '{self.title}' has "
+                    f"{len(self.labels)} classes. Give a name for each."
+                )
+            changes["labels"] = labels
+        if palette is not None:
+            changes["palette"] = palette
+        if normalization is not None:
+            own = self.input.mean, self.input.std
+            if self.knows_normalization and own != normalization:
+                raise UsageError(
+                    f"the model '{self.title}' says itself how an image becomes its input. Leave "
+                    "--input-range, --mean and --std out."
+                )
+            mean, std = normalization
+            changes["input"] = self.input.model_copy(update={"mean": mean, "std": std})
+        return self.model_copy(update=changes)
 
     @property
     def normalizes_inside(self) -> bool:
@@ -484,18 +610,36 @@ class Interface(_Model):
         return self.weights is not None and self.weights.is_random
 
     @property
-    def gives_logits(self) -> bool:
-        """Whether the output is one value per class, rather than class ids or features."""
-        return self.output is None or self.output.content == "logits"
+    def meaning(self) -> OutputMeaning:
+        """What the numbers of the output mean."""
+        return OutputMeaning() if self.output is None else self.output.meaning
 
-    def logits_layout(self, shape: Sequence[int]) -> Literal["CHW", "HWC"] | None:
-        """Where the classes are in logits [N, C, h, w] or [N, h, w, C]; None if in neither."""
-        classes = len(self.labels)
+    def class_scores(
+        self, output: npt.NDArray[Any]
+    ) -> tuple[npt.NDArray[Any], Literal[1, 3]] | None:
+        """Return a value for each class from an output, and the axis that they are along.
+
+        Those of a segmentation are [N, C, h, w] or [N, h, w, C], of a classification [N, C].
+
+        Returns:
+            None for class ids and features, and for an output that does not fit.
+        """
+        meaning = self.meaning
+        if not meaning.gives_scores:
+            return None
         layout = None if self.output is None else self.output.layout
-        if len(shape) == 4 and shape[1] == classes and layout in ("NCHW", None):
-            return "CHW"
-        if len(shape) == 4 and shape[3] == classes and layout in ("NHWC", None):
-            return "HWC"
+        if layout == "NHW" and output.ndim == 3:  # one channel, without an axis for it
+            output, layout = output[:, None], "NCHW"
+        possible: Mapping[str, Literal[1, 3]] = {"NCHW": 1, "NHWC": 3}
+        if self.kind == "classification":
+            possible = {"NC": 1}
+        for name, axis in possible.items():
+            if (
+                output.ndim == len(name)
+                and output.shape[axis] == meaning.channels(len(self.labels))
+                and layout in (name, None)
+            ):
+                return meaning.scores(output, axis), axis
         return None
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from seaformer.artifact.beside import path_beside, read_beside
 from seaformer.artifact.metadata import Metadata
 from seaformer.errors import SeaformerError, UsageError, quoted
@@ -98,8 +100,8 @@ def _conditions(model: Metadata) -> Iterator[tuple[str, object, str, bool]]:
 
 def _fits_labels(model: Metadata) -> bool:
     shape = model.output.shape
-    if model.kind == "classification":
-        return shape == (1, len(model.labels))
-    if not model.gives_logits:
-        return len(shape) == 3 and shape[0] == 1
-    return shape[:1] == (1,) and model.logits_layout(shape) is not None
+    if shape[:1] != (1,):
+        return False
+    if model.meaning.gives_ids:
+        return len(shape) == 3 and model.kind == "segmentation"
+    return model.class_scores(np.zeros(shape, np.int8)) is not None

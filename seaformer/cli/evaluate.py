@@ -14,6 +14,7 @@ import click
 from seaformer.artifact.accelerators import CPU
 from seaformer.cli.command import PATH, Command
 from seaformer.cli.processor_options import Processor, processor_options, read_processor
+from seaformer.cli.statement_options import read_statement, statement_options
 from seaformer.errors import SeaformerError, UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -44,9 +45,8 @@ LISTED = 12
 @click.command(cls=Command)
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @click.option("--data", type=PATH, required=True, help="Folder of the data set.")
-@click.option(
-    "--task",
-    help="Task of the data set. [default: what labels.json in it, the model or the folders say]",
+@statement_options(
+    defaults={"task": "what labels.json in the data, the model or the folders say"},
 )
 @click.option("--reference", help="Model to compare the others with, picture by picture.")
 @click.option("--limit", type=click.IntRange(min=1), help="Take so many pictures, spread over all.")
@@ -109,7 +109,6 @@ LISTED = 12
 def main(
     models: tuple[str, ...],
     data: Path,
-    task: str | None,
     reference: str | None,
     limit: int | None,
     batch: int,
@@ -128,6 +127,7 @@ def main(
     threads: int | None,
     skip_broken: bool,
     force: bool,
+    **statement: str | None,
 ) -> None:
     """Evaluate MODEL on a data set with annotations.
 
@@ -139,6 +139,7 @@ def main(
     is computed on the CPU.
     """
     processor = read_processor(accelerator, soc)
+    said = read_statement(**statement)
     part = None if shard is None else _read_shard(shard)
     if part is not None and shards:
         raise UsageError("--shard makes a part and --merge puts parts together. Leave one out.")
@@ -163,13 +164,16 @@ def main(
     from seaformer.locks import locked
     from seaformer.models.resolve import chosen, find_model
     from seaformer.progress_events import FileWritten, notify
+    from seaformer.tasks import DEFAULT_TASK, get_task
 
     _refuse_finished(folder, force)
     paths = [find_model(text) for text in texts]
     network = chosen(network_name, variant)
     _check_weights(weights, paths)
     first = Processor() if reference is not None else processor
-    stated = task or own_task(data)
+    stated = own_task(data)
+    if said.names_classes:
+        stated = said.applied_to(stated or get_task(DEFAULT_TASK))
     if stated is None:
         stated = stated_task(paths[0], weights, first.accelerator, first.chip)
     whole = open_dataset(data, stated, layout=layout)
@@ -184,6 +188,7 @@ def main(
         short_side=short_side,
         accelerator=processor.accelerator,
         chip=processor.chip,
+        said=said,
     )
     on_cpu = replace(options, accelerator=CPU, chip=None)
     _check_options(options, batch, paths)

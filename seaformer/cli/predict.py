@@ -14,6 +14,7 @@ from seaformer.cli.processor_options import (
     processor_options,
     read_processor,
 )
+from seaformer.cli.statement_options import read_statement, statement_options
 from seaformer.errors import UsageError
 from seaformer.files import atomic_write, refuse_existing
 from seaformer.imaging.input_size import parse_input_size
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from seaformer.imaging.prediction import Prediction
     from seaformer.models.entry import Network
     from seaformer.runtimes import ImageSession
+    from seaformer.tasks.statement import Statement
 
 # NumPy, Pillow, Rich and the runtimes are imported when the work starts: --help shall not wait.
 
@@ -60,7 +62,7 @@ TOP = 5
     metavar="NAME",
     help=f"Variant of a checkpoint whose tensors do not tell it: {', '.join(VARIANTS)}.",
 )
-@click.option("--task", help="Task of a checkpoint, or of a file that was not exported by us.")
+@statement_options()
 @click.option(
     "-o",
     "--output",
@@ -96,7 +98,6 @@ def main(
     model_text: str,
     weights: str | None,
     variant: str | None,
-    task: str | None,
     output: Path | None,
     mask: Path | None,
     heatmap: Path | None,
@@ -106,29 +107,37 @@ def main(
     threads: int,
     input_size: str | None,
     force: bool,
+    **statement: str | None,
 ) -> None:
     """Run a model on PHOTO and lay the classes it finds over it in colour.
 
     Without PHOTO the photograph that comes with the package is taken. A classification model prints
-    its five most probable classes and writes nothing.
+    its five most probable classes and writes nothing. A file that was not exported by
+    seaformer-export does not say what it takes and gives: say it with --input-range, --mean, --std,
+    --labels or --task.
     """
     _require_suffix("--output", output, OVERLAY_SUFFIXES)
     _require_suffix("--mask", mask, (".png",))
     _require_suffix("--heatmap", heatmap, (".png",))
     size = None if input_size is None else parse_input_size(input_size)
     processor = read_processor(accelerator, soc)
+    said = read_statement(**statement)
 
     from seaformer.console import Console
     from seaformer.imaging.images import read_image, sample_photograph
     from seaformer.imaging.prediction import TIMED_RUNS, predict, prepare_input
     from seaformer.models.resolve import find_model
+    from seaformer.runtimes.stated_interface import stated_interface
 
     photo = photo or sample_photograph()
     image = read_image(photo)
     found = find_model(model_text)
     model = found if isinstance(found, Path) else Path(found.name)
-    with _open(found, weights, variant, task, size, threads, processor) as session:
-        interface = _interface(session, model, variant, task)
+    with _open(found, weights, variant, said, size, threads, processor) as session:
+        _require_variant(session, model, variant)
+        interface, note = stated_interface(session, said)
+        interface.require_classes()
+        note = note or getattr(session.session, "note", "")
         if interface.kind == "segmentation":
             output = output or Path(f"{photo.stem}_overlay.png")
         elif output or mask:
@@ -152,7 +161,7 @@ def main(
         _save(prediction.photograph, prediction.mask, interface, output, mask, opacity, force)
     if heatmap is not None and features is not None:
         save_heatmap(heatmap, heat(features, prediction.photograph.shape[:2]), force)
-    _print_result(console, prediction, interface)
+    _print_result(console, prediction, interface, note)
     if prediction.run_ms is None:
         console.print(f"computed by {runtime}, whose times mean nothing")
     else:
@@ -187,13 +196,14 @@ def _open(
     found: Path | Network,
     weights: str | None,
     variant: str | None,
-    task: str | None,
+    said: Statement,
     input_size: tuple[int, int] | None,
     threads: int,
     processor: Processor,
 ) -> ImageSession:
     """Open a file, or create a network by its name."""
     from seaformer.runtimes import ImageSession, open_model
+    from seaformer.tasks import DEFAULT_TASK, get_task
 
     if isinstance(found, Path):
         if weights is not None:
@@ -205,7 +215,7 @@ def _open(
             found,
             threads,
             variant=variant,
-            task=task,
+            task=said.applied_to(get_task(DEFAULT_TASK)) if said.names_classes else None,
             input_size=input_size,
             accelerator=processor.accelerator,
             chip=processor.chip,
@@ -214,38 +224,20 @@ def _open(
         raise needs_export(processor.accelerator, found.name)
     from seaformer.models.resolve import chosen
     from seaformer.runtimes.pytorch import open_network
-    from seaformer.tasks import DEFAULT_TASK, get_task
     from seaformer.weights.checkpoint import described_by
 
     chosen(found.name, variant)  # an error if the two differ
-    own = described_by(weights)[1] or get_task(DEFAULT_TASK) if task is None else get_task(task)
-    return ImageSession(open_network(found, weights, own, threads, input_size))
+    own = said.applied_to(described_by(weights)[1] or get_task(DEFAULT_TASK))
+    return ImageSession(open_network(found, weights, own, threads, input_size, said))
 
 
-def _interface(
-    session: ImageSession, model: Path, variant: str | None, task: str | None
-) -> Interface:
-    """Find out how to use the model: from its metadata, or from the task given for it."""
-    from seaformer.artifact.metadata import Interface
-    from seaformer.tasks import get_task
-
-    interface = session.metadata
-    if interface is None:
-        if task is None:
-            raise UsageError(
-                f"'{model}' has no metadata, so its classes are unknown. Give --task; its input is "
-                "then taken to be normalised."
-            )
-        return Interface.from_task(get_task(task), session.layout, session.input_shape)
-    for option, value, own in (
-        ("variant", variant, interface.variant),
-        ("task", task, interface.task),
-    ):
-        if value not in (None, own):
-            raise UsageError(
-                f"--{option} {value} does not fit '{model}', which is {own}. Leave the option out."
-            )
-    return interface.require_image()
+def _require_variant(session: ImageSession, model: Path, variant: str | None) -> None:
+    """Refuse a variant that is not that of a file, which says it."""
+    own = None if session.metadata is None else session.metadata.variant
+    if session.metadata is not None and variant not in (None, own):
+        raise UsageError(
+            f"--variant {variant} does not fit '{model}', which is {own}. Leave the option out."
+        )
 
 
 def _save(
@@ -278,7 +270,9 @@ def _save(
             Image.fromarray(classes).save(temporary)
 
 
-def _print_result(console: Console, prediction: Prediction, interface: Interface) -> None:
+def _print_result(
+    console: Console, prediction: Prediction, interface: Interface, note: str
+) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -286,15 +280,13 @@ def _print_result(console: Console, prediction: Prediction, interface: Interface
 
     if interface.is_random:
         console.print("random weights: the result means nothing", style="bold yellow")
-    if interface.weights is None:  # a file that says nothing of itself
-        given = interface.input
-        console.print(
-            f"assumed, as the file does not say it: {given.color_order} minus mean {given.mean}, "
-            f"divided by std {given.std}, of 0..255; the classes of task {interface.task}",
-            style="bold yellow",
-        )
-    elif interface.weights.note:
+    if note:
+        console.print(note, style="bold yellow")
+    if interface.weights is not None and interface.weights.note:
         console.print(interface.weights.note, style="bold yellow")
+    if prediction.decided is not None:
+        console.print(f"class: {interface.labels[prediction.decided]}")
+        return
     table = Table()
     table.add_column("class")
     if prediction.probabilities is not None:

@@ -22,12 +22,14 @@ from seaformer.evaluation.protocols import (
     two_step_mask,
 )
 from seaformer.files import file_sha256
-from seaformer.imaging.prediction import mask_from
+from seaformer.imaging.prediction import decided_class, mask_from
 from seaformer.imaging.preprocessing import normalize
 from seaformer.models.entry import Network
 from seaformer.runtimes import RUNTIMES, ImageSession, Runtime, find_runtime, open_model
 from seaformer.runtimes import is_checkpoint as is_checkpoint_file
+from seaformer.runtimes.stated_interface import stated_interface
 from seaformer.tasks import TASKS, Evaluation, Task
+from seaformer.tasks.statement import NOTHING, Statement
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Options:
             grows with it.
         accelerator: what computes exported files, one of `seaformer.runtimes.PROCESSORS`.
         chip: of the NPU; None for that of a compiled file.
+        said: what a user says of models that do not say it themselves.
     """
 
     protocol: str
@@ -55,6 +58,7 @@ class Options:
     short_side: int | None = None
     accelerator: str = CPU
     chip: str | None = None
+    said: Statement = NOTHING
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +81,7 @@ class Candidate:
     note: str
 
     def prepare(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Turn uint8 [H, W, 3], RGB, into the network's input, float32 [h, w, 3].
+        """Turn uint8 [H, W, 3], RGB, into the network's input, float32 [h, w, channels].
 
         Raises:
             SeaformerError: the scaled picture would not fit the memory.
@@ -93,7 +97,7 @@ class Candidate:
         """Segment pictures: return the class of each pixel, [H, W], for each.
 
         Args:
-            inputs: float32 [N, h, w, 3], as `prepare` returns them.
+            inputs: float32 [N, h, w, channels], as `prepare` returns them.
             pictures: height and width of each of the N pictures.
 
         Raises:
@@ -101,13 +105,16 @@ class Candidate:
             SeaformerError: the model fails, or gives values that are not finite.
         """
         outputs = self._run(inputs)
-        if self.interface.gives_logits and self.interface.logits_layout(outputs.shape) is None:
-            raise self._misfit(outputs, f"[1, {len(self.interface.labels)}, height, width]")
-        if self.protocol.name == OFFICIAL:  # of networks in PyTorch, whose logits are [N, C, h, w]
+        found = self.interface.class_scores(outputs)
+        if found is None and self.interface.meaning.gives_scores:
+            channels = self.interface.meaning.channels(len(self.interface.labels))
+            raise self._misfit(outputs, f"[1, {channels}, height, width]")
+        if self.protocol.name == OFFICIAL and found is not None:
+            scores, axis = found
             height, width = inputs.shape[1:3]
             return [
-                two_step_mask(logits, (height, width), size)
-                for logits, size in zip(outputs, pictures, strict=True)
+                two_step_mask(np.moveaxis(one, axis - 1, 0), (height, width), size)
+                for one, size in zip(scores, pictures, strict=True)
             ]
         return [
             mask_from(output[None], self.interface, size)
@@ -115,16 +122,19 @@ class Candidate:
         ]
 
     def guesses(self, inputs: npt.NDArray[np.float32]) -> list[list[int]]:
-        """Classify pictures, float32 [N, h, w, 3], and return for each what `top_classes` returns.
+        """Classify pictures, float32 [N, h, w, channels]: for each what `top_classes` returns.
 
         Raises:
             UsageError, SeaformerError: as `masks`.
         """
-        classes = len(self.interface.labels)
         outputs = self._run(inputs)
-        if outputs.shape != (len(inputs), classes):
-            raise self._misfit(outputs, f"[1, {classes}]")
-        return [top_classes(logits) for logits in outputs]
+        if self.interface.meaning.gives_ids:
+            return [[decided_class(one, self.interface)] for one in outputs.reshape(-1, 1)]
+        found = self.interface.class_scores(outputs)
+        if found is None:
+            channels = self.interface.meaning.channels(len(self.interface.labels))
+            raise self._misfit(outputs, f"[1, {channels}]")
+        return [top_classes(scores) for scores in found[0]]
 
     @property
     def accelerated_by(self) -> str:
@@ -153,7 +163,8 @@ class Candidate:
     def _misfit(self, outputs: npt.NDArray[Any], allowed: str) -> UsageError:
         return UsageError(
             f"'{self.path}' gives an output of shape {list(outputs.shape)}. Allowed: {allowed}, "
-            f"the logits of {len(self.interface.labels)} classes. Is it a model of another task?"
+            f"the {self.interface.meaning.content} of {len(self.interface.labels)} classes. Is it "
+            "a model of another task?"
         )
 
 
@@ -211,18 +222,17 @@ def _open_export(path: Path, task: Task, options: Options) -> Candidate:
             f"'{path}' takes pictures of one size, and the official protocol gives them many. "
             "Leave --protocol out, or evaluate the checkpoint that the file was exported from."
         )
-    known = task.name if task.name in TASKS else None
     session = open_model(
         path,
         options.threads,
-        task=known,
+        task=task,
         input_size=options.input_size,
         accelerator=options.accelerator,
         chip=options.chip,
     )
-    interface = session.metadata or Interface.from_task(task, session.layout, session.input_shape)
-    interface.require_image()
-    note = _compare_classes(path, interface, task)
+    interface, note = stated_interface(session, options.said.without_task(), task)
+    interface.require_classes()
+    note = " ".join(filter(None, (note, _compare_classes(path, interface, task))))
     preprocessing = interface.preprocessing
     if task.is_segmentation and preprocessing.resize != "stretch":
         raise UsageError(
@@ -249,9 +259,10 @@ def _open_network(model: Path | Network, task: Task, options: Options) -> Candid
         session = open_checkpoint(path, network, task, threads, size)
     else:
         path, own = Path(model.name), described_by(options.weights)[1] or task
-        session = open_network(model, options.weights, own, threads, size)
-    interface = session.metadata
-    note = _compare_classes(path, interface, task)
+        said = options.said.over(Statement(labels=task.labels, palette=task.palette))
+        session = open_network(model, options.weights, own, threads, size, said)
+    interface = session.metadata.require_classes()
+    note = " ".join(filter(None, (session.note, _compare_classes(path, interface, task))))
     protocol = _protocol(interface, task.evaluation, options)
     assert interface.weights is not None  # of every network that is opened
     sha256 = interface.weights.sha256 or weights_hash(session.network)

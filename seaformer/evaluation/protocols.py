@@ -23,7 +23,7 @@ from PIL import Image
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.imaging.images import MAX_PIXELS
 from seaformer.imaging.preprocessing import prepare
-from seaformer.tasks import Evaluation, Preprocessing
+from seaformer.tasks import GRAY, Evaluation, Preprocessing
 
 OFFICIAL = "official"
 DEPLOYED = "deployed"
@@ -165,5 +165,8 @@ def _refuse_huge(picture: tuple[int, ...], scaled: list[int]) -> None:
 
 
 def _ordered(pixels: Prepared, preprocessing: Preprocessing) -> Prepared:
-    """Put the channels of an RGB picture in the network's order."""
+    """Turn the channels of an RGB picture into the network's."""
+    if preprocessing.color_order == GRAY:
+        gray = Image.fromarray(pixels.astype(np.uint8)).convert("L")
+        return np.asarray(gray, np.float32)[:, :, None]
     return pixels[:, :, ::-1] if preprocessing.color_order == "BGR" else pixels

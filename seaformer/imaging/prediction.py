@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,8 @@ class Prediction:
     Attributes:
         photograph: uint8 [H, W, 3], what the model saw of it, at its own resolution.
         mask: class indices [H, W], uint8 or uint16; None if the model classifies.
-        probabilities: float64 [classes]; None if the model segments.
+        probabilities: float64 [classes]; None if the model segments, or decides for one class.
+        decided: the class that a classifier decides for itself; else None.
         prepare_ms: milliseconds from the photograph to the input, once.
         run_ms: milliseconds of the network, the median of the timed runs after one that is not
             counted; None if it was not timed.
@@ -35,6 +36,7 @@ class Prediction:
     photograph: npt.NDArray[np.uint8]
     mask: npt.NDArray[np.unsignedinteger] | None
     probabilities: npt.NDArray[np.float64] | None
+    decided: int | None
     prepare_ms: float
     run_ms: float | None
     finish_ms: float
@@ -45,7 +47,7 @@ def prepare_input(
 ) -> npt.NDArray[np.float32]:
     """Turn uint8 [H, W, 3], RGB, into what `session.run` takes.
 
-    It is float32 [1, 3, h, w] or [1, h, w, 3].
+    It is float32 [1, channels, h, w] or [1, h, w, channels].
     """
     x = prepare(image, interface.preprocessing, session.input_shape)
     if not interface.normalizes_inside:
@@ -80,13 +82,16 @@ def predict(
         )
 
     photograph = seen_part(image, interface.preprocessing, session.input_shape)
-    mask = probabilities = None
+    mask = probabilities = decided = None
     start = perf_counter()
     if interface.kind == "segmentation":
         mask = mask_from(output, interface, photograph.shape[:2])
+    elif interface.meaning.gives_ids:
+        decided = decided_class(output, interface)
     else:
-        probabilities = _softmax(output, interface)
-    return Prediction(photograph, mask, probabilities, prepare_ms, run_ms, _since(start))
+        probabilities = _probabilities(output, interface)
+    finish_ms = _since(start)
+    return Prediction(photograph, mask, probabilities, decided, prepare_ms, run_ms, finish_ms)
 
 
 def mask_from(
@@ -104,21 +109,21 @@ def mask_from(
     """
     height, width = size
     classes = len(interface.labels)
-    if interface.gives_logits:
-        layout = interface.logits_layout(output.shape)
-        if layout is None or output.shape[0] != 1:
+    if interface.meaning.gives_scores:
+        found = interface.class_scores(output)
+        if found is None or output.shape[0] != 1:
+            channels = interface.meaning.channels(classes)
             raise SeaformerError(
                 f"the model gives an output of shape {list(output.shape)}. Allowed: "
-                f"[1, {classes}, height, width] or [1, height, width, {classes}], the logits of "
-                f"{classes} classes. Is it a model of another task?"
+                f"[1, {channels}, height, width] or [1, height, width, {channels}], the "
+                f"{interface.meaning.content} of {classes} classes. Is it a model of another task?"
             )
-        return upsample_argmax(output[0], (height, width), layout=layout)
-    if output.ndim != 3 or output.shape[0] != 1 or output.min() < 0 or output.max() >= classes:
-        raise SeaformerError(
-            f"the model gives an output of shape {list(output.shape)} with values from "
-            f"{output.min()} to {output.max()}. Allowed: [1, height, width], ids of {classes} "
-            "classes. Is it a model of another task?"
-        )
+        scores, axis = found
+        layout: Literal["CHW", "HWC"] = "CHW" if axis == 1 else "HWC"
+        return upsample_argmax(scores[0], (height, width), layout=layout)
+    if output.ndim == 4 and 1 in (output.shape[1], output.shape[3]):
+        output = output[:, 0] if output.shape[1] == 1 else output[..., 0]
+    _require_classes(output, 3, classes, "[1, height, width]")
     # The nearest id: those between two classes mean a third one.
     rows, columns = (
         ((np.arange(there) + 0.5) * here / there).astype(int)
@@ -128,17 +133,35 @@ def mask_from(
     return ids.astype(np.uint8 if classes <= 256 else np.uint16)
 
 
-def _softmax(output: npt.NDArray[Any], interface: Interface) -> npt.NDArray[np.float64]:
-    classes = len(interface.labels)
-    if output.shape != (1, classes):
+def decided_class(output: npt.NDArray[Any], interface: Interface) -> int:
+    """Return the class id that a classifier gives for one picture, [1] or [1, 1].
+
+    Raises:
+        SeaformerError: it is not one, or no class of the interface.
+    """
+    ids = output.reshape(-1)
+    _require_classes(ids, 1, len(interface.labels), "[1]")
+    return int(ids[0])
+
+
+def _require_classes(ids: npt.NDArray[Any], axes: int, classes: int, allowed: str) -> None:
+    if ids.ndim != axes or ids.shape[0] != 1 or ids.min() < 0 or ids.max() >= classes:
         raise SeaformerError(
-            f"the model gives an output of shape {list(output.shape)}. Allowed: [1, {classes}], "
-            f"the logits of {classes} classes. Is it a model of another task?"
+            f"the model gives an output of shape {list(ids.shape)} with values from "
+            f"{ids.min()} to {ids.max()}. Allowed: {allowed}, ids of {classes} "
+            "classes. Is it a model of another task?"
         )
-    logits = output[0].astype(np.float64)
-    exponentials = np.exp(logits - logits.max())
-    probabilities: npt.NDArray[np.float64] = exponentials / exponentials.sum()
-    return probabilities
+
+
+def _probabilities(output: npt.NDArray[Any], interface: Interface) -> npt.NDArray[np.float64]:
+    classes = len(interface.labels)
+    channels = interface.meaning.channels(classes)
+    if output.shape != (1, channels):
+        raise SeaformerError(
+            f"the model gives an output of shape {list(output.shape)}. Allowed: [1, {channels}], "
+            f"the {interface.meaning.content} of {classes} classes. Is it a model of another task?"
+        )
+    return interface.meaning.probabilities(output[0])
 
 
 def _since(start: float) -> float:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.tasks import Preprocessing
+from seaformer.tasks import GRAY, Preprocessing
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
@@ -31,7 +31,7 @@ def prepare(
         size: height and width of the result in pixels; None for `preprocessing.input_size`.
 
     Returns:
-        float32 [h, w, 3], whole numbers 0..255, channels in `preprocessing.color_order`.
+        float32 [h, w, channels], whole numbers 0..255, channels in `preprocessing.color_order`.
 
     Raises:
         UsageError: `image` is not uint8 [H, W, 3].
@@ -47,12 +47,13 @@ def prepare(
             f"{scaled_width} x {scaled_height}, which is above {_MAX_SCALED_PIXELS // 1_000_000} "
             "megapixels. Cut out the part that shows the subject, or take a smaller input size."
         )
-    scaled = Image.fromarray(image).resize(
-        (scaled_width, scaled_height), _FILTERS[preprocessing.interpolation]
-    )
+    source = Image.fromarray(image)
+    if preprocessing.color_order == GRAY:
+        source = source.convert("L")
+    scaled = source.resize((scaled_width, scaled_height), _FILTERS[preprocessing.interpolation])
     top, left = (scaled_height - height) // 2, (scaled_width - width) // 2
     cut = scaled.crop((left, top, left + width, top + height))
-    channels = np.asarray(cut, dtype=np.float32)
+    channels = np.asarray(cut, dtype=np.float32).reshape(height, width, -1)
     if preprocessing.color_order == "BGR":
         channels = channels[:, :, ::-1]
     return np.ascontiguousarray(channels)
@@ -63,7 +64,7 @@ def normalize(
 ) -> npt.NDArray[np.float32]:
     """Compute (value - mean) / std per channel; an export without normalisation takes this.
 
-    It takes float32 [..., 3], as `prepare` returns it, and returns as much.
+    It takes float32 [..., channels], as `prepare` returns it, and returns as much.
     """
     mean = np.array(preprocessing.mean, dtype=np.float32)
     std = np.array(preprocessing.std, dtype=np.float32)

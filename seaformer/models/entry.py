@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from seaformer.errors import UsageError
 from seaformer.models.seaformer.variants import Variant
 from seaformer.network_names import in_words
-from seaformer.tasks import Task
+from seaformer.tasks import GRAY, Task
 
 if TYPE_CHECKING:  # torch is imported when a network is built: --help shall not wait for it
     from torch import nn
@@ -134,7 +134,7 @@ class Network:
 
     def file_stem(self, task: Task) -> str:
         """Return how the names of its files begin, such as "seaformer_tiny_ade20k"."""
-        _, colon, function = self.name.partition(":")
+        _, colon, function = self.name.rpartition(":")
         changes = "".join(f"_{switch}-{value}" for switch, value in self.ablation.items())
         stem = function if colon else self.name.replace("-", "_", 1)
         stem += changes.replace(",", "-")
@@ -150,6 +150,11 @@ class Network:
         Raises:
             UsageError: it is for another kind of task, or loads no weights.
         """
+        if self.builders and task.preprocessing.color_order == GRAY:
+            raise UsageError(
+                f"'{self.name}' takes RGB images, and the images of task '{task.name}' are gray. "
+                "Give another color_order."
+            )
         if self.builders and task.kind not in self.builders:
             raise UsageError(
                 f"'{self.name}' is for {' and '.join(self.builders)}, and task '{task.name}' is "

@@ -1,16 +1,34 @@
 """What a network takes: an image, or features of another network."""
 
-from seaformer.tasks import IMAGE_CHANNELS
+from seaformer.tasks.task import COLOR_ORDERS, channels_of
+
+IMAGE_CHANNELS = frozenset(map(channels_of, COLOR_ORDERS))
+"""Numbers of channels that images have."""
+
+USUAL_CHANNELS = 3
+
+
+def input_channels(model: object) -> int:
+    """Return the number of channels of a network's input.
+
+    The attribute `input_channels` says it; without one, a network whose first convolution takes one
+    channel takes a gray image.
+    """
+    from torch import nn
+
+    stated = getattr(model, "input_channels", None)
+    if stated is not None:
+        return int(stated)
+    layers = model.modules() if isinstance(model, nn.Module) else ()
+    first = next((layer for layer in layers if isinstance(layer, nn.Conv2d)), None)
+    return 1 if first is not None and first.in_channels == 1 else USUAL_CHANNELS
 
 
 def input_shape(model: object, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Return the shape of a network's input, [1, channels, height, width].
-
-    A network that takes features says by its attribute `input_channels` how many they have.
-    """
-    return (1, getattr(model, "input_channels", IMAGE_CHANNELS), *size)
+    """Return the shape of a network's input, [1, channels, height, width]."""
+    return (1, input_channels(model), *size)
 
 
 def takes_features(model: object) -> bool:
-    """Return whether a network takes features of another one, and not a picture."""
-    return input_shape(model, (1, 1))[1] != IMAGE_CHANNELS
+    """Return whether a network takes features of another one, and not an image."""
+    return input_channels(model) not in IMAGE_CHANNELS

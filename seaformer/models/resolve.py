@@ -9,7 +9,7 @@ from seaformer.models.ablation import ablated, checked
 from seaformer.models.entry import Network
 from seaformer.models.registry import REGISTRY, seaformer
 from seaformer.models.seaformer.variants import VARIANTS, Variant, get_variant
-from seaformer.models.user_factory import factory_network
+from seaformer.models.user_factory import factory_network, is_file_factory
 from seaformer.network_names import name_of_variant
 from seaformer.weights.file_key import split_key
 
@@ -20,8 +20,9 @@ PREFIXES: Mapping[str, Callable[[str], Network]] = {}
 def resolve(name: str, *, allow_factory: bool = True) -> Network:
     """Return the network of a name: of the registry, of a collection, or a user's factory.
 
-    A name such as "package.module:factory" may mean code of a user's own if `allow_factory`. Never
-    for a name that comes out of a file: a file does not decide what code runs.
+    A name such as "package.module:factory" or "FILE.py:factory" may mean code of a user's own if
+    `allow_factory`. Never for a name that comes out of a file: a file does not decide what code
+    runs.
 
     Raises:
         UsageError: there is no such network; the message lists those there are.
@@ -36,7 +37,7 @@ def resolve(name: str, *, allow_factory: bool = True) -> Network:
     if not prefix or not rest:
         raise UsageError(
             f"{unknown_name('model', name, REGISTRY)} And it is not of the form "
-            "package.module:factory, as a model of your own is given. Example: "
+            "package.module:factory or FILE.py:factory, as a model of your own is given. Example: "
             "my_package.networks:make_unet"
         )
     return factory_network(name)
@@ -70,6 +71,8 @@ def find_model(text: str) -> Path | Network:
     has_folder = any(separator in text for separator in (os.sep, "/"))
     file, _ = split_key(path)
     looks_like_a_file = has_folder or (":" not in file.name and bool(file.suffix))
+    if is_file_factory(text) and not path.exists():
+        return resolve(text)
     if path.is_file() or looks_like_a_file or (path.exists() and text not in REGISTRY):
         return path
     return resolve(text)

@@ -1,10 +1,16 @@
-"""A user's own network, "package.module:factory": a function without arguments that returns one."""
+"""A user's own network, of a function without arguments that returns it.
+
+It is named "package.module:factory" or "FILE.py:factory". What the function declares by attributes,
+the network declares, see `seaformer.models.contract`.
+"""
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from seaformer.errors import SeaformerError, UsageError
@@ -12,6 +18,9 @@ from seaformer.models.entry import Network
 
 if TYPE_CHECKING:
     from torch import nn
+
+DECLARED = "seaformer_"
+"""How the names of attributes begin by which a factory or its network says what it is."""
 
 
 def factory_network(name: str) -> Network:
@@ -30,11 +39,11 @@ def _call(name: str) -> "nn.Module":
     """
     from torch import nn
 
-    module_name, _, function_name = name.partition(":")
+    module_name, _, function_name = name.rpartition(":")
     with _working_directory_on_path():
         try:
-            make = getattr(importlib.import_module(module_name), function_name)
-        except (ImportError, AttributeError) as error:
+            make = getattr(_import(module_name), function_name)
+        except (ImportError, AttributeError, FileNotFoundError) as error:
             raise UsageError(
                 f"model '{name}' cannot be imported: {error}. Run in the folder that has the "
                 f"module, or install its package. '{module_name}:' is not the prefix of a "
@@ -56,7 +65,30 @@ def _call(name: str) -> "nn.Module":
         raise SeaformerError(
             f"model '{name}' returned {type(model).__name__}, an nn.Module is needed"
         )
+    for declared in filter(lambda attribute: attribute.startswith(DECLARED), dir(make)):
+        if not hasattr(model, declared):
+            setattr(model, declared, getattr(make, declared))
     return model
+
+
+def is_file_factory(name: str) -> bool:
+    """Whether a name is that of a factory in a file, "FILE.py:factory"."""
+    file, _, function = name.rpartition(":")
+    return file.endswith(".py") and bool(function)
+
+
+def _import(module: str) -> ModuleType:
+    """Import a module by its name, or by the path of its file."""
+    if not module.endswith(".py"):
+        return importlib.import_module(module)
+    path = Path(module).resolve()
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"'{module}' is no Python file")
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(path.stem, loaded)  # dataclasses and pickle look there
+    spec.loader.exec_module(loaded)
+    return loaded
 
 
 @contextmanager

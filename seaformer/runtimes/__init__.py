@@ -21,6 +21,7 @@ from seaformer.runtimes.graphics_driver import require_driver
 from seaformer.runtimes.image_session import ImageSession
 from seaformer.runtimes.qnn_package import require_package
 from seaformer.runtimes.session import Session
+from seaformer.tasks import Task
 from seaformer.temporary_folders import temporary_folder
 from seaformer.weights.file_key import split_key
 
@@ -198,7 +199,7 @@ def open_model(
     threads: int = 1,
     *,
     variant: str | None = None,
-    task: str | None = None,
+    task: str | Task | None = None,
     input_size: tuple[int, int] | None = None,
     channels: int | None = None,
     accelerator: str = "cpu",
@@ -211,8 +212,8 @@ def open_model(
         path: .onnx, .tflite, or a checkpoint (.pth, .pt, .safetensors).
         threads: as in `open_session`.
         variant: name of the variant; for a checkpoint that does not name it, otherwise ignored.
-        task: name of the task; for a checkpoint that does not name it. For an export that takes
-            images of any size and states none, it determines the size.
+        task: the task or its name; for a checkpoint that does not name it. For an export that
+            takes images of any size and states none, it determines the size.
         input_size: height and width in pixels, for a model that takes any; a fixed one must match.
         channels: number of input channels, where the input is not an image and the metadata does
             not state it; otherwise None.

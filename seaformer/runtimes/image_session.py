@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from seaformer.artifact.metadata import FEATURES, Interface
+from seaformer.artifact.metadata import Interface
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.runtimes.session import Array, Closable, Session, check_input_size
-from seaformer.tasks import IMAGE_CHANNELS, get_task
+from seaformer.tasks import Task, get_task
 
 INPUT_DTYPES = ("float32", "float16", "int8", "uint8", "int16")
 
@@ -17,7 +17,7 @@ INPUT_DTYPES = ("float32", "float16", "int8", "uint8", "int16")
 def find_layout(
     shape: Sequence[int | None],
     path: Path,
-    channels: int = IMAGE_CHANNELS,
+    channels: int = 3,
     usual_layout: str = "NHWC",
 ) -> str:
     """Return the layout of the input of an image, or of features: "NCHW" or "NHWC".
@@ -33,18 +33,26 @@ def find_layout(
         if found:
             return usual_layout if usual_layout in found else found[0]
     shown = ", ".join("?" if side is None else str(side) for side in shape)
-    what = "one picture" if channels == IMAGE_CHANNELS else "features of one picture"
+    what = "one picture" if channels in (1, 3) else "features of one picture"
     raise SeaformerError(
         f"'{path}' takes an input of shape [{shown}]. Allowed: {what}, "
         f"[1, height, width, {channels}] or [1, {channels}, height, width]."
     )
 
 
+def _channels(shape: Sequence[int | None], metadata: Interface | None) -> int:
+    """Return the number of channels of an input: what the metadata say, else 3 or 1 of an image."""
+    if metadata is not None:
+        return metadata.input.channels
+    ends = shape[1:4:2] if len(shape) == 4 else ()
+    return 1 if 1 in ends and 3 not in ends else 3
+
+
 def _choose_size(
     own: tuple[int | None, int | None],
     wanted: tuple[int, int] | None,
     metadata: Interface | None,
-    task: str | None,
+    task: str | Task | None,
     path: Path,
 ) -> tuple[int, int]:
     """Return the height and width to run a model at.
@@ -66,7 +74,8 @@ def _choose_size(
     if wanted is None and metadata is not None:
         wanted = metadata.input.size
     if wanted is None and task is not None:
-        wanted = get_task(task).preprocessing.input_size
+        known = get_task(task) if isinstance(task, str) else task
+        wanted = known.preprocessing.input_size
     if wanted is None:
         raise UsageError(
             f"'{path}' takes pictures of any size and does not say which to use. Give "
@@ -83,13 +92,13 @@ class ImageSession(Closable):
         metadata: of the export, or the interface of a checkpoint; None for other files.
         layout: "NCHW" or "NHWC", of the input.
         input_shape: height and width of the input in pixels.
-        channels: of the input; 3 for an image.
+        channels: of the input; 3 for an image, 1 for a gray one.
     """
 
     def __init__(
         self,
         session: Session,
-        task: str | None = None,
+        task: str | Task | None = None,
         input_size: tuple[int, int] | None = None,
         channels: int | None = None,
     ) -> None:
@@ -114,9 +123,7 @@ class ImageSession(Closable):
         self.session = session
         self.metadata = session.metadata
         if channels is None:
-            channels = IMAGE_CHANNELS
-            if self.metadata is not None and self.metadata.kind == FEATURES:
-                channels = self.metadata.input.channels
+            channels = _channels(source.shape, self.metadata)
         self.channels = channels
         usual_layout = "NHWC" if path.suffix.lower() == ".tflite" else "NCHW"
         self.layout = find_layout(source.shape, path, channels, usual_layout)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 
-from seaformer.artifact.metadata import Interface, Weights
+from seaformer.artifact.metadata import Interface, Output, Weights
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.models.contract import contract_of
 from seaformer.models.create import create
 from seaformer.models.entry import Network
 from seaformer.models.identity import identified
@@ -16,6 +17,7 @@ from seaformer.models.resolve import as_network
 from seaformer.network_names import members
 from seaformer.runtimes.session import Array, Session, Tensor
 from seaformer.tasks import Task, get_task
+from seaformer.tasks.statement import NOTHING, Statement
 from seaformer.weights.checkpoint import read_checkpoint
 
 
@@ -23,15 +25,16 @@ def open_session(
     path: Path,
     threads: int,
     variant: str | None = None,
-    task: str | None = None,
+    task: str | Task | None = None,
     input_size: tuple[int, int] | None = None,
 ) -> "PyTorchSession":
     """Load the file; see `seaformer.runtimes.open_model`."""
     network = as_network(variant) if variant else None
     session = open_checkpoint(path, network, task, threads, input_size)
-    if task not in (None, session.metadata.task):
+    name = task.name if isinstance(task, Task) else task
+    if name not in (None, session.metadata.task):
         raise UsageError(
-            f"--task {task} does not fit '{path}', which is {session.metadata.task}. Leave it out."
+            f"--task {name} does not fit '{path}', which is {session.metadata.task}. Leave it out."
         )
     return session
 
@@ -55,7 +58,10 @@ def open_checkpoint(
     checkpoint = read_checkpoint(path)
     own = checkpoint.task or (get_task(task) if isinstance(task, str) else task)
     if own is None:
-        raise UsageError(f"'{path}' does not say its task. Give --task.")
+        raise UsageError(
+            f"'{path}' does not say its task. Give --task, or the names of its classes with "
+            "--labels."
+        )
     return open_network(network or identified(checkpoint), path, own, threads, input_size)
 
 
@@ -65,10 +71,12 @@ def open_network(
     task: Task,
     threads: int = 1,
     input_size: tuple[int, int] | None = None,
+    said: Statement = NOTHING,
 ) -> "PyTorchSession":
     """Create a network of the registry, or a user's own, and make it ready to run on images.
 
-    `weights` are as given to --weights; `input_size` is height and width, None for the task's.
+    `weights` are as given to --weights; `input_size` is height and width, None for the task's;
+    `said` is what a user says of the network.
 
     Raises:
         UsageError: the network is not for the task, or takes features.
@@ -77,27 +85,39 @@ def open_network(
     network.require_image("a prediction")
     torch.set_num_threads(threads)
     model, record = create(network, task, weights)
+    contract = contract_of(network, model, task, said, input_size)
+    assumed = (
+        None if contract.output is None else Output.assumed(contract.meaning, *contract.output)
+    )
     interface = Interface.from_task(
-        task,
+        contract.task,
         "NCHW",
-        input_size or task.preprocessing.input_size,
+        input_size or contract.task.preprocessing.input_size,
         weights=Weights.model_validate(record, from_attributes=True),
+        output=assumed,
+        knows_normalization=contract.knows_normalization,
         **members(network.name),
     )
     path = weights if isinstance(weights, Path) else Path(network.name)
-    return PyTorchSession(interface, model, path)
+    return PyTorchSession(interface, model, path, contract.note)
 
 
 class PyTorchSession(Session):
-    """A network in PyTorch on the CPU; its input is normalised RGB."""
+    """A network in PyTorch on the CPU; its input is a normalised image.
+
+    `note` is what was found of its output and not said.
+    """
 
     metadata: Interface
 
-    def __init__(self, interface: Interface, network: torch.nn.Module, path: Path) -> None:
-        self.path = path
+    def __init__(
+        self, interface: Interface, network: torch.nn.Module, path: Path, note: str = ""
+    ) -> None:
+        self.path, self.note = path, note
         self.runtime = f"PyTorch {torch.__version__}"
         self.metadata = interface
-        self.inputs = (Tensor("image", "float32", (1, 3, None, None)),)
+        channels = interface.input.channels
+        self.inputs = (Tensor("image", "float32", (1, channels, None, None)),)
         self.outputs = (Tensor("logits", "float32", (1, None, None, None)),)
         self._network: torch.nn.Module | None = network
 

@@ -11,7 +11,7 @@ from importlib import resources
 from seaformer.errors import look_up
 from seaformer.tasks.task import (
     COLOR_ORDERS,
-    IMAGE_CHANNELS,
+    GRAY,
     INTERPOLATIONS,
     KINDS,
     RESIZES,
@@ -24,7 +24,7 @@ from seaformer.tasks.task import (
 __all__ = [
     "COLOR_ORDERS",
     "DEFAULT_TASK",
-    "IMAGE_CHANNELS",
+    "GRAY",
     "INTERPOLATIONS",
     "KINDS",
     "RESIZES",

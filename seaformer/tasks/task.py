@@ -11,11 +11,11 @@ from seaformer.errors import UsageError, unknown_name
 
 SCHEMA_VERSION = 1
 
-IMAGE_CHANNELS = 3
-"""Red, green and blue, of every image that enters a network."""
+GRAY = "GRAY"
+"""One channel: the luminance of ITU-R BT.601, as Pillow's mode "L"."""
 
 KINDS = ("segmentation", "classification")
-COLOR_ORDERS = ("RGB", "BGR")
+COLOR_ORDERS = ("RGB", "BGR", GRAY)
 INTERPOLATIONS = ("bilinear", "bicubic")
 RESIZES = ("stretch", "center-crop")
 
@@ -25,7 +25,7 @@ class Preprocessing:
     """How a picture becomes the network input: resized, then (value - mean) / std per channel.
 
     Attributes:
-        color_order: order of the three channels, "RGB" or "BGR".
+        color_order: order of the three channels, "RGB" or "BGR", or "GRAY" for one.
         mean: mean of each channel on the scale 0..255, in `color_order`.
         std: standard deviation of each channel on the scale 0..255, in `color_order`; above 0.
         interpolation: "bilinear" or "bicubic".
@@ -38,8 +38,8 @@ class Preprocessing:
     """
 
     color_order: str
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
     interpolation: str
     resize: str
     input_size: tuple[int, int]
@@ -61,16 +61,33 @@ class Preprocessing:
         elif crop_fraction is not None:
             allowed = f"nothing, as resize is '{resize}'"
             raise _bad(crop_fraction, f"{where}.crop_fraction", allowed)
+        color_order = read("color_order", _choice, COLOR_ORDERS)
+        channels = channels_of(color_order)
         return cls(
-            color_order=read("color_order", _choice, COLOR_ORDERS),
-            mean=read("mean", _each, 3, _number, "0..255", lambda x: 0 <= x <= 255),
-            std=read("std", _each, 3, _number, "above 0", lambda x: x > 0),
+            color_order=color_order,
+            mean=read("mean", _each, channels, _number, "0..255", lambda x: 0 <= x <= 255),
+            std=read("std", _each, channels, _number, "above 0", lambda x: x > 0),
             interpolation=read("interpolation", _choice, INTERPOLATIONS),
             resize=resize,
             input_size=read("input_size", _each, 2, _integer, 1),
             pad_value=read("pad_value", _number, "finite", math.isfinite),
             crop_fraction=crop_fraction,
         )
+
+    @property
+    def channels(self) -> int:
+        """Number of channels: 3, or 1 of a gray image."""
+        return channels_of(self.color_order)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that `from_json` reads; attributes that equal their default are out."""
+        members: dict[str, Any] = _plain(self)
+        return members
+
+
+def channels_of(color_order: str) -> int:
+    """Return the number of channels of an image."""
+    return 1 if color_order == GRAY else 3
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,188 @@
+"""The options by which a user says what a network takes and gives, alike in all commands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import click
+
+from seaformer.errors import UsageError, look_up
+from seaformer.files import read_limited
+from seaformer.tasks import TASKS
+from seaformer.tasks.statement import MEANINGS, Palette, Statement
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+MAX_BYTES = 2**20
+"""Of a list of names or colours."""
+
+_OPTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "task": (
+            "NAME|FILE.json",
+            f"What the network was trained for: one of {', '.join(TASKS)}, or a file that "
+            "describes a task of your own, see docs/own_networks.md.",
+        ),
+        "labels": (
+            "FILE|A,B,...",
+            "Names of the classes in their order: a file with one a line or a JSON list, or the "
+            "names themselves.",
+        ),
+        "palette": (
+            "FILE|RRGGBB,...",
+            "A colour for each class: a file with one a line or a JSON list of [red, green, blue], "
+            "or the colours themselves.",
+        ),
+        "input_range": (
+            "LOW..HIGH",
+            "What pixels of 0..255 become first: 0..1, -1..1 or 0..255.",
+        ),
+        "mean": ("X|X,Y,Z", "Subtracted then, in that range; one number, or one for each channel."),
+        "std": ("X|X,Y,Z", "Divided by then; likewise."),
+        "output_meaning": (
+            "MEANING",
+            f"What the output is: {', '.join(MEANINGS)}. [default: what the network says; else "
+            "found from its type, shape and values, and printed]",
+        ),
+    }
+)
+"""Name of each option, as an argument of the command -> what its value is called, and its help."""
+
+
+def statement_options(
+    *names: str, defaults: Mapping[str, str] = MappingProxyType({})
+) -> Callable[[_Function], _Function]:
+    """Add the options of these names, or all; `read_statement` reads their values.
+
+    `defaults` maps a name to what is said of its default in the help.
+    """
+
+    def add(function: _Function) -> _Function:
+        for name in reversed(names or tuple(_OPTIONS)):
+            metavar, text = _OPTIONS[name]
+            default = f" [default: {defaults[name]}]" if name in defaults else ""
+            option = click.option(
+                f"--{name.replace('_', '-')}", metavar=metavar, help=f"{text}{default}"
+            )
+            function = option(function)
+        return function
+
+    return add
+
+
+def read_statement(
+    task: str | None = None,
+    labels: str | None = None,
+    palette: str | None = None,
+    input_range: str | None = None,
+    mean: str | None = None,
+    std: str | None = None,
+    output_meaning: str | None = None,
+) -> Statement:
+    """Read the values of the options.
+
+    Raises:
+        UsageError: a value breaks a rule.
+    """
+    from seaformer.tasks.normalization import Normalization
+    from seaformer.tasks.task_file import own_task, read_task
+
+    if output_meaning is not None:
+        look_up(MEANINGS, "output meaning", output_meaning)
+    names = None if labels is None else _labels(labels)
+    colours = None if palette is None else _palette(palette)
+    normalization = Normalization.stated(
+        None if input_range is None else _range(input_range),
+        None if mean is None else _numbers(mean, "--mean"),
+        None if std is None else _numbers(std, "--std"),
+    )
+    said = Statement() if task is None else read_task(task)
+    if names is not None:
+        own_task(names)  # whether they are such as a task can have
+    return Statement(
+        labels=names, palette=colours, normalization=normalization, meaning=output_meaning
+    ).over(said)
+
+
+def read_output(outputs: Sequence[str], meaning: str | None) -> tuple[Path, str | None]:
+    """Read the values of --output: a folder, and also what --output-meaning is given.
+
+    Raises:
+        UsageError: there are two folders or two meanings.
+    """
+    meanings = [text for text in outputs if text in MEANINGS] + [meaning] * (meaning is not None)
+    folders = [text for text in outputs if text not in MEANINGS]
+    for what, given in (("folder", folders), ("meaning", meanings)):
+        if len(given) > 1:
+            raise UsageError(f"--output names {' and '.join(map(str, given))}. Give one {what}.")
+    return Path(*folders) if folders else Path("build"), meanings[0] if meanings else None
+
+
+def _labels(text: str) -> tuple[str, ...]:
+    found = _list(text, "--labels")
+    return tuple(str(label).strip() for label in found)
+
+
+def _palette(text: str) -> Palette:
+    return tuple(_colour(colour) for colour in _list(text, "--palette"))
+
+
+def _colour(colour: object) -> tuple[int, int, int]:
+    channels: Sequence[Any] = colour if isinstance(colour, list) else ()
+    if isinstance(colour, str) and re.fullmatch(r"#?[0-9a-fA-F]{6}", colour.strip()):
+        channels = list(bytes.fromhex(colour.strip().removeprefix("#")))
+    if len(channels) != 3 or any(type(c) is not int or not 0 <= c <= 255 for c in channels):
+        raise UsageError(
+            f"--palette has the colour {colour!r:.80}. Allowed: RRGGBB, or in a JSON file "
+            "[red, green, blue] of 0..255."
+        )
+    return channels[0], channels[1], channels[2]
+
+
+def _list(text: str, option: str) -> list[Any]:
+    """Read a list: a file with an entry a line or a JSON list, or words with commas between."""
+    from seaformer.json_text import JsonError, parse_json
+
+    path = Path(text)
+    if not path.is_file():
+        if path.suffix in (".json", ".txt") or "/" in text:
+            raise UsageError(f"{option}: there is no file '{text}'. Check its name.")
+        return text.split(",")
+    content = read_limited(path, MAX_BYTES)
+    try:
+        if path.suffix == ".json":
+            entries = parse_json(content)
+            if not isinstance(entries, list):
+                raise JsonError("it is no list")
+            return entries
+        return [line for line in content.decode("utf-8-sig").splitlines() if line.strip()]
+    except (JsonError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{option}: '{path}' cannot be used: {error}. Allowed: a JSON list in a .json file, or "
+            "one entry a line."
+        ) from error
+
+
+def _range(text: str) -> tuple[float, float]:
+    low, dots, high = text.partition("..")
+    try:
+        if not dots:
+            raise ValueError
+        return float(low), float(high)
+    except ValueError as error:
+        raise UsageError(
+            f"--input-range is '{text}'. Allowed: LOW..HIGH, such as 0..1, -1..1 or 0..255."
+        ) from error
+
+
+def _numbers(text: str, option: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(number) for number in text.split(","))
+    except ValueError as error:
+        raise UsageError(
+            f"{option} is '{text}'. Allowed: a number, or one for each channel with commas between."
+        ) from error

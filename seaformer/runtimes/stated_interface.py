@@ -1,0 +1,143 @@
+"""What a file takes and gives: what it says itself, and what a user says of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from seaformer.artifact.metadata import Interface, Output
+from seaformer.errors import UsageError
+from seaformer.runtimes.image_session import ImageSession
+from seaformer.tasks import Task
+from seaformer.tasks.normalization import PIXELS, Normalization, for_channels
+from seaformer.tasks.output_finding import find_meaning, probe_inputs
+from seaformer.tasks.output_meaning import OutputMeaning
+from seaformer.tasks.statement import Statement
+from seaformer.tasks.task_file import OWN, own_task
+
+_ALMOST = 0.02
+"""Share by which the range of an integer input may differ from that of pixels."""
+
+
+def stated_interface(
+    session: ImageSession, said: Statement, usual: Task | None = None
+) -> tuple[Interface, str]:
+    """Return how to use a file, and what is assumed or found of it, in sentences; may be empty.
+
+    Args:
+        session: of the file.
+        said: what a user says of it.
+        usual: the task of the data that it is run on; None if there is none.
+
+    Raises:
+        UsageError: what is said does not fit the file, or too little is said.
+        SeaformerError: the file does not run.
+    """
+    if session.metadata is None:
+        return _foreign(session, said, usual)
+    return _own(session.metadata, said, session), ""
+
+
+def _own(interface: Interface, said: Statement, session: ImageSession) -> Interface:
+    path, task = session.session.path, said.task
+    if said.meaning is not None and not interface.meaning.is_stated_by(said.meaning):
+        raise UsageError(
+            f"--output-meaning {said.meaning} does not fit '{path}', which says that its output is "
+            f"{interface.meaning}. Leave the option out."
+        )
+    labels, palette = said.labels, said.palette
+    if task is not None and task.name != interface.task:
+        if interface.task != OWN:
+            raise UsageError(
+                f"--task {task.name} does not fit '{path}', which is {interface.task}. Leave the "
+                "option out."
+            )
+        labels, palette = labels or task.labels, palette or task.palette
+    labels = None if labels is None else interface.meaning.labels(labels)
+    normalization = said.normalization
+    if normalization is not None and interface.takes_image:
+        spread = normalization.of(interface.input.channels)
+        return interface.restated(labels, palette, (spread.mean, spread.std))
+    return interface.restated(labels, palette)
+
+
+def _foreign(session: ImageSession, said: Statement, usual: Task | None) -> tuple[Interface, str]:
+    path = session.session.path
+    notes = []
+    task, normalization = said.task or usual, said.without_task().normalization
+    if normalization is None:
+        normalization, note = _normalization(session, task)
+        notes.append(note)
+    base = for_channels(task or own_task(["class 0"]), session.channels)
+    described = replace(said, task=base, normalization=normalization).applied_to(base)
+    outputs = [
+        _run(session, values)
+        for values in probe_inputs(described.preprocessing, session.input_shape)
+    ]
+    meaning, found = find_meaning(outputs, said.meaning, session.input_shape)
+    notes.append(found)
+    if said.names_classes or usual is not None:
+        described = _named(described, meaning.labels(described.labels))
+        if said.task is not None or said.labels is None:
+            notes.append(f"Its classes are taken for the classes of task {described.name}.")
+    elif meaning.has_classes:
+        count = _count(meaning, outputs[0], path)
+        described = _named(described, tuple(f"class {place}" for place in range(count)))
+        notes.append("Its classes have no names; give them with --labels.")
+    kind = "classification" if outputs[0].ndim <= 2 else "segmentation"
+    interface = Interface.from_task(
+        replace(described, kind=kind),
+        session.layout,
+        session.input_shape,
+        output=Output.assumed(meaning, session.session.outputs[0].shape, str(outputs[0].dtype)),
+    )
+    return interface, " ".join(filter(None, notes))
+
+
+def _normalization(session: ImageSession, task: Task | None) -> tuple[Normalization, str]:
+    """Find the normalisation of a file of which nobody says it."""
+    path, source = session.session.path, session.session.inputs[0]
+    if task is not None:
+        rule = task.preprocessing
+        return Normalization(rule.mean, rule.std), (
+            f"assumed, as the file does not say it: {rule.color_order} minus mean {rule.mean}, "
+            f"divided by std {rule.std}, of 0..255."
+        )
+    if source.dtype in ("uint8", "int8"):
+        limits = np.iinfo(source.dtype)
+        low, high = (
+            float(source.decode(np.array(end, source.dtype))) for end in (limits.min, limits.max)
+        )
+        for name, ends in (("0..255", PIXELS), ("0..1", (0.0, 1.0)), ("-1..1", (-1.0, 1.0))):
+            slack = _ALMOST * (ends[1] - ends[0])
+            if abs(low - ends[0]) <= slack and abs(high - ends[1]) <= slack:
+                found = Normalization.stated(ends, None, None)
+                assert found is not None  # of a range that is given
+                return found, f"Its input is taken for {name}, the range of its integers."
+    raise UsageError(
+        f"'{path}' has no metadata, so nothing says how an image becomes its input. Give --task, "
+        "or --input-range (such as 0..255, 0..1 or -1..1), with --mean and --std if it has them."
+    )
+
+
+def _run(session: ImageSession, values: npt.NDArray[np.float32]) -> npt.NDArray[np.generic]:
+    """Run a file on [height, width, channels], and return its output channels first."""
+    x = values if session.layout == "NHWC" else values.transpose(2, 0, 1)
+    output = session.run(np.ascontiguousarray(x[None]))
+    is_last = session.layout == "NHWC" and output.ndim == 4
+    return np.moveaxis(output, -1, 1) if is_last else output
+
+
+def _named(task: Task, labels: tuple[str, ...]) -> Task:
+    """Return a task with these class names, and its palette if there are as many."""
+    palette = task.palette if len(labels) == task.num_classes else None
+    return replace(task, labels=labels, palette=palette)
+
+
+def _count(meaning: OutputMeaning, output: npt.NDArray[np.generic], path: object) -> int:
+    if meaning.gives_ids:
+        raise UsageError(
+            f"'{path}' gives class ids and does not say how many classes there are. Name them with "
+            "--labels."
+        )
+    return 2 if meaning.content == "binary" else output.shape[1]

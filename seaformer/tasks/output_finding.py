@@ -1,0 +1,120 @@
+"""Finding what an output means from its type, its shape and its values, where nobody says it."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.tasks.output_meaning import OutputMeaning, binary
+from seaformer.tasks.statement import MEANINGS
+from seaformer.tasks.task import Preprocessing
+
+BLOCK = 16
+"""Side in pixels of the blocks of coarse noise."""
+
+_SUMS_TO_ONE = 1e-3
+
+
+def probe_inputs(rule: Preprocessing, size: tuple[int, int]) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield inputs that show the range of an output, [height, width, channels]: noise, and white.
+
+    Args:
+        rule: its normalisation is applied.
+        size: height and width.
+    """
+    random = np.random.default_rng(0)
+    (height, width), channels = size, rule.channels
+    coarse = random.integers(0, 256, (-(-height // BLOCK), -(-width // BLOCK), channels))
+    for pixels in (
+        random.integers(0, 256, (height, width, channels)),
+        coarse.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)[:height, :width],
+        np.full((height, width, channels), 255),
+    ):
+        yield ((pixels - np.array(rule.mean)) / np.array(rule.std)).astype(np.float32)
+
+
+def find_meaning(
+    outputs: Sequence[npt.NDArray[np.generic]], stated: str | None, size: tuple[int, int]
+) -> tuple[OutputMeaning, str]:
+    """Return the meaning of an output that is stated, or else found.
+
+    Args:
+        outputs: for several inputs, channels first.
+        stated: one of `MEANINGS`; None to find it.
+        size: height and width of the input.
+
+    Returns:
+        The meaning, and in a sentence what was found; "" if all was stated.
+
+    Raises:
+        UsageError: what is stated does not fit the output.
+        SeaformerError: there is no meaning for such an output.
+    """
+    look = _Look(outputs, size)
+    if stated is not None and not look.allows(stated):
+        allowed = ", ".join(meaning for meaning in MEANINGS if look.allows(meaning))
+        raise UsageError(
+            f"the output is said to be {stated}, and the network gives {look}. Allowed: "
+            f"{allowed or 'none'}."
+        )
+    if not look.allows("classes") and not look.is_real:
+        raise SeaformerError(
+            f"the network gives {look}. Allowed of integers: class ids, [1, height, width] or [1]. "
+            "End its forward with one of them, or with the logits."
+        )
+    if stated is None:
+        found = look.found
+        return found, f"the output is taken for {found}: {look}; --output-meaning says otherwise."
+    if stated == "binary" or (stated in ("logits", "probabilities") and look.has_one_channel):
+        found = binary(look.kind_of_values if stated == "binary" else stated)
+        return found, f"the output is {found}: {look}."
+    return OutputMeaning(stated), ""  # type: ignore[arg-type]
+
+
+class _Look:
+    """What can be seen of an output, [1, ...], for several inputs."""
+
+    def __init__(self, outputs: Sequence[npt.NDArray[np.generic]], size: tuple[int, int]) -> None:
+        self._dtype, self._shape = outputs[0].dtype, outputs[0].shape
+        axes, values = len(self._shape), np.stack(outputs).astype(np.float64)
+        self._values = values
+        self._is_finite = bool(np.isfinite(values).all())
+        self._low, self._high = float(values.min()), float(values.max())
+        self.is_real = self._dtype.kind == "f"
+        is_map = axes == 3 and self._shape[1:] == size
+        self.has_one_channel = is_map or (axes in (2, 4) and self._shape[1] == 1)
+        self._could_be_scores = self.is_real and (axes in (2, 4) or is_map)
+        self._could_be_ids = axes in (1, 3) or self.has_one_channel
+
+    def __str__(self) -> str:
+        between = f", values {self._low:.3g} to {self._high:.3g}" if self._is_finite else ""
+        return f"{self._dtype} {list(self._shape)}{between}"
+
+    def allows(self, meaning: str) -> bool:
+        """Whether the output could have a meaning by its type and shape."""
+        if meaning == "classes":
+            return self._could_be_ids
+        if meaning == "features":
+            return self.is_real
+        return self._could_be_scores and (meaning != "binary" or self.has_one_channel)
+
+    @property
+    def kind_of_values(self) -> str:
+        """Whether they are logits or probabilities."""
+        is_unit = self._is_finite and self._low >= 0 and self._high <= 1
+        if is_unit and not self.has_one_channel:
+            is_unit = bool(np.abs(self._values.sum(2) - 1).max() < _SUMS_TO_ONE)
+        return "probabilities" if is_unit else "logits"
+
+    @property
+    def found(self) -> OutputMeaning:
+        """The most likely of the possible meanings."""
+        is_whole = self._is_finite and not np.any(self._values % 1) and self._low >= 0
+        if not self.is_real or (self._could_be_ids and is_whole and self._high > 1):
+            return OutputMeaning("classes")
+        if not self._could_be_scores:
+            return OutputMeaning("features")
+        if self.has_one_channel:
+            return binary(self.kind_of_values)
+        return OutputMeaning(self.kind_of_values)  # type: ignore[arg-type]

@@ -1,0 +1,161 @@
+"""A task in a file of a user's own: FILE.json, and lists of class names and colours.
+
+docs/own_networks.md describes the file. The whole form is what `Task.from_json` reads; in the short
+form all but `labels` may be left out, and what is left out is usual.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seaformer.errors import UsageError
+from seaformer.files import read_limited
+from seaformer.json_text import JsonError, parse_json
+from seaformer.tasks import SCHEMA_VERSION, TASKS, Task, get_task
+from seaformer.tasks.normalization import Normalization
+from seaformer.tasks.statement import Palette, Statement
+from seaformer.tasks.task import GRAY
+
+MAX_BYTES = 16 * 2**20
+"""A task of 255 classes has some 20 000."""
+
+OWN = "own"
+"""Name of a task of which nothing but the classes is said."""
+
+IGNORED = 255
+USUAL = "ade20k"
+"""The task whose preprocessing is taken: all SeaFormer networks were trained with the same one."""
+
+_NORMALIZATION = ("input_range", "mean", "std")
+
+
+def read_task(text: str) -> Statement:
+    """Read what --task is given: the name of a task, or a file that describes one.
+
+    Raises:
+        UsageError: there is no such task or file, or the file breaks a rule; the message names it.
+    """
+    path = Path(text)
+    if text in TASKS or not (path.suffix == ".json" or "/" in text):
+        task = get_task(text)
+        normalization = Normalization(task.preprocessing.mean, task.preprocessing.std)
+        return Statement(task=task, normalization=normalization)
+    return read_task_file(path)
+
+
+def read_task_file(path: Path, name: str | None = None) -> Statement:
+    """Read a file that describes a task; it may be the list of the class names alone.
+
+    Args:
+        path: of the file.
+        name: for a description without one; None for the name of the file.
+
+    Raises:
+        UsageError: the file is missing, no JSON, or breaks a rule; the message names it.
+    """
+    if not path.is_file():
+        raise UsageError(
+            f"there is no task file '{path}'. Give the name of a task ({', '.join(TASKS)}) or a "
+            "JSON file with the labels of your own."
+        )
+    try:
+        data = parse_json(read_limited(path, MAX_BYTES))
+        return described(data, path.stem if name is None else name)
+    except JsonError as error:
+        raise UsageError(
+            f"'{path}' cannot be used: {error}. Allowed: a list of class names, or a task."
+        ) from error
+    except UsageError as error:
+        raise UsageError(f"'{path}': {error}") from error
+
+
+def described(data: object, name: str) -> Statement:
+    """Read the description of a task from JSON, or from the attribute of a network.
+
+    Args:
+        data: a list of class names, or an object in the short or the whole form.
+        name: for a description without one.
+
+    Raises:
+        UsageError: a member is unknown, or a value breaks a rule.
+    """
+    if isinstance(data, list | tuple):
+        data = {"labels": data}
+    if not isinstance(data, Mapping):
+        raise UsageError(f"a task is {data!r:.80}. Allowed: a JSON object, or a list of labels.")
+    if "schema_version" in data:
+        task = Task.from_json(data)
+        rule = task.preprocessing
+        return Statement(task=task, normalization=Normalization(rule.mean, rule.std))
+    if "labels" not in data:
+        raise UsageError("the task has no 'labels'. Add the list of the class names.")
+    given = data.get("preprocessing", {})
+    if not isinstance(given, Mapping):
+        raise UsageError(f"preprocessing is {given!r:.80}. Allowed: a JSON object.")
+    normalization = _normalization(given)
+    task = Task.from_json(_whole(data, given, name))
+    if normalization is not None:
+        task = _normalized(task, normalization)
+    return Statement(task=task, normalization=normalization)
+
+
+def own_task(labels: Sequence[str], palette: Palette | None = None, name: str = OWN) -> Task:
+    """Return the task of these classes that is usual in all else.
+
+    Raises:
+        UsageError: a label is empty or there twice, or the palette has another number of colours.
+    """
+    data = {"labels": list(labels), "palette": None if palette is None else list(palette)}
+    return Task.from_json(_whole(data, {}, name))
+
+
+def _normalized(task: Task, normalization: Normalization) -> Task:
+    return Statement(task=task, normalization=normalization).applied_to(task)
+
+
+def _normalization(given: Mapping[str, Any]) -> Normalization | None:
+    values = {key: _numbers(given.get(key), f"preprocessing.{key}") for key in _NORMALIZATION}
+    ends = values["input_range"]
+    if ends is not None and len(ends) != 2:
+        raise UsageError(f"preprocessing.input_range has {len(ends)} numbers. Allowed: 2.")
+    return Normalization.stated(
+        None if ends is None else (ends[0], ends[1]), values["mean"], values["std"]
+    )
+
+
+def _numbers(value: object, where: str) -> tuple[float, ...] | None:
+    if value is None:
+        return None
+    values: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
+    if not values or any(isinstance(v, bool) or not isinstance(v, int | float) for v in values):
+        raise UsageError(f"{where} is {value!r:.80}. Allowed: a number, or a list of numbers.")
+    return tuple(float(number) for number in values)
+
+
+def _whole(data: Mapping[str, Any], given: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The whole form of a short one, with the usual normalisation."""
+    labels = data["labels"]
+    usual = get_task(USUAL).preprocessing.to_json()
+    if given.get("color_order") == GRAY:
+        usual |= {"mean": usual["mean"][:1], "std": usual["std"][:1]}
+    named = str(data.get("name", name))
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "name": slug(name),
+        "title": named or OWN,
+        "kind": "segmentation",
+        "source": "a task of a user's own",
+        "num_classes": len(labels) if isinstance(labels, list | tuple) else 0,
+        "palette": None,
+        "ignore_index": IGNORED if not isinstance(labels, list) or len(labels) <= IGNORED else None,
+        "label_offset": 0,
+        "label_note": "Masks store the place of a class in the list, from 0, and 255 to ignore.",
+        **data,
+        "preprocessing": usual | {k: v for k, v in given.items() if k not in _NORMALIZATION},
+    }
+
+
+def slug(text: str) -> str:
+    """Return a text as the name of a task, which becomes part of file names."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or OWN

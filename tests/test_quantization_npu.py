@@ -19,7 +19,7 @@ from onnx_engines import (
     small_engine,
     stored_in,
 )
-from quantizing import calibrated, scenes
+from quantizing import TFLITE, calibrated, scenes
 
 from seaformer.artifact.accelerators import ACCELERATORS, NPU
 from seaformer.artifact.chips import CHIPS
@@ -34,6 +34,7 @@ from seaformer.export.quantize.quality import Reference, open_bytes
 from seaformer.export.quantize.ranges import choose
 from seaformer.export.quantize.sensitivity import rank
 from seaformer.runtimes import open_session
+from seaformer.runtimes.tflite_flatbuffer import pack, parse
 from seaformer.tasks import get_task
 
 CONVERSIONS = ("QuantizeLinear", "DequantizeLinear")
@@ -207,6 +208,31 @@ def test_a_tflite_has_integers_throughout(shapes_export: Path) -> None:
     assert engine.float_operators(wide, "w8a8") == []
     assert len(engine.wide_operators(wide)) == len(chosen)
     assert engine.ports(wide)[1].dtype == "int16"
+
+
+def test_channels_with_next_to_no_weights_have_steps_in_a_tflite_too(shapes_export: Path) -> None:
+    engine, _ = calibrated(shapes_export / "seaformer_tiny_shapes_128x128_fp32.tflite", "shapes")
+    parsed = parse(engine.model)
+    operators = parsed.subgraphs[0].operators
+    last = [one for one in operators if len(one.inputs) == 3][-1]  # the classifier
+    _, weights, bias = (parsed.subgraphs[0].tensors[index] for index in last.inputs)
+    classes = int(weights.shape[0])
+    values = np.frombuffer(bytes(parsed.buffers[weights.buffer].data), np.float32)
+    values = values.reshape(weights.shape) * np.where(np.arange(classes) < 4, 0, 1)[:, *[None] * 3]
+    parsed.buffers[weights.buffer].data = values.astype(np.float32).reshape(-1).view(np.uint8)
+    engine.model = pack(parsed)
+    data = engine.quantize("w8a8")
+    tensors = parse(data).subgraphs[0].tensors
+    scales = {one.name: one.quantization.scale for one in tensors if one.quantization is not None}
+    steps, bias_steps = scales[weights.name], scales[bias.name]
+    assert steps.min() == pytest.approx(steps.max() * 2**-12)
+    assert bias_steps / steps == pytest.approx(bias_steps[-1] / steps[-1])
+    image = pictures(1)[0].transpose(0, 2, 3, 1)
+    with open_bytes(engine.model, TFLITE) as single, open_bytes(data, TFLITE) as integers:
+        expected, found = single.run(image), integers.run(image)
+    step = scales[parse(data).subgraphs[0].tensors[last.outputs[0]].name][0]
+    # Without weights, a class is its bias everywhere.
+    np.testing.assert_allclose(found[..., :4], expected[..., :4], atol=step)
 
 
 @pytest.mark.parametrize("name", ["w8a8", "w8a16", "mixed"])

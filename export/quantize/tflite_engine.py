@@ -19,6 +19,7 @@ from seaformer.export.convert.onnx_graph import INPUT_NAME
 from seaformer.export.convert.operator_map import map_tflite_like
 from seaformer.export.quantize.engine import Port
 from seaformer.export.quantize.ranges import Activation, collect
+from seaformer.export.quantize.tflite_steps import raise_small_steps
 from seaformer.runtimes import open_content
 from seaformer.runtimes.tflite_flatbuffer import pack, parse
 
@@ -94,7 +95,10 @@ class TFLiteEngine:
                 enable_progress_bar=False,
                 enable_progress_report=False,
             ).quantized_model
-        flatbuffer = pack(parse(bytes(done)))  # with every weight inside, as converters write it
+        parsed = parse(bytes(done))
+        if bits is not None:
+            raise_small_steps(parsed, parse(self.model))
+        flatbuffer = pack(parsed)  # with every weight inside, as converters write it
         if not kept or row.keeps_16_bits:
             return flatbuffer
         return tflite_file.with_half_weights(flatbuffer)

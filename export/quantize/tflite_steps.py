@@ -1,0 +1,55 @@
+"""Steps of the integer weights of a quantized .tflite, where a channel has next to none.
+
+ai-edge-quantizer gives such channels steps down to 1e-11. A bias in the step that follows from it
+overflows, and Qualcomm's NPU does not compute with them, see `saturation`.
+"""
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from seaformer.export.quantize.saturation import SMALLEST_SHARE
+
+_INTEGERS = {
+    schema.TensorType.INT8: np.int8,
+    schema.TensorType.INT32: np.int32,
+    schema.TensorType.INT64: np.int64,
+}
+
+
+def raise_small_steps(quantized: schema.ModelT, single: schema.ModelT) -> None:
+    """Keep steps at a share of the largest one of their tensor, in place.
+
+    The step of a bias is that of the weights times that of the input, so that it changes as well.
+
+    Args:
+        quantized: made from `single`.
+        single: in single precision, with the same names of tensors.
+    """
+    stored = {tensor.name: tensor for tensor in single.subgraphs[0].tensors}
+    graph = quantized.subgraphs[0]
+    for operator in graph.operators:
+        used = [graph.tensors[index] for index in operator.inputs[1:] if index >= 0]
+        if not used or used[0].quantization is None or used[0].quantization.scale is None:
+            continue
+        steps = np.asarray(used[0].quantization.scale, np.float64)
+        factors = np.maximum(1, SMALLEST_SHARE * steps.max() / steps)
+        if (factors == 1).all():
+            continue
+        for tensor in used:
+            values = single.buffers[stored[tensor.name].buffer].data
+            tensor.quantization.scale = (tensor.quantization.scale * factors).astype(np.float32)
+            integers = _quantize(np.frombuffer(bytes(values), np.float32), tensor)
+            # Others may share the buffer.
+            quantized.buffers.append(schema.BufferT(integers.view(np.uint8)))
+            tensor.buffer = len(quantized.buffers) - 1
+
+
+def _quantize(values: np.ndarray, tensor: schema.TensorT) -> np.ndarray:
+    """Round values to a tensor's integers, without a zero point; return them in one row."""
+    channels, kind = tensor.quantization.quantizedDimension, _INTEGERS[tensor.type]
+    along = np.ones(len(tensor.shape), int)
+    along[channels] = tensor.shape[channels]
+    steps = np.asarray(tensor.quantization.scale, np.float64).reshape(along)
+    limits = np.iinfo(kind)
+    rounded = np.round(values.reshape(tensor.shape) / steps)
+    return np.clip(rounded, limits.min + 1, limits.max).astype(kind).reshape(-1)

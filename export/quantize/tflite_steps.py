@@ -4,12 +4,14 @@ ai-edge-quantizer gives such channels steps down to 1e-11. A bias in the step th
 overflows, and Qualcomm's NPU does not compute with them, see `saturation`.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from seaformer.export.quantize.saturation import SMALLEST_SHARE
 
-_INTEGERS = {
+_INTEGERS: Mapping[int, type[np.signedinteger]] = {
     schema.TensorType.INT8: np.int8,
     schema.TensorType.INT32: np.int32,
     schema.TensorType.INT64: np.int64,

@@ -145,6 +145,8 @@ def _calibration(request: Request, report: Report) -> Calibration | None:
         return None
     asked = request.quantization
     calibration = open_calibration(asked.calibration, asked.samples, request.task)
+    if calibration.skipped:
+        report.warn(calibration.skipped)
     for note in calibration.notes:
         report.warn(note)
     if calibration.is_random:
@@ -195,6 +197,8 @@ def _prepare(
     if any(precision.is_quantized for precision in request.precisions):
         asked = request.quantization
         independent = independent_images(request.task, asked.calibration, asked.verify_images)
+        if independent is not None and independent.skipped:
+            report.warn(independent.skipped)
     return Job(request, source, size, samples, form, graph, macs, calibration, independent)
 
 

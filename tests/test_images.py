@@ -3,6 +3,7 @@
 import hashlib
 import os
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from image_bombs import png_bomb, renamed_size, tiled_tiff
 from PIL import Image
 
 from seaformer.errors import SeaformerError
+from seaformer.imaging import images
 from seaformer.imaging.images import read_image, sample_photograph
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -276,3 +278,20 @@ def test_damage_anywhere_is_our_error(tmp_path: Path) -> None:
             except SeaformerError:
                 outcomes.add("refused")
     assert outcomes == {3, "refused"}
+
+
+def test_heic_is_read_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    colors = np.zeros((64, 96, 3), np.uint8)
+    colors[:, :48] = (250, 10, 10)
+    pillow_heif.from_pillow(Image.fromarray(colors)).save(tmp_path / "a.heic", quality=95)
+    read = read_image(tmp_path / "a.heic")
+    assert read.shape == colors.shape
+    assert np.abs(read[32, [8, 88]].astype(int) - colors[32, [8, 88]]).max() < 12
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    images._formats.cache_clear()
+    try:
+        with pytest.raises(SeaformerError, match=r"is HEIC.*pip install 'seaformer\[heic\]'"):
+            read_image(tmp_path / "a.heic")
+    finally:
+        images._formats.cache_clear()

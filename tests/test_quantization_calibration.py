@@ -136,7 +136,7 @@ def test_a_classifier_is_judged_by_its_top_1(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("where", "message"),
-    [("missing", "--calibration: there is no folder"), ("empty", "no pictures in")],
+    [("missing", "--calibration: there is no folder"), ("empty", "no images in")],
 )
 def test_a_folder_that_holds_nothing_is_an_error(tmp_path: Path, where: str, message: str) -> None:
     (tmp_path / "empty").mkdir()
@@ -150,12 +150,40 @@ def test_samples_are_one_or_more(samples: int) -> None:
         open_calibration("random", samples, ADE20K)
 
 
-def test_a_broken_picture_is_named(tmp_path: Path) -> None:
-    folder = photographs(tmp_path / "p", 3)
-    (folder / "001.png").write_bytes((folder / "001.png").read_bytes()[:60])
-    calibration = open_calibration(str(folder), 3, ADE20K)
-    with pytest.raises(SeaformerError, match=r"001\.png' is damaged"):
-        list(network_inputs(calibration.pictures, ADE20K.preprocessing, (32, 32), True))
+def test_broken_images_are_left_out_and_named_at_once(tmp_path: Path) -> None:
+    folder = photographs(tmp_path / "p", 6)
+    for name in ("001.png", "003.png"):
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[: len(content) // 2])
+    calibration = open_calibration(str(folder), 200, ADE20K)
+    assert calibration.pictures.count == 4
+    assert "2 images of" in calibration.skipped
+    assert all(f"{name}' is damaged" in calibration.skipped for name in ("001.png", "003.png"))
+    for path in folder.iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(SeaformerError, match=r"no image of .* can be used. 6 images"):
+        open_calibration(str(folder), 200, ADE20K)
+
+
+def test_links_are_followed_and_what_is_no_image_is_counted(tmp_path: Path) -> None:
+    photographs(tmp_path / "elsewhere", 3)
+    folder = photographs(tmp_path / "p", 2)
+    (folder / "more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(folder)
+    for name in ("._000.png", ".DS_Store", "notes.txt"):
+        (folder / name).write_bytes(b"no image")
+    calibration = open_calibration(str(folder), 200, ADE20K)
+    assert calibration.pictures.count == 5
+    assert "3 files" in calibration.skipped
+    assert "2 hidden, 1 in .txt" in calibration.skipped
+
+
+def test_all_that_is_wrong_in_a_data_set_is_told_at_once(tmp_path: Path) -> None:
+    write(tmp_path / "scenes", 4, validation=3, size=(64, 64))
+    for path in sorted((tmp_path / "scenes" / "masks").rglob("*.png"))[:2]:
+        path.write_bytes(b"")
+    with pytest.raises(SeaformerError, match=r"^2 of the 7 images of .* cannot be used"):
+        open_calibration(str(tmp_path / "scenes"), 200, SHAPES)
 
 
 def test_pictures_of_one_colour_are_refused(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from seaformer.datasets import Dataset, open_dataset, read_mask
+from seaformer.datasets import Dataset, fault_of, open_dataset, read_mask
 from seaformer.datasets.shapes import TASK as SHAPES
 from seaformer.datasets.shapes import ShapesDataset
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.imaging.images import read_image
+from seaformer.imaging.image_files import SUFFIXES, find_images, listed
+from seaformer.imaging.images import read_image, unreadable
 from seaformer.imaging.preprocessing import normalize, prepare
 from seaformer.tasks import Preprocessing, Task
 
@@ -27,8 +28,6 @@ FEW_SAMPLES = 100
 
 TEST_PICTURES = 100
 """Held out of a folder of photographs, if it has as many to spare."""
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".ppm")
 
 Picture = npt.NDArray[np.uint8]
 Truth = npt.NDArray[np.integer]
@@ -58,7 +57,8 @@ class Calibration:
     """What to calibrate with, and what to measure on afterwards: None where that means nothing.
 
     `classes` are of the truth in `test`, None without one; `is_random` says whether the pictures
-    are noise, and `notes` what a user should know.
+    are noise, and `notes` what a user should know; `skipped` says which files of the folder are not
+    used, "" for none.
     """
 
     pictures: Pictures
@@ -66,10 +66,11 @@ class Calibration:
     classes: int | None
     is_random: bool = False
     notes: tuple[str, ...] = ()
+    skipped: str = ""
 
 
 def open_calibration(where: str | None, samples: int, task: Task) -> Calibration:
-    """Find the pictures, `samples` at most; of a folder all are looked for, and none is read yet.
+    """Find the pictures, `samples` at most; of a folder, those that cannot be read are left out.
 
     `where` is a folder of photographs, the folder of a data set in a layout of the task, "random",
     or None for the procedural scenes of the task "shapes".
@@ -77,7 +78,8 @@ def open_calibration(where: str | None, samples: int, task: Task) -> Calibration
     Raises:
         UsageError: nothing is given and the task has no scenes of its own, or `samples` is no
             positive number.
-        SeaformerError: the folder is missing or has no pictures.
+        SeaformerError: the folder is missing, has no pictures that can be read, or is a data set
+            with damaged ones.
     """
     if samples < 1:
         raise UsageError(f"--calibration-samples is {samples}. Allowed: 1 or more.")
@@ -171,14 +173,18 @@ def _data_set(folder: Path, samples: int, task: Task) -> Calibration | None:
             continue
     if not splits:
         return None
-    training = splits.get("train") or splits["val"]
-    test = splits.get("val") or training
+    whole = splits.get("train") or splits["val"]
+    training, test = whole.spread(samples), splits.get("val") or whole
+    used = {item.image: item for item in (*training.items, *test.items)}
+    if faults := [fault.problem for item in used.values() if (fault := fault_of(item, task))]:
+        raise SeaformerError(
+            f"{len(faults)} of the {len(used)} images of '{folder}' cannot be used. Repair or "
+            f"remove them: {listed(faults)}"
+        )
     notes: tuple[str, ...] = ()
-    if {item.image for item in training.items} == {item.image for item in test.items}:
+    if {item.image for item in whole.items} == {item.image for item in test.items}:
         notes = ("it is measured on the pictures that it was calibrated with: there are no others",)
-    return Calibration(
-        _of_data_set(training.spread(samples)), _of_data_set(test), task.num_classes, notes=notes
-    )
+    return Calibration(_of_data_set(training), _of_data_set(test), task.num_classes, notes=notes)
 
 
 def _of_data_set(dataset: Dataset) -> Pictures:
@@ -193,21 +199,32 @@ def _of_data_set(dataset: Dataset) -> Pictures:
 
 
 def _photographs(folder: Path, samples: int) -> Calibration:
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not found:
+    found = find_images(folder)
+    if not found.paths:
         raise SeaformerError(
-            f"there are no pictures in '{folder}'. Put photographs like those that the model will "
-            f"see there: {', '.join(SUFFIXES)}."
+            f"there are no images in '{folder}'. Put photographs like those that the model will "
+            f"see there: {', '.join(SUFFIXES)}. {found.skipped}".strip()
         )
-    chosen = _spread(found, samples)
-    held_out = _spread(sorted(set(found) - set(chosen)), TEST_PICTURES)
+    chosen = _spread(found.paths, samples)
+    held_out = _spread(sorted(set(found.paths) - set(chosen)), TEST_PICTURES)
+    problems = unreadable((*chosen, *held_out))
+    chosen, held_out = ([p for p in paths if p not in problems] for paths in (chosen, held_out))
+    skipped = found.skipped
+    if problems:
+        bad = (
+            f"{len(problems)} image{'s' * (len(problems) > 1)} of '{folder}' cannot be read, and "
+            f"the others are used: {listed(list(problems.values()))}"
+        )
+        skipped = f"{bad} {skipped}".strip()
+    if not chosen:
+        raise SeaformerError(f"no image of '{folder}' can be used. {skipped}")
     notes: tuple[str, ...] = ()
     if not held_out:
         notes = (
             "it is measured on the pictures that it was calibrated with: the folder has no others",
         )
     test = _of_files(held_out or chosen, folder)
-    return Calibration(_of_files(chosen, folder), test, None, notes=notes)
+    return Calibration(_of_files(chosen, folder), test, None, notes=notes, skipped=skipped)
 
 
 def _spread(paths: Sequence[Path], most: int) -> list[Path]:

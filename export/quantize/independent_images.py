@@ -31,10 +31,14 @@ LIGHTS = ((1.0, 0.0), (0.5, 0.0), (0.6, 102.0))
 
 @dataclass(frozen=True)
 class Independent:
-    """Images, and the number of classes of their truth; None without one."""
+    """Images, and the number of classes of their truth; None without one.
+
+    `skipped` says which files of a folder are not used, "" for none.
+    """
 
     pictures: Pictures
     classes: int | None
+    skipped: str = ""
 
 
 def independent_images(
@@ -52,7 +56,7 @@ def independent_images(
     """
     if verify_images is not None:
         found = open_folder(verify_images, SCENES, task, "--verify-images")
-        return Independent(found.pictures, found.classes)
+        return Independent(found.pictures, found.classes, found.skipped)
     if task.name != SHAPES:
         return Independent(_photographs(), None)
     if calibration is None:

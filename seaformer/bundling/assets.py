@@ -14,7 +14,7 @@ from PIL import Image
 from seaformer.bundling.app_sources import how_to_get_app, is_app
 from seaformer.bundling.model import RUNTIMES, Model
 from seaformer.errors import UsageError
-from seaformer.imaging.images import open_image, read_image, sample_photograph
+from seaformer.imaging.images import FORMATS, open_image, read_image, sample_photograph
 from seaformer.locks import locked
 from seaformer.names import path_in
 from seaformer.temporary_folders import temporary_folder
@@ -99,7 +99,7 @@ def _refuse_one_name(models: Sequence[Model]) -> None:
 
 def _refuse_unreadable(picture: Path) -> None:
     read_image(picture)
-    with picture.open("rb") as file, open_image(file, picture) as opened:
+    with picture.open("rb") as file, open_image(file, picture, FORMATS) as opened:
         if opened.format not in READ_BY_ANDROID:
             raise UsageError(
                 f"not every phone reads '{picture}', which is {opened.format}. Allowed as a "

@@ -5,7 +5,7 @@ for item in dataset.items:
     image, mask = read_image(item.image), read_mask(item, dataset.task)
 """
 
-from seaformer.datasets.dataset import Dataset, Fault, check, open_dataset
+from seaformer.datasets.dataset import Dataset, Fault, check, fault_of, open_dataset
 from seaformer.datasets.layouts import LAYOUTS, Item, Layout
 from seaformer.datasets.masks import IGNORED, read_mask
 from seaformer.datasets.own_task import own_task
@@ -18,6 +18,7 @@ __all__ = [
     "Item",
     "Layout",
     "check",
+    "fault_of",
     "open_dataset",
     "own_task",
     "read_mask",

@@ -94,20 +94,27 @@ def open_dataset(
     return Dataset(folder, task, found.name, split, items)
 
 
+def fault_of(item: Item, task: Task) -> Fault | None:
+    """Read an item, and return what is wrong with its image or its mask; None for nothing."""
+    path = item.image
+    try:
+        read_image(path)
+        if isinstance(item.target, Path):
+            path = item.target
+            read_mask(item, task)
+    except SeaformerError as error:
+        return Fault(path, str(error))
+    return None
+
+
 def check(dataset: Dataset) -> Iterator[Fault]:
     """Read a whole data set, and yield what is missing, damaged or has values that are no class.
 
     A mask without a picture counts too, except where a list says which masks belong to the split.
     """
     for item in dataset.items:
-        path = item.image
-        try:
-            read_image(path)
-            if isinstance(item.target, Path):
-                path = item.target
-                read_mask(item, dataset.task)
-        except SeaformerError as error:
-            yield Fault(path, str(error))
+        if fault := fault_of(item, dataset.task):
+            yield fault
     layout = LAYOUTS[dataset.layout]
     folders = layout.find(dataset.folder, dataset.split)
     if folders is None or folders.masks is None or layout.listing is not None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from seaformer.errors import SeaformerError
 from seaformer.files import read_limited
+from seaformer.imaging.image_files import SUFFIXES
 from seaformer.names import plain_name
 from seaformer.tasks import Task
 
@@ -19,10 +20,6 @@ SPLITS = ("train", "val")
 
 MAX_LISTING_BYTES = 64 * 2**20
 """The names of some million pictures."""
-
-PICTURE_SUFFIXES = (
-    ".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +122,7 @@ class Layout:
                 yield name, images / plain_name(f"{name}.jpg", f"a picture named in '{listing}'")
             return
         for path in files(images, self.by_folder):
-            if path.suffix.lower() in PICTURE_SUFFIXES and path.stem.endswith(self.image_ending):
+            if path.suffix.lower() in SUFFIXES and path.stem.endswith(self.image_ending):
                 yield path.relative_to(images).as_posix(), path
 
     def mask_of(self, picture: Path, root: Path, folders: Folders) -> Path:

@@ -1,8 +1,9 @@
 """Reading photographs of every common kind as 8-bit RGB."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from seaformer.errors import SeaformerError
+from seaformer.imaging.image_files import HEIC_SUFFIXES
 
 # Above this, three bytes a pixel and one copy no longer fit the memory of an ordinary computer.
 # The largest phone cameras give 200 megapixels.
@@ -29,7 +31,13 @@ _TILE_WIDTH, _TILE_LENGTH = 322, 323
 
 # Pillow reads more, some by starting other programs (EPS).
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
-ACCEPTED = "Accepted: JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, PPM. Convert it (HEIC too) to JPEG."
+HEIC = "HEIF"
+"""HEIC as Pillow calls it, which reads it if the extra is installed."""
+
+ACCEPTED = (
+    "Accepted: JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, PPM; HEIC with "
+    "pip install 'seaformer[heic]'. Convert others to JPEG."
+)
 
 WHITE = (255, 255, 255)
 
@@ -51,7 +59,8 @@ def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
     several pages the first picture is taken.
 
     Args:
-        path: file in one of the `FORMATS`, of at most `MAX_PIXELS` pixels of three bytes.
+        path: file in one of the `FORMATS`, or `HEIC` with the extra of that name, of at most
+            `MAX_PIXELS` pixels of three bytes.
 
     Returns:
         uint8 [H, W, 3], RGB.
@@ -73,6 +82,11 @@ def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
     except FileNotFoundError as error:
         raise SeaformerError(f"there is no file '{path}'. Check the name.") from error
     except UnidentifiedImageError as error:
+        if path.suffix.lower() in HEIC_SUFFIXES and HEIC not in _formats():
+            raise SeaformerError(
+                f"'{path}' is HEIC, which needs an extra: pip install 'seaformer[heic]'. Or "
+                "convert it to JPEG."
+            ) from error
         raise SeaformerError(f"'{path}' is not a picture that can be read. {ACCEPTED}") from error
     except PermissionError as error:
         raise SeaformerError(f"may not read '{path}': permission denied.") from error
@@ -85,13 +99,36 @@ def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
         ) from error
 
 
+def unreadable(paths: Sequence[Path]) -> dict[Path, str]:
+    """Read images, and return the problem of each that cannot be read, in a sentence or two."""
+    problems = {}
+    for path in paths:
+        try:
+            read_image(path)
+        except SeaformerError as error:
+            problems[path] = str(error)
+    return problems
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Return the formats of images that can be read here."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return FORMATS
+    pillow_heif.register_heif_opener()
+    return (*FORMATS, HEIC)
+
+
 @contextmanager
 def open_image(
-    file: BinaryIO, path: Path, formats: tuple[str, ...] = FORMATS
+    file: BinaryIO, path: Path, formats: tuple[str, ...] | None = None
 ) -> Iterator[Image.Image]:
     """Open a picture whose pixels may be decoded then: every way to one leads through here.
 
-    `path` is its name, for messages; `formats` are those that it may have, as Pillow names them.
+    `path` is its name, for messages; `formats` are those that it may have, as Pillow names
+    them; None for all that can be read here.
 
     Raises:
         SeaformerError: it would take too much memory.
@@ -110,7 +147,7 @@ def open_image(
         # twice as much.
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            picture = Image.open(file, formats=formats)
+            picture = Image.open(file, formats=formats or _formats())
         finally:
             Image.MAX_IMAGE_PIXELS = limit
         with picture:

@@ -343,7 +343,13 @@ def _require_same(job: Job, flatbuffer: bytes, path: Path) -> None:
     try:
         check(job, flatbuffer, path, PRECISIONS["fp32"])
     except SeaformerError as error:
-        node = first_different(flatbuffer, job.graph, job.samples[NOISE].input)
+        try:
+            node = first_different(flatbuffer, job.graph, job.samples[NOISE].input)
+        except SeaformerError as failure:
+            raise SeaformerError(
+                f"onnx2tf made a file that does not run ({first_sentence(failure)}). "
+                "Take --format onnx."
+            ) from failure
         if node is None:
             raise
         raise OperatorError(

@@ -358,6 +358,15 @@ def test_the_page_fits_a_phone_and_shows_scores_at_once(
         score = f"{row}.children[{2 if table == 'classes' else 1}]"
         rights, _ = look(page, (390,), f"{score}.getBoundingClientRect().right")
         assert rights[0] <= 390
+    # All scores of a comparison, each with its name, and not those in the first columns alone.
+    cells = (
+        "querySelectorAll('[aria-labelledby=scores] td').values().map(one => "
+        "[getComputedStyle(one, '::before').content, one.offsetWidth, "
+        "one.getBoundingClientRect().right]).toArray()"
+    )
+    for label, width, right in look(page, (390,), cells)[0][0]:
+        assert label.strip('"') not in ("", "none")
+        assert 0 < width < right <= 390
     # On a wide screen no column is cut off.
     cut = "querySelectorAll('.scroll').values().some(one => one.scrollWidth > one.clientWidth)"
     assert look(page, (1280,), cut)[0] == [False]

@@ -18,7 +18,7 @@ LAST_READ_RIGHT = 17
 def correct() -> None:
     """Correct onnx2tf in this process."""
     for operator, corrected in CORRECTIONS.items():
-        module = importlib.import_module(f"onnx2tf.ops.{operator}")
+        module: Any = importlib.import_module(f"onnx2tf.ops.{operator}")
         module.make_node = _behind(corrected, module.make_node)
 
 

@@ -96,7 +96,7 @@ def tracing_error(error: Exception, model: nn.Module) -> SeaformerError:
         if isinstance(node, torch._C.Node):
             operator = node.kind().rpartition("::")[2]
             path = ".".join(s.rpartition("::")[2] for s in node.scopeName().split("/")[1:])
-            lines = re.findall(r"^(.+)\((\d+)\): ", node.sourceRange(), re.MULTILINE)
+            lines = re.findall(r"^(.+)\((\d+)\): ", str(node.sourceRange()), re.MULTILINE)
             places = [place_of(file, int(line)) for file, line in lines if _is_of_network(file)]
             place = next(iter(places), None)
     where = "" if path is None else in_modules([path])

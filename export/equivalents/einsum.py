@@ -21,10 +21,9 @@ from seaformer.export.equivalents.static_shapes import static_shape
 def einsum(equation: str, *operands: Any) -> Tensor:
     """Compute an Einstein sum, see `torch.einsum`."""
     given, arrow, result = equation.replace(" ", "").partition("->")
-    factors = given.split(",")
-    if not arrow or len(factors) != 2 or not _is_product(*factors, result):
+    left, _, right = given.partition(",")
+    if not arrow or not _is_product(left, right, result):
         return torch.einsum(equation, *operands)
-    left, right = factors
     lengths = dict(
         zip(left + right, (*static_shape(operands[0]), *static_shape(operands[1])), strict=True)
     )

@@ -20,9 +20,13 @@ from seaformer.export.equivalents.static_shapes import static_shape
 def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
     """Take the maximum of a grid of cells, see `torch.nn.functional.adaptive_max_pool2d`."""
     sides = static_shape(input)[-2:]
-    sizes = cells(output_size, sides)
+    sizes: Any = cells(output_size, sides)
     if input.dim() != 4 or return_indices or divides(sizes, sides):
-        return F.adaptive_max_pool2d(input, sizes, return_indices)
+        return (
+            F.adaptive_max_pool2d_with_indices(input, sizes)
+            if return_indices
+            else (F.adaptive_max_pool2d(input, sizes))
+        )
     longest = []
     for axis, side, new in zip((HEIGHT, WIDTH), sides, sizes, strict=True):
         starts = [cell * side // new for cell in range(new)]

@@ -30,12 +30,12 @@ def interpolate(
 ) -> Tensor:
     """Interpolate a map, see `torch.nn.functional.interpolate`."""
     sides = static_shape(input)[2:]
-    options = {"mode": mode, "align_corners": align_corners, "antialias": antialias}
+    options: dict[str, Any] = {"mode": mode, "align_corners": align_corners, "antialias": antialias}
     if len(sides) == 1 and mode in ("nearest-exact", "area"):
         column = None if size is None else (*integers(_pair(size)[:1]), 1)
-        scale = None if scale_factor is None else (_pair(scale_factor)[0], 1.0)
+        factors = None if scale_factor is None else (_pair(scale_factor)[0], 1.0)
         return interpolate(
-            input.unsqueeze(-1), column, scale, mode, None, recompute_scale_factor
+            input.unsqueeze(-1), column, factors, mode, None, recompute_scale_factor
         ).squeeze(-1)
     if len(sides) != 2:
         return F.interpolate(
@@ -74,7 +74,7 @@ def interpolate(
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     """Average over a grid of cells, see `torch.nn.functional.adaptive_avg_pool2d`."""
     sides = static_shape(input)[-2:]
-    sizes = cells(output_size, sides)
+    sizes: Any = cells(output_size, sides)
     if input.dim() != 4 or divides(sizes, sides):
         return F.adaptive_avg_pool2d(input, sizes)
     for axis, side, new in zip((HEIGHT, WIDTH), sides, sizes, strict=True):

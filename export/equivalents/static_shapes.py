@@ -6,6 +6,7 @@ shape.
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,12 +15,13 @@ from torch import Tensor
 @contextlib.contextmanager
 def untraced() -> Iterator[None]:
     """Record nothing: tensors that are made meanwhile are constants of the graph."""
-    state = torch._C._get_tracing_state()
-    torch._C._set_tracing_state(None)  # type: ignore[arg-type]  # None is what it has outside
+    tracer: Any = torch._C  # its stubs lack the setter
+    state = tracer._get_tracing_state()
+    tracer._set_tracing_state(None)
     try:
         yield
     finally:
-        torch._C._set_tracing_state(state)
+        tracer._set_tracing_state(state)
 
 
 def static_shape(x: Tensor) -> tuple[int, ...]:

@@ -110,7 +110,7 @@ class Branches(nn.Module):
         self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
         self.norm = nn.LayerNorm([8, SIDE, SIDE])
         self.act = nn.GELU()
-        self.head = nn.Conv2d(8, 5, 1)
+        self.head = nn.Conv2d(8, 12, 1)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.first(image)

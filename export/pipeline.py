@@ -169,6 +169,12 @@ def _prepare(
     with report.stage("run PyTorch in float64") as stage:
         samples = _run_reference(source.model, request, size, source.contract.meaning)
         stage.made = f"{len(samples)} inputs of {size[0]}x{size[1]}"
+    if source.contract.meaning.has_classes and all(s.decides_for_one_class for s in samples):
+        report.warn(
+            "the network decides for one class everywhere on every input that it is verified on, "
+            "so that its classes agree says nothing. Check its weights, or how images become its "
+            "input."
+        )
     with report.stage("rewrite to the deployment form") as stage:
         form = deployment_form(
             source.model,

@@ -63,6 +63,10 @@ class Report:
         )
         notify(StageFinished(title=title, made=stage.made, seconds=seconds))
 
+    def note(self, text: str) -> None:
+        """Show what was found of a network, and not said."""
+        self.console.print(Text("note:", style="cyan"), text, soft_wrap=True)
+
     def warn(self, text: str) -> None:
         """Show a warning."""
         self.console.print(Text("warning:", style="yellow"), text, soft_wrap=True)

@@ -23,7 +23,7 @@ def as_source_allows(request: Request, source: Source, report: Report) -> Reques
         _check_quantized(request, source, quantized[0])
     is_known = contract.knows_normalization
     if contract.note:
-        report.warn(contract.note)
+        report.note(contract.note)
     if not source.takes_features and not is_known:
         report.warn(
             f"nothing says how an image becomes the input of '{source.network.name}'. The file "

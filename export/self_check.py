@@ -206,7 +206,11 @@ def _source(
     if network.builders:
         weights = weights or recorded_weights(metadata.weights)
     _, described = described_by(weights)
-    task = described or TASKS.get(metadata.task or DEFAULT_TASK) or own_task(metadata.labels)
+    task = (
+        described
+        or TASKS.get(metadata.task or DEFAULT_TASK)
+        or own_task(metadata.labels or ["none"])
+    )
     said = said.over(_described(metadata))
     if not network.has_own_weights and metadata.takes_image:
         task = said.applied_to(task)

@@ -67,7 +67,8 @@ def metadata_of(name: str, **changes: Any) -> Json:
     layout = changes.pop("layout", "NHWC")
     classes = len(task.labels)
     is_grid = task.kind == "segmentation"
-    shape = (1, height, width, 3) if layout == "NHWC" else (1, 3, height, width)
+    channels = rules.channels
+    shape = (1, height, width, channels) if layout == "NHWC" else (1, channels, height, width)
     rows, columns = -(-height // 8), -(-width // 8)
     grid = (1, rows, columns, classes) if layout == "NHWC" else (1, classes, rows, columns)
     text = Metadata(
@@ -153,6 +154,10 @@ def _preprocessing(folder: Folder) -> list[Json]:
         "bicubic": {"preprocessing": replace(ade20k, interpolation="bicubic")},
         "bgr": {"preprocessing": replace(ade20k, color_order="BGR")},
         "crop": {"preprocessing": replace(ade20k, resize="center-crop", crop_fraction=0.9)},
+        "gray": {
+            "preprocessing": replace(ade20k, color_order="GRAY", mean=(127.5,), std=(60.0,)),
+            "normalization": "outside",
+        },
         "nchw": {"layout": "NCHW"},
         "outside": {"normalization": "outside"},
         "outside_nchw_bgr": {

@@ -54,6 +54,8 @@ class ChannelErrors:
 
     def worst(self) -> tuple[ChannelError, ...]:
         """The worst channels, the worst first, `LISTED` at most."""
+        if not self._sums[0].any():  # of class ids there are no errors
+            return ()
         sqnr_db = self.sqnr_db()
         return tuple(
             ChannelError(channel=int(place), sqnr_db=round(float(sqnr_db[place]), 2))

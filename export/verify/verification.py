@@ -65,13 +65,31 @@ class Sample:
         return energies_sqnr_db(float(signal), float(np.square(self.reference - output).sum()))
 
     def agreement(self, output: np.ndarray) -> float | None:
-        """The share of positions for which an output decides as the reference; None of features."""
+        """The share of positions for which an output decides as the reference.
+
+        None where that says nothing: of features, and where the reference decides for one class
+        throughout. Class ids, which nothing else is measured of, always have one.
+        """
         if np.issubdtype(self.reference.dtype, np.integer):
             return float((output == self.reference).mean())
         if not self.has_classes or not self.meaning.has_classes:
             return None
+        if self.decides_for_one_class:
+            return None
         decided = (self.meaning.decide(values, 1) for values in (output, self.reference))
         return float(np.equal(*decided).mean())
+
+    @property
+    def decides_for_one_class(self) -> bool:
+        """Whether every position of the reference is of one class, so that agreement says little.
+
+        A class for a whole image is the only one, and says something.
+        """
+        if np.issubdtype(self.reference.dtype, np.integer):
+            decided = self.reference
+        else:
+            decided = self.meaning.decide(self.reference, 1)
+        return decided.size > 1 and bool((decided == decided.flat[0]).all())
 
     def channels(self, output: np.ndarray) -> np.ndarray:
         """An output [channels, ...]; one without an axis for them, such as tokens, as one."""

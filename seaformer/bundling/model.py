@@ -12,6 +12,7 @@ from seaformer.errors import SeaformerError, UsageError, quoted
 from seaformer.files import file_sha256
 from seaformer.names import plain_name
 from seaformer.tasks import KINDS
+from seaformer.tasks.statement import NOTHING, Statement
 
 RUNTIMES: Mapping[str, str] = {".tflite": "LiteRT", ".onnx": "ONNX Runtime"}
 """suffix -> what runs it in the app."""
@@ -38,8 +39,10 @@ class Model:
         return RUNTIMES[self.path.suffix.lower()]
 
 
-def read_model(path: Path) -> Model:
+def read_model(path: Path, said: Statement = NOTHING) -> Model:
     """Read an exported .onnx or .tflite with its JSON beside it; check that the app can run it.
+
+    Labels and palette of `said` take the place of the model's in what the app gets.
 
     Raises:
         UsageError: it is no such file, or the app cannot run it; the message says why.
@@ -74,7 +77,13 @@ def read_model(path: Path) -> Model:
             f"{where} is {quoted(name)}. Allowed: a name in {path.suffix.lower()}. Export the "
             "model again."
         )
-    return Model(path, name, metadata, sha256)
+    labels = None if said.labels is None else metadata.meaning.labels(said.labels)
+    if said.palette is not None and len(said.palette) != len(labels or metadata.labels):
+        raise UsageError(
+            f"the palette has {len(said.palette)} colours. Allowed: "
+            f"{len(labels or metadata.labels)}, one for each class."
+        )
+    return Model(path, name, metadata.restated(labels, said.palette), sha256)
 
 
 def _conditions(model: Metadata) -> Iterator[tuple[str, object, str, bool]]:
@@ -87,7 +96,9 @@ def _conditions(model: Metadata) -> Iterator[tuple[str, object, str, bool]]:
     chip = None if model.compilation is None else model.compilation.chip
     yield "the chip it is compiled for", chip, "none, as the app has no NPU runtime", chip is None
     yield "its kind", model.kind, ", ".join(KINDS), model.kind in KINDS
-    is_one = source.shape[0] == 1 and source.channels == 3
+    known = source.mean is not None and source.std is not None
+    yield "whether it says how images become its input", known, "True, see --input-range", known
+    is_one = source.shape[0] == 1 and source.channels in (1, 3)
     yield "its input shape", list(source.shape), "one picture", is_one
     for side, dtype, types in (
         ("input", source.dtype, INPUT_TYPES),

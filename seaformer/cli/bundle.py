@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from seaformer.cli.command import PATH, Command
+from seaformer.cli.statement_options import read_statement, statement_options
 from seaformer.errors import UsageError
 
 # What reads pictures or builds is imported when the work starts: --help shall not wait.
@@ -27,9 +28,18 @@ from seaformer.errors import UsageError
     type=PATH,
     help="Also build a signed debug APK without Gradle, for .onnx models; in a checkout only.",
 )
+@statement_options(
+    "labels", "palette", defaults=dict.fromkeys(("labels", "palette"), "the model's")
+)
 @click.option("--force", is_flag=True, help="Overwrite the APK.")
 def main(
-    models: tuple[Path, ...], app: Path, samples: tuple[Path, ...], apk: Path | None, force: bool
+    models: tuple[Path, ...],
+    app: Path,
+    samples: tuple[Path, ...],
+    apk: Path | None,
+    labels: str | None,
+    palette: str | None,
+    force: bool,
 ) -> None:
     """Put each MODEL (.tflite or .onnx), its JSON and sample pictures into the app.
 
@@ -43,7 +53,8 @@ def main(
     from seaformer.files import refuse_existing
 
     assets_of(app)
-    found = [read_model(model) for model in models]
+    said = read_statement(labels=labels, palette=palette)
+    found = [read_model(model, said) for model in models]
     progress = Console(stderr=True, soft_wrap=True)
     if apk is not None:
         if apk.suffix.lower() != ".apk":

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seaformer.cli.command import PATH, Command
+from seaformer.cli.statement_options import read_statement, statement_options
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.extras import require
 from seaformer.locks import locked
 from seaformer.models.seaformer.variants import VARIANTS
-from seaformer.tasks import TASKS
 from seaformer.temporary_folders import temporary_folder
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ SHOWN = 6
     required=True,
     help="Folder of the run: checkpoints, metrics.jsonl, report.html.",
 )
-@click.option("--task", help="Task of the data. [default: what the data set says]")
+@statement_options("task", "labels", "palette", defaults={"task": "what the data set says"})
 @click.option(
     "--weights",
     help="First weights: a name, such as ade20k or shapes, or the path of a checkpoint; everything "
@@ -116,6 +116,8 @@ def main(
     data: str | None,
     output: Path,
     task: str | None,
+    labels: str | None,
+    palette: str | None,
     weights: str | None,
     iterations: int | None,
     batch_size: int | None,
@@ -145,8 +147,11 @@ def main(
     accelerator = _accelerator(device)
 
     from seaformer.console import Console
+    from seaformer.datasets import own_task
     from seaformer.models.resolve import chosen, resolve
     from seaformer.network_names import variant_of
+    from seaformer.tasks import DEFAULT_TASK, TASKS, get_task
+    from seaformer.tasks.statement import NOTHING
     from seaformer.training.checkpoints import STATE, Origin, RunFolder, load_state
     from seaformer.training.first_weights import first_network, require_trainable
     from seaformer.training.recipe import get_recipe
@@ -167,7 +172,11 @@ def main(
         raise UsageError("no data is named. Give --data, the folder of a data set, or 'shapes'.")
     require_trainable(network)
     origin = Origin(data, weights, seed or 0)
-    found = open_data(data, task, origin.seed)
+    said = read_statement(task, labels, palette)
+    stated = None
+    if said != NOTHING:
+        stated = said.applied_to(said.task or own_task(data) or get_task(DEFAULT_TASK))
+    found = open_data(data, stated, origin.seed)
     recipe = get_recipe(found.task, variant_of(network.name))
     if state is not None:
         # Longer or shorter, it keeps the warm-up that it has had.

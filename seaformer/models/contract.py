@@ -96,7 +96,7 @@ def _own(model: nn.Module, statement: Statement, size: tuple[int, int] | None) -
     task = _for_image(said, input_shape(model, (1, 1))[1])
     size = size or task.preprocessing.input_size
     outputs, watch = _probe(model, task.preprocessing, size)
-    meaning, note = find_meaning(outputs, said.meaning, size)
+    meaning, note = find_meaning(outputs, said.meaning, size, watch.ends_in_unit)
     contract = Contract(
         task=replace(task, kind="classification" if outputs[0].ndim <= 2 else "segmentation"),
         meaning=meaning,
@@ -148,28 +148,56 @@ def _for_image(said: Statement, channels: int) -> Task:
     return said.applied_to(task)
 
 
-class _ArgMaxWatch(TorchFunctionMode):
-    """Notes between how many values the last arg-max of a network decided."""
+_DECIDING = ("argmax", "max")
+_UNIT = ("sigmoid", "softmax", "hardsigmoid")
+_REARRANGING = (
+    "getitem",
+    "contiguous",
+    "flatten",
+    "interpolate",
+    "permute",
+    "reshape",
+    "squeeze",
+    "transpose",
+    "unsqueeze",
+    "upsample",
+    "view",
+)
+
+
+class _EndWatch(TorchFunctionMode):
+    """Notes what a network ends with.
+
+    Attributes:
+        decided_between: of how many values the last arg-max took one; None without an arg-max.
+        ends_in_unit: whether nothing but rearranging follows the last sigmoid or softmax.
+    """
 
     decided_between: int | None = None
+    ends_in_unit = False
 
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        if getattr(function, "__name__", "") in ("argmax", "max"):
+        name = getattr(function, "__name__", "").strip("_")
+        if name in _DECIDING:
             dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
             if isinstance(dim, int):
                 self.decided_between = args[0].shape[dim]
-        return function(*args, **kwargs)
+        result = function(*args, **kwargs)
+        if isinstance(result, torch.Tensor) and result.is_floating_point():
+            is_rearranged = name.startswith(_REARRANGING)
+            self.ends_in_unit = name in _UNIT or (self.ends_in_unit and is_rearranged)
+        return result
 
 
 @torch.no_grad()
 def _probe(
     model: nn.Module, rule: Preprocessing, size: tuple[int, int]
-) -> tuple[list[np.ndarray], _ArgMaxWatch]:
+) -> tuple[list[np.ndarray], _EndWatch]:
     """Run a network on noise, fine and coarse, and on white."""
-    outputs, watch = [], _ArgMaxWatch()
+    outputs, watch = [], _EndWatch()
     with watch:
         for values in probe_inputs(rule, size):
             given = torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)[None]))
@@ -200,7 +228,7 @@ def only_tensor(output: object) -> torch.Tensor:
 
 
 def _count(
-    output: np.ndarray, meaning: OutputMeaning, watch: _ArgMaxWatch, said: Statement
+    output: np.ndarray, meaning: OutputMeaning, watch: _EndWatch, said: Statement
 ) -> int | None:
     """Return the number of classes; None if only what is said tells it."""
     if meaning.gives_scores:

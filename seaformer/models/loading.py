@@ -221,7 +221,8 @@ def class_note(checkpoint: Checkpoint, task: Task) -> str:
     if len(names) != task.num_classes:
         return (
             f"The file names {len(names)} classes and has weights for {task.num_classes}: the "
-            f"labels are those of task {task.name}, which may be others than it was trained for."
+            f"labels are those of task {task.name}, which may be others than it was trained for. "
+            "Give its --task or --labels."
         )
     differing = [
         (index, name, label)

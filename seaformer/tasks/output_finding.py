@@ -35,7 +35,10 @@ def probe_inputs(rule: Preprocessing, size: tuple[int, int]) -> Iterator[npt.NDA
 
 
 def find_meaning(
-    outputs: Sequence[npt.NDArray[np.generic]], stated: str | None, size: tuple[int, int]
+    outputs: Sequence[npt.NDArray[np.generic]],
+    stated: str | None,
+    size: tuple[int, int],
+    ends_in_unit: bool | None = None,
 ) -> tuple[OutputMeaning, str]:
     """Return the meaning of an output that is stated, or else found.
 
@@ -43,6 +46,8 @@ def find_meaning(
         outputs: for several inputs, channels first.
         stated: one of `MEANINGS`; None to find it.
         size: height and width of the input.
+        ends_in_unit: whether a sigmoid or softmax makes the output; None if it is not known, so
+            that its values tell.
 
     Returns:
         The meaning, and in a sentence what was found; "" if all was stated.
@@ -51,7 +56,7 @@ def find_meaning(
         UsageError: what is stated does not fit the output.
         SeaformerError: there is no meaning for such an output.
     """
-    look = _Look(outputs, size)
+    look = _Look(outputs, size, ends_in_unit)
     if stated is not None and not look.allows(stated):
         allowed = ", ".join(meaning for meaning in MEANINGS if look.allows(meaning))
         raise UsageError(
@@ -75,10 +80,15 @@ def find_meaning(
 class _Look:
     """What can be seen of an output, [1, ...], for several inputs."""
 
-    def __init__(self, outputs: Sequence[npt.NDArray[np.generic]], size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        outputs: Sequence[npt.NDArray[np.generic]],
+        size: tuple[int, int],
+        ends_in_unit: bool | None,
+    ) -> None:
         self._dtype, self._shape = outputs[0].dtype, outputs[0].shape
         axes, values = len(self._shape), np.stack(outputs).astype(np.float64)
-        self._values = values
+        self._values, self._may_be_unit = values, ends_in_unit is not False
         self._is_finite = bool(np.isfinite(values).all())
         self._low, self._high = float(values.min()), float(values.max())
         self.is_real = self._dtype.kind == "f"
@@ -102,7 +112,7 @@ class _Look:
     @property
     def kind_of_values(self) -> str:
         """Whether they are logits or probabilities."""
-        is_unit = self._is_finite and self._low >= 0 and self._high <= 1
+        is_unit = self._may_be_unit and self._is_finite and self._low >= 0 and self._high <= 1
         if is_unit and not self.has_one_channel:
             is_unit = bool(np.abs(self._values.sum(2) - 1).max() < _SUMS_TO_ONE)
         return "probabilities" if is_unit else "logits"

@@ -97,20 +97,21 @@ class TrainingData:
         return ""
 
 
-def open_data(data: str, task: str | None = None, seed: int = 0) -> TrainingData:
+def open_data(data: str, task: str | Task | None = None, seed: int = 0) -> TrainingData:
     """Find the pictures for training and for validation.
 
     `data` is the folder of a segmentation data set in one of the layouts, or "shapes": scenes that
-    are drawn, by the seed for training, and for validation always the same. The task is a name, or
-    None for what the data set says.
+    are drawn, by the seed for training, and for validation always the same. The task is one, its
+    name, or None for what the data set says.
 
     Raises:
         UsageError: the task is unknown, does not go with the data or is no segmentation.
         SeaformerError: there is no data set in the folder.
     """
     if data == SHAPES:
-        if task not in (None, TASK):
-            raise UsageError(f"--task is {task}. Allowed with the drawn scenes: {TASK}.")
+        name = task.name if isinstance(task, Task) else task
+        if name not in (None, TASK):
+            raise UsageError(f"--task is {name}. Allowed with the drawn scenes: {TASK}.")
         training = ShapesDataset("train", seed=seed)
         return TrainingData(get_task(TASK), training, ShapesDataset("val"))
     learned, measured = (open_dataset(data, task, split) for split in ("train", "val"))

@@ -43,7 +43,7 @@ class Analyzer(
         val finishing = System.nanoTime()
         val isSegmentation = metadata.kind == Kind.SEGMENTATION
         val mask = if (isSegmentation) mask(data, photograph.width, photograph.height) else null
-        val ranking = if (isSegmentation) null else rank(data, output.quantization, metadata.labels)
+        val ranking = if (isSegmentation) null else rank(data, output, metadata.labels)
         val times = StageTimes(prepared - start, ran - prepared, System.nanoTime() - finishing)
         return Analysis(photograph, mask, ranking, times)
     }
@@ -53,7 +53,7 @@ class Analyzer(
         width: Int,
         height: Int,
     ): ClassMask {
-        if (output.content == Content.LOGITS) return upsamplingTo(width, height).run(data)
+        if (!output.givesIds) return upsamplingTo(width, height).run(classScores(data, output))
         val ids = ClassMask(output.shape[2], output.shape[1])
         for (i in 0 until data.size) {
             val id = data[i].toInt()

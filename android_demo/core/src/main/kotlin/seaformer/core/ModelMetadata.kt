@@ -24,8 +24,11 @@ enum class DataType(
 /** What a model does with a picture. */
 enum class Kind { SEGMENTATION, CLASSIFICATION }
 
-/** What the output tensor holds: values to take the arg-max of, or ids at 1/8 or at full size. */
-enum class Content { LOGITS, CLASSES, MASK }
+/**
+ * What the output tensor holds: values to take the arg-max of, one channel with a threshold, or ids
+ * at the network's own or at full size.
+ */
+enum class Content { LOGITS, PROBABILITIES, BINARY, CLASSES, MASK }
 
 /** real = (stored - [zeroPoint]) * [scale]. */
 data class Quantization(
@@ -37,6 +40,7 @@ data class Quantization(
  * The input tensor and how a photograph becomes it.
  *
  * @property shape of one picture, [1, height, width, 3] or [1, 3, height, width] by [channelsFirst].
+ * @property channels 3, or 1 of a gray image.
  * @property bgr whether blue is the first channel.
  * @property normalizes whether (value - mean) / std is ours to do; else the model takes 0..255.
  * @property mean on the scale 0..255, in the order of the channels; [std] likewise.
@@ -48,6 +52,7 @@ data class InputTensor(
     val shape: List<Int>,
     val type: DataType,
     val channelsFirst: Boolean,
+    val channels: Int,
     val bgr: Boolean,
     val normalizes: Boolean,
     val mean: List<Float>,
@@ -60,15 +65,21 @@ data class InputTensor(
     val width: Int get() = if (channelsFirst) shape[3] else shape[2]
 }
 
-/** The output tensor; [channelsFirst] is of meaning for logits with a grid only. */
+/**
+ * The output tensor; [channelsFirst] is of meaning for logits with a grid only.
+ *
+ * @property threshold of [Content.BINARY]: class 1 is above it; else null.
+ */
 data class OutputTensor(
     val name: String,
     val shape: List<Int>,
     val type: DataType,
     val channelsFirst: Boolean,
     val content: Content,
+    val threshold: Float?,
     val quantization: Quantization?,
 ) {
+    val givesIds: Boolean get() = content == Content.CLASSES || content == Content.MASK
     val size: Int get() = shape.fold(1, Int::times)
 }
 
@@ -175,13 +186,16 @@ data class ModelMetadata(
                 "crop_fraction is $cropFraction; it has to be above 0 and up to 1"
             }
             val type = json.choice("dtype", arrayOf(DataType.FLOAT32, DataType.INT8, DataType.UINT8))
+            val order = json.oneOf("color_order", "RGB", "BGR", "GRAY")
+            val channels = if (order == "GRAY") 1 else 3
             val input =
                 InputTensor(
                     name = json.getString("name"),
                     shape = json.getJSONArray("shape").integers(),
                     type = type,
                     channelsFirst = layout == "NCHW",
-                    bgr = json.oneOf("color_order", "RGB", "BGR") == "BGR",
+                    channels = channels,
+                    bgr = order == "BGR",
                     normalizes = json.oneOf("normalization", "inside", "outside") == "outside",
                     mean = json.getJSONArray("mean").floats(),
                     std = json.getJSONArray("std").floats(),
@@ -192,11 +206,11 @@ data class ModelMetadata(
             demand(input.shape.size == 4 && input.shape.all { it > 0 } && input.shape[0] == 1) {
                 "the input's shape is ${input.shape}; one picture of a fixed size is needed"
             }
-            demand(input.shape[if (input.channelsFirst) 1 else 3] == 3) {
-                "the input's shape is ${input.shape}, which is not of 3 channels"
+            demand(input.shape[if (input.channelsFirst) 1 else 3] == channels) {
+                "the input's shape is ${input.shape}, which is not of $channels channels"
             }
-            demand(input.mean.size == 3 && input.std.size == 3 && input.std.all { it > 0 }) {
-                "mean and std have to be three numbers each, std above 0"
+            demand(input.mean.size == channels && input.std.size == channels && input.std.all { it > 0 }) {
+                "mean and std have to be $channels numbers each, std above 0"
             }
             return input
         }
@@ -210,10 +224,14 @@ data class ModelMetadata(
                     type = type,
                     channelsFirst = json.getString("layout") == "NCHW",
                     content = json.choice("content", enumValues<Content>()),
+                    threshold = json.doubleOrNull("threshold")?.toFloat(),
                     quantization = quantization(json, type),
                 )
             demand(output.shape.isNotEmpty() && output.shape.all { it > 0 } && output.shape[0] == 1) {
                 "the output's shape is ${output.shape}; the output of one picture of a fixed size is needed"
+            }
+            demand((output.content == Content.BINARY) == (output.threshold != null)) {
+                "the output is ${output.content.name.lowercase()} with the threshold ${output.threshold}"
             }
             return output
         }
@@ -221,11 +239,16 @@ data class ModelMetadata(
         private fun checkOutput(metadata: ModelMetadata) {
             val shape = metadata.output.shape
             val classes = metadata.labels.size
+            val isBinary = metadata.output.content == Content.BINARY
+            val channels = if (isBinary) 1 else classes
             val fits =
                 when {
-                    metadata.kind == Kind.CLASSIFICATION -> shape == listOf(1, classes)
-                    metadata.output.content != Content.LOGITS -> shape.size == 3
-                    else -> shape.size == 4 && shape[if (metadata.output.channelsFirst) 1 else 3] == classes
+                    isBinary && classes != 2 -> false
+                    metadata.kind == Kind.CLASSIFICATION ->
+                        !metadata.output.givesIds && shape == listOf(1, channels)
+                    metadata.output.givesIds -> shape.size == 3
+                    isBinary && shape.size == 3 -> true
+                    else -> shape.size == 4 && shape[if (metadata.output.channelsFirst) 1 else 3] == channels
                 }
             demand(fits) { "the output's shape is $shape, which does not fit $classes classes" }
         }

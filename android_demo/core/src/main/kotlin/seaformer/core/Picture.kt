@@ -25,6 +25,17 @@ class Picture(
         }
     }
 
+    /** The luminance of ITU-R BT.601 in all three channels, as Pillow's mode "L" rounds it. */
+    fun gray(): Picture {
+        val grays =
+            IntArray(pixels.size) { i ->
+                val (red, green, blue) = Triple(red(pixels[i]), green(pixels[i]), blue(pixels[i]))
+                val level = (19595 * red + 38470 * green + 7471 * blue + 0x8000) shr 16
+                rgb(level, level, level)
+            }
+        return Picture(width, height, grays)
+    }
+
     /** Cuts out a part that lies inside the picture. */
     fun crop(
         left: Int,

@@ -26,21 +26,23 @@ class Preprocessor(
     private val height = input.height
 
     // A resized picture has whole numbers of 0..255, so all that follows is a table per channel.
-    private val floats = List(3) { channel -> FloatArray(256) { level -> real(level, channel) } }
+    private val channels = input.channels
+    private val floats = List(channels) { channel -> FloatArray(256) { level -> real(level, channel) } }
     private val bytes = if (input.type == DataType.FLOAT32) emptyList() else floats.map(::quantized)
     private val data: TensorData =
         when (input.type) {
-            DataType.FLOAT32 -> TensorData.Floats(FloatArray(3 * width * height))
-            DataType.INT8 -> TensorData.Int8(ByteArray(3 * width * height))
-            DataType.UINT8 -> TensorData.Uint8(ByteArray(3 * width * height))
+            DataType.FLOAT32 -> TensorData.Floats(FloatArray(channels * width * height))
+            DataType.INT8 -> TensorData.Int8(ByteArray(channels * width * height))
+            DataType.UINT8 -> TensorData.Uint8(ByteArray(channels * width * height))
             else -> throw MetadataException("an input of ${input.type.name.lowercase()} is not possible")
         }
 
     /** Resizes, orders and normalises a picture. */
     fun prepare(picture: Picture): TensorData {
         val place = placement(picture.width, picture.height)
+        val source = if (channels == 1) picture.gray() else picture
         val seen =
-            resampler.resize(picture, place.scaledWidth, place.scaledHeight, place.left, place.top, width, height)
+            resampler.resize(source, place.scaledWidth, place.scaledHeight, place.left, place.top, width, height)
         when (data) {
             is TensorData.Floats -> fill(seen) { index, channel, level -> data.values[index] = floats[channel][level] }
             is TensorData.Int8 -> fill(seen) { index, channel, level -> data.values[index] = bytes[channel][level] }
@@ -91,6 +93,10 @@ class Preprocessor(
         seen: Picture,
         put: (index: Int, channel: Int, level: Int) -> Unit,
     ) {
+        if (channels == 1) {
+            for (i in seen.pixels.indices) put(i, 0, red(seen.pixels[i]))
+            return
+        }
         val pixelStep = if (input.channelsFirst) 1 else 3
         val channelStep = if (input.channelsFirst) width * height else 1
         val redChannel = if (input.bgr) 2 else 0

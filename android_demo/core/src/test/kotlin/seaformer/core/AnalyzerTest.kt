@@ -37,6 +37,45 @@ class AnalyzerTest {
     }
 
     @Test
+    fun `one channel is class 1 above its threshold, in any layout`() {
+        for ((layout, shape) in listOf("NHWC" to listOf(1, 1, 2, 1), "NHW" to listOf(1, 1, 2))) {
+            val metadata = binary(layout, shape)
+            val probabilities = TensorData.Floats(floatArrayOf(0.4f, 0.6f))
+            val analysis = Analyzer(metadata, Constant(probabilities)).analyze(picture)
+            val row = listOf(0, 0, 0, 1, 1, 1)
+            assertEquals(row + row + row + row, ids(analysis.mask!!))
+        }
+    }
+
+    @Test
+    fun `a threshold holds for what integers stand for`() {
+        val quantization = JSONObject().put("scale", 0.01).put("zero_point", -50)
+        val metadata = binary("NHWC", listOf(1, 1, 2, 1), quantization)
+        val analysis = Analyzer(metadata, Constant(TensorData.Int8(byteArrayOf(-10, 10)))).analyze(picture)
+        val row = listOf(0, 0, 0, 1, 1, 1)
+        assertEquals(row + row + row + row, ids(analysis.mask!!))
+    }
+
+    @Test
+    fun `one channel without a threshold is an error`() {
+        assertThrows(MetadataException::class.java) {
+            metadata("ade20k") { getJSONObject("output").put("content", "binary") }
+        }
+    }
+
+    private fun binary(
+        layout: String,
+        shape: List<Int>,
+        quantization: JSONObject? = null,
+    ) = metadata("ade20k") {
+        put("labels", JSONArray(listOf("background", "road")))
+        put("palette", JSONObject.NULL)
+        getJSONObject("output").put("content", "binary").put("threshold", 0.5)
+        getJSONObject("output").put("layout", layout).put("shape", JSONArray(shape))
+        if (quantization != null) getJSONObject("output").put("dtype", "int8").put("quantization", quantization)
+    }
+
+    @Test
     fun `class ids of the model are brought to the picture's size`() {
         val metadata =
             metadata("ade20k") {

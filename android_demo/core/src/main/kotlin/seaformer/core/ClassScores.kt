@@ -1,0 +1,45 @@
+package seaformer.core
+
+/**
+ * A value for each class, of which the largest wins: the output itself, but for one channel with a
+ * threshold, which becomes 0 for class 0 and what is above the threshold for class 1.
+ */
+fun classScores(
+    data: TensorData,
+    output: OutputTensor,
+): TensorData {
+    val threshold = output.threshold ?: return data
+    val (scale, zeroPoint) = output.quantization ?: Quantization(1f, 0)
+    val scores = FloatArray(2 * data.size)
+    for (i in 0 until data.size) {
+        val place = if (output.channelsFirst) data.size + i else 2 * i + 1
+        scores[place] = (data[i] - zeroPoint) * scale - threshold
+    }
+    return TensorData.Floats(scores)
+}
+
+/** The classes of a classifier's output, most probable first, of equal ones the lowest first. */
+fun rank(
+    data: TensorData,
+    output: OutputTensor,
+    labels: List<String>,
+): List<RankedClass> {
+    val (scale, zeroPoint) = output.quantization ?: Quantization(1f, 0)
+    val threshold = output.threshold
+    if (output.content == Content.PROBABILITIES || (threshold != null && threshold != 0f)) {
+        val given = DoubleArray(data.size) { ((data[it] - zeroPoint) * scale).toDouble() }
+        return ranked(if (threshold == null) given else doubleArrayOf(1 - given[0], given[0]), labels)
+    }
+    if (threshold != null) return rank(classScores(data, output), null, labels)
+    return rank(data, output.quantization, labels)
+}
+
+private fun ranked(
+    probabilities: DoubleArray,
+    labels: List<String>,
+): List<RankedClass> {
+    probabilities.firstOrNull { !it.isFinite() }?.let { throw NotFiniteException(it.toFloat()) }
+    return probabilities.indices
+        .sortedByDescending { probabilities[it] }
+        .map { RankedClass(it, labels[it], probabilities[it]) }
+}

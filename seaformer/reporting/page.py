@@ -53,6 +53,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "color": color_class,
     "stripes": stripes,
     "breakable": breakable,
+    "side": lambda side: f"side {side}",
     "file_name": lambda path: path.replace("\\", "/").split("/")[-1],
 }
 """What a template can write values with, besides jinja's own filters."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from seaformer.reporting.scale import Scale
 
 COLORS = 10
-"""Distinct colours of the theme. Those after them are the same ones in patterns."""
+"""Distinct colors of the theme. Those after them are the same ones in patterns."""
 
 _ANGLES = (45, 135, 90, 0)
 """Directions of the stripes of a pattern, in degrees; then they come again, wider."""
@@ -116,14 +116,14 @@ class Rows:
 
 
 def color_class(color: int | str | None) -> str:
-    """The classes of a colour in the theme."""
+    """The classes of a color in the theme."""
     if color is None or isinstance(color, str):
         return f"c{color}" if color else ""
     return f"c{color % COLORS}{' striped' * (color >= COLORS)}"
 
 
 def stripes(color: int | str | None) -> str:
-    """The style of the pattern that tells a colour from the others of its class; may be empty."""
+    """The style of the pattern that distinguishes a color in its class; may be empty."""
     if not isinstance(color, int) or color < COLORS:
         return ""
     wider, turn = divmod(color // COLORS - 1, len(_ANGLES))

@@ -135,7 +135,7 @@ def standings(
 
 @dataclass(frozen=True)
 class Dot:
-    """A point of a scatter plot, with the number of its colour."""
+    """A point of a scatter plot, with the number of its color."""
 
     name: str
     color: int

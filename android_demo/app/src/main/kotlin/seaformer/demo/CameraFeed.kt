@@ -85,7 +85,7 @@ class CameraFeed(
         }
     }
 
-    /** Does something on the feed's thread; what fails because the feed was closed is no failure. */
+    /** Does something on the feed's thread; what fails because the feed was closed is not reported. */
     private inline fun onFeed(work: () -> Unit) = guarded({ if (!isClosed) onFailure(it.reason()) }, work)
 
     private fun frame(image: Image): YuvFrame {

@@ -20,8 +20,8 @@ class AttemptLog(
     private val interruptions = Accelerator.entries.associateWith { file(it).length() }.toMutableMap()
 
     /**
-     * Whether an accelerator is not to be tried. The CPU, on which everything falls back, has a second
-     * chance: a process also ends in an attempt because the user or the system closes it.
+     * Whether an accelerator is not to be tried. The CPU, on which everything falls back, is tried twice:
+     * a process also ends in an attempt because the user or the system closes it.
      */
     @Synchronized
     fun skips(accelerator: Accelerator): Boolean {
@@ -42,7 +42,7 @@ class AttemptLog(
         }
     }
 
-    /** Gives every accelerator another chance. */
+    /** Lets every accelerator be tried again. */
     @Synchronized
     fun forget() = Accelerator.entries.forEach(::end)
 
@@ -56,7 +56,7 @@ class AttemptLog(
                 it.fd.sync() // a driver can also take the whole system down
             }
         } catch (_: IOException) {
-            // A full disk is no reason not to run the model.
+            // The model runs with a full disk as well.
         }
     }
 

@@ -7,7 +7,7 @@ fun descriptionsOf(assets: List<String>): List<String> =
         .sortedBy { it.groupValues[1].toIntOrNull() ?: 1 }
         .map { it.value }
 
-/** A name for each model by which users can tell them apart: its title, with its file's if need be. */
+/** A name for each model that distinguishes it: its title, with its file's if need be. */
 fun namesOf(models: List<ModelMetadata>): List<String> =
     models.map { model ->
         val isUnique = models.count { it.title == model.title } == 1

@@ -31,6 +31,9 @@ class FallbackSegmenter(
 ) : Segmenter {
     private val given = mutableListOf<Rejection>()
 
+    /** Runs of the accelerator in use that are still remembered as attempts. */
+    private var unproven = 0
+
     /** Null once all have failed: one that was closed is not asked again. */
     private var current: Segmenter? = openFrom(0)
     private val usable: Segmenter get() = current ?: throw NoAcceleratorException(rejections)
@@ -45,13 +48,23 @@ class FallbackSegmenter(
         while (true) {
             val segmenter = usable
             try {
-                return segmenter.run(input)
+                return runRecorded(segmenter, input)
             } catch (error: Exception) {
                 reject(segmenter.accelerator, error)
                 close()
                 current = openFrom(order.indexOf(segmenter.accelerator) + 1)
             }
         }
+    }
+
+    /** A driver may also end the app with a picture that is not the probe; its first runs show it. */
+    private fun runRecorded(
+        segmenter: Segmenter,
+        input: TensorData,
+    ): TensorData {
+        if (unproven == 0) return segmenter.run(input)
+        unproven--
+        return attempts.record(segmenter.accelerator) { segmenter.run(input) }
     }
 
     override fun close() {
@@ -66,7 +79,7 @@ class FallbackSegmenter(
                 continue
             }
             try {
-                return attempts.record(accelerator) { probed(open(accelerator)) }
+                return attempts.record(accelerator) { probed(open(accelerator)) }.also { unproven = FIRST_RUNS }
             } catch (error: Throwable) {
                 // Errors too: a runtime, or its native library, that is not in this app or not for
                 // this phone, and a heap that is too small for one accelerator may do for the next.
@@ -98,6 +111,8 @@ class FallbackSegmenter(
     }
 
     private companion object {
+        /** No more than the warm-up, as to remember them takes time. */
+        const val FIRST_RUNS = 3
         const val SKIPPED = "the app ended while it was tried before, so it is skipped"
     }
 }

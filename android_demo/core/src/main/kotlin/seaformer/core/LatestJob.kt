@@ -51,7 +51,7 @@ class LatestJob<T>(
             listener?.invoke(value)
         }
 
-    /** Is told the state, now and whenever it changes. */
+    /** Receives the state, now and whenever it changes. */
     var listener: ((JobState<T>) -> Unit)? = null
         set(value) {
             field = value

@@ -65,7 +65,7 @@ class AttemptLogTest {
     }
 
     @Test
-    fun `the CPU has a second chance`() {
+    fun `the CPU is tried twice`() {
         start(Accelerator.entries.takeLast(1), crashing = Accelerator.CPU)
         assertFalse(AttemptLog(folder).skips(Accelerator.CPU))
         start(Accelerator.entries.takeLast(1), crashing = Accelerator.CPU)
@@ -91,7 +91,24 @@ class AttemptLogTest {
     }
 
     @Test
-    fun `what is skipped can be given another chance`() {
+    fun `a picture with which a driver ended the app is remembered as well`() {
+        val inTheRun = mutableListOf<Boolean>()
+        val segmenter =
+            FallbackSegmenter(Accelerator.entries, probe, AttemptLog(folder)) {
+                object : Segmenter by Doubling(it) {
+                    override fun run(input: TensorData): TensorData {
+                        inTheRun += AttemptLog(folder).skips(Accelerator.NPU)
+                        return input
+                    }
+                }
+            }
+        repeat(4) { segmenter.run(probe) }
+        assertEquals(listOf(true, true, true, true, false), inTheRun) // the probe, then pictures
+        assertFalse(AttemptLog(folder).skips(Accelerator.NPU))
+    }
+
+    @Test
+    fun `what is skipped can be tried again`() {
         start(Accelerator.entries, crashing = Accelerator.NPU)
         val log = AttemptLog(folder)
         assertTrue(log.skips(Accelerator.NPU))

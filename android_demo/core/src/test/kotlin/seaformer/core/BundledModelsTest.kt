@@ -13,7 +13,7 @@ class BundledModelsTest {
     }
 
     @Test
-    fun `models of one title are told apart by their files`() {
+    fun `models of one title are distinguished by their files`() {
         val case = Golden.cases("preprocessing").first { it.getString("name") == "ade20k, photograph" }
         val metadata = ModelMetadata.parse(case.getJSONObject("metadata").toString())
 

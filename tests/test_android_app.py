@@ -323,6 +323,22 @@ def test_core_knows_nothing_of_android() -> None:
         assert not re.search(r"^import (android|dalvik|com\.google|ai\.)", path.read_text(), re.M)
 
 
+def test_files_of_others_are_replaced_and_models_are_mapped() -> None:
+    """What only a phone runs, read in the sources: "w" does not truncate on every Android."""
+    sources = {path.name: path.read_text() for path in (APP / "app/src/main/kotlin").rglob("*.kt")}
+    calls = [call for text in sources.values() for call in re.findall(r"openOutputStream.*", text)]
+    assert calls
+    assert all('(uri, "wt")' in call for call in calls)
+    assert "MapMode.READ_ONLY" in sources["BundledModel.kt"]
+    assert "ByteArray" not in sources["OrtSegmenter.kt"].partition("private val environment")[0]
+    # A camera and a heap fail with more than the checked exceptions.
+    assert not re.search(r"catch \(\w+: (Camera|IO)\w*Exception", sources["CameraFeed.kt"])
+    assert "onFailure(it.reason())" in sources["CameraFeed.kt"]
+    for name in ("Engine.kt", "MainActivity.kt", "CameraFeed.kt", "BenchmarkActivity.kt"):
+        assert "guarded(" in sources[name]
+        assert "catch (error: Exception)" not in sources[name]
+
+
 def test_both_languages_have_the_same_texts_with_the_same_places() -> None:
     def texts(folder: str) -> dict[str, list[str]]:
         tree = ElementTree.parse(STRINGS / folder / "strings.xml")

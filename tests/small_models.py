@@ -12,6 +12,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from seaformer.tasks import Task
+
 LABELS = ["red", "green", "blue"]
 PALETTE = [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
 SIDE = 64
@@ -109,6 +111,35 @@ def write_onnx(
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     if info is not None:
         helper.set_model_props(model, {"seaformer": json.dumps(info)})
+    onnx.save(model, path)
+    return path
+
+
+def write_painter(path: Path, task: Task, classes: tuple[int, int, int]) -> Path:
+    """Write an .onnx for `task` that takes red, green and blue for these of its classes."""
+    weight = np.zeros((task.num_classes, 3, 1, 1), np.float32)
+    bias = np.full(task.num_classes, -1.0, np.float32)
+    for channel, index in enumerate(classes):
+        weight[index, channel] = 1
+        bias[index] = 0
+    graph = helper.make_graph(
+        [
+            helper.make_node(
+                "AveragePool", ["image"], ["means"], kernel_shape=[8, 8], strides=[8, 8]
+            ),
+            helper.make_node("Conv", ["means", "weight", "bias"], ["logits"]),
+        ],
+        "painter",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)],
+        [
+            onnx.numpy_helper.from_array(weight, "weight"),
+            onnx.numpy_helper.from_array(bias, "bias"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    info = metadata(task=task.name, labels=list(task.labels), palette=None)
+    helper.set_model_props(model, {"seaformer": json.dumps(info)})
     onnx.save(model, path)
     return path
 

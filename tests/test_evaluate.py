@@ -15,14 +15,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 import torch
 from browser import in_a_browser, look
 from click.testing import CliRunner, Result
-from onnx import TensorProto, helper
 from PIL import Image
-from small_models import LABELS, RANDOM_WEIGHTS, SIDE, associate, metadata, tflite, write_onnx
+from small_models import (
+    LABELS,
+    RANDOM_WEIGHTS,
+    SIDE,
+    associate,
+    metadata,
+    tflite,
+    write_onnx,
+    write_painter,
+)
 from torch.nn import functional as F
 
 from seaformer.cli.evaluate import main
@@ -75,35 +82,6 @@ def write_plain(folder: Path, labels: object = LABELS) -> Path:
         save(Image.fromarray(TRUTH[index]), folder / "masks" / f"{index}.png")
     (folder / "labels.json").write_text(json.dumps(labels))
     return folder
-
-
-def write_painter(path: Path, task: Task, classes: tuple[int, int, int]) -> Path:
-    """Write an .onnx for `task` that takes red, green and blue for these of its classes."""
-    weight = np.zeros((task.num_classes, 3, 1, 1), np.float32)
-    bias = np.full(task.num_classes, -1.0, np.float32)
-    for channel, index in enumerate(classes):
-        weight[index, channel] = 1
-        bias[index] = 0
-    graph = helper.make_graph(
-        [
-            helper.make_node(
-                "AveragePool", ["image"], ["means"], kernel_shape=[8, 8], strides=[8, 8]
-            ),
-            helper.make_node("Conv", ["means", "weight", "bias"], ["logits"]),
-        ],
-        "painter",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)],
-        [
-            onnx.numpy_helper.from_array(weight, "weight"),
-            onnx.numpy_helper.from_array(bias, "bias"),
-        ],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    info = metadata(task=task.name, labels=list(task.labels), palette=None)
-    helper.set_model_props(model, {"seaformer": json.dumps(info)})
-    onnx.save(model, path)
-    return path
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from benchmark_parts import (
 )
 from click.testing import CliRunner, Result
 from exporting import write_networks
+from small_models import write_painter
 
 from seaformer.artifact.precisions import PRECISIONS
 from seaformer.benchmark.cli import main
@@ -38,15 +39,20 @@ from seaformer.benchmark.results.schema import (
     Accuracy,
     CoresUsed,
     InputUsed,
+    ModelFacts,
     Results,
     read_results,
 )
 from seaformer.benchmark.results.table_kinds import KINDS
 from seaformer.benchmark.studies.study import Export
 from seaformer.benchmark.studies.tables.arrangement import TRAITS, arrange
+from seaformer.benchmark.studies.tables.scores import score_trained
 from seaformer.benchmark.studies.tables.table_study import TableStudy, settings_of
+from seaformer.cli.evaluate import main as evaluate
+from seaformer.datasets.shapes import write
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.own_commands import run_command
+from seaformer.tasks import get_task
 
 KHZ = {0: 1_804_800, 1: 1_804_800, 2: 1_804_800, 3: 1_804_800, 4: 2_419_200, 5: 2_419_200,
        6: 2_419_200, 7: 2_841_600}  # fmt: skip
@@ -367,16 +373,25 @@ def test_the_tables_agree_with_the_code_around_them() -> None:
         ]
 
 
-def precision_results(**changes: object) -> Results:
-    fp32, int8 = candidate(0, "tiny_fp32.tflite"), candidate(1, "tiny_int8.tflite", "int8")
-    measured = Accuracy(
-        reference="the fp32 file", inputs="500 scenes", agreement=0.991, score=69.97,
-        score_inputs="500 scenes", reference_score=70.02, difference_points=-0.05,
-        low_points=-0.11, high_points=0.0,
-    )  # fmt: skip
-    int8 = replace(int8, facts=int8.facts.model_copy(update={"accuracy": measured}))
-    times = {"m0": times_around(20, 0), "m1": times_around(24, 1)}
-    return make_results([fp32, int8], times, table="precision", **changes)
+SCENES = Accuracy(
+    reference="the fp32 file", inputs="500 scenes", agreement=0.991, score=69.97,
+    score_inputs="500 scenes", reference_score=70.02, difference_points=-0.05,
+    low_points=-0.11, high_points=0.0,
+)  # fmt: skip
+FEWER_SCENES = SCENES.model_copy(
+    update={"inputs": "50 of 500 scenes", "score_inputs": "50 of 500 scenes", "agreement": 0.998}
+    | {"score": 70.42, "reference_score": 70.40, "difference_points": 0.02, "high_points": 0.09}
+)
+
+
+def precision_results(*more: tuple[str, Accuracy], **changes: object) -> Results:
+    models = [candidate(0, "tiny_fp32.tflite")]
+    for place, (name, accuracy) in enumerate((("int8", SCENES), *more), start=1):
+        one = candidate(place, f"tiny_{name}.tflite", name)
+        facts = one.facts.model_copy(update={"accuracy": accuracy})
+        models.append(replace(one, facts=facts))
+    times = {one.id: times_around(20 + 4 * place, place) for place, one in enumerate(models)}
+    return make_results(models, times, table="precision", **changes)
 
 
 def test_a_table_of_precisions() -> None:
@@ -388,8 +403,80 @@ def test_a_table_of_precisions() -> None:
     assert (second["mIoU, %"], second["points [95 %]"]) == ("69.97", "-0.05 [-0.11, +0.00]")
     assert second["agrees, %"] == "99.10"
     assert second["ratio [95 %]"].startswith("1.2")
-    assert "mIoU of int8: on 500 scenes, where fp32 has 70.02." in table.notes
+    assert "mIoU: on 500 scenes." in table.notes
     assert any("is slower than tiny_fp32.tflite" in warning for warning in results.warnings)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_column_of_accuracy_has_one_set_of_images(is_first: bool) -> None:
+    parity = Accuracy(reference="PyTorch", inputs="photograph; white", agreement=1.0)
+    others = (("fp16", parity), ("int16x8", FEWER_SCENES), ("dynamic-int8", SCENES))
+    table = paper_table(precision_results(*(others if is_first else reversed(others))))
+    assert table is not None
+    rows = {row[0]: dict(zip(table.headings, row, strict=True)) for row in table.rows}
+    columns = ("mIoU, %", "points [95 %]", "agrees, %")
+    cells = {name: tuple(row[column] for column in columns) for name, row in rows.items()}
+    assert cells == {
+        "fp32": ("70.02", "-", "-"),
+        "fp16": ("unknown", "-", "other images"),
+        "int8": ("69.97", "-0.05 [-0.11, +0.00]", "99.10"),
+        "int16x8": ("other images", "other images", "other images"),
+        "dynamic-int8": ("69.97", "-0.05 [-0.11, +0.00]", "99.10"),
+    }
+    assert (
+        "int16x8 has 70.42 % mIoU on 50 of 500 scenes, where fp32 has 70.40 %: "
+        "+0.02 [-0.11, +0.09] points."
+    ) in table.notes
+    assert (
+        "fp16 agrees with PyTorch at 100.00 % of the positions, on photograph; white."
+        in table.notes
+    )
+
+
+def test_equal_words_for_other_images_are_told_apart_by_the_score_of_fp32() -> None:
+    elsewhere = SCENES.model_copy(update={"reference_score": 55.5, "score": 55.4})
+    table = paper_table(precision_results(("int16x8", elsewhere), ("w8a8", SCENES)))
+    assert table is not None
+    column = table.headings.index("mIoU, %")
+    assert [row[column] for row in table.rows] == ["70.02", "69.97", "other images", "69.97"]
+
+
+def test_files_are_scored_on_the_same_scenes(tmp_path: Path) -> None:
+    """Whatever their exports said of them, which was on other images."""
+    task = get_task("shapes")
+    walls, discs = (
+        write_painter(tmp_path / f"{name}.onnx", task, classes)
+        for name, classes in (("walls", (0, 0, 1)), ("discs", (2, 1, 0)))
+    )
+    facts = ModelFacts(name="painter", task=task.name, is_random=False)
+    given = [
+        replace(candidate(place, str(path), precision), facts=facts)
+        for place, (path, precision) in enumerate(
+            ((walls, "fp32"), (walls, "fp16"), (discs, "int16x8"))
+        )
+    ]
+    given[2] = replace(given[2], facts=facts.model_copy(update={"accuracy": FEWER_SCENES}))
+    told: list[str] = []
+    fp32, same, other = score_trained(given, told.append, scenes=4)
+    assert told[0] == "evaluating fp16, int16x8"
+    assert fp32 == given[0]
+    first, second = same.facts.accuracy, other.facts.accuracy
+    assert first is not None
+    assert second is not None
+    assert first.inputs == second.inputs == first.score_inputs == second.score_inputs
+    assert first.inputs == "4 procedural scenes (val)"
+    assert (first.agreement, first.difference_points) == (1.0, 0.0)
+    assert (first.low_points, first.high_points) == (0.0, 0.0)
+    assert second.reference_score == first.reference_score == first.score
+
+    write(tmp_path / "scenes", 1, validation=4)
+    options = ["--data", str(tmp_path / "scenes"), "--report", str(tmp_path / "report")]
+    done = CliRunner().invoke(evaluate, [str(discs), *options])
+    assert done.exit_code == 0, done.output
+    (model,) = json.loads((tmp_path / "report" / "results.json").read_text())["models"]
+    assert second.score == pytest.approx(100 * model["scores"]["miou"])
+    assert second.difference_points == pytest.approx(second.score - first.score)
+    assert second.low_points <= second.difference_points <= second.high_points
 
 
 def test_wrong_and_emulated_times_are_not_shown_as_latency() -> None:

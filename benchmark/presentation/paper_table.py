@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from seaformer.benchmark.presentation import accuracy_columns
 from seaformer.benchmark.results.published import CONDITIONS, figure_of
-from seaformer.benchmark.results.schema import Accuracy, ModelResult, Results
+from seaformer.benchmark.results.schema import ModelResult, Results
 from seaformer.benchmark.results.table_kinds import KINDS
-from seaformer.reporting.numbers import NONE, median, milliseconds, number, points, ratio
+from seaformer.reporting.numbers import NONE, median, milliseconds, number, ratio
 from seaformer.statistics.bootstrap import Ratio
 
 EMULATED = "emulated, NO LATENCY"
@@ -105,31 +106,6 @@ def _efficiency(row: Row) -> str:
     return NONE if row.ratio is None else f"{100 / (row.ratio.value * more):.0f} %"
 
 
-def _score(row: Row) -> str:
-    """The mIoU in percent; of the fp32 file as others say it, if it does not say it itself."""
-    known = [one.facts.accuracy for one in row.results.models if one.facts.accuracy]
-    accuracy = row.model.facts.accuracy
-    score = None if accuracy is None else accuracy.score
-    if score is None and row.model.precision == "fp32":
-        score = next((one.reference_score for one in known if one.reference_score), None)
-    return "unknown" if score is None else f"{score:.2f}"
-
-
-def _difference(row: Row) -> str:
-    accuracy = row.model.facts.accuracy
-    if accuracy is None or accuracy.difference_points is None:
-        return NONE
-    change = points(accuracy.difference_points)
-    if accuracy.low_points is None or accuracy.high_points is None:
-        return change
-    return f"{change} [{points(accuracy.low_points)}, {points(accuracy.high_points)}]"
-
-
-def _agreement(row: Row) -> str:
-    accuracy = row.model.facts.accuracy
-    return NONE if accuracy is None else f"{100 * accuracy.agreement:.2f}"
-
-
 def _scaled(value: int | None, unit: float, digits: int) -> str:
     return NONE if value is None else number(value / unit, digits)
 
@@ -167,9 +143,12 @@ COLUMNS: Mapping[str, tuple[str, Callable[[Row], str]]] = MappingProxyType(
         "time": ("ms [95 %]", lambda row: time_text(row.model)),
         "ratio": ("ratio [95 %]", _ratio),
         "megabytes": ("MB", lambda row: number(row.model.bytes / MEGA, 2)),
-        "score": ("mIoU, %", _score),
-        "difference": ("points [95 %]", _difference),
-        "agreement": ("agrees, %", _agreement),
+        "score": ("mIoU, %", lambda row: accuracy_columns.score(row.results, row.model)),
+        "difference": (
+            "points [95 %]",
+            lambda row: accuracy_columns.difference(row.results, row.model),
+        ),
+        "agreement": ("agrees, %", lambda row: accuracy_columns.agreement(row.results, row.model)),
         "speed-up": ("speed-up [95 %]", _speed_up),
         "efficiency": ("efficiency", _efficiency),
         "parameters": ("M params", lambda row: _scaled(row.model.facts.params, MEGA, 2)),
@@ -200,36 +179,8 @@ def _notes(results: Results, columns: tuple[str, ...]) -> Iterator[str]:
     if "GFLOP/s" in columns:
         yield "GFLOP/s: effective, 2 operations for each multiply-accumulate."
     if "agreement" in columns:
-        ways = _by_way(results, lambda one: (one.reference, one.inputs))
-        for (reference, inputs), precisions in ways.items():
-            yield (
-                f"agrees, of {precisions}: share of positions with the same class as "
-                f"{reference}, when it was exported, on {inputs}."
-            )
+        yield from accuracy_columns.agreement_notes(results)
     if "score" in columns:
-        # Slow files are scored on fewer pictures, where fp32 differs too.
-        ways = _by_way(
-            results,
-            lambda one: (
-                (one.score_inputs, f"{one.reference_score:.2f}")
-                if one.score_inputs and one.reference_score
-                else None
-            ),
-        )
-        for (inputs, score), precisions in ways.items():
-            yield f"mIoU of {precisions}: on {inputs}, where fp32 has {score}."
-        if not ways:
-            yield "mIoU: the files were not measured on pictures with a truth."
+        yield from accuracy_columns.score_notes(results)
     if "paper" in columns and any(figure_of(model) for model in results.models):
         yield f"paper: {CONDITIONS}"
-
-
-def _by_way(
-    results: Results, way: Callable[[Accuracy], tuple[str, str] | None]
-) -> dict[tuple[str, str], str]:
-    """What files were compared with and on what -> the precisions of those that were."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for model in results.models:
-        if model.facts.accuracy is not None and (key := way(model.facts.accuracy)):
-            found.setdefault(key, []).append(model.precision)
-    return {key: ", ".join(precisions) for key, precisions in found.items()}

@@ -142,7 +142,7 @@ def picture_size(shape: tuple[int, ...]) -> tuple[int, int] | None:
 
 
 class Accuracy(FrozenModel):
-    """How near a file is to what it was made from, not on the device but when it was exported.
+    """How near a file is to what it was made from, on a computer and not on the device.
 
     Attributes:
         reference: what it was compared with, in words.

@@ -6,7 +6,7 @@ Many candidates are measured against one twin, so what the twin says of a pictur
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,25 +16,20 @@ from seaformer.artifact.precisions import Format
 from seaformer.datasets import IGNORED
 from seaformer.errors import SeaformerError
 from seaformer.evaluation.metrics import energies_sqnr_db
+from seaformer.evaluation.paired_scores import Counts, compare_scores, miou, top1
 from seaformer.export.quantize.calibration import Pictures
 from seaformer.export.verify.channel_errors import ChannelErrors
 from seaformer.imaging.preprocessing import normalize, prepare, seen_part
 from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.runtimes import ImageSession, open_content
-from seaformer.statistics.bootstrap import interval_over_images
 from seaformer.tasks import Preprocessing
 from seaformer.tasks.output_meaning import LOGITS, OutputMeaning
-
-SEED = 0
 
 CACHED_BYTES = 1 << 29
 """What is remembered of the pictures at most; those that do not fit are computed every time."""
 
 Progress = Callable[[int, int], None]
 """Told how many of how many are done."""
-
-Counts = npt.NDArray[np.int64]
-"""[3, classes]: pixels that are right, in the truth, in the prediction."""
 
 
 @dataclass(frozen=True)
@@ -149,9 +144,9 @@ class Reference:
                 progress(place + 1, total)
         reference_score = score = difference = interval = None
         if counts:
-            measure = _top1 if logits.ndim == 1 else _miou
-            reference_score, score, interval = _compare(np.array(counts), measure)
-            difference = score - reference_score
+            paired = compare_scores(np.array(counts), top1 if logits.ndim == 1 else miou)
+            reference_score, score = paired.reference_percent, paired.percent
+            difference, interval = paired.difference_points, paired.interval_points
         return Accuracy(
             pictures=self.pictures.name,
             count=total,
@@ -247,35 +242,3 @@ def open_bytes(data: bytes, format: Format) -> Iterator[ImageSession]:
     """
     with open_content(data, format.suffix) as session:
         yield ImageSession(session)
-
-
-def _compare(
-    counts: npt.NDArray[np.int64], measure: Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]]
-) -> tuple[float, float, tuple[float, float]]:
-    """Return the score of both files in percent, and the interval of the difference in points.
-
-    Args:
-        counts: [pictures, 2, 3, classes], of the twin and the candidate.
-        measure: the score, 0..1, of counts [..., 3, classes].
-    """
-    reference, score = 100 * measure(counts.sum(axis=0))
-
-    def difference(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        resampled = 100 * measure(sums)
-        return resampled[:, 1] - resampled[:, 0]
-
-    interval = interval_over_images(counts, difference, SEED)
-    return float(reference), float(score), (interval.low, interval.high)
-
-
-def _miou(counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """The mIoU as `seaformer.evaluation.metrics` defines it."""
-    hits, true, said = np.moveaxis(counts, -2, 0)
-    union = true + said - hits
-    iou = np.divide(hits, union, out=np.zeros(union.shape), where=union > 0)
-    return np.asarray(iou.sum(axis=-1) / (union > 0).sum(axis=-1))
-
-
-def _top1(counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    hits, true, _ = np.moveaxis(counts, -2, 0)
-    return np.asarray(hits.sum(axis=-1) / true.sum(axis=-1))

@@ -135,6 +135,18 @@ def read_shard(path: Path, run: dict[str, Any]) -> Iterator[PictureLine]:
             yield line
 
 
+def read_pictures(path: Path) -> Iterator[PictureLine]:
+    """Yield what came of each picture of an evaluation that is at its end.
+
+    Raises:
+        SeaformerError: the file is damaged.
+    """
+    with path.open("rb") as file:
+        _next_line(file, path, _Header)
+        while (line := _next_line(file, path, PictureLine)) is not None:
+            yield line
+
+
 def _next_line(file: IO[bytes], path: Path, kind: type[_Line]) -> _Line | None:
     """Return the next whole line; None if there is none."""
     text = file.readline(MAX_LINE_BYTES)

@@ -114,30 +114,18 @@ def partitions(file: Path) -> int | None:
 
 def tables(results: dict[str, Any]) -> str:
     """The README's section."""
-    rows = results["accuracy"]
-    fp32 = rows[0]["accuracy"]["reference_score"]
     lines = [
         f"Measured on: {results['machine']}. Not a phone.",
         "",
-        f"Accuracy on the trained weights that come with the package, 256x256; fp32 has {fp32:.2f} "
-        "mIoU. The loss is in points, with its 95 % interval; ranges by each method, the default "
-        "in bold:",
-        "",
-        "| file | ranges by | scenes | mIoU against fp32 | SQNR | agreement | MB |",
-        "|---|---|---|---|---|---|---|",
+        "Accuracy on the trained weights that come with the package, 256x256. The loss is in "
+        "points, with its 95 % interval; ranges by each method, the default in bold.",
     ]
-    for row in rows:
+    sets: dict[tuple[str, float], list[dict[str, Any]]] = {}
+    for row in results["accuracy"]:
         one = row["accuracy"]
-        low, high = one["interval_points"]
-        default = PRECISIONS[row["precision"]].range_method == row["method"]
-        method = row["method"] or "-"
-        lines.append(
-            f"| `{FORMATS[row['format']].suffix}` {row['precision']} | "
-            f"{f'**{method}**' if default and row['method'] else method} | {one['count']} | "
-            f"{one['difference_points']:+.2f} ({low:+.2f} to {high:+.2f}) | "
-            f"{one['sqnr_db']:.1f} dB | {100 * one['argmax_agreement']:.2f} % | "
-            f"{row['megabytes']:.2f} |"
-        )
+        sets.setdefault((one["pictures"], one["reference_score"]), []).append(row)
+    for (scenes, fp32), rows in sets.items():
+        lines += ["", f"On {scenes}, where fp32 has {fp32:.2f} mIoU:", "", *accuracy_table(rows)]
     lines += [
         "",
         f"Latency of int8 over fp32, 512x512, one thread, in turns, on {processor(results)}:",
@@ -152,6 +140,27 @@ def tables(results: dict[str, Any]) -> str:
             f"({low:.2f} to {high:.2f}) | {row['megabytes']:.2f} | {row['partitions'] or '-'} |"
         )
     return "\n".join(lines)
+
+
+def accuracy_table(rows: list[dict[str, Any]]) -> list[str]:
+    """Files that were measured on the same scenes."""
+    lines = [
+        "| file | ranges by | mIoU against fp32 | SQNR | agreement | MB |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        one = row["accuracy"]
+        low, high = one["interval_points"]
+        default = PRECISIONS[row["precision"]].range_method == row["method"]
+        method = row["method"] or "-"
+        lines.append(
+            f"| `{FORMATS[row['format']].suffix}` {row['precision']} | "
+            f"{f'**{method}**' if default and row['method'] else method} | "
+            f"{one['difference_points']:+.2f} ({low:+.2f} to {high:+.2f}) | "
+            f"{one['sqnr_db']:.1f} dB | {100 * one['argmax_agreement']:.2f} % | "
+            f"{row['megabytes']:.2f} |"
+        )
+    return lines
 
 
 def processor(results: dict[str, Any]) -> str:

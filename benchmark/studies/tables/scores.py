@@ -1,69 +1,104 @@
-"""mIoU of files in floating point: an export measures it of quantized ones only."""
+"""Accuracy of the files of a table, all on the same images.
+
+An export measures each file by what it is: floating point on the inputs of its verification, slow
+kernels on fewer images than fast ones. Those figures do not belong in one column.
+"""
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from seaformer.benchmark.candidates.candidate import Candidate
+from seaformer.benchmark.results.schema import Accuracy
+from seaformer.cli.evaluate import PROGRESS
 from seaformer.datasets.shapes import SPLITS, TASK, write
+from seaformer.evaluation.metrics import ConfusionMatrix
+from seaformer.evaluation.paired_scores import compare_scores, miou
+from seaformer.evaluation.progress import read_pictures
+from seaformer.evaluation.tally import Counts
 from seaformer.own_commands import run_command
+from seaformer.tasks import get_task
 from seaformer.temporary_folders import temporary_folder
 
 SPLIT = "val"
 
 
-def score_floats(
-    candidates: Sequence[Candidate], show: Callable[[str], None]
+def score_trained(
+    candidates: Sequence[Candidate], show: Callable[[str], None], scenes: int = SPLITS[SPLIT]
 ) -> tuple[Candidate, ...]:
-    """Evaluate trained files of the procedural task in less than fp32 that do not say their mIoU.
+    """Evaluate trained files of the procedural task against the fp32 file, on the same scenes.
 
     Candidates are of one network; others come back as they are. `show` takes how far it is.
 
     Raises:
         SeaformerError: the evaluation failed.
     """
-    fp32 = next((one for one in candidates if one.precision == "fp32"), None)
-    unscored = [
+    reference = next((one for one in candidates if one.precision == "fp32"), None)
+    others = [
         one
         for one in candidates
-        if one is not fp32
-        and one.facts.task == TASK
-        and not one.facts.is_random
-        and one.facts.accuracy is not None
-        and one.facts.accuracy.score is None
+        if one is not reference and one.facts.task == TASK and not one.facts.is_random
     ]
-    if fp32 is None or not unscored:
+    if reference is None or not others:
         return tuple(candidates)
-    show(f"evaluating {', '.join(one.precision for one in unscored)}")
+    show(f"evaluating {', '.join(one.precision for one in others)}")
     with temporary_folder("scores") as folder:
-        scores = _evaluate(fp32.path, [one.path for one in unscored], folder, show)
+        measured = _evaluate(reference.path, [one.path for one in others], scenes, folder, show)
+    accuracies = dict(zip((one.id for one in others), measured, strict=True))
     return tuple(
-        _scored(one, scores[str(one.path)], scores[str(fp32.path)]) if one in unscored else one
+        replace(one, facts=one.facts.model_copy(update={"accuracy": accuracies[one.id]}))
+        if one.id in accuracies
+        else one
         for one in candidates
     )
 
 
 def _evaluate(
-    fp32: Path, others: Sequence[Path], folder: Path, show: Callable[[str], None]
-) -> dict[str, float]:
-    """File -> mIoU in percent, on the scenes that quantized files are scored on too."""
+    reference: Path,
+    others: Sequence[Path],
+    count: int,
+    folder: Path,
+    show: Callable[[str], None],
+) -> list[Accuracy]:
     scenes = folder / "scenes"
-    write(scenes, 1, validation=SPLITS[SPLIT])
-    options = ["--reference", str(fp32), "--data", str(scenes), "--report", str(folder / "report")]
+    write(scenes, 1, validation=count)
+    options = ["--reference", str(reference), "--data", str(scenes)]
+    options += ["--report", str(folder / "report")]
     (file,) = run_command("seaformer-evaluate", [*map(str, others), *options], show)
     results = json.loads(file.read_text(encoding="utf-8"))
-    return {one["file"]: 100 * one["scores"]["miou"] for one in results["models"]}
+    lines = read_pictures(file.with_name(PROGRESS))
+    counts = np.array([[_count(model) for model in line.models] for line in lines])
+    inputs = f"{count} procedural scenes ({SPLIT})"
+    return [
+        _accuracy(inputs, counts[:, [0, place]], results["models"][place]["agreement"])
+        for place in range(1, len(others) + 1)
+    ]
 
 
-def _scored(one: Candidate, score: float, reference_score: float) -> Candidate:
-    assert one.facts.accuracy is not None  # else it is not scored
-    accuracy = one.facts.accuracy.model_copy(
-        update={
-            "score": score,
-            "score_inputs": f"{SPLITS[SPLIT]} procedural scenes ({SPLIT})",
-            "reference_score": reference_score,
-            "difference_points": score - reference_score,
-        }
+def _count(model: Counts) -> npt.NDArray[np.int64]:
+    """Pixels that are right, in the truth and in the prediction, [3, classes]."""
+    matrix = ConfusionMatrix(get_task(TASK).num_classes)
+    matrix.add(model.confusion)
+    counts = matrix.counts
+    return np.stack([counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)])
+
+
+def _accuracy(inputs: str, counts: npt.NDArray[np.int64], agreement: float) -> Accuracy:
+    """The figures from counts [scenes, 2, 3, classes], of fp32 and the file."""
+    paired = compare_scores(counts, miou)
+    low, high = paired.interval_points
+    return Accuracy(
+        reference="the fp32 file",
+        inputs=inputs,
+        agreement=agreement,
+        score=paired.percent,
+        score_inputs=inputs,
+        reference_score=paired.reference_percent,
+        difference_points=paired.difference_points,
+        low_points=low,
+        high_points=high,
     )
-    return replace(one, facts=one.facts.model_copy(update={"accuracy": accuracy}))

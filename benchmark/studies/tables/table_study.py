@@ -13,7 +13,7 @@ from seaformer.benchmark.results.table_kinds import KINDS, THREADS, Kind
 from seaformer.benchmark.studies.benchmark_study import BenchmarkStudy
 from seaformer.benchmark.studies.study import Export, Planned, Show
 from seaformer.benchmark.studies.tables.arrangement import arrange
-from seaformer.benchmark.studies.tables.scores import score_floats
+from seaformer.benchmark.studies.tables.scores import score_trained
 from seaformer.errors import UsageError, look_up
 from seaformer.models.seaformer.variants import get_variant
 
@@ -46,7 +46,7 @@ class TableStudy(BenchmarkStudy):
     def arrange(self, candidates: Sequence[Candidate], show: Show) -> Sequence[Candidate]:
         """Bring the models into the order of the table, and score those that were made for it."""
         arranged = arrange(self.kind, candidates)
-        return arranged if self.options.models else score_floats(arranged, show)
+        return arranged if self.options.models else score_trained(arranged, show)
 
     def _exports(self) -> list[Path | Export]:
         variants = self.kind.variants or (self.options.variant or DEFAULT_VARIANT,)

@@ -49,8 +49,9 @@ def interpolate(
         sizes = integers(_pair(size))
         scales: Sequence[float | None] = (None, None)
     else:
-        scales = tuple(float(scale) for scale in _pair(scale_factor))
-        sizes = tuple(int(side * scale) for side, scale in zip(sides, scales, strict=True))
+        given = tuple(float(scale) for scale in _pair(scale_factor))
+        sizes = tuple(int(side * scale) for side, scale in zip(sides, given, strict=True))
+        scales = given
     by_ratio = recompute_scale_factor or all(
         scale is None or new == side * scale
         for side, scale, new in zip(sides, scales, sizes, strict=True)

@@ -1,5 +1,6 @@
 """The command `seaformer-predict`, with real pictures and real model files."""
 
+import json
 import os
 import re
 import signal
@@ -108,6 +109,68 @@ def test_a_checkpoint_predicts() -> None:
     assert result.exit_code == 0, result.stderr
     assert "SeaFormer-tiny, cityscapes, fp32, input 64 x 64" in result.stdout
     assert Path("flag_overlay.png").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_several_photographs_and_folders() -> None:
+    for name in ("photos/a.png", "photos/more/b.png", "photos/a.webp"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(COLORS).save(name)
+    Path("photos/broken.png").write_bytes(Path("flag.png").read_bytes()[:200])
+    Path("photos/._a.png").write_bytes(b"")
+    result = run("photos", "flag.png", "-m", "model.onnx", "--mask", "masks")
+    assert result.exit_code == 1
+    assert "1 file in 'photos' skipped: 1 hidden" in result.stdout
+    assert "error: 'photos/broken.png' is damaged" in result.stderr
+    assert "error: 1 of 5 images could not be used" in result.stderr
+    stems = ["a.png", "a.webp", "flag", "more_b"]
+    assert names(Path("predictions")) == [f"{stem}_overlay.png" for stem in stems]
+    assert names(Path("masks")) == [f"{stem}_mask.png" for stem in stems]
+    assert_error(run("photos", "-m", "model.onnx"), 2, "exists. Give another name, or --force")
+
+
+def test_the_result_as_json(folder: Path) -> None:
+    result = run("flag.png", "-m", "model.onnx", "-o", "a.png", "--json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    (image,) = found["images"]
+    assert (found["model"], image["image"]) == ("model.onnx", "flag.png")
+    assert image["files"] == {"overlay": str(folder / "a.png")}
+    assert sum(entry["share"] for entry in image["classes"]) == pytest.approx(1)
+    assert image["classes"][0]["share"] == pytest.approx(0.5)
+
+
+@pytest.mark.usefixtures("folder")
+def test_frames_of_a_video() -> None:
+    av = pytest.importorskip("av")
+    with av.open("clip.mp4", "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height = WIDTH, HEIGHT
+        for _ in range(25):
+            frame = av.VideoFrame.from_ndarray(COLORS, format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    result = run("clip.mp4", "-m", "model.onnx", "--every", "1", "--json")
+    assert result.exit_code == 0, result.stderr
+    images = json.loads(result.stdout)["images"]
+    assert [image["time_s"] for image in images] == [0, 1, 2]
+    assert images[1]["classes"][0]["share"] == pytest.approx(0.5, abs=0.02)
+    assert names(Path("predictions"))[1] == "clip_00001.00s_overlay.png"
+
+
+def test_a_playlist_called_a_video_leads_nowhere(folder: Path) -> None:
+    pytest.importorskip("av")
+    Path("clip.mp4").write_text(f"#EXTM3U\n#EXTINF:1,\n{folder / 'flag.png'}\n#EXT-X-ENDLIST\n")
+    assert_error(run("clip.mp4", "-m", "model.onnx"), 1, "damaged or no video")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_mask_given_as_a_photograph_is_noticed() -> None:
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8) // 6).save("mask.png")
+    result = run("mask.png", "-m", "model.onnx")
+    assert result.exit_code == 0
+    assert "one channel of 11 values, 0 to 10, as masks of class ids have" in result.stdout
+    assert "as masks" not in run("flag.png", "-m", "model.onnx").stdout
 
 
 @pytest.mark.usefixtures("folder")
@@ -253,7 +316,7 @@ def test_jpeg_is_written_as_jpeg() -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["flag.png"], 2, r"Missing option '--model'\. See '.* --help'"),
+        (["flag.png"], 2, r"Missing option '-m' / '--model'\. See '.* --help'"),
         (["flag.png", "--modle", "model.onnx"], 2, "--model"),
         (["flag.png", "--model", "model.onnx", "--opacity", "2"], 2, "opacity"),
         (["flag.png", "--model", "model.onnx", "--threads", "0"], 2, "threads"),
@@ -273,11 +336,20 @@ def test_jpeg_is_written_as_jpeg() -> None:
         (["flag.png", "--model", "flag.tflite"], 1, "LiteRT cannot open"),
         (["absent.png", "--model", "model.onnx"], 1, r"no file 'absent\.png'"),
         (["model.onnx", "--model", "model.onnx"], 1, "is not a picture"),
-        ([".", "--model", "model.onnx"], 1, "is a folder"),
+        (["empty", "--model", "model.onnx"], 1, "no images in 'empty'"),
+        (["flag.png", "flag.png", "--model", "model.onnx"], 2, "would have the same name"),
+        (["flag.png", "empty", "--model", "model.onnx"], 1, "no images in 'empty'"),
+        (["ids.npy", "--model", "model.onnx"], 2, r"int64 \[4, 5\] of values 0 to 0: class ids"),
+        (["pixels.npy", "--model", "model.onnx"], 2, "PIL.Image.fromarray"),
+        (["flag.mp4", "--model", "model.onnx"], 1, "damaged or no video"),
     ],
 )
 def test_errors_are_one_line(folder: Path, arguments: list[str], status: int, said: str) -> None:
-    Path("flag.tflite").write_bytes(Path("flag.png").read_bytes())
+    for name in ("flag.tflite", "flag.mp4"):
+        Path(name).write_bytes(Path("flag.png").read_bytes())
+    Path("empty").mkdir()
+    np.save("ids.npy", np.zeros((4, 5), int))
+    np.save("pixels.npy", COLORS)
     before = names(folder)
     assert_error(run(*arguments), status, said)
     assert names(folder) == before
@@ -316,7 +388,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(folder: Path) -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr == "error: File too large\n"
+    assert done.stderr == "error: File too large: 'photograph_overlay.png'\n"
     assert names(folder) == ["flag.png", "model.onnx"]
 
 

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from seaformer.artifact.accelerators import needs_export
-from seaformer.cli.command import PATH, Command
+from seaformer.cli.command import PATH, Command, print_error
+from seaformer.cli.prediction_files import Outputs, in_one_line, record
 from seaformer.cli.processor_options import (
     Processor,
     processor_options,
     read_processor,
 )
 from seaformer.cli.statement_options import read_statement, statement_options
-from seaformer.errors import UsageError
-from seaformer.files import atomic_write, refuse_existing
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.files import atomic_write
 from seaformer.imaging.input_size import parse_input_size
 from seaformer.models.seaformer.variants import VARIANTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import numpy as np
-    import numpy.typing as npt
-
     from seaformer.artifact.metadata import Interface
     from seaformer.console import Console
+    from seaformer.imaging.photos import Photo, Photos
     from seaformer.imaging.prediction import Prediction
     from seaformer.models.entry import Network
     from seaformer.runtimes import ImageSession
@@ -35,14 +35,12 @@ if TYPE_CHECKING:
 
 # NumPy, Pillow, Rich and the runtimes are imported when the work starts: --help shall not wait.
 
-OVERLAY_SUFFIXES = (".png", ".jpg", ".jpeg")
-
 LISTED_CLASSES = 12
 TOP = 5
 
 
 @click.command(cls=Command)
-@click.argument("photo", type=PATH, required=False)
+@click.argument("photos", metavar="[PHOTO]...", nargs=-1, type=PATH)
 @click.option(
     "-m",
     "--model",
@@ -67,17 +65,29 @@ TOP = 5
     "-o",
     "--output",
     type=PATH,
-    help="Overlay to write, .png or .jpg. [default: <photo>_overlay.png here]",
+    help="Overlay to write, .png or .jpg; a folder for several photographs. [default: "
+    "<photo>_overlay.png here; several in the folder predictions]",
 )
 @click.option(
-    "--mask", type=PATH, help="Also write the class indices as a grey .png, 8 or 16 bits."
+    "--mask",
+    type=PATH,
+    help="Also write the class indices as a grey .png, 8 or 16 bits; a folder for several.",
 )
 @click.option(
     "--heatmap",
     type=PATH,
     help="Also write where the last attention layer answers most, as a .png: the mean over its "
-    "channels, 0 to 255, in colour.",
+    "channels, 0 to 255, in colour; a folder for several.",
 )
+@click.option(
+    "--every",
+    "every_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Seconds from frame to frame that are taken of a video.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option(
     "--opacity",
     type=click.FloatRange(0, 1),
@@ -94,13 +104,15 @@ TOP = 5
 )
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 def main(
-    photo: Path | None,
+    photos: tuple[Path, ...],
     model_text: str,
     weights: str | None,
     variant: str | None,
     output: Path | None,
     mask: Path | None,
     heatmap: Path | None,
+    every_s: float,
+    as_json: bool,
     opacity: float,
     accelerator: str,
     soc: str | None,
@@ -111,85 +123,140 @@ def main(
 ) -> None:
     """Run a model on PHOTO and lay the classes it finds over it in colour.
 
+    Several photographs, folders of them and videos (pip install 'seaformer[video]') can be given.
     Without PHOTO the photograph that comes with the package is taken. A classification model prints
     its five most probable classes and writes nothing. A file that was not exported by
     seaformer-export does not say what it takes and gives: say it with --input-range, --mean, --std,
     --labels or --task.
     """
-    _require_suffix("--output", output, OVERLAY_SUFFIXES)
-    _require_suffix("--mask", mask, (".png",))
-    _require_suffix("--heatmap", heatmap, (".png",))
     size = None if input_size is None else parse_input_size(input_size)
     processor = read_processor(accelerator, soc)
     said = read_statement(**statement)
 
     from seaformer.console import Console
-    from seaformer.imaging.images import read_image, sample_photograph
-    from seaformer.imaging.prediction import TIMED_RUNS, predict, prepare_input
+    from seaformer.imaging.images import sample_photograph
+    from seaformer.imaging.photos import find_photos, mask_note
+    from seaformer.imaging.prediction import TIMED_RUNS
     from seaformer.models.resolve import find_model
     from seaformer.runtimes.stated_interface import stated_interface
 
-    photo = photo or sample_photograph()
-    image = read_image(photo)
+    given = find_photos(photos or (sample_photograph(),))
+    asked = Outputs(output, mask, heatmap)
+    asked.check(given.is_one)
+    reading = given.read(every_s)
+    first = next(reading, None)
+    if first is None:
+        raise SeaformerError(f"'{given.files[0][0]}' has no frames. Give another video.")
+    if len(given.files) == 1:
+        height, width = first.pixels.shape[:2]  # an error before the model is opened
     found = find_model(model_text)
     model = found if isinstance(found, Path) else Path(found.name)
+    console = Console(soft_wrap=True, stderr=as_json)
+    records: list[dict[str, Any]] = []
     with _open(found, weights, variant, said, size, threads, processor) as session:
         _require_variant(session, model, variant)
-        interface, note = stated_interface(session, said)
+        interface, stated = stated_interface(session, said)
         interface.require_classes()
-        note = note or getattr(session.session, "note", "")
-        if interface.kind == "segmentation":
-            output = output or Path(f"{photo.stem}_overlay.png")
-        elif output or mask:
+        notes = [
+            "random weights: the result means nothing" if interface.is_random else "",
+            stated or getattr(session.session, "note", ""),
+            "" if interface.weights is None else interface.weights.note,
+            given.skipped,
+        ]
+        has_mask = interface.kind == "segmentation"
+        if not has_mask and (output or mask):
             raise UsageError(
                 f"'{model}' classifies: there is no mask to write. Leave the file out."
             )
-        _check_outputs(photo, {"--output": output, "--mask": mask, "--heatmap": heatmap}, force)
-        features = None
-        if heatmap is not None:
-            from seaformer.imaging.heatmap import heat, last_attention, save_heatmap
-
-            features = last_attention(model, session, prepare_input(image, session, interface))
-        runs = 0 if processor.is_emulated else TIMED_RUNS
-        prediction = predict(image, session, interface, runs)
-        (height, width), runtime = session.input_shape, session.session.runtime
-
-    console = Console(soft_wrap=True)
-    console.print(f"{photo}: {image.shape[1]} x {image.shape[0]} pixels")
-    console.print(f"{model}: {interface.title}, input {width} x {height}")
-    if output is not None and prediction.mask is not None:
-        _save(prediction.photograph, prediction.mask, interface, output, mask, opacity, force)
-    if heatmap is not None and features is not None:
-        save_heatmap(heatmap, heat(features, prediction.photograph.shape[:2]), force)
-    _print_result(console, prediction, interface, note)
-    if prediction.run_ms is None:
-        console.print(f"computed by {runtime}, whose times mean nothing")
-    else:
-        console.print(
-            f"time on this computer: prepare {prediction.prepare_ms:.1f} ms, "
-            f"run {prediction.run_ms:.1f} ms (median of {TIMED_RUNS} after a warm-up, "
-            f"{threads} thread{'s' * (threads > 1)}), finish {prediction.finish_ms:.1f} ms"
+        _prepare_outputs(given, asked, has_mask, force)
+        if given.is_one:
+            console.print(f"{first.path}: {width} x {height} pixels")
+        height, width = session.input_shape
+        console.print(f"{model}: {interface.title}, input {width} x {height}")
+        for note in filter(None, notes):
+            console.print(note, style="bold yellow")
+        runs = 0 if processor.is_emulated else TIMED_RUNS if given.is_one else 1
+        job = _Job(model, session, interface, runs, opacity, force)
+        for photo in chain([first], reading):
+            outputs = asked.of_image(photo.stem, given.is_one, has_mask)
+            try:
+                prediction = _predict(photo, job, outputs)
+            except SeaformerError as error:
+                if given.is_one:
+                    raise
+                print_error(str(error))
+                records.append({"image": str(photo.path), "problem": str(error)})
+                continue
+            note = "" if photo.time_s is not None else mask_note(photo.path)
+            records.append(record(photo, prediction, interface, outputs, note))
+            if note:
+                console.print(note, style="bold yellow")
+            if given.is_one:
+                _print_result(console, prediction, interface)
+                _print_times(console, prediction, session.session.runtime, threads)
+            else:
+                console.print(in_one_line(records[-1], TOP))
+            for kind, path in outputs.named() if given.is_one else ():
+                console.print(f"{kind}: {path.absolute()}")
+    if as_json:
+        whole = {
+            "model": str(model),
+            "task": interface.task,
+            "is_random": interface.is_random,
+            "notes": list(filter(None, notes)),
+            "images": records,
+        }
+        for line in json.dumps(whole, indent=1).splitlines():
+            Console(soft_wrap=True).print(line)
+    if failed := sum("problem" in one for one in records):
+        raise SeaformerError(
+            f"{failed} of {len(records)} images could not be used, see above. The others are done."
         )
-    for kind, path in (("overlay", output), ("mask", mask), ("heat map", heatmap)):
-        if path is not None:
-            console.print(f"{kind}: {path.absolute()}")
 
 
-def _require_suffix(option: str, path: Path | None, suffixes: tuple[str, ...]) -> None:
-    if path is not None and path.suffix.lower() not in suffixes:
-        raise UsageError(f"{option} is '{path}'. Allowed: a name in {', '.join(suffixes)}.")
+@dataclass(frozen=True)
+class _Job:
+    """What is the same for all images; `runs` is how often each is timed."""
+
+    model: Path
+    session: ImageSession
+    interface: Interface
+    runs: int
+    opacity: float
+    force: bool
 
 
-def _check_outputs(photo: Path, outputs: Mapping[str, Path | None], force: bool) -> None:
-    """Refuse files that must not be written, before the work."""
-    taken = {photo.resolve(): "the photograph"}
-    for option, path in outputs.items():
-        if path is None:
-            continue
-        if path.resolve() in taken:
-            raise UsageError(f"{option} '{path}' is {taken[path.resolve()]}. Give another name.")
-        taken[path.resolve()] = f"{option} as well"
-        refuse_existing(path, force)
+def _prepare_outputs(given: Photos, asked: Outputs, has_mask: bool, force: bool) -> None:
+    """Make the folders of several images, and refuse files that must not be written.
+
+    Names of frames of videos are known once they are read.
+    """
+    for path, stem in given.files:
+        outputs = asked.of_image(stem, given.is_one, has_mask)
+        if not given.is_one:
+            for _, target in outputs.named():
+                target.parent.mkdir(parents=True, exist_ok=True)
+        outputs.refuse_existing(path, force)
+
+
+def _predict(photo: Photo, job: _Job, outputs: Outputs) -> Prediction:
+    """Run the model on an image, and write the files."""
+    from seaformer.imaging.prediction import predict, prepare_input
+
+    pixels = photo.pixels
+    features = None
+    if outputs.heatmap is not None:
+        from seaformer.imaging.heatmap import heat, last_attention, save_heatmap
+
+        x = prepare_input(pixels, job.session, job.interface)
+        features = last_attention(job.model, job.session, x)
+    prediction = predict(pixels, job.session, job.interface, job.runs)
+    if outputs.overlay is not None and prediction.mask is not None:
+        _save(prediction, job, outputs.overlay, outputs.mask)
+    if outputs.heatmap is not None and features is not None:
+        shape = prediction.photograph.shape[:2]
+        save_heatmap(outputs.heatmap, heat(features, shape), job.force)
+    return prediction
 
 
 def _open(
@@ -240,50 +307,48 @@ def _require_variant(session: ImageSession, model: Path, variant: str | None) ->
         )
 
 
-def _save(
-    photograph: npt.NDArray[np.uint8],
-    classes: npt.NDArray[np.unsignedinteger],
-    interface: Interface,
-    output: Path,
-    mask: Path | None,
-    opacity: float,
-    force: bool,
-) -> None:
+def _save(prediction: Prediction, job: _Job, output: Path, mask: Path | None) -> None:
     from PIL import Image
 
     from seaformer.imaging.overlay import RANDOM_WEIGHTS_NOTE, draw_overlay
 
+    assert prediction.mask is not None
     overlay = draw_overlay(
-        photograph,
-        classes,
-        interface.labels,
-        interface.palette,
-        opacity,
-        note=RANDOM_WEIGHTS_NOTE if interface.is_random else None,
+        prediction.photograph,
+        prediction.mask,
+        job.interface.labels,
+        job.interface.palette,
+        job.opacity,
+        note=RANDOM_WEIGHTS_NOTE if job.interface.is_random else None,
         max_classes=LISTED_CLASSES,
     )
-    with atomic_write(output, replace=force) as temporary:
+    with atomic_write(output, replace=job.force) as temporary:
         # Of no effect on .png: full-resolution colour, as the masks have sharp edges.
         overlay.save(temporary, quality=92, subsampling=0)
     if mask is not None:
-        with atomic_write(mask, replace=force) as temporary:
-            Image.fromarray(classes).save(temporary)
+        with atomic_write(mask, replace=job.force) as temporary:
+            Image.fromarray(prediction.mask).save(temporary)
 
 
-def _print_result(
-    console: Console, prediction: Prediction, interface: Interface, note: str
-) -> None:
+def _print_times(console: Console, prediction: Prediction, runtime: str, threads: int) -> None:
+    from seaformer.imaging.prediction import TIMED_RUNS
+
+    if prediction.run_ms is None:
+        console.print(f"computed by {runtime}, whose times mean nothing")
+    else:
+        console.print(
+            f"time on this computer: prepare {prediction.prepare_ms:.1f} ms, "
+            f"run {prediction.run_ms:.1f} ms (median of {TIMED_RUNS} after a warm-up, "
+            f"{threads} thread{'s' * (threads > 1)}), finish {prediction.finish_ms:.1f} ms"
+        )
+
+
+def _print_result(console: Console, prediction: Prediction, interface: Interface) -> None:
     from rich.table import Table
     from rich.text import Text
 
     from seaformer.imaging.overlay import class_shares
 
-    if interface.is_random:
-        console.print("random weights: the result means nothing", style="bold yellow")
-    if note:
-        console.print(note, style="bold yellow")
-    if interface.weights is not None and interface.weights.note:
-        console.print(interface.weights.note, style="bold yellow")
     if prediction.decided is not None:
         console.print(f"class: {interface.labels[prediction.decided]}")
         return

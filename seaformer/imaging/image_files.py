@@ -29,8 +29,10 @@ class ImageFiles:
     skipped: str
 
 
-def find_images(folder: Path) -> ImageFiles:
+def find_images(folder: Path, others: tuple[str, ...] = ()) -> ImageFiles:
     """Find the images in a folder and below it; linked folders too, and hidden files not.
+
+    `others` are suffixes that are taken too.
 
     macOS puts a ._image.jpg beside an image, which is none.
 
@@ -41,7 +43,7 @@ def find_images(folder: Path) -> ImageFiles:
     for path in _files(folder, frozenset()):
         if path.name.startswith("."):
             skipped["hidden"] += 1
-        elif path.suffix.lower() in SUFFIXES:
+        elif path.suffix.lower() in (*SUFFIXES, *others):
             found.append(path)
         else:
             skipped[f"in {path.suffix.lower() or 'no suffix'}"] += 1

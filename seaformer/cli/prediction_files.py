@@ -1,0 +1,121 @@
+"""The files that `seaformer-predict` writes of each image, and the record that it prints of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seaformer.errors import UsageError
+from seaformer.files import refuse_existing
+
+if TYPE_CHECKING:
+    from seaformer.artifact.metadata import Interface
+    from seaformer.imaging.photos import Photo
+    from seaformer.imaging.prediction import Prediction
+
+OVERLAY_SUFFIXES = (".png", ".jpg", ".jpeg")
+FOLDER = Path("predictions")
+"""Where overlays of several images go."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is written: as the options give it, or of one image; None for what is not.
+
+    Of several images the options are folders.
+    """
+
+    overlay: Path | None
+    mask: Path | None
+    heatmap: Path | None
+
+    def check(self, is_one: bool) -> None:
+        """Raise UsageError if a path does not fit one image, or several."""
+        for option, path, suffixes in (
+            ("--output", self.overlay, OVERLAY_SUFFIXES),
+            ("--mask", self.mask, (".png",)),
+            ("--heatmap", self.heatmap, (".png",)),
+        ):
+            if path is None:
+                continue
+            if is_one and path.suffix.lower() not in suffixes:
+                raise UsageError(f"{option} is '{path}'. Allowed: a name in {', '.join(suffixes)}.")
+            if not is_one and (path.suffix.lower() in suffixes or path.is_file()):
+                raise UsageError(
+                    f"{option} is '{path}', and there are several images. Give a folder."
+                )
+
+    def of_image(self, stem: str, is_one: bool, has_mask: bool) -> Outputs:
+        """Return the files of one image; a classification has no mask and no overlay."""
+        if is_one:
+            overlay = self.overlay or Path(f"{stem}_overlay.png")
+            return Outputs(overlay if has_mask else None, self.mask, self.heatmap)
+        return Outputs(
+            (self.overlay or FOLDER) / f"{stem}_overlay.png" if has_mask else None,
+            self.mask and self.mask / f"{stem}_mask.png",
+            self.heatmap and self.heatmap / f"{stem}_heatmap.png",
+        )
+
+    def named(self) -> Iterator[tuple[str, Path]]:
+        """Yield the kind and the path of each file."""
+        for kind, path in (
+            ("overlay", self.overlay),
+            ("mask", self.mask),
+            ("heat map", self.heatmap),
+        ):
+            if path is not None:
+                yield kind, path
+
+    def refuse_existing(self, photo: Path, force: bool) -> None:
+        """Refuse files that must not be written, before the work."""
+        taken = {photo.resolve(): "the photograph"}
+        options = {"overlay": "--output", "mask": "--mask", "heat map": "--heatmap"}
+        for kind, path in self.named():
+            option = options[kind]
+            if path.resolve() in taken:
+                raise UsageError(
+                    f"{option} '{path}' is {taken[path.resolve()]}. Give another name."
+                )
+            taken[path.resolve()] = f"{option} as well"
+            refuse_existing(path, force)
+
+
+def record(
+    photo: Photo, prediction: Prediction, interface: Interface, outputs: Outputs, note: str
+) -> dict[str, Any]:
+    """Return what is found in an image as JSON: its classes, largest share first, and the files."""
+    from seaformer.imaging.overlay import class_shares
+
+    if prediction.mask is not None:
+        shares = class_shares(prediction.mask, interface.labels, interface.palette)
+        classes = [{"name": entry.name, "share": entry.share} for entry in shares]
+    elif prediction.probabilities is not None:
+        order = (-prediction.probabilities).argsort(kind="stable")
+        classes = [
+            {"name": interface.labels[i], "probability": float(prediction.probabilities[i])}
+            for i in order
+        ]
+    elif prediction.decided is not None:
+        classes = [{"name": interface.labels[prediction.decided]}]
+    else:
+        classes = []
+    return {
+        "image": str(photo.path),
+        "time_s": photo.time_s,
+        "note": note,
+        "classes": classes,
+        "prepare_ms": prediction.prepare_ms,
+        "run_ms": prediction.run_ms,
+        "finish_ms": prediction.finish_ms,
+        "files": {kind.replace(" ", ""): str(path.absolute()) for kind, path in outputs.named()},
+    }
+
+
+def in_one_line(found: Mapping[str, Any], most: int) -> str:
+    """Write a record for a terminal: the image, and its first classes."""
+    time = "" if found["time_s"] is None else f" at {found['time_s']:.2f} s"
+    shares = ((one["name"], one.get("share", one.get("probability"))) for one in found["classes"])
+    shown = [name if share is None else f"{name} {100 * share:.1f} %" for name, share in shares]
+    return f"{found['image']}{time}: {', '.join(shown[:most])}"

@@ -1,0 +1,54 @@
+"""Frames of a video file, by PyAV, which comes with an extra."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from seaformer.errors import SeaformerError
+from seaformer.imaging.images import MAX_PIXELS
+
+SUFFIXES = (".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi")
+
+# Playlists, which FFmpeg reads too, lead to other files and into the network.
+_OPTIONS = {"format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"}
+
+
+def read_frames(path: Path, every_s: float) -> Iterator[tuple[float, npt.NDArray[np.uint8]]]:
+    """Yield a frame every so many seconds, from the first on: its time in seconds, and its pixels.
+
+    They are uint8 [H, W, 3], RGB, upright.
+
+    Raises:
+        SeaformerError: the file is missing, damaged, no video, too large, or PyAV is not installed.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise SeaformerError(
+            f"'{path}' is a video, which needs an extra: pip install 'seaformer[video]'. Or give "
+            "frames of it as images."
+        ) from error
+    due_s = 0.0
+    try:
+        with path.open("rb") as file, av.open(file, "r", options=_OPTIONS) as container:
+            stream = container.streams.video[0]
+            if stream.width * stream.height > MAX_PIXELS:
+                raise SeaformerError(
+                    f"'{path}' has {stream.width} x {stream.height} pixels. Allowed: up to "
+                    f"{MAX_PIXELS / 1e6:.0f} megapixels."
+                )
+            for frame in container.decode(stream):
+                time_s = float(frame.time or 0.0)
+                if time_s >= due_s:
+                    due_s = time_s - time_s % every_s + every_s
+                    pixels = frame.to_ndarray(format="rgb24")
+                    yield time_s, np.rot90(pixels, round(getattr(frame, "rotation", 0) / 90))
+    except FileNotFoundError as error:
+        raise SeaformerError(f"there is no file '{path}'. Check the name.") from error
+    except (av.FFmpegError, IndexError) as error:
+        raise SeaformerError(
+            f"'{path}' is damaged or no video that can be read: {error}. Copy it again, or give "
+            "frames of it as images."
+        ) from error

@@ -397,6 +397,7 @@ def test_results_are_overwritten_only_by_force(finished: tuple[Result, Path], tf
         (["{model}", "--compare", "no.json"], 1, "there is no file 'no.json'"),
         (["{model}", "--runtime-library", "no.so"], 2, "--runtime-library 'no.so'"),
         (["{model}", "--output", "{text}"], 2, "is not a folder"),
+        (["{model}", "--device", "host", "--output", "/proc/seaformer"], 2, "cannot be written to"),
         (["{model}", "--threads", "200", "--device", "host"], 2, "200 threads do not fit"),
         (["{model}", "--cores", "fast", "--device", "host"], 2, "--cores 'fast'"),
         (["--runs", "5"], 2, "no MODEL is given"),

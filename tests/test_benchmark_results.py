@@ -25,7 +25,11 @@ from seaformer.benchmark.measure.request import DEFAULT_RUNS, MAX_ROUNDS, round_
 from seaformer.benchmark.presentation.results_csv import to_csv
 from seaformer.benchmark.presentation.terminal import WRONG as WRONG_WORDS
 from seaformer.benchmark.presentation.terminal import print_comparison, print_results
-from seaformer.benchmark.results.comparison import compare
+from seaformer.benchmark.results.comparison import (
+    compare,
+    require_comparable,
+    require_same_device,
+)
 from seaformer.benchmark.results.rounds import run_times
 from seaformer.benchmark.results.schema import Results, read_results
 from seaformer.console import Console
@@ -238,6 +242,38 @@ def test_unlike_benchmarks_are_compared_only_if_told(change: dict[str, object], 
     with pytest.raises(UsageError, match=f"cannot be compared: {said}"):
         compare(new, old, 0.03)
     assert compare(new, old, 0.03, anyway=True)
+
+
+def test_with_one_round_nothing_can_be_told() -> None:
+    new = one(20.0, 1)
+    (compared,) = compare(new.model_copy(update={"rounds": new.rounds[:1]}), one(30.0, 2), 0.03)
+    assert (compared.verdict, compared.is_regression) == ("too few rounds", False)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"threads": 4}, "threads 1, before 4"),
+        ({"backend": "onnxruntime"}, "backend litert, before onnxruntime"),
+        ({"emulated": True}, "no latencies to compare"),
+        ({"rounds": ()}, "no single runs"),
+    ],
+)
+def test_what_cannot_be_compared_is_found_before_measuring(
+    change: dict[str, object], said: str
+) -> None:
+    def check(old: Results, anyway: bool = False) -> None:
+        require_comparable(old, "litert", threads=1, half=False, anyway=anyway)
+        require_same_device(old.device.serial, old, anyway)
+
+    check(one(20.0, 1))
+    old = one(20.0, 1).model_copy(update=change)
+    with pytest.raises(UsageError, match=said):
+        check(old)
+    if "before" in said:
+        check(old, anyway=True)
+    with pytest.raises(UsageError, match="device another, before"):
+        require_same_device("another", old, anyway=False)
 
 
 def test_another_input_is_named() -> None:

@@ -19,6 +19,7 @@ from onnx import TensorProto, helper
 from small_models import SIDE, associate, metadata, tflite, write_onnx
 
 from seaformer.artifact.metadata import Metadata, Scale, parse_metadata
+from seaformer.benchmark.candidates.candidate import open_candidate
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.models.create import create_model
 from seaformer.runtimes import RUNTIMES, open_model, open_session
@@ -375,6 +376,16 @@ def test_weights_beside_an_onnx_are_read(tmp_path: Path, opened: Callable[[Path]
     for location in ("a.onnx.data", "parts/a.data"):
         (tmp_path / location).write_bytes(np.float32(2).tobytes())
         assert opened(elsewhere(tmp_path / "a.onnx", location)) is not None
+
+
+def test_of_a_model_in_two_files_a_device_would_get_one(tmp_path: Path) -> None:
+    (tmp_path / "a.data").write_bytes(np.float32(2).tobytes())
+    path = elsewhere(tmp_path / "a.onnx", "a.data")
+    with pytest.raises(SeaformerError, match=r"in another file, 'a\.data'.*: onnx\.save") as caught:
+        open_candidate(path, 0, seed=0)
+    advice = str(caught.value).split("one file: ")[-1].removesuffix(".")
+    exec(advice, {"onnx": onnx, "path": path, "new_path": tmp_path / "whole.onnx"})
+    assert open_candidate(tmp_path / "whole.onnx", 0, seed=0).file_bytes
 
 
 @OPENERS

@@ -19,6 +19,7 @@ from seaformer.files import file_sha256
 from seaformer.imaging.images import read_image, sample_photograph
 from seaformer.imaging.preprocessing import normalize, prepare
 from seaformer.runtimes import Session, open_session
+from seaformer.runtimes.external_data import require_one_file
 from seaformer.runtimes.session import Tensor, check_input_size
 from seaformer.tasks.output_meaning import LOGITS, OutputMeaning
 
@@ -139,6 +140,7 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
     """
     if not path.is_file():
         raise SeaformerError(f"there is no model file '{path}'. Check the name.")
+    require_one_file(path)
     with open_session(path) as session:
         entry, shape = _one_input(session)
         metadata = session.metadata if isinstance(session.metadata, Metadata) else None

@@ -6,6 +6,7 @@ So a verdict wants more than the intervals of one benchmark do: 99 %, and a diff
 verdict, and by more than the tolerance.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seaformer.benchmark.results.rounds import run_times
@@ -22,6 +23,9 @@ benchmark of both files, where they take turns.
 """
 
 
+_EMULATED = "a benchmark from an emulated device has no latencies to compare. Measure on a phone."
+
+
 @dataclass(frozen=True)
 class Compared:
     """A model that is in both benchmarks.
@@ -31,7 +35,7 @@ class Compared:
         is_same_file: whether it is the same to the last bit.
         ratio: new time by old time; its interval holds with a probability of `CONFIDENCE`.
         verdict: "slower" or "faster" if the interval is wholly beyond `BETWEEN`; without an
-            interval, nothing can be told apart.
+            interval there are too few rounds to tell.
         is_regression: whether it is slower by more than the tolerance.
     """
 
@@ -59,14 +63,9 @@ def compare(
     """
     differences = differing(new, old)
     if differences and not anyway:
-        raise UsageError(
-            f"the two benchmarks cannot be compared: {'; '.join(differences)}. Measure again with "
-            "the same settings, or add --compare-anyway."
-        )
+        raise UsageError(_cannot(differences))
     if new.emulated or old.emulated:
-        raise UsageError(
-            "a benchmark from an emulated device has no latencies to compare. Measure on a phone."
-        )
+        raise UsageError(_EMULATED)
     pairs = _pairs(new, old)
     if not pairs:
         raise SeaformerError(
@@ -74,6 +73,42 @@ def compare(
             f"New: {_names(new)}. Old: {_names(old)}."
         )
     return tuple(_compare_one(new, old, pair, tolerance) for pair in pairs)
+
+
+def require_comparable(old: Results, backend: str, threads: int, half: bool, anyway: bool) -> None:
+    """Check older results before anything is measured, as far as it is known what will be.
+
+    Raises:
+        UsageError: what will be measured cannot be compared with them; the message says why.
+    """
+    if old.emulated:
+        raise UsageError(_EMULATED)
+    if not any(run_times(old.rounds, model.id) for model in old.models):
+        raise UsageError(
+            "the older benchmark has no single runs to compare with: the official tool does not "
+            "give them. Measure it again with another --backend."
+        )
+    sides = (
+        ("backend", backend, old.backend),
+        ("threads", str(threads), str(old.threads)),
+        ("half precision", str(half).lower(), str(old.protocol.half).lower()),
+    )
+    found = [f"{what} {one}, before {other}" for what, one, other in sides if one != other]
+    if found and not anyway:
+        raise UsageError(_cannot(found))
+
+
+def require_same_device(serial: str, old: Results, anyway: bool) -> None:
+    """Raise UsageError, before anything is measured, if older results are of another device."""
+    if serial != old.device.serial and not anyway:
+        raise UsageError(_cannot([f"device {serial}, before {old.device.serial}"]))
+
+
+def _cannot(differences: Sequence[str]) -> str:
+    return (
+        f"the two benchmarks cannot be compared: {'; '.join(differences)}. Measure again with "
+        "the same settings, or add --compare-anyway."
+    )
 
 
 def differing(new: Results, old: Results) -> list[str]:

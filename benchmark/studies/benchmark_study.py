@@ -2,10 +2,16 @@
 
 from collections.abc import Sequence
 
+from seaformer.benchmark.devices.cores import Setting
+from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.measure.options import REGRESSION, Options
 from seaformer.benchmark.measure.request import Request, make_request
 from seaformer.benchmark.presentation.terminal import print_comparison, print_next
-from seaformer.benchmark.results.comparison import compare
+from seaformer.benchmark.results.comparison import (
+    compare,
+    require_comparable,
+    require_same_device,
+)
 from seaformer.benchmark.results.schema import read_results
 from seaformer.benchmark.results.table_kinds import KINDS
 from seaformer.benchmark.studies.study import Finished, Planned, Study
@@ -25,6 +31,15 @@ class BenchmarkStudy(Study):
         """
         super().__init__(self.make_request(options))
         self._old = None if options.compare is None else read_results(options.compare)
+        if self._old is not None:
+            backend, anyway = self.request.backend.name, options.compare_anyway
+            require_comparable(self._old, backend, options.threads, options.half, anyway)
+
+    def settings(self, device: Device) -> Sequence[Setting]:
+        """Check that older results are of the same device; settings are those of the request."""
+        if self._old is not None:
+            require_same_device(device.serial, self._old, self.options.compare_anyway)
+        return ()
 
     def make_request(self, options: Options) -> Request:
         """Check what is asked for without a table."""

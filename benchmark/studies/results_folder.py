@@ -93,12 +93,16 @@ def reserved(folder: Path) -> Iterator[None]:
     """Reserve a folder, creating it if needed; it is removed again if it stays empty.
 
     Raises:
-        UsageError: another benchmark has reserved it.
-        OSError: it cannot be created.
+        UsageError: another benchmark has reserved it, or nothing can be written there.
     """
     is_new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = _lock(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = _lock(folder)
+    except OSError as error:
+        raise UsageError(
+            f"--output '{folder}' cannot be written to: {error.strerror}. Give another folder."
+        ) from error
     try:
         yield
     finally:

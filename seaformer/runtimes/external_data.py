@@ -30,6 +30,25 @@ def check_onnx(path: Path) -> None:
     Raises:
         SeaformerError: in a file that is not beside it, or in none.
     """
+    for tensor, location, advice in _parts(path):
+        _check_location(path, tensor, location, advice)
+
+
+def require_one_file(path: Path) -> None:
+    """Refuse a model that is more than one file, of which one alone would go to a device.
+
+    Raises:
+        SeaformerError: an .onnx has weights, or what was compiled, in another file.
+    """
+    for _, location, advice in _parts(path) if path.suffix.lower() == ".onnx" else ():
+        raise SeaformerError(
+            f"'{path}' has a part of it in another file, {quoted(location)}, and a device gets one "
+            f"file. {advice}"
+        )
+
+
+def _parts(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield what an .onnx has in other files: tensor or operator, file, and what to do instead."""
     data = path.read_bytes()
     if not any(name.encode() in data for name in (_LOCATION, _BINARY)):
         return  # without which nothing is elsewhere: most files end here
@@ -42,14 +61,13 @@ def check_onnx(path: Path) -> None:
     for tensor in _tensors(model):
         for entry in tensor.external_data:
             if entry.key == _LOCATION:
-                _check_location(path, tensor.name, entry.value)
+                yield tensor.name, entry.value, _ADVICE
     for node in model.graph.node:
         has = {attribute.name: attribute for attribute in node.attribute}
         if node.op_type == COMPILED and _BINARY in has:
             embedded = "embed_mode" not in has or has["embed_mode"].i == 1  # as ONNX Runtime has it
             if not embedded:
-                name = has[_BINARY].s.decode(errors="replace")
-                _check_location(path, COMPILED, name, _COMPILE_AGAIN)
+                yield COMPILED, has[_BINARY].s.decode(errors="replace"), _COMPILE_AGAIN
 
 
 def check_tflite(path: Path) -> None:
@@ -69,7 +87,7 @@ def check_tflite(path: Path) -> None:
         )
 
 
-def _check_location(path: Path, tensor: str, location: str, advice: str = _ADVICE) -> None:
+def _check_location(path: Path, tensor: str, location: str, advice: str) -> None:
     where = f"the place of the external data {quoted(tensor)} of '{path}', {quoted(location)},"
     place = path.parent
     for part in location.split("/"):

@@ -45,7 +45,7 @@ MIN_ROUNDS = 5
 """From fewer, no interval is computed: it would be wider than what it is about."""
 
 CONFIDENCE = 0.95
-Verdict = Literal["faster", "slower", "not distinguishable"]
+Verdict = Literal["faster", "slower", "not distinguishable", "too few rounds"]
 
 RESAMPLES = 4000
 """Enough for the tails asked for here: of 10 rounds the expanded 95 % are the outer 1.7 %."""
@@ -107,10 +107,12 @@ class Ratio:
     interval: Interval | None
 
     def verdict(self, margin: float = 0.0) -> Verdict:
-        """By an interval wholly beyond 1 with a margin; without one, nothing can be told apart."""
-        if self.interval is not None and self.interval.low > 1 + margin:
+        """By an interval wholly beyond 1 with a margin; without one there are too few rounds."""
+        if self.interval is None:
+            return "too few rounds"
+        if self.interval.low > 1 + margin:
             return "slower"
-        if self.interval is not None and self.interval.high < 1 / (1 + margin):
+        if self.interval.high < 1 / (1 + margin):
             return "faster"
         return "not distinguishable"
 

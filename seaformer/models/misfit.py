@@ -68,12 +68,12 @@ def _advice(found: Identity, asked: Identity, is_backbone: bool, path: Path) -> 
     if is_backbone or head == (asked.kind, asked.classes):
         return f"Use {network.strip()}." if network else ""
     tasks = [name for name, task in TASKS.items() if (task.kind, task.num_classes) == head]
-    task_option = f"--task {tasks[0]}"
-    if not tasks:
-        task_option = (
-            f"--task FILE.json, or --labels with the {found.classes} names of its classes (a file "
-            "with one a line, or A,B,...)"
-        )
+    task_option = (
+        f"--task {tasks[0]}"
+        if tasks
+        else f"--task FILE.json, or --labels with the {found.classes} names of its classes (a file "
+        "with one a line, or A,B,...)"
+    )
     advice = f"Use {network}{task_option}."
     if found.kind != asked.kind:
         advice += f" Or load its backbone alone: {network}--weights {BACKBONE}{path}."

@@ -12,6 +12,9 @@ from seaformer.errors import UsageError
 from seaformer.tasks.normalization import Normalization
 from seaformer.tasks.task import Task
 
+IGNORED = 255
+LABEL_NOTE = "Masks store the place of a class in the list, from 0, and 255 to ignore."
+
 Palette = tuple[tuple[int, int, int], ...]
 
 
@@ -94,19 +97,23 @@ class Statement:
 
 
 def _relabelled(task: Task, labels: tuple[str, ...]) -> Task:
-    """Give a task other classes, by which it is another one."""
-    ignore = task.ignore_index
-    changed = replace(
-        task,
-        name="own",
-        title="own classes",
-        source="a task of a user's own",
-        labels=labels,
-        palette=task.palette if len(labels) == task.num_classes else None,
-        ignore_index=ignore if ignore is not None and ignore >= len(labels) else None,
-        ids=None,
+    """Give a task other names; other classes if there are more or fewer, which masks store as such.
+
+    Raises:
+        UsageError: a name is empty, or there twice.
+    """
+    renamed = replace(
+        task, name="own", title="own classes", source="a task of a user's own", labels=labels
     )
-    return Task.from_json(changed.to_json())
+    if len(labels) != task.num_classes:
+        renamed = replace(
+            renamed,
+            palette=None,
+            ignore_index=IGNORED if len(labels) <= IGNORED else None,
+            label_offset=0,
+            label_note=LABEL_NOTE,
+        )
+    return Task.from_json(replace(renamed, ids=None).to_json())
 
 
 NOTHING = Statement()

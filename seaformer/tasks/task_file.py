@@ -14,7 +14,7 @@ from seaformer.files import read_limited
 from seaformer.json_text import JsonError, parse_json
 from seaformer.tasks import SCHEMA_VERSION, TASKS, Task, get_task
 from seaformer.tasks.normalization import Normalization
-from seaformer.tasks.statement import Palette, Statement
+from seaformer.tasks.statement import IGNORED, LABEL_NOTE, Palette, Statement
 from seaformer.tasks.task import GRAY
 
 MAX_BYTES = 16 * 2**20
@@ -23,7 +23,6 @@ MAX_BYTES = 16 * 2**20
 OWN = "own"
 """Name of a task of which nothing but the classes is said."""
 
-IGNORED = 255
 USUAL = "ade20k"
 """The task whose preprocessing is taken: all SeaFormer networks were trained with the same one."""
 
@@ -150,7 +149,7 @@ def _whole(data: Mapping[str, Any], given: Mapping[str, Any], name: str) -> dict
         "palette": None,
         "ignore_index": IGNORED if not isinstance(labels, list) or len(labels) <= IGNORED else None,
         "label_offset": 0,
-        "label_note": "Masks store the place of a class in the list, from 0, and 255 to ignore.",
+        "label_note": LABEL_NOTE,
         **data,
         "preprocessing": usual | {k: v for k, v in given.items() if k not in _NORMALIZATION},
     }

@@ -244,8 +244,7 @@ data class ModelMetadata(
             val fits =
                 when {
                     isBinary && classes != 2 -> false
-                    metadata.kind == Kind.CLASSIFICATION ->
-                        !metadata.output.givesIds && shape == listOf(1, channels)
+                    metadata.kind == Kind.CLASSIFICATION -> !metadata.output.givesIds && shape == listOf(1, channels)
                     metadata.output.givesIds -> shape.size == 3
                     isBinary && shape.size == 3 -> true
                     else -> shape.size == 4 && shape[if (metadata.output.channelsFirst) 1 else 3] == channels

@@ -46,6 +46,7 @@ class Report:
 
     def __init__(self, console: Console) -> None:
         self.console = console
+        self.warnings: list[str] = []
         self._start = perf_counter()
 
     @contextlib.contextmanager
@@ -68,7 +69,8 @@ class Report:
         self.console.print(Text("note:", style="cyan"), text, soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        """Show a warning."""
+        """Show a warning, and keep it."""
+        self.warnings.append(text)
         self.console.print(Text("warning:", style="yellow"), text, soft_wrap=True)
 
     def verdict(self, text: str, passed: bool) -> None:

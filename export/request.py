@@ -28,7 +28,7 @@ from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.names import path_in
 from seaformer.runtimes.qnn_package import require_package
 from seaformer.tasks import DEFAULT_TASK, Task, get_task
-from seaformer.tasks.statement import Statement
+from seaformer.tasks.statement import NOTHING, Statement
 
 NORMALIZE = ("inside", "outside")
 MIXED = "auto"
@@ -132,30 +132,30 @@ class Request:
 class Asked:
     """What a user asked for: the options of the command, whose help says what each is."""
 
-    model: str | None
-    variant: str | None
-    said: Statement
-    formats: Sequence[str]
-    precisions: Sequence[str]
-    input_sizes: Sequence[str]
-    weights: str | None
-    normalize: str
-    head: str
     output: Path
-    force: bool
-    calibration: str | None
-    verify_images: str | None
-    calibration_samples: int
-    calibration_method: str | None
-    keep_float: Sequence[str]
-    keep_16bit: Sequence[str]
-    mixed_precision: str | None
-    budget: float
-    sensitivity: bool
-    accept_loss: bool
-    ablations: Sequence[str]
-    allow_tracer_warnings: bool
-    accelerators: Sequence[str]
+    model: str | None = None
+    variant: str | None = None
+    said: Statement = NOTHING
+    formats: Sequence[str] = ("tflite",)
+    precisions: Sequence[str] = ("fp32",)
+    input_sizes: Sequence[str] = ()
+    weights: str | None = None
+    normalize: str = "inside"
+    head: str = "logits"
+    force: bool = False
+    calibration: str | None = None
+    verify_images: str | None = None
+    calibration_samples: int = 200
+    calibration_method: str | None = None
+    keep_float: Sequence[str] = ()
+    keep_16bit: Sequence[str] = ()
+    mixed_precision: str | None = None
+    budget: float = 0.2
+    sensitivity: bool = False
+    accept_loss: bool = False
+    ablations: Sequence[str] = ()
+    allow_tracer_warnings: bool = False
+    accelerators: Sequence[str] = ()
     chips: Sequence[str] = ()
     require_full_acceleration: bool = False
 

@@ -1,9 +1,11 @@
 """SeaFormer: squeeze-enhanced axial Transformer for mobile semantic segmentation (ICLR 2023).
 
-    model = seaformer.create_model("tiny", task="ade20k", weights="ade20k")
-    logits = model(image)
+    model = seaformer.load("build/seaformer_tiny_ade20k_512x512_fp32.tflite")
+    model.predict("photo.jpg").overlay.save("overlay.png")
 
-Both names load torch when they are first asked for; importing the package does not.
+    network = seaformer.create_model("tiny", task="ade20k", weights="ade20k")  # an nn.Module
+
+What a name needs is imported when it is first asked for: importing the package takes no time.
 """
 
 from importlib import import_module
@@ -13,14 +15,20 @@ from seaformer.extras import missing_extras_named
 from seaformer.privacy import switch_telemetry_off
 
 if TYPE_CHECKING:
+    from seaformer.api.model import Model, load
     from seaformer.models.catalog import list_models
     from seaformer.models.create import create_model
 
-__all__ = ["create_model", "list_models"]
+__all__ = ["Model", "create_model", "list_models", "load"]
 
 switch_telemetry_off()  # before anything else of the package, or beneath it, can be imported
 
-_HOMES = {"create_model": "seaformer.models.create", "list_models": "seaformer.models.catalog"}
+_HOMES = {
+    "Model": "seaformer.api.model",
+    "create_model": "seaformer.models.create",
+    "list_models": "seaformer.models.catalog",
+    "load": "seaformer.api.model",
+}
 
 
 def __getattr__(name: str) -> Any:

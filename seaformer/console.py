@@ -1,6 +1,7 @@
 """The console of all commands: what is printed is text, whoever wrote it."""
 
 from collections.abc import Iterable
+from io import StringIO
 from typing import Any
 
 import rich.console
@@ -39,6 +40,11 @@ class Console(rich.console.Console):
     def status(self, status: RenderableType, **settings: Any) -> Status:
         """Show that work goes on; of a string, Rich's own method would read markup."""
         return super().status(Text(status) if isinstance(status, str) else status, **settings)
+
+
+def silent_console() -> Console:
+    """Return a console that shows nothing."""
+    return Console(file=StringIO())
 
 
 def _printable(text: Text) -> Text:

@@ -44,6 +44,9 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
         "export": Extra("exporting", (*_TORCH, *_CONVERTERS)),
         "train": Extra("training", (*_TORCH, "accelerate")),
         "npu": Extra("the NPU's compiler and emulator", ("onnxruntime_qnn",)),
+        "heic": Extra("reading HEIC", ("pillow_heif",)),
+        "video": Extra("reading videos", ("av",)),
+        "pandas": Extra("a table of pandas", ("pandas",)),
     }
 )
 """Every extra with modules of its own, as in `pyproject.toml`. Of several that bring a module, the

@@ -1,11 +1,15 @@
-"""How far a command is, told to a program that started it: one JSON object a line, on a pipe.
+"""How far a piece of work is: events for a callback in this process, or for another program.
+
+To a program that started this one they are one JSON object a line, on a pipe.
 
 The program that listens opens a pipe, hands its writing end on, and puts the number of that
 descriptor into the environment variable `VARIABLE`. Nobody has to read what a command prints.
 """
 
 import os
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -49,8 +53,23 @@ Event = Annotated[StageFinished | StageAdvanced | FileWritten, Field(discriminat
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 
 
+_CALLBACK: ContextVar[Callable[[Event], None] | None] = ContextVar("callback", default=None)
+
+
+@contextmanager
+def reporting_to(callback: Callable[[Event], None] | None) -> Iterator[None]:
+    """Call a function with every event of this context; a thread has it if it runs in a copy."""
+    token = _CALLBACK.set(callback)
+    try:
+        yield
+    finally:
+        _CALLBACK.reset(token)
+
+
 def notify(event: Event) -> None:
-    """Tell the program that listens, if there is one; it may have ended meanwhile."""
+    """Report an event to the callback and to the program that listens, as far as there are any."""
+    if (callback := _CALLBACK.get()) is not None:
+        callback(event)
     descriptor = _descriptor()
     if descriptor is not None:
         with suppress(OSError):

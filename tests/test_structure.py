@@ -18,6 +18,7 @@ PACKAGES = {
     "seaformer": ROOT / "seaformer",
     "seaformer.export": ROOT / "export",
     "seaformer.benchmark": ROOT / "benchmark",
+    "seaformer.api": ROOT / "api",
 }
 MAX_FILES_OF_A_NAME = 2
 
@@ -32,6 +33,7 @@ WITHOUT_TORCH = (
     "seaformer.statistics",
     "seaformer.reporting",
     "seaformer.benchmark",
+    "seaformer.api",
 )
 """Packages that are imported where neither torch nor TensorFlow is installed."""
 

@@ -10,7 +10,12 @@ from seaformer.statistics.bootstrap import Summary
 
 def to_csv(results: Results) -> str:
     """Write one row per model; what is unknown or does not apply is empty."""
-    return csv_text([_row(results, model) for model in results.models])
+    return csv_text(rows(results))
+
+
+def rows(results: Results) -> list[dict[str, Any]]:
+    """Return one row per model, column -> value; None for what is unknown or does not apply."""
+    return [_row(results, model) for model in results.models]
 
 
 def _row(results: Results, model: ModelResult) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seaformer.benchmark.candidates.candidate import Candidate, open_candidate
 from seaformer.benchmark.devices.device import Device
-from seaformer.benchmark.devices.selection import select_devices, select_one
+from seaformer.benchmark.devices.selection import Selection, select_devices, select_one
 from seaformer.benchmark.measure.progress_display import Progress
 from seaformer.benchmark.measure.request import Request, check_output
 from seaformer.benchmark.results.schema import Results
@@ -23,7 +23,7 @@ from seaformer.benchmark.studies.study import (
     Study,
 )
 from seaformer.cli.command import INTERRUPTED, print_error
-from seaformer.console import Console
+from seaformer.console import Console, silent_console
 from seaformer.errors import SeaformerError, explanation, quoted
 from seaformer.extras import MissingExtraError
 from seaformer.interrupts import came, deferred, heeded
@@ -34,6 +34,35 @@ EXPORTING = "export"
 """Stands where devices do in the display of progress."""
 
 KEPT = "what was measured until then is kept"
+
+
+def measure_quietly(study: Study) -> tuple[Results, ...]:
+    """Measure, write the results into the folder of the request, and print nothing.
+
+    Returns:
+        The results of every device.
+
+    Raises:
+        UsageError, SeaformerError: as `run_study`.
+        KeyboardInterrupt: Ctrl-C; what was measured until then is in the folder.
+    """
+    devices = _select(study).devices
+    with reserved(study.request.output):
+        check_output(study.request.output, study.request.options.force, study.file_names)
+        finished = run(study, devices, silent_console())
+    if finished.interrupted:
+        raise KeyboardInterrupt
+    if finished.problems:
+        raise SeaformerError(" ".join(finished.problems))
+    return finished.results
+
+
+def _select(study: Study) -> Selection:
+    """Check the folder of the results, and choose the devices."""
+    check_output(study.request.output, study.request.options.force, study.file_names)
+    if study.compared:
+        return select_one(study.request.options.device, study.compared)
+    return select_devices(study.request.options.device)
 
 
 def run_study(study: Study) -> int:
@@ -48,11 +77,7 @@ def run_study(study: Study) -> int:
         KeyboardInterrupt: Ctrl-C before anything was measured.
     """
     request = study.request
-    check_output(request.output, request.options.force, study.file_names)
-    if study.compared:
-        selection = select_one(request.options.device, study.compared)
-    else:
-        selection = select_devices(request.options.device)
+    selection = _select(study)
     console = Console()
     if selection.note:
         console.print(selection.note)

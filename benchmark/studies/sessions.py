@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 
 from seaformer.benchmark.candidates.candidate import Candidate
@@ -77,7 +78,7 @@ def _run_together(sessions: Sequence[Session]) -> Outcome:
     """Run every session in a thread of its own; Ctrl-C ends them all, and each cleans up."""
     interrupted = False
     with ThreadPoolExecutor(len(sessions)) as pool:
-        futures = [pool.submit(session.run) for session in sessions]
+        futures = [pool.submit(copy_context().run, session.run) for session in sessions]
         try:
             with heeded():
                 # Without a limit, waiting for threads does not notice Ctrl-C on every system.

@@ -15,7 +15,7 @@ from seaformer.artifact.accelerators import CPU
 from seaformer.cli.command import PATH, Command
 from seaformer.cli.processor_options import Processor, processor_options, read_processor
 from seaformer.cli.statement_options import read_statement, statement_options
-from seaformer.errors import SeaformerError, UsageError, unknown_name
+from seaformer.errors import SeaformerError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from seaformer.evaluation.models import Candidate, Options
     from seaformer.evaluation.results import ModelResult, Results
     from seaformer.models.entry import Network
-    from seaformer.tasks import Task
 
 # NumPy, Rich, torch and the runtimes are imported when the work starts: --help shall not wait.
 
@@ -154,33 +153,28 @@ def main(
     folder = report or Path(f"{stem}_{'comparison' if reference else 'evaluation'}{ending}")
 
     from seaformer.console import Console
-    from seaformer.datasets import open_dataset, own_task
+    from seaformer.datasets import open_dataset
     from seaformer.evaluation.engine import Evaluation
     from seaformer.evaluation.evaluation_page import write_report
-    from seaformer.evaluation.models import Options, open_candidate, stated_task
+    from seaformer.evaluation.models import Options, choose_protocol, open_candidate, task_of_data
     from seaformer.evaluation.results import collect, numbering_hint
     from seaformer.files import write_text
     from seaformer.imaging.input_size import parse_input_size
     from seaformer.locks import locked
     from seaformer.models.resolve import chosen, find_model
     from seaformer.progress_events import FileWritten, notify
-    from seaformer.tasks import DEFAULT_TASK, get_task
 
     _refuse_finished(folder, force)
     paths = [find_model(text) for text in texts]
     network = chosen(network_name, variant)
     _check_weights(weights, paths)
     first = Processor() if reference is not None else processor
-    stated = own_task(data)
-    if said.names_classes:
-        stated = said.applied_to(stated or get_task(DEFAULT_TASK))
-    if stated is None:
-        stated = stated_task(paths[0], weights, first.accelerator, first.chip)
+    stated = task_of_data(data, said, paths[0], weights, first.accelerator, first.chip)
     whole = open_dataset(data, stated, layout=layout)
     dataset = whole if limit is None else whole.spread(limit)
     dataset = dataset if part is None else dataset.shard(*part)
     options = Options(
-        protocol=_choose_protocol(protocol, paths, dataset.task),
+        protocol=choose_protocol(protocol, paths, dataset.task),
         threads=threads or os.cpu_count() or 1,
         network=network,
         weights=weights,
@@ -218,11 +212,7 @@ def main(
         if shards:
             evaluation.merge(folder / PROGRESS, [each / PROGRESS for each in shards])
         _run(console, evaluation, folder / PROGRESS, batch)
-        if not evaluation.done:
-            raise SeaformerError(
-                f"none of the {evaluation.total} pictures can be used. The first: "
-                f"{evaluation.broken[0].problem}"
-            )
+        evaluation.require_pictures()
         results = collect(
             evaluation, dataset, candidates, available=len(whole.items), skip_broken=skip_broken
         )
@@ -266,19 +256,6 @@ def _check_weights(weights: str | None, models: Sequence[Path | Network]) -> Non
             f"--weights are those of the one MODEL that is the name of a network, and {who}. Give "
             "checkpoints by their paths instead."
         )
-
-
-def _choose_protocol(wanted: str | None, paths: Sequence[Path | Network], task: Task) -> str:
-    """Return the one protocol of all models, so that they can be compared."""
-    from seaformer.evaluation.models import is_checkpoint
-    from seaformer.evaluation.protocols import DEPLOYED, OFFICIAL, PROTOCOLS
-
-    if wanted is None:
-        all_can = task.evaluation is not None and all(is_checkpoint(path) for path in paths)
-        return OFFICIAL if all_can else DEPLOYED
-    if wanted not in PROTOCOLS:
-        raise unknown_name("protocol", wanted, PROTOCOLS)
-    return wanted
 
 
 def _check_options(options: Options, batch: int, paths: Sequence[Path | Network]) -> None:

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seaformer.artifact.accelerators import needs_export
 from seaformer.cli.command import PATH, Command, print_error
 from seaformer.cli.prediction_files import Outputs, in_one_line, record
 from seaformer.cli.processor_options import (
-    Processor,
     processor_options,
     read_processor,
 )
@@ -29,9 +27,7 @@ if TYPE_CHECKING:
     from seaformer.console import Console
     from seaformer.imaging.photos import Photo, Photos
     from seaformer.imaging.prediction import Prediction
-    from seaformer.models.entry import Network
     from seaformer.runtimes import ImageSession
-    from seaformer.tasks.statement import Statement
 
 # NumPy, Pillow, Rich and the runtimes are imported when the work starts: --help shall not wait.
 
@@ -138,6 +134,7 @@ def main(
     from seaformer.imaging.photos import find_photos, mask_note
     from seaformer.imaging.prediction import TIMED_RUNS
     from seaformer.models.resolve import find_model
+    from seaformer.runtimes.opening import open_found
     from seaformer.runtimes.stated_interface import stated_interface
 
     given = find_photos(photos or (sample_photograph(),))
@@ -153,7 +150,16 @@ def main(
     model = found if isinstance(found, Path) else Path(found.name)
     console = Console(soft_wrap=True, stderr=as_json)
     records: list[dict[str, Any]] = []
-    with _open(found, weights, variant, said, size, threads, processor) as session:
+    with open_found(
+        found,
+        weights,
+        variant=variant,
+        said=said,
+        input_size=size,
+        threads=threads,
+        accelerator=processor.accelerator,
+        chip=processor.chip,
+    ) as session:
         _require_variant(session, model, variant)
         interface, stated = stated_interface(session, said)
         interface.require_classes()
@@ -257,45 +263,6 @@ def _predict(photo: Photo, job: _Job, outputs: Outputs) -> Prediction:
         shape = prediction.photograph.shape[:2]
         save_heatmap(outputs.heatmap, heat(features, shape), job.force)
     return prediction
-
-
-def _open(
-    found: Path | Network,
-    weights: str | None,
-    variant: str | None,
-    said: Statement,
-    input_size: tuple[int, int] | None,
-    threads: int,
-    processor: Processor,
-) -> ImageSession:
-    """Open a file, or create a network by its name."""
-    from seaformer.runtimes import ImageSession, open_model
-    from seaformer.tasks import DEFAULT_TASK, get_task
-
-    if isinstance(found, Path):
-        if weights is not None:
-            raise UsageError(
-                f"--weights goes with a --model that names a network, and '{found}' is a file. "
-                "Leave it out."
-            )
-        return open_model(
-            found,
-            threads,
-            variant=variant,
-            task=said.applied_to(get_task(DEFAULT_TASK)) if said.names_classes else None,
-            input_size=input_size,
-            accelerator=processor.accelerator,
-            chip=processor.chip,
-        )
-    if processor.is_emulated:
-        raise needs_export(processor.accelerator, found.name)
-    from seaformer.models.resolve import chosen
-    from seaformer.runtimes.pytorch import open_network
-    from seaformer.weights.checkpoint import described_by
-
-    chosen(found.name, variant)  # an error if the two differ
-    own = said.applied_to(described_by(weights)[1] or get_task(DEFAULT_TASK))
-    return ImageSession(open_network(found, weights, own, threads, input_size, said))
 
 
 def _require_variant(session: ImageSession, model: Path, variant: str | None) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from seaformer.errors import UsageError, look_up
+from seaformer.errors import UsageError
 from seaformer.files import read_limited
 from seaformer.tasks import TASKS
 from seaformer.tasks.statement import MEANINGS, Palette, Statement
@@ -88,24 +88,17 @@ def read_statement(
     Raises:
         UsageError: a value breaks a rule.
     """
-    from seaformer.tasks.normalization import Normalization
-    from seaformer.tasks.task_file import own_task, read_task
+    from seaformer.tasks.task_file import make_statement
 
-    if output_meaning is not None:
-        look_up(MEANINGS, "output meaning", output_meaning)
-    names = None if labels is None else _labels(labels)
-    colours = None if palette is None else _palette(palette)
-    normalization = Normalization.stated(
+    return make_statement(
+        task,
+        None if labels is None else _labels(labels),
+        None if palette is None else _palette(palette),
         None if input_range is None else _range(input_range),
         None if mean is None else _numbers(mean, "--mean"),
         None if std is None else _numbers(std, "--std"),
+        output_meaning,
     )
-    said = Statement() if task is None else read_task(task)
-    if names is not None:
-        own_task(names)  # whether they are such as a task can have
-    return Statement(
-        labels=names, palette=colours, normalization=normalization, meaning=output_meaning
-    ).over(said)
 
 
 def read_output(outputs: Sequence[str], meaning: str | None) -> tuple[Path, str | None]:

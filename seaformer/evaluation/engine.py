@@ -80,6 +80,18 @@ class Evaluation:
                     self._add(line)
                 yield
 
+    def require_pictures(self) -> None:
+        """Check that there is something to score.
+
+        Raises:
+            SeaformerError: every picture is broken.
+        """
+        if not self.done:
+            raise SeaformerError(
+                f"none of the {self.total} pictures can be used. The first: "
+                f"{self.broken[0].problem}"
+            )
+
     def merge(self, progress: Path, shards: Sequence[Path]) -> None:
         """Take over what other runs of the same models did of parts of the data set.
 

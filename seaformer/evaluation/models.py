@@ -10,10 +10,13 @@ import numpy.typing as npt
 
 from seaformer.artifact.accelerators import CPU, needs_export
 from seaformer.artifact.metadata import Interface
-from seaformer.errors import SeaformerError, UsageError
+from seaformer.datasets import own_task
+from seaformer.errors import SeaformerError, UsageError, unknown_name
 from seaformer.evaluation.metrics import top_classes
 from seaformer.evaluation.protocols import (
+    DEPLOYED,
     OFFICIAL,
+    PROTOCOLS,
     Protocol,
     Size,
     deployed,
@@ -28,7 +31,7 @@ from seaformer.models.entry import Network
 from seaformer.runtimes import RUNTIMES, ImageSession, Runtime, find_runtime, open_model
 from seaformer.runtimes import is_checkpoint as is_checkpoint_file
 from seaformer.runtimes.stated_interface import stated_interface
-from seaformer.tasks import TASKS, Evaluation, Task
+from seaformer.tasks import DEFAULT_TASK, TASKS, Evaluation, Task, get_task
 from seaformer.tasks.statement import NOTHING, Statement
 
 
@@ -198,6 +201,40 @@ def stated_task(
     with open_model(model, accelerator=accelerator, chip=chip) as session:
         task = None if session.metadata is None else session.metadata.task
     return None if task is None else TASKS.get(task)
+
+
+def task_of_data(
+    data: Path,
+    said: Statement,
+    model: Path | Network,
+    weights: str | None,
+    accelerator: str = CPU,
+    chip: str | None = None,
+) -> Task | None:
+    """Return the task of a data set: what the user says, the folder says, or the model; or None.
+
+    Raises:
+        UsageError: what is said of the classes breaks a rule.
+        SeaformerError: a file cannot be read.
+    """
+    stated = own_task(data)
+    if said.names_classes:
+        stated = said.applied_to(stated or get_task(DEFAULT_TASK))
+    return stated or stated_task(model, weights, accelerator, chip)
+
+
+def choose_protocol(wanted: str | None, models: Sequence[Path | Network], task: Task) -> str:
+    """Return the one protocol of all models, so that they can be compared.
+
+    Raises:
+        UnknownNameError: there is none of the name that is wanted.
+    """
+    if wanted is None:
+        all_can = task.evaluation is not None and all(is_checkpoint(model) for model in models)
+        return OFFICIAL if all_can else DEPLOYED
+    if wanted not in PROTOCOLS:
+        raise unknown_name("protocol", wanted, PROTOCOLS)
+    return wanted
 
 
 def open_candidate(model: Path | Network, task: Task, options: Options) -> Candidate:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from seaformer.errors import SeaformerError
+from seaformer.errors import SeaformerError, UsageError
 from seaformer.imaging.image_files import HEIC_SUFFIXES
 
 # Above this, three bytes a pixel and one copy no longer fit the memory of an ordinary computer.
@@ -97,6 +97,42 @@ def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
             f"'{path}' is damaged, cut short or of a rare kind: {error}. "
             "Copy it again, or convert it to JPEG or PNG."
         ) from error
+
+
+def as_pixels(image: str | Path | Image.Image | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return an image as uint8 [H, W, 3], RGB, whether it is a file, of Pillow or an array.
+
+    An array is uint8 [H, W, 3], RGB, or [H, W], grey.
+
+    Raises:
+        UsageError: it is none of these.
+        SeaformerError: it cannot be read, or is too large.
+    """
+    if isinstance(image, str | Path):
+        return read_image(image)
+    if isinstance(image, Image.Image):
+        try:
+            return _rgb(image.copy())
+        except ValueError as error:
+            raise UsageError(f"the image cannot be used: {error}. Convert it to RGB.") from error
+    if not isinstance(image, np.ndarray):
+        raise UsageError(
+            f"the image is a {type(image).__name__}. Allowed: a path, an image of Pillow, or an "
+            "array, uint8 [height, width, 3] in RGB."
+        )
+    shape = list(image.shape)
+    is_grey = image.ndim == 2
+    if image.dtype != np.uint8 or 0 in shape or not (is_grey or shape[2:] == [3]):
+        raise UsageError(
+            f"the image is an array of {image.dtype} {shape}. Allowed: uint8 [height, width, 3] "
+            "in RGB, or [height, width] in grey, with values of 0..255."
+        )
+    if shape[0] * shape[1] > MAX_PIXELS:
+        raise UsageError(
+            f"the image has {shape[1]} x {shape[0]} pixels. Allowed: {MAX_PIXELS // 1_000_000} "
+            "megapixels."
+        )
+    return np.repeat(image[:, :, None], 3, axis=2) if is_grey else np.ascontiguousarray(image)
 
 
 def unreadable(paths: Sequence[Path]) -> dict[Path, str]:

@@ -31,6 +31,7 @@ class Prediction:
         run_ms: milliseconds of the network, the median of the timed runs after one that is not
             counted; None if it was not timed.
         finish_ms: milliseconds from the output to the mask or the probabilities, once.
+        output: what the model gave, in its own shape.
     """
 
     photograph: npt.NDArray[np.uint8]
@@ -40,6 +41,7 @@ class Prediction:
     prepare_ms: float
     run_ms: float | None
     finish_ms: float
+    output: npt.NDArray[Any]
 
 
 def prepare_input(
@@ -91,7 +93,26 @@ def predict(
     else:
         probabilities = _probabilities(output, interface)
     finish_ms = _since(start)
-    return Prediction(photograph, mask, probabilities, decided, prepare_ms, run_ms, finish_ms)
+    return Prediction(
+        photograph, mask, probabilities, decided, prepare_ms, run_ms, finish_ms, output
+    )
+
+
+def position_probabilities(
+    output: npt.NDArray[Any], interface: Interface
+) -> npt.NDArray[np.float64] | None:
+    """Return the probabilities of the classes at every position of a segmentation's output.
+
+    The output is what a model of this interface gives for one image.
+
+    Returns:
+        float64 [classes, h, w], 0..1, at the size of the output; None if it has class ids alone.
+    """
+    found = interface.class_scores(output)
+    if found is None:
+        return None
+    values = output[:, None] if output.ndim == 3 else np.moveaxis(output, found[1], 1)
+    return interface.meaning.probabilities(values[0])
 
 
 def mask_from(

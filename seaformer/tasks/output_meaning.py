@@ -77,15 +77,15 @@ class OutputMeaning:
         return values if self.gives_ids else values.argmax(axis)
 
     def probabilities(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """Return the probability of each class of an output [channels] that is not ids."""
+        """Return the probability of each class of an output [channels, ...] that is not ids."""
         numbers = values.astype(np.float64)
         if self.content == "probabilities":
             return numbers
         if self.threshold:
             return np.concatenate([1 - numbers, numbers])
         logits = self.scores(numbers, 0)
-        exponentials = np.exp(logits - logits.max())
-        return np.asarray(exponentials / exponentials.sum())
+        exponentials = np.exp(logits - logits.max(0))
+        return np.asarray(exponentials / exponentials.sum(0))
 
     def __str__(self) -> str:
         if self.threshold is None:

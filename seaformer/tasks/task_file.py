@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seaformer.errors import UsageError
+from seaformer.errors import UsageError, look_up
 from seaformer.files import read_limited
 from seaformer.json_text import JsonError, parse_json
 from seaformer.tasks import SCHEMA_VERSION, TASKS, Task, get_task
 from seaformer.tasks.normalization import Normalization
-from seaformer.tasks.statement import IGNORED, LABEL_NOTE, Palette, Statement
+from seaformer.tasks.statement import IGNORED, LABEL_NOTE, MEANINGS, Palette, Statement
 from seaformer.tasks.task import GRAY
 
 MAX_BYTES = 16 * 2**20
@@ -41,6 +41,38 @@ def read_task(text: str) -> Statement:
         normalization = Normalization(task.preprocessing.mean, task.preprocessing.std)
         return Statement(task=task, normalization=normalization)
     return read_task_file(path)
+
+
+def make_statement(
+    task: str | Task | None = None,
+    labels: Sequence[str] | None = None,
+    palette: Palette | None = None,
+    input_range: tuple[float, float] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    output_meaning: str | None = None,
+) -> Statement:
+    """Put together what a user says of a network; the command's options say what each is.
+
+    Raises:
+        UsageError: a value breaks a rule.
+    """
+    if output_meaning is not None:
+        look_up(MEANINGS, "output meaning", output_meaning)
+    normalization = Normalization.stated(input_range, mean, std)
+    if isinstance(task, Task):
+        rule = task.preprocessing
+        said = Statement(task=task, normalization=Normalization(rule.mean, rule.std))
+    else:
+        said = Statement() if task is None else read_task(task)
+    if labels is not None:
+        own_task(labels)  # whether they are such as a task can have
+    return Statement(
+        labels=None if labels is None else tuple(labels),
+        palette=palette,
+        normalization=normalization,
+        meaning=output_meaning,
+    ).over(said)
 
 
 def read_task_file(path: Path, name: str | None = None) -> Statement:

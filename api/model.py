@@ -1,0 +1,416 @@
+"""A model in one's hands: predict, evaluate, export and benchmark from Python."""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from seaformer.api.outcomes import Benchmarked, Evaluated, Exported, ExportedFile, Predicted
+from seaformer.artifact.accelerators import CPU
+from seaformer.artifact.chips import parse_chips
+from seaformer.artifact.metadata import Interface
+from seaformer.benchmark.measure.options import Options as BenchmarkOptions
+from seaformer.benchmark.studies.benchmark_study import BenchmarkStudy
+from seaformer.benchmark.studies.running import measure_quietly
+from seaformer.console import silent_console
+from seaformer.datasets import open_dataset
+from seaformer.errors import SeaformerError, UsageError, look_up
+from seaformer.evaluation.engine import Evaluation
+from seaformer.evaluation.evaluation_page import write_report
+from seaformer.evaluation.models import (
+    Options,
+    choose_protocol,
+    open_candidate,
+    task_of_data,
+)
+from seaformer.evaluation.results import collect
+from seaformer.extras import missing_extras_named, require
+from seaformer.files import refuse_existing
+from seaformer.imaging.images import as_pixels
+from seaformer.imaging.prediction import predict
+from seaformer.models.entry import Network
+from seaformer.models.resolve import chosen, find_model
+from seaformer.progress_events import Event, StageAdvanced, notify, reporting_to
+from seaformer.runtimes import PROCESSORS, ImageSession, is_checkpoint
+from seaformer.runtimes.opening import open_found
+from seaformer.runtimes.stated_interface import stated_interface
+from seaformer.tasks import Task
+from seaformer.tasks.statement import NOTHING, Palette, Statement
+from seaformer.tasks.task_file import make_statement
+from seaformer.temporary_folders import temporary_folder
+
+ImageLike = str | Path | Image.Image | npt.NDArray[np.uint8]
+"""An image: a file, an image of Pillow, or an array, uint8 [H, W, 3] in RGB or [H, W] in grey."""
+
+OnProgress = Callable[[Event], None]
+"""Takes an event of `seaformer.progress_events`: a stage is finished, or so many of so many done.
+Of a benchmark it is called from the thread that measures."""
+
+PAGE = "report.html"
+
+
+def load(
+    model: str | Path,
+    *,
+    weights: str | Path | None = None,
+    variant: str | None = None,
+    task: str | Task | None = None,
+    labels: Sequence[str] | None = None,
+    palette: Palette | None = None,
+    input_range: tuple[float, float] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    output_meaning: str | None = None,
+    input_size: tuple[int, int] | None = None,
+    accelerator: str = CPU,
+    soc: str | None = None,
+    threads: int = 1,
+) -> "Model":
+    """Load a model: an exported file, a checkpoint, or a network by its name.
+
+        model = seaformer.load("build/seaformer_tiny_shapes_256x256_fp32.tflite")
+        model = seaformer.load("seaformer-tiny", weights="ade20k")
+
+    Exported files need no extra. Checkpoints and networks by name need `seaformer[torch]`, and
+    `seaformer[export]` to be exported.
+
+    Args:
+        model: path of a .tflite, .onnx, .pth, .pt or .safetensors; or the name of a network, as
+            `seaformer-export --list` has it, or "package.module:factory".
+        weights: of a network by name: released ones by name, or the path of a checkpoint; None for
+            random ones, with which predictions mean nothing.
+        variant: variant of a checkpoint that does not say it.
+        task: name of a task, path of a task file, or a `Task`, for a model that does not say it.
+        labels: names of the classes, in place of the task's.
+        palette: red, green and blue of each class, 0..255.
+        input_range: what pixels of 0..255 become first, such as (0, 1).
+        mean: subtracted then; one number, or one for each channel.
+        std: divided by then.
+        output_meaning: one of `seaformer.tasks.statement.MEANINGS`.
+        input_size: height and width in pixels, for a model that takes any.
+        accelerator: what computes an exported file: "cpu", "gpu", or "npu", Qualcomm's emulator.
+        soc: chip of the npu, such as "SM8650".
+        threads: of one run on the CPU, 1 or more.
+
+    Raises:
+        UsageError: there is no such network, or an argument breaks a rule.
+        SeaformerError: there is no such file.
+    """
+    look_up(PROCESSORS, "accelerator", accelerator)
+    chips = () if soc is None else parse_chips([soc])
+    found = find_model(str(model))
+    if isinstance(found, Path) and not found.is_file():
+        raise SeaformerError(f"there is no model file '{found}'. Check the name.")
+    return Model(
+        found,
+        weights=None if weights is None else str(weights),
+        variant=variant,
+        said=make_statement(task, labels, palette, input_range, mean, std, output_meaning),
+        input_size=input_size,
+        accelerator=accelerator,
+        chip=chips[0].name if chips else None,
+        threads=threads,
+    )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Model:
+    """What `load` returns; its arguments are explained there.
+
+    It runs from the first prediction until `close`, or the end of a `with` block.
+
+    Attributes:
+        source: the file, or the network.
+        chip: of the accelerator npu.
+        said: what the user says of it.
+    """
+
+    source: Path | Network = field(kw_only=False)
+    weights: str | None = None
+    variant: str | None = None
+    said: Statement = NOTHING
+    input_size: tuple[int, int] | None = None
+    accelerator: str = CPU
+    chip: str | None = None
+    threads: int = 1
+
+    @cached_property
+    def interface(self) -> Interface:
+        """What the model takes and gives: its task, classes, colours, and input.
+
+        Raises:
+            UsageError, SeaformerError: as `predict`.
+        """
+        return stated_interface(self._session, self.said)[0].require_classes()
+
+    def predict(self, image: ImageLike) -> Predicted:
+        """Run the model on an image.
+
+        Args:
+            image: see `ImageLike`.
+
+        Raises:
+            MissingExtraError: it is a checkpoint or a network, and `seaformer[torch]` is missing.
+            UsageError: the image is of a kind that is not allowed, or the model does not say what
+                it takes.
+            SeaformerError: the image or the model cannot be read, or the model fails.
+        """
+        with missing_extras_named():
+            pixels, interface = as_pixels(image), self.interface
+            return Predicted(predict(pixels, self._session, interface, 0), interface)
+
+    def evaluate(
+        self,
+        data: str | Path,
+        *,
+        limit: int | None = None,
+        batch: int = 1,
+        protocol: str | None = None,
+        layout: str | None = None,
+        report: str | Path | None = None,
+        force: bool = False,
+        progress: OnProgress | None = None,
+    ) -> Evaluated:
+        """Measure the accuracy of the model on a data set with annotations.
+
+        Args:
+            data: folder of the data set, in a layout that `seaformer-evaluate` reads.
+            limit: number of images to use, evenly spaced over all; None for all.
+            batch: images to compute at once; for checkpoints.
+            protocol: "official" or "deployed"; None for the official one where the model can.
+            layout: of the data set, if the folders do not tell it.
+            report: page to write, .html.
+            force: whether the page may be overwritten.
+            progress: called with every `StageAdvanced`.
+
+        Raises:
+            MissingExtraError: as `predict`.
+            UsageError: model and data do not fit, or the page exists.
+            SeaformerError: nothing can be read, or the model fails.
+        """
+        page = None if report is None else Path(report)
+        if page is not None:
+            refuse_existing(page, force)
+        with missing_extras_named(), temporary_folder("evaluation") as folder:
+            source, data = self.source, Path(data)
+            where = self.accelerator, self.chip
+            task = task_of_data(data, self.said, source, self.weights, *where)
+            whole = open_dataset(data, task, layout=layout)
+            dataset = whole if limit is None else whole.spread(limit)
+            options = Options(
+                protocol=choose_protocol(protocol, [source], dataset.task),
+                threads=self.threads,
+                network=None if self.variant is None else chosen(None, self.variant),
+                weights=self.weights,
+                input_size=self.input_size,
+                accelerator=self.accelerator,
+                chip=self.chip,
+                said=self.said,
+            )
+            with closing(open_candidate(source, dataset.task, options)) as candidate:
+                evaluation = Evaluation(dataset, [candidate])
+                with reporting_to(progress):
+                    for _ in evaluation.run(folder / "pictures.jsonl", batch):
+                        done = evaluation.done + len(evaluation.broken)
+                        notify(StageAdvanced(title="evaluate", done=done, total=evaluation.total))
+                evaluation.require_pictures()
+                results = collect(
+                    evaluation,
+                    dataset,
+                    [candidate],
+                    available=len(whole.items),
+                    skip_broken=True,
+                )
+                if page is not None:
+                    write_report(page, results, dataset, [candidate])
+        return Evaluated(results)
+
+    def export(
+        self,
+        output: str | Path = "build",
+        *,
+        format: str | Sequence[str] = "tflite",
+        precision: str | Sequence[str] = "fp32",
+        accelerator: str | Sequence[str] = (),
+        soc: str | Sequence[str] = (),
+        input_size: tuple[int, int] | None = None,
+        head: str = "logits",
+        normalize: str = "inside",
+        calibration: str | Path | None = None,
+        calibration_samples: int = 200,
+        verify_images: str | Path | None = None,
+        keep_float: Sequence[str] = (),
+        accept_loss: bool = False,
+        force: bool = False,
+        progress: OnProgress | None = None,
+    ) -> Exported:
+        """Export the network to files that are verified against PyTorch before they are written.
+
+        Args:
+            output: folder for the files; made if it is not there.
+            format: "tflite", "onnx", or both.
+            precision: one or several of `seaformer.artifact.precisions.PRECISIONS`.
+            accelerator: what to verify the files on besides: "cpu", "gpu", "npu"; none for the CPU,
+                and the GPU where a driver is found.
+            soc: chips of the npu to compile for.
+            input_size: height and width in pixels; None for that of the model or its task.
+            head: "logits", "classes" or "mask".
+            normalize: "inside" or "outside" of the file.
+            calibration: folder of photographs or a data set, for integers; "random" for noise.
+            calibration_samples: how many of them to use at most.
+            verify_images: folder that a quantized file is judged on besides.
+            keep_float: modules that stay in floating point in an integer file.
+            accept_loss: whether a quantized file is written that misses its thresholds.
+            force: whether files may be overwritten.
+            progress: called with every `StageFinished`.
+
+        Raises:
+            MissingExtraError: `seaformer[export]` is missing.
+            UsageError: what is asked for makes no sense, or a file exists.
+            SeaformerError: a file does not compute what PyTorch computes, and was not written.
+        """
+        if isinstance(self.source, Path) and not is_checkpoint(self.source):
+            raise UsageError(
+                f"'{self.source}' is exported already. Load the checkpoint that it was made from, "
+                "or the network by its name."
+            )
+        size = input_size or self.input_size
+        with missing_extras_named(), reporting_to(progress):
+            require("export")
+            from seaformer.export.acceptance import unmet
+            from seaformer.export.pipeline import export
+            from seaformer.export.report import Report
+            from seaformer.export.request import Asked, make_request
+
+            is_network = isinstance(self.source, Network)
+            request = make_request(
+                Asked(
+                    output=Path(output),
+                    model=self.source.name if isinstance(self.source, Network) else None,
+                    variant=None if is_network else self.variant,
+                    weights=self.weights if is_network else str(self.source),
+                    said=self.said,
+                    formats=_several(format),
+                    precisions=_several(precision),
+                    accelerators=_several(accelerator),
+                    chips=_several(soc),
+                    input_sizes=() if size is None else (f"{size[0]}x{size[1]}",),
+                    head=head,
+                    normalize=normalize,
+                    calibration=None if calibration is None else str(calibration),
+                    calibration_samples=calibration_samples,
+                    verify_images=None if verify_images is None else str(verify_images),
+                    keep_float=tuple(keep_float),
+                    accept_loss=accept_loss,
+                    force=force,
+                )
+            )
+            report = Report(silent_console())
+            files = export(request, report)
+            return Exported(
+                files=tuple(ExportedFile(path, metadata) for path, metadata in files),
+                warnings=tuple(report.warnings),
+                is_verified=not unmet(request, [metadata for _, metadata in files]),
+            )
+
+    def benchmark(
+        self,
+        device: str = "auto",
+        *,
+        runs: int | None = None,
+        until: float | None = None,
+        threads: int = 1,
+        cores: str | None = None,
+        breakdown: bool = False,
+        time_limit_s: float = 900.0,
+        output: str | Path | None = None,
+        force: bool = False,
+        progress: OnProgress | None = None,
+    ) -> Benchmarked:
+        """Measure latency and memory on a phone over adb, or on this computer.
+
+        A checkpoint or a network is exported first, to .tflite in fp32.
+
+        Args:
+            device: "auto" for the phone that is attached, else this computer; "host" for this
+                computer; the serial number of a phone; "all" for every phone.
+            runs: timed runs; None for 50.
+            until: instead, the half-width of the 95 % interval that the median has to reach, as a
+                share of it, such as 0.01.
+            threads: of one run.
+            cores: "prime", "big", "little", "all", a mask or a list.
+            breakdown: whether to measure where the time goes, module by module.
+            time_limit_s: seconds that it may take.
+            output: folder for results.json, results.csv and report.html; None to write nothing.
+            force: whether results may be overwritten.
+            progress: called with every `StageAdvanced`.
+
+        Raises:
+            MissingExtraError: it has to be exported first, and `seaformer[export]` is missing.
+            UsageError: an option is out of range, or results exist.
+            SeaformerError: not all could be measured; the message says where the results are.
+        """
+        with temporary_folder("benchmark") as folder:
+            if isinstance(self.source, Path) and not is_checkpoint(self.source):
+                file = self.source
+            else:
+                file = self.export(folder / "models", progress=progress).files[0].path
+            call = f"seaformer.load({str(file)!r}).benchmark(device={device!r})"
+            options = BenchmarkOptions(
+                command=call,
+                models=(file,),
+                device=device,
+                runs=runs,
+                until=until,
+                threads=threads,
+                cores=cores,
+                breakdown=breakdown,
+                time_limit_s=time_limit_s,
+                output=folder / "results" if output is None else Path(output),
+                force=force,
+            )
+            with missing_extras_named(), reporting_to(progress):
+                return Benchmarked(measure_quietly(BenchmarkStudy(options)))
+
+    def close(self) -> None:
+        """End the process that the model runs in, and free its memory."""
+        if "_session" in self.__dict__:
+            self._session.close()
+
+    def __enter__(self) -> Self:
+        """Return the model."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the model."""
+        self.close()
+
+    @cached_property
+    def _session(self) -> ImageSession:
+        with missing_extras_named():
+            return open_found(
+                self.source,
+                self.weights,
+                variant=self.variant,
+                said=self.said,
+                input_size=self.input_size,
+                threads=self.threads,
+                accelerator=self.accelerator,
+                chip=self.chip,
+            )
+
+
+def _several(names: str | Sequence[str]) -> Sequence[str]:
+    return (names,) if isinstance(names, str) else tuple(names)

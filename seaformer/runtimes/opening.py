@@ -1,0 +1,63 @@
+"""Opening what a user names, a file or a network, to run it on images."""
+
+from pathlib import Path
+
+from seaformer.artifact.accelerators import CPU, needs_export
+from seaformer.errors import UsageError
+from seaformer.models.entry import Network
+from seaformer.models.resolve import chosen
+from seaformer.runtimes import ImageSession, open_model
+from seaformer.tasks import DEFAULT_TASK, get_task
+from seaformer.tasks.statement import NOTHING, Statement
+
+
+def open_found(
+    found: Path | Network,
+    weights: str | None = None,
+    *,
+    variant: str | None = None,
+    said: Statement = NOTHING,
+    input_size: tuple[int, int] | None = None,
+    threads: int = 1,
+    accelerator: str = CPU,
+    chip: str | None = None,
+) -> ImageSession:
+    """Open a file, or create a network; see `seaformer.runtimes.open_model`.
+
+    Args:
+        found: what `find_model` returns.
+        weights: of a network, as to --weights.
+        variant: of a checkpoint that does not name its own.
+        said: what the user says of it.
+        input_size: height and width in pixels, for a model that takes any.
+        threads: threads for one run, 1 or more.
+        accelerator: what computes a file.
+        chip: of the accelerator npu.
+
+    Raises:
+        UsageError: an argument does not go with what is opened.
+        SeaformerError: it cannot be opened.
+    """
+    if isinstance(found, Path):
+        if weights is not None:
+            raise UsageError(
+                f"--weights goes with a --model that names a network, and '{found}' is a file. "
+                "Leave it out."
+            )
+        return open_model(
+            found,
+            threads,
+            variant=variant,
+            task=said.applied_to(get_task(DEFAULT_TASK)) if said.names_classes else None,
+            input_size=input_size,
+            accelerator=accelerator,
+            chip=chip,
+        )
+    if accelerator != CPU:
+        raise needs_export(accelerator, found.name)
+    from seaformer.runtimes.pytorch import open_network
+    from seaformer.weights.checkpoint import described_by
+
+    chosen(found.name, variant)  # an error if the two differ
+    own = said.applied_to(described_by(weights)[1] or get_task(DEFAULT_TASK))
+    return ImageSession(open_network(found, weights, own, threads, input_size, said))

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from seaformer.artifact.precisions import PRECISIONS
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.results.schema import Accuracy
 from seaformer.cli.evaluate import PROGRESS
@@ -28,11 +29,16 @@ SPLIT = "val"
 
 
 def score_trained(
-    candidates: Sequence[Candidate], show: Callable[[str], None], scenes: int = SPLITS[SPLIT]
+    candidates: Sequence[Candidate], show: Callable[[str], None], available: int = SPLITS[SPLIT]
 ) -> tuple[Candidate, ...]:
     """Evaluate trained files of the procedural task against the fp32 file, on the same scenes.
 
-    Candidates are of one network; others come back as they are. `show` takes how far it is.
+    They are as many as the slowest precision is measured on in an export, and then the same.
+
+    Args:
+        candidates: of one network; those of another task come back as they are.
+        show: takes how far it is.
+        available: scenes that there are.
 
     Raises:
         SeaformerError: the evaluation failed.
@@ -47,7 +53,10 @@ def score_trained(
         return tuple(candidates)
     show(f"evaluating {', '.join(one.precision for one in others)}")
     with temporary_folder("scores") as folder:
-        measured = _evaluate(reference.path, [one.path for one in others], scenes, folder, show)
+        scenes = folder / "scenes"
+        write(scenes, 1, validation=available)
+        report = _evaluate(reference.path, others, scenes, folder / "report", show)
+        measured = _accuracies(report, available)
     accuracies = dict(zip((one.id for one in others), measured, strict=True))
     return tuple(
         replace(one, facts=one.facts.model_copy(update={"accuracy": accuracies[one.id]}))
@@ -59,23 +68,29 @@ def score_trained(
 
 def _evaluate(
     reference: Path,
-    others: Sequence[Path],
-    count: int,
-    folder: Path,
+    others: Sequence[Candidate],
+    scenes: Path,
+    report: Path,
     show: Callable[[str], None],
-) -> list[Accuracy]:
-    scenes = folder / "scenes"
-    write(scenes, 1, validation=count)
-    options = ["--reference", str(reference), "--data", str(scenes)]
-    options += ["--report", str(folder / "report")]
-    (file,) = run_command("seaformer-evaluate", [*map(str, others), *options], show)
-    results = json.loads(file.read_text(encoding="utf-8"))
-    lines = read_pictures(file.with_name(PROGRESS))
+) -> Path:
+    """Return the file of the results."""
+    limit = min(PRECISIONS[one.precision].test_pictures for one in others)
+    options = ["--reference", str(reference), "--data", str(scenes), "--limit", str(limit)]
+    models = [str(one.path) for one in others]
+    (file,) = run_command("seaformer-evaluate", [*models, *options, "--report", str(report)], show)
+    return file
+
+
+def _accuracies(report: Path, available: int) -> list[Accuracy]:
+    """Read the figures of every model but the reference from the results of an evaluation."""
+    _, *models = json.loads(report.read_text(encoding="utf-8"))["models"]
+    lines = read_pictures(report.with_name(PROGRESS))
     counts = np.array([[_count(model) for model in line.models] for line in lines])
-    inputs = f"{count} procedural scenes ({SPLIT})"
+    every = f"{available} procedural scenes ({SPLIT})"
+    inputs = every if len(counts) == available else f"{len(counts)} of {every}"
     return [
-        _accuracy(inputs, counts[:, [0, place]], results["models"][place]["agreement"])
-        for place in range(1, len(others) + 1)
+        _accuracy(inputs, counts[:, [0, place]], model["agreement"])
+        for place, model in enumerate(models, start=1)
     ]
 
 

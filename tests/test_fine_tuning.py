@@ -2,20 +2,25 @@
 
 import io
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from official_weights import to_official
 from torch import nn
 
 from seaformer.artifact.metadata import Weights
+from seaformer.cli.evaluate import main as evaluate
 from seaformer.cli.train import main
 from seaformer.console import Console
+from seaformer.datasets import open_dataset
+from seaformer.datasets.image_names import HELD_OUT
 from seaformer.datasets.shapes import write
-from seaformer.errors import SeaformerError, UnknownNameError
+from seaformer.errors import SeaformerError, UnknownNameError, UsageError
+from seaformer.evaluation.training_images import split_note, training_note
 from seaformer.export.recorded_weights import recorded_weights
 from seaformer.models.create import create, create_model
 from seaformer.models.resolve import as_network
@@ -163,11 +168,121 @@ def test_folder_without_splits_is_split_by_the_seed(flat: Path) -> None:
     assert len({tuple(names(seed)[1]) for seed in range(5)}) > 1
 
 
-def test_command_fine_tunes_on_a_folder_without_splits(flat: Path, tmp_path: Path) -> None:
-    options = ["--variant", "tiny", "--data", flat, "--output", tmp_path / "run"]
+@pytest.fixture(scope="module")
+def fine_tuned(flat: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run by the command on a folder without splits."""
+    output = tmp_path_factory.mktemp("fine_tuned") / "run"
+    options = ["--variant", "tiny", "--data", flat, "--output", output]
     options += ["--weights", "backbone:shapes", "--crop", "64", "--device", "cpu"]
     options += ["--iterations", "1", "--batch-size", "2", "--seed", "3"]
     done = CliRunner().invoke(main, [str(option) for option in options])
     assert done.exit_code == 0, done.output
     assert "2 of 12 pictures are held out for validation, chosen by --seed 3" in done.output
     assert "weights backbone:shapes: the backbone is loaded" in done.output
+    assert f"held-out images: {output / HELD_OUT}" in done.output
+    return output
+
+
+def held_out_names(folder: Path, data: Path) -> set[str]:
+    names = json.loads((folder / HELD_OUT).read_text(encoding="utf-8"))
+    scenes = open_data(str(data), seed=3).validation
+    assert isinstance(scenes, FolderScenes)
+    assert sorted(names) == sorted(item.name for item in scenes.dataset.items)
+    return set(names)
+
+
+def evaluate_best(run: Path, data: Path, report: Path, *options: str | Path) -> Result:
+    arguments = [run / "best.safetensors", "--data", data, "--report", report, *options]
+    return CliRunner().invoke(evaluate, [str(argument) for argument in arguments])
+
+
+def test_evaluation_takes_the_held_out_images_alone(
+    fine_tuned: Path, flat: Path, tmp_path: Path
+) -> None:
+    names = held_out_names(fine_tuned, flat)
+    done = evaluate_best(fine_tuned, flat, tmp_path, "--images", fine_tuned / HELD_OUT)
+    assert done.exit_code == 0, done.output
+    assert "2 of 12 pictures" in done.output
+    assert "trained on" not in done.output
+    results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert {picture["name"] for picture in results["models"][0]["worst"]} == names
+
+
+def test_evaluation_says_that_it_scores_training_images(
+    fine_tuned: Path, flat: Path, tmp_path: Path
+) -> None:
+    done = evaluate_best(fine_tuned, flat, tmp_path / "whole", "--limit", "2")
+    assert done.exit_code == 0, done.output
+    seen = {item.name for item in open_dataset(flat).spread(2).items}
+    count = len(seen - held_out_names(fine_tuned, flat))
+    assert count
+    said = f"{count} of the 2 images are not among those that its training held out"
+    assert said in done.output
+    assert f"--images {fine_tuned / HELD_OUT}" in done.output
+    results = json.loads((tmp_path / "whole" / "results.json").read_text(encoding="utf-8"))
+    assert said in results["models"][0]["note"]
+
+
+def test_only_what_is_known_of_training_images_is_said(
+    fine_tuned: Path, flat: Path, tmp_path: Path
+) -> None:
+    whole = open_dataset(flat)
+    held_out = whole.only(held_out_names(fine_tuned, flat))
+    best = fine_tuned / "best.safetensors"
+    assert training_note(best, whole.spread(12), whole).startswith("10 of the 12 images")
+    assert training_note(best, held_out, whole) == ""
+    elsewhere = Path(shutil.copy(best, tmp_path))
+    assert training_note(elsewhere, whole, whole) == ""
+    for content in ("[", '["of other data"]'):
+        (tmp_path / HELD_OUT).write_text(content, encoding="utf-8")
+        assert training_note(elsewhere, whole, whole) == ""
+    assert "has no folders of splits: all images are scored" in split_note(whole)
+    write(tmp_path / "split", 1, validation=1, size=(64, 64))
+    assert split_note(open_dataset(tmp_path / "split", "shapes")) == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read: No such file"),
+        ("{", "does not name images. Allowed: a JSON list of their names"),
+        ('{"a": 1}', "does not name images. Allowed: a JSON list of their names"),
+        ("[]", "names no image. Name one or more"),
+        ('["nothing"]', "has no image 'nothing', one of 1 missing names of 1"),
+    ],
+)
+def test_bad_lists_of_images_are_named(
+    content: str | None, said: str, fine_tuned: Path, flat: Path, tmp_path: Path
+) -> None:
+    names = tmp_path / "names.json"
+    if content is not None:
+        names.write_text(content, encoding="utf-8")
+    done = evaluate_best(fine_tuned, flat, tmp_path / "report", "--images", names)
+    assert done.exit_code == 2
+    assert said in done.output
+    assert not (tmp_path / "report").exists()
+
+
+def test_resumed_run_holds_out_the_same_images_when_others_were_added(
+    fine_tuned: Path, flat: Path, tmp_path: Path
+) -> None:
+    names = held_out_names(fine_tuned, flat)
+    output = Path(shutil.copytree(fine_tuned, tmp_path / "run"))
+    options = ("--output", output, "--resume", "--iterations", "2", "--device", "cpu")
+    added = [
+        flat / kind / f"added{place}.png" for kind in ("images", "masks") for place in range(9)
+    ]
+    try:
+        for path in added:
+            shutil.copy(next(path.parent.iterdir()), path)
+        done = CliRunner().invoke(main, [str(option) for option in options])
+        assert done.exit_code == 0, done.output
+        assert "19 pictures to learn from, 2 to validate on" in done.output
+        assert set(json.loads((output / HELD_OUT).read_text(encoding="utf-8"))) == names
+    finally:
+        for path in added:
+            path.unlink(missing_ok=True)
+    with pytest.raises(UsageError, match="has no image 'removed'"):
+        open_data(str(flat), seed=3, held_out=("removed",))
+    with pytest.raises(UsageError, match=r"are held out\. Add some"):
+        open_data(str(flat), seed=3, held_out=[item.name for item in open_dataset(flat).items])

@@ -22,6 +22,7 @@ from accelerate import Accelerator
 from click.testing import CliRunner, Result
 from exporting import write_hiding_modules
 from PIL import Image
+from safetensors.torch import load_file
 
 from seaformer.cli.train import main
 from seaformer.console import Console
@@ -37,7 +38,7 @@ from seaformer.models.seaformer.layer import DropPath
 from seaformer.tasks import Task, get_task
 from seaformer.temporary_folders import PREFIX
 from seaformer.training.augmentation import augment, distort_colors
-from seaformer.training.checkpoints import METRICS, STATE, Origin, RunFolder, load_state
+from seaformer.training.checkpoints import METRICS, STATE, Keeping, Origin, RunFolder, load_state
 from seaformer.training.first_weights import first_network
 from seaformer.training.loss import segmentation_loss
 from seaformer.training.optimizer import parameter_groups, rate_factor, regularize
@@ -103,12 +104,14 @@ def run(
     training: FewScenes,
     validation: FewScenes = FewScenes("val", 2),
     *,
+    validate_every: int,
     seed: int = 0,
     resume: bool = False,
     **options: Any,
 ) -> RunFolder:
     path.mkdir(exist_ok=True)
-    folder = RunFolder(path, TINY, small_task(), made_of, Origin("test", seed=seed))
+    keeping = Keeping(validate_every)
+    folder = RunFolder(path, TINY, small_task(), made_of, Origin("test", seed=seed), keeping)
     train(
         first_network(TINY, small_task(), seed=seed),
         training,
@@ -535,6 +538,43 @@ def test_state_without_a_member_is_refused(
         run(tmp_path, one_step.recipe, FewScenes("train", 4), validate_every=1, resume=True)
 
 
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        # As it was before it had a version: without entries of the loss, settings of one level.
+        (
+            lambda state: (state.pop("version"), state.pop("losses"), state.update(settings="{}")),
+            r"earlier version of seaformer, .* \(losses: Field required\)",
+        ),
+        (
+            lambda state: (state.update(version=1), state["model"].popitem()),
+            r"earlier version of seaformer, .* \(RuntimeError\)",
+        ),
+        (lambda state: state.update(version=99), "later version of seaformer"),
+    ],
+)
+def test_state_of_another_version_is_not_called_damaged(
+    change: Callable[[Any], Any], named: str, one_step: RunFolder, tmp_path: Path
+) -> None:
+    content = torch.load(one_step.path / STATE, weights_only=True)
+    change(content)
+    torch.save(content, tmp_path / STATE)
+    with pytest.raises(SeaformerError, match=rf"state\.pt' was written by an? {named}") as raised:
+        run(tmp_path, one_step.recipe, FewScenes("train", 4), validate_every=1, resume=True)
+    assert "damaged" not in str(raised.value)
+    assert "Start again in another folder" in str(raised.value)
+
+
+def test_state_from_before_versions_that_has_all_it_needs_is_resumed(
+    one_step: RunFolder, tmp_path: Path
+) -> None:
+    content = torch.load(one_step.path / STATE, weights_only=True)
+    settings = json.loads(content["settings"])
+    del content["version"], settings["keeping"]
+    torch.save(content | {"settings": json.dumps(settings)}, tmp_path / STATE)
+    assert load_state(tmp_path).settings.keeping == Keeping()
+
+
 def test_entries_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
     plan = recipe(iterations=2, batch_size=2)
     folder = run(tmp_path, plan, FewScenes("train", 4), validate_every=1)
@@ -579,6 +619,30 @@ def test_state_of_another_run_is_refused(tmp_path: Path) -> None:
     save_empty_state(folder, 5)
     with pytest.raises(UsageError, match=r"--iterations is 4, .* Allowed: 5 or more"):
         replace(folder, recipe=recipe(iterations=4)).check(load_state(tmp_path))
+
+
+def test_validation_and_storage_of_a_resumed_run_are_as_before_unless_given(
+    data: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "run"
+    done = invoke(
+        *("--variant", "tiny", "--data", data, "--output", output, "--device", "cpu"),
+        *("--iterations", "3", "--batch-size", "2", "--validate-every", "2", "--half"),
+    )
+    assert done.exit_code == 0, done.output
+
+    def resume(iterations: int, *options: str | Path) -> tuple[list[int], str]:
+        """Return the steps of the validations, and the type of the weights."""
+        arguments = ("--output", output, "--resume", "--iterations", iterations, "--device", "cpu")
+        extended = invoke(*map(str, arguments), *options)
+        assert extended.exit_code == 0, extended.output
+        steps = [entry["step"] for entry in read_metrics(output / METRICS) if "mIoU" in entry]
+        tensors = load_file(output / "last.safetensors")
+        return steps, str(next(t.dtype for t in tensors.values() if t.is_floating_point()))
+
+    assert resume(5) == ([2, 3, 4, 5], "torch.float16")
+    assert resume(6, "--validate-every", "5", "--no-half") == ([2, 3, 4, 5, 6], "torch.float32")
+    assert load_state(output).settings.keeping == Keeping(validate_every=5, half=False)
 
 
 def test_diverged_run_stops(tmp_path: Path) -> None:
@@ -681,7 +745,6 @@ def test_batch_has_to_divide_over_the_processes(tmp_path: Path) -> None:
             folder,
             Three(cpu=True),
             Console(quiet=True),
-            validate_every=1,
         )
 
 

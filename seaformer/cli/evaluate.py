@@ -48,6 +48,12 @@ LISTED = 12
     defaults={"task": "what labels.json in the data, the model or the folders say"},
 )
 @click.option("--reference", help="Model to compare the others with, picture by picture.")
+@click.option(
+    "--images",
+    type=PATH,
+    metavar="FILE",
+    help="Take only the images that a JSON list names, such as held_out.json of a training run.",
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Take so many pictures, spread over all.")
 @click.option(
     "--batch",
@@ -109,6 +115,7 @@ def main(
     models: tuple[str, ...],
     data: Path,
     reference: str | None,
+    images: Path | None,
     limit: int | None,
     batch: int,
     report: Path | None,
@@ -154,10 +161,12 @@ def main(
 
     from seaformer.console import Console
     from seaformer.datasets import open_dataset
+    from seaformer.datasets.image_names import read_names
     from seaformer.evaluation.engine import Evaluation
     from seaformer.evaluation.evaluation_page import write_report
     from seaformer.evaluation.models import Options, choose_protocol, open_candidate, task_of_data
     from seaformer.evaluation.results import collect, numbering_hint
+    from seaformer.evaluation.training_images import split_note, training_note
     from seaformer.files import write_text
     from seaformer.imaging.input_size import parse_input_size
     from seaformer.locks import locked
@@ -171,7 +180,8 @@ def main(
     first = Processor() if reference is not None else processor
     stated = task_of_data(data, said, paths[0], weights, first.accelerator, first.chip)
     whole = open_dataset(data, stated, layout=layout)
-    dataset = whole if limit is None else whole.spread(limit)
+    named = whole if images is None else whole.only(read_names(images))
+    dataset = named if limit is None else named.spread(limit)
     dataset = dataset if part is None else dataset.shard(*part)
     options = Options(
         protocol=choose_protocol(protocol, paths, dataset.task),
@@ -201,6 +211,11 @@ def main(
             )
             for place, path in enumerate(paths)
         ]
+        notes = [training_note(one.path, dataset, whole) for one in candidates]
+        candidates = [
+            replace(one, note=" ".join(filter(None, (one.note, note))))
+            for one, note in zip(candidates, notes, strict=True)
+        ]
         folder.mkdir(parents=True, exist_ok=True)
         opened.enter_context(locked(folder))
         _refuse_finished(folder, force)  # again: another process may have finished meanwhile
@@ -208,6 +223,8 @@ def main(
             for name in (RESULTS, PAGE, PROGRESS):
                 (folder / name).unlink(missing_ok=True)
         _print_start(console, candidates, dataset, len(whole.items), folder)
+        if images is None and not any(notes) and (note := split_note(whole)):
+            console.print(note)
         evaluation = Evaluation(dataset, candidates)
         if shards:
             evaluation.merge(folder / PROGRESS, [each / PROGRESS for each in shards])

@@ -15,6 +15,7 @@ from seaformer.extras import require
 from seaformer.locks import locked
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.temporary_folders import temporary_folder
+from seaformer.training.recipe import VALIDATIONS
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 # torch and accelerate are imported when the work starts: --help shall not wait.
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-
-VALIDATIONS = 20
-"""How often a run is validated if nothing is said."""
 
 MAX_WARM_UP = 0.5
 """Share of a run from which on a longer warm-up is warned of."""
@@ -103,7 +101,7 @@ SHOWN = 6
     metavar="STEPS",
     help=f"Also when checkpoints are written. [default: {VALIDATIONS} times in all]",
 )
-@click.option("--half", is_flag=True, help="Store weights as float16.")
+@click.option("--half/--no-half", default=None, help="Store weights as float16. [default: no]")
 @click.option(
     "--resume",
     is_flag=True,
@@ -128,7 +126,7 @@ def main(
     seed: int | None,
     workers: int,
     validate_every: int | None,
-    half: bool,
+    half: bool | None,
     resume: bool,
 ) -> None:
     """Train a network by the paper's recipe, from first weights or from nothing.
@@ -136,6 +134,7 @@ def main(
     Several GPUs or machines, and mixed precision: start it with accelerate launch
     --mixed_precision bf16 --no_python seaformer-train and the options below.
     """
+    from seaformer.datasets.image_names import HELD_OUT, read_names, write_names
     from seaformer.imaging.input_size import parse_input_size
 
     changes: dict[str, Any] = {
@@ -152,7 +151,7 @@ def main(
     from seaformer.network_names import variant_of
     from seaformer.tasks import DEFAULT_TASK, TASKS, get_task
     from seaformer.tasks.statement import NOTHING
-    from seaformer.training.checkpoints import STATE, Origin, RunFolder, load_state
+    from seaformer.training.checkpoints import STATE, Keeping, Origin, RunFolder, load_state
     from seaformer.training.first_weights import first_network, require_trainable
     from seaformer.training.recipe import get_recipe
     from seaformer.training.scenes import open_data
@@ -176,7 +175,8 @@ def main(
     stated = None
     if said != NOTHING:
         stated = said.applied_to(said.task or own_task(data) or get_task(DEFAULT_TASK))
-    found = open_data(data, stated, origin.seed)
+    held_out = read_names(output / HELD_OUT) if state and (output / HELD_OUT).exists() else None
+    found = open_data(data, stated, origin.seed, held_out)
     recipe = get_recipe(found.task, variant_of(network.name))
     if state is not None:
         # Longer or shorter, it keeps the warm-up that it has had.
@@ -184,7 +184,11 @@ def main(
     elif iterations is not None:
         recipe = recipe.lasting(iterations)
     recipe = replace(recipe, **{key: value for key, value in changes.items() if value is not None})
-    folder = RunFolder(output, network, found.task, recipe, origin, half)
+    keeping = Keeping() if state is None else before.keeping
+    keeping = Keeping(
+        validate_every or keeping.validate_every, keeping.half if half is None else half
+    )
+    folder = RunFolder(output, network, found.task, recipe, origin, keeping)
     if state is not None:
         folder.check(state)
     console = Console(soft_wrap=True, quiet=not accelerator.is_main_process)
@@ -209,6 +213,8 @@ def main(
                 f"'{output}' has a run. Give another folder, or --resume to go on with it."
             )
         _check_data(found, data, is_read=resume)
+        if found.held_out and held_out is None:
+            write_names(output / HELD_OUT, found.held_out)
     accelerator.wait_for_everyone()
     best = train(
         first,
@@ -217,7 +223,6 @@ def main(
         folder,
         accelerator,
         console,
-        validate_every=validate_every or max(1, recipe.iterations // VALIDATIONS),
         workers=workers,
         state=state,
     )
@@ -225,6 +230,8 @@ def main(
     if accelerator.is_main_process:
         console.print(f"best mIoU {100 * best:.2f} %: {(output / 'best.safetensors').absolute()}")
         console.print(f"report: {(output / 'report.html').absolute()}")
+        if found.held_out:
+            console.print(f"held-out images: {(output / HELD_OUT).absolute()}")
     accelerator.end_training()
 
 

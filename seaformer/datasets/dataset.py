@@ -1,13 +1,13 @@
 """Opening a data set: recognising its layout and task, and listing its pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seaformer.datasets.layouts import LAYOUTS, SPLITS, Folders, Item, Layout, files
 from seaformer.datasets.masks import read_mask
 from seaformer.datasets.own_task import FILE, own_task
-from seaformer.errors import SeaformerError, UsageError, unknown_name
+from seaformer.errors import SeaformerError, UsageError, quoted, unknown_name
 from seaformer.imaging.images import read_image
 from seaformer.tasks import Task, get_task
 
@@ -25,6 +25,12 @@ class Dataset:
     split: str
     items: tuple[Item, ...]
 
+    @property
+    def has_splits(self) -> bool:
+        """Whether images for training and for validation lie in folders or lists of their own."""
+        found = (LAYOUTS[self.layout].find(self.folder, split) for split in SPLITS)
+        return len(set(found)) > 1
+
     def spread(self, limit: int) -> "Dataset":
         """Return `limit` of the pictures, or all there are, spread evenly from the first on.
 
@@ -33,6 +39,20 @@ class Dataset:
         count = min(limit, len(self.items))
         chosen = (self.items[place * len(self.items) // count] for place in range(count))
         return replace(self, items=tuple(chosen))
+
+    def only(self, names: Collection[str]) -> "Dataset":
+        """Return the images of these names.
+
+        Raises:
+            UsageError: the data set has no such image.
+        """
+        items, wanted = {item.name: item for item in self.items}, frozenset(names)
+        if missing := sorted(wanted - items.keys()):
+            raise UsageError(
+                f"'{self.folder}' has no image {quoted(missing[0])}, one of {len(missing)} missing "
+                f"names of {len(wanted)}. Its names are such as {quoted(next(iter(items)))}."
+            )
+        return replace(self, items=tuple(one for one in self.items if one.name in wanted))
 
     def shard(self, place: int, count: int) -> "Dataset":
         """Return the `place`-th, from 1 on, of `count` parts of about equal size.

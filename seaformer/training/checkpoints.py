@@ -4,6 +4,7 @@
     last.safetensors, last.json   the weights of the last validation
     state.pt                      all that `--resume` needs, the weights too: one file, so that
                                   weights and optimiser are always of the same step
+    held_out.json                 names of the validation images, where the data set has no splits
     metrics.jsonl                 one line for each entry of the loss curve and each validation
 
 The JSON file says what the header of the .safetensors file says as well, for people and scripts.
@@ -26,11 +27,14 @@ from seaformer.json_text import parse_model
 from seaformer.models.entry import Network
 from seaformer.network_names import members
 from seaformer.tasks import Task
-from seaformer.training.recipe import Recipe
+from seaformer.training.recipe import VALIDATIONS, Recipe
 from seaformer.weights import unpickling
 from seaformer.weights.saving import save_weights
 
 STATE = "state.pt"
+STATE_VERSION = 2
+"""Raised when a state cannot be resumed as the one before; 1 had none in it."""
+
 METRICS = "metrics.jsonl"
 
 
@@ -46,17 +50,35 @@ class Origin:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class Keeping:
+    """How a run is validated and stored; it may change when the run is resumed.
+
+    Attributes:
+        validate_every: steps between two validations; None for `VALIDATIONS` in all.
+        half: whether weights are stored as float16.
+    """
+
+    validate_every: int | None = None
+    half: bool = False
+
+    def validation_steps(self, iterations: int) -> int:
+        """Return the steps between two validations of a run of so many."""
+        return self.validate_every or max(1, iterations // VALIDATIONS)
+
+
 class Settings(BaseModel, frozen=True):
-    """All that decides the result of a run; network and task by name."""
+    """All that a run was started with; network and task by name."""
 
     network: str
     task: str
     recipe: Recipe
     origin: Origin
+    keeping: Keeping = Keeping()
 
     def values(self) -> dict[str, Any]:
-        """Return them by name, as JSON holds them, on one level."""
-        stored = self.model_dump(mode="json")
+        """Return what decides the result by name, as JSON holds it, on one level."""
+        stored = self.model_dump(mode="json", exclude={"keeping"})
         values: dict[str, Any] = stored.pop("recipe") | stored.pop("origin") | stored
         return values
 
@@ -65,6 +87,7 @@ class State(BaseModel):
     """What a run goes on from, between two steps.
 
     Attributes:
+        version: of what is stored.
         step: steps done.
         best: the highest mIoU so far, 0..1; -1 before the first validation.
         losses: of the steps since the last entry of the metrics.
@@ -76,6 +99,7 @@ class State(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, arbitrary_types_allowed=True)
 
+    version: int = 1
     step: int = Field(ge=0)
     best: float = Field(ge=-1, le=1)
     losses: list[FiniteFloat]
@@ -92,23 +116,24 @@ class State(BaseModel):
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder of one run, and what all its checkpoints have in common.
-
-    `half` stores weights as float16.
-    """
+    """The folder of one run, and what all its checkpoints have in common."""
 
     path: Path
     network: Network
     task: Task
     recipe: Recipe
     origin: Origin
-    half: bool = False
+    keeping: Keeping = Keeping()
 
     @property
     def settings(self) -> Settings:
         """What a run that is resumed here has to agree with."""
         return Settings(
-            network=self.network.name, task=self.task.name, recipe=self.recipe, origin=self.origin
+            network=self.network.name,
+            task=self.task.name,
+            recipe=self.recipe,
+            origin=self.origin,
+            keeping=self.keeping,
         )
 
     def save_weights(self, model: nn.Module, name: str, step: int, miou: float) -> None:
@@ -128,7 +153,7 @@ class RunFolder:
             path,
             network=self.network.name,
             task_json=self.task.to_json(),
-            half=self.half,
+            half=self.keeping.half,
             extra=extra,
         )
         record = {"weights": path.name} | members(self.network.name) | extra
@@ -136,9 +161,10 @@ class RunFolder:
         write_text(path.with_suffix(".json"), json.dumps(record, indent=2, ensure_ascii=False))
 
     def save_state(self, **members: Any) -> None:
-        """Write what a resumed run starts from: the members of `State` but the settings."""
+        """Write what a resumed run starts from: members of `State` but version and settings."""
         content = io.BytesIO()  # torch says nothing of a full disk that a user could understand
-        torch.save(members | {"settings": self.settings.model_dump_json()}, content)
+        own = {"version": STATE_VERSION, "settings": self.settings.model_dump_json()}
+        torch.save(members | own, content)
         with atomic_write(self.path / STATE) as draft:
             draft.write_bytes(content.getbuffer())
 
@@ -171,7 +197,7 @@ def load_state(folder: Path) -> State:
 
     Raises:
         UsageError: there is none.
-        SeaformerError: the file is damaged.
+        SeaformerError: the file is damaged, or of a version that cannot be resumed.
     """
     path = folder / STATE
     if not path.is_file():
@@ -182,19 +208,32 @@ def load_state(folder: Path) -> State:
             if (record := zipfile.ZipFile(file).testzip()) is not None:
                 raise ValueError(f"wrong checksum of {quoted(record)}")
             file.seek(0)
-            return State.model_validate(unpickling.load(file, path))
+            content = unpickling.load(file, path)
+        version = int(content.get("version", 1))
     # A damaged file can make the reader fail in any way.
     except Exception as error:
-        raise damaged_state(folder, error) from error
+        raise unusable_state(folder, error) from error
+    if version > STATE_VERSION:
+        raise _refused(folder, "was written by a later version of seaformer")
+    try:
+        return State.model_validate(content)
+    except Exception as error:
+        raise unusable_state(folder, error, version) from error
 
 
-def damaged_state(folder: Path, error: Exception) -> SeaformerError:
-    """Return the error for a state that cannot be loaded, whatever was raised."""
+def unusable_state(folder: Path, error: Exception, version: int = STATE_VERSION) -> SeaformerError:
+    """Return the error for a state of this version that cannot be loaded, whatever was raised."""
+    if version < STATE_VERSION:
+        what = "was written by an earlier version of seaformer, and cannot be resumed by this one"
+    else:
+        what = "is damaged"
+    return _refused(folder, f"{what} ({_reason(error)})")
+
+
+def _refused(folder: Path, why: str) -> SeaformerError:
     last = folder / "last.safetensors"
     weights = f", with --weights {last}" if last.exists() else ""
-    return SeaformerError(
-        f"'{folder / STATE}' is damaged ({_reason(error)}). Start again in another folder{weights}."
-    )
+    return SeaformerError(f"'{folder / STATE}' {why}. Start again in another folder{weights}.")
 
 
 def _reason(error: Exception) -> str:

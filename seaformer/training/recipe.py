@@ -66,6 +66,9 @@ class Recipe:
         return members
 
 
+VALIDATIONS = 20
+"""How often a run is validated if nothing is said."""
+
 _MAX_WARMUP = 0.1
 """Share of a short run. The recipes below have 1 to 6 %."""
 

@@ -1,6 +1,6 @@
 """The pictures and masks of a run: drawn ones, or those of a folder."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -48,7 +48,8 @@ class TrainingData:
     """What a run learns from and is measured on, of one task; no picture is in both.
 
     `datasets` are those on disk that the pictures are of; empty for drawn scenes. `note` is what a
-    user should know of how they were split, in a sentence; may be empty.
+    user should know of how they were split, in a sentence; may be empty. `held_out` names the
+    validation images of a data set without splits.
     """
 
     task: Task
@@ -56,6 +57,7 @@ class TrainingData:
     validation: Scenes
     datasets: tuple[Dataset, ...] = ()
     note: str = ""
+    held_out: tuple[str, ...] = ()
 
     def faults(self) -> Iterator[Fault]:
         """Read everything, and yield the files that cannot be used; each once."""
@@ -97,15 +99,23 @@ class TrainingData:
         return ""
 
 
-def open_data(data: str, task: str | Task | None = None, seed: int = 0) -> TrainingData:
+def open_data(
+    data: str,
+    task: str | Task | None = None,
+    seed: int = 0,
+    held_out: Collection[str] | None = None,
+) -> TrainingData:
     """Find the pictures for training and for validation.
 
     `data` is the folder of a segmentation data set in one of the layouts, or "shapes": scenes that
     are drawn, by the seed for training, and for validation always the same. The task is one, its
-    name, or None for what the data set says.
+    name, or None for what the data set says. `held_out` names the validation images of a data set without
+    splits, None to choose them by the seed: a run that is resumed keeps them also if images were
+    added.
 
     Raises:
-        UsageError: the task is unknown, does not go with the data or is no segmentation.
+        UsageError: the task is unknown, does not go with the data or is no segmentation, or an
+            image that was held out is missing.
         SeaformerError: there is no data set in the folder.
     """
     if data == SHAPES:
@@ -123,26 +133,38 @@ def open_data(data: str, task: str | Task | None = None, seed: int = 0) -> Train
     note = ""
     if learned.items == measured.items:
         datasets = (learned,)
-        learned, measured = _held_out(learned, seed)
+        names = _chosen(learned, seed) if held_out is None else frozenset(held_out)
+        learned, measured = _split(learned, names)
         note = (
             f"'{data}' has no folders train and val: {len(measured.items)} of "
             f"{len(learned.items) + len(measured.items)} pictures are held out for validation, "
             f"chosen by --seed {seed}"
         )
-    return TrainingData(learned.task, FolderScenes(learned), FolderScenes(measured), datasets, note)
+    return TrainingData(
+        learned.task,
+        FolderScenes(learned),
+        FolderScenes(measured),
+        datasets,
+        note,
+        tuple(item.name for item in measured.items) if note else (),
+    )
 
 
-def _held_out(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:
-    """Split a data set without splits, by the seed."""
+def _chosen(dataset: Dataset, seed: int) -> frozenset[str]:
+    """Choose images of a data set without splits by the seed; return their names."""
     items = dataset.items
     if len(items) < 2:
         raise UsageError(
             f"'{dataset.folder}' has one picture. Give two or more: one has to be for validation."
         )
     order = np.random.default_rng((seed, 3)).permutation(len(items))
-    held_out = set(order[: -(-len(items) // _HELD_OUT)].tolist())
-    training, validation = (
-        tuple(item for place, item in enumerate(items) if (place in held_out) == is_held_out)
-        for is_held_out in (False, True)
-    )
-    return replace(dataset, items=training), replace(dataset, split="val", items=validation)
+    return frozenset(items[place].name for place in order[: -(-len(items) // _HELD_OUT)])
+
+
+def _split(dataset: Dataset, held_out: frozenset[str]) -> tuple[Dataset, Dataset]:
+    """Return the images to learn from, and those that are held out."""
+    measured = dataset.only(held_out)
+    rest = tuple(item for item in dataset.items if item.name not in held_out)
+    if not rest:
+        raise UsageError(f"all images of '{dataset.folder}' are held out. Add some to learn from.")
+    return replace(dataset, items=rest), replace(measured, split="val")

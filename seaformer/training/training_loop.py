@@ -40,7 +40,6 @@ def train(
     accelerator: Accelerator,
     console: Console,
     *,
-    validate_every: int,
     workers: int = 0,
     state: State | None = None,
 ) -> float:
@@ -54,10 +53,10 @@ def train(
         model: with its first weights, on the CPU.
         training: pictures with masks to learn from.
         validation: pictures with masks that the mIoU is measured on.
-        folder: where checkpoints go, the recipe, and the seed of everything random.
+        folder: where checkpoints go, the recipe, the seed of everything random, and how often the
+            network is validated, at which checkpoints are written too.
         accelerator: the processes and their devices.
         console: where progress is printed, by the first process only.
-        validate_every: steps between two validations, at which checkpoints are written too.
         workers: processes of each process that load pictures; 0 to load in the process itself.
         state: of the run in the folder, to go on from; None to start.
 
@@ -73,6 +72,7 @@ def train(
     recipe = folder.recipe
     if accelerator.device.type == "cpu":
         _keep_freed_memory()
+    validate_every = folder.keeping.validation_steps(recipe.iterations)
     processes = accelerator.num_processes
     if recipe.batch_size % processes:
         raise UsageError(

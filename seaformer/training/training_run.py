@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from seaformer.errors import SeaformerError
 from seaformer.training.batch_norm import synchronize
-from seaformer.training.checkpoints import RunFolder, State, damaged_state
+from seaformer.training.checkpoints import RunFolder, State, unusable_state
 from seaformer.training.loss import segmentation_loss
 from seaformer.training.optimizer import build_optimizer, rate_factor, regularize
 
@@ -49,7 +49,7 @@ class TrainingRun:
                 if not all(bool(tensor.isfinite().all()) for tensor in state.model.values()):
                     raise ValueError("NaN or infinity in the weights")
             except Exception as error:
-                raise damaged_state(folder.path, error) from error
+                raise unusable_state(folder.path, error, state.version) from error
         regularize(model, folder.recipe)
         if accelerator.num_processes > 1:
             synchronize(model, accelerator.device)
@@ -63,11 +63,11 @@ class TrainingRun:
                 optimizer.load_state_dict(optimizer.state_dict() | moments)
                 _check_moments(optimizer)
             except Exception as error:
-                raise damaged_state(folder.path, error) from error
+                raise unusable_state(folder.path, error, state.version) from error
         self._wrapped, self._optimizer = accelerator.prepare(model, optimizer)
         if state is not None and accelerator.scaler is not None:
             if state.scaler is None:
-                raise damaged_state(folder.path, KeyError("scaler"))
+                raise unusable_state(folder.path, KeyError("scaler"), state.version)
             accelerator.scaler.load_state_dict(state.scaler)
         self.model = accelerator.unwrap_model(self._wrapped)
         self.step = 0 if state is None else state.step

@@ -109,14 +109,20 @@ class Job:
     def standard_metadata(self) -> StandardMetadata:
         """What a .tflite says of itself to any reader."""
         rule = self.request.task.preprocessing
-        is_raw = self.request.normalize == "inside"
+        mean: tuple[float, ...] | None = rule.mean
+        std: tuple[float, ...] | None = rule.std
+        if self.request.normalize == "inside":
+            mean, std = (0.0,) * rule.channels, (1.0,) * rule.channels
+        elif not self.source.contract.knows_normalization:
+            mean = std = None
         return StandardMetadata(
             description=f"{self.stem}, {self.request.head}",
             input_name=self.input_name,
             output_name=self.request.head,
             size=None if self.source.takes_features else self.size,
-            mean=(0.0,) * rule.channels if is_raw else rule.mean,
-            std=(1.0,) * rule.channels if is_raw else rule.std,
+            channels=rule.channels,
+            mean=mean,
+            std=std,
             has_labels=bool(self.labels),
             gives_classes=self.gives_ids,
         )

@@ -278,7 +278,7 @@ class Quantizing:
 def accuracy_in_words(accuracy: Accuracy, score_name: str) -> str:
     """The score's difference with its interval; the agreement where there is no truth."""
     if accuracy.argmax_agreement is None:
-        return "features"
+        return "no classes to agree on"
     if accuracy.difference_points is None or accuracy.interval_points is None:
         return f"agreement {100 * accuracy.argmax_agreement:.2f} %"
     low, high = accuracy.interval_points

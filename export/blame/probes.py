@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seaformer.artifact.metadata import FEATURES, Interface
+from seaformer.artifact.metadata import Interface
 from seaformer.errors import SeaformerError
 from seaformer.imaging.images import read_image, sample_photograph
 from seaformer.imaging.preprocessing import normalize, prepare
@@ -85,12 +85,14 @@ def _noise(
 
 
 def _photograph(session: Session, metadata: Interface | None) -> Array | None:
-    """The photograph as the file takes it; None if it takes no image."""
-    if len(session.inputs) != 1 or (metadata is not None and metadata.kind == FEATURES):
+    """The photograph as the file takes it; None if it takes none, or says not how."""
+    is_known = metadata is None or (metadata.takes_image and metadata.knows_normalization)
+    if len(session.inputs) != 1 or not is_known:
         return None
     tensor = session.inputs[0]
     try:
-        layout = find_layout(tensor.shape, session.path)
+        channels = 3 if metadata is None else metadata.input.channels
+        layout = find_layout(tensor.shape, session.path, channels)
     except SeaformerError:
         return None
     height, width = (tensor.shape[layout.index(axis)] or 0 for axis in "HW")

@@ -18,7 +18,8 @@ from seaformer.artifact.embedding import ASSOCIATED_FILE, LABELS_FILE
 _IDENTIFIER = b"M001"
 _IMAGE_PROPERTIES, _FEATURE_PROPERTIES = 2, 1
 _NORMALIZATION_OPTIONS = 1
-_RGB = 1
+_COLOR_SPACES = {3: 1, 1: 2}
+"""Channels of the image -> RGB or gray."""
 _AXIS_LABELS, _VALUE_LABELS = 2, 3
 
 
@@ -31,8 +32,10 @@ class StandardMetadata:
         input_name: of the input tensor.
         output_name: of the output tensor.
         size: height and width of the image; None for features.
-        mean: of each channel, subtracted from RGB in 0..255 before the model sees it.
-        std: of each channel, divided by afterwards.
+        channels: of the image.
+        mean: of each channel, subtracted from pixels of 0..255 before the model sees them; None
+            where nobody said it.
+        std: of each channel, divided by afterwards; None likewise.
         has_labels: whether the file has the labels of the classes beside the JSON.
         gives_classes: whether the output is class ids, and not a score of each class.
     """
@@ -41,8 +44,9 @@ class StandardMetadata:
     input_name: str
     output_name: str
     size: tuple[int, int] | None
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    channels: int
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
     has_labels: bool
     gives_classes: bool
 
@@ -83,8 +87,11 @@ class StandardMetadata:
             return _table(builder, 7, slots)
         height, width = self.size
         size = _table(builder, 2, {}, {0: width, 1: height})
-        properties = _table(builder, 2, {1: size}, {}, {0: _RGB})
+        color_space = _COLOR_SPACES[self.channels]
+        properties = _table(builder, 2, {1: size}, {}, {0: color_space})
         slots[3] = _content(builder, _IMAGE_PROPERTIES, properties)
+        if self.mean is None or self.std is None:
+            return _table(builder, 7, slots)
         values = {
             0: builder.CreateNumpyVector(np.array(self.mean, np.float32)),
             1: builder.CreateNumpyVector(np.array(self.std, np.float32)),

@@ -123,6 +123,7 @@ class Reference:
         signal = noise = 0.0
         channels = ChannelErrors()
         agreed = positions = 0
+        classes_seen: set[int] = set()
         counts: list[tuple[Counts, Counts]] = []
         for place in range(total):
             sample = self._sample(place)
@@ -136,7 +137,9 @@ class Reference:
             noise += float(np.square(sample.logits - logits, dtype=np.float64).sum())
             channels.add(self._channels_first(sample.logits), self._channels_first(logits))
             if self._meaning.has_classes:
-                same = self._classes_of(logits) == self._classes_of(sample.logits)
+                expected = self._classes_of(sample.logits)
+                classes_seen.update(np.unique(expected).tolist())
+                same = self._classes_of(logits) == expected
                 agreed, positions = agreed + int(same.sum()), positions + same.size
             if sample.counts is not None and sample.truth is not None:
                 counts.append((sample.counts, self._count(sample.truth, logits)))
@@ -151,7 +154,10 @@ class Reference:
             pictures=self.pictures.name,
             count=total,
             sqnr_db=energies_sqnr_db(signal, noise),
-            argmax_agreement=agreed / positions if positions else None,
+            # One class everywhere agrees by nature; that of a whole image says something.
+            argmax_agreement=None
+            if not positions or (positions > total and len(classes_seen) == 1)
+            else agreed / positions,
             worst_channels=channels.worst(),
             reference_score=reference_score,
             score=score,

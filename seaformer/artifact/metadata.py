@@ -201,7 +201,7 @@ class Accuracy(_Model):
         count: how many.
         sqnr_db: of the logits, over all images.
         argmax_agreement: share of positions, or of images in classification, of the same class,
-            0..1; None for features.
+            0..1; None for features, and where the twin decides for one class everywhere.
         worst_channels: of the output, the worst first; none in files from before it was measured.
         reference_score: mIoU (top-1 in classification) of the twin in percent; None without truth.
         score: of this file.

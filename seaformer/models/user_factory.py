@@ -43,12 +43,16 @@ def _call(name: str) -> "nn.Module":
     with _working_directory_on_path():
         try:
             make = getattr(_import(module_name), function_name)
-        except (ImportError, AttributeError, FileNotFoundError) as error:
+        except FileNotFoundError as error:
             raise UsageError(
-                f"model '{name}' cannot be imported: {error}. Run in the folder that has the "
-                f"module, or install its package. '{module_name}:' is not the prefix of a "
-                "collection."
+                f"model '{name}' cannot be imported: there is no file '{error.filename}'. Check "
+                "its name."
             ) from error
+        except (ImportError, AttributeError) as error:
+            where = "Run in the folder that has the module, or install its package."
+            if not is_file_factory(name):
+                where += f" '{module_name}:' is not the prefix of a collection."
+            raise UsageError(f"model '{name}' cannot be imported: {error}. {where}") from error
         except Exception as error:
             raise SeaformerError(
                 f"model '{name}' cannot be imported, as '{module_name}' fails: "

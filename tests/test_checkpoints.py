@@ -577,7 +577,7 @@ def test_other_class_count_is_recognised(tmp_path: Path) -> None:
     assert "with 19 classes, not SeaFormer-Tiny for segmentation with 150 classes" in message
     assert message.endswith("Use --task cityscapes.")
     torch.save(official_state("tiny", True, 7), tmp_path / "a.pth")
-    assert misfit(tmp_path / "a.pth").endswith("names of its classes (a file with one a line, or A,B,...).")
+    assert misfit(tmp_path / "a.pth").endswith("(a file with one a line, or A,B,...).")
 
 
 def test_counters_may_be_missing_when_recognising(

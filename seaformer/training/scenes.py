@@ -109,9 +109,9 @@ def open_data(
 
     `data` is the folder of a segmentation data set in one of the layouts, or "shapes": scenes that
     are drawn, by the seed for training, and for validation always the same. The task is one, its
-    name, or None for what the data set says. `held_out` names the validation images of a data set without
-    splits, None to choose them by the seed: a run that is resumed keeps them also if images were
-    added.
+    name, or None for what the data set says. `held_out` names the validation images of a data set
+    without splits, None to choose them by the seed: a run that is resumed keeps them also if images
+    were added.
 
     Raises:
         UsageError: the task is unknown, does not go with the data or is no segmentation, or an

@@ -63,7 +63,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	@rm -rf build/typing && mkdir -p build/typing/seaformer
 	@for entry in seaformer/*; do ln -s "../../../$$entry" build/typing/seaformer/; done
-	@for folder in export benchmark api; do ln -s ../../../$$folder build/typing/seaformer/; done
+	@for folder in export benchmark; do ln -s ../../../$$folder build/typing/seaformer/; done
 	@ln -s ../../android_demo/smoke_build build/typing/smoke_build
 	cd build/typing && "$(abspath $(BIN))/mypy" --config-file ../../pyproject.toml -p seaformer -p smoke_build
 

@@ -18,7 +18,7 @@ from seaformer.temporary_folders import temporary_folder
 
 ROOT = Path(__file__).parents[1]
 GLOSSARY = ROOT / "docs" / "glossary.md"
-FOLDERS = ("seaformer", "export", "benchmark", "api", "android_demo", "docs", "tests")
+FOLDERS = ("seaformer", "export", "benchmark", "android_demo", "docs", "tests")
 SUFFIXES = (".py", ".md", ".html", ".kt", ".c", ".h", ".xml")
 PROSE = (tokenize.COMMENT, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", -1))
 WORD = r"[\w\-']+"

@@ -24,7 +24,6 @@ FOLDERS = {
     "seaformer": ROOT / "seaformer",
     "seaformer.export": ROOT / "export",
     "seaformer.benchmark": ROOT / "benchmark",
-    "seaformer.api": ROOT / "api",
 }
 DATA = (
     "seaformer/data/photograph.jpg",

@@ -18,7 +18,6 @@ PACKAGES = {
     "seaformer": ROOT / "seaformer",
     "seaformer.export": ROOT / "export",
     "seaformer.benchmark": ROOT / "benchmark",
-    "seaformer.api": ROOT / "api",
 }
 MAX_FILES_OF_A_NAME = 2
 

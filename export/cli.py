@@ -81,6 +81,14 @@ def _switches() -> str:
     "normalised tensor.",
 )
 @click.option(
+    "--metadata",
+    metavar="WHERE",
+    default="inside",
+    show_default=True,
+    help="inside: the description is in the file and in the .json beside it; beside: in the .json "
+    "alone, for tools that metadata properties stop (.onnx only).",
+)
+@click.option(
     "--head",
     metavar="NAME",
     default="logits",

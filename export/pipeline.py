@@ -411,7 +411,9 @@ def _verify(job: Job, candidate: Candidate, folder: Path, report: Report) -> lis
             compiled += compiling.files(accelerator)
     parities = tuple(parity for parity, _ in compiled)
     metadata = metadata.model_copy(update={"accelerators": (*found, *parities)})
-    file = Finished(target, embed(candidate.content, metadata), metadata)
+    is_inside = job.request.metadata == "inside"
+    content = embed(candidate.content, metadata) if is_inside else candidate.content
+    file = Finished(target, content, metadata)
     return [file, *(made for _, made in compiled)]
 
 

@@ -31,6 +31,7 @@ from seaformer.tasks import DEFAULT_TASK, Task, get_task
 from seaformer.tasks.statement import NOTHING, Statement
 
 NORMALIZE = ("inside", "outside")
+METADATA = ("inside", "beside")
 MIXED = "auto"
 
 
@@ -82,6 +83,7 @@ class Request:
             user's own.
         weights: as given to --weights; None for random ones.
         normalize: "inside" or "outside".
+        metadata: "inside": in the file and in its .json; "beside": in the .json alone.
         head: name of the head.
         output: folder for the files.
         force: whether files may be overwritten.
@@ -106,6 +108,7 @@ class Request:
     sizes: tuple[tuple[int, int], ...]
     weights: str | None
     normalize: str
+    metadata: str
     head: str
     output: Path
     force: bool
@@ -141,6 +144,7 @@ class Asked:
     input_sizes: Sequence[str] = ()
     weights: str | None = None
     normalize: str = "inside"
+    metadata: str = "inside"
     head: str = "logits"
     force: bool = False
     calibration: str | None = None
@@ -171,6 +175,8 @@ def make_request(asked: Asked) -> Request:
     """
     if asked.normalize not in NORMALIZE:
         raise unknown_name("normalization", asked.normalize, NORMALIZE)
+    if asked.metadata not in METADATA:
+        raise unknown_name("place of metadata", asked.metadata, METADATA)
     network = chosen(asked.model, asked.variant)
     their_network, their_task = None, None
     said = asked.said
@@ -218,6 +224,11 @@ def make_request(asked: Asked) -> Request:
     for accelerator in named:
         _check_accelerator(accelerator, wanted, wanted_formats)
     _check_chips(named, chips, wanted, asked.require_full_acceleration)
+    if asked.metadata == "beside" and (chips or any(f.name != "onnx" for f in wanted_formats)):
+        raise UsageError(
+            "--metadata is 'beside'. Allowed for .onnx files of a CPU or GPU: use --format onnx, and "
+            "leave --soc out."
+        )
     return Request(
         network=network,
         task=known_task,
@@ -227,6 +238,7 @@ def make_request(asked: Asked) -> Request:
         sizes=tuple(dict.fromkeys(sizes)) or (() if network.has_own_weights else (usual,)),
         weights=asked.weights,
         normalize=asked.normalize,
+        metadata=asked.metadata,
         head=asked.head,
         output=asked.output,
         force=asked.force,

@@ -11,17 +11,14 @@ from pathlib import Path
 
 import onnx
 import pytest
-from click.testing import CliRunner
 from exporting import Done, assert_one_line, environment, names, read_metadata, run_export
 from onnxruntime.quantization.execution_providers.qnn import qnn_preprocess_model
 
 from seaformer.artifact.chips import CHIPS, UNSUPPORTED, Chip, parse_chips
-from seaformer.artifact.embedding import content_of
+from seaformer.artifact.embedding import content_sha256
 from seaformer.artifact.metadata import parse_metadata
 from seaformer.artifact.precisions import PRECISIONS, in_half
 from seaformer.bundling.model import read_model
-from seaformer.cli.evaluate import main as evaluate
-from seaformer.datasets.shapes import write
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.export.npu import tflite_compiler
 from seaformer.export.npu.compiled import Compiled
@@ -382,76 +379,25 @@ def test_a_compiled_file_does_not_decide_what_is_read(copied: Path) -> None:
         open_session(copied, accelerator="npu")
 
 
-def test_a_file_without_its_description_passes_onnxruntimes_preprocessing(
-    shapes_export: Path, tmp_path: Path
-) -> None:
-    """With it, as with any metadata property, `qnn_preprocess_model` raises a TypeError."""
-    model = onnx.load_from_string(content_of(shapes_export / f"{STEM}_fp32.onnx"))
-    assert not model.metadata_props
-    output = tmp_path / "preprocessed.onnx"
-    assert not qnn_preprocess_model(model, output)  # nothing is left to do
-    assert not output.exists()
-
-
-def test_a_file_that_is_not_compiled_needs_a_chip(shapes_export: Path) -> None:
-    with pytest.raises(UsageError, match=r"Give the chip to compile it for: --soc, one of"):
-        open_session(shapes_export / f"{STEM}_fp32.onnx", accelerator="npu")
-
-
-def test_predict_on_the_npu_states_no_latency(export: tuple[Done, Path], tmp_path: Path) -> None:
-    command = [BIN / "seaformer-predict", "--model", export[1] / f"{COMPILED}.onnx"]
-    done = subprocess.run(
-        [*command, "--accelerator", "npu"],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_a_file_described_beside_it_alone_passes_onnxruntimes_preprocessing(tmp_path: Path) -> None:
+    """With any metadata property, `qnn_preprocess_model` of onnxruntime 1.32 raises a TypeError."""
+    done = run_export(*SHAPES, "--metadata", "beside", "--output", ".", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "emulator of SM8650, whose times mean nothing" in done.stdout
-    assert " ms" not in done.stdout
-    assert names(tmp_path) == ["photograph_overlay.png"]
+    (path,) = tmp_path.glob("*.onnx")
+    assert not onnx.load(path).metadata_props
+    output = tmp_path / "preprocessed.onnx"
+    assert not qnn_preprocess_model(path, output)  # nothing is left to do
+    assert not output.exists()
+    with open_session(path) as session:
+        metadata = session.metadata
+    assert metadata is not None
+    assert metadata.content_sha256 == content_sha256(path.read_bytes(), path.name)
 
 
-@pytest.fixture(scope="module")
-def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("scenes")
-    write(folder, 1, validation=4)
-    return folder
-
-
-def run_evaluate(*arguments: str | Path) -> str:
-    done = CliRunner().invoke(evaluate, [*map(str, arguments), "--accelerator", "npu"])
-    assert done.exit_code == 0, done.output
-    return done.output
-
-
-def test_shards_of_an_evaluation_make_the_whole(
-    export: tuple[Done, Path], scenes: Path, tmp_path: Path
+@pytest.mark.parametrize("others", [("--format", "tflite"), TO_NPU])
+def test_only_onnx_files_are_described_beside_them_alone(
+    others: tuple[str, ...], tmp_path: Path
 ) -> None:
-    model = (export[1] / f"{COMPILED}.onnx", "--data", scenes)
-    run_evaluate(*model, "--report", tmp_path / "whole")
-    for part in (1, 2):
-        run_evaluate(*model, "--shard", f"{part}/2", "--report", tmp_path / str(part))
-    for image in (scenes / "images").rglob("*.png"):
-        os.utime(image, (0, 0))  # as on another computer, where it was copied to
-    merged = run_evaluate(
-        *model, "--merge", tmp_path / "1", "--merge", tmp_path / "2", "--report", tmp_path / "all"
-    )
-    assert "going on: 4 of 4 were done before" in merged
-    whole, both = (
-        json.loads((tmp_path / name / "results.json").read_text()) for name in ("whole", "all")
-    )
-    assert both["models"] == whole["models"]
-    assert both["pictures"] == 4
-    assert "emulator of SM8650" in both["models"][0]["runtime"]
-
-
-@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0"])
-def test_a_shard_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
-    done = CliRunner().invoke(
-        evaluate, ["model.onnx", "--data", str(tmp_path), "--shard", text], standalone_mode=False
-    )
-    assert isinstance(done.exception, UsageError)
-    assert f"--shard is '{text}'" in str(done.exception)
+    done = run_export(*SHAPES, "--metadata", "beside", *others, "--output", ".", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--metadata is 'beside'. Allowed for .onnx files" in done.stderr

@@ -41,3 +41,12 @@ def option(name: str) -> str:
 def in_words(name: str) -> str:
     """Name a network in a sentence: "variant tiny", "model topformer-tiny"."""
     return option(name).removeprefix("--")
+
+
+def factory_parts(name: str) -> tuple[str, str]:
+    """Split "package.module:factory" or "FILE.py:factory"; the factory is "" in any other name."""
+    file, is_file, function = name.partition(".py:")
+    if is_file:
+        return f"{file}.py", function
+    module, _, function = name.partition(":")
+    return module, function

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from seaformer.errors import UsageError
 from seaformer.models.seaformer.variants import Variant
-from seaformer.network_names import in_words
+from seaformer.network_names import factory_parts, in_words
 from seaformer.tasks import GRAY, Task
 
 if TYPE_CHECKING:  # torch is imported when a network is built: --help shall not wait for it
@@ -134,9 +134,9 @@ class Network:
 
     def file_stem(self, task: Task) -> str:
         """Return how the names of its files begin, such as "seaformer_tiny_ade20k"."""
-        _, colon, function = self.name.rpartition(":")
+        function = factory_parts(self.name)[1]
         changes = "".join(f"_{switch}-{value}" for switch, value in self.ablation.items())
-        stem = function if colon else self.name.replace("-", "_", 1)
+        stem = function or self.name.replace("-", "_", 1)
         stem += changes.replace(",", "-")
         return f"{stem}_{task.name}" if self.builders else stem
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.models.entry import Network
+from seaformer.network_names import factory_parts
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,7 +40,7 @@ def _call(name: str) -> "nn.Module":
     """
     from torch import nn
 
-    module_name, _, function_name = name.rpartition(":")
+    module_name, function_name = factory_parts(name)
     with _working_directory_on_path():
         try:
             make = getattr(_import(module_name), function_name)
@@ -77,7 +78,7 @@ def _call(name: str) -> "nn.Module":
 
 def is_file_factory(name: str) -> bool:
     """Whether a name is that of a factory in a file, "FILE.py:factory"."""
-    file, _, function = name.rpartition(":")
+    file, function = factory_parts(name)
     return file.endswith(".py") and bool(function)
 
 

@@ -226,8 +226,8 @@ def make_request(asked: Asked) -> Request:
     _check_chips(named, chips, wanted, asked.require_full_acceleration)
     if asked.metadata == "beside" and (chips or any(f.name != "onnx" for f in wanted_formats)):
         raise UsageError(
-            "--metadata is 'beside'. Allowed for .onnx files of a CPU or GPU: use --format onnx, and "
-            "leave --soc out."
+            "--metadata is 'beside'. Allowed for .onnx files of a CPU or GPU: use --format onnx, "
+            "and leave --soc out."
         )
     return Request(
         network=network,

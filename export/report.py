@@ -146,13 +146,12 @@ class Report:
         self.console.print(f"In {first.parent}, after {total:.1f} s.")
         self.console.print()
         self.console.print("Next:")
-        use = (
-            f"seaformer-benchmark {first}"
-            if described.kind == FEATURES
-            else f"seaformer-predict PHOTO --model {first}"
-        )
-        if described.takes_image and not described.knows_normalization:
-            use += " --input-range LOW..HIGH"
+        if described.kind == FEATURES:
+            use = f"seaformer-benchmark {first}"
+        else:
+            use = f"seaformer-predict PHOTO --model {first}"
+            if described.takes_image and not described.knows_normalization:
+                use += " --input-range LOW..HIGH"
         check = f"seaformer-export --self-check {first}"
         if stored_name(described.variant, described.model) not in REGISTRY:
             check += f" --model {described.model}"

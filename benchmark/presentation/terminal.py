@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from seaformer.artifact.metadata import FEATURES
 from seaformer.benchmark.presentation.paper_table import (
     NOT_MEASURED,
     WRONG,
@@ -115,7 +116,7 @@ def print_next(console: Console, paths: Sequence[Path], results: Sequence[Result
         commands = [f"seaformer-benchmark {file} --compare {shlex.quote(str(paths[0]))}"]
     else:
         commands = [f"seaformer-benchmark {file} --breakdown"]
-    if model.facts.task is not None:
+    if model.facts.task is not None and model.facts.kind != FEATURES:
         commands.append(f"seaformer-predict PHOTO --model {file}")
     for command in commands:
         console.print(f"  {command}", soft_wrap=True)

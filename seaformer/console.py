@@ -43,8 +43,8 @@ class Console(rich.console.Console):
 
 
 def silent_console() -> Console:
-    """Return a console that shows nothing."""
-    return Console(file=StringIO())
+    """Return a console that shows nothing, in a notebook either."""
+    return Console(file=StringIO(), force_jupyter=False)
 
 
 def _printable(text: Text) -> Text:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import pandas
 
 OPACITY = 0.5
+REPR_CLASSES = 3
+"""How many classes the text of a prediction has."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +105,12 @@ class Predicted:
         if self.mask is None:
             return _frame({"class": name, "probability": value} for name, value in self.top)
         return _frame({"class": one.name, "share": one.share} for one in self.classes)
+
+    def __repr__(self) -> str:
+        """Name the model and the largest classes."""
+        shares = [(one.name, one.share) for one in self.classes] or self.top
+        listed = ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares[:REPR_CLASSES])
+        return f"<{type(self).__name__} by {self.interface.title}: {listed}>"
 
     def _repr_png_(self) -> bytes | None:
         """Show the overlay in a notebook."""

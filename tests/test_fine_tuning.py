@@ -12,12 +12,13 @@ from click.testing import CliRunner, Result
 from official_weights import to_official
 from torch import nn
 
+import seaformer
 from seaformer.artifact.metadata import Weights
 from seaformer.cli.evaluate import main as evaluate
 from seaformer.cli.train import main
 from seaformer.console import Console
 from seaformer.datasets import open_dataset
-from seaformer.datasets.image_names import HELD_OUT
+from seaformer.datasets.image_names import HELD_OUT, write_names
 from seaformer.datasets.shapes import write
 from seaformer.errors import SeaformerError, UnknownNameError, UsageError
 from seaformer.evaluation.training_images import split_note, training_note
@@ -216,11 +217,23 @@ def test_evaluation_says_that_it_scores_training_images(
     seen = {item.name for item in open_dataset(flat).spread(2).items}
     count = len(seen - held_out_names(fine_tuned, flat))
     assert count
-    said = f"{count} of the 2 images are not among those that its training held out"
+    said = f"Scored images that it was trained on: {count} of 2. "
     assert said in done.output
     assert f"--images {fine_tuned / HELD_OUT}" in done.output
     results = json.loads((tmp_path / "whole" / "results.json").read_text(encoding="utf-8"))
     assert said in results["models"][0]["note"]
+
+
+def test_python_takes_names_and_says_what_was_trained_on_too(
+    fine_tuned: Path, flat: Path, tmp_path: Path
+) -> None:
+    held_out = held_out_names(fine_tuned, flat)
+    name = next(item.name for item in open_dataset(flat).items if item.name not in held_out)
+    write_names(tmp_path / "names.json", [name])
+    with seaformer.load(fine_tuned / "best.safetensors") as model:
+        results = model.evaluate(flat, images=tmp_path / "names.json").results
+    assert (results.pictures, results.available) == (1, 12)
+    assert "Scored images that it was trained on: 1 of 1. " in results.models[0].note
 
 
 def test_only_what_is_known_of_training_images_is_said(
@@ -229,7 +242,9 @@ def test_only_what_is_known_of_training_images_is_said(
     whole = open_dataset(flat)
     held_out = whole.only(held_out_names(fine_tuned, flat))
     best = fine_tuned / "best.safetensors"
-    assert training_note(best, whole.spread(12), whole).startswith("10 of the 12 images")
+    assert training_note(best, whole.spread(12), whole).startswith(
+        "Scored images that it was trained on: 10 of 12. "
+    )
     assert training_note(best, held_out, whole) == ""
     elsewhere = Path(shutil.copy(best, tmp_path))
     assert training_note(elsewhere, whole, whole) == ""

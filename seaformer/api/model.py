@@ -21,6 +21,7 @@ from seaformer.benchmark.studies.benchmark_study import BenchmarkStudy
 from seaformer.benchmark.studies.running import measure_quietly
 from seaformer.console import silent_console
 from seaformer.datasets import open_dataset
+from seaformer.datasets.image_names import read_names
 from seaformer.errors import SeaformerError, UsageError, look_up
 from seaformer.evaluation.engine import Evaluation
 from seaformer.evaluation.evaluation_page import write_report
@@ -31,6 +32,7 @@ from seaformer.evaluation.models import (
     task_of_data,
 )
 from seaformer.evaluation.results import collect
+from seaformer.evaluation.training_images import training_note
 from seaformer.extras import missing_extras_named, require
 from seaformer.files import refuse_existing
 from seaformer.imaging.images import as_pixels
@@ -170,6 +172,7 @@ class Model:
         self,
         data: str | Path,
         *,
+        images: str | Path | None = None,
         limit: int | None = None,
         batch: int = 1,
         protocol: str | None = None,
@@ -182,7 +185,9 @@ class Model:
 
         Args:
             data: folder of the data set, in a layout that `seaformer-evaluate` reads.
-            limit: number of images to use, evenly spaced over all; None for all.
+            images: file that names the images to use, such as held_out.json of a training run; None
+                for all.
+            limit: number of images to use, evenly spaced over these; None for all.
             batch: images to compute at once; for checkpoints.
             protocol: "official" or "deployed"; None for the official one where the model can.
             layout: of the data set, if the folders do not tell it.
@@ -203,7 +208,8 @@ class Model:
             where = self.accelerator, self.chip
             task = task_of_data(data, self.said, source, self.weights, *where)
             whole = open_dataset(data, task, layout=layout)
-            dataset = whole if limit is None else whole.spread(limit)
+            named = whole if images is None else whole.only(read_names(Path(images)))
+            dataset = named if limit is None else named.spread(limit)
             options = Options(
                 protocol=choose_protocol(protocol, [source], dataset.task),
                 threads=self.threads,
@@ -215,6 +221,7 @@ class Model:
                 said=self.said,
             )
             with closing(open_candidate(source, dataset.task, options)) as candidate:
+                candidate = candidate.with_note(training_note(candidate.path, dataset, whole))
                 evaluation = Evaluation(dataset, [candidate])
                 with reporting_to(progress):
                     for _ in evaluation.run(folder / "pictures.jsonl", batch):

@@ -212,10 +212,7 @@ def main(
             for place, path in enumerate(paths)
         ]
         notes = [training_note(one.path, dataset, whole) for one in candidates]
-        candidates = [
-            replace(one, note=" ".join(filter(None, (one.note, note))))
-            for one, note in zip(candidates, notes, strict=True)
-        ]
+        candidates = [one.with_note(note) for one, note in zip(candidates, notes, strict=True)]
         folder.mkdir(parents=True, exist_ok=True)
         opened.enter_context(locked(folder))
         _refuse_finished(folder, force)  # again: another process may have finished meanwhile

@@ -83,6 +83,10 @@ class Candidate:
     session: ImageSession
     note: str
 
+    def with_note(self, note: str) -> "Candidate":
+        """Return the model with one more thing to know of it, if that is not empty."""
+        return replace(self, note=" ".join(filter(None, (self.note, note))))
+
     def prepare(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Turn uint8 [H, W, 3], RGB, into the network's input, float32 [h, w, channels].
 

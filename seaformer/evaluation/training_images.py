@@ -30,9 +30,8 @@ def training_note(model: Path, dataset: Dataset, whole: Dataset) -> str:
     if not trained_on or not held_out <= {item.name for item in whole.items}:
         return ""
     return (
-        f"{trained_on} of the {len(dataset.items)} images are not among those that its training "
-        f"held out, so it was trained on them. The held-out ones alone: --images "
-        f"{shlex.quote(str(path))}."
+        f"Scored images that it was trained on: {trained_on} of {len(dataset.items)}. Those that "
+        f"its training held out alone: --images {shlex.quote(str(path))}."
     )
 
 

@@ -457,7 +457,7 @@ def test_files_are_scored_on_the_same_scenes(tmp_path: Path) -> None:
     ]
     given[2] = replace(given[2], facts=facts.model_copy(update={"accuracy": FEWER_SCENES}))
     told: list[str] = []
-    fp32, same, other = score_trained(given, told.append, available=4)
+    fp32, same, other = score_trained(given, told.append, scenes=4)
     assert told[0] == "evaluating fp16, int16x8"
     assert fp32 == given[0]
     first, second = same.facts.accuracy, other.facts.accuracy

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from seaformer.artifact.precisions import PRECISIONS
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.results.schema import Accuracy
 from seaformer.cli.evaluate import PROGRESS
@@ -29,16 +28,16 @@ SPLIT = "val"
 
 
 def score_trained(
-    candidates: Sequence[Candidate], show: Callable[[str], None], available: int = SPLITS[SPLIT]
+    candidates: Sequence[Candidate], show: Callable[[str], None], scenes: int = SPLITS[SPLIT]
 ) -> tuple[Candidate, ...]:
     """Evaluate trained files of the procedural task against the fp32 file, on the same scenes.
 
-    They are as many as the slowest precision is measured on in an export, and then the same.
+    All of them, also with slow kernels: on 50 of the 500, int8 seems 0.10 points better than fp32.
 
     Args:
         candidates: of one network; those of another task come back as they are.
         show: takes how far it is.
-        available: scenes that there are.
+        scenes: how many are drawn.
 
     Raises:
         SeaformerError: the evaluation failed.
@@ -53,10 +52,9 @@ def score_trained(
         return tuple(candidates)
     show(f"evaluating {', '.join(one.precision for one in others)}")
     with temporary_folder("scores") as folder:
-        scenes = folder / "scenes"
-        write(scenes, 1, validation=available)
-        report = _evaluate(reference.path, others, scenes, folder / "report", show)
-        measured = _accuracies(report, available)
+        write(folder / "scenes", 1, validation=scenes)
+        report = _evaluate(reference.path, others, folder / "scenes", folder / "report", show)
+        measured = _accuracies(report)
     accuracies = dict(zip((one.id for one in others), measured, strict=True))
     return tuple(
         replace(one, facts=one.facts.model_copy(update={"accuracy": accuracies[one.id]}))
@@ -74,20 +72,18 @@ def _evaluate(
     show: Callable[[str], None],
 ) -> Path:
     """Return the file of the results."""
-    limit = min(PRECISIONS[one.precision].test_pictures for one in others)
-    options = ["--reference", str(reference), "--data", str(scenes), "--limit", str(limit)]
+    options = ["--reference", str(reference), "--data", str(scenes)]
     models = [str(one.path) for one in others]
     (file,) = run_command("seaformer-evaluate", [*models, *options, "--report", str(report)], show)
     return file
 
 
-def _accuracies(report: Path, available: int) -> list[Accuracy]:
+def _accuracies(report: Path) -> list[Accuracy]:
     """Read the figures of every model but the reference from the results of an evaluation."""
     _, *models = json.loads(report.read_text(encoding="utf-8"))["models"]
     lines = read_pictures(report.with_name(PROGRESS))
     counts = np.array([[_count(model) for model in line.models] for line in lines])
-    every = f"{available} procedural scenes ({SPLIT})"
-    inputs = every if len(counts) == available else f"{len(counts)} of {every}"
+    inputs = f"{len(counts)} procedural scenes ({SPLIT})"
     return [
         _accuracy(inputs, counts[:, [0, place]], model["agreement"])
         for place, model in enumerate(models, start=1)

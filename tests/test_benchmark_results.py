@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from seaformer.artifact.precisions import PRECISIONS
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.measure.options import parse_share
-from seaformer.benchmark.measure.request import DEFAULT_RUNS, MAX_ROUNDS, round_sizes
+from seaformer.benchmark.measure.request import DEFAULT_RUNS, MAX_ROUND_S, MAX_ROUNDS, round_sizes
 from seaformer.benchmark.presentation.results_csv import to_csv
 from seaformer.benchmark.presentation.terminal import WRONG as WRONG_WORDS
 from seaformer.benchmark.presentation.terminal import print_comparison, print_results
@@ -303,8 +303,22 @@ def test_runs_are_spread_evenly_over_rounds(runs: int) -> None:
     assert len(sizes) >= min(runs, MIN_ROUNDS)
 
 
+@given(st.integers(1, 10_000), st.floats(0.001, 100))
+def test_a_round_is_short_or_has_a_single_run(runs: int, run_s: float) -> None:
+    """Ctrl-C in a round loses its runs."""
+    sizes = round_sizes(runs, run_s)
+    assert sum(sizes) == runs
+    assert max(sizes) == 1 or max(sizes) * run_s <= MAX_ROUND_S + run_s
+
+
+def test_rounds_of_an_open_end_are_as_short() -> None:
+    assert [round_sizes(None, run_s) for run_s in (0.0, 0.01, 10.0, 100.0)] == [
+        (5,), (5,), (3,), (1,)
+    ]  # fmt: skip
+
+
 def test_the_usual_benchmark_is_ten_rounds_of_five() -> None:
-    assert round_sizes(DEFAULT_RUNS) == (5,) * 10
+    assert round_sizes(DEFAULT_RUNS) == round_sizes(DEFAULT_RUNS, 0.02) == (5,) * 10
 
 
 @pytest.mark.parametrize(("text", "share"), [("1%", 0.01), ("0.5 %", 0.005), ("12.5%", 0.125)])

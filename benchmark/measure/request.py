@@ -28,6 +28,8 @@ models."""
 MAX_ROUNDS = 20
 """Of a benchmark whose runs are counted: more rounds narrow the interval little, more runs in them
 cost nothing but their time."""
+MAX_ROUND_S = 30.0
+"""What is lost at most where a round is lost, as by Ctrl-C: longer ones are divided."""
 
 
 @dataclass(frozen=True)
@@ -142,10 +144,18 @@ def check_output(folder: Path, force: bool, more: Sequence[str] = ()) -> None:
         )
 
 
-def round_sizes(runs: int | None) -> tuple[int, ...]:
-    """Spread the timed runs of a model over rounds, evenly; None, for an open end, is one round."""
+def round_sizes(runs: int | None, run_s: float = 0.0) -> tuple[int, ...]:
+    """Spread the timed runs of a model over rounds, evenly.
+
+    Args:
+        runs: of each model; None, for an open end, gives one round.
+        run_s: seconds that one run of all models of a round takes, 0 if not known yet. A round
+            takes at most `MAX_ROUND_S`, or has a single run.
+    """
     if runs is None:
-        return (RUNS_PER_ROUND,)
+        fitting = int(MAX_ROUND_S / run_s) if run_s else RUNS_PER_ROUND
+        return (min(max(fitting, 1), RUNS_PER_ROUND),)
     rounds = min(max(math.ceil(runs / RUNS_PER_ROUND), min(runs, USUAL_ROUNDS)), MAX_ROUNDS)
+    rounds = min(max(rounds, math.ceil(runs * run_s / MAX_ROUND_S)), runs)
     ends = [runs * turn // rounds for turn in range(rounds + 1)]
     return tuple(end - start for start, end in pairwise(ends))

@@ -136,8 +136,12 @@ class RunnerSession(Session):
         groups: dict[Setting, list[Candidate]] = {}
         for one in candidates:
             groups.setdefault(self._setting_of(one), []).append(one)
-        self.warmup_runs = self._warmup_runs(groups.values())
-        sizes = round_sizes(self.request.runs)
+        run_s = self._run_s(groups.values())
+        self.warmup_runs = 1 + min(
+            math.ceil(WARM_UP_MS / 1e3 / max(min(run_s), 1e-9)), MAX_WARMUP_RUNS
+        )
+        sizes = round_sizes(self.request.runs, max(run_s))
+        self.runs_per_round = max(sizes)
         is_open = self.request.runs is None
         pending, again, is_hot = deque(sizes), 0, True
         while pending:
@@ -201,12 +205,11 @@ class RunnerSession(Session):
             is_hot |= done.throttled is not None
         return is_hot
 
-    def _warmup_runs(self, groups: Iterable[Sequence[Candidate]]) -> int:
-        """Enough that all models of any round warm the processor up, the first inference aside."""
+    def _run_s(self, groups: Iterable[Sequence[Candidate]]) -> list[float]:
+        """Seconds that one run of all models of each group takes, by their checks."""
         checks = [one for one in self.rounds if one.purpose == "check"]
         fastest_ns = {loaded.id: min(loaded.warmup_ns) for one in checks for loaded in one.loaded}
-        shortest_ns = min(sum(fastest_ns[one.id] for one in group) for group in groups)
-        return 1 + min(math.ceil(WARM_UP_MS * 1e6 / max(shortest_ns, 1)), MAX_WARMUP_RUNS)
+        return [sum(fastest_ns[one.id] for one in group) / 1e9 for group in groups]
 
     def _setting_of(self, candidate: Candidate) -> Setting:
         return candidate.setting or self._setting

@@ -72,6 +72,7 @@ class Session(ABC):
         self.progress = progress
         self.rounds: list[schema.Round] = []  # raw data so far
         self.warmup_runs = 0  # uncounted runs of a model at the start of a round
+        self.runs_per_round = max(round_sizes(request.runs))
         self.tool_times: dict[str, schema.Times] = {}  # id of a model -> what a tool measured
         self._deadline = 0.0
         self._parity: dict[str, schema.Parity] = {}
@@ -188,7 +189,7 @@ class Session(ABC):
             protocol=schema.Protocol(
                 runs=self.request.runs,
                 until=self.options.until,
-                runs_per_round=max(round_sizes(self.request.runs)),
+                runs_per_round=self.runs_per_round,
                 warmup_runs=self.warmup_runs,
                 time_limit_s=self.options.time_limit_s,
                 cool_below_c=self.options.cool_below_c,

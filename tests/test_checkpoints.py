@@ -243,6 +243,29 @@ def test_prefixes_of_wrappers_are_taken_off_and_said(
     assert "auxiliary_head" in record.note
 
 
+@pytest.mark.parametrize("nested", [True, False])
+def test_of_networks_beside_each_other_the_student_is_taken_or_the_one_asked_for(
+    tmp_path: Path, nested: bool
+) -> None:
+    """As distillation saves them: the same tensors twice, in one dictionary."""
+    networks = {"teacher": torch.zeros(1), "student": torch.ones(1)}
+    state = {f"{name}.layer.w": tensor for name, tensor in networks.items()}
+    torch.save({"state_dict": state} if nested else state, tmp_path / "a.pth")
+    found = read_checkpoint(tmp_path / "a.pth")
+    assert found.tensors == {"layer.w": torch.ones(1)}
+    assert found.note.startswith("The weights are those of 'student'; for others give '")
+    assert "::teacher'" in found.note
+    asked = read_checkpoint(tmp_path / "a.pth::teacher")
+    assert asked.tensors == {"layer.w": torch.zeros(1)}
+    assert asked.note == ""
+
+
+def test_parts_that_differ_are_no_networks_beside_each_other(tmp_path: Path) -> None:
+    state = {"net.w": torch.ones(1), "teacher.v": torch.ones(1)}
+    torch.save(state, tmp_path / "a.pth")
+    assert read_checkpoint(tmp_path / "a.pth").tensors.keys() == state.keys()
+
+
 def test_one_name_may_be_without_the_prefix(tmp_path: Path) -> None:
     names = [f"module.layer{place}.w" for place in range(20)] + ["late.w"]
     torch.save({name: torch.ones(1) for name in names}, tmp_path / "a.pth")

@@ -21,6 +21,10 @@ AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "ema_model")
 PLAIN = ("state_dict", "model", "model_state_dict", "net", "network", "student", "weights")
 """Keys that weights are stored under, best first."""
 
+NETWORKS = (*AVERAGED, *PLAIN, "teacher")
+"""What networks are called that stand beside each other in one dictionary, as after distillation,
+best first."""
+
 _INNER = ("state_dict", "module", "model", "shadow")
 """Keys within one of those, as a wrapper that averages is stored."""
 
@@ -78,11 +82,17 @@ def find_state_dict(content: Mapping[Any, Any], path: Path, key: str | None) -> 
     order = (*PLAIN, *AVERAGED) if _SWAPPED in content else (*AVERAGED, *PLAIN)
     others = (name for name in content if isinstance(name, str) and name not in order)
     found = {name: state for name in (*order, *others) if (state := _weights(content.get(name), 0))}
+    is_bare = any(isinstance(value, Tensor) for value in content.values())
+    whole = is_bare or not found
+    for state in [_whole(content, path)] if whole else found.values():
+        if side_by_side := _networks(state):
+            taken = key or next(iter(side_by_side))
+            if taken in side_by_side:
+                return unwrapped(side_by_side[taken], _of_several(taken, side_by_side, path, key))
     if key is not None and key not in found:
         held = ", ".join(f"'{name}'" for name in found) or "nothing under a key of its own"
         raise SeaformerError(f"'{path}' has no weights under '{key}'. It has {held}.")
-    is_bare = any(isinstance(value, Tensor) for value in content.values())
-    if key is None and (is_bare or not found):
+    if key is None and whole:
         return unwrapped(_whole(content, path))
     taken = key or next(iter(found))
     alternatives = [f"'{path}{SEPARATOR}{name}'" for name in found if name != taken]
@@ -101,6 +111,27 @@ def find_state_dict(content: Mapping[Any, Any], path: Path, key: str | None) -> 
             f"{' or '.join(alternatives)}."
         )
     return unwrapped(found[taken], note)
+
+
+def _networks(state: Mapping[str, Tensor]) -> dict[str, Mapping[str, Tensor]]:
+    """The networks of the same tensors that stand beside each other, best first; {} for none."""
+    groups: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in state.items():
+        first, _, rest = name.partition(".")
+        groups.setdefault(first, {})[rest] = tensor
+    known = {name: groups[name] for name in NETWORKS if name in groups}
+    if len(known) < 2 or len({frozenset(group) for group in known.values()}) > 1:
+        return {}
+    return dict(known)
+
+
+def _of_several(
+    taken: str, networks: Mapping[str, Mapping[str, Tensor]], path: Path, key: str | None
+) -> str:
+    others = [f"'{path}{SEPARATOR}{name}'" for name in networks if name != taken]
+    if key is not None:
+        return ""
+    return f"The weights are those of '{taken}'; for others give {' or '.join(others)}."
 
 
 def _weights(value: object, depth: int) -> Mapping[str, Tensor] | None:

@@ -28,6 +28,7 @@ from seaformer.benchmark.presentation.terminal import print_comparison, print_re
 from seaformer.benchmark.results.comparison import (
     compare,
     require_comparable,
+    require_pair,
     require_same_device,
 )
 from seaformer.benchmark.results.rounds import run_times
@@ -255,6 +256,7 @@ def test_with_one_round_nothing_can_be_told() -> None:
     [
         ({"threads": 4}, "threads 1, before 4"),
         ({"backend": "onnxruntime"}, "backend litert, before onnxruntime"),
+        ({"cores": one(1, 1).cores.model_copy(update={"mask": "f"})}, "cores 80, before f"),
         ({"emulated": True}, "no latencies to compare"),
         ({"rounds": ()}, "no single runs"),
     ],
@@ -264,7 +266,7 @@ def test_what_cannot_be_compared_is_found_before_measuring(
 ) -> None:
     def check(old: Results, anyway: bool = False) -> None:
         require_comparable(old, "litert", threads=1, half=False, anyway=anyway)
-        require_same_device(old.device.serial, old, anyway)
+        require_same_device(old.device.serial, "80", old, anyway)
 
     check(one(20.0, 1))
     old = one(20.0, 1).model_copy(update=change)
@@ -273,7 +275,18 @@ def test_what_cannot_be_compared_is_found_before_measuring(
     if "before" in said:
         check(old, anyway=True)
     with pytest.raises(UsageError, match="device another, before"):
-        require_same_device("another", old, anyway=False)
+        require_same_device("another", None, old, anyway=False)
+
+
+def test_that_no_model_is_in_both_is_found_before_measuring() -> None:
+    old = make_results(
+        [candidate(0, "a.tflite"), candidate(1, "b.tflite")],
+        {"m0": times_around(10.0, 5), "m1": times_around(9.0, 6)},
+    )
+    require_pair(["c.tflite", "b.tflite"], old)
+    require_pair(["c.tflite"], one(20.0, 1))
+    with pytest.raises(UsageError, match=r"none of c\.tflite is in .* a\.tflite, b\.tflite\."):
+        require_pair(["c.tflite"], old)
 
 
 def test_another_input_is_named() -> None:

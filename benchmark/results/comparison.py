@@ -98,10 +98,39 @@ def require_comparable(old: Results, backend: str, threads: int, half: bool, any
         raise UsageError(_cannot(found))
 
 
-def require_same_device(serial: str, old: Results, anyway: bool) -> None:
-    """Raise UsageError, before anything is measured, if older results are of another device."""
-    if serial != old.device.serial and not anyway:
-        raise UsageError(_cannot([f"device {serial}, before {old.device.serial}"]))
+def require_pair(file_names: Sequence[str], old: Results) -> None:
+    """Check, before anything is measured, that a model will be in both benchmarks.
+
+    Raises:
+        UsageError: none will; two benchmarks of one model each are compared whatever it is called.
+    """
+    before = [model.file_name for model in old.models if model.times is not None]
+    if len(before) == len(file_names) == 1 or not set(before).isdisjoint(file_names):
+        return
+    raise UsageError(
+        f"none of {', '.join(file_names)} is in the older benchmark, which has "
+        f"{', '.join(before) or 'no measured model'}. Give files of the same names, or one each."
+    )
+
+
+def require_same_device(serial: str, cores: str | None, old: Results, anyway: bool) -> None:
+    """Check, before anything is measured, that it will be where older results are from.
+
+    Args:
+        serial: of the device.
+        cores: mask of the cores that will be measured on; None for several choices.
+        old: the older results.
+        anyway: whether they may differ.
+
+    Raises:
+        UsageError: it is another device, or its other cores.
+    """
+    sides = (("device", serial, old.device.serial), ("cores", cores, old.cores.mask))
+    found = [
+        f"{what} {one}, before {other}" for what, one, other in sides if one not in (None, other)
+    ]
+    if found and not anyway:
+        raise UsageError(_cannot(found))
 
 
 def _cannot(differences: Sequence[str]) -> str:

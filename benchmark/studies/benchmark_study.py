@@ -1,8 +1,9 @@
 """The plain study: the latency of the models that are given, and how it differs from before."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from seaformer.benchmark.devices.cores import Setting
+from seaformer.benchmark.devices.cores import Setting, choose_cores
 from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.measure.options import REGRESSION, Options
 from seaformer.benchmark.measure.request import Request, make_request
@@ -10,6 +11,7 @@ from seaformer.benchmark.presentation.terminal import print_comparison, print_ne
 from seaformer.benchmark.results.comparison import (
     compare,
     require_comparable,
+    require_pair,
     require_same_device,
 )
 from seaformer.benchmark.results.schema import read_results
@@ -34,11 +36,18 @@ class BenchmarkStudy(Study):
         if self._old is not None:
             backend, anyway = self.request.backend.name, options.compare_anyway
             require_comparable(self._old, backend, options.threads, options.half, anyway)
+            files = [model.name for model in self.request.models if isinstance(model, Path)]
+            if files and len(files) == len(self.request.models):
+                require_pair(files, self._old)
 
     def settings(self, device: Device) -> Sequence[Setting]:
         """Check that older results are of the same device; settings are those of the request."""
         if self._old is not None:
-            require_same_device(device.serial, self._old, self.options.compare_anyway)
+            asked = self.options
+            cores = choose_cores(device.facts().cores, asked.cores, asked.threads).mask
+            is_one = asked.table is None
+            anyway = asked.compare_anyway
+            require_same_device(device.serial, cores if is_one else None, self._old, anyway)
         return ()
 
     def make_request(self, options: Options) -> Request:

@@ -38,6 +38,7 @@ class TableStudy(BenchmarkStudy):
 
     def settings(self, device: Device) -> Sequence[Setting]:
         """Return the settings of a table of threads or of cores."""
+        super().settings(device)
         if not self.kind.has_settings:
             return ()
         cores, asked = device.facts().cores, self.options

@@ -62,7 +62,9 @@ def test_it_is_read_without_torch_and_tensorflow(tmp_path: Path) -> None:
     assert done.stdout.startswith("[] ")
     inside = re.findall(r"'seaformer\.(\w+)", done.stdout)
     writing_files = {"files", "json_text", "locks", "temporary_folders"}
-    assert set(inside) == {"artifact", "errors", "names", "privacy", "tasks"} | writing_files
+    assert (
+        set(inside) == {"artifact", "errors", "extras", "names", "privacy", "tasks"} | writing_files
+    )
 
 
 # ---- Damaged and foreign JSON --------------------------------------------------------------------

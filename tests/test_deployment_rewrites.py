@@ -36,6 +36,7 @@ from seaformer.models.seaformer.spatial_branch import FusionBlock
 from seaformer.models.seaformer.stem import Stem
 from seaformer.models.seaformer.variants import VARIANTS, get_variant
 from seaformer.tasks import get_task
+from seaformer.tasks.output_meaning import LOGITS
 
 ADE20K = get_task("ade20k").preprocessing
 MEAN, STD = ADE20K.mean, ADE20K.std
@@ -390,7 +391,7 @@ def test_the_graph_ends_with_the_arg_max(size: tuple[int, int] | None) -> None:
     if size:
         logits = F.interpolate(logits, size, mode="bilinear", align_corners=False)
     assert len(logits.argmax(1).unique()) > 3
-    assert end_with_argmax(model, size) == RewriteReport("argmax_inside", 1, [])
+    assert end_with_argmax(model, size, LOGITS) == RewriteReport("argmax_inside", 1, [])
     assert torch.equal(model(x), logits.argmax(1))
 
 
@@ -401,7 +402,7 @@ def test_another_model_ends_with_the_arg_max_too(size: tuple[int, int] | None) -
     logits = model(x)
     if size:
         logits = F.interpolate(logits, size, mode="bilinear", align_corners=False)
-    report = end_with_argmax(model, size)
+    report = end_with_argmax(model, size, LOGITS)
     assert report.count == 0
     assert report.refusals == ["model: it is no SeaFormer; the arg-max follows the whole model"]
     assert torch.equal(model(x), logits.argmax(1))

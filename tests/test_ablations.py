@@ -56,7 +56,14 @@ def test_a_variant_tells_its_ablation(ablation: dict[str, str]) -> None:
     assert ablation_of(ablated(get_variant("tiny"), ablation)) == ablation
 
 
-@pytest.mark.parametrize("ablation", CHANGES, ids=str)
+FEW = [
+    pytest.param(ablation, marks=pytest.mark.slow if 0 < place < len(CHANGES) - 1 else ())
+    for place, ablation in enumerate(CHANGES)
+]
+"""The others run the same code with another value."""
+
+
+@pytest.mark.parametrize("ablation", FEW, ids=str)
 def test_a_change_changes_the_function(ablation: dict[str, str]) -> None:
     torch.manual_seed(0)
     image = torch.randn(1, 3, *SIZE)
@@ -139,7 +146,7 @@ def test_each_way_to_fuse_is_the_formula_of_its_name() -> None:
 # Their export
 
 
-@pytest.mark.parametrize("ablation", CHANGES, ids=str)
+@pytest.mark.parametrize("ablation", FEW, ids=str)
 def test_the_deployment_form_is_the_same_function(ablation: dict[str, str]) -> None:
     model, form = deployed(ablation)
     image = torch.randint(0, 256, (1, 3, *SIZE), generator=torch.Generator().manual_seed(0))
@@ -220,6 +227,7 @@ def test_an_ablation_is_exported_verified_and_described(folder: Path) -> None:
     assert "context_branch.stage4.blocks.0.attention.detail.input" in modules
 
 
+@pytest.mark.slow
 def test_its_file_checks_itself(folder: Path) -> None:
     (file,) = folder.glob("*.onnx")
     done = run_export("--self-check", file, cwd=folder)

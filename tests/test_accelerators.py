@@ -78,8 +78,9 @@ def test_an_export_is_verified_on_the_gpu_where_there_is_a_driver(tmp_path: Path
     assert "on gpu" in checked.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("gpu")
-@pytest.mark.parametrize("head", ["classes", pytest.param("mask", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("head", ["classes", "mask"])
 def test_class_ids_are_the_same_on_the_gpu(head: str, tmp_path: Path) -> None:
     done = run_export(*SHAPES, "--head", head, "--accelerator", "cpu,gpu", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

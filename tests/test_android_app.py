@@ -156,6 +156,7 @@ def test_a_quantized_model_takes_and_gives_bytes_and_sees_what_is_there(
     assert (model.mask == truth)[truth != IGNORED].mean() > 0.8
 
 
+@pytest.mark.slow
 def test_a_model_that_gives_ids_needs_no_upsampling(ran: Callable[[str], Ran]) -> None:
     model = ran("ids")
     assert model.stored.shape == model.metadata.input.size

@@ -309,6 +309,7 @@ def test_tokens_are_compared_without_classes() -> None:
     assert checked.exit_code == 0, checked.output
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
 def test_a_gray_network_is_quantized_and_predicts() -> None:
     options = (*UNIT, "--precision", "int8", "--calibration", "colors/images", "--accept-loss")

@@ -157,7 +157,10 @@ def _install(folder: Path, distributions: Path) -> None:
 
 
 @pytest.mark.tools  # pip fetches what the package needs
-@pytest.mark.parametrize("version", VERSIONS[1:])  # the first is that of all other tests
+# The first is that of all other tests.
+@pytest.mark.parametrize(
+    "version", [VERSIONS[1], *(pytest.param(v, marks=pytest.mark.slow) for v in VERSIONS[2:])]
+)
 def test_a_plain_install_of_each_python_uses_exported_files(
     version: str, distributions: Path, shapes_export: Path, tmp_path: Path
 ) -> None:

@@ -156,6 +156,7 @@ def main(
     from seaformer.training.recipe import get_recipe
     from seaformer.training.scenes import open_data
     from seaformer.training.training_loop import train
+    from seaformer.weights.checkpoint import described_by
 
     network = chosen(model, variant)
     state = load_state(output) if resume else None
@@ -175,6 +176,10 @@ def main(
     stated = None
     if said != NOTHING:
         stated = said.applied_to(said.task or own_task(data) or get_task(DEFAULT_TASK))
+    elif state is not None and own_task(data) is None:
+        # Classes that were named when the run began stand in its weights.
+        written = output / "best.safetensors"
+        stated = described_by(written)[1] if written.exists() else None
     held_out = read_names(output / HELD_OUT) if state and (output / HELD_OUT).exists() else None
     found = open_data(data, stated, origin.seed, held_out)
     recipe = get_recipe(found.task, variant_of(network.name))

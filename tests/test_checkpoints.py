@@ -260,6 +260,19 @@ def test_of_networks_beside_each_other_the_student_is_taken_or_the_one_asked_for
     assert asked.note == ""
 
 
+def test_averaged_weights_come_before_networks_beside_each_other(tmp_path: Path) -> None:
+    both = {"student.w": torch.zeros(1), "teacher.w": torch.zeros(1)}
+    torch.save({"state_dict": both, "model_ema": {"w": torch.ones(1)}}, tmp_path / "a.pth")
+    assert read_checkpoint(tmp_path / "a.pth").tensors == {"w": torch.ones(1)}
+    assert read_checkpoint(tmp_path / "a.pth::student").tensors == {"w": torch.zeros(1)}
+
+
+def test_a_key_is_found_beside_what_is_no_weight(tmp_path: Path) -> None:
+    content = {"scale": torch.zeros(1), "epoch": 3, "model": {"w": torch.ones(1)}}
+    torch.save(content, tmp_path / "a.pth")
+    assert read_checkpoint(tmp_path / "a.pth::model").tensors == {"w": torch.ones(1)}
+
+
 def test_parts_that_differ_are_no_networks_beside_each_other(tmp_path: Path) -> None:
     state = {"net.w": torch.ones(1), "teacher.v": torch.ones(1)}
     torch.save(state, tmp_path / "a.pth")

@@ -82,18 +82,14 @@ def find_state_dict(content: Mapping[Any, Any], path: Path, key: str | None) -> 
     order = (*PLAIN, *AVERAGED) if _SWAPPED in content else (*AVERAGED, *PLAIN)
     others = (name for name in content if isinstance(name, str) and name not in order)
     found = {name: state for name in (*order, *others) if (state := _weights(content.get(name), 0))}
-    is_bare = any(isinstance(value, Tensor) for value in content.values())
-    whole = is_bare or not found
-    for state in [_whole(content, path)] if whole else found.values():
-        if side_by_side := _networks(state):
-            taken = key or next(iter(side_by_side))
-            if taken in side_by_side:
-                return unwrapped(side_by_side[taken], _of_several(taken, side_by_side, path, key))
     if key is not None and key not in found:
+        for state in (*found.values(), _bare(content)):
+            if key in (networks := _networks(state)):
+                return unwrapped(networks[key])
         held = ", ".join(f"'{name}'" for name in found) or "nothing under a key of its own"
         raise SeaformerError(f"'{path}' has no weights under '{key}'. It has {held}.")
-    if key is None and whole:
-        return unwrapped(_whole(content, path))
+    if key is None and (_bare(content) or not found):
+        return _of_one(_whole(content, path), path)
     taken = key or next(iter(found))
     alternatives = [f"'{path}{SEPARATOR}{name}'" for name in found if name != taken]
     note = ""
@@ -110,7 +106,12 @@ def find_state_dict(content: Mapping[Any, Any], path: Path, key: str | None) -> 
             f"The weights are those under '{taken}'{averaged}; for others give "
             f"{' or '.join(alternatives)}."
         )
-    return unwrapped(found[taken], note)
+    return _of_one(found[taken], path, note)
+
+
+def _bare(content: Mapping[Any, Any]) -> dict[str, Tensor]:
+    """The tensors that stand under no key of their own."""
+    return {name: value for name, value in content.items() if isinstance(value, Tensor)}
 
 
 def _networks(state: Mapping[str, Tensor]) -> dict[str, Mapping[str, Tensor]]:
@@ -125,13 +126,15 @@ def _networks(state: Mapping[str, Tensor]) -> dict[str, Mapping[str, Tensor]]:
     return dict(known)
 
 
-def _of_several(
-    taken: str, networks: Mapping[str, Mapping[str, Tensor]], path: Path, key: str | None
-) -> str:
-    others = [f"'{path}{SEPARATOR}{name}'" for name in networks if name != taken]
-    if key is not None:
-        return ""
-    return f"The weights are those of '{taken}'; for others give {' or '.join(others)}."
+def _of_one(state: Mapping[str, Tensor], path: Path, note: str = "") -> StateDict:
+    """Take the best of several networks that stand beside each other, or the only one."""
+    networks = _networks(state)
+    if networks:
+        taken, *others = networks
+        state = networks[taken]
+        given = " or ".join(f"'{path}{SEPARATOR}{name}'" for name in others)
+        note = f"{note} The weights are those of '{taken}'; for others give {given}.".strip()
+    return unwrapped(state, note)
 
 
 def _weights(value: object, depth: int) -> Mapping[str, Tensor] | None:

@@ -61,9 +61,7 @@ def compare(
         UsageError: they differ in what decides about latency; the message says in what.
         SeaformerError: there is no model in both, or one side has no single runs.
     """
-    differences = differing(new, old)
-    if differences and not anyway:
-        raise UsageError(_cannot(differences))
+    _refuse(differing(new, old), anyway)
     if new.emulated or old.emulated:
         raise UsageError(_EMULATED)
     pairs = _pairs(new, old)
@@ -88,14 +86,7 @@ def require_comparable(old: Results, backend: str, threads: int, half: bool, any
             "the older benchmark has no single runs to compare with: the official tool does not "
             "give them. Measure it again with another --backend."
         )
-    sides = (
-        ("backend", backend, old.backend),
-        ("threads", str(threads), str(old.threads)),
-        ("half precision", str(half).lower(), str(old.protocol.half).lower()),
-    )
-    found = [f"{what} {one}, before {other}" for what, one, other in sides if one != other]
-    if found and not anyway:
-        raise UsageError(_cannot(found))
+    _refuse(_unequal(*_settings(backend, threads, half, old)), anyway)
 
 
 def require_pair(file_names: Sequence[str], old: Results) -> None:
@@ -125,31 +116,46 @@ def require_same_device(serial: str, cores: str | None, old: Results, anyway: bo
     Raises:
         UsageError: it is another device, or its other cores.
     """
-    sides = (("device", serial, old.device.serial), ("cores", cores, old.cores.mask))
-    found = [
-        f"{what} {one}, before {other}" for what, one, other in sides if one not in (None, other)
-    ]
-    if found and not anyway:
-        raise UsageError(_cannot(found))
-
-
-def _cannot(differences: Sequence[str]) -> str:
-    return (
-        f"the two benchmarks cannot be compared: {'; '.join(differences)}. Measure again with "
-        "the same settings, or add --compare-anyway."
+    mask = old.cores.mask if cores is None else cores
+    _refuse(
+        _unequal(("device", serial, old.device.serial), ("cores", mask, old.cores.mask)), anyway
     )
+
+
+def _refuse(differences: Sequence[str], anyway: bool) -> None:
+    if differences and not anyway:
+        raise UsageError(
+            f"the two benchmarks cannot be compared: {'; '.join(differences)}. Measure again with "
+            "the same settings, or add --compare-anyway."
+        )
+
+
+Sides = tuple[str, str, str]
+"""What a setting is called, what it is now, and what it was before."""
+
+
+def _settings(backend: str, threads: int, half: bool, old: Results) -> tuple[Sides, ...]:
+    return (
+        ("backend", backend, old.backend),
+        ("threads", str(threads), str(old.threads)),
+        ("half precision", str(half).lower(), str(old.protocol.half).lower()),
+    )
+
+
+def _unequal(*sides: Sides) -> list[str]:
+    return [f"{what} {one}, before {other}" for what, one, other in sides if one != other]
 
 
 def differing(new: Results, old: Results) -> list[str]:
     """Say in what the two differ that decides about latency."""
-    sides = (
-        ("device", *(f"{r.device.serial} ({r.device.model or 'unknown'})" for r in (new, old))),
-        ("backend", new.backend, old.backend),
-        ("threads", str(new.threads), str(old.threads)),
-        ("half precision", *(str(r.protocol.half).lower() for r in (new, old))),
+    device, device_before = (
+        f"{side.device.serial} ({side.device.model or 'unknown'})" for side in (new, old)
+    )
+    found = _unequal(
+        ("device", device, device_before),
+        *_settings(new.backend, new.threads, new.protocol.half, old),
         ("cores", new.cores.mask, old.cores.mask),
     )
-    found = [f"{what} {one}, before {other}" for what, one, other in sides if one != other]
     for model, before in _pairs(new, old):
         given, given_before = (
             f"{side.input.dtype} {list(side.input.shape)} from {side.input.source}"

@@ -137,9 +137,9 @@ class RunnerSession(Session):
         for one in candidates:
             groups.setdefault(self._setting_of(one), []).append(one)
         run_s = self._run_s(groups.values())
-        self.warmup_runs = 1 + min(
-            math.ceil(WARM_UP_MS / 1e3 / max(min(run_s), 1e-9)), MAX_WARMUP_RUNS
-        )
+        # Enough that all models of any round warm the processor up, the first inference aside.
+        needed = math.ceil(WARM_UP_MS / max(1e3 * min(run_s), 1e-6))
+        self.warmup_runs = 1 + min(needed, MAX_WARMUP_RUNS)
         sizes = round_sizes(self.request.runs, max(run_s))
         self.runs_per_round = max(sizes)
         is_open = self.request.runs is None

@@ -76,11 +76,7 @@ class Predicted:
     @property
     def top(self) -> tuple[tuple[str, float], ...]:
         """Of a classifier, every class with its probability, the most probable first."""
-        probabilities = self.details.probabilities
-        if probabilities is None:
-            return ()
-        order = (-probabilities).argsort(kind="stable")
-        return tuple((self.interface.labels[place], float(probabilities[place])) for place in order)
+        return tuple(self.details.ranked(self.interface.labels))
 
     @cached_property
     def overlay(self) -> Image.Image | None:

@@ -23,8 +23,11 @@ from seaformer.imaging.input_size import parse_input_size
 from seaformer.models.seaformer.variants import VARIANTS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from seaformer.artifact.metadata import Interface
     from seaformer.console import Console
+    from seaformer.imaging.overlay import ClassShare
     from seaformer.imaging.photos import Photo, Photos
     from seaformer.imaging.prediction import Prediction
     from seaformer.runtimes import ImageSession
@@ -194,11 +197,12 @@ def main(
                 records.append({"image": str(photo.path), "problem": str(error)})
                 continue
             note = "" if photo.time_s is not None else mask_note(photo.path)
-            records.append(record(photo, prediction, interface, outputs, note))
+            shares = _shares(prediction, interface)
+            records.append(record(photo, prediction, shares, interface.labels, outputs, note))
             if note:
                 console.print(note, style="bold yellow")
             if given.is_one:
-                _print_result(console, prediction, interface)
+                _print_result(console, prediction, shares, interface)
                 _print_times(console, prediction, session.session.runtime, threads)
             else:
                 console.print(in_one_line(records[-1], TOP))
@@ -310,11 +314,19 @@ def _print_times(console: Console, prediction: Prediction, runtime: str, threads
         )
 
 
-def _print_result(console: Console, prediction: Prediction, interface: Interface) -> None:
+def _shares(prediction: Prediction, interface: Interface) -> list[ClassShare]:
+    from seaformer.imaging.overlay import class_shares
+
+    if prediction.mask is None:
+        return []
+    return class_shares(prediction.mask, interface.labels, interface.palette)
+
+
+def _print_result(
+    console: Console, prediction: Prediction, shares: Sequence[ClassShare], interface: Interface
+) -> None:
     from rich.table import Table
     from rich.text import Text
-
-    from seaformer.imaging.overlay import class_shares
 
     if prediction.decided is not None:
         console.print(f"class: {interface.labels[prediction.decided]}")
@@ -323,12 +335,10 @@ def _print_result(console: Console, prediction: Prediction, interface: Interface
     table.add_column("class")
     if prediction.probabilities is not None:
         table.add_column("probability", justify="right")
-        for index in (-prediction.probabilities).argsort(kind="stable")[:TOP]:
-            percent = f"{100 * prediction.probabilities[index]:.1f} %"
-            table.add_row(interface.labels[index], percent)
+        for name, probability in prediction.ranked(interface.labels)[:TOP]:
+            table.add_row(name, f"{100 * probability:.1f} %")
     elif prediction.mask is not None:
         table.add_column("share", justify="right")
-        shares = class_shares(prediction.mask, interface.labels, interface.palette)
         for entry in shares[:LISTED_CLASSES]:
             swatch = Text("  ", style="on #{:02x}{:02x}{:02x}".format(*entry.color))
             table.add_row(swatch + Text(f" {entry.name}"), f"{100 * entry.share:.1f} %")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from seaformer.errors import UsageError
 from seaformer.files import refuse_existing
 
 if TYPE_CHECKING:
-    from seaformer.artifact.metadata import Interface
+    from seaformer.imaging.overlay import ClassShare
     from seaformer.imaging.photos import Photo
     from seaformer.imaging.prediction import Prediction
 
@@ -83,24 +83,24 @@ class Outputs:
 
 
 def record(
-    photo: Photo, prediction: Prediction, interface: Interface, outputs: Outputs, note: str
+    photo: Photo,
+    prediction: Prediction,
+    shares: Sequence[ClassShare],
+    labels: Sequence[str],
+    outputs: Outputs,
+    note: str,
 ) -> dict[str, Any]:
-    """Return what is found in an image as JSON: its classes, largest share first, and the files."""
-    from seaformer.imaging.overlay import class_shares
+    """Return what is found in an image as JSON: its classes, largest share first, and the files.
 
-    if prediction.mask is not None:
-        shares = class_shares(prediction.mask, interface.labels, interface.palette)
-        classes = [{"name": entry.name, "share": entry.share} for entry in shares]
-    elif prediction.probabilities is not None:
-        order = (-prediction.probabilities).argsort(kind="stable")
-        classes = [
-            {"name": interface.labels[i], "probability": float(prediction.probabilities[i])}
-            for i in order
-        ]
-    elif prediction.decided is not None:
-        classes = [{"name": interface.labels[prediction.decided]}]
+    `shares` are those of its mask; none of a classification.
+    """
+    classes: list[dict[str, Any]]
+    if prediction.decided is not None:
+        classes = [{"name": labels[prediction.decided]}]
     else:
-        classes = []
+        classes = [{"name": entry.name, "share": entry.share} for entry in shares]
+        ranked = prediction.ranked(labels)
+        classes += [{"name": name, "probability": value} for name, value in ranked]
     return {
         "image": str(photo.path),
         "time_s": photo.time_s,

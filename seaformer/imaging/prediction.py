@@ -43,6 +43,13 @@ class Prediction:
     finish_ms: float
     output: npt.NDArray[Any]
 
+    def ranked(self, labels: Sequence[str]) -> list[tuple[str, float]]:
+        """Return the classes and their probabilities, 0..1, largest first; none without them."""
+        if self.probabilities is None:
+            return []
+        order = (-self.probabilities).argsort(kind="stable")
+        return [(labels[index], float(self.probabilities[index])) for index in order]
+
 
 def prepare_input(
     image: npt.NDArray[np.uint8], session: ImageSession, interface: Interface

@@ -105,7 +105,7 @@ def accept(
         raise SeaformerError(
             f"'{file_name}' loses too much: {'; '.join(missed)}. Nothing was written. See where it "
             "is lost with --sensitivity, keep modules in floating point with --mixed-precision "
-            "auto, calibrate with pictures more like those the model will see, or write it all the "
+            "auto, calibrate with images more like those the model will see, or write it all the "
             "same with --accept-loss."
         )
     return quantization.model_copy(update={"accepted_loss": True})

@@ -104,7 +104,7 @@ def _switches() -> str:
 @click.option(
     "--calibration",
     metavar="DIR|random",
-    help="Pictures to quantize with: a folder of photographs like those the model will see, or a "
+    help="Images to quantize with: a folder of photographs like those the model will see, or a "
     "data set of the task, whose truth then gives mIoU or top-1. 'random' is for work where only "
     "latency counts. [default: the scenes of task shapes; else none]",
 )
@@ -113,7 +113,7 @@ def _switches() -> str:
     type=int,
     default=200,
     show_default=True,
-    help="How many of the pictures to calibrate with at most.",
+    help="How many of the images to calibrate with at most.",
 )
 @click.option(
     "--verify-images",
@@ -257,7 +257,7 @@ def main(
     """Export a network to ONNX and TFLite, and prove that the files compute the same.
 
     Every file is run against PyTorch in float64 on a photograph and on noise, and a quantized one
-    against single precision on pictures it was not calibrated with. One that is further off than
+    against single precision on images it was not calibrated with. One that is further off than
     its precision allows is not written.
     """
     from seaformer.console import Console

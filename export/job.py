@@ -58,8 +58,8 @@ class Job:
         size: height and width of the input.
         samples: inputs, and what the training form makes of them.
         form: the deployment form, of which `graph` is the ONNX in single precision.
-        macs: multiply-accumulates of the training form for one picture.
-        calibration: pictures for the integer precisions; None without them.
+        macs: multiply-accumulates of the training form for one image.
+        calibration: images for the integer precisions; None without them.
         independent: other images that quantized files are judged on; None where there is no need.
     """
 

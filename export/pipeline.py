@@ -139,7 +139,7 @@ def _write(finished: Sequence[Finished], request: Request, name: str) -> None:
 
 
 def _calibration(request: Request, report: Report) -> Calibration | None:
-    """Find the pictures that the integer precisions need, or can use."""
+    """Find the images that the integer precisions need, or can use."""
     has_scenes = request.task.name == SHAPES
     if not any(p.is_calibrated or (p.is_quantized and has_scenes) for p in request.precisions):
         return None

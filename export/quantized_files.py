@@ -11,7 +11,7 @@ from seaformer.artifact.precisions import Format, Precision
 from seaformer.errors import SeaformerError
 from seaformer.export.job import Candidate, Job
 from seaformer.export.quantize import mixed_precision_report, sensitivity_report
-from seaformer.export.quantize.calibration import Pictures, network_inputs
+from seaformer.export.quantize.calibration import Images, network_inputs
 from seaformer.export.quantize.engine import Engine
 from seaformer.export.quantize.independent_images import misfit
 from seaformer.export.quantize.kept import match
@@ -50,55 +50,53 @@ class Quantizing:
         self._report = report
         self._seen: dict[str, Activation] = {}
         calibration = job.calibration
-        self._calibrated_with = "" if calibration is None else calibration.pictures.name
+        self._calibrated_with = "" if calibration is None else calibration.images.name
         self._is_random = calibration is not None and calibration.is_random
 
     def candidates(self, precisions: Sequence[Precision]) -> Iterator[Candidate]:
         """Quantize to each of the precisions.
 
         Raises:
-            SeaformerError: a picture is damaged, no range can be chosen, or the budget cannot be
+            SeaformerError: an image is damaged, no range can be chosen, or the budget cannot be
                 met.
         """
         calibration = self._job.calibration
         if calibration is not None and any(precision.is_calibrated for precision in precisions):
-            self._observe(calibration.pictures)
+            self._observe(calibration.images)
         with open_bytes(self._single, self._format) as session:
             reference = independent = None
             if calibration is not None and calibration.test is not None:
                 reference = self._reference(session, calibration.test, calibration.classes)
             if self._job.independent is not None:
-                images = self._job.independent
-                independent = self._reference(session, images.pictures, images.classes)
+                unseen = self._job.independent
+                independent = self._reference(session, unseen.images, unseen.classes)
             for precision in precisions:
                 yield self._candidate(precision, reference, independent)
 
-    def _observe(self, pictures: Pictures) -> None:
+    def _observe(self, images: Images) -> None:
         with self._report.stage(f"calibrate {self._format.name}") as stage:
-            inputs = stage.follow(self._inputs(pictures), pictures.count)
+            inputs = stage.follow(self._inputs(images), images.count)
             self._seen = self._engine.observe(inputs)
-            stage.made = f"{len(self._seen)} activations, {pictures.name}"
+            stage.made = f"{len(self._seen)} activations, {images.name}"
         if self._job.independent is not None and not self._is_random:
-            images = self._job.independent.pictures
-            some = replace(images, count=min(images.count, OBSERVED))
+            unseen = self._job.independent.images
+            some = replace(unseen, count=min(unseen.count, OBSERVED))
             if narrow := misfit(self._seen, self._engine.observe(self._inputs(some))):
                 self._report.warn(
-                    f"{narrow} {images.name}. Calibrate with images like those that the model "
+                    f"{narrow} {unseen.name}. Calibrate with images like those that the model "
                     "will see."
                 )
 
-    def _inputs(self, pictures: Pictures) -> Iterator[np.ndarray]:
+    def _inputs(self, images: Images) -> Iterator[np.ndarray]:
         job = self._job
         inside = job.request.normalize == "inside"
-        return network_inputs(pictures, job.request.task.preprocessing, job.size, inside)
+        return network_inputs(images, job.request.task.preprocessing, job.size, inside)
 
-    def _reference(
-        self, session: ImageSession, pictures: Pictures, classes: int | None
-    ) -> Reference:
+    def _reference(self, session: ImageSession, images: Images, classes: int | None) -> Reference:
         request = self._job.request
         inside = request.normalize == "inside"
         meaning = self._job.source.contract.meaning
-        return Reference(session, pictures, request.task.preprocessing, inside, classes, meaning)
+        return Reference(session, images, request.task.preprocessing, inside, classes, meaning)
 
     def _candidate(
         self, precision: Precision, reference: Reference | None, independent: Reference | None
@@ -158,7 +156,7 @@ class Quantizing:
     ) -> Accuracy:
         title = f"compare {self._format.name} {precision.name} with {what}"
         with self._report.stage(title) as stage:
-            some = reference.spread(precision.test_pictures)
+            some = reference.spread(precision.test_images)
             accuracy = some.measure_file(data, self._format, stage.progress)
             score = accuracy_in_words(accuracy, self._job.request.task.score_name)
             stage.made = f"SQNR {accuracy.sqnr_db:.1f} dB, {score}"
@@ -289,7 +287,7 @@ def accuracy_in_words(accuracy: Accuracy, score_name: str) -> str:
 def _required(reference: Reference | None, option: str) -> Reference:
     if reference is None:
         raise SeaformerError(
-            f"{option} measures on pictures, and noise is none. Give photographs or a data set "
+            f"{option} measures on images, and noise is none. Give photographs or a data set "
             "with --calibration DIR."
         )
     return reference

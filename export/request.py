@@ -42,7 +42,7 @@ class QuantizationRequest:
     Attributes:
         calibration: as given to --calibration.
         verify_images: as given to --verify-images.
-        samples: most pictures to calibrate with.
+        samples: most images to calibrate with.
         method: of choosing ranges; None for the precision's.
         keep_float: patterns of modules that stay in floating point.
         keep_16bit: patterns of modules that stay at 16-bit activations in a precision for NPUs.

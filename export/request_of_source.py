@@ -51,7 +51,7 @@ def _check_head(request: Request, source: Source) -> None:
     elif meaning.gives_scores:
         gives = "classifies whole images"
     raise UsageError(
-        f"--head {request.head} is for models of pictures that give a value for each class at "
+        f"--head {request.head} is for models of images that give a value for each class at "
         f"each position: '{source.network.name}' {gives}. Leave --head out."
     )
 
@@ -61,7 +61,7 @@ def _check_quantized(request: Request, source: Source, precision: str) -> None:
     allowed = ", ".join(row.name for row in PRECISIONS.values() if not row.is_quantized)
     if source.takes_features:
         raise UsageError(
-            f"precision {precision} is measured on pictures, and '{name}' takes features. Allowed: "
+            f"precision {precision} is measured on images, and '{name}' takes features. Allowed: "
             f"{allowed}."
         )
     if contract.meaning.gives_ids:

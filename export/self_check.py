@@ -160,7 +160,7 @@ def _found_here(format: Format) -> Iterator[Accelerator]:
 
 
 def _compare_with_export(comparisons: Sequence[Comparison], metadata: Metadata, path: Path) -> None:
-    """A quantized file was judged on pictures that are not here; it must be as close as then."""
+    """A quantized file was judged on images that are not here; it must be as close as then."""
     stored = metadata.parity.comparisons
     if metadata.compilation is not None:
         stored = metadata.accelerators[0].comparisons

@@ -62,7 +62,7 @@ class Source:
 
     @property
     def takes_features(self) -> bool:
-        """Whether the model takes features of another network, and not a picture."""
+        """Whether the model takes features of another network, and not an image."""
         return takes_features(self.model)
 
 

@@ -1,6 +1,6 @@
 """The Android app as tests build and run it: the smoke build, and the app's classes on this Java.
 
-    PYTHONPATH=tests:android_demo python -m android_app PICTURE.png
+    PYTHONPATH=tests:android_demo python -m android_app IMAGE.png
 
 draws the app's overlay and legend for a scene, by the app's own code, for its README.
 """
@@ -135,7 +135,7 @@ def ktlint(folder: Path) -> str:
 
 
 def compile_end_to_end(build: SmokeBuild, native: Path) -> str:
-    """Compile the program that runs a bundled model on a picture, by the app's classes.
+    """Compile the program that runs a bundled model on an image, by the app's classes.
 
     Args:
         build: of the app.
@@ -155,9 +155,7 @@ def compile_end_to_end(build: SmokeBuild, native: Path) -> str:
     return ":".join(map(str, (jar, build.core, runtime, debian("json-android.jar"), standard)))
 
 
-def run_end_to_end(
-    class_path: str, native: Path, assets: Path, picture: Path, output: Path
-) -> None:
+def run_end_to_end(class_path: str, native: Path, assets: Path, image: Path, output: Path) -> None:
     """Run it; see android_end_to_end/EndToEnd.kt for what it writes to the folder `output`."""
     run(
         debian("java"),
@@ -165,11 +163,11 @@ def run_end_to_end(
         "-Djava.awt.headless=true",
         f"-Donnxruntime.native.path={native}",
         *("-cp", class_path, "seaformer.demo.EndToEndKt"),
-        *(assets, picture, output),
+        *(assets, image, output),
     )
 
 
-def draw(picture: Path) -> None:
+def draw(image: Path) -> None:
     """Draw the screen for the README."""
     from exporting import run_export
 
@@ -184,7 +182,7 @@ def draw(picture: Path) -> None:
         write_assets([read_model(next(folder.glob("*.onnx")))], [], made.build.app)
         class_path = compile_end_to_end(made.build, folder / "native")
         run_end_to_end(class_path, folder / "native", made.assets, made.assets / SCENE, folder)
-        shutil.copyfile(folder / "screen.png", picture)
+        shutil.copyfile(folder / "screen.png", image)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ class Folder:
         np.ascontiguousarray(values, dtype=little).tofile(self.path / name)
         return name
 
-    def picture(self, name: str, pixels: np.ndarray) -> Json:
+    def image(self, name: str, pixels: np.ndarray) -> Json:
         height, width = pixels.shape[:2]
         return {"file": self.array(name, pixels), "width": width, "height": height}
 
@@ -136,7 +136,7 @@ def metadata_of(name: str, **changes: Any) -> Json:
     return data
 
 
-def _pictures() -> dict[str, np.ndarray]:
+def _images() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     return {
         "photograph": read_image(sample_photograph()),
@@ -175,9 +175,8 @@ def _preprocessing(folder: Folder) -> list[Json]:
             "layout": "NCHW",
         },
     }
-    pictures = {
-        name: (pixels, folder.picture(f"{name}.rgb", pixels))
-        for name, pixels in _pictures().items()
+    images = {
+        name: (pixels, folder.image(f"{name}.rgb", pixels)) for name, pixels in _images().items()
     }
     cases = []
     for variation, changes in variations.items():
@@ -185,16 +184,16 @@ def _preprocessing(folder: Folder) -> list[Json]:
         name = changes.pop("task", "ade20k")
         rules = changes.get("preprocessing", get_task(name).preprocessing)
         metadata = metadata_of(name, size=SIZE, **changes)
-        for picture, (pixels, stored) in pictures.items():
+        for image, (pixels, stored) in images.items():
             expected = _input_of(pixels, rules, metadata["input"])
             seen = seen_part(pixels, rules, SIZE)
             cases.append(
                 {
-                    "name": f"{variation}, {picture}",
+                    "name": f"{variation}, {image}",
                     "metadata": metadata,
-                    "picture": stored,
-                    "expected": folder.array(f"{variation}_{picture}.input", expected),
-                    "seen": folder.picture(f"{variation}_{picture}.seen", seen),
+                    "image": stored,
+                    "expected": folder.array(f"{variation}_{image}.input", expected),
+                    "seen": folder.image(f"{variation}_{image}.seen", seen),
                 }
             )
     return cases
@@ -266,7 +265,7 @@ def _smooth(noise: np.ndarray) -> np.ndarray:
 
 def _orientation(folder: Folder) -> list[Json]:
     pixels = np.random.default_rng(2).integers(0, 256, (5, 8, 3), np.uint8)
-    stored = folder.picture("as_stored.rgb", pixels)
+    stored = folder.image("as_stored.rgb", pixels)
     cases = []
     for value in range(1, 9):
         image = Image.fromarray(pixels)
@@ -275,8 +274,8 @@ def _orientation(folder: Folder) -> list[Json]:
         cases.append(
             {
                 "exif": value,
-                "picture": stored,
-                "expected": folder.picture(f"exif_{value}.rgb", seen),
+                "image": stored,
+                "expected": folder.image(f"exif_{value}.rgb", seen),
             }
         )
     return cases
@@ -284,7 +283,7 @@ def _orientation(folder: Folder) -> list[Json]:
 
 def _blending(folder: Folder) -> list[Json]:
     pixels = read_image(sample_photograph())[::4, ::4]
-    stored = folder.picture("small.rgb", pixels)
+    stored = folder.image("small.rgb", pixels)
     rng = np.random.default_rng(3)
     cases = []
     for task in ("ade20k", "shapes", "imagenet"):
@@ -296,12 +295,12 @@ def _blending(folder: Folder) -> list[Json]:
             cases.append(
                 {
                     "name": name,
-                    "picture": stored,
+                    "image": stored,
                     "labels": labels,
                     "palette": palette,
                     "opacity": opacity,
                     "mask": folder.array(f"{name}.mask", ids.astype(np.uint16)),
-                    "expected": folder.picture(f"{name}.rgb", blend(pixels, ids, palette, opacity)),
+                    "expected": folder.image(f"{name}.rgb", blend(pixels, ids, palette, opacity)),
                     "shares": [asdict(share) for share in class_shares(ids, labels, palette)],
                     "colors": [class_color(index, palette) for index in range(400)],
                 }
@@ -319,7 +318,7 @@ def _yuv(folder: Folder) -> Json:
         "luma": folder.array("frame.y", samples[:, :, 0]),
         "blue_difference": folder.array("frame.u", samples[::2, ::2, 1]),
         "red_difference": folder.array("frame.v", samples[::2, ::2, 2]),
-        "expected": folder.picture("frame.rgb", rgb),
+        "expected": folder.image("frame.rgb", rgb),
     }
 
 

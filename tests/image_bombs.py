@@ -1,4 +1,4 @@
-"""Pictures of a few megabytes that would take gigabytes of memory: real files, all of them."""
+"""Images of a few megabytes that would take gigabytes of memory: real files, all of them."""
 
 import struct
 import zlib
@@ -16,7 +16,7 @@ def png_bomb(path: Path, width: int, height: int, bits: int = 8, colour: int = 0
 
     Args:
         path: to be written.
-        width: of the picture.
+        width: of the image.
         height: of it, a multiple of 100.
         bits: of a channel.
         colour: colour type.
@@ -49,7 +49,7 @@ def tiled_tiff(path: Path, side: int, tile: int) -> Path:
 
 
 def renamed_size(path: Path, width: int, height: int) -> Path:
-    """Write a small picture, and then another size into its header; the suffix says which kind."""
+    """Write a small image, and then another size into its header; the suffix says which kind."""
     Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(path)
     data = bytearray(path.read_bytes())
     if path.suffix == ".jpg":

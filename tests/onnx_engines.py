@@ -22,7 +22,7 @@ SIZE = (128, 128)
 BYTES = (0.0, 255.0)
 
 
-def pictures(count: int, split: str = "val") -> list[np.ndarray]:
+def images(count: int, split: str = "val") -> list[np.ndarray]:
     """Return scenes as the network takes them."""
     preprocessing = get_task("shapes").preprocessing
     return [*network_inputs(scenes(count, SIZE, split), preprocessing, SIZE, inside=True)]

@@ -1,4 +1,4 @@
-"""Engines, pictures and references for the tests of quantization."""
+"""Engines, images and references for the tests of quantization."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from seaformer.artifact.precisions import FORMATS
 from seaformer.datasets.shapes import ShapesDataset
 from seaformer.export.convert import tflite_file
 from seaformer.export.quantize import ranges
-from seaformer.export.quantize.calibration import Pictures, network_inputs
+from seaformer.export.quantize.calibration import Images, network_inputs
 from seaformer.export.quantize.ranges import Activation
 from seaformer.export.quantize.tflite_engine import TFLiteEngine
 from seaformer.tasks import get_task
@@ -18,14 +18,14 @@ from seaformer.tasks import get_task
 TFLITE = FORMATS["tflite"]
 
 
-def scenes(count: int, size: tuple[int, int], split: str = "val") -> Pictures:
+def scenes(count: int, size: tuple[int, int], split: str = "val") -> Images:
     """Procedural scenes of a size, with their truth."""
     drawn = ShapesDataset(split, size)
-    return Pictures(f"{count} scenes", count, drawn.__getitem__)
+    return Images(f"{count} scenes", count, drawn.__getitem__)
 
 
 def calibrated(
-    file: Path, task: str, pictures: int = 8
+    file: Path, task: str, images: int = 8
 ) -> tuple[TFLiteEngine, dict[str, Activation]]:
     """The engine of an exported .tflite that normalises inside, with ranges from scenes."""
     metadata = read_metadata(file)
@@ -33,7 +33,7 @@ def calibrated(
     model = tflite_file.with_module_names(content_of(file), [row.module for row in operators])
     engine = TFLiteEngine(model, operators, (0.0, 255.0))
     height, width = metadata.input.size
-    calibration = scenes(pictures, (height, width), "train")
+    calibration = scenes(images, (height, width), "train")
     inputs = network_inputs(calibration, get_task(task).preprocessing, (height, width), inside=True)
     seen = engine.observe(inputs)
     engine.ranges = ranges.choose(seen, "average")

@@ -88,14 +88,14 @@ class Ran:
     Attributes:
         folder: what EndToEnd.kt wrote.
         metadata: of the model.
-        picture: the scene.
+        image: the scene.
         logits: what the model gives in Python; of integers the real values.
         expected: by Python.
     """
 
     folder: Path
     metadata: Metadata
-    picture: np.ndarray
+    image: np.ndarray
     logits: np.ndarray
     expected: Prediction
 
@@ -108,7 +108,7 @@ class Ran:
 
     @property
     def mask(self) -> np.ndarray:
-        return np.fromfile(self.folder / "mask.bin", "<i4").reshape(self.picture.shape[:2])
+        return np.fromfile(self.folder / "mask.bin", "<i4").reshape(self.image.shape[:2])
 
 
 @pytest.fixture(scope="session")
@@ -117,13 +117,13 @@ def ran(made: Made, once: Once, request: pytest.FixtureRequest) -> Callable[[str
         export, pattern = MODELS[name]
         (model,) = request.getfixturevalue(export).glob(pattern)
         folder = once(f"android_{name}", lambda folder: made.run(model, folder))
-        picture = read_image(made.assets / SCENE)
+        image = read_image(made.assets / SCENE)
         with open_model(model, 1) as session:
             metadata = session.metadata
             assert isinstance(metadata, Metadata)
-            logits = session.run(prepare_input(picture, session, metadata))[0]
-            expected = predict(picture, session, metadata)
-            return Ran(folder, metadata, picture, logits, expected)
+            logits = session.run(prepare_input(image, session, metadata))[0]
+            expected = predict(image, session, metadata)
+            return Ran(folder, metadata, image, logits, expected)
 
     return run_model
 
@@ -187,7 +187,7 @@ def test_accelerators_that_are_not_here_are_named_with_their_reasons(
 def test_the_legend_is_drawn_beside_the_overlay(ran: Callable[[str], Ran]) -> None:
     model = ran("float")
     overlay = read_image(model.folder / "overlay.png")
-    assert np.array_equal(overlay, blend(model.picture, model.mask, model.metadata.palette, 0.5))
+    assert np.array_equal(overlay, blend(model.image, model.mask, model.metadata.palette, 0.5))
     with Image.open(model.folder / "screen.png") as screen:
         drawn = np.asarray(screen.convert("RGB"))
     height, width = overlay.shape[:2]

@@ -109,21 +109,21 @@ def test_two_models_of_one_name_are_refused(copy: Path, app: Path, tmp_path: Pat
     assert not assets_of(app).exists()
 
 
-def test_users_pictures_are_samples_too(shapes_export: Path, app: Path, tmp_path: Path) -> None:
+def test_users_images_are_samples_too(shapes_export: Path, app: Path, tmp_path: Path) -> None:
     (model,) = shapes_export.glob("*.onnx")
-    picture = tmp_path / "my $(photo).JPG"
-    shutil.copy(Path(APP).parent / "seaformer/data/photograph.jpg", picture)
-    done = bundle(model, "--app", app, "--sample", picture)
+    image = tmp_path / "my $(photo).JPG"
+    shutil.copy(Path(APP).parent / "seaformer/data/photograph.jpg", image)
+    done = bundle(model, "--app", app, "--sample", image)
     assert done.returncode == 0, done.stderr
-    assert (assets_of(app) / "samples/02_00.jpg").read_bytes() == picture.read_bytes()
+    assert (assets_of(app) / "samples/02_00.jpg").read_bytes() == image.read_bytes()
 
 
-def test_a_picture_that_is_none_changes_nothing(
+def test_an_image_that_is_none_changes_nothing(
     shapes_export: Path, app: Path, tmp_path: Path
 ) -> None:
     (model,) = shapes_export.glob("*.onnx")
     broken = tmp_path / "broken.png"
-    broken.write_bytes(b"no picture")
+    broken.write_bytes(b"no image")
     with pytest.raises(SeaformerError, match=r"broken\.png"):
         write_assets([read_model(model)], [broken], app)
     assert not assets_of(app).exists()
@@ -133,9 +133,9 @@ def test_a_sample_that_phones_cannot_read_is_refused(
     shapes_export: Path, app: Path, tmp_path: Path
 ) -> None:
     (model,) = shapes_export.glob("*.onnx")
-    picture = tmp_path / "scan.tif"
-    Image.new("RGB", (40, 30)).save(picture)
-    done = bundle(model, "--app", app, "--sample", picture)
+    image = tmp_path / "scan.tif"
+    Image.new("RGB", (40, 30)).save(image)
+    done = bundle(model, "--app", app, "--sample", image)
     assert done.returncode == 2
     assert "scan.tif', which is TIFF" in done.stderr
     assert not assets_of(app).exists()

@@ -150,13 +150,13 @@ def test_a_screen_reader_gets_words_and_a_table_for_every_plot(tmp_path: Path) -
     page = Page(text)
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
-    pictures = page.all("svg")
-    assert pictures
-    for attributes in pictures:
+    images = page.all("svg")
+    assert images
+    for attributes in images:
         assert attributes["role"] == "img"
         assert attributes["aria-labelledby"] in ids
         assert attributes["aria-describedby"] in ids
-    assert len(page.all("title")) == len(page.all("desc")) + 1 == len(pictures) + 1
+    assert len(page.all("title")) == len(page.all("desc")) + 1 == len(images) + 1
     drawn = [a for a in page.all("div") if {"stack", "tree"} & set((a.get("class") or "").split())]
     assert drawn
     assert all(a["role"] == "img" and a["aria-label"] for a in drawn)
@@ -552,12 +552,12 @@ def test_a_browser_draws_it_dark_or_light_and_prints_it(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     brightness = {}
     for name, scheme in (("dark", 0), ("light", 1)):
-        picture = tmp_path / f"{name}.png"
+        image = tmp_path / f"{name}.png"
         browse(
-            page, f"--screenshot={picture}", "--window-size=1000,3000",
+            page, f"--screenshot={image}", "--window-size=1000,3000",
             f"--blink-settings=preferredColorScheme={scheme}",
         )  # fmt: skip
-        pixels = np.asarray(Image.open(picture).convert("L"))
+        pixels = np.asarray(Image.open(image).convert("L"))
         brightness[name] = np.median(pixels)
         assert np.unique(pixels).size > 50  # something is drawn
     assert brightness["dark"] < 64 < 192 < brightness["light"]

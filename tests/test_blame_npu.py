@@ -9,7 +9,7 @@ import onnx
 import pytest
 from exporting import assert_one_line, run_export
 from onnx import helper
-from onnx_engines import engine_of, pictures, small_engine
+from onnx_engines import engine_of, images, small_engine
 
 from seaformer.artifact.chips import CHIPS
 from seaformer.console import Console
@@ -26,7 +26,7 @@ FP32 = "seaformer_tiny_shapes_128x128_fp32.onnx"
 def mixed(shapes_export: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """w8a8 with a part at 16 bits."""
     engine = engine_of(shapes_export / FP32)
-    engine.ranges = choose(engine.observe(pictures(4, "train")), "mse")
+    engine.ranges = choose(engine.observe(images(4, "train")), "mse")
     file = tmp_path_factory.mktemp("mixed") / "mixed.onnx"
     file.write_bytes(engine.quantize("w8a8", match(("light_head",), engine.operators)))
     return file
@@ -37,7 +37,7 @@ def test_operators_that_are_cut_out_compute_what_they_do_in_the_file(
     is_quantized: bool, shapes_export: Path, mixed: Path, tmp_path: Path
 ) -> None:
     file = mixed if is_quantized else shapes_export / FP32
-    x = pictures(1)[0]
+    x = images(1)[0]
     with Cutter(file) as cutter, open_session(file) as session:
         graph = cutter.graph
         assert graph.is_quantized == is_quantized

@@ -30,13 +30,13 @@ def divide(graph: Graph) -> tuple[Segment, ...]:
 
 
 @cache
-def picture(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+def image(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     return np.random.default_rng(7).uniform(0, 255, shape).astype(np.float32)
 
 
 def intermediate_values(path: Path, graph: Graph) -> Values:
     """Every tensor of the whole model, by the keys of its graph."""
-    tensor = picture(open_session(path).inputs[0].shape)
+    tensor = image(open_session(path).inputs[0].shape)
     if path.suffix == ".tflite":
         from ai_edge_litert.interpreter import Interpreter
 
@@ -68,7 +68,7 @@ def test_every_cut_gives_the_tensors_of_the_whole(
         cut = tmp_path / f"{number}{path.suffix}"
         cut.write_bytes(graph.truncated(stretch.outputs))
         with open_session(cut) as session:
-            outputs = session.run([picture(session.inputs[0].shape)])
+            outputs = session.run([image(session.inputs[0].shape)])
         assert len(outputs) == len(stretch.outputs)
         for name, output in zip(stretch.outputs, outputs, strict=True):
             # Kernels may be fused otherwise where a tensor has to be given out.

@@ -292,7 +292,7 @@ def test_another_accelerator_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("sides", [(0, 64), (-5, -5), (1 << 20, 1 << 20)])
 def test_an_input_of_an_impossible_size_is_refused(tmp_path: Path, sides: tuple[int, int]) -> None:
     path = write_onnx(tmp_path / "a.onnx", sides=sides)
-    with pytest.raises(SeaformerError, match=r"takes (an input of shape|pictures of any size)"):
+    with pytest.raises(SeaformerError, match=r"takes (an input of shape|images of any size)"):
         open_model(path)
     is_one_error(command("benchmark", path, cwd=tmp_path), r"takes an input of|cannot open")
 

@@ -16,7 +16,7 @@ from seaformer.tasks import get_task
 WIDTH, HEIGHT = 6, 4
 
 
-def picture(path: Path, size: tuple[int, int] = (WIDTH, HEIGHT), **options: Any) -> Path:
+def write_image(path: Path, size: tuple[int, int] = (WIDTH, HEIGHT), **options: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, (10, 20, 30)).save(path, **options)
     return path
@@ -42,7 +42,7 @@ def first_pixels(item: Item, task_name: str, count: int) -> list[int]:
 
 
 def plain(folder: Path, labels: object = ("sky", "sea")) -> Path:
-    picture(folder / "images" / "a.png")
+    write_image(folder / "images" / "a.png")
     mask(folder / "masks" / "a.png", [1, 0])
     (folder / "labels.json").write_text(json.dumps(labels))
     return folder
@@ -50,7 +50,7 @@ def plain(folder: Path, labels: object = ("sky", "sea")) -> Path:
 
 def test_ade20k(tmp_path: Path) -> None:
     for split, name in (("training", "t"), ("validation", "v2"), ("validation", "v1")):
-        picture(tmp_path / "images" / split / f"{name}.jpg")
+        write_image(tmp_path / "images" / split / f"{name}.jpg")
         mask(tmp_path / "annotations" / split / f"{name}.png", [1, 150, 0])
     dataset = open_dataset(tmp_path)
     assert (dataset.task.name, dataset.layout, dataset.split) == ("ade20k", "ade20k", "val")
@@ -64,11 +64,11 @@ def test_ade20k(tmp_path: Path) -> None:
 
 def test_cityscapes_by_city(tmp_path: Path) -> None:
     for city, name in (("munster", "munster_1"), ("bonn", "bonn_2")):
-        picture(tmp_path / "leftImg8bit" / "val" / city / f"{name}_leftImg8bit.png")
+        write_image(tmp_path / "leftImg8bit" / "val" / city / f"{name}_leftImg8bit.png")
         truth = tmp_path / "gtFine" / "val" / city / f"{name}_gtFine"
         mask(Path(f"{truth}_labelTrainIds.png"), [18, 255, 0])
         mask(Path(f"{truth}_labelIds.png"), [1])
-        picture(Path(f"{truth}_color.png"))
+        write_image(Path(f"{truth}_color.png"))
     dataset = open_dataset(tmp_path)
     assert (dataset.task.name, dataset.layout) == ("cityscapes", "cityscapes")
     assert [item.name for item in dataset.items] == [
@@ -79,11 +79,11 @@ def test_cityscapes_by_city(tmp_path: Path) -> None:
 
 
 def test_cityscapes_as_downloaded_has_label_ids(tmp_path: Path) -> None:
-    picture(tmp_path / "leftImg8bit" / "train" / "ulm" / "ulm_1_leftImg8bit.png")
+    write_image(tmp_path / "leftImg8bit" / "train" / "ulm" / "ulm_1_leftImg8bit.png")
     stored = np.arange(36, dtype=np.uint8).reshape(6, 6)
     stored[stored > 33] = 0
     path = mask(tmp_path / "gtFine" / "train" / "ulm" / "ulm_1_gtFine_labelIds.png", stored)
-    picture(tmp_path / "leftImg8bit" / "train" / "ulm" / "ulm_1_leftImg8bit.png", (6, 6))
+    write_image(tmp_path / "leftImg8bit" / "train" / "ulm" / "ulm_1_leftImg8bit.png", (6, 6))
     (item,) = open_dataset(tmp_path, split="train").items
     assert item.target == path
     found = read_mask(item, get_task("cityscapes")).reshape(-1)
@@ -102,7 +102,7 @@ def test_cityscapes_as_downloaded_has_label_ids(tmp_path: Path) -> None:
 )
 def test_pascal_context_is_listed_in_a_file(tmp_path: Path, task: str, expected: list[int]) -> None:
     for name in ("2008_2", "2008_1", "2008_3"):
-        picture(tmp_path / "JPEGImages" / f"{name}.jpg")
+        write_image(tmp_path / "JPEGImages" / f"{name}.jpg")
         mask(tmp_path / "SegmentationClassContext" / f"{name}.png", [59, 0])
     listing = tmp_path / "ImageSets" / "SegmentationContext" / "val.txt"
     listing.parent.mkdir(parents=True)
@@ -118,7 +118,7 @@ def test_pascal_context_is_listed_in_a_file(tmp_path: Path, task: str, expected:
 
 def test_coco_stuff_as_converted(tmp_path: Path) -> None:
     for split in ("train2014", "test2014"):
-        picture(tmp_path / "images" / split / "COCO_1.jpg")
+        write_image(tmp_path / "images" / split / "COCO_1.jpg")
         mask(tmp_path / "annotations" / split / "COCO_1_labelTrainIds.png", [171, 0, 1])
     dataset = open_dataset(tmp_path)
     assert (dataset.task.name, dataset.items[0].image.parent.name) == ("coco-stuff", "test2014")
@@ -127,7 +127,7 @@ def test_coco_stuff_as_converted(tmp_path: Path) -> None:
 
 def test_imagenet_by_synset(tmp_path: Path) -> None:
     for synset, name in (("n01443537", "b.JPEG"), ("n01440764", "a.JPEG")):
-        picture(tmp_path / "val" / synset / name, format="JPEG")
+        write_image(tmp_path / "val" / synset / name, format="JPEG")
     dataset = open_dataset(tmp_path)
     assert (dataset.task.name, dataset.layout) == ("imagenet", "imagenet")
     assert [(item.name, item.target) for item in dataset.items] == [
@@ -137,7 +137,7 @@ def test_imagenet_by_synset(tmp_path: Path) -> None:
     assert list(check(dataset)) == []
     with pytest.raises(UsageError, match="has a class and no mask"):
         read_mask(dataset.items[0], dataset.task)
-    picture(tmp_path / "val" / "dogs" / "a.jpg")
+    write_image(tmp_path / "val" / "dogs" / "a.jpg")
     with pytest.raises(SeaformerError, match=r"dogs' is no class of task imagenet.*n01440764"):
         open_dataset(tmp_path)
 
@@ -153,7 +153,7 @@ def test_plain_with_a_list_of_names(tmp_path: Path) -> None:
 
 
 def test_masks_that_fit_another_numbering_get_a_hint(tmp_path: Path) -> None:
-    image = picture(tmp_path / "images" / "a.png")
+    image = write_image(tmp_path / "images" / "a.png")
     stored = mask(tmp_path / "masks" / "a.png", [12, 1, 255])
     with pytest.raises(SeaformerError, match=r"They fit offset 1: 1\.\.12 for the classes"):
         read_mask(Item("a", image, stored), get_task("shapes"))
@@ -167,7 +167,7 @@ def test_masks_that_fit_another_numbering_get_a_hint(tmp_path: Path) -> None:
 def test_plain_with_splits_and_a_task(tmp_path: Path) -> None:
     task = get_task("shapes").to_json() | {"name": "own", "label_offset": 3, "ignore_index": 99}
     for split, name in (("train", "a"), ("val", "b")):
-        picture(tmp_path / "images" / split / f"{name}.webp")
+        write_image(tmp_path / "images" / split / f"{name}.webp")
         mask(tmp_path / "masks" / split / f"{name}.png", [3, 14, 2, 99])
     (tmp_path / "labels.json").write_text(json.dumps(task))
     dataset = open_dataset(tmp_path)
@@ -209,15 +209,15 @@ def test_nothing_says_the_classes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../../secret", "/secret", "..\\secret", "a/b", "-v", "nul"])
-def test_a_list_names_pictures_of_the_data_set_only(tmp_path: Path, name: str) -> None:
+def test_a_list_names_images_of_the_data_set_only(tmp_path: Path, name: str) -> None:
     root = tmp_path / "data"
-    picture(tmp_path / "secret.jpg")
-    picture(root / "JPEGImages" / "v.jpg")
+    write_image(tmp_path / "secret.jpg")
+    write_image(root / "JPEGImages" / "v.jpg")
     mask(root / "SegmentationClassContext" / "v.png")
     listing = root / "ImageSets" / "SegmentationContext" / "val.txt"
     listing.parent.mkdir(parents=True)
     listing.write_text(f"v\n{name}\n")
-    with pytest.raises(SeaformerError, match=r"a picture named in '.*val\.txt' is .*Allowed"):
+    with pytest.raises(SeaformerError, match=r"an image named in '.*val\.txt' is .*Allowed"):
         open_dataset(root, "pascal-context")
 
 
@@ -236,14 +236,12 @@ def test_the_expected_layout_is_shown(tmp_path: Path) -> None:
     assert all(f"{name}: " in str(error.value) for name in LAYOUTS)
     (tmp_path / "images" / "validation").mkdir(parents=True)
     (tmp_path / "annotations" / "validation").mkdir(parents=True)
-    with pytest.raises(
-        SeaformerError, match=r"no pictures in '.*validation'. Expected: images/val"
-    ):
+    with pytest.raises(SeaformerError, match=r"no images in '.*validation'. Expected: images/val"):
         open_dataset(tmp_path, "ade20k")
 
 
 def test_the_folder_above_is_noticed(tmp_path: Path) -> None:
-    picture(tmp_path / "ADEChallengeData2016" / "images" / "validation" / "v.jpg")
+    write_image(tmp_path / "ADEChallengeData2016" / "images" / "validation" / "v.jpg")
     mask(tmp_path / "ADEChallengeData2016" / "annotations" / "validation" / "v.png")
     with pytest.raises(SeaformerError, match=r"Did you mean '.*ADEChallengeData2016'\?"):
         open_dataset(tmp_path, "ade20k")
@@ -262,7 +260,7 @@ def test_unknown_names_are_errors(tmp_path: Path) -> None:
 
 
 def test_a_layout_can_be_given(tmp_path: Path) -> None:
-    picture(tmp_path / "images" / "validation" / "v.jpg")
+    write_image(tmp_path / "images" / "validation" / "v.jpg")
     mask(tmp_path / "annotations" / "validation" / "v.png", [11])
     with pytest.raises(SeaformerError, match="none of the layouts"):
         open_dataset(tmp_path, "shapes")
@@ -270,7 +268,7 @@ def test_a_layout_can_be_given(tmp_path: Path) -> None:
     assert read_mask(dataset.items[0], dataset.task)[0, 0] == 11
 
 
-def test_what_is_no_picture_is_left_out(tmp_path: Path) -> None:
+def test_what_is_no_image_is_left_out(tmp_path: Path) -> None:
     plain(tmp_path)
     for name in ("._a.png", ".hidden.jpg", "notes.txt", "Thumbs.db"):
         (tmp_path / "images" / name).write_bytes(b"?")
@@ -280,7 +278,7 @@ def test_what_is_no_picture_is_left_out(tmp_path: Path) -> None:
 
 def test_a_part_is_spread_over_all(tmp_path: Path) -> None:
     for index in range(10):
-        picture(tmp_path / "images" / f"{index}.png")
+        write_image(tmp_path / "images" / f"{index}.png")
         mask(tmp_path / "masks" / f"{index}.png")
     dataset = open_dataset(tmp_path, "shapes")
     assert [item.name for item in dataset.spread(3).items] == ["0.png", "3.png", "6.png"]
@@ -313,9 +311,9 @@ def test_every_kind_of_index_png(tmp_path: Path, mode: str) -> None:
             r"stores 2, 3, 4, 5, 6 and 17 more values",
         ),
         (np.full((HEIGHT, WIDTH), 256, np.uint16), "stores 256, "),
-        (np.zeros((HEIGHT, WIDTH, 3), np.uint8), "is a colour picture .mode RGB"),
+        (np.zeros((HEIGHT, WIDTH, 3), np.uint8), "is a colour image .mode RGB"),
         (np.zeros((WIDTH, HEIGHT), np.uint8), "has 4 x 6 pixels, .* 6 x 4. Turn one of them"),
-        (np.zeros((9, 9), np.uint8), "has 9 x 9 pixels, but the picture .* 6 x 4. Is it the mask"),
+        (np.zeros((9, 9), np.uint8), "has 9 x 9 pixels, but the image .* 6 x 4. Is it the mask"),
     ],
 )
 def test_bad_masks_are_errors(tmp_path: Path, pixels: np.ndarray, said: str) -> None:
@@ -330,7 +328,7 @@ def test_the_mask_of_an_upright_photograph(tmp_path: Path) -> None:
     plain(tmp_path)
     exif = Image.Exif()
     exif[0x0112] = 6
-    picture(tmp_path / "images" / "a.png", exif=exif)
+    write_image(tmp_path / "images" / "a.png", exif=exif)
     mask(tmp_path / "masks" / "a.png", np.zeros((WIDTH, HEIGHT), np.uint8))
     dataset = open_dataset(tmp_path)
     assert read_mask(dataset.items[0], dataset.task).shape == (WIDTH, HEIGHT)
@@ -347,14 +345,14 @@ def test_check_lists_what_is_broken_and_missing(tmp_path: Path) -> None:
     plain(tmp_path)
     images, masks = tmp_path / "images", tmp_path / "masks"
     for name in ("cut", "lost", "odd", "text"):
-        picture(images / f"{name}.png", (60, 40))
+        write_image(images / f"{name}.png", (60, 40))
         mask(masks / f"{name}.png", np.zeros((40, 60), np.uint8))
     assert list(check(open_dataset(tmp_path))) == []
     content = (images / "cut.png").read_bytes()
     (images / "cut.png").write_bytes(content[: len(content) - 30])
     (masks / "lost.png").unlink()
     mask(masks / "odd.png", np.full((40, 60), 9, np.uint8))
-    (masks / "text.png").write_text("no picture")
+    (masks / "text.png").write_text("no image")
     mask(masks / "orphan.png")
     faults = list(check(open_dataset(tmp_path)))
     assert [fault.path for fault in faults] == [
@@ -365,6 +363,6 @@ def test_check_lists_what_is_broken_and_missing(tmp_path: Path) -> None:
         masks / "orphan.png",
     ]
     for fault, said in zip(
-        faults, ("damaged", "no mask", "stores 9", "is no PNG", "no picture"), strict=True
+        faults, ("damaged", "no mask", "stores 9", "is no PNG", "no image"), strict=True
     ):
         assert said in fault.problem

@@ -92,7 +92,7 @@ class Attentions(nn.Module):
 
 
 class Fusions(nn.Module):
-    """Two fusion blocks; the context is a pooled picture."""
+    """Two fusion blocks; the context is a pooled image."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -310,7 +310,7 @@ def test_light_head_of_another_network_is_refused() -> None:
 # Normalisation inside
 
 
-def picture(height: int, width: int) -> Tensor:
+def random_image(height: int, width: int) -> Tensor:
     generator = torch.Generator().manual_seed(5)
     return torch.randint(0, 256, (1, 3, height, width), generator=generator).double()
 
@@ -322,7 +322,7 @@ def normalized(image: Tensor) -> Tensor:
 
 def test_normalization_goes_inside() -> None:
     model = tiny()
-    image = picture(72, 88)
+    image = random_image(72, 88)
     expected, first = model(normalized(image)), model.stem.conv(normalized(image))
     fold_batch_norm(model)
     assert normalize_inside(model, MEAN, STD, 88) == RewriteReport("normalize_inside", 1, [])
@@ -334,19 +334,19 @@ def test_normalization_goes_inside() -> None:
     assert error(model(image), expected) < 1e-12
 
 
-def test_padding_is_the_zero_of_the_normalized_picture() -> None:
+def test_padding_is_the_zero_of_the_normalized_image() -> None:
     model = tiny()
     fold_batch_norm(model)
     normalize_inside(model, MEAN, STD, 71)
     gray = torch.tensor(MEAN, dtype=torch.float64).reshape(1, 3, 1, 1).expand(1, 3, 65, 71)
     first = model.stem.conv(model.stem.normalize(gray))
-    # A picture of the mean is zero everywhere, and so the padding around it is nothing new.
+    # An image of the mean is zero everywhere, and so the padding around it is nothing new.
     assert torch.equal(first, first[:, :, 5:6, 5:6].expand_as(first))
 
 
 def test_another_model_is_normalized_by_operators_of_its_own() -> None:
     model = prepared(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU()))
-    image = picture(9, 7)
+    image = random_image(9, 7)
     expected = model(normalized(image))
     report = normalize_inside(model, MEAN, STD, 7)
     assert report.count == 0
@@ -355,7 +355,7 @@ def test_another_model_is_normalized_by_operators_of_its_own() -> None:
 
 
 class Bgr(nn.Module):
-    """A user's wrapper, whose stem does not read the picture itself; nor is the head the end."""
+    """A user's wrapper, whose stem does not read the image itself; nor is the head the end."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -368,7 +368,7 @@ class Bgr(nn.Module):
 @pytest.mark.parametrize("head", ["logits", "classes"])
 def test_a_wrapped_network_is_normalized_and_decided_around_the_wrapper(head: str) -> None:
     model = Bgr().eval()
-    image = picture(64, 96)
+    image = random_image(64, 96)
     expected = model(normalized(image))
     form = deployment_form(model.float(), (64, 96), ADE20K, head)
     refused = {report.name for report in form.reports if report.refusals}
@@ -444,7 +444,7 @@ def network(request: pytest.FixtureRequest) -> SeaFormer:
 
 @pytest.mark.parametrize("size", [(96, 128), (200, 136)])
 def test_the_deployment_form_is_the_same_function(network, size: tuple[int, int]) -> None:
-    image = picture(*size)
+    image = random_image(*size)
     expected = copy.deepcopy(network).double()(normalized(image))
     form = deployment_form(network, size, ADE20K)
     # Its weights were rounded to float32 once, which is all that float64 can find.
@@ -524,7 +524,7 @@ def test_the_model_is_left_as_it_was(network) -> None:
 
 
 class TwoScales(nn.Module):
-    """A user's wrapper that looks at a picture twice."""
+    """A user's wrapper that looks at an image twice."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
 """The command `seaformer-evaluate`, with real data sets on disk and real model files.
 
-The models see in colours: red, green and blue stand for three classes of a task. The pictures have
+The models see in colours: red, green and blue stand for three classes of a task. The images have
 bands of them at multiples of 8, so that every mask is known beforehand.
 """
 
@@ -49,7 +49,7 @@ HEAVY = ("torch", "tensorflow", "onnxruntime", "ai_edge_litert", "numpy", "PIL",
 
 RED, GREEN, BLUE = range(3)
 
-# What the model sees in two pictures, and what is there. A corner of the first is blue and its last
+# What the model sees in two images, and what is there. A corner of the first is blue and its last
 # rows are ignored, and the lower half of the second is green.
 FOUND = np.full((2, SIDE, SIDE), RED, np.uint8)
 FOUND[0, :, 24:40] = GREEN
@@ -67,7 +67,7 @@ PIXEL_ACCURACY = 5760 / 7936
 
 
 def colors(found: np.ndarray) -> Image.Image:
-    """Draw the picture in which a model sees `found`."""
+    """Draw the image in which a model sees `found`."""
     return Image.fromarray((200 * np.eye(3)[found]).astype(np.uint8))
 
 
@@ -169,7 +169,7 @@ def plain(root: Path, index: int, image: Image.Image, mask: Image.Image) -> None
 
 
 def pascal_context(root: Path, index: int, image: Image.Image, mask: Image.Image) -> None:
-    # The pictures are JPEG there: of plain colours nothing that matters is lost.
+    # The images are JPEG there: of plain colours nothing that matters is lost.
     (root / "JPEGImages").mkdir(parents=True, exist_ok=True)
     image.save(root / "JPEGImages" / f"{index}.jpg", quality=95, subsampling=0)
     save(mask, root / "SegmentationClassContext" / f"{index}.png")
@@ -209,20 +209,20 @@ def test_the_plain_layout_describes_itself(folder: Path) -> None:
         command("model.onnx", "--data", "data"), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines()[-1] == "2 of 2 pictures"
-    assert "data: data, layout plain, split val, 2 of 2 pictures" in done.stdout
+    assert done.stderr.splitlines()[-1] == "2 of 2 images"
+    assert "data: data, layout plain, split val, 2 of 2 images" in done.stdout
     assert "SeaFormer-tiny, colors, fp32, deployed protocol (stretched to 64 x 64)" in done.stdout
     assert re.search(r"model\.onnx\W+61\.48\W+74\.58\W+72\.58\W", done.stdout)
     assert re.search(r"green\W+31\.91\W+31\.91\W(.|\n)*red\W+60\.69\W+100\.00", done.stdout)
     assert_known_scores(results("model_evaluation"), (0, 1, 2))
     page = folder / "model_evaluation" / "report.html"
     assert f"\n  python -m webbrowser {page}\n" in done.stdout
-    # The second picture is the worse one: half of it is wrong.
+    # The second image is the worse one: half of it is wrong.
     assert "\n  seaformer-predict data/images/1.png --model model.onnx\n" in done.stdout
 
 
 @pytest.mark.usefixtures("folder")
-def test_mistakes_and_worst_pictures_are_listed() -> None:
+def test_mistakes_and_worst_images_are_listed() -> None:
     (model,) = evaluated("model.onnx", "--data", "data")["models"]
     assert model["mistakes"] == [
         {"expected": "green", "found": "red", "pixels": 2048, "share": 2048 / 3008},
@@ -258,7 +258,7 @@ def test_comparing_says_where_models_differ() -> None:
     reference, swapped, same = found["models"]
     assert same["agreement"] == 1.0
     assert same["scores"] == reference["scores"]
-    # Green and blue, 40 of 64 columns of the first picture, are exchanged.
+    # Green and blue, 40 of 64 columns of the first image, are exchanged.
     assert swapped["agreement"] == (24 * 64 + 64 * 64) / (2 * 64 * 64)
     assert [entry["agreement"] for entry in swapped["classes"]] == [1.0, 0.0, 0.0]
     assert [entry["iou"] for entry in swapped["classes"]] == [IOU[0], 0.0, 0.0]
@@ -273,12 +273,12 @@ def test_comparing_says_where_models_differ() -> None:
     ]
     page = Path("out", "report.html").read_text("utf-8")
     assert "2 models against painter.onnx" in page
-    # Photograph, truth, reference, model and difference of both pictures for both models.
+    # Photograph, truth, reference, model and difference of both images for both models.
     assert page.count('src="data:image/jpeg;base64,') == 2 * 2 * 5
 
 
 def read_panels(page: str) -> dict[str, np.ndarray]:
-    """Decode the pictures of a page by their captions."""
+    """Decode the images of a page by their captions."""
     import base64
     import io
 
@@ -290,7 +290,7 @@ def read_panels(page: str) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.usefixtures("folder")
-def test_the_page_shows_the_worst_pictures_and_loads_nothing() -> None:
+def test_the_page_shows_the_worst_images_and_loads_nothing() -> None:
     evaluated("model.onnx", "--data", "data")
     page = Path("out", "report.html").read_text("utf-8")
     panels = read_panels(page)
@@ -371,7 +371,7 @@ def test_random_weights_are_told() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_picture_without_labels_has_no_score() -> None:
+def test_an_image_without_labels_has_no_score() -> None:
     for index in range(2):
         save(Image.new("L", (SIDE, SIDE), IGNORED), Path("data", "masks", f"{index}.png"))
     (model,) = evaluated("model.onnx", "--data", "data")["models"]
@@ -381,7 +381,7 @@ def test_a_picture_without_labels_has_no_score() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_part_of_the_pictures() -> None:
+def test_a_part_of_the_images() -> None:
     found = evaluated("model.onnx", "--data", "data", "--limit", "1")
     assert (found["pictures"], found["available"]) == (1, 2)
     assert [entry["name"] for entry in found["models"][0]["worst"]] == ["0.png"]
@@ -391,7 +391,7 @@ def test_a_part_of_the_pictures() -> None:
 
 
 def many(folder: Path, count: int) -> None:
-    """Put `count` pictures into the data set: the first of the two many times."""
+    """Put `count` images into the data set: the first of the two many times."""
     for index in range(count):
         save(colors(FOUND[0]), folder / "data" / "images" / f"{index:02}.png")
         save(Image.fromarray(TRUTH[0]), folder / "data" / "masks" / f"{index:02}.png")
@@ -418,7 +418,7 @@ def test_a_killed_run_goes_on(folder: Path) -> None:
     mask.unlink()
     os.mkfifo(mask)
     arguments = ("model.onnx", "--data", "data", "--report", "out")
-    progress = folder / "out" / "pictures.jsonl"
+    progress = folder / "out" / "images.jsonl"
     process = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL)
     wait_for(lambda: progress.exists() and progress.read_bytes().count(b"\n") == 1 + 7)
     process.send_signal(signal.SIGKILL)
@@ -439,7 +439,7 @@ def test_a_killed_run_goes_on(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_changed_pictures_are_evaluated_again() -> None:
+def test_changed_images_are_evaluated_again() -> None:
     evaluated("model.onnx", "--data", "data")
     Path("out", "results.json").unlink()
     save(Image.fromarray(FOUND[1]), Path("data", "masks", "1.png"))
@@ -464,7 +464,7 @@ def test_another_run_does_not_go_on_from_this_one() -> None:
 def test_damaged_progress_is_an_error() -> None:
     evaluated("model.onnx", "--data", "data")
     Path("out", "results.json").unlink()
-    path = Path("out", "pictures.jsonl")
+    path = Path("out", "images.jsonl")
     path.write_bytes(path.read_bytes().replace(b'{"name":"0', b'xx"name":"0'))
     assert_error(run("model.onnx", "--data", "data", "--report", "out"), 1, "is damaged.*--force")
 
@@ -495,20 +495,20 @@ def test_of_two_runs_into_one_folder_one_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_broken_pictures_are_listed_and_can_be_repaired() -> None:
+def test_broken_images_are_listed_and_can_be_repaired() -> None:
     good = Path("data", "images", "0.png").read_bytes()
     Path("data", "images", "0.png").write_bytes(good[:-40])
     save(colors(FOUND[0]), Path("data", "images", "lonely.png"))
     arguments = ("model.onnx", "--data", "data", "--report", "out")
     result = run(*arguments)
-    assert_error(result, 1, "2 of 3 pictures are broken. .*--skip-broken")
+    assert_error(result, 1, "2 of 3 images are broken. .*--skip-broken")
     assert re.search(r"broken: 'data/images/0\.png' is damaged", result.stdout)
     assert "broken: there is no mask 'data/masks/lonely.png'" in result.stdout
     found = results()
     assert (found["complete"], found["pictures"]) == (False, 1)
     assert [entry["name"] for entry in found["broken"]] == ["0.png", "lonely.png"]
     assert found["models"][0]["scores"]["pixel_accuracy"] == 0.5
-    assert "2 broken pictures left out" in Path("out", "report.html").read_text("utf-8")
+    assert "2 broken images left out" in Path("out", "report.html").read_text("utf-8")
 
     Path("data", "images", "0.png").write_bytes(good)
     result = run(*arguments, "--skip-broken")
@@ -521,11 +521,11 @@ def test_broken_pictures_are_listed_and_can_be_repaired() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_nothing_but_broken_pictures_is_an_error() -> None:
+def test_nothing_but_broken_images_is_an_error() -> None:
     for index in range(2):
-        Path("data", "masks", f"{index}.png").write_text("no picture")
+        Path("data", "masks", f"{index}.png").write_text("no image")
     result = run("model.onnx", "--data", "data", "--report", "out", "--skip-broken")
-    assert_error(result, 1, "none of the 2 pictures can be used. The first: .*is no PNG")
+    assert_error(result, 1, "none of the 2 images can be used. The first: .*is no PNG")
 
 
 @pytest.mark.usefixtures("folder")
@@ -650,10 +650,10 @@ def test_the_official_crop_is_torchvisions() -> None:
 def test_two_steps_are_those_of_all_classes_at_once() -> None:
     logits = torch.from_numpy(np.random.RandomState(0).randn(1, 21, 5, 7).astype(np.float32))
     at_input = F.interpolate(logits, (40, 56), mode="bilinear")
-    at_picture = F.interpolate(at_input, (33, 61), mode="bilinear")
+    at_image = F.interpolate(at_input, (33, 61), mode="bilinear")
     mask = two_step_mask(logits[0].numpy(), (40, 56), (33, 61))
     assert mask.dtype == np.uint8
-    assert np.array_equal(mask, at_picture.argmax(dim=1)[0])
+    assert np.array_equal(mask, at_image.argmax(dim=1)[0])
     assert two_step_mask(np.zeros((9, 2, 2), np.float32), (4, 4), (3, 3)).max() == 0
 
 
@@ -670,7 +670,7 @@ def test_a_larger_scale_of_the_official_protocol(folder: Path) -> None:
 
 
 def classes_folder(root: Path, names: list[str]) -> Path:
-    """Write one picture of plain red, green and blue for each name."""
+    """Write one image of plain red, green and blue for each name."""
     for name in names:
         for channel, color in enumerate(("red", "green", "blue")):
             pixel = tuple(200 if place == channel else 100 for place in range(3))
@@ -695,7 +695,7 @@ def test_top_1_and_top_5_of_a_folder_of_classes() -> None:
     found = evaluated("--reference", "classifier.onnx", "backwards.onnx", "--data", "classes")
     forwards, backwards = found["models"]
     assert found["kind"] == "classification"
-    # Of three pictures of each class one has its colour.
+    # Of three images of each class one has its colour.
     assert (forwards["scores"]["top1"], forwards["scores"]["top5"]) == (2 / 6, 1.0)
     assert [entry["accuracy"] for entry in forwards["classes"]] == [1 / 3, None, 1 / 3]
     assert forwards["classes"][0]["iou"] is None
@@ -712,14 +712,14 @@ def test_imagenet_with_a_checkpoint(folder: Path) -> None:
     torch.save(network.state_dict(), folder / "tiny.pth")
     task = get_task("imagenet")
     random = np.random.RandomState(1)
-    picture = random.randint(0, 256, (300, 300, 3)).astype(np.uint8)
-    scaled = Image.fromarray(picture).resize((256, 256), Image.Resampling.BICUBIC)
+    image = random.randint(0, 256, (300, 300, 3)).astype(np.uint8)
+    scaled = Image.fromarray(image).resize((256, 256), Image.Resampling.BICUBIC)
     x = normalize(np.asarray(scaled, np.float32)[16:240, 16:240], task.preprocessing)
     logits = network(torch.from_numpy(x).permute(2, 0, 1)[None])[0]
     best = logits.argsort(descending=True)[:6].tolist()
     assert task.ids is not None
     for index in (best[0], best[4], best[5]):
-        save(Image.fromarray(picture), folder / "ilsvrc" / "val" / task.ids[index] / "a.png")
+        save(Image.fromarray(image), folder / "ilsvrc" / "val" / task.ids[index] / "a.png")
     found = evaluated("tiny.pth", "--task", "imagenet", "--data", "ilsvrc", "--batch", "3")
     (model,) = found["models"]
     assert (model["scores"]["top1"], model["scores"]["top5"]) == (1 / 3, 2 / 3)
@@ -742,7 +742,7 @@ def test_imagenet_with_a_checkpoint(folder: Path) -> None:
         (["model.onnx", "--data", "data", "--task", "cityscapes"], 2, "3 classes, but .* with 19"),
         (["model.onnx", "--data", "data", "--protocol", "x"], 2, "unknown protocol 'x'"),
         (["model.onnx", "--data", "data", "--protocol", "official"], 2, "of one size.*Leave"),
-        (["model.onnx", "--data", "data", "--batch", "2"], 2, "exported file takes one picture"),
+        (["model.onnx", "--data", "data", "--batch", "2"], 2, "exported file takes one image"),
         (["model.onnx", "--data", "data", "--batch", "0"], 2, "--batch"),
         (["model.onnx", "--data", "data", "--limit", "0"], 2, "--limit"),
         (["model.onnx", "--data", "data", "--short-side", "9"], 2, "of the official protocol"),

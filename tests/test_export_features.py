@@ -1,5 +1,5 @@
 """Networks that take features of another one: exported, verified, described, and refused where
-only a picture will do."""
+only an image will do."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from exporting import assert_one_line, names, run_export
 
 from seaformer.artifact.metadata import Metadata
 from seaformer.artifact.precisions import PRECISIONS
-from seaformer.benchmark.candidates.candidate import NO_PICTURE, open_candidate
+from seaformer.benchmark.candidates.candidate import NO_IMAGE, open_candidate
 from seaformer.bundling.model import read_model
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.export.convert.onnx_graph import to_onnx
@@ -89,8 +89,8 @@ def test_the_metadata_says_that_it_takes_features(folder: Path, suffix: str) -> 
     source = said.input
     assert source.name == "features"
     assert source.shape == ((1, 8, 8, CHANNELS) if suffix == ".tflite" else (1, CHANNELS, 8, 8))
-    picture = ("range", "mean", "std", "color_order", "resize", "interpolation", "crop_fraction")
-    assert [getattr(source, key) for key in picture] == [None] * len(picture)
+    image = ("range", "mean", "std", "color_order", "resize", "interpolation", "crop_fraction")
+    assert [getattr(source, key) for key in image] == [None] * len(image)
     assert source.normalization == "outside"
     compared = said.parity.comparisons
     assert [row.input for row in compared] == ["noise, seed 0", "noise, seed 1"]
@@ -115,13 +115,13 @@ def test_self_check_repeats_the_verification(folder: Path) -> None:
 
 def test_a_benchmark_gives_it_noise_and_no_arg_max(folder: Path) -> None:
     candidate = open_candidate(path(folder, "fp32", ".tflite"), 0, seed=3)
-    assert (candidate.input.source, candidate.note) == ("noise", NO_PICTURE)
+    assert (candidate.input.source, candidate.note) == ("noise", NO_IMAGE)
     assert (candidate.mask_size, candidate.class_axis) == (None, None)
     assert (candidate.precision, candidate.facts.kind) == ("fp32", "features")
     assert candidate.facts.macs is not None
 
 
-# Where only a picture will do
+# Where only an image will do
 
 
 def test_a_prediction_refuses_it(folder: Path) -> None:
@@ -140,14 +140,12 @@ def test_the_app_refuses_it(folder: Path) -> None:
     ("options", "said"),
     [
         (("--precision", "int8", "--calibration", "random"), "precision int8 is measured on pict"),
-        (("--head", "mask"), "--head mask is for models of pictures"),
+        (("--head", "mask"), "--head mask is for models of images"),
         (("--input-size", "7"), "a height of 7. Allowed: 8 or more"),
         (("--weights", "ade20k"), "--weights does not go with --model"),
     ],
 )
-def test_what_needs_pictures_is_refused(
-    options: tuple[str, ...], said: str, tmp_path: Path
-) -> None:
+def test_what_needs_images_is_refused(options: tuple[str, ...], said: str, tmp_path: Path) -> None:
     done = run_export("--model", "attention-global", *options, "--output", "out", cwd=tmp_path)
     assert_one_line(done, 2, said)
 
@@ -167,7 +165,7 @@ def test_a_size_that_would_not_fit_the_memory_is_refused_before_any_work() -> No
 # The pieces
 
 
-def test_a_network_says_its_channels_or_takes_pictures() -> None:
+def test_a_network_says_its_channels_or_takes_images() -> None:
     layer = create_model(LAYERS["global"])
     assert input_shape(layer, (8, 16)) == (1, CHANNELS, 8, 16)
     assert input_shape(torch.nn.Identity(), (8, 16)) == (1, 3, 8, 16)
@@ -227,6 +225,6 @@ def test_the_layout_of_features(shape: tuple[int, ...], usual: str, layout: str)
     assert find_layout(shape, Path("a.onnx"), 160, usual) == layout
 
 
-def test_features_are_not_taken_for_a_picture() -> None:
-    with pytest.raises(SeaformerError, match=r"Allowed: one picture, \[1, height, width, 3\]"):
+def test_features_are_not_taken_for_an_image() -> None:
+    with pytest.raises(SeaformerError, match=r"Allowed: one image, \[1, height, width, 3\]"):
         find_layout((1, 8, 8, 160), Path("a.tflite"))

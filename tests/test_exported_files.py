@@ -388,29 +388,29 @@ def test_the_whole_graph_is_one_partition_of_xnnpack(stem: Path) -> None:
 
 def photograph(size: tuple[int, int]) -> np.ndarray:
     """The photograph as the network takes it before normalisation, [1, 3, H, W]."""
-    picture = prepare(read_image(sample_photograph()), ADE20K.preprocessing, size)
-    assert picture.std() > 20
-    return np.ascontiguousarray(picture.transpose(2, 0, 1)[None])
+    image = prepare(read_image(sample_photograph()), ADE20K.preprocessing, size)
+    assert image.std() > 20
+    return np.ascontiguousarray(image.transpose(2, 0, 1)[None])
 
 
-def normalized(picture: np.ndarray) -> np.ndarray:
-    return normalize(picture[0].transpose(1, 2, 0), ADE20K.preprocessing).transpose(2, 0, 1)[None]
+def normalized(image: np.ndarray) -> np.ndarray:
+    return normalize(image[0].transpose(1, 2, 0), ADE20K.preprocessing).transpose(2, 0, 1)[None]
 
 
-def run(file: Path, picture: np.ndarray) -> np.ndarray:
+def run(file: Path, image: np.ndarray) -> np.ndarray:
     """Run a file with its runtime alone; channels first."""
     if file.suffix == ".onnx":
-        (output,) = onnxruntime.InferenceSession(file).run(None, {"image": picture})
+        (output,) = onnxruntime.InferenceSession(file).run(None, {"image": image})
         return np.asarray(output)
     runner = Interpreter(model_path=str(file)).get_signature_runner()
-    nhwc = np.ascontiguousarray(picture.transpose(0, 2, 3, 1))
+    nhwc = np.ascontiguousarray(image.transpose(0, 2, 3, 1))
     (output,) = runner(image=nhwc).values()
     return output.transpose(0, 3, 1, 2) if output.ndim == 4 else output
 
 
-def pytorch(variant: str, picture: np.ndarray) -> np.ndarray:
+def pytorch(variant: str, image: np.ndarray) -> np.ndarray:
     with torch.no_grad():
-        return create_model(variant)(torch.from_numpy(normalized(picture)).float()).numpy()
+        return create_model(variant)(torch.from_numpy(normalized(image)).float()).numpy()
 
 
 @pytest.mark.parametrize(
@@ -432,10 +432,10 @@ def test_onnx_tflite_and_pytorch_agree_on_a_photograph(
     agreement: float,
 ) -> None:
     folder = request.getfixturevalue(fixture)
-    picture = photograph(size)
-    given = picture if fixture != "outside_export" else normalized(picture).astype(np.float32)
+    image = photograph(size)
+    given = image if fixture != "outside_export" else normalized(image).astype(np.float32)
     outputs = {suffix: run(folder / f"{name}{suffix}", given) for suffix in (".onnx", ".tflite")}
-    expected = pytorch(variant, picture)
+    expected = pytorch(variant, image)
     assert len(np.unique(expected.argmax(1))) > 3
     for suffix, output in outputs.items():
         assert output.shape == expected.shape
@@ -447,11 +447,11 @@ def test_onnx_tflite_and_pytorch_agree_on_a_photograph(
 
 @pytest.mark.parametrize("suffix", [".onnx", ".tflite"])
 def test_mask_is_upsampled_and_decided_inside(mask_export: Path, suffix: str) -> None:
-    picture = photograph((96, 160))
-    logits = torch.from_numpy(pytorch("tiny", picture))
+    image = photograph((96, 160))
+    logits = torch.from_numpy(pytorch("tiny", image))
     full = F.interpolate(logits, (96, 160), mode="bilinear", align_corners=False).argmax(1).numpy()
     assert len(np.unique(full)) > 3
-    mask = run(mask_export / f"{MASK}{suffix}", picture)
+    mask = run(mask_export / f"{MASK}{suffix}", image)
     assert (mask.dtype, mask.shape) == (np.int32, (1, 96, 160))
     assert (mask == full).mean() >= 0.9999
 
@@ -463,11 +463,11 @@ def test_users_network_is_normalized_inside(
     monkeypatch.syspath_prepend(users_export)
     import my_networks
 
-    picture = photograph((100, 144))
+    image = photograph((100, 144))
     with torch.no_grad():
         network = my_networks.make_network().eval()
-        expected = network(torch.from_numpy(normalized(picture)).float()).numpy()
-    output = run(users_export / f"make_network_100x144_fp32{suffix}", picture)
+        expected = network(torch.from_numpy(normalized(image)).float()).numpy()
+    output = run(users_export / f"make_network_100x144_fp32{suffix}", image)
     assert sqnr_db(expected.astype(float), output.astype(float)) >= 100.0
     # All along the border too, where a folded mean would show.
     inner = np.zeros(expected.shape[2:], bool)

@@ -178,7 +178,7 @@ def fine_tuned(flat: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     options += ["--iterations", "1", "--batch-size", "2", "--seed", "3"]
     done = CliRunner().invoke(main, [str(option) for option in options])
     assert done.exit_code == 0, done.output
-    assert "2 of 12 pictures are held out for validation, chosen by --seed 3" in done.output
+    assert "2 of 12 images are held out for validation, chosen by --seed 3" in done.output
     assert "weights backbone:shapes: the backbone is loaded" in done.output
     assert f"held-out images: {output / HELD_OUT}" in done.output
     return output
@@ -203,10 +203,10 @@ def test_evaluation_takes_the_held_out_images_alone(
     names = held_out_names(fine_tuned, flat)
     done = evaluate_best(fine_tuned, flat, tmp_path, "--images", fine_tuned / HELD_OUT)
     assert done.exit_code == 0, done.output
-    assert "2 of 12 pictures" in done.output
+    assert "2 of 12 images" in done.output
     assert "trained on" not in done.output
     results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
-    assert {picture["name"] for picture in results["models"][0]["worst"]} == names
+    assert {image["name"] for image in results["models"][0]["worst"]} == names
 
 
 def test_evaluation_says_that_it_scores_training_images(
@@ -292,7 +292,7 @@ def test_resumed_run_holds_out_the_same_images_when_others_were_added(
             shutil.copy(next(path.parent.iterdir()), path)
         done = CliRunner().invoke(main, [str(option) for option in options])
         assert done.exit_code == 0, done.output
-        assert "19 pictures to learn from, 2 to validate on" in done.output
+        assert "19 images to learn from, 2 to validate on" in done.output
         assert set(json.loads((output / HELD_OUT).read_text(encoding="utf-8"))) == names
     finally:
         for path in added:

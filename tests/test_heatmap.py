@@ -113,9 +113,9 @@ def test_values_that_are_not_finite_are_refused() -> None:
 def test_the_file_holds_the_values_and_shows_them_from_dark_to_light(tmp_path: Path) -> None:
     values = np.arange(256, dtype=np.uint8).reshape(16, 16)
     save_heatmap(tmp_path / "map.png", values)
-    picture = Image.open(tmp_path / "map.png")
-    assert np.array_equal(np.asarray(picture), values)
-    shown = np.asarray(picture.convert("RGB").convert("L")).ravel().astype(int)
+    image = Image.open(tmp_path / "map.png")
+    assert np.array_equal(np.asarray(image), values)
+    shown = np.asarray(image.convert("RGB").convert("L")).ravel().astype(int)
     assert (np.diff(shown) >= 0).all()
     assert shown[-1] - shown[0] > 200
 

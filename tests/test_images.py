@@ -1,4 +1,4 @@
-"""Every kind of picture becomes upright 8-bit RGB, and everything else one clear error."""
+"""Every kind of image becomes upright 8-bit RGB, and everything else one clear error."""
 
 import hashlib
 import os
@@ -44,7 +44,7 @@ def test_the_sample_photograph_is_a_photograph() -> None:
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tiff", "ppm"])
 def test_rgb_is_kept(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"picture.{suffix}"
+    path = tmp_path / f"image.{suffix}"
     Image.fromarray(COLORS).save(path)
     assert np.array_equal(read_image(path), COLORS)
 
@@ -107,10 +107,10 @@ def test_transparency_shows_white(tmp_path: Path) -> None:
 
 def test_a_transparent_palette_shows_white(tmp_path: Path) -> None:
     path = tmp_path / "palette.png"
-    picture = Image.new("P", (2, 1))
-    picture.putpalette([10, 20, 30, 40, 50, 60])
-    picture.putdata([0, 1])
-    picture.save(path, transparency=1)
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.putdata([0, 1])
+    image.save(path, transparency=1)
     assert read_image(path)[0].tolist() == [[10, 20, 30], [255, 255, 255]]
 
 
@@ -142,14 +142,14 @@ def test_the_camera_is_held_upright(
 
 
 @pytest.mark.parametrize("suffix", ["gif", "webp", "tiff"])
-def test_the_first_picture_of_several_counts(tmp_path: Path, suffix: str) -> None:
+def test_the_first_image_of_several_counts(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"several.{suffix}"
     first, second = Image.new("RGB", (8, 8), "black"), Image.new("RGB", (8, 8), "white")
     first.save(path, save_all=True, append_images=[second])
     assert read_image(path).max() == 0
 
 
-def test_a_picture_may_come_through_a_pipe() -> None:
+def test_an_image_may_come_through_a_pipe() -> None:
     reading, writing = os.pipe()
     try:
         os.write(writing, sample_photograph().read_bytes()[:4096])
@@ -165,33 +165,33 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_image(tmp_path / "absent.jpg")
 
 
-def test_a_folder_is_no_picture(tmp_path: Path) -> None:
+def test_a_folder_is_no_image(tmp_path: Path) -> None:
     with pytest.raises(SeaformerError, match=r"is a folder.*Accepted: JPEG"):
         read_image(tmp_path)
 
 
-def test_an_empty_file_is_no_picture(tmp_path: Path) -> None:
+def test_an_empty_file_is_no_image(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").touch()
     with pytest.raises(SeaformerError, match=r"empty\.jpg' is empty"):
         read_image(tmp_path / "empty.jpg")
 
 
-def test_a_text_is_no_picture(tmp_path: Path) -> None:
+def test_a_text_is_no_image(tmp_path: Path) -> None:
     path = tmp_path / "notes.jpg"
-    path.write_text("not a picture")
-    with pytest.raises(SeaformerError, match=r"notes\.jpg' is not a picture.*Accepted: JPEG"):
+    path.write_text("not an image")
+    with pytest.raises(SeaformerError, match=r"notes\.jpg' is not an image.*Accepted: JPEG"):
         read_image(path)
 
 
 def test_other_programs_are_not_started(tmp_path: Path) -> None:
     path = tmp_path / "program.eps"
     path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n")
-    with pytest.raises(SeaformerError, match="is not a picture that can be read"):
+    with pytest.raises(SeaformerError, match="is not an image that can be read"):
         read_image(path)
 
 
 @pytest.mark.parametrize("part", [0.3, 0.9])
-def test_half_a_picture_is_an_error(tmp_path: Path, part: float) -> None:
+def test_half_an_image_is_an_error(tmp_path: Path, part: float) -> None:
     content = sample_photograph().read_bytes()
     path = tmp_path / "half.jpg"
     path.write_bytes(content[: int(part * len(content))])
@@ -206,7 +206,7 @@ def test_numbers_without_white_are_an_error(tmp_path: Path) -> None:
         read_image(path)
 
 
-def test_the_largest_pictures_are_refused_before_decoding(tmp_path: Path) -> None:
+def test_the_largest_images_are_refused_before_decoding(tmp_path: Path) -> None:
     path = tmp_path / "huge.png"
     path.write_bytes(png_header(20_000, 20_000))
     with pytest.raises(
@@ -215,7 +215,7 @@ def test_the_largest_pictures_are_refused_before_decoding(tmp_path: Path) -> Non
         read_image(path)
 
 
-def test_pictures_of_the_largest_phone_cameras_are_not_refused(tmp_path: Path) -> None:
+def test_images_of_the_largest_phone_cameras_are_not_refused(tmp_path: Path) -> None:
     path = tmp_path / "large.png"
     path.write_bytes(png_header(16_320, 12_240))
     before = Image.MAX_IMAGE_PIXELS
@@ -248,13 +248,13 @@ def test_a_fourth_channel_counts(tmp_path: Path) -> None:
         read_image(path)
 
 
-def test_a_small_picture_has_no_large_tile(tmp_path: Path) -> None:
+def test_a_small_image_has_no_large_tile(tmp_path: Path) -> None:
     assert read_image(tiled_tiff(tmp_path / "tile.tiff", 16, 256)).shape == (16, 16, 3)
     with pytest.raises(SeaformerError, match="32768 x 32768 pixels"):
         read_image(tiled_tiff(tmp_path / "bomb.tiff", 16, 32_768))
 
 
-def test_a_file_larger_than_any_picture_is_not_read(tmp_path: Path) -> None:
+def test_a_file_larger_than_any_image_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "long.png"
     Image.fromarray(COLORS).save(path)
     with path.open("r+b") as file:
@@ -264,7 +264,7 @@ def test_a_file_larger_than_any_picture_is_not_read(tmp_path: Path) -> None:
 
 
 def test_damage_anywhere_is_our_error(tmp_path: Path) -> None:
-    """Overwrites bytes of small pictures: what cannot be read any more is a SeaformerError."""
+    """Overwrites bytes of small images: what cannot be read any more is a SeaformerError."""
     path = tmp_path / "damaged"
     outcomes = set()
     for suffix in ("jpeg", "png", "webp", "gif", "tiff", "bmp", "avif"):

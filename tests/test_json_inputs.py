@@ -27,7 +27,7 @@ from seaformer.benchmark.results.schema import FILE_NAME, read_results
 from seaformer.console import Console
 from seaformer.datasets import own_task
 from seaformer.errors import SeaformerError
-from seaformer.evaluation.progress import PictureLine, ProgressFile
+from seaformer.evaluation.progress import ImageLine, ProgressFile
 from seaformer.evaluation.tally import Tally, count_masks
 from seaformer.json_text import JsonError, parse_json
 from seaformer.tasks import get_task
@@ -48,12 +48,12 @@ HEADER = {"schema_version": 1, "run": {"models": ["a"]}}
 MODELS = [candidate(0, "a.tflite"), candidate(1, "b.tflite", "int8")]
 
 
-def picture_line() -> Any:
-    line = PictureLine(name="0", stamp=((1, 2),), models=tuple(count_masks(MASK, [MASK, MASK], 3)))
+def image_line() -> Any:
+    line = ImageLine(name="0", stamp=((1, 2),), models=tuple(count_masks(MASK, [MASK, MASK], 3)))
     return json.loads(line.model_dump_json(exclude_defaults=True))
 
 
-def read_pictures(path: Path, text: bytes) -> None:
+def read_images(path: Path, text: bytes) -> None:
     path.write_bytes(json.dumps(HEADER).encode() + b"\n" + text + b"\n")
     file = ProgressFile(path, {"models": ["a"]})
     for line in file.read():
@@ -106,7 +106,7 @@ READERS: dict[str, tuple[Callable[[], Any], str, Callable[[Path, bytes], None]]]
         "a.safetensors",
         read_header,
     ),
-    "evaluation": (picture_line, "pictures.jsonl", read_pictures),
+    "evaluation": (image_line, "images.jsonl", read_images),
     "training": (
         lambda: {"step": 1, "loss": 0.5, "lr": 0.1, "images_per_s": 3.0, "mIoU": 0.5, "best": 0.5},
         "metrics.jsonl",

@@ -315,12 +315,12 @@ def test_large_honest_checkpoints_are_read(tmp_path: Path) -> None:
     assert read_checkpoint(path).tensors["head.weight"].numel() == 50_000_000
 
 
-# ---- pictures
+# ---- images
 
 
 @pytest.fixture
 def data(folder: Path) -> Path:
-    """A data set of four pictures, one of which is a bomb."""
+    """A data set of four images, one of which is a bomb."""
     for kind in ("images", "masks"):
         (folder / "data" / kind).mkdir(parents=True)
         for number in range(4):

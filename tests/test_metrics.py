@@ -124,7 +124,7 @@ def test_large_counts_stay_exact() -> None:
     assert scores.accuracy == ((2**40 + 1) / (2**40 + 2), 1.0)
 
 
-def test_a_picture_that_is_ignored_altogether_counts_nothing() -> None:
+def test_an_image_that_is_ignored_altogether_counts_nothing() -> None:
     matrix = ConfusionMatrix(3)
     matrix.update(np.full((2, 2), IGNORED, np.uint8), np.zeros((2, 2), np.uint8))
     assert matrix.entries() == []
@@ -164,7 +164,7 @@ def test_top_1_and_top_5() -> None:
     assert math.isnan(tally.confusion.scores().pixel_accuracy)
     assert math.isnan(tally.top5)
     for truth in (4, 0, 9):
-        tally.add("picture", count_guesses(truth, [[4, 1, 2, 3, 0]])[0])
+        tally.add("image", count_guesses(truth, [[4, 1, 2, 3, 0]])[0])
     assert (tally.confusion.scores().pixel_accuracy, tally.top5) == (1 / 3, 2 / 3)
 
 

@@ -12,7 +12,7 @@ from quantizing import TFLITE, calibrated, scenes, stretched
 from seaformer.artifact.metadata import Accuracy, Latency
 from seaformer.console import Console
 from seaformer.errors import SeaformerError
-from seaformer.export.quantize.calibration import Pictures
+from seaformer.export.quantize.calibration import Images
 from seaformer.export.quantize.kept import match
 from seaformer.export.quantize.latency import measure_latency
 from seaformer.export.quantize.mixed_precision import Search, Step, search
@@ -149,7 +149,7 @@ def test_what_was_kept_in_vain_is_quantized_again(
 @pytest.mark.usefixtures("spoil")
 def test_without_truth_the_agreement_decides(engine: TFLiteEngine, session: Session) -> None:
     drawn = scenes(8, SIZE)
-    bare = Pictures("scenes", drawn.count, lambda place: (drawn.read(place)[0], None))
+    bare = Images("scenes", drawn.count, lambda place: (drawn.read(place)[0], None))
     reference = Reference(session, bare, TASK.preprocessing, True, None)
     stretched(engine, ["logits"], 50)
     found = found_by(engine, reference, 1.0, "light_head")

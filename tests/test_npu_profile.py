@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from exporting import assert_one_line
-from onnx_engines import engine_of, pictures
+from onnx_engines import engine_of, images
 
 from seaformer.benchmark.breakdown.npu_modules import break_down
 from seaformer.benchmark.breakdown.onnx_graph import OnnxGraph
@@ -37,7 +37,7 @@ def single(shapes_export: Path) -> Path:
 @pytest.fixture(scope="module")
 def mixed(single: Path, tmp_path_factory: pytest.TempPathFactory) -> NpuBreakdown:
     engine = engine_of(single)
-    engine.ranges = choose(engine.observe(pictures(1)), "min-max")
+    engine.ranges = choose(engine.observe(images(1)), "min-max")
     data = engine.quantize("w8a8", match(KEPT, engine.operators))
     file = tmp_path_factory.mktemp("mixed") / "mixed.onnx"
     file.write_bytes(data)

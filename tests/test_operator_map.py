@@ -29,7 +29,7 @@ from seaformer.models.seaformer.variants import get_variant
 from seaformer.tasks import get_task
 
 STEM = "seaformer_tiny_ade20k_128x192"
-PICTURE = np.random.default_rng(3).uniform(0, 255, (1, 3, 128, 192)).astype(np.float32)
+IMAGE = np.random.default_rng(3).uniform(0, 255, (1, 3, 128, 192)).astype(np.float32)
 
 
 # From a node's name to a module's path
@@ -228,7 +228,7 @@ def graph_of(folder: Path) -> onnx.ModelProto:
 
 def test_the_map_of_the_files_can_be_made_again(tiny_export: Path, form) -> None:
     modules = {path for path, _ in form.named_modules()}
-    again = map_operators(single_precision(tiny_export), graph_of(tiny_export), modules, PICTURE)
+    again = map_operators(single_precision(tiny_export), graph_of(tiny_export), modules, IMAGE)
     written = operators(tiny_export, f"{STEM}_fp32.tflite")
     assert [(o.type, o.module, list(o.nodes)) for o in again] == [
         (o["type"], o["module"], o["nodes"]) for o in written
@@ -253,7 +253,7 @@ def test_swapped_weights_are_an_error(tiny_export: Path, form, convolution: int)
     modules = {path for path, _ in form.named_modules()}
     changed = swapped(single_precision(tiny_export), convolution)
     with pytest.raises(SeaformerError, match="do not compute the same values"):
-        map_operators(changed, graph_of(tiny_export), modules, PICTURE)
+        map_operators(changed, graph_of(tiny_export), modules, IMAGE)
 
 
 def test_the_graph_of_another_export_is_an_error(
@@ -261,22 +261,20 @@ def test_the_graph_of_another_export_is_an_error(
 ) -> None:
     modules = {path for path, _ in form.named_modules()}
     with pytest.raises(SeaformerError, match="do not compute the same values"):
-        map_operators(single_precision(tiny_export), graph_of(outside_export), modules, PICTURE)
+        map_operators(single_precision(tiny_export), graph_of(outside_export), modules, IMAGE)
 
 
 def test_other_modules_are_an_error(tiny_export: Path) -> None:
     modules = {path for path, _ in create_model("tiny").named_modules()}
     with pytest.raises(SeaformerError, match="stands in no module of the model"):
-        map_operators(single_precision(tiny_export), graph_of(tiny_export), modules, PICTURE)
+        map_operators(single_precision(tiny_export), graph_of(tiny_export), modules, IMAGE)
 
 
 def test_a_half_precision_file_of_another_model_is_an_error(
     tiny_export: Path, small_export: Path, form
 ) -> None:
     modules = {path for path, _ in form.named_modules()}
-    reference = map_operators(
-        single_precision(tiny_export), graph_of(tiny_export), modules, PICTURE
-    )
+    reference = map_operators(single_precision(tiny_export), graph_of(tiny_export), modules, IMAGE)
     other = tflite_file.operators(
         (small_export / "seaformer_small_ade20k_500x333_fp32.tflite").read_bytes()
     )

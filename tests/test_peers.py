@@ -83,7 +83,7 @@ def test_where_150_classes_or_our_way_to_count_give_other_digits_the_table_says_
 
 def test_lr_aspp_has_the_size_of_torchvisions() -> None:
     """torchvision/models/segmentation/lraspp.py, LRASPP_MobileNet_V3_Large_Weights: of 21 classes,
-    for a picture of 520x520, multiply-accumulates of convolutions."""
+    for an image of 520x520, multiply-accumulates of convolutions."""
     from torch.utils.flop_counter import FlopCounterMode
 
     model = PEERS["lraspp-mobilenetv3-large"].build("segmentation", 21).eval()

@@ -1,4 +1,4 @@
-"""The command `seaformer-predict`, with real pictures and real model files."""
+"""The command `seaformer-predict`, with real images and real model files."""
 
 import json
 import os
@@ -335,7 +335,7 @@ def test_jpeg_is_written_as_jpeg() -> None:
         (["flag.png", "--model", "absent.onnx"], 1, r"no model file 'absent\.onnx'"),
         (["flag.png", "--model", "flag.tflite"], 1, "LiteRT cannot open"),
         (["absent.png", "--model", "model.onnx"], 1, r"no file 'absent\.png'"),
-        (["model.onnx", "--model", "model.onnx"], 1, "is not a picture"),
+        (["model.onnx", "--model", "model.onnx"], 1, "is not an image"),
         (["empty", "--model", "model.onnx"], 1, "no images in 'empty'"),
         (["flag.png", "flag.png", "--model", "model.onnx"], 2, "would have the same name"),
         (["flag.png", "empty", "--model", "model.onnx"], 1, "no images in 'empty'"),
@@ -397,7 +397,7 @@ def test_ctrl_c_leaves_nothing(folder: Path) -> None:
     process = subprocess.Popen(
         command("photo.jpg", "--model", "model.onnx"), stderr=subprocess.PIPE, text=True
     )
-    # Opening a pipe to write waits for who reads it: the command is now waiting for the picture.
+    # Opening a pipe to write waits for who reads it: the command is now waiting for the image.
     with Path("photo.jpg").open("wb"):
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=60)

@@ -1,4 +1,4 @@
-"""The pictures that a quantizer sees, and the ranges that come of them."""
+"""The images that a quantizer sees, and the ranges that come of them."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from PIL import Image
 from seaformer.datasets.shapes import ShapesDataset, write
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.export.quantize.calibration import (
-    Pictures,
+    Images,
     network_inputs,
     open_calibration,
 )
@@ -29,25 +29,25 @@ def photographs(folder: Path, count: int, colour: int | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for place in range(count):
         generator = np.random.default_rng(place)
-        picture = generator.integers(0, 256, (40, 60, 3), dtype=np.uint8)
+        image = generator.integers(0, 256, (40, 60, 3), dtype=np.uint8)
         if colour is not None:
-            picture[:] = colour
-        Image.fromarray(picture).save(folder / f"{place:03}.png")
+            image[:] = colour
+        Image.fromarray(image).save(folder / f"{place:03}.png")
     return folder
 
 
-def test_the_task_shapes_brings_its_own_pictures_and_their_truth() -> None:
+def test_the_task_shapes_brings_its_own_images_and_their_truth() -> None:
     calibration = open_calibration(None, 12, SHAPES)
-    assert calibration.pictures.count == 12
+    assert calibration.images.count == 12
     assert calibration.test is not None
     assert (calibration.test.count, calibration.classes) == (500, 12)
-    picture, mask = calibration.test.read(3)
+    image, mask = calibration.test.read(3)
     drawn, truth = ShapesDataset("val")[3]
-    assert np.array_equal(picture, drawn)
+    assert np.array_equal(image, drawn)
     assert np.array_equal(mask, truth)
     # What it is measured on was not calibrated with.
-    first, _ = calibration.pictures.read(3)
-    assert not np.array_equal(first, picture)
+    first, _ = calibration.images.read(3)
+    assert not np.array_equal(first, image)
 
 
 def test_another_task_needs_a_folder() -> None:
@@ -60,7 +60,7 @@ def test_noise_is_only_for_latency() -> None:
     assert calibration.is_random
     assert calibration.test is None
     again = open_calibration("random", 3, ADE20K)
-    for (one, _), (other, _) in zip(calibration.pictures, again.pictures, strict=True):
+    for (one, _), (other, _) in zip(calibration.images, again.images, strict=True):
         assert np.array_equal(one, other)
 
 
@@ -68,22 +68,22 @@ def test_a_folder_is_split_into_calibration_and_test(tmp_path: Path) -> None:
     folder = photographs(tmp_path / "photos", 30)
     calibration = open_calibration(str(folder), 20, ADE20K)
     assert calibration.test is not None
-    assert (calibration.pictures.count, calibration.test.count) == (20, 10)
-    seen = [picture.tobytes() for picture, _ in calibration.pictures]
-    held_out = [picture.tobytes() for picture, _ in calibration.test]
+    assert (calibration.images.count, calibration.test.count) == (20, 10)
+    seen = [image.tobytes() for image, _ in calibration.images]
+    held_out = [image.tobytes() for image, _ in calibration.test]
     assert not set(seen) & set(held_out)
     assert calibration.classes is None
-    assert any("20 pictures are few" in note for note in calibration.notes)
+    assert any("20 images are few" in note for note in calibration.notes)
 
 
-def test_a_folder_without_spare_pictures_says_what_it_is_measured_on(tmp_path: Path) -> None:
+def test_a_folder_without_spare_images_says_what_it_is_measured_on(tmp_path: Path) -> None:
     calibration = open_calibration(str(photographs(tmp_path / "p", 5)), 200, ADE20K)
     assert calibration.test is not None
     assert calibration.test.count == 5
     assert any("calibrated with" in note for note in calibration.notes)
 
 
-def test_enough_pictures_raise_no_warning(tmp_path: Path) -> None:
+def test_enough_images_raise_no_warning(tmp_path: Path) -> None:
     calibration = open_calibration(str(photographs(tmp_path / "p", 130)), 110, ADE20K)
     assert calibration.notes == ()
 
@@ -92,7 +92,7 @@ def test_a_data_set_of_the_task_gives_the_truth(tmp_path: Path) -> None:
     write(tmp_path / "scenes", 6, validation=4, size=(64, 64))
     calibration = open_calibration(str(tmp_path / "scenes"), 5, SHAPES)
     assert calibration.test is not None
-    assert (calibration.pictures.count, calibration.test.count) == (5, 4)
+    assert (calibration.images.count, calibration.test.count) == (5, 4)
     assert calibration.classes == 12
     _, mask = calibration.test.read(0)
     assert mask is not None
@@ -100,7 +100,7 @@ def test_a_data_set_of_the_task_gives_the_truth(tmp_path: Path) -> None:
 
 
 def folder_of_classes(folder: Path) -> Path:
-    """Two classes of ImageNet, 0 and 7: three pictures each to train with, two to validate."""
+    """Two classes of ImageNet, 0 and 7: three images each to train with, two to validate."""
     assert IMAGENET.ids is not None
     for split, count in (("train", 3), ("val", 2)):
         for index in (0, 7):
@@ -111,7 +111,7 @@ def folder_of_classes(folder: Path) -> Path:
 def test_a_folder_of_classes_gives_the_truth(tmp_path: Path) -> None:
     calibration = open_calibration(str(folder_of_classes(tmp_path)), 200, IMAGENET)
     assert calibration.test is not None
-    assert (calibration.pictures.count, calibration.test.count) == (6, 4)
+    assert (calibration.images.count, calibration.test.count) == (6, 4)
     assert calibration.classes == 1000
     truths = [truth for _, truth in calibration.test]
     assert [truth.tolist() for truth in truths if truth is not None] == [0, 0, 7, 7]
@@ -156,7 +156,7 @@ def test_broken_images_are_left_out_and_named_at_once(tmp_path: Path) -> None:
         content = (folder / name).read_bytes()
         (folder / name).write_bytes(content[: len(content) // 2])
     calibration = open_calibration(str(folder), 200, ADE20K)
-    assert calibration.pictures.count == 4
+    assert calibration.images.count == 4
     assert "2 images of" in calibration.skipped
     assert all(f"{name}' is damaged" in calibration.skipped for name in ("001.png", "003.png"))
     for path in folder.iterdir():
@@ -173,7 +173,7 @@ def test_links_are_followed_and_what_is_no_image_is_counted(tmp_path: Path) -> N
     for name in ("._000.png", ".DS_Store", "notes.txt"):
         (folder / name).write_bytes(b"no image")
     calibration = open_calibration(str(folder), 200, ADE20K)
-    assert calibration.pictures.count == 5
+    assert calibration.images.count == 5
     assert "3 files" in calibration.skipped
     assert "2 hidden, 1 in .txt" in calibration.skipped
 
@@ -186,17 +186,17 @@ def test_all_that_is_wrong_in_a_data_set_is_told_at_once(tmp_path: Path) -> None
         open_calibration(str(tmp_path / "scenes"), 200, SHAPES)
 
 
-def test_pictures_of_one_colour_are_refused(tmp_path: Path) -> None:
+def test_images_of_one_colour_are_refused(tmp_path: Path) -> None:
     calibration = open_calibration(str(photographs(tmp_path / "p", 3, colour=90)), 3, ADE20K)
     with pytest.raises(SeaformerError, match="of one colour throughout"):
-        list(network_inputs(calibration.pictures, ADE20K.preprocessing, (32, 32), True))
+        list(network_inputs(calibration.images, ADE20K.preprocessing, (32, 32), True))
 
 
 def test_inputs_are_those_of_the_exported_file() -> None:
     scenes = ShapesDataset("val")
-    pictures = Pictures("two", 2, scenes.__getitem__)
-    raw = list(network_inputs(pictures, SHAPES.preprocessing, (96, 64), inside=True))
-    normalised = list(network_inputs(pictures, SHAPES.preprocessing, (96, 64), inside=False))
+    images = Images("two", 2, scenes.__getitem__)
+    raw = list(network_inputs(images, SHAPES.preprocessing, (96, 64), inside=True))
+    normalised = list(network_inputs(images, SHAPES.preprocessing, (96, 64), inside=False))
     assert [x.shape for x in raw] == [(1, 3, 96, 64)] * 2
     assert all(x.dtype == np.float32 for x in (*raw, *normalised))
     mean, std = (
@@ -209,7 +209,7 @@ def test_inputs_are_those_of_the_exported_file() -> None:
 
 def test_classification_takes_photographs_too(tmp_path: Path) -> None:
     calibration = open_calibration(str(photographs(tmp_path / "p", 4)), 2, IMAGENET)
-    assert calibration.pictures.count == 2
+    assert calibration.images.count == 2
 
 
 values = arrays(
@@ -218,11 +218,11 @@ values = arrays(
 
 
 @given(st.lists(values, min_size=1, max_size=5))
-def test_no_value_is_lost_however_the_histogram_grows(pictures: list[np.ndarray]) -> None:
-    activation = Activation.of(pictures[0])
-    for picture in pictures[1:]:
-        activation.add(picture)
-    everything = np.concatenate(pictures)
+def test_no_value_is_lost_however_the_histogram_grows(images: list[np.ndarray]) -> None:
+    activation = Activation.of(images[0])
+    for image in images[1:]:
+        activation.add(image)
+    everything = np.concatenate(images)
     assert activation.histogram.sum() == everything.size
     assert min(activation.lows) == everything.min()
     assert max(activation.highs) == everything.max()
@@ -233,40 +233,40 @@ def test_no_value_is_lost_however_the_histogram_grows(pictures: list[np.ndarray]
 
 
 @given(st.lists(values, min_size=1, max_size=4), st.sampled_from(list(METHODS)))
-def test_every_range_holds_zero_and_nothing_unseen(pictures: list[np.ndarray], method: str) -> None:
-    seen = collect({"x": picture} for picture in pictures)
+def test_every_range_holds_zero_and_nothing_unseen(images: list[np.ndarray], method: str) -> None:
+    seen = collect({"x": image} for image in images)
     low, high = choose(seen, method)["x"]
     assert low <= 0 <= high
-    assert low >= min(0.0, *(float(p.min()) for p in pictures))
-    assert high <= max(0.0, *(float(p.max()) for p in pictures))
+    assert low >= min(0.0, *(float(p.min()) for p in images))
+    assert high <= max(0.0, *(float(p.max()) for p in images))
 
 
 def test_methods_cut_what_they_say() -> None:
     generator = np.random.default_rng(0)
-    pictures = [generator.normal(size=100_000).astype(np.float32) for _ in range(4)]
-    pictures[2][7] = 1000.0
-    seen = collect({"x": picture} for picture in pictures)
+    images = [generator.normal(size=100_000).astype(np.float32) for _ in range(4)]
+    images[2][7] = 1000.0
+    seen = collect({"x": image} for image in images)
     ranges = {method: choose(seen, method)["x"] for method in METHODS}
-    assert ranges["min-max"] == (min(p.min() for p in pictures), 1000.0)
-    assert ranges["average"][1] == pytest.approx(np.mean([p.max() for p in pictures]))
+    assert ranges["min-max"] == (min(p.min() for p in images), 1000.0)
+    assert ranges["average"][1] == pytest.approx(np.mean([p.max() for p in images]))
     # One value of 400,000 is rarer than one of 10,000, and 1000 cost more steps than it saves.
     assert ranges["percentile"][1] < 10
-    assert rounding_error(pictures, ranges["mse"]) <= min(
-        rounding_error(pictures, ranges[method]) for method in METHODS
+    assert rounding_error(images, ranges["mse"]) <= min(
+        rounding_error(images, ranges[method]) for method in METHODS
     ) * (1 + 1e-3)
 
 
-def rounding_error(pictures: list[np.ndarray], chosen: tuple[float, float]) -> float:
+def rounding_error(images: list[np.ndarray], chosen: tuple[float, float]) -> float:
     low, high = chosen
     step = (high - low) / 255
-    stored = [np.round((np.clip(p, low, high) - low) / step) * step + low for p in pictures]
-    return float(sum(np.square(s - p).sum() for s, p in zip(stored, pictures, strict=True)))
+    stored = [np.round((np.clip(p, low, high) - low) / step) * step + low for p in images]
+    return float(sum(np.square(s - p).sum() for s, p in zip(stored, images, strict=True)))
 
 
 def test_a_plain_data_set_of_other_classes_is_no_truth(tmp_path: Path) -> None:
     write(tmp_path / "scenes", 3, validation=2, size=(64, 64))
     labels = json.loads((tmp_path / "scenes" / "labels.json").read_text())
     assert labels
-    # Without the task's own layout the pictures are still pictures.
+    # Without the task's own layout the images are still images.
     calibration = open_calibration(str(tmp_path / "scenes" / "images"), 3, ADE20K)
     assert calibration.classes is None

@@ -13,9 +13,9 @@ from onnx_engines import (
     ONNX,
     SIZE,
     engine_of,
+    images,
     noise,
     outputs,
-    pictures,
     small_engine,
     stored_in,
 )
@@ -58,8 +58,8 @@ class Quantized:
 @pytest.fixture(scope="module")
 def tiny(shapes_export: Path) -> Quantized:
     engine = engine_of(shapes_export / "seaformer_tiny_shapes_128x128_fp32.onnx")
-    engine.ranges = choose(engine.observe(pictures(16, "train")), "mse")
-    inputs = pictures(8)
+    engine.ranges = choose(engine.observe(images(16, "train")), "mse")
+    inputs = images(8)
     files = {name: engine.quantize(name) for name in ("w8a8", "w8a16")}
     files["mixed"] = engine.quantize("w8a8", match(KEPT, engine.operators))
     return Quantized(engine, files, inputs, outputs(engine.graph.SerializeToString(), inputs))
@@ -92,7 +92,7 @@ def test_every_operator_takes_and_gives_integers(name: str, tiny: Quantized) -> 
 def test_activations_have_the_width_of_the_precision(tiny: Quantized) -> None:
     engine, files = tiny.engine, tiny.files
     assert stored_types(files["w8a8"]) == {TensorProto.UINT8}
-    # The bytes of a picture are converted; they need no more.
+    # The bytes of an image are converted; they need no more.
     assert stored_types(files["w8a16"]) == {TensorProto.UINT16}
     for data, given in ((files["w8a8"], "uint8"), (files["w8a16"], "uint16")):
         taken, output = engine.ports(data)
@@ -113,7 +113,7 @@ def test_what_is_kept_has_16_bits_and_nothing_else(tiny: Quantized) -> None:
     assert tiny.sqnr_db("w8a8") < tiny.sqnr_db("mixed") < tiny.sqnr_db("w8a16")
 
 
-def test_a_softmax_needs_no_pictures(tiny: Quantized) -> None:
+def test_a_softmax_needs_no_images(tiny: Quantized) -> None:
     engine = tiny.engine
     softmax = [node.output[0] for node in engine.graph.graph.node if node.op_type == "Softmax"]
     assert softmax
@@ -227,7 +227,7 @@ def test_channels_with_next_to_no_weights_have_steps_in_a_tflite_too(shapes_expo
     steps, bias_steps = scales[weights.name], scales[bias.name]
     assert steps.min() == pytest.approx(steps.max() * 2**-12)
     assert bias_steps / steps == pytest.approx(bias_steps[-1] / steps[-1])
-    image = pictures(1)[0].transpose(0, 2, 3, 1)
+    image = images(1)[0].transpose(0, 2, 3, 1)
     with open_bytes(engine.model, TFLITE) as single, open_bytes(data, TFLITE) as integers:
         expected, found = single.run(image), integers.run(image)
     step = scales[parse(data).subgraphs[0].tensors[last.outputs[0]].name][0]

@@ -19,10 +19,10 @@ from onnx import helper, numpy_helper
 from onnx_engines import (
     BYTES,
     engine_of,
+    images,
     nodes_of,
     noise,
     outputs,
-    pictures,
     small_engine,
     stored_in,
 )
@@ -48,8 +48,8 @@ class Quantized:
 @pytest.fixture(scope="module")
 def tiny(shapes_export: Path) -> Quantized:
     engine = engine_of(shapes_export / "seaformer_tiny_shapes_128x128_fp32.onnx")
-    engine.ranges = choose(engine.observe(pictures(16, "train")), "average")
-    inputs = pictures(8)
+    engine.ranges = choose(engine.observe(images(16, "train")), "average")
+    inputs = images(8)
     return Quantized(
         engine,
         {precision: engine.quantize(precision) for precision in ("int8", "dynamic-int8")},

@@ -12,7 +12,7 @@ from seaformer.artifact.precisions import FORMATS
 from seaformer.errors import SeaformerError
 from seaformer.evaluation.metrics import ConfusionMatrix
 from seaformer.export.quantize import quality
-from seaformer.export.quantize.calibration import Pictures
+from seaformer.export.quantize.calibration import Images
 from seaformer.export.quantize.quality import Reference
 from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.runtimes import ImageSession, open_model
@@ -23,24 +23,24 @@ STRETCH = get_task("shapes").preprocessing
 CLASSES = 3
 
 
-def pictures(count: int, truth: str | None = "masks") -> Pictures:
-    """Noise. Of the pixels half are of the class of their strongest colour, pictures of any."""
+def images(count: int, truth: str | None = "masks") -> Images:
+    """Noise. Of the pixels half are of the class of their strongest colour, images of any."""
 
     def read(place: int) -> tuple[np.ndarray, np.ndarray | None]:
         random = np.random.default_rng(place)
         blocks = random.integers(0, 256, (4, 4, 3), dtype=np.uint8)
-        picture = blocks.repeat(SIDE // 4, 0).repeat(SIDE // 4, 1)
+        image = blocks.repeat(SIDE // 4, 0).repeat(SIDE // 4, 1)
         if truth == "masks":
-            mask = picture.argmax(-1).astype(np.uint8)
+            mask = image.argmax(-1).astype(np.uint8)
             mask[random.random(mask.shape) < 0.5] = random.integers(CLASSES)
             mask[:3] = 255
-            return picture, mask
-        return picture, None if truth is None else np.array(random.integers(CLASSES))
+            return image, mask
+        return image, None if truth is None else np.array(random.integers(CLASSES))
 
-    return Pictures(f"{count} pictures of noise", count, read)
+    return Images(f"{count} images of noise", count, read)
 
 
-def reference(session: ImageSession, some: Pictures) -> Reference:
+def reference(session: ImageSession, some: Images) -> Reference:
     return Reference(session, some, STRETCH, inside=True, classes=CLASSES)
 
 
@@ -70,30 +70,30 @@ def permuted(folder: Path) -> bytes:
 
 
 def test_the_twin_itself_differs_in_nothing(averages: ImageSession) -> None:
-    same = reference(averages, pictures(3)).measure(averages)
+    same = reference(averages, images(3)).measure(averages)
     assert same.sqnr_db == 300.0
     assert same.argmax_agreement == 1.0
     assert same.difference_points == 0.0
     assert same.interval_points == (0.0, 0.0)
-    assert (same.count, same.pictures) == (3, "3 pictures of noise")
+    assert (same.count, same.pictures) == (3, "3 images of noise")
 
 
 def test_half_of_it_is_6_db_and_changes_no_class(averages: ImageSession, tmp_path: Path) -> None:
-    found = reference(averages, pictures(3)).measure_file(scaled(tmp_path, 0.5), ONNX)
+    found = reference(averages, images(3)).measure_file(scaled(tmp_path, 0.5), ONNX)
     assert found.sqnr_db == pytest.approx(10 * np.log10(4))
     assert found.argmax_agreement == 1.0
     assert found.difference_points == 0.0
 
 
 def test_scores_are_those_of_the_confusion_matrix(averages: ImageSession, tmp_path: Path) -> None:
-    some = pictures(4)
+    some = images(4)
     found = reference(averages, some).measure_file(permuted(tmp_path), ONNX)
     expected, agreed, positions = [], 0, 0
     for order in ([0, 1, 2], [1, 0, 2]):
         matrix = ConfusionMatrix(CLASSES)
-        for picture, truth in some:
+        for image, truth in some:
             assert truth is not None
-            x = picture.transpose(2, 0, 1)[None].astype(np.float32)
+            x = image.transpose(2, 0, 1)[None].astype(np.float32)
             logits = averages.run(x)[0]
             agreed += int((logits.argmax(0) == logits[order].argmax(0)).sum())
             positions += logits[0].size
@@ -106,10 +106,10 @@ def test_scores_are_those_of_the_confusion_matrix(averages: ImageSession, tmp_pa
     assert found.difference_points == pytest.approx(expected[1] - expected[0])
 
 
-def test_interval_is_that_of_resampled_pictures(averages: ImageSession, tmp_path: Path) -> None:
+def test_interval_is_that_of_resampled_images(averages: ImageSession, tmp_path: Path) -> None:
     def difference(file: bytes, places: np.ndarray) -> Accuracy:
-        every = pictures(12)
-        some = Pictures("drawn", len(places), lambda place: every.read(int(places[place])))
+        every = images(12)
+        some = Images("drawn", len(places), lambda place: every.read(int(places[place])))
         return reference(averages, some).measure_file(file, ONNX)
 
     file = permuted(tmp_path)
@@ -128,21 +128,21 @@ def test_interval_is_that_of_resampled_pictures(averages: ImageSession, tmp_path
 
 
 def test_without_truth_there_is_no_score(averages: ImageSession, tmp_path: Path) -> None:
-    found = reference(averages, pictures(2, truth=None)).measure_file(permuted(tmp_path), ONNX)
+    found = reference(averages, images(2, truth=None)).measure_file(permuted(tmp_path), ONNX)
     assert found.argmax_agreement < 1.0
     assert found.reference_score is found.score is found.difference_points is None
     assert found.interval_points is None
 
 
-def test_classification_counts_pictures(tmp_path: Path) -> None:
-    some = pictures(9, truth="classes")
+def test_classification_counts_images(tmp_path: Path) -> None:
+    some = images(9, truth="classes")
     file = write_onnx(tmp_path / "classes.onnx", classify=True)
     with open_model(file, input_size=(SIDE, SIDE)) as session:
         twin = reference(session, some)
         found = twin.measure_file(
             write_onnx(tmp_path / "n.onnx", classify=True, scale=-1.0).read_bytes(), ONNX
         )
-    means = [picture.reshape(-1, 3).mean(0) for picture, _ in some]
+    means = [image.reshape(-1, 3).mean(0) for image, _ in some]
     truth = [int(true) for _, true in some if true is not None]
     assert found.argmax_agreement == 0.0
     assert found.reference_score == pytest.approx(
@@ -153,15 +153,15 @@ def test_classification_counts_pictures(tmp_path: Path) -> None:
     )
 
 
-def test_the_twin_computes_each_picture_once(averages: ImageSession, tmp_path: Path) -> None:
+def test_the_twin_computes_each_image_once(averages: ImageSession, tmp_path: Path) -> None:
     read: list[int] = []
-    every = pictures(3)
+    every = images(3)
 
     def counted(place: int) -> tuple[np.ndarray, np.ndarray | None]:
         read.append(place)
         return every.read(place)
 
-    twin = reference(averages, Pictures("counted", 3, counted))
+    twin = reference(averages, Images("counted", 3, counted))
     first = twin.measure_file(scaled(tmp_path, 1.1), ONNX)
     assert twin.measure_file(scaled(tmp_path, 1.1), ONNX) == first
     assert read == [0, 1, 2]
@@ -170,35 +170,35 @@ def test_the_twin_computes_each_picture_once(averages: ImageSession, tmp_path: P
 def test_what_does_not_fit_the_memory_is_computed_again(
     averages: ImageSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = reference(averages, pictures(3)).measure_file(permuted(tmp_path), ONNX)
-    monkeypatch.setattr(quality, "CACHED_BYTES", 20_000)  # of one picture
-    twin = reference(averages, pictures(3))
+    expected = reference(averages, images(3)).measure_file(permuted(tmp_path), ONNX)
+    monkeypatch.setattr(quality, "CACHED_BYTES", 20_000)  # of one image
+    twin = reference(averages, images(3))
     for _ in range(2):
         assert twin.measure_file(permuted(tmp_path), ONNX) == expected
 
 
-def test_spread_takes_pictures_from_all_over(averages: ImageSession) -> None:
+def test_spread_takes_images_from_all_over(averages: ImageSession) -> None:
     read: list[int] = []
-    every = pictures(10)
-    listed = Pictures("ten", 10, lambda place: (read.append(place), every.read(place))[1])  # type: ignore[func-returns-value]
+    every = images(10)
+    listed = Images("ten", 10, lambda place: (read.append(place), every.read(place))[1])  # type: ignore[func-returns-value]
     twin = reference(averages, listed)
     assert twin.spread(4).measure(averages).pictures == "4 of ten"
     assert read == [0, 2, 5, 7]
-    assert twin.spread(99).pictures.count == 10
+    assert twin.spread(99).images.count == 10
 
 
 def test_progress_is_told(averages: ImageSession) -> None:
     told: list[tuple[int, int]] = []
-    reference(averages, pictures(3)).measure(averages, lambda *now: told.append(now))
+    reference(averages, images(3)).measure(averages, lambda *now: told.append(now))
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_no_pictures_is_an_error(averages: ImageSession) -> None:
-    with pytest.raises(SeaformerError, match="nothing to measure on: 0 pictures"):
-        reference(averages, pictures(0)).measure(averages)
+def test_no_images_is_an_error(averages: ImageSession) -> None:
+    with pytest.raises(SeaformerError, match="nothing to measure on: 0 images"):
+        reference(averages, images(0)).measure(averages)
 
 
 def test_another_shape_is_an_error(averages: ImageSession, tmp_path: Path) -> None:
     file = write_onnx(tmp_path / "classes.onnx", sides=(SIDE, SIDE), classify=True)
     with pytest.raises(SeaformerError, match=r"shape \[3\] where .* \[3, 8, 8\]"):
-        reference(averages, pictures(1)).measure_file(file.read_bytes(), ONNX)
+        reference(averages, images(1)).measure_file(file.read_bytes(), ONNX)

@@ -85,14 +85,14 @@ def test_the_accuracy_is_within_the_bar_and_has_an_interval(file: Path) -> None:
     assert quantization is not None
     accuracy = quantization.accuracy
     assert accuracy is not None
-    assert accuracy.count == precision.test_pictures
+    assert accuracy.count == precision.test_images
     assert accuracy.difference_points is not None
     assert accuracy.interval_points is not None
     assert precision.max_miou_loss is not None
     assert -accuracy.difference_points <= precision.max_miou_loss
     low, high = accuracy.interval_points
     assert low <= accuracy.difference_points <= high
-    # Enough pictures that a tenth of a point means something, for the files that are fast enough.
+    # Enough images that a tenth of a point means something, for the files that are fast enough.
     if accuracy.count == 500:
         assert high - low < 0.4
 
@@ -107,8 +107,8 @@ def test_the_recorded_score_is_that_of_the_file(integer_export: Path) -> None:
     matrix = ConfusionMatrix(12)
     with open_model(file) as session:
         for place in range(count):
-            picture, truth = scenes[place * len(scenes) // count]
-            logits = session.run(prepare(picture, SHAPES.preprocessing, (256, 256))[None])[0]
+            image, truth = scenes[place * len(scenes) // count]
+            logits = session.run(prepare(image, SHAPES.preprocessing, (256, 256))[None])[0]
             matrix.update(truth, upsample_argmax(logits, truth.shape, "HWC"))
     assert quantization.accuracy.score == pytest.approx(100 * matrix.scores().miou, abs=1e-9)
 
@@ -119,7 +119,7 @@ def test_the_file_takes_and_gives_what_its_table_says(file: Path) -> None:
     types = {metadata.input.dtype, metadata.output.dtype}
     if precision.name == "int8":
         assert types == ({"int8"} if file.suffix == ".tflite" else {"uint8"})
-        # One step of the bytes is one step of the picture.
+        # One step of the bytes is one step of the image.
         scale = metadata.input.quantization
         assert scale is not None
         assert scale.scale == pytest.approx(1.0, abs=1e-6)
@@ -129,19 +129,19 @@ def test_the_file_takes_and_gives_what_its_table_says(file: Path) -> None:
         assert types == {precision.input_output}
 
 
-def test_a_byte_is_a_value_of_the_picture(integer_export: Path) -> None:
+def test_a_byte_is_a_value_of_the_image(integer_export: Path) -> None:
     """What an app feeds: pixels less 128, without arithmetic in floating point."""
     file = integer_export / f"{STEM}_int8.tflite"
-    picture, _ = ShapesDataset("val")[7]
+    image, _ = ShapesDataset("val")[7]
     interpreter = Interpreter(model_path=str(file))
     interpreter.allocate_tensors()
     (entry,), (end,) = interpreter.get_input_details(), interpreter.get_output_details()
-    interpreter.set_tensor(entry["index"], (picture.astype(np.int16) - 128).astype(np.int8)[None])
+    interpreter.set_tensor(entry["index"], (image.astype(np.int16) - 128).astype(np.int8)[None])
     interpreter.invoke()
     scale, zero_point = end["quantization"]
     given = (interpreter.get_tensor(end["index"]).astype(np.float32) - zero_point) * scale
     with open_model(file) as session:
-        expected = session.run(picture.astype(np.float32)[None])
+        expected = session.run(image.astype(np.float32)[None])
     assert np.array_equal(given, expected)
 
 

@@ -329,13 +329,13 @@ def test_missing_files_folders_and_suffixes_are_named(tmp_path: Path) -> None:
     ("dtype", "shape", "count", "said"),
     [
         (TensorProto.DOUBLE, [1, 3, 8, 8], 1, r"type float64\. Allowed: float32"),
-        (TensorProto.FLOAT, [1, 4, 8, 8], 1, r"shape \[1, 4, 8, 8\]\. Allowed: one picture"),
+        (TensorProto.FLOAT, [1, 4, 8, 8], 1, r"shape \[1, 4, 8, 8\]\. Allowed: one image"),
         (TensorProto.FLOAT, [2, 3, 8, 8], 1, r"shape \[2, 3, 8, 8\]"),
         (TensorProto.FLOAT, ["batch", 10], 1, r"shape \[\?, 10\]"),
         (TensorProto.FLOAT, [1, 3, 8, 8], 2, "has 2 inputs and 2 outputs"),
     ],
 )
-def test_models_of_other_things_than_one_picture_are_refused(
+def test_models_of_other_things_than_one_image_are_refused(
     tmp_path: Path, dtype: int, shape: list[int | str], count: int, said: str
 ) -> None:
     path = tmp_path / "a.onnx"

@@ -88,8 +88,8 @@ def assert_harmless(text: str) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A photograph, and models that say evil things, all under evil names."""
-    picture = np.full((SIDE, SIDE, 3), 200, np.uint8) * np.array([1, 0, 0], np.uint8)
-    Image.fromarray(picture).save(tmp_path / f"{NAME}.png")
+    image = np.full((SIDE, SIDE, 3), 200, np.uint8) * np.array([1, 0, 0], np.uint8)
+    Image.fromarray(image).save(tmp_path / f"{NAME}.png")
     (tmp_path / f"{NAME}.tflite").write_bytes(tflite())
     said = metadata("NHWC", labels=[EVIL, MARKUP, "blue"], task=EVIL, precision=MARKUP)
     associate(tmp_path / f"{NAME}.tflite", said)

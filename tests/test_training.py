@@ -232,7 +232,7 @@ def test_loss_is_the_cross_entropy_over_all_pixels() -> None:
 
 
 def marked(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a mask of columns of classes and a picture whose red is 20 times the class."""
+    """Return a mask of columns of classes and an image whose red is 20 times the class."""
     mask = np.broadcast_to(np.arange(width, dtype=np.uint8) * 11 // width, (height, width)).copy()
     image = np.zeros((height, width, 3), np.uint8)
     image[:, :, 0] = 20 * mask
@@ -240,7 +240,7 @@ def marked(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("size", [(64, 64), (40, 50), (90, 70)])
-def test_picture_and_mask_are_changed_alike(size: tuple[int, int]) -> None:
+def test_image_and_mask_are_changed_alike(size: tuple[int, int]) -> None:
     task = replace(small_task(), evaluation=None)
     plan = recipe(scale=(min(size) / SIDE, min(size) / SIDE), cat_max_ratio=0.75)
     for seed in range(5):
@@ -296,7 +296,7 @@ def test_processes_together_see_what_one_sees() -> None:
     assert alone[0] == list(range(24, 32))
 
 
-def test_each_pass_takes_every_picture_once_in_another_order() -> None:
+def test_each_pass_takes_every_image_once_in_another_order() -> None:
     examples = Examples(FewScenes("train", 6), small_task(), recipe(flip=0.0), seed=0)
     seen = [examples[number][1].numpy().tobytes() for number in range(12)]
     assert set(seen[:6]) == set(seen[6:])
@@ -468,7 +468,7 @@ class UnreadableScenes(FewScenes):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_error_of_a_picture_has_no_traceback_in_it(tmp_path: Path, workers: int) -> None:
+def test_error_of_an_image_has_no_traceback_in_it(tmp_path: Path, workers: int) -> None:
     plan = recipe(iterations=3, batch_size=2)
     with pytest.raises(SeaformerError) as caught:
         run(tmp_path, plan, UnreadableScenes("train", 4), validate_every=3, workers=workers)
@@ -776,7 +776,7 @@ def test_command_trains_and_its_weights_need_no_flags(data: Path, tmp_path: Path
     options += ["--iterations", "3", "--batch-size", "2", "--half"]
     done = invoke(*options)
     assert done.exit_code == 0, done.output
-    assert "6 pictures to learn from, 3 to validate on; 3 steps of 2" in done.output
+    assert "6 images to learn from, 3 to validate on; 3 steps of 2" in done.output
     assert "learning rate 0.00025 without warm-up" in done.output
     names = {path.name for path in output.iterdir()}
     weights = {f"{name}.{kind}" for name in ("best", "last") for kind in ("safetensors", "json")}
@@ -814,7 +814,7 @@ def test_broken_labels_stop_the_run_before_it_starts(data: Path, tmp_path: Path)
     Image.fromarray(np.full((SIDE, SIDE), 12, np.uint8)).save(masks / "000001.png")
     Image.fromarray(np.zeros((SIDE, 32), np.uint8)).save(masks / "000003.png")
     (masks / "000004.png").unlink()
-    (data / "images" / "val" / "000002.png").write_bytes(b"no picture")
+    (data / "images" / "val" / "000002.png").write_bytes(b"no image")
     output = tmp_path / "run"
     done = invoke("--variant", "tiny", "--data", data, "--output", output)
     assert done.exit_code == 1

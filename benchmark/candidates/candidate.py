@@ -30,7 +30,7 @@ UNKNOWN_MIN_SQNR_DB, UNKNOWN_MIN_AGREEMENT = 20.0, 0.90
 TAIL_DTYPES = ("float32", "int8", "uint8")
 
 FOREIGN = "no metadata: measured on seeded noise, precision unknown"
-NO_PICTURE = "its input is no picture, or nothing says how one becomes it: measured on seeded noise"
+NO_IMAGE = "its input is no image, or nothing says how one becomes it: measured on seeded noise"
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
     """Read a model file and compute what it has to answer.
 
     The input is the photograph that comes with the package, prepared as the metadata says. A file
-    without metadata, or one whose input is no picture, gets noise: standard normal, of the seed.
+    without metadata, or one whose input is no image, gets noise: standard normal, of the seed.
 
     Args:
         path: .tflite or .onnx; SeaformerError is raised if it cannot be read or run here.
@@ -146,7 +146,7 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
         metadata = session.metadata if isinstance(session.metadata, Metadata) else None
         runtime = session.runtime
         of_image = metadata if metadata is not None and metadata.takes_image else None
-        values = None if of_image is None else _picture(of_image, shape)
+        values = None if of_image is None else _image(of_image, shape)
         source: Literal["photograph", "noise"] = "noise" if values is None else "photograph"
         if values is None:
             noise = np.random.default_rng(seed).standard_normal(shape)
@@ -159,7 +159,7 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
             for one, array in zip(session.outputs, arrays, strict=True)
         )
     expected = [one.decode(array) for one, array in zip(outputs, arrays, strict=True)]
-    note = FOREIGN if metadata is None else NO_PICTURE if source == "noise" else ""
+    note = FOREIGN if metadata is None else NO_IMAGE if source == "noise" else ""
     if of_image is not None and of_image.is_random:
         note = "; ".join(filter(None, (note, "random weights: its predictions mean nothing")))
     class_axis = _class_axis(of_image, expected)
@@ -218,15 +218,15 @@ def _one_input(session: Session) -> tuple[Tensor, tuple[int, ...]]:
     return session.inputs[0], shape
 
 
-def _picture(interface: Interface, shape: tuple[int, ...]) -> npt.NDArray[np.float32] | None:
-    """Prepare the photograph; None if the input is no picture of the metadata's layout."""
+def _image(interface: Interface, shape: tuple[int, ...]) -> npt.NDArray[np.float32] | None:
+    """Prepare the photograph; None if the input is no image of the metadata's layout."""
     if shape != interface.input.shape or not interface.knows_normalization:
         return None
     size = interface.input.size
-    picture = prepare(read_image(sample_photograph()), interface.preprocessing, size)
+    image = prepare(read_image(sample_photograph()), interface.preprocessing, size)
     if not interface.normalizes_inside:
-        picture = normalize(picture, interface.preprocessing)
-    return (picture if interface.input.layout == "NHWC" else picture.transpose(2, 0, 1))[None]
+        image = normalize(image, interface.preprocessing)
+    return (image if interface.input.layout == "NHWC" else image.transpose(2, 0, 1))[None]
 
 
 def _class_axis(interface: Interface | None, expected: Sequence[npt.NDArray[Any]]) -> int | None:

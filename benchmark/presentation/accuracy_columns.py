@@ -67,7 +67,7 @@ def score_notes(results: Results) -> Iterator[str]:
     """Yield what the column of scores was measured on, and the scores on other images."""
     common = _common(results, _score_basis)
     if common is None:
-        yield "mIoU: the files were not measured on pictures with a truth."
+        yield "mIoU: the files were not measured on images with a truth."
         return
     yield f"mIoU: on {common.inputs}."
     for precision, accuracy in _accuracies(results):

@@ -80,7 +80,7 @@ class Row:
 
     @property
     def megapixels(self) -> float | None:
-        """Millions of pixels of the input; None if it is no picture."""
+        """Millions of pixels of the input; None if it is no image."""
         size = self.model.input.size
         return None if size is None else size[0] * size[1] / MEGA
 
@@ -169,7 +169,7 @@ def _notes(results: Results, columns: tuple[str, ...]) -> Iterator[str]:
         yield f"All of {base.file_name}; the settings take turns, and ratios pair within a turn."
     else:
         size = None if "input size" in columns else base.input.size
-        given = f", pictures of {size[0]}x{size[1]}" if size else ""
+        given = f", images of {size[0]}x{size[1]}" if size else ""
         yield (
             f"{results.all_threads} on {results.all_cores}{given}; models take turns, and ratios "
             "pair round by round."

@@ -129,12 +129,12 @@ class InputUsed(FrozenModel):
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Height and width if it is a picture; None if it is none."""
-        return picture_size(self.shape)
+        """Height and width if it is an image; None if it is none."""
+        return image_size(self.shape)
 
 
-def picture_size(shape: tuple[int, ...]) -> tuple[int, int] | None:
-    """Return height and width of a picture, [1, H, W, 3] or [1, 3, H, W]; None if it is none."""
+def image_size(shape: tuple[int, ...]) -> tuple[int, int] | None:
+    """Return height and width of an image, [1, H, W, 3] or [1, 3, H, W]; None if it is none."""
     if len(shape) != 4 or shape[0] != 1 or 3 not in (shape[1], shape[3]):
         return None
     height, width = shape[1:3] if shape[3] == 3 else shape[2:4]
@@ -147,7 +147,7 @@ class Accuracy(FrozenModel):
     Attributes:
         reference: what it was compared with, in words.
         inputs: what both were given, in words.
-        agreement: share of positions (pictures in classification) with the same largest class,
+        agreement: share of positions (images in classification) with the same largest class,
             0..1; of several inputs the least.
         score: mIoU (top-1 in classification) in percent; null without a truth.
         score_inputs: what it was measured on, in words.

@@ -87,7 +87,7 @@ _KINDS = (
         row="a size of the input",
         varies="input size",
         alike=("network", "precision", "head"),
-        exported="Tiny in fp32 for pictures of 256, 384, 512 and 640 squared and 512x1024",
+        exported="Tiny in fp32 for images of 256, 384, 512 and 640 squared and 512x1024",
         sizes=("256", "384", "512", "640", "512x1024"),
         columns=(
             "input size",

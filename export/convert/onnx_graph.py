@@ -37,7 +37,7 @@ MIN_SHARED = 256
 
 INPUT_NAME = "image"
 FEATURES_NAME = "features"
-"""Of the input of a network that takes no picture, see `seaformer.imaging.input_size`."""
+"""Of the input of a network that takes no image, see `seaformer.imaging.input_size`."""
 
 
 def to_onnx(

@@ -1,7 +1,7 @@
 """Which module does each operator of an exported file belong to?
 
 ONNX nodes carry the module path in their names. The operators of a TFLite file do not, so they are
-matched to the ONNX nodes by what they compute: both files run on the same picture with every
+matched to the ONNX nodes by what they compute: both files run on the same image with every
 intermediate tensor kept, and an operator whose output has the values of an ONNX tensor, in whatever
 layout, computes that tensor. It then owns every ONNX node that the tensor depends on and no earlier
 operator owns: a CONV_2D with a fused RELU6 owns a Conv and a Clip.
@@ -93,7 +93,7 @@ def map_onnx(graph: onnx.ModelProto, modules: Collection[str]) -> list[MappedOpe
 
 
 def map_operators(
-    flatbuffer: bytes, graph: onnx.ModelProto, modules: Collection[str], picture: np.ndarray
+    flatbuffer: bytes, graph: onnx.ModelProto, modules: Collection[str], image: np.ndarray
 ) -> list[MappedOperator]:
     """Map the operators of a single-precision TFLite file.
 
@@ -101,14 +101,14 @@ def map_operators(
         flatbuffer: the file.
         graph: the ONNX graph that it was converted from.
         modules: path of every module of the model that the graph was traced from.
-        picture: what to run both on, float32 [1, 3, H, W] of values that the model is made for.
+        image: what to run both on, float32 [1, 3, H, W] of values that the model is made for.
             Others saturate activations, and tensors that are mostly zero are hard to tell apart.
 
     Raises:
         SeaformerError: an operator or a node is left over.
     """
     operators = tflite_file.operators(flatbuffer)
-    tensors, values = _fingerprints_of_both(flatbuffer, operators, graph, picture)
+    tensors, values = _fingerprints_of_both(flatbuffer, operators, graph, image)
     trace = _Trace(graph)
     # TFLite tensor -> the ONNX tensors whose values it holds; one that has no equal stands for what
     # it was computed from, and a weight for nothing.
@@ -142,15 +142,15 @@ def map_operators(
 
 
 def first_different(
-    flatbuffer: bytes, graph: onnx.ModelProto, picture: np.ndarray
+    flatbuffer: bytes, graph: onnx.ModelProto, image: np.ndarray
 ) -> onnx.NodeProto | None:
-    """Find the first ONNX node that a TFLite file computes otherwise, on a picture as above.
+    """Find the first ONNX node that a TFLite file computes otherwise, on an image as above.
 
     That is one whose values the file has nowhere, nor those of anything that follows from them. It
     is None if the two differ by rounding only.
     """
     operators = tflite_file.operators(flatbuffer)
-    tensors, values = _fingerprints_of_both(flatbuffer, operators, graph, picture)
+    tensors, values = _fingerprints_of_both(flatbuffer, operators, graph, image)
     of_size: dict[int, list[Fingerprint]] = {}
     for fingerprint in tensors.values():
         of_size.setdefault(fingerprint.size, []).append(fingerprint)
@@ -168,14 +168,14 @@ def first_different(
 
 
 def _fingerprints_of_both(
-    flatbuffer: bytes, operators: Sequence[Operator], graph: onnx.ModelProto, picture: np.ndarray
+    flatbuffer: bytes, operators: Sequence[Operator], graph: onnx.ModelProto, image: np.ndarray
 ) -> "tuple[dict[str, Fingerprint], dict[str, Fingerprint]]":
     """Run both files: what the operators and what the nodes write, by number and by name."""
     numbers = [str(tensor) for operator in operators for tensor in operator.outputs]
-    channels_last = np.ascontiguousarray(picture.transpose(0, 2, 3, 1))
+    channels_last = np.ascontiguousarray(image.transpose(0, 2, 3, 1))
     tensors = _fingerprints(flatbuffer, ".tflite", numbers, channels_last)
     names = [name for node in graph.graph.node for name in node.output]
-    return tensors, _fingerprints(graph.SerializeToString(), ".onnx", names, picture)
+    return tensors, _fingerprints(graph.SerializeToString(), ".onnx", names, image)
 
 
 def _fingerprints(

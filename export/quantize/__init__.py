@@ -6,7 +6,7 @@ Exact rewrites that are known to help, tried on the trained fixture in int8 TFLi
     tried                                                                        dB
     equalize expansion and depth-wise kernel, ranges off BatchNorm              +0.6
     the same by powers of two, which leaves fp16 as it was                      +0.2
-    the same, ranges off pictures                                               +1.0
+    the same, ranges off images                                               +1.0
     equalize depth-wise and point-wise kernel as well                           +0.2
     correct the bias for the rounding of the weights                            +0.1
     subtract the mean in floating point                                         +0.1

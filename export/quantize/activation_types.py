@@ -23,7 +23,7 @@ Qualcomm's NPU takes no signed 16-bit activations, and signed 8-bit ones have no
 """
 
 BOUNDED = {"Softmax": (0.0, 1.0)}
-"""Operator types whose results lie in a range that needs no pictures."""
+"""Operator types whose results lie in a range that needs no images."""
 
 FIXED_IN_16_BITS = {
     "Sigmoid": {"scale": np.array(2**-16, np.float32), "zero_point": np.array(0, np.uint16)},
@@ -33,7 +33,7 @@ FIXED_IN_16_BITS = {
 
 
 def bounded_ranges(graph: GraphProto) -> dict[str, tuple[float, float]]:
-    """Ranges of the activations that are known without pictures, by name."""
+    """Ranges of the activations that are known without images, by name."""
     return {node.output[0]: BOUNDED[node.op_type] for node in graph.node if node.op_type in BOUNDED}
 
 

@@ -1,6 +1,6 @@
-"""The pictures that a quantizer sees: some to calibrate with, others to measure on.
+"""The images that a quantizer sees: some to calibrate with, others to measure on.
 
-Activation ranges come from pictures like those that the model will see. Random noise is not such:
+Activation ranges come from images like those that the model will see. Random noise is not such:
 `random` exists for work where only latency counts, and marks what it makes.
 """
 
@@ -24,31 +24,31 @@ RANDOM = "random"
 """The value of --calibration that is no folder."""
 
 FEW_SAMPLES = 100
-"""Below this many pictures the command warns."""
+"""Below this many images the command warns."""
 
-TEST_PICTURES = 100
+TEST_IMAGES = 100
 """Held out of a folder of photographs, if it has as many to spare."""
 
-Picture = npt.NDArray[np.uint8]
+Image = npt.NDArray[np.uint8]
 Truth = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Pictures that are read when they are needed.
+class Images:
+    """Images that are read when they are needed.
 
     Attributes:
         name: what they are, for people.
-        read: the picture of a place, uint8 [H, W, 3] RGB, and its truth: the class of each pixel,
+        read: the image of a place, uint8 [H, W, 3] RGB, and its truth: the class of each pixel,
             [H, W] with `seaformer.datasets.IGNORED` where none counts, or in classification the
-            class of the picture, []; None if it is not known.
+            class of the image, []; None if it is not known.
     """
 
     name: str
     count: int
-    read: Callable[[int], tuple[Picture, Truth | None]]
+    read: Callable[[int], tuple[Image, Truth | None]]
 
-    def __iter__(self) -> Iterator[tuple[Picture, Truth | None]]:
+    def __iter__(self) -> Iterator[tuple[Image, Truth | None]]:
         return (self.read(place) for place in range(self.count))
 
 
@@ -56,13 +56,13 @@ class Pictures:
 class Calibration:
     """What to calibrate with, and what to measure on afterwards: None where that means nothing.
 
-    `classes` are of the truth in `test`, None without one; `is_random` says whether the pictures
+    `classes` are of the truth in `test`, None without one; `is_random` says whether the images
     are noise, and `notes` what a user should know; `skipped` says which files of the folder are not
     used, "" for none.
     """
 
-    pictures: Pictures
-    test: Pictures | None
+    images: Images
+    test: Images | None
     classes: int | None
     is_random: bool = False
     notes: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ class Calibration:
 
 
 def open_calibration(where: str | None, samples: int, task: Task) -> Calibration:
-    """Find the pictures, `samples` at most; of a folder, those that cannot be read are left out.
+    """Find the images, `samples` at most; of a folder, those that cannot be read are left out.
 
     `where` is a folder of photographs, the folder of a data set in a layout of the task, "random",
     or None for the procedural scenes of the task "shapes".
@@ -78,7 +78,7 @@ def open_calibration(where: str | None, samples: int, task: Task) -> Calibration
     Raises:
         UsageError: nothing is given and the task has no scenes of its own, or `samples` is no
             positive number.
-        SeaformerError: the folder is missing, has no pictures that can be read, or is a data set
+        SeaformerError: the folder is missing, has no images that can be read, or is a data set
             with damaged ones.
     """
     if samples < 1:
@@ -86,7 +86,7 @@ def open_calibration(where: str | None, samples: int, task: Task) -> Calibration
     if where is None:
         if task.name != SHAPES:
             raise UsageError(
-                f"an integer precision needs pictures like those that the model will see, and task "
+                f"an integer precision needs images like those that the model will see, and task "
                 f"'{task.name}' has none of its own. Give a folder of a few hundred photographs "
                 f"with --calibration DIR (or '--calibration {RANDOM}' where only latency counts)."
             )
@@ -94,12 +94,12 @@ def open_calibration(where: str | None, samples: int, task: Task) -> Calibration
     if where == RANDOM:
         return Calibration(_noise(samples), None, None, is_random=True)
     found = open_folder(where, samples, task, "--calibration")
-    count = found.pictures.count
+    count = found.images.count
     if count >= FEW_SAMPLES:
         return found
     few = (
-        f"{count} {'picture is' if count == 1 else 'pictures are'} few to calibrate with: "
-        f"{FEW_SAMPLES} or more make ranges that hold. Add pictures, or raise "
+        f"{count} {'image is' if count == 1 else 'images are'} few to calibrate with: "
+        f"{FEW_SAMPLES} or more make ranges that hold. Add images, or raise "
         "--calibration-samples."
     )
     return replace(found, notes=(*found.notes, few))
@@ -109,7 +109,7 @@ def open_folder(where: str, samples: int, task: Task, option: str) -> Calibratio
     """Open a folder of photographs, or of a data set of the task; `option` is what names it.
 
     Raises:
-        SeaformerError: the folder is missing or has no pictures.
+        SeaformerError: the folder is missing or has no images.
     """
     folder = Path(where)
     if not folder.is_dir():
@@ -121,33 +121,33 @@ def open_folder(where: str, samples: int, task: Task, option: str) -> Calibratio
 
 
 def network_inputs(
-    pictures: Pictures, preprocessing: Preprocessing, size: tuple[int, int], inside: bool
+    images: Images, preprocessing: Preprocessing, size: tuple[int, int], inside: bool
 ) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield pictures as the exported file takes them, float32 [1, 3, H, W].
+    """Yield images as the exported file takes them, float32 [1, 3, H, W].
 
-    `size` is height and width; `inside` says whether the file normalises the picture itself.
+    `size` is height and width; `inside` says whether the file normalises the image itself.
 
     Raises:
-        SeaformerError: a picture is damaged, or all are of one colour.
+        SeaformerError: an image is damaged, or all are of one colour.
     """
     one_colour = 0
-    for picture, _ in pictures:
-        x = prepare(picture, preprocessing, size)
+    for image, _ in images:
+        x = prepare(image, preprocessing, size)
         one_colour += bool((x == x[:1, :1]).all())
         if not inside:
             x = normalize(x, preprocessing)
         yield np.ascontiguousarray(x.transpose(2, 0, 1)[None])
-    if pictures.count and one_colour == pictures.count:
+    if images.count and one_colour == images.count:
         raise SeaformerError(
-            f"every picture of {pictures.name} is of one colour throughout: ranges from them would "
+            f"every image of {images.name} is of one colour throughout: ranges from them would "
             "fit no photograph. Give others with --calibration."
         )
 
 
 def _scenes(samples: int) -> Calibration:
-    def drawn(split: str, count: int) -> Pictures:
+    def drawn(split: str, count: int) -> Images:
         scenes = ShapesDataset(split)
-        return Pictures(f"{count} procedural scenes ({split})", count, scenes.__getitem__)
+        return Images(f"{count} procedural scenes ({split})", count, scenes.__getitem__)
 
     validation = ShapesDataset("val")
     return Calibration(
@@ -155,12 +155,12 @@ def _scenes(samples: int) -> Calibration:
     )
 
 
-def _noise(samples: int) -> Pictures:
-    def read(place: int) -> tuple[Picture, None]:
+def _noise(samples: int) -> Images:
+    def read(place: int) -> tuple[Image, None]:
         generator = np.random.default_rng(place)
         return generator.integers(0, 256, (512, 512, 3), dtype=np.uint8), None
 
-    return Pictures(f"{samples} pictures of noise", samples, read)
+    return Images(f"{samples} images of noise", samples, read)
 
 
 def _data_set(folder: Path, samples: int, task: Task) -> Calibration | None:
@@ -183,19 +183,19 @@ def _data_set(folder: Path, samples: int, task: Task) -> Calibration | None:
         )
     notes: tuple[str, ...] = ()
     if {item.image for item in whole.items} == {item.image for item in test.items}:
-        notes = ("it is measured on the pictures that it was calibrated with: there are no others",)
+        notes = ("it is measured on the images that it was calibrated with: there are no others",)
     return Calibration(_of_data_set(training), _of_data_set(test), task.num_classes, notes=notes)
 
 
-def _of_data_set(dataset: Dataset) -> Pictures:
-    def read(place: int) -> tuple[Picture, Truth]:
+def _of_data_set(dataset: Dataset) -> Images:
+    def read(place: int) -> tuple[Image, Truth]:
         item = dataset.items[place]
         is_mask = dataset.task.is_segmentation
         truth = read_mask(item, dataset.task) if is_mask else np.array(item.target)
         return read_image(item.image), truth
 
     count = len(dataset.items)
-    return Pictures(f"{count} pictures of '{dataset.folder}' ({dataset.split})", count, read)
+    return Images(f"{count} images of '{dataset.folder}' ({dataset.split})", count, read)
 
 
 def _photographs(folder: Path, samples: int) -> Calibration:
@@ -206,7 +206,7 @@ def _photographs(folder: Path, samples: int) -> Calibration:
             f"see there: {', '.join(SUFFIXES)}. {found.skipped}".strip()
         )
     chosen = _spread(found.paths, samples)
-    held_out = _spread(sorted(set(found.paths) - set(chosen)), TEST_PICTURES)
+    held_out = _spread(sorted(set(found.paths) - set(chosen)), TEST_IMAGES)
     problems = unreadable((*chosen, *held_out))
     chosen, held_out = ([p for p in paths if p not in problems] for paths in (chosen, held_out))
     skipped = found.skipped
@@ -221,20 +221,20 @@ def _photographs(folder: Path, samples: int) -> Calibration:
     notes: tuple[str, ...] = ()
     if not held_out:
         notes = (
-            "it is measured on the pictures that it was calibrated with: the folder has no others",
+            "it is measured on the images that it was calibrated with: the folder has no others",
         )
     test = _of_files(held_out or chosen, folder)
     return Calibration(_of_files(chosen, folder), test, None, notes=notes, skipped=skipped)
 
 
 def _spread(paths: Sequence[Path], most: int) -> list[Path]:
-    """Choose from all over a folder: names often sort pictures by scene."""
+    """Choose from all over a folder: names often sort images by scene."""
     count = min(most, len(paths))
     return [paths[place * len(paths) // count] for place in range(count)]
 
 
-def _of_files(paths: Sequence[Path], folder: Path) -> Pictures:
-    def read(place: int) -> tuple[Picture, None]:
+def _of_files(paths: Sequence[Path], folder: Path) -> Images:
+    def read(place: int) -> tuple[Image, None]:
         return read_image(paths[place]), None
 
-    return Pictures(f"{len(paths)} photographs of '{folder}'", len(paths), read)
+    return Images(f"{len(paths)} photographs of '{folder}'", len(paths), read)

@@ -35,9 +35,9 @@ class Engine(Protocol):
     ranges: Mapping[str, tuple[float, float]]
 
     def observe(self, inputs: Iterable[np.ndarray]) -> dict[str, Activation]:
-        """Run the file on pictures and return what was seen of every activation.
+        """Run the file on images and return what was seen of every activation.
 
-        The pictures are float32 [1, 3, H, W], as the file takes them but for the layout.
+        The images are float32 [1, 3, H, W], as the file takes them but for the layout.
 
         Raises:
             SeaformerError: a value is not finite.

@@ -12,7 +12,7 @@ import numpy as np
 
 from seaformer.datasets.shapes import TASK as SHAPES
 from seaformer.datasets.shapes import ShapesDataset
-from seaformer.export.quantize.calibration import Pictures, open_folder
+from seaformer.export.quantize.calibration import Images, open_folder
 from seaformer.export.quantize.ranges import Activation
 from seaformer.imaging.images import read_image, sample_photograph
 from seaformer.tasks import Task
@@ -36,7 +36,7 @@ class Independent:
     `skipped` says which files of a folder are not used, "" for none.
     """
 
-    pictures: Pictures
+    images: Images
     classes: int | None
     skipped: str = ""
 
@@ -56,14 +56,14 @@ def independent_images(
     """
     if verify_images is not None:
         found = open_folder(verify_images, SCENES, task, "--verify-images")
-        return Independent(found.pictures, found.classes, found.skipped)
+        return Independent(found.images, found.classes, found.skipped)
     if task.name != SHAPES:
         return Independent(_photographs(), None)
     if calibration is None:
         return None
     scenes = ShapesDataset("val")
-    pictures = Pictures(f"{SCENES} procedural scenes (val)", SCENES, scenes.__getitem__)
-    return Independent(pictures, scenes.task.num_classes)
+    images = Images(f"{SCENES} procedural scenes (val)", SCENES, scenes.__getitem__)
+    return Independent(images, scenes.task.num_classes)
 
 
 def misfit(calibrated: Mapping[str, Activation], independent: Mapping[str, Activation]) -> str:
@@ -84,13 +84,13 @@ def _span(activation: Activation) -> float:
     return max(activation.highs) - min(activation.lows)
 
 
-def _photographs() -> Pictures:
+def _photographs() -> Images:
     photograph = read_image(sample_photograph())
     images = []
     for gain, offset in LIGHTS:
         lit = np.clip(gain * photograph + offset, 0, 255).round().astype(np.uint8)
         images += [lit, lit[:, ::-1]]
-    return Pictures(
+    return Images(
         "the bundled photograph in several lights, flipped too",
         len(images),
         lambda place: (images[place], None),

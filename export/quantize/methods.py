@@ -53,12 +53,12 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             Method(
                 "average",
                 lambda seen: (fmean(seen.lows), fmean(seen.highs)),
-                "Mean over the pictures of their smallest and of their largest value.",
+                "Mean over the images of their smallest and of their largest value.",
             ),
             Method(
                 "min-max",
                 lambda seen: (min(seen.lows), max(seen.highs)),
-                "Smallest and largest value of all pictures.",
+                "Smallest and largest value of all images.",
             ),
             Method(
                 "percentile",

@@ -107,7 +107,7 @@ def search(
         engine: calibrated.
         precision: name of a row of `PRECISIONS`.
         format: of the engine's files.
-        reference: the single-precision twin on the pictures that decide.
+        reference: the single-precision twin on the images that decide.
         budget_points: loss of mIoU, or top-1, that is allowed, in points. Without a truth it stands
             for changed positions, see `CHANGED_AT_ONE_POINT`.
         order: gives the modules to try, worst first, as `sensitivity.rank` does; it is not asked if

@@ -53,8 +53,8 @@ class OnnxEngine:
 
     What an integer operator takes or gives is rounded to 8 bits, also for operators in floating
     point that take it too. `input_range` is the smallest and largest value that the file takes: (0,
-    255) where it normalises the picture itself, and the bytes it takes are then those of the
-    picture.
+    255) where it normalises the image itself, and the bytes it takes are then those of the
+    image.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class OnnxEngine:
         self._weight_steps = {bits: weight_steps(graph, bits) for bits in TYPES}
 
     def observe(self, inputs: Iterable[np.ndarray]) -> dict[str, Activation]:
-        """Run the graph on pictures with every tensor kept that may be quantized; see `Engine`."""
+        """Run the graph on images with every tensor kept that may be quantized; see `Engine`."""
         return collect(self._activations(inputs))
 
     def quantize(self, precision: str, kept: Collection[int] = ()) -> bytes:

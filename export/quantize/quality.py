@@ -1,6 +1,6 @@
 """How far is a quantized file from its single-precision twin?
 
-Many candidates are measured against one twin, so what the twin says of a picture is computed once.
+Many candidates are measured against one twin, so what the twin says of an image is computed once.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from seaformer.datasets import IGNORED
 from seaformer.errors import SeaformerError
 from seaformer.evaluation.metrics import energies_sqnr_db
 from seaformer.evaluation.paired_scores import Counts, compare_scores, miou, top1
-from seaformer.export.quantize.calibration import Pictures
+from seaformer.export.quantize.calibration import Images
 from seaformer.export.verify.channel_errors import ChannelErrors
 from seaformer.imaging.preprocessing import normalize, prepare, seen_part
 from seaformer.imaging.upsampling import upsample_argmax
@@ -26,7 +26,7 @@ from seaformer.tasks import Preprocessing
 from seaformer.tasks.output_meaning import LOGITS, OutputMeaning
 
 CACHED_BYTES = 1 << 29
-"""What is remembered of the pictures at most; those that do not fit are computed every time."""
+"""What is remembered of the images at most; those that do not fit are computed every time."""
 
 Progress = Callable[[int, int], None]
 """Told how many of how many are done."""
@@ -34,12 +34,12 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class _Sample:
-    """A picture, and what the twin makes of it.
+    """An image, and what the twin makes of it.
 
     Attributes:
         prepared: uint8 [H, W, 3], resized to the input.
         logits: as the twin gives them.
-        truth: class of each pixel, [H, W]; of the picture, [], in classification; None if unknown.
+        truth: class of each pixel, [H, W]; of the image, [], in classification; None if unknown.
         counts: of the twin; None without a truth.
     """
 
@@ -56,27 +56,27 @@ class _Sample:
 
 
 class Reference:
-    """The single-precision twin on a set of pictures.
+    """The single-precision twin on a set of images.
 
     Args:
         session: of the twin, which gives logits. It stays open as long as this is used.
-        pictures: to measure on.
+        images: to measure on.
         preprocessing: of the task.
-        inside: whether the files normalise the picture themselves.
-        classes: of the truth; None where `pictures` has none.
+        inside: whether the files normalise the image themselves.
+        classes: of the truth; None where `images` has none.
         meaning: of the output, which is not class ids.
     """
 
     def __init__(
         self,
         session: ImageSession,
-        pictures: Pictures,
+        images: Images,
         preprocessing: Preprocessing,
         inside: bool,
         classes: int | None,
         meaning: OutputMeaning = LOGITS,
     ) -> None:
-        self.pictures = pictures
+        self.images = images
         self.classes = classes
         self._session = session
         self._preprocessing = preprocessing
@@ -86,40 +86,40 @@ class Reference:
         self._room = CACHED_BYTES
 
     def spread(self, count: int, has_truth: bool = True) -> "Reference":
-        """Return it on `count` of the pictures, or all there are, spread evenly over them.
+        """Return it on `count` of the images, or all there are, spread evenly over them.
 
         Args:
             count: 1 or more.
             has_truth: whether to score them, which takes half as long again.
         """
-        every = self.pictures
+        every = self.images
         if count >= every.count and has_truth:
             return self  # with what it remembers
         count = min(count, every.count)
         name = every.name if count == every.count else f"{count} of {every.name}"
-        some = Pictures(name, count, lambda place: every.read(place * every.count // count))
+        some = Images(name, count, lambda place: every.read(place * every.count // count))
         classes = self.classes if has_truth else None
         return Reference(
             self._session, some, self._preprocessing, self._inside, classes, self._meaning
         )
 
     def measure(self, candidate: ImageSession, progress: Progress | None = None) -> Accuracy:
-        """Run a candidate on every picture.
+        """Run a candidate on every image.
 
-        The difference of the scores has an interval by paired bootstrap: pictures are drawn with
+        The difference of the scores has an interval by paired bootstrap: images are drawn with
         replacement, and each counts for both files.
 
         Args:
             candidate: takes and gives what the twin does.
-            progress: told after every picture.
+            progress: told after every image.
 
         Raises:
-            SeaformerError: there are no pictures, one is damaged, or the candidate gives another
+            SeaformerError: there are no images, one is damaged, or the candidate gives another
                 shape or values that are not finite.
         """
-        total = self.pictures.count
+        total = self.images.count
         if not total:
-            raise SeaformerError(f"there is nothing to measure on: {self.pictures.name}.")
+            raise SeaformerError(f"there is nothing to measure on: {self.images.name}.")
         signal = noise = 0.0
         channels = ChannelErrors()
         agreed = positions = 0
@@ -151,7 +151,7 @@ class Reference:
             reference_score, score = paired.reference_percent, paired.percent
             difference, interval = paired.difference_points, paired.interval_points
         return Accuracy(
-            pictures=self.pictures.name,
+            pictures=self.images.name,
             count=total,
             sqnr_db=energies_sqnr_db(signal, noise),
             # One class everywhere agrees by nature; that of a whole image says something.
@@ -182,15 +182,15 @@ class Reference:
         return self._cache[place]
 
     def _compute(self, place: int) -> _Sample:
-        picture, truth = self.pictures.read(place)
+        image, truth = self.images.read(place)
         size = self._session.input_shape
         # `prepare` gives whole numbers, so nothing is lost.
-        prepared = prepare(picture, self._preprocessing, size).astype(np.uint8)
+        prepared = prepare(image, self._preprocessing, size).astype(np.uint8)
         logits = self._run(self._session, prepared)
         if self.classes is None or truth is None:
             return _Sample(prepared, logits, None, None)
         if logits.ndim > 1:
-            # Made for pictures, it cuts out of anything with rows and columns.
+            # Made for images, it cuts out of anything with rows and columns.
             truth = seen_part(truth, self._preprocessing, size)  # type: ignore[arg-type]
         return _Sample(prepared, logits, truth, self._count(truth, logits))
 
@@ -222,7 +222,7 @@ class Reference:
         return self._meaning.scores(logits, self._axis(logits))
 
     def _classes_of(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
-        """The class of every position, or of the picture."""
+        """The class of every position, or of the image."""
         return self._meaning.decide(logits, self._axis(logits))
 
     def _count(self, truth: npt.NDArray[np.integer], logits: npt.NDArray[np.float32]) -> Counts:

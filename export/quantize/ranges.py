@@ -16,7 +16,7 @@ _LEVELS = 255
 
 @dataclass
 class Activation:
-    """What was seen of one tensor: its smallest and its largest value in each picture.
+    """What was seen of one tensor: its smallest and its largest value in each image.
 
     The histogram counts `BINS` equal bins from `start` to `start + BINS * width`.
     """
@@ -29,7 +29,7 @@ class Activation:
 
     @classmethod
     def of(cls, values: npt.NDArray[np.floating]) -> "Activation":
-        """Start with the values of one picture."""
+        """Start with the values of one image."""
         low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
         width = max(high - low, 1e-12) / BINS
         activation = cls([], [], np.zeros(BINS, np.int64), low, width)
@@ -37,7 +37,7 @@ class Activation:
         return activation
 
     def add(self, values: npt.NDArray[np.floating]) -> None:
-        """Count the values of another picture."""
+        """Count the values of another image."""
         low, high = float(values.min()), float(values.max())
         self.lows.append(low)
         self.highs.append(high)
@@ -89,7 +89,7 @@ class Activation:
 
 
 def collect(activations: Iterable[Mapping[str, npt.NDArray[np.floating]]]) -> dict[str, Activation]:
-    """Look at the tensors of one picture after another, each by its name.
+    """Look at the tensors of one image after another, each by its name.
 
     Raises:
         SeaformerError: a value is not finite.

@@ -30,10 +30,10 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 """Outermost modules, those between, innermost ones, operator types."""
 
 PROBED = 8
-"""Pictures that rows are ranked on: noise hardly differs between pictures."""
+"""Images that rows are ranked on: noise hardly differs between images."""
 
 SCORED = (25, 50, 100, 200, 500)
-"""Pictures that the worst rows are scored on, as many of these as the time allows."""
+"""Images that the worst rows are scored on, as many of these as the time allows."""
 
 SCORED_ROWS = 8
 """Of each level."""
@@ -52,7 +52,7 @@ class _Model(BaseModel):
 
 
 class Cost(_Model):
-    """A file against its single-precision twin, on `count` pictures, by its logits.
+    """A file against its single-precision twin, on `count` images, by its logits.
 
     The agreement is the share of positions whose largest class is the same, 0..1. The difference of
     the score, with its 95 % interval, is None without a truth.
@@ -91,7 +91,7 @@ class Tensor(_Model):
 
     Attributes:
         module: that computes it; "" for the model's input.
-        seen: smallest and largest value in the pictures.
+        seen: smallest and largest value in the images.
         saturated: share of the values outside the range, 0..1.
         sqnr_db: of the tensor after rounding and saturation, by its histogram.
         span: what the histogram, counts of `BARS` equal bins, covers: the range, and all that was
@@ -159,7 +159,7 @@ class Group(NamedTuple):
 
 
 class Ranking(NamedTuple):
-    """The quantized file, on as many pictures as the rows were scored on; rows, worst first."""
+    """The quantized file, on as many images as the rows were scored on; rows, worst first."""
 
     whole: Accuracy
     rows: tuple[Row, ...]
@@ -218,12 +218,12 @@ def rank(
         engine: calibrated.
         precision: name of a row of `PRECISIONS`.
         format: of the engine's files.
-        reference: the single-precision twin, on as many pictures as there are.
+        reference: the single-precision twin, on as many images as there are.
         kept: indices of operators that stay in floating point throughout.
         levels: of the groups.
         both_ways: whether to measure also all but each group, and the scores; without, it takes
             half the time and gives the order.
-        seconds: how long scoring may take, nearly, which decides how many pictures it is done on.
+        seconds: how long scoring may take, nearly, which decides how many images it is done on.
         progress: told after every group.
     """
     blame = _Blame(engine, precision, format, frozenset(kept))
@@ -256,7 +256,7 @@ def _score(
     seconds: float,
     progress: Progress | None,
 ) -> Ranking:
-    """Measure the worst rows again on more pictures, and with the truth if there is one."""
+    """Measure the worst rows again on more images, and with the truth if there is one."""
     worst = [row for level in LEVELS for row in _level(ranking.rows, level)[:SCORED_ROWS]]
     distinct = list(dict.fromkeys(frozenset(row.operators) for row in worst))
     file = blame.engine.quantize(blame.precision, blame.kept)
@@ -264,8 +264,8 @@ def _score(
     few.measure_file(file, blame.format)  # so that the next is without the twin's share
     start = perf_counter()
     few.measure_file(file, blame.format)
-    picture_s = (perf_counter() - start) / few.pictures.count
-    affordable = seconds / picture_s / max(1, 2 * len(distinct))
+    image_s = (perf_counter() - start) / few.images.count
+    affordable = seconds / image_s / max(1, 2 * len(distinct))
     reference = reference.spread(max(n for n in SCORED if n <= max(affordable, SCORED[0])))
     whole = reference.measure_file(file, blame.format)
     costs = blame.costs(distinct, reference, True, progress)

@@ -39,7 +39,7 @@ class TFLiteEngine:
 
     The outputs of its operators are named as `tflite_file.with_module_names` names them.
     `input_range` is the smallest and largest real value that the file takes: (0, 255) where it
-    normalises the picture itself, and one step of the bytes is then one of the picture.
+    normalises the image itself, and one step of the bytes is then one of the image.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class TFLiteEngine:
         }
 
     def observe(self, inputs: Iterable[np.ndarray]) -> dict[str, Activation]:
-        """Run the file on pictures with every tensor kept; see `Engine`."""
+        """Run the file on images with every tensor kept; see `Engine`."""
         return collect(self._activations(inputs))
 
     def quantize(self, precision: str, kept: Collection[int] = ()) -> bytes:

@@ -1,4 +1,4 @@
-"""End the graph with the arg-max, at the logits' own size or at the picture's.
+"""End the graph with the arg-max, at the logits' own size or at the image's.
 
     classes = argmax_c(logits)          mask = argmax_c(bilinear(logits, size))
 

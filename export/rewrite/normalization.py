@@ -1,17 +1,17 @@
-"""Let the graph take the picture as the camera gives it, RGB in 0..255, and normalise it itself.
+"""Let the graph take the image as the camera gives it, RGB in 0..255, and normalise it itself.
 
     conv((x - mean) / std) = conv'(x - mean)      conv' has the taps of channel c divided by std_c
 
 The subtraction stays an operator of its own: a convolution that pads with zeros pads (x - mean)
-with zeros, and these are the zeros of the normalised picture, exactly. Folding the mean into the
+with zeros, and these are the zeros of the normalised image, exactly. Folding the mean into the
 bias instead would be wrong along the border.
 
-The mean is stored once per column, [1, 3, 1, W]: then a row of the picture and the constant are two
+The mean is stored once per column, [1, 3, 1, W]: then a row of the image and the constant are two
 arrays of equal length, which runtimes subtract at the speed of memory. As [1, 3, 1, 1] it is three
 values that are broadcast 512 x 512 times, and XNNPACK spent 8 % of Tiny's time on that.
 
 A model that is no SeaFormer gets the division as a second operator, even if it has a SeaFormer's
-stem somewhere: what the stem reads there need not be the picture.
+stem somewhere: what the stem reads there need not be the image.
 """
 
 import torch
@@ -37,7 +37,7 @@ class Subtract(nn.Module):
         self.register_buffer("mean", mean)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Centre the picture."""
+        """Centre the image."""
         return image - self.mean
 
 
@@ -56,7 +56,7 @@ class NormalizingStem(nn.Module):
         self.stage2 = stem.stage2
 
     def forward(self, image: Tensor) -> Tensor:
-        """Bring the picture down to one eighth of its sides."""
+        """Bring the image down to one eighth of its sides."""
         x = self.act(self.conv(self.normalize(image)))
         for block in (*self.stage1, *self.stage2):
             x = block(x)

@@ -1,7 +1,7 @@
 """Does the file compute the same on another accelerator than the CPU?
 
 It is compared with PyTorch on the inputs that the CPU was verified on, and has to reach the same
-thresholds. A quantized file is judged on pictures that take too long on a driver in software; it
+thresholds. A quantized file is judged on images that take too long on a driver in software; it
 may be about as far from PyTorch as it is on the CPU.
 """
 

@@ -113,7 +113,7 @@ def make_samples(
         model: the training form.
         preprocessing: how a photograph becomes the input.
         size: height and width of the input.
-        inside: whether the exported file normalises the picture itself, and so takes 0..255.
+        inside: whether the exported file normalises the image itself, and so takes 0..255.
         head: what the exported file ends with, see `seaformer.export.heads`.
         meaning: of the model's output.
 

@@ -224,10 +224,10 @@ class Model:
                 candidate = candidate.with_note(training_note(candidate.path, dataset, whole))
                 evaluation = Evaluation(dataset, [candidate])
                 with reporting_to(progress):
-                    for _ in evaluation.run(folder / "pictures.jsonl", batch):
+                    for _ in evaluation.run(folder / "images.jsonl", batch):
                         done = evaluation.done + len(evaluation.broken)
                         notify(StageAdvanced(title="evaluate", done=done, total=evaluation.total))
-                evaluation.require_pictures()
+                evaluation.require_images()
                 results = collect(
                     evaluation,
                     dataset,

@@ -547,7 +547,7 @@ class Interface(_Model):
         """
         if not self.takes_image:
             raise UsageError(
-                f"the model '{self.title}' takes the features of another network, not a picture. "
+                f"the model '{self.title}' takes the features of another network, not an image. "
                 "Give one that was exported from a whole network."
             )
         return self

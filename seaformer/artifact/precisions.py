@@ -31,7 +31,7 @@ class Precision:
     """How the numbers of an exported file are stored, and what it has to reach.
 
     A file of floating point has to reach the thresholds on every input of
-    `seaformer.export.verify.verification`. A quantized one has to on held-out pictures of the kind
+    `seaformer.export.verify.verification`. A quantized one has to on held-out images of the kind
     that it was calibrated with; on the bundled photograph, if there are none.
 
     Attributes:
@@ -50,11 +50,11 @@ class Precision:
         why_not_others: why the other formats have not, where a user might expect it.
         input_output: type of what the file takes and gives.
         range_method: how the ranges of activations are chosen unless the user says otherwise, one
-            of `seaformer.export.quantize.methods.METHODS`; None where no pictures are needed.
+            of `seaformer.export.quantize.methods.METHODS`; None where no images are needed.
         max_miou_loss: most mIoU it may lose, or top-1 in classification, in points, where the truth
             is known; None if that is not measured.
         caution: what a user should know before; printed when it is asked for.
-        test_pictures: on how many held-out pictures it is measured at most.
+        test_images: on how many held-out images it is measured at most.
         integer_activation_bits: width of the activations that are integers; None without any.
         for_npu: whether every operator computes in integers, softmax and products of the attention
             included, as NPUs without floating point need it. A processor runs such a file too, for
@@ -77,7 +77,7 @@ class Precision:
     range_method: str | None = None
     max_miou_loss: float | None = None
     caution: str = ""
-    test_pictures: int = 500
+    test_images: int = 500
     integer_activation_bits: Literal[8, 16] | None = None
     for_npu: bool = False
 
@@ -93,7 +93,7 @@ class Precision:
 
     @property
     def is_calibrated(self) -> bool:
-        """Whether it needs pictures to choose the ranges of activations by."""
+        """Whether it needs images to choose the ranges of activations by."""
         return self.range_method is not None
 
     @property
@@ -208,7 +208,7 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
                 "rounding costs.",
                 caution="int16x8 is a reference: XNNPACK takes none of it, and the reference "
                 "kernels took 33 times as long as fp32 does with XNNPACK.",
-                test_pictures=50,
+                test_images=50,
             ),
             Precision(
                 name="w8a8",

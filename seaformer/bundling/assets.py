@@ -1,4 +1,4 @@
-"""The app's assets: models, the JSON of each, and sample pictures.
+"""The app's assets: models, the JSON of each, and sample images.
 
 The JSON of the first model is model.json, those of others are model_2.json, model_3.json, ...; the
 app offers them in this order.
@@ -23,7 +23,7 @@ SAMPLES = "samples"
 MADE_SCENES = 3
 
 READ_BY_ANDROID = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-"""Formats of pictures, as Pillow names them, that Android 7 and all after it read."""
+"""Formats of images, as Pillow names them, that Android 7 and all after it read."""
 
 
 def assets_of(app: Path) -> Path:
@@ -37,7 +37,7 @@ def assets_of(app: Path) -> Path:
     return app / "app" / "src" / "main" / "assets"
 
 
-def write_assets(models: Sequence[Model], pictures: Sequence[Path], app: Path) -> list[Path]:
+def write_assets(models: Sequence[Model], images: Sequence[Path], app: Path) -> list[Path]:
     """Put models into the app, in place of those before.
 
     The first sample is the photograph of the package, which the app's benchmark takes. Scenes are
@@ -48,12 +48,12 @@ def write_assets(models: Sequence[Model], pictures: Sequence[Path], app: Path) -
 
     Raises:
         UsageError: two models have one name, the folder has something in it that no bundle put
-            there, or a picture cannot be read.
+            there, or an image cannot be read.
     """
     folder = assets_of(app)
     _refuse_one_name(models)
-    for picture in pictures:
-        _refuse_unreadable(picture)
+    for image in images:
+        _refuse_unreadable(image)
     with (
         locked(folder.parent, wait=True),
         temporary_folder("assets", folder.parent) as temporary,
@@ -65,14 +65,14 @@ def write_assets(models: Sequence[Model], pictures: Sequence[Path], app: Path) -
             shutil.copyfile(model.path, path_in(new, model.name, "the name of the model"))
             beside = new / ("model.json" if number == 1 else f"model_{number}.json")
             beside.write_text(model.metadata.text(), encoding="utf-8")
-        _write_samples(new / SAMPLES, models, pictures)
+        _write_samples(new / SAMPLES, models, images)
         if folder.is_dir():
             folder.rename(temporary / "old")
         new.rename(folder)
         return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def _write_samples(folder: Path, models: Sequence[Model], pictures: Sequence[Path]) -> None:
+def _write_samples(folder: Path, models: Sequence[Model], images: Sequence[Path]) -> None:
     shutil.copyfile(sample_photograph(), folder / "00_photograph.jpg")
     if any(model.metadata.task == "shapes" for model in models):
         from seaformer.datasets.shapes import ShapesDataset
@@ -80,9 +80,9 @@ def _write_samples(folder: Path, models: Sequence[Model], pictures: Sequence[Pat
         scenes = ShapesDataset("val")
         for index in range(MADE_SCENES):
             Image.fromarray(scenes[index][0]).save(folder / f"01_scene_{index}.png")
-    for number, picture in enumerate(pictures):
-        # The app tells the kind of a picture by its content, so its suffix may stay as it is.
-        shutil.copyfile(picture, folder / f"02_{number:02d}{picture.suffix.lower()}")
+    for number, image in enumerate(images):
+        # The app tells the kind of an image by its content, so its suffix may stay as it is.
+        shutil.copyfile(image, folder / f"02_{number:02d}{image.suffix.lower()}")
 
 
 def _refuse_one_name(models: Sequence[Model]) -> None:
@@ -97,12 +97,12 @@ def _refuse_one_name(models: Sequence[Model]) -> None:
             )
 
 
-def _refuse_unreadable(picture: Path) -> None:
-    read_image(picture)
-    with picture.open("rb") as file, open_image(file, picture, FORMATS) as opened:
+def _refuse_unreadable(image: Path) -> None:
+    read_image(image)
+    with image.open("rb") as file, open_image(file, image, FORMATS) as opened:
         if opened.format not in READ_BY_ANDROID:
             raise UsageError(
-                f"not every phone reads '{picture}', which is {opened.format}. Allowed as a "
+                f"not every phone reads '{image}', which is {opened.format}. Allowed as a "
                 f"sample: {', '.join(READ_BY_ANDROID)}. Convert it."
             )
 

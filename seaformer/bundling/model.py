@@ -99,13 +99,13 @@ def _conditions(model: Metadata) -> Iterator[tuple[str, object, str, bool]]:
     known = source.mean is not None and source.std is not None
     yield "whether it says how images become its input", known, "True, see --input-range", known
     is_one = source.shape[0] == 1 and source.channels in (1, 3)
-    yield "its input shape", list(source.shape), "one picture", is_one
+    yield "its input shape", list(source.shape), "one image", is_one
     for side, dtype, types in (
         ("input", source.dtype, INPUT_TYPES),
         ("output", output.dtype, OUTPUT_TYPES),
     ):
         yield f"the type of its {side}", dtype, ", ".join(types), dtype in types
-    classes = "the output of one picture, for as many classes as there are labels"
+    classes = "the output of one image, for as many classes as there are labels"
     yield "its output shape", list(output.shape), classes, _fits_labels(model)
 
 

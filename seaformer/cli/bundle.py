@@ -8,7 +8,7 @@ from seaformer.cli.command import PATH, Command
 from seaformer.cli.statement_options import read_statement, statement_options
 from seaformer.errors import UsageError
 
-# What reads pictures or builds is imported when the work starts: --help shall not wait.
+# What reads images or builds is imported when the work starts: --help shall not wait.
 
 
 @click.command(cls=Command)
@@ -21,7 +21,7 @@ from seaformer.errors import UsageError
     "samples",
     type=PATH,
     multiple=True,
-    help="A sample picture to put in too. Repeatable.",
+    help="A sample image to put in too. Repeatable.",
 )
 @click.option(
     "--apk",
@@ -41,7 +41,7 @@ def main(
     palette: str | None,
     force: bool,
 ) -> None:
-    """Put each MODEL (.tflite or .onnx), its JSON and sample pictures into the app.
+    """Put each MODEL (.tflite or .onnx), its JSON and sample images into the app.
 
     The models that were in the app before are replaced. The app starts with the first and offers
     the others in a list. A model that the app cannot run is refused.

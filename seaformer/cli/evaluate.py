@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 # NumPy, Rich, torch and the runtimes are imported when the work starts: --help shall not wait.
 
 RESULTS = "results.json"
-PROGRESS = "pictures.jsonl"
+PROGRESS = "images.jsonl"
 PAGE = "report.html"
 
 MAX_RESULTS_BYTES = 64 * 2**20
-"""A broken picture takes some 200, a class of a model likewise."""
+"""A broken image takes some 200, a class of a model likewise."""
 
 LISTED = 12
 
@@ -47,20 +47,20 @@ LISTED = 12
 @statement_options(
     defaults={"task": "what labels.json in the data, the model or the folders say"},
 )
-@click.option("--reference", help="Model to compare the others with, picture by picture.")
+@click.option("--reference", help="Model to compare the others with, image by image.")
 @click.option(
     "--images",
     type=PATH,
     metavar="FILE",
     help="Take only the images that a JSON list names, such as held_out.json of a training run.",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Take so many pictures, spread over all.")
+@click.option("--limit", type=click.IntRange(min=1), help="Take so many images, spread over all.")
 @click.option(
     "--batch",
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Pictures to compute at once; for checkpoints.",
+    help="Images to compute at once; for checkpoints.",
 )
 @click.option(
     "--report", type=PATH, help="Folder for the results. [default: <model>_evaluation here]"
@@ -99,17 +99,17 @@ LISTED = 12
 @click.option(
     "--shard",
     metavar="N/COUNT",
-    help="Evaluate the N-th of COUNT parts of the pictures, as on several computers.",
+    help="Evaluate the N-th of COUNT parts of the images, as on several computers.",
 )
 @click.option(
     "--merge",
     "shards",
     type=PATH,
     multiple=True,
-    help="--report folder of a shard, whose pictures are not computed again. Repeatable.",
+    help="--report folder of a shard, whose images are not computed again. Repeatable.",
 )
 @click.option("--threads", type=click.IntRange(min=1), help="[default: as many as there are cores]")
-@click.option("--skip-broken", is_flag=True, help="Leave broken pictures out, and exit with 0.")
+@click.option("--skip-broken", is_flag=True, help="Leave broken images out, and exit with 0.")
 @click.option("--force", is_flag=True, help="Start over, and overwrite results.")
 def main(
     models: tuple[str, ...],
@@ -140,7 +140,7 @@ def main(
     MODEL is a checkpoint (.pth, .pt, .safetensors), an .onnx or a .tflite, or the name of a network
     with --weights. Folders are read as ADE20K, Cityscapes, PASCAL-Context, COCO-Stuff 10K and
     ImageNet are published, or as images/ and masks/ with labels.json, a list of the class names.
-    Annotated validation pictures give mIoU, mean and pixel accuracy, or top-1 and top-5. A run that
+    Annotated validation images give mIoU, mean and pixel accuracy, or top-1 and top-5. A run that
     was stopped goes on when it is started again. --accelerator computes the MODELs; a --reference
     is computed on the CPU.
     """
@@ -226,7 +226,7 @@ def main(
         if shards:
             evaluation.merge(folder / PROGRESS, [each / PROGRESS for each in shards])
         _run(console, evaluation, folder / PROGRESS, batch)
-        evaluation.require_pictures()
+        evaluation.require_images()
         results = collect(
             evaluation, dataset, candidates, available=len(whole.items), skip_broken=skip_broken
         )
@@ -246,7 +246,7 @@ def main(
         )
     if not results.complete:
         raise SeaformerError(
-            f"{len(results.broken)} of {evaluation.total} pictures are broken. Repair them and run "
+            f"{len(results.broken)} of {evaluation.total} images are broken. Repair them and run "
             "the command again, which goes on from here, or add --skip-broken to leave them out."
         )
 
@@ -279,7 +279,7 @@ def _check_options(options: Options, batch: int, paths: Sequence[Path | Network]
 
     if options.input_size is not None and options.protocol != DEPLOYED:
         raise UsageError(
-            "--input-size does not go with the official protocol, which gives pictures a size each."
+            "--input-size does not go with the official protocol, which gives images a size each."
             " Leave it out, or add --protocol deployed."
         )
     if options.short_side is not None and options.protocol != OFFICIAL:
@@ -289,7 +289,7 @@ def _check_options(options: Options, batch: int, paths: Sequence[Path | Network]
         )
     if batch > 1 and not any(is_checkpoint(path) for path in paths):
         raise UsageError(
-            f"--batch is {batch}, but an exported file takes one picture a run. Leave it out."
+            f"--batch is {batch}, but an exported file takes one image a run. Leave it out."
         )
 
 
@@ -308,7 +308,7 @@ def _refuse_finished(folder: Path, force: bool) -> None:
 
 
 def _is_complete(results: Path) -> bool:
-    """Whether there are results, and no broken pictures that a further run would try again."""
+    """Whether there are results, and no broken images that a further run would try again."""
     from seaformer.files import read_limited
     from seaformer.json_text import parse_object
 
@@ -329,7 +329,7 @@ def _print_start(
 ) -> None:
     console.print(
         f"{dataset.folder}: {dataset.task.title}, layout {dataset.layout}, split {dataset.split}, "
-        f"{len(dataset.items):,} of {available:,} pictures"
+        f"{len(dataset.items):,} of {available:,} images"
     )
     for candidate in candidates:
         protocol = candidate.protocol
@@ -364,12 +364,12 @@ def _run(console: Console, evaluation: Evaluation, progress: Path, batch: int) -
             seen = evaluation.done + len(evaluation.broken)
             if 10 * seen // evaluation.total > tenths:
                 tenths = 10 * seen // evaluation.total
-                stderr.print(f"{seen:,} of {evaluation.total:,} pictures")
+                stderr.print(f"{seen:,} of {evaluation.total:,} images")
                 notify(StageAdvanced(title="evaluate", done=seen, total=evaluation.total))
         return
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=stderr, transient=True) as bar:
-        task = bar.add_task("pictures", total=evaluation.total)
+        task = bar.add_task("images", total=evaluation.total)
         for _ in steps:
             bar.update(task, completed=evaluation.done + len(evaluation.broken))
 
@@ -382,7 +382,7 @@ def _print_results(console: Console, results: Results) -> None:
     if results.kind == "classification":
         names = {"top1": "Top-1", "top5": "Top-5"}
     some = "" if results.pictures == results.available else f" of {results.available:,} there are"
-    table = Table(caption=f"percent, of {results.pictures:,} pictures{some}")
+    table = Table(caption=f"percent, of {results.pictures:,} images{some}")
     table.add_column("model", overflow="fold")
     for name in names.values():
         table.add_column(name, justify="right")
@@ -394,10 +394,10 @@ def _print_results(console: Console, results: Results) -> None:
     console.print(table)
     for model in results.models[is_comparison:]:
         console.print(_class_table(model, is_comparison))
-    for picture in results.broken[:LISTED]:
-        console.print(f"broken: {picture.problem}", style="bold yellow")
+    for image in results.broken[:LISTED]:
+        console.print(f"broken: {image.problem}", style="bold yellow")
     if len(results.broken) > LISTED:
-        console.print(f"and {len(results.broken) - LISTED} more broken pictures, see {RESULTS}")
+        console.print(f"and {len(results.broken) - LISTED} more broken images, see {RESULTS}")
 
 
 def _class_table(model: ModelResult, is_comparison: bool) -> Table:
@@ -441,8 +441,8 @@ def _print_next(
     console.print(f"  python -m webbrowser {shlex.quote(str((folder / PAGE).absolute()))}")
     last = results.models[-1]
     images = {item.name: item.image for item in dataset.items}
-    for picture in last.worst[:1]:
-        command = ["seaformer-predict", str(images[picture.name]), "--model", last.file]
+    for image in last.worst[:1]:
+        command = ["seaformer-predict", str(images[image.name]), "--model", last.file]
         command += processor.arguments
         if weights is not None and not Path(last.file).is_file():
             command += ["--weights", weights]

@@ -69,10 +69,10 @@ SHOWN = 6
 @click.option(
     "--batch-size",
     type=click.IntRange(min=2),
-    help="Pictures of a step, over all processes. [default: the recipe's]",
+    help="Images of a step, over all processes. [default: the recipe's]",
 )
 @click.option(
-    "--crop", metavar="HEIGHTxWIDTH", help="Size of training pictures. [default: the recipe's]"
+    "--crop", metavar="HEIGHTxWIDTH", help="Size of training images. [default: the recipe's]"
 )
 @click.option(
     "--lr",
@@ -93,7 +93,7 @@ SHOWN = 6
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Processes that load pictures, for each training process.",
+    help="Processes that load images, for each training process.",
 )
 @click.option(
     "--validate-every",
@@ -198,7 +198,7 @@ def main(
         folder.check(state)
     console = Console(soft_wrap=True, quiet=not accelerator.is_main_process)
     console.print(
-        f"{network.long_title}, {found.task.title}: {len(found.training)} pictures "
+        f"{network.long_title}, {found.task.title}: {len(found.training)} images "
         f"to learn from, {len(found.validation)} to validate on; {recipe.iterations} steps of "
         f"{recipe.batch_size} on {accelerator.num_processes} x {accelerator.device.type}"
     )
@@ -314,9 +314,9 @@ def _report(folder: RunFolder, found: TrainingData, accelerator: Accelerator) ->
         count = len(found.validation)
         examples = []
         for place in sorted({place * count // SHOWN for place in range(SHOWN)}):
-            picture = found.validation[place]
-            mask = predict(model, [picture], found.task, accelerator.device)[0]
-            examples.append((*picture, mask))
+            image = found.validation[place]
+            mask = predict(model, [image], found.task, accelerator.device)[0]
+            examples.append((*image, mask))
         write_report(folder, scores, examples)
 
 

@@ -1,4 +1,4 @@
-"""Opening a data set: recognising its layout and task, and listing its pictures."""
+"""Opening a data set: recognising its layout and task, and listing its images."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ class Dataset:
         return len(set(found)) > 1
 
     def spread(self, limit: int) -> "Dataset":
-        """Return `limit` of the pictures, or all there are, spread evenly from the first on.
+        """Return `limit` of the images, or all there are, spread evenly from the first on.
 
         The first ones would not do: where the order is that of the classes, they are all of one.
         """
@@ -76,7 +76,7 @@ def open_dataset(
     split: str = "val",
     layout: str | None = None,
 ) -> Dataset:
-    """List a split of a data set. No picture is read, so what is missing or damaged is in it too.
+    """List a split of a data set. No image is read, so what is missing or damaged is in it too.
 
     Args:
         folder: the data set's own folder.
@@ -89,7 +89,7 @@ def open_dataset(
         UnknownNameError: `task`, `split` or `layout` is unknown.
         UsageError: the layout does not go with the task, or nothing says the task.
         SeaformerError: the folder is missing, has none of the layouts that go with the task, or no
-            pictures; the message shows the layout that was expected.
+            images; the message shows the layout that was expected.
     """
     folder = Path(folder)
     if split not in SPLITS:
@@ -108,7 +108,7 @@ def open_dataset(
     items = tuple(_items(found, folder, split, folders, task))
     if not items:
         raise SeaformerError(
-            f"there are no pictures in '{folder / folders.images}'. Expected: "
+            f"there are no images in '{folder / folders.images}'. Expected: "
             f"{found.expected(split)}."
         )
     return Dataset(folder, task, found.name, split, items)
@@ -130,7 +130,7 @@ def fault_of(item: Item, task: Task) -> Fault | None:
 def check(dataset: Dataset) -> Iterator[Fault]:
     """Read a whole data set, and yield what is missing, damaged or has values that are no class.
 
-    A mask without a picture counts too, except where a list says which masks belong to the split.
+    A mask without an image counts too, except where a list says which masks belong to the split.
     """
     for item in dataset.items:
         if fault := fault_of(item, dataset.task):
@@ -143,7 +143,7 @@ def check(dataset: Dataset) -> Iterator[Fault]:
     known = {layout.mask_stem(mask) for mask in masks if isinstance(mask, Path)}
     for path in files(dataset.folder / folders.masks, layout.by_folder):
         if path.name.endswith(layout.mask_endings) and layout.mask_stem(path) not in known:
-            yield Fault(path, f"there is no picture for the mask '{path}'.")
+            yield Fault(path, f"there is no image for the mask '{path}'.")
 
 
 def _candidates(task: Task | None, layout: str | None) -> list[Layout]:
@@ -180,7 +180,7 @@ def _recognise(folder: Path, split: str, candidates: list[Layout]) -> tuple[Layo
 def _items(layout: Layout, root: Path, split: str, folders: Folders, task: Task) -> Iterator[Item]:
     names = task.ids or task.labels
     classes = {name: index for index, name in enumerate(names)}
-    for name, path in layout.pictures(root, split, folders):
+    for name, path in layout.images(root, split, folders):
         if layout.is_segmentation:
             yield Item(name, path, layout.mask_of(path, root, folders))
         elif path.parent.name in classes:

@@ -1,4 +1,4 @@
-"""The table of layouts: in which folders a data set keeps its pictures and annotations.
+"""The table of layouts: in which folders a data set keeps its images and annotations.
 
 The published data sets keep the layout they are downloaded in, or for COCO-Stuff and
 PASCAL-Context the one that mmsegmentation's converters write, which the official configurations of
@@ -19,12 +19,12 @@ from seaformer.tasks import Task
 SPLITS = ("train", "val")
 
 MAX_LISTING_BYTES = 64 * 2**20
-"""The names of some million pictures."""
+"""The names of some million images."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A picture, by its path inside the data set with "/", and its file.
+    """An image, by its path inside the data set with "/", and its file.
 
     `target` is the file of its mask, which may be missing, or in classification its class index.
     """
@@ -55,9 +55,9 @@ class Layout:
         tasks: names of the tasks that are published this way, the usual one first.
         takes_any_task: whether other tasks of the same kind may be kept this way too.
         by_folder: whether the files lie in one folder more: of a city, of a class.
-        image_ending: what the names of the pictures end with, before the suffix.
+        image_ending: what the names of the images end with, before the suffix.
         mask_endings: what the name of a mask has instead; the first is taken that exists.
-        listing: file that lists the pictures of a split by name, without suffix; None if a split is
+        listing: file that lists the images of a split by name, without suffix; None if a split is
             all that is in its folder.
         split_names: the data set's own words for "train" and "val".
     """
@@ -98,19 +98,19 @@ class Layout:
 
     def expected(self, split: str) -> str:
         """Say in words where the files should be."""
-        pictures = "*/*" if self.by_folder else "*"
+        images = "*/*" if self.by_folder else "*"
         ways = []
         for place in self.places:
-            way = f"{place.images}/{pictures}{self.image_ending}.jpg or .png"
+            way = f"{place.images}/{images}{self.image_ending}.jpg or .png"
             if place.masks is not None:
-                way += f" with {place.masks}/{pictures}{' or '.join(self.mask_endings)}"
+                way += f" with {place.masks}/{images}{' or '.join(self.mask_endings)}"
             if self.listing is not None:
                 way += f", named in {self.listing}"
             ways.append(self._named(way, split))
         return ", or ".join(ways)
 
-    def pictures(self, root: Path, split: str, folders: Folders) -> Iterator[tuple[str, Path]]:
-        """Yield the name and the file of each picture of a split, in the order of the names.
+    def images(self, root: Path, split: str, folders: Folders) -> Iterator[tuple[str, Path]]:
+        """Yield the name and the file of each image of a split, in the order of the names.
 
         Raises:
             SeaformerError: the list of a split has what is no name of a file.
@@ -119,21 +119,21 @@ class Layout:
         if self.listing is not None:
             listing = root / self._named(self.listing, split)
             for name in read_limited(listing, MAX_LISTING_BYTES).decode("utf-8").split():
-                yield name, images / plain_name(f"{name}.jpg", f"a picture named in '{listing}'")
+                yield name, images / plain_name(f"{name}.jpg", f"an image named in '{listing}'")
             return
         for path in files(images, self.by_folder):
             if path.suffix.lower() in SUFFIXES and path.stem.endswith(self.image_ending):
                 yield path.relative_to(images).as_posix(), path
 
-    def mask_of(self, picture: Path, root: Path, folders: Folders) -> Path:
-        """Return the file of the mask of a picture, whether it exists or not."""
-        stem = picture.stem.removesuffix(self.image_ending)
-        inside = picture.parent.relative_to(root / folders.images)
+    def mask_of(self, image: Path, root: Path, folders: Folders) -> Path:
+        """Return the file of the mask of an image, whether it exists or not."""
+        stem = image.stem.removesuffix(self.image_ending)
+        inside = image.parent.relative_to(root / folders.images)
         names = [root / str(folders.masks) / inside / f"{stem}{end}" for end in self.mask_endings]
         return next((path for path in names if path.exists()), names[0])
 
     def mask_stem(self, mask: Path) -> Path:
-        """Return the path of a mask without its ending, which all masks of a picture share."""
+        """Return the path of a mask without its ending, which all masks of an image share."""
         ending = next((end for end in self.mask_endings if mask.name.endswith(end)), "")
         return mask.with_name(mask.name.removesuffix(ending))
 
@@ -191,7 +191,7 @@ LAYOUTS: Mapping[str, Layout] = {layout.name: layout for layout in _ALL}
 def files(folder: Path, by_folder: bool) -> Iterator[Path]:
     """Yield the files in a folder, or in the folders in it, in the order of their names.
 
-    Hidden ones are left out: macOS puts a ._picture.jpg beside a picture, which is none.
+    Hidden ones are left out: macOS puts a ._image.jpg beside an image, which is none.
 
     Raises:
         SeaformerError: a folder may not be read.

@@ -34,7 +34,7 @@ _CITYSCAPES_LAST_ID = 33
 
 
 def read_mask(item: Item, task: Task) -> npt.NDArray[np.uint8]:
-    """Read the class of every pixel of a picture.
+    """Read the class of every pixel of an image.
 
     A mask is a PNG of one number per pixel: grey, or with a palette, whose colours do not matter.
     What the numbers mean is said by `task.label_offset` and `task.ignore_index`, except in the
@@ -45,8 +45,8 @@ def read_mask(item: Item, task: Task) -> npt.NDArray[np.uint8]:
 
     Raises:
         UsageError: the item has no mask, or the task more than 255 classes.
-        SeaformerError: the file is missing, damaged or a colour picture, a value in it is no class,
-            or its size is not that of the picture.
+        SeaformerError: the file is missing, damaged or a colour image, a value in it is no class,
+            or its size is not that of the image.
     """
     if isinstance(item.target, int):
         raise UsageError(f"'{item.name}' has a class and no mask: its data set is classification.")
@@ -56,7 +56,7 @@ def read_mask(item: Item, task: Task) -> npt.NDArray[np.uint8]:
     if stored.shape != size:
         turned = stored.shape == size[::-1]
         raise SeaformerError(
-            f"'{item.target}' has {stored.shape[1]} x {stored.shape[0]} pixels, but the picture "
+            f"'{item.target}' has {stored.shape[1]} x {stored.shape[0]} pixels, but the image "
             f"'{item.image}' {size[1]} x {size[0]}. "
             + ("Turn one of them by 90 degrees." if turned else "Is it the mask of another one?")
         )
@@ -78,13 +78,13 @@ def read_mask(item: Item, task: Task) -> npt.NDArray[np.uint8]:
 
 def _read_indices(path: Path) -> npt.NDArray[np.integer]:
     try:
-        with path.open("rb") as file, open_image(file, path, ("PNG",)) as picture:
-            if picture.mode not in _INDEX_MODES:
+        with path.open("rb") as file, open_image(file, path, ("PNG",)) as image:
+            if image.mode not in _INDEX_MODES:
                 raise SeaformerError(
-                    f"'{path}' is a colour picture (mode {picture.mode}). Allowed: a PNG with one "
+                    f"'{path}' is a colour image (mode {image.mode}). Allowed: a PNG with one "
                     "class index per pixel, grey or with a palette."
                 )
-            indices = np.asarray(picture)
+            indices = np.asarray(image)
     except SeaformerError:
         raise
     except FileNotFoundError as error:
@@ -99,15 +99,15 @@ def _read_indices(path: Path) -> npt.NDArray[np.integer]:
 
 
 def _upright_size(path: Path) -> tuple[int, int]:
-    """Return height and width that `read_image` gives the picture; only its header is read."""
+    """Return height and width that `read_image` gives the image; only its header is read."""
     try:
-        with path.open("rb") as file, open_image(file, path) as picture:
-            on_its_side = picture.getexif().get(_EXIF_ORIENTATION, 1) >= _FIRST_ON_ITS_SIDE
-            width, height = picture.size
+        with path.open("rb") as file, open_image(file, path) as image:
+            on_its_side = image.getexif().get(_EXIF_ORIENTATION, 1) >= _FIRST_ON_ITS_SIDE
+            width, height = image.size
     except SeaformerError:
         raise
     except Exception as error:  # As above.
-        raise SeaformerError(f"the picture '{path}' cannot be read: {error}.") from error
+        raise SeaformerError(f"the image '{path}' cannot be read: {error}.") from error
     return (width, height) if on_its_side else (height, width)
 
 

@@ -86,14 +86,14 @@ def render(seed: int, index: int, size: tuple[int, int] = SIZE) -> tuple[_Bytes,
     the same relative places, in proportion to the shorter side; grain and texture differ.
 
     Returns:
-        The picture, uint8 [H, W, 3], RGB, and the class of each pixel, uint8 [H, W], 0..11.
+        The image, uint8 [H, W, 3], RGB, and the class of each pixel, uint8 [H, W], 0..11.
 
     Raises:
         UsageError: `size` is too small.
     """
     _check_size(size)
     scene = _Scene(np.random.RandomState([seed, index]), size)
-    return scene.picture(), scene.mask
+    return scene.image(), scene.mask
 
 
 def write(
@@ -160,7 +160,7 @@ class _Scene:
         grain *= np.float32(strength / 127.5)
         self.colors += grain.reshape(self.colors.shape)
 
-    def picture(self) -> _Bytes:
+    def image(self) -> _Bytes:
         pixels = np.clip(self.colors, 0, 255, out=self.colors).astype(np.uint8)
         return np.ascontiguousarray(pixels.transpose(1, 2, 0))
 

@@ -1,4 +1,4 @@
-"""Evaluating models on a data set picture by picture, in memory that does not grow with it."""
+"""Evaluating models on a data set image by image, in memory that does not grow with it."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,21 +16,21 @@ from pydantic import BaseModel
 from seaformer.datasets import Dataset, Item, read_mask
 from seaformer.errors import SeaformerError, UsageError, quoted
 from seaformer.evaluation.models import Candidate
-from seaformer.evaluation.progress import DATA_SET, PictureLine, ProgressFile, read_shard
+from seaformer.evaluation.progress import DATA_SET, ImageLine, ProgressFile, read_shard
 from seaformer.evaluation.tally import Counts, Tally, count_guesses, count_masks
 from seaformer.imaging.images import read_image
 
 
-class BrokenPicture(BaseModel, frozen=True):
-    """A picture that could not be read, or whose mask could not; `problem` is a sentence."""
+class BrokenImage(BaseModel, frozen=True):
+    """An image that could not be read, or whose mask could not; `problem` is a sentence."""
 
     name: str
     problem: str
 
 
 @dataclass(frozen=True)
-class _Picture:
-    """A picture that was read, its mask or its class, and the input that it makes for each model.
+class _Image:
+    """An image that was read, its mask or its class, and the input that it makes for each model.
 
     `stamp` is as `_stamp` returns it, `size` is height and width.
     """
@@ -43,16 +43,16 @@ class _Picture:
 
 
 class Evaluation:
-    """The state of an evaluation: `done` of `total` pictures, of which `resumed` before this run.
+    """The state of an evaluation: `done` of `total` images, of which `resumed` before this run.
 
-    `broken` pictures could not be evaluated; there is a tally for each model.
+    `broken` images could not be evaluated; there is a tally for each model.
     """
 
     def __init__(self, dataset: Dataset, models: Sequence[Candidate]) -> None:
         """Start with nothing evaluated; the first of several models is the others' reference."""
         self.total = len(dataset.items)
         self.done = self.resumed = 0
-        self.broken: list[BrokenPicture] = []
+        self.broken: list[BrokenImage] = []
         self.tallies = [
             Tally(dataset.task.num_classes, is_compared=place > 0) for place in range(len(models))
         ]
@@ -60,11 +60,11 @@ class Evaluation:
         self._models = models
 
     def run(self, progress: Path, batch: int = 1) -> Iterator[None]:
-        """Evaluate all pictures, and yield after every few.
+        """Evaluate all images, and yield after every few.
 
         What the progress file has, which is started if it is not there, is not computed again,
-        unless the files of the picture changed since. Broken pictures are tried again. At most
-        `batch` pictures are computed at once: neighbours of the same input size.
+        unless the files of the image changed since. Broken images are tried again. At most
+        `batch` images are computed at once: neighbours of the same input size.
 
         Raises:
             UsageError: the progress file is of another run, or a model's output has another shape.
@@ -80,22 +80,21 @@ class Evaluation:
                     self._add(line)
                 yield
 
-    def require_pictures(self) -> None:
+    def require_images(self) -> None:
         """Check that there is something to score.
 
         Raises:
-            SeaformerError: every picture is broken.
+            SeaformerError: every image is broken.
         """
         if not self.done:
             raise SeaformerError(
-                f"none of the {self.total} pictures can be used. The first: "
-                f"{self.broken[0].problem}"
+                f"none of the {self.total} images can be used. The first: {self.broken[0].problem}"
             )
 
     def merge(self, progress: Path, shards: Sequence[Path]) -> None:
         """Take over what other runs of the same models did of parts of the data set.
 
-        They may be of another computer, where the files have other times: a picture is taken over
+        They may be of another computer, where the files have other times: an image is taken over
         if its files have the same sizes here.
 
         Args:
@@ -103,7 +102,7 @@ class Evaluation:
             shards: those of the others.
 
         Raises:
-            UsageError: one is of other models, or of pictures that the data set does not have.
+            UsageError: one is of other models, or of images that the data set does not have.
             SeaformerError: one is damaged or not there.
         """
         run, items = self._identity(), {item.name: item for item in self._dataset.items}
@@ -115,7 +114,7 @@ class Evaluation:
                         continue
                     if line.name not in items:
                         raise UsageError(
-                            f"'{shard}' has a picture {quoted(line.name)}, which the data set "
+                            f"'{shard}' has an image {quoted(line.name)}, which the data set "
                             "does not have. Give the same --data and --limit as for the shard."
                         )
                     stamp = _stamp(items[line.name])
@@ -137,12 +136,12 @@ class Evaluation:
         }
 
     def _resume(self, file: ProgressFile) -> set[str]:
-        """Add what was done before, and return the names of these pictures."""
+        """Add what was done before, and return the names of these images."""
         items = {item.name: item for item in self._dataset.items}
         done: set[str] = set()
         for line in file.read():
             if line.name not in items:
-                raise file.damaged(f"there is no picture {quoted(line.name)}")
+                raise file.damaged(f"there is no image {quoted(line.name)}")
             if line.broken is not None or line.name in done:
                 continue
             if line.stamp == _stamp(items[line.name]):
@@ -158,49 +157,49 @@ class Evaluation:
             tally.takes(one) for tally, one in zip(self.tallies, counts, strict=True)
         )
 
-    def _add(self, line: PictureLine) -> None:
+    def _add(self, line: ImageLine) -> None:
         self.done += 1
         for tally, counts in zip(self.tallies, line.models, strict=True):
             tally.add(line.name, counts)
 
-    def _readable(self, items: Iterable[Item], file: ProgressFile) -> Iterator[_Picture]:
-        """Yield the pictures that can be read, and note down the others."""
+    def _readable(self, items: Iterable[Item], file: ProgressFile) -> Iterator[_Image]:
+        """Yield the images that can be read, and note down the others."""
         for item in items:
             try:
                 yield self._read(item)
             except UsageError:
                 raise
             except SeaformerError as error:
-                self.broken.append(BrokenPicture(name=item.name, problem=str(error)))
-                file.append(PictureLine(name=item.name, broken=str(error)))
+                self.broken.append(BrokenImage(name=item.name, problem=str(error)))
+                file.append(ImageLine(name=item.name, broken=str(error)))
 
-    def _read(self, item: Item) -> _Picture:
+    def _read(self, item: Item) -> _Image:
         stamp = _stamp(item)
-        picture = read_image(item.image)
+        image = read_image(item.image)
         truth = item.target
-        return _Picture(
+        return _Image(
             name=item.name,
             stamp=stamp,
-            size=(picture.shape[0], picture.shape[1]),
+            size=(image.shape[0], image.shape[1]),
             truth=truth if isinstance(truth, int) else read_mask(item, self._dataset.task),
-            inputs=tuple(model.prepare(picture) for model in self._models),
+            inputs=tuple(model.prepare(image) for model in self._models),
         )
 
-    def _compute(self, group: Sequence[_Picture]) -> Iterator[PictureLine]:
-        """Run the models on pictures of equal input sizes, and yield the line of each picture."""
-        sizes = [picture.size for picture in group]
+    def _compute(self, group: Sequence[_Image]) -> Iterator[ImageLine]:
+        """Run the models on images of equal input sizes, and yield the line of each image."""
+        sizes = [image.size for image in group]
         found: list[Sequence[Any]] = []
         for place, model in enumerate(self._models):
-            inputs = np.stack([picture.inputs[place] for picture in group])
+            inputs = np.stack([image.inputs[place] for image in group])
             if self._dataset.task.is_segmentation:
                 found.append(model.masks(inputs, sizes))
             else:
                 found.append(model.guesses(inputs))
-        for picture, *of_models in zip(group, *found, strict=True):
-            yield PictureLine(
-                name=picture.name,
-                stamp=picture.stamp,
-                models=tuple(self._count(picture.truth, of_models)),
+        for image, *of_models in zip(group, *found, strict=True):
+            yield ImageLine(
+                name=image.name,
+                stamp=image.stamp,
+                models=tuple(self._count(image.truth, of_models)),
             )
 
     def _count(self, truth: npt.NDArray[np.uint8] | int, found: Sequence[Any]) -> list[Counts]:
@@ -209,9 +208,9 @@ class Evaluation:
         return count_masks(truth, found, self._dataset.task.num_classes)
 
 
-def _groups(pictures: Iterable[_Picture], most: int) -> Iterator[list[_Picture]]:
+def _groups(images: Iterable[_Image], most: int) -> Iterator[list[_Image]]:
     """Group up to `most` neighbours whose inputs have the same sizes."""
-    for _, alike in groupby(pictures, lambda picture: [x.shape for x in picture.inputs]):
+    for _, alike in groupby(images, lambda image: [x.shape for x in image.inputs]):
         while group := list(islice(alike, most)):
             yield group
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from seaformer.datasets import Dataset
 from seaformer.evaluation.models import Candidate
-from seaformer.evaluation.pictures import Strip, draw_strips
 from seaformer.evaluation.results import ClassResult, ModelResult, Results, judged
+from seaformer.evaluation.strips import Strip, draw_strips
 from seaformer.imaging.overlay import Color, class_color
 from seaformer.reporting.numbers import percent, points
 from seaformer.reporting.page import Page
@@ -22,7 +22,7 @@ _LEAST_CHANGE = 0.00005
 
 @dataclass(frozen=True)
 class _Section:
-    """What the page shows of one model: its results, and its worst pictures.
+    """What the page shows of one model: its results, and its worst images.
 
     The bars of `ranking` are the classes that have a score, best first; those of `changes` the
     classes that lost or won most against the reference, worst first.
@@ -65,20 +65,20 @@ class EvaluationPage(Page, template="evaluation.html"):
 def write_report(
     path: Path, results: Results, dataset: Dataset, models: Sequence[Candidate]
 ) -> None:
-    """Draw the page and write it, for which the models are run on the pictures in it again.
+    """Draw the page and write it, for which the models are run on the images in it again.
 
     The models are in the order of `results`; the first of several is the reference. A file that is
     there is replaced.
 
     Raises:
-        SeaformerError: a picture cannot be read any more.
+        SeaformerError: an image cannot be read any more.
         OSError: the file cannot be written.
     """
     sections = []
     for result, model in zip(results.models, models, strict=True):
         is_reference = len(models) > 1 and model is models[0]
         shown = [model] if len(models) == 1 else [models[0], model]
-        worst = [] if is_reference else [(picture.name, picture.score) for picture in result.worst]
+        worst = [] if is_reference else [(image.name, image.score) for image in result.worst]
         sections.append(
             _Section(
                 result,

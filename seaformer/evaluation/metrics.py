@@ -1,7 +1,7 @@
-"""Accuracy measures, from counts that grow picture by picture.
+"""Accuracy measures, from counts that grow image by image.
 
 The definitions are those of mmsegmentation's `IoUMetric` (mmseg 1.2.2), which the published numbers
-were computed with. Summed over all pictures, and not averaged over them: a class's IoU is
+were computed with. Summed over all images, and not averaged over them: a class's IoU is
 intersection / (pixels of the class in the truth + in the prediction - intersection), its accuracy
 is intersection / pixels of the class in the truth. A class that would divide by zero has none (NaN)
 and is left out of the mean: for the IoU a class that is in neither truth nor prediction, for the
@@ -155,7 +155,7 @@ def sqnr_db(reference: npt.NDArray[Any], output: npt.NDArray[Any]) -> float:
 
 
 def energies_sqnr_db(signal: float, noise: float) -> float:
-    """Compute `sqnr_db` from sum r^2 and sum (r - o)^2, as they grow picture by picture."""
+    """Compute `sqnr_db` from sum r^2 and sum (r - o)^2, as they grow image by image."""
     if not np.isfinite(noise):
         return -300.0
     if noise == 0.0:

@@ -1,4 +1,4 @@
-"""Models under test: pictures in, masks or guesses out, whatever the format of the file."""
+"""Models under test: images in, masks or guesses out, whatever the format of the file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -71,7 +71,7 @@ class Candidate:
     Attributes:
         path: the file, or the name of the network.
         sha256: of the file or else of the weights, in hexadecimal.
-        protocol: how pictures enter it.
+        protocol: how images enter it.
         note: what a user should know of it; may be empty.
     """
 
@@ -87,25 +87,25 @@ class Candidate:
         """Return the model with one more thing to know of it, if that is not empty."""
         return replace(self, note=" ".join(filter(None, (self.note, note))))
 
-    def prepare(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Turn uint8 [H, W, 3], RGB, into the network's input, float32 [h, w, channels].
 
         Raises:
-            SeaformerError: the scaled picture would not fit the memory.
+            SeaformerError: the scaled image would not fit the memory.
         """
-        x = self.protocol.prepare(picture)
+        x = self.protocol.prepare(image)
         if self.interface.normalizes_inside:
             return x
         return normalize(x, self.interface.preprocessing)
 
     def masks(
-        self, inputs: npt.NDArray[np.float32], pictures: Sequence[Size]
+        self, inputs: npt.NDArray[np.float32], images: Sequence[Size]
     ) -> list[npt.NDArray[np.integer]]:
-        """Segment pictures: return the class of each pixel, [H, W], for each.
+        """Segment images: return the class of each pixel, [H, W], for each.
 
         Args:
             inputs: float32 [N, h, w, channels], as `prepare` returns them.
-            pictures: height and width of each of the N pictures.
+            images: height and width of each of the N images.
 
         Raises:
             UsageError: the output does not fit the interface.
@@ -121,15 +121,15 @@ class Candidate:
             height, width = inputs.shape[1:3]
             return [
                 two_step_mask(np.moveaxis(one, axis - 1, 0), (height, width), size)
-                for one, size in zip(scores, pictures, strict=True)
+                for one, size in zip(scores, images, strict=True)
             ]
         return [
             mask_from(output[None], self.interface, size)
-            for output, size in zip(outputs, pictures, strict=True)
+            for output, size in zip(outputs, images, strict=True)
         ]
 
     def guesses(self, inputs: npt.NDArray[np.float32]) -> list[list[int]]:
-        """Classify pictures, float32 [N, h, w, channels]: for each what `top_classes` returns.
+        """Classify images, float32 [N, h, w, channels]: for each what `top_classes` returns.
 
         Raises:
             UsageError, SeaformerError: as `masks`.
@@ -260,7 +260,7 @@ def open_candidate(model: Path | Network, task: Task, options: Options) -> Candi
 def _open_export(path: Path, task: Task, options: Options) -> Candidate:
     if options.protocol == OFFICIAL:
         raise UsageError(
-            f"'{path}' takes pictures of one size, and the official protocol gives them many. "
+            f"'{path}' takes images of one size, and the official protocol gives them many. "
             "Leave --protocol out, or evaluate the checkpoint that the file was exported from."
         )
     session = open_model(
@@ -277,8 +277,8 @@ def _open_export(path: Path, task: Task, options: Options) -> Candidate:
     preprocessing = interface.preprocessing
     if task.is_segmentation and preprocessing.resize != "stretch":
         raise UsageError(
-            f"'{path}' sees only the middle of a picture (resize {preprocessing.resize}), so its "
-            "mIoU over whole pictures cannot be measured."
+            f"'{path}' sees only the middle of an image (resize {preprocessing.resize}), so its "
+            "mIoU over whole images cannot be measured."
         )
     protocol = deployed(preprocessing, session.input_shape)
     sha256, runtime = file_sha256(path), find_runtime(path, options.accelerator)

@@ -1,8 +1,8 @@
 """The file that an evaluation goes on from, whenever it was stopped.
 
-JSON lines: the first says what is evaluated, each other what came of one picture. A line is written
-when its picture is done, and never changed. Of one that a stop left unfinished nothing is used. A
-picture has several lines if it was broken and repaired: the last one counts.
+JSON lines: the first says what is evaluated, each other what came of one image. A line is written
+when its image is done, and never changed. Of one that a stop left unfinished nothing is used. A
+image has several lines if it was broken and repaired: the last one counts.
 """
 
 from collections.abc import Iterator
@@ -24,11 +24,11 @@ MAX_LINE_BYTES = 16 * 2**20
 """A line has some numbers for each class of each model."""
 
 
-class PictureLine(BaseModel, frozen=True):
-    """What came of one picture.
+class ImageLine(BaseModel, frozen=True):
+    """What came of one image.
 
     Attributes:
-        name: of the picture.
+        name: of the image.
         broken: why it could not be evaluated; None if it was.
         stamp: size and time of its files, by which a change is noticed.
         models: what was counted for each.
@@ -45,7 +45,7 @@ class _Header(BaseModel, frozen=True):
     run: dict[str, Any]
 
 
-_Line = TypeVar("_Line", _Header, PictureLine)
+_Line = TypeVar("_Line", _Header, ImageLine)
 
 
 class ProgressFile:
@@ -75,20 +75,20 @@ class ProgressFile:
                 "Give another --report, or --force to start over."
             )
 
-    def read(self) -> Iterator[PictureLine]:
-        """Yield what came of the pictures so far, in the order they were done in.
+    def read(self) -> Iterator[ImageLine]:
+        """Yield what came of the images so far, in the order they were done in.
 
         Raises:
             SeaformerError: the file is damaged.
         """
         end = self._file.tell()
-        while (line := self._next(PictureLine)) is not None:
+        while (line := self._next(ImageLine)) is not None:
             end = self._file.tell()
             yield line
         self._file.truncate(end)
 
-    def append(self, line: PictureLine) -> None:
-        """Write what came of a picture."""
+    def append(self, line: ImageLine) -> None:
+        """Write what came of an image."""
         self._write(line)
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ class ProgressFile:
         """Return the error for the line that was read last."""
         return _damaged(self._file, self._path, problem)
 
-    def _write(self, line: PictureLine | _Header) -> None:
+    def _write(self, line: ImageLine | _Header) -> None:
         self._file.write(line.model_dump_json(exclude_defaults=True).encode() + b"\n")
         self._file.flush()
 
@@ -107,8 +107,8 @@ class ProgressFile:
         return _next_line(self._file, self._path, kind)
 
 
-def read_shard(path: Path, run: dict[str, Any]) -> Iterator[PictureLine]:
-    """Yield what came of the pictures of a part of the data set, which another run evaluated.
+def read_shard(path: Path, run: dict[str, Any]) -> Iterator[ImageLine]:
+    """Yield what came of the images of a part of the data set, which another run evaluated.
 
     Args:
         path: of the other run's file.
@@ -131,19 +131,19 @@ def read_shard(path: Path, run: dict[str, Any]) -> Iterator[PictureLine]:
                 f"'{path}' is of another run: {', '.join(differing) or 'its version'} differed. "
                 "Merge shards of the same models, data set and options."
             )
-        while (line := _next_line(file, path, PictureLine)) is not None:
+        while (line := _next_line(file, path, ImageLine)) is not None:
             yield line
 
 
-def read_pictures(path: Path) -> Iterator[PictureLine]:
-    """Yield what came of each picture of an evaluation that is at its end.
+def read_images(path: Path) -> Iterator[ImageLine]:
+    """Yield what came of each image of an evaluation that is at its end.
 
     Raises:
         SeaformerError: the file is damaged.
     """
     with path.open("rb") as file:
         _next_line(file, path, _Header)
-        while (line := _next_line(file, path, PictureLine)) is not None:
+        while (line := _next_line(file, path, ImageLine)) is not None:
             yield line
 
 

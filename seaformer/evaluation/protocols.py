@@ -1,14 +1,14 @@
-"""The two ways in which a validation picture enters a network and its logits become a mask.
+"""The two ways in which a validation image enters a network and its logits become a mask.
 
 **official** is what the published numbers were measured with, and needs a network that takes any
-size. Segmentation, as mmcv and mmseg do it: the picture keeps its aspect ratio and is resized
+size. Segmentation, as mmcv and mmseg do it: the image keeps its aspect ratio and is resized
 bilinearly without antialiasing; the logits are resized bilinearly to the network's input, then to
-the picture. Classification, as timm does it: the shorter side is resized with Pillow's
+the image. Classification, as timm does it: the shorter side is resized with Pillow's
 antialiasing, and the middle is cut out.
 
-**deployed** is what runs on a device, where the input has one size: the picture enters as the
+**deployed** is what runs on a device, where the input has one size: the image enters as the
 model's own preprocessing says, stretched if the model segments, and the logits are resized to the
-picture in one step.
+image in one step.
 
 torch, whose resizing is mmcv's, is imported by what resizes so: all else does without.
 """
@@ -30,7 +30,7 @@ DEPLOYED = "deployed"
 PROTOCOLS = (OFFICIAL, DEPLOYED)
 
 Size = tuple[int, int]
-Picture = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
 Prepared = npt.NDArray[np.float32]
 
 # Of 150 classes at 2048 x 2048 each step would take 2.5 GB at once.
@@ -39,18 +39,18 @@ _CLASSES_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a picture enters the network.
+    """How an image enters the network.
 
     Attributes:
         name: one of `PROTOCOLS`.
         description: what it does, in a few words.
         prepare: turns uint8 [H, W, 3], RGB, into float32 [h, w, 3], 0..255, in the network's order.
-            Raises a SeaformerError if the scaled picture would not fit the memory.
+            Raises a SeaformerError if the scaled image would not fit the memory.
     """
 
     name: str
     description: str
-    prepare: Callable[[Picture], Prepared]
+    prepare: Callable[[Pixels], Prepared]
 
 
 def deployed(preprocessing: Preprocessing, size: Size) -> Protocol:
@@ -68,7 +68,7 @@ def official_segmentation(preprocessing: Preprocessing, evaluation: Evaluation) 
     """Return the protocol of mmcv and mmseg: one scale, no flip.
 
     Raises:
-        UsageError: `evaluation` cuts the picture, so that there is no mask of all of it.
+        UsageError: `evaluation` cuts the image, so that there is no mask of all of it.
     """
     if evaluation.crop_size is not None:
         raise UsageError(
@@ -77,12 +77,12 @@ def official_segmentation(preprocessing: Preprocessing, evaluation: Evaluation) 
         )
     short, limit = evaluation.short_side, evaluation.long_side_max
 
-    def scaled_and_rounded(picture: Picture) -> Prepared:
+    def scaled_and_rounded(image: Pixels) -> Prepared:
         """Resize to the scale, then to the multiple; each step rounds to 8 bits, as mmcv's do."""
         import torch
         from torch.nn import functional as F
 
-        sides = picture.shape[:2]
+        sides = image.shape[:2]
         scale = short / min(sides)
         if limit is not None:
             scale = min(scale, limit / max(sides))
@@ -90,7 +90,7 @@ def official_segmentation(preprocessing: Preprocessing, evaluation: Evaluation) 
         multiple = evaluation.size_multiple
         rounded = [-(-side // multiple) * multiple for side in scaled]
         _refuse_huge(sides, rounded)
-        pixels = torch.from_numpy(picture.astype(np.float32)).permute(2, 0, 1)[None]
+        pixels = torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)[None]
         for size in (scaled, rounded):
             if tuple(size) != pixels.shape[2:]:
                 resized = F.interpolate(pixels, size, mode=preprocessing.interpolation)
@@ -105,7 +105,7 @@ def official_classification(preprocessing: Preprocessing, evaluation: Evaluation
     """Return the protocol of timm: the shorter side, and the crop out of it.
 
     Raises:
-        UsageError: there is no crop, or it does not fit into the resized picture.
+        UsageError: there is no crop, or it does not fit into the resized image.
     """
     crop, short = evaluation.crop_size, evaluation.short_side
     if crop is None or max(crop) > short:
@@ -114,13 +114,13 @@ def official_classification(preprocessing: Preprocessing, evaluation: Evaluation
             f"classification: sides of up to short_side, {short}."
         )
 
-    def cropped(picture: Picture) -> Prepared:
+    def cropped(image: Pixels) -> Prepared:
         """Resize and cut as torchvision's `Resize` and `CenterCrop`, which timm uses."""
-        sides = picture.shape[:2]
+        sides = image.shape[:2]
         height, width = (side * short // min(sides) for side in sides)
         _refuse_huge(sides, [height, width])
         resampling = Image.Resampling[preprocessing.interpolation.upper()]
-        scaled = Image.fromarray(picture).resize((width, height), resampling)
+        scaled = Image.fromarray(image).resize((width, height), resampling)
         top, left = round((height - crop[0]) / 2), round((width - crop[1]) / 2)
         cut = scaled.crop((left, top, left + crop[1], top + crop[0]))
         return _ordered(np.asarray(cut, dtype=np.float32), preprocessing)
@@ -130,9 +130,9 @@ def official_classification(preprocessing: Preprocessing, evaluation: Evaluation
 
 
 def two_step_mask(
-    logits: npt.NDArray[np.float32], input_size: Size, picture: Size
+    logits: npt.NDArray[np.float32], input_size: Size, image: Size
 ) -> npt.NDArray[np.uint8]:
-    """Return the largest of logits resized to the network's input and then to the picture.
+    """Return the largest of logits resized to the network's input and then to the image.
 
     mmseg takes a softmax in between, which changes no order but can round two classes to a tie.
     Logits are finite, [C, h, w] with up to 256 classes; sizes are height and width.
@@ -143,11 +143,11 @@ def two_step_mask(
     import torch
     from torch.nn import functional as F
 
-    largest = torch.full(picture, -torch.inf)
-    winner = torch.zeros(picture, dtype=torch.uint8)
+    largest = torch.full(image, -torch.inf)
+    winner = torch.zeros(image, dtype=torch.uint8)
     for first, some in enumerate(torch.from_numpy(logits).split(_CLASSES_AT_ONCE)):
         at_input = F.interpolate(some[None], input_size, mode="bilinear")
-        value, index = F.interpolate(at_input, picture, mode="bilinear")[0].max(dim=0)
+        value, index = F.interpolate(at_input, image, mode="bilinear")[0].max(dim=0)
         index = (index + first * _CLASSES_AT_ONCE).to(torch.uint8)
         winner = torch.where(value > largest, index, winner)
         largest = torch.maximum(largest, value)
@@ -155,17 +155,17 @@ def two_step_mask(
     return mask
 
 
-def _refuse_huge(picture: tuple[int, ...], scaled: list[int]) -> None:
+def _refuse_huge(image: tuple[int, ...], scaled: list[int]) -> None:
     # A strip of 1 x 10000 pixels.
     if scaled[0] * scaled[1] > MAX_PIXELS:
         raise SeaformerError(
-            f"a picture of {picture[1]} x {picture[0]} pixels would have to be scaled to "
+            f"an image of {image[1]} x {image[0]} pixels would have to be scaled to "
             f"{scaled[1]} x {scaled[0]}. Allowed: {MAX_PIXELS // 1_000_000} megapixels."
         )
 
 
 def _ordered(pixels: Prepared, preprocessing: Preprocessing) -> Prepared:
-    """Turn the channels of an RGB picture into the network's."""
+    """Turn the channels of an RGB image into the network's."""
     if preprocessing.color_order == GRAY:
         gray = Image.fromarray(pixels.astype(np.uint8)).convert("L")
         return np.asarray(gray, np.float32)[:, :, None]

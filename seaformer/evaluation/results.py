@@ -12,14 +12,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from seaformer.datasets import Dataset
 from seaformer.datasets.masks import OFFSETS
-from seaformer.evaluation.engine import BrokenPicture, Evaluation
+from seaformer.evaluation.engine import BrokenImage, Evaluation
 from seaformer.evaluation.metrics import ConfusionMatrix
 from seaformer.evaluation.models import Candidate
 from seaformer.evaluation.tally import Tally
 from seaformer.tasks import Task
 
 DEFINITION = (
-    "mmsegmentation's IoUMetric: pixels summed over all pictures; classes with nothing to count "
+    "mmsegmentation's IoUMetric: pixels summed over all images; classes with nothing to count "
     "are left out of the means."
 )
 
@@ -53,7 +53,7 @@ class ClassResult(_Model):
     """One class.
 
     Attributes:
-        pixels: pixels of it in the truth; in classification pictures.
+        pixels: pixels of it in the truth; in classification images.
         iou: intersection over union; null in classification.
         accuracy: share of `pixels` that is found.
         change: of the IoU against the reference, in classification of the accuracy; null without a
@@ -74,7 +74,7 @@ class ClassResult(_Model):
 class Confusion(_Model):
     """One class, in the truth or to the reference, that the model took for another.
 
-    `pixels` is how many, pictures in classification; `share` is their part of all of the expected
+    `pixels` is how many, images in classification; `share` is their part of all of the expected
     class.
     """
 
@@ -84,8 +84,8 @@ class Confusion(_Model):
     share: float
 
 
-class Picture(_Model):
-    """One of the worst pictures; `score` is explained at `seaformer.evaluation.tally`."""
+class Image(_Model):
+    """One of the worst images; `score` is explained at `seaformer.evaluation.tally`."""
 
     name: str
     score: float
@@ -100,15 +100,15 @@ class ModelResult(_Model):
         title: the model in words.
         runtime: what ran it.
         protocol: "official" or "deployed", see `seaformer.evaluation.protocols`.
-        input: how pictures entered it.
+        input: how images entered it.
         is_random: whether its weights were never trained, so that the scores mean nothing.
         note: what else a user should know; may be empty.
-        agreement: share of all pixels, or pictures, with the class that the reference gives; null
+        agreement: share of all pixels, or images, with the class that the reference gives; null
             without a reference.
         classes: all of them, in the order of their indices.
         mistakes: the most frequent confusions of it with the truth.
         differences: the most frequent confusions of it with the reference; empty without one.
-        worst: the pictures it did worst on; compared with a reference, agrees least on.
+        worst: the images it did worst on; compared with a reference, agrees least on.
     """
 
     file: str
@@ -124,18 +124,18 @@ class ModelResult(_Model):
     classes: tuple[ClassResult, ...]
     mistakes: tuple[Confusion, ...]
     differences: tuple[Confusion, ...]
-    worst: tuple[Picture, ...]
+    worst: tuple[Image, ...]
 
 
 class Results(_Model):
     """The whole object.
 
     Attributes:
-        complete: whether the evaluation is at its end. It is not while there are broken pictures
+        complete: whether the evaluation is at its end. It is not while there are broken images
             that nobody allowed to leave out: the same command goes on from there.
         data: folder of the data set as it was given.
         pictures: how many the scores are of, of those `available` in the data set.
-        broken: pictures that the scores leave out.
+        broken: images that the scores leave out.
         models: the first is the reference if there are several.
     """
 
@@ -149,7 +149,7 @@ class Results(_Model):
     split: str
     pictures: int
     available: int
-    broken: tuple[BrokenPicture, ...]
+    broken: tuple[BrokenImage, ...]
     models: tuple[ModelResult, ...]
     versions: dict[str, str]
 
@@ -173,7 +173,7 @@ def collect(
 ) -> Results:
     """Compute the results of an evaluation that was run to its end.
 
-    `available` is how many pictures the data set has, of which `dataset` may be a part;
+    `available` is how many images the data set has, of which `dataset` may be a part;
     `skip_broken` says whether broken ones may be left out.
     """
     tallies = evaluation.tallies
@@ -220,7 +220,7 @@ def _model_result(
         differences=()
         if tally.agreement is None
         else _confusions(tally.agreement, dataset.task.labels),
-        worst=tuple(Picture(name=worst.name, score=worst.score) for worst in tally.worst),
+        worst=tuple(Image(name=worst.name, score=worst.score) for worst in tally.worst),
     )
 
 

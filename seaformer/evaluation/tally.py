@@ -1,4 +1,4 @@
-"""What is counted on a picture, and how it adds up for a model.
+"""What is counted on an image, and how it adds up for a model.
 
 An evaluation can go on from a file of counts.
 """
@@ -15,7 +15,7 @@ from seaformer.datasets import IGNORED
 from seaformer.evaluation.metrics import ConfusionMatrix
 
 WORST = 8
-"""How many of the worst pictures are remembered for each model."""
+"""How many of the worst images are remembered for each model."""
 
 _NOTHING = -1
 """The class of no pixel, for matrices in which every pixel counts."""
@@ -25,7 +25,7 @@ Entry = tuple[Count, Count, Count]
 
 
 class Counts(BaseModel, frozen=True):
-    """What is counted on one picture for one model. In classification it is one pixel.
+    """What is counted on one image for one model. In classification it is one pixel.
 
     Attributes:
         confusion: the truth against the model, the entries of a `ConfusionMatrix`.
@@ -38,8 +38,8 @@ class Counts(BaseModel, frozen=True):
     guesses: tuple[Count, ...] | None = None
 
 
-class PictureScore(NamedTuple):
-    """How well a model did on one picture.
+class ImageScore(NamedTuple):
+    """How well a model did on one image.
 
     The score is the share of the pixels that are right; for a model that is compared, that are as
     in the reference. In classification it is 1 or 0.
@@ -50,7 +50,7 @@ class PictureScore(NamedTuple):
 
 
 class Tally:
-    """What one model did so far: the truth against it, and the `worst` pictures, worst first.
+    """What one model did so far: the truth against it, and the `worst` images, worst first.
 
     `agreement` is the reference model against this one, all pixels; None without a reference.
     """
@@ -58,14 +58,14 @@ class Tally:
     def __init__(self, classes: int, is_compared: bool) -> None:
         self.confusion = ConfusionMatrix(classes, _NOTHING)
         self.agreement = ConfusionMatrix(classes, _NOTHING) if is_compared else None
-        self.worst: list[PictureScore] = []
+        self.worst: list[ImageScore] = []
         self._guessed = 0
 
     @property
     def top5(self) -> float:
-        """Share of the pictures with the right class among the guesses; NaN without pictures."""
-        pictures = int(self.confusion.counts.sum())
-        return self._guessed / pictures if pictures else math.nan
+        """Share of the images with the right class among the guesses; NaN without images."""
+        images = int(self.confusion.counts.sum())
+        return self._guessed / images if images else math.nan
 
     def takes(self, counts: Counts) -> bool:
         """Whether counts that come out of a file are of such a model, and of as many classes."""
@@ -78,7 +78,7 @@ class Tally:
         )
 
     def add(self, name: str, counts: Counts) -> None:
-        """Add the counts of the picture called `name`."""
+        """Add the counts of the image called `name`."""
         judged = counts.confusion
         self.confusion.add(judged)
         if counts.guesses is not None:
@@ -90,13 +90,13 @@ class Tally:
         pixels = sum(count for _, _, count in judged)
         if pixels:
             right = sum(count for row, column, count in judged if row == column)
-            self.worst = sorted([*self.worst, PictureScore(right / pixels, name)])[:WORST]
+            self.worst = sorted([*self.worst, ImageScore(right / pixels, name)])[:WORST]
 
 
 def count_masks(
     truth: npt.NDArray[np.uint8], masks: Sequence[npt.NDArray[np.integer]], classes: int
 ) -> list[Counts]:
-    """Count a picture for each model, of which the first is the reference of the others.
+    """Count an image for each model, of which the first is the reference of the others.
 
     `truth` is uint8 [H, W], class indices and `IGNORED`; masks [H, W] are what each model found.
 
@@ -113,7 +113,7 @@ def count_masks(
 
 
 def count_guesses(truth: int, guesses: Sequence[list[int]]) -> list[Counts]:
-    """Count a picture of class `truth` for each classifier by its guesses, best first.
+    """Count an image of class `truth` for each classifier by its guesses, best first.
 
     The first classifier is the reference of the others.
     """

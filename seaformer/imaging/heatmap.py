@@ -46,7 +46,7 @@ def last_attention(path: Path, session: ImageSession, x: Array) -> Array:
     if output.ndim != 4 or output.shape[0] != 1:
         raise SeaformerError(
             f"the last attention layer of '{path}' gives a tensor of shape {list(output.shape)}, "
-            "which is no map of the picture."
+            "which is no map of the image."
         )
     features: Array = output[0].astype(np.float32)
     # The converter has channels last throughout.
@@ -87,10 +87,10 @@ def save_heatmap(path: Path, values: npt.NDArray[np.uint8], replace: bool = Fals
     anchors = np.array([list(bytes.fromhex(color)) for color in INFERNO.split()])
     places = np.linspace(0, 255, len(anchors))
     channels = [np.interp(np.arange(256), places, channel) for channel in anchors.T]
-    picture = Image.fromarray(values)
-    picture.putpalette(np.stack(channels, axis=1).round().astype(np.uint8).tobytes())
+    image = Image.fromarray(values)
+    image.putpalette(np.stack(channels, axis=1).round().astype(np.uint8).tobytes())
     with atomic_write(path, replace=replace) as temporary:
-        picture.save(temporary)
+        image.save(temporary)
 
 
 def _last_layer(path: Path, session: ImageSession) -> str:

@@ -24,7 +24,7 @@ MAX_DECODED_BYTES = 3 * MAX_PIXELS
 """A fourth channel or 32-bit pixels take their part of it: a file of 2 MB can hold any number."""
 
 MAX_FILE_BYTES = 6 * MAX_PIXELS
-"""The largest picture without compression, 16 bits a channel."""
+"""The largest image without compression, 16 bits a channel."""
 
 _TILE_WIDTH, _TILE_LENGTH = 322, 323
 """Tags of TIFF."""
@@ -51,12 +51,12 @@ def sample_photograph() -> Path:
 
 
 def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
-    """Read a picture as people see it: upright, in colour, on white where it is transparent.
+    """Read an image as people see it: upright, in colour, on white where it is transparent.
 
-    The orientation that a camera notes in EXIF is applied. Grey, palette, CMYK and other pictures
+    The orientation that a camera notes in EXIF is applied. Grey, palette, CMYK and other images
     become RGB by Pillow's formulas; colour profiles are ignored, as they were when the networks
     were trained. Of 16-bit values the upper eight bits are taken. Of an animation or a document of
-    several pages the first picture is taken.
+    several pages the first image is taken.
 
     Args:
         path: file in one of the `FORMATS`, or `HEIC` with the extra of that name, of at most
@@ -66,17 +66,17 @@ def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
         uint8 [H, W, 3], RGB.
 
     Raises:
-        SeaformerError: the file is missing, no picture, damaged or too large.
+        SeaformerError: the file is missing, no image, damaged or too large.
     """
     path = Path(path)
     try:
         if path.is_dir():
-            raise SeaformerError(f"'{path}' is a folder. Give one picture. {ACCEPTED}")
+            raise SeaformerError(f"'{path}' is a folder. Give one image. {ACCEPTED}")
         with path.open("rb") as file:
             if path.is_file() and path.stat().st_size == 0:
                 raise SeaformerError(f"'{path}' is empty (0 bytes). Copy it again.")
-            with open_image(file, path) as picture:
-                return _rgb(picture)
+            with open_image(file, path) as image:
+                return _rgb(image)
     except SeaformerError:
         raise
     except FileNotFoundError as error:
@@ -87,7 +87,7 @@ def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
                 f"'{path}' is HEIC, which needs an extra: pip install 'seaformer[heic]'. Or "
                 "convert it to JPEG."
             ) from error
-        raise SeaformerError(f"'{path}' is not a picture that can be read. {ACCEPTED}") from error
+        raise SeaformerError(f"'{path}' is not an image that can be read. {ACCEPTED}") from error
     except PermissionError as error:
         raise SeaformerError(f"may not read '{path}': permission denied.") from error
     except MemoryError:
@@ -161,7 +161,7 @@ def _formats() -> tuple[str, ...]:
 def open_image(
     file: BinaryIO, path: Path, formats: tuple[str, ...] | None = None
 ) -> Iterator[Image.Image]:
-    """Open a picture whose pixels may be decoded then: every way to one leads through here.
+    """Open an image whose pixels may be decoded then: every way to one leads through here.
 
     `path` is its name, for messages; `formats` are those that it may have, as Pillow names
     them; None for all that can be read here.
@@ -183,25 +183,25 @@ def open_image(
         # twice as much.
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            picture = Image.open(file, formats=formats or _formats())
+            image = Image.open(file, formats=formats or _formats())
         finally:
             Image.MAX_IMAGE_PIXELS = limit
-        with picture:
-            _check_size(picture, path)
-            yield picture
+        with image:
+            _check_size(image, path)
+            yield image
 
 
-def _check_size(picture: Image.Image, path: Path) -> None:
-    """Refuse a picture that would take too much memory, by its header, before it is decoded."""
-    width, height = picture.size
-    if isinstance(picture, TiffImageFile):
-        # Each tile is decoded whole, however little of it lies in the picture.
-        width = max(width, picture.tag_v2.get(_TILE_WIDTH, 0))
-        height = max(height, picture.tag_v2.get(_TILE_LENGTH, 0))
+def _check_size(image: Image.Image, path: Path) -> None:
+    """Refuse an image that would take too much memory, by its header, before it is decoded."""
+    width, height = image.size
+    if isinstance(image, TiffImageFile):
+        # Each tile is decoded whole, however little of it lies in the image.
+        width = max(width, image.tag_v2.get(_TILE_WIDTH, 0))
+        height = max(height, image.tag_v2.get(_TILE_LENGTH, 0))
     # The decoder of WebP keeps a fourth channel whether there is one or not.
-    is_deep = picture.mode in ("I", "F") or picture.format == "WEBP"
-    is_deep |= picture.has_transparency_data
-    pixel_bytes = 4 if is_deep else max(3, len(picture.getbands()))
+    is_deep = image.mode in ("I", "F") or image.format == "WEBP"
+    is_deep |= image.has_transparency_data
+    pixel_bytes = 4 if is_deep else max(3, len(image.getbands()))
     if width * height * pixel_bytes > MAX_DECODED_BYTES:
         raise SeaformerError(
             f"'{path}' has {width} x {height} pixels ({width * height / 1e6:.0f} megapixels) of "
@@ -210,19 +210,19 @@ def _check_size(picture: Image.Image, path: Path) -> None:
         )
 
 
-def _rgb(picture: Image.Image) -> npt.NDArray[np.uint8]:
-    ImageOps.exif_transpose(picture, in_place=True)
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PPM"):
+def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
         # Pillow would clip 16-bit grey at 255. A PPM file's values come scaled to 0..65535.
-        grey = (np.asarray(picture) >> 8).astype(np.uint8)
+        grey = (np.asarray(image) >> 8).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)
-    if picture.mode in ("I", "F"):
-        raise ValueError(f"its pixels are numbers without a defined white (mode {picture.mode})")
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        canvas = Image.new("RGB", picture.size, WHITE)
-        canvas.paste(picture, mask=picture.getchannel("A"))
-        picture = canvas
-    if picture.mode != "RGB":  # A conversion to the same mode would copy it.
-        picture = picture.convert("RGB")
-    return np.asarray(picture)
+    if image.mode in ("I", "F"):
+        raise ValueError(f"its pixels are numbers without a defined white (mode {image.mode})")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        canvas = Image.new("RGB", image.size, WHITE)
+        canvas.paste(image, mask=image.getchannel("A"))
+        image = canvas
+    if image.mode != "RGB":  # A conversion to the same mode would copy it.
+        image = image.convert("RGB")
+    return np.asarray(image)

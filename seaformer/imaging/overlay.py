@@ -127,7 +127,7 @@ def draw_overlay(
     """Draw the overlay with its legend: the classes present with their share, largest first.
 
     The legend stands on the right if the photograph is high enough for it, else below. Letters grow
-    with the photograph; the picture is wider or higher than it where the text needs the room. The
+    with the photograph; the image is wider or higher than it where the text needs the room. The
     photograph in it has its own size.
 
     Args:
@@ -158,7 +158,7 @@ def draw_overlay(
         width = max(overlay.width, legend.width(columns))
         height = overlay.height + legend.height(columns)
     top = 0
-    if note is not None:  # on one line across the picture
+    if note is not None:  # on one line across the image
         warning, font, padding = _drawable(note, "warning"), _font(letter), round(0.6 * letter)
         width = max(width, round(font.getlength(warning)) + 2 * padding + 1)
         top = sum(font.getmetrics()) + 2 * (padding // 2)

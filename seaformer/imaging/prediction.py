@@ -127,7 +127,7 @@ def mask_from(
 ) -> npt.NDArray[np.unsignedinteger]:
     """Bring logits, or the class ids that the model decided for itself, to a height and width.
 
-    The output is what a model of this interface gives for one picture.
+    The output is what a model of this interface gives for one image.
 
     Returns:
         Class indices [height, width], uint8 or uint16.
@@ -162,7 +162,7 @@ def mask_from(
 
 
 def decided_class(output: npt.NDArray[Any], interface: Interface) -> int:
-    """Return the class id that a classifier gives for one picture, [1] or [1, 1].
+    """Return the class id that a classifier gives for one image, [1] or [1, 1].
 
     Raises:
         SeaformerError: it is not one, or no class of the interface.

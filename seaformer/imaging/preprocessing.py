@@ -1,8 +1,8 @@
 """From a photograph to the network's input, as a task's `Preprocessing` describes it.
 
-Pillow resizes 8-bit values with antialiasing: when it makes a picture smaller, its filter widens
+Pillow resizes 8-bit values with antialiasing: when it makes an image smaller, its filter widens
 with the scale, so that every pixel of the photograph counts. The result of a resize is rounded to
-8 bits, so a picture gives the same input every time, on every computer with the same Pillow.
+8 bits, so an image gives the same input every time, on every computer with the same Pillow.
 """
 
 import math
@@ -35,7 +35,7 @@ def prepare(
 
     Raises:
         UsageError: `image` is not uint8 [H, W, 3].
-        SeaformerError: the scaled picture would not fit the memory.
+        SeaformerError: the scaled image would not fit the memory.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise UsageError(f"the image is {image.dtype} {list(image.shape)}. Allowed: uint8 [H,W,3].")
@@ -43,7 +43,7 @@ def prepare(
     scaled_height, scaled_width = _scaled_size(image.shape[:2], preprocessing, (height, width))
     if scaled_height * scaled_width > _MAX_SCALED_PIXELS:
         raise SeaformerError(
-            f"the picture of {image.shape[1]} x {image.shape[0]} pixels would have to be scaled to "
+            f"the image of {image.shape[1]} x {image.shape[0]} pixels would have to be scaled to "
             f"{scaled_width} x {scaled_height}, which is above {_MAX_SCALED_PIXELS // 1_000_000} "
             "megapixels. Cut out the part that shows the subject, or take a smaller input size."
         )
@@ -76,7 +76,7 @@ def seen_part(
 ) -> npt.NDArray[np.uint8]:
     """Cut out of a photograph what `prepare` lets the network see; a mask belongs on this.
 
-    "stretch" keeps the whole picture, "center-crop" the middle. `size` is as in `prepare`.
+    "stretch" keeps the whole image, "center-crop" the middle. `size` is as in `prepare`.
 
     Returns:
         uint8 [h, w, 3] with h <= H and w <= W, a view of `image`; to the nearest pixel.
@@ -92,7 +92,7 @@ def seen_part(
 def _scaled_size(
     image_size: tuple[int, ...], preprocessing: Preprocessing, size: tuple[int, int]
 ) -> tuple[int, int]:
-    """Height and width of the whole picture at the scale of the network's input."""
+    """Height and width of the whole image at the scale of the network's input."""
     height, width = size
     if preprocessing.crop_fraction is None:
         return height, width

@@ -19,7 +19,7 @@ class ModelCard:
 
     `weights` are the released ones, `builtin` those that come with the package.
 
-    `macs` are multiply-accumulates of one picture of `input_size`, as `count_macs` counts them.
+    `macs` are multiply-accumulates of one image of `input_size`, as `count_macs` counts them.
     """
 
     variant: str
@@ -58,7 +58,7 @@ def list_models() -> list[ModelCard]:
 
 
 def count_macs(model: nn.Module, size: tuple[int, int]) -> int:
-    """Count the multiply-accumulates of one picture by the convention of the published numbers.
+    """Count the multiply-accumulates of one image by the convention of the published numbers.
 
     That is fvcore's: those of convolutions, linear layers and matrix products, two per element that
     a BatchNorm writes, one per tap and element of an interpolation. Unlike there, LayerNorms, which

@@ -1,6 +1,6 @@
 """The two reduced forms of atrous spatial pyramid pooling that came with the MobileNets.
 
-Both pool the whole feature map: the 49x49 windows of the MobileNetV3 paper are for pictures of
+Both pool the whole feature map: the 49x49 windows of the MobileNetV3 paper are for images of
 1024x2048, and larger than the feature map of one of 512x512.
 """
 
@@ -56,7 +56,7 @@ class ReducedASPP(nn.Module):
         self.classifier = nn.Conv2d(channels, classes, 1)
 
     def forward(self, _fine: Tensor, coarse: Tensor) -> Tensor:
-        """Classify what a position has and what the picture has."""
+        """Classify what a position has and what the image has."""
         pooled = self.act(self.pooled_embedding(coarse.mean((2, 3), keepdim=True)))
         # Of one value per channel every interpolation makes a constant; this one is delegated.
         pooled = F.interpolate(pooled, size=coarse.shape[2:], mode="bilinear", align_corners=False)

@@ -203,7 +203,7 @@ _ALL = (
         stride=16,
         published=Published("2.2", "2.8", 32.0, REPRINT, SEAFORMER_FIGURE, 177),
         note="The published numbers count as TensorFlow does: parameters with the moving averages "
-        "of BatchNorm, multiply-accumulates of convolutions for a picture of 513x513.",
+        "of BatchNorm, multiply-accumulates of convolutions for an image of 513x513.",
     ),
     _mobilenet(
         "lraspp-mobilenetv2",

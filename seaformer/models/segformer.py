@@ -171,7 +171,7 @@ class SegFormer(nn.Module):
         self.head = MLPDecoder(channels, classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Compute the logits at one fourth of the picture's sides."""
+        """Compute the logits at one fourth of the image's sides."""
         features, x = [], image
         for stage in self.stages:
             x = stage(x)

@@ -241,7 +241,7 @@ class TopFormer(nn.Module):
         self.head = SegmentationHead(spec.channels, classes, spec.has_depthwise_head)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Compute the logits at one eighth of the picture's sides."""
+        """Compute the logits at one eighth of the image's sides."""
         tokens = self.token_pyramid(image)
         x = self.pooling(tokens)
         for block in self.semantics_extractor:

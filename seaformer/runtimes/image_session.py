@@ -33,7 +33,7 @@ def find_layout(
         if found:
             return usual_layout if usual_layout in found else found[0]
     shown = ", ".join("?" if side is None else str(side) for side in shape)
-    what = "one picture" if channels in (1, 3) else "features of one picture"
+    what = "one image" if channels in (1, 3) else "features of one image"
     raise SeaformerError(
         f"'{path}' takes an input of shape [{shown}]. Allowed: {what}, "
         f"[1, height, width, {channels}] or [1, {channels}, height, width]."
@@ -78,7 +78,7 @@ def _choose_size(
         wanted = known.preprocessing.input_size
     if wanted is None:
         raise UsageError(
-            f"'{path}' takes pictures of any size and does not say which to use. Give "
+            f"'{path}' takes images of any size and does not say which to use. Give "
             "--input-size HEIGHTxWIDTH, or --task."
         )
     return height or wanted[0], width or wanted[1]

@@ -1,4 +1,4 @@
-"""The tasks: a data set's classes and colours, and how its pictures enter the network.
+"""The tasks: a data set's classes and colours, and how its images enter the network.
 
 Each file of `seaformer/tasks/` is one task, and its name is the task's name. A user's own data
 set is described by the same JSON object and read by `Task.from_json`.

@@ -22,18 +22,18 @@ RESIZES = ("stretch", "center-crop")
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a picture becomes the network input: resized, then (value - mean) / std per channel.
+    """How an image becomes the network input: resized, then (value - mean) / std per channel.
 
     Attributes:
         color_order: order of the three channels, "RGB" or "BGR", or "GRAY" for one.
         mean: mean of each channel on the scale 0..255, in `color_order`.
         std: standard deviation of each channel on the scale 0..255, in `color_order`; above 0.
         interpolation: "bilinear" or "bicubic".
-        resize: "stretch" (the whole picture to `input_size`, aspect ratio not kept) or
+        resize: "stretch" (the whole image to `input_size`, aspect ratio not kept) or
             "center-crop" (aspect ratio kept, to the smallest size that covers `input_size` /
             `crop_fraction`; then the middle `input_size` is cut out).
         input_size: default height and width of the network input, in pixels.
-        pad_value: what stands for pixels outside the picture, after normalisation.
+        pad_value: what stands for pixels outside the image, after normalisation.
         crop_fraction: above 0 and up to 1; None for "stretch".
     """
 
@@ -92,9 +92,9 @@ def channels_of(color_order: str) -> int:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How the official protocol resizes a validation picture; the rest is as in `Preprocessing`.
+    """How the official protocol resizes a validation image; the rest is as in `Preprocessing`.
 
-    The picture is scaled, aspect ratio kept, by the smaller of `short_side` / shorter side and
+    The image is scaled, aspect ratio kept, by the smaller of `short_side` / shorter side and
     `long_side_max` / longer side. Each side is then rounded up to a multiple of `size_multiple` by
     a second resize. At last the middle `crop_size` is cut out.
 
@@ -136,7 +136,7 @@ class Task:
     Attributes:
         name: short name, as given on a command line.
         title: name to show to people.
-        kind: "segmentation" (a class per pixel) or "classification" (a class per picture).
+        kind: "segmentation" (a class per pixel) or "classification" (a class per image).
         source: the data set, and where its names and colours were taken from.
         labels: class names; the place of a name is the class index, from 0.
         palette: red, green and blue of each class, 0..255; None if the data set has no colours. Two
@@ -145,7 +145,7 @@ class Task:
         label_offset: a stored annotation value minus this is the class index; a negative result is
             ignored, and so is a stored value that equals `ignore_index`.
         label_note: what the annotations store, in words.
-        preprocessing: how a picture becomes the network input on a device.
+        preprocessing: how an image becomes the network input on a device.
         evaluation: how it does in the official accuracy figures; None if there is no protocol.
         ids: the data set's own class ids, one per label and all different; None if it has none.
             Only a data set with ids may use a label twice.
@@ -171,7 +171,7 @@ class Task:
 
     @property
     def is_segmentation(self) -> bool:
-        """Whether the network gives a class for each pixel rather than one for the picture."""
+        """Whether the network gives a class for each pixel rather than one for the image."""
         return self.kind == "segmentation"
 
     @property

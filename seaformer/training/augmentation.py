@@ -1,8 +1,8 @@
-"""Random changes to a training picture and its mask, as in the official pipeline.
+"""Random changes to a training image and its mask, as in the official pipeline.
 
 Source: mmsegmentation 0.x, mmseg/datasets/pipelines/transforms.py (Resize with ratio_range,
 RandomCrop, RandomFlip, PhotoMetricDistortion, Normalize, Pad, in this order). The one difference:
-Pillow smooths when it makes a picture smaller, as does the preparation of photographs on a device.
+Pillow smooths when it makes an image smaller, as does the preparation of photographs on a device.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ _Bytes = npt.NDArray[np.uint8]
 def augment(
     image: _Bytes, mask: _Bytes, task: Task, recipe: Recipe, random: np.random.Generator
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Make a training example of a picture.
+    """Make a training example of an image.
 
     Args:
         image: uint8 [H, W, 3], RGB.
@@ -37,7 +37,7 @@ def augment(
 
     Returns:
         float32 [3, h, w], normalised, and int64 [h, w], of the recipe's crop; `IGNORED` also
-        where the picture was too small for the crop.
+        where the image was too small for the crop.
     """
     image, mask = _scaled(image, mask, task, recipe, random)
     image, mask = _cropped(image, mask, recipe, random)

@@ -1,4 +1,4 @@
-"""BatchNorm over the pictures of all processes."""
+"""BatchNorm over the images of all processes."""
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +30,7 @@ class HostSyncBatchNorm(nn.BatchNorm2d):
 
 
 def synchronize(model: nn.Module, device: torch.device) -> nn.Module:
-    """Let the BatchNorms of a network count the pictures of all processes; names do not change."""
+    """Let the BatchNorms of a network count the images of all processes; names do not change."""
     if device.type != "cpu":
         return nn.SyncBatchNorm.convert_sync_batchnorm(model)
     for module in model.modules():

@@ -139,7 +139,7 @@ class RunFolder:
     def save_weights(self, model: nn.Module, name: str, step: int, miou: float) -> None:
         """Write `name`.safetensors and `name`.json; `name` is "best" or "last".
 
-        The model is not wrapped for several processes; `miou` is on the validation pictures, 0..1.
+        The model is not wrapped for several processes; `miou` is on the validation images, 0..1.
         """
         extra = {
             "mIoU": miou,

@@ -10,7 +10,7 @@ def segmentation_loss(logits: Tensor, masks: Tensor) -> Tensor:
     """Average the cross-entropy of logits upsampled to the masks, as the official code does.
 
     The sum over the pixels that count is divided by the number of all pixels, ignored ones too, as
-    mmsegmentation does unless told otherwise (`avg_non_ignore=False`). So pictures keep their
+    mmsegmentation does unless told otherwise (`avg_non_ignore=False`). So images keep their
     weight however they are spread over processes.
 
     Logits [N, classes, h, w] and masks int64 [N, H, W], class indices, `IGNORED` where none counts

@@ -4,7 +4,7 @@ The rows are those of the official configurations (fudan-zvg/SeaFormer, folder
 seaformer-seg/local_configs), all of which start from a backbone trained on ImageNet. "shapes" is
 our own: it starts from nothing and has to end within tens of minutes on one core, so it has a
 higher rate, equal for the head, and no regularisation, which a data set that never repeats a
-picture has no use for.
+image has no use for.
 """
 
 import json
@@ -21,8 +21,8 @@ class Recipe:
 
     Attributes:
         iterations: steps of the optimiser.
-        batch_size: pictures of one step, over all processes.
-        crop: height and width of a training picture, in pixels.
+        batch_size: images of one step, over all processes.
+        crop: height and width of a training image, in pixels.
         learning_rate: of AdamW, at its highest.
         head_factor: times `learning_rate`, for all that is not the backbone.
         weight_decay: not applied to position embeddings and norms.
@@ -30,9 +30,9 @@ class Recipe:
         warmup: steps over which the rate grows linearly; 0 for none.
         warmup_ratio: share of the rate that the warm-up starts from.
         power: of the polynomial by which the rate falls to 0.
-        scale: smallest and largest random factor to the size of a picture.
+        scale: smallest and largest random factor to the size of an image.
         cat_max_ratio: a crop that one class takes more of than this is drawn again.
-        flip: probability of a mirrored picture.
+        flip: probability of a mirrored image.
         photometric: whether brightness, contrast, saturation and hue are changed at random.
         dropout: of the head.
         drop_path: of the last layer of each stage.

@@ -1,4 +1,4 @@
-"""The stream of training examples: which picture comes when, and which process takes it.
+"""The stream of training examples: which image comes when, and which process takes it.
 
 Examples are numbered through the whole run, and everything random about one follows from the seed
 and its number. So a run that is broken off and resumed sees what an unbroken one does, and several
@@ -29,7 +29,7 @@ Example = tuple[Tensor, Tensor]
 class Examples(Dataset[Example | SeaformerError]):
     """The examples by number, from 0; each pass over the scenes has another order.
 
-    The error of a picture that cannot be read is an item too: raised in a worker, torch would put
+    The error of an image that cannot be read is an item too: raised in a worker, torch would put
     its traceback into the message.
     """
 

@@ -1,4 +1,4 @@
-"""The pictures and masks of a run: drawn ones, or those of a folder."""
+"""The images and masks of a run: drawn ones, or those of a folder."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
@@ -18,11 +18,11 @@ SHAPES = TASK
 """What asks for drawn scenes rather than a folder. A folder of this name is given as ./shapes."""
 
 _HELD_OUT = 10
-"""Of a data set without splits one picture in ten is for validation."""
+"""Of a data set without splits one image in ten is for validation."""
 
 
 class Scenes(Protocol):
-    """Pictures with masks: uint8 [H, W, 3] RGB, and uint8 [H, W] class indices, 255 for ignored."""
+    """Images with masks: uint8 [H, W, 3] RGB, and uint8 [H, W] class indices, 255 for ignored."""
 
     def __len__(self) -> int: ...
 
@@ -31,7 +31,7 @@ class Scenes(Protocol):
 
 @dataclass(frozen=True)
 class FolderScenes:
-    """The pictures of a data set on disk, read when they are asked for."""
+    """The images of a data set on disk, read when they are asked for."""
 
     dataset: Dataset
 
@@ -45,9 +45,9 @@ class FolderScenes:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a run learns from and is measured on, of one task; no picture is in both.
+    """What a run learns from and is measured on, of one task; no image is in both.
 
-    `datasets` are those on disk that the pictures are of; empty for drawn scenes. `note` is what a
+    `datasets` are those on disk that the images are of; empty for drawn scenes. `note` is what a
     user should know of how they were split, in a sentence; may be empty. `held_out` names the
     validation images of a data set without splits.
     """
@@ -69,7 +69,7 @@ class TrainingData:
                     yield fault
 
     def check_classes(self) -> str:
-        """Look for pixels to learn from and to measure on, in as few pictures as it takes.
+        """Look for pixels to learn from and to measure on, in as few images as it takes.
 
         Returns:
             What a user should know of the training masks, in a sentence; may be empty.
@@ -105,7 +105,7 @@ def open_data(
     seed: int = 0,
     held_out: Collection[str] | None = None,
 ) -> TrainingData:
-    """Find the pictures for training and for validation.
+    """Find the images for training and for validation.
 
     `data` is the folder of a segmentation data set in one of the layouts, or "shapes": scenes that
     are drawn, by the seed for training, and for validation always the same. The task is one, its
@@ -137,7 +137,7 @@ def open_data(
         learned, measured = _split(learned, names)
         note = (
             f"'{data}' has no folders train and val: {len(measured.items)} of "
-            f"{len(learned.items) + len(measured.items)} pictures are held out for validation, "
+            f"{len(learned.items) + len(measured.items)} images are held out for validation, "
             f"chosen by --seed {seed}"
         )
     return TrainingData(
@@ -155,7 +155,7 @@ def _chosen(dataset: Dataset, seed: int) -> frozenset[str]:
     items = dataset.items
     if len(items) < 2:
         raise UsageError(
-            f"'{dataset.folder}' has one picture. Give two or more: one has to be for validation."
+            f"'{dataset.folder}' has one image. Give two or more: one has to be for validation."
         )
     order = np.random.default_rng((seed, 3)).permutation(len(items))
     return frozenset(items[place].name for place in order[: -(-len(items) // _HELD_OUT)])

@@ -25,7 +25,7 @@ LOSS_EVERY = 10
 """Steps that one entry of the loss curve is the mean of."""
 
 _DEAD_WORKER = "DataLoader worker"
-"""How torch's message begins when a process that loads pictures was killed."""
+"""How torch's message begins when a process that loads images was killed."""
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
@@ -51,13 +51,13 @@ def train(
 
     Args:
         model: with its first weights, on the CPU.
-        training: pictures with masks to learn from.
-        validation: pictures with masks that the mIoU is measured on.
+        training: images with masks to learn from.
+        validation: images with masks that the mIoU is measured on.
         folder: where checkpoints go, the recipe, the seed of everything random, and how often the
             network is validated, at which checkpoints are written too.
         accelerator: the processes and their devices.
         console: where progress is printed, by the first process only.
-        workers: processes of each process that load pictures; 0 to load in the process itself.
+        workers: processes of each process that load images; 0 to load in the process itself.
         state: of the run in the folder, to go on from; None to start.
 
     Returns:
@@ -140,7 +140,7 @@ def _explained(folder: RunFolder, workers: int) -> Iterator[None]:
         if not str(error).startswith(_DEAD_WORKER):
             raise
         raise SeaformerError(
-            "a process that loads pictures was killed, mostly for want of memory. Give --workers "
+            "a process that loads images was killed, mostly for want of memory. Give --workers "
             f"less than {workers}, and {advice()}."
         ) from error
 
@@ -156,7 +156,7 @@ def _batches(
     """Yield what this process computes in each step from `first` on: images and masks.
 
     Raises:
-        SeaformerError: a picture cannot be read, or a worker died.
+        SeaformerError: an image cannot be read, or a worker died.
         KeyboardInterrupt: the run is to stop.
     """
     recipe = folder.recipe
@@ -193,7 +193,7 @@ def _keep_freed_memory() -> None:
 
     Each step asks for the same large blocks again, and the system clears every page it hands out:
     half of the time of a step on a CPU (measured on one core: 1.0 s, and 0.6 s with this, for Tiny,
-    16 pictures of 256 x 256). Of no effect where the C library is not glibc.
+    16 images of 256 x 256). Of no effect where the C library is not glibc.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

@@ -1,6 +1,6 @@
-"""How well a network does while it is trained, on the pictures as a device sees them.
+"""How well a network does while it is trained, on the images as a device sees them.
 
-Each picture is resized as the task's `preprocessing` says, and its logits are brought back to the
+Each image is resized as the task's `preprocessing` says, and its logits are brought back to the
 size of its mask: the figure is that of the deployed network, not of the official protocol.
 """
 
@@ -18,24 +18,24 @@ from seaformer.tasks import Task
 from seaformer.training.scenes import Scenes
 
 BATCH_SIZE = 8
-"""Pictures that one process computes at a time. It has no effect on the result."""
+"""Images that one process computes at a time. It has no effect on the result."""
 
 
 def validate(
     model: nn.Module, scenes: Scenes, task: Task, accelerator: Accelerator
 ) -> SegmentationScores:
-    """Measure a network on the validation pictures, of which every process takes its share.
+    """Measure a network on the validation images, of which every process takes its share.
 
     The model is not wrapped, on the device of `accelerator`, and left in eval mode. The scores
-    returned are over all pictures, the same in every process.
+    returned are over all images, the same in every process.
     """
     matrix = ConfusionMatrix(task.num_classes, IGNORED)
     mine = range(accelerator.process_index, len(scenes), accelerator.num_processes)
     for start in range(0, len(mine), BATCH_SIZE):
-        pictures = [scenes[index] for index in mine[start : start + BATCH_SIZE]]
+        images = [scenes[index] for index in mine[start : start + BATCH_SIZE]]
         with accelerator.autocast():
-            masks = predict(model, pictures, task, accelerator.device)
-        for predicted, (_, truth) in zip(masks, pictures, strict=True):
+            masks = predict(model, images, task, accelerator.device)
+        for predicted, (_, truth) in zip(masks, images, strict=True):
             matrix.update(truth, predicted)
     counts = torch.from_numpy(matrix.counts).to(accelerator.device)
     matrix.counts = accelerator.reduce(counts, "sum").cpu().numpy()
@@ -45,25 +45,25 @@ def validate(
 @torch.no_grad()
 def predict(
     model: nn.Module,
-    pictures: list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]],
+    images: list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]],
     task: Task,
     device: torch.device,
 ) -> list[npt.NDArray[np.uint8]]:
-    """Return the class of each pixel, uint8 and of the size of its mask, for each picture.
+    """Return the class of each pixel, uint8 and of the size of its mask, for each image.
 
     The model is on `device`, and left in eval mode.
     """
     model.eval()
     inputs = [
         torch.from_numpy(normalize(prepare(image, task.preprocessing), task.preprocessing))
-        for image, _ in pictures
+        for image, _ in images
     ]
     logits = model(torch.stack(inputs).permute(0, 3, 1, 2).to(device)).float()
     return [
-        F.interpolate(picture[None], mask.shape, mode="bilinear", align_corners=False)[0]
+        F.interpolate(scores[None], mask.shape, mode="bilinear", align_corners=False)[0]
         .argmax(0)
         .to(torch.uint8)
         .cpu()
         .numpy()
-        for picture, (_, mask) in zip(logits, pictures, strict=True)
+        for scores, (_, mask) in zip(logits, images, strict=True)
     ]

@@ -7,7 +7,7 @@ import seaformer.core.ClassColors
 import seaformer.core.ClassMask
 import seaformer.core.FallbackSegmenter
 import seaformer.core.ModelMetadata
-import seaformer.core.Picture
+import seaformer.core.RgbImage
 import seaformer.core.Preprocessor
 import seaformer.core.TensorData
 import seaformer.core.blend
@@ -23,9 +23,9 @@ import java.nio.channels.FileChannel
 import javax.imageio.ImageIO
 
 /**
- * Does on a computer what the app does on a phone: a bundled model, a picture, what is in it.
+ * Does on a computer what the app does on a phone: a bundled model, an image, what is in it.
  *
- * Usage: EndToEnd ASSETS PICTURE.png OUTPUT. Written to the folder OUTPUT: running.txt, what runs the
+ * Usage: EndToEnd ASSETS IMAGE.png OUTPUT. Written to the folder OUTPUT: running.txt, what runs the
  * model and what does not; output.bin, what the model gave, in its own type; of a segmentation
  * mask.bin, 32-bit class ids, overlay.png, and screen.png, overlay and legend; of a classification
  * ranking.txt, class and probability per line.
@@ -34,8 +34,8 @@ fun main(arguments: Array<String>) {
     val (assets, photograph, output) = arguments.map(::File)
     val metadata = ModelMetadata.parse(File(assets, "model.json").readText())
     val model = map(File(assets, metadata.file.name))
-    val picture = read(photograph)
-    val input = Preprocessor(metadata.input).prepare(picture)
+    val image = read(photograph)
+    val input = Preprocessor(metadata.input).prepare(image)
     val attempts = AttemptLog(File(output, "attempts"))
     val open = { accelerator: Accelerator -> OrtSegmenter(model, metadata, accelerator, threads = 1) }
     FallbackSegmenter(Accelerator.entries, input, attempts, open).use { segmenter ->
@@ -43,7 +43,7 @@ fun main(arguments: Array<String>) {
         val rejections = segmenter.rejections.map { "${it.accelerator}: ${it.reason}" }
         File(output, "running.txt").writeText((listOf(running) + rejections).joinToString("\n"))
         File(output, "output.bin").writeBytes(littleEndian(segmenter.run(input)))
-        val analysis = Analyzer(metadata, segmenter).analyze(picture)
+        val analysis = Analyzer(metadata, segmenter).analyze(image)
         analysis.mask?.let { show(analysis.photograph, it, metadata, output) }
         analysis.ranking?.let { ranking ->
             val lines = ranking.map { "${it.id} ${it.probability}" }
@@ -53,7 +53,7 @@ fun main(arguments: Array<String>) {
 }
 
 private fun show(
-    photograph: Picture,
+    photograph: RgbImage,
     mask: ClassMask,
     metadata: ModelMetadata,
     output: File,
@@ -72,14 +72,14 @@ private fun show(
 private fun map(file: File): ByteBuffer =
     FileChannel.open(file.toPath()).use { it.map(FileChannel.MapMode.READ_ONLY, 0, it.size()) }
 
-private fun read(file: File): Picture {
+private fun read(file: File): RgbImage {
     val image = ImageIO.read(file)
-    return Picture(image.width, image.height, image.getRGB(0, 0, image.width, image.height, null, 0, image.width))
+    return RgbImage(image.width, image.height, image.getRGB(0, 0, image.width, image.height, null, 0, image.width))
 }
 
-private fun image(picture: Picture): BufferedImage {
-    val image = BufferedImage(picture.width, picture.height, BufferedImage.TYPE_INT_RGB)
-    image.setRGB(0, 0, picture.width, picture.height, picture.pixels, 0, picture.width)
+private fun image(image: RgbImage): BufferedImage {
+    val image = BufferedImage(image.width, image.height, BufferedImage.TYPE_INT_RGB)
+    image.setRGB(0, 0, image.width, image.height, image.pixels, 0, image.width)
     return image
 }
 

@@ -2,7 +2,7 @@
 
     PYTHONPATH=tests python -m bench.subclasses [--weights FILE]
 
-ADE20K's 150 classes would be the ones to measure with, but neither its pictures nor weights trained
+ADE20K's 150 classes would be the ones to measure with, but neither its images nor weights trained
 on them come with this project. So the shapes of `seaformer.datasets.shapes` are told apart by their
 colour too: a class is a kind of shape and the nearest of 14 colours, or of 5 for wires and dots.
 All of the packaged network (12 kinds at 256x256) is trained on at 512x512, for minutes and not for
@@ -88,8 +88,8 @@ def example(seed: int, index: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw a scene: float32 [3, 512, 512], normalised, and int64 [512, 512], the classes."""
     scene = Scene(np.random.RandomState([seed, index]), SIZE)
     rules = get_task(shapes.TASK).preprocessing
-    picture = normalize(prepare(scene.picture(), rules, SIZE), rules).transpose(2, 0, 1)
-    return torch.from_numpy(picture.copy()), torch.from_numpy(scene.classes.astype(np.int64))
+    image = normalize(prepare(scene.image(), rules, SIZE), rules).transpose(2, 0, 1)
+    return torch.from_numpy(image.copy()), torch.from_numpy(scene.classes.astype(np.int64))
 
 
 def new_network() -> nn.Module:

@@ -112,10 +112,10 @@ def packaged_logits() -> np.ndarray:
     """Return the logits [12, 64, 64] of the packaged weights for a procedural scene of 512x512."""
     task = get_task("shapes")
     image, _ = render(seed=1, index=0, size=SIZE)
-    picture = normalize(prepare(image, task.preprocessing, SIZE), task.preprocessing)
+    network_input = normalize(prepare(image, task.preprocessing, SIZE), task.preprocessing)
     model = create_model("tiny", task, "shapes")
     with torch.no_grad():
-        return model(torch.from_numpy(picture.transpose(2, 0, 1)[None].copy()))[0].numpy()
+        return model(torch.from_numpy(network_input.transpose(2, 0, 1)[None].copy()))[0].numpy()
 
 
 def given(file: Path) -> dict[str, np.ndarray]:

@@ -18,7 +18,7 @@ from seaformer.cli.evaluate import PROGRESS
 from seaformer.datasets.shapes import SPLITS, TASK, write
 from seaformer.evaluation.metrics import ConfusionMatrix
 from seaformer.evaluation.paired_scores import compare_scores, miou
-from seaformer.evaluation.progress import read_pictures
+from seaformer.evaluation.progress import read_images
 from seaformer.evaluation.tally import Counts
 from seaformer.own_commands import run_command
 from seaformer.tasks import get_task
@@ -81,7 +81,7 @@ def _evaluate(
 def _accuracies(report: Path) -> list[Accuracy]:
     """Read the figures of every model but the reference from the results of an evaluation."""
     _, *models = json.loads(report.read_text(encoding="utf-8"))["models"]
-    lines = read_pictures(report.with_name(PROGRESS))
+    lines = read_images(report.with_name(PROGRESS))
     counts = np.array([[_count(model) for model in line.models] for line in lines])
     inputs = f"{len(counts)} procedural scenes ({SPLIT})"
     return [

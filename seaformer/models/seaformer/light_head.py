@@ -1,4 +1,4 @@
-"""The two heads: pixels to class logits, and pictures to class logits."""
+"""The two heads: pixels to class logits, and images to class logits."""
 
 from torch import Tensor, nn
 
@@ -39,5 +39,5 @@ class ClassificationHead(nn.Module):
         self.linear = nn.Linear(channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Classify the picture."""
+        """Classify the image."""
         return self.linear(x.mean((2, 3)))

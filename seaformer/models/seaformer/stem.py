@@ -1,4 +1,4 @@
-"""The shared STEM: from the picture to the feature at output stride 8."""
+"""The shared STEM: from the image to the feature at output stride 8."""
 
 from types import MappingProxyType
 
@@ -28,7 +28,7 @@ class Stem(nn.Module):
         self.stage2 = inverted_residuals(variant.stem_stage1[-1].channels, variant.stem_stage2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Bring the picture down to one eighth of its sides."""
+        """Bring the image down to one eighth of its sides."""
         x = self.act(self.conv(x))
         for block in (*self.stage1, *self.stage2):
             x = block(x)

@@ -166,13 +166,13 @@ private fun measure(
 ): Measured? {
     val choice = Settings(context).choice
     val model = BundledModel.readAll(context.assets).chosen(choice)
-    val picture = readPicture(context.assets, BundledModel.samples(context.assets).first())
+    val image = readImage(context.assets, BundledModel.samples(context.assets).first())
     val before = deviceConditions(context)
     val begin = System.nanoTime()
     model.open(choice, attemptLogs(context), systemVersion(context)).use { segmenter ->
         val loadNs = System.nanoTime() - begin
         val benchmark = Benchmark(model.metadata, segmenter, WARMUP_RUNS, runs)
-        val times = benchmark.measure(picture, loadNs, onStep) ?: return null
+        val times = benchmark.measure(image, loadNs, onStep) ?: return null
         val apk = File(context.applicationInfo.sourceDir)
         val report =
             BenchmarkReport(

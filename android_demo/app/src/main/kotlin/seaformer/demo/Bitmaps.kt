@@ -7,7 +7,7 @@ import android.graphics.BitmapFactory
 import android.media.ExifInterface
 import android.net.Uri
 import seaformer.core.Orientation
-import seaformer.core.Picture
+import seaformer.core.RgbImage
 import seaformer.core.mostPixels
 import seaformer.core.reduction
 import seaformer.core.withinMemory
@@ -15,23 +15,23 @@ import java.io.FileNotFoundException
 import java.io.IOException
 import java.io.InputStream
 
-/** Reads a picture that the user picked. */
-fun readPicture(
+/** Reads an image that the user picked. */
+fun readImage(
     resolver: ContentResolver,
     uri: Uri,
-): Picture = read { resolver.openInputStream(uri) ?: throw FileNotFoundException(uri.toString()) }
+): RgbImage = read { resolver.openInputStream(uri) ?: throw FileNotFoundException(uri.toString()) }
 
-/** Reads a picture of the app's assets. */
-fun readPicture(
+/** Reads an image of the app's assets. */
+fun readImage(
     assets: AssetManager,
     name: String,
-): Picture = read { assets.open(name) }
+): RgbImage = read { assets.open(name) }
 
-/** The picture as Android draws it. */
-fun Picture.toBitmap(): Bitmap = Bitmap.createBitmap(pixels, width, height, Bitmap.Config.ARGB_8888)
+/** The image as Android draws it. */
+fun RgbImage.toBitmap(): Bitmap = Bitmap.createBitmap(pixels, width, height, Bitmap.Config.ARGB_8888)
 
 /** Photos of many megapixels are read at a half, a quarter, ... of their sides, as the heap allows. */
-private fun read(open: () -> InputStream): Picture {
+private fun read(open: () -> InputStream): RgbImage {
     val bounds = BitmapFactory.Options().apply { inJustDecodeBounds = true }
     open().use { BitmapFactory.decodeStream(it, null, bounds) }
     if (bounds.outWidth <= 0) throw IOException("it is in no format that Android reads")
@@ -43,13 +43,13 @@ private fun read(open: () -> InputStream): Picture {
 private fun decode(
     stream: InputStream,
     reduction: Int,
-): Picture {
+): RgbImage {
     val options = BitmapFactory.Options().apply { inSampleSize = reduction }
     val bitmap = BitmapFactory.decodeStream(stream, null, options) ?: throw IOException("it is damaged")
     try {
         val pixels = IntArray(bitmap.width * bitmap.height)
         bitmap.getPixels(pixels, 0, bitmap.width, 0, 0, bitmap.width, bitmap.height)
-        return Picture(bitmap.width, bitmap.height, pixels)
+        return RgbImage(bitmap.width, bitmap.height, pixels)
     } finally {
         bitmap.recycle()
     }

@@ -8,7 +8,7 @@ import seaformer.core.AttemptLogs
 import seaformer.core.FallbackSegmenter
 import seaformer.core.MetadataException
 import seaformer.core.ModelMetadata
-import seaformer.core.Picture
+import seaformer.core.RgbImage
 import seaformer.core.Preprocessor
 import seaformer.core.RuntimeFacts
 import seaformer.core.Segmenter
@@ -59,7 +59,7 @@ class BundledModel private constructor(
         system: String,
     ): FallbackSegmenter {
         checkFile()
-        val probe = Preprocessor(metadata.input).prepare(Picture(1, 1, IntArray(1)))
+        val probe = Preprocessor(metadata.input).prepare(RgbImage(1, 1, IntArray(1)))
         val onnx = if (isTflite) null else mapped()
         return FallbackSegmenter(choice.order, probe, attempts(logs, system)) { open(it, choice.threads, onnx) }
     }
@@ -130,7 +130,7 @@ class BundledModel private constructor(
     companion object {
         private const val SAMPLES = "samples"
 
-        /** Names of the sample pictures, in order. */
+        /** Names of the sample images, in order. */
         fun samples(assets: AssetManager): List<String> =
             assets
                 .list(SAMPLES)

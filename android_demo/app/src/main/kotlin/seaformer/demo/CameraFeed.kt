@@ -13,7 +13,7 @@ import android.media.ImageReader
 import android.os.Handler
 import android.os.HandlerThread
 import seaformer.core.Orientation
-import seaformer.core.Picture
+import seaformer.core.RgbImage
 import seaformer.core.YuvFrame
 import seaformer.core.YuvPlane
 import seaformer.core.guarded
@@ -32,7 +32,7 @@ import kotlin.math.abs
 class CameraFeed(
     context: Context,
     private val displayDegrees: Int,
-    private val onFrame: (convert: () -> Picture) -> Unit,
+    private val onFrame: (convert: () -> RgbImage) -> Unit,
     private val onFailure: (reason: String) -> Unit,
 ) : AutoCloseable {
     private val manager = context.getSystemService(Context.CAMERA_SERVICE) as CameraManager
@@ -81,7 +81,7 @@ class CameraFeed(
         orientation: Orientation,
     ) = onFeed {
         reader.acquireLatestImage()?.use { image ->
-            onFrame { frame(image).toPicture().oriented(orientation) }
+            onFrame { frame(image).toImage().oriented(orientation) }
         }
     }
 
@@ -138,7 +138,7 @@ class CameraFeed(
             onFeed {
                 val request = camera.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW)
                 request.addTarget(surface)
-                request.set(CaptureRequest.CONTROL_AF_MODE, CaptureRequest.CONTROL_AF_MODE_CONTINUOUS_PICTURE)
+                request.set(CaptureRequest.CONTROL_AF_MODE, CaptureRequest.CONTROL_AF_MODE_CONTINUOUS_IMAGE)
                 session.setRepeatingRequest(request.build(), null, handler)
             }
         }

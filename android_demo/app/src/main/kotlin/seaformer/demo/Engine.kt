@@ -11,7 +11,7 @@ import seaformer.core.FallbackSegmenter
 import seaformer.core.FrameGate
 import seaformer.core.LatencyMeter
 import seaformer.core.ModelMetadata
-import seaformer.core.Picture
+import seaformer.core.RgbImage
 import seaformer.core.Rejection
 import seaformer.core.guarded
 import seaformer.core.namesOf
@@ -26,7 +26,7 @@ class Running(
     val rejections: List<Rejection>,
 )
 
-/** What is in the app: names of the models, which of them is chosen, and the sample pictures. */
+/** What is in the app: names of the models, which of them is chosen, and the sample images. */
 class AppBundle(
     val files: List<String>,
     val names: List<String>,
@@ -79,11 +79,11 @@ class Engine(
     private var told = 0
     private val meters = List(3) { LatencyMeter(WARMUP_RUNS, WINDOW) }
 
-    /** Counts pictures and frames: repetitions of an older one end. */
+    /** Counts images and frames: repetitions of an older one end. */
     private val newest = AtomicInteger()
 
-    /** The picture that is shown, as it was given; null while frames come. */
-    @Volatile private var still: Picture? = null
+    /** The image that is shown, as it was given; null while frames come. */
+    @Volatile private var still: RgbImage? = null
 
     val passedFrames: Long get() = gate.passed
     val droppedFrames: Long get() = gate.dropped
@@ -112,7 +112,7 @@ class Engine(
     }
 
     /**
-     * Makes the model ready as chosen, and analyses the last picture again.
+     * Makes the model ready as chosen, and analyses the last image again.
      *
      * @param isSecondChance whether accelerators that ended the app are to be tried again.
      */
@@ -141,16 +141,16 @@ class Engine(
         }
     }
 
-    /** Analyses a still picture, then again and again until its times are medians of warm runs. */
-    fun analyze(picture: Picture) {
-        still = picture
+    /** Analyses a still image, then again and again until its times are medians of warm runs. */
+    fun analyze(image: RgbImage) {
+        still = image
         val number = newest.incrementAndGet()
         background.post {
             meters.forEach(LatencyMeter::clear)
-            var analyzed = picture
+            var analyzed = image
             step {
                 withinMemory(1) { reduction ->
-                    analyzed = picture.reduced(reduction)
+                    analyzed = image.reduced(reduction)
                     it.analyze(analyzed)
                 }
             }
@@ -160,15 +160,15 @@ class Engine(
 
     private fun repeat(
         number: Int,
-        picture: Picture,
+        image: RgbImage,
         left: Int,
     ) {
         if (left == 0) return
-        // One run per message, so that a newer picture never waits for the repetitions of this one.
+        // One run per message, so that a newer image never waits for the repetitions of this one.
         background.post {
             if (number != newest.get()) return@post
             reporting {
-                val again = analyzer?.analyze(picture) ?: return@reporting
+                val again = analyzer?.analyze(image) ?: return@reporting
                 measure(again)
                 currentMedians()?.let { now ->
                     main.post {
@@ -176,7 +176,7 @@ class Engine(
                         listener?.onMedians(now)
                     }
                 }
-                repeat(number, picture, left - 1)
+                repeat(number, image, left - 1)
             }
         }
     }
@@ -184,13 +184,13 @@ class Engine(
     /**
      * Analyses a camera frame, unless one is being worked on: then it is dropped.
      *
-     * @param picture converts the frame; called only if the frame is not dropped.
+     * @param image converts the frame; called only if the frame is not dropped.
      */
-    fun offer(picture: () -> Picture) {
+    fun offer(image: () -> RgbImage) {
         if (!gate.enter()) return
         var isTaken = false
         reporting {
-            val converted = picture()
+            val converted = image()
             still = null
             newest.incrementAndGet()
             isTaken =

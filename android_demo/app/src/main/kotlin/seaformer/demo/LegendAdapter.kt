@@ -13,7 +13,7 @@ import seaformer.core.ClassShare
 import seaformer.core.ModelMetadata
 import seaformer.core.classShares
 
-/** The rows of a legend: classes of a mask, or the most probable of a picture by probability. */
+/** The rows of a legend: classes of a mask, or the most probable of an image by probability. */
 fun legendOf(
     analysis: Analysis,
     metadata: ModelMetadata,

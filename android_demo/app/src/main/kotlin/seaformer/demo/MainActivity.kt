@@ -24,12 +24,12 @@ import seaformer.core.Accelerator
 import seaformer.core.Analysis
 import seaformer.core.ClassColors
 import seaformer.core.ClassShare
-import seaformer.core.Picture
+import seaformer.core.RgbImage
 import seaformer.core.blend
 import seaformer.core.guarded
 import java.util.concurrent.Executors
 
-/** The main screen: a picture, a photo or the camera, with the classes that the model finds. */
+/** The main screen: an image, a photo or the camera, with the classes that the model finds. */
 class MainActivity :
     Activity(),
     EngineListener {
@@ -59,7 +59,7 @@ class MainActivity :
         val kept = lastNonConfigurationInstance as Engine?
         engine = kept ?: Engine(this, settings.choice)
         engine.listener = this
-        // After a death of the process the source is known, but the picture is gone.
+        // After a death of the process the source is known, but the image is gone.
         if (kept == null) source?.let(::load)
     }
 
@@ -228,26 +228,26 @@ class MainActivity :
         load(name)
     }
 
-    /** Reads a picture and has it analysed. */
+    /** Reads an image and has it analysed. */
     private fun load(name: String) {
         reading.execute {
-            guarded({ error -> runOnUiThread { tell(pictureProblem(error)) } }) {
-                val picture =
+            guarded({ error -> runOnUiThread { tell(imageProblem(error)) } }) {
+                val image =
                     if (name.startsWith(ASSET)) {
-                        readPicture(assets, name.removePrefix(ASSET))
+                        readImage(assets, name.removePrefix(ASSET))
                     } else {
-                        readPicture(contentResolver, Uri.parse(name))
+                        readImage(contentResolver, Uri.parse(name))
                     }
-                runOnUiThread { if (source == name && !wantsCamera) engine.analyze(picture) }
+                runOnUiThread { if (source == name && !wantsCamera) engine.analyze(image) }
             }
         }
     }
 
-    private fun pictureProblem(error: Throwable): String =
+    private fun imageProblem(error: Throwable): String =
         if (error is SecurityException) {
-            getString(R.string.picture_lost)
+            getString(R.string.image_lost)
         } else {
-            getString(R.string.picture_failed, error.reason())
+            getString(R.string.image_failed, error.reason())
         }
 
     private fun askForCamera() {
@@ -377,16 +377,16 @@ class MainActivity :
         val metadata = engine.running?.metadata ?: return
         val colors = ClassColors(metadata.palette)
         val mask = analysis.mask
-        val shown: Picture =
+        val shown: RgbImage =
             if (mask == null) {
                 analysis.photograph
             } else {
                 blend(analysis.photograph, mask, colors, settings.opacityPercent / 100.0, isolated)
             }
         val rows = legendOf(analysis, metadata, colors)
-        findViewById<ImageView>(R.id.picture).apply {
+        findViewById<ImageView>(R.id.image).apply {
             setImageBitmap(shown.toBitmap())
-            contentDescription = getString(R.string.picture_spoken, rows.joinToString { it.label })
+            contentDescription = getString(R.string.image_spoken, rows.joinToString { it.label })
         }
         legend.show(rows, isolated, canIsolate = mask != null)
     }

@@ -8,20 +8,20 @@ data class StageTimes(
 )
 
 /**
- * What a model says about a picture.
+ * What a model says about an image.
  *
  * @property photograph what the model saw of it, at its own resolution.
  * @property mask of the same size; null if the model classifies.
  * @property ranking all classes, most probable first; null if the model segments.
  */
 class Analysis(
-    val photograph: Picture,
+    val photograph: RgbImage,
     val mask: ClassMask?,
     val ranking: List<RankedClass>?,
     val times: StageTimes,
 )
 
-/** From a picture to a mask or a ranking, with any model that its JSON describes. */
+/** From an image to a mask or a ranking, with any model that its JSON describes. */
 class Analyzer(
     private val metadata: ModelMetadata,
     private val segmenter: Segmenter,
@@ -30,16 +30,16 @@ class Analyzer(
     private val output = metadata.output
     private var upsampling: ArgmaxUpsampling? = null
 
-    fun analyze(picture: Picture): Analysis {
+    fun analyze(image: RgbImage): Analysis {
         val start = System.nanoTime()
-        val input = preprocessor.prepare(picture)
+        val input = preprocessor.prepare(image)
         val prepared = System.nanoTime()
         val data = segmenter.run(input)
         val ran = System.nanoTime()
         if (data.size != output.size) {
             throw MetadataException("the model gives ${data.size} values; its JSON says ${output.shape}")
         }
-        val photograph = preprocessor.seenPart(picture)
+        val photograph = preprocessor.seenPart(image)
         val finishing = System.nanoTime()
         val isSegmentation = metadata.kind == Kind.SEGMENTATION
         val mask = if (isSegmentation) mask(data, photograph.width, photograph.height) else null

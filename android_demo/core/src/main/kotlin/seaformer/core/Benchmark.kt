@@ -18,7 +18,7 @@ class BenchmarkTimes(
     val inputSha256: String,
 )
 
-/** Runs a model on one picture again and again. */
+/** Runs a model on one image again and again. */
 class Benchmark(
     private val metadata: ModelMetadata,
     private val segmenter: Segmenter,
@@ -35,7 +35,7 @@ class Benchmark(
      * @return null if it was ended before all runs were done.
      */
     fun measure(
-        picture: Picture,
+        image: RgbImage,
         loadNs: Long,
         onRun: (done: Int) -> Boolean,
     ): BenchmarkTimes? {
@@ -44,11 +44,11 @@ class Benchmark(
         var started = 0L
         for (run in 1 - warmupRuns..runs) {
             if (run == 1) started = System.nanoTime()
-            val times = analyzer.analyze(picture).times
+            val times = analyzer.analyze(image).times
             for ((meter, ns) in meters.zip(listOf(times.preNs, times.runNs, times.postNs))) meter.add(ns)
             if (run > 0 && !onRun(run)) return null
         }
-        val input = Preprocessor(metadata.input).prepare(picture)
+        val input = Preprocessor(metadata.input).prepare(image)
         return BenchmarkTimes(loadNs, started, meters[0], meters[1], meters[2], sha256(input))
     }
 }

@@ -57,7 +57,7 @@ class FallbackSegmenter(
         }
     }
 
-    /** A driver may also end the app with a picture that is not the probe; its first runs show it. */
+    /** A driver may also end the app with an image that is not the probe; its first runs show it. */
     private fun runRecorded(
         segmenter: Segmenter,
         input: TensorData,

@@ -2,12 +2,12 @@ package seaformer.core
 
 import kotlin.math.min
 
-/** There is not enough memory for a picture, at the smallest size either. */
+/** There is not enough memory for an image, at the smallest size either. */
 class TooLargeException(
     cause: OutOfMemoryError,
 ) : Exception("there is not enough memory for it", cause)
 
-/** How many pixels a picture may have: several copies of it have to fit into a heap of [heapBytes]. */
+/** How many pixels an image may have: several copies of it have to fit into a heap of [heapBytes]. */
 fun mostPixels(heapBytes: Long): Long = min(MOST_PIXELS, heapBytes / (COPIES * Int.SIZE_BYTES))
 
 /** The least power of two that both sides have to be divided by for [mostPixels] or fewer. */
@@ -22,7 +22,7 @@ fun reduction(
 }
 
 /**
- * Does [work] with a picture whose sides are divided by [reduction], and by twice as much each time
+ * Does [work] with an image whose sides are divided by [reduction], and by twice as much each time
  * that memory runs out.
  *
  * @throws TooLargeException it also ran out at [MOST_REDUCTIONS] times the reduction.

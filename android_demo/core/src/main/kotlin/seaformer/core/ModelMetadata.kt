@@ -21,7 +21,7 @@ enum class DataType(
     INT64(8),
 }
 
-/** What a model does with a picture. */
+/** What a model does with an image. */
 enum class Kind { SEGMENTATION, CLASSIFICATION }
 
 /**
@@ -39,12 +39,12 @@ data class Quantization(
 /**
  * The input tensor and how a photograph becomes it.
  *
- * @property shape of one picture, [1, height, width, 3] or [1, 3, height, width] by [channelsFirst].
+ * @property shape of one image, [1, height, width, 3] or [1, 3, height, width] by [channelsFirst].
  * @property channels 3, or 1 of a gray image.
  * @property bgr whether blue is the first channel.
  * @property normalizes whether (value - mean) / std is ours to do; else the model takes 0..255.
  * @property mean on the scale 0..255, in the order of the channels; [std] likewise.
- * @property cropFraction null to stretch the picture; else it is scaled to cover the input divided
+ * @property cropFraction null to stretch the image; else it is scaled to cover the input divided
  *     by this fraction, and the middle is cut out.
  */
 data class InputTensor(
@@ -204,7 +204,7 @@ data class ModelMetadata(
                     quantization = quantization(json, type),
                 )
             demand(input.shape.size == 4 && input.shape.all { it > 0 } && input.shape[0] == 1) {
-                "the input's shape is ${input.shape}; one picture of a fixed size is needed"
+                "the input's shape is ${input.shape}; one image of a fixed size is needed"
             }
             demand(input.shape[if (input.channelsFirst) 1 else 3] == channels) {
                 "the input's shape is ${input.shape}, which is not of $channels channels"
@@ -228,7 +228,7 @@ data class ModelMetadata(
                     quantization = quantization(json, type),
                 )
             demand(output.shape.isNotEmpty() && output.shape.all { it > 0 } && output.shape[0] == 1) {
-                "the output's shape is ${output.shape}; the output of one picture of a fixed size is needed"
+                "the output's shape is ${output.shape}; the output of one image of a fixed size is needed"
             }
             demand((output.content == Content.BINARY) == (output.threshold != null)) {
                 "the output is ${output.content.name.lowercase()} with the threshold ${output.threshold}"

@@ -7,12 +7,12 @@ package seaformer.core
  * @param only the one class to colour; null for all.
  */
 fun blend(
-    photograph: Picture,
+    photograph: RgbImage,
     mask: ClassMask,
     colors: ClassColors,
     opacity: Double,
     only: Int? = null,
-): Picture {
+): RgbImage {
     require(mask.width == photograph.width && mask.height == photograph.height) {
         "a mask of ${mask.width} x ${mask.height} does not fit ${photograph.width} x ${photograph.height} pixels"
     }
@@ -25,7 +25,7 @@ fun blend(
             val pixel = photograph.pixels[index]
             if (only != null && id != only) pixel else mix(pixel, known.getOrPut(id) { colors[id] }, weight)
         }
-    return Picture(mask.width, mask.height, pixels)
+    return RgbImage(mask.width, mask.height, pixels)
 }
 
 private fun mix(

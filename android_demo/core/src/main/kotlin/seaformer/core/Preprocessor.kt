@@ -4,7 +4,7 @@ import java.math.BigDecimal
 import java.math.RoundingMode
 import kotlin.math.ceil
 
-/** What a model sees of a picture: the scaled size of the whole, and the part that is cut out. */
+/** What a model sees of an image: the scaled size of the whole, and the part that is cut out. */
 data class Placement(
     val scaledWidth: Int,
     val scaledHeight: Int,
@@ -13,10 +13,10 @@ data class Placement(
 )
 
 /**
- * Turns pictures into the input of one model, as its JSON describes it.
+ * Turns images into the input of one model, as its JSON describes it.
  *
  * The numbers are those of seaformer.imaging.preprocessing on the computer that verified the model. The
- * array given out is used again for the next picture.
+ * array given out is used again for the next image.
  */
 class Preprocessor(
     private val input: InputTensor,
@@ -25,7 +25,7 @@ class Preprocessor(
     private val width = input.width
     private val height = input.height
 
-    // A resized picture has whole numbers of 0..255, so all that follows is a table per channel.
+    // A resized image has whole numbers of 0..255, so all that follows is a table per channel.
     private val channels = input.channels
     private val floats = List(channels) { channel -> FloatArray(256) { level -> real(level, channel) } }
     private val bytes = if (input.type == DataType.FLOAT32) emptyList() else floats.map(::quantized)
@@ -37,10 +37,10 @@ class Preprocessor(
             else -> throw MetadataException("an input of ${input.type.name.lowercase()} is not possible")
         }
 
-    /** Resizes, orders and normalises a picture. */
-    fun prepare(picture: Picture): TensorData {
-        val place = placement(picture.width, picture.height)
-        val source = if (channels == 1) picture.gray() else picture
+    /** Resizes, orders and normalises an image. */
+    fun prepare(image: RgbImage): TensorData {
+        val place = placement(image.width, image.height)
+        val source = if (channels == 1) image.gray() else image
         val seen =
             resampler.resize(source, place.scaledWidth, place.scaledHeight, place.left, place.top, width, height)
         when (data) {
@@ -52,23 +52,23 @@ class Preprocessor(
         return data
     }
 
-    /** The part of a picture that the model sees, at the picture's own resolution. */
-    fun seenPart(picture: Picture): Picture {
-        val place = placement(picture.width, picture.height)
+    /** The part of an image that the model sees, at the image's own resolution. */
+    fun seenPart(image: RgbImage): RgbImage {
+        val place = placement(image.width, image.height)
         // Math.rint rounds halves to even, as Python's round does.
-        val rows = maxOf(1, Math.rint(height.toDouble() * picture.height / place.scaledHeight).toInt())
-        val columns = maxOf(1, Math.rint(width.toDouble() * picture.width / place.scaledWidth).toInt())
-        return picture.crop((picture.width - columns) / 2, (picture.height - rows) / 2, columns, rows)
+        val rows = maxOf(1, Math.rint(height.toDouble() * image.height / place.scaledHeight).toInt())
+        val columns = maxOf(1, Math.rint(width.toDouble() * image.width / place.scaledWidth).toInt())
+        return image.crop((image.width - columns) / 2, (image.height - rows) / 2, columns, rows)
     }
 
     private fun placement(
-        pictureWidth: Int,
-        pictureHeight: Int,
+        imageWidth: Int,
+        imageHeight: Int,
     ): Placement {
         val fraction = input.cropFraction ?: return Placement(width, height, 0, 0)
-        val scale = maxOf(height.toDouble() / pictureHeight, width.toDouble() / pictureWidth) / fraction
-        val scaledWidth = roundUp(pictureWidth * scale)
-        val scaledHeight = roundUp(pictureHeight * scale)
+        val scale = maxOf(height.toDouble() / imageHeight, width.toDouble() / imageWidth) / fraction
+        val scaledWidth = roundUp(imageWidth * scale)
+        val scaledHeight = roundUp(imageHeight * scale)
         return Placement(scaledWidth, scaledHeight, (scaledWidth - width) / 2, (scaledHeight - height) / 2)
     }
 
@@ -90,7 +90,7 @@ class Preprocessor(
     }
 
     private inline fun fill(
-        seen: Picture,
+        seen: RgbImage,
         put: (index: Int, channel: Int, level: Int) -> Unit,
     ) {
         if (channels == 1) {

@@ -2,7 +2,7 @@ package seaformer.core
 
 import kotlin.math.exp
 
-/** One class of a classified picture; [probability] is 0..1. */
+/** One class of a classified image; [probability] is 0..1. */
 data class RankedClass(
     val id: Int,
     val label: String,

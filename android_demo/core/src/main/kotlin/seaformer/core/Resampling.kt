@@ -31,7 +31,7 @@ enum class ResampleFilter(
 /**
  * Resizes as Pillow 13 does, to the last bit: exports are verified on that.
  *
- * When a picture is made smaller the filter widens with the scale, so that every pixel counts. One
+ * When an image is made smaller the filter widens with the scale, so that every pixel counts. One
  * axis is resized after the other, with weights of 22 bits after the point and results rounded to 8
  * bits: columns first, but rows first if that leaves less to do in the second pass.
  */
@@ -39,54 +39,54 @@ class Resampler(
     private val filter: ResampleFilter,
 ) {
     /**
-     * Returns the part [left], [top], [width], [height] of the picture scaled to [scaledWidth] x
+     * Returns the part [left], [top], [width], [height] of the image scaled to [scaledWidth] x
      * [scaledHeight].
      */
     fun resize(
-        picture: Picture,
+        image: RgbImage,
         scaledWidth: Int,
         scaledHeight: Int,
         left: Int = 0,
         top: Int = 0,
         width: Int = scaledWidth,
         height: Int = scaledHeight,
-    ): Picture {
-        val columns = Weights(filter, picture.width, scaledWidth, left, width)
-        val rows = Weights(filter, picture.height, scaledHeight, top, height)
-        if (scaledWidth > picture.width && scaledHeight < picture.height) {
-            return resizeColumns(resizeRows(picture, rows, 0), columns, 0 until height)
+    ): RgbImage {
+        val columns = Weights(filter, image.width, scaledWidth, left, width)
+        val rows = Weights(filter, image.height, scaledHeight, top, height)
+        if (scaledWidth > image.width && scaledHeight < image.height) {
+            return resizeColumns(resizeRows(image, rows, 0), columns, 0 until height)
         }
         // Of the first pass only the rows that the second one reads.
         val read = rows.reach
-        return resizeRows(resizeColumns(picture, columns, read), rows, read.first)
+        return resizeRows(resizeColumns(image, columns, read), rows, read.first)
     }
 
     private fun resizeColumns(
-        picture: Picture,
+        image: RgbImage,
         columns: Weights,
         rows: IntRange,
-    ): Picture {
+    ): RgbImage {
         val width = columns.size
         val pixels = IntArray(width * rows.count())
         for (y in rows) {
             val to = (y - rows.first) * width
-            for (x in 0 until width) pixels[to + x] = columns.mix(x, picture.pixels, y * picture.width, 1)
+            for (x in 0 until width) pixels[to + x] = columns.mix(x, image.pixels, y * image.width, 1)
         }
-        return Picture(width, rows.count(), pixels)
+        return RgbImage(width, rows.count(), pixels)
     }
 
-    /** Resizes a picture that begins with row [firstRow] of the one that [rows] is about. */
+    /** Resizes an image that begins with row [firstRow] of the one that [rows] is about. */
     private fun resizeRows(
-        picture: Picture,
+        image: RgbImage,
         rows: Weights,
         firstRow: Int,
-    ): Picture {
-        val width = picture.width
+    ): RgbImage {
+        val width = image.width
         val pixels = IntArray(width * rows.size)
         for (y in 0 until rows.size) {
-            for (x in 0 until width) pixels[y * width + x] = rows.mix(y, picture.pixels, x - firstRow * width, width)
+            for (x in 0 until width) pixels[y * width + x] = rows.mix(y, image.pixels, x - firstRow * width, width)
         }
-        return Picture(width, rows.size, pixels)
+        return RgbImage(width, rows.size, pixels)
     }
 
     /** For each output along an axis: which inputs it is a mixture of, and their weights. */

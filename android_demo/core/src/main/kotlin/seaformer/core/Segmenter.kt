@@ -11,7 +11,7 @@ interface Segmenter : AutoCloseable {
     val accelerator: Accelerator
 
     /**
-     * Runs the model on one picture.
+     * Runs the model on one image.
      *
      * @param input as [Preprocessor.prepare] gives it.
      * @return the output in its own type and layout; valid until the next run.

@@ -27,7 +27,7 @@ class YuvFrame(
     private val redDifference: YuvPlane,
 ) {
     /** Converts to RGB; every channel is within 1 of the exact value. */
-    fun toPicture(): Picture {
+    fun toImage(): RgbImage {
         val pixels = IntArray(width * height)
         for (y in 0 until height) {
             for (x in 0 until width) {
@@ -42,7 +42,7 @@ class YuvFrame(
                     )
             }
         }
-        return Picture(width, height, pixels)
+        return RgbImage(width, height, pixels)
     }
 
     private fun clamp(value: Int): Int = (value shr BITS).coerceIn(0, 255)

@@ -7,7 +7,7 @@ import org.junit.Assert.assertNull
 import org.junit.Assert.assertThrows
 import org.junit.Test
 
-/** Gives the same output for every picture. */
+/** Gives the same output for every image. */
 private class Constant(
     private val output: TensorData,
 ) : Segmenter {
@@ -20,17 +20,17 @@ private class Constant(
 }
 
 class AnalyzerTest {
-    private val picture = Picture(6, 4, IntArray(24) { rgb(it, 2 * it, 3 * it) })
+    private val image = RgbImage(6, 4, IntArray(24) { rgb(it, 2 * it, 3 * it) })
 
     @Test
-    fun `logits become a mask of the picture's size`() {
+    fun `logits become a mask of the image's size`() {
         val metadata = metadata("ade20k") { getJSONObject("output").put("shape", JSONArray(listOf(1, 1, 2, 150))) }
         val logits =
             FloatArray(300).also {
                 it[7] = 1f
                 it[150 + 9] = 1f
             }
-        val analysis = Analyzer(metadata, Constant(TensorData.Floats(logits))).analyze(picture)
+        val analysis = Analyzer(metadata, Constant(TensorData.Floats(logits))).analyze(image)
         val row = listOf(7, 7, 7, 9, 9, 9)
         assertEquals(row + row + row + row, ids(analysis.mask!!))
         assertNull(analysis.ranking)
@@ -41,7 +41,7 @@ class AnalyzerTest {
         for ((layout, shape) in listOf("NHWC" to listOf(1, 1, 2, 1), "NHW" to listOf(1, 1, 2))) {
             val metadata = binary(layout, shape)
             val probabilities = TensorData.Floats(floatArrayOf(0.4f, 0.6f))
-            val analysis = Analyzer(metadata, Constant(probabilities)).analyze(picture)
+            val analysis = Analyzer(metadata, Constant(probabilities)).analyze(image)
             val row = listOf(0, 0, 0, 1, 1, 1)
             assertEquals(row + row + row + row, ids(analysis.mask!!))
         }
@@ -51,7 +51,7 @@ class AnalyzerTest {
     fun `a threshold holds for what integers stand for`() {
         val quantization = JSONObject().put("scale", 0.01).put("zero_point", -50)
         val metadata = binary("NHWC", listOf(1, 1, 2, 1), quantization)
-        val analysis = Analyzer(metadata, Constant(TensorData.Int8(byteArrayOf(-10, 10)))).analyze(picture)
+        val analysis = Analyzer(metadata, Constant(TensorData.Int8(byteArrayOf(-10, 10)))).analyze(image)
         val row = listOf(0, 0, 0, 1, 1, 1)
         assertEquals(row + row + row + row, ids(analysis.mask!!))
     }
@@ -76,13 +76,13 @@ class AnalyzerTest {
     }
 
     @Test
-    fun `class ids of the model are brought to the picture's size`() {
+    fun `class ids of the model are brought to the image's size`() {
         val metadata =
             metadata("ade20k") {
                 getJSONObject("output").put("content", "classes").put("dtype", "int64")
                 getJSONObject("output").put("layout", "NHW").put("shape", JSONArray(listOf(1, 2, 2)))
             }
-        val analysis = Analyzer(metadata, Constant(TensorData.Int64(longArrayOf(1, 2, 3, 149)))).analyze(picture)
+        val analysis = Analyzer(metadata, Constant(TensorData.Int64(longArrayOf(1, 2, 3, 149)))).analyze(image)
         val (above, below) = Pair(listOf(1, 1, 1, 2, 2, 2), listOf(3, 3, 3, 149, 149, 149))
         assertEquals(above + above + below + below, ids(analysis.mask!!))
     }
@@ -96,14 +96,14 @@ class AnalyzerTest {
             }
         for (id in listOf(-1, 150)) {
             val analyzer = Analyzer(metadata, Constant(TensorData.Int32(intArrayOf(id))))
-            assertThrows(MetadataException::class.java) { analyzer.analyze(picture) }
+            assertThrows(MetadataException::class.java) { analyzer.analyze(image) }
         }
     }
 
     @Test
     fun `a classifier ranks`() {
         val logits = FloatArray(1000).also { it[340] = 9f }
-        val analysis = Analyzer(metadata("imagenet"), Constant(TensorData.Floats(logits))).analyze(picture)
+        val analysis = Analyzer(metadata("imagenet"), Constant(TensorData.Floats(logits))).analyze(image)
         assertEquals(340, analysis.ranking!![0].id)
         assertEquals("zebra", analysis.ranking!![0].label)
         assertNull(analysis.mask)
@@ -112,7 +112,7 @@ class AnalyzerTest {
     @Test
     fun `an output of another size is an error`() {
         val analyzer = Analyzer(metadata("imagenet"), Constant(TensorData.Floats(FloatArray(999))))
-        assertThrows(MetadataException::class.java) { analyzer.analyze(picture) }
+        assertThrows(MetadataException::class.java) { analyzer.analyze(image) }
     }
 
     private fun metadata(

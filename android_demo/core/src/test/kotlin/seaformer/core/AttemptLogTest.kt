@@ -91,7 +91,7 @@ class AttemptLogTest {
     }
 
     @Test
-    fun `a picture with which a driver ended the app is remembered as well`() {
+    fun `an image with which a driver ended the app is remembered as well`() {
         val inTheRun = mutableListOf<Boolean>()
         val segmenter =
             FallbackSegmenter(Accelerator.entries, probe, AttemptLog(folder)) {
@@ -103,7 +103,7 @@ class AttemptLogTest {
                 }
             }
         repeat(4) { segmenter.run(probe) }
-        assertEquals(listOf(true, true, true, true, false), inTheRun) // the probe, then pictures
+        assertEquals(listOf(true, true, true, true, false), inTheRun) // the probe, then images
         assertFalse(AttemptLog(folder).skips(Accelerator.NPU))
     }
 

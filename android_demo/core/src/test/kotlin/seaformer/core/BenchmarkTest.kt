@@ -26,13 +26,13 @@ private class Summing(
 class BenchmarkTest {
     private val case = Golden.cases("preprocessing").first { it.getString("name") == "ade20k, photograph" }
     private val metadata = ModelMetadata.parse(case.getJSONObject("metadata").toString())
-    private val picture = Golden.picture(case.getJSONObject("picture"))
+    private val image = Golden.image(case.getJSONObject("image"))
     private val segmenter = Summing(metadata.output.size)
 
     @Test
     fun `every run is timed, and the warm-up apart`() {
         val seen = mutableListOf<Int>()
-        val times = Benchmark(metadata, segmenter, warmupRuns = 2, runs = 5).measure(picture, 7) { seen.add(it) }!!
+        val times = Benchmark(metadata, segmenter, warmupRuns = 2, runs = 5).measure(image, 7) { seen.add(it) }!!
         assertEquals(listOf(1, 2, 3, 4, 5), seen)
         for (meter in listOf(times.preprocessing, times.inference, times.postprocessing)) {
             assertEquals(5, meter.durationsNs.size)
@@ -43,14 +43,14 @@ class BenchmarkTest {
 
     @Test
     fun `it ends when it is told to`() {
-        assertNull(Benchmark(metadata, segmenter, 1, 5).measure(picture, 7) { it < 3 })
+        assertNull(Benchmark(metadata, segmenter, 1, 5).measure(image, 7) { it < 3 })
     }
 
     /** The Python side reads the file and checks it against the schema of seaformer-benchmark. */
     @Test
     fun `the report has what was measured`() {
         for (isEmulated in listOf(false, true)) {
-            val times = Benchmark(metadata, segmenter, warmupRuns = 2, runs = 5).measure(picture, 7) { true }!!
+            val times = Benchmark(metadata, segmenter, warmupRuns = 2, runs = 5).measure(image, 7) { true }!!
             val text = report(times, isEmulated).json()
             val model = JSONObject(text).getJSONArray("models").getJSONObject(0)
             assertEquals(isEmulated, model.isNull("latency"))

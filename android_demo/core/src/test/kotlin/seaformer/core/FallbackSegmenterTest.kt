@@ -73,7 +73,7 @@ class FallbackSegmenterTest {
     }
 
     @Test
-    fun `a failure in the middle goes on with the next one and loses no picture`() {
+    fun `a failure in the middle goes on with the next one and loses no image`() {
         val segmenter =
             FallbackSegmenter(all, probe, attempts) {
                 Doubling(

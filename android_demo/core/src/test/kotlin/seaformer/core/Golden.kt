@@ -36,10 +36,10 @@ object Golden {
             else -> TensorData.Uint8(bytes(name))
         }
 
-    fun picture(stored: JSONObject): Picture {
+    fun image(stored: JSONObject): RgbImage {
         val bytes = bytes(stored.getString("file")).map { it.toInt() and 0xFF }
         val pixels = IntArray(bytes.size / 3) { rgb(bytes[3 * it], bytes[3 * it + 1], bytes[3 * it + 2]) }
-        return Picture(stored.getInt("width"), stored.getInt("height"), pixels)
+        return RgbImage(stored.getInt("width"), stored.getInt("height"), pixels)
     }
 
     fun mask(

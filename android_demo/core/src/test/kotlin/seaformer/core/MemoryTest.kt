@@ -8,7 +8,7 @@ import org.junit.Test
 
 class MemoryTest {
     @Test
-    fun `big pictures are read at a half, a quarter, and so on`() {
+    fun `big images are read at a half, a quarter, and so on`() {
         assertEquals(1, reduction(2000, 2000, 4_000_000))
         assertEquals(2, reduction(2001, 2000, 4_000_000))
         assertEquals(8, reduction(12_000, 9_000, 4_000_000))
@@ -16,7 +16,7 @@ class MemoryTest {
     }
 
     @Test
-    fun `a small heap takes smaller pictures`() {
+    fun `a small heap takes smaller images`() {
         val sizes = listOf(32L, 64L, 128L, 512L).map { mostPixels(it shl 20) }
         assertEquals(sizes.sorted(), sizes)
         assertEquals(4_000_000L, sizes.last())
@@ -37,19 +37,19 @@ class MemoryTest {
     }
 
     @Test
-    fun `a picture that never fits is an exception that can be shown`() {
+    fun `an image that never fits is an exception that can be shown`() {
         val error = assertThrows(TooLargeException::class.java) { withinMemory(1) { throw OutOfMemoryError() } }
         assertEquals("there is not enough memory for it", error.message)
     }
 
     @Test
-    fun `a reduced picture has every n-th pixel`() {
-        val picture = Picture(5, 3, IntArray(15) { it })
-        val reduced = picture.reduced(2)
+    fun `a reduced image has every n-th pixel`() {
+        val image = RgbImage(5, 3, IntArray(15) { it })
+        val reduced = image.reduced(2)
         assertEquals(3, reduced.width)
         assertArrayEquals(intArrayOf(0, 2, 4, 10, 12, 14), reduced.pixels)
-        assertEquals(picture, picture.reduced(1))
-        assertArrayEquals(intArrayOf(0), picture.reduced(8).pixels)
+        assertEquals(image, image.reduced(1))
+        assertArrayEquals(intArrayOf(0), image.reduced(8).pixels)
     }
 
     @Test

@@ -12,9 +12,9 @@ class OverlayTest {
     @Test
     fun `colours over a photograph are those of seaformer-predict`() {
         for (case in cases) {
-            val photograph = Golden.picture(case.getJSONObject("picture"))
+            val photograph = Golden.image(case.getJSONObject("image"))
             val blended = blend(photograph, mask(case), colors(case), case.getDouble("opacity"))
-            val expected = Golden.picture(case.getJSONObject("expected"))
+            val expected = Golden.image(case.getJSONObject("expected"))
             assertArrayEquals(case.getString("name"), expected.pixels, blended.pixels)
         }
     }
@@ -45,7 +45,7 @@ class OverlayTest {
     @Test
     fun `an isolated class leaves the photograph elsewhere`() {
         val case = cases.first { it.getDouble("opacity") == 0.5 }
-        val photograph = Golden.picture(case.getJSONObject("picture"))
+        val photograph = Golden.image(case.getJSONObject("image"))
         val mask = mask(case)
         val id = mask[0]
         val all = blend(photograph, mask, colors(case), 0.5)
@@ -57,15 +57,15 @@ class OverlayTest {
 
     @Test
     fun `a mask of another size and an impossible opacity are refused`() {
-        val photograph = Picture(2, 1, intArrayOf(0, 0))
+        val photograph = RgbImage(2, 1, intArrayOf(0, 0))
         val colors = ClassColors(null)
         assertThrows(IllegalArgumentException::class.java) { blend(photograph, ClassMask(1, 2), colors, 0.5) }
         assertThrows(IllegalArgumentException::class.java) { blend(photograph, ClassMask(2, 1), colors, 1.5) }
     }
 
     private fun mask(case: JSONObject): ClassMask {
-        val picture = case.getJSONObject("picture")
-        return Golden.mask(case.getString("mask"), picture.getInt("width"), picture.getInt("height"))
+        val image = case.getJSONObject("image")
+        return Golden.mask(case.getString("mask"), image.getInt("width"), image.getInt("height"))
     }
 
     private fun colors(case: JSONObject): ClassColors {

@@ -13,7 +13,7 @@ class PreprocessorTest {
     @Test
     fun `inputs are those of the computer that verified the model`() {
         for (case in cases) {
-            val data = Preprocessor(input(case)).prepare(Golden.picture(case.getJSONObject("picture")))
+            val data = Preprocessor(input(case)).prepare(Golden.image(case.getJSONObject("image")))
             val name = case.getString("name")
             val expected = case.getString("expected")
             when (data) {
@@ -30,7 +30,7 @@ class PreprocessorTest {
         val inside = cases.filterNot { input(it).normalizes }
         assertTrue(inside.isNotEmpty())
         for (case in inside) {
-            val data = Preprocessor(input(case)).prepare(Golden.picture(case.getJSONObject("picture")))
+            val data = Preprocessor(input(case)).prepare(Golden.image(case.getJSONObject("image")))
             if (data is TensorData.Floats) {
                 assertArrayEquals(case.getString("name"), Golden.floats(case.getString("expected")), data.values, 0f)
             }
@@ -40,8 +40,8 @@ class PreprocessorTest {
     @Test
     fun `the part that the model sees is the same`() {
         for (case in cases) {
-            val seen = Preprocessor(input(case)).seenPart(Golden.picture(case.getJSONObject("picture")))
-            val expected = Golden.picture(case.getJSONObject("seen"))
+            val seen = Preprocessor(input(case)).seenPart(Golden.image(case.getJSONObject("image")))
+            val expected = Golden.image(case.getJSONObject("seen"))
             assertEquals(case.getString("name"), expected.width, seen.width)
             assertEquals(case.getString("name"), expected.height, seen.height)
             assertArrayEquals(case.getString("name"), expected.pixels, seen.pixels)
@@ -49,13 +49,13 @@ class PreprocessorTest {
     }
 
     @Test
-    fun `the next picture takes the place of the last one`() {
+    fun `the next image takes the place of the last one`() {
         val case = cases.first()
         val preprocessor = Preprocessor(input(case))
-        val picture = Golden.picture(case.getJSONObject("picture"))
-        val first = preprocessor.prepare(picture)
-        preprocessor.prepare(Picture(1, 1, intArrayOf(0)))
-        assertSame(first, preprocessor.prepare(picture))
+        val image = Golden.image(case.getJSONObject("image"))
+        val first = preprocessor.prepare(image)
+        preprocessor.prepare(RgbImage(1, 1, intArrayOf(0)))
+        assertSame(first, preprocessor.prepare(image))
         val expected = Golden.floats(case.getString("expected"))
         assertArrayEquals(expected, (first as TensorData.Floats).values, 1e-6f)
     }

@@ -1,4 +1,4 @@
-"""The pictures of a report: the worst ones, with the truth and what the models made of them."""
+"""The images of a report: the worst ones, with the truth and what the models made of them."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from seaformer.reporting.page import image_url
 from seaformer.tasks import Task
 
 SIDE = 420
-"""Longer side of a picture in the report, in pixels."""
+"""Longer side of an image in the report, in pixels."""
 
 _OPACITY = 0.62
 _LISTED = 12
@@ -29,17 +29,17 @@ Mask = npt.NDArray[np.integer]
 
 
 class Panel(NamedTuple):
-    """One of the pictures of a strip; `url` holds the whole JPEG."""
+    """One of the images of a strip; `url` holds the whole JPEG."""
 
     caption: str
     url: str
 
 
 class Strip(NamedTuple):
-    """A photograph and what was made of it, side by side; the score is as in `PictureScore`.
+    """A photograph and what was made of it, side by side; the score is as in `ImageScore`.
 
     The legend has the classes in the masks, largest first. In classification it is empty, and
-    `facts` are sentences: what the picture is and was taken for.
+    `facts` are sentences: what the image is and was taken for.
     """
 
     name: str
@@ -54,10 +54,10 @@ def draw_strips(
 ) -> Iterator[Strip]:
     """Run one model, or a reference and the model to compare, once more and draw what they find.
 
-    `worst` has name and score of each picture.
+    `worst` has name and score of each image.
 
     Raises:
-        SeaformerError: a picture cannot be read any more.
+        SeaformerError: an image cannot be read any more.
     """
     items = {item.name: item for item in dataset.items}
     draw = _segmented if dataset.task.is_segmentation else _classified
@@ -66,10 +66,10 @@ def draw_strips(
 
 
 def _segmented(item: Item, score: float, task: Task, models: Sequence[Candidate]) -> Strip:
-    picture, truth = read_image(item.image), read_mask(item, task)
-    height, width, _ = picture.shape
-    found = [model.masks(model.prepare(picture)[None], [(height, width)])[0] for model in models]
-    small = _smaller(picture)
+    image, truth = read_image(item.image), read_mask(item, task)
+    height, width, _ = image.shape
+    found = [model.masks(model.prepare(image)[None], [(height, width)])[0] for model in models]
+    small = _smaller(image)
     palette = task.palette or models[0].interface.palette
     panels = [_panel("photograph", small), _panel("truth", _colored(small, truth, palette))]
     for model, mask in zip(models, found, strict=True):
@@ -85,17 +85,17 @@ def _segmented(item: Item, score: float, task: Task, models: Sequence[Candidate]
 
 
 def _classified(item: Item, score: float, task: Task, models: Sequence[Candidate]) -> Strip:
-    picture = read_image(item.image)
+    image = read_image(item.image)
     facts = [f"truth: {task.labels[item.target]}"] if isinstance(item.target, int) else []
     for model in models:
-        (guesses,) = model.guesses(model.prepare(picture)[None])
+        (guesses,) = model.guesses(model.prepare(image)[None])
         names = ", ".join(task.labels[guess] for guess in guesses)
         facts.append(f"{model.path.name}: {names}")
-    return Strip(item.name, score, (_panel("photograph", _smaller(picture)),), (), tuple(facts))
+    return Strip(item.name, score, (_panel("photograph", _smaller(image)),), (), tuple(facts))
 
 
-def _smaller(picture: Pixels) -> Pixels:
-    small = Image.fromarray(picture)
+def _smaller(image: Pixels) -> Pixels:
+    small = Image.fromarray(image)
     small.thumbnail((SIDE, SIDE))
     return np.asarray(small)
 
@@ -116,9 +116,9 @@ def _marked(small: Pixels, wrong: npt.NDArray[np.bool_]) -> Pixels:
     return marked
 
 
-def _grey(picture: Pixels) -> Pixels:
+def _grey(image: Pixels) -> Pixels:
     # Of its colours those of the classes could not be told.
-    return np.repeat(picture.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+    return np.repeat(image.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
 
 
 def _nearest(mask: npt.NDArray[np.generic], small: Pixels) -> npt.NDArray[np.generic]:

@@ -13,56 +13,56 @@ fun green(color: Int): Int = color shr 8 and 0xFF
 
 fun blue(color: Int): Int = color and 0xFF
 
-/** An 8-bit colour picture; [pixels] are packed 0xFFRRGGBB, row by row. */
-class Picture(
+/** An 8-bit colour image; [pixels] are packed 0xFFRRGGBB, row by row. */
+class RgbImage(
     val width: Int,
     val height: Int,
     val pixels: IntArray,
 ) {
     init {
         require(width > 0 && height > 0 && pixels.size == width * height) {
-            "${pixels.size} pixels are no picture of $width x $height"
+            "${pixels.size} pixels are no image of $width x $height"
         }
     }
 
     /** The luminance of ITU-R BT.601 in all three channels, as Pillow's mode "L" rounds it. */
-    fun gray(): Picture {
+    fun gray(): RgbImage {
         val grays =
             IntArray(pixels.size) { i ->
                 val (red, green, blue) = Triple(red(pixels[i]), green(pixels[i]), blue(pixels[i]))
                 val level = (19595 * red + 38470 * green + 7471 * blue + 0x8000) shr 16
                 rgb(level, level, level)
             }
-        return Picture(width, height, grays)
+        return RgbImage(width, height, grays)
     }
 
-    /** Cuts out a part that lies inside the picture. */
+    /** Cuts out a part that lies inside the image. */
     fun crop(
         left: Int,
         top: Int,
         width: Int,
         height: Int,
-    ): Picture {
+    ): RgbImage {
         if (width == this.width && height == this.height) return this
         val part = IntArray(width * height)
         for (y in 0 until height) {
             pixels.copyInto(part, y * width, (top + y) * this.width + left, (top + y) * this.width + left + width)
         }
-        return Picture(width, height, part)
+        return RgbImage(width, height, part)
     }
 
     /** Takes every pixel whose row and column are multiples of [reduction]. */
-    fun reduced(reduction: Int): Picture {
+    fun reduced(reduction: Int): RgbImage {
         if (reduction == 1) return this
         val newWidth = (width - 1) / reduction + 1
         val newHeight = (height - 1) / reduction + 1
         val kept =
             IntArray(newWidth * newHeight) { pixels[it / newWidth * reduction * width + it % newWidth * reduction] }
-        return Picture(newWidth, newHeight, kept)
+        return RgbImage(newWidth, newHeight, kept)
     }
 
-    /** Turns and mirrors the picture, so that it stands as it was seen. */
-    fun oriented(orientation: Orientation): Picture {
+    /** Turns and mirrors the image, so that it stands as it was seen. */
+    fun oriented(orientation: Orientation): RgbImage {
         if (orientation == Orientation.UPRIGHT) return this
         val turned = IntArray(pixels.size)
         val newWidth = if (orientation.swapsSides) height else width
@@ -77,7 +77,7 @@ class Picture(
                 turned[y * newWidth + x] = pixels[row * width + column]
             }
         }
-        return Picture(newWidth, newHeight, turned)
+        return RgbImage(newWidth, newHeight, turned)
     }
 }
 
@@ -107,14 +107,14 @@ enum class Orientation(
         /** Unknown values are what cameras without a sensor for gravity write. */
         fun ofExif(value: Int): Orientation = entries.firstOrNull { it.exif == value } ?: UPRIGHT
 
-        /** The orientation of a camera whose pictures have to be turned right by [degrees]. */
+        /** The orientation of a camera whose images have to be turned right by [degrees]. */
         fun ofTurn(degrees: Int): Orientation =
             when (Math.floorMod(degrees, 360)) {
                 0 -> UPRIGHT
                 90 -> TURN_RIGHT
                 180 -> UPSIDE_DOWN
                 270 -> TURN_LEFT
-                else -> throw IllegalArgumentException("a picture cannot be turned by $degrees degrees")
+                else -> throw IllegalArgumentException("an image cannot be turned by $degrees degrees")
             }
     }
 }

@@ -8,15 +8,15 @@ import org.junit.Test
 import java.nio.ByteBuffer
 import kotlin.math.abs
 
-class PictureTest {
+class RgbImageTest {
     @Test
     fun `all eight orientations of EXIF stand as they were seen`() {
         val cases = Golden.cases("orientation")
         assertEquals(8, cases.size)
         for (case in cases) {
             val orientation = Orientation.ofExif(case.getInt("exif"))
-            val seen = Golden.picture(case.getJSONObject("picture")).oriented(orientation)
-            val expected = Golden.picture(case.getJSONObject("expected"))
+            val seen = Golden.image(case.getJSONObject("image")).oriented(orientation)
+            val expected = Golden.image(case.getJSONObject("expected"))
             assertEquals("$orientation", expected.width, seen.width)
             assertArrayEquals("$orientation", expected.pixels, seen.pixels)
         }
@@ -24,18 +24,18 @@ class PictureTest {
 
     @Test
     fun `a turn of 90 degrees moves the left column to the top`() {
-        val turned = Picture(2, 3, intArrayOf(1, 2, 3, 4, 5, 6)).oriented(Orientation.ofTurn(90))
+        val turned = RgbImage(2, 3, intArrayOf(1, 2, 3, 4, 5, 6)).oriented(Orientation.ofTurn(90))
         assertEquals(3, turned.width)
         assertArrayEquals(intArrayOf(5, 3, 1, 6, 4, 2), turned.pixels)
     }
 
     @Test
-    fun `four turns bring a picture back`() {
-        val picture = Picture(2, 3, intArrayOf(1, 2, 3, 4, 5, 6))
+    fun `four turns bring an image back`() {
+        val image = RgbImage(2, 3, intArrayOf(1, 2, 3, 4, 5, 6))
         for (degrees in listOf(90, -90)) {
-            var turned = picture
+            var turned = image
             repeat(4) { turned = turned.oriented(Orientation.ofTurn(degrees)) }
-            assertArrayEquals(picture.pixels, turned.pixels)
+            assertArrayEquals(image.pixels, turned.pixels)
         }
         assertThrows(IllegalArgumentException::class.java) { Orientation.ofTurn(45) }
     }
@@ -43,7 +43,7 @@ class PictureTest {
     @Test
     fun `camera frames become the colours of JPEG`() {
         val case = Golden.case("yuv")
-        val expected = Golden.picture(case.getJSONObject("expected"))
+        val expected = Golden.image(case.getJSONObject("expected"))
         val (width, height) = Pair(expected.width, expected.height)
         val planar =
             YuvFrame(
@@ -53,13 +53,13 @@ class PictureTest {
                 YuvPlane(Golden.buffer(case.getString("blue_difference")), width / 2, 1),
                 YuvPlane(Golden.buffer(case.getString("red_difference")), width / 2, 1),
             )
-        assertClose(expected, planar.toPicture())
+        assertClose(expected, planar.toImage())
     }
 
     @Test
     fun `camera frames with padded rows and interleaved colour are the same`() {
         val case = Golden.case("yuv")
-        val expected = Golden.picture(case.getJSONObject("expected"))
+        val expected = Golden.image(case.getJSONObject("expected"))
         val (width, height) = Pair(expected.width, expected.height)
         val stride = width + 10
         val blue = spread(Golden.bytes(case.getString("blue_difference")), width / 2, stride, 2)
@@ -72,7 +72,7 @@ class PictureTest {
                 YuvPlane(blue, stride, 2),
                 YuvPlane(red, stride, 2),
             )
-        assertClose(expected, frame.toPicture())
+        assertClose(expected, frame.toImage())
     }
 
     private fun spread(
@@ -87,8 +87,8 @@ class PictureTest {
     }
 
     private fun assertClose(
-        expected: Picture,
-        actual: Picture,
+        expected: RgbImage,
+        actual: RgbImage,
     ) {
         for (i in expected.pixels.indices) {
             for (channel in listOf(::red, ::green, ::blue)) {

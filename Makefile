@@ -47,11 +47,11 @@ test: setup
 # Installs, exports and benchmarks on every Python that is found, too; see `dist`.
 test-all: setup distributions
 	$(BIN)/python -m pytest -n auto --dist worksteal
-	$(BIN)/python tests/installs.py dist --export
+	$(BIN)/python tests/support/installs.py dist --export
 
 # The wheel, with the runners in it, and the sdist; each is installed and used.
 dist: distributions
-	$(BIN)/python tests/installs.py dist --export --python "$(PYTHON)"
+	$(BIN)/python tests/support/installs.py dist --export --python "$(PYTHON)"
 
 distributions: setup
 	rm -rf dist
@@ -68,15 +68,15 @@ lint: setup
 	cd build/typing && "$(abspath $(BIN))/mypy" --config-file ../../pyproject.toml -p seaformer -p smoke_build
 
 bench: setup
-	PYTHONPATH=tests $(BIN)/python -m bench.export --readme README.md
-	PYTHONPATH=tests $(BIN)/python -m bench.quantization --readme README.md
-	PYTHONPATH=tests $(BIN)/python -m bench.accelerators --readme README.md
-	PYTHONPATH=tests $(BIN)/python -m bench.npu --readme docs/npu.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.export --readme README.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.quantization --readme README.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.accelerators --readme README.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.npu --readme docs/npu.md
 	$(BIN)/seaformer-export --variant tiny --format tflite --format onnx --output build/bench --force
-	PYTHONPATH=tests $(BIN)/python -m bench.upsample_argmax --network build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite --json build/bench/upsample_argmax.json --readme README.md
-	PYTHONPATH=tests $(BIN)/python -m bench.benchmark build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite build/bench/seaformer_tiny_ade20k_512x512_fp32.onnx --readme README.md
-	PYTHONPATH=tests $(BIN)/python -m bench.breakdown --readme README.md
-	PYTHONPATH=tests $(BIN)/python -m bench.networks --readme README.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.upsample_argmax --network build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite --json build/bench/upsample_argmax.json --readme README.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.benchmark build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite build/bench/seaformer_tiny_ade20k_512x512_fp32.onnx --readme README.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.breakdown --readme README.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.networks --readme README.md
 
 clean:
 	rm -rf build dist benchmark/runner/bin $(VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

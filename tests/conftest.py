@@ -14,6 +14,7 @@ from pathlib import Path
 import browser
 import pytest
 from exporting import run_export, write_networks
+from once import Once
 
 from seaformer.runtimes.graphics_driver import find_driver
 
@@ -40,9 +41,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if TOOLS.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("tools")
-
-
-Once = Callable[[str, Callable[[Path], None]], Path]
 
 
 @pytest.fixture(scope="session")

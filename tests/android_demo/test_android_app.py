@@ -1,0 +1,369 @@
+"""The Android app: its code on this computer's Java, and the APK of the smoke build."""
+
+import re
+import struct
+import xml.etree.ElementTree as ElementTree
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from android_app import APP, SCENE, Made, require_tools
+from link_check import check_links
+from once import Once
+from PIL import Image
+
+from seaformer.artifact.metadata import Metadata
+from seaformer.benchmark.results.schema import read_results
+from seaformer.datasets import IGNORED
+from seaformer.datasets.shapes import ShapesDataset
+from seaformer.errors import SeaformerError
+from seaformer.files import file_sha256
+from seaformer.imaging.images import read_image
+from seaformer.imaging.overlay import blend
+from seaformer.imaging.prediction import Prediction, predict, prepare_input
+from seaformer.imaging.upsampling import upsample_argmax
+from seaformer.runtimes import open_model
+from smoke_build.build import COMPILE_ONLY, PAGE, app_versions
+from smoke_build.tools import PACKAGES, debian, run
+
+STRINGS = APP / "app/src/main/res"
+
+
+@pytest.fixture(scope="session")
+def model(shapes_export: Path) -> Path:
+    return next(shapes_export.glob("*.onnx"))
+
+
+@pytest.fixture(scope="session")
+def made(once: Once, request: pytest.FixtureRequest) -> Made:
+    require_tools()
+    model = request.getfixturevalue("model")
+    return Made(once("android", lambda folder: Made(folder).fill(model)))
+
+
+# ---- The code, on this computer's Java -----------------------------------------------------------
+
+
+def test_core_passes_its_junit_tests_against_what_python_computed(made: Made) -> None:
+    passed = re.search(r"^OK \((\d+) tests\)$", made.said("junit"), re.MULTILINE)
+    assert passed is not None
+    in_sources = sum(
+        path.read_text().count("@Test") for path in (APP / "core/src/test").rglob("*.kt")
+    )
+    assert int(passed[1]) == in_sources > 30
+
+
+@pytest.mark.parametrize("emulated", [False, True])
+def test_the_benchmark_of_the_app_is_one_of_seaformer_benchmark(made: Made, emulated: bool) -> None:
+    made.said("junit")
+    results = read_results(made.folder / "output" / f"results_{str(emulated).lower()}.json")
+    (model,) = results.models
+    assert (model.latency is None, model.emulated is None) == (emulated, not emulated)
+    (block,) = results.rounds[0].blocks
+    times = model.times
+    assert times is not None
+    assert times.run is not None
+    milliseconds = np.array(block.durations_ns) / 1e6
+    assert times.run.median_ms == pytest.approx(np.median(milliseconds))
+    assert times.run.p90_ms == pytest.approx(np.percentile(milliseconds, 90))
+    assert times.run.mean_ms == pytest.approx(milliseconds.mean())
+
+
+# name -> the export and the file of it: every type of input and output that ONNX Runtime gives.
+MODELS = {
+    "float": ("shapes_export", "*_fp32.onnx"),
+    "int8": ("integer_export", "*_int8.onnx"),
+    "ids": ("mask_export", "*_fp32_mask.onnx"),
+    "classes": ("classifier_export", "*_fp32.onnx"),
+}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A model that the app's classes ran on the scene, and what Python makes of it.
+
+    Attributes:
+        folder: what EndToEnd.kt wrote.
+        metadata: of the model.
+        image: the scene.
+        logits: what the model gives in Python; of integers the real values.
+        expected: by Python.
+    """
+
+    folder: Path
+    metadata: Metadata
+    image: np.ndarray
+    logits: np.ndarray
+    expected: Prediction
+
+    @property
+    def stored(self) -> np.ndarray:
+        """What the model gave, in its own type and shape."""
+        output = self.metadata.output
+        values = np.fromfile(self.folder / "output.bin", np.dtype(output.dtype))
+        return values.reshape(output.shape)[0]
+
+    @property
+    def mask(self) -> np.ndarray:
+        return np.fromfile(self.folder / "mask.bin", "<i4").reshape(self.image.shape[:2])
+
+
+@pytest.fixture(scope="session")
+def ran(made: Made, once: Once, request: pytest.FixtureRequest) -> Callable[[str], Ran]:
+    def run_model(name: str) -> Ran:
+        export, pattern = MODELS[name]
+        (model,) = request.getfixturevalue(export).glob(pattern)
+        folder = once(f"android_{name}", lambda folder: made.run(model, folder))
+        image = read_image(made.assets / SCENE)
+        with open_model(model, 1) as session:
+            metadata = session.metadata
+            assert isinstance(metadata, Metadata)
+            logits = session.run(prepare_input(image, session, metadata))[0]
+            expected = predict(image, session, metadata)
+            return Ran(folder, metadata, image, logits, expected)
+
+    return run_model
+
+
+# Two versions of the runtime sum in different orders: values are near, decisions nearly all equal.
+
+
+def test_the_real_model_gives_what_it_gives_in_python(ran: Callable[[str], Ran]) -> None:
+    model = ran("float")
+    np.testing.assert_allclose(model.stored, model.logits, atol=1e-3)
+    assert np.array_equal(model.mask, upsample_argmax(model.stored, model.mask.shape))
+    assert (model.mask == model.expected.mask).mean() > 0.999
+    assert len(np.unique(model.mask)) > 3
+
+
+def test_a_quantized_model_takes_and_gives_bytes_and_sees_what_is_there(
+    ran: Callable[[str], Ran],
+) -> None:
+    model = ran("int8")
+    assert (model.metadata.input.dtype, model.stored.dtype) == ("uint8", np.uint8)
+    quantization = model.metadata.output.quantization
+    assert quantization is not None
+    steps = model.stored.astype(int) - quantization.zero_point
+    off = np.abs(steps - np.round(model.logits / quantization.scale))
+    assert off.max() <= 2
+    assert (off == 0).mean() > 0.99
+    assert np.array_equal(model.mask, upsample_argmax(model.stored, model.mask.shape))
+    assert (model.mask == model.expected.mask).mean() > 0.99
+    _, truth = ShapesDataset("val")[0]
+    assert (model.mask == truth)[truth != IGNORED].mean() > 0.8
+
+
+@pytest.mark.slow
+def test_a_model_that_gives_ids_needs_no_upsampling(ran: Callable[[str], Ran]) -> None:
+    model = ran("ids")
+    assert model.stored.shape == model.metadata.input.size
+    assert (model.stored == model.logits).mean() > 0.99
+    assert (model.mask == model.expected.mask).mean() > 0.99
+
+
+def test_a_classifier_ranks_as_python_does(ran: Callable[[str], Ran]) -> None:
+    model = ran("classes")
+    lines = (model.folder / "ranking.txt").read_text().splitlines()
+    ids, probabilities = np.array([line.split() for line in lines], float).T
+    expected = model.expected.probabilities
+    assert expected is not None
+    assert sorted(ids) == list(range(len(model.metadata.labels)))
+    assert (np.diff(probabilities) <= 0).all()
+    np.testing.assert_allclose(probabilities, expected[ids.astype(int)], rtol=1e-3)
+
+
+def test_accelerators_that_are_not_here_are_named_with_their_reasons(
+    ran: Callable[[str], Ran],
+) -> None:
+    running, *rejections = (ran("float").folder / "running.txt").read_text().splitlines()
+    assert running == "ONNX Runtime 1.29.0, CPU"
+    assert [line.partition(":")[0] for line in rejections] == ["NPU", "GPU"]
+    assert all(line.partition(": ")[2] for line in rejections)
+
+
+def test_the_legend_is_drawn_beside_the_overlay(ran: Callable[[str], Ran]) -> None:
+    model = ran("float")
+    overlay = read_image(model.folder / "overlay.png")
+    assert np.array_equal(overlay, blend(model.image, model.mask, model.metadata.palette, 0.5))
+    with Image.open(model.folder / "screen.png") as screen:
+        drawn = np.asarray(screen.convert("RGB"))
+    height, width = overlay.shape[:2]
+    assert np.array_equal(drawn[:height, :width], overlay)
+    assert len(np.unique(drawn[:, width:].reshape(-1, 3), axis=0)) > 10
+
+
+def test_kotlin_has_the_style_of_ktlint(made: Made) -> None:
+    made.said("ktlint")
+
+
+# ---- The APK -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def apk(made: Made) -> Path:
+    made.said("apk")
+    return made.folder / "app.apk"
+
+
+def test_the_apk_is_signed(apk: Path) -> None:
+    versions = app_versions(APP)
+    said = run(
+        debian("apksigner"), "verify", "-v", "--min-sdk-version", versions["minSdk"], apk
+    ).splitlines()
+    assert "Verifies" in said
+    assert "Verified using v2 scheme (APK Signature Scheme v2): true" in said
+
+
+def test_an_apk_that_was_changed_does_not_verify(apk: Path, tmp_path: Path) -> None:
+    changed = tmp_path / "changed.apk"
+    content = bytearray(apk.read_bytes())
+    content[content.index(b"classes.dex") + 200] ^= 1
+    changed.write_bytes(content)
+    with pytest.raises(SeaformerError, match="DOES NOT VERIFY"):
+        run(debian("apksigner"), "verify", changed)
+
+
+def test_the_apk_says_what_the_version_catalog_says(made: Made, apk: Path) -> None:
+    versions = app_versions(APP)
+    said = run(made.build.framework.aapt2, "dump", "badging", apk)
+    assert (
+        f"package: name='seaformer.demo' versionCode='{versions['appVersionCode']}' "
+        f"versionName='{versions['appVersionName']}'"
+    ) in said
+    assert f"sdkVersion:'{versions['minSdk']}'" in said
+    assert f"targetSdkVersion:'{versions['targetSdk']}'" in said
+    assert "launchable-activity: name='seaformer.demo.MainActivity'" in said
+    assert "'ko'" in said
+    assert "native-code: 'arm64-v8a'" in said
+
+
+def test_the_app_asks_for_the_camera_only_and_needs_none(made: Made, apk: Path) -> None:
+    said = run(made.build.framework.aapt2, "dump", "badging", apk)
+    assert re.findall(r"uses-permission[^:]*: name='([^']+)'", said) == [
+        "android.permission.CAMERA"
+    ]
+    assert "uses-feature: name='android.hardware.camera" not in said
+
+
+def test_the_icon_is_adaptive_and_plain_before_android_8(made: Made, apk: Path) -> None:
+    aapt2 = made.build.framework.aapt2
+    tree = run(aapt2, "dump", "xmltree", "--file", "res/mipmap-anydpi-v26/icon.xml", apk)
+    elements = re.findall(r"E: ([\w-]+)", tree)
+    assert elements == ["adaptive-icon", "background", "foreground", "monochrome"]
+    assert "E: vector" in run(aapt2, "dump", "xmltree", "--file", "res/mipmap/icon.xml", apk)
+    assert "application: label='SeaFormer' icon='res/mipmap" in run(aapt2, "dump", "badging", apk)
+
+
+def segment_alignments(elf: bytes) -> list[int]:
+    """Read p_align of the PT_LOAD segments of a 64-bit little-endian ELF file."""
+    assert elf[:6] == b"\x7fELF\x02\x01"
+    table, size, count = struct.unpack_from("<Q14xHH", elf, 32)
+    headers = [struct.unpack_from("<2I6Q", elf, table + size * index) for index in range(count)]
+    return [header[7] for header in headers if header[0] == 1]
+
+
+def test_libraries_fit_pages_of_16_kb_and_everything_is_aligned(apk: Path) -> None:
+    with zipfile.ZipFile(apk) as archive:
+        found = [entry for entry in archive.infolist() if entry.filename.endswith(".so")]
+        assert {entry.filename.rpartition("/")[2] for entry in found} == {
+            "libonnxruntime.so",
+            "libonnxruntime4j_jni.so",
+        }
+        # Stored, so that it is mapped from the APK; zipalign looks at all that is.
+        assert all(entry.compress_type == zipfile.ZIP_STORED for entry in found)
+        alignments = [one for entry in found for one in segment_alignments(archive.read(entry))]
+        assert alignments
+        assert all(alignment % PAGE == 0 for alignment in alignments)
+    run(debian("zipalign"), "-c", PAGE, apk)
+    run(debian("zipalign"), "-c", "-p", "4", apk)
+
+
+@pytest.mark.usefixtures("apk")
+def test_everything_that_the_dex_refers_to_is_there(made: Made) -> None:
+    report = check_links(made.folder / "work/dex/classes.dex", made.build.framework.members)
+    assert report.checked > 10_000
+    assert report.unresolved == ()
+    # LiteRT, which comes with Gradle only; the app is told so when it tries to load it.
+    assert report.unknown_classes
+    assert all(name.startswith(f"L{COMPILE_ONLY}") for name in report.unknown_classes)
+
+
+@pytest.mark.usefixtures("apk")
+def test_the_link_check_sees_what_is_missing(made: Made, tmp_path: Path) -> None:
+    members = made.build.framework.members.read_text()
+    method = "method takePersistableUriPermission(Landroid/net/Uri;I)V\n"
+    assert method in members
+    less = tmp_path / "members.txt"
+    less.write_text(members.replace(method, ""))
+    report = check_links(made.folder / "work/dex/classes.dex", less)
+    assert report.unresolved == (
+        "Landroid/content/ContentResolver;->takePersistableUriPermission(Landroid/net/Uri;I)V",
+    )
+
+
+def test_assets_are_the_files_of_the_exporter(apk: Path, model: Path) -> None:
+    with zipfile.ZipFile(apk) as archive:
+        entry = archive.getinfo(f"assets/{model.name}")
+        assert archive.read(entry) == model.read_bytes()
+        assert entry.compress_type == zipfile.ZIP_STORED  # it is mapped from the APK
+        names = archive.namelist()
+    assert "assets/model.json" in names
+    assert [name for name in names if name.startswith("assets/samples/")]
+
+
+# ---- The sources, which need no tools ------------------------------------------------------------
+
+
+def test_core_knows_nothing_of_android() -> None:
+    sources = list((APP / "core/src/main").rglob("*.kt"))
+    assert sources
+    for path in sources:
+        assert not re.search(r"^import (android|dalvik|com\.google|ai\.)", path.read_text(), re.M)
+
+
+def test_files_of_others_are_replaced_and_models_are_mapped() -> None:
+    """What only a phone runs, read in the sources: "w" does not truncate on every Android."""
+    sources = {path.name: path.read_text() for path in (APP / "app/src/main/kotlin").rglob("*.kt")}
+    calls = [call for text in sources.values() for call in re.findall(r"openOutputStream.*", text)]
+    assert calls
+    assert all('(uri, "wt")' in call for call in calls)
+    assert "MapMode.READ_ONLY" in sources["BundledModel.kt"]
+    assert "ByteArray" not in sources["OrtSegmenter.kt"].partition("private val environment")[0]
+    # A camera and a heap fail with more than the checked exceptions.
+    assert not re.search(r"catch \(\w+: (Camera|IO)\w*Exception", sources["CameraFeed.kt"])
+    assert "onFailure(it.reason())" in sources["CameraFeed.kt"]
+    for name in ("Engine.kt", "MainActivity.kt", "CameraFeed.kt", "BenchmarkActivity.kt"):
+        assert "guarded(" in sources[name]
+        assert "catch (error: Exception)" not in sources[name]
+
+
+def test_both_languages_have_the_same_texts_with_the_same_places() -> None:
+    def texts(folder: str) -> dict[str, list[str]]:
+        tree = ElementTree.parse(STRINGS / folder / "strings.xml")
+        return {
+            node.attrib["name"]: sorted(re.findall(r"%\d\$[,.\d]*[a-z]", node.text or ""))
+            for node in tree.getroot()
+            if node.get("translatable") != "false"
+        }
+
+    assert texts("values") == texts("values-ko")
+    assert len(texts("values")) > 40
+
+
+def test_packages_are_pinned_and_below_400_mb() -> None:
+    assert sum(package.megabytes for package in PACKAGES.values()) < 400
+    assert all(re.fullmatch("[0-9a-f]{64}", package.sha256) for package in PACKAGES.values())
+
+
+def test_gradle_and_the_smoke_build_compile_with_the_same_kotlin() -> None:
+    catalog = (APP / "gradle/libs.versions.toml").read_text()
+    assert f'kotlin = "{PACKAGES["kotlin"].source.version}"' in catalog
+
+
+def test_the_gradle_wrapper_is_the_one_that_gradle_publishes() -> None:
+    # https://gradle.org/release-checksums, wrapper jar of 8.11.1
+    published = "2db75c40782f5e8ba1fc278a5574bab070adccb2d21ca5a6e5ed840888448046"
+    assert file_sha256(APP / "gradle/wrapper/gradle-wrapper.jar") == published

@@ -1,0 +1,525 @@
+"""The page of a benchmark: what is on it, what is not, and how a real browser takes it."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from benchmark_parts import RIGHT, WRONG, candidate, make_results, measure, times_around
+from broken_down_results import FLOAT, PARTS, broken_down, results_of, row
+from browser import browse, in_a_browser, look
+from click.testing import CliRunner, Result
+from html_page import Page
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from rounds import SOURCES
+
+from seaformer.benchmark.cli import main
+from seaformer.benchmark.devices.device import Conditions, Temperature
+from seaformer.benchmark.devices.host import Host
+from seaformer.benchmark.report.benchmark_page import Source, write_report
+from seaformer.benchmark.report.distribution import distribution
+from seaformer.benchmark.report.drift import drift
+from seaformer.benchmark.report.modules import modules
+from seaformer.benchmark.results.breakdown import UNATTRIBUTED
+from seaformer.benchmark.results.published import FIGURES, paper_rows
+from seaformer.benchmark.results.schema import ModelFacts, Results
+from seaformer.models.registry import REGISTRY
+from seaformer.reporting.plots import COLORS, Plot, Rows, Segment
+from seaformer.reporting.scale import Scale
+from seaformer.reporting.tree_plot import Branch, tree_plot
+
+
+def warmed(results: Results) -> Results:
+    """Let the device show its clock and get warmer, and throttle in its last round."""
+    rounds = []
+    for one in results.rounds:
+        blocks = tuple(
+            replace(
+                block,
+                started_ns=10**9 * (2 * one.index + place),
+                frequency_khz_before=2_841_600,
+                frequency_khz_after=2_841_600,
+                temperature_c_before=40.0 + one.index,
+                temperature_c_after=40.5 + one.index,
+            )
+            for place, block in enumerate(one.blocks)
+        )
+        skin = Temperature("skin", "skin", 30.0 + one.index)
+        after = Conditions(results.created_at, (skin,), 0, 80, False, {}, None)
+        is_last = one is results.rounds[-1]
+        change = {"blocks": blocks, "conditions_after": after, "used": not is_last}
+        change["throttled"] = "the clock fell" if is_last else None
+        rounds.append(one.model_copy(update=change))
+    return results.model_copy(update={"rounds": tuple(rounds)})
+
+
+FULL = warmed(broken_down(results_of(), *PARTS))
+
+
+def page_of(folder: Path, *results: Results) -> str:
+    path = folder / "page.html"
+    write_report(path, [Source(f"{place}.json", one) for place, one in enumerate(results)])
+    return path.read_text(encoding="utf-8")
+
+
+def path_of(plot: Plot, kind: str) -> str:
+    """The path of the first mark of a kind; empty without one."""
+    return next((mark.path for mark in plot.marks if mark.kind == kind), "")
+
+
+def numbers_in(path: str) -> list[float]:
+    """The coordinates of an SVG path, in order."""
+    return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", path)]
+
+
+def command(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["report", *map(str, arguments)])
+
+
+# What is on the page
+
+
+def test_conditions_come_before_any_number(tmp_path: Path) -> None:
+    page = Page(page_of(tmp_path, FULL))
+    conditions, times = page.text.index("SM8250"), page.text.index("median ms")
+    assert conditions < times
+    shown = ("Maker Phone", "Android 13", "prime (core 7, up to 2.84 GHz)", "LiteRT 2.3.0")
+    for condition in shown:
+        assert condition in page.text[:times]
+    assert "battery" in page.text[page.text.index("not known") : times]
+
+
+def test_the_page_loads_nothing_and_runs_nothing(tmp_path: Path) -> None:
+    page = Page(page_of(tmp_path, FULL, results_of()))
+    for tag, attributes in page.elements:
+        assert tag not in ("script", "link", "img", "iframe", "object")
+        assert not any(name.startswith("on") for name in attributes)
+        assert (attributes.get("href") or "#").startswith("#")
+        assert "src" not in attributes
+    assert "url(" not in page_of(tmp_path, FULL)
+    assert "@import" not in page_of(tmp_path, FULL)
+
+
+def test_a_screen_reader_gets_words_and_a_table_for_every_plot(tmp_path: Path) -> None:
+    text = page_of(tmp_path, FULL, results_of())
+    page = Page(text)
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    images = page.all("svg")
+    assert images
+    for attributes in images:
+        assert attributes["role"] == "img"
+        assert attributes["aria-labelledby"] in ids
+        assert attributes["aria-describedby"] in ids
+    assert len(page.all("title")) == len(page.all("desc")) + 1 == len(images) + 1
+    drawn = [a for a in page.all("div") if {"stack", "tree"} & set((a.get("class") or "").split())]
+    assert drawn
+    assert all(a["role"] == "img" and a["aria-label"] for a in drawn)
+    links = [(attributes["href"] or "").removeprefix("#") for attributes in page.all("a")]
+    assert set(links) <= set(ids)
+    for heading in ("median [95 %]", "at s", "relative to", "of the MACs"):
+        assert heading in page.text
+
+
+def test_what_scrolls_is_reached_by_the_keyboard(tmp_path: Path) -> None:
+    scrolling = [
+        attributes
+        for _, attributes in Page(page_of(tmp_path, FULL)).elements
+        if "scroll" in (attributes.get("class") or "").split()
+    ]
+    assert scrolling
+    for attributes in scrolling:
+        assert attributes["tabindex"] == "0"
+        assert attributes["role"] == "region"
+        assert attributes.get("aria-label") or attributes.get("aria-labelledby")
+
+
+def test_medians_intervals_and_ratios_are_shown(tmp_path: Path) -> None:
+    results = results_of()
+    text = Page(page_of(tmp_path, results)).text
+    for model in results.models:
+        assert model.latency is not None
+        summary = model.latency.run
+        assert summary is not None
+        interval = summary.interval_ms
+        assert interval is not None
+        assert f"{summary.median_ms:.2f} [{interval.low:.2f}, {interval.high:.2f}]" in text
+    ratio = results.ratio("m1", "m0")
+    assert ratio is not None
+    assert ratio.interval is not None
+    shown = f"{ratio.value:.3f} [{ratio.interval.low:.3f}, {ratio.interval.high:.3f}]"
+    assert f"{shown}: faster" in text
+
+
+def test_emulated_times_are_no_latency_and_are_not_drawn(tmp_path: Path) -> None:
+    results = warmed(broken_down(results_of(emulated=True), *PARTS, emulated=True))
+    page = Page(page_of(tmp_path, results))
+    assert page.all("svg") == []
+    assert page.all("figure") == []
+    assert "emulated, NO LATENCY" in page.text
+    assert "median ms" not in page.text
+    assert "ratio [95 %]" not in page.text
+    assert "EMULATED" in page.text
+    beside = Page(page_of(tmp_path, results_of(), results)).text
+    table = beside[beside.index("Side by side") : beside.index("Every run")]
+    emulated = results.models[0].emulated
+    assert emulated is not None
+    assert f"{emulated.typical_ms:.2f}" not in table.split("seaformer_float")[1].split("-")[1]
+
+
+def test_a_wrong_output_has_no_time(tmp_path: Path) -> None:
+    believed = Page(page_of(tmp_path, results_of(bytes_ms=77.0))).text
+    doubted = results_of(bytes_ms=77.0, parities={"m0": RIGHT, "m1": WRONG})
+    text = Page(page_of(tmp_path, doubted)).text
+    assert "WRONG OUTPUT" in text
+    measured = r"7[67]\.\d\d \["
+    assert re.search(measured, believed) is not None
+    assert re.search(measured, text) is None
+
+
+def test_what_was_not_finished_is_said_first(tmp_path: Path) -> None:
+    results = results_of(complete=False, stopped_by="problem", problem="The phone went away.")
+    text = Page(page_of(tmp_path, results)).text
+    assert text.index("Not complete.") < text.index("Conditions")
+    assert "The phone went away." in text
+
+
+def test_names_of_files_are_text_and_no_markup(tmp_path: Path) -> None:
+    awkward = candidate(0, "a/<script>alert(1)</script>&amp;\"'.tflite")
+    results = make_results([awkward], {"m0": times_around(5, 1)}, command="x <b onload=y>")
+    page = Page(page_of(tmp_path, results))
+    assert page.all("script") == []
+    assert "script>&amp;\"'.tflite" in page.text  # a name ends at the last slash
+    assert "x <b onload=y>" in page.text
+
+
+def test_models_of_the_same_file_name_are_told_apart(tmp_path: Path) -> None:
+    twins = [candidate(0, "one/model.tflite"), candidate(1, "two/model.tflite")]
+    results = make_results(twins, {"m0": times_around(5, 1), "m1": times_around(6, 2)})
+    text = Page(page_of(tmp_path, results)).text
+    assert "one/model.tflite" in text
+    assert "two/model.tflite" in text
+
+
+# Several side by side
+
+
+def test_comparable_benchmarks_have_ratios_and_others_say_why_not(tmp_path: Path) -> None:
+    faster, other = results_of(float_ms=16.0), results_of(threads=2)
+    text = Page(page_of(tmp_path, results_of(), faster, other)).text
+    assert re.search(r"\u00d7 0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]", text)
+    assert "C is not compared with A (“before”): threads 2, before 1." in text
+    assert "B is not compared" not in text
+
+
+def test_conditions_that_differ_are_marked(tmp_path: Path) -> None:
+    text = page_of(tmp_path, results_of(), results_of(threads=2))
+    marked = re.findall(r'<tr class="differs"><th scope="row">([^<]*)', text)
+    assert marked == ["threads"]
+
+
+# The plots
+
+
+def test_every_run_is_drawn_and_those_beyond_the_axis_are_counted() -> None:
+    times = times_around(20.0, 1)
+    times[3, 2] = 500.0
+    plot = distribution(make_results([FLOAT], {"m0": times}))
+    assert plot is not None
+    (row,) = plot.rows
+    assert isinstance(row.content, Plot)
+    assert path_of(row.content, "dots small").count("M") == times.size - 1
+    assert path_of(row.content, "dots beyond").count("M") == 1
+    assert "1 beyond the axis" in row.note
+    low, _, high = numbers_in(path_of(row.content, "whisker"))[:3]
+    left, _, right = numbers_in(path_of(row.content, "band"))[:3]
+    assert left < low < plot.x.at(0) < high < right
+
+
+def test_drift_shows_what_the_device_shows_and_marks_what_does_not_count() -> None:
+    found = drift(FULL)
+    assert found is not None
+    assert [(row.label, row.note) for row in found.plot.rows] == [
+        ("seaformer_float.tflite", "time, % of its median"),
+        ("seaformer_bytes.tflite", "time, % of its median"),
+        ("clock of the core", "GHz"),
+        ("hottest sensor", "°C"),
+        ("skin or battery", "°C"),
+    ]
+    assert found.missing == ()
+    plots = [row.content for row in found.plot.rows[:2] if isinstance(row.content, Plot)]
+    assert [path_of(plot, "dots unused").count("M") for plot in plots] == [1, 1]
+    assert [path_of(plot, "dots").count("M") for plot in plots] == [9, 9]
+    assert found.plot.x.high >= 19  # ten rounds of two blocks, one each second
+
+    silent = drift(results_of())
+    assert silent is not None
+    assert len(silent.plot.rows) == 2
+    assert silent.missing == ("clock of the core", "hottest sensor", "skin or battery")
+
+
+def bar_of(rows: Rows) -> tuple[Segment, ...]:
+    """The only bar of a plot."""
+    (row,) = rows.rows
+    assert not isinstance(row.content, Plot)
+    return row.content
+
+
+def test_the_parts_of_a_bar_add_up_to_the_time_of_the_model(tmp_path: Path) -> None:
+    plot = modules(FULL)
+    assert plot is not None
+    times, shares = bar_of(plot.times), bar_of(plot.shares)
+    assert [part.name for part in times] == ["STEM", "context branch", "unattributed"]
+    assert times[-1].end == pytest.approx(20.0)
+    assert shares[-1].end == pytest.approx(100.0)
+    assert len({color for _, color in plot.legend}) == 3
+    text = Page(page_of(tmp_path, FULL)).text
+    assert "1.0 % of the measured total has no module" in text
+    assert "conv" in text
+
+
+def test_the_bars_of_all_models_have_their_parts_in_one_order() -> None:
+    results = broken_down(results_of(), *PARTS)
+    first, second = results.models
+    assert first.breakdown is not None
+    turned = first.breakdown.model_copy(update={"rows": first.breakdown.rows[::-1]})
+    second = second.model_copy(update={"breakdown": turned})
+    plot = modules(results.model_copy(update={"models": (first, second)}))
+    assert plot is not None
+    for rows in (plot.times, plot.shares):
+        for bar in rows.rows:
+            assert not isinstance(bar.content, Plot)
+            names = [part.name for part in bar.content]
+            assert names == ["STEM", "context branch", "unattributed"]
+
+
+def test_no_two_of_many_parts_look_alike(tmp_path: Path) -> None:
+    many = [row(f"part{number}", 0.2, title=f"part {number}") for number in range(7 * COLORS)]
+    page = Page(page_of(tmp_path, broken_down(results_of(), *many)))
+    segments = [span for span in page.all("span") if (span.get("title") or "").startswith("part")]
+    looks = {
+        (span["class"], re.sub(r"(left|width):[^;]*;", "", span["style"] or ""))
+        for span in segments
+    }
+    assert len(looks) == len(segments) == len(many)
+    swatches = {
+        (span["class"], span.get("style"))
+        for span in page.all("span")
+        if "swatch" in (span.get("class") or "")
+    }
+    assert len(swatches) == len(many)
+    assert "cothers" not in "".join(str(look) for look in looks | swatches)
+
+
+def test_profiled_runs_that_took_less_time_are_not_called_longer(tmp_path: Path) -> None:
+    results = broken_down(results_of(), *PARTS)
+    first = results.models[0]
+    assert first.breakdown is not None
+    faster = first.breakdown.model_copy(update={"profile_overhead": -0.155})
+    first = first.model_copy(update={"breakdown": faster})
+    changed = results.model_copy(update={"models": (first, *results.models[1:])})
+    text = Page(page_of(tmp_path, changed)).text
+    assert "profiled runs take 15.5 % less time" in text
+
+
+def test_rounds_and_runs_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    text = Page(page_of(tmp_path, results_of())).text
+    assert "10 rounds; in each 5 runs of each model, after 3 warm-up runs" in text
+
+
+def test_a_part_below_zero_is_in_the_table_only(tmp_path: Path) -> None:
+    below = row(UNATTRIBUTED, -0.3, parent="", depth=1, title="unattributed", kind="unattributed")
+    results = broken_down(results_of(), *PARTS[:-1], below)
+    plot = modules(results)
+    assert plot is not None
+    assert [part.name for part in bar_of(plot.times)] == ["STEM", "context branch"]
+    assert "-0.300" in Page(page_of(tmp_path, results)).text
+
+
+def test_without_a_breakdown_there_is_no_plot_of_modules() -> None:
+    assert modules(results_of()) is None
+
+
+leaves = st.builds(Branch, st.just("leaf"), st.just(""), st.just(0), st.floats(-1, 100))
+trees = st.recursive(
+    leaves,
+    lambda parts: st.builds(
+        Branch, st.just("branch"), st.just(""), st.just(1), st.floats(-1, 100),
+        st.lists(parts, min_size=1, max_size=4).map(tuple),
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(st.lists(trees, min_size=1, max_size=4))
+def test_a_tree_is_filled_in_proportion_and_in_order(branches: list[Branch]) -> None:
+    blocks = iter(tree_plot(branches))
+
+    def check(parts: Sequence[Branch], top: float, bottom: float, left: float) -> None:
+        """Take the blocks of these parts, which fill their place from top to bottom."""
+        shown = [part for part in parts if part.size > 0]
+        total, end = sum(part.size for part in shown), top
+        for part in shown:
+            block, height = next(blocks), (bottom - top) * part.size / total
+            assert block.branch is part
+            assert (block.left, block.top, block.height) == pytest.approx(
+                (left, end, height), abs=0.01
+            )
+            if not any(inner.size > 0 for inner in part.parts):
+                assert left + block.width == pytest.approx(100, abs=0.01)
+            check(part.parts, end, end + height, left + block.width)
+            end += height
+        assert end == pytest.approx(bottom) or not shown
+
+    check(branches, 0.0, 100.0, 0.0)
+    assert next(blocks, None) is None
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
+def test_an_axis_shows_all_values_in_order(values: list[float]) -> None:
+    scale = Scale.over(values, least=1.0)
+    assert all(scale.holds(value) for value in (*values, *scale.ticks))
+    places = [scale.at(value) for value in sorted(values)]
+    assert places == sorted(places)
+    assert (scale.at(scale.low), scale.at(scale.high)) == (0, 100)
+    assert 2 <= len(scale.ticks) <= 12
+
+
+# Paper beside measured
+
+
+def published_candidate(number: int, variant: str, **facts: object) -> object:
+    known = ModelFacts(name=f"seaformer_{variant}_ade20k", variant=variant, task="ade20k")
+    one = candidate(number, f"{variant}{number}.tflite")
+    return replace(
+        one,
+        facts=known.model_copy(update={"head": "logits"} | facts),
+        input=one.input.model_copy(update={"shape": (1, 512, 512, 3)}),
+    )
+
+
+def test_published_figures_stand_beside_the_measured_ones(tmp_path: Path) -> None:
+    tiny, base = published_candidate(0, "tiny"), published_candidate(1, "base")
+    times = {"m0": times_around(10, 1), "m1": times_around(30, 2)}
+    results = make_results([tiny, base], times)  # type: ignore[list-item]
+    first, second = paper_rows(results)
+    assert (first.figure.title, first.base) == ("SeaFormer-T", None)
+    assert (
+        second.published_ratio
+        == FIGURES["seaformer-base"].latency_ms / FIGURES["seaformer-tiny"].latency_ms
+    )
+    assert second.ratio == results.ratio("m1", "m0")
+    text = Page(page_of(tmp_path, results)).text
+    assert "Snapdragon 865" in text
+    assert FIGURES["seaformer-base"].miou_source in text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"task": "cityscapes"}, {"head": "mask"}, {"name": "seaformer_tiny_detail-off_ade20k"}],
+)
+def test_other_networks_than_the_published_have_no_figures(change: dict[str, object]) -> None:
+    times = {"m0": times_around(10, 1)}
+    other = published_candidate(0, "tiny", **change)
+    assert paper_rows(make_results([other], times)) == ()  # type: ignore[list-item]
+    assert paper_rows(make_results([FLOAT], times)) == ()  # another size
+    same = published_candidate(0, "tiny")
+    assert len(paper_rows(make_results([same], times))) == 1  # type: ignore[list-item]
+
+
+def test_every_published_peer_has_a_figure() -> None:
+    published = {name for name, row in REGISTRY.items() if row.published is not None}
+    assert set(FIGURES) == published
+    assert published >= {f"seaformer-{size}" for size in ("tiny", "small", "base", "large")}
+    assert published >= {name for name in REGISTRY if name.startswith(("topformer", "segformer"))}
+
+
+# The command
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "results.json"
+    path.write_text(FULL.text())
+    return path
+
+
+def test_a_benchmark_writes_its_report_and_the_command_draws_the_same(tmp_path: Path) -> None:
+    measure([SOURCES / "probe.tflite"], [Host()], tmp_path, runs=5)
+    page = tmp_path / "report.html"
+    drawn = page.read_text()
+    assert "probe.tflite" in Page(drawn).text
+    result = command(tmp_path, "--force")
+    assert result.exit_code == 0, result.stderr
+    assert f"report: {page}" in result.stdout
+    assert page.read_text() == drawn.replace("results.json", str(tmp_path))
+    again = CliRunner().invoke(
+        main, [str(SOURCES / "probe.tflite"), "--device", "host", "--output", str(tmp_path)]
+    )
+    assert again.exit_code == 2
+    assert "exists" in again.stderr
+
+
+def test_several_results_become_one_page(file: Path, tmp_path: Path) -> None:
+    result = command(file, file, "--output", tmp_path / "both.html")
+    assert result.exit_code == 0, result.stderr
+    assert "2 benchmarks side by side" in (tmp_path / "both.html").read_text()
+
+
+def test_nothing_of_the_users_is_overwritten(file: Path) -> None:
+    assert command(file).exit_code == 0
+    page = file.with_name("report.html")
+    page.write_text("mine")
+    result = command(file)
+    assert result.exit_code == 2
+    assert re.fullmatch(r"error: .*report\.html' exists.*--force.*\n", result.stderr)
+    assert page.read_text() == "mine"
+    assert command(file, "--output", file, "--force").exit_code == 2
+    assert json.loads(file.read_text())["schema_version"] == 1
+
+
+def test_a_file_that_is_no_results_is_refused(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text("{}")
+    for path, said in ((wrong, "is no results.json"), (tmp_path / "none.json", "there is no file")):
+        result = command(path)
+        assert result.exit_code == 1
+        assert said in result.stderr
+
+
+# A real browser
+
+
+@in_a_browser
+def test_a_browser_has_no_complaints_and_the_page_fits_every_width(tmp_path: Path) -> None:
+    page_of(tmp_path, FULL, results_of(threads=2))
+    widths = (390, 700, 1200)
+    measured, done = look(tmp_path / "page.html", widths, "documentElement.scrollWidth")
+    assert measured == list(widths)
+    spoken = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    assert len(spoken) == 1, spoken
+    assert "the wrapper ran" in spoken[0]
+
+
+@in_a_browser
+def test_a_browser_draws_it_dark_or_light_and_prints_it(tmp_path: Path) -> None:
+    page_of(tmp_path, FULL)
+    page = tmp_path / "page.html"
+    brightness = {}
+    for name, scheme in (("dark", 0), ("light", 1)):
+        image = tmp_path / f"{name}.png"
+        browse(
+            page, f"--screenshot={image}", "--window-size=1000,3000",
+            f"--blink-settings=preferredColorScheme={scheme}",
+        )  # fmt: skip
+        pixels = np.asarray(Image.open(image).convert("L"))
+        brightness[name] = np.median(pixels)
+        assert np.unique(pixels).size > 50  # something is drawn
+    assert brightness["dark"] < 64 < 192 < brightness["light"]
+    browse(page, f"--print-to-pdf={tmp_path / 'page.pdf'}")
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")

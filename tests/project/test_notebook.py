@@ -1,0 +1,29 @@
+"""The notebook in docs/ runs from top to bottom, and is stored without its outputs."""
+
+import re
+from pathlib import Path
+
+import nbformat
+from locations import ROOT
+from nbclient import NotebookClient
+
+NOTEBOOK = ROOT / "docs/tour.ipynb"
+
+
+def test_the_notebook_runs(tmp_path: Path) -> None:
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not [cell for cell in cells if cell.outputs or cell.execution_count]
+    resources = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
+    outputs = [output for cell in cells for output in cell.outputs]
+    kinds = {kind for output in outputs for kind in output.get("data", {})}
+    assert {"image/png", "text/html"} <= kinds, "overlay and plots, and tables"
+    # Nothing is printed but by the cells themselves.
+    shown = [output for output in outputs if output.output_type in ("stream", "display_data")]
+    said = [output.get("text") or output.data["text/plain"] for output in shown]
+    figure = "<Figure size"
+    expected = [r"[\d.]+% of the pixels", figure, r"[\d.]+ ms on ", figure, figure]
+    assert len(said) == len(expected), said
+    assert all(map(re.match, expected, said)), said
+    assert len(list(tmp_path.glob("build/*.tflite"))) == 1

@@ -1,0 +1,381 @@
+"""The peers: their published sizes, their structure, their checkpoints, and their exports."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ai_edge_litert.interpreter import Interpreter
+from exporting import assert_one_line, run_export
+from locations import GOLDEN
+from once import Once
+from topformer_files import official_shapes
+from torch import nn
+from torch.nn import functional as F
+
+from seaformer.artifact.beside import path_beside
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.export.convert import tflite_file
+from seaformer.models.catalog import count_macs
+from seaformer.models.create import create as create_with_record
+from seaformer.models.entry import Network
+from seaformer.models.registry import REGISTRY
+from seaformer.models.topformer import PyramidPooling
+from seaformer.models.topformer import official_names as topformer_names
+from seaformer.tasks import get_task
+from seaformer.weights.released import RELEASED as ALL_RELEASED
+from seaformer.weights.released import find_released
+
+ADE20K = get_task("ade20k")
+PEERS = {name: row for name, row in REGISTRY.items() if not row.variant and not row.cost}
+RELEASED = [weights for weights in ALL_RELEASED if weights.network in PEERS]
+OFFICIAL = json.loads((GOLDEN / "topformer_tiny.json").read_text())
+TOPFORMERS = [name for name, peer in PEERS.items() if peer.family == "topformer"]
+
+
+def create(name: str) -> nn.Module:
+    return create_with_record(PEERS[name], ADE20K, None)[0]
+
+
+@pytest.fixture(scope="module")
+def networks() -> dict[str, nn.Module]:
+    return {name: create(name) for name in PEERS}
+
+
+# Their sizes
+
+
+def as_printed(number: float, published: str) -> str:
+    return f"{number:.{len(published.partition('.')[2])}f}"
+
+
+def params_m(model: nn.Module, averages: bool = False) -> float:
+    counted = sum(p.numel() for p in model.parameters())
+    if averages:
+        counted += sum(b.numel() for name, b in model.named_buffers() if "running" in name)
+    return counted / 1e6
+
+
+SIZED = [name for name, peer in PEERS.items() if peer.published and peer.published.params_m]
+
+
+@pytest.mark.parametrize("name", [name for name in SIZED if PEERS[name].family != "raspp"])
+def test_sizes_are_the_published_ones_to_the_printed_digit(name: str) -> None:
+    published = PEERS[name].published
+    model = PEERS[name].build("segmentation", published.classes).eval()
+    averages = name in TOPFORMERS
+    assert as_printed(params_m(model, averages), published.params_m) == published.params_m
+    macs = count_macs(model, (512, 512)) / 1e9
+    assert as_printed(macs, published.macs_g) == published.macs_g
+
+
+@pytest.mark.parametrize("name", [name for name in SIZED if PEERS[name].family != "raspp"])
+def test_where_150_classes_or_our_way_to_count_give_other_digits_the_table_says_them(
+    name: str, networks
+) -> None:
+    published, model, note = PEERS[name].published, networks[name], PEERS[name].note
+    params, macs = params_m(model), count_macs(model, (512, 512)) / 1e9
+    assert as_printed(params, published.params_m) == published.params_m or f"{params:.2f} M" in note
+    assert as_printed(macs, published.macs_g) == published.macs_g or f"{macs:.2f} G" in note
+
+
+def test_lr_aspp_has_the_size_of_torchvisions() -> None:
+    """torchvision/models/segmentation/lraspp.py, LRASPP_MobileNet_V3_Large_Weights: of 21 classes,
+    for an image of 520x520, multiply-accumulates of convolutions."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model = PEERS["lraspp-mobilenetv3-large"].build("segmentation", 21).eval()
+    assert sum(p.numel() for p in model.parameters()) == 3221538
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.zeros(1, 3, 520, 520))
+    assert as_printed(counter.get_total_flops() / 2e9, "2.086") == "2.086"
+
+
+def test_what_is_published_of_r_aspp_counts_as_tensorflow_does(networks) -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model, published = networks["raspp-mobilenetv2"], PEERS["raspp-mobilenetv2"].published
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.zeros(1, 3, 513, 513))
+    convolutions = counter.get_total_flops() / 2e9
+    assert as_printed(params_m(model, averages=True), published.params_m) == published.params_m
+    assert as_printed(convolutions, published.macs_g) == published.macs_g
+
+
+# What they are
+
+
+@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("size", [(64, 128), (72, 100)])
+def test_logits_have_the_stride_of_the_table(name, size: tuple[int, int], networks) -> None:
+    stride = PEERS[name].stride
+    with torch.no_grad():
+        logits = networks[name](torch.ones(1, 3, *size))
+    assert logits.shape == (1, 150, -(-size[0] // stride), -(-size[1] // stride))
+    assert logits.std() > 0.1
+
+
+@pytest.mark.parametrize("sides", [(16, 24), (15, 21), (5, 3)])
+def test_pooling_is_adaptive_average_pooling(sides: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    coarse = torch.randn(1, 3, *sides, dtype=torch.float64)
+    fine = torch.randn(1, 2, 4 * sides[0] - 1, 4 * sides[1], dtype=torch.float64)
+    grid = ((sides[0] + 1) // 2, (sides[1] + 1) // 2)
+    expected = torch.cat([F.adaptive_avg_pool2d(x, grid) for x in (fine, coarse)], dim=1)
+    torch.testing.assert_close(PyramidPooling()([fine, coarse]), expected)
+
+
+def test_random_weights_leave_no_branch_dead(networks) -> None:
+    """A coarse branch that hardly counts would hide what an export does to it."""
+    for name in ("lraspp-mobilenetv3-large", "lraspp-mobilenetv3-large-reduce"):
+        model = networks[name]
+        torch.manual_seed(0)
+        with torch.no_grad():
+            fine, coarse = model.backbone(torch.randn(1, 3, 128, 128))
+            both = model.head(fine, coarse)
+            fine_only = model.head(fine, torch.zeros_like(coarse))
+        assert (both - fine_only).std() > 0.1 * fine_only.std()
+
+
+# SegFormer's checkpoints
+
+SEGFORMERS = {"segformer-b0": [32, 64, 160, 256], "segformer-b1": [64, 128, 320, 512]}
+
+
+@pytest.mark.parametrize("name", SEGFORMERS)
+def test_segformer_is_what_transformers_saves(name: str, tmp_path: Path) -> None:
+    from transformers import SegformerConfig, SegformerForSemanticSegmentation
+
+    torch.manual_seed(0)
+    config = SegformerConfig(hidden_sizes=SEGFORMERS[name], num_labels=150)
+    theirs = SegformerForSemanticSegmentation(config).eval()
+    with torch.no_grad():  # away from norms that are identities
+        for tensor in (*theirs.parameters(), *theirs.buffers()):
+            if tensor.is_floating_point():
+                tensor.add_(0.1 * torch.rand_like(tensor))
+    theirs.save_pretrained(tmp_path)
+    path = tmp_path / "model.safetensors"
+    model, record = create_with_record(PEERS[name], ADE20K, path)
+    assert not record.is_random
+    image = torch.randn(2, 3, 96, 132, dtype=torch.float64)
+    with torch.no_grad():
+        expected = theirs.double()(image).logits
+        logits = model.double()(image)
+    torch.testing.assert_close(logits, expected, rtol=0, atol=1e-12 * float(expected.abs().max()))
+
+
+# TopFormer's checkpoints
+
+
+@pytest.mark.parametrize("name", TOPFORMERS)
+def test_keys_and_shapes_are_those_of_the_official_code(name: str, networks) -> None:
+    state = networks[name].state_dict()
+    names = topformer_names(state)
+    found = {names[key]: tuple(tensor.shape) for key, tensor in state.items()}
+    assert found == official_shapes(PEERS[name].size)
+
+
+def checkpoint(path: Path, size: str, seed: int = 0, classes: int = 150) -> Path:
+    """Write a checkpoint as mmcv does."""
+    generator = torch.Generator().manual_seed(seed)
+    state = {}
+    for name, shape in official_shapes(size).items():
+        if name.startswith("decode_head.conv_seg"):
+            shape = (classes, *shape[1:])
+        tensor = torch.rand(shape, generator=generator)
+        state[name] = torch.tensor(0) if name.endswith("tracked") else tensor
+    torch.save({"state_dict": state, "meta": {"CLASSES": ADE20K.labels[:classes]}}, path)
+    return path
+
+
+def test_an_official_checkpoint_is_read(tmp_path: Path) -> None:
+    path = checkpoint(tmp_path / "topformer.pth", "tiny")
+    model, record = create_with_record(PEERS["topformer-tiny"], ADE20K, path)
+    stored = torch.load(path)["state_dict"]
+    state = model.state_dict()
+    for ours, theirs in topformer_names(state).items():
+        assert torch.equal(state[ours], stored[theirs]), ours
+    assert (record.name, record.is_random, record.note) == ("topformer.pth", False, "")
+    assert record.class_names == ADE20K.labels
+
+
+def test_our_own_names_are_read_too(tmp_path: Path) -> None:
+    torch.save(create("lraspp-mobilenetv2").state_dict(), tmp_path / "mine.pth")
+    peer = PEERS["lraspp-mobilenetv2"]
+    model, record = create_with_record(peer, ADE20K, tmp_path / "mine.pth")
+    assert not record.is_random
+    expected = create("lraspp-mobilenetv2").state_dict()
+    assert all(torch.equal(expected[key], value) for key, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("asked", "given", "said"),
+    [
+        (
+            "topformer-base",
+            "small",
+            "holds TopFormer-S for segmentation with 150 classes, not TopFormer-B for segmentation "
+            "with 150 classes. Use --model topformer-small.",
+        ),
+        (
+            "raspp-mobilenetv2",
+            "tiny",
+            "holds TopFormer-T for segmentation with 150 classes, not R-ASPP MobileNetV2 for "
+            "segmentation with 150 classes. Use --model topformer-tiny.",
+        ),
+    ],
+)
+def test_a_checkpoint_of_another_peer(asked: str, given: str, said: str, tmp_path: Path) -> None:
+    path = checkpoint(tmp_path / "x.pth", given)
+    with pytest.raises(SeaformerError, match=re.escape(said)):
+        create_with_record(PEERS[asked], ADE20K, path)
+
+
+def test_a_checkpoint_of_other_classes(tmp_path: Path) -> None:
+    path = checkpoint(tmp_path / "x.pth", "tiny", classes=19)
+    with pytest.raises(SeaformerError, match=r"conv_seg.weight \[19, 128, 1, 1\] instead"):
+        create_with_record(PEERS["topformer-tiny"], ADE20K, path)
+
+
+def test_released_weights_belong_to_peers_and_have_names_of_their_own() -> None:
+    assert {weights.network for weights in RELEASED} == set(TOPFORMERS)
+    assert len({(weights.network, weights.name) for weights in RELEASED}) == len(RELEASED)
+    assert len({weights.drive_id for weights in RELEASED}) == len(RELEASED)
+    for name in TOPFORMERS:
+        small_batch = find_released("ade20k-batch16", name, ADE20K)
+        assert small_batch.score == PEERS[name].published.miou
+    with pytest.raises(UsageError, match="ade20k-448"):
+        find_released("ade20k-44", "topformer-tiny", ADE20K)
+
+
+# The command
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--model", "topformer-tny"), "unknown model 'topformer-tny'.*'topformer-tiny'"),
+        (("--model", "segformer-b0", "--task", "imagenet"), "is for segmentation"),
+        (("--model", "topformer-tiny", "--ablation", "detail=off"), "goes with --variant only"),
+        (("--model", "topformer-tiny", "--variant", "tiny"), "one of the two"),
+    ],
+)
+def test_requests_that_make_no_sense(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    assert_one_line(run_export(*arguments, "--format", "onnx", cwd=tmp_path), 2, said)
+
+
+def test_help_names_every_peer(tmp_path: Path) -> None:
+    text = " ".join(run_export("--help", cwd=tmp_path).stdout.split()).replace("- ", "-")
+    for name in PEERS:
+        assert re.search(rf"\b{name}\b", text), name
+
+
+SMALL = ("--input-size", "64x128", "--normalize", "outside", "--output", ".")
+
+
+def exported(once: Once, peer: Network, *formats: str) -> Path:
+    def fill(folder: Path) -> None:
+        chosen = [word for name in formats for word in ("--format", name)]
+        done = run_export("--model", peer.name, *chosen, *SMALL, cwd=folder)
+        assert done.returncode == 0, done.stderr
+
+    folder = once(peer.name, fill)
+    return folder / f"{peer.family}_{peer.size}_ade20k_64x128_fp32"
+
+
+def metadata(file: Path) -> dict:
+    return json.loads(path_beside(file).read_text())
+
+
+def assert_one_partition(file: Path) -> None:
+    interpreter = Interpreter(model_path=str(file))
+    interpreter.allocate_tensors()
+    details = interpreter._get_ops_details()
+    (delegate,) = (row for row in details if row["op_name"] == "DELEGATE")
+    (output,) = interpreter.get_output_details()
+    assert [int(tensor) for tensor in delegate["outputs"]] == [output["index"]]
+    assert interpreter.get_input_details()[0]["index"] in delegate["inputs"]
+
+
+def assert_described(file: Path, peer: Network) -> None:
+    data = metadata(file)
+    assert (data["variant"], data["model"], data["task"]) == (None, peer.name, "ade20k")
+    assert data["parity"]["passed"]
+    assert data["output"]["stride"] == peer.stride
+    assert data["weights"]["is_random"]
+
+
+def test_topformer_is_exported_with_the_operators_of_the_official_network(once: Once) -> None:
+    peer = PEERS["topformer-tiny"]
+    file = Path(f"{exported(once, peer, 'onnx', 'tflite')}.tflite")
+    assert file.with_suffix(".onnx").exists()
+    assert_described(file, peer)
+    assert_one_partition(file)
+    operators = tflite_file.operators(file.read_bytes())
+    assert Counter(operator.type for operator in operators) == OFFICIAL["operators"]
+    interpreter = Interpreter(model_path=str(file))
+    shapes = {row["index"]: row["shape"].tolist() for row in interpreter.get_tensor_details()}
+    kernels = Counter(
+        (operator.type, *shapes[operator.inputs[1]])
+        for operator in operators
+        if operator.type in ("CONV_2D", "DEPTHWISE_CONV_2D")
+    )
+    assert kernels == {(kind, *shape): count for kind, shape, count in OFFICIAL["kernels"]}
+
+
+def test_every_operator_of_a_split_has_its_own_module(once: Once) -> None:
+    """ONNX has one Split where TFLite has an operator for each part."""
+    file = Path(f"{exported(once, PEERS['topformer-tiny'], 'onnx', 'tflite')}.tflite")
+    operators = metadata(file)["operators"]
+    modules = {operator["module"] for operator in operators}
+    for number in range(3):
+        assert f"injections.{number}.gate_embedding" in modules
+    assert modules >= {"pooling", "head.classifier", "semantics_extractor.3.ffn.depthwise"}
+    assert len(operators) == sum(OFFICIAL["operators"].values())
+
+
+def test_lr_aspp_is_exported(once: Once) -> None:
+    peer = PEERS["lraspp-mobilenetv3-large-reduce"]
+    file = Path(f"{exported(once, peer, 'onnx', 'tflite')}.tflite")
+    assert_described(file, peer)
+    assert_one_partition(file)
+
+
+@pytest.mark.slow
+def test_segformer_is_exported(once: Once) -> None:
+    peer = PEERS["segformer-b0"]
+    file = Path(f"{exported(once, peer, 'onnx', 'tflite')}.tflite")
+    assert_described(file, peer)
+    assert_one_partition(file)
+    kinds = Counter(operator.type for operator in tflite_file.operators(file.read_bytes()))
+    assert kinds["GELU"] == 8  # one for each Mix-FFN, and no erf in pieces
+    assert kinds["BATCH_MATMUL"] == 2 * kinds["SOFTMAX"] == 16
+
+
+@pytest.mark.slow
+def test_a_peers_file_checks_itself(once: Once) -> None:
+    file = f"{exported(once, PEERS['topformer-tiny'], 'onnx', 'tflite')}.onnx"
+    done = run_export("--self-check", file, cwd=Path(file).parent)
+    assert done.returncode == 0, done.stderr
+    assert "computes what PyTorch computes" in " ".join(done.stdout.split())
+
+
+@pytest.mark.slow
+def test_sizes_that_pool_unevenly_are_exported_to_the_same_function(tmp_path: Path) -> None:
+    import onnxruntime
+
+    done = run_export(
+        *("--model", "topformer-tiny", "--format", "onnx", "--input-size", "72x100"),
+        *("--normalize", "outside", "--output", "."),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    session = onnxruntime.InferenceSession(tmp_path / "topformer_tiny_ade20k_72x100_fp32.onnx")
+    image = np.random.default_rng(0).standard_normal((1, 3, 72, 100)).astype(np.float32)
+    with torch.no_grad():
+        expected = create("topformer-tiny")(torch.from_numpy(image)).numpy()
+    (logits,) = session.run(None, {"image": image})
+    assert np.abs(logits - expected).max() < 1e-4 * expected.std()

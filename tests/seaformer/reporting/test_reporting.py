@@ -1,0 +1,87 @@
+"""Pages are written in one way, in one place, which needs none of what it reports on."""
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import pytest
+from locations import ROOT
+
+from seaformer.reporting.numbers import longer, loss, number, percent, points
+from seaformer.reporting.page import Page
+
+FOLDERS = [ROOT / name for name in ("seaformer", "export", "benchmark")]
+REPORTING = ROOT / "seaformer" / "reporting"
+PARTS = {"base.html", "parts.html", "plots.html", "breakdown.html"}
+
+
+def test_reporting_imports_nothing_that_it_reports_on() -> None:
+    modules = [f"seaformer.reporting.{path.stem}" for path in REPORTING.glob("*.py")]
+    assert "seaformer.reporting.page" in modules
+    code = f"""
+import importlib, sys
+for name in {modules!r}:
+    importlib.import_module(name.removesuffix(".__init__"))
+heavy = ("torch", "tensorflow", "seaformer.benchmark", "seaformer.export")
+print(sorted(name for name in sys.modules if name.startswith(heavy)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_page_has_the_one_layout_and_the_one_theme() -> None:
+    found = {path for folder in FOLDERS for path in folder.rglob("*") if path.is_file()}
+    templates = {path for path in found if path.suffix == ".html"}
+    assert {path.parent for path in templates} == {REPORTING / "templates"}
+    assert [path.name for path in found if path.suffix == ".css"] == ["theme.css"]
+    pages = [path for path in templates if path.name not in PARTS]
+    assert len(pages) == 7
+    for page in pages:
+        text = page.read_text("utf-8")
+        assert text.startswith('{% extends "base.html" %}'), page
+        assert "<style>" not in text
+    base = (REPORTING / "templates" / "base.html").read_text("utf-8")
+    assert 'name="viewport" content="width=device-width, initial-scale=1"' in base
+    theme = (REPORTING / "templates" / "theme.css").read_text("utf-8")
+    for medium in ("screen and (prefers-color-scheme: dark)", "(max-width: 640px)", "print"):
+        assert f"@media {medium} {{" in theme
+
+
+def test_no_html_is_written_elsewhere() -> None:
+    for folder in FOLDERS:
+        for path in folder.rglob("*.py"):
+            markup = re.findall(
+                r"</?(?:div|span|table|t[dhr]|svg|path|html|p|style)\b", path.read_text()
+            )
+            assert markup == [], path
+
+
+@dataclass(frozen=True)
+class Training(Page, template="training.html"):
+    """Fewer names than the template has."""
+
+    variant: str
+    task: str
+    curves: tuple[()] = ()
+
+
+def test_a_name_that_is_missing_is_an_error_and_nothing_is_written(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("before")
+    with pytest.raises(jinja2.UndefinedError):
+        Training("tiny", "<task>").write(page)
+    assert page.read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_numbers_have_no_negative_zero() -> None:
+    assert [number(-0.001), number(None), number(2.0, 0)] == ["0.0", "-", "2"]
+    assert [percent(-1e-9), percent(0.125, 1), percent(None)] == ["0.00", "12.5", "-"]
+    assert [points(-0.001), points(0.0125, 100), points(-2.0)] == ["+0.00", "+1.25", "-2.00"]
+    assert longer(0.0204) == "2.0 % longer"
+    assert longer(-0.155) == "15.5 % less time"
+    assert longer(-0.0001) == "as long"
+    assert [loss(0.001), loss(-1.5), loss(None)] == ["0.00", "1.50", "-"]

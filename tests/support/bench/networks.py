@@ -1,0 +1,54 @@
+"""SeaFormer and its peers by the command `seaformer-benchmark pareto`, as a table of README.md.
+
+PYTHONPATH=tests/support python -m bench.networks [--readme FILE] [--output DIR]
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.machine import machine_name, write_section
+from seaformer.benchmark.studies.pareto.pareto_results import STEM, ParetoResults
+from seaformer.reporting.numbers import median, ratio
+
+BENCHMARK = Path(sys.executable).with_name("seaformer-benchmark")
+
+
+def main() -> None:
+    """Measure, print the table, and write it where asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=Path("build/bench/pareto"))
+    parser.add_argument("--readme", type=Path, help="file whose bench section to fill in")
+    arguments = parser.parse_args()
+    command = [BENCHMARK, "pareto", "--device", "host", "--force", "--output", arguments.output]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    results = ParetoResults.model_validate_json((arguments.output / f"{STEM}.json").read_bytes())
+    text = table(results)
+    print(text)
+    if arguments.readme:
+        write_section(arguments.readme, "networks", text)
+
+
+def table(results: ParetoResults) -> str:
+    """One line a network, by its published mIoU."""
+    lines = [
+        f"Measured on: {machine_name()}, one thread, fp32, 512x512, random weights. Not a phone.",
+        "",
+        f"| network | mIoU, published | ms here [95 %] | x {results.base} here [95 %] | paper, "
+        f"Snapdragon 865, ms | paper, x {results.base} | on the front: here, paper |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for point in results.points:
+        here, paper = ("yes" if on else "no" for on in (point.on_front, point.paper_on_front))
+        lines.append(
+            f"| {point.title} | {point.miou:.1f} % | {median(point.latency)} | "
+            f"{ratio(point.ratio)} | {point.paper_latency_ms:g} | {point.paper_ratio:.2f} | "
+            f"{here}, {paper} |"
+        )
+    lines += ["", *(f"- Left out: {one.title}, {one.reason}." for one in results.left_out)]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Compile files for every Snapdragon by the real command and say what the emulator makes of them.
+
+    PYTHONPATH=tests/support python -m bench.npu [--readme docs/npu.md] [--json FILE] [--only WORD]
+
+Needs the extra npu. On two cores it takes more than an hour.
+"""
+
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bench.accelerators import shown, worst
+from bench.export_rows import main
+from seaformer.artifact.chips import CHIPS
+from seaformer.artifact.metadata import Metadata
+from seaformer.artifact.precisions import PRECISIONS
+from seaformer.models.seaformer.variants import VARIANTS
+
+EXPORT = Path(sys.executable).with_name("seaformer-export")
+FLOAT = ",".join(chip.name for chip in CHIPS.values() if chip.has_float)
+EVERY = ",".join(CHIPS)
+ONE, INTEGER_ONLY = "SM8650", "SM8350"
+BOTH = "--format onnx --format tflite"
+NOISE = "--calibration random --calibration-samples 8"
+
+COMMANDS = (
+    f"{BOTH} --weights shapes --soc {FLOAT}",
+    f"{BOTH} --weights shapes --precision fp16 --soc {ONE}",
+    f"{BOTH} --weights shapes --head classes --soc {ONE}",
+    f"{BOTH} --weights shapes --head mask --soc {ONE}",
+    f"{BOTH} --weights shapes --precision int8 --soc {EVERY}",
+    f"--format onnx --weights shapes --precision int16x8 --soc {EVERY}",
+    f"{BOTH} --variant tiny --soc {FLOAT}",
+    *(f"{BOTH} --variant {v} --precision fp16 --soc {ONE}" for v in VARIANTS),
+    *(
+        f"{BOTH} --variant {v} --precision int8 {NOISE} --soc {INTEGER_ONLY},{ONE}"
+        for v in VARIANTS
+    ),
+    *(
+        f"--format onnx --variant {v} --precision int16x8 {NOISE} --soc {INTEGER_ONLY},{ONE}"
+        for v in VARIANTS
+    ),
+    f"{BOTH} --variant tiny --task cityscapes --precision fp16 --soc {ONE}",
+    f"{BOTH} --variant tiny --task cityscapes --precision int8 {NOISE} --soc {INTEGER_ONLY},{ONE}",
+    f"{BOTH} --model topformer-tiny --soc {ONE}",
+    f"{BOTH} --model lraspp-mobilenetv3-large --soc {ONE}",
+    f"{BOTH} --model segformer-b0 --soc {ONE}",
+)
+
+
+def measure(command: str) -> list[dict[str, Any]]:
+    """Export and compile one command's files; return what was found of each."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [EXPORT, *shlex.split(command), "--accelerator", "cpu,npu", "--output", folder],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        described = [
+            Metadata.model_validate_json(path.read_text())
+            for path in sorted(Path(folder).glob("*.json"))
+        ]
+        if not described:
+            return [{"command": command, "error": done.stderr.strip().splitlines()[-1]}]
+    return [found(command, one) for one in described if one.compilation is not None]
+
+
+def short(command: str) -> str:
+    """A command without what the other columns say."""
+    text = re.sub(r"--(format|precision|soc|calibration|calibration-samples) \S+", "", command)
+    return " ".join(text.split())
+
+
+def found(command: str, metadata: Metadata) -> dict[str, Any]:
+    """What a compiled file says of itself."""
+    compilation, (parity,) = metadata.compilation, metadata.accelerators
+    assert compilation is not None
+    return {
+        "command": short(command),
+        "precision": metadata.precision,
+        "format": metadata.format,
+        "chip": compilation.chip,
+        "status": parity.status,
+        "partitions": compilation.partitions,
+        "left": len(compilation.left),
+        "reached": worst(parity.comparisons),
+        "on_cpu": worst(metadata.parity.comparisons[: len(parity.comparisons)]),
+        "compiler": compilation.compiler,
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The results as Markdown."""
+    compilers = sorted({row["compiler"] for row in rows if "compiler" in row})
+    lines = [
+        f"Against PyTorch in float64, the lowest of all inputs ({'; '.join(compilers)}). Weights "
+        "of `--variant` are random and their integers calibrated with noise: such files are for "
+        "latency, and those rows only say that the NPU computes what the CPU does:",
+        "",
+        "| `seaformer-export` | precision | chip | `.onnx`: partitions, operators on the CPU | on "
+        "the emulator | `.tflite`: partitions, operators on the CPU; never run |",
+        "|---|---|---|---|---|---|",
+    ]
+    files = {_key(row): row for row in rows if "error" not in row}
+    for command, precision, chip, _ in (key for key in files if key[-1] == "onnx"):
+        onnx = files[command, precision, chip, "onnx"]
+        tflite = files.get((command, precision, chip, "tflite"))
+        reached = shown(onnx["reached"]) if onnx["status"] == "verified" else onnx["status"]
+        if PRECISIONS[precision].is_quantized:
+            reached += f"; CPU: {shown(onnx['on_cpu'])}"
+        of_tflite = f"{tflite['partitions']}, {tflite['left']}" if tflite else "-"
+        lines.append(
+            f"| `{command}` | {precision} | {chip} | {onnx['partitions']}, {onnx['left']} | "
+            f"{reached} | {of_tflite} |"
+        )
+    lines += [f"| `{row['command']}` | {row['error']} | | | | |" for row in rows if "error" in row]
+    return "\n".join(lines)
+
+
+def _key(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    return row["command"], row["precision"], row["chip"], row["format"]
+
+
+if __name__ == "__main__":
+    main(__doc__.splitlines()[0], "npu", COMMANDS, measure, table)

@@ -1,0 +1,39 @@
+"""Write a copy of the trained Tiny of `shapes` whose activations 8 bits are too few for.
+
+    PYTHONPATH=tests/support python -m bench.outlier_channels OUTPUT.safetensors
+
+In three blocks every 16th channel of the depth-wise convolution's result is 64 times as large, and
+the weights that take it are as much smaller: the same function in floating point, as ReLU scales
+with what it is given. Trained networks come to such channels by themselves.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from seaformer.models.create import create_model
+from seaformer.tasks import get_task
+from seaformer.weights.saving import save_weights
+
+BLOCKS = ("stage3.mobile_blocks.1", "stage4.mobile_blocks.0", "stage5.mobile_blocks.0")
+EVERY, FACTOR = 16, 64.0
+
+
+def main() -> None:
+    """Write the copy."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("output", type=Path)
+    output = parser.parse_args().output
+    model = create_model("tiny", task="shapes", weights="shapes")
+    with torch.no_grad():
+        for name in BLOCKS:
+            block = model.context_branch.get_submodule(name)
+            block.depthwise.norm.weight[::EVERY] *= FACTOR
+            block.depthwise.norm.bias[::EVERY] *= FACTOR
+            block.reduce.conv.weight[:, ::EVERY] /= FACTOR
+    save_weights(model, output, network="seaformer-tiny", task_json=get_task("shapes").to_json())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Checks the distributions as users install them, in clean virtual environments.
+
+    python tests/support/installs.py dist                               # every Python that is found
+    python tests/support/installs.py dist --python python3.12 --export  # and [export] too
+
+A plain install of the wheel predicts, evaluates, benchmarks and bundles a file that was exported by
+the environment that this script runs in, and names the extra that exporting needs. The sdist is
+installed over it and benchmarks again. With --export, seaformer-export is installed and run there
+too. The commands are run in the checkout and elsewhere.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+from locations import ROOT
+
+VERSIONS = ("3.11", "3.12", "3.13")
+MAX_PLAIN_MB = 700
+HEAVY = ("torch", "tensorflow", "ziglang")
+STEM = "seaformer_tiny_shapes_256x256_fp32"
+WRITE_SCENES = """
+import sys
+from pathlib import Path
+from seaformer.datasets.shapes import write
+write(Path(sys.argv[1]), 1, validation=2)
+"""
+
+
+def main() -> None:
+    """Check every install that is asked for; the first that fails ends it."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("dist", type=Path, help="folder of the wheel and the sdist")
+    parser.add_argument("--python", action="append", help="interpreter to use; repeatable")
+    parser.add_argument("--export", action="store_true", help="install [export] and export too")
+    arguments = parser.parse_args()
+    (wheel,), (sdist,) = (arguments.dist.resolve().glob(kind) for kind in ("*.whl", "*.tar.gz"))
+    pythons = arguments.python or [*filter(None, map(find_python, VERSIONS))]
+    if not pythons:
+        sys.exit(f"no Python of {', '.join(VERSIONS)} is found. Name one with --python.")
+    with tempfile.TemporaryDirectory(prefix="seaformer-installs-") as folder:
+        work = Path(folder)
+        command = [sys.executable, "-m", "seaformer.export.cli", "--weights", "shapes"]
+        run([*command, "--output", work], work)
+        for number, python in enumerate(pythons):
+            plain = Install(python, work / f"plain{number}", str(wheel))
+            plain.check_use(work / f"{STEM}.tflite")
+            plain.add("--no-deps", "--force-reinstall", str(sdist))
+            plain.check_benchmark(work / f"{STEM}.tflite", ROOT)
+            if arguments.export:
+                Install(python, work / f"export{number}", f"{wheel}[export]").check_export()
+
+
+def find_python(version: str) -> str | None:
+    """Find an interpreter of a version such as "3.12", on the PATH or among those of pyenv."""
+    name = f"python{version}"
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
+    there = [shutil.which(name), *map(str, sorted(pyenv.glob(f"{version}.*/bin/{name}")))]
+    # pyenv has a program of that name for versions that are not in use, too; it fails.
+    return next((path for path in there if path and is_running(path)), None)
+
+
+def is_running(python: str) -> bool:
+    """Whether an interpreter starts."""
+    return not subprocess.run([python, "-V"], capture_output=True, check=False).returncode
+
+
+class Install:
+    """A virtual environment with the package.
+
+    Args:
+        python: interpreter that makes it.
+        folder: of it.
+        requirement: what to install: a file, with extras or without.
+    """
+
+    def __init__(self, python: str, folder: Path, requirement: str) -> None:
+        self.folder, self.elsewhere = folder, folder / "elsewhere"
+        run([python, "-m", "venv", folder], folder.parent)
+        self.elsewhere.mkdir()
+        start = perf_counter()
+        self.add(requirement)
+        (self.packages,) = folder.glob("lib/python*/site-packages")
+        self.size_mb = sum(f.lstat().st_size for f in self.packages.rglob("*")) / 1e6
+        kind = requirement.rpartition("/")[2]
+        taken = f"{self.size_mb:.0f} MB in {perf_counter() - start:.0f} s"
+        print(f"{self.packages.parent.name}: {kind}: {taken}", flush=True)
+
+    def add(self, *requirement: str) -> None:
+        """Install by pip."""
+        pip = [self.folder / "bin/python", "-m", "pip", "install", "--quiet"]
+        run([*pip, "--disable-pip-version-check", *requirement], self.elsewhere)
+
+    def check_use(self, model: Path) -> None:
+        """Use an exported file by everything that needs no extra."""
+        assert self.size_mb < MAX_PLAIN_MB, f"a plain install takes {self.size_mb:.0f} MB"
+        assert not [name for name in HEAVY if (self.packages / name).exists()]
+        for where in (ROOT, self.elsewhere):
+            overlay = self.elsewhere / f"{where.name}.png"
+            self.command("predict", "--model", model, "--output", overlay, where=where)
+            assert overlay.exists()
+        scenes = self.elsewhere / "scenes"
+        run([self.folder / "bin/python", "-c", WRITE_SCENES, scenes], self.elsewhere)
+        report = self.elsewhere / "evaluation"
+        self.command("evaluate", model, "--data", scenes, "--report", report)
+        self.check_benchmark(model, self.elsewhere)
+        app = self.elsewhere / "app"
+        shutil.copytree(ROOT / "android_demo/app", app / "app")
+        self.command("bundle", model, "--app", app)
+        done = self.command("export", "--variant", "tiny", status=2)
+        assert "pip install 'seaformer[export]'" in done.stderr, done.stderr
+
+    def check_benchmark(self, model: Path, where: Path) -> None:
+        """Measure an exported file on this computer."""
+        output = self.elsewhere / f"benchmark {where.name}"
+        options = ["--device", "host", "--runs", "10", "--force", "--output"]
+        self.command("benchmark", model, *options, output, where=where)
+        assert (output / "results.json").exists()
+
+    def check_export(self) -> None:
+        """Export, verified on the CPU."""
+        for where in (ROOT, self.elsewhere):
+            start = perf_counter()
+            output = self.elsewhere / f"out {where.name}"
+            options = ["--variant", "tiny", "--format", "tflite", "--accelerator", "cpu"]
+            self.command("export", *options, "--output", output, where=where)
+            assert list(output.glob("*.tflite"))
+            print(f"    exports Tiny in {perf_counter() - start:.0f} s", flush=True)
+
+    def command(
+        self, name: str, *arguments: str | Path, where: Path | None = None, status: int = 0
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command of the package, by default elsewhere, and expect its exit status."""
+        command = [self.folder / f"bin/seaformer-{name}", *arguments]
+        return run(command, where or self.elsewhere, status)
+
+
+def run(
+    command: list[str | Path], where: Path, status: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end in a folder, and expect its exit status."""
+    done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
+    assert done.returncode == status, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done
+
+
+if __name__ == "__main__":
+    main()

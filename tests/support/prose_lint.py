@@ -1,0 +1,87 @@
+"""Check the prose of the project: spelling, and the wording of docs/glossary.md.
+
+    PYTHONPATH=tests/support python -m prose_lint [FILE ...]
+
+codespell reads documents whole, and of Python files comments, docstrings and texts of more than
+one word, so that identifiers are free.
+"""
+
+import io
+import re
+import subprocess
+import sys
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+from locations import ROOT
+
+from seaformer.temporary_folders import temporary_folder
+
+GLOSSARY = ROOT / "docs" / "glossary.md"
+FOLDERS = ("seaformer", "export", "benchmark", "android_demo", "docs", "tests")
+SUFFIXES = (".py", ".md", ".html", ".kt", ".c", ".h", ".xml")
+PROSE = (tokenize.COMMENT, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", -1))
+WORD = r"[\w\-']+"
+
+
+def wording() -> dict[str, str]:
+    """What the glossary's second table replaces: wording to avoid -> what to write."""
+    table = GLOSSARY.read_text().split("## Wording")[1]
+    rows = re.findall(r"^\| (?!write|--)(.+?) \| (.+?) \|$", table, re.MULTILINE)
+    return {avoided: written for written, avoided in rows}
+
+
+def python_prose(text: str) -> str:
+    """Blank everything of a Python file but comments and texts of several words, line by line."""
+    lines = [[" "] * len(line) for line in text.splitlines()]
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in PROSE or " " not in token.string:
+            continue
+        (row, column), _ = token.start, token.end
+        for offset, part in enumerate(token.string.splitlines()):
+            start = column if offset == 0 else 0
+            lines[row - 1 + offset][start : start + len(part)] = part
+    return "\n".join("".join(line) for line in lines)
+
+
+def sources() -> Iterator[Path]:
+    """Every file with prose of ours."""
+    yield from (path for path in ROOT.glob("*.md"))
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in SUFFIXES and path != GLOSSARY and "build" not in path.parts:
+                yield path
+
+
+def main() -> int:
+    """Run codespell; its exit status is the number of mistakes."""
+    chosen = [Path(name).resolve() for name in sys.argv[1:]] or list(sources())
+    avoided = wording()
+    phrases = sorted((re.escape(each) for each in avoided if " " in each), key=len, reverse=True)
+    # "There is no driver" and "is no longer" are English.
+    phrases = [rf"(?<!there ){each}(?! longer)" for each in phrases]
+    with temporary_folder("prose") as folder:
+        (folder / "dictionary").write_text(
+            "".join(f"{avoided_}->{written}\n" for avoided_, written in avoided.items())
+        )
+        copies = folder / "text"
+        for path in chosen:
+            copy = copies / path.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            text = path.read_text()
+            copy.write_text(python_prose(text) if path.suffix == ".py" else text)
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "codespell_lib", "--quiet-level", "3"),
+                *("--dictionary", "-", "--dictionary", folder / "dictionary"),
+                *("--regex", rf"(?i:\b(?:{'|'.join(phrases)})\b)|{WORD}"),
+                *("--toml", ROOT / "pyproject.toml", "."),
+            ],
+            cwd=copies, check=False,
+        )  # fmt: skip
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

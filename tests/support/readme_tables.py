@@ -1,0 +1,180 @@
+"""The tables of README.md that follow from tables of the code.
+
+PYTHONPATH=tests/support python -m readme_tables          # writes them
+"""
+
+from bench.machine import write_section
+from locations import ROOT
+from official_weights import build_network
+
+from seaformer.artifact.accelerators import ACCELERATORS
+from seaformer.artifact.chips import CHIPS
+from seaformer.artifact.precisions import FORMATS, PRECISIONS
+from seaformer.benchmark.measure.backends import BACKENDS
+from seaformer.benchmark.results.table_kinds import KINDS
+from seaformer.export.heads import HEADS
+from seaformer.models.catalog import count_macs
+from seaformer.models.registry import REGISTRY
+from seaformer.models.seaformer.variants import VARIANTS
+from seaformer.tasks import TASKS
+from seaformer.weights.released import RELEASED
+
+README = ROOT / "README.md"
+
+
+def variants() -> str:
+    """Parameters and MACs counted on the networks, published mIoU of the released weights."""
+    task = TASKS["ade20k"]
+    lines = [
+        "| variant | parameters | MACs at 512x512 | released mIoU, batch 16 / 32 |",
+        "|---|---|---|---|",
+    ]
+    for variant in VARIANTS.values():
+        model = build_network(variant, task).eval()
+        params = sum(p.numel() for p in model.parameters())
+        scores = {
+            weights.batch: weights.score
+            for weights in RELEASED
+            if (weights.network, weights.task) == (f"seaformer-{variant.name}", task.name)
+        }
+        lines.append(
+            f"| {variant.name} | {params:,} | {count_macs(model, (512, 512)) / 1e9:.3f} G | "
+            f"{scores[16]:.1f} / {scores[32]:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def tasks() -> str:
+    """Every task with its classes and default input."""
+    lines = ["| task | classes | default input |", "|---|---|---|"]
+    lines += [
+        f"| {task.name} | {task.num_classes} | "
+        f"{task.preprocessing.input_size[0]}x{task.preprocessing.input_size[1]} |"
+        for task in TASKS.values()
+    ]
+    return "\n".join(lines)
+
+
+def accelerators() -> str:
+    """Every accelerator: what runs there, and how it is verified on a computer."""
+    lines = [
+        "| accelerator | formats | verified here by | needs | not for |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row.name} | {', '.join(f'{name}: {what}' for name, what in row.runtimes.items())} | "
+        f"{row.verified_by} | {row.needs or 'nothing'} | "
+        f"{'; '.join(f'{name}: {why}' for name, why in row.refuses.items()) or '-'} |"
+        for row in ACCELERATORS.values()
+    ]
+    return "\n".join(lines)
+
+
+def chips() -> str:
+    """Every chip that a file can be compiled for, and what its NPU computes."""
+    lines = [
+        "| `--soc` | sold as | NPU | floating point | compiles |",
+        "|---|---|---|---|---|",
+    ]
+    for chip in CHIPS.values():
+        computed = [p.name for p in PRECISIONS.values() if chip.has_float or not p.has_float]
+        has_float = "in half precision" if chip.has_float else "none"
+        lines.append(
+            f"| {chip.name} | {chip.snapdragon} | Hexagon V{chip.hexagon} | {has_float} | "
+            f"{', '.join(computed)} |"
+        )
+    return "\n".join(lines)
+
+
+def formats() -> str:
+    """Formats, precisions and heads, with the bars that an export has to reach."""
+    lines = ["| format | file | layout | checked with | |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {f.name} | `{f.suffix}` | {f.layout} | {f.runtime} | {f.description} |"
+        for f in FORMATS.values()
+    ]
+    lines += [
+        "",
+        "| precision | formats | weights | activations | input, output | calibrated | runs on "
+        "| size of fp32 | |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {p.name} | {', '.join(p.formats)} | {p.weights} | {p.activations} | {p.input_output} | "
+        f"{p.range_method or 'no'} | {p.delegates} | {100 * p.size:.0f} % | {p.description} |"
+        for p in PRECISIONS.values()
+    ]
+    lines += [
+        "",
+        "An export that misses a bar of its precision is not written:",
+        "",
+        "| precision | SQNR at least | arg-max agreement at least | mIoU lost at most |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {p.name} | {p.min_sqnr_db:g} dB | {100 * p.min_agreement:g} % | "
+        f"{'not measured' if p.max_miou_loss is None else f'{p.max_miou_loss:g} points'} |"
+        for p in PRECISIONS.values()
+    ]
+    lines += ["", "| head | |", "|---|---|"]
+    lines += [f"| {name} | {description} |" for name, description in HEADS.items()]
+    return "\n".join(lines)
+
+
+def backends() -> str:
+    """Backends of the benchmark, and the bars that an output on a device has to reach."""
+    lines = ["| backend | files | run by | single runs | |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {b.name} | `{b.suffix}` | {b.runs_by} | {'yes' if b.single_runs else 'no'} | "
+        f"{b.description} |"
+        for b in BACKENDS.values()
+    ]
+    lines += [
+        "",
+        "| precision | SQNR on the device at least | arg-max agreement at least |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| {p.name} | {p.device_min_sqnr_db:g} dB | {100 * p.device_min_agreement:g} % |"
+        for p in PRECISIONS.values()
+    ]
+    return "\n".join(lines)
+
+
+def tables() -> str:
+    """Tables of the benchmark: what a row is, and what is measured without a MODEL."""
+    lines = ["| `--table` | a row is | without MODEL |", "|---|---|---|"]
+    lines += [f"| {kind.name} | {kind.row} | {kind.exported} |" for kind in KINDS.values()]
+    return "\n".join(lines)
+
+
+def peers() -> str:
+    """Other networks, with what was published of them."""
+    lines = [
+        "| `--model` | | parameters, M | MACs, G | ADE20K mIoU | |",
+        "|---|---|---|---|---|---|",
+    ]
+    for peer in REGISTRY.values():
+        if peer.variant is not None or peer.cost is not None:
+            continue
+        known = peer.published
+        numbers = (known.params_m or "-", known.macs_g or "-", known.miou) if known else "---"
+        cells = (f"`{peer.name}`", peer.title, *map(str, numbers), peer.note)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+SECTIONS = {
+    "variants": variants,
+    "tasks": tasks,
+    "peers": peers,
+    "accelerator-table": accelerators,
+    "chips": chips,
+    "formats": formats,
+    "backends": backends,
+    "tables": tables,
+}
+
+if __name__ == "__main__":
+    for name, table in SECTIONS.items():
+        write_section(README, name, table())

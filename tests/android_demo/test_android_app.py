@@ -139,6 +139,7 @@ def test_the_real_model_gives_what_it_gives_in_python(ran: Callable[[str], Ran])
     assert len(np.unique(model.mask)) > 3
 
 
+@pytest.mark.slow
 def test_a_quantized_model_takes_and_gives_bytes_and_sees_what_is_there(
     ran: Callable[[str], Ran],
 ) -> None:
@@ -164,6 +165,7 @@ def test_a_model_that_gives_ids_needs_no_upsampling(ran: Callable[[str], Ran]) -
     assert (model.mask == model.expected.mask).mean() > 0.99
 
 
+@pytest.mark.slow
 def test_a_classifier_ranks_as_python_does(ran: Callable[[str], Ran]) -> None:
     model = ran("classes")
     lines = (model.folder / "ranking.txt").read_text().splitlines()

@@ -257,7 +257,7 @@ class FirstComputer(Host):
 
 def test_several_devices_at_once_each_get_their_results(pair: list[Path], tmp_path: Path) -> None:
     devices = [FirstComputer(), KillingComputer()]
-    finished = measure(pair, devices, tmp_path, runs=600)
+    finished = measure(pair, devices, tmp_path, runs=3000)
     assert sorted(path.parent.name for path in finished.paths) == ["192.168.0.7_5555", "host"]
     good, failed = (read_results(path) for path in finished.paths)
     assert (good.complete, failed.complete) == (True, False)

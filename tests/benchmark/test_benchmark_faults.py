@@ -237,7 +237,12 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+LONG = ("out of the network's reach", "crashed", "server restarted")
+
+
+@pytest.mark.parametrize(
+    "fault", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in FAULTS]
+)
 def test_what_was_measured_before_a_fault_is_kept(loopback_phone, tflite, tmp_path, fault: str):
     happen, status, said, is_reachable = FAULTS[fault]
     running = Benchmark(tmp_path, tflite, "--runs", "10")

@@ -101,6 +101,7 @@ def test_a_processor_with_half_precision_computes_in_it(shapes_export, tmp_path)
     assert parity.agreement >= 0.98
 
 
+@pytest.mark.slow
 def test_files_that_are_kept_on_the_phone_are_not_sent_again(loopback_phone, tflite, tmp_path):
     assert benchmark(tmp_path, tflite, "--runs", "1", "--keep").status == 0
     assert loopback_phone.programs() == []
@@ -127,6 +128,7 @@ def test_several_phones_are_measured_at_once(switch_on, tflite, tmp_path):
         assert_left_as_it_was(phone)
 
 
+@pytest.mark.slow
 def test_a_hot_phone_is_waited_for_and_what_saves_power_warned_of(loopback_phone, tflite, tmp_path):
     loopback_phone.set_heat(status=2, skin_c=44.0)
     loopback_phone.set_battery(percent=3)

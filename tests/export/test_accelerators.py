@@ -117,6 +117,7 @@ def make():
 
 
 @pytest.mark.usefixtures("gpu")
+@pytest.mark.slow
 def test_a_file_that_is_wrong_on_the_gpu_only(tmp_path: Path) -> None:
     """It is marked by default, and not written where the GPU is asked for."""
     (tmp_path / "heads.py").write_text(HEADS)

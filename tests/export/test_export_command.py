@@ -126,6 +126,7 @@ def test_of_two_that_write_one_file_one_is_refused(folder: Path) -> None:
     assert metadata.file.sha256 == file_sha256(file)
 
 
+@pytest.mark.slow
 def test_users_network_with_the_arg_max_inside(folder: Path) -> None:
     options = ("--head", "classes", "--normalize", "outside", *ONNX, "--format", "tflite")
     done = run_export("--model", "my_networks:make_network", *options, *USER, cwd=folder)

@@ -198,6 +198,7 @@ def test_what_is_no_export_is_refused(tmp_path: Path, name: str, status: int, sa
     assert_one_line(run_export("--self-check", name, cwd=tmp_path), status, said)
 
 
+@pytest.mark.slow
 def test_weights_that_moved_are_asked_for(checkpoint_export: Path, tmp_path: Path) -> None:
     shutil.copy(checkpoint_export / "tiny.pth", tmp_path)
     command = "--variant tiny --input-size 64x96 --format onnx --weights tiny.pth --output ."

@@ -205,6 +205,7 @@ EXPORT = "--input-size 64 --format tflite --format onnx"
 EXPORTED = ("onnx", "onnx.json", "tflite", "tflite.json")
 
 
+@pytest.mark.slow
 def test_an_installed_export_works_in_the_checkout(installed: Path, tmp_path: Path) -> None:
     arguments = (*f"--variant tiny {EXPORT} --output".split(), tmp_path / "out")
     home = tmp_path / "home"

@@ -58,6 +58,7 @@ def by_part(path: Path) -> Counter[str]:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.slow
 def test_both_formats_have_the_same_work_in_every_module(tiny_export: Path, precision: str) -> None:
     (tflite,) = tiny_export.glob(f"*{precision}.tflite")
     (onnx_file,) = tiny_export.glob(f"*{precision}.onnx")

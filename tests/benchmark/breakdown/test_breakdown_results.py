@@ -124,7 +124,7 @@ def test_the_profile_could_be_aligned_and_the_cuts_check_it(breakdown: Breakdown
     ("peer", "size"),
     [
         pytest.param("segformer-b0", "64", marks=pytest.mark.slow),
-        ("attention-mixformer", "14"),
+        pytest.param("attention-mixformer", "14", marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -58,7 +58,10 @@ def intermediate_values(path: Path, graph: Graph) -> Values:
     return dict(zip(outputs, values, strict=True))
 
 
-@pytest.mark.parametrize("ending", FILES)
+@pytest.mark.parametrize(
+    "ending",
+    [pytest.param(name, marks=[pytest.mark.slow] * name.startswith("fp16")) for name in FILES],
+)
 def test_every_cut_gives_the_tensors_of_the_whole(
     tiny_export: Path, tmp_path: Path, ending: str
 ) -> None:

@@ -248,6 +248,7 @@ def test_a_table_of_sizes(sizes: tuple[Path, ...], tmp_path: Path) -> None:
 
 
 @needs_two_cores
+@pytest.mark.slow
 def test_a_table_without_models_makes_its_own(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     asked = ("--table", "threads", "--backend", "onnxruntime", "--device", "host", "--runs", "2")

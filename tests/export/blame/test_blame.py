@@ -129,6 +129,7 @@ def test_two_faults_in_one_file_are_both_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("gpu")
+@pytest.mark.slow
 def test_the_old_deployment_form_by_the_command(tmp_path: Path) -> None:
     file = FAULTS / "joint_as_exported.tflite"
     done = run_export("--blame", "gpu", file, cwd=tmp_path)
@@ -177,6 +178,7 @@ def test_the_deployment_form_is_right_everywhere(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_fault_that_shows_among_other_operators_only(tmp_path: Path) -> None:
     _, (fault,), printed = search("openvino", convolution_after_heads(tmp_path), tmp_path)
     (culprit,) = fault["culprits"]

@@ -33,6 +33,7 @@ def mixed(shapes_export: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.mark.parametrize("is_quantized", [False, True])
+@pytest.mark.slow
 def test_operators_that_are_cut_out_compute_what_they_do_in_the_file(
     is_quantized: bool, shapes_export: Path, mixed: Path, tmp_path: Path
 ) -> None:
@@ -68,6 +69,7 @@ def test_operators_that_are_cut_out_compute_what_they_do_in_the_file(
     assert (chain.inputs, chain.outputs) == (graph.inputs, graph.outputs)
 
 
+@pytest.mark.slow
 def test_an_npu_computes_each_operator_of_a_quantized_file(mixed: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime_qnn")
     printed = io.StringIO()

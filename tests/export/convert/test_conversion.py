@@ -83,23 +83,34 @@ def convert(middle: nn.Module, width: int, folder: Path) -> tuple[float, Counter
     return sqnr_db, Counter(operator.type for operator in tflite_file.operators(content))
 
 
-@pytest.mark.parametrize("way", ["permute/permute", "permute/flat", "flat/permute", "flat/flat"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "permute/permute",
+        pytest.param("permute/flat", marks=pytest.mark.slow),
+        pytest.param("flat/permute", marks=pytest.mark.slow),
+        "flat/flat",
+    ],
+)
 def test_tokens_of_equal_axes_are_not_read_crosswise(way: str, tmp_path: Path) -> None:
     sqnr_db, _ = convert(Tokens(way), SIDE, tmp_path)
     assert sqnr_db > 100
 
 
 @pytest.mark.parametrize("is_attention", [False, True])
+@pytest.mark.slow
 def test_products_of_as_many_tokens_as_channels(is_attention: bool, tmp_path: Path) -> None:
     sqnr_db, _ = convert(Multiplied(is_attention), SIDE, tmp_path)
     assert sqnr_db > 100
 
 
+@pytest.mark.slow
 def test_a_norm_over_as_many_channels_as_rows(tmp_path: Path) -> None:
     sqnr_db, _ = convert(ChannelNorm(SIDE), SIDE, tmp_path)
     assert sqnr_db > 100
 
 
+@pytest.mark.slow
 def test_attention_of_equal_axes_has_no_operator_more(tmp_path: Path) -> None:
     """What onnx2tf is told leaves nothing in the file."""
     operators = {}
@@ -112,6 +123,7 @@ def test_attention_of_equal_axes_has_no_operator_more(tmp_path: Path) -> None:
     assert operators[SIDE] == operators[2 * SIDE]
 
 
+@pytest.mark.slow
 def test_as_many_stacked_keys_as_channels(tmp_path: Path) -> None:
     """Keys of all heads, stacked along the tokens, are a square where a head has SIDE channels."""
     operators = {}
@@ -128,6 +140,7 @@ def test_as_many_stacked_keys_as_channels(tmp_path: Path) -> None:
     assert "TRANSPOSE" not in operators[SIDE]
 
 
+@pytest.mark.slow
 def test_a_grouped_convolution_is_one_operator(tmp_path: Path) -> None:
     grouped = nn.Conv2d(SIDE, SIDE, 3, padding=1, groups=4)
     sqnr_db, operators = convert(grouped, 2 * SIDE, tmp_path)
@@ -135,6 +148,7 @@ def test_a_grouped_convolution_is_one_operator(tmp_path: Path) -> None:
     assert operators == {"CONV_2D": 3}
 
 
+@pytest.mark.slow
 def test_the_worker_imports_nothing_from_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

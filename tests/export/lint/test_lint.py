@@ -285,6 +285,7 @@ def test_faults_are_faults_on_the_gpu(tmp_path: Path) -> None:
     assert {n: db for n, db in results.items() if db is not None and db > MIN_SQNR_DB} == {}
 
 
+@pytest.mark.slow
 def test_right_twins_are_right_on_the_gpu(tmp_path: Path) -> None:
     results = measured(tmp_path, some(RIGHT))
     assert {n: db for n, db in results.items() if db is None or db < MIN_SQNR_DB} == {}

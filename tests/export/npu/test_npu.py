@@ -123,6 +123,7 @@ def test_nothing_of_the_compiler_is_printed(export: tuple[Done, Path]) -> None:
     assert "onnxruntime:" not in export[0].stdout
 
 
+@pytest.mark.slow
 def test_a_compiled_file_is_checked_again(export: tuple[Done, Path]) -> None:
     done = run_export("--self-check", f"{COMPILED}.onnx", cwd=export[1])
     assert done.returncode == 0, done.stderr
@@ -148,6 +149,7 @@ def make():
 FOR_UNUSUAL = ("--model", "unusual:make", "--task", "cityscapes", "--input-size", "64")
 
 
+@pytest.mark.slow
 def test_operators_left_to_the_cpu_are_named_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "unusual.py").write_text(UNUSUAL)
     command = (*FOR_UNUSUAL, "--format", "onnx", *TO_NPU)

@@ -117,6 +117,7 @@ def test_a_folder_of_classes_gives_the_truth(tmp_path: Path) -> None:
     assert [truth.tolist() for truth in truths if truth is not None] == [0, 0, 7, 7]
 
 
+@pytest.mark.slow
 def test_a_classifier_is_judged_by_its_top_1(tmp_path: Path) -> None:
     folder_of_classes(tmp_path / "ilsvrc")
     done = run_export(

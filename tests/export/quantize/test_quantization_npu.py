@@ -170,6 +170,7 @@ def test_a_constant_of_operators_of_two_widths_is_stored_in_each() -> None:
     np.testing.assert_allclose(outputs(data, x), x[0] / 4, atol=0.3)
 
 
+@pytest.mark.slow
 def test_the_module_that_needs_16_bits_is_found(tiny: Quantized) -> None:
     engine = copy(tiny.engine)
     low, high = engine.ranges["logits"]

@@ -256,6 +256,7 @@ def test_a_precision_is_cautioned_of_once_for_all_its_files(tmp_path: Path) -> N
     assert done.stdout.count("for size, not for speed") == 1
 
 
+@pytest.mark.slow
 def test_noise_marks_the_file_and_holds_it_against_no_bar(tmp_path: Path) -> None:
     done = export(
         tmp_path, "--variant", "tiny", "--precision", "int8", "--calibration", "random",
@@ -317,6 +318,7 @@ def test_a_channel_that_is_lost_stops_the_export(tmp_path: Path) -> None:
     assert re.search(r"loses too much: .*every channel .* \(lost channels 1\d", done.stderr)
 
 
+@pytest.mark.slow
 def test_for_a_network_of_ones_own_independent_images_warn_or_decide(tmp_path: Path) -> None:
     write_networks(tmp_path)
     write_images(tmp_path / "dark", dark_scenes(24, 3))

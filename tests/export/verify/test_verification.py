@@ -68,6 +68,7 @@ def test_the_agreement_allowed_goes_on_where_the_usual_one_ends() -> None:
     assert just_below.agreement == pytest.approx(fp32.min_agreement, abs=1e-7)
 
 
+@pytest.mark.slow
 def test_weights_that_amplify_rounding_are_exported(folder: Path) -> None:
     done = run_export("--model", "my_networks:amplifying", *ONNX, cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -80,6 +81,7 @@ def test_weights_that_amplify_rounding_are_exported(folder: Path) -> None:
     assert all((row.sqnr_db or 0) >= parity.min_sqnr_db for row in parity.comparisons)
 
 
+@pytest.mark.slow
 def test_weights_that_single_precision_cannot_compute_are_refused(folder: Path) -> None:
     done = run_export("--model", "my_networks:hopeless", *ONNX, cwd=folder)
     assert_one_line(done, 1, "own float32 reaches .* cannot be computed in single precision")
@@ -92,6 +94,7 @@ def test_a_branch_on_the_input_is_refused(folder: Path) -> None:
     assert "shape" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_branch_that_is_allowed_is_still_verified(folder: Path) -> None:
     allowed = (*ONNX, "--allow-tracer-warnings")
     done = run_export("--model", "my_networks:branching", *allowed, cwd=folder)

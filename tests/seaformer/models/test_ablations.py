@@ -211,6 +211,7 @@ def folder(once: Once) -> Path:
     return once("ablation", fill)
 
 
+@pytest.mark.slow
 def test_an_ablation_is_exported_verified_and_described(folder: Path) -> None:
     stem = "seaformer_tiny_detail-upconv_fusion-add_ade20k_64x96_fp32"
     assert {path.name for path in folder.iterdir()} == {

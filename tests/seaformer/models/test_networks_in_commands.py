@@ -210,6 +210,7 @@ def test_a_checkpoint_of_topformer_is_evaluated(scenes: Path, model: tuple[str, 
     assert "topformer-tiny, ade20k" in succeeded(predict, *arguments, "--input-size", "64")
 
 
+@pytest.mark.slow
 def test_two_networks_are_compared_by_their_names(scenes: Path) -> None:
     arguments = ("segformer-b0", "--reference", "topformer-tiny", "--data", scenes, *DEPLOYED)
     said = succeeded(evaluate, *arguments, "--report", "out")

@@ -337,6 +337,7 @@ def test_every_operator_of_a_split_has_its_own_module(once: Once) -> None:
     assert len(operators) == sum(OFFICIAL["operators"].values())
 
 
+@pytest.mark.slow
 def test_lr_aspp_is_exported(once: Once) -> None:
     peer = PEERS["lraspp-mobilenetv3-large-reduce"]
     file = Path(f"{exported(once, peer, 'onnx', 'tflite')}.tflite")

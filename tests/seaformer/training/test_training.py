@@ -683,6 +683,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_spawned_workers_import_nothing_from_the_working_directory(tmp_path: Path) -> None:
     """Workers are started so on macOS and Windows."""
     script, here = tmp_path / "train.py", tmp_path / "here"

@@ -579,7 +579,13 @@ def assert_equal(model: nn.Module, other: nn.Module, prefixes: tuple[str, ...] =
         assert torch.equal(state[key], other.state_dict()[key]), key
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    "variant",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in ("base", "large")))
+        for name in VARIANTS
+    ],
+)
 def test_checkpoints_of_all_variants_and_kinds_are_loaded(tmp_path: Path, variant: str) -> None:
     for name in ("cityscapes", "imagenet"):
         task = get_task(name)

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from seaformer.benchmark.devices.errors import InUse
 from seaformer.errors import SeaformerError
@@ -22,6 +23,8 @@ PRINTED_TOO_MUCH = f"printed more than {OUTPUT_LIMIT / 2**20:g} MiB and was ende
 
 OnLine = Callable[[str], None] | None
 """Takes the lines of a program's stdout; None to keep them only."""
+
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 TRY_AGAIN_S = (1.0, 3.0)
 """Shortest and longest pause between two attempts to reserve a phone: two who try at the same time
@@ -204,7 +207,13 @@ class Workspace(ABC):
 
     @abstractmethod
     def execute(
-        self, program: str, arguments: Sequence[str], *, time_limit_s: float, on_line: OnLine = None
+        self,
+        program: str,
+        arguments: Sequence[str],
+        *,
+        time_limit_s: float,
+        on_line: OnLine = None,
+        environment: Mapping[str, str] = NO_VARIABLES,
     ) -> Finished:
         """Run a program that was placed in the folder, and wait for its end.
 
@@ -218,6 +227,8 @@ class Workspace(ABC):
             time_limit_s: seconds that it may take.
             on_line: called with every line of stdout as it comes, without its end. What it got
                 before an error is what there is of the output.
+            environment: variables that it has besides those of the device's shell or of this
+                process.
         """
 
     @abstractmethod

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ import psutil
 from seaformer import processes
 from seaformer.benchmark.devices import errors, parsers
 from seaformer.benchmark.devices.device import (
+    NO_VARIABLES,
     OUTPUT_LIMIT,
     PRINTED_TOO_MUCH,
     SIGNALLED,
@@ -209,7 +210,13 @@ class HostWorkspace(Workspace):
             raise errors.FileRefused(f"'{path}' cannot be read: {error.strerror}.") from error
 
     def execute(
-        self, program: str, arguments: Sequence[str], *, time_limit_s: float, on_line: OnLine = None
+        self,
+        program: str,
+        arguments: Sequence[str],
+        *,
+        time_limit_s: float,
+        on_line: OnLine = None,
+        environment: Mapping[str, str] = NO_VARIABLES,
     ) -> Finished:
         """Run a program in the folder, as `Workspace.execute` describes."""
         path = Path(self.path_of(program))
@@ -221,6 +228,7 @@ class HostWorkspace(Workspace):
                 output_limit=OUTPUT_LIMIT,
                 on_stdout=lines.feed,
                 cwd=Path(self.path),
+                environment=os.environ | environment,
                 tick=self._host.require_not_cancelled,
             )
         except processes.CannotStartError as error:

@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from hashlib import sha256
@@ -13,6 +13,7 @@ from typing import BinaryIO, TypeVar
 
 from seaformer.benchmark.devices import errors
 from seaformer.benchmark.devices.device import (
+    NO_VARIABLES,
     OUTPUT_LIMIT,
     Conditions,
     Device,
@@ -49,11 +50,9 @@ _NOT_EXECUTABLE = (126, 127)
 
 _T = TypeVar("_T")
 
-_SWITCHES = " ".join(f"{name}={quote(value)}" for name, value in SWITCHES.items())
-
 _PROGRAM = """\
 cd {folder} || exit 127
-export {switches}
+export {variables}
 pid=
 trap 'kill -9 -- "-$pid"; wait "$pid"; exit 129' HUP INT TERM
 setsid sh -c 'echo "{mark} $$"; exec "$0" "$@"' {command} </dev/null &
@@ -191,7 +190,13 @@ class PhoneWorkspace(Workspace):
         return self._phone.twice(lambda: self._phone.way.pull(path, limit))
 
     def execute(
-        self, program: str, arguments: Sequence[str], *, time_limit_s: float, on_line: OnLine = None
+        self,
+        program: str,
+        arguments: Sequence[str],
+        *,
+        time_limit_s: float,
+        on_line: OnLine = None,
+        environment: Mapping[str, str] = NO_VARIABLES,
     ) -> Finished:
         """Run a program in the folder, as `Workspace.execute` describes.
 
@@ -211,10 +216,13 @@ class PhoneWorkspace(Workspace):
 
         lines = Lines(first_or_line)
         command = " ".join(quote(word) for word in (f"./{program}", *arguments))
+        variables = " ".join(
+            f"{name}={quote(value)}" for name, value in {**SWITCHES, **environment}.items()
+        )
         try:
             result = self._phone.way.shell(
                 _PROGRAM.format(
-                    folder=quote(self.path), switches=_SWITCHES, mark=mark, command=command
+                    folder=quote(self.path), variables=variables, mark=mark, command=command
                 ),
                 time_limit_s,
                 lines.feed,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from seaformer.artifact.accelerators import CPU, GPU, AcceleratorName
 from seaformer.errors import UsageError, look_up
 
 OFFICIAL_TOOL = "benchmark_model"
@@ -12,14 +13,34 @@ OFFICIAL_TOOL = "benchmark_model"
 
 @dataclass(frozen=True)
 class Backend:
-    """What runs models on a device."""
+    """What runs models on a device.
 
-    name: str  # as given to --backend
-    title: str  # to show to people
-    suffix: str  # of the files it runs
-    runs_by: str  # what starts and times it
-    single_runs: bool  # whether the time of every run is known, and with it an interval
-    description: str  # one sentence for tables
+    Attributes:
+        name: as given to --backend.
+        title: to show to people.
+        suffix: of the files it runs.
+        runs_by: what starts and times it.
+        single_runs: whether the time of every run is known, and with it an interval.
+        description: one sentence for tables.
+        runtime: the runtime as a plan of the runner names it, whose library is on the device; ""
+            if our runner does not start it.
+        accelerator: what computes, a name of `seaformer.artifact.accelerators`.
+        has_half: whether it computes files of floating point in half precision on request
+            (--half).
+        falls_back: whether the CPU computes operators that the accelerator does not take, unless
+            --require-full-acceleration forbids it.
+    """
+
+    name: str
+    title: str
+    suffix: str
+    runs_by: str
+    single_runs: bool
+    description: str
+    runtime: str = ""
+    accelerator: AcceleratorName = CPU
+    has_half: bool = False
+    falls_back: bool = False
 
 
 _ROWS = (
@@ -30,6 +51,8 @@ _ROWS = (
         "our runner",
         True,
         "The default for .tflite: LiteRT's C API with XNNPACK on the processor.",
+        runtime="litert",
+        has_half=True,
     ),
     Backend(
         "onnxruntime",
@@ -38,6 +61,20 @@ _ROWS = (
         "our runner",
         True,
         "The default for .onnx: ONNX Runtime's C API, CPU provider.",
+        runtime="onnxruntime",
+    ),
+    Backend(
+        "litert-gpu",
+        "LiteRT's GPU accelerator",
+        ".tflite",
+        "our runner",
+        True,
+        "The same on the GPU: OpenCL on phones (not tried on one yet), WebGPU on this computer, "
+        "where a driver in software gives no latency.",
+        runtime="litert",
+        accelerator=GPU,
+        has_half=True,
+        falls_back=True,
     ),
     Backend(
         OFFICIAL_TOOL,
@@ -50,6 +87,9 @@ _ROWS = (
     ),
 )
 BACKENDS: Mapping[str, Backend] = MappingProxyType({row.name: row for row in _ROWS})
+
+ON_ACCELERATORS = tuple(row.name for row in _ROWS if row.accelerator != CPU)
+"""Backends that compute on something else than the CPU."""
 
 
 def backend_for(paths: tuple[Path, ...], wanted: str | None) -> Backend:

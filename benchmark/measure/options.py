@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from seaformer.benchmark.measure.backends import BACKENDS
+from seaformer.benchmark.measure.backends import BACKENDS, ON_ACCELERATORS
 from seaformer.benchmark.results.table_kinds import KINDS
 from seaformer.cli.parameter_types import Name, Parsed
 from seaformer.errors import UsageError
@@ -146,8 +146,14 @@ class Options:
     )
     half: bool = _flag(
         "--half",
-        "Have XNNPACK compute files of floating point in half precision, where the processor can "
-        "(Armv8.2); for --backend litert.",
+        "Compute files of floating point in half precision, where the processor (Armv8.2, by "
+        "XNNPACK) or the GPU can; for --backend "
+        f"{' and '.join(row.name for row in BACKENDS.values() if row.has_half)}.",
+    )
+    require_full_acceleration: bool = _flag(
+        "--require-full-acceleration",
+        "Fail for a model that the accelerator does not take whole, instead of computing the rest "
+        f"on the CPU; for --backend {' and '.join(ON_ACCELERATORS)}.",
     )
     keep_throttled: bool = _flag("--keep-throttled", "Count rounds in which the device throttled.")
     keep: bool = _flag("--keep", "Leave the files on the phone, for another time.")

@@ -7,7 +7,13 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
-from seaformer.benchmark.measure.backends import BACKENDS, OFFICIAL_TOOL, Backend, backend_for
+from seaformer.benchmark.measure.backends import (
+    BACKENDS,
+    OFFICIAL_TOOL,
+    ON_ACCELERATORS,
+    Backend,
+    backend_for,
+)
 from seaformer.benchmark.measure.options import Options
 from seaformer.benchmark.results.schema import CSV_NAME, FILE_NAME, REPORT_NAME, UNFINISHED_NAME
 from seaformer.benchmark.results.table_kinds import TableName
@@ -66,8 +72,14 @@ def make_request(
     if options.runs is not None and options.until is not None:
         raise UsageError("--runs does not go with --until: give one of the two.")
     _check_official_tool(options, backend.name == OFFICIAL_TOOL)
-    if options.half and backend.name != "litert":
-        raise UsageError(f"--half is for --backend litert, and this is {backend.name}.")
+    if options.half and not backend.has_half:
+        takers = " and ".join(row.name for row in BACKENDS.values() if row.has_half)
+        raise UsageError(f"--half is for --backend {takers}, and this is {backend.name}.")
+    if options.require_full_acceleration and backend.name not in ON_ACCELERATORS:
+        raise UsageError(
+            f"--require-full-acceleration is for --backend {' and '.join(ON_ACCELERATORS)}, and "
+            f"this is {backend.name}, on the CPU."
+        )
     for option, given in (
         ("--runtime-library", options.runtime_library),
         ("--binary", options.binary),

@@ -12,6 +12,7 @@ from seaformer.benchmark.devices.cores import Setting
 from seaformer.benchmark.devices.device import Conditions, Finished, Workspace
 from seaformer.benchmark.devices.errors import ProgramKilled, TakenOver
 from seaformer.benchmark.devices.heat import throttled
+from seaformer.benchmark.measure.accelerator_files import accelerator_files
 from seaformer.benchmark.measure.request import round_sizes
 from seaformer.benchmark.measure.session import ModelError, Session, TimeLimitError
 from seaformer.benchmark.results.breakdown import Breakdown
@@ -56,6 +57,7 @@ ADVICE: Mapping[int, str] = {
     Status.WRONG_RUNTIME: "Give the pinned version, or leave --runtime-library out.",
     Status.NO_MODEL: "See whether it runs here (seaformer-predict), and export it again.",
     Status.NO_AFFINITY: "Choose other cores with --cores.",
+    Status.NO_ACCELERATOR: "Measure on the CPU with --backend litert.",
     Status.NO_OUTPUT: "Free some space on the device.",
 }
 
@@ -81,25 +83,33 @@ class RunnerSession(Session):
         """Find the runner and the runtime's library for the device."""
         backend, target = self.request.backend, self.device.target
         self._runner = runner_for(target)
-        self._library = library_for(backend.name, target, self.options.runtime_library)
+        self._library = library_for(backend.runtime, target, self.options.runtime_library)
+        self._accelerator = accelerator_files(backend, target, self._library, self.options)
         return RuntimeUsed(
             name=backend.title,
             version=self._library.version,
             file=self._library.path.name,
             sha256=self._library.sha256,
+            driver=self._accelerator.driver,
         )
 
+    @property
+    def is_emulated(self) -> bool:
+        """Whether processor or accelerator is emulated."""
+        return self.device.is_emulated or self._accelerator.is_emulated
+
     def own_files(self) -> list[tuple[Path, str, bool]]:
-        """Return the runner, the runtime's library and truncated models."""
+        """Return the runner, the libraries and truncated models."""
         truncated = [file.path for one in self._profilings for file in one.truncated[:-1]]
-        files = [(path, path.name, False) for path in (self._library.path, *truncated)]
+        libraries = (self._library.path, *self._accelerator.files)
+        files = [(path, path.name, False) for path in (*libraries, *truncated)]
         return [(self._runner, RUNNER, True), *files]
 
     def breakdown(self, candidate: Candidate, times: Times) -> Breakdown | None:
         """Return where the time of a model goes."""
         for profiling in self._profilings:
             if profiling.candidate is candidate:
-                emulated, seed = self.device.is_emulated, self.options.seed
+                emulated, seed = self.is_emulated, self.options.seed
                 return profiling.breakdown(self.rounds, times, emulated, seed)
         return None
 
@@ -250,7 +260,9 @@ class RunnerSession(Session):
     ) -> Round:
         """Run the runner once, and keep its record, whatever became of it."""
         plan = Plan(
-            backend=self.request.backend.name,
+            backend=self.request.backend.runtime,
+            accelerator=self.request.backend.accelerator,
+            requires_full_acceleration=self.options.require_full_acceleration,
             library=self._library.path.name,
             runtime_version=self._library.version,
             models=tuple(models),
@@ -274,7 +286,11 @@ class RunnerSession(Session):
         self._workspace.write(PLAN, plan.text().encode())
         try:
             finished = self._workspace.execute(
-                RUNNER, [PLAN], time_limit_s=plan.time_limit_s + END_LIMIT_S, on_line=on_line
+                RUNNER,
+                [PLAN],
+                time_limit_s=plan.time_limit_s + END_LIMIT_S,
+                on_line=on_line,
+                environment=self._accelerator.environment,
             )
             conditions = self.device.conditions()
         except TakenOver:

@@ -167,7 +167,7 @@ class Session(ABC):
         """Return the members of the results that take long to compute."""
         models = tuple(self._model_result(one) for one in self.candidates)
         ratios: tuple[schema.PairRatio, ...] = ()
-        if not self.device.is_emulated:
+        if not self.is_emulated:
             ratios = pair_ratios(verified, self.rounds, self.options.seed)
         warned = tuple(self._warnings(models, ratios))
         return {"models": models, "ratios": ratios, "warnings": warned}
@@ -180,9 +180,10 @@ class Session(ABC):
             complete=problem is None,
             stopped_by=stopped_by,
             problem=problem,
-            emulated=self.device.is_emulated,
+            emulated=self.is_emulated,
             device=self._facts,
             backend=self.request.backend.name,
+            accelerator=self.request.backend.accelerator,
             runtime=self._runtime,
             threads=self.options.threads,
             cores=_cores_used(self._cores, self._facts),
@@ -196,6 +197,7 @@ class Session(ABC):
                 keep_throttled=self.options.keep_throttled,
                 seed=self.options.seed,
                 half=self.options.half,
+                requires_full_acceleration=self.options.require_full_acceleration,
             ),
             conditions_before=self._conditions_before,
             conditions_after=None,
@@ -223,6 +225,11 @@ class Session(ABC):
         All files are in the workspace; `setting` is of the models that have none of their own. If
         it raises SeaformerError, `rounds` has what there is.
         """
+
+    @property
+    def is_emulated(self) -> bool:
+        """Whether what computes is emulated, so that times are no latency."""
+        return self.device.is_emulated
 
     def breakdown(self, candidate: Candidate, times: schema.Times) -> Breakdown | None:  # noqa: ARG002
         """Return where the time of a model goes; None if that was not measured."""
@@ -288,7 +295,7 @@ class Session(ABC):
             parity,
             tool,
             "; ".join(filter(None, (one.note, extra))),
-            emulated=self.device.is_emulated,
+            emulated=self.is_emulated,
             seed=self.options.seed if is_final else None,
             cores=None if one.setting is None else _cores_used(one.setting.cores, self._facts),
             breakdown=lambda times: self.breakdown(one, times) if is_final else None,

@@ -17,6 +17,7 @@ from typing import Literal, Self
 
 from pydantic import NonNegativeInt, model_validator
 
+from seaformer.artifact.accelerators import AcceleratorName
 from seaformer.benchmark.devices.cores import core_list
 from seaformer.benchmark.devices.device import Conditions, DeviceFacts
 from seaformer.benchmark.results.base import Document, FrozenModel
@@ -49,12 +50,14 @@ class RuntimeUsed(FrozenModel):
         name: in words ("LiteRT").
         version: of its library; null if the tool does not say.
         file: name of the library, or of the official tool; `sha256` is of it.
+        driver: what computes for an accelerator ("SwiftShader"), where it is not the device's own.
     """
 
     name: str
     version: str | None
     file: str
     sha256: str
+    driver: str | None = None
 
 
 class CoresUsed(FrozenModel):
@@ -95,7 +98,8 @@ class Protocol(FrozenModel):
         keep_throttled: whether rounds that were throttled count.
         seed: of the order of models, of the noise and of the bootstrap.
         half: whether files of floating point were computed in half precision where the processor
-            can.
+            or the accelerator can.
+        requires_full_acceleration: whether models failed that the accelerator does not take whole.
     """
 
     runs: int | None
@@ -107,6 +111,7 @@ class Protocol(FrozenModel):
     keep_throttled: bool
     seed: NonNegativeInt
     half: bool = False
+    requires_full_acceleration: bool = False
 
 
 class InputUsed(FrozenModel):
@@ -293,6 +298,8 @@ class ModelResult(FrozenModel):
         emulated: the same of an emulated device: no latency.
         peak_memory_bytes: of a process with this model alone, the runtime's library included, which
             may take more than the model; null if unknown.
+        fully_accelerated: whether the accelerator took every operator; null on the CPU, and where
+            the runtime does not say.
         memory: what the model adds; null in files of earlier versions, and where it is unknown.
         breakdown: where the time goes; null if that was not asked for or not measured.
         threads: of its own; null where they are those of the benchmark.
@@ -312,6 +319,7 @@ class ModelResult(FrozenModel):
     latency: Times | None
     emulated: Times | None
     peak_memory_bytes: int | None
+    fully_accelerated: bool | None = None
     memory: AddedMemory | None = None
     breakdown: Breakdown | None = None
     threads: int | None = None
@@ -414,9 +422,11 @@ class Results(Document):
         complete: whether all was measured that was asked for.
         stopped_by: what ended the measuring.
         problem: why it is not complete; null if it is.
-        emulated: whether the device's processor is emulated.
+        emulated: whether the device's processor is emulated, or the driver of its accelerator is a
+            program on the processor.
         device: what it is.
         backend: as given to --backend.
+        accelerator: what computed: "cpu", "gpu" or "npu".
         runtime: what ran the models.
         threads: of one inference, of models that have none of their own.
         cores: that they ran on, likewise.
@@ -455,6 +465,7 @@ class Results(Document):
     ratios: tuple[PairRatio, ...]
     rounds: tuple[Round, ...]
     table: TableName | None = None
+    accelerator: AcceleratorName = "cpu"
 
     @model_validator(mode="after")
     def _check_runs(self) -> Self:

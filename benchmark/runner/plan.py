@@ -5,6 +5,7 @@ it is one of ours.
 
     seaformer-plan 1
     backend litert
+    accelerator cpu
     library libLiteRt.so
     ...
     model a
@@ -23,6 +24,8 @@ from seaformer.errors import UsageError, unknown_name
 
 FORMAT = 1
 BACKENDS = ("litert", "onnxruntime")
+ACCELERATORS = {"litert": ("cpu", "gpu"), "onnxruntime": ("cpu",)}
+"""Backend of the runner -> the accelerators that it computes on."""
 NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 MAX_MODELS = 1024
 MAX_CPUS = 1024
@@ -88,6 +91,9 @@ class Plan:
 
     Attributes:
         backend: "litert" or "onnxruntime".
+        accelerator: what computes: one of `ACCELERATORS` of the backend.
+        requires_full_acceleration: whether a model fails that the accelerator does not take whole;
+            otherwise the CPU computes what it refuses.
         library: the runtime's library: a name in the folder of the plan, or an absolute path.
         runtime_version: the version of the runtime that the library is, or "any". ONNX Runtime is
             asked and has to agree. LiteRT cannot be asked: there it is written into the record as
@@ -101,8 +107,8 @@ class Plan:
         blocks: blocks per model.
         runs_per_block: timed runs in a block.
         profile_runs: runs per model with the runtime's profiler on, at the end.
-        in_half: whether XNNPACK computes files of floating point in float16, where the processor
-            can (Armv8.2); for "litert".
+        in_half: whether files of floating point are computed in float16, where the processor
+            (Armv8.2, by XNNPACK) or the GPU can; for "litert".
         sysfs: folder that says frequency and temperature.
     """
 
@@ -120,10 +126,15 @@ class Plan:
     profile_runs: int = 0
     in_half: bool = False
     sysfs: str = "/sys"
+    accelerator: str = "cpu"
+    requires_full_acceleration: bool = False
 
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:
             raise unknown_name("backend of the runner", self.backend, BACKENDS)
+        if self.accelerator not in ACCELERATORS[self.backend]:
+            known = ACCELERATORS[self.backend]
+            raise unknown_name(f"accelerator of {self.backend}", self.accelerator, known)
         for what, path in (("library", self.library), ("sysfs", self.sysfs)):
             if not NAME.fullmatch(path) and not re.fullmatch(r"/[^\x00-\x1f\x7f]{1,1000}", path):
                 raise UsageError(
@@ -151,6 +162,8 @@ class Plan:
         lines = [
             f"seaformer-plan {FORMAT}",
             f"backend {self.backend}",
+            f"accelerator {self.accelerator}",
+            f"full-acceleration {int(self.requires_full_acceleration)}",
             f"library {self.library}",
             f"runtime-version {self.runtime_version}",
             f"threads {self.threads}",

@@ -13,6 +13,7 @@ def plan_mismatch(plan: Plan, record: Record) -> str | None:
         return None
     compared: dict[str, tuple[object, object]] = {
         "backend": (header.backend, plan.backend),
+        "accelerator": (header.accelerator, plan.accelerator),
         "threads": (header.threads, plan.threads),
         "seed": (header.seed, plan.seed),
         "models": ([one.id for one in record.models], ids[: len(record.models)]),

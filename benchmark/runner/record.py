@@ -59,6 +59,7 @@ class Status(IntEnum):
     NO_AFFINITY = 6  # the processors asked for are refused, or a run strayed from them
     NO_OUTPUT = 7  # a line or a file cannot be written
     OUT_OF_TIME = 8  # the plan's time limit has passed; the lines so far are good
+    NO_ACCELERATOR = 9  # the accelerator, its driver or its library is not there, or refuses
 
 
 class _Exact:
@@ -85,6 +86,7 @@ class Header(_Exact):
         started_unix_ms: time of day on the device.
         thermal_zones: names of the sensors that temperatures are the largest of; empty if the
             device shows none.
+        accelerator: as planned; records of earlier runners have none, and are of the CPU.
     """
 
     format: Literal[1]
@@ -99,6 +101,7 @@ class Header(_Exact):
     seed: Count
     started_unix_ms: Count
     thermal_zones: tuple[Text, ...]
+    accelerator: Text = "cpu"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final, Literal
 
 from seaformer.artifact.precisions import Precision, in_half
 from seaformer.errors import UsageError, look_up
@@ -57,7 +58,11 @@ class Accelerator:
         return precision
 
 
-CPU, GPU, NPU = "cpu", "gpu", "npu"
+AcceleratorName = Literal["cpu", "gpu", "npu"]
+
+CPU: Final = "cpu"
+GPU: Final = "gpu"
+NPU: Final = "npu"
 """Every file is verified on the CPU, and on the others where that is possible."""
 
 ACCELERATORS: Mapping[str, Accelerator] = MappingProxyType(

@@ -47,6 +47,11 @@ class Driver:
         return TITLES.get(stem, stem)
 
     @property
+    def is_software(self) -> bool:
+        """Whether it is known to compute on the processor, so that its times say nothing."""
+        return self.title in TITLES.values()
+
+    @property
     def computes_half(self) -> bool:
         """Whether it may compute in half precision; SwiftShader cannot."""
         return self.title != TITLES["vk_swiftshader_icd"]

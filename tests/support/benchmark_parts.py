@@ -5,7 +5,7 @@ The devices are this computer, with the real runner and runtimes; one thing abou
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy as np
 
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.devices.device import (
+    NO_VARIABLES,
     OUTPUT_LIMIT,
     Conditions,
     Core,
@@ -215,8 +216,15 @@ class ChangedWorkspace(Workspace):
         *,
         time_limit_s: float,
         on_line: Callable[[str], None] | None = None,
+        environment: Mapping[str, str] = NO_VARIABLES,
     ) -> Finished:
-        return self.inner.execute(program, arguments, time_limit_s=time_limit_s, on_line=on_line)
+        return self.inner.execute(
+            program,
+            arguments,
+            time_limit_s=time_limit_s,
+            on_line=on_line,
+            environment=environment,
+        )
 
     def close(self, keep: bool) -> None:
         self.inner.close(keep)
@@ -259,6 +267,7 @@ class FailingComputer(Host):
             *,
             time_limit_s: float,
             on_line: Callable[[str], None] | None = None,
+            environment: Mapping[str, str] = NO_VARIABLES,
         ) -> Finished:
             pids: list[int] = []
 
@@ -272,7 +281,13 @@ class FailingComputer(Host):
                     if self.device.blocks_until_failure == 0:
                         self.device.fail(pids[0])
 
-            return super().execute(program, arguments, time_limit_s=time_limit_s, on_line=watch)
+            return super().execute(
+                program,
+                arguments,
+                time_limit_s=time_limit_s,
+                on_line=watch,
+                environment=environment,
+            )
 
     def open_workspace(self, key: str) -> Workspace:
         space = self._Space(super().open_workspace(key))

@@ -3,13 +3,14 @@
 import json
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from benchmark_parts import ChangedWorkspace
 
 from seaformer.benchmark.devices.device import (
+    NO_VARIABLES,
     Conditions,
     DeviceFacts,
     Finished,
@@ -48,12 +49,19 @@ class FaultyComputer(Host):
             *,
             time_limit_s: float,
             on_line: OnLine = None,
+            environment: Mapping[str, str] = NO_VARIABLES,
         ) -> Finished:
             def take(line: str) -> None:
                 assert on_line is not None
                 on_line(self.device.change_line(line))
 
-            return super().execute(program, arguments, time_limit_s=time_limit_s, on_line=take)
+            return super().execute(
+                program,
+                arguments,
+                time_limit_s=time_limit_s,
+                on_line=take,
+                environment=environment,
+            )
 
     def open_workspace(self, key: str) -> Workspace:
         space = self._Space(super().open_workspace(key))

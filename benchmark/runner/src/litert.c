@@ -1,7 +1,8 @@
-/* LiteRT by its C API, compiled for the CPU: its kernels and XNNPACK.
+/* LiteRT by its C API, compiled for the CPU (its kernels and XNNPACK) or for the GPU.
  *
  * Declared are only the functions used, as LiteRT 2.3 has them. The API has neither a version to
  * ask for nor promises to stay: `probe` finds out whether it is the one that is declared. */
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,9 @@
 
 typedef void *handle; /* of any of its objects */
 
-enum { OK = 0, ON_CPU = 1, TO_READ = 0, TO_WRITE = 1, PER_TENSOR = 1 };
+enum { OK = 0, ON_CPU = 1, ON_GPU = 2, TO_READ = 0, TO_WRITE = 1, PER_TENSOR = 1 };
+enum { HALF_PRECISION = 1, SINGLE_PRECISION = 2 }; /* of the GPU */
+enum { RUNTIME_LIBRARY_FOLDER = 22, TEXT = 8 };    /* an option of an environment, and its type */
 
 typedef struct {
     unsigned rank : 7, has_strides : 1;
@@ -32,6 +35,14 @@ typedef struct {
     float scale;
     int64_t zero_point;
 } per_tensor_quantization;
+
+typedef struct {
+    int option;
+    struct {
+        int type;
+        const char *text;
+    } value;
+} environment_option;
 
 typedef struct {
     int64_t footprint_kb;
@@ -60,6 +71,7 @@ enum { FIRST_TELEMETRY = 32, LAST_TELEMETRY = 256 }; /* settings rather than tim
     X(AddOpaqueOptions, (handle, handle))                                                  \
     X(CreateCompiledModel, (handle, handle, handle, handle *))                             \
     X(CompiledModelIsFullyAccelerated, (handle, _Bool *))                                  \
+    X(CompiledModelIsNonCpuFullyAccelerated, (handle, _Bool *))                            \
     X(GetNumModelSignatures, (handle, size_t *))                                           \
     X(GetModelSignature, (handle, size_t, handle *))                                       \
     X(GetNumSignatureInputs, (handle, size_t *))                                           \
@@ -112,10 +124,12 @@ static void check(int status, const char *function, const char *what) {
 static handle environment;
 static int thread_count;
 static int xnnpack_flags; /* FORCE_FP16, see tensorflow/lite/delegates/xnnpack/xnnpack_delegate.h */
+static int accelerator = ON_CPU, gpu_precision, needs_full_acceleration;
 
 typedef struct {
     const char *file; /* its name, for messages */
     handle model, options, compiled, input, outputs[MAX_OUTPUTS];
+    int on_gpu; /* wholly or in part */
 } loaded;
 
 static element_type type_of(int code) {
@@ -162,30 +176,46 @@ static handle make_buffer(const loaded *m, const ranked_type *type, handle requi
     return buffer;
 }
 
-static handle make_options(const loaded *m, int with_profiler) {
-    handle options = NULL, part = NULL;
-    char xnnpack[60];
-    snprintf(xnnpack, sizeof xnnpack, "num_threads = %d\nflags = %d\n", thread_count, xnnpack_flags);
+/* Adds a part of the options, which are lines of TOML. */
+static void add_options(const loaded *m, handle to, const char *part_of, const char *lines) {
+    handle part = NULL;
+    CHECK(m->file, CreateOpaqueOptions, part_of, strdup(lines), free, &part);
+    CHECK(m->file, AddOpaqueOptions, to, part);
+}
+
+static handle make_options(const loaded *m, int accelerators, int with_profiler) {
+    handle options = NULL;
+    char lines[60];
     CHECK(m->file, CreateOptions, &options);
-    CHECK(m->file, SetOptionsHardwareAccelerators, options, ON_CPU);
-    CHECK(m->file, CreateOpaqueOptions, "xnnpack", strdup(xnnpack), free, &part);
-    CHECK(m->file, AddOpaqueOptions, options, part);
-    if (with_profiler) {
-        CHECK(m->file, CreateOpaqueOptions, "runtime_options_string",
-              strdup("enable_profiling = true\n"), free, &part);
-        CHECK(m->file, AddOpaqueOptions, options, part);
+    CHECK(m->file, SetOptionsHardwareAccelerators, options, accelerators);
+    snprintf(lines, sizeof lines, "num_threads = %d\nflags = %d\n", thread_count, xnnpack_flags);
+    add_options(m, options, "xnnpack", lines);
+    if (accelerators & ON_GPU) {
+        snprintf(lines, sizeof lines, "precision = %d\n", gpu_precision);
+        add_options(m, options, "gpu_options", lines);
     }
+    if (with_profiler)
+        add_options(m, options, "runtime_options_string", "enable_profiling = true\n");
     return options;
 }
 
-static void compile(loaded *m, int with_profiler, model *to) {
+/* Compiles for these accelerators, or returns the status that LiteRT refuses it with. */
+static int create(loaded *m, int accelerators, int with_profiler) {
+    m->options = make_options(m, accelerators, with_profiler);
+    const int status = CreateCompiledModel(environment, m->model, m->options, &m->compiled);
+    if (status != OK) DestroyOptions(m->options);
+    return status;
+}
+
+/* Describes what was compiled, and makes its buffers. */
+static void prepare(loaded *m, int on_gpu, model *to) {
     handle signature = NULL, of = NULL, requirements = NULL;
     size_t inputs = 0, outputs = 0;
     ranked_type type;
     _Bool fully = 0;
-    m->options = make_options(m, with_profiler);
-    CHECK(m->file, CreateCompiledModel, environment, m->model, m->options, &m->compiled);
-    CHECK(m->file, CompiledModelIsFullyAccelerated, m->compiled, &fully);
+    if (on_gpu) CHECK(m->file, CompiledModelIsNonCpuFullyAccelerated, m->compiled, &fully);
+    else CHECK(m->file, CompiledModelIsFullyAccelerated, m->compiled, &fully);
+    m->on_gpu = on_gpu;
     CHECK(m->file, GetModelSignature, m->model, 0, &signature);
     CHECK(m->file, GetNumSignatureInputs, signature, &inputs);
     CHECK(m->file, GetNumSignatureOutputs, signature, &outputs);
@@ -211,7 +241,18 @@ static void load(const char *file, int with_profiler, model *to) {
     loaded *m = allocate(1, sizeof *m);
     m->file = file;
     CHECK(file, CreateModelFromFile, environment, file, &m->model);
-    compile(m, with_profiler, to);
+    /* Without the CPU first: beside it LiteRT does not say that an accelerator refuses a file. */
+    int status = create(m, accelerator, with_profiler);
+    if (status != OK && accelerator != ON_CPU) {
+        if (needs_full_acceleration)
+            fail(STATUS_NO_MODEL, "the GPU does not take every operator of %s: LiteRT gives status "
+                 "%d", file, status);
+        status = create(m, accelerator | ON_CPU, with_profiler);
+    }
+    check(status, "LiteRtCreateCompiledModel", file);
+    prepare(m, accelerator == ON_GPU, to);
+    if (needs_full_acceleration && !to->is_fully_delegated)
+        fail(STATUS_NO_MODEL, "the GPU does not take every operator of %s", file);
 }
 
 static void unload(model *of) {
@@ -232,12 +273,6 @@ static void set_input(model *of, const void *bytes) {
     CHECK(m->file, UnlockTensorBuffer, m->input);
 }
 
-static void run(model *of) {
-    loaded *m = of->state;
-    CHECK(m->file, RunCompiledModel, m->compiled, 0, 1, &m->input, (size_t)of->output_count,
-          m->outputs);
-}
-
 static const void *borrow_output(model *of, int index) {
     loaded *m = of->state;
     void *memory = NULL;
@@ -248,6 +283,18 @@ static const void *borrow_output(model *of, int index) {
 static void return_output(model *of, int index) {
     loaded *m = of->state;
     CHECK(m->file, UnlockTensorBuffer, m->outputs[index]);
+}
+
+static void run(model *of) {
+    loaded *m = of->state;
+    CHECK(m->file, RunCompiledModel, m->compiled, 0, 1, &m->input, (size_t)of->output_count,
+          m->outputs);
+    if (!m->on_gpu) return;
+    /* The GPU may still compute: a run has ended when the processor can read the outputs. */
+    for (int i = 0; i < of->output_count; i++) {
+        borrow_output(of, i);
+        return_output(of, i);
+    }
 }
 
 /* ---- The profiler ---------------------------------------------------------------------------- */
@@ -323,44 +370,87 @@ static void probe_events(model *of) {
     free(events);
 }
 
-/* Checks what is declared above with the known model. Whatever a wrong declaration leads to, be it
- * a crash, ends as what it is: the wrong runtime. */
-static void probe(void) {
+static loaded *open_known(void) {
     loaded *m = allocate(1, sizeof *m);
-    float x[PROBE_ELEMENTS];
-    model known;
-    size_t signatures = 0;
     m->file = "a known model";
     require(CreateModelFromBuffer(environment, probe_tflite,
                                   (size_t)(probe_tflite_end - probe_tflite), &m->model) == OK,
             "reading it");
+    return m;
+}
+
+/* Returns whether the known model, compiled, gives its answer. */
+static int answers(model *known) {
+    float x[PROBE_ELEMENTS];
+    int is_right = 1;
+    probe_input(x);
+    set_input(known, x);
+    run(known);
+    const int8_t *q = borrow_output(known, 0);
+    for (int i = 0; i < PROBE_ELEMENTS; i++) is_right &= q[i] == i - 3;
+    return_output(known, 0);
+    return is_right;
+}
+
+/* Checks what is declared above with the known model. Whatever a wrong declaration leads to, be it
+ * a crash, ends as what it is: the wrong runtime. */
+static void probe(void) {
+    loaded *m = open_known();
+    model known;
+    size_t signatures = 0;
     require(GetNumModelSignatures(m->model, &signatures) == OK && signatures == 1,
             "its signature");
-    compile(m, 1, &known);
+    check(create(m, ON_CPU, 1), "LiteRtCreateCompiledModel", m->file);
+    prepare(m, 0, &known);
     probe_signature(&known, "q", "int8");
     require(!known.input.is_quantized && known.outputs[0].is_quantized &&
                 known.outputs[0].scale == 0.25f && known.outputs[0].zero_point == -3,
             "its quantization");
-    probe_input(x);
-    set_input(&known, x);
-    run(&known);
-    const int8_t *q = borrow_output(&known, 0);
-    for (int i = 0; i < PROBE_ELEMENTS; i++) require(q[i] == i - 3, "its answer");
-    return_output(&known, 0);
+    require(answers(&known), "its answer");
     probe_events(&known);
     unload(&known);
 }
 
-static const char *open_library(const char *library, const char *version, int threads,
-                                int in_half) {
-    thread_count = threads;
-    xnnpack_flags = in_half ? 4 : 0;
+/* Checks that the GPU computes: the known model is one of those that it takes. */
+static void probe_gpu(void) {
+    loaded *m = open_known();
+    model known;
+    const int status = create(m, ON_GPU, 0);
+    if (status != OK && dlopen("libOpenCL.so", RTLD_NOW | RTLD_LOCAL) == NULL)
+        fail(STATUS_NO_ACCELERATOR, "the GPU accelerator cannot be used (LiteRT gives status %d); "
+             "there is no OpenCL: %s", status, dlerror());
+    if (status != OK)
+        fail(STATUS_NO_ACCELERATOR, "the GPU accelerator cannot be used: LiteRT gives status %d",
+             status);
+    prepare(m, 1, &known);
+    if (!known.is_fully_delegated || !answers(&known))
+        fail(STATUS_NO_ACCELERATOR, "the GPU computes a known model wrongly: its driver is at "
+             "fault");
+    unload(&known);
+}
+
+static const char *open_library(const plan *planned) {
+    /* The GPU accelerator is looked for in this folder, if the library does not have it inside. */
+    const environment_option folder = {RUNTIME_LIBRARY_FOLDER, {TEXT, "."}};
+    const char *const version = planned->runtime_version;
+    const int on_gpu = strcmp(planned->accelerator, "gpu") == 0;
+    if (!on_gpu && strcmp(planned->accelerator, "cpu") != 0) refuse_accelerator(planned);
+    thread_count = planned->threads;
+    xnnpack_flags = planned->in_half ? 4 : 0;
+    gpu_precision = planned->in_half ? HALF_PRECISION : SINGLE_PRECISION;
+    needs_full_acceleration = (int)planned->full_acceleration;
     now("loading the runtime", STATUS_NO_LIBRARY, "its file is damaged or incomplete");
-    find_functions(load_library(library));
+    find_functions(load_library(planned->library));
     now("checking the runtime with a known model", STATUS_WRONG_RUNTIME,
         "it is of a version that this runner does not know");
-    require(CreateEnvironment(0, NULL, &environment) == OK, "the environment");
+    require(CreateEnvironment(on_gpu, &folder, &environment) == OK, "the environment");
     probe();
+    if (on_gpu) {
+        now("checking the GPU with a known model", STATUS_NO_ACCELERATOR,
+            "its driver or LiteRT's accelerator has a fault");
+        probe_gpu();
+        accelerator = ON_GPU;
+    }
     return strcmp(version, "any") == 0 ? "unknown" : version;
 }
 

@@ -51,6 +51,7 @@ static void write_header(const plan *planned, const char *runtime_version, int64
     line_integer("seed", (int64_t)planned->seed);
     line_integer("started_unix_ms", unix_ms());
     line_texts("thermal_zones", zones, zone_count);
+    line_text("accelerator", planned->accelerator);
     line_end();
 }
 
@@ -68,8 +69,7 @@ int main(int argc, char **argv) {
     bind_to_cpus(&planned);
     find_sensors(planned.sysfs);
     const int64_t start = clock_ns();
-    const char *version = with->open(planned.library, planned.runtime_version, planned.threads,
-                                     (int)planned.in_half);
+    const char *version = with->open(&planned);
     write_header(&planned, version, clock_ns() - start);
     measure(&planned, with);
     report_end();

@@ -316,17 +316,18 @@ static void probe(void) {
     unload(&known);
 }
 
-static const char *open_library(const char *library, const char *version, int threads,
-                                int in_half) {
+static const char *open_library(const plan *planned) {
     const api_base *(*get_base)(void);
-    thread_count = threads;
-    if (in_half) fail(STATUS_BAD_PLAN, "plan: in-half is for litert");
+    const char *const version = planned->runtime_version;
+    thread_count = planned->threads;
+    if (strcmp(planned->accelerator, "cpu") != 0) refuse_accelerator(planned);
+    if (planned->in_half) fail(STATUS_BAD_PLAN, "plan: in-half is for litert");
     now("loading the runtime", STATUS_NO_LIBRARY, "its file is damaged or incomplete");
     /* It would leave a device id in the user's cache and connect to its maker's server. It looks at
      * this when it is loaded: DisableTelemetryEvents alone prevents neither. */
     if (setenv("ORT_DISABLE_TELEMETRY", "1", 1) != 0)
         fail(STATUS_NO_LIBRARY, "its telemetry cannot be switched off: %s", strerror(errno));
-    *(void **)&get_base = find_function(load_library(library), "OrtGetApiBase");
+    *(void **)&get_base = find_function(load_library(planned->library), "OrtGetApiBase");
     now("checking the runtime with a known model", STATUS_WRONG_RUNTIME,
         "it is of a version that this runner does not know");
     const char *found = get_base()->get_version();

@@ -77,6 +77,7 @@ static int read_of_run(plan *to, const char *key, char *value) {
         {"runs-per-block", &to->runs_per_block, 1, 100000},
         {"profile-runs", &to->profile_runs, 0, 10000},
         {"in-half", &to->in_half, 0, 1},
+        {"full-acceleration", &to->full_acceleration, 0, 1},
         {"time-limit-ms", &to->time_limit_ms, 1, 1000000000},
     };
     for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++)
@@ -85,6 +86,7 @@ static int read_of_run(plan *to, const char *key, char *value) {
             return 1;
         }
     if (strcmp(key, "backend") == 0) to->backend = value;
+    else if (strcmp(key, "accelerator") == 0) to->accelerator = value;
     else if (strcmp(key, "library") == 0) to->library = value;
     else if (strcmp(key, "runtime-version") == 0) to->runtime_version = name(key, value);
     else if (strcmp(key, "sysfs") == 0) to->sysfs = value;
@@ -96,7 +98,7 @@ static int read_of_run(plan *to, const char *key, char *value) {
 }
 
 static void check(const plan *read) {
-    if (!read->backend || !read->library || !read->runtime_version || !read->sysfs ||
+    if (!read->backend || !read->accelerator || !read->library || !read->runtime_version || !read->sysfs ||
         !read->threads || !read->warmup_runs || !read->runs_per_block || !read->time_limit_ms ||
         !read->model_count)
         fail(STATUS_BAD_PLAN, "plan: something is missing");

@@ -11,12 +11,13 @@ typedef struct {
 } planned_model;
 
 typedef struct {
-    const char *backend, *library, *runtime_version, *sysfs;
+    const char *backend, *accelerator, *library, *runtime_version, *sysfs;
     int threads;
     int cpu_count; /* 0: any */
     int cpus[MAX_CPUS];
     uint64_t seed;
-    int64_t warmup_runs, blocks, runs_per_block, profile_runs, in_half, time_limit_ms;
+    int64_t warmup_runs, blocks, runs_per_block, profile_runs, in_half, full_acceleration,
+        time_limit_ms;
     int model_count;
     planned_model models[MAX_MODELS];
 } plan;

@@ -20,7 +20,8 @@ enum {
     STATUS_NO_MODEL = 5,
     STATUS_NO_AFFINITY = 6,
     STATUS_NO_OUTPUT = 7,
-    STATUS_OUT_OF_TIME = 8
+    STATUS_OUT_OF_TIME = 8,
+    STATUS_NO_ACCELERATOR = 9
 };
 
 /* Writes all bytes, whatever interrupts it; returns 0 if that fails. */

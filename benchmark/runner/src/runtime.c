@@ -21,6 +21,11 @@ void *find_function(void *library, const char *name) {
     return function;
 }
 
+void refuse_accelerator(const plan *planned) {
+    fail(STATUS_BAD_PLAN, "plan: %s does not compute on the accelerator '%.50s'", planned->backend,
+         planned->accelerator);
+}
+
 void check_counts(size_t inputs, size_t outputs, const char *file) {
     if (inputs != 1 || outputs < 1 || outputs > MAX_OUTPUTS)
         fail(STATUS_NO_MODEL, "%s has %zu inputs and %zu outputs; possible are 1 and 1 to %d", file,

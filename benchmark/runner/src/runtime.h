@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "plan.h"
+
 enum { MAX_RANK = 8, MAX_OUTPUTS = 16 };
 
 /* The name NumPy has for a type, and the bytes of an element. */
@@ -34,9 +36,9 @@ typedef struct {
 typedef struct {
     const char *name;
 
-    /* Loads the library, checks version and layouts with a model whose answers are known, or fails.
-     * Returns the version. */
-    const char *(*open)(const char *library, const char *version, int threads, int in_half);
+    /* Loads the library and the planned accelerator, checks version and layouts with a model whose
+     * answers are known, or fails. Returns the version. */
+    const char *(*open)(const plan *planned);
 
     /* Loads a model from a file, ready to run, or fails. */
     void (*load)(const char *file, int with_profiler, model *to);
@@ -65,6 +67,9 @@ void *load_library(const char *path);
 
 /* Finds a function, or fails. */
 void *find_function(void *library, const char *name);
+
+/* Fails, as the runtime does not compute on the planned accelerator. */
+__attribute__((noreturn)) void refuse_accelerator(const plan *planned);
 
 /* Fails unless a model has one input and 1 to MAX_OUTPUTS outputs. */
 void check_counts(size_t inputs, size_t outputs, const char *file);

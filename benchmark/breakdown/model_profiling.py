@@ -29,6 +29,13 @@ FIXED_COST = (
 )
 
 
+ON_ACCELERATOR = (
+    "in the runtime's profile an accelerator is one operator, so modules are told apart by "
+    "truncated models alone: each is compiled by itself, and its last tensors are copied to the "
+    "processor"
+)
+
+
 @dataclass(frozen=True)
 class TruncatedFile:
     """A model of the method "prefix" on this computer, and the segment that it ends with."""
@@ -41,13 +48,16 @@ class TruncatedFile:
 class ModelProfiling:
     """What it takes to break down one model; truncated ones go from the shortest to the whole."""
 
-    def __init__(self, candidate: Candidate, folder: Path) -> None:
+    def __init__(self, candidate: Candidate, folder: Path, has_profile: bool = True) -> None:
         """Truncate the model after every segment, into files of a folder.
+
+        `has_profile` is whether the runtime's profile tells operators apart.
 
         Raises:
             SeaformerError: it does not say which modules its operators belong to.
         """
         self.candidate = candidate
+        self._has_profile = has_profile
         self._graph = open_graph(candidate.path, candidate.metadata)
         modules = {} if candidate.metadata is None else candidate.metadata.modules
         self._tree = build_tree(self._graph.operators, candidate.title, modules)
@@ -81,8 +91,11 @@ class ModelProfiling:
         total_ms, notes = times.run.median_ms, []
         profile = by_profile = None
         try:
-            profile, wholes_ms = self._profile(rounds)
-            by_profile = ProfileTimes(profile, wholes_ms, total_ms, seed)
+            if self._has_profile:
+                profile, wholes_ms = self._profile(rounds)
+                by_profile = ProfileTimes(profile, wholes_ms, total_ms, seed)
+            else:
+                notes.append(ON_ACCELERATOR)
         except AlignmentError as error:
             notes.append(f"the profile was not used: {error}")
         by_prefix = self._prefix(rounds, total_ms, seed)

@@ -6,13 +6,15 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from seaformer.artifact.accelerators import ACCELERATORS, CPU
 from seaformer.benchmark.breakdown.model_profiling import PROFILE_RUNS, ModelProfiling
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.devices.cores import Setting
 from seaformer.benchmark.devices.device import Conditions, Finished, Workspace
-from seaformer.benchmark.devices.errors import ProgramKilled, TakenOver
+from seaformer.benchmark.devices.errors import ProgramKilled, TakenOver, TimedOut
 from seaformer.benchmark.devices.heat import throttled
 from seaformer.benchmark.measure.accelerator_files import accelerator_files
+from seaformer.benchmark.measure.coverage import coverage_of
 from seaformer.benchmark.measure.request import round_sizes
 from seaformer.benchmark.measure.session import ModelError, Session, TimeLimitError
 from seaformer.benchmark.results.breakdown import Breakdown
@@ -57,7 +59,7 @@ ADVICE: Mapping[int, str] = {
     Status.WRONG_RUNTIME: "Give the pinned version, or leave --runtime-library out.",
     Status.NO_MODEL: "See whether it runs here (seaformer-predict), and export it again.",
     Status.NO_AFFINITY: "Choose other cores with --cores.",
-    Status.NO_ACCELERATOR: "Measure on the CPU with --backend litert.",
+    Status.NO_ACCELERATOR: "Measure on the CPU: leave --backend out.",
     Status.NO_OUTPUT: "Free some space on the device.",
 }
 
@@ -76,7 +78,9 @@ class RunnerSession(Session):
         """Measure; the files of a breakdown are on this computer as long as it takes."""
         with temporary_folder("profiling") as folder:
             if self.options.breakdown:
-                self._profilings = [ModelProfiling(one, folder) for one in self.candidates]
+                self._profilings = [
+                    ModelProfiling(one, folder, self._is_on_cpu) for one in self.candidates
+                ]
             return super().run()
 
     def prepare(self) -> RuntimeUsed:
@@ -92,6 +96,10 @@ class RunnerSession(Session):
             sha256=self._library.sha256,
             driver=self._accelerator.driver,
         )
+
+    @property
+    def _is_on_cpu(self) -> bool:
+        return self.request.backend.accelerator == CPU
 
     @property
     def is_emulated(self) -> bool:
@@ -119,24 +127,53 @@ class RunnerSession(Session):
         self._top_khz: dict[int, int] = {}
         for one in self.candidates:
             workspace.write(f"{one.id}.input", one.tensor)
-        good = [one for one in self.candidates if self._check(one)]
+        count = len(self.candidates)
+        good = [one for place, one in enumerate(self.candidates) if self._check(one, count - place)]
         if not good:
             return "runs"
         expected = None if self.request.runs is None else self.request.runs * len(good)
         self.progress.expect(self.device.serial, expected)
         return self._measure(good)
 
-    def _check(self, candidate: Candidate) -> bool:
-        """Run one model alone, and compare its output."""
+    def _check(self, candidate: Candidate, left: int) -> bool:
+        """Run one model alone, and compare its output; `left` are to be checked, this one too.
+
+        On an accelerator it has a share of the time alone: a driver may hang.
+        """
         name = candidate.path.name
         self.progress.describe(self.device.serial, f"checking the output of {name}")
         output = f"{candidate.id}.output"
         models, setting = self._planned([candidate], output), self._setting_of(candidate)
         with self.tolerating(candidate):
-            self._round("check", models, setting, CHECK_WARMUP_RUNS, blocks=0)
+            self._require_taken(candidate)
+            limit_s = None if self._is_on_cpu else self.remaining_s() / (left + 1)
+            try:
+                self._round("check", models, setting, CHECK_WARMUP_RUNS, blocks=0, limit_s=limit_s)
+            except (TimeLimitError, TimedOut) as error:
+                if limit_s is None:
+                    raise
+                raise ModelError(
+                    f"the {self._accelerator_title} did not compile it and run it "
+                    f"{CHECK_WARMUP_RUNS} times in {limit_s:.0f} s, its share of the time: its "
+                    "driver hangs, or needs more with --time-limit."
+                ) from error
             answer = self._workspace.read(output, candidate.output_bytes)
             return self.verify(candidate, answer)
         return False
+
+    def _require_taken(self, candidate: Candidate) -> None:
+        """Raise ModelError for what is known to be no file for the accelerator."""
+        accelerator = ACCELERATORS[self.request.backend.accelerator]
+        format = candidate.path.suffix.lower().removeprefix(".")
+        if (why := accelerator.refusal(format, candidate.precision)) is not None:
+            raise ModelError(
+                f"the {accelerator.title} does not take {candidate.precision}: {why}. Export "
+                "another precision."
+            )
+
+    @property
+    def _accelerator_title(self) -> str:
+        return ACCELERATORS[self.request.backend.accelerator].title
 
     def _measure(self, candidates: list[Candidate]) -> StoppedBy:
         """Run turn after turn until there is enough; after a throttled one cool down first.
@@ -191,7 +228,7 @@ class RunnerSession(Session):
                 setting,
                 self.warmup_runs,
                 runs_per_block=size,
-                profile_runs=PROFILE_RUNS if self._profilings else 0,
+                profile_runs=PROFILE_RUNS if self._profilings and self._is_on_cpu else 0,
                 turn=number,
             )
             done.append(one)
@@ -257,6 +294,7 @@ class RunnerSession(Session):
         runs_per_block: int = 1,
         profile_runs: int = 0,
         turn: int | None = None,
+        limit_s: float | None = None,
     ) -> Round:
         """Run the runner once, and keep its record, whatever became of it."""
         plan = Plan(
@@ -266,7 +304,7 @@ class RunnerSession(Session):
             library=self._library.path.name,
             runtime_version=self._library.version,
             models=tuple(models),
-            time_limit_s=self.remaining_s(),
+            time_limit_s=self.remaining_s() if limit_s is None else limit_s,
             threads=setting.threads,
             cpus=setting.cores.cores,
             seed=self.options.seed + len(self.rounds),
@@ -305,12 +343,17 @@ class RunnerSession(Session):
                 f"the runner on {self.device.serial} did not follow its plan ({wrong})."
                 " Run again, and report it if it comes back."
             )
-        done = self._add_round(record, purpose, conditions, turn)
+        done = self._add_round(record, purpose, conditions, turn, finished.stderr)
         _require_success(finished, record, self.device.serial)
         return done
 
     def _add_round(
-        self, record: Record, purpose: Purpose, conditions: Conditions | None, turn: int | None
+        self,
+        record: Record,
+        purpose: Purpose,
+        conditions: Conditions | None,
+        turn: int | None,
+        stderr: str = "",
     ) -> Round:
         hot = None if purpose == "check" else self._throttled(record, conditions)
         done = Round(
@@ -327,6 +370,7 @@ class RunnerSession(Session):
             conditions_after=conditions,
             turn=turn,
             library_memory_bytes=record.library_memory_bytes,
+            coverage=coverage_of(record, stderr) if purpose == "check" else None,
         )
         if record.header is not None:
             self.rounds.append(done)

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from seaformer.artifact.accelerators import ACCELERATORS
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.devices.cores import CoreChoice, Setting, choose_cores
 from seaformer.benchmark.devices.device import Conditions, Device, DeviceFacts, Workspace
@@ -306,6 +307,8 @@ class Session(ABC):
     ) -> Iterator[str]:
         yield from warnings.slow_by_power(self._conditions_before)
         yield from warnings.slower_than_float(models, ratios)
+        accelerator = ACCELERATORS[self.request.backend.accelerator].title
+        yield from warnings.partly_accelerated(models, accelerator)
         if self.options.breakdown:
             yield from warnings.missing_breakdowns(models)
         yield from warnings.disturbances(self.rounds)

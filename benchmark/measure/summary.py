@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from seaformer.artifact.accelerators import CPU
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.results.breakdown import Breakdown
 from seaformer.benchmark.results.rounds import gather, run_times
@@ -66,18 +65,11 @@ def model_result(
         emulated=times if emulated else None,
         peak_memory_bytes=None if check is None else check.peak_memory_bytes,
         memory=None if check is None else added_memory(check),
-        fully_accelerated=None if check is None else fully_accelerated(check),
+        coverage=None if check is None else check.coverage,
         breakdown=None if times is None else breakdown(times),
         threads=None if candidate.setting is None else candidate.setting.threads,
         cores=cores,
     )
-
-
-def fully_accelerated(check: Round) -> bool | None:
-    """Return whether an accelerator took the one model of a round whole; None on the CPU."""
-    if check.header is None or check.header.accelerator == CPU:
-        return None
-    return check.loaded[0].fully_delegated
 
 
 def added_memory(check: Round) -> AddedMemory | None:

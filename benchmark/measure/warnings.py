@@ -44,6 +44,18 @@ def missing_breakdowns(models: Sequence[ModelResult]) -> Iterator[str]:
             yield from (f"{model.file}: {note}" for note in model.breakdown.notes[:1])
 
 
+def partly_accelerated(models: Sequence[ModelResult], accelerator: str) -> Iterator[str]:
+    """Name the models that the CPU computed in part, beside an accelerator by its title."""
+    for model in models:
+        coverage = model.coverage
+        if coverage is not None and not coverage.full:
+            took = "not every operator" if coverage.taken is None else f"{coverage} operators"
+            yield (
+                f"{model.file}: the {accelerator} took {took}, and the CPU computed the rest. See "
+                "seaformer-export --lint; --require-full-acceleration refuses such files"
+            )
+
+
 def disturbances(rounds: Sequence[Round]) -> Iterator[str]:
     """Say that the device throttled, or that other programs were in the way."""
     if hot := throttled_rounds(rounds):

@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from seaformer.artifact.accelerators import CPU
 from seaformer.artifact.metadata import FEATURES
 from seaformer.benchmark.presentation.paper_table import (
     NOT_MEASURED,
@@ -38,7 +39,7 @@ def print_results(console: Console, results: Results) -> None:
     console.print(conditions_line(results), soft_wrap=True)
     if results.emulated:
         console.print(
-            "The processor is emulated: these times are no latency, not even by their ratios.",
+            f"{results.emulation}: these times are no latency, not even by their ratios.",
             style="bold yellow",
         )
     table = paper_table(results)
@@ -129,6 +130,7 @@ def conditions_line(results: Results) -> str:
         " ".join(filter(None, (device.serial + ":", device.manufacturer, device.model))),
         *filter(None, (device.soc, device.os)),
         f"{results.runtime.name} {results.runtime.version or ''}".strip(),
+        *filter(None, (results.computed_on,)),
         f"{results.all_threads} on {results.all_cores}",
         _heat(results),
     ]
@@ -172,7 +174,10 @@ def _facts_table(results: Results) -> Table:
     table.add_column("model", overflow="fold", min_width=16)
     table.add_column("precision", no_wrap=True)
     unit = EMULATED if results.emulated else "ms"
-    for heading in ("MB", f"load {unit}", f"first {unit}", "+RAM MB", "parity"):
+    is_accelerated = results.accelerator != CPU
+    loaded = "compile" if is_accelerated else "load"
+    coverage = (f"on {results.accelerator}",) * is_accelerated
+    for heading in ("MB", f"{loaded} {unit}", f"first {unit}", "+RAM MB", *coverage, "parity"):
         table.add_column(heading, justify="right")
     for model in results.models:
         times, memory = model.times, model.added_peak_bytes
@@ -183,6 +188,7 @@ def _facts_table(results: Results) -> Table:
             number(times.load_ms if times else None),
             number(times.first_inference_ms if times else None),
             "-" if memory is None else f"{memory / 1e6:.1f}",
+            *(str(model.coverage or "-"),) * is_accelerated,
             parity_text(model),
         )
     return table

@@ -136,7 +136,8 @@ def _facts_of(results: Results) -> dict[str, str]:
     return {
         "device": _words(device.serial, device.manufacturer, device.model),
         "processor": _words(device.soc or UNKNOWN, device.abi)
-        + (", EMULATED" if results.emulated else ""),
+        + (", EMULATED" if device.is_emulated else ""),
+        "accelerator": results.computed_on or "none: the CPU",
         "memory": UNKNOWN
         if device.memory_bytes is None
         else f"{device.memory_bytes / 2**30:.1f} GiB",

@@ -17,7 +17,7 @@ from typing import Literal, Self
 
 from pydantic import NonNegativeInt, model_validator
 
-from seaformer.artifact.accelerators import AcceleratorName
+from seaformer.artifact.accelerators import ACCELERATORS, CPU, GPU, AcceleratorName
 from seaformer.benchmark.devices.cores import core_list
 from seaformer.benchmark.devices.device import Conditions, DeviceFacts
 from seaformer.benchmark.results.base import Document, FrozenModel
@@ -267,6 +267,28 @@ class Times(FrozenModel):
         return self.tool.mean_ms if self.tool.median_ms is None else self.tool.median_ms
 
 
+class Coverage(FrozenModel):
+    """How much of a model an accelerator took; the CPU computed the rest.
+
+    Attributes:
+        full: whether it took every operator.
+        taken: how many operators; null if the runtime does not say, or if it took all.
+        left: how many the CPU computed, likewise.
+    """
+
+    full: bool
+    taken: int | None = None
+    left: int | None = None
+
+    def __str__(self) -> str:
+        """Such as "all", "in part", or "12 of 13" operators."""
+        if self.full:
+            return "all"
+        if self.taken is None or self.left is None:
+            return "in part"
+        return f"{self.taken} of {self.taken + self.left}"
+
+
 class AddedMemory(FrozenModel):
     """What a model alone adds to the memory of a process that has loaded the runtime's library.
 
@@ -298,8 +320,8 @@ class ModelResult(FrozenModel):
         emulated: the same of an emulated device: no latency.
         peak_memory_bytes: of a process with this model alone, the runtime's library included, which
             may take more than the model; null if unknown.
-        fully_accelerated: whether the accelerator took every operator; null on the CPU, and where
-            the runtime does not say.
+        coverage: how much of it the accelerator took; null on the CPU, and where the runtime does
+            not say.
         memory: what the model adds; null in files of earlier versions, and where it is unknown.
         breakdown: where the time goes; null if that was not asked for or not measured.
         threads: of its own; null where they are those of the benchmark.
@@ -319,7 +341,7 @@ class ModelResult(FrozenModel):
     latency: Times | None
     emulated: Times | None
     peak_memory_bytes: int | None
-    fully_accelerated: bool | None = None
+    coverage: Coverage | None = None
     memory: AddedMemory | None = None
     breakdown: Breakdown | None = None
     threads: int | None = None
@@ -393,6 +415,7 @@ class Round(FrozenModel):
         tails: the timed runs of the arg-max in C.
         peak_memory_bytes: of the process; since the library was loaded, if that is known:
         library_memory_bytes: of the process, before any model; null if unknown.
+        coverage: of the single model of a check, see `ModelResult`.
         conditions_after: the state of the device at the end; null if it could not be read.
         turn: rounds of one turn belong together: every setting has one in it, and ratios between
             settings are formed turn by turn. Null where every round has all the models.
@@ -411,6 +434,7 @@ class Round(FrozenModel):
     conditions_after: Conditions | None
     turn: int | None = None
     library_memory_bytes: int | None = None
+    coverage: Coverage | None = None
 
 
 class Results(Document):
@@ -487,6 +511,25 @@ class Results(Document):
             model.id: model.label if count[model.label] == 1 else model.file + model.setting
             for model in self.models
         }
+
+    @property
+    def computed_on(self) -> str:
+        """What computed, if not the CPU: "GPU in half precision, SwiftShader"; else empty."""
+        if self.accelerator == CPU:
+            return ""
+        words = ACCELERATORS[self.accelerator].title
+        if self.accelerator == GPU:
+            words += f" in {'half' if self.protocol.half else 'single'} precision"
+        return ", ".join(filter(None, (words, self.runtime.driver)))
+
+    @property
+    def emulation(self) -> str:
+        """Why times are no latency, in words; empty if they are."""
+        if not self.emulated:
+            return ""
+        if self.runtime.driver is not None and not self.device.is_emulated:
+            return f"{self.runtime.driver} computes on the processor"
+        return "The processor is emulated"
 
     def threads_of(self, model: ModelResult) -> int:
         """The threads of one inference of a model."""

@@ -135,6 +135,8 @@ class Plan:
         if self.accelerator not in ACCELERATORS[self.backend]:
             known = ACCELERATORS[self.backend]
             raise unknown_name(f"accelerator of {self.backend}", self.accelerator, known)
+        if self.profile_runs and self.accelerator == "gpu":
+            raise UsageError("profile_runs does not go with accelerator gpu, which has no profile.")
         for what, path in (("library", self.library), ("sysfs", self.sysfs)):
             if not NAME.fullmatch(path) and not re.fullmatch(r"/[^\x00-\x1f\x7f]{1,1000}", path):
                 raise UsageError(

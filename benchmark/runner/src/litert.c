@@ -415,10 +415,10 @@ static void probe(void) {
 static void probe_gpu(void) {
     loaded *m = open_known();
     model known;
+    const char *const driver = strncmp(TARGET, "android", 7) == 0 ? "libOpenCL.so" : "libvulkan.so.1";
     const int status = create(m, ON_GPU, 0);
-    if (status != OK && dlopen("libOpenCL.so", RTLD_NOW | RTLD_LOCAL) == NULL)
-        fail(STATUS_NO_ACCELERATOR, "the GPU accelerator cannot be used (LiteRT gives status %d); "
-             "there is no OpenCL: %s", status, dlerror());
+    if (status != OK && dlopen(driver, RTLD_NOW | RTLD_LOCAL) == NULL)
+        fail(STATUS_NO_ACCELERATOR, "the GPU accelerator finds no driver: %s", dlerror());
     if (status != OK)
         fail(STATUS_NO_ACCELERATOR, "the GPU accelerator cannot be used: LiteRT gives status %d",
              status);

@@ -92,6 +92,23 @@ ON_ACCELERATORS = tuple(row.name for row in _ROWS if row.accelerator != CPU)
 """Backends that compute on something else than the CPU."""
 
 
+def backend_on(accelerator: str, path: Path) -> Backend:
+    """Return the backend, with our runner, that runs a file on an accelerator of a device.
+
+    Raises:
+        UsageError: there is none for the accelerator, or none for files of this suffix on it.
+    """
+    ours = [row for row in _ROWS if row.accelerator == accelerator and row.name != OFFICIAL_TOOL]
+    for row in ours:
+        if row.suffix == path.suffix.lower():
+            return row
+    known = f"files of type {', '.join(row.suffix for row in ours)}" if ours else "none"
+    raise UsageError(
+        f"no backend runs '{path}' on the {accelerator} of a device. Allowed there: {known}. "
+        "Export another format, or choose another --accelerator."
+    )
+
+
 def backend_for(paths: tuple[Path, ...], wanted: str | None) -> Backend:
     """Return the backend for one or more files, as given to --backend or by the first's suffix.
 

@@ -344,7 +344,7 @@ class RunnerSession(Session):
                 " Run again, and report it if it comes back."
             )
         done = self._add_round(record, purpose, conditions, turn, finished.stderr)
-        _require_success(finished, record, self.device.serial)
+        require_success(finished, record, self.device.serial)
         return done
 
     def _add_round(
@@ -399,7 +399,7 @@ class RunnerSession(Session):
         return None
 
 
-def _require_success(finished: Finished, record: Record, serial: str) -> None:
+def require_success(finished: Finished, record: Record, serial: str) -> None:
     """Raise what a round failed with: TimeLimitError, ProgramKilled, ModelError or RunnerError."""
     said = (record.problem or finished.stderr.strip() or "no reason given").rstrip(".")
     if finished.exit_status == Status.OUT_OF_TIME:

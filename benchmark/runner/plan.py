@@ -28,6 +28,7 @@ ACCELERATORS = {"litert": ("cpu", "gpu"), "onnxruntime": ("cpu",)}
 """Backend of the runner -> the accelerators that it computes on."""
 NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 MAX_MODELS = 1024
+MAX_INPUTS = 2**20
 MAX_CPUS = 1024
 
 LIMITS = {
@@ -49,13 +50,17 @@ class PlannedModel:
     Attributes:
         id: what the lines of the runner call it; a plain name too.
         file: the model.
-        input_file: the bytes of its one input, in the type and layout the model takes.
-        output_file: where the bytes of the outputs go, one after another; None to drop them.
+        input_file: the bytes of its one input, in the type and layout the model takes; of several
+            `inputs`, one after another.
+        output_file: where the bytes of the outputs go, one after another, for each input; None to
+            drop them.
         mask_size: height and width of the mask to be made of the (first) output in extra, separate
             timed runs: classes at the size of the logits, and at this one. The output has to be
             logits in float32, int8 or uint8, [1, h, w, C] for LiteRT and [1, C, h, w] for ONNX
             Runtime. With an `output_file`, both masks are written beside it, under its name with
-            `.classes` and `.mask` added: uint8 up to 256 classes, else uint16.
+            `.classes` and `.mask` added: uint8 up to 256 classes, else uint16. They are of the last
+            input.
+        inputs: how many inputs outputs are wanted of. Runs are timed on one of them.
     """
 
     id: str
@@ -63,6 +68,7 @@ class PlannedModel:
     input_file: str
     output_file: str | None = None
     mask_size: tuple[int, int] | None = None
+    inputs: int = 1
 
     def __post_init__(self) -> None:
         for name in (self.id, self.file, self.input_file, self.output_file):
@@ -70,10 +76,14 @@ class PlannedModel:
                 _require_name("name", name)
         if self.mask_size and not all(1 <= side <= 2**20 for side in self.mask_size):
             raise UsageError(f"mask_size is {self.mask_size}. Allowed: sides of 1 to {2**20}.")
+        if not 1 <= self.inputs <= MAX_INPUTS:
+            raise UsageError(f"inputs is {self.inputs}. Allowed: 1 to {MAX_INPUTS}.")
 
     def lines(self) -> list[str]:
         """Return the part of the plan about this model."""
         lines = [f"model {self.id}", f"file {self.file}", f"input {self.input_file}"]
+        if self.inputs > 1:
+            lines.append(f"inputs {self.inputs}")
         if self.output_file is not None:
             lines.append(f"output {self.output_file}")
         if self.mask_size is not None:

@@ -59,12 +59,19 @@ static int64_t timed_run(subject *s, const runtime *with) {
     return clock_ns() - start;
 }
 
-static void set_input(subject *s, const runtime *with) {
+/* Returns the content of the file of inputs. */
+static char *read_inputs(const subject *s) {
     size_t size;
     char *bytes = read_file(s->planned->input, &size);
-    if (size != s->loaded.input.bytes)
+    if (size != (size_t)s->planned->inputs * s->loaded.input.bytes)
         fail(STATUS_BAD_PLAN, "the input '%s' has %zu bytes, model %s takes %zu",
-             s->planned->input, size, s->planned->id, s->loaded.input.bytes);
+             s->planned->input, size, s->planned->id,
+             (size_t)s->planned->inputs * s->loaded.input.bytes);
+    return bytes;
+}
+
+static void set_input(subject *s, const runtime *with) {
+    char *bytes = read_inputs(s);
     with->set_input(&s->loaded, bytes);
     free(bytes);
 }
@@ -99,12 +106,27 @@ static void load(subject *s, const plan *planned, const runtime *with) {
                      s->planned->mask_height, s->planned->mask_width, s->planned->id);
 }
 
+static void write_output(subject *s, const runtime *with, int is_first) {
+    for (int i = 0; i < s->loaded.output_count; i++) {
+        write_file(s->planned->output, with->borrow_output(&s->loaded, i),
+                   s->loaded.outputs[i].bytes, is_first && i == 0);
+        with->return_output(&s->loaded, i);
+    }
+}
+
+/* The warm-up has computed the first input. */
 static void write_outputs(subject *s, const runtime *with) {
     const char *name = s->planned->output;
     char beside[200];
-    for (int i = 0; i < s->loaded.output_count; i++) {
-        write_file(name, with->borrow_output(&s->loaded, i), s->loaded.outputs[i].bytes, i == 0);
-        with->return_output(&s->loaded, i);
+    write_output(s, with, 1);
+    if (s->planned->inputs > 1) {
+        char *inputs = read_inputs(s);
+        for (int64_t i = 1; i < s->planned->inputs; i++) {
+            with->set_input(&s->loaded, inputs + (size_t)i * s->loaded.input.bytes);
+            with->run(&s->loaded);
+            write_output(s, with, 0);
+        }
+        free(inputs);
     }
     if (s->planned->mask_height == 0) return;
     const void *logits = with->borrow_output(&s->loaded, 0);

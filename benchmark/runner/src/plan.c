@@ -54,13 +54,14 @@ static void read_mask(planned_model *model, char *value) {
 static int read_of_model(plan *to, const char *key, char *value) {
     if (strcmp(key, "model") == 0) {
         if (to->model_count == MAX_MODELS) fail(STATUS_BAD_PLAN, "plan: too many models");
-        to->models[to->model_count++] = (planned_model){.id = name(key, value)};
+        to->models[to->model_count++] = (planned_model){.id = name(key, value), .inputs = 1};
         return 1;
     }
     if (to->model_count == 0) return 0;
     planned_model *model = &to->models[to->model_count - 1];
     if (strcmp(key, "file") == 0) model->file = name(key, value);
     else if (strcmp(key, "input") == 0) model->input = name(key, value);
+    else if (strcmp(key, "inputs") == 0) model->inputs = integer(key, value, 1, MAX_INPUTS);
     else if (strcmp(key, "output") == 0) model->output = name(key, value);
     else if (strcmp(key, "mask") == 0) read_mask(model, value);
     else return 0;

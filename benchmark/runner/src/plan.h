@@ -3,10 +3,11 @@
 
 #include <stdint.h>
 
-enum { MAX_CPUS = 1024, MAX_MODELS = 1024, MAX_SIDE = 1 << 20 };
+enum { MAX_CPUS = 1024, MAX_MODELS = 1024, MAX_SIDE = 1 << 20, MAX_INPUTS = 1 << 20 };
 
 typedef struct {
     const char *id, *file, *input, *output; /* output is NULL if it is not wanted */
+    int64_t inputs;                         /* how many are in the file of them */
     int32_t mask_height, mask_width;        /* 0 if no mask is wanted */
 } planned_model;
 

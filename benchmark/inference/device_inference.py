@@ -1,0 +1,242 @@
+"""Running exported files on a device on many inputs, and getting all their outputs.
+
+    with open_inference(device, backend) as inference:
+        done = inference.run(path, [first, second])
+        done.outputs[1][0]  # of the second input, the first output
+
+The runner and the runtime's library are sent once, a file at its first run. Inputs go and outputs
+come in batches, one file each: small transfers over adb cost some 40 ms each, whatever their size.
+A batch is a process of its own, so that a driver that dies or hangs takes no other batch with it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seaformer.benchmark.devices.cores import choose_cores
+from seaformer.benchmark.devices.device import Device, Workspace
+from seaformer.benchmark.devices.errors import DiskFull, TimedOut
+from seaformer.benchmark.measure.backends import Backend
+from seaformer.benchmark.measure.runner_session import (
+    END_LIMIT_S,
+    PLAN,
+    RUNNER,
+    RunnerError,
+    require_success,
+)
+from seaformer.benchmark.measure.session import TimeLimitError
+from seaformer.benchmark.runner.binaries import runner_for
+from seaformer.benchmark.runner.libraries import RuntimeLibrary, library_for
+from seaformer.benchmark.runner.plan import Plan, PlannedModel
+from seaformer.benchmark.runner.plan_check import plan_mismatch
+from seaformer.benchmark.runner.record import LoadedModel, RecordReader
+from seaformer.errors import UsageError
+from seaformer.files import file_sha256
+
+Array = npt.NDArray[Any]
+
+BATCH_BYTES = 64 * 2**20
+"""Of the inputs in one batch, and of the outputs: 21 images of 512x512 in float32."""
+
+SPARE_BYTES = 32 * 2**20
+"""What a device shall have free besides: Android misbehaves on a full disk."""
+
+INPUTS, OUTPUTS = "inputs", "outputs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How files are run.
+
+    Attributes:
+        threads: of one inference, 1 or more.
+        cores: as for `choose_cores`; None leaves them to the device's system.
+        in_half: whether XNNPACK computes in half precision, see `Plan`.
+        time_limit_s: seconds that a batch may take on the device, loading the file included.
+        wait_s: how long to wait for a phone that somebody else has.
+        runtime_library: instead of the pinned one.
+        keep: whether files stay on the phone for another time.
+    """
+
+    threads: int = 1
+    cores: str | None = None
+    in_half: bool = False
+    time_limit_s: float = 600.0
+    wait_s: float = 0.0
+    runtime_library: Path | None = None
+    keep: bool = False
+
+
+DEFAULT = Settings()
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """What a file computed.
+
+    Attributes:
+        outputs: for each input an array for each output, of the file's own types.
+        loaded: what the device said of the file, in the last batch.
+    """
+
+    outputs: list[list[Array]]
+    loaded: LoadedModel
+
+
+@dataclass
+class Inference:
+    """A device that is ready to run files, as `open_inference` gives it."""
+
+    device: Device
+    backend: Backend
+    settings: Settings
+    library: RuntimeLibrary
+    _workspace: Workspace
+    _cpus: tuple[int, ...] | None
+    _sent: dict[Path, str] = field(default_factory=dict)
+    _output_bytes: dict[Path, int] = field(default_factory=dict)
+
+    @property
+    def runtime(self) -> str:
+        """What computes, and where."""
+        version = "" if self.library.version == "any" else f" {self.library.version}"
+        return f"{self.backend.title}{version} on {self.device}"
+
+    def run(self, path: Path, inputs: Sequence[Array]) -> Inferred:
+        """Run a file on each of one input or more, in the type and layout that it takes.
+
+        The file must not change while the inference is open.
+
+        Raises:
+            DeviceError: the device fails: Unplugged, DiskFull, TimedOut, ProgramKilled, ...
+            ModelError: the device cannot load or run the file, as when its driver refuses it.
+            SeaformerError: the runner gave up for another reason.
+        """
+        if not inputs:
+            raise UsageError(f"there is no input to run '{path}' on. Give one or more.")
+        outputs: list[list[Array]] = []
+        left = list(inputs)
+        while left:
+            count = max(1, BATCH_BYTES // max(left[0].nbytes, self._output_bytes.get(path, 1)))
+            batch, left = left[:count], left[count:]
+            done = self._run_batch(path, batch)
+            outputs += done.outputs
+        return Inferred(outputs, done.loaded)
+
+    def _run_batch(self, path: Path, inputs: Sequence[Array]) -> Inferred:
+        name = self._send(path)
+        content = b"".join(one.tobytes() for one in inputs)
+        self._require_room(len(content) + len(inputs) * self._output_bytes.get(path, 0))
+        self._workspace.write(INPUTS, content)
+        model = PlannedModel("model", name, INPUTS, OUTPUTS, inputs=len(inputs))
+        loaded = self._follow(self._plan(model), path)
+        layout = np.dtype([("", one.dtype, one.shape) for one in loaded.outputs])
+        self._output_bytes[path] = layout.itemsize
+        answer = self._workspace.read(OUTPUTS, len(inputs) * layout.itemsize)
+        if len(answer) != len(inputs) * layout.itemsize:
+            raise RunnerError(
+                f"{self.device.serial} gave {len(answer):,} bytes of output for '{path}' on "
+                f"{len(inputs)} inputs, it should be {len(inputs) * layout.itemsize:,}. Run again."
+            )
+        rows = np.frombuffer(answer, layout)
+        return Inferred([[np.array(one) for one in row] for row in rows], loaded)
+
+    def _plan(self, model: PlannedModel) -> Plan:
+        return Plan(
+            backend=self.backend.name,
+            library=self.library.path.name,
+            runtime_version=self.library.version,
+            models=(model,),
+            time_limit_s=self.settings.time_limit_s,
+            threads=self.settings.threads,
+            cpus=self._cpus,
+            warmup_runs=1,
+            blocks=0,
+            in_half=self.settings.in_half,
+        )
+
+    def _follow(self, plan: Plan, path: Path) -> LoadedModel:
+        """Have the runner follow a plan; return what it says of its one model."""
+        limit_s, reader = plan.time_limit_s, RecordReader()
+
+        def on_line(line: str) -> None:
+            reader.add(line)
+
+        self._workspace.write(PLAN, plan.text().encode())
+        finished = self._workspace.execute(
+            RUNNER, [PLAN], time_limit_s=limit_s + END_LIMIT_S, on_line=on_line
+        )
+        record = reader.record()
+        if (wrong := plan_mismatch(plan, record)) is not None:
+            raise RunnerError(
+                f"the runner on {self.device.serial} did not follow its plan ({wrong}). Run again, "
+                "and report it if it comes back."
+            )
+        try:
+            require_success(finished, record, self.device.serial)
+        except TimeLimitError:
+            raise TimedOut(
+                f"'{path}' took longer than {limit_s:g} s on {self.device.serial} for "
+                f"{plan.models[0].inputs} inputs ({record.problem})."
+            ) from None
+        (loaded,) = record.models
+        return loaded
+
+    def _send(self, path: Path) -> str:
+        """Have a file on the device; return its name there."""
+        if path not in self._sent:
+            self._require_room(path.stat().st_size)
+            name = f"{file_sha256(path)[:16]}{path.suffix.lower()}"
+            self._workspace.place(path, name)
+            self._sent[path] = name
+        return self._sent[path]
+
+    def _require_room(self, needed: int) -> None:
+        require_room(self.device, needed)
+
+
+def require_room(device: Device, needed: int) -> None:
+    """Raise DiskFull unless a device has that many bytes free, or does not say."""
+    free = device.conditions().free_bytes
+    if free is not None and free < needed + SPARE_BYTES:
+        raise DiskFull(
+            f"{device.serial} has {free / 2**20:,.0f} MiB free, and "
+            f"{(needed + SPARE_BYTES) / 2**20:,.0f} MiB are needed."
+        )
+
+
+@contextmanager
+def open_inference(
+    device: Device,
+    backend: Backend,
+    settings: Settings = DEFAULT,
+    describe: Callable[[str], None] = lambda _: None,
+) -> Iterator[Inference]:
+    """Reserve a device and have on it what runs files; at the end leave it as it was.
+
+    Args:
+        device: see `select_one`.
+        backend: one with our runner, see `backend_on`.
+        settings: how files are run.
+        describe: called with what is waited for.
+
+    Raises:
+        DeviceError: the device is in use, has no room, ...
+        SeaformerError: the runtime's library is not here and cannot be fetched.
+    """
+    runner = runner_for(device.target)
+    library = library_for(backend.name, device.target, settings.runtime_library)
+    cpus = None
+    if settings.cores is not None:
+        cpus = choose_cores(device.facts().cores, settings.cores, settings.threads).cores
+    key = f"infer-{library.sha256[:16]}"
+    with device.workspace(key, settings.keep, settings.wait_s, describe) as workspace:
+        require_room(device, library.path.stat().st_size + runner.stat().st_size)
+        workspace.place(runner, RUNNER, executable=True)
+        workspace.place(library.path, library.path.name)
+        yield Inference(device, backend, settings, library, workspace, cpus)

@@ -31,7 +31,7 @@ from seaformer.benchmark.measure.runner_session import (
 )
 from seaformer.benchmark.measure.session import TimeLimitError
 from seaformer.benchmark.runner.binaries import runner_for
-from seaformer.benchmark.runner.libraries import RuntimeLibrary, library_for
+from seaformer.benchmark.runner.libraries import ANY_VERSION, RuntimeLibrary, library_for
 from seaformer.benchmark.runner.plan import Plan, PlannedModel
 from seaformer.benchmark.runner.plan_check import plan_mismatch
 from seaformer.benchmark.runner.record import LoadedModel, RecordReader
@@ -104,8 +104,10 @@ class Inference:
     @property
     def runtime(self) -> str:
         """What computes, and where."""
-        version = "" if self.library.version == "any" else f" {self.library.version}"
-        return f"{self.backend.title}{version} on {self.device}"
+        version = "" if self.library.version == ANY_VERSION else f" {self.library.version}"
+        facts = self.device.facts()
+        known = ", ".join(filter(None, (facts.model, facts.soc, facts.os)))
+        return f"{self.backend.title}{version} on {self.device}{f' ({known})' if known else ''}"
 
     def run(self, path: Path, inputs: Sequence[Array]) -> Inferred:
         """Run a file on each of one input or more, in the type and layout that it takes.

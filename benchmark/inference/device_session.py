@@ -4,7 +4,10 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from seaformer.artifact.accelerators import CPU
+from seaformer.artifact.beside import path_beside, read_beside
 from seaformer.benchmark.devices.device import Device
+from seaformer.benchmark.devices.selection import select_one
 from seaformer.benchmark.inference.device_inference import (
     DEFAULT,
     Inference,
@@ -12,9 +15,11 @@ from seaformer.benchmark.inference.device_inference import (
     open_inference,
 )
 from seaformer.benchmark.measure.backends import backend_on
+from seaformer.benchmark.runner.record import LoadedModel
 from seaformer.errors import SeaformerError
 from seaformer.runtimes import open_session
-from seaformer.runtimes.session import Array, Session
+from seaformer.runtimes.compiled_file import is_compiled
+from seaformer.runtimes.session import Array, Session, Tensor
 
 
 class DeviceSession(Session):
@@ -26,16 +31,32 @@ class DeviceSession(Session):
         Raises:
             SeaformerError: the file cannot be read, or has not one input of a fixed shape.
         """
-        with open_session(path) as here:
-            self.inputs, self.outputs = here.inputs, here.outputs
-            self.metadata_text = here.metadata_text
-        self.path, self.runtime = path, inference.runtime
+        self._describe(path)
+        self.path, self.runtime, self.place = path, inference.runtime, str(inference.device)
         if len(self.inputs) != 1 or None in self.inputs[0].shape:
             raise SeaformerError(
                 f"'{path}' has {len(self.inputs)} inputs, or one of any size. Allowed on a device: "
                 "one, of a fixed shape. Export it with --input-size."
             )
         self._inference, self._opened = inference, ExitStack()
+
+    def _describe(self, path: Path) -> None:
+        """Read what the file takes and gives, of a compiled one what it says of itself."""
+        if not is_compiled(path):
+            with open_session(path) as here:
+                self.inputs, self.outputs = here.inputs, here.outputs
+                self.metadata_text = here.metadata_text
+            return
+        known = read_beside(path)
+        if known is None:
+            raise SeaformerError(
+                f"there is no '{path_beside(path)}', which says what the compiled '{path}' takes "
+                "and gives. Copy it from where the file was exported."
+            )
+        self.inputs, self.outputs = (
+            (Tensor(one.name, one.dtype, one.shape, one.quantization),)
+            for one in (known.input, known.output)
+        )
 
     def resize(self, shape: Sequence[int]) -> None:
         """Refuse: the shape is fixed."""
@@ -49,11 +70,46 @@ class DeviceSession(Session):
 
     def run_many(self, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
         """Run on each sample; all go to the device together."""
-        return self._inference.run(self.path, [one for (one,) in samples]).outputs
+        done = self._inference.run(self.path, [one for (one,) in samples])
+        self.remark = _remark(self._inference, done.loaded)
+        return done.outputs
 
     def close(self) -> None:
         """Give the device back, if it was opened for this session."""
         self._opened.close()
+
+
+def _remark(inference: Inference, loaded: LoadedModel) -> str:
+    """Say what a reader of the results would not expect."""
+    found = []
+    if inference.backend.accelerator != CPU and not loaded.fully_delegated:
+        found.append(
+            f"Not all of it ran on the {inference.backend.accelerator} of {inference.device}: the "
+            "CPU computed the rest."
+            if loaded.fully_delegated is False
+            else f"Whether all of it ran on the {inference.backend.accelerator} is unknown."
+        )
+    if inference.device.is_emulated:
+        found.append(f"The processor of {inference.device} is emulated: no phone computed this.")
+    return " ".join(found)
+
+
+def opener_on(
+    choice: str,
+    accelerator: str,
+    settings: Settings = DEFAULT,
+    describe: Callable[[str], None] = lambda _: None,
+) -> Callable[[Path], DeviceSession]:
+    """Find the one device that --device means; return what opens files on its accelerator.
+
+    Raises:
+        DeviceError: there is none of that name, or it is not ready.
+    """
+    selection = select_one(choice, "A model and its reference")
+    if selection.note:
+        describe(selection.note)
+    (device,) = selection.devices
+    return lambda path: open_device_session(path, device, accelerator, settings, describe)
 
 
 def open_device_session(

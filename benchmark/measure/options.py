@@ -15,9 +15,9 @@ import click
 
 from seaformer.benchmark.measure.backends import BACKENDS, ON_ACCELERATORS
 from seaformer.benchmark.results.table_kinds import KINDS
-from seaformer.cli.parameter_types import Name, Parsed
 from seaformer.errors import UsageError
 from seaformer.models.seaformer.variants import VARIANTS
+from seaformer.parameter_types import Name, Parsed
 
 REGRESSION = 3
 """Exit status when a model became slower than --tolerance allows."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 from seaformer.benchmark.results.schema import Accuracy, ModelResult, Results
-from seaformer.reporting.numbers import NONE, points
+from seaformer.reporting.numbers import NONE, points_within
 
 OTHER_IMAGES = "other images"
 UNKNOWN = "unknown"
@@ -122,9 +122,4 @@ def _accuracies(results: Results) -> Iterator[tuple[str, Accuracy]]:
 
 
 def _change(accuracy: Accuracy) -> str:
-    if accuracy.difference_points is None:
-        return NONE
-    change = points(accuracy.difference_points)
-    if accuracy.low_points is None or accuracy.high_points is None:
-        return change
-    return f"{change} [{points(accuracy.low_points)}, {points(accuracy.high_points)}]"
+    return points_within(accuracy.difference_points, accuracy.low_points, accuracy.high_points)

@@ -18,7 +18,7 @@ from seaformer.cli.statement_options import read_statement, statement_options
 from seaformer.errors import SeaformerError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.table import Table
 
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from seaformer.datasets import Dataset
     from seaformer.evaluation.engine import Evaluation
     from seaformer.evaluation.models import Candidate, Options
-    from seaformer.evaluation.results import ModelResult, Results
+    from seaformer.evaluation.results import Difference, ModelResult, Results
     from seaformer.models.entry import Network
+    from seaformer.runtimes import Session
 
 # NumPy, Rich, torch and the runtimes are imported when the work starts: --help shall not wait.
 
@@ -39,6 +40,12 @@ MAX_RESULTS_BYTES = 64 * 2**20
 """A broken image takes some 200, a class of a model likewise."""
 
 LISTED = 12
+
+EXPORTED = (".tflite", ".onnx")
+
+DEVICE_BATCH = 16
+DEVICE_THREADS = 4
+"""Phones have four fast cores or more."""
 
 
 @click.command(cls=Command)
@@ -58,9 +65,8 @@ LISTED = 12
 @click.option(
     "--batch",
     type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Images to compute at once; for checkpoints.",
+    help="Images to compute at once, for checkpoints, or to send to --device at once. "
+    f"[default: 1; {DEVICE_BATCH} with --device]",
 )
 @click.option(
     "--report", type=PATH, help="Folder for the results. [default: <model>_evaluation here]"
@@ -97,6 +103,24 @@ LISTED = 12
 )
 @processor_options
 @click.option(
+    "--device",
+    metavar="SERIAL|auto|host",
+    help="Run MODEL on the accelerator of this phone, or by the phones' runner on this computer, "
+    "and compare it with --reference, by default the same file on this computer's CPU.",
+)
+@click.option(
+    "--time-limit",
+    "time_limit_s",
+    metavar="SECONDS",
+    type=click.FloatRange(min=1, max=86400),
+    help="What --device may take for a --batch before it counts as hanging. [default: 600]",
+)
+@click.option(
+    "--runtime-library",
+    type=PATH,
+    help="Library of the runtime for --device, instead of the pinned one.",
+)
+@click.option(
     "--shard",
     metavar="N/COUNT",
     help="Evaluate the N-th of COUNT parts of the images, as on several computers.",
@@ -108,7 +132,11 @@ LISTED = 12
     multiple=True,
     help="--report folder of a shard, whose images are not computed again. Repeatable.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="[default: as many as there are cores]")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1, max=256),
+    help=f"[default: as many as there are cores; {DEVICE_THREADS} with --device]",
+)
 @click.option("--skip-broken", is_flag=True, help="Leave broken images out, and exit with 0.")
 @click.option("--force", is_flag=True, help="Start over, and overwrite results.")
 def main(
@@ -117,7 +145,7 @@ def main(
     reference: str | None,
     images: Path | None,
     limit: int | None,
-    batch: int,
+    batch: int | None,
     report: Path | None,
     protocol: str | None,
     short_side: int | None,
@@ -128,6 +156,9 @@ def main(
     weights: str | None,
     accelerator: str,
     soc: str | None,
+    device: str | None,
+    time_limit_s: float | None,
+    runtime_library: Path | None,
     shard: str | None,
     shards: tuple[Path, ...],
     threads: int | None,
@@ -142,7 +173,7 @@ def main(
     ImageNet are published, or as images/ and masks/ with labels.json, a list of the class names.
     Annotated validation images give mIoU, mean and pixel accuracy, or top-1 and top-5. A run that
     was stopped goes on when it is started again. --accelerator computes the MODELs; a --reference
-    is computed on the CPU.
+    is computed on the CPU. With --device the accelerator is that of a phone, over adb.
     """
     processor = read_processor(accelerator, soc)
     said = read_statement(**statement)
@@ -154,10 +185,16 @@ def main(
             f"{len(models)} models are given. Say which one the others are compared with: "
             f"--reference {shlex.quote(models[0])}."
         )
+    _check_device(device, models, soc, time_limit_s, runtime_library)
+    kind = "evaluation" if reference is None else "comparison"
+    if device is not None:
+        kind = f"{accelerator}_of_a_device"
+        reference = reference or models[0]
     texts = models if reference is None else (reference, *models)
-    stem = Path(texts[0]).stem.replace(":", "-")
+    stem = Path(texts[-1 if device else 0]).stem.replace(":", "-")
     ending = "" if part is None else f"_{part[0]}of{part[1]}"
-    folder = report or Path(f"{stem}_{'comparison' if reference else 'evaluation'}{ending}")
+    folder = report or Path(f"{stem}_{kind}{ending}")
+    batch = batch or (DEVICE_BATCH if device else 1)
 
     from seaformer.console import Console
     from seaformer.datasets import open_dataset
@@ -195,7 +232,14 @@ def main(
         said=said,
     )
     on_cpu = replace(options, accelerator=CPU, chip=None)
-    _check_options(options, batch, paths)
+    _check_options(options, 1 if device else batch, paths)
+    if device is not None:
+        options = replace(
+            options,
+            open_elsewhere=_opener(
+                device, processor.accelerator, threads, time_limit_s, runtime_library
+            ),
+        )
 
     console = Console(soft_wrap=True)
     with ExitStack() as opened:
@@ -225,7 +269,15 @@ def main(
         evaluation = Evaluation(dataset, candidates)
         if shards:
             evaluation.merge(folder / PROGRESS, [each / PROGRESS for each in shards])
-        _run(console, evaluation, folder / PROGRESS, batch)
+        try:
+            _run(console, evaluation, folder / PROGRESS, batch)
+        except SeaformerError as error:
+            if device is None or isinstance(error, UsageError):
+                raise
+            raise SeaformerError(
+                f"{error} {evaluation.done:,} of {evaluation.total:,} images are done: the same "
+                "command goes on from there."
+            ) from error
         evaluation.require_images()
         results = collect(
             evaluation, dataset, candidates, available=len(whole.items), skip_broken=skip_broken
@@ -238,7 +290,7 @@ def main(
     for tally in evaluation.tallies:
         if hint := numbering_hint(tally.confusion, dataset.task):
             console.print(hint, style="bold yellow")
-    _print_next(console, results, dataset, folder, weights, processor)
+    _print_next(console, results, dataset, folder, weights, Processor() if device else processor)
     if part is not None:
         console.print(
             f"This is shard {part[0]} of {part[1]}. When all are done, run the same command with "
@@ -257,6 +309,56 @@ def _read_shard(text: str) -> tuple[int, int]:
     if place.isdecimal() and count.isdecimal() and 1 <= int(place) <= int(count):
         return int(place), int(count)
     raise UsageError(f"--shard is '{text}'. Allowed: N/COUNT with N from 1 to COUNT, such as 3/8.")
+
+
+def _check_device(
+    device: str | None,
+    models: Sequence[str],
+    soc: str | None,
+    time_limit_s: float | None,
+    runtime_library: Path | None,
+) -> None:
+    """Refuse what does not go with --device, or not without it."""
+    if device is None:
+        for option, given in (
+            ("--time-limit", time_limit_s),
+            ("--runtime-library", runtime_library),
+        ):
+            if given is not None:
+                raise UsageError(f"{option} goes with --device, which is not given. Leave it out.")
+        return
+    if len(models) > 1:
+        raise UsageError(
+            f"{len(models)} models are given, and --device runs one. Evaluate them in a command "
+            "each."
+        )
+    if soc is not None:
+        raise UsageError("--soc is of the emulator, and --device has a chip. Leave --soc out.")
+    if Path(models[0]).suffix.lower() not in EXPORTED:
+        raise UsageError(
+            f"--device runs exported files, {' and '.join(EXPORTED)}, not '{models[0]}'. Export it "
+            "first: seaformer-export."
+        )
+
+
+def _opener(
+    device: str,
+    accelerator: str,
+    threads: int | None,
+    time_limit_s: float | None,
+    runtime_library: Path | None,
+) -> Callable[[Path], Session]:
+    """Find the device; return what opens a file on it."""
+    from seaformer.benchmark.inference.device_inference import DEFAULT, Settings
+    from seaformer.benchmark.inference.device_session import opener_on
+    from seaformer.console import Console
+
+    settings = Settings(
+        threads=threads or DEVICE_THREADS,
+        time_limit_s=time_limit_s or DEFAULT.time_limit_s,
+        runtime_library=runtime_library,
+    )
+    return opener_on(device, accelerator, settings, Console(stderr=True, soft_wrap=True).print)
 
 
 def _check_weights(weights: str | None, models: Sequence[Path | Network]) -> None:
@@ -387,10 +489,13 @@ def _print_results(console: Console, results: Results) -> None:
     for name in names.values():
         table.add_column(name, justify="right")
     if is_comparison:
+        table.add_column("change [95 %]", justify="right")
         table.add_column("as the reference", justify="right")
     for model in results.models:
         cells = [_percent(getattr(model.scores, key)) for key in names]
-        table.add_row(model.file, *cells, *([_percent(model.agreement)] * is_comparison))
+        if is_comparison:
+            cells += [_change(model.difference), _percent(model.agreement)]
+        table.add_row(_title(model), *cells)
     console.print(table)
     for model in results.models[is_comparison:]:
         console.print(_class_table(model, is_comparison))
@@ -417,7 +522,7 @@ def _class_table(model: ModelResult, is_comparison: bool) -> Table:
     shown = scored[:LISTED]
     table = Table(
         "class",
-        title=f"{model.file}: {len(shown)} of {len(scored)} classes, {what}",
+        title=f"{_title(model)}: {len(shown)} of {len(scored)} classes, {what}",
         title_justify="left",
     )
     for name in columns.values():
@@ -449,6 +554,19 @@ def _print_next(
         if Path(last.file).suffix not in (".tflite", ".onnx", ".safetensors"):
             command += ["--task", dataset.task.name]  # Which such a model does not say.
         console.print(f"  {shlex.join(command)}")
+
+
+def _title(model: ModelResult) -> str:
+    """The file as it was given, and the device that ran it."""
+    return model.file + model.name.removeprefix(Path(model.file).name)
+
+
+def _change(difference: Difference | None) -> str:
+    from seaformer.reporting.numbers import points_within
+
+    if difference is None:
+        return "-"
+    return points_within(difference.points, difference.low, difference.high)
 
 
 def _percent(share: float | None) -> str:

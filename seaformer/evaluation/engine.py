@@ -16,6 +16,8 @@ from pydantic import BaseModel
 from seaformer.datasets import Dataset, Item, read_mask
 from seaformer.errors import SeaformerError, UsageError, quoted
 from seaformer.evaluation.models import Candidate
+from seaformer.evaluation.paired_images import compare_images
+from seaformer.evaluation.paired_scores import PairedScores
 from seaformer.evaluation.progress import DATA_SET, ImageLine, ProgressFile, read_shard
 from seaformer.evaluation.tally import Counts, Tally, count_guesses, count_masks
 from seaformer.imaging.images import read_image
@@ -58,6 +60,7 @@ class Evaluation:
         ]
         self._dataset = dataset
         self._models = models
+        self._progress: Path | None = None
 
     def run(self, progress: Path, batch: int = 1) -> Iterator[None]:
         """Evaluate all images, and yield after every few.
@@ -70,6 +73,7 @@ class Evaluation:
             UsageError: the progress file is of another run, or a model's output has another shape.
             SeaformerError: a model fails.
         """
+        self._progress = progress
         with closing(ProgressFile(progress, self._identity())) as file:
             done = self._resume(file)
             yield
@@ -90,6 +94,12 @@ class Evaluation:
             raise SeaformerError(
                 f"none of the {self.total} images can be used. The first: {self.broken[0].problem}"
             )
+
+    def compare(self) -> list[PairedScores]:
+        """Compare every model but the first with that, after `run`; none without a reference."""
+        if len(self.tallies) == 1 or self._progress is None:
+            return []
+        return compare_images(self._progress, self._dataset.task)
 
     def merge(self, progress: Path, shards: Sequence[Path]) -> None:
         """Take over what other runs of the same models did of parts of the data set.

@@ -1,6 +1,6 @@
 """Models under test: images in, masks or guesses out, whatever the format of the file."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,15 @@ from seaformer.files import file_sha256
 from seaformer.imaging.prediction import decided_class, mask_from
 from seaformer.imaging.preprocessing import normalize
 from seaformer.models.entry import Network
-from seaformer.runtimes import RUNTIMES, ImageSession, Runtime, find_runtime, open_model
+from seaformer.runtimes import (
+    RUNTIMES,
+    ImageSession,
+    Runtime,
+    Session,
+    find_runtime,
+    open_model,
+    take_images,
+)
 from seaformer.runtimes import is_checkpoint as is_checkpoint_file
 from seaformer.runtimes.stated_interface import stated_interface
 from seaformer.tasks import DEFAULT_TASK, TASKS, Evaluation, Task, get_task
@@ -50,6 +58,8 @@ class Options:
             grows with it.
         accelerator: what computes exported files, one of `seaformer.runtimes.PROCESSORS`.
         chip: of the NPU; None for that of a compiled file.
+        open_elsewhere: opens an exported file on another device, whatever `accelerator` says; None
+            for this computer.
         said: what a user says of models that do not say it themselves.
     """
 
@@ -61,6 +71,7 @@ class Options:
     short_side: int | None = None
     accelerator: str = CPU
     chip: str | None = None
+    open_elsewhere: Callable[[Path], Session] | None = None
     said: Statement = NOTHING
 
 
@@ -82,6 +93,12 @@ class Candidate:
     protocol: Protocol
     session: ImageSession
     note: str
+
+    @property
+    def name(self) -> str:
+        """What people are shown: the file's name, and where it runs if that is not the host."""
+        place = self.session.session.place
+        return f"{self.path.name} on {place}" if place else self.path.name
 
     def with_note(self, note: str) -> "Candidate":
         """Return the model with one more thing to know of it, if that is not empty."""
@@ -146,8 +163,9 @@ class Candidate:
     @property
     def accelerated_by(self) -> str:
         """What computes it, with versions, if not the CPU; else ""."""
-        is_on_cpu = self.runtime in RUNTIMES.values()
-        return "" if is_on_cpu else self.session.session.runtime
+        session = self.session.session
+        is_on_cpu = self.runtime in RUNTIMES.values() and not session.place
+        return "" if is_on_cpu else session.runtime
 
     def close(self) -> None:
         """Free the model's memory."""
@@ -158,8 +176,9 @@ class Candidate:
         if self.runtime == RUNTIMES[".pth"]:  # takes any size, and batches
             (outputs,) = self.session.session.run([np.ascontiguousarray(x)])
         else:
-            one_by_one = (self.session.run(np.ascontiguousarray(one[None])) for one in x)
-            outputs = np.concatenate(list(one_by_one))
+            outputs = np.concatenate(
+                self.session.run_many([np.ascontiguousarray(one[None]) for one in x])
+            )
         if not np.isfinite(outputs).all():
             raise SeaformerError(
                 f"'{self.path}' gives values that are not finite. Its weights are damaged, or its "
@@ -263,14 +282,25 @@ def _open_export(path: Path, task: Task, options: Options) -> Candidate:
             f"'{path}' takes images of one size, and the official protocol gives them many. "
             "Leave --protocol out, or evaluate the checkpoint that the file was exported from."
         )
-    session = open_model(
-        path,
-        options.threads,
-        task=task,
-        input_size=options.input_size,
-        accelerator=options.accelerator,
-        chip=options.chip,
-    )
+    if options.open_elsewhere is not None:
+        session = take_images(options.open_elsewhere(path), task, options.input_size)
+    else:
+        session = open_model(
+            path,
+            options.threads,
+            task=task,
+            input_size=options.input_size,
+            accelerator=options.accelerator,
+            chip=options.chip,
+        )
+    try:
+        return _candidate(path, task, options, session)
+    except BaseException:
+        session.close()
+        raise
+
+
+def _candidate(path: Path, task: Task, options: Options, session: ImageSession) -> Candidate:
     interface, note = stated_interface(session, options.said.without_task(), task)
     interface.require_classes()
     note = " ".join(filter(None, (note, _compare_classes(path, interface, task))))
@@ -281,7 +311,9 @@ def _open_export(path: Path, task: Task, options: Options) -> Candidate:
             "mIoU over whole images cannot be measured."
         )
     protocol = deployed(preprocessing, session.input_shape)
-    sha256, runtime = file_sha256(path), find_runtime(path, options.accelerator)
+    # Elsewhere, the accelerator is one of the device.
+    accelerator = CPU if options.open_elsewhere else options.accelerator
+    sha256, runtime = file_sha256(path), find_runtime(path, accelerator)
     return Candidate(path, sha256, runtime, interface, protocol, session, note)
 
 

@@ -15,6 +15,7 @@ from seaformer.datasets.masks import OFFSETS
 from seaformer.evaluation.engine import BrokenImage, Evaluation
 from seaformer.evaluation.metrics import ConfusionMatrix
 from seaformer.evaluation.models import Candidate
+from seaformer.evaluation.paired_scores import PairedScores
 from seaformer.evaluation.tally import Tally
 from seaformer.tasks import Task
 
@@ -91,11 +92,26 @@ class Image(_Model):
     score: float
 
 
+class Difference(_Model):
+    """By how much a model is better than the reference, on the same images.
+
+    Attributes:
+        points: of the mIoU, in classification of the top-1 accuracy, in percent.
+        low: lower end of the 95 % interval over images.
+        high: upper end of it.
+    """
+
+    points: Share
+    low: Share
+    high: Share
+
+
 class ModelResult(_Model):
     """One model.
 
     Attributes:
         file: path as it was given.
+        name: of the file, with the device that it ran on if that is not the host.
         sha256: of the file.
         title: the model in words.
         runtime: what ran it.
@@ -105,6 +121,7 @@ class ModelResult(_Model):
         note: what else a user should know; may be empty.
         agreement: share of all pixels, or images, with the class that the reference gives; null
             without a reference.
+        difference: to the reference; null without one.
         classes: all of them, in the order of their indices.
         mistakes: the most frequent confusions of it with the truth.
         differences: the most frequent confusions of it with the reference; empty without one.
@@ -112,6 +129,7 @@ class ModelResult(_Model):
     """
 
     file: str
+    name: str
     sha256: str
     title: str
     runtime: str
@@ -121,6 +139,7 @@ class ModelResult(_Model):
     note: str
     scores: Scores
     agreement: Share
+    difference: Difference | None = None
     classes: tuple[ClassResult, ...]
     mistakes: tuple[Confusion, ...]
     differences: tuple[Confusion, ...]
@@ -177,6 +196,7 @@ def collect(
     `skip_broken` says whether broken ones may be left out.
     """
     tallies = evaluation.tallies
+    differences = [None, *map(_difference, evaluation.compare())]
     packages = {model.runtime.package for model in models}
     return Results(
         complete=skip_broken or not evaluation.broken,
@@ -190,8 +210,8 @@ def collect(
         available=available,
         broken=tuple(evaluation.broken),
         models=tuple(
-            _model_result(model, tally, tallies[0], dataset)
-            for model, tally in zip(models, tallies, strict=True)
+            _model_result(model, tally, tallies[0], difference, dataset)
+            for model, tally, difference in zip(models, tallies, differences, strict=True)
         ),
         versions={
             name: version(name) for name in ("seaformer", "numpy", "pillow", *sorted(packages))
@@ -199,22 +219,33 @@ def collect(
     )
 
 
+def _difference(paired: PairedScores) -> Difference:
+    low, high = paired.interval_points
+    return Difference(points=paired.difference_points, low=low, high=high)
+
+
 def _model_result(
-    model: Candidate, tally: Tally, reference: Tally, dataset: Dataset
+    model: Candidate,
+    tally: Tally,
+    reference: Tally,
+    difference: Difference | None,
+    dataset: Dataset,
 ) -> ModelResult:
     agreement = None if tally.agreement is None else tally.agreement.scores().pixel_accuracy
     hint = numbering_hint(tally.confusion, dataset.task)
     return ModelResult(
         file=str(model.path),
+        name=model.name,
         sha256=model.sha256,
         title=model.interface.title,
         runtime=model.accelerated_by or model.runtime.title,
         protocol=model.protocol.name,
         input=model.protocol.description,
         is_random=model.interface.is_random,
-        note=" ".join(filter(None, (model.note, hint))),
+        note=" ".join(filter(None, (model.note, model.session.session.remark, hint))),
         scores=_scores(tally, dataset.task.is_segmentation),
         agreement=agreement,
+        difference=difference,
         classes=_class_results(tally, reference, dataset),
         mistakes=_confusions(tally.confusion, dataset.task.labels),
         differences=()

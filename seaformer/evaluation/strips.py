@@ -73,7 +73,7 @@ def _segmented(item: Item, score: float, task: Task, models: Sequence[Candidate]
     palette = task.palette or models[0].interface.palette
     panels = [_panel("photograph", small), _panel("truth", _colored(small, truth, palette))]
     for model, mask in zip(models, found, strict=True):
-        panels.append(_panel(model.path.name, _colored(small, mask, palette)))
+        panels.append(_panel(model.name, _colored(small, mask, palette)))
     if len(found) == 1:
         wrong = (found[0] != truth) & (truth != IGNORED)
         panels.append(_panel("wrong", _marked(small, wrong)))
@@ -90,7 +90,7 @@ def _classified(item: Item, score: float, task: Task, models: Sequence[Candidate
     for model in models:
         (guesses,) = model.guesses(model.prepare(image)[None])
         names = ", ".join(task.labels[guess] for guess in guesses)
-        facts.append(f"{model.path.name}: {names}")
+        facts.append(f"{model.name}: {names}")
     return Strip(item.name, score, (_panel("photograph", _smaller(image)),), (), tuple(facts))
 
 

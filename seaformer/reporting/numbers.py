@@ -52,6 +52,13 @@ def points(change: float | None, factor: float = 1.0) -> str:
     return NONE if change is None else f"{round(factor * change, 2) + 0.0:+.2f}"
 
 
+def points_within(change: float | None, low: float | None, high: float | None) -> str:
+    """A signed change in points, with its interval if it has one."""
+    if change is None or low is None or high is None:
+        return points(change)
+    return f"{points(change)} [{points(low)}, {points(high)}]"
+
+
 def loss(change: float | None) -> str:
     """A change as what is lost."""
     return NONE if change is None else number(-change, 2)

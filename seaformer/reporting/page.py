@@ -46,6 +46,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "number": numbers.number,
     "percent": numbers.percent,
     "points": numbers.points,
+    "points_within": numbers.points_within,
     "loss": numbers.loss,
     "longer": numbers.longer,
     "significant": numbers.significant,

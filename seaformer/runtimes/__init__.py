@@ -35,6 +35,7 @@ __all__ = [
     "open_content",
     "open_model",
     "open_session",
+    "take_images",
 ]
 
 
@@ -231,6 +232,16 @@ def open_model(
         session = _load(runtime, path).open_session(path, threads, variant, task, input_size)
     else:
         session = open_session(path, threads, accelerator=accelerator, chip=chip, isolated=isolated)
+    return take_images(session, task, input_size, channels)
+
+
+def take_images(
+    session: Session,
+    task: str | Task | None = None,
+    input_size: tuple[int, int] | None = None,
+    channels: int | None = None,
+) -> ImageSession:
+    """Use a session for images, as `open_model` does; it is closed if it takes none."""
     try:
         return ImageSession(session, task, input_size, channels)
     except BaseException:

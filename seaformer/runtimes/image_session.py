@@ -151,8 +151,13 @@ class ImageSession(Closable):
             UsageError: `x` has another dtype or shape.
             SeaformerError: the runtime fails.
         """
-        (output,) = self.session.run([self._encode(x)])
-        return self.session.outputs[0].decode(output)
+        (output,) = self.run_many([x])
+        return output
+
+    def run_many(self, images: Sequence[npt.NDArray[np.float32]]) -> list[Array]:
+        """Run the model on each image, as `run` does; a device gets them together."""
+        found = self.session.run_many([[self._encode(x)] for x in images])
+        return [self.session.outputs[0].decode(output) for (output,) in found]
 
     def time_ms(self, x: npt.NDArray[np.float32], runs: int) -> list[float]:
         """Run the model several times; return the milliseconds of each, as `Session.time_ms` does.

@@ -87,6 +87,8 @@ class Session(Closable):
         outputs: what it returns. Axes whose size depends on the input are None, or have the size
             before `resize`.
         metadata_text: JSON embedded in the file; None if it has none.
+        place: the device that runs it, if that is not the host; else "".
+        remark: what a user should know of how it ran; known after a run, and may be empty.
     """
 
     path: Path
@@ -94,6 +96,8 @@ class Session(Closable):
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     metadata_text: str | None = None
+    place: str = ""
+    remark: str = ""
 
     @cached_property
     def metadata(self) -> Interface | None:
@@ -121,6 +125,10 @@ class Session(Closable):
         Raises:
             SeaformerError: the runtime fails, or the session is closed.
         """
+
+    def run_many(self, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
+        """Run on each of several samples, as `run` does; a device gets them together."""
+        return [self.run(inputs) for inputs in samples]
 
     def cannot_run(self, error: Exception) -> SeaformerError:
         """Return the error for what the runtime raised."""

@@ -4,12 +4,12 @@ import click
 
 from seaformer.benchmark.measure.options import Options, takes_study_options
 from seaformer.cli.command import Command
-from seaformer.cli.parameter_types import Parsed
 from seaformer.errors import UsageError, look_up
 from seaformer.imaging.input_size import MAX_SIDE
 from seaformer.models.attention.dimensions import MIN_SIDE
 from seaformer.models.entry import Network
 from seaformer.models.registry import LAYERS
+from seaformer.parameter_types import Parsed
 
 USUAL_SIDES = "8,16,32,64,128,256,512"
 """Those of the paper's figure."""

@@ -9,17 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.results.schema import Accuracy
 from seaformer.cli.evaluate import PROGRESS
 from seaformer.datasets.shapes import SPLITS, TASK, write
-from seaformer.evaluation.metrics import ConfusionMatrix
-from seaformer.evaluation.paired_scores import compare_scores, miou
-from seaformer.evaluation.progress import read_images
-from seaformer.evaluation.tally import Counts
+from seaformer.evaluation.paired_images import compare_images
+from seaformer.evaluation.paired_scores import PairedScores
 from seaformer.own_commands import run_command
 from seaformer.tasks import get_task
 from seaformer.temporary_folders import temporary_folder
@@ -80,27 +75,18 @@ def _evaluate(
 
 def _accuracies(report: Path) -> list[Accuracy]:
     """Read the figures of every model but the reference from the results of an evaluation."""
-    _, *models = json.loads(report.read_text(encoding="utf-8"))["models"]
-    lines = read_images(report.with_name(PROGRESS))
-    counts = np.array([[_count(model) for model in line.models] for line in lines])
-    inputs = f"{len(counts)} procedural scenes ({SPLIT})"
+    found = json.loads(report.read_text(encoding="utf-8"))
+    _, *models = found["models"]
+    compared = compare_images(report.with_name(PROGRESS), get_task(TASK))
+    inputs = f"{found['pictures']} procedural scenes ({SPLIT})"
     return [
-        _accuracy(inputs, counts[:, [0, place]], model["agreement"])
-        for place, model in enumerate(models, start=1)
+        _accuracy(inputs, paired, model["agreement"])
+        for paired, model in zip(compared, models, strict=True)
     ]
 
 
-def _count(model: Counts) -> npt.NDArray[np.int64]:
-    """Pixels that are right, in the truth and in the prediction, [3, classes]."""
-    matrix = ConfusionMatrix(get_task(TASK).num_classes)
-    matrix.add(model.confusion)
-    counts = matrix.counts
-    return np.stack([counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)])
-
-
-def _accuracy(inputs: str, counts: npt.NDArray[np.int64], agreement: float) -> Accuracy:
-    """The figures from counts [scenes, 2, 3, classes], of fp32 and the file."""
-    paired = compare_scores(counts, miou)
+def _accuracy(inputs: str, paired: PairedScores, agreement: float) -> Accuracy:
+    """The figures of a file against fp32."""
     low, high = paired.interval_points
     return Accuracy(
         reference="the fp32 file",

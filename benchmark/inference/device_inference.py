@@ -11,7 +11,7 @@ A batch is a process of its own, so that a driver that dies or hangs takes no ot
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ import numpy.typing as npt
 from seaformer.benchmark.devices.cores import choose_cores
 from seaformer.benchmark.devices.device import Device, Workspace
 from seaformer.benchmark.devices.errors import DiskFull, TimedOut
+from seaformer.benchmark.measure.accelerator_files import AcceleratorFiles, accelerator_files
 from seaformer.benchmark.measure.backends import Backend
+from seaformer.benchmark.measure.options import Options
 from seaformer.benchmark.measure.runner_session import (
     END_LIMIT_S,
     PLAN,
@@ -61,6 +63,8 @@ class Settings:
         wait_s: how long to wait for a phone that somebody else has.
         runtime_library: instead of the pinned one.
         keep: whether files stay on the phone for another time.
+        requires_full_acceleration: whether a file fails that the accelerator does not take whole.
+        of_accelerator: options that say where the accelerator's own files are.
     """
 
     threads: int = 1
@@ -70,6 +74,8 @@ class Settings:
     wait_s: float = 0.0
     runtime_library: Path | None = None
     keep: bool = False
+    requires_full_acceleration: bool = False
+    of_accelerator: Options = field(default_factory=lambda: Options(command=""))
 
 
 DEFAULT = Settings()
@@ -96,6 +102,7 @@ class Inference:
     backend: Backend
     settings: Settings
     library: RuntimeLibrary
+    accelerator: AcceleratorFiles
     _workspace: Workspace
     _cpus: tuple[int, ...] | None
     _sent: dict[Path, str] = field(default_factory=dict)
@@ -150,7 +157,9 @@ class Inference:
 
     def _plan(self, model: PlannedModel) -> Plan:
         return Plan(
-            backend=self.backend.name,
+            backend=self.backend.runtime,
+            accelerator=self.backend.accelerator,
+            requires_full_acceleration=self.settings.requires_full_acceleration,
             library=self.library.path.name,
             runtime_version=self.library.version,
             models=(model,),
@@ -171,7 +180,11 @@ class Inference:
 
         self._workspace.write(PLAN, plan.text().encode())
         finished = self._workspace.execute(
-            RUNNER, [PLAN], time_limit_s=limit_s + END_LIMIT_S, on_line=on_line
+            RUNNER,
+            [PLAN],
+            time_limit_s=limit_s + END_LIMIT_S,
+            on_line=on_line,
+            environment=self.accelerator.environment,
         )
         record = reader.record()
         if (wrong := plan_mismatch(plan, record)) is not None:
@@ -232,13 +245,17 @@ def open_inference(
         SeaformerError: the runtime's library is not here and cannot be fetched.
     """
     runner = runner_for(device.target)
-    library = library_for(backend.name, device.target, settings.runtime_library)
+    library = library_for(backend.runtime, device.target, settings.runtime_library)
+    options = replace(settings.of_accelerator, half=settings.in_half)
+    accelerator = accelerator_files(backend, device.target, library, options)
     cpus = None
     if settings.cores is not None:
         cpus = choose_cores(device.facts().cores, settings.cores, settings.threads).cores
     key = f"infer-{library.sha256[:16]}"
     with device.workspace(key, settings.keep, settings.wait_s, describe) as workspace:
-        require_room(device, library.path.stat().st_size + runner.stat().st_size)
+        libraries = (library.path, *accelerator.files)
+        require_room(device, sum(path.stat().st_size for path in (runner, *libraries)))
         workspace.place(runner, RUNNER, executable=True)
-        workspace.place(library.path, library.path.name)
-        yield Inference(device, backend, settings, library, workspace, cpus)
+        for path in libraries:
+            workspace.place(path, path.name)
+        yield Inference(device, backend, settings, library, accelerator, workspace, cpus)

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from seaformer.artifact.metadata import Interface, Metadata
+from seaformer.artifact.accelerators import ACCELERATORS, CPU
+from seaformer.artifact.metadata import Compilation, Interface, Metadata
 from seaformer.artifact.precisions import PRECISIONS
 from seaformer.benchmark.devices.cores import Setting
 from seaformer.benchmark.results.schema import Accuracy, InputUsed, ModelFacts, Parity
@@ -19,6 +20,12 @@ from seaformer.files import file_sha256
 from seaformer.imaging.images import read_image, sample_photograph
 from seaformer.imaging.preprocessing import normalize, prepare
 from seaformer.runtimes import Session, open_session
+from seaformer.runtimes.compiled_file import (
+    find_source,
+    is_compiled,
+    read_compilation,
+    require_binary,
+)
 from seaformer.runtimes.external_data import require_one_file
 from seaformer.runtimes.session import Tensor, check_input_size
 from seaformer.tasks.output_meaning import LOGITS, OutputMeaning
@@ -58,6 +65,8 @@ class Candidate:
     expected: Sequence[npt.NDArray[Any]]  # the outputs on this computer, real numbers or class ids
     meaning: OutputMeaning = LOGITS  # of its output
     setting: Setting | None = None  # how it is run; None for as the benchmark says
+    compilation: Compilation | None = None  # how it was compiled for an NPU, if it was
+    binary: Path | None = None  # what the NPU runs of it, where that is a file beside it
 
     @property
     def output_bytes(self) -> int:
@@ -127,7 +136,7 @@ def _flat(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
         return np.concatenate([one.astype(np.float64).ravel() for one in arrays])
 
 
-def open_candidate(path: Path, number: int, seed: int) -> Candidate:
+def open_candidate(path: Path, number: int, seed: int, accelerator: str = CPU) -> Candidate:
     """Read a model file and compute what it has to answer.
 
     The input is the photograph that comes with the package, prepared as the metadata says. A file
@@ -137,11 +146,19 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
         path: .tflite or .onnx; SeaformerError is raised if it cannot be read or run here.
         number: place among the models of the benchmark, from 0.
         seed: of the noise.
+        accelerator: what a device computes it on. A file that is compiled for an NPU has to answer
+            what the file does that it was compiled from, or else what it does on the emulator.
     """
     if not path.is_file():
         raise SeaformerError(f"there is no model file '{path}'. Check the name.")
-    require_one_file(path)
-    with open_session(path) as session:
+    compilation = binary = None
+    run_here, run_on = path, CPU
+    if ACCELERATORS[accelerator].is_compiled_for and is_compiled(path):
+        compilation = _compilation(path)
+        binary = require_binary(path, compilation)
+        run_here, run_on = _reference(path, compilation, accelerator)
+    require_one_file(path, binary)
+    with open_session(run_here, accelerator=run_on) as session:
         entry, shape = _one_input(session)
         metadata = session.metadata if isinstance(session.metadata, Metadata) else None
         runtime = session.runtime
@@ -173,12 +190,15 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
         and outputs[0].dtype in TAIL_DTYPES
     )
     data = tensor.tobytes()
+    title = path.stem if metadata is None else metadata.title
+    if metadata is not None and compilation is not None and metadata.compilation is None:
+        title = f"{title}, {compilation.chip}"
     return Candidate(
         id=f"m{number}",
         path=path,
-        file_bytes=path.stat().st_size,
+        file_bytes=sum(one.stat().st_size for one in (path, binary) if one is not None),
         sha256=file_sha256(path),
-        title=path.stem if metadata is None else metadata.title,
+        title=title,
         precision=UNKNOWN_PRECISION if metadata is None else metadata.precision,
         facts=ModelFacts() if metadata is None else _facts(metadata),
         input=InputUsed(
@@ -198,7 +218,33 @@ def open_candidate(path: Path, number: int, seed: int) -> Candidate:
         runtime=runtime,
         outputs=outputs,
         expected=expected,
+        compilation=compilation,
+        binary=binary,
     )
+
+
+def _compilation(path: Path) -> Compilation:
+    compilation = read_compilation(path)
+    if compilation is None:
+        raise SeaformerError(
+            f"'{path}' is compiled and does not say for which chip. Compile the model with "
+            "seaformer-export --accelerator npu --soc CHIP."
+        )
+    return compilation
+
+
+def _reference(path: Path, compilation: Compilation, accelerator: str) -> tuple[Path, str]:
+    """Return the file that says what a compiled one has to answer, and what runs it here."""
+    source = find_source(path, compilation)
+    if source is not None:
+        return source, CPU
+    if path.suffix.lower()[1:] in ACCELERATORS[accelerator].never_run:
+        name = f"{path.stem.removesuffix(f'_{compilation.chip}')}{path.suffix}"
+        raise SeaformerError(
+            f"nothing on a computer runs '{path}', so its output could not be compared. Put "
+            f"'{name}' beside it, the file that it was compiled from."
+        )
+    return path, accelerator
 
 
 def _one_input(session: Session) -> tuple[Tensor, tuple[int, ...]]:

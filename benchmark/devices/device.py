@@ -74,6 +74,8 @@ class DeviceFacts:
         cores: those that are present, by index.
         memory_bytes: the main memory.
         is_emulated: whether the processor is emulated; times from it are no latency.
+        fastrpc: device files of Qualcomm's FastRPC, by which programs reach the NPU; None if that
+            is unknown.
     """
 
     serial: str
@@ -86,6 +88,7 @@ class DeviceFacts:
     cores: tuple[Core, ...]
     memory_bytes: int | None
     is_emulated: bool
+    fastrpc: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

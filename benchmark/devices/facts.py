@@ -6,6 +6,13 @@ from seaformer.benchmark.devices import parsers
 from seaformer.benchmark.devices.device import Conditions, Core, DeviceFacts, Temperature
 
 CPU = "/sys/devices/system/cpu"
+FASTRPC = (
+    "/dev/fastrpc-cdsp",
+    "/dev/fastrpc-cdsp-secure",
+    "/dev/adsprpc-smd",
+    "/dev/adsprpc-smd-secure",
+)
+"""Device files of FastRPC; the older ones, called adsprpc, are for the NPU as well."""
 ZONES = "/sys/class/thermal/thermal_zone[0-9]*"
 
 FACTS_SCRIPT = parsers.script_of(
@@ -14,6 +21,8 @@ FACTS_SCRIPT = parsers.script_of(
         "present": f"cat {CPU}/present",
         "max_khz": f"grep -H . {CPU}/cpu[0-9]*/cpufreq/cpuinfo_max_freq",
         "memory": "cat /proc/meminfo",
+        # What cannot be looked at is there: the error says so.
+        "fastrpc": f"ls -d {' '.join(FASTRPC)} 2>&1",
     }
 )
 
@@ -55,6 +64,7 @@ def read_facts(serial: str, output: str) -> DeviceFacts:
         # As Android says it of itself.
         is_emulated=known("ro.hardware") in ("goldfish", "ranchu")
         or "1" in (known("ro.kernel.qemu"), known("ro.boot.qemu")),
+        fastrpc=parsers.parse_present(sections.get("fastrpc", ""), FASTRPC),
     )
 
 

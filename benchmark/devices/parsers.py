@@ -4,7 +4,7 @@ Nothing here raises, whatever the text: what is not there, or not understood, is
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from seaformer.benchmark.devices.device import Temperature
@@ -39,6 +39,20 @@ def parse_sections(text: str) -> dict[str, str]:
         else:
             current.append(line)
     return {name: "\n".join(lines) for name, lines in parts.items()}
+
+
+def parse_present(text: str, paths: Sequence[str]) -> tuple[str, ...] | None:
+    """Return which of these paths exist by what `ls -d` says of them; None if it says nothing."""
+    lines = text.split("\n")
+    if not any(path in line for path in paths for line in lines):
+        return None
+    missing = [line for line in lines if line.endswith("No such file or directory")]
+    return tuple(
+        path
+        for path in paths
+        if any(path in line for line in lines)
+        and not any(path in line.replace(":", " ").split() for line in missing)
+    )
 
 
 # ---- Numbers and files of one value each

@@ -21,8 +21,9 @@ import numpy.typing as npt
 from seaformer.benchmark.devices.cores import choose_cores
 from seaformer.benchmark.devices.device import Device, Workspace
 from seaformer.benchmark.devices.errors import DiskFull, TimedOut
-from seaformer.benchmark.measure.accelerator_files import AcceleratorFiles, accelerator_files
+from seaformer.benchmark.measure.accelerator_files import AcceleratorFiles
 from seaformer.benchmark.measure.backends import Backend
+from seaformer.benchmark.measure.device_files import accelerator_files
 from seaformer.benchmark.measure.options import Options
 from seaformer.benchmark.measure.runner_session import (
     END_LIMIT_S,
@@ -169,11 +170,14 @@ class Inference:
             warmup_runs=1,
             blocks=0,
             in_half=self.settings.in_half,
+            plugin=self.accelerator.plugin,
+            options=self.accelerator.options,
         )
 
     def _follow(self, plan: Plan, path: Path) -> LoadedModel:
         """Have the runner follow a plan; return what it says of its one model."""
         limit_s, reader = plan.time_limit_s, RecordReader()
+        paths = dict.fromkeys(self.accelerator.folder_variables, self._workspace.path)
 
         def on_line(line: str) -> None:
             reader.add(line)
@@ -184,7 +188,7 @@ class Inference:
             [PLAN],
             time_limit_s=limit_s + END_LIMIT_S,
             on_line=on_line,
-            environment=self.accelerator.environment,
+            environment={**self.accelerator.environment, **paths},
         )
         record = reader.record()
         if (wrong := plan_mismatch(plan, record)) is not None:
@@ -193,7 +197,7 @@ class Inference:
                 "and report it if it comes back."
             )
         try:
-            require_success(finished, record, self.device.serial)
+            require_success(finished, record, self.device.serial, self.backend)
         except TimeLimitError:
             raise TimedOut(
                 f"'{path}' took longer than {limit_s:g} s on {self.device.serial} for "
@@ -245,9 +249,10 @@ def open_inference(
         SeaformerError: the runtime's library is not here and cannot be fetched.
     """
     runner = runner_for(device.target)
-    library = library_for(backend.runtime, device.target, settings.runtime_library)
-    options = replace(settings.of_accelerator, half=settings.in_half)
-    accelerator = accelerator_files(backend, device.target, library, options)
+    given = settings.runtime_library
+    options = replace(settings.of_accelerator, half=settings.in_half, runtime_library=given)
+    accelerator = accelerator_files(backend, device, options, ())
+    library = library_for(backend.runtime, device.target, accelerator.runtime or given)
     cpus = None
     if settings.cores is not None:
         cpus = choose_cores(device.facts().cores, settings.cores, settings.threads).cores

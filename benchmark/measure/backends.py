@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from seaformer.artifact.accelerators import CPU, GPU, AcceleratorName
+from seaformer.artifact.accelerators import CPU, GPU, NPU, AcceleratorName
 from seaformer.errors import UsageError, look_up
+from seaformer.runtimes.compiled_file import is_compiled
 
 OFFICIAL_TOOL = "benchmark_model"
 
@@ -77,6 +78,30 @@ _ROWS = (
         falls_back=True,
     ),
     Backend(
+        "onnxruntime-qnn",
+        "ONNX Runtime's QNN provider",
+        ".onnx",
+        "our runner",
+        True,
+        "ONNX Runtime on a Snapdragon's NPU (not tried on a phone yet), with libraries that you "
+        "give (--qairt); on this computer Qualcomm's emulator, whose times are no latency.",
+        runtime="onnxruntime",
+        accelerator=NPU,
+        falls_back=True,
+    ),
+    Backend(
+        "litert-npu",
+        "LiteRT's NPU accelerator",
+        ".tflite",
+        "our runner",
+        True,
+        "LiteRT on a Snapdragon's NPU (not tried on a phone yet), for files that seaformer-export "
+        "compiled for its chip, with libraries that you give (--qairt).",
+        runtime="litert",
+        accelerator=NPU,
+        falls_back=True,
+    ),
+    Backend(
         OFFICIAL_TOOL,
         "benchmark_model",
         ".tflite",
@@ -90,6 +115,10 @@ BACKENDS: Mapping[str, Backend] = MappingProxyType({row.name: row for row in _RO
 
 ON_ACCELERATORS = tuple(row.name for row in _ROWS if row.accelerator != CPU)
 """Backends that compute on something else than the CPU."""
+
+SUFFIXES = frozenset(row.suffix for row in _ROWS)
+
+ON_NPU = tuple(row.name for row in _ROWS if row.accelerator == NPU)
 
 
 def backend_on(accelerator: str, path: Path) -> Backend:
@@ -110,13 +139,17 @@ def backend_on(accelerator: str, path: Path) -> Backend:
 
 
 def backend_for(paths: tuple[Path, ...], wanted: str | None) -> Backend:
-    """Return the backend for one or more files, as given to --backend or by the first's suffix.
+    """Return the backend for one or more files, as given to --backend or by the first one.
+
+    Without --backend its suffix decides, and whether it is compiled for an NPU.
 
     Raises:
         UsageError: no backend runs them all.
     """
-    by_suffix = {row.suffix: row for row in reversed(_ROWS)}
     first = paths[0].suffix.lower()
+    is_for_npu = first in SUFFIXES and is_compiled(paths[0])
+    rows = [row for row in _ROWS if (row.accelerator == NPU) == is_for_npu]
+    by_suffix = {row.suffix: row for row in reversed(rows)}
     if wanted is not None:
         backend = look_up(BACKENDS, "backend", wanted)
     elif first in by_suffix:
@@ -125,6 +158,11 @@ def backend_for(paths: tuple[Path, ...], wanted: str | None) -> Backend:
         raise UsageError(
             f"'{paths[0]}' is no exported model by its suffix. Allowed: "
             f"{', '.join(sorted(by_suffix))}. Make one with seaformer-export."
+        )
+    if is_for_npu and backend.accelerator != NPU:
+        raise UsageError(
+            f"'{paths[0]}' is compiled for an NPU, and backend {backend.name} does not use one. "
+            f"Leave --backend out, or take {by_suffix[first].name}."
         )
     for path in paths:
         if path.suffix.lower() != backend.suffix:

@@ -13,7 +13,9 @@ from typing import Any
 
 import click
 
-from seaformer.benchmark.measure.backends import BACKENDS, ON_ACCELERATORS
+from seaformer.artifact.chips import CHIPS, parse_chips
+from seaformer.benchmark.measure.backends import BACKENDS, ON_ACCELERATORS, ON_NPU
+from seaformer.benchmark.measure.power_modes import BURST, POWER_MODES
 from seaformer.benchmark.results.table_kinds import KINDS
 from seaformer.errors import UsageError
 from seaformer.models.seaformer.variants import VARIANTS
@@ -166,6 +168,28 @@ class Options:
         "--binary",
         type=PATH,
         help="The official tool for the device; for --backend benchmark_model.",
+    )
+    qairt: Path | None = _option(
+        "--qairt",
+        metavar="DIR",
+        type=PATH,
+        help="Qualcomm's libraries for the phone's NPU: its SDK (QAIRT) or unpacked Android "
+        f"packages; for --backend {' and '.join(ON_NPU)}.",
+    )
+    soc: str | None = _option(
+        "--soc",
+        metavar="CHIP",
+        type=Parsed(lambda name: parse_chips([name])[0].name),
+        help="Chip of the phone, if it does not say it, or that the emulator on this computer "
+        f"computes as: {', '.join(CHIPS)}.",
+    )
+    npu_power: str = _option(
+        "--npu-power",
+        metavar="MODE",
+        type=Name("power mode of the NPU", POWER_MODES),
+        default=BURST,
+        show_default=True,
+        help=f"Clock of the NPU: {', '.join(POWER_MODES)}.",
     )
     seed: int = _option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
     force: bool = _flag("--force", "Overwrite results.")

@@ -11,10 +11,12 @@ from seaformer.benchmark.measure.backends import (
     BACKENDS,
     OFFICIAL_TOOL,
     ON_ACCELERATORS,
+    ON_NPU,
     Backend,
     backend_for,
 )
 from seaformer.benchmark.measure.options import Options
+from seaformer.benchmark.measure.power_modes import BURST
 from seaformer.benchmark.results.schema import CSV_NAME, FILE_NAME, REPORT_NAME, UNFINISHED_NAME
 from seaformer.benchmark.results.table_kinds import TableName
 from seaformer.errors import SeaformerError, UsageError, look_up
@@ -80,6 +82,15 @@ def make_request(
             f"--require-full-acceleration is for --backend {' and '.join(ON_ACCELERATORS)}, and "
             f"this is {backend.name}, on the CPU."
         )
+    for option, is_given in (
+        ("--qairt", options.qairt is not None),
+        ("--soc", options.soc is not None),
+        ("--npu-power", options.npu_power != BURST),
+    ):
+        if is_given and backend.name not in ON_NPU:
+            raise UsageError(
+                f"{option} is for --backend {' and '.join(ON_NPU)}, and this is {backend.name}."
+            )
     for option, given in (
         ("--runtime-library", options.runtime_library),
         ("--binary", options.binary),

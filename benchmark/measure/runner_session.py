@@ -6,15 +6,17 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from seaformer.artifact.accelerators import ACCELERATORS, CPU
+from seaformer.artifact.accelerators import ACCELERATORS, CPU, NPU
 from seaformer.benchmark.breakdown.model_profiling import PROFILE_RUNS, ModelProfiling
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.devices.cores import Setting
 from seaformer.benchmark.devices.device import Conditions, Finished, Workspace
 from seaformer.benchmark.devices.errors import ProgramKilled, TakenOver, TimedOut
 from seaformer.benchmark.devices.heat import throttled
-from seaformer.benchmark.measure.accelerator_files import accelerator_files
+from seaformer.benchmark.measure.backends import Backend
 from seaformer.benchmark.measure.coverage import coverage_of
+from seaformer.benchmark.measure.device_files import accelerator_files
+from seaformer.benchmark.measure.npu_faults import find_npu_fault
 from seaformer.benchmark.measure.request import round_sizes
 from seaformer.benchmark.measure.session import ModelError, Session, TimeLimitError
 from seaformer.benchmark.results.breakdown import Breakdown
@@ -59,7 +61,7 @@ ADVICE: Mapping[int, str] = {
     Status.WRONG_RUNTIME: "Give the pinned version, or leave --runtime-library out.",
     Status.NO_MODEL: "See whether it runs here (seaformer-predict), and export it again.",
     Status.NO_AFFINITY: "Choose other cores with --cores.",
-    Status.NO_ACCELERATOR: "Measure on the CPU: leave --backend out.",
+    Status.NO_ACCELERATOR: "Measure on the CPU with --backend {}.",
     Status.NO_OUTPUT: "Free some space on the device.",
 }
 
@@ -87,8 +89,9 @@ class RunnerSession(Session):
         """Find the runner and the runtime's library for the device."""
         backend, target = self.request.backend, self.device.target
         self._runner = runner_for(target)
-        self._library = library_for(backend.runtime, target, self.options.runtime_library)
-        self._accelerator = accelerator_files(backend, target, self._library, self.options)
+        self._accelerator = accelerator_files(backend, self.device, self.options, self.candidates)
+        own = self._accelerator.runtime or self.options.runtime_library
+        self._library = library_for(backend.runtime, target, own)
         return RuntimeUsed(
             name=backend.title,
             version=self._library.version,
@@ -110,7 +113,9 @@ class RunnerSession(Session):
         """Return the runner, the libraries and truncated models."""
         truncated = [file.path for one in self._profilings for file in one.truncated[:-1]]
         libraries = (self._library.path, *self._accelerator.files)
-        files = [(path, path.name, False) for path in (*libraries, *truncated)]
+        # A compiled model names what the NPU runs of it.
+        binaries = {one.binary for one in self.candidates if one.binary is not None}
+        files = [(path, path.name, False) for path in (*libraries, *truncated, *sorted(binaries))]
         return [(self._runner, RUNNER, True), *files]
 
     def breakdown(self, candidate: Candidate, times: Times) -> Breakdown | None:
@@ -313,7 +318,11 @@ class RunnerSession(Session):
             runs_per_block=runs_per_block,
             profile_runs=profile_runs,
             in_half=self.options.half,
+            plugin=self._accelerator.plugin,
+            options=self._accelerator.options,
         )
+        folder = self._workspace.path
+        paths = dict.fromkeys(self._accelerator.folder_variables, folder)
         reader = RecordReader()
 
         def on_line(line: str) -> None:
@@ -328,7 +337,7 @@ class RunnerSession(Session):
                 [PLAN],
                 time_limit_s=plan.time_limit_s + END_LIMIT_S,
                 on_line=on_line,
-                environment=self._accelerator.environment,
+                environment={**self._accelerator.environment, **paths},
             )
             conditions = self.device.conditions()
         except TakenOver:
@@ -344,7 +353,7 @@ class RunnerSession(Session):
                 " Run again, and report it if it comes back."
             )
         done = self._add_round(record, purpose, conditions, turn, finished.stderr)
-        require_success(finished, record, self.device.serial)
+        require_success(finished, record, self.device.serial, self.request.backend)
         return done
 
     def _add_round(
@@ -399,7 +408,7 @@ class RunnerSession(Session):
         return None
 
 
-def require_success(finished: Finished, record: Record, serial: str) -> None:
+def require_success(finished: Finished, record: Record, serial: str, backend: Backend) -> None:
     """Raise what a round failed with: TimeLimitError, ProgramKilled, ModelError or RunnerError."""
     said = (record.problem or finished.stderr.strip() or "no reason given").rstrip(".")
     if finished.exit_status == Status.OUT_OF_TIME:
@@ -410,7 +419,13 @@ def require_success(finished: Finished, record: Record, serial: str) -> None:
     if finished.signal is not None:
         raise ProgramKilled(f"the runner on {serial} was ended by signal {finished.signal}.")
     if finished.exit_status != Status.DONE:
-        advice = ADVICE.get(finished.exit_status, "")
+        fault = None
+        if backend.accelerator == NPU:
+            fault = find_npu_fault(f"{said}\n{finished.stderr}")
+        if fault is not None:
+            at_fault = ModelError if fault.is_of_model else RunnerError
+            raise at_fault(f"the NPU of {serial} cannot be used: {fault.meaning}.")
+        advice = ADVICE.get(finished.exit_status, "").format(backend.runtime)
         kind = ModelError if finished.exit_status == Status.NO_MODEL else RunnerError
         raise kind(
             f"the runner on {serial} gave up (status {finished.exit_status}): {said}. {advice}"

@@ -228,6 +228,12 @@ class Session(ABC):
         """
 
     @property
+    def computes_half(self) -> bool:
+        """Whether files of floating point may be computed in half precision."""
+        accelerator = ACCELERATORS[self.request.backend.accelerator]
+        return self.options.half or accelerator.has_half_only
+
+    @property
     def is_emulated(self) -> bool:
         """Whether what computes is emulated, so that times are no latency."""
         return self.device.is_emulated
@@ -246,7 +252,7 @@ class Session(ABC):
         Raises ModelError if there are not as many bytes as the output takes.
         """
         try:
-            self._parity[candidate.id] = candidate.verify(output, self.options.half)
+            self._parity[candidate.id] = candidate.verify(output, self.computes_half)
         except SeaformerError as error:
             raise ModelError(str(error)) from error
         return self._parity[candidate.id].passed

@@ -113,7 +113,9 @@ def print_next(console: Console, paths: Sequence[Path], results: Sequence[Result
     console.print("Next:")
     model = results[0].models[0]
     file = shlex.quote(model.file)
-    if results[0].table is None:
+    if results[0].accelerator == "npu":
+        commands = []  # It would need the options for the chip and its libraries.
+    elif results[0].table is None:
         commands = [f"seaformer-benchmark {file} --compare {shlex.quote(str(paths[0]))}"]
     else:
         commands = [f"seaformer-benchmark {file} --breakdown"]

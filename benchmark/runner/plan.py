@@ -17,19 +17,21 @@ it is one of ours.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from seaformer.errors import UsageError, unknown_name
 
 FORMAT = 1
 BACKENDS = ("litert", "onnxruntime")
-ACCELERATORS = {"litert": ("cpu", "gpu"), "onnxruntime": ("cpu",)}
+ACCELERATORS = {"litert": ("cpu", "gpu", "npu"), "onnxruntime": ("cpu", "npu")}
 """Backend of the runner -> the accelerators that it computes on."""
 NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 MAX_MODELS = 1024
 MAX_INPUTS = 2**20
 MAX_CPUS = 1024
+MAX_OPTIONS = 16
+OPTION = re.compile(r"[a-z_]{1,100}")
 
 LIMITS = {
     "threads": (1, 256),
@@ -120,6 +122,8 @@ class Plan:
         in_half: whether files of floating point are computed in float16, where the processor
             (Armv8.2, by XNNPACK) or the GPU can; for "litert".
         sysfs: folder that says frequency and temperature.
+        plugin: library of the runtime for the NPU, like `library`; None if it is inside that.
+        options: of the runtime for the NPU, by the names it has for them.
     """
 
     backend: str
@@ -138,6 +142,8 @@ class Plan:
     sysfs: str = "/sys"
     accelerator: str = "cpu"
     requires_full_acceleration: bool = False
+    plugin: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:
@@ -147,12 +153,16 @@ class Plan:
             raise unknown_name(f"accelerator of {self.backend}", self.accelerator, known)
         if self.profile_runs and self.accelerator == "gpu":
             raise UsageError("profile_runs does not go with accelerator gpu, which has no profile.")
-        for what, path in (("library", self.library), ("sysfs", self.sysfs)):
-            if not NAME.fullmatch(path) and not re.fullmatch(r"/[^\x00-\x1f\x7f]{1,1000}", path):
-                raise UsageError(
-                    f"{what} {path!r} cannot stand in a plan. Allowed: a name of the characters "
-                    "A-Z a-z 0-9 . _ - or an absolute path without control characters."
-                )
+        _require_path("library", self.library)
+        _require_path("sysfs", self.sysfs)
+        if self.plugin is not None:
+            _require_path("plugin", self.plugin)
+        if len(self.options) > MAX_OPTIONS:
+            raise UsageError(f"there are {len(self.options)} options. Allowed: {MAX_OPTIONS}.")
+        for key, value in self.options.items():
+            if not OPTION.fullmatch(key):
+                raise UsageError(f"option {key!r} cannot stand in a plan. Allowed: a-z and _.")
+            _require_path(f"option {key}", value)
         _require_name("runtime version", self.runtime_version)
         for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
@@ -188,10 +198,20 @@ class Plan:
             f"in-half {int(self.in_half)}",
             f"time-limit-ms {max(1, round(self.time_limit_s * 1000))}",
             f"sysfs {self.sysfs}",
+            *([] if self.plugin is None else [f"plugin {self.plugin}"]),
+            *(f"option {key} {value}" for key, value in self.options.items()),
             *(line for model in self.models for line in model.lines()),
             "end",
         ]
         return "".join(f"{line}\n" for line in lines)
+
+
+def _require_path(what: str, path: str) -> None:
+    if not NAME.fullmatch(path) and not re.fullmatch(r"/[^\x00-\x1f\x7f]{1,1000}", path):
+        raise UsageError(
+            f"{what} {path!r} cannot stand in a plan. Allowed: a name of the characters "
+            "A-Z a-z 0-9 . _ - or an absolute path without control characters."
+        )
 
 
 def _require_name(what: str, name: str) -> None:

@@ -140,6 +140,8 @@ class LoadedModel(_Exact):
         resident_bytes: memory of the whole process after the warm-up; None if unknown. Models that
             were loaded before are in it.
         compiled_bytes: likewise, before the first inference; None in records of earlier runners.
+        operators_on_cpu: that the accelerator left to the CPU; None if the runtime does not say,
+            and in records of earlier runners.
     """
 
     id: Text
@@ -151,6 +153,7 @@ class LoadedModel(_Exact):
     fully_delegated: StrictBool | None
     resident_bytes: Count | None
     compiled_bytes: Count | None = None
+    operators_on_cpu: Count | None = None
 
 
 @dataclass(frozen=True)

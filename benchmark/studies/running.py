@@ -214,9 +214,10 @@ def _open(
         SeaformerError: none can be opened, or they cannot be compared.
     """
     opened, problems = [], []
+    accelerator = study.request.backend.accelerator
     for number, path in enumerate(files):
         try:
-            opened.append(open_candidate(path, number, study.options.seed))
+            opened.append(open_candidate(path, number, study.options.seed, accelerator))
         except SeaformerError as error:
             if len(files) == 1:
                 raise

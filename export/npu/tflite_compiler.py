@@ -22,7 +22,7 @@ from seaformer.export.npu.compiled import NO_REASON, TIME_FACTOR, Compiled
 from seaformer.export.npu.litert_log import refusals
 from seaformer.runtimes.child_process import LIMIT_VARIABLE, time_limit_s
 from seaformer.runtimes.compiled_file import DISPATCH
-from seaformer.runtimes.qnn_package import library_folders, require_package
+from seaformer.runtimes.qnn_package import VERSION_IN_FILE, library_folders, require_package
 from seaformer.runtimes.session import one_line
 from seaformer.runtimes.tflite_flatbuffer import operator_types, parse
 from seaformer.temporary_folders import temporary_folder
@@ -33,9 +33,6 @@ SDK_MODULE = "ai_edge_litert_sdk_qualcomm"
 
 _UNUSED = "libQnnLpai.so"
 """A library for another processor, which the plugin loads and onnxruntime-qnn does not have."""
-
-_VERSION = re.compile(rb"v(\d+\.\d+\.\d+)\.\d{6,}")
-"""Version of QNN in what its libraries compile, with the date behind it."""
 
 _FAILURE = re.compile(r"\bERROR\b|\[ *ERROR *\]|<E>", re.IGNORECASE)
 
@@ -74,7 +71,7 @@ def compile_tflite(chip: Chip, path: Path) -> Compiled:
     said = refusals(done.stdout.decode(errors="replace"))
     source = parse(path.read_bytes()) if said else None
     partitions, left = _graph(content, {_name(source, index): why for index, why in said.items()})
-    found = _VERSION.search(content)
+    found = VERSION_IN_FILE.search(content)
     qnn = "unknown" if found is None else found[1].decode()
     if not partitions:
         raise SeaformerError(

@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
-from seaformer.errors import UsageError
+from seaformer.artifact.embedding import PROPERTY, content_of, content_sha256, tflite_text
+from seaformer.artifact.metadata import Compilation, parse_metadata
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.files import file_sha256
+from seaformer.names import path_in
 
 COMPILED = "EPContext"
 """Operator of an .onnx that stands for what was compiled."""
@@ -37,3 +41,51 @@ def refuse_compiled(path: Path) -> None:
         "seaformer-evaluate run it with --accelerator npu; else give the .onnx that it was "
         "compiled from."
     )
+
+
+def read_compilation(path: Path) -> Compilation | None:
+    """Read how a compiled file was made; None if it is not ours."""
+    text = tflite_text(path) if path.suffix.lower() == ".tflite" else _onnx_text(path)
+    return None if text is None else parse_metadata(text, f"'{path}'").compilation
+
+
+def require_binary(path: Path, compilation: Compilation) -> Path | None:
+    """Return the file beside a compiled one that the NPU runs; None if it is inside.
+
+    Raises:
+        SeaformerError: it is missing, or another.
+    """
+    if compilation.binary is None:
+        return None
+    name, where = compilation.binary.name, f"compilation.binary.name in '{path}'"
+    binary = path_in(path.parent, name, where)
+    if not binary.is_file():
+        raise SeaformerError(
+            f"'{path}' needs '{binary}', which is not there. Copy it beside the model."
+        )
+    if file_sha256(binary) != compilation.binary.sha256:
+        raise SeaformerError(
+            f"'{binary}' is not what '{path}' was compiled to: its SHA-256 differs. Copy both "
+            "files again, or compile the model again."
+        )
+    return binary
+
+
+def find_source(path: Path, compilation: Compilation) -> Path | None:
+    """Return the file that one was compiled from, if it stands beside it under its own name."""
+    stem = path.stem.removesuffix(f"_{compilation.chip}")
+    source = path.with_name(f"{stem}{path.suffix}")
+    if source == path or not source.is_file():
+        return None
+    digest = content_sha256(content_of(source), source.name)
+    return source if digest == compilation.source_sha256 else None
+
+
+def _onnx_text(path: Path) -> str | None:
+    import onnx
+
+    try:
+        properties = onnx.load(path, load_external_data=False).metadata_props
+    except Exception:  # protobuf's DecodeError has no public home; ONNX Runtime says what is wrong
+        return None
+    return next((one.value for one in properties if one.key == PROPERTY), None)

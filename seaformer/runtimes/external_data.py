@@ -34,13 +34,17 @@ def check_onnx(path: Path) -> None:
         _check_location(path, tensor, location, advice)
 
 
-def require_one_file(path: Path) -> None:
+def require_one_file(path: Path, binary: Path | None = None) -> None:
     """Refuse a model that is more than one file, of which one alone would go to a device.
+
+    `binary` is what was compiled, if it goes to the device as well.
 
     Raises:
         SeaformerError: an .onnx has weights, or what was compiled, in another file.
     """
     for _, location, advice in _parts(path) if path.suffix.lower() == ".onnx" else ():
+        if binary is not None and location == binary.name:
+            continue
         raise SeaformerError(
             f"'{path}' has a part of it in another file, {quoted(location)}, and a device gets one "
             f"file. {advice}"

@@ -10,12 +10,9 @@ from pathlib import Path
 import onnxruntime
 
 from seaformer.artifact.chips import CHIPS, Chip
-from seaformer.artifact.embedding import PROPERTY
-from seaformer.artifact.metadata import Compilation, Metadata, parse_metadata
+from seaformer.artifact.metadata import Metadata
 from seaformer.errors import SeaformerError, UsageError, look_up, quoted
-from seaformer.files import file_sha256
-from seaformer.names import path_in
-from seaformer.runtimes.compiled_file import is_compiled
+from seaformer.runtimes.compiled_file import is_compiled, read_compilation, require_binary
 from seaformer.runtimes.onnx_runtime import OnnxSession, load, session_options
 from seaformer.runtimes.qnn_package import (
     PROVIDER,
@@ -101,7 +98,7 @@ def _check_compiled(path: Path, asked: Chip | None) -> str | None:
         UsageError: it is compiled for another chip than the one asked for.
         SeaformerError: it was compiled by newer libraries, or its binary is missing or another.
     """
-    compilation = _read_compilation(path)
+    compilation = read_compilation(path)
     if compilation is None:
         return None
     if asked is not None and asked.name != compilation.chip:
@@ -115,28 +112,5 @@ def _check_compiled(path: Path, asked: Chip | None) -> str | None:
             f"QNN {qnn_version()}, which reads no newer files. Run: pip install --upgrade "
             "onnxruntime-qnn"
         )
-    if compilation.binary is not None:
-        name, where = compilation.binary.name, f"compilation.binary.name in '{path}'"
-        binary = path_in(path.parent, name, where)
-        if not binary.is_file():
-            raise SeaformerError(
-                f"'{path}' needs '{binary}', which is not there. Copy it beside the model."
-            )
-        if file_sha256(binary) != compilation.binary.sha256:
-            raise SeaformerError(
-                f"'{binary}' is not what '{path}' was compiled to: its SHA-256 differs. Copy both "
-                "files again, or compile the model again."
-            )
+    require_binary(path, compilation)
     return compilation.chip
-
-
-def _read_compilation(path: Path) -> Compilation | None:
-    """Read how a compiled file was made; None if it is not ours."""
-    import onnx
-
-    try:
-        properties = onnx.load(path, load_external_data=False).metadata_props
-    except Exception:  # protobuf's DecodeError has no public home; ONNX Runtime says what is wrong
-        return None
-    text = next((one.value for one in properties if one.key == PROPERTY), None)
-    return None if text is None else parse_metadata(text, f"'{path}'").compilation

@@ -6,6 +6,7 @@ hand them on by themselves: they are found where pip installed them, and never c
 """
 
 import platform
+import re
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,9 @@ from seaformer.extras import require
 
 PACKAGE = "onnxruntime-qnn"
 PROVIDER = "QNNExecutionProvider"
+
+VERSION_IN_FILE = re.compile(rb"v(\d+\.\d+\.\d+)\.\d{6,}")
+"""Version of QNN in its libraries, and in what they compile, with the date behind it."""
 
 GLIBC = (2, 35)
 """The oldest C library that the package's wheel for Linux runs with."""

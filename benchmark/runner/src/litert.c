@@ -16,9 +16,9 @@
 
 typedef void *handle; /* of any of its objects */
 
-enum { OK = 0, ON_CPU = 1, ON_GPU = 2, TO_READ = 0, TO_WRITE = 1, PER_TENSOR = 1 };
+enum { OK = 0, ON_CPU = 1, ON_GPU = 2, ON_NPU = 4, TO_READ = 0, TO_WRITE = 1, PER_TENSOR = 1 };
 enum { HALF_PRECISION = 1, SINGLE_PRECISION = 2 }; /* of the GPU */
-enum { RUNTIME_LIBRARY_FOLDER = 22, TEXT = 8 };    /* an option of an environment, and its type */
+enum { DISPATCH_LIBRARY_FOLDER = 1, RUNTIME_LIBRARY_FOLDER = 22, TEXT = 8 };    /* an option of an environment, and its type */
 
 typedef struct {
     unsigned rank : 7, has_strides : 1;
@@ -124,12 +124,14 @@ static void check(int status, const char *function, const char *what) {
 static handle environment;
 static int thread_count;
 static int xnnpack_flags; /* FORCE_FP16, see tensorflow/lite/delegates/xnnpack/xnnpack_delegate.h */
+static char npu_options[400];
+static const char *processor = "GPU"; /* in messages */
 static int accelerator = ON_CPU, gpu_precision, needs_full_acceleration;
 
 typedef struct {
     const char *file; /* its name, for messages */
     handle model, options, compiled, input, outputs[MAX_OUTPUTS];
-    int on_gpu; /* wholly or in part */
+    int off_cpu; /* on an accelerator, wholly or in part */
 } loaded;
 
 static element_type type_of(int code) {
@@ -194,6 +196,7 @@ static handle make_options(const loaded *m, int accelerators, int with_profiler)
         snprintf(lines, sizeof lines, "precision = %d\n", gpu_precision);
         add_options(m, options, "gpu_options", lines);
     }
+    if (accelerators & ON_NPU) add_options(m, options, "qualcomm", npu_options);
     if (with_profiler)
         add_options(m, options, "runtime_options_string", "enable_profiling = true\n");
     return options;
@@ -208,19 +211,19 @@ static int create(loaded *m, int accelerators, int with_profiler) {
 }
 
 /* Describes what was compiled, and makes its buffers. */
-static void prepare(loaded *m, int on_gpu, model *to) {
+static void prepare(loaded *m, int off_cpu, model *to) {
     handle signature = NULL, of = NULL, requirements = NULL;
     size_t inputs = 0, outputs = 0;
     ranked_type type;
     _Bool fully = 0;
-    if (on_gpu) CHECK(m->file, CompiledModelIsNonCpuFullyAccelerated, m->compiled, &fully);
+    if (off_cpu) CHECK(m->file, CompiledModelIsNonCpuFullyAccelerated, m->compiled, &fully);
     else CHECK(m->file, CompiledModelIsFullyAccelerated, m->compiled, &fully);
-    m->on_gpu = on_gpu;
+    m->off_cpu = off_cpu;
     CHECK(m->file, GetModelSignature, m->model, 0, &signature);
     CHECK(m->file, GetNumSignatureInputs, signature, &inputs);
     CHECK(m->file, GetNumSignatureOutputs, signature, &outputs);
     check_counts(inputs, outputs, m->file);
-    *to = (model){.state = m, .output_count = (int)outputs, .is_fully_delegated = fully};
+    *to = (model){.state = m, .output_count = (int)outputs, .is_fully_delegated = fully, .on_cpu = -1};
     memset(&type, 0, sizeof type);
     CHECK(m->file, GetSignatureInputTensorByIndex, signature, 0, &of);
     CHECK(m->file, GetRankedTensorType, of, &type);
@@ -245,14 +248,14 @@ static void load(const char *file, int with_profiler, model *to) {
     int status = create(m, accelerator, with_profiler);
     if (status != OK && accelerator != ON_CPU) {
         if (needs_full_acceleration)
-            fail(STATUS_NO_MODEL, "the GPU does not take every operator of %s: LiteRT gives status "
-                 "%d", file, status);
+            fail(STATUS_NO_MODEL, "the %s does not take every operator of %s: LiteRT gives status "
+                 "%d", processor, file, status);
         status = create(m, accelerator | ON_CPU, with_profiler);
     }
     check(status, "LiteRtCreateCompiledModel", file);
-    prepare(m, accelerator == ON_GPU, to);
+    prepare(m, accelerator != ON_CPU, to);
     if (needs_full_acceleration && !to->is_fully_delegated)
-        fail(STATUS_NO_MODEL, "the GPU does not take every operator of %s", file);
+        fail(STATUS_NO_MODEL, "the %s does not take every operator of %s", processor, file);
 }
 
 static void unload(model *of) {
@@ -289,8 +292,8 @@ static void run(model *of) {
     loaded *m = of->state;
     CHECK(m->file, RunCompiledModel, m->compiled, 0, 1, &m->input, (size_t)of->output_count,
           m->outputs);
-    if (!m->on_gpu) return;
-    /* The GPU may still compute: a run has ended when the processor can read the outputs. */
+    if (!m->off_cpu) return;
+    /* An accelerator may still compute: a run has ended when the processor can read the outputs. */
     for (int i = 0; i < of->output_count; i++) {
         borrow_output(of, i);
         return_output(of, i);
@@ -429,12 +432,28 @@ static void probe_gpu(void) {
     unload(&known);
 }
 
+/* The options are lines of TOML; the plan has texts and numbers that need no quotes. */
+static void open_npu(const plan *planned) {
+    size_t length = 0;
+    for (int i = 0; i < planned->option_count; i++) {
+        const accelerator_option *one = &planned->options[i];
+        length += (size_t)snprintf(npu_options + length, sizeof npu_options - length, "%s = %s\n",
+                                   one->key, one->value);
+        if (length >= sizeof npu_options) fail(STATUS_BAD_PLAN, "plan: the options are too long");
+    }
+    processor = "NPU";
+    accelerator = ON_NPU;
+}
+
 static const char *open_library(const plan *planned) {
-    /* The GPU accelerator is looked for in this folder, if the library does not have it inside. */
-    const environment_option folder = {RUNTIME_LIBRARY_FOLDER, {TEXT, "."}};
+    /* An accelerator is looked for in this folder, if the library does not have it inside. */
+    const int is_on_npu = strcmp(planned->accelerator, "npu") == 0;
+    const environment_option folder = {is_on_npu ? DISPATCH_LIBRARY_FOLDER : RUNTIME_LIBRARY_FOLDER,
+                                       {TEXT, "."}};
     const char *const version = planned->runtime_version;
     const int on_gpu = strcmp(planned->accelerator, "gpu") == 0;
-    if (!on_gpu && strcmp(planned->accelerator, "cpu") != 0) refuse_accelerator(planned);
+    if (!on_gpu && !is_on_npu && strcmp(planned->accelerator, "cpu") != 0)
+        refuse_accelerator(planned);
     thread_count = planned->threads;
     xnnpack_flags = planned->in_half ? 4 : 0;
     gpu_precision = planned->in_half ? HALF_PRECISION : SINGLE_PRECISION;
@@ -443,7 +462,7 @@ static const char *open_library(const plan *planned) {
     find_functions(load_library(planned->library));
     now("checking the runtime with a known model", STATUS_WRONG_RUNTIME,
         "it is of a version that this runner does not know");
-    require(CreateEnvironment(on_gpu, &folder, &environment) == OK, "the environment");
+    require(CreateEnvironment(on_gpu || is_on_npu, &folder, &environment) == OK, "the environment");
     probe();
     if (on_gpu) {
         now("checking the GPU with a known model", STATUS_NO_ACCELERATOR,
@@ -451,6 +470,7 @@ static const char *open_library(const plan *planned) {
         probe_gpu();
         accelerator = ON_GPU;
     }
+    if (is_on_npu) open_npu(planned);
     return strcmp(version, "any") == 0 ? "unknown" : version;
 }
 

@@ -99,6 +99,7 @@ static void load(subject *s, const plan *planned, const runtime *with) {
     line_flag("fully_delegated", s->loaded.is_fully_delegated);
     line_count("resident_bytes", resident_bytes());
     line_count("compiled_bytes", compiled_bytes);
+    line_count("operators_on_cpu", s->loaded.on_cpu);
     line_end();
     free(warmup);
     if (s->planned->mask_height > 0)

@@ -1,4 +1,4 @@
-/* ONNX Runtime by its C API, on its CPU provider.
+/* ONNX Runtime by its C API, on its CPU provider or on Qualcomm's NPU by the QNN provider.
  *
  * The API is a table of functions that only ever grows at its end: what version 20 has (ONNX
  * Runtime 1.20) stands at the same place ever since. Declared are the functions used, by place.
@@ -18,6 +18,9 @@
 
 typedef void *handle; /* of any of its objects */
 
+typedef void (*log_function)(void *, int severity, const char *category, const char *id,
+                             const char *place, const char *message);
+
 enum { API_VERSION = 20, ERRORS_ONLY = 3, ALL_OPTIMIZATIONS = 99, ARENA = 1, DEFAULT_MEMORY = 0 };
 
 typedef struct {
@@ -26,7 +29,7 @@ typedef struct {
 } api_base;
 
 #define FUNCTIONS(X)                                                                           \
-    X(3, CreateEnv, (int, const char *, handle *))                                             \
+    X(4, CreateEnvWithCustomLogger, (log_function, void *, int, const char *, handle *))       \
     X(6, DisableTelemetryEvents, (handle))                                                     \
     X(7, CreateSession, (handle, const char *, handle, handle *))                              \
     X(8, CreateSessionFromArray, (handle, const void *, size_t, handle, handle *))             \
@@ -53,7 +56,25 @@ typedef struct {
     X(62, GetDimensions, (handle, int64_t *, size_t))                                          \
     X(69, CreateCpuMemoryInfo, (int, int, handle *))                                           \
     X(78, GetAllocatorWithDefaultOptions, (handle *))                                          \
-    X(110, SessionEndProfiling, (handle, handle, char **))
+    X(110, SessionEndProfiling, (handle, handle, char **))                                     \
+    X(130, AddSessionConfigEntry, (handle, const char *, const char *))                        \
+    X(216, SessionOptionsAppendExecutionProvider,                                              \
+      (handle, const char *, const char *const *, const char *const *, size_t))
+
+/* Since version 22: execution providers in libraries of their own. */
+enum { PLUGINS = 22 };
+#define PLUGIN_FUNCTIONS(X)                                                                    \
+    X(301, RegisterExecutionProviderLibrary, (handle, const char *, const char *))             \
+    X(303, GetEpDevices, (handle, const handle **, size_t *))                                  \
+    X(304, SessionOptionsAppendExecutionProvider_V2,                                           \
+      (handle, handle, const handle *, size_t, const char *const *, const char *const *, size_t))
+
+/* Since version 24: which provider computes which node. */
+enum { ASSIGNMENTS = 24 };
+#define ASSIGNMENT_FUNCTIONS(X)                                                                \
+    X(407, Session_GetEpGraphAssignmentInfo, (handle, const handle **, size_t *))              \
+    X(408, EpAssignedSubgraph_GetEpName, (handle, const char **))                              \
+    X(409, EpAssignedSubgraph_GetNodes, (handle, const handle **, size_t *))
 
 #define RELEASES(X) \
     X(93, ReleaseStatus) X(95, ReleaseSession) X(96, ReleaseValue) X(98, ReleaseTypeInfo) \
@@ -61,9 +82,11 @@ typedef struct {
 
 #define DECLARE_FUNCTION(place, name, parameters) static handle(*name) parameters;
 FUNCTIONS(DECLARE_FUNCTION)
+PLUGIN_FUNCTIONS(DECLARE_FUNCTION)
+ASSIGNMENT_FUNCTIONS(DECLARE_FUNCTION)
 #define DECLARE_RELEASE(place, name) static void (*name)(handle);
 RELEASES(DECLARE_RELEASE)
-static const char *(*GetErrorMessage)(handle);
+static const char *(*GetErrorMessage)(handle), *(*EpDevice_EpName)(handle);
 
 static void find_functions(void *const *table) {
 #define FIND_FUNCTION(place, name, parameters) *(void **)&name = table[place];
@@ -71,6 +94,15 @@ static void find_functions(void *const *table) {
 #define FIND_RELEASE(place, name) *(void **)&name = table[place];
     RELEASES(FIND_RELEASE)
     *(void **)&GetErrorMessage = table[2];
+}
+
+static void find_plugin_functions(void *const *table) {
+    PLUGIN_FUNCTIONS(FIND_FUNCTION)
+    *(void **)&EpDevice_EpName = table[312];
+}
+
+static void find_assignment_functions(void *const *table) {
+    ASSIGNMENT_FUNCTIONS(FIND_FUNCTION)
 }
 
 static void check(handle status, const char *what) {
@@ -82,6 +114,7 @@ static void check(handle status, const char *what) {
 
 static handle environment, allocator, memory_info;
 static int thread_count;
+static const plan *on_npu; /* NULL on the CPU */
 
 typedef struct {
     const char *file; /* its name, for messages */
@@ -117,13 +150,134 @@ static void describe(const loaded *m, handle info, const char *what, const char 
     ReleaseTypeInfo(info);
 }
 
+/* ---- Qualcomm's NPU -------------------------------------------------------------------------- */
+
+static const char PROVIDER[] = "QNNExecutionProvider", BUILT_IN[] = "QNN";
+
+static int has_assignments;
+static char first_error[400]; /* the cause: what follows are its consequences */
+
+/* Without a logger of ours, ONNX Runtime writes into Android's log. */
+static void log_error(void *ours, int severity, const char *category, const char *id,
+                      const char *place, const char *message) {
+    (void)ours, (void)category, (void)id, (void)place;
+    if (severity < ERRORS_ONLY) return;
+    if (first_error[0] == 0) snprintf(first_error, sizeof first_error, "%s", message);
+    write_all(STDERR_FILENO, message, strlen(message));
+    write_all(STDERR_FILENO, "\n", 1);
+}
+
+static handle npu_device(void) {
+    const handle *devices = NULL;
+    size_t count = 0;
+    if (GetEpDevices(environment, &devices, &count) == NULL)
+        for (size_t i = 0; i < count; i++)
+            if (strcmp(EpDevice_EpName(devices[i]), PROVIDER) == 0) return devices[i];
+    fail(STATUS_NO_ACCELERATOR, "the QNN provider finds no NPU: %s",
+         first_error[0] != 0 ? first_error : "it does not say why");
+}
+
+/* Adds the provider to the options of a session; its profile goes to a file, unless that is NULL. */
+static void add_provider(handle options, const char *profile) {
+    const char *keys[MAX_OPTIONS + 2], *values[MAX_OPTIONS + 2];
+    size_t count = 0;
+    for (; count < (size_t)on_npu->option_count; count++) {
+        keys[count] = on_npu->options[count].key;
+        values[count] = on_npu->options[count].value;
+    }
+    if (profile != NULL) {
+        keys[count] = "profiling_level";
+        values[count++] = "detailed";
+        keys[count] = "profiling_file_path";
+        values[count++] = profile;
+    }
+    handle status;
+    if (on_npu->plugin == NULL)
+        status = SessionOptionsAppendExecutionProvider(options, BUILT_IN, keys, values, count);
+    else {
+        const handle device = npu_device();
+        status = SessionOptionsAppendExecutionProvider_V2(options, environment, &device, 1, keys,
+                                                          values, count);
+    }
+    if (status != NULL)
+        fail(STATUS_NO_ACCELERATOR, "the QNN provider cannot be used: %s",
+             GetErrorMessage(status));
+}
+
+/* Has the NPU compute what it takes of a model. The profile is a file beside the model's. */
+static void add_npu(const loaded *m, handle options, int with_profiler) {
+    char profile[300];
+    snprintf(profile, sizeof profile, "%s.csv", m->file);
+    if (with_profiler) unlink(profile);
+    add_provider(options, with_profiler ? profile : NULL);
+    if (has_assignments)
+        check(AddSessionConfigEntry(options, "session.record_ep_graph_assignment_info", "1"),
+              m->file);
+    /* What does not say who computes what may not leave anything to the CPU. */
+    if (on_npu->full_acceleration || !has_assignments)
+        check(AddSessionConfigEntry(options, "session.disable_cpu_ep_fallback", "1"), m->file);
+}
+
+/* Fails with the cause of what ONNX Runtime says. */
+__attribute__((noreturn)) static void refuse_npu(const loaded *m, const char *said) {
+    const char *const cause = first_error[0] != 0 ? first_error : said;
+    if (strstr(cause, "explicitly disabled") != NULL)
+        fail(STATUS_NO_MODEL, "the NPU does not take every operator of %s", m->file);
+    fail(STATUS_NO_MODEL, "the NPU does not take %s: %s", m->file, cause);
+}
+
+/* Counts the nodes that the CPU computes; fails if the NPU computes none. */
+static int64_t count_on_cpu(const loaded *m) {
+    const handle *parts = NULL, *nodes = NULL;
+    const char *provider = NULL;
+    size_t count = 0, size = 0, on_cpu = 0, elsewhere = 0;
+    if (!has_assignments) return 0;
+    check(Session_GetEpGraphAssignmentInfo(m->session, &parts, &count), m->file);
+    for (size_t i = 0; i < count; i++) {
+        check(EpAssignedSubgraph_GetEpName(parts[i], &provider), m->file);
+        check(EpAssignedSubgraph_GetNodes(parts[i], &nodes, &size), m->file);
+        *(strcmp(provider, PROVIDER) == 0 ? &elsewhere : &on_cpu) += size;
+    }
+    if (elsewhere == 0)
+        fail(STATUS_NO_ACCELERATOR, "the NPU computes nothing of %s: %s", m->file,
+             first_error[0] != 0 ? first_error : "QNN does not say why");
+    return (int64_t)on_cpu;
+}
+
+static void open_npu(const plan *planned, const api_base *base) {
+    void *const *table = base->get_api(ASSIGNMENTS);
+    if (table != NULL) find_assignment_functions(table);
+    has_assignments = table != NULL;
+    if (planned->plugin != NULL) {
+        table = base->get_api(PLUGINS);
+        if (table == NULL)
+            fail(STATUS_WRONG_RUNTIME, "ONNX Runtime %.50s takes no plugin %s: it needs 1.22",
+                 base->get_version(), planned->plugin);
+        find_plugin_functions(table);
+        now("loading the QNN provider", STATUS_NO_ACCELERATOR, "it does not fit the runtime");
+        const handle status =
+            RegisterExecutionProviderLibrary(environment, PROVIDER, planned->plugin);
+        if (status != NULL)
+            fail(STATUS_NO_ACCELERATOR, "the QNN provider cannot be loaded: %s",
+                 GetErrorMessage(status));
+    }
+    on_npu = planned;
+    handle options = NULL;
+    require(CreateSessionOptions(&options) == NULL, "its options");
+    add_provider(options, NULL);
+    ReleaseSessionOptions(options);
+}
+
+/* ---- Loading and running --------------------------------------------------------------------- */
+
 static handle make_options(const loaded *m, const char *profile_prefix) {
     handle options = NULL;
     check(CreateSessionOptions(&options), m->file);
     check(SetIntraOpNumThreads(options, thread_count), m->file);
     check(SetInterOpNumThreads(options, 1), m->file);
     check(SetSessionGraphOptimizationLevel(options, ALL_OPTIMIZATIONS), m->file);
-    if (profile_prefix != NULL) check(EnableProfiling(options, profile_prefix), m->file);
+    if (on_npu != NULL) add_npu(m, options, profile_prefix != NULL);
+    else if (profile_prefix != NULL) check(EnableProfiling(options, profile_prefix), m->file);
     return options;
 }
 
@@ -136,7 +290,7 @@ static void prepare(loaded *m, model *to) {
     check(SessionGetInputCount(m->session, &inputs), m->file);
     check(SessionGetOutputCount(m->session, &outputs), m->file);
     check_counts(inputs, outputs, m->file);
-    *to = (model){.state = m, .output_count = (int)outputs, .is_fully_delegated = -1};
+    *to = (model){.state = m, .output_count = (int)outputs, .is_fully_delegated = -1, .on_cpu = -1};
     check(SessionGetInputName(m->session, 0, allocator, &name), m->file);
     m->input_name = name;
     check(SessionGetInputTypeInfo(m->session, 0, &info), m->file);
@@ -161,8 +315,13 @@ static void load(const char *file, int with_profiler, model *to) {
     loaded *m = allocate(1, sizeof *m);
     m->file = file;
     m->options = make_options(m, with_profiler ? file : NULL);
-    check(CreateSession(environment, file, m->options, &m->session), file);
+    const handle status = CreateSession(environment, file, m->options, &m->session);
+    if (on_npu != NULL && status != NULL) refuse_npu(m, GetErrorMessage(status));
+    check(status, file);
     prepare(m, to);
+    if (on_npu == NULL) return;
+    to->on_cpu = count_on_cpu(m);
+    to->is_fully_delegated = to->on_cpu == 0;
 }
 
 static void unload(model *of) {
@@ -281,6 +440,7 @@ static void profile(model *of, const char *id, int64_t warmup_runs, int64_t runs
     size_t size;
     progress at = {.id = id, .skipped = warmup_runs};
     for (int64_t i = 0; i < warmup_runs + runs; i++) run(of);
+    if (on_npu != NULL) return; /* The profile is a file that the provider writes. */
     check(SessionEndProfiling(m->session, allocator, &path), m->file);
     char *text = read_file(path, &size), *line = text;
     unlink(path);
@@ -320,7 +480,8 @@ static const char *open_library(const plan *planned) {
     const api_base *(*get_base)(void);
     const char *const version = planned->runtime_version;
     thread_count = planned->threads;
-    if (strcmp(planned->accelerator, "cpu") != 0) refuse_accelerator(planned);
+    const int is_on_npu = strcmp(planned->accelerator, "npu") == 0;
+    if (!is_on_npu && strcmp(planned->accelerator, "cpu") != 0) refuse_accelerator(planned);
     if (planned->in_half) fail(STATUS_BAD_PLAN, "plan: in-half is for litert");
     now("loading the runtime", STATUS_NO_LIBRARY, "its file is damaged or incomplete");
     /* It would leave a device id in the user's cache and connect to its maker's server. It looks at
@@ -330,20 +491,24 @@ static const char *open_library(const plan *planned) {
     *(void **)&get_base = find_function(load_library(planned->library), "OrtGetApiBase");
     now("checking the runtime with a known model", STATUS_WRONG_RUNTIME,
         "it is of a version that this runner does not know");
-    const char *found = get_base()->get_version();
+    const api_base *base = get_base();
+    const char *found = base->get_version();
     if (strcmp(version, "any") != 0 && strcmp(version, found) != 0)
         fail(STATUS_WRONG_RUNTIME, "the library is ONNX Runtime %.50s; planned is %s", found,
              version);
-    void *const *table = get_base()->get_api(API_VERSION);
+    void *const *table = base->get_api(API_VERSION);
     if (table == NULL)
         fail(STATUS_WRONG_RUNTIME, "ONNX Runtime %.50s does not have the API of version %d",
              found, API_VERSION);
     find_functions(table);
-    require(CreateEnv(ERRORS_ONLY, "seaformer", &environment) == NULL, "the environment");
+    require(CreateEnvWithCustomLogger(log_error, NULL, ERRORS_ONLY, "seaformer", &environment) ==
+                NULL,
+            "the environment");
     require(DisableTelemetryEvents(environment) == NULL, "its telemetry");
     require(GetAllocatorWithDefaultOptions(&allocator) == NULL, "the allocator");
     require(CreateCpuMemoryInfo(ARENA, DEFAULT_MEMORY, &memory_info) == NULL, "the memory");
     probe();
+    if (is_on_npu) open_npu(planned, base);
     return found;
 }
 

@@ -51,6 +51,13 @@ static void read_mask(planned_model *model, char *value) {
     model->mask_width = (int32_t)integer("mask", width, 1, MAX_SIDE);
 }
 
+static void read_option(plan *to, char *value) {
+    const char *key = word(&value);
+    if (to->option_count == MAX_OPTIONS) fail(STATUS_BAD_PLAN, "plan: too many options");
+    if (key == NULL || *value == 0) fail(STATUS_BAD_PLAN, "plan: option needs a key and a value");
+    to->options[to->option_count++] = (accelerator_option){key, value};
+}
+
 static int read_of_model(plan *to, const char *key, char *value) {
     if (strcmp(key, "model") == 0) {
         if (to->model_count == MAX_MODELS) fail(STATUS_BAD_PLAN, "plan: too many models");
@@ -94,6 +101,8 @@ static int read_of_run(plan *to, const char *key, char *value) {
     else if (strcmp(key, "threads") == 0) to->threads = (int)integer(key, value, 1, 256);
     else if (strcmp(key, "seed") == 0) to->seed = (uint64_t)integer(key, value, 0, INT64_MAX);
     else if (strcmp(key, "cpus") == 0) read_cpus(to, value);
+    else if (strcmp(key, "plugin") == 0) to->plugin = value;
+    else if (strcmp(key, "option") == 0) read_option(to, value);
     else return 0;
     return 1;
 }

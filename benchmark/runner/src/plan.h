@@ -3,13 +3,23 @@
 
 #include <stdint.h>
 
-enum { MAX_CPUS = 1024, MAX_MODELS = 1024, MAX_SIDE = 1 << 20, MAX_INPUTS = 1 << 20 };
+enum {
+    MAX_CPUS = 1024,
+    MAX_MODELS = 1024,
+    MAX_SIDE = 1 << 20,
+    MAX_INPUTS = 1 << 20,
+    MAX_OPTIONS = 16
+};
 
 typedef struct {
     const char *id, *file, *input, *output; /* output is NULL if it is not wanted */
     int64_t inputs;                         /* how many are in the file of them */
     int32_t mask_height, mask_width;        /* 0 if no mask is wanted */
 } planned_model;
+
+typedef struct {
+    const char *key, *value;
+} accelerator_option;
 
 typedef struct {
     const char *backend, *accelerator, *library, *runtime_version, *sysfs;
@@ -19,6 +29,9 @@ typedef struct {
     uint64_t seed;
     int64_t warmup_runs, blocks, runs_per_block, profile_runs, in_half, full_acceleration,
         time_limit_ms;
+    const char *plugin; /* library of the accelerator; NULL if it is inside the runtime's */
+    int option_count;
+    accelerator_option options[MAX_OPTIONS];
     int model_count;
     planned_model models[MAX_MODELS];
 } plan;

@@ -30,6 +30,7 @@ typedef struct {
     int output_count;
     tensor outputs[MAX_OUTPUTS];
     int is_fully_delegated; /* negative if the runtime does not say */
+    int64_t on_cpu;         /* operators that the accelerator left to the CPU; negative likewise */
     void *state;            /* of the runtime */
 } model;
 

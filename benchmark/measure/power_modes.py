@@ -1,0 +1,35 @@
+"""How fast an NPU may run, and how much power it may take."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class PowerMode:
+    """A mode, as each runtime calls it.
+
+    Attributes:
+        name: as given to --npu-power.
+        onnxruntime: value of the QNN provider's `htp_performance_mode`.
+        litert: value of `htp_performance_mode` of LiteRT's options for Qualcomm.
+    """
+
+    name: str
+    onnxruntime: str
+    litert: str
+
+
+BURST = "burst"
+
+POWER_MODES: Mapping[str, PowerMode] = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            PowerMode(BURST, "burst", "2"),
+            PowerMode("sustained", "sustained_high_performance", "1"),
+            PowerMode("balanced", "balanced", "8"),
+        )
+    }
+)
+"""The highest clock, for a short time; the highest that can be kept up; and the usual one."""

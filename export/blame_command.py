@@ -5,13 +5,14 @@ from pathlib import Path
 
 from seaformer.artifact.chips import CHIPS, Chip
 from seaformer.console import Console
+from seaformer.cutting.cutter import Cutter
+from seaformer.cutting.graph_description import modules
 from seaformer.errors import SeaformerError, UsageError, look_up
 from seaformer.export.blame.advice import advise
 from seaformer.export.blame.bench import Bench
 from seaformer.export.blame.blame_files import (
     folder_for,
     make_folder,
-    modules,
     write_models,
     write_report,
 )
@@ -22,7 +23,6 @@ from seaformer.export.blame.blame_report import (
     print_summary,
 )
 from seaformer.export.blame.culprits import find_culprits
-from seaformer.export.blame.cutter import Cutter
 from seaformer.export.blame.evidence import gather
 from seaformer.export.blame.probes import make_probes
 from seaformer.export.blame.targets import TARGETS

@@ -1,8 +1,8 @@
 """What to do about an operator at fault: from what was measured with it, and from its shapes."""
 
-from seaformer.export.blame.differences import Difference
+from seaformer.cutting.differences import Difference
+from seaformer.cutting.graph_description import GraphDescription, GraphOperator
 from seaformer.export.blame.evidence import Evidence
-from seaformer.export.blame.graph_description import GraphDescription, GraphOperator
 from seaformer.export.blame.targets import Target
 
 _WIDE_OR_NARROW = ("int64", "uint64", "int16", "float64", "string", "complex64")

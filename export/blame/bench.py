@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from seaformer.errors import SeaformerError
-from seaformer.export.blame.control_model import control_model
-from seaformer.export.blame.cutter import Cut
-from seaformer.export.blame.differences import (
+from seaformer.cutting.control_model import control_model
+from seaformer.cutting.cutter import Cut
+from seaformer.cutting.differences import (
     ACCUMULATED,
     EXACT,
     HALF,
@@ -24,7 +23,8 @@ from seaformer.export.blame.differences import (
     Tolerance,
     compare,
 )
-from seaformer.export.blame.graph_description import GraphDescription
+from seaformer.cutting.graph_description import GraphDescription
+from seaformer.errors import SeaformerError
 from seaformer.export.blame.probes import Probe, noise
 from seaformer.export.blame.targets import Target
 from seaformer.runtimes import open_session

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from seaformer.artifact.metadata import Metadata
+from seaformer.cutting.graph_description import GraphDescription, GraphOperator
 from seaformer.errors import SeaformerError
 from seaformer.export.blame.bench import Bench, Trial
 from seaformer.export.blame.culprits import Culprit, Fault, Findings
 from seaformer.export.blame.evidence import Evidence
-from seaformer.export.blame.graph_description import GraphDescription, GraphOperator
 from seaformer.files import atomic_write, refuse_existing, write_text
 
 SCHEMA_VERSION = 1
@@ -75,14 +74,6 @@ def needs_inputs(evidence: Evidence) -> bool:
     """Whether the fault shows on certain inputs only."""
     is_wrong = evidence.own.failure is None and not evidence.own.is_good
     return is_wrong and not evidence.shows_on_noise
-
-
-def modules(metadata: object, graph: GraphDescription) -> Mapping[int, str]:
-    """Operator -> the path of its module, as far as the file says it."""
-    if not isinstance(metadata, Metadata):
-        return {}
-    types = {one.index: one.type for one in graph.operators}
-    return {m.index: m.module for m in metadata.operators if types.get(m.index) == m.type}
 
 
 def write_report(

@@ -10,10 +10,10 @@ among others: prefixes of the file are bisected for it.
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from seaformer.cutting.cutter import Cutter
+from seaformer.cutting.differences import Difference
+from seaformer.cutting.graph_description import GraphOperator, outputs_of
 from seaformer.export.blame.bench import UNTRIED, Bench, Failure, Trial
-from seaformer.export.blame.cutter import Cutter
-from seaformer.export.blame.differences import Difference
-from seaformer.export.blame.graph_description import GraphOperator, outputs_of
 from seaformer.export.blame.search_stages import Stage, Stages
 
 MAX_OPERATORS, MAX_BYTES = 256, 1 << 28

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from seaformer.cutting.cutter import Cut, Cutter
+from seaformer.cutting.differences import Difference
+from seaformer.cutting.graph_description import outputs_of
 from seaformer.export.blame.bench import Bench, Trial
 from seaformer.export.blame.culprits import Culprit
-from seaformer.export.blame.cutter import Cut, Cutter
-from seaformer.export.blame.differences import Difference
-from seaformer.export.blame.graph_description import outputs_of
 from seaformer.export.blame.search_stages import Stages
 
 

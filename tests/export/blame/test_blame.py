@@ -13,9 +13,9 @@ from locations import SAMPLES
 from small_tflite import SmallModel
 
 from seaformer.console import Console
-from seaformer.export.blame.cutter import Cutter
-from seaformer.export.blame.differences import ACCUMULATED, EXACT, compare
-from seaformer.export.blame.graph_description import GraphTensor
+from seaformer.cutting.cutter import Cutter
+from seaformer.cutting.differences import ACCUMULATED, EXACT, compare
+from seaformer.cutting.graph_description import GraphTensor
 from seaformer.export.blame_command import blame
 from seaformer.runtimes import open_session
 

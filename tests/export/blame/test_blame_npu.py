@@ -13,7 +13,7 @@ from onnx_engines import engine_of, images, small_engine
 
 from seaformer.artifact.chips import CHIPS
 from seaformer.console import Console
-from seaformer.export.blame.cutter import Cutter
+from seaformer.cutting.cutter import Cutter
 from seaformer.export.blame_command import blame
 from seaformer.export.quantize.kept import match
 from seaformer.export.quantize.ranges import choose

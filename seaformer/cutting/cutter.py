@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seaformer.cutting.graph_description import GraphDescription, GraphOperator, GraphTensor
 from seaformer.errors import SeaformerError
-from seaformer.export.blame.graph_description import GraphDescription, GraphOperator, GraphTensor
 from seaformer.runtimes.child_process import ChildProcess
 from seaformer.runtimes.session import Closable
 
@@ -40,7 +40,7 @@ class Cutter(Closable):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._child = ChildProcess("seaformer.export.blame.cutter_process", path, PROGRAM)
+        self._child = ChildProcess("seaformer.cutting.cutter_process", path, PROGRAM)
         try:
             answer, _ = self._child.call("read", {"path": str(path)})
             try:
@@ -79,7 +79,7 @@ class Cutter(Closable):
         wanted: Collection[int] = (),
         gives_constants: bool = False,
     ) -> Cut:
-        """Return a model of some operators, see `cutting.cut`."""
+        """Return a model of some operators, see `tflite_cutting.cut`."""
         answer, (data,) = self._child.call(
             "cut",
             {

@@ -3,7 +3,7 @@
 In a quantized file a node between conversions is one operator with them: it takes integers and
 gives integers, as what runs the file computes it. So is a conversion from integers to others. What
 is stored stays inside the model. A tensor that is computed and fed as well exists twice, see
-`seaformer.export.blame.cutting`.
+`seaformer.cutting.tflite_cutting`.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from pathlib import Path
 import onnx
 from onnx import NodeProto, TensorProto, helper
 
-from seaformer.export.blame.graph_description import GraphDescription, GraphOperator, GraphTensor
+from seaformer.cutting.graph_description import GraphDescription, GraphOperator, GraphTensor
 from seaformer.runtimes.onnx_runtime import integer_scales
 
 TAKING, GIVING = "DequantizeLinear", "QuantizeLinear"
@@ -69,7 +69,7 @@ class OnnxCuts:
         wanted: Collection[int],
         gives_constants: bool = False,  # noqa: ARG002
     ) -> tuple[bytes, list[int], list[int], list[str]]:
-        """Make a model of some operators; see `seaformer.export.blame.cutting.cut`.
+        """Make a model of some operators; see `seaformer.cutting.tflite_cutting.cut`.
 
         Constants are never given, as no operator says that it takes any.
         """

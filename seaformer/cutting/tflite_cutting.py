@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from seaformer.export.blame.graph_description import GraphDescription, GraphOperator, GraphTensor
+from seaformer.cutting.graph_description import GraphDescription, GraphOperator, GraphTensor
 from seaformer.runtimes.tflite_flatbuffer import operator_types, pack, parse
 
 _DTYPES = {

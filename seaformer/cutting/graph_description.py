@@ -1,12 +1,12 @@
 """What is known of a graph without its weights: tensors, operators, and who needs what."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from seaformer.artifact.metadata import Scale
+from seaformer.artifact.metadata import Metadata, Scale
 from seaformer.runtimes.session import Array, Tensor
 
 
@@ -178,3 +178,11 @@ class GraphDescription:
 def outputs_of(operators: Iterable[GraphOperator]) -> frozenset[int]:
     """All tensors that some operators compute."""
     return frozenset(tensor for one in operators for tensor in one.outputs)
+
+
+def modules(metadata: object, graph: GraphDescription) -> Mapping[int, str]:
+    """Operator -> the path of its module, as far as the file says it."""
+    if not isinstance(metadata, Metadata):
+        return {}
+    types = {one.index: one.type for one in graph.operators}
+    return {m.index: m.module for m in metadata.operators if types.get(m.index) == m.type}

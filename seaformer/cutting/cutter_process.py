@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from seaformer.export.blame.cutting import TFLiteCuts
-from seaformer.export.blame.onnx_cutting import OnnxCuts
+from seaformer.cutting.onnx_cutting import OnnxCuts
+from seaformer.cutting.tflite_cutting import TFLiteCuts
 from seaformer.runtimes.channel import Array, Message
 from seaformer.runtimes.child_server import serve
 

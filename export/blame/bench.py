@@ -1,7 +1,6 @@
 """Running a file, and models cut out of it, on the target, and comparing with the reference.
 
-The reference is LiteRT's own CPU kernels, without delegates, or ONNX Runtime's, without
-optimizations. On the whole file it gives every intermediate tensor. What is cut out gets the
+On the whole file the reference gives every intermediate tensor. What is cut out gets the
 reference's tensors, so that only its own error shows.
 """
 
@@ -9,9 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from seaformer.cutting.control_model import control_model
 from seaformer.cutting.cutter import Cut
 from seaformer.cutting.differences import (
     ACCUMULATED,
@@ -21,18 +17,16 @@ from seaformer.cutting.differences import (
     WIDE,
     Difference,
     Tolerance,
-    compare,
 )
 from seaformer.cutting.graph_description import GraphDescription
+from seaformer.cutting.reference import Tensors, compare_with_reference, reference_tensors
 from seaformer.errors import SeaformerError
+from seaformer.export.blame.control_model import control_model
 from seaformer.export.blame.probes import Probe, noise
 from seaformer.export.blame.targets import Target
 from seaformer.runtimes import open_session
 from seaformer.runtimes.child_process import CrashError, TimeLimitError
 from seaformer.runtimes.session import Array, Session
-
-Tensors = Mapping[int, Array]
-"""Tensor of the file -> its values, as they are stored."""
 
 ATTEMPTS = 2
 """A driver in software on a busy computer was seen to lose a buffer and fail; not twice."""
@@ -192,15 +186,7 @@ class Bench:
         return [self._tensors(probe, wanted) for probe in self._probes]
 
     def _tensors(self, probe: Probe, wanted: Sequence[int]) -> Tensors:
-        """What the reference computes from a probe."""
-        graph = self._graph
-        found: dict[int, Array] = dict(zip(graph.inputs, probe.inputs, strict=True))
-        keys = sorted(set(wanted) - found.keys())
-        if keys:
-            fetched = self._reference.fetch(list(map(graph.key, keys)), probe.inputs)
-            for key, values in zip(keys, fetched, strict=True):
-                found[key] = graph.tensors[key].stored(values)
-        return found
+        return reference_tensors(self._graph, self._reference, probe.inputs, wanted)
 
     def _try(
         self,
@@ -233,13 +219,8 @@ class Bench:
         return [Trial(failure, {}) for _ in feeds]
 
     def _compare(self, tensor: int, feed: Tensors, result: Array, is_chain: bool) -> Difference:
-        producer = self._graph.producers.get(tensor)
-        sources = [feed[one] for one in producer.inputs if one in feed] if producer else []
-        scale = max((_largest(one) for one in sources), default=1.0)
-        reference = feed[tensor]
-        return compare(
-            self._graph.tensors[tensor], reference, result, scale, self._tolerance(tensor, is_chain)
-        )
+        tolerance = self._tolerance(tensor, is_chain)
+        return compare_with_reference(self._graph, feed, tensor, result, tolerance)
 
     def _tolerance(self, tensor: int, is_chain: bool) -> Tolerance:
         exact = EXACT
@@ -269,11 +250,6 @@ def _worst(trials: Sequence[Trial]) -> Trial:
         for tensor, found in trial.differences.items():
             worst[tensor] = max(worst.get(tensor, found), found, key=lambda one: one.badness)
     return Trial(trials[0].failure, worst, trials[0].runtime)
-
-
-def _largest(values: Array) -> float:
-    real = values[np.isfinite(values)] if values.dtype.kind == "f" else values
-    return float(np.abs(real.astype(np.float64)).max(initial=0.0))
 
 
 def _failure(error: SeaformerError, file: Path, is_open: bool) -> Failure:

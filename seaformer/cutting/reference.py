@@ -1,0 +1,44 @@
+"""What a file computes on this computer's processor: every tensor, and how far others are from it.
+
+It is computed by LiteRT's own CPU kernels, without delegates, or by ONNX Runtime's, without
+optimizations.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from seaformer.cutting.differences import Difference, Tolerance, compare
+from seaformer.cutting.graph_description import GraphDescription
+from seaformer.runtimes.session import Array, Session
+
+Tensors = Mapping[int, Array]
+"""Tensor of the file -> its values, as they are stored."""
+
+
+def reference_tensors(
+    graph: GraphDescription, session: Session, inputs: Sequence[Array], wanted: Sequence[int]
+) -> Tensors:
+    """Compute tensors of a file from its inputs, which are among those returned."""
+    found: dict[int, Array] = dict(zip(graph.inputs, inputs, strict=True))
+    keys = sorted(set(wanted) - found.keys())
+    if keys:
+        fetched = session.fetch(list(map(graph.key, keys)), inputs)
+        for key, values in zip(keys, fetched, strict=True):
+            found[key] = graph.tensors[key].stored(values)
+    return found
+
+
+def compare_with_reference(
+    graph: GraphDescription, reference: Tensors, tensor: int, found: Array, tolerance: Tolerance
+) -> Difference:
+    """Compare what computed a tensor with the reference, which has it."""
+    producer = graph.producers.get(tensor)
+    sources = [reference[one] for one in producer.inputs if one in reference] if producer else []
+    scale = max((_largest(one) for one in sources), default=1.0)
+    return compare(graph.tensors[tensor], reference[tensor], found, scale, tolerance)
+
+
+def _largest(values: Array) -> float:
+    real = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    return float(np.abs(real.astype(np.float64)).max(initial=0.0))

@@ -6,7 +6,7 @@ from seaformer.benchmark.breakdown.estimate import Estimate
 from seaformer.benchmark.breakdown.graph import Graph
 from seaformer.benchmark.breakdown.methods import MethodTimes
 from seaformer.benchmark.breakdown.tree import Node
-from seaformer.benchmark.results.breakdown import TAIL, UNATTRIBUTED, Row
+from seaformer.benchmark.results.breakdown import POST_PROCESSING, UNATTRIBUTED, Row
 from seaformer.benchmark.results.schema import Times
 from seaformer.statistics.bootstrap import Interval
 
@@ -16,7 +16,7 @@ MEGA = 1e6
 def make_rows(
     tree: Node, graph: Graph, main: MethodTimes, check: MethodTimes | None, times: Times
 ) -> tuple[Row, ...]:
-    """Make all rows: the network, the modules, the rest, and the tail behind the inference.
+    """Make all rows: the network, the modules, the rest, and the post-processing.
 
     Times are by the method `main`; `check` is the other one, None if it was not used.
     """
@@ -60,9 +60,11 @@ def make_rows(
         row(main.rest(), path=UNATTRIBUTED, parent="", depth=1, title=kind, kind=kind, ops=0)
     )
     if times.mask is not None:
-        tail = Estimate(times.mask.median_ms, times.mask.interval_ms)
-        title = "arg-max tail (in C, to the full-size mask)"
-        rows.append(row(tail, path=TAIL, parent=None, depth=0, title=title, kind="tail", ops=0))
+        after = Estimate(times.mask.median_ms, times.mask.interval_ms)
+        title = "post-processing: arg-max (in C, to the full-size mask)"
+        rows.append(
+            row(after, path=POST_PROCESSING, parent=None, depth=0, title=title, kind="tail", ops=0)
+        )
     return tuple(rows)
 
 

@@ -34,7 +34,7 @@ UNKNOWN_PRECISION = "unknown"
 UNKNOWN_MIN_SQNR_DB, UNKNOWN_MIN_AGREEMENT = 20.0, 0.90
 """What the output has to reach of models that do not say their precision."""
 
-TAIL_DTYPES = ("float32", "int8", "uint8")
+POST_PROCESSING_DTYPES = ("float32", "int8", "uint8")
 
 FOREIGN = "no metadata: measured on seeded noise, precision unknown"
 NO_IMAGE = "its input is no image, or nothing says how one becomes it: measured on seeded noise"
@@ -187,7 +187,7 @@ def open_candidate(path: Path, number: int, seed: int, accelerator: str = CPU) -
         is_segmentation
         and class_axis == layout
         and meaning.threshold is None  # the arg-max in C is of several classes
-        and outputs[0].dtype in TAIL_DTYPES
+        and outputs[0].dtype in POST_PROCESSING_DTYPES
     )
     data = tensor.tobytes()
     title = path.stem if metadata is None else metadata.title

@@ -374,7 +374,7 @@ class RunnerSession(Session):
             header=record.header,
             loaded=record.models,
             blocks=record.blocks,
-            tails=record.tails,
+            tails=record.post_processing,
             peak_memory_bytes=record.peak_memory_bytes,
             conditions_after=conditions,
             turn=turn,

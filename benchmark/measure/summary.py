@@ -92,12 +92,14 @@ def _times(rounds: Sequence[Round], model: str, seed: int | None) -> Times | Non
         run=summarize(runs, seed),
         load_ms=median(one.load_ms for one in loaded),
         first_inference_ms=median(one.first_inference_ms for one in loaded),
-        classes=_tail(rounds, model, "classes", seed),
-        mask=_tail(rounds, model, "mask", seed),
+        classes=_post_processing(rounds, model, "classes", seed),
+        mask=_post_processing(rounds, model, "mask", seed),
     )
 
 
-def _tail(rounds: Sequence[Round], model: str, kind: str, seed: int | None) -> Summary | None:
+def _post_processing(
+    rounds: Sequence[Round], model: str, kind: str, seed: int | None
+) -> Summary | None:
     wanted = (model, kind)
     found = gather(
         rounds, lambda one: (t.durations_ns for t in one.tails if (t.model, t.kind) == wanted)

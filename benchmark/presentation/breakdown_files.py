@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seaformer.benchmark.presentation.csv_text import csv_text, ends
-from seaformer.benchmark.results.breakdown import TAIL, UNATTRIBUTED, Breakdown, Row
+from seaformer.benchmark.results.breakdown import POST_PROCESSING, UNATTRIBUTED, Breakdown, Row
 from seaformer.benchmark.results.schema import Results
 from seaformer.files import write_text
 from seaformer.names import path_in
@@ -66,7 +66,7 @@ def to_trace(breakdown: Breakdown, name: str) -> str:
     for path, begin in reversed(open_modules):
         events.append(_slice(titles[path], begin, now, {"module": path}))
     for row in breakdown.rows:
-        if row.path in (UNATTRIBUTED, TAIL) and row.ms is not None and row.ms > 0:
+        if row.path in (UNATTRIBUTED, POST_PROCESSING) and row.ms is not None and row.ms > 0:
             events.append(_slice(row.title, now, now + 1000 * row.ms, {}))
             now += 1000 * row.ms
     unit = "emulated: no latency" if breakdown.emulated else "typical times, in order"

@@ -165,9 +165,9 @@ def _times_table(results: Results) -> Table:
         cells = _line(time_text(model)), _spread(times), _ratio_to(results, model, first)
         table.add_row(model.label, *cells)
         classes, mask = (times.classes, times.mask) if times else (None, None)
-        for title, tail in (("classes, size of logits", classes), ("full-size mask", mask)):
-            if tail is not None:
-                table.add_row(f"  + {title}", median(tail), _range(tail))
+        for title, after in (("classes, size of logits", classes), ("full-size mask", mask)):
+            if after is not None:
+                table.add_row(f"  + {title}", median(after), _range(after))
     return table
 
 

@@ -18,7 +18,7 @@ Method = Literal["profile", "prefix"]
 RowKind = Literal["network", "module", "own", "unattributed", "tail"]
 
 UNATTRIBUTED = "(unattributed)"
-TAIL = "(tail)"
+POST_PROCESSING = "(tail)"
 OWN = "(own)"
 """Paths of rows that are no modules; the last follows the path of the module and a point."""
 
@@ -28,8 +28,8 @@ class Row(FrozenModel):
 
     Attributes:
         path: of the module in the network, "" for the network; unique in the breakdown.
-        parent: path of the row that it is a part of; null for the network, and for the tail, which
-            is computed after the inference and is no part of it.
+        parent: path of the row that it is a part of; null for the network, and for the
+            post-processing, which is computed after the inference and is not a part of it.
         depth: how many rows it is below the network, which has 0.
         title: the module in the words of the paper, or the last part of its path.
         kind: "network", the measured total; "module"; "own", operators of a module that are in none
@@ -38,7 +38,8 @@ class Row(FrozenModel):
         ops: operators of the file in it.
         ms: time by the `method` of the breakdown; null if the method cannot tell.
         interval_ms: of `ms`, 95 %; null with too few rounds.
-        share: of the measured total, 0..1; the tail's is relative to it and may be above 1.
+        share: of the measured total, 0..1; that of the post-processing is relative to it and may
+            be above 1.
         check_ms: time by the other method; null if that was not measured or cannot tell.
         check_interval_ms: of `check_ms`.
         agrees: whether the intervals of the two methods overlap; null if one is missing.
@@ -123,7 +124,8 @@ class Breakdown(FrozenModel):
         profile_runs: profiled runs in all rounds.
         profiler_us: taken off every event of the profile as the profiler's own work, in
             microseconds; null without profile.
-        rows: parents before their parts; first the network, last the unattributed and the tail.
+        rows: parents before their parts; first the network, last the unattributed and the
+            post-processing.
         operators: of the file, in the order of execution.
         cuts: in the order of their length; empty if "prefix" was not used.
         disagreements: a sentence for each row that the methods disagree on beyond their intervals.

@@ -23,7 +23,7 @@ from seaformer.benchmark.devices.device import Conditions, DeviceFacts
 from seaformer.benchmark.results.base import Document, FrozenModel
 from seaformer.benchmark.results.breakdown import Breakdown
 from seaformer.benchmark.results.table_kinds import TableName
-from seaformer.benchmark.runner.record import Block, Header, LoadedModel, TailRun
+from seaformer.benchmark.runner.record import Block, Header, LoadedModel, PostProcessingRun
 from seaformer.errors import SeaformerError, quoted
 from seaformer.files import read_limited
 from seaformer.json_text import JsonError, parse_model
@@ -412,7 +412,7 @@ class Round(FrozenModel):
         header: of the runner's record.
         loaded: the models, with their load and warm-up times.
         blocks: the timed runs.
-        tails: the timed runs of the arg-max in C.
+        tails: the timed runs of the post-processing, the arg-max in C.
         peak_memory_bytes: of the process; since the library was loaded, if that is known:
         library_memory_bytes: of the process, before any model; null if unknown.
         coverage: of the single model of a check, see `ModelResult`.
@@ -429,7 +429,7 @@ class Round(FrozenModel):
     header: Header | None
     loaded: tuple[LoadedModel, ...]
     blocks: tuple[Block, ...]
-    tails: tuple[TailRun, ...]
+    tails: tuple[PostProcessingRun, ...]
     peak_memory_bytes: int | None
     conditions_after: Conditions | None
     turn: int | None = None

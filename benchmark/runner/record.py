@@ -2,7 +2,7 @@
 
 Every line is an object with its number, its type and the fields of the class of that type:
 
-    {"line": 0, "type": "header", "format": 1, ...}
+    {"line": 0, "type": "header", "format": 2, ...}
     {"line": 1, "type": "model", "id": "a", ...}
     {"line": 2, "type": "block", "model": "a", ...}
     {"line": 3, "type": "end", "crc32": "6b8f9f04"}
@@ -73,7 +73,7 @@ class Header(_Exact):
     """The first line.
 
     Attributes:
-        format: version of the lines.
+        format: version of the lines; 1 in results of earlier versions, 2 of this runner.
         runner: version of the runner.
         target: what the runner was built for: "android-arm64", "linux-arm64", "linux-x86_64".
         pid: process of the runner, on its device.
@@ -89,7 +89,7 @@ class Header(_Exact):
         accelerator: as planned; records of earlier runners have none, and are of the CPU.
     """
 
-    format: Literal[1]
+    format: Literal[1, 2]
     runner: Text
     target: Text
     pid: Count
@@ -193,7 +193,7 @@ class Block(_Exact):
 
 
 @dataclass(frozen=True)
-class TailRun(_Exact):
+class PostProcessingRun(_Exact):
     """Runs of the arg-max in C on a model's output, after a block of the model.
 
     Attributes:
@@ -273,14 +273,14 @@ _TYPES: Mapping[str, TypeAdapter[Any]] = {
     "header": TypeAdapter(Header),
     "model": TypeAdapter(LoadedModel),
     "block": TypeAdapter(Block),
-    "tail": TypeAdapter(TailRun),
+    "post-processing": TypeAdapter(PostProcessingRun),
     "event": TypeAdapter(ProfileEvent),
     "memory": TypeAdapter(_Memory),
     "error": TypeAdapter(_Error),
     "end": TypeAdapter(_End),
 }
 
-Item = Header | LoadedModel | Block | TailRun | ProfileEvent
+Item = Header | LoadedModel | Block | PostProcessingRun | ProfileEvent
 
 
 @dataclass(frozen=True)
@@ -290,7 +290,7 @@ class Record:
     header: Header | None  # None if not even that arrived
     models: tuple[LoadedModel, ...]
     blocks: tuple[Block, ...]
-    tails: tuple[TailRun, ...]
+    post_processing: tuple[PostProcessingRun, ...]
     events: tuple[ProfileEvent, ...]
     library_memory_bytes: int | None  # of the process, before any model
     peak_memory_bytes: int | None  # from then on, all models together, without profiled runs
@@ -343,7 +343,7 @@ class RecordReader:
             header=next(self._all(Header), None),
             models=tuple(self._all(LoadedModel)),
             blocks=tuple(self._all(Block)),
-            tails=tuple(self._all(TailRun)),
+            post_processing=tuple(self._all(PostProcessingRun)),
             events=tuple(self._all(ProfileEvent)),
             library_memory_bytes=memory and memory.library_bytes,
             peak_memory_bytes=memory and memory.peak_bytes,
@@ -374,7 +374,10 @@ class RecordReader:
             if item.id in self._models:
                 raise ValueError(f"the model {item.id!r} is there twice")
             self._models.add(item.id)
-        if isinstance(item, Block | TailRun | ProfileEvent) and item.model not in self._models:
+        if (
+            isinstance(item, Block | PostProcessingRun | ProfileEvent)
+            and item.model not in self._models
+        ):
             raise ValueError(f"there is no model {item.model!r}")
         if isinstance(item, Block):
             if item.index != self._blocks:
@@ -382,7 +385,7 @@ class RecordReader:
             if len(item.cpus) != len(item.durations_ns):
                 raise ValueError("there are not as many processors as runs")
             self._blocks += 1
-        if isinstance(item, TailRun) and item.block >= self._blocks:
+        if isinstance(item, PostProcessingRun) and item.block >= self._blocks:
             raise ValueError(f"there is no block {item.block}")
         if isinstance(item, _End) and item.crc32 != f"{self._checksum:08x}":
             raise ValueError("the checksum is another: something was altered")

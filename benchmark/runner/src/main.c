@@ -39,7 +39,7 @@ static void write_header(const plan *planned, const char *runtime_version, int64
     char **zones;
     const size_t cpu_count = allowed_cpus(cpus), zone_count = thermal_zones(&zones);
     line_begin("header");
-    line_integer("format", 1);
+    line_integer("format", 2);
     line_text("runner", VERSION);
     line_text("target", TARGET);
     line_integer("pid", getpid());

@@ -4,14 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "post_processing.h"
 #include "report.h"
 #include "system.h"
-#include "tail.h"
 
 typedef struct {
     const planned_model *planned;
     model loaded;
-    tail tail; /* if a mask is planned */
+    post_processing after; /* if a mask is planned */
 } subject;
 
 static const char damaged[] = "a model is damaged, or the runtime has a fault";
@@ -103,8 +103,8 @@ static void load(subject *s, const plan *planned, const runtime *with) {
     line_end();
     free(warmup);
     if (s->planned->mask_height > 0)
-        tail_prepare(&s->tail, &s->loaded.outputs[0], with == &onnxruntime,
-                     s->planned->mask_height, s->planned->mask_width, s->planned->id);
+        post_processing_prepare(&s->after, &s->loaded.outputs[0], with == &onnxruntime,
+                                s->planned->mask_height, s->planned->mask_width, s->planned->id);
 }
 
 static void write_output(subject *s, const runtime *with, int is_first) {
@@ -131,13 +131,13 @@ static void write_outputs(subject *s, const runtime *with) {
     }
     if (s->planned->mask_height == 0) return;
     const void *logits = with->borrow_output(&s->loaded, 0);
-    tail_classes(&s->tail, logits);
-    tail_mask(&s->tail, logits);
+    post_processing_classes(&s->after, logits);
+    post_processing_mask(&s->after, logits);
     with->return_output(&s->loaded, 0);
     snprintf(beside, sizeof beside, "%s.classes", name);
-    write_file(beside, s->tail.classes, s->tail.classes_bytes, 1);
+    write_file(beside, s->after.classes, s->after.classes_bytes, 1);
     snprintf(beside, sizeof beside, "%s.mask", name);
-    write_file(beside, s->tail.mask, s->tail.mask_bytes, 1);
+    write_file(beside, s->after.mask, s->after.mask_bytes, 1);
 }
 
 /* ---- Blocks ---------------------------------------------------------------------------------- */
@@ -177,16 +177,16 @@ static void measure_block(subject *s, const runtime *with, block *b, int64_t set
     line_end();
 }
 
-static void measure_tail(subject *s, const runtime *with, block *b, const char *kind,
-                         void (*make)(const tail *, const void *)) {
+static void measure_post_processing(subject *s, const runtime *with, block *b, const char *kind,
+                                    void (*make)(const post_processing *, const void *)) {
     const void *logits = with->borrow_output(&s->loaded, 0);
     for (int64_t i = 0; i < b->runs; i++) {
         const int64_t start = clock_ns();
-        make(&s->tail, logits);
+        make(&s->after, logits);
         b->durations[i] = clock_ns() - start;
     }
     with->return_output(&s->loaded, 0);
-    line_begin("tail");
+    line_begin("post-processing");
     line_text("model", s->planned->id);
     line_integer("block", b->index);
     line_text("kind", kind);
@@ -212,8 +212,8 @@ static void measure_blocks(subject *subjects, const plan *planned, const runtime
             measure_block(s, with, &b, settling_ns);
             previous = s;
             if (s->planned->mask_height == 0) continue;
-            measure_tail(s, with, &b, "classes", tail_classes);
-            measure_tail(s, with, &b, "mask", tail_mask);
+            measure_post_processing(s, with, &b, "classes", post_processing_classes);
+            measure_post_processing(s, with, &b, "mask", post_processing_mask);
         }
     }
     free(b.durations);
@@ -252,7 +252,7 @@ void measure(const plan *planned, const runtime *with) {
     now("releasing models", STATUS_NO_MODEL, damaged);
     for (int i = 0; i < count; i++) {
         with->unload(&subjects[i].loaded);
-        tail_release(&subjects[i].tail);
+        post_processing_release(&subjects[i].after);
     }
     now("profiling", STATUS_NO_MODEL, damaged);
     if (planned->profile_runs > 0)

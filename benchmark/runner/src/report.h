@@ -1,6 +1,6 @@
 /* The lines of JSON that the runner writes; record.py says what they mean.
  *
- *     line_begin("tail");
+ *     line_begin("post-processing");
  *     line_text("model", id);
  *     line_integers("durations_ns", durations, count);
  *     line_end();

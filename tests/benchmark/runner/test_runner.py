@@ -97,7 +97,7 @@ def test_an_exported_model_gives_what_it_gives_in_python(
     np.testing.assert_array_equal(classes, logits[0].argmax(axis).ravel())
     np.testing.assert_array_equal(mask, upsample_argmax(logits[0], MASK, layout))
 
-    assert [(tail.block, tail.kind) for tail in record.tails] == [
+    assert [(run.block, run.kind) for run in record.post_processing] == [
         (block.index, kind) for block in record.blocks for kind in ("classes", "mask")
     ]
     runs = [[event.tag for event in record.events if event.run == run] for run in (0, 1)]

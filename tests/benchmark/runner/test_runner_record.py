@@ -13,7 +13,7 @@ from seaformer.benchmark.runner.record import Record, RecordReader, Status, read
 
 HEADER = {
     "type": "header",
-    "format": 1,
+    "format": 2,
     "runner": "1.0.0",
     "target": "android-arm64",
     "pid": 4242,
@@ -62,7 +62,13 @@ BLOCK = {
     "page_faults": 0,
     "context_switches": 1,
 }
-TAIL = {"type": "tail", "model": "a", "block": 0, "kind": "mask", "durations_ns": [10, 11]}
+AFTER = {
+    "type": "post-processing",
+    "model": "a",
+    "block": 0,
+    "kind": "mask",
+    "durations_ns": [10, 11],
+}
 EVENT = {
     "type": "event",
     "model": "a",
@@ -93,7 +99,7 @@ def _ended(lines: list[str]) -> list[str]:
     return [*lines, json.dumps({"line": len(lines), "type": "end", "crc32": f"{checksum:08x}"})]
 
 
-WHOLE = _ended(_lines(HEADER, MODEL, BLOCK, TAIL, SECOND_BLOCK, TAIL, MEMORY, EVENT))
+WHOLE = _ended(_lines(HEADER, MODEL, BLOCK, AFTER, SECOND_BLOCK, AFTER, MEMORY, EVENT))
 
 
 def _assert_is_a_beginning(record: Record) -> None:
@@ -113,7 +119,7 @@ def test_a_whole_record_is_complete() -> None:
     assert record.models[0].input.shape == (1, 64, 64, 3)
     assert [block.index for block in record.blocks] == [0, 1]
     assert record.blocks[0].durations_ns == (1_000_000, 1_100_000)
-    assert [tail.kind for tail in record.tails] == ["mask", "mask"]
+    assert [run.kind for run in record.post_processing] == ["mask", "mask"]
     assert record.events[0].elapsed_us == 12
     assert (record.library_memory_bytes, record.peak_memory_bytes) == (9_000_000, 50_000_000)
 
@@ -179,7 +185,7 @@ def test_garbage_between_lines_is_noticed_and_never_raises(where: int, garbage: 
 
 
 @given(
-    st.sampled_from([HEADER, MODEL, BLOCK, TAIL, EVENT, MEMORY]),
+    st.sampled_from([HEADER, MODEL, BLOCK, AFTER, EVENT, MEMORY]),
     st.data(),
     _json | st.sampled_from([2**63, -1, [2**70], [-1], [1.5], "1", True, ["a"]]),
 )
@@ -203,8 +209,8 @@ def test_a_field_may_hold_anything_and_only_its_line_is_blamed(
         ([HEADER, BLOCK], "no model 'a'"),
         ([HEADER, MODEL, SECOND_BLOCK], "follows 0 blocks"),
         ([HEADER, MODEL, BLOCK | {"cpus": [7]}], "as many processors as runs"),
-        ([HEADER, MODEL, TAIL], "no block 0"),
-        ([HEADER | {"format": 2}], "header format"),
+        ([HEADER, MODEL, AFTER], "no block 0"),
+        ([HEADER | {"format": 3}], "header format"),
     ],
 )
 def test_lines_that_do_not_fit_each_other_are_refused(items: list[Fields], said: str) -> None:

@@ -1,4 +1,4 @@
-#include "tail.h"
+#include "post_processing.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +12,8 @@ static int logit_type(const char *name) {
     return strcmp(name, "uint8") == 0 ? SEAFORMER_UINT8 : -1;
 }
 
-void tail_prepare(tail *to, const tensor *output, int channels_first, int32_t mask_height,
-                  int32_t mask_width, const char *file) {
+void post_processing_prepare(post_processing *to, const tensor *output, int channels_first,
+                             int32_t mask_height, int32_t mask_width, const char *file) {
     const int64_t *shape = output->shape;
     const int type = logit_type(output->type.name);
     const int64_t classes = channels_first ? shape[1] : shape[3];
@@ -22,7 +22,7 @@ void tail_prepare(tail *to, const tensor *output, int channels_first, int32_t ma
     if (output->rank != 4 || shape[0] != 1 || type < 0 || classes > SEAFORMER_MAX_CLASSES ||
         height > SEAFORMER_MAX_SIDE || width > SEAFORMER_MAX_SIDE)
         fail(STATUS_BAD_PLAN,
-             "a mask is planned for %s, whose output is no logits: [1, h, w, C] for LiteRT or "
+             "a mask is planned for %s, whose output is not logits: [1, h, w, C] for LiteRT or "
              "[1, C, h, w] for ONNX Runtime, of float32, int8 or uint8",
              file);
     to->job = (seaformer_upsampling){.classes = (int32_t)classes,
@@ -67,7 +67,7 @@ DEFINE_ARGMAX(argmax_float_wide, float, uint16_t)
 DEFINE_ARGMAX(argmax_int8_wide, int8_t, uint16_t)
 DEFINE_ARGMAX(argmax_uint8_wide, uint8_t, uint16_t)
 
-void tail_classes(const tail *of, const void *logits) {
+void post_processing_classes(const post_processing *of, const void *logits) {
     const seaformer_upsampling *job = &of->job;
     const int is_narrow = job->classes <= 256;
     if (job->type == SEAFORMER_FLOAT32 && is_narrow) argmax_float_narrow(job, logits, of->classes);
@@ -78,14 +78,14 @@ void tail_classes(const tail *of, const void *logits) {
     else argmax_uint8_wide(job, logits, of->classes);
 }
 
-void tail_mask(const tail *of, const void *logits) {
+void post_processing_mask(const post_processing *of, const void *logits) {
     const int status = seaformer_upsample_argmax(&of->job, logits, of->mask, of->workspace);
     if (status == SEAFORMER_NOT_FINITE)
         fail(STATUS_NO_MODEL, "there are logits that are not finite");
     if (status != SEAFORMER_OK) fail(STATUS_BAD_PLAN, "the mask planned cannot be made");
 }
 
-void tail_release(tail *of) {
+void post_processing_release(post_processing *of) {
     free(of->classes);
     free(of->mask);
     free(of->workspace);

@@ -34,7 +34,7 @@ UNKNOWN_PRECISION = "unknown"
 UNKNOWN_MIN_SQNR_DB, UNKNOWN_MIN_AGREEMENT = 20.0, 0.90
 """What the output has to reach of models that do not say their precision."""
 
-POST_PROCESSING_DTYPES = ("float32", "int8", "uint8")
+POST_PROCESSING_DTYPES = ("float32", "int8", "uint8", "int16", "uint16")
 
 FOREIGN = "no metadata: measured on seeded noise, precision unknown"
 NO_IMAGE = "its input is no image, or nothing says how one becomes it: measured on seeded noise"
@@ -67,6 +67,7 @@ class Candidate:
     setting: Setting | None = None  # how it is run; None for as the benchmark says
     compilation: Compilation | None = None  # how it was compiled for an NPU, if it was
     binary: Path | None = None  # what the NPU runs of it, where that is a file beside it
+    entry: Tensor | None = None  # its one input; None where nothing is known but facts
 
     @property
     def output_bytes(self) -> int:
@@ -220,6 +221,7 @@ def open_candidate(path: Path, number: int, seed: int, accelerator: str = CPU) -
         expected=expected,
         compilation=compilation,
         binary=binary,
+        entry=entry,
     )
 
 

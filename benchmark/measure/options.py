@@ -17,9 +17,13 @@ from seaformer.artifact.chips import CHIPS, parse_chips
 from seaformer.benchmark.measure.backends import BACKENDS, ON_ACCELERATORS, ON_NPU
 from seaformer.benchmark.measure.power_modes import BURST, POWER_MODES
 from seaformer.benchmark.results.table_kinds import KINDS
+from seaformer.benchmark.runner.plan import MAX_FRAME_SIDE
 from seaformer.errors import UsageError
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.parameter_types import Name, Parsed
+
+USUAL_FRAME = "1280x720"
+"""Width and height of a phone's live images, on its side."""
 
 REGRESSION = 3
 """Exit status when a model became slower than --tolerance allows."""
@@ -37,6 +41,22 @@ def parse_share(option: str, text: str) -> float:
     if match is None or not 0 < float(match[1]) < 100:
         raise UsageError(f"{option} is '{text}'. Allowed: a percentage above 0, such as 1%.")
     return float(match[1]) / 100
+
+
+def parse_frame_size(text: str) -> tuple[int, int]:
+    """Read the width and height of a frame, such as "1280x720".
+
+    Raises:
+        UsageError: it is something else.
+    """
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text.strip().lower())
+    size = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not all(1 <= side <= MAX_FRAME_SIDE for side in size):
+        raise UsageError(
+            f"--frame is '{text}'. Allowed: WIDTHxHEIGHT with sides of 1 to {MAX_FRAME_SIDE}, such "
+            f"as {USUAL_FRAME}; for that size --frame alone, at the end."
+        )
+    return size
 
 
 def _option(*names: str, default: Any = None, **settings: Any) -> Any:
@@ -145,6 +165,16 @@ class Options:
         "--breakdown",
         "Also say where the time goes, module by module, by the runtime's profile and by "
         "models cut after each module.",
+    )
+    frame_size: tuple[int, int] | None = _option(
+        "--frame",
+        "frame_size",
+        metavar="WIDTHxHEIGHT",
+        is_flag=False,
+        flag_value=USUAL_FRAME,
+        type=Parsed(parse_frame_size),
+        help="Also measure whole frames of a camera: preparation, inference and post-processing, "
+        f"each apart. [without a size: {USUAL_FRAME}]",
     )
     half: bool = _flag(
         "--half",

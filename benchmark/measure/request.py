@@ -144,6 +144,10 @@ def _check_official_tool(options: Options, is_used: bool) -> None:
         raise UsageError(
             f"--breakdown needs our runner, not {OFFICIAL_TOOL}: leave --backend and --binary out."
         )
+    if options.frame_size is not None:
+        raise UsageError(
+            f"--frame needs our runner, not {OFFICIAL_TOOL}: leave --backend and --binary out."
+        )
     if options.runtime_library is not None:
         raise UsageError(f"--runtime-library has no effect on {OFFICIAL_TOOL}. Leave it out.")
 

@@ -9,6 +9,13 @@ from pathlib import Path
 from seaformer.artifact.accelerators import ACCELERATORS, CPU, NPU
 from seaformer.benchmark.breakdown.model_profiling import PROFILE_RUNS, ModelProfiling
 from seaformer.benchmark.candidates.candidate import Candidate
+from seaformer.benchmark.candidates.frame import (
+    FRAME_FILE,
+    FramePath,
+    camera_frame,
+    frame_path,
+    planned_frame,
+)
 from seaformer.benchmark.devices.cores import Setting
 from seaformer.benchmark.devices.device import Conditions, Finished, Workspace
 from seaformer.benchmark.devices.errors import ProgramKilled, TakenOver, TimedOut
@@ -74,6 +81,7 @@ class RunnerSession(Session):
     """A benchmark with our runner."""
 
     _profilings: Sequence[ModelProfiling] = ()
+    _frame_paths: Mapping[str, FramePath] = {}
     _turns = 0
 
     def run(self) -> Results:
@@ -89,6 +97,12 @@ class RunnerSession(Session):
         """Find the runner and the runtime's library for the device."""
         backend, target = self.request.backend, self.device.target
         self._runner = runner_for(target)
+        if self.options.frame_size is not None:
+            width, height = self.options.frame_size
+            self._frame = camera_frame((height, width))
+            self._frame_paths = {
+                one.id: frame_path(one, (height, width)) for one in self.candidates
+            }
         self._accelerator = accelerator_files(backend, self.device, self.options, self.candidates)
         own = self._accelerator.runtime or self.options.runtime_library
         self._library = library_for(backend.runtime, target, own)
@@ -132,6 +146,10 @@ class RunnerSession(Session):
         self._top_khz: dict[int, int] = {}
         for one in self.candidates:
             workspace.write(f"{one.id}.input", one.tensor)
+        for path in self._frame_paths.values():
+            workspace.write(path.planned.levels_file, path.levels)
+        if self._frame_paths:
+            workspace.write(FRAME_FILE, self._frame.tobytes())
         count = len(self.candidates)
         good = [one for place, one in enumerate(self.candidates) if self._check(one, count - place)]
         if not good:
@@ -163,6 +181,7 @@ class RunnerSession(Session):
                     "driver hangs, or needs more with --time-limit."
                 ) from error
             answer = self._workspace.read(output, candidate.output_bytes)
+            self._check_preparation(candidate, f"{output}.prepared")
             return self.verify(candidate, answer)
         return False
 
@@ -179,6 +198,20 @@ class RunnerSession(Session):
     @property
     def _accelerator_title(self) -> str:
         return ACCELERATORS[self.request.backend.accelerator].title
+
+    def _check_preparation(self, candidate: Candidate, name: str) -> None:
+        """Compare what a frame became on the device with what it becomes here; or ModelError."""
+        path = self._frame_paths.get(candidate.id)
+        if path is None:
+            return
+        expected = path.expected_input(self._frame)
+        prepared = self._workspace.read(name, len(expected))
+        if prepared != expected:
+            raise ModelError(
+                f"{self.device.serial} prepares frames otherwise than this computer: "
+                f"{_differing(prepared, expected)}. This is a fault of seaformer: report it, and "
+                "leave --frame out."
+            )
 
     def _measure(self, candidates: list[Candidate]) -> StoppedBy:
         """Run turn after turn until there is enough; after a throttled one cool down first.
@@ -284,6 +317,7 @@ class RunnerSession(Session):
                 input_file=f"{one.id}.input",
                 output_file=output,
                 mask_size=one.mask_size,
+                preparation=path.planned if (path := self._frame_paths.get(one.id)) else None,
             )
             for one in candidates
         ]
@@ -320,6 +354,7 @@ class RunnerSession(Session):
             in_half=self.options.half,
             plugin=self._accelerator.plugin,
             options=self._accelerator.options,
+            frame=planned_frame(self._frame) if self._frame_paths else None,
         )
         folder = self._workspace.path
         paths = dict.fromkeys(self._accelerator.folder_variables, folder)
@@ -380,6 +415,7 @@ class RunnerSession(Session):
             turn=turn,
             library_memory_bytes=record.library_memory_bytes,
             coverage=coverage_of(record, stderr) if purpose == "check" else None,
+            frames=record.frames,
         )
         if record.header is not None:
             self.rounds.append(done)
@@ -406,6 +442,14 @@ class RunnerSession(Session):
                 top = self._top_khz[cpu]
                 return f"core {cpu} fell from {top / 1e6:.2f} to {khz / 1e6:.2f} GHz"
         return None
+
+
+def _differing(prepared: bytes, expected: bytes) -> str:
+    """Say how bytes differ, in words."""
+    if len(prepared) != len(expected):
+        return f"{len(prepared)} bytes instead of {len(expected)}"
+    count = sum(one != other for one, other in zip(prepared, expected, strict=True))
+    return f"{count} of {len(expected)} bytes differ"
 
 
 def require_success(finished: Finished, record: Record, serial: str, backend: Backend) -> None:

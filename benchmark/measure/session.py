@@ -199,6 +199,7 @@ class Session(ABC):
                 seed=self.options.seed,
                 half=self.options.half,
                 requires_full_acceleration=self.options.require_full_acceleration,
+                frame_size=self.options.frame_size,
             ),
             conditions_before=self._conditions_before,
             conditions_after=None,

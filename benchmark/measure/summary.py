@@ -9,11 +9,13 @@ from seaformer.benchmark.results.rounds import gather, run_times
 from seaformer.benchmark.results.schema import (
     AddedMemory,
     CoresUsed,
+    FrameTimes,
     ModelResult,
     Parity,
     Round,
     Times,
 )
+from seaformer.benchmark.runner.record import FrameRuns
 from seaformer.statistics.bootstrap import Summary, summarize
 
 
@@ -94,6 +96,29 @@ def _times(rounds: Sequence[Round], model: str, seed: int | None) -> Times | Non
         first_inference_ms=median(one.first_inference_ms for one in loaded),
         classes=_post_processing(rounds, model, "classes", seed),
         mask=_post_processing(rounds, model, "mask", seed),
+        frame=_frame_times(rounds, model, seed),
+    )
+
+
+def _frame_times(rounds: Sequence[Round], model: str, seed: int | None) -> FrameTimes | None:
+    def summary(stage: Callable[[FrameRuns], tuple[int, ...] | None]) -> Summary | None:
+        found = gather(
+            rounds, lambda one: (stage(runs) or () for runs in one.frames if runs.model == model)
+        )
+        return summarize(list(found.values()), seed) if found else None
+
+    whole = summary(lambda runs: runs.durations_ns)
+    preparation, inference = (
+        summary(lambda runs: runs.preparation_ns),
+        summary(lambda runs: runs.inference_ns),
+    )
+    if whole is None or preparation is None or inference is None:
+        return None
+    return FrameTimes(
+        preparation_ms=preparation,
+        inference_ms=inference,
+        post_processing_ms=summary(lambda runs: runs.post_processing_ns),
+        frame_ms=whole,
     )
 
 

@@ -23,7 +23,13 @@ from seaformer.benchmark.devices.device import Conditions, DeviceFacts
 from seaformer.benchmark.results.base import Document, FrozenModel
 from seaformer.benchmark.results.breakdown import Breakdown
 from seaformer.benchmark.results.table_kinds import TableName
-from seaformer.benchmark.runner.record import Block, Header, LoadedModel, PostProcessingRun
+from seaformer.benchmark.runner.record import (
+    Block,
+    FrameRuns,
+    Header,
+    LoadedModel,
+    PostProcessingRun,
+)
 from seaformer.errors import SeaformerError, quoted
 from seaformer.files import read_limited
 from seaformer.json_text import JsonError, parse_model
@@ -100,6 +106,8 @@ class Protocol(FrozenModel):
         half: whether files of floating point were computed in half precision where the processor
             or the accelerator can.
         requires_full_acceleration: whether models failed that the accelerator does not take whole.
+        frame_size: width and height of the frames of the camera that were measured; null if none
+            were.
     """
 
     runs: int | None
@@ -112,6 +120,7 @@ class Protocol(FrozenModel):
     seed: NonNegativeInt
     half: bool = False
     requires_full_acceleration: bool = False
+    frame_size: tuple[int, int] | None = None
 
 
 class InputUsed(FrozenModel):
@@ -232,6 +241,33 @@ class ToolSummary:
     memory_mb: float | None
 
 
+class FrameTimes(FrozenModel):
+    """The times of whole frames of the camera, from RGB to the mask, as the Android demo takes it.
+
+    Attributes:
+        preparation_ms: resizing, normalisation, conversion to the input's type.
+        inference_ms: with the copies of the input to the runtime and of the output from it.
+        post_processing_ms: from the output to the mask, at the size of what the model sees of the
+            frame; null if it makes no mask.
+        frame_ms: the stages of each frame together, what a user waits for.
+    """
+
+    preparation_ms: Summary
+    inference_ms: Summary
+    post_processing_ms: Summary | None
+    frame_ms: Summary
+
+    @property
+    def stages(self) -> tuple[tuple[str, Summary], ...]:
+        """The stages that there are, by their names, in the order of time."""
+        stages = (
+            ("preparation", self.preparation_ms),
+            ("inference", self.inference_ms),
+            ("post-processing", self.post_processing_ms),
+        )
+        return tuple((name, one) for name, one in stages if one is not None)
+
+
 class Times(FrozenModel):
     """The times of a model.
 
@@ -243,6 +279,7 @@ class Times(FrozenModel):
         classes: of the arg-max at the size of the logits, in C, after the inference; null if the
             model gives no logits.
         mask: of the arg-max at the size of the input, likewise.
+        frame: of whole frames; null if they were not asked for.
     """
 
     run: Summary | None
@@ -251,6 +288,7 @@ class Times(FrozenModel):
     first_inference_ms: float | None
     classes: Summary | None = None
     mask: Summary | None = None
+    frame: FrameTimes | None = None
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:
@@ -419,6 +457,7 @@ class Round(FrozenModel):
         conditions_after: the state of the device at the end; null if it could not be read.
         turn: rounds of one turn belong together: every setting has one in it, and ratios between
             settings are formed turn by turn. Null where every round has all the models.
+        frames: the timed runs of whole frames.
     """
 
     index: int
@@ -435,6 +474,7 @@ class Round(FrozenModel):
     turn: int | None = None
     library_memory_bytes: int | None = None
     coverage: Coverage | None = None
+    frames: tuple[FrameRuns, ...] = ()
 
 
 class Results(Document):

@@ -3,26 +3,30 @@
 The text is lines `key value`: no quoting, as no value can hold a line break, and every file name in
 it is one of ours.
 
-    seaformer-plan 1
+    seaformer-plan 2
     backend litert
     accelerator cpu
     library libLiteRt.so
+    frame camera.frame 720 1280
     ...
     model a
     file a.tflite
     input a.input
     output a.output
     mask 512 512
+    preparation a.levels NHWC RGB bilinear 512 512
+    frame-mask logits 720 1280
     end
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from seaformer.errors import UsageError, unknown_name
 
-FORMAT = 1
+FORMAT = 2
 BACKENDS = ("litert", "onnxruntime")
 ACCELERATORS = {"litert": ("cpu", "gpu", "npu"), "onnxruntime": ("cpu", "npu")}
 """Backend of the runner -> the accelerators that it computes on."""
@@ -32,6 +36,9 @@ MAX_INPUTS = 2**20
 MAX_CPUS = 1024
 MAX_OPTIONS = 16
 OPTION = re.compile(r"[a-z_]{1,100}")
+MAX_SIDE = 2**20
+MAX_FRAME_SIDE = 8192
+"""Pixels; the sensors of phones have fewer."""
 
 LIMITS = {
     "threads": (1, 256),
@@ -43,6 +50,67 @@ LIMITS = {
     "time_limit_s": (0.001, 10**6),
 }
 """Field of a plan -> the least and the most that it may be."""
+
+
+@dataclass(frozen=True)
+class PlannedFrame:
+    """A frame of the camera.
+
+    Attributes:
+        file: its RGB bytes, [height, width, 3].
+        size: height and width in pixels.
+    """
+
+    file: str
+    size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        _require_name("name", self.file)
+        _require_sides("frame", self.size, MAX_FRAME_SIDE)
+
+    def line(self) -> str:
+        """Return its line of the plan."""
+        return "frame {} {} {}".format(self.file, *self.size)
+
+
+@dataclass(frozen=True)
+class PlannedPreparation:
+    """How a frame becomes the input of a model, and what becomes of its output.
+
+    Attributes:
+        levels_file: the value of each level of 0 to 255 in the input, [channels, 256] of its type,
+            channels in the order of the input: normalised, and quantized if it is.
+        layout: "NHWC" or "NCHW", of the input.
+        color_order: "RGB", "BGR" or "GRAY", of the input.
+        interpolation: "bilinear" or "bicubic".
+        scaled_size: height and width of the whole frame at the scale of the input, of which the
+            middle is taken.
+        mask_size: height and width of the mask that is made of the output; None for none.
+        mask_of: what it is made of: "logits", as `PlannedModel.mask_size` says, or the "ids" of
+            classes.
+    """
+
+    levels_file: str
+    layout: Literal["NHWC", "NCHW"]
+    color_order: str
+    interpolation: str
+    scaled_size: tuple[int, int]
+    mask_size: tuple[int, int] | None = None
+    mask_of: Literal["logits", "ids"] = "logits"
+
+    def __post_init__(self) -> None:
+        _require_name("name", self.levels_file)
+        _require_sides("scaled_size", self.scaled_size, MAX_SIDE)
+        if self.mask_size is not None:
+            _require_sides("mask_size", self.mask_size, MAX_SIDE)
+
+    def lines(self) -> list[str]:
+        """Return its lines of the plan."""
+        words = (self.levels_file, self.layout, self.color_order, self.interpolation)
+        lines = ["preparation {} {} {} {} {} {}".format(*words, *self.scaled_size)]
+        if self.mask_size is not None:
+            lines.append("frame-mask {} {} {}".format(self.mask_of, *self.mask_size))
+        return lines
 
 
 @dataclass(frozen=True)
@@ -58,11 +126,14 @@ class PlannedModel:
             drop them.
         mask_size: height and width of the mask to be made of the (first) output in extra, separate
             timed runs: classes at the size of the logits, and at this one. The output has to be
-            logits in float32, int8 or uint8, [1, h, w, C] for LiteRT and [1, C, h, w] for ONNX
-            Runtime. With an `output_file`, both masks are written beside it, under its name with
-            `.classes` and `.mask` added: uint8 up to 256 classes, else uint16. They are of the last
-            input.
+            logits in float32 or integers of 8 or 16 bits, [1, h, w, C] for LiteRT and [1, C, h, w]
+            for ONNX Runtime. With an `output_file`, both masks are written beside it, under its
+            name with `.classes` and `.mask` added: uint8 up to 256 classes, else uint16.
+            Both masks are of the last input.
         inputs: how many inputs outputs are wanted of. Runs are timed on one of them.
+        preparation: of the frame of the plan, which is then measured after every block, from the
+            frame to the mask; None to measure none. With an `output_file`, the input that the frame
+            becomes is written beside it, with `.prepared` added.
     """
 
     id: str
@@ -71,13 +142,14 @@ class PlannedModel:
     output_file: str | None = None
     mask_size: tuple[int, int] | None = None
     inputs: int = 1
+    preparation: PlannedPreparation | None = None
 
     def __post_init__(self) -> None:
         for name in (self.id, self.file, self.input_file, self.output_file):
             if name is not None:
                 _require_name("name", name)
-        if self.mask_size and not all(1 <= side <= 2**20 for side in self.mask_size):
-            raise UsageError(f"mask_size is {self.mask_size}. Allowed: sides of 1 to {2**20}.")
+        if self.mask_size is not None:
+            _require_sides("mask_size", self.mask_size, MAX_SIDE)
         if not 1 <= self.inputs <= MAX_INPUTS:
             raise UsageError(f"inputs is {self.inputs}. Allowed: 1 to {MAX_INPUTS}.")
 
@@ -90,6 +162,8 @@ class PlannedModel:
             lines.append(f"output {self.output_file}")
         if self.mask_size is not None:
             lines.append("mask {} {}".format(*self.mask_size))
+        if self.preparation is not None:
+            lines += self.preparation.lines()
         return lines
 
 
@@ -124,6 +198,7 @@ class Plan:
         sysfs: folder that says frequency and temperature.
         plugin: library of the runtime for the NPU, like `library`; None if it is inside that.
         options: of the runtime for the NPU, by the names it has for them.
+        frame: what models with a `preparation` are given as frames; None if none has one.
     """
 
     backend: str
@@ -144,6 +219,7 @@ class Plan:
     requires_full_acceleration: bool = False
     plugin: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    frame: PlannedFrame | None = None
 
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:
@@ -177,6 +253,8 @@ class Plan:
         _require_distinct("ids of the models", [one.id for one in self.models])
         outputs = [one.output_file for one in self.models if one.output_file is not None]
         _require_distinct("output files", outputs)
+        if self.frame is None and any(one.preparation is not None for one in self.models):
+            raise UsageError("there is no frame, and models have a preparation. Give both.")
 
     def text(self) -> str:
         """Return the content of the plan file."""
@@ -200,6 +278,7 @@ class Plan:
             f"sysfs {self.sysfs}",
             *([] if self.plugin is None else [f"plugin {self.plugin}"]),
             *(f"option {key} {value}" for key, value in self.options.items()),
+            *(() if self.frame is None else (self.frame.line(),)),
             *(line for model in self.models for line in model.lines()),
             "end",
         ]
@@ -221,6 +300,11 @@ def _require_name(what: str, name: str) -> None:
             f"{what} {name!r} cannot stand in a plan. Allowed: 1 to 100 of the characters "
             "A-Z a-z 0-9 . _ -"
         )
+
+
+def _require_sides(what: str, sides: tuple[int, int], most: int) -> None:
+    if not all(1 <= side <= most for side in sides):
+        raise UsageError(f"{what} is {sides}. Allowed: sides of 1 to {most}.")
 
 
 def _require_distinct(what: str, names: Sequence[str]) -> None:

@@ -25,10 +25,21 @@ def plan_mismatch(plan: Plan, record: Record) -> str | None:
     for block in record.blocks:
         runs = (len(block.durations_ns), plan.runs_per_block)
         compared[f"runs in block {block.index} of {block.model}"] = runs
+    for frames in record.frames:
+        runs = (len(frames.preparation_ns), plan.runs_per_block)
+        compared[f"frames after block {frames.block} of {frames.model}"] = runs
     if record.complete:
         compared["models"] = ([one.id for one in record.models], ids)
         counts = Counter(block.model for block in record.blocks)
         compared |= {f"blocks of {model}": (counts[model], plan.blocks) for model in ids}
+        counts = Counter(frames.model for frames in record.frames)
+        compared |= {
+            f"blocks with frames of {one.id}": (
+                counts[one.id],
+                plan.blocks if one.preparation else 0,
+            )
+            for one in plan.models
+        }
     for what, (found, planned) in compared.items():
         if found != planned:
             return f"{what}: {found}, planned: {planned}"

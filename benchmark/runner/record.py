@@ -210,6 +210,41 @@ class PostProcessingRun(_Exact):
 
 
 @dataclass(frozen=True)
+class FrameRuns(_Exact):
+    """Frames that went through all stages, one after another, after a block of the model.
+
+    Attributes:
+        model: its id.
+        block: index of the block they followed.
+        preparation_ns: of every frame: resizing, normalisation, conversion to the input's type.
+        inference_ns: with the copies of the input to the runtime and of the output from it.
+        post_processing_ns: from the output to the mask; None if no mask was planned.
+    """
+
+    model: Text
+    block: Count
+    preparation_ns: tuple[Duration, ...]
+    inference_ns: tuple[Duration, ...]
+    post_processing_ns: tuple[Duration, ...] | None
+
+    def __post_init__(self) -> None:
+        lengths = {len(stage) for stage in self.stages_ns}
+        if len(lengths) > 1:
+            raise ValueError("the stages have not as many frames")
+
+    @property
+    def stages_ns(self) -> tuple[tuple[int, ...], ...]:
+        """The stages that there are, in the order of time."""
+        stages = (self.preparation_ns, self.inference_ns, self.post_processing_ns)
+        return tuple(stage for stage in stages if stage is not None)
+
+    @property
+    def durations_ns(self) -> tuple[int, ...]:
+        """Every frame as a whole."""
+        return tuple(map(sum, zip(*self.stages_ns, strict=True)))
+
+
+@dataclass(frozen=True)
 class ProfileEvent(_Exact):
     """What the runtime's profiler saw.
 
@@ -274,13 +309,14 @@ _TYPES: Mapping[str, TypeAdapter[Any]] = {
     "model": TypeAdapter(LoadedModel),
     "block": TypeAdapter(Block),
     "post-processing": TypeAdapter(PostProcessingRun),
+    "frames": TypeAdapter(FrameRuns),
     "event": TypeAdapter(ProfileEvent),
     "memory": TypeAdapter(_Memory),
     "error": TypeAdapter(_Error),
     "end": TypeAdapter(_End),
 }
 
-Item = Header | LoadedModel | Block | PostProcessingRun | ProfileEvent
+Item = Header | LoadedModel | Block | PostProcessingRun | FrameRuns | ProfileEvent
 
 
 @dataclass(frozen=True)
@@ -291,6 +327,7 @@ class Record:
     models: tuple[LoadedModel, ...]
     blocks: tuple[Block, ...]
     post_processing: tuple[PostProcessingRun, ...]
+    frames: tuple[FrameRuns, ...]
     events: tuple[ProfileEvent, ...]
     library_memory_bytes: int | None  # of the process, before any model
     peak_memory_bytes: int | None  # from then on, all models together, without profiled runs
@@ -344,6 +381,7 @@ class RecordReader:
             models=tuple(self._all(LoadedModel)),
             blocks=tuple(self._all(Block)),
             post_processing=tuple(self._all(PostProcessingRun)),
+            frames=tuple(self._all(FrameRuns)),
             events=tuple(self._all(ProfileEvent)),
             library_memory_bytes=memory and memory.library_bytes,
             peak_memory_bytes=memory and memory.peak_bytes,
@@ -374,10 +412,8 @@ class RecordReader:
             if item.id in self._models:
                 raise ValueError(f"the model {item.id!r} is there twice")
             self._models.add(item.id)
-        if (
-            isinstance(item, Block | PostProcessingRun | ProfileEvent)
-            and item.model not in self._models
-        ):
+        of_model = Block | PostProcessingRun | FrameRuns | ProfileEvent
+        if isinstance(item, of_model) and item.model not in self._models:
             raise ValueError(f"there is no model {item.model!r}")
         if isinstance(item, Block):
             if item.index != self._blocks:
@@ -385,7 +421,7 @@ class RecordReader:
             if len(item.cpus) != len(item.durations_ns):
                 raise ValueError("there are not as many processors as runs")
             self._blocks += 1
-        if isinstance(item, PostProcessingRun) and item.block >= self._blocks:
+        if isinstance(item, PostProcessingRun | FrameRuns) and item.block >= self._blocks:
             raise ValueError(f"there is no block {item.block}")
         if isinstance(item, _End) and item.crc32 != f"{self._checksum:08x}":
             raise ValueError("the checksum is another: something was altered")

@@ -40,7 +40,7 @@ def prepare(
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise UsageError(f"the image is {image.dtype} {list(image.shape)}. Allowed: uint8 [H,W,3].")
     height, width = size or preprocessing.input_size
-    scaled_height, scaled_width = _scaled_size(image.shape[:2], preprocessing, (height, width))
+    scaled_height, scaled_width = scaled_size(image.shape[:2], preprocessing, (height, width))
     if scaled_height * scaled_width > _MAX_SCALED_PIXELS:
         raise SeaformerError(
             f"the image of {image.shape[1]} x {image.shape[0]} pixels would have to be scaled to "
@@ -81,18 +81,28 @@ def seen_part(
     Returns:
         uint8 [h, w, 3] with h <= H and w <= W, a view of `image`; to the nearest pixel.
     """
-    height, width = size or preprocessing.input_size
-    scaled_height, scaled_width = _scaled_size(image.shape[:2], preprocessing, (height, width))
-    rows = max(1, round(height * image.shape[0] / scaled_height))
-    columns = max(1, round(width * image.shape[1] / scaled_width))
+    rows, columns = seen_size(image.shape[:2], preprocessing, size or preprocessing.input_size)
     top, left = (image.shape[0] - rows) // 2, (image.shape[1] - columns) // 2
     return image[top : top + rows, left : left + columns]
 
 
-def _scaled_size(
+def seen_size(
     image_size: tuple[int, ...], preprocessing: Preprocessing, size: tuple[int, int]
 ) -> tuple[int, int]:
-    """Height and width of the whole image at the scale of the network's input."""
+    """Height and width of `seen_part` of an image, in its own pixels."""
+    scaled_height, scaled_width = scaled_size(image_size, preprocessing, size)
+    rows = round(size[0] * image_size[0] / scaled_height)
+    columns = round(size[1] * image_size[1] / scaled_width)
+    return max(1, rows), max(1, columns)
+
+
+def scaled_size(
+    image_size: tuple[int, ...], preprocessing: Preprocessing, size: tuple[int, int]
+) -> tuple[int, int]:
+    """Height and width of the whole image at the scale of the network's input.
+
+    The input, of height and width `size`, is the middle of it.
+    """
     height, width = size
     if preprocessing.crop_fraction is None:
         return height, width

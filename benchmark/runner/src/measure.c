@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "post_processing.h"
+#include "preparation.h"
 #include "report.h"
 #include "system.h"
 
@@ -12,6 +13,9 @@ typedef struct {
     const planned_model *planned;
     model loaded;
     post_processing after; /* if a mask is planned */
+    preparation before;    /* what follows is of frames, if they are planned */
+    post_processing frame_after;
+    id_resizing frame_ids;
 } subject;
 
 static const char damaged[] = "a model is damaged, or the runtime has a fault";
@@ -107,6 +111,71 @@ static void load(subject *s, const plan *planned, const runtime *with) {
                                 s->planned->mask_height, s->planned->mask_width, s->planned->id);
 }
 
+/* ---- Frames ---------------------------------------------------------------------------------- */
+
+static uint8_t *read_frame(const plan *planned) {
+    size_t size;
+    if (planned->frame == NULL) return NULL;
+    uint8_t *frame = (uint8_t *)read_file(planned->frame, &size);
+    if (size != (size_t)planned->frame_height * (size_t)planned->frame_width * 3)
+        fail(STATUS_BAD_PLAN, "the frame '%s' has %zu bytes, it should have %d x %d x 3",
+             planned->frame, size, planned->frame_height, planned->frame_width);
+    return frame;
+}
+
+static void prepare_frames(subject *s, const plan *planned, const runtime *with,
+                           const uint8_t *frame) {
+    const planned_model *of = s->planned;
+    const tensor *output = &s->loaded.outputs[0];
+    const int32_t height = of->frame_mask_height, width = of->frame_mask_width;
+    if (of->levels == NULL) return;
+    preparation_prepare(&s->before, of, frame, planned->frame_height, planned->frame_width,
+                        &s->loaded.input);
+    if (height > 0 && of->has_ids)
+        id_resizing_prepare(&s->frame_ids, output, height, width, of->id);
+    else if (height > 0)
+        post_processing_prepare(&s->frame_after, output, with == &onnxruntime, height, width,
+                                of->id);
+}
+
+/* The stages of a frame, in the order in which they happen. */
+enum { PREPARATION, INFERENCE, POST_PROCESSING, STAGES };
+
+/* Takes one frame through all stages, as the application does; writes what each took. */
+static void run_frame(subject *s, const runtime *with, int64_t *stages_ns) {
+    int64_t at[STAGES + 1];
+    at[PREPARATION] = clock_ns();
+    preparation_run(&s->before);
+    at[INFERENCE] = clock_ns();
+    with->set_input(&s->loaded, s->before.input);
+    with->run(&s->loaded);
+    /* To borrow it is to wait for it, and to copy it from where an accelerator has it. */
+    const void *output = with->borrow_output(&s->loaded, 0);
+    at[POST_PROCESSING] = clock_ns();
+    if (s->frame_ids.mask != NULL) id_resizing_mask(&s->frame_ids, output);
+    else if (s->frame_after.mask != NULL) post_processing_mask(&s->frame_after, output);
+    at[STAGES] = clock_ns();
+    with->return_output(&s->loaded, 0);
+    for (int i = 0; i < STAGES; i++) stages_ns[i] = at[i + 1] - at[i];
+}
+
+/* Writes the input that the frame becomes, to be compared. */
+static void write_prepared(subject *s) {
+    char beside[200];
+    if (s->planned->levels == NULL || s->planned->output == NULL) return;
+    preparation_run(&s->before);
+    snprintf(beside, sizeof beside, "%s.prepared", s->planned->output);
+    write_file(beside, s->before.input, s->loaded.input.bytes, 1);
+}
+
+static void release_frames(subject *s) {
+    preparation_release(&s->before);
+    post_processing_release(&s->frame_after);
+    id_resizing_release(&s->frame_ids);
+}
+
+/* ---- Outputs --------------------------------------------------------------------------------- */
+
 static void write_output(subject *s, const runtime *with, int is_first) {
     for (int i = 0; i < s->loaded.output_count; i++) {
         write_file(s->planned->output, with->borrow_output(&s->loaded, i),
@@ -145,7 +214,7 @@ static void write_outputs(subject *s, const runtime *with) {
 /* Room for the runs of a block, and what is known of it. */
 typedef struct {
     int64_t index, round, runs;
-    int64_t *durations, *cpus;
+    int64_t *durations, *cpus, *stages[STAGES];
 } block;
 
 static void measure_block(subject *s, const runtime *with, block *b, int64_t settling_ns) {
@@ -194,6 +263,26 @@ static void measure_post_processing(subject *s, const runtime *with, block *b, c
     line_end();
 }
 
+static void measure_frames(subject *s, const runtime *with, block *b) {
+    static const char *const names[] = {"preparation_ns", "inference_ns", "post_processing_ns"};
+    const int has_mask = s->planned->frame_mask_height > 0;
+    int64_t stages_ns[STAGES];
+    run_frame(s, with, stages_ns); /* not counted: a camera's frames follow each other */
+    for (int64_t i = 0; i < b->runs; i++) {
+        run_frame(s, with, stages_ns);
+        current_cpu();
+        for (int k = 0; k < STAGES; k++) b->stages[k][i] = stages_ns[k];
+    }
+    line_begin("frames");
+    line_text("model", s->planned->id);
+    line_integer("block", b->index);
+    for (int k = 0; k < STAGES; k++)
+        if (k == POST_PROCESSING && !has_mask) line_null(names[k]);
+        else line_integers(names[k], b->stages[k], (size_t)b->runs);
+    line_end();
+    set_input(s, with);
+}
+
 static void measure_blocks(subject *subjects, const plan *planned, const runtime *with) {
     const size_t runs = (size_t)planned->runs_per_block;
     const int count = planned->model_count;
@@ -203,6 +292,7 @@ static void measure_blocks(subject *subjects, const plan *planned, const runtime
     const subject *previous = NULL;
     b.durations = allocate(runs, sizeof *b.durations);
     b.cpus = allocate(runs, sizeof *b.cpus);
+    for (int k = 0; k < STAGES; k++) b.stages[k] = allocate(runs, sizeof *b.stages[k]);
     for (int i = 0; i < count; i++) order[i] = i;
     for (b.round = 0; b.round < planned->blocks; b.round++) {
         shuffle(order, count, &state);
@@ -211,13 +301,16 @@ static void measure_blocks(subject *subjects, const plan *planned, const runtime
             const int64_t settling_ns = s == previous ? -1 : timed_run(s, with);
             measure_block(s, with, &b, settling_ns);
             previous = s;
-            if (s->planned->mask_height == 0) continue;
-            measure_post_processing(s, with, &b, "classes", post_processing_classes);
-            measure_post_processing(s, with, &b, "mask", post_processing_mask);
+            if (s->planned->mask_height > 0) {
+                measure_post_processing(s, with, &b, "classes", post_processing_classes);
+                measure_post_processing(s, with, &b, "mask", post_processing_mask);
+            }
+            if (s->planned->levels != NULL) measure_frames(s, with, &b);
         }
     }
     free(b.durations);
     free(b.cpus);
+    for (int k = 0; k < STAGES; k++) free(b.stages[k]);
     free(order);
 }
 
@@ -234,11 +327,13 @@ void measure(const plan *planned, const runtime *with) {
     const int count = planned->model_count;
     subject *subjects = allocate((size_t)count, sizeof *subjects);
     /* The library has been loaded and has run a model: what comes now is the models'. */
+    uint8_t *frame = read_frame(planned);
     const int64_t library_bytes = resident_bytes();
     restart_peak();
     for (int i = 0; i < count; i++) {
         subjects[i].planned = &planned->models[i];
         load(&subjects[i], planned, with);
+        prepare_frames(&subjects[i], planned, with, frame);
     }
     now("writing outputs", STATUS_NO_MODEL, damaged);
     for (int i = 0; i < count; i++)
@@ -249,13 +344,16 @@ void measure(const plan *planned, const runtime *with) {
     line_count("library_bytes", library_bytes);
     line_count("peak_bytes", peak_bytes());
     line_end();
+    for (int i = 0; i < count; i++) write_prepared(&subjects[i]);
     now("releasing models", STATUS_NO_MODEL, damaged);
     for (int i = 0; i < count; i++) {
+        release_frames(&subjects[i]);
         with->unload(&subjects[i].loaded);
         post_processing_release(&subjects[i].after);
     }
     now("profiling", STATUS_NO_MODEL, damaged);
     if (planned->profile_runs > 0)
         for (int i = 0; i < count; i++) profile(&subjects[i], planned, with);
+    free(frame);
     free(subjects);
 }

@@ -43,12 +43,46 @@ static void read_cpus(plan *to, char *value) {
     if (to->cpu_count == 0) fail(STATUS_BAD_PLAN, "plan: cpus names none");
 }
 
-static void read_mask(planned_model *model, char *value) {
-    const char *height = word(&value), *width = word(&value);
-    if (height == NULL || width == NULL || word(&value) != NULL)
-        fail(STATUS_BAD_PLAN, "plan: mask needs a height and a width");
-    model->mask_height = (int32_t)integer("mask", height, 1, MAX_SIDE);
-    model->mask_width = (int32_t)integer("mask", width, 1, MAX_SIDE);
+/* Reads the height and the width that a line ends with. */
+static void read_sides(const char *key, char *value, int32_t most, int32_t *height,
+                       int32_t *width) {
+    const char *first = word(&value), *second = word(&value);
+    if (first == NULL || second == NULL || word(&value) != NULL)
+        fail(STATUS_BAD_PLAN, "plan: %s needs a height and a width", key);
+    *height = (int32_t)integer(key, first, 1, most);
+    *width = (int32_t)integer(key, second, 1, most);
+}
+
+/* Reads the next word, one of `count` known ones; returns its number. */
+static int choice(const char *key, char **value, const char *const *known, int count) {
+    const char *found = word(value);
+    for (int i = 0; found != NULL && i < count; i++)
+        if (strcmp(found, known[i]) == 0) return i;
+    fail(STATUS_BAD_PLAN, "plan: %s says '%.50s', which is not known", key, found ? found : "");
+}
+
+static void read_frame(plan *to, char *value) {
+    const char *file = word(&value);
+    to->frame = name("frame", file ? file : "");
+    read_sides("frame", value, MAX_FRAME_SIDE, &to->frame_height, &to->frame_width);
+}
+
+static void read_preparation(planned_model *model, char *value) {
+    static const char key[] = "preparation";
+    const char *levels = word(&value);
+    model->levels = name(key, levels ? levels : "");
+    model->is_channels_first = choice(key, &value, (const char *[]){"NHWC", "NCHW"}, 2);
+    const int order = choice(key, &value, (const char *[]){"RGB", "BGR", "GRAY"}, 3);
+    model->is_reversed = order == 1;
+    model->is_gray = order == 2;
+    model->is_bicubic = choice(key, &value, (const char *[]){"bilinear", "bicubic"}, 2);
+    read_sides(key, value, MAX_SIDE, &model->scaled_height, &model->scaled_width);
+}
+
+static void read_frame_mask(planned_model *model, char *value) {
+    static const char key[] = "frame-mask";
+    model->has_ids = choice(key, &value, (const char *[]){"logits", "ids"}, 2);
+    read_sides(key, value, MAX_SIDE, &model->frame_mask_height, &model->frame_mask_width);
 }
 
 static void read_option(plan *to, char *value) {
@@ -70,7 +104,10 @@ static int read_of_model(plan *to, const char *key, char *value) {
     else if (strcmp(key, "input") == 0) model->input = name(key, value);
     else if (strcmp(key, "inputs") == 0) model->inputs = integer(key, value, 1, MAX_INPUTS);
     else if (strcmp(key, "output") == 0) model->output = name(key, value);
-    else if (strcmp(key, "mask") == 0) read_mask(model, value);
+    else if (strcmp(key, "mask") == 0)
+        read_sides(key, value, MAX_SIDE, &model->mask_height, &model->mask_width);
+    else if (strcmp(key, "preparation") == 0) read_preparation(model, value);
+    else if (strcmp(key, "frame-mask") == 0) read_frame_mask(model, value);
     else return 0;
     return 1;
 }
@@ -103,6 +140,7 @@ static int read_of_run(plan *to, const char *key, char *value) {
     else if (strcmp(key, "cpus") == 0) read_cpus(to, value);
     else if (strcmp(key, "plugin") == 0) to->plugin = value;
     else if (strcmp(key, "option") == 0) read_option(to, value);
+    else if (strcmp(key, "frame") == 0) read_frame(to, value);
     else return 0;
     return 1;
 }
@@ -115,6 +153,8 @@ static void check(const plan *read) {
     for (int i = 0; i < read->model_count; i++)
         if (!read->models[i].file || !read->models[i].input)
             fail(STATUS_BAD_PLAN, "plan: model %s has no file or no input", read->models[i].id);
+        else if (read->models[i].levels && !read->frame)
+            fail(STATUS_BAD_PLAN, "plan: there is no frame for model %s", read->models[i].id);
 }
 
 void plan_read(const char *path, plan *to) {
@@ -129,8 +169,8 @@ void plan_read(const char *path, plan *to) {
         at = newline + 1;
         const char *key = word(&line);
         if (number == 0) {
-            if (key == NULL || strcmp(key, "seaformer-plan") != 0 || strcmp(line, "1") != 0)
-                fail(STATUS_BAD_PLAN, "plan: '%.100s' is no plan of version 1", path);
+            if (key == NULL || strcmp(key, "seaformer-plan") != 0 || strcmp(line, "2") != 0)
+                fail(STATUS_BAD_PLAN, "plan: '%.100s' is not a plan of version 2", path);
         } else if (key == NULL) fail(STATUS_BAD_PLAN, "plan: line %d is empty", number + 1);
         else if (strcmp(key, "end") == 0) ended = 1;
         else if (!read_of_run(to, key, line) && !read_of_model(to, key, line))

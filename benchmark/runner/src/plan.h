@@ -8,13 +8,18 @@ enum {
     MAX_MODELS = 1024,
     MAX_SIDE = 1 << 20,
     MAX_INPUTS = 1 << 20,
-    MAX_OPTIONS = 16
+    MAX_OPTIONS = 16,
+    MAX_FRAME_SIDE = 8192
 };
 
 typedef struct {
     const char *id, *file, *input, *output; /* output is NULL if it is not wanted */
     int64_t inputs;                         /* how many are in the file of them */
     int32_t mask_height, mask_width;        /* 0 if no mask is wanted */
+    const char *levels;                     /* NULL if no frames are wanted */
+    int is_channels_first, is_gray, is_reversed, is_bicubic, has_ids;
+    int32_t scaled_height, scaled_width;
+    int32_t frame_mask_height, frame_mask_width; /* 0 if frames end with the inference */
 } planned_model;
 
 typedef struct {
@@ -23,6 +28,8 @@ typedef struct {
 
 typedef struct {
     const char *backend, *accelerator, *library, *runtime_version, *sysfs;
+    const char *frame; /* NULL if there is none */
+    int32_t frame_height, frame_width;
     int threads;
     int cpu_count; /* 0: any */
     int cpus[MAX_CPUS];

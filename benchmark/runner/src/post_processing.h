@@ -1,4 +1,4 @@
-/* From a model's output to a mask: what the application has to do after the inference. */
+/* From a model's output to a mask: what the application does after the inference. */
 #pragma once
 
 #include "runtime.h"
@@ -8,7 +8,18 @@ typedef struct {
     seaformer_upsampling job;
     void *classes, *mask, *workspace;
     size_t classes_bytes, mask_bytes;
+    float *scores; /* of logits in 16 bits, which the arg-max takes as real numbers; else NULL */
+    size_t count;  /* of logits */
+    int is_signed; /* whether those in 16 bits are */
 } post_processing;
+
+/* From class ids to a mask of another size. */
+typedef struct {
+    int32_t height, width, mask_height, mask_width;
+    size_t id_size;
+    int32_t *columns; /* of the ids, for each column of the mask */
+    uint16_t *mask;
+} id_resizing;
 
 /* Makes room for what follows an output, or fails. The output is [1, h, w, C], or [1, C, h, w] if
  * `channels_first`. */
@@ -20,3 +31,12 @@ void post_processing_classes(const post_processing *of, const void *logits);
 void post_processing_mask(const post_processing *of, const void *logits);
 
 void post_processing_release(post_processing *of);
+
+/* Makes room for the ids, [1, h, w] or with an axis of 1, in a mask of another size, or fails. */
+void id_resizing_prepare(id_resizing *to, const tensor *output, int32_t mask_height,
+                         int32_t mask_width, const char *file);
+
+/* Writes the nearest id for every pixel: one between two would be a third class. */
+void id_resizing_mask(const id_resizing *of, const void *ids);
+
+void id_resizing_release(id_resizing *of);

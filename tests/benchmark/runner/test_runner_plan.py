@@ -97,7 +97,7 @@ def test_a_plan_that_is_cut_off_is_refused(folder: Path, text: str, data: st.Dat
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("seaformer-plan 1", "seaformer-plan 2", "no plan of version 1"),
+        ("seaformer-plan 2", "seaformer-plan 1", "not a plan of version 2"),
         ("threads 1", "threads one", "threads is 'one', it has to be 1 to 256"),
         ("threads 1", "threads 257", "threads is '257'"),
         ("blocks 2", "blocks 2 3", "blocks is '2 3'"),

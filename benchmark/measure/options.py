@@ -168,7 +168,6 @@ class Options:
     )
     frame_size: tuple[int, int] | None = _option(
         "--frame",
-        "frame_size",
         metavar="WIDTHxHEIGHT",
         is_flag=False,
         flag_value=USUAL_FRAME,

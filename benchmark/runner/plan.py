@@ -132,8 +132,9 @@ class PlannedModel:
             Both masks are of the last input.
         inputs: how many inputs outputs are wanted of. Runs are timed on one of them.
         preparation: of the frame of the plan, which is then measured after every block, from the
-            frame to the mask; None to measure none. With an `output_file`, the input that the frame
-            becomes is written beside it, with `.prepared` added.
+            frame to the mask; None to measure none. With an `output_file`, the input and the mask
+            that the frame becomes are written beside it, with `.prepared` and `.frame-mask` added;
+            a mask of ids is uint16.
     """
 
     id: str

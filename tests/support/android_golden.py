@@ -141,6 +141,8 @@ def _images() -> dict[str, np.ndarray]:
     return {
         "photograph": read_image(sample_photograph()),
         "noise": rng.integers(0, 256, (61, 143, 3), np.uint8),
+        # Made smaller both ways, rows first.
+        "portrait": rng.integers(0, 256, (260, 120, 3), np.uint8),
         "strip": rng.integers(0, 256, (300, 3, 3), np.uint8),
         "one_pixel": rng.integers(0, 256, (1, 1, 3), np.uint8),
     }

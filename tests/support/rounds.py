@@ -3,7 +3,7 @@
 import platform
 import shutil
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -36,21 +36,21 @@ class Done:
 def basic_plan(backend: str, *models: PlannedModel, **changes: object) -> Plan:
     """A short plan, but for `changes`."""
     library = library_for(backend, TARGET, None)
-    plan = Plan(
-        backend=backend,
-        library=str(library.path),
-        runtime_version=library.version,
-        threads=1,
-        cpus=None,
-        seed=1,
-        warmup_runs=1,
-        blocks=2,
-        runs_per_block=3,
-        profile_runs=0,
-        time_limit_s=120,
-        models=models,
-    )
-    return replace(plan, **changes)
+    usual: dict[str, object] = {
+        "backend": backend,
+        "library": str(library.path),
+        "runtime_version": library.version,
+        "threads": 1,
+        "cpus": None,
+        "seed": 1,
+        "warmup_runs": 1,
+        "blocks": 2,
+        "runs_per_block": 3,
+        "profile_runs": 0,
+        "time_limit_s": 120,
+        "models": models,
+    }
+    return Plan(**(usual | changes))
 
 
 def add_model(

@@ -159,13 +159,19 @@ static void run_frame(subject *s, const runtime *with, int64_t *stages_ns) {
     for (int i = 0; i < STAGES; i++) stages_ns[i] = at[i + 1] - at[i];
 }
 
-/* Writes the input that the frame becomes, to be compared. */
-static void write_prepared(subject *s) {
+/* Writes what the frame becomes, the input and the mask, to be compared. */
+static void write_frame(subject *s, const runtime *with) {
+    const id_resizing *ids = &s->frame_ids;
+    const post_processing *after = &s->frame_after;
+    int64_t stages_ns[STAGES];
     char beside[200];
     if (s->planned->levels == NULL || s->planned->output == NULL) return;
-    preparation_run(&s->before);
+    run_frame(s, with, stages_ns);
     snprintf(beside, sizeof beside, "%s.prepared", s->planned->output);
     write_file(beside, s->before.input, s->loaded.input.bytes, 1);
+    snprintf(beside, sizeof beside, "%s.frame-mask", s->planned->output);
+    if (ids->mask != NULL) write_file(beside, ids->mask, ids->mask_bytes, 1);
+    else if (after->mask != NULL) write_file(beside, after->mask, after->mask_bytes, 1);
 }
 
 static void release_frames(subject *s) {
@@ -344,7 +350,7 @@ void measure(const plan *planned, const runtime *with) {
     line_count("library_bytes", library_bytes);
     line_count("peak_bytes", peak_bytes());
     line_end();
-    for (int i = 0; i < count; i++) write_prepared(&subjects[i]);
+    for (int i = 0; i < count; i++) write_frame(&subjects[i], with);
     now("releasing models", STATUS_NO_MODEL, damaged);
     for (int i = 0; i < count; i++) {
         release_frames(&subjects[i]);

@@ -132,7 +132,8 @@ void id_resizing_prepare(id_resizing *to, const tensor *output, int32_t mask_hei
     to->columns = allocate((size_t)mask_width, sizeof *to->columns);
     for (int32_t x = 0; x < mask_width; x++)
         to->columns[x] = (int32_t)((x + 0.5) * to->width / mask_width);
-    to->mask = allocate((size_t)mask_height * (size_t)mask_width, sizeof *to->mask);
+    to->mask_bytes = (size_t)mask_height * (size_t)mask_width * sizeof *to->mask;
+    to->mask = allocate(to->mask_bytes, 1);
 }
 
 /* Ids are below 65536, and all targets are little-endian: the first bytes hold them. */

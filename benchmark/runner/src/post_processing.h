@@ -16,7 +16,7 @@ typedef struct {
 /* From class ids to a mask of another size. */
 typedef struct {
     int32_t height, width, mask_height, mask_width;
-    size_t id_size;
+    size_t id_size, mask_bytes;
     int32_t *columns; /* of the ids, for each column of the mask */
     uint16_t *mask;
 } id_resizing;

@@ -113,7 +113,7 @@ static void resize_rows(const resampling *to, const uint8_t *from, int32_t first
     }
 }
 
-/* One axis after the other: columns first, but rows first if that leaves less to do. */
+/* One axis after the other, the order of which is in the rounding: see is_rows_first. */
 static void resize(const preparation *of, const uint8_t *from) {
     const int32_t channels = of->channels;
     const size_t pixel = (size_t)channels, row = (size_t)of->frame_width * pixel;
@@ -187,7 +187,9 @@ void preparation_prepare(preparation *to, const planned_model *planned, const ui
     const size_t sides = (size_t)height * (size_t)width;
     to->pixel_step = is_first ? 1 : (size_t)channels;
     to->channel_step = is_first ? sides : 1;
-    to->is_rows_first = planned->scaled_width > frame_width && planned->scaled_height < frame_height;
+    const int32_t fewer_rows = frame_height - planned->scaled_height;
+    to->is_rows_first =
+        fewer_rows > 0 && fewer_rows > 2 * (int64_t)(frame_width - planned->scaled_width);
     to->rows = make_resampling(planned->is_bicubic, frame_height, planned->scaled_height,
                                to->height);
     to->columns = make_resampling(planned->is_bicubic, frame_width, planned->scaled_width,

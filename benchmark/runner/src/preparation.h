@@ -19,7 +19,7 @@ typedef struct {
     const uint8_t *frame; /* RGB, row by row */
     int32_t frame_height, frame_width, height, width, channels;
     resampling rows, columns;
-    int is_rows_first;
+    int is_rows_first; /* where far more rows than columns go, as Pillow 13 has it */
     uint8_t *gray, *between, *seen; /* the frame in gray or NULL; after each pass of the resize */
     int32_t *sums;
     char *levels; /* for each channel of the input, its value for each of 0 to 255 */

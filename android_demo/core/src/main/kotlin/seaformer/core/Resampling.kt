@@ -33,7 +33,7 @@ enum class ResampleFilter(
  *
  * When an image is made smaller the filter widens with the scale, so that every pixel counts. One
  * axis is resized after the other, with weights of 22 bits after the point and results rounded to 8
- * bits: columns first, but rows first if that leaves less to do in the second pass.
+ * bits: columns first, but rows first where the image loses more than twice as many of them.
  */
 class Resampler(
     private val filter: ResampleFilter,
@@ -53,7 +53,8 @@ class Resampler(
     ): RgbImage {
         val columns = Weights(filter, image.width, scaledWidth, left, width)
         val rows = Weights(filter, image.height, scaledHeight, top, height)
-        if (scaledWidth > image.width && scaledHeight < image.height) {
+        val fewerRows = image.height - scaledHeight
+        if (fewerRows > 0 && fewerRows > 2 * (image.width - scaledWidth)) {
             return resizeColumns(resizeRows(image, rows, 0), columns, 0 until height)
         }
         // Of the first pass only the rows that the second one reads.

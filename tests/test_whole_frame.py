@@ -1,0 +1,226 @@
+"""Whole frames: what the runner makes of them is what Python makes of them, bit for bit."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import cycle, product
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from benchmark_parts import candidate
+from rounds import Done, add_model, assert_gave_up, basic_plan, run_plan
+
+from seaformer.artifact.metadata import Interface, Scale
+from seaformer.benchmark.candidates.frame import (
+    FRAME_FILE,
+    FramePath,
+    camera_frame,
+    frame_path,
+    planned_frame,
+)
+from seaformer.benchmark.measure.options import parse_frame_size
+from seaformer.benchmark.results.schema import InputUsed
+from seaformer.benchmark.runner.plan import PlannedModel
+from seaformer.benchmark.runner.record import Status
+from seaformer.errors import UsageError
+from seaformer.imaging.images import read_image, sample_photograph
+from seaformer.imaging.preprocessing import seen_part
+from seaformer.imaging.upsampling import upsample_argmax
+from seaformer.runtimes.session import Tensor
+from seaformer.tasks import get_task
+from seaformer.tasks.output_meaning import OutputMeaning
+
+ADE20K = get_task("ade20k")
+
+ENCODINGS = {
+    "float32": None,
+    "uint8": Scale(scale=1.0, zero_point=0),
+    "int8": Scale(scale=0.02, zero_point=-5),
+    "int16": Scale(scale=0.0078125, zero_point=0),
+}
+"""Type of an input -> what its integers stand for; those of 1 are of values of 0 to 255."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """An input, and the way of an image into it."""
+
+    dtype: str
+    layout: str
+    color_order: str
+    interpolation: str
+    crop_fraction: float | None
+    size: tuple[int, int]
+    mask_of: str = "logits"
+
+    def path(self, number: int, frame_size: tuple[int, int]) -> FramePath:
+        """The way of frames through a model of this input."""
+        channels = 1 if self.color_order == "GRAY" else 3
+        preprocessing = replace(
+            ADE20K.preprocessing,
+            color_order=self.color_order,
+            mean=ADE20K.preprocessing.mean[:channels],
+            std=ADE20K.preprocessing.std[:channels],
+            interpolation=self.interpolation,
+            resize="stretch" if self.crop_fraction is None else "center-crop",
+            crop_fraction=self.crop_fraction,
+        )
+        task = replace(ADE20K, preprocessing=preprocessing)
+        interface = Interface.from_task(task, self.layout, self.size)
+        if self.dtype == "uint8":
+            inside = {"normalization": "inside", "range": (0.0, 255.0)}
+            interface = interface.model_copy(
+                update={"input": interface.input.model_copy(update=inside)}
+            )
+        shape = interface.input.shape
+        ids = self.mask_of == "ids"
+        model = candidate(
+            number,
+            "model.onnx",
+            metadata=interface,
+            entry=Tensor("x", self.dtype, shape, ENCODINGS[self.dtype]),
+            input=InputUsed(
+                source="photograph", name="x", dtype=self.dtype, shape=shape, sha256=None
+            ),
+            mask_size=self.size,
+            gives_class_ids=ids,
+            meaning=OutputMeaning("classes" if ids else "logits"),
+        )
+        return frame_path(model, frame_size)
+
+
+def cases() -> list[Case]:
+    """Every type with every layout, in all of which the other traits come up."""
+    others = cycle(product(("RGB", "BGR", "GRAY"), (None, 1.0, 0.875), ("bilinear", "bicubic")))
+    sizes = cycle([(32, 32), (24, 40), (7, 5)])
+    found = []
+    for dtype, layout in [*product(ENCODINGS, ("NCHW", "NHWC"))] * 5:
+        color_order, crop_fraction, interpolation = next(others)
+        found.append(Case(dtype, layout, color_order, interpolation, crop_fraction, next(sizes)))
+    # A mask is made of an axis of classes where the runtime has it, and ids have none.
+    ids = Case("uint8", "NHWC", "GRAY", "bilinear", None, (9, 11), "ids")
+    return [*found, ids, replace(ids, dtype="int16")]
+
+
+CASES = cases()
+
+
+def identity(path: Path, dtype: str, shape: tuple[int, ...]) -> None:
+    """Write a model that gives what it takes."""
+    kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    ends = [onnx.helper.make_tensor_value_info(name, kind, shape) for name in ("x", "y")]
+    node = onnx.helper.make_node("Identity", ["x"], ["y"])
+    graph = onnx.helper.make_graph([node], "identity", ends[:1], ends[1:])
+    opset = onnx.helper.make_opsetid("", 17)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
+
+
+def add_frame(folder: Path, number: int, case: Case, frame: np.ndarray) -> PlannedModel:
+    """Put a model that takes frames into the folder of a plan."""
+    path = case.path(number, frame.shape[:2])
+    shape = path.interface.input.shape
+    file = folder / f"{case.dtype}.onnx"
+    identity(file, case.dtype, shape)
+    (folder / path.planned.levels_file).write_bytes(path.levels)
+    (folder / FRAME_FILE).write_bytes(frame.tobytes())
+    model = add_model(folder, f"m{number}", file, np.zeros(shape, case.dtype))
+    has_mask = case.mask_of == "ids" or case.layout == "NCHW"
+    planned = path.planned if has_mask else replace(path.planned, mask_size=None)
+    return replace(model, preparation=planned)
+
+
+def run_frames(folder: Path, frame: np.ndarray, models: list[PlannedModel]) -> Done:
+    plan = basic_plan("onnxruntime", *models, frame=planned_frame(frame), runs_per_block=2)
+    return run_plan(folder, plan)
+
+
+def noise(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(height).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def frames() -> Iterator[pytest.param]:
+    yield pytest.param(read_image(sample_photograph()), id="photograph")
+    for height, width in ((97, 131), (20, 16), (64, 3), (1, 1)):
+        yield pytest.param(noise(height, width), id=f"{width}x{height}")
+
+
+@pytest.mark.parametrize("frame", [*frames()])
+def test_what_a_frame_becomes_is_what_python_makes_of_it(frame: np.ndarray, tmp_path: Path) -> None:
+    models = [add_frame(tmp_path, number, case, frame) for number, case in enumerate(CASES)]
+    done = run_frames(tmp_path, frame, models)
+    assert done.status == Status.DONE, done.stderr
+    assert done.record.complete, done.record.problem
+    for number, (case, model) in enumerate(zip(CASES, models, strict=True)):
+        path = case.path(number, frame.shape[:2])
+        prepared = np.fromfile(tmp_path / f"m{number}.output.prepared", case.dtype)
+        expected = np.frombuffer(path.expected_input(frame), case.dtype)
+        np.testing.assert_array_equal(prepared, expected, str(case))
+        assert model.preparation is not None
+        if (size := model.preparation.mask_size) is None:
+            continue
+        preprocessing = path.interface.preprocessing
+        assert size == seen_part(frame, preprocessing, case.size).shape[:2]
+        values = expected.reshape(path.interface.input.shape)[0]
+        if case.mask_of == "logits":
+            scores = values.astype(np.float32) if case.dtype == "int16" else values
+            mask, stored = upsample_argmax(scores, size, "CHW"), np.uint8
+        else:
+            rows, columns = (
+                ((np.arange(there) + 0.5) * here / there).astype(int)
+                for there, here in zip(size, case.size, strict=True)
+            )
+            mask, stored = values[rows[:, None], columns, 0], np.uint16
+        made = np.fromfile(tmp_path / f"m{number}.output.frame-mask", stored)
+        np.testing.assert_array_equal(made.reshape(size), mask.astype(stored), str(case))
+
+
+def test_the_stages_of_every_frame_are_timed_after_each_block(tmp_path: Path) -> None:
+    frame = camera_frame((90, 160))
+    assert frame.shape == (90, 160, 3)
+    with_mask, without = (replace(CASES[0], layout=layout) for layout in ("NCHW", "NHWC"))
+    models = [
+        add_frame(tmp_path, number, case, frame) for number, case in enumerate((with_mask, without))
+    ]
+    record = run_frames(tmp_path, frame, models).record
+    assert record.complete, record.problem
+    blocks = [(block.index, block.model) for block in record.blocks]
+    assert [(runs.block, runs.model) for runs in record.frames] == blocks
+    for runs in record.frames:
+        assert len(runs.durations_ns) == 2
+        assert (runs.post_processing_ns is None) == (runs.model == "m1")
+        assert runs.durations_ns[0] == sum(stage[0] for stage in runs.stages_ns)
+    # The model is measured with its own input again.
+    assert not np.fromfile(tmp_path / "m0.output", np.float32).any()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("levels", "has 3071 bytes, not 256 values of 4 for each of 3 channels"),
+        ("frame", "it should have 90 x 160 x 3"),
+        ("layout", "takes another image than the one planned"),
+    ],
+)
+def test_files_that_do_not_fit_the_plan_are_refused(change: str, said: str, tmp_path: Path) -> None:
+    frame = camera_frame((90, 160))
+    model = add_frame(tmp_path, 0, CASES[0], frame)
+    if change == "layout":
+        assert model.preparation is not None
+        model = replace(model, preparation=replace(model.preparation, layout="NHWC"))
+    else:
+        file = tmp_path / ("m0.levels" if change == "levels" else FRAME_FILE)
+        file.write_bytes(file.read_bytes()[:-1])
+    assert_gave_up(run_frames(tmp_path, frame, [model]), Status.BAD_PLAN, said)
+
+
+def test_a_model_that_takes_no_image_is_refused_before_anything_is_measured() -> None:
+    with pytest.raises(UsageError, match=r"'a\.tflite' cannot be given one: nothing says how"):
+        frame_path(candidate(0, "a.tflite"), (720, 1280))
+
+
+@pytest.mark.parametrize("text", ["1280", "1280x", "0x720", "1280x99999", "a.tflite", "1280*720"])
+def test_a_size_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--frame is '.*'\. Allowed: WIDTHxHEIGHT"):
+        parse_frame_size(text)
+    assert parse_frame_size("1280x720") == (1280, 720)

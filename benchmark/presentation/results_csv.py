@@ -3,8 +3,8 @@
 from dataclasses import fields
 from typing import Any
 
-from seaformer.benchmark.presentation.csv_text import csv_text, ends
-from seaformer.benchmark.results.schema import ModelResult, Results, Times
+from seaformer.benchmark.presentation.csv_text import csv_text, ends, median_cells
+from seaformer.benchmark.results.schema import STAGES, FrameTimes, ModelResult, Results, Times
 from seaformer.statistics.bootstrap import Summary
 
 
@@ -47,6 +47,7 @@ def _row(results: Results, model: ModelResult) -> dict[str, Any]:
         "complete": results.complete,
         "wrong_output": model.is_wrong,
         "input": model.input.source,
+        "frame_size": results.protocol.frame_text or None,
         "input_shape": "x".join(map(str, model.input.shape)),
         "file_bytes": model.bytes,
         "params": model.facts.params,
@@ -79,6 +80,14 @@ def _row(results: Results, model: ModelResult) -> dict[str, Any]:
     }
 
 
+def _frame(frame: FrameTimes | None) -> dict[str, Any]:
+    stages = {} if frame is None else frame.stages
+    columns: dict[str, Any] = {}
+    for name in STAGES:
+        columns |= median_cells(f"frame_{name.replace('-', '_')}", stages.get(name))
+    return columns | median_cells("frame", None if frame is None else frame.frame_ms)
+
+
 def _times(times: Times | None) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for field in fields(Summary):
@@ -93,6 +102,7 @@ def _times(times: Times | None) -> dict[str, Any]:
     return columns | {
         "classes_median_ms": times and times.classes and times.classes.median_ms,
         "mask_median_ms": times and times.mask and times.mask.median_ms,
+        **_frame(times.frame if times else None),
         "load_ms": times and times.load_ms,
         "first_inference_ms": times and times.first_inference_ms,
     }

@@ -19,7 +19,7 @@ from seaformer.benchmark.presentation.paper_table import (
     time_text,
 )
 from seaformer.benchmark.results.comparison import Compared
-from seaformer.benchmark.results.schema import REPORT_NAME, ModelResult, Results, Times
+from seaformer.benchmark.results.schema import REPORT_NAME, STAGES, ModelResult, Results, Times
 from seaformer.console import Console
 from seaformer.reporting.numbers import median, milliseconds, number, ratio
 from seaformer.statistics.bootstrap import Summary
@@ -51,6 +51,9 @@ def print_results(console: Console, results: Results) -> None:
         console.print(_drawn(table, is_wide=console.width >= WIDE))
         for note in table.notes:
             console.print(note, style="dim", soft_wrap=True)
+    if any(model.frame is not None for model in results.models):
+        console.print()
+        console.print(_frames_table(results))
     notes = (f"{model.file_name}: {model.note}" for model in results.models if model.note)
     for note in dict.fromkeys(notes):
         console.print(note, soft_wrap=True)
@@ -168,6 +171,21 @@ def _times_table(results: Results) -> Table:
         for title, after in (("classes, size of logits", classes), ("full-size mask", mask)):
             if after is not None:
                 table.add_row(f"  + {title}", median(after), _range(after))
+    return table
+
+
+def _frames_table(results: Results) -> Table:
+    """Where the time of a whole frame goes; a stage that a model does not have is "-"."""
+    unit = EMULATED if results.emulated else "ms [95 %]"
+    title = f"Whole frames of {results.protocol.frame_text}, {unit}"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("model", overflow="fold", min_width=16)
+    for heading in (*STAGES, "frame"):
+        table.add_column(heading, justify="right")
+    for model in results.models:
+        if (frame := model.frame) is not None:
+            summaries = (*map(frame.stages.get, STAGES), frame.frame_ms)
+            table.add_row(model.label, *map(median, summaries))
     return table
 
 

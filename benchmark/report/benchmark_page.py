@@ -10,6 +10,7 @@ from seaformer.benchmark.presentation.paper_table import PaperTable, paper_table
 from seaformer.benchmark.presentation.terminal import parity_text
 from seaformer.benchmark.report.distribution import distribution
 from seaformer.benchmark.report.drift import Drift, drift
+from seaformer.benchmark.report.frames import LEGEND, frames
 from seaformer.benchmark.report.modules import Modules, modules
 from seaformer.benchmark.report.ratios import Ratios, ratios
 from seaformer.benchmark.results.comparison import CONFIDENCE, Compared, compare, differing
@@ -50,6 +51,7 @@ class _Entry:
     drift: Drift | None
     ratios: Ratios | None
     modules: Modules | None
+    frames: Rows | None
     paper: tuple[PaperRow, ...]
     table: PaperTable | None
 
@@ -74,6 +76,7 @@ class BenchmarkPage(Page, template="benchmark.html"):
         side_by_side: name of each model -> its cell for each of them; empty for a single benchmark.
         differences: letter of each benchmark but the first, and why it cannot be compared with it.
         paper_conditions: of the published figures.
+        stages: of a whole frame, name and color.
         confidence: of the intervals of ratios between benchmarks, 0..1.
     """
 
@@ -82,6 +85,7 @@ class BenchmarkPage(Page, template="benchmark.html"):
     side_by_side: dict[str, list[_Cell]]
     differences: list[tuple[str, list[str]]]
     paper_conditions: str = CONDITIONS
+    stages: tuple[tuple[str, int], ...] = LEGEND
     confidence: float = CONFIDENCE
 
 
@@ -116,6 +120,7 @@ def _entry(place: int, source: Source, count: int) -> _Entry:
         drift=drift(results),
         ratios=ratios(results),
         modules=modules(results),
+        frames=frames(results),
         paper=paper_rows(results),
         table=paper_table(results),
     )

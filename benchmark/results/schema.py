@@ -122,6 +122,11 @@ class Protocol(FrozenModel):
     requires_full_acceleration: bool = False
     frame_size: tuple[int, int] | None = None
 
+    @property
+    def frame_text(self) -> str:
+        """Width and height of the frames, such as "1280x720"; empty without."""
+        return "x".join(map(str, self.frame_size or ()))
+
 
 class InputUsed(FrozenModel):
     """What a model was given.
@@ -241,6 +246,10 @@ class ToolSummary:
     memory_mb: float | None
 
 
+STAGES = ("preparation", "inference", "post-processing")
+"""What a frame of the camera goes through."""
+
+
 class FrameTimes(FrozenModel):
     """The times of whole frames of the camera, from RGB to the mask, as the Android demo takes it.
 
@@ -258,14 +267,11 @@ class FrameTimes(FrozenModel):
     frame_ms: Summary
 
     @property
-    def stages(self) -> tuple[tuple[str, Summary], ...]:
-        """The stages that there are, by their names, in the order of time."""
-        stages = (
-            ("preparation", self.preparation_ms),
-            ("inference", self.inference_ms),
-            ("post-processing", self.post_processing_ms),
-        )
-        return tuple((name, one) for name, one in stages if one is not None)
+    def stages(self) -> dict[str, Summary]:
+        """The stages that there are, by their names in `STAGES`, in the order of time."""
+        summaries = (self.preparation_ms, self.inference_ms, self.post_processing_ms)
+        found = zip(STAGES, summaries, strict=True)
+        return {name: summary for name, summary in found if summary is not None}
 
 
 class Times(FrozenModel):
@@ -406,6 +412,11 @@ class ModelResult(FrozenModel):
     def times(self) -> Times | None:
         """Its times, latency or emulated: whichever the device has."""
         return self.latency or self.emulated
+
+    @property
+    def frame(self) -> FrameTimes | None:
+        """The times of whole frames, latency or emulated; None if they were not measured."""
+        return None if self.times is None else self.times.frame
 
     @property
     def added_peak_bytes(self) -> int | None:

@@ -19,7 +19,7 @@ from seaformer.benchmark.presentation.paper_table import (
     time_text,
 )
 from seaformer.benchmark.results.comparison import Compared
-from seaformer.benchmark.results.schema import REPORT_NAME, STAGES, ModelResult, Results, Times
+from seaformer.benchmark.results.schema import REPORT_NAME, ModelResult, Results, Times
 from seaformer.console import Console
 from seaformer.reporting.numbers import median, milliseconds, number, ratio
 from seaformer.statistics.bootstrap import Summary
@@ -175,17 +175,16 @@ def _times_table(results: Results) -> Table:
 
 
 def _frames_table(results: Results) -> Table:
-    """Where the time of a whole frame goes; a stage that a model does not have is "-"."""
-    unit = EMULATED if results.emulated else "ms [95 %]"
-    title = f"Whole frames of {results.protocol.frame_text}, {unit}"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("model", overflow="fold", min_width=16)
-    for heading in (*STAGES, "frame"):
+    """Where the time of the whole frames of each model goes."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column(f"frames of {results.protocol.frame_text}", overflow="fold", min_width=16)
+    for heading in (EMULATED if results.emulated else "median ms [95 %]", "p10 .. p90"):
         table.add_column(heading, justify="right")
     for model in results.models:
         if (frame := model.frame) is not None:
-            summaries = (*map(frame.stages.get, STAGES), frame.frame_ms)
-            table.add_row(model.label, *map(median, summaries))
+            table.add_row(model.label, median(frame.frame_ms), _range(frame.frame_ms))
+            for name, stage in frame.stages.items():
+                table.add_row(f"  {name}", median(stage), _range(stage))
     return table
 
 

@@ -77,9 +77,9 @@ private fun read(file: File): RgbImage {
     return RgbImage(image.width, image.height, image.getRGB(0, 0, image.width, image.height, null, 0, image.width))
 }
 
-private fun image(image: RgbImage): BufferedImage {
-    val image = BufferedImage(image.width, image.height, BufferedImage.TYPE_INT_RGB)
-    image.setRGB(0, 0, image.width, image.height, image.pixels, 0, image.width)
+private fun image(pixels: RgbImage): BufferedImage {
+    val image = BufferedImage(pixels.width, pixels.height, BufferedImage.TYPE_INT_RGB)
+    image.setRGB(0, 0, pixels.width, pixels.height, pixels.pixels, 0, pixels.width)
     return image
 }
 

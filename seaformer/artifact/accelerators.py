@@ -10,6 +10,19 @@ from seaformer.errors import UsageError, look_up
 
 
 @dataclass(frozen=True)
+class DeviceThreshold:
+    """What a phone's output has to reach against the same file on the CPU of a computer.
+
+    Attributes:
+        min_sqnr_db: lowest signal to noise ratio, in dB.
+        min_agreement: lowest share of positions whose arg-max is the same, 0..1.
+    """
+
+    min_sqnr_db: float
+    min_agreement: float
+
+
+@dataclass(frozen=True)
 class Accelerator:
     """A kind of processor, and how its results are verified.
 
@@ -56,6 +69,13 @@ class Accelerator:
         if self.has_half_only and not precision.is_quantized:
             return in_half(precision)
         return precision
+
+    def device_threshold(self, precision: Precision) -> DeviceThreshold:
+        """Return what a file has to reach on the accelerator of a phone."""
+        if (self.computes_half or self.has_half_only) and not precision.is_quantized:
+            half = in_half(precision)
+            return DeviceThreshold(half.min_sqnr_db, half.min_agreement)
+        return DeviceThreshold(precision.device_min_sqnr_db, precision.device_min_agreement)
 
 
 AcceleratorName = Literal["cpu", "gpu", "npu"]

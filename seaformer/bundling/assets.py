@@ -1,7 +1,7 @@
-"""The app's assets: models, the JSON of each, and sample images.
+"""The app's assets: models, the JSON of each, its golden input and output, and sample images.
 
 The JSON of the first model is model.json, those of others are model_2.json, model_3.json, ...; the
-app offers them in this order.
+app offers them in this order. The golden output of each has the same name in a folder of its own.
 """
 
 import re
@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from seaformer.bundling.app_sources import how_to_get_app, is_app
+from seaformer.bundling.golden import compute_golden, golden_image, write_golden
 from seaformer.bundling.model import RUNTIMES, Model
 from seaformer.errors import UsageError
 from seaformer.imaging.images import FORMATS, open_image, read_image, sample_photograph
@@ -20,6 +21,7 @@ from seaformer.names import path_in
 from seaformer.temporary_folders import temporary_folder
 
 SAMPLES = "samples"
+GOLDEN = "golden"
 MADE_SCENES = 3
 
 READ_BY_ANDROID = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
@@ -49,6 +51,7 @@ def write_assets(models: Sequence[Model], images: Sequence[Path], app: Path) -> 
     Raises:
         UsageError: two models have one name, the folder has something in it that no bundle put
             there, or an image cannot be read.
+        SeaformerError: a model cannot be run on this computer.
     """
     folder = assets_of(app)
     _refuse_one_name(models)
@@ -61,10 +64,13 @@ def write_assets(models: Sequence[Model], images: Sequence[Path], app: Path) -> 
         _refuse_foreign(folder)
         new = temporary / "new"
         (new / SAMPLES).mkdir(parents=True)
+        (new / GOLDEN).mkdir()
+        golden_input = golden_image()
         for number, model in enumerate(models, 1):
             shutil.copyfile(model.path, path_in(new, model.name, "the name of the model"))
-            beside = new / ("model.json" if number == 1 else f"model_{number}.json")
-            beside.write_text(model.metadata.text(), encoding="utf-8")
+            stem = "model" if number == 1 else f"model_{number}"
+            (new / f"{stem}.json").write_text(model.metadata.text(), encoding="utf-8")
+            write_golden(new / GOLDEN, stem, compute_golden(model, golden_input), golden_input)
         _write_samples(new / SAMPLES, models, images)
         if folder.is_dir():
             folder.rename(temporary / "old")
@@ -112,7 +118,7 @@ def _refuse_foreign(folder: Path) -> None:
     if not folder.is_dir():
         return
     for path in folder.iterdir():
-        is_ours = path.name == SAMPLES or re.fullmatch(r"model(_\d+)?\.json", path.name)
+        is_ours = path.name in (SAMPLES, GOLDEN) or re.fullmatch(r"model(_\d+)?\.json", path.name)
         if not is_ours and path.suffix not in RUNTIMES:
             raise UsageError(
                 f"'{path}' was not put there by seaformer-bundle, which keeps that folder for "

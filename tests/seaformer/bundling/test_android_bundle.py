@@ -7,21 +7,32 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
 from android_app import APP
 from PIL import Image
 
+from seaformer.artifact.accelerators import ACCELERATORS
 from seaformer.artifact.beside import path_beside
+from seaformer.artifact.metadata import Metadata
+from seaformer.artifact.precisions import PRECISIONS
 from seaformer.bundling.assets import assets_of, write_assets
+from seaformer.bundling.golden import MAX_VALUES, sample_output
 from seaformer.bundling.model import read_model
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.files import file_sha256
 from seaformer.imaging.images import read_image
+from seaformer.imaging.prediction import prepare_input
+from seaformer.runtimes import open_model
 from smoke_build.tools import DEBIAN, find_debian, require_tools
 
 ROOT = APP.parent
+SUFFIXES = (".tflite", ".onnx")
 Done = subprocess.CompletedProcess[str]
 
 
@@ -49,7 +60,7 @@ def bundle(*arguments: object, environment: dict[str, str] | None = None) -> Don
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
-@pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_app_gets_the_model_its_own_json_and_samples(
     shapes_export: Path, app: Path, suffix: str
 ) -> None:
@@ -78,7 +89,7 @@ def test_another_model_takes_the_place_of_the_first(
     write_assets([read_model(first)], [], app)
     write_assets([read_model(second)], [], app)
     names = {path.name for path in assets_of(app).iterdir()}
-    assert names == {"model.json", "samples", second.name}
+    assert names == {"golden", "model.json", "samples", second.name}
     assert sorted(p.name for p in (assets_of(app) / "samples").iterdir()) == ["00_photograph.jpg"]
 
 
@@ -95,7 +106,77 @@ def test_several_models_are_offered_in_the_order_given(
         assert metadata["file"]["sha256"] in done.stdout
     write_assets([read_model(files[1])], [], app)
     names = {path.name for path in assets_of(app).iterdir()}
-    assert names == {"model.json", "samples", files[1].name}
+    assert names == {"golden", "model.json", "samples", files[1].name}
+
+
+@pytest.mark.parametrize(("name", "most_bytes"), [("shapes", 20_000), ("mask", 80_000)])
+def test_the_golden_output_is_that_of_the_file_on_this_computer(
+    request: pytest.FixtureRequest, app: Path, name: str, most_bytes: int
+) -> None:
+    files = [next(request.getfixturevalue(f"{name}_export").glob(f"*{end}")) for end in SUFFIXES]
+    write_assets([read_model(file) for file in files], [], app)
+    golden = assets_of(app) / "golden"
+    names = {"image.rgb", "model.bin", "model.json", "model_2.bin", "model_2.json"}
+    assert {path.name for path in golden.iterdir()} == names
+    for stem, file in zip(("model", "model_2"), files, strict=True):
+        description = json.loads((golden / f"{stem}.json").read_text())
+        height, width = description["height"], description["width"]
+        image = np.fromfile(golden / "image.rgb", np.uint8).reshape(height, width, 3)
+        with open_model(file) as session:
+            metadata = session.metadata
+            assert isinstance(metadata, Metadata)
+            output = session.run(prepare_input(image, session, metadata))[0]
+        if metadata.output.layout == "NCHW":
+            output = np.moveaxis(output, 0, -1)
+        expected = output.reshape(-1, description["classes"])[:: description["step"]]
+        stored = (golden / f"{stem}.bin").read_bytes()
+        assert len(stored) < most_bytes
+        values = np.frombuffer(stored, "<i4" if name == "mask" else "<f4")
+        assert np.array_equal(values.reshape(-1, description["classes"]), expected)
+        assert len(np.unique(values)) > 2
+        assert description["model_sha256"] == file_sha256(file)
+        assert description["thresholds"]["cpu"] == {"min_sqnr_db": 60.0, "min_agreement": 0.99}
+        assert description["thresholds"]["gpu"] == {"min_sqnr_db": 36.0, "min_agreement": 0.98}
+
+
+def test_a_large_output_is_stored_at_positions_of_all_columns(shapes_export: Path) -> None:
+    model = read_model(next(shapes_export.glob("*.onnx")))
+    values = np.random.default_rng(0).normal(size=(1, 12, 160, 240)).astype(np.float32)
+    golden = sample_output(values, model.metadata, model.sha256, "a computer")
+    assert golden.values.size <= MAX_VALUES
+    assert golden.values.size > MAX_VALUES / 2
+    assert {golden.step * position % 240 for position in range(golden.positions)} == {*range(240)}
+    rows = values[0].reshape(12, -1).T
+    assert np.array_equal(golden.values, rows[:: golden.step])
+
+
+@pytest.mark.parametrize(
+    ("precision", "on_cpu", "on_gpu", "on_npu"),
+    [
+        ("fp32", (60.0, 0.99), (36.0, 0.98), (36.0, 0.98)),
+        ("fp16", (30.0, 0.98), (36.0, 0.98), (36.0, 0.98)),
+        ("int8", (20.0, 0.9), (20.0, 0.9), (20.0, 0.9)),
+        ("w8a8", (20.0, 0.9), (20.0, 0.9), (20.0, 0.9)),
+    ],
+)
+def test_what_an_accelerator_has_to_reach_follows_from_the_precision(
+    precision: str, on_cpu: tuple[float, float], on_gpu: object, on_npu: object
+) -> None:
+    for name, expected in (("cpu", on_cpu), ("gpu", on_gpu), ("npu", on_npu)):
+        assert astuple(ACCELERATORS[name].device_threshold(PRECISIONS[precision])) == expected
+
+
+def test_a_model_that_computes_nothing_finite_is_not_bundled(copy: Path, app: Path) -> None:
+    model = onnx.load(copy)
+    for tensor in model.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) == 4:
+            array = np.full(tuple(tensor.dims), np.nan, np.float32)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+    onnx.save(model, copy)
+    change_beside(copy, _set("file", "sha256", to=file_sha256(copy)))
+    with pytest.raises(SeaformerError, match="values that are not finite on this computer"):
+        write_assets([read_model(copy)], [], app)
+    assert not assets_of(app).exists()
 
 
 def test_two_models_of_one_name_are_refused(copy: Path, app: Path, tmp_path: Path) -> None:

@@ -1,0 +1,126 @@
+"""A golden input and output of each bundled model, which the app checks accelerators against.
+
+The input is one small image, which the app's preprocessing turns into the same tensor as ours. The
+output is that of the real file on this computer's CPU. Where it is large, only values at evenly
+spaced positions are stored.
+"""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from seaformer.artifact.accelerators import ACCELERATORS, DeviceThreshold
+from seaformer.artifact.metadata import Metadata
+from seaformer.artifact.precisions import PRECISIONS
+from seaformer.bundling.model import Model
+from seaformer.errors import SeaformerError, look_up
+from seaformer.imaging.images import read_image, sample_photograph
+from seaformer.imaging.prediction import prepare_input
+from seaformer.runtimes import open_model
+from seaformer.runtimes.session import Array
+
+SCHEMA_VERSION = 1
+IMAGE_NAME = "image.rgb"
+IMAGE_SIDE = 160
+"""Pixels of the longer side: the image is resized to the model's input as any other."""
+
+MAX_VALUES = 1 << 17
+"""Of the stored output, so that no more than 512 KiB are added to an APK for a model."""
+
+
+@dataclass(frozen=True)
+class Golden:
+    """The golden output of one model.
+
+    Attributes:
+        model_sha256: of the file that computed it.
+        reference: the runtime that did, in words.
+        step: distance between stored positions, of all in row-major order.
+        positions: how many are stored.
+        classes: values of each: 1 of class ids.
+        thresholds: accelerator -> what it has to reach.
+        values: [positions, classes], a float32 for each class of which the largest wins, or int32
+            class ids; of integers the real numbers that they stand for.
+    """
+
+    model_sha256: str
+    reference: str
+    step: int
+    positions: int
+    classes: int
+    thresholds: dict[str, DeviceThreshold]
+    values: Array
+
+    def text(self, image: npt.NDArray[np.uint8]) -> str:
+        """Write everything but the values as JSON; `image` is the input, [height, width, 3]."""
+        members = {key: value for key, value in asdict(self).items() if key != "values"}
+        height, width, _ = image.shape
+        described = {"schema_version": SCHEMA_VERSION, "height": height, "width": width, **members}
+        return json.dumps(described, indent=1) + "\n"
+
+
+def golden_image() -> npt.NDArray[np.uint8]:
+    """The input of all models: the photograph of the package, reduced; uint8 [height, width, 3]."""
+    photograph = Image.fromarray(read_image(sample_photograph()))
+    photograph.thumbnail((IMAGE_SIDE, IMAGE_SIDE))
+    return np.asarray(photograph)
+
+
+def compute_golden(model: Model, image: npt.NDArray[np.uint8]) -> Golden:
+    """Run a model on the image, on this computer's CPU.
+
+    Raises:
+        SeaformerError: it cannot be run here, or its output is not finite.
+    """
+    with open_model(model.path) as session:
+        output = session.run(prepare_input(image, session, model.metadata))
+        reference = f"{session.session.runtime} on the CPU of the computer that bundled the model"
+    if not np.isfinite(output).all():
+        raise SeaformerError(
+            f"'{model.path}' computes values that are not finite on this computer, so the app "
+            "could not check accelerators against them. Export the model again."
+        )
+    return sample_output(output, model.metadata, model.sha256, reference)
+
+
+def sample_output(output: Array, metadata: Metadata, sha256: str, reference: str) -> Golden:
+    """Take values of an output, real numbers or class ids, at evenly spaced positions."""
+    found = metadata.class_scores(output)
+    grid = output[0, ..., None] if found is None else np.moveaxis(found[0], found[1], -1)[0]
+    classes = grid.shape[-1]
+    rows = grid.reshape(-1, classes)
+    step = _step(len(rows), classes, width=grid.shape[-2] if grid.ndim == 3 else 1)
+    values = rows[::step].astype("<f4" if metadata.meaning.gives_scores else "<i4")
+    precision = look_up(PRECISIONS, "precision", metadata.precision)
+    return Golden(
+        model_sha256=sha256,
+        reference=reference,
+        step=step,
+        positions=len(values),
+        classes=classes,
+        thresholds={
+            name: accelerator.device_threshold(precision)
+            for name, accelerator in ACCELERATORS.items()
+        },
+        values=values,
+    )
+
+
+def _step(positions: int, classes: int, width: int) -> int:
+    """Distance between positions such that few enough are taken, and from all columns of a grid."""
+    step = math.ceil(positions * classes / MAX_VALUES)
+    while step > 1 and math.gcd(step, width) > 1:
+        step += 1
+    return step
+
+
+def write_golden(folder: Path, stem: str, golden: Golden, image: npt.NDArray[np.uint8]) -> None:
+    """Write the files of a model: the image, which all share, STEM.json and STEM.bin."""
+    (folder / IMAGE_NAME).write_bytes(image.tobytes())
+    (folder / f"{stem}.json").write_text(golden.text(image), encoding="utf-8")
+    (folder / f"{stem}.bin").write_bytes(golden.values.tobytes())

@@ -5,6 +5,16 @@ plugins {
     alias(libs.plugins.kotlin.android)
 }
 
+// Android 12, the first that names its chip and that LiteRT's NPU runtime supports.
+val npuMinSdk = 31
+
+// Whose NPU libraries go into the app: -Pnpu=litert or -Pnpu=onnxruntime. Not both, as they need
+// different versions of Qualcomm's libraries.
+val npu: String? = providers.gradleProperty("npu").orNull
+require(npu == null || npu == "litert" || npu == "onnxruntime") {
+    "-Pnpu is '$npu'. Allowed: litert, onnxruntime."
+}
+
 android {
     namespace = "seaformer.demo"
     compileSdk =
@@ -15,9 +25,13 @@ android {
     defaultConfig {
         applicationId = "seaformer.demo"
         minSdk =
-            libs.versions.minSdk
-                .get()
-                .toInt()
+            if (npu == null) {
+                libs.versions.minSdk
+                    .get()
+                    .toInt()
+            } else {
+                npuMinSdk
+            }
         targetSdk =
             libs.versions.targetSdk
                 .get()
@@ -28,7 +42,7 @@ android {
                 .toInt()
         versionName = libs.versions.appVersionName.get()
         ndk {
-            abiFilters += listOf("arm64-v8a", "x86_64")
+            abiFilters += if (npu == null) listOf("arm64-v8a", "x86_64") else listOf("arm64-v8a")
         }
     }
 
@@ -49,8 +63,9 @@ android {
 
     packaging {
         jniLibs {
-            // Libraries stay in the APK, at multiples of 16 KB.
-            useLegacyPackaging = false
+            // Libraries stay in the APK, at multiples of 16 KB. The one for the Hexagon is read by
+            // another process, which needs a file.
+            useLegacyPackaging = npu != null
         }
     }
 
@@ -69,5 +84,10 @@ kotlin {
 dependencies {
     implementation(project(":core"))
     implementation(libs.litert)
-    implementation(libs.onnxruntime)
+    implementation(libs.litert.gpu)
+    implementation(if (npu == "onnxruntime") libs.onnxruntime.qnn else libs.onnxruntime)
+    if (npu == "litert") {
+        implementation(libs.litert.npu)
+        implementation(libs.qnn)
+    }
 }

@@ -16,7 +16,7 @@ from once import Once
 from PIL import Image
 
 from seaformer.artifact.metadata import Metadata
-from seaformer.benchmark.results.schema import read_results
+from seaformer.benchmark.results.schema import Parity, read_results
 from seaformer.datasets import IGNORED
 from seaformer.datasets.shapes import ShapesDataset
 from seaformer.errors import SeaformerError
@@ -62,6 +62,18 @@ def test_the_benchmark_of_the_app_is_one_of_seaformer_benchmark(made: Made, emul
     results = read_results(made.folder / "output" / f"results_{str(emulated).lower()}.json")
     (model,) = results.models
     assert (model.latency is None, model.emulated is None) == (emulated, not emulated)
+    assert (results.backend, results.protocol.half) == ("litert-gpu", True)
+    assert [one.fully_delegated for one in results.rounds[0].loaded] == [True]
+    assert model.parity == Parity(
+        "LiteRT 2.3.0 on the CPU",
+        52.5,
+        0.01,
+        0.999,
+        min_sqnr_db=36.0,
+        min_agreement=0.98,
+        passed=True,
+    )
+    assert results.warnings == ("NPU was not used: no QNN",)
     (block,) = results.rounds[0].blocks
     times = model.times
     assert times is not None
@@ -70,6 +82,13 @@ def test_the_benchmark_of_the_app_is_one_of_seaformer_benchmark(made: Made, emul
     assert times.run.median_ms == pytest.approx(np.median(milliseconds))
     assert times.run.p90_ms == pytest.approx(np.percentile(milliseconds, 90))
     assert times.run.mean_ms == pytest.approx(milliseconds.mean())
+
+
+def test_a_benchmark_of_a_wrong_output_has_no_latency(made: Made) -> None:
+    made.said("junit")
+    (model,) = read_results(made.folder / "output" / "results_wrong.json").models
+    assert model.is_wrong
+    assert model.times is None
 
 
 # name -> the export and the file of it: every type of input and output that ONNX Runtime gives.
@@ -128,6 +147,10 @@ def ran(made: Made, once: Once, request: pytest.FixtureRequest) -> Callable[[str
     return run_model
 
 
+def lines_of(path: Path) -> list[str]:
+    return path.read_text().splitlines()
+
+
 # Two versions of the runtime sum in different orders: values are near, decisions nearly all equal.
 
 
@@ -180,10 +203,68 @@ def test_a_classifier_ranks_as_python_does(ran: Callable[[str], Ran]) -> None:
 def test_accelerators_that_are_not_here_are_named_with_their_reasons(
     ran: Callable[[str], Ran],
 ) -> None:
-    running, *rejections = (ran("float").folder / "running.txt").read_text().splitlines()
+    running, *rejections = lines_of(ran("float").folder / "running.txt")
     assert running == "ONNX Runtime 1.29.0, CPU"
     assert [line.partition(":")[0] for line in rejections] == ["NPU", "GPU"]
     assert all(line.partition(": ")[2] for line in rejections)
+    assert rejections[0] == (
+        "NPU: this app was built without ONNX Runtime's NPU libraries; build it with "
+        "-Pnpu=onnxruntime"
+    )
+
+
+# int8 sums of two versions of the runtime are rounded alike but for halves.
+@pytest.mark.parametrize(("name", "min_sqnr_db"), [("float", 100.0), ("int8", 30.0)])
+def test_the_golden_output_is_what_the_app_computes(
+    ran: Callable[[str], Ran], name: str, min_sqnr_db: float
+) -> None:
+    passed, found, reference = lines_of(ran(name).folder / "check.txt")
+    assert passed == "true"
+    sqnr_db, agreement = re.findall(r"[\d.]+(?= dB| %)", found)
+    assert float(sqnr_db) > min_sqnr_db
+    assert float(agreement) > 99
+    assert reference.startswith("ONNX Runtime 1.")
+
+
+def test_a_gpu_that_computes_something_else_is_not_used_and_named(
+    made: Made, ran: Callable[[str], Ran]
+) -> None:
+    folder = ran("float").folder
+    made.run_bundled(folder, "wrong")
+    running, rejection = lines_of(folder / "running.txt")
+    assert running == "ONNX Runtime 1.29.0, CPU"
+    assert re.fullmatch(
+        r"GPU: its output differs from the expected one: -?\d+\.\d dB, the same class at .+ % of "
+        r"positions; needed: 36\.0 dB, the same class at 98\.00 % of positions",
+        rejection,
+    )
+    assert lines_of(folder / "check.txt")[0] == "true"
+
+
+def test_a_driver_that_ends_the_app_in_the_check_is_skipped_at_the_next_start(
+    made: Made, ran: Callable[[str], Ran]
+) -> None:
+    folder = ran("float").folder
+    with pytest.raises(SeaformerError, match="exit status 139"):
+        made.run_bundled(folder, "crash")
+    made.run_bundled(folder, "crash")
+    assert lines_of(folder / "running.txt") == [
+        "ONNX Runtime 1.29.0, CPU",
+        "GPU: the app ended while it was tried before, so it is skipped",
+    ]
+
+
+def test_a_runtime_without_qnn_says_so(made: Made, ran: Callable[[str], Ran]) -> None:
+    """The libraries are there, by name, and the real runtime is one without the provider."""
+    folder = ran("float").folder
+    names = ("libQnnHtp.so", "libQnnHtpPrepare.so", "libQnnSystem.so", "libQnnHtpV75Skel.so")
+    for name in names:
+        (folder / name).touch()
+    made.run_bundled(folder)
+    running, npu, _ = lines_of(folder / "running.txt")
+    assert running == "ONNX Runtime 1.29.0, CPU"
+    assert npu.startswith("NPU: ")
+    assert "QNN execution provider is not" in npu
 
 
 def test_the_legend_is_drawn_beside_the_overlay(ran: Callable[[str], Ran]) -> None:

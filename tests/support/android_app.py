@@ -82,8 +82,13 @@ class Made:
         main.mkdir(parents=True)
         shutil.copy(APP / "app/src/main/AndroidManifest.xml", main)
         write_assets([read_model(model)], [], folder / "app")
+        self.run_bundled(folder)
+
+    def run_bundled(self, folder: Path, *fault: str) -> None:
+        """Run again what `run` has bundled in a folder, with a fault of the GPU if one is given."""
+        assets = folder / "app/app/src/main/assets"
         native, scene = self.folder / "native", self.assets / SCENE
-        run_end_to_end(self.said("program"), native, main / "assets", scene, folder)
+        run_end_to_end(self.said("program"), native, assets, scene, folder, *fault)
 
     @property
     def assets(self) -> Path:
@@ -156,15 +161,21 @@ def compile_end_to_end(build: SmokeBuild, native: Path) -> str:
     return ":".join(map(str, (jar, build.core, runtime, debian("json-android.jar"), standard)))
 
 
-def run_end_to_end(class_path: str, native: Path, assets: Path, image: Path, output: Path) -> None:
-    """Run it; see android_end_to_end/EndToEnd.kt for what it writes to the folder `output`."""
+def run_end_to_end(
+    class_path: str, native: Path, assets: Path, image: Path, output: Path, *fault: str
+) -> None:
+    """Run it; see android_end_to_end/EndToEnd.kt for what it writes to the folder `output`.
+
+    Raises:
+        SeaformerError: it fails.
+    """
     run(
         debian("java"),
         *JVM_FLAGS,
         "-Djava.awt.headless=true",
         f"-Donnxruntime.native.path={native}",
         *("-cp", class_path, "seaformer.demo.EndToEndKt"),
-        *(assets, image, output),
+        *(assets, image, output, *fault),
     )
 
 

@@ -15,7 +15,18 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from seaformer.artifact.metadata import Comparison, File, Input, Metadata, Output, Parity, Weights
+from seaformer.artifact.metadata import (
+    Comparison,
+    File,
+    Input,
+    Metadata,
+    Output,
+    Parity,
+    Weights,
+    parse_metadata,
+)
+from seaformer.bundling.golden import golden_image, sample_output
+from seaformer.evaluation.metrics import sqnr_db
 from seaformer.imaging.images import read_image, sample_photograph
 from seaformer.imaging.overlay import blend, class_color, class_shares
 from seaformer.imaging.preprocessing import normalize, prepare, seen_part
@@ -55,6 +66,7 @@ def write(path: Path) -> None:
         "yuv": _yuv(folder),
         "quantiles": _quantiles(),
         "ranking": _ranking(folder),
+        "checks": _checks(folder),
     }
     (path / "cases.json").write_text(json.dumps(cases, indent=1))
 
@@ -355,6 +367,86 @@ def _ranking(folder: Folder) -> list[Json]:
                 "probabilities": (exponentials / exponentials.sum()).tolist(),
             }
         )
+    return cases
+
+
+OUTPUTS: dict[str, tuple[str, Json]] = {
+    "logits": ("shapes", {"shape": (1, 9, 14, 12)}),
+    "nchw": ("shapes", {"shape": (1, 12, 9, 14), "layout": "NCHW"}),
+    "sampled": ("ade20k", {"shape": (1, 40, 40, 150)}),
+    "int8": (
+        "shapes",
+        {
+            "shape": (1, 9, 14, 12),
+            "dtype": "int8",
+            "quantization": {"scale": 0.11, "zero_point": 3},
+        },
+    ),
+    "ids": (
+        "shapes",
+        {"shape": (1, 70, 110), "layout": "NHW", "dtype": "int32", "content": "mask"},
+    ),
+    "classification": ("imagenet", {"shape": (1, 1000), "layout": "NC"}),
+}
+
+
+def _checks(folder: Folder) -> list[Json]:
+    """Golden outputs, and outputs of accelerators that are near or far, with the verdicts."""
+    rng = np.random.default_rng(8)
+    image = golden_image()
+    stored_image = folder.array("golden_image.rgb", image)
+    cases = []
+    for kind, (task, changes) in OUTPUTS.items():
+        described = metadata_of(task, size=SIZE)
+        described["output"].update(changes)
+        metadata = parse_metadata(json.dumps(described), kind)
+        meaning = metadata.meaning
+        dtype = np.dtype(metadata.output.dtype)
+        steps = metadata.output.quantization
+        size = metadata.output.shape
+        values = rng.integers(0, 12, size) if meaning.gives_ids else rng.normal(0, 5, size)
+        for deviation in (0.0, 0.01, 1.0):
+            if meaning.gives_ids:
+                given = np.where(rng.random(size) < deviation / 5, 0, values).astype(dtype)
+                real, golden_values = given, values.astype(dtype)
+            elif steps is None:
+                given = (values + rng.normal(0, deviation, size)).astype(dtype)
+                real, golden_values = given, values.astype(dtype)
+            else:
+                noisy = values + rng.normal(0, deviation, size)
+                given, nearest = (
+                    np.clip(np.round(x / steps.scale) + steps.zero_point, -128, 127).astype(dtype)
+                    for x in (noisy, values)
+                )
+                real, golden_values = (
+                    (x.astype(np.float32) - steps.zero_point) * np.float32(steps.scale)
+                    for x in (given, nearest)
+                )
+            golden = sample_output(golden_values, metadata, "0" * 64, "Python")
+            found = sample_output(real, metadata, "", "").values
+            classes = [x.argmax(1) if x.shape[1] > 1 else x for x in (golden.values, found)]
+            agreement = float(np.mean(classes[0] == classes[1]))
+            noise = None if meaning.gives_ids else sqnr_db(golden.values, found)
+            name = f"{kind}_{deviation}"
+            cases.append(
+                {
+                    "name": name,
+                    "metadata": described,
+                    "golden": json.loads(golden.text(image)),
+                    "values": folder.array(f"{name}.golden", golden.values),
+                    "image": stored_image,
+                    "type": str(dtype),
+                    "output": folder.array(f"{name}.output", given),
+                    "verdict": {
+                        "agreement": agreement,
+                        "sqnr_db": noise,
+                        "max_abs_error": None
+                        if noise is None
+                        else float(np.abs(golden.values - found).max()),
+                        "passed": (noise is None or noise >= 36.0) and agreement >= 0.98,
+                    },
+                }
+            )
     return cases
 
 

@@ -1,14 +1,29 @@
-// Compile-only declarations of the part of LiteRT's Kotlin API (2.1) that the app uses, written by
+// Compile-only declarations of the part of LiteRT's Kotlin API (2.3) that the app uses, written by
 // hand from its documentation: LiteRT's own package is only in Google's Maven repository. They are
 // for type-checking in the smoke build; nothing of them goes into an APK.
 package com.google.ai.edge.litert
 
+import android.content.Context
 import android.content.res.AssetManager
 
 enum class Accelerator { NONE, CPU, GPU, NPU }
 
 abstract class JniHandle internal constructor() : AutoCloseable {
     final override fun close() = Unit
+}
+
+class BuiltinNpuAcceleratorProvider(
+    private val context: Context,
+) {
+    fun isDeviceSupported(): Boolean = TODO("$context")
+}
+
+class Environment internal constructor() : JniHandle() {
+    companion object {
+        fun create(): Environment = TODO()
+
+        fun create(npuAcceleratorProvider: BuiltinNpuAcceleratorProvider): Environment = TODO("$npuAcceleratorProvider")
+    }
 }
 
 class CompiledModel private constructor() : JniHandle() {
@@ -18,10 +33,17 @@ class CompiledModel private constructor() : JniHandle() {
         val xnnPackWeightCachePath: String? = null,
     )
 
+    data class QualcommOptions(
+        val htpPerformanceMode: HtpPerformanceMode? = null,
+    ) {
+        enum class HtpPerformanceMode { BURST }
+    }
+
     class Options(
         vararg val accelerators: Accelerator,
     ) {
         var cpuOptions: CpuOptions? = null
+        var qualcommOptions: QualcommOptions? = null
     }
 
     fun createInputBuffers(): List<TensorBuffer> = TODO()
@@ -38,7 +60,8 @@ class CompiledModel private constructor() : JniHandle() {
             assetManager: AssetManager,
             assetName: String,
             options: Options,
-        ): CompiledModel = TODO("$assetManager $assetName $options")
+            optionalEnv: Environment?,
+        ): CompiledModel = TODO("$assetManager $assetName $options $optionalEnv")
     }
 }
 

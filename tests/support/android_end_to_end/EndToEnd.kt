@@ -6,9 +6,11 @@ import seaformer.core.AttemptLog
 import seaformer.core.ClassColors
 import seaformer.core.ClassMask
 import seaformer.core.FallbackSegmenter
+import seaformer.core.GoldenCheck
 import seaformer.core.ModelMetadata
-import seaformer.core.RgbImage
 import seaformer.core.Preprocessor
+import seaformer.core.RgbImage
+import seaformer.core.Segmenter
 import seaformer.core.TensorData
 import seaformer.core.blend
 import seaformer.core.classShares
@@ -25,23 +27,38 @@ import javax.imageio.ImageIO
 /**
  * Does on a computer what the app does on a phone: a bundled model, an image, what is in it.
  *
- * Usage: EndToEnd ASSETS IMAGE.png OUTPUT. Written to the folder OUTPUT: running.txt, what runs the
- * model and what does not; output.bin, what the model gave, in its own type; of a segmentation
+ * Usage: EndToEnd ASSETS IMAGE.png OUTPUT [FAULT]. With a FAULT the user has chosen the GPU, which is
+ * the CPU with a driver that computes something else (wrong) or ends the process (crash). What the
+ * NPU needs is looked for in OUTPUT. Written to the folder OUTPUT: running.txt, what runs the model and
+ * what does not; check.txt, what the check of the output found; output.bin, what the model gave, in its own type; of a segmentation
  * mask.bin, 32-bit class ids, overlay.png, and screen.png, overlay and legend; of a classification
  * ranking.txt, class and probability per line.
  */
 fun main(arguments: Array<String>) {
     val (assets, photograph, output) = arguments.map(::File)
+    val fault = arguments.getOrNull(3)
     val metadata = ModelMetadata.parse(File(assets, "model.json").readText())
+    val golden = File(assets, "golden")
+    val (values, rgb) = listOf("model.bin", "image.rgb").map { File(golden, it).readBytes() }
+    val check = GoldenCheck(metadata, File(golden, "model.json").readText(), values, rgb)
     val model = map(File(assets, metadata.file.name))
     val image = read(photograph)
     val input = Preprocessor(metadata.input).prepare(image)
     val attempts = AttemptLog(File(output, "attempts"))
-    val open = { accelerator: Accelerator -> OrtSegmenter(model, metadata, accelerator, threads = 1) }
-    FallbackSegmenter(Accelerator.entries, input, attempts, open).use { segmenter ->
+    val open = { accelerator: Accelerator ->
+        if (fault != null && accelerator == Accelerator.GPU) {
+            FaultyGpu(OrtSegmenter(model, metadata, Accelerator.CPU, threads = 1, output), fault)
+        } else {
+            OrtSegmenter(model, metadata, accelerator, threads = 1, output)
+        }
+    }
+    val order = Accelerator.order(if (fault == null) null else Accelerator.GPU)
+    FallbackSegmenter(order, check, attempts, open).use { segmenter ->
         val running = "${segmenter.runtime}, ${segmenter.accelerator}"
         val rejections = segmenter.rejections.map { "${it.accelerator}: ${it.reason}" }
         File(output, "running.txt").writeText((listOf(running) + rejections).joinToString("\n"))
+        val verdict = segmenter.verdict
+        File(output, "check.txt").writeText("${verdict.passed}\n${verdict.found}\n${verdict.reference}")
         File(output, "output.bin").writeBytes(littleEndian(segmenter.run(input)))
         val analysis = Analyzer(metadata, segmenter).analyze(image)
         analysis.mask?.let { show(analysis.photograph, it, metadata, output) }
@@ -49,6 +66,20 @@ fun main(arguments: Array<String>) {
             val lines = ranking.map { "${it.id} ${it.probability}" }
             File(output, "ranking.txt").writeText(lines.joinToString("\n"))
         }
+    }
+}
+
+/** What a driver does to a model that the CPU runs. */
+private class FaultyGpu(
+    private val segmenter: Segmenter,
+    private val fault: String,
+) : Segmenter by segmenter {
+    override val accelerator = Accelerator.GPU
+
+    override fun run(input: TensorData): TensorData {
+        if (fault == "crash") Runtime.getRuntime().halt(139)
+        val output = segmenter.run(input) as TensorData.Floats
+        return TensorData.Floats(FloatArray(output.size) { output.values[maxOf(it - 1, 0)] })
     }
 }
 

@@ -169,7 +169,7 @@ private fun measure(
     val image = readImage(context.assets, BundledModel.samples(context.assets).first())
     val before = deviceConditions(context)
     val begin = System.nanoTime()
-    model.open(choice, attemptLogs(context), systemVersion(context)).use { segmenter ->
+    model.open(context, choice, attemptLogs(context), systemVersion(context)).use { segmenter ->
         val loadNs = System.nanoTime() - begin
         val benchmark = Benchmark(model.metadata, segmenter, WARMUP_RUNS, runs)
         val times = benchmark.measure(image, loadNs, onStep) ?: return null
@@ -180,18 +180,23 @@ private fun measure(
                 metadata = model.metadata,
                 times = times,
                 accelerator = segmenter.accelerator,
+                isFullyAccelerated = segmenter.isFullyAccelerated,
+                verdict = segmenter.verdict,
                 rejections = segmenter.rejections,
-                runtime = model.runtimeFacts(segmenter.runtime, apk, abi),
+                runtime = model.runtimeFacts(segmenter.runtime, segmenter.accelerator, apk, abi),
                 threads = choice.threads,
                 device = deviceFacts(context),
                 before = before,
                 after = deviceConditions(context),
             ).json()
         val place = "${segmenter.runtime}, ${segmenter.accelerator}"
-        val where = context.getString(R.string.running_on, model.metadata.title, place)
         val inference = times.inference
-        val result = context.getString(R.string.benchmark_result, inference.medianMs, inference.p90Ms)
-        return Measured(context.getString(R.string.two_lines, where, result), report)
+        val lines =
+            listOf(context.getString(R.string.running_on, model.metadata.title, place)) +
+                notUsed(context, segmenter.rejections) +
+                checked(context, segmenter.accelerator, segmenter.verdict) +
+                context.getString(R.string.benchmark_result, inference.medianMs, inference.p90Ms)
+        return Measured(lines.joinToString("\n"), report)
     }
 }
 

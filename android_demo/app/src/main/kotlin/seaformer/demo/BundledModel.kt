@@ -1,17 +1,18 @@
 package seaformer.demo
 
+import android.content.Context
 import android.content.res.AssetManager
 import android.system.Os
 import seaformer.core.Accelerator
 import seaformer.core.AttemptLog
 import seaformer.core.AttemptLogs
 import seaformer.core.FallbackSegmenter
+import seaformer.core.GoldenCheck
 import seaformer.core.MetadataException
 import seaformer.core.ModelMetadata
-import seaformer.core.RgbImage
-import seaformer.core.Preprocessor
 import seaformer.core.RuntimeFacts
 import seaformer.core.Segmenter
+import seaformer.core.backend
 import seaformer.core.descriptionsOf
 import seaformer.core.hex
 import java.io.File
@@ -34,12 +35,13 @@ data class Choice(
     val accelerator: Accelerator?,
     val threads: Int,
 ) {
-    val order: List<Accelerator> get() = accelerator?.let(::listOf) ?: Accelerator.entries
+    val order: List<Accelerator> get() = Accelerator.order(accelerator)
 }
 
 /** A model that seaformer-bundle put into the assets, and its JSON. */
 class BundledModel private constructor(
     private val assets: AssetManager,
+    private val description: String,
     val metadata: ModelMetadata,
 ) {
     private val file = metadata.file.name
@@ -47,21 +49,23 @@ class BundledModel private constructor(
 
     /**
      * Checks that the file is the one that the JSON is about, and makes it ready on the first
-     * accelerator that can run it.
+     * accelerator that computes what it has to.
      *
      * @param logs what is skipped because it has ended the app before.
      * @param system all else that decides what can run: versions of the app and of the phone's system.
      * @throws MetadataException it is another file.
      */
     fun open(
+        context: Context,
         choice: Choice,
         logs: AttemptLogs,
         system: String,
     ): FallbackSegmenter {
         checkFile()
-        val probe = Preprocessor(metadata.input).prepare(RgbImage(1, 1, IntArray(1)))
         val onnx = if (isTflite) null else mapped()
-        return FallbackSegmenter(choice.order, probe, attempts(logs, system)) { open(it, choice.threads, onnx) }
+        return FallbackSegmenter(choice.order, check(), attempts(logs, system)) {
+            open(context, it, choice.threads, onnx)
+        }
     }
 
     /** What is skipped of this model. */
@@ -70,18 +74,30 @@ class BundledModel private constructor(
         system: String,
     ): AttemptLog = logs.of("${metadata.file.sha256} $system")
 
+    private fun check(): GoldenCheck =
+        try {
+            val stem = "$GOLDEN/${description.removeSuffix(".json")}"
+            GoldenCheck(metadata, read("$stem.json").decodeToString(), read("$stem.bin"), read("$GOLDEN/image.rgb"))
+        } catch (error: FileNotFoundException) {
+            throw MetadataException("the golden output of $file is missing", error)
+        }
+
+    private fun read(name: String): ByteArray = assets.open(name).use { it.readBytes() }
+
     private fun open(
+        context: Context,
         accelerator: Accelerator,
         threads: Int,
         onnx: ByteBuffer?,
-    ): Segmenter =
-        if (onnx == null) {
-            LiteRtSegmenter(assets, file, metadata, accelerator, threads)
-        } else {
-            // ONNX Runtime looks at it when it is loaded; setTelemetry comes after its first event.
-            Os.setenv("ORT_DISABLE_TELEMETRY", "1", true)
-            OrtSegmenter(onnx, metadata, accelerator, threads)
-        }
+    ): Segmenter {
+        val libraries = context.applicationInfo.nativeLibraryDir
+        // Where FastRPC looks for the library that runs on the Hexagon.
+        if (accelerator == Accelerator.NPU) Os.setenv("ADSP_LIBRARY_PATH", libraries, true)
+        if (onnx == null) return LiteRtSegmenter(context, file, metadata, accelerator, threads)
+        // ONNX Runtime looks at it when it is loaded; setTelemetry comes after its first event.
+        Os.setenv("ORT_DISABLE_TELEMETRY", "1", true)
+        return OrtSegmenter(onnx, metadata, accelerator, threads, File(libraries))
+    }
 
     /** The file as it lies in the APK, uncompressed: nothing of it is on the heap. */
     private fun mapped(): ByteBuffer =
@@ -101,16 +117,17 @@ class BundledModel private constructor(
         if (hash != metadata.file.sha256) throw MetadataException("$file has another SHA-256 than its JSON says")
     }
 
-    /** Describes the library that runs the model; its hash is of the file in the installed app. */
+    /** Describes the library that runs the model on an accelerator; its hash is of the file in the installed app. */
     fun runtimeFacts(
         runtime: String,
+        accelerator: Accelerator,
         apk: File,
         abi: String,
     ): RuntimeFacts {
         val name = if (isTflite) LiteRtSegmenter.NAME else OrtSegmenter.NAME
         val library = if (isTflite) LiteRtSegmenter.LIBRARY else OrtSegmenter.LIBRARY
         return RuntimeFacts(
-            backend = if (isTflite) "litert" else "onnxruntime",
+            backend = backend(isTflite, accelerator),
             name = name,
             version = runtime.removePrefix(name).trim().ifEmpty { null },
             file = library,
@@ -129,6 +146,7 @@ class BundledModel private constructor(
 
     companion object {
         private const val SAMPLES = "samples"
+        private const val GOLDEN = "golden"
 
         /** Names of the sample images, in order. */
         fun samples(assets: AssetManager): List<String> =
@@ -149,7 +167,7 @@ class BundledModel private constructor(
             if (descriptions.isEmpty()) throw NoModelException()
             return descriptions.map { name ->
                 val text = assets.open(name).use { it.readBytes().decodeToString() }
-                BundledModel(assets, ModelMetadata.parse(text))
+                BundledModel(assets, name, ModelMetadata.parse(text))
             }
         }
 

@@ -11,8 +11,9 @@ import seaformer.core.FallbackSegmenter
 import seaformer.core.FrameGate
 import seaformer.core.LatencyMeter
 import seaformer.core.ModelMetadata
-import seaformer.core.RgbImage
 import seaformer.core.Rejection
+import seaformer.core.RgbImage
+import seaformer.core.Verdict
 import seaformer.core.guarded
 import seaformer.core.namesOf
 import seaformer.core.withinMemory
@@ -24,6 +25,7 @@ class Running(
     val runtime: String,
     val accelerator: Accelerator,
     val rejections: List<Rejection>,
+    val verdict: Verdict,
 )
 
 /** What is in the app: names of the models, which of them is chosen, and the sample images. */
@@ -63,7 +65,8 @@ class Engine(
     context: Context,
     choice: Choice,
 ) {
-    private val assets = context.applicationContext.assets
+    private val application = context.applicationContext
+    private val assets = application.assets
     private val logs = attemptLogs(context)
     private val system = systemVersion(context)
     private val main = Handler(Looper.getMainLooper())
@@ -130,7 +133,7 @@ class Engine(
                 val bundled = models.chosen(choice)
                 tellBundle(bundled)
                 if (isSecondChance) bundled.attempts(logs, system).forget()
-                val opened = bundled.open(choice, logs, system)
+                val opened = bundled.open(application, choice, logs, system)
                 segmenter = opened
                 metadata = bundled.metadata
                 analyzer = Analyzer(bundled.metadata, opened)
@@ -261,7 +264,7 @@ class Engine(
         opened: FallbackSegmenter,
     ) {
         told = opened.rejections.size
-        val now = Running(metadata, opened.runtime, opened.accelerator, opened.rejections.toList())
+        val now = Running(metadata, opened.runtime, opened.accelerator, opened.rejections.toList(), opened.verdict)
         main.post {
             running = now
             problem = null

@@ -1,24 +1,30 @@
 package seaformer.demo
 
-import android.content.res.AssetManager
+import android.content.Context
+import com.google.ai.edge.litert.BuiltinNpuAcceleratorProvider
 import com.google.ai.edge.litert.CompiledModel
+import com.google.ai.edge.litert.Environment
 import com.google.ai.edge.litert.TensorBuffer
 import seaformer.core.Accelerator
 import seaformer.core.DataType
 import seaformer.core.ModelMetadata
+import seaformer.core.NpuRuntime
+import seaformer.core.NpuUnavailableException
 import seaformer.core.Segmenter
 import seaformer.core.TensorData
+import java.io.File
 import com.google.ai.edge.litert.Accelerator as LiteRtAccelerator
 
 /** Runs a .tflite with LiteRT's CompiledModel. */
 class LiteRtSegmenter(
-    assets: AssetManager,
+    context: Context,
     model: String,
     private val metadata: ModelMetadata,
     override val accelerator: Accelerator,
     threads: Int,
 ) : Segmenter {
-    private val compiled = CompiledModel.create(assets, model, options(accelerator, threads))
+    private val environment = environment(context, accelerator)
+    private val compiled = CompiledModel.create(context.assets, model, options(accelerator, threads), environment)
     private val inputs: List<TensorBuffer> = compiled.createInputBuffers()
     private val outputs: List<TensorBuffer> = compiled.createOutputBuffers()
 
@@ -46,11 +52,26 @@ class LiteRtSegmenter(
     override fun close() {
         for (buffer in inputs + outputs) buffer.close()
         compiled.close()
+        environment.close()
     }
 
     companion object {
         const val NAME = "LiteRT"
         const val LIBRARY = "libLiteRt.so"
+
+        /** The NPU's libraries are loaded from where the system has put those of the app. */
+        private fun environment(
+            context: Context,
+            accelerator: Accelerator,
+        ): Environment {
+            if (accelerator != Accelerator.NPU) return Environment.create()
+            NpuRuntime.LITERT.backend(File(context.applicationInfo.nativeLibraryDir))
+            val npu = BuiltinNpuAcceleratorProvider(context)
+            if (!npu.isDeviceSupported()) {
+                throw NpuUnavailableException("LiteRT's NPU accelerator does not support the chip of this phone")
+            }
+            return Environment.create(npu)
+        }
 
         /** One accelerator alone: what it cannot do shall fail, and not run elsewhere in silence. */
         private fun options(
@@ -65,6 +86,10 @@ class LiteRtSegmenter(
                         Accelerator.CPU -> LiteRtAccelerator.CPU
                     },
                 )
+            if (accelerator == Accelerator.NPU) {
+                val mode = CompiledModel.QualcommOptions.HtpPerformanceMode.BURST
+                options.qualcommOptions = CompiledModel.QualcommOptions(htpPerformanceMode = mode)
+            }
             if (accelerator == Accelerator.CPU) options.cpuOptions = CompiledModel.CpuOptions(threads, null, null)
             return options
         }

@@ -333,13 +333,8 @@ class MainActivity :
             mutableListOf(
                 getString(R.string.running_on, running.metadata.title, "${running.runtime}, ${running.accelerator}"),
             )
-        running.rejections.mapTo(lines) {
-            if (it.wasSkipped) {
-                getString(R.string.skipped, it.accelerator)
-            } else {
-                getString(R.string.not_used, it.accelerator, it.reason)
-            }
-        }
+        lines += notUsed(this, running.rejections)
+        lines += checked(this, running.accelerator, running.verdict)
         if (running.metadata.weightsAreRandom) lines += getString(R.string.random_weights)
         notice?.let(lines::add)
         controls.findViewById<TextView>(R.id.status).text = lines.joinToString("\n")

@@ -7,8 +7,10 @@ import ai.onnxruntime.OrtSession
 import seaformer.core.Accelerator
 import seaformer.core.DataType
 import seaformer.core.ModelMetadata
+import seaformer.core.NpuRuntime
 import seaformer.core.Segmenter
 import seaformer.core.TensorData
+import java.io.File
 import java.nio.ByteBuffer
 import java.nio.FloatBuffer
 
@@ -16,12 +18,14 @@ import java.nio.FloatBuffer
  * Runs an .onnx with ONNX Runtime. Knows nothing of Android, so that it also runs on a computer.
  *
  * @param model content of the file, outside the heap: a direct buffer, as a mapped file is.
+ * @param libraries folder of the app's native libraries.
  */
 class OrtSegmenter(
     model: ByteBuffer,
     private val metadata: ModelMetadata,
     override val accelerator: Accelerator,
     threads: Int,
+    libraries: File,
 ) : Segmenter {
     private val environment = OrtEnvironment.getEnvironment().apply { setTelemetry(false) }
     private val session: OrtSession
@@ -37,7 +41,7 @@ class OrtSegmenter(
             OrtSession.SessionOptions().use { options ->
                 options.setIntraOpNumThreads(threads)
                 when (accelerator) {
-                    Accelerator.NPU -> options.addNnapi()
+                    Accelerator.NPU -> options.addQnn(npuOptions(libraries))
                     Accelerator.GPU -> options.addWebGPU(emptyMap())
                     Accelerator.CPU -> Unit
                 }
@@ -91,5 +95,14 @@ class OrtSegmenter(
     companion object {
         const val NAME = "ONNX Runtime"
         const val LIBRARY = "libonnxruntime.so"
+
+        /** For latency; and what quantizes an image goes to the NPU too, or a node would be left. */
+        private fun npuOptions(libraries: File) =
+            mapOf(
+                "backend_path" to NpuRuntime.ONNX_RUNTIME.backend(libraries).path,
+                "htp_performance_mode" to "burst",
+                "htp_graph_finalization_optimization_mode" to "3",
+                "offload_graph_io_quantization" to "0",
+            )
     }
 }

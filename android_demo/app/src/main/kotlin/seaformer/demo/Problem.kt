@@ -1,9 +1,12 @@
 package seaformer.demo
 
 import android.content.Context
+import seaformer.core.Accelerator
 import seaformer.core.MetadataException
 import seaformer.core.NoAcceleratorException
+import seaformer.core.Rejection
 import seaformer.core.TooLargeException
+import seaformer.core.Verdict
 
 /** What went wrong, as a text of the app with a technical detail in it. */
 class Problem(
@@ -30,3 +33,28 @@ class Problem(
 
 /** The message of an error, or what kind it is of. */
 fun Throwable.reason(): String = message ?: javaClass.simpleName
+
+/** A line for each accelerator that was given up, and why. */
+fun notUsed(
+    context: Context,
+    rejections: List<Rejection>,
+): List<String> =
+    rejections.map {
+        if (it.wasSkipped) {
+            context.getString(R.string.skipped, it.accelerator)
+        } else {
+            context.getString(R.string.not_used, it.accelerator, it.reason)
+        }
+    }
+
+/** The line that says whether an accelerator computes what the model did on a computer. */
+fun checked(
+    context: Context,
+    accelerator: Accelerator,
+    verdict: Verdict,
+): String =
+    if (verdict.passed) {
+        context.getString(R.string.checked, verdict.found)
+    } else {
+        context.getString(R.string.check_failed, accelerator, verdict.found, verdict.needed)
+    }

@@ -33,6 +33,7 @@ class Benchmark(
      * @param loadNs how long it took to make the segmenter ready.
      * @param onRun called after every timed run with how many are done; false ends the benchmark.
      * @return null if it was ended before all runs were done.
+     * @throws IllegalStateException the model fell back to another accelerator meanwhile.
      */
     fun measure(
         image: RgbImage,
@@ -40,11 +41,13 @@ class Benchmark(
         onRun: (done: Int) -> Boolean,
     ): BenchmarkTimes? {
         val analyzer = Analyzer(metadata, segmenter)
+        val accelerator = segmenter.accelerator
         val meters = List(3) { LatencyMeter(warmupRuns) }
         var started = 0L
         for (run in 1 - warmupRuns..runs) {
             if (run == 1) started = System.nanoTime()
             val times = analyzer.analyze(image).times
+            check(segmenter.accelerator == accelerator) { "the $accelerator failed in the benchmark; start again" }
             for ((meter, ns) in meters.zip(listOf(times.preNs, times.runNs, times.postNs))) meter.add(ns)
             if (run > 0 && !onRun(run)) return null
         }

@@ -41,17 +41,32 @@ class RuntimeFacts(
     val sha256: String,
 )
 
+/** What seaformer-benchmark calls a runtime on an accelerator. */
+fun backend(
+    isTflite: Boolean,
+    accelerator: Accelerator,
+): String =
+    when (accelerator) {
+        Accelerator.NPU -> if (isTflite) "litert-npu" else "onnxruntime-qnn"
+        Accelerator.GPU -> if (isTflite) "litert-gpu" else "onnxruntime-webgpu"
+        Accelerator.CPU -> if (isTflite) "litert" else "onnxruntime"
+    }
+
 /**
  * A benchmark of the app as a results.json of seaformer-benchmark, schema version 1, so that app and
  * harness can be compared.
  *
- * All runs are one round: they share a process. What only the harness knows is null.
+ * All runs are one round: they share a process. What only the harness knows is null. The accelerator in
+ * use is in the backend's name, the verdict on its output is the parity, and fully_delegated says
+ * whether all of the model ran on it.
  */
 class BenchmarkReport(
     private val app: String,
     private val metadata: ModelMetadata,
     private val times: BenchmarkTimes,
     private val accelerator: Accelerator,
+    private val isFullyAccelerated: Boolean?,
+    private val verdict: Verdict,
     private val rejections: List<Rejection>,
     private val runtime: RuntimeFacts,
     private val threads: Int,
@@ -127,6 +142,7 @@ class BenchmarkReport(
             "cool_below_c" to null,
             "keep_throttled" to true,
             "seed" to 0,
+            "half" to (accelerator != Accelerator.CPU),
         )
 
     private fun conditionsJson(conditions: DeviceConditions): JSONObject {
@@ -156,17 +172,30 @@ class BenchmarkReport(
             "facts" to factsJson(),
             "input" to inputJson(),
             "note" to note(),
-            "parity" to null,
-            "latency" to if (device.isEmulated) null else timesJson(),
-            "emulated" to if (device.isEmulated) timesJson() else null,
+            "parity" to parityJson(),
+            "latency" to if (device.isEmulated || !verdict.passed) null else timesJson(),
+            "emulated" to if (device.isEmulated && verdict.passed) timesJson() else null,
             "peak_memory_bytes" to null,
         )
+
+    private fun parityJson() =
+        with(verdict) {
+            jsonOf(
+                "reference" to reference,
+                "sqnr_db" to sqnrDb,
+                "max_abs_error" to maxAbsError?.takeIf(Double::isFinite),
+                "agreement" to agreement,
+                "min_sqnr_db" to minSqnrDb,
+                "min_agreement" to minAgreement,
+                "passed" to passed,
+            )
+        }
 
     private fun note(): String {
         val stages = listOf(times.preprocessing, times.postprocessing)
         val (pre, post) = stages.map { "%.2f".format(Locale.ROOT, it.medianMs) }
-        return "On ${accelerator.name}. Measured by the app, which does not compare the output; its load_ms has one " +
-            "inference in it. Medians of its other stages: preprocessing $pre ms, postprocessing $post ms."
+        return "On ${accelerator.name}. Measured by the app; its load_ms has the check of the output in it. " +
+            "Medians of its other stages: preprocessing $pre ms, postprocessing $post ms."
     }
 
     private fun factsJson() =
@@ -248,7 +277,7 @@ class BenchmarkReport(
             "warmup_ns" to JSONArray(times.inference.warmupNs),
             "input" to with(metadata.input) { tensorJson(name, type, shape, quantization) },
             "outputs" to JSONArray().put(with(metadata.output) { tensorJson(name, type, shape, quantization) }),
-            "fully_delegated" to null,
+            "fully_delegated" to isFullyAccelerated,
             "resident_bytes" to null,
         )
 

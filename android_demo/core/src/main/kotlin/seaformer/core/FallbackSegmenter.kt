@@ -15,9 +15,10 @@ class NoAcceleratorException(
 /**
  * Runs a model on the first accelerator that can, and falls back to the next one if it fails later.
  *
- * An accelerator counts as usable once it has run the model on [probe]: some compile a model that
- * they then cannot run, or compute values that are not finite. What was given up, and why, is in
- * [rejections]; nothing falls back in silence.
+ * An accelerator counts as usable once it has passed [check]: some compile a model that they then
+ * cannot run, or compute something else. What was given up, and why, is in [rejections]; nothing falls
+ * back in silence. The CPU, on which everything falls back, is used even if its output differs, which
+ * [verdict] says.
  *
  * @param order what to try, best first.
  * @param attempts what is skipped because it has ended the app before.
@@ -25,11 +26,15 @@ class NoAcceleratorException(
  */
 class FallbackSegmenter(
     private val order: List<Accelerator>,
-    private val probe: TensorData,
+    private val check: AcceleratorCheck,
     private val attempts: AttemptLog,
     private val open: (Accelerator) -> Segmenter,
 ) : Segmenter {
     private val given = mutableListOf<Rejection>()
+
+    /** Of the accelerator in use, or the last one that was. */
+    lateinit var verdict: Verdict
+        private set
 
     /** Runs of the accelerator in use that are still remembered as attempts. */
     private var unproven = 0
@@ -43,6 +48,7 @@ class FallbackSegmenter(
 
     override val runtime: String get() = usable.runtime
     override val accelerator: Accelerator get() = usable.accelerator
+    override val isFullyAccelerated: Boolean? get() = usable.isFullyAccelerated
 
     override fun run(input: TensorData): TensorData {
         while (true) {
@@ -79,7 +85,7 @@ class FallbackSegmenter(
                 continue
             }
             try {
-                return attempts.record(accelerator) { probed(open(accelerator)) }.also { unproven = FIRST_RUNS }
+                return attempts.record(accelerator) { checked(open(accelerator)) }.also { unproven = FIRST_RUNS }
             } catch (error: Throwable) {
                 // Errors too: a runtime, or its native library, that is not in this app or not for
                 // this phone, and a heap that is too small for one accelerator may do for the next.
@@ -89,12 +95,15 @@ class FallbackSegmenter(
         throw NoAcceleratorException(rejections)
     }
 
-    private fun probed(segmenter: Segmenter): Segmenter {
+    private fun checked(segmenter: Segmenter): Segmenter {
         try {
-            val output = segmenter.run(probe)
+            val output = segmenter.run(check.input())
             for (i in 0 until output.size) {
                 if (!output[i].isFinite()) throw NotFiniteException(output[i])
             }
+            val found = check.judge(output, segmenter.accelerator)
+            if (!found.passed && segmenter.accelerator != Accelerator.CPU) throw DifferentOutputException(found)
+            verdict = found
         } catch (error: Throwable) {
             segmenter.close()
             throw error

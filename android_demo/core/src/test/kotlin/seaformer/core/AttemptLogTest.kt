@@ -15,7 +15,7 @@ private class ProcessEnded : Error()
 class AttemptLogTest {
     @get:Rule
     val temporary = TemporaryFolder()
-    private val probe = TensorData.Floats(FloatArray(3))
+    private val check = AgreementCheck()
     private val folder: File get() = File(temporary.root, "log")
 
     /** Starts the app anew, on which the driver of [crashing] ends the process. Returns what is left. */
@@ -25,7 +25,7 @@ class AttemptLogTest {
     ): FallbackSegmenter? {
         val saved = File(temporary.root, "saved")
         try {
-            return FallbackSegmenter(order, probe, AttemptLog(folder)) {
+            return FallbackSegmenter(order, check, AttemptLog(folder)) {
                 if (it == crashing) {
                     saved.deleteRecursively()
                     folder.copyRecursively(saved)
@@ -55,13 +55,12 @@ class AttemptLogTest {
     }
 
     @Test
-    fun `an accelerator that the user chose is skipped as well`() {
-        start(listOf(Accelerator.GPU), crashing = Accelerator.GPU)
-        val error =
-            assertThrows(NoAcceleratorException::class.java) {
-                FallbackSegmenter(listOf(Accelerator.GPU), probe, AttemptLog(folder)) { error("it is not tried") }
-            }
-        assertTrue(error.rejections.single().wasSkipped)
+    fun `an accelerator that the user chose is skipped as well, for the CPU`() {
+        val order = Accelerator.order(Accelerator.GPU)
+        start(order, crashing = Accelerator.GPU)
+        val next = start(order, crashing = Accelerator.GPU)!!
+        assertEquals(Accelerator.CPU, next.accelerator)
+        assertTrue(next.rejections.single().wasSkipped)
     }
 
     @Test
@@ -94,7 +93,7 @@ class AttemptLogTest {
     fun `an image with which a driver ended the app is remembered as well`() {
         val inTheRun = mutableListOf<Boolean>()
         val segmenter =
-            FallbackSegmenter(Accelerator.entries, probe, AttemptLog(folder)) {
+            FallbackSegmenter(Accelerator.entries, check, AttemptLog(folder)) {
                 object : Segmenter by Doubling(it) {
                     override fun run(input: TensorData): TensorData {
                         inTheRun += AttemptLog(folder).skips(Accelerator.NPU)
@@ -102,8 +101,8 @@ class AttemptLogTest {
                     }
                 }
             }
-        repeat(4) { segmenter.run(probe) }
-        assertEquals(listOf(true, true, true, true, false), inTheRun) // the probe, then images
+        repeat(4) { segmenter.run(check.input()) }
+        assertEquals(listOf(true, true, true, true, false), inTheRun) // the check, then images
         assertFalse(AttemptLog(folder).skips(Accelerator.NPU))
     }
 

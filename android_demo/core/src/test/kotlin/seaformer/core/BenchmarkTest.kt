@@ -3,8 +3,11 @@ package seaformer.core
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
+import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
+import org.junit.Rule
 import org.junit.Test
+import org.junit.rules.TemporaryFolder
 import java.io.File
 
 /** Takes long enough for a clock to see it. */
@@ -24,6 +27,8 @@ private class Summing(
 }
 
 class BenchmarkTest {
+    @get:Rule
+    val temporary = TemporaryFolder()
     private val case = Golden.cases("preprocessing").first { it.getString("name") == "ade20k, photograph" }
     private val metadata = ModelMetadata.parse(case.getJSONObject("metadata").toString())
     private val image = Golden.image(case.getJSONObject("image"))
@@ -46,6 +51,31 @@ class BenchmarkTest {
         assertNull(Benchmark(metadata, segmenter, 1, 5).measure(image, 7) { it < 3 })
     }
 
+    @Test
+    fun `runs on two accelerators are not one benchmark`() {
+        val check =
+            object : AcceleratorCheck by AgreementCheck() {
+                override fun input() = Preprocessor(metadata.input).prepare(image)
+            }
+        var runs = 0
+        val falling =
+            FallbackSegmenter(Accelerator.entries, check, AttemptLog(temporary.root)) {
+                object : Segmenter by segmenter {
+                    override val accelerator = it
+
+                    override fun run(input: TensorData): TensorData {
+                        if (it == Accelerator.NPU && runs++ == 4) error("the driver is gone")
+                        return segmenter.run(input)
+                    }
+                }
+            }
+        val error =
+            assertThrows(IllegalStateException::class.java) {
+                Benchmark(metadata, falling, 1, 5).measure(image, 7) { true }
+            }
+        assertEquals("the NPU failed in the benchmark; start again", error.message)
+    }
+
     /** The Python side reads the file and checks it against the schema of seaformer-benchmark. */
     @Test
     fun `the report has what was measured`() {
@@ -55,23 +85,43 @@ class BenchmarkTest {
             val model = JSONObject(text).getJSONArray("models").getJSONObject(0)
             assertEquals(isEmulated, model.isNull("latency"))
             val run = model.getJSONObject(if (isEmulated) "emulated" else "latency").getJSONObject("run")
+            assertEquals("litert-gpu", JSONObject(text).getString("backend"))
             assertEquals(times.inference.medianMs!!, run.getDouble("median_ms"), 0.0)
             System.getProperty("seaformer.output")?.let { File(it, "results_$isEmulated.json").writeText(text) }
         }
     }
 
+    @Test
+    fun `a wrong output has no latency`() {
+        val times = Benchmark(metadata, segmenter, warmupRuns = 2, runs = 5).measure(image, 7) { true }!!
+        val wrong = Verdict("LiteRT 2.3.0 on the CPU", 12.5, Double.POSITIVE_INFINITY, 0.5, 36.0, 0.98)
+        val text = report(times, isEmulated = false, wrong).json()
+        assertTrue(JSONObject(text).getJSONArray("models").getJSONObject(0).isNull("latency"))
+        System.getProperty("seaformer.output")?.let { File(it, "results_wrong.json").writeText(text) }
+    }
+
     private fun report(
         times: BenchmarkTimes,
         isEmulated: Boolean,
+        verdict: Verdict = Verdict("LiteRT 2.3.0 on the CPU", 52.5, 0.01, 0.999, 36.0, 0.98),
     ): BenchmarkReport {
         val conditions = DeviceConditions(1_700_000_000_000, 31.5, 0, 80, false, mapOf(0 to 1_800_000), null)
         return BenchmarkReport(
             app = "seaformer demo 0.1.0",
             metadata = metadata,
             times = times,
-            accelerator = Accelerator.CPU,
-            rejections = listOf(Rejection(Accelerator.GPU, "no OpenCL")),
-            runtime = RuntimeFacts("litert", "LiteRT", null, "libLiteRt.so", "0".repeat(64)),
+            accelerator = Accelerator.GPU,
+            isFullyAccelerated = true,
+            verdict = verdict,
+            rejections = listOf(Rejection(Accelerator.NPU, "no QNN")),
+            runtime =
+                RuntimeFacts(
+                    backend(isTflite = true, Accelerator.GPU),
+                    "LiteRT",
+                    null,
+                    "libLiteRt.so",
+                    "0".repeat(64),
+                ),
             threads = 4,
             device =
                 DeviceFacts(

@@ -1,6 +1,7 @@
 package seaformer.core
 
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Rule
@@ -29,16 +30,29 @@ internal class Doubling(
     }
 }
 
+/** Finds the same class at as many positions as [agreement] says; 0.9 are needed. */
+internal class AgreementCheck(
+    private val agreement: (Accelerator) -> Double = { 1.0 },
+) : AcceleratorCheck {
+    override fun input() = TensorData.Floats(FloatArray(3))
+
+    override fun judge(
+        output: TensorData,
+        accelerator: Accelerator,
+    ) = Verdict("a computer", null, null, agreement(accelerator), 30.0, 0.9)
+}
+
 class FallbackSegmenterTest {
     @get:Rule
     val temporary = TemporaryFolder()
     private val attempts by lazy { AttemptLog(temporary.root) }
-    private val probe = TensorData.Floats(FloatArray(3))
+    private val input = TensorData.Floats(FloatArray(3))
+    private val check = AgreementCheck()
     private val all = Accelerator.entries.toList()
 
     @Test
     fun `the first accelerator that can is taken`() {
-        val segmenter = FallbackSegmenter(all, probe, attempts) { Doubling(it) }
+        val segmenter = FallbackSegmenter(all, check, attempts) { Doubling(it) }
         assertEquals(Accelerator.NPU, segmenter.accelerator)
         assertEquals("doubling 1.0", segmenter.runtime)
         assertTrue(segmenter.rejections.isEmpty())
@@ -48,7 +62,7 @@ class FallbackSegmenterTest {
     @Test
     fun `what cannot be opened is named with its reason`() {
         val segmenter =
-            FallbackSegmenter(all, probe, attempts) {
+            FallbackSegmenter(all, check, attempts) {
                 if (it == Accelerator.NPU) throw UnsatisfiedLinkError("no libnpu.so")
                 if (it == Accelerator.GPU) throw UnsupportedOperationException("PAD with 5 dimensions")
                 Doubling(it)
@@ -64,7 +78,7 @@ class FallbackSegmenterTest {
     fun `an accelerator that computes nothing finite is not used`() {
         val opened = mutableListOf<Doubling>()
         val segmenter =
-            FallbackSegmenter(all, probe, attempts) {
+            FallbackSegmenter(all, check, attempts) {
                 Doubling(it, result = if (it == Accelerator.CPU) null else Float.NaN).also(opened::add)
             }
         assertEquals(Accelerator.CPU, segmenter.accelerator)
@@ -73,9 +87,40 @@ class FallbackSegmenterTest {
     }
 
     @Test
+    fun `an accelerator that computes something else is closed, and named with how far it is off`() {
+        val opened = mutableListOf<Doubling>()
+        val wrongOnGpu = AgreementCheck { if (it == Accelerator.GPU) 0.5 else 0.95 }
+        val order = Accelerator.order(Accelerator.GPU)
+        val segmenter = FallbackSegmenter(order, wrongOnGpu, attempts) { Doubling(it).also(opened::add) }
+        assertEquals(Accelerator.CPU, segmenter.accelerator)
+        assertEquals(listOf(true, false), opened.map { it.isClosed })
+        val reason =
+            "its output differs from the expected one: the same class at 50.00 % of positions; " +
+                "needed: the same class at 90.00 % of positions"
+        assertEquals(listOf(Rejection(Accelerator.GPU, reason)), segmenter.rejections)
+        assertEquals(0.95, segmenter.verdict.agreement, 0.0)
+        assertTrue(segmenter.verdict.passed)
+    }
+
+    @Test
+    fun `the CPU is used although it computes something else, which its verdict says`() {
+        val segmenter = FallbackSegmenter(all, AgreementCheck { 0.5 }, attempts) { Doubling(it) }
+        assertEquals(Accelerator.CPU, segmenter.accelerator)
+        assertEquals(listOf(Accelerator.NPU, Accelerator.GPU), segmenter.rejections.map { it.accelerator })
+        assertFalse(segmenter.verdict.passed)
+    }
+
+    @Test
+    fun `a chosen accelerator has the CPU behind it`() {
+        assertEquals(listOf(Accelerator.NPU, Accelerator.GPU, Accelerator.CPU), Accelerator.order(null))
+        assertEquals(listOf(Accelerator.NPU, Accelerator.CPU), Accelerator.order(Accelerator.NPU))
+        assertEquals(listOf(Accelerator.CPU), Accelerator.order(Accelerator.CPU))
+    }
+
+    @Test
     fun `a failure in the middle goes on with the next one and loses no image`() {
         val segmenter =
-            FallbackSegmenter(all, probe, attempts) {
+            FallbackSegmenter(all, check, attempts) {
                 Doubling(
                     it,
                     failsAfter =
@@ -100,9 +145,9 @@ class FallbackSegmenterTest {
     fun `one that failed is closed once and never run again`() {
         val opened = mutableListOf<Doubling>()
         val failing = { accelerator: Accelerator -> Doubling(accelerator, failsAfter = 1).also { opened += it } }
-        val segmenter = FallbackSegmenter(listOf(Accelerator.GPU), probe, attempts, failing)
+        val segmenter = FallbackSegmenter(listOf(Accelerator.GPU), check, attempts, failing)
         repeat(2) {
-            val error = assertThrows(NoAcceleratorException::class.java) { segmenter.run(probe) }
+            val error = assertThrows(NoAcceleratorException::class.java) { segmenter.run(input) }
             assertEquals("GPU: the driver is gone", error.message)
         }
         segmenter.close()
@@ -113,7 +158,7 @@ class FallbackSegmenterTest {
     fun `when none is left the error names them all`() {
         val error =
             assertThrows(NoAcceleratorException::class.java) {
-                FallbackSegmenter(all.drop(1), probe, attempts) { throw IllegalStateException("no $it") }
+                FallbackSegmenter(all.drop(1), check, attempts) { throw IllegalStateException("no $it") }
             }
         assertEquals("GPU: no GPU; CPU: no CPU", error.message)
     }
@@ -121,7 +166,7 @@ class FallbackSegmenterTest {
     @Test
     fun `a heap that is too small for one accelerator may do for the next`() {
         val segmenter =
-            FallbackSegmenter(all, probe, attempts) {
+            FallbackSegmenter(all, check, attempts) {
                 if (it == Accelerator.NPU) throw OutOfMemoryError("100 MB")
                 Doubling(it)
             }

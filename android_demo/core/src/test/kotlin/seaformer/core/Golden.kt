@@ -33,6 +33,7 @@ object Golden {
         when (type) {
             "float32" -> TensorData.Floats(floats(name))
             "int8" -> TensorData.Int8(bytes(name))
+            "int32" -> buffer(name).asIntBuffer().let { TensorData.Int32(IntArray(it.remaining()).also(it::get)) }
             else -> TensorData.Uint8(bytes(name))
         }
 

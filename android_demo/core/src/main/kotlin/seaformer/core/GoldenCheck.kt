@@ -1,0 +1,189 @@
+package seaformer.core
+
+import org.json.JSONException
+import org.json.JSONObject
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.util.Locale
+import kotlin.math.abs
+import kotlin.math.log10
+
+/**
+ * An accelerator's output compared with that of the same file on the CPU of a computer.
+ *
+ * @property reference what computed the golden output.
+ * @property sqnrDb 10 log10(sum r^2 / sum (r - o)^2); null for class ids.
+ * @property maxAbsError largest difference; null for class ids.
+ * @property agreement share of positions with the same class, 0..1.
+ */
+data class Verdict(
+    val reference: String,
+    val sqnrDb: Double?,
+    val maxAbsError: Double?,
+    val agreement: Double,
+    val minSqnrDb: Double,
+    val minAgreement: Double,
+) {
+    val passed: Boolean get() = (sqnrDb == null || sqnrDb >= minSqnrDb) && agreement >= minAgreement
+
+    /** "36.2 dB, the same class at 99.10 % of positions". */
+    val found: String get() = inWords(sqnrDb, agreement)
+
+    /** What has to be reached, likewise. */
+    val needed: String get() = inWords(if (sqnrDb == null) null else minSqnrDb, minAgreement)
+
+    private fun inWords(
+        db: Double?,
+        share: Double,
+    ): String {
+        val classes = "the same class at %.2f %% of positions".format(Locale.ROOT, 100 * share)
+        return if (db == null) classes else "%.1f dB, ".format(Locale.ROOT, db) + classes
+    }
+}
+
+/** An accelerator computes something else than the CPU of the computer that bundled the model. */
+class DifferentOutputException(
+    val verdict: Verdict,
+) : Exception("its output differs from the expected one: ${verdict.found}; needed: ${verdict.needed}")
+
+/** What an accelerator has to compute before it is used. */
+interface AcceleratorCheck {
+    /** As [Preprocessor.prepare] gives it. */
+    fun input(): TensorData
+
+    /** Judges what an accelerator computed of [input]. */
+    fun judge(
+        output: TensorData,
+        accelerator: Accelerator,
+    ): Verdict
+}
+
+/**
+ * The golden input and output that seaformer-bundle computed with the model, on a computer's CPU.
+ *
+ * @param metadata of the model.
+ * @param description the JSON beside the values.
+ * @param values the golden output at evenly spaced positions, little-endian.
+ * @param image the golden input, three bytes per pixel, RGB.
+ * @throws MetadataException they do not fit each other.
+ */
+class GoldenCheck(
+    private val metadata: ModelMetadata,
+    description: String,
+    private val values: ByteArray,
+    private val image: ByteArray,
+) : AcceleratorCheck {
+    private val json =
+        try {
+            JSONObject(description)
+        } catch (error: JSONException) {
+            throw damaged("${error.message}", error)
+        }
+    private val width = read { getInt("width") }
+    private val height = read { getInt("height") }
+    private val reference = read { getString("reference") }
+    private val step = read { getInt("step") }
+    private val positions = read { getInt("positions") }
+    private val classes = read { getInt("classes") }
+    private val thresholds = read { getJSONObject("thresholds") }
+    private val output = metadata.output
+
+    /** Positions of the whole output. */
+    private val allPositions = output.size / if (output.givesIds) 1 else channels
+
+    private val channels: Int get() = if (output.content == Content.BINARY) 1 else metadata.labels.size
+
+    init {
+        val version = read { getInt("schema_version") }
+        if (version != SCHEMA_VERSION) throw damaged("its schema version is $version, not $SCHEMA_VERSION")
+        if (read { getString("model_sha256") } != metadata.file.sha256) throw damaged("it is of another model")
+        if (width < 1 || height < 1 || image.size != 3 * width * height) {
+            throw damaged("an image of $width x $height pixels has not ${image.size} bytes")
+        }
+        if (classes != if (output.givesIds) 1 else metadata.labels.size) throw damaged("it has $classes classes")
+        if (step < 1 || positions != (allPositions + step - 1) / step || values.size != 4 * positions * classes) {
+            throw damaged("it has ${values.size} bytes for $positions of $allPositions positions")
+        }
+    }
+
+    override fun input(): TensorData {
+        val pixels =
+            IntArray(width * height) { rgb(level(3 * it), level(3 * it + 1), level(3 * it + 2)) }
+        return Preprocessor(metadata.input).prepare(RgbImage(width, height, pixels))
+    }
+
+    override fun judge(
+        output: TensorData,
+        accelerator: Accelerator,
+    ): Verdict {
+        if (output.size != this.output.size) {
+            throw MetadataException("the model gives ${output.size} values; its JSON says ${this.output.shape}")
+        }
+        val threshold = thresholds.optJSONObject(accelerator.name.lowercase(Locale.ROOT))
+        val minSqnrDb = threshold?.optDouble("min_sqnr_db") ?: Double.NaN
+        val minAgreement = threshold?.optDouble("min_agreement") ?: Double.NaN
+        if (minSqnrDb.isNaN() || minAgreement.isNaN()) throw damaged("it has no threshold for the $accelerator")
+        val golden = ByteBuffer.wrap(values).order(ByteOrder.LITTLE_ENDIAN)
+        if (this.output.givesIds) {
+            val same = (0 until positions).count { golden.getInt(4 * it) == output[step * it].toInt() }
+            return Verdict(reference, null, null, same.toDouble() / positions, minSqnrDb, minAgreement)
+        }
+        val expected = FloatArray(positions * classes).also(golden.asFloatBuffer()::get)
+        val given = scoresOf(output)
+        val signal = expected.sumOf { it.toDouble() * it }
+        val errors = DoubleArray(given.size) { abs(expected[it].toDouble() - given[it]) }
+        val noise = errors.sumOf { it * it }
+        val same = (0 until positions).count { classAt(expected, it) == classAt(given, it) }
+        val agreement = same.toDouble() / positions
+        return Verdict(reference, sqnrDb(signal, noise), errors.max(), agreement, minSqnrDb, minAgreement)
+    }
+
+    /** The real numbers that decide, [positions, classes]. */
+    private fun scoresOf(data: TensorData): FloatArray {
+        val scores = classScores(data, output)
+        val isReal = scores !== data
+        val (scale, zeroPoint) = output.quantization.takeUnless { isReal } ?: Quantization(1f, 0)
+        return FloatArray(positions * classes) { i ->
+            val position = step * (i / classes)
+            val k = i % classes
+            val index = if (output.channelsFirst) k * allPositions + position else position * classes + k
+            (scores[index] - zeroPoint) * scale
+        }
+    }
+
+    /** The lowest class of the largest score. */
+    private fun classAt(
+        scores: FloatArray,
+        position: Int,
+    ): Int = (0 until classes).maxByOrNull { scores[position * classes + it] }!!
+
+    private fun level(index: Int): Int = image[index].toInt() and 0xFF
+
+    private fun <T> read(member: JSONObject.() -> T): T =
+        try {
+            json.member()
+        } catch (error: JSONException) {
+            throw damaged("${error.message}", error)
+        }
+
+    private fun damaged(
+        reason: String,
+        cause: Throwable? = null,
+    ) = MetadataException("the golden output of ${metadata.file.name} cannot be used: $reason", cause)
+
+    private companion object {
+        const val SCHEMA_VERSION = 1
+        const val MOST_DB = 300.0
+
+        /** As sqnr_db of seaformer.evaluation.metrics. */
+        fun sqnrDb(
+            signal: Double,
+            noise: Double,
+        ): Double =
+            when {
+                !noise.isFinite() -> -MOST_DB
+                noise == 0.0 -> MOST_DB
+                else -> (10 * log10(maxOf(signal, 1e-300) / noise)).coerceIn(-MOST_DB, MOST_DB)
+            }
+    }
+}

@@ -1,0 +1,89 @@
+package seaformer.core
+
+import org.json.JSONObject
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
+import org.junit.Test
+
+class GoldenCheckTest {
+    private val cases = Golden.cases("checks")
+
+    private fun metadata(case: JSONObject) = ModelMetadata.parse(case.getJSONObject("metadata").toString())
+
+    private fun description(case: JSONObject) = case.getJSONObject("golden")
+
+    private fun check(
+        case: JSONObject,
+        description: JSONObject = description(case),
+        values: ByteArray = Golden.bytes(case.getString("values")),
+        image: ByteArray = Golden.bytes(case.getString("image")),
+    ) = GoldenCheck(metadata(case), description.toString(), values, image)
+
+    private fun output(case: JSONObject) = Golden.data(case.getString("output"), case.getString("type"))
+
+    private fun changed(
+        case: JSONObject,
+        key: String,
+        value: Any,
+    ) = JSONObject(description(case).toString()).put(key, value)
+
+    @Test
+    fun `verdicts are those of the computer on the same outputs`() {
+        assertTrue(cases.size > 8)
+        for (case in cases) {
+            val name = case.getString("name")
+            val expected = case.getJSONObject("verdict")
+            val verdict = check(case).judge(output(case), Accelerator.GPU)
+            assertEquals(name, expected.getDouble("agreement"), verdict.agreement, 1e-12)
+            if (expected.isNull("sqnr_db")) {
+                assertNull(name, verdict.sqnrDb)
+                assertNull(name, verdict.maxAbsError)
+            } else {
+                assertEquals(name, expected.getDouble("sqnr_db"), verdict.sqnrDb!!, 1e-3)
+                assertEquals(name, expected.getDouble("max_abs_error"), verdict.maxAbsError!!, 1e-5)
+            }
+            assertEquals(name, expected.getBoolean("passed"), verdict.passed)
+        }
+        val passed = cases.map { it.getJSONObject("verdict").getBoolean("passed") }
+        assertEquals(setOf(true, false), passed.toSet())
+    }
+
+    @Test
+    fun `each accelerator has its own threshold`() {
+        val check = check(cases.first())
+        val verdicts = Accelerator.entries.map { check.judge(output(cases.first()), it) }
+        assertEquals(listOf(36.0, 36.0, 60.0), verdicts.map { it.minSqnrDb })
+        assertEquals(listOf(0.98, 0.98, 0.99), verdicts.map { it.minAgreement })
+    }
+
+    @Test
+    fun `the input is the image, prepared for the model`() {
+        val case = cases.first()
+        val input = check(case).input() as TensorData.Floats
+        val levels = Golden.bytes(case.getString("image")).map { (it.toInt() and 0xFF).toFloat() }
+        assertEquals(metadata(case).input.shape.fold(1, Int::times), input.size)
+        assertTrue(input.values.all { it in levels.min()..levels.max() })
+        assertTrue(input.values.distinct().size > 50)
+    }
+
+    @Test
+    fun `what belongs to another model or is cut is refused with the reason`() {
+        val case = cases.first()
+        val values = Golden.bytes(case.getString("values"))
+        val damaged =
+            mapOf(
+                "it is of another model" to { check(case, changed(case, "model_sha256", "0")) },
+                "its schema version is 2, not 1" to { check(case, changed(case, "schema_version", 2)) },
+                "it has 7 classes" to { check(case, changed(case, "classes", 7)) },
+                "bytes for" to { check(case, values = values.copyOf(values.size - 4)) },
+                "pixels has not 3 bytes" to { check(case, image = ByteArray(3)) },
+                "No value for width" to { check(case, JSONObject()) },
+            )
+        for ((reason, read) in damaged) {
+            val message = assertThrows(MetadataException::class.java) { read() }.message!!
+            assertTrue(message, message.startsWith("the golden output of ") && reason in message)
+        }
+    }
+}

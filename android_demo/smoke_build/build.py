@@ -43,6 +43,7 @@ class SmokeBuild:
 
     app: Path
     work: Path
+    application: str = PACKAGE
 
     @cached_property
     def framework(self) -> Framework:
@@ -98,10 +99,8 @@ class SmokeBuild:
         classpath = [self.core, self.framework.stub, generated, runtime / "classes.jar"]
         sources = [self.app / "app/src/main/kotlin", self.app / "smoke_build/litert"]
         self.kotlin(everything, sources, classpath)
-        with zipfile.ZipFile(everything) as source, zipfile.ZipFile(jar, "w") as target:
-            for name in source.namelist():
-                if not name.startswith(COMPILE_ONLY):
-                    target.writestr(name, source.read(name))
+        drop_declarations(everything, jar)
+        with zipfile.ZipFile(jar, "a") as target:
             for file in sorted(generated.rglob("*.class")):
                 target.write(file, file.relative_to(generated))
         return jar
@@ -134,7 +133,8 @@ class SmokeBuild:
         with zipfile.ZipFile(unaligned, "a") as archive:
             dex = zipfile.ZipInfo("classes.dex")  # not of a file, whose time would go into the APK
             archive.writestr(dex, self.dex.read_bytes(), zipfile.ZIP_DEFLATED)
-            for library in sorted((runtime / "jni" / ABI).glob("*.so")):
+            own = self.app / "app/src/main/jniLibs" / ABI
+            for library in sorted([*(runtime / "jni" / ABI).glob("*.so"), *own.glob("*.so")]):
                 archive.writestr(zipfile.ZipInfo(f"lib/{ABI}/{library.name}"), library.read_bytes())
         run(debian("zipalign"), "-f", PAGE, unaligned, unsigned)
         run(
@@ -147,7 +147,9 @@ class SmokeBuild:
 
     def _manifest(self, source: Path) -> Path:
         """Add the package, which Gradle has as `namespace`."""
-        text, count = re.subn(r"<manifest\b", f'<manifest package="{PACKAGE}"', source.read_text())
+        text, count = re.subn(
+            r"<manifest\b", f'<manifest package="{self.application}"', source.read_text()
+        )
         if count != 1:
             raise SeaformerError(f"'{source}' has {count} <manifest> elements. Allowed: one.")
         made = self.work / "AndroidManifest.xml"
@@ -168,6 +170,14 @@ class SmokeBuild:
             *("-no-reflect", "-Werror", "-jvm-target", "1.8", *more),
             *("-cp", ":".join(map(str, classpath)), "-d", jar, *sources),
         )
+
+
+def drop_declarations(everything: Path, jar: Path) -> None:
+    """Copy a jar without the classes that are there for the type checker only."""
+    with zipfile.ZipFile(everything) as source, zipfile.ZipFile(jar, "w") as target:
+        for name in source.namelist():
+            if not name.startswith(COMPILE_ONLY):
+                target.writestr(name, source.read(name))
 
 
 def _kotlin_home() -> Path:

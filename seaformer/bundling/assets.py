@@ -54,7 +54,7 @@ def write_assets(models: Sequence[Model], images: Sequence[Path], app: Path) -> 
         SeaformerError: a model cannot be run on this computer.
     """
     folder = assets_of(app)
-    _refuse_one_name(models)
+    refuse_one_name(models)
     for image in images:
         _refuse_unreadable(image)
     with (
@@ -91,7 +91,7 @@ def _write_samples(folder: Path, models: Sequence[Model], images: Sequence[Path]
         shutil.copyfile(image, folder / f"02_{number:02d}{image.suffix.lower()}")
 
 
-def _refuse_one_name(models: Sequence[Model]) -> None:
+def refuse_one_name(models: Sequence[Model]) -> None:
     """Check that the app can open each model by its name, on file systems without cases too."""
     by_name: dict[str, Model] = {}
     for model in models:

@@ -1,12 +1,17 @@
-"""The command `seaformer-bundle`: exported models into the Android app."""
+"""The command `seaformer-bundle`: exported models into the Android app, or a library for one."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from seaformer.cli.command import PATH, Command
 from seaformer.cli.statement_options import read_statement, statement_options
 from seaformer.errors import UsageError
+
+if TYPE_CHECKING:
+    from seaformer.bundling.model import Model
 
 # What reads images or builds is imported when the work starts: --help shall not wait.
 
@@ -28,15 +33,24 @@ from seaformer.errors import UsageError
     type=PATH,
     help="Also build a signed debug APK without Gradle, for .onnx models; in a checkout only.",
 )
+@click.option(
+    "--library",
+    type=PATH,
+    help="Write an Android library module (Gradle, Kotlin) with the models to this folder, for an "
+    "app of your own, instead of filling the demo app.",
+)
 @statement_options(
     "labels", "palette", defaults=dict.fromkeys(("labels", "palette"), "the model's")
 )
-@click.option("--force", is_flag=True, help="Overwrite the APK.")
+@click.option("--force", is_flag=True, help="Overwrite the APK or the library.")
+@click.pass_context
 def main(
+    ctx: click.Context,
     models: tuple[Path, ...],
     app: Path,
     samples: tuple[Path, ...],
     apk: Path | None,
+    library: Path | None,
     labels: str | None,
     palette: str | None,
     force: bool,
@@ -45,6 +59,9 @@ def main(
 
     The models that were in the app before are replaced. The app starts with the first and offers
     the others in a list. A model that the app cannot run is refused.
+
+    With --library, write a module for your own app instead: it opens the models, prepares images,
+    runs, and computes masks.
     """
     from seaformer.bundling.apk import build_apk, require_builder
     from seaformer.bundling.assets import assets_of, write_assets
@@ -52,8 +69,12 @@ def main(
     from seaformer.console import Console
     from seaformer.files import refuse_existing
 
-    assets_of(app)
     said = read_statement(labels=labels, palette=palette)
+    if library is not None:
+        _refuse_options_of_app(ctx)
+        _write_library([read_model(model, said) for model in models], library, force)
+        return
+    assets_of(app)
     found = [read_model(model, said) for model in models]
     progress = Console(stderr=True, soft_wrap=True)
     if apk is not None:
@@ -78,6 +99,34 @@ def main(
         console.print()
         console.print(f"{apk}: {apk.stat().st_size:,} bytes, signed with a debug key. Next:")
         console.print(f"  adb install -r {apk}")
+
+
+def _refuse_options_of_app(ctx: click.Context) -> None:
+    """Check that nothing is asked for that a library has no use for."""
+    for name, option in (("app", "--app"), ("samples", "--sample"), ("apk", "--apk")):
+        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(f"{option} is for the app and --library is not. Give one of them.")
+
+
+def _write_library(models: Sequence["Model"], folder: Path, force: bool) -> None:
+    from seaformer.bundling.library import next_steps, write_library
+    from seaformer.console import Console
+
+    written = write_library(models, folder, force)
+    console = Console(soft_wrap=True)
+    console.print(
+        f"{folder}: {len(written)} files, {sum(p.stat().st_size for p in written):,} bytes"
+    )
+    for model in models:
+        console.print(f"{model.name} runs with {model.runtime}; SHA-256 {model.sha256}")
+    console.print("The code of such modules was run on computers, and never on a phone.")
+    console.print()
+    console.print("Next, in your project:")
+    console.print()
+    for line in next_steps(models, folder):
+        console.print(line)
+    console.print()
+    console.print(f"A usage example is in {folder / 'README.md'}.")
 
 
 def _refuse_litert(model: Path, app: Path) -> None:

@@ -21,14 +21,19 @@ class Analysis(
     val times: StageTimes,
 )
 
-/** From an image to a mask or a ranking, with any model that its JSON describes. */
+/**
+ * From an image to a mask or a ranking, with any model that its JSON describes.
+ *
+ * @param newUpsampling what makes masks; all that there are make the same ones.
+ */
 class Analyzer(
     private val metadata: ModelMetadata,
     private val segmenter: Segmenter,
+    private val newUpsampling: UpsamplingFactory = UpsamplingFactory(::ArgmaxUpsampling),
 ) {
     private val preprocessor = Preprocessor(metadata.input)
     private val output = metadata.output
-    private var upsampling: ArgmaxUpsampling? = null
+    private var upsampling: Upsampling? = null
 
     fun analyze(image: RgbImage): Analysis {
         val start = System.nanoTime()
@@ -69,10 +74,11 @@ class Analyzer(
     private fun upsamplingTo(
         width: Int,
         height: Int,
-    ): ArgmaxUpsampling {
+    ): Upsampling {
         upsampling?.takeIf { it.maskWidth == width && it.maskHeight == height }?.let { return it }
         val (rows, columns) = if (output.channelsFirst) output.shape.drop(2) else output.shape.slice(1..2)
-        return ArgmaxUpsampling(metadata.labels.size, rows, columns, output.channelsFirst, height, width)
+        return newUpsampling
+            .create(metadata.labels.size, rows, columns, output.channelsFirst, height, width)
             .also { upsampling = it }
     }
 }

@@ -2,6 +2,11 @@ package seaformer.core
 
 import kotlin.math.abs
 
+private const val MAX_LOGIT = 1.7014118e38f // 2^127, half the largest float
+
+/** Whether a logit is a number that masks can be computed with. */
+fun isComputable(logit: Float): Boolean = abs(logit) <= MAX_LOGIT // false for NaN
+
 /** A logit that is NaN, infinite or too large to compute with. */
 class NotFiniteException(
     value: Float,
@@ -28,9 +33,9 @@ class ArgmaxUpsampling(
     private val height: Int,
     private val width: Int,
     private val channelsFirst: Boolean,
-    val maskHeight: Int,
-    val maskWidth: Int,
-) {
+    override val maskHeight: Int,
+    override val maskWidth: Int,
+) : Upsampling {
     private val rows = Axis(height, maskHeight)
     private val columns = Axis(width, maskWidth)
 
@@ -44,14 +49,7 @@ class ArgmaxUpsampling(
     private val bottom = FloatArray(columns.longest)
     private val best = FloatArray(columns.longest * rows.longest)
 
-    /**
-     * Makes the mask.
-     *
-     * @param logits dense, [classes, height, width] or [height, width, classes]; the integers of a
-     *     quantised tensor as they are: scale and zero point do not change which one is largest.
-     * @throws NotFiniteException a logit is not finite, or larger than 2^127.
-     */
-    fun run(logits: TensorData): ClassMask {
+    override fun run(logits: TensorData): ClassMask {
         require(logits.size == classes * height * width) {
             "${logits.size} values are no logits of $classes x $height x $width"
         }
@@ -92,7 +90,7 @@ class ArgmaxUpsampling(
             for (i in to.indices) to[i] = logits[begin + i]
         }
         if (logits is TensorData.Floats) {
-            for (value in to) if (!(abs(value) <= MAX_LOGIT)) throw NotFiniteException(value)
+            for (value in to) if (!isComputable(value)) throw NotFiniteException(value)
         }
     }
 
@@ -211,7 +209,6 @@ class ArgmaxUpsampling(
     }
 
     private companion object {
-        const val MAX_LOGIT = 1.7014118e38f // 2^127, half the largest float
         const val MARGIN = 1f / (1 shl 20)
         const val UNDERFLOW = 1e-30f
     }

@@ -1,0 +1,17 @@
+package seaformer.library
+
+import seaformer.core.Accelerator
+import seaformer.core.ModelMetadata
+import seaformer.core.Segmenter
+
+/** Runs .tflite files with LiteRT. */
+internal object LiteRtModels : ModelRuntime {
+    override val suffix = ".tflite"
+
+    override fun open(
+        asset: ModelAsset,
+        metadata: ModelMetadata,
+        accelerator: Accelerator,
+        threads: Int,
+    ): Segmenter = LiteRtSegmenter(asset.assets, asset.path, metadata, accelerator, threads)
+}

@@ -1,0 +1,67 @@
+package seaformer.library
+
+import android.content.res.AssetManager
+import seaformer.core.Accelerator
+import seaformer.core.MetadataException
+import seaformer.core.ModelMetadata
+import seaformer.core.Segmenter
+import seaformer.core.hex
+import java.io.FileNotFoundException
+import java.nio.ByteBuffer
+import java.nio.channels.FileChannel
+import java.security.MessageDigest
+
+/** Runs model files of one format. */
+internal interface ModelRuntime {
+    /** Of the names of its files. */
+    val suffix: String
+
+    /** Makes a model ready on one accelerator, alone: what that cannot do fails. */
+    fun open(
+        asset: ModelAsset,
+        metadata: ModelMetadata,
+        accelerator: Accelerator,
+        threads: Int,
+    ): Segmenter
+}
+
+/** The file of a model among the app's assets. */
+internal class ModelAsset(
+    val assets: AssetManager,
+    val path: String,
+    private val sha256: String,
+) {
+    /**
+     * The file as it lies in the APK, uncompressed: nothing of it is on the heap.
+     *
+     * @throws MetadataException it is missing, compressed, or not the file that the JSON describes.
+     */
+    val content: ByteBuffer by lazy {
+        val mapped =
+            try {
+                map()
+            } catch (error: FileNotFoundException) {
+                throw MetadataException("$path is ${problem()}", error)
+            }
+        val digest = MessageDigest.getInstance("SHA-256").apply { update(mapped.duplicate()) }.digest()
+        if (hex(digest) != sha256) throw MetadataException("$path has another SHA-256 than its JSON says")
+        mapped
+    }
+
+    private fun map(): ByteBuffer =
+        assets.openFd(path).use { descriptor ->
+            descriptor.createInputStream().channel.use {
+                it.map(FileChannel.MapMode.READ_ONLY, descriptor.startOffset, descriptor.length)
+            }
+        }
+
+    private fun problem(): String =
+        try {
+            assets.open(path).close()
+            val suffix = path.substringAfterLast('.')
+            "compressed in the APK; add to build.gradle.kts of the app: " +
+                "android { androidResources { noCompress.add(\"$suffix\") } }"
+        } catch (_: FileNotFoundException) {
+            "missing among the assets of the app"
+        }
+}

@@ -1,0 +1,177 @@
+"""An Android library module with models: what runs them, their files, and how to use it."""
+
+import json
+import shutil
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seaformer.bundling import jni_library
+from seaformer.bundling.assets import refuse_one_name
+from seaformer.bundling.library_folder import replace_folder, require_writable, write_manifest
+from seaformer.bundling.model import Model
+from seaformer.console import Console
+from seaformer.errors import SeaformerError
+from seaformer.locks import locked
+from seaformer.names import path_in
+from seaformer.temporary_folders import temporary_folder
+
+SETTINGS = ("settings.gradle.kts", "settings.gradle")
+
+_KOTLIN = Path("src", "main", "kotlin", "seaformer")
+_LIBRARY = _KOTLIN / "library"
+_ASSETS = Path("src", "main", "assets", "seaformer")
+_TEMPLATE = ".jinja"
+
+
+@dataclass(frozen=True)
+class _Runtime:
+    """What a module needs to run files of one format.
+
+    Attributes:
+        runs: the object in Kotlin that opens them, and its file.
+        segmenter: the class of the app that it opens them with, likewise.
+        dependency: its name in the version catalog of the app.
+    """
+
+    runs: str
+    segmenter: str
+    dependency: str
+
+
+_RUNTIMES: Mapping[str, _Runtime] = {
+    ".tflite": _Runtime("LiteRtModels", "LiteRtSegmenter", "litert"),
+    ".onnx": _Runtime("OnnxModels", "OrtSegmenter", "onnxruntime"),
+}
+
+
+def write_library(models: Sequence[Model], folder: Path, force: bool) -> list[Path]:
+    """Write a module with models to a folder, whole or not at all; see `require_writable`.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        UsageError: the folder may not be written, or two models have one name.
+        SeaformerError: the mask in C is missing and cannot be compiled.
+    """
+    refuse_one_name(models)
+    target = folder.resolve()
+    libraries = {abi: _mask_library(abi) for abi in jni_library.ABIS}
+    require_writable(folder, force)
+    with (
+        locked(target.parent, wait=True),
+        temporary_folder("library", target.parent) as temporary,
+    ):
+        require_writable(folder, force)
+        new = temporary / "new"
+        _write_sources(new, models, target)
+        for abi, library in libraries.items():
+            to = new / "src" / "main" / "jniLibs" / abi
+            to.mkdir(parents=True)
+            shutil.copyfile(library, to / library.name)
+        _write_models(new / _ASSETS, models)
+        names = write_manifest(new)
+        replace_folder(new, target, temporary / "old")
+    return [folder / name for name in names]
+
+
+def next_steps(models: Sequence[Model], folder: Path) -> list[str]:
+    """Return the lines to paste into the files of a project; they are Kotlin and Groovy alike."""
+    target = folder.resolve()
+    settings = [f'include(":{target.name}")']
+    if not any((target.parent / name).is_file() for name in SETTINGS):
+        place = _kotlin_text(target.as_posix())
+        settings.append(f'project(":{target.name}").projectDir = file({place})')
+    return ["// settings.gradle.kts", *settings, "", *_lines_of_app(models, target.name)]
+
+
+def _lines_of_app(models: Sequence[Model], name: str) -> list[str]:
+    dependency = f'    implementation(project(":{name}"))'
+    lines = ["// build.gradle.kts of the app", "dependencies {", dependency, "}"]
+    if _has_onnx(models):
+        lines += ["android {", '    androidResources { noCompress.add("onnx") }', "}"]
+    return lines
+
+
+def _has_onnx(models: Sequence[Model]) -> bool:
+    """Whether a file is among them that Android's build compresses unless it is told not to."""
+    return any(model.path.suffix.lower() == ".onnx" for model in models)
+
+
+def _kotlin_text(text: str) -> str:
+    """Write a text as a literal of Kotlin and of Groovy."""
+    return json.dumps(text, ensure_ascii=False).replace("$", "\\$")
+
+
+def _mask_library(abi: str) -> Path:
+    """Return the mask in C for a processor: it comes with the package, a clone compiles it."""
+    library = jni_library.HERE / "bin" / abi / jni_library.NAME
+    note = library.with_name(jni_library.FINGERPRINT)
+    try:
+        is_there = library.is_file() and note.is_file()
+        if not is_there or note.read_text().strip() != jni_library.fingerprint():
+            Console(stderr=True, soft_wrap=True).print(f"compiling the mask in C for {abi}")
+            jni_library.build(abi, library)
+    except jni_library.BuildError as error:
+        raise SeaformerError(f"{error}.") from error
+    return library
+
+
+def _write_sources(new: Path, models: Sequence[Model], target: Path) -> None:
+    import jinja2
+
+    sources = jni_library.app_sources()
+    shutil.copytree(sources / "library", new, copy_function=shutil.copyfile)
+    core = sources / "core" / "src" / "main" / "kotlin" / "seaformer"
+    shutil.copytree(core, new / _KOTLIN, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    for path in jni_library.c_sources():
+        shutil.copyfile(path, new / "src" / "main" / "c" / path.name)
+    runs = []
+    for suffix, runtime in _RUNTIMES.items():
+        if any(model.path.suffix.lower() == suffix for model in models):
+            runs.append(runtime)
+            app = sources / "app" / "src" / "main" / "kotlin" / "seaformer" / "demo"
+            text = (app / f"{runtime.segmenter}.kt").read_text(encoding="utf-8")
+            text = text.replace("package seaformer.demo\n", "package seaformer.library\n", 1)
+            (new / _LIBRARY / f"{runtime.segmenter}.kt").write_text(text, encoding="utf-8")
+        else:
+            (new / _LIBRARY / f"{runtime.runs}.kt").unlink()
+    (new / _LIBRARY / "Runtimes.kt").write_text(
+        "package seaformer.library\n\n"
+        "/** What runs the models of this module. */\n"
+        "internal val RUNTIMES: List<ModelRuntime> = "
+        f"listOf({', '.join(runtime.runs for runtime in runs)})\n",
+        encoding="utf-8",
+    )
+    catalog = tomllib.loads((sources / "gradle" / "libs.versions.toml").read_text(encoding="utf-8"))
+    values = {
+        "module": target.name,
+        "models": models,
+        "has_onnx": _has_onnx(models),
+        "lines_of_app": _lines_of_app(models, target.name),
+        "abis": list(jni_library.ABIS),
+        "versions": catalog["versions"],
+        "dependencies": [_coordinates(catalog, runtime.dependency) for runtime in runs],
+    }
+    templates = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    for path in sorted(new.glob(f"*{_TEMPLATE}")):
+        text = templates.from_string(path.read_text(encoding="utf-8")).render(values)
+        path.with_suffix("").write_text(text, encoding="utf-8")
+        path.unlink()
+
+
+def _coordinates(catalog: Mapping[str, Any], name: str) -> str:
+    """Return group, name and version of a library of the version catalog, as Gradle takes them."""
+    library = catalog["libraries"][name]
+    return f"{library['module']}:{catalog['versions'][library['version']['ref']]}"
+
+
+def _write_models(assets: Path, models: Sequence[Model]) -> None:
+    assets.mkdir(parents=True)
+    for number, model in enumerate(models, 1):
+        shutil.copyfile(model.path, path_in(assets, model.name, "the name of the model"))
+        beside = assets / ("model.json" if number == 1 else f"model_{number}.json")
+        beside.write_text(model.metadata.text(), encoding="utf-8")

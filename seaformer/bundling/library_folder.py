@@ -1,0 +1,97 @@
+"""Where an Android library module may be written: nothing of the user's is overwritten or lost."""
+
+import json
+from pathlib import Path
+
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.files import read_limited
+from seaformer.json_text import JsonError, parse_json
+from seaformer.names import ALLOWED, is_plain
+
+MANIFEST = "seaformer-library.json"
+"""File of a module that lists what seaformer-bundle wrote into it."""
+
+MANIFEST_LIMIT = 2**20
+"""Bytes; a list has some thousand."""
+
+GRADLE_OUTPUT = "build"
+
+
+def require_writable(folder: Path, force: bool) -> None:
+    """Check that a module may be written to `folder`, in place of one only if `force` says so.
+
+    Raises:
+        UsageError: it may not; the message says why.
+        SeaformerError: the list of what was written there before is damaged.
+    """
+    name = folder.resolve().name
+    if not is_plain(name) or "$" in name:
+        raise UsageError(
+            f"--library is '{folder}', whose name becomes that of a Gradle module. Allowed: "
+            f"{ALLOWED}, and without '$'."
+        )
+    if not folder.resolve().parent.is_dir():
+        raise UsageError(
+            f"cannot write '{folder}': there is no folder '{folder.parent}'. Create it."
+        )
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise UsageError(f"cannot write '{folder}': it is not a folder. Give another name.")
+    if not any(folder.iterdir()):
+        return
+    written = _written_before(folder)
+    if written is None:
+        raise UsageError(
+            f"'{folder}' has files in it and is not a module of seaformer-bundle, which does not "
+            "overwrite it, also with --force. Give the name of a new folder."
+        )
+    if not force:
+        raise UsageError(f"'{folder}' exists. Give another name, or --force to replace it.")
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        is_folder = path.is_dir() and not path.is_symlink()
+        if inside.parts[0] == GRADLE_OUTPUT or is_folder or inside.as_posix() in written:
+            continue
+        raise UsageError(
+            f"'{path}' was not put there by seaformer-bundle, and would be lost. Move it elsewhere."
+        )
+
+
+def write_manifest(folder: Path) -> list[str]:
+    """List all files of a new module in its manifest, and return the list."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    names = sorted(path.as_posix() for path in (*paths, Path(MANIFEST)))
+    text = json.dumps({"files": names}, indent=1) + "\n"
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    return names
+
+
+def replace_folder(new: Path, target: Path, old: Path) -> None:
+    """Rename `new` to `target`, and a target that is there to `old`; undo both if that fails."""
+    if not target.exists():
+        new.rename(target)
+        return
+    target.rename(old)
+    try:
+        new.rename(target)
+    except BaseException:
+        old.rename(target)
+        raise
+
+
+def _written_before(folder: Path) -> set[str] | None:
+    """Return the files that a module consists of by its list; None if it has no list."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        files = parse_json(read_limited(path, MANIFEST_LIMIT))["files"]
+        if not isinstance(files, list):
+            raise TypeError
+        return {str(name) for name in files}
+    except (JsonError, KeyError, TypeError) as error:
+        raise SeaformerError(
+            f"'{path}' is damaged, so that it is unknown what in '{folder}' was written by "
+            "seaformer-bundle. Give the name of a new folder."
+        ) from error

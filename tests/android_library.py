@@ -1,0 +1,126 @@
+"""A second, minimal app around a module of `seaformer-bundle --library`: its build and its runs.
+
+Gradle's part is done here: the module's assets and libraries are merged into the app.
+"""
+
+import re
+import shutil
+import struct
+import zipfile
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import android_golden
+import android_jvm_runtime
+from android_app import APP
+
+from seaformer.bundling.jni_library import NAME
+from smoke_build.build import JVM_FLAGS, SmokeBuild, drop_declarations
+from smoke_build.tools import debian, package, run
+
+PROGRAM = Path(__file__).parent / "android_library_app"
+MODULE = "module"
+
+
+class ModuleApp(SmokeBuild):
+    """A build of the app in a folder that `make_app` has made."""
+
+    @cached_property
+    def core(self) -> Path:
+        """Jar of the module, which an app is compiled against."""
+        everything, jar = self.work / "module-and-declarations.jar", self.work / "module.jar"
+        sources = [self.app / MODULE / "src/main/kotlin", self.app / "smoke_build/litert"]
+        runtime = android_jvm_runtime.java_classes()
+        self.kotlin(everything, sources, [debian("json-android.jar"), self.framework.stub, runtime])
+        drop_declarations(everything, jar)
+        return jar
+
+
+def make_app(folder: Path, module: Path) -> ModuleApp:
+    """Make the app around a copy of a module, in a new folder."""
+    app = folder / "app"
+    shutil.copytree(PROGRAM, app)
+    shutil.copytree(module, app / MODULE)
+    for name in ("smoke_build", "gradle"):
+        shutil.copytree(APP / name, app / name)
+    main = app / "app/src/main"
+    for name in ("assets", "jniLibs"):
+        shutil.copytree(module / "src/main" / name, main / name)
+    (main / "kotlin/example/Describe.kt").write_text(f"package example\n\n{example(module)}")
+    (folder / "work").mkdir()
+    return ModuleApp(app, folder / "work", "example.app")
+
+
+def example(module: Path) -> str:
+    """Return the usage example of a module's README."""
+    (code,) = re.findall(r"```kotlin\n(.*?)```", (module / "README.md").read_text(), re.DOTALL)
+    return str(code)
+
+
+class Program:
+    """The app's code as a program for this Java; Android's classes are those of `jvm/java`."""
+
+    def __init__(self, build: ModuleApp, folder: Path) -> None:
+        self.folder = folder
+        self.native = folder / "native"
+        android, jar = folder / "android", folder / "program.jar"
+        sources = sorted((build.app / "jvm/java").rglob("*.java"))
+        run(debian("javac"), "-d", android, *sources)
+        runtime, tests = android_jvm_runtime.java_classes(), APP / "core/src/test/kotlin"
+        jars = [runtime, debian("json-android.jar"), debian("junit4.jar")]
+        build.kotlin(
+            jar,
+            [
+                build.app / "jvm/kotlin",
+                build.app / "app/src/main/kotlin/example/Describe.kt",
+                *(tests / f"seaformer/core/{name}.kt" for name in ("Golden", "UpsamplingCases")),
+            ],
+            [android, build.core, *jars],
+            f"-Xfriend-paths={build.core}",
+        )
+        standard = package("kotlin") / "package/lib/kotlin-stdlib.jar"
+        hamcrest = debian("hamcrest-core.jar")
+        self.class_path = [android, jar, build.core, *jars, hamcrest, standard]
+        self.native.mkdir()
+        android_jvm_runtime.native_libraries(self.native)
+        library = build.app / "app/src/main/jniLibs/x86_64" / NAME
+        (self.native / NAME).write_bytes(android_jvm_runtime.without_android(library.read_bytes()))
+
+    def java(
+        self, *arguments: object, in_c: bool = True, class_path: Sequence[Path] | None = None
+    ) -> str:
+        """Run Java with the class path and the libraries; `in_c` has it find the mask in C."""
+        return run(
+            debian("java"),
+            *JVM_FLAGS,
+            "-Djava.awt.headless=true",
+            f"-Donnxruntime.native.path={self.native}",
+            f"-Djava.library.path={self.native if in_c else self.folder / 'nowhere'}",
+            *("-cp", ":".join(map(str, class_path or self.class_path))),
+            *arguments,
+        )
+
+    def junit(self) -> str:
+        """Hold the mask in C against what Python computed; return what JUnit printed."""
+        golden = self.folder / "golden"
+        golden.mkdir()
+        android_golden.write(golden)
+        runner = ("org.junit.runner.JUnitCore", "example.NativeUpsamplingTest")
+        return self.java(f"-Dseaformer.golden={golden}", *runner)
+
+    def run(self, apk: Path, image: Path, output: Path, in_c: bool = True) -> str:
+        """Run Main.kt, which writes to a new folder, with the assets of an APK."""
+        output.mkdir()
+        index = output / "index.txt"
+        index.write_text("".join(f"{at} {name}\n" for name, at in contents_of(apk)))
+        return self.java("example.MainKt", apk, index, image, output, in_c=in_c)
+
+
+def contents_of(apk: Path) -> Iterator[tuple[str, int]]:
+    """Yield the name of every entry of an APK and where its content begins."""
+    content = apk.read_bytes()
+    with zipfile.ZipFile(apk) as archive:
+        for entry in archive.infolist():
+            lengths = struct.unpack_from("<HH", content, entry.header_offset + 26)
+            yield entry.filename, entry.header_offset + 30 + sum(lengths)

@@ -1,0 +1,23 @@
+package android.content;
+
+import android.content.res.AssetManager;
+import java.io.File;
+
+/** Stands in for Android's on a computer: an app whose assets are those of an APK. */
+public class Context {
+    private final AssetManager assets;
+    private final File files;
+
+    public Context(AssetManager assets, File files) {
+        this.assets = assets;
+        this.files = files;
+    }
+
+    public AssetManager getAssets() {
+        return assets;
+    }
+
+    public File getNoBackupFilesDir() {
+        return files;
+    }
+}

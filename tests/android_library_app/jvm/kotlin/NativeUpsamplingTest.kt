@@ -1,0 +1,7 @@
+package example
+
+import seaformer.core.UpsamplingCases
+import seaformer.core.UpsamplingFactory
+import seaformer.library.NativeUpsampling
+
+class NativeUpsamplingTest : UpsamplingCases(UpsamplingFactory(::NativeUpsampling))

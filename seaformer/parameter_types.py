@@ -1,4 +1,4 @@
-"""Types of options: what a word is read as, with our own one-line errors, and how it completes."""
+"""Option types: parsing with our own one-line errors, and shell completion."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -12,9 +12,9 @@ SEPARATOR = ","
 
 
 class Parsed(click.ParamType):
-    """A word that `parse` reads, which raises UsageError for one that it does not take.
+    """A value that `parse` reads; `parse` raises UsageError if the value is invalid.
 
-    The names complete in a shell, also behind a comma.
+    Shells complete the names, also after a comma.
     """
 
     name = "text"
@@ -24,14 +24,14 @@ class Parsed(click.ParamType):
         self._names = tuple(names)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read a word; what was read before stays."""
-        del param, ctx  # our errors name the option or the table themselves
+        """Parse a string; return any other value, which is already parsed, unchanged."""
+        del param, ctx  # our errors already name the option or the table
         return self._parse(value) if isinstance(value, str) else value
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Return the names that the word, or the last of several, can become."""
+        """Return the names that complete the word, or the last word of a list."""
         del ctx, param
         before, comma, last = incomplete.rpartition(SEPARATOR)
         names = (name for name in self._names if name.startswith(last))
@@ -39,7 +39,7 @@ class Parsed(click.ParamType):
 
 
 class Name(Parsed):
-    """A name in a table, which stays as it is; a row is a `kind` ("backend") in the error."""
+    """A key of a table, returned unchanged; errors call a row of the table a `kind` ("backend")."""
 
     def __init__(self, kind: str, table: Mapping[str, Any]) -> None:
         def check(name: str) -> str:

@@ -1,1 +1,1 @@
-"""The commands that need neither export nor benchmark, one thin file each, and what all share."""
+"""Commands that need neither export nor benchmark, one thin file each, and their shared code."""

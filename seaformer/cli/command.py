@@ -1,8 +1,8 @@
-"""What all commands of the project share: an error is one line and an exit status.
+"""Base classes of all commands: errors are one line on stderr and an exit status.
 
     0    done
     1    the job failed: SeaformerError, a full disk, no memory
-    2    the request makes no sense as it stands: UsageError, an unknown option
+    2    invalid request: UsageError, an unknown option
     130  interrupted: Ctrl-C, or the signal TERM or HUP
 
 Every command is made with `@click.command(cls=Command)` or `@click.group(cls=Group)`.
@@ -33,7 +33,7 @@ INTERRUPTED = 130
 VERSION_OPTION = "--version"
 
 PATH = click.Path(path_type=Path)
-"""Type of an option that is the path of a file or folder."""
+"""Type of an option that takes the path of a file or folder."""
 
 
 def _print_version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None:
@@ -59,7 +59,7 @@ class _OneLineErrors(click.Command):
     """Ends the process with `error: ...` on stderr and an exit status, never with a traceback."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Return the options, with --version for what is no subcommand."""
+        """Return the options, with --version unless this is a subcommand."""
         params = super().get_params(ctx)
         return [*params, _VERSION] if ctx.parent is None else params
 
@@ -76,7 +76,7 @@ class _OneLineErrors(click.Command):
         if not standalone_mode:
             return run()
         if isinstance(sys.stdout, io.TextIOWrapper):
-            # A file name may hold what the terminal's encoding does not.
+            # A file name may contain characters that the terminal's encoding lacks.
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
             with signals_as_ctrl_c(), missing_extras_named():
@@ -102,19 +102,19 @@ class _OneLineErrors(click.Command):
 
 
 class Command(_OneLineErrors):
-    """A command whose errors are one line; for `@click.command(cls=Command)`."""
+    """A command with one-line errors; for `@click.command(cls=Command)`."""
 
 
 class Group(_OneLineErrors, click.Group):
-    """A command with subcommands, whose errors are one line; for `@click.group(cls=Group)`."""
+    """A command with subcommands and one-line errors; for `@click.group(cls=Group)`."""
 
     command_class = Command
 
 
 def print_error(message: str) -> None:
-    """Write `error: ...` on stderr, in one line of printable letters."""
+    """Write `error: ...` to stderr, as one line of printable characters."""
     line = re.sub(r"\s*\n\s*", " ", message.strip())
-    with suppress(OSError):  # nobody can read it: the terminal was closed
+    with suppress(OSError):  # the terminal was closed, so nobody can read it
         click.echo(f"error: {printable(line)}", err=True)
 
 

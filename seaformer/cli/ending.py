@@ -1,8 +1,8 @@
-"""Signals that ask a command to end: TERM and HUP do what Ctrl-C does.
+"""Termination signals: TERM and HUP are handled like Ctrl-C.
 
-A supervisor, a container runtime and `timeout` send TERM, and a terminal that is closed sends HUP.
-By default either ends a Python process on the spot: with temporary folders left behind, files on
-the phone, and programs still running.
+Supervisors, container runtimes and `timeout` send TERM; a terminal that is closed sends HUP. By
+default, either kills a Python process at once, which leaves temporary folders, files on the phone
+and running programs behind.
 """
 
 import os
@@ -19,10 +19,9 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def signals_as_ctrl_c() -> Iterator[None]:
     """Raise KeyboardInterrupt in the main thread on each Ctrl-C, and on the first TERM or HUP.
 
-    A TERM or HUP after any of them has no effect while the command cleans up: the shell and the
-    kernel each send a HUP when a terminal is closed. A signal that is ignored already stays
-    ignored, as under `nohup`. Outside the main thread, where Python takes no signals, this does
-    nothing.
+    A further TERM or HUP has no effect while the command cleans up: both the shell and the kernel
+    send a HUP when a terminal is closed. A signal that is already ignored, as under `nohup`, stays
+    ignored. Outside the main thread, where Python handles no signals, this does nothing.
     """
     owner, received = os.getpid(), False
 
@@ -49,6 +48,6 @@ def signals_as_ctrl_c() -> Iterator[None]:
         yield
     finally:
         for number, handler in handled.items():
-            # The process is about to end; a further one would only spoil its exit status.
+            # The process is about to exit; another signal would only change its exit status.
             is_over = received or signal.getsignal(number) is signal.SIG_IGN
             signal.signal(number, signal.SIG_IGN if is_over else handler)

@@ -1,4 +1,4 @@
-"""The command `seaformer-predict`: a photograph and a model file in, a coloured mask out."""
+"""The command `seaformer-predict`: draw the mask that a model predicts over a photo."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from seaformer.imaging.prediction import Prediction
     from seaformer.runtimes import ImageSession
 
-# NumPy, Pillow, Rich and the runtimes are imported when the work starts: --help shall not wait.
+# NumPy, Pillow, Rich and the runtimes are imported inside functions to keep --help fast.
 
 LISTED_CLASSES = 12
 TOP = 5
@@ -46,37 +46,38 @@ TOP = 5
     "model_text",
     metavar="FILE|NAME",
     required=True,
-    help="Model file: .tflite, .onnx, or a checkpoint (.pth, .pt, .safetensors). Or a network by "
-    "its name, see seaformer-export --list, with --weights.",
+    help="Model file (.tflite or .onnx), checkpoint (.pth, .pt or .safetensors), or name of a "
+    "network, see seaformer-export --list, with --weights.",
 )
 @click.option(
     "--weights",
     metavar="NAME|PATH",
-    help="Weights of a network that --model names, as for seaformer-export. [default: random]",
+    help="Weights, if --model is the name of a network; as for seaformer-export. [default: random]",
 )
 @click.option(
     "--variant",
     metavar="NAME",
-    help=f"Variant of a checkpoint whose tensors do not tell it: {', '.join(VARIANTS)}.",
+    help=f"Variant of a checkpoint, if its tensors fit several: {', '.join(VARIANTS)}.",
 )
 @statement_options()
 @click.option(
     "-o",
     "--output",
     type=PATH,
-    help="Overlay to write, .png or .jpg; a folder for several photographs. [default: "
-    "<photo>_overlay.png here; several in the folder predictions]",
+    help="Overlay to write, .png or .jpg; a folder if there are several photos. [default: "
+    "<photo>_overlay.png; for several photos, the folder predictions]",
 )
 @click.option(
     "--mask",
     type=PATH,
-    help="Also write the class indices as a grey .png, 8 or 16 bits; a folder for several.",
+    help="Also write the class indices as an 8-bit or 16-bit grey .png; a folder if there are "
+    "several photos.",
 )
 @click.option(
     "--heatmap",
     type=PATH,
-    help="Also write where the last attention layer answers most, as a .png: the mean over its "
-    "channels, 0 to 255, in colour; a folder for several.",
+    help="Also write the activation map of the last attention layer as a coloured .png: the mean "
+    "over its channels, scaled to 0..255; a folder if there are several photos.",
 )
 @click.option(
     "--every",
@@ -84,7 +85,7 @@ TOP = 5
     type=click.FloatRange(min=0, min_open=True),
     default=1.0,
     show_default=True,
-    help="Seconds from frame to frame that are taken of a video.",
+    help="Seconds between the frames taken from a video.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option(
@@ -92,14 +93,14 @@ TOP = 5
     type=click.FloatRange(0, 1),
     default=0.5,
     show_default=True,
-    help="Of the colours over the photograph.",
+    help="Opacity of the overlay.",
 )
 @processor_options
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option(
     "--input-size",
     metavar="HEIGHTxWIDTH",
-    help="For a model that takes any size; one number for a square.",
+    help="Input size, if the model accepts any; one number for a square.",
 )
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 def main(
@@ -120,12 +121,12 @@ def main(
     force: bool,
     **statement: str | None,
 ) -> None:
-    """Run a model on PHOTO and lay the classes it finds over it in colour.
+    """Run a model on PHOTO and draw the predicted classes over it.
 
-    Several photographs, folders of them and videos (pip install 'seaformer[video]') can be given.
-    Without PHOTO the photograph that comes with the package is taken. A classification model prints
-    its five most probable classes and writes nothing. A file that was not exported by
-    seaformer-export does not say what it takes and gives: say it with --input-range, --mean, --std,
+    PHOTO is any number of photos, folders of photos, and videos (pip install 'seaformer[video]').
+    Without PHOTO, the sample photo of the package is used. For a classification model, the five
+    most probable classes are printed and no file is written. A file that was not exported by
+    seaformer-export does not describe its input and output: give --input-range, --mean, --std,
     --labels or --task.
     """
     size = None if input_size is None else parse_input_size(input_size)
@@ -148,7 +149,7 @@ def main(
     if first is None:
         raise SeaformerError(f"'{given.files[0][0]}' has no frames. Give another video.")
     if len(given.files) == 1:
-        height, width = first.pixels.shape[:2]  # an error before the model is opened
+        height, width = first.pixels.shape[:2]  # raises before the model is opened
     found = find_model(model_text)
     model = found if isinstance(found, Path) else Path(found.name)
     console = Console(soft_wrap=True, stderr=as_json)
@@ -167,7 +168,7 @@ def main(
         interface, stated = stated_interface(session, said)
         interface.require_classes()
         notes = [
-            "random weights: the result means nothing" if interface.is_random else "",
+            "random weights: the result is meaningless" if interface.is_random else "",
             stated or getattr(session.session, "note", ""),
             "" if interface.weights is None else interface.weights.note,
             given.skipped,
@@ -175,7 +176,8 @@ def main(
         has_mask = interface.kind == "segmentation"
         if not has_mask and (output or mask):
             raise UsageError(
-                f"'{model}' classifies: there is no mask to write. Leave the file out."
+                f"'{model}' is a classification model and has no mask or overlay. Leave out "
+                "--output and --mask."
             )
         _prepare_outputs(given, asked, has_mask, force)
         if given.is_one:
@@ -185,11 +187,11 @@ def main(
         for note in filter(None, notes):
             console.print(note, style="bold yellow")
         runs = 0 if processor.is_emulated else TIMED_RUNS if given.is_one else 1
-        job = _Job(model, session, interface, runs, opacity, force)
+        prediction_run = _PredictionRun(model, session, interface, runs, opacity, force)
         for photo in chain([first], reading):
             outputs = asked.of_image(photo.stem, given.is_one, has_mask)
             try:
-                prediction = _predict(photo, job, outputs)
+                prediction = _predict(photo, prediction_run, outputs)
             except SeaformerError as error:
                 if given.is_one:
                     raise
@@ -220,13 +222,16 @@ def main(
             Console(soft_wrap=True).print(line)
     if failed := sum("problem" in one for one in records):
         raise SeaformerError(
-            f"{failed} of {len(records)} images could not be used, see above. The others are done."
+            f"{failed} of {len(records)} images could not be used, see above. All others are done."
         )
 
 
 @dataclass(frozen=True)
-class _Job:
-    """What is the same for all images; `runs` is how often each is timed."""
+class _PredictionRun:
+    """What all images share: the open model and the options.
+
+    `runs` is the number of timed inferences of each image.
+    """
 
     model: Path
     session: ImageSession
@@ -237,9 +242,9 @@ class _Job:
 
 
 def _prepare_outputs(given: Photos, asked: Outputs, has_mask: bool, force: bool) -> None:
-    """Make the folders of several images, and refuse files that must not be written.
+    """Create the folders for several images, and refuse files that must not be overwritten.
 
-    Names of frames of videos are known once they are read.
+    File names of video frames are only known once the frames are read.
     """
     for path, stem in given.files:
         outputs = asked.of_image(stem, given.is_one, has_mask)
@@ -249,7 +254,7 @@ def _prepare_outputs(given: Photos, asked: Outputs, has_mask: bool, force: bool)
         outputs.refuse_existing(path, force)
 
 
-def _predict(photo: Photo, job: _Job, outputs: Outputs) -> Prediction:
+def _predict(photo: Photo, run: _PredictionRun, outputs: Outputs) -> Prediction:
     """Run the model on an image, and write the files."""
     from seaformer.imaging.prediction import predict, prepare_input
 
@@ -258,19 +263,19 @@ def _predict(photo: Photo, job: _Job, outputs: Outputs) -> Prediction:
     if outputs.heatmap is not None:
         from seaformer.imaging.heatmap import heat, last_attention, save_heatmap
 
-        x = prepare_input(pixels, job.session, job.interface)
-        features = last_attention(job.model, job.session, x)
-    prediction = predict(pixels, job.session, job.interface, job.runs)
+        x = prepare_input(pixels, run.session, run.interface)
+        features = last_attention(run.model, run.session, x)
+    prediction = predict(pixels, run.session, run.interface, run.runs)
     if outputs.overlay is not None and prediction.mask is not None:
-        _save(prediction, job, outputs.overlay, outputs.mask)
+        _save(prediction, run, outputs.overlay, outputs.mask)
     if outputs.heatmap is not None and features is not None:
         shape = prediction.photograph.shape[:2]
-        save_heatmap(outputs.heatmap, heat(features, shape), job.force)
+        save_heatmap(outputs.heatmap, heat(features, shape), run.force)
     return prediction
 
 
 def _require_variant(session: ImageSession, model: Path, variant: str | None) -> None:
-    """Refuse a variant that is not that of a file, which says it."""
+    """Refuse a --variant that contradicts the metadata of a file."""
     own = None if session.metadata is None else session.metadata.variant
     if session.metadata is not None and variant not in (None, own):
         raise UsageError(
@@ -278,7 +283,7 @@ def _require_variant(session: ImageSession, model: Path, variant: str | None) ->
         )
 
 
-def _save(prediction: Prediction, job: _Job, output: Path, mask: Path | None) -> None:
+def _save(prediction: Prediction, run: _PredictionRun, output: Path, mask: Path | None) -> None:
     from PIL import Image
 
     from seaformer.imaging.overlay import RANDOM_WEIGHTS_NOTE, draw_overlay
@@ -287,17 +292,17 @@ def _save(prediction: Prediction, job: _Job, output: Path, mask: Path | None) ->
     overlay = draw_overlay(
         prediction.photograph,
         prediction.mask,
-        job.interface.labels,
-        job.interface.palette,
-        job.opacity,
-        note=RANDOM_WEIGHTS_NOTE if job.interface.is_random else None,
+        run.interface.labels,
+        run.interface.palette,
+        run.opacity,
+        note=RANDOM_WEIGHTS_NOTE if run.interface.is_random else None,
         max_classes=LISTED_CLASSES,
     )
-    with atomic_write(output, replace=job.force) as temporary:
-        # Of no effect on .png: full-resolution colour, as the masks have sharp edges.
+    with atomic_write(output, replace=run.force) as temporary:
+        # For .jpg: full-resolution colour, because masks have sharp edges.
         overlay.save(temporary, quality=92, subsampling=0)
     if mask is not None:
-        with atomic_write(mask, replace=job.force) as temporary:
+        with atomic_write(mask, replace=run.force) as temporary:
             Image.fromarray(prediction.mask).save(temporary)
 
 
@@ -305,12 +310,13 @@ def _print_times(console: Console, prediction: Prediction, runtime: str, threads
     from seaformer.imaging.prediction import TIMED_RUNS
 
     if prediction.run_ms is None:
-        console.print(f"computed by {runtime}, whose times mean nothing")
+        console.print(f"computed by {runtime}, whose latency is meaningless")
     else:
         console.print(
-            f"time on this computer: prepare {prediction.prepare_ms:.1f} ms, "
-            f"run {prediction.run_ms:.1f} ms (median of {TIMED_RUNS} after a warm-up, "
-            f"{threads} thread{'s' * (threads > 1)}), finish {prediction.finish_ms:.1f} ms"
+            f"latency on this computer: preprocessing {prediction.prepare_ms:.1f} ms, "
+            f"inference {prediction.run_ms:.1f} ms (median of {TIMED_RUNS} after a warm-up, "
+            f"{threads} thread{'s' * (threads > 1)}), post-processing "
+            f"{prediction.finish_ms:.1f} ms"
         )
 
 

@@ -1,4 +1,4 @@
-"""The files that `seaformer-predict` writes of each image, and the record that it prints of it."""
+"""The files that `seaformer-predict` writes for each image, and the record that it prints."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 OVERLAY_SUFFIXES = (".png", ".jpg", ".jpeg")
 FOLDER = Path("predictions")
-"""Where overlays of several images go."""
+"""Default folder for the overlays of several images."""
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What is written: as the options give it, or of one image; None for what is not.
+    """Paths to write, either as given by the options or for one image; None for no such file.
 
-    Of several images the options are folders.
+    For several images, the options name folders.
     """
 
     overlay: Path | None
@@ -32,7 +32,7 @@ class Outputs:
     heatmap: Path | None
 
     def check(self, is_one: bool) -> None:
-        """Raise UsageError if a path does not fit one image, or several."""
+        """Raise UsageError unless the paths are files for one image, or folders for several."""
         for option, path, suffixes in (
             ("--output", self.overlay, OVERLAY_SUFFIXES),
             ("--mask", self.mask, (".png",)),
@@ -41,10 +41,12 @@ class Outputs:
             if path is None:
                 continue
             if is_one and path.suffix.lower() not in suffixes:
-                raise UsageError(f"{option} is '{path}'. Allowed: a name in {', '.join(suffixes)}.")
+                raise UsageError(
+                    f"{option} is '{path}'. Allowed: a file ending in {', '.join(suffixes)}."
+                )
             if not is_one and (path.suffix.lower() in suffixes or path.is_file()):
                 raise UsageError(
-                    f"{option} is '{path}', and there are several images. Give a folder."
+                    f"{option} is '{path}', but there are several images. Give a folder."
                 )
 
     def of_image(self, stem: str, is_one: bool, has_mask: bool) -> Outputs:
@@ -59,7 +61,7 @@ class Outputs:
         )
 
     def named(self) -> Iterator[tuple[str, Path]]:
-        """Yield the kind and the path of each file."""
+        """Yield the name ("overlay", "mask" or "heat map") and the path of each file."""
         for kind, path in (
             ("overlay", self.overlay),
             ("mask", self.mask),
@@ -69,8 +71,8 @@ class Outputs:
                 yield kind, path
 
     def refuse_existing(self, photo: Path, force: bool) -> None:
-        """Refuse files that must not be written, before the work."""
-        taken = {photo.resolve(): "the photograph"}
+        """Raise UsageError for files that must not be written, before the model runs."""
+        taken = {photo.resolve(): "the photo"}
         options = {"overlay": "--output", "mask": "--mask", "heat map": "--heatmap"}
         for kind, path in self.named():
             option = options[kind]
@@ -90,9 +92,9 @@ def record(
     outputs: Outputs,
     note: str,
 ) -> dict[str, Any]:
-    """Return what is found in an image as JSON: its classes, largest share first, and the files.
+    """Return the result for an image as JSON: its classes, largest share first, and its files.
 
-    `shares` are those of its mask; none of a classification.
+    `shares` are the class shares of its mask; empty for classification.
     """
     classes: list[dict[str, Any]]
     if prediction.decided is not None:
@@ -114,7 +116,7 @@ def record(
 
 
 def in_one_line(found: Mapping[str, Any], most: int) -> str:
-    """Write a record for a terminal: the image, and its first classes."""
+    """Format a record as one line: the image and its first `most` classes."""
     time = "" if found["time_s"] is None else f" at {found['time_s']:.2f} s"
     shares = ((one["name"], one.get("share", one.get("probability"))) for one in found["classes"])
     shown = [name if share is None else f"{name} {100 * share:.1f} %" for name, share in shares]

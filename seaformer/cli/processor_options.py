@@ -1,4 +1,4 @@
-"""The options --accelerator and --soc of commands that run a model: where it is computed."""
+"""The options --accelerator and --soc: where a model is computed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Processor:
-    """Where a model is computed, as `seaformer.runtimes.open_session` takes it.
+    """Where a model is computed: arguments of `seaformer.runtimes.open_session`.
 
     Attributes:
         accelerator: one of `ACCELERATORS`.
-        chip: of an accelerator with several; None for that of a compiled file.
+        chip: chip of an accelerator that has several; None for the chip of a compiled file.
     """
 
     accelerator: str = CPU
@@ -29,12 +29,12 @@ class Processor:
 
     @property
     def is_emulated(self) -> bool:
-        """Whether times on this computer say nothing of it."""
+        """Whether latency on the host says nothing about the accelerator."""
         return self.accelerator != CPU
 
     @property
     def arguments(self) -> list[str]:
-        """The options that name it, for a command line; none for the CPU."""
+        """The command-line options that select it; none for the CPU."""
         soc = [] if self.chip is None else ["--soc", self.chip]
         return [] if self.accelerator == CPU else ["--accelerator", self.accelerator, *soc]
 
@@ -44,7 +44,7 @@ def processor_options(function: _Function) -> _Function:
     soc = click.option(
         "--soc",
         metavar="CHIP",
-        help="Chip that the accelerator npu computes as, see seaformer-export --soc list. "
+        help="Chip that the accelerator npu emulates, see seaformer-export --soc list. "
         "[default: that of a compiled file]",
     )
     accelerator = click.option(
@@ -52,8 +52,8 @@ def processor_options(function: _Function) -> _Function:
         metavar="NAME",
         default=CPU,
         show_default=True,
-        help=f"What computes an exported file: {', '.join(ACCELERATORS)}. The npu is Qualcomm's "
-        "emulator, for .onnx; its results are the NPU's, its times mean nothing.",
+        help=f"Where an exported file runs: {', '.join(ACCELERATORS)}. npu is Qualcomm's emulator, "
+        "for .onnx; its results are those of the NPU, its latency is meaningless.",
     )
     return accelerator(soc(function))
 
@@ -62,14 +62,14 @@ def read_processor(accelerator: str, soc: str | None) -> Processor:
     """Check the values of the options.
 
     Raises:
-        UsageError: a name is unknown, or the two do not go together.
+        UsageError: a name is unknown, or the options contradict each other.
     """
     row = look_up(ACCELERATORS, "accelerator", accelerator)
     chips = () if soc is None else parse_chips([soc])
     if chips and not row.is_compiled_for:
         raise UsageError(
-            f"--soc {soc} goes with --accelerator npu, and {accelerator} is given. Leave it out."
+            f"--soc {soc} is only for --accelerator npu, not {accelerator}. Leave it out."
         )
     if len(chips) > 1:
-        raise UsageError(f"--soc is '{soc}'. Allowed: one chip, as there is one run.")
+        raise UsageError(f"--soc is '{soc}'. Allowed: one chip.")
     return Processor(row.name, chips[0].name if chips else None)

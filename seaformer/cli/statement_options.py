@@ -1,4 +1,4 @@
-"""The options by which a user says what a network takes and gives, alike in all commands."""
+"""The options that describe the input and output of a network, the same in all commands."""
 
 from __future__ import annotations
 
@@ -18,47 +18,50 @@ from seaformer.tasks.statement import MEANINGS, Palette, Statement
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 MAX_BYTES = 2**20
-"""Of a list of names or colours."""
+"""Largest file with names or colours."""
 
 _OPTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "task": (
             "NAME|FILE.json",
-            f"What the network was trained for: one of {', '.join(TASKS)}, or a file that "
-            "describes a task of your own, see docs/own_networks.md.",
+            f"Task that the network was trained for: {', '.join(TASKS)}, or a file that "
+            "describes your own task, see docs/own_networks.md.",
         ),
         "labels": (
             "FILE|A,B,...",
-            "Names of the classes in their order: a file with one a line or a JSON list, or the "
-            "names themselves.",
+            "Class names in order: a text file with one name per line, a JSON list, or the names "
+            "themselves.",
         ),
         "palette": (
             "FILE|RRGGBB,...",
-            "A colour for each class: a file with one a line or a JSON list of [red, green, blue], "
-            "or the colours themselves.",
+            "Colour of each class: a text file with one colour per line, a JSON list of [red, "
+            "green, blue], or the colours themselves.",
         ),
         "input_range": (
             "LOW..HIGH",
-            "What pixels of 0..255 become first: 0..1, -1..1 or 0..255.",
+            "Range that pixels of 0..255 are first scaled to: 0..1, -1..1 or 0..255.",
         ),
-        "mean": ("X|X,Y,Z", "Subtracted then, in that range; one number, or one for each channel."),
-        "std": ("X|X,Y,Z", "Divided by then; likewise."),
+        "mean": (
+            "X|X,Y,Z",
+            "Subtracted after scaling, in units of --input-range; one number, or one per channel.",
+        ),
+        "std": ("X|X,Y,Z", "Divisor after --mean is subtracted; one number, or one per channel."),
         "output_meaning": (
             "MEANING",
-            f"What the output is: {', '.join(MEANINGS)}. [default: what the network says; else "
-            "found from its type, shape and values, and printed]",
+            f"What the output is: {', '.join(MEANINGS)}. [default: as recorded with the network; "
+            "otherwise detected from type, shape and values, and printed]",
         ),
     }
 )
-"""Name of each option, as an argument of the command -> what its value is called, and its help."""
+"""Parameter name of each option -> metavar and help."""
 
 
 def statement_options(
     *names: str, defaults: Mapping[str, str] = MappingProxyType({})
 ) -> Callable[[_Function], _Function]:
-    """Add the options of these names, or all; `read_statement` reads their values.
+    """Add the options with these names, or all; `read_statement` reads their values.
 
-    `defaults` maps a name to what is said of its default in the help.
+    `defaults` maps a name to the description of its default in the help.
     """
 
     def add(function: _Function) -> _Function:
@@ -86,7 +89,7 @@ def read_statement(
     """Read the values of the options.
 
     Raises:
-        UsageError: a value breaks a rule.
+        UsageError: a value is invalid.
     """
     from seaformer.tasks.task_file import make_statement
 
@@ -102,7 +105,7 @@ def read_statement(
 
 
 def read_output(outputs: Sequence[str], meaning: str | None) -> tuple[Path, str | None]:
-    """Read the values of --output: a folder, and also what --output-meaning is given.
+    """Read the values of --output, a folder or an output meaning, and of --output-meaning.
 
     Raises:
         UsageError: there are two folders or two meanings.
@@ -130,33 +133,33 @@ def _colour(colour: object) -> tuple[int, int, int]:
         channels = list(bytes.fromhex(colour.strip().removeprefix("#")))
     if len(channels) != 3 or any(type(c) is not int or not 0 <= c <= 255 for c in channels):
         raise UsageError(
-            f"--palette has the colour {colour!r:.80}. Allowed: RRGGBB, or in a JSON file "
-            "[red, green, blue] of 0..255."
+            f"--palette has the colour {colour!r:.80}. Allowed: RRGGBB, or, in a JSON file, "
+            "[red, green, blue] with values of 0..255."
         )
     return channels[0], channels[1], channels[2]
 
 
 def _list(text: str, option: str) -> list[Any]:
-    """Read a list: a file with an entry a line or a JSON list, or words with commas between."""
+    """Read a list: a text file with one entry per line, a JSON list, or comma-separated words."""
     from seaformer.json_text import JsonError, parse_json
 
     path = Path(text)
     if not path.is_file():
         if path.suffix in (".json", ".txt") or "/" in text:
-            raise UsageError(f"{option}: there is no file '{text}'. Check its name.")
+            raise UsageError(f"{option}: file '{text}' does not exist. Check its name.")
         return text.split(",")
     content = read_limited(path, MAX_BYTES)
     try:
         if path.suffix == ".json":
             entries = parse_json(content)
             if not isinstance(entries, list):
-                raise JsonError("it is no list")
+                raise JsonError("it is not a list")
             return entries
         return [line for line in content.decode("utf-8-sig").splitlines() if line.strip()]
     except (JsonError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{option}: '{path}' cannot be used: {error}. Allowed: a JSON list in a .json file, or "
-            "one entry a line."
+            "a text file with one entry per line."
         ) from error
 
 
@@ -177,5 +180,6 @@ def _numbers(text: str, option: str) -> tuple[float, ...]:
         return tuple(float(number) for number in text.split(","))
     except ValueError as error:
         raise UsageError(
-            f"{option} is '{text}'. Allowed: a number, or one for each channel with commas between."
+            f"{option} is '{text}'. Allowed: one number, or comma-separated numbers, one per "
+            "channel."
         ) from error

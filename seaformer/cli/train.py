@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from seaformer.training.recipe import Recipe
     from seaformer.training.scenes import TrainingData
 
-# torch and accelerate are imported when the work starts: --help shall not wait.
+# torch and accelerate are imported inside functions to keep --help fast.
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 MAX_WARM_UP = 0.5
-"""Share of a run from which on a longer warm-up is warned of."""
+"""Share of a run; a longer warm-up causes a warning."""
 
 SHOWN = 6
-"""Predictions in the report."""
+"""Number of predictions in the report."""
 
 
 @click.command(cls=Command)
@@ -41,50 +41,52 @@ SHOWN = 6
     "-m",
     "--model",
     metavar="NAME",
-    help="Network to train, such as topformer-tiny; see the list of seaformer-export --list.",
+    help="Network to train, such as topformer-tiny; see seaformer-export --list.",
 )
 @click.option(
     "--variant", metavar="NAME", help=f"Short for --model seaformer-NAME: {', '.join(VARIANTS)}."
 )
 @click.option(
     "--data",
-    help="Folder of a data set: images/ and masks/ with labels.json, or the published layout of "
-    "ADE20K, Cityscapes, Pascal Context or COCO-Stuff. 'shapes' stands for drawn scenes.",
+    help="Data set folder: images/ and masks/ with labels.json, or the published layout of "
+    "ADE20K, Cityscapes, Pascal Context or COCO-Stuff. 'shapes' for procedurally drawn scenes.",
 )
 @click.option(
     "-o",
     "--output",
     type=PATH,
     required=True,
-    help="Folder of the run: checkpoints, metrics.jsonl, report.html.",
+    help="Output folder: checkpoints, metrics.jsonl, report.html.",
 )
-@statement_options("task", "labels", "palette", defaults={"task": "what the data set says"})
+@statement_options("task", "labels", "palette", defaults={"task": "the task of the data set"})
 @click.option(
     "--weights",
-    help="First weights: a name, such as ade20k or shapes, or the path of a checkpoint; everything "
-    "but the classifier is taken if the classes differ. The backbone alone: backbone:NAME or "
+    help="Pretrained weights: a name, such as ade20k or shapes, or the path of a checkpoint. The "
+    "classifier is left out if the classes differ. Only the backbone: backbone:NAME or "
     "backbone:PATH. [default: none]",
 )
-@click.option("--iterations", type=click.IntRange(min=1), help="Steps. [default: the recipe's]")
+@click.option(
+    "--iterations", type=click.IntRange(min=1), help="Training steps. [default: from the recipe]"
+)
 @click.option(
     "--batch-size",
     type=click.IntRange(min=2),
-    help="Images of a step, over all processes. [default: the recipe's]",
+    help="Images per step, over all processes. [default: from the recipe]",
 )
 @click.option(
-    "--crop", metavar="HEIGHTxWIDTH", help="Size of training images. [default: the recipe's]"
+    "--crop", metavar="HEIGHTxWIDTH", help="Size of training crops. [default: from the recipe]"
 )
 @click.option(
     "--lr",
     type=click.FloatRange(min=0, min_open=True),
-    help="Highest learning rate. [default: the recipe's; not adapted to --batch-size]",
+    help="Peak learning rate. [default: from the recipe; not scaled with --batch-size]",
 )
 @click.option(
     "--warm-up",
     type=click.IntRange(min=0),
     metavar="STEPS",
-    help="Steps over which the learning rate grows. [default: the recipe's, a tenth of "
-    "--iterations at most]",
+    help="Steps over which the learning rate grows. [default: from the recipe, at most a tenth of "
+    "--iterations]",
 )
 @click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="[default: 0]")
@@ -93,20 +95,21 @@ SHOWN = 6
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Processes that load images, for each training process.",
+    help="Processes that load images, per training process.",
 )
 @click.option(
     "--validate-every",
     type=click.IntRange(min=1),
     metavar="STEPS",
-    help=f"Also when checkpoints are written. [default: {VALIDATIONS} times in all]",
+    help="Steps between validations, each of which writes checkpoints. "
+    f"[default: {VALIDATIONS} validations in total]",
 )
 @click.option("--half/--no-half", default=None, help="Store weights as float16. [default: no]")
 @click.option(
     "--resume",
     is_flag=True,
-    help="Go on with the run in the output folder. What is not given is as before; more "
-    "--iterations extend it.",
+    help="Resume the run in the output folder. Options that are not given keep their values; more "
+    "--iterations extend the run.",
 )
 def main(
     model: str | None,
@@ -129,10 +132,10 @@ def main(
     half: bool | None,
     resume: bool,
 ) -> None:
-    """Train a network by the paper's recipe, from first weights or from nothing.
+    """Train a network by the paper's recipe, from pretrained weights or from scratch.
 
-    Several GPUs or machines, and mixed precision: start it with accelerate launch
-    --mixed_precision bf16 --no_python seaformer-train and the options below.
+    For several GPUs or machines, or mixed precision, run accelerate launch --mixed_precision bf16
+    --no_python seaformer-train with the options below.
     """
     from seaformer.datasets.image_names import HELD_OUT, read_names, write_names
     from seaformer.imaging.input_size import parse_input_size
@@ -167,9 +170,9 @@ def main(
         data, weights = data or before.origin.data, weights or before.origin.weights
         seed = before.origin.seed if seed is None else seed
     if network is None:
-        raise UsageError(f"no network is named. Give --variant ({', '.join(VARIANTS)}) or --model.")
+        raise UsageError(f"no network is given. Give --variant ({', '.join(VARIANTS)}) or --model.")
     if data is None:
-        raise UsageError("no data is named. Give --data, the folder of a data set, or 'shapes'.")
+        raise UsageError("no data set is given. Give --data, a data set folder or 'shapes'.")
     require_trainable(network)
     origin = Origin(data, weights, seed or 0)
     said = read_statement(task, labels, palette)
@@ -177,14 +180,14 @@ def main(
     if said != NOTHING:
         stated = said.applied_to(said.task or own_task(data) or get_task(DEFAULT_TASK))
     elif state is not None and own_task(data) is None:
-        # Classes that were named when the run began stand in its weights.
+        # The classes given when the run began are recorded in its weights.
         written = output / "best.safetensors"
         stated = described_by(written)[1] if written.exists() else None
     held_out = read_names(output / HELD_OUT) if state and (output / HELD_OUT).exists() else None
     found = open_data(data, stated, origin.seed, held_out)
     recipe = get_recipe(found.task, variant_of(network.name))
     if state is not None:
-        # Longer or shorter, it keeps the warm-up that it has had.
+        # A resumed run keeps its warm-up even if its length changes.
         recipe = replace(before.recipe, iterations=iterations or before.recipe.iterations)
     elif iterations is not None:
         recipe = recipe.lasting(iterations)
@@ -198,9 +201,9 @@ def main(
         folder.check(state)
     console = Console(soft_wrap=True, quiet=not accelerator.is_main_process)
     console.print(
-        f"{network.long_title}, {found.task.title}: {len(found.training)} images "
-        f"to learn from, {len(found.validation)} to validate on; {recipe.iterations} steps of "
-        f"{recipe.batch_size} on {accelerator.num_processes} x {accelerator.device.type}"
+        f"{network.long_title}, {found.task.title}: {len(found.training)} training images, "
+        f"{len(found.validation)} validation images; {recipe.iterations} steps of "
+        f"{recipe.batch_size} images on {accelerator.num_processes} x {accelerator.device.type}"
     )
     if found.note:
         console.print(found.note)
@@ -209,13 +212,14 @@ def main(
         first = first_network(network, found.task, weights, origin.seed, console)
     else:
         console.print(f"resumed after step {state.step}")
-        first = first_network(network, found.task)  # the state has the weights
+        first = first_network(network, found.task)  # the state contains the weights
     if accelerator.is_main_process:
         _make_folder(output)
         click.get_current_context().with_resource(locked(output))
         if (output / STATE).exists() and not resume:
             raise UsageError(
-                f"'{output}' has a run. Give another folder, or --resume to go on with it."
+                f"'{output}' already contains a run. Give another folder, or --resume to continue "
+                "the run."
             )
         _check_data(found, data, is_read=resume)
         if found.held_out and held_out is None:
@@ -241,9 +245,9 @@ def main(
 
 
 def _make_folder(output: Path) -> None:
-    """Make the folder of a run, and see before the work that files can be written there."""
+    """Create the folder of a run, and check that files can be written there before training."""
     if output.exists() and not output.is_dir():
-        raise UsageError(f"--output is '{output}', which is a file. Give the name of a folder.")
+        raise UsageError(f"--output is '{output}', which is a file. Give a folder.")
     try:
         output.mkdir(parents=True, exist_ok=True)
         with temporary_folder("run", output):
@@ -256,14 +260,15 @@ def _make_folder(output: Path) -> None:
 
 
 def _print_schedule(recipe: Recipe, console: Console) -> None:
-    """Say how the rate goes, and whether the run is over before it is reached."""
+    """Print the learning rate and warm-up, and warn if the warm-up takes most of the run."""
     share = recipe.warmup / recipe.iterations
     warm_up = f"after {recipe.warmup} steps of warm-up" if recipe.warmup else "without warm-up"
     console.print(f"learning rate {recipe.learning_rate:g} {warm_up}")
     if share > MAX_WARM_UP:
         console.print(
-            f"warning: the warm-up is {min(share, 1):.0%} of the run, which will learn little. "
-            f"Give --warm-up {recipe.lasting(recipe.iterations).warmup}, or more --iterations.",
+            f"warning: the warm-up takes {min(share, 1):.0%} of the run, so the network will learn "
+            f"little. Give --warm-up {recipe.lasting(recipe.iterations).warmup}, or more "
+            "--iterations.",
             style="yellow",
         )
 
@@ -273,17 +278,20 @@ def _accelerator(device: str) -> Accelerator:
     import torch
     from accelerate import Accelerator
 
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(device, True):
-        present = ["auto", "cpu", *(name for name, is_there in there.items() if is_there)]
-        raise UsageError(f"--device is {device}, which torch cannot use here. Allowed: {present}.")
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(device, True):
+        usable = ["auto", "cpu", *(name for name, is_usable in available.items() if is_usable)]
+        raise UsageError(
+            f"--device is {device}, which torch cannot use on this computer. Allowed: "
+            f"{', '.join(usable)}."
+        )
     return Accelerator(cpu=device == "cpu")
 
 
 def _check_data(found: TrainingData, data: str, *, is_read: bool) -> None:
-    """Read the data set before the work, and list the files that cannot be used.
+    """Read the whole data set before training, and list the files that cannot be used.
 
-    `is_read` says that a run did so before.
+    `is_read` skips reading: the run that is resumed has already done so.
     """
     from seaformer.console import Console
 
@@ -294,15 +302,15 @@ def _check_data(found: TrainingData, data: str, *, is_read: bool) -> None:
     if faults:
         count = f"{len(faults)} file{'s' * (len(faults) > 1)}"
         raise SeaformerError(
-            f"{count} of '{data}' cannot be used, listed above. Correct or remove them; nothing "
-            "was trained."
+            f"{count} of '{data}' cannot be used, see above. Correct or remove them; nothing was "
+            "trained."
         )
     if warning := found.check_classes():
         stderr.print(f"warning: {warning}", style="yellow")
 
 
 def _report(folder: RunFolder, found: TrainingData, accelerator: Accelerator) -> None:
-    """Measure the best weights as they are stored, and write the page."""
+    """Evaluate the best weights as stored, and write the HTML report."""
     from seaformer.models.create import create
     from seaformer.training.training_page import write_report
     from seaformer.training.validation import predict, validate

@@ -75,7 +75,7 @@ def test_a_photograph_becomes_a_colored_mask(folder: Path) -> None:
     assert re.search(r"blue\W+50\.0 %", done.stdout)
     assert "green" not in done.stdout
     assert re.search(
-        r"prepare \d+\.\d ms, run \d+\.\d ms \(median of 5 after a warm-up, 1 thread\)",
+        r"preprocessing \d+\.\d ms, inference \d+\.\d ms \(median of 5 after a warm-up, 1 thread\)",
         done.stdout,
     )
     assert f"overlay: {folder / 'flag_overlay.png'}" in done.stdout
@@ -224,7 +224,7 @@ def test_random_weights_are_told(folder: Path) -> None:
     write_onnx(folder / "model.onnx", metadata(weights=RANDOM_WEIGHTS))
     random = run("flag.png", "--model", "model.onnx", "--force")
     noted = np.asarray(Image.open("flag_overlay.png"))
-    assert "random weights: the result means nothing" in random.stdout
+    assert "random weights: the result is meaningless" in random.stdout
     assert "random weights" not in trained.stdout
     assert noted.shape[0] > plain.shape[0]
 
@@ -274,7 +274,7 @@ def test_a_classifier_prints_the_most_probable(folder: Path) -> None:
     assert re.search(r"red\W+42\.\d %(.|\n)*blue\W+42\.\d %(.|\n)*green\W+15\.\d %", result.stdout)
     assert names(folder) == ["classifier.onnx", "flag.png", "model.onnx"]
     result = run("flag.png", "--model", "classifier.onnx", "--mask", "mask.png")
-    assert_error(result, 2, "classifies: there is no mask")
+    assert_error(result, 2, "is a classification model and has no mask")
 
 
 def test_of_two_that_write_one_file_one_is_refused(folder: Path) -> None:
@@ -301,7 +301,7 @@ def test_nothing_is_overwritten_unasked() -> None:
 def test_not_even_force_overwrites_the_photograph() -> None:
     before = Path("flag.png").read_bytes()
     result = run("flag.png", "--model", "model.onnx", "--output", "./flag.png", "--force")
-    assert_error(result, 2, "is the photograph")
+    assert_error(result, 2, "is the photo")
     assert Path("flag.png").read_bytes() == before
     result = run("flag.png", "--model", "model.onnx", "--output", "a.png", "--mask", "a.png")
     assert_error(result, 2, "is --output as well")

@@ -157,7 +157,7 @@ def test_a_classifier_has_a_map_and_no_mask(photo: Path) -> None:
     ("arguments", "status", "said"),
     [
         ("--heatmap map.jpg", 2, r"--heatmap is 'map\.jpg'"),
-        ("--heatmap photo.png", 2, "is the photograph"),
+        ("--heatmap photo.png", 2, "is the photo"),
         ("--heatmap same.png --mask same.png", 2, "is --mask as well"),
         ("--heatmap map.png", 1, "'model.onnx' names no attention layer"),
     ],

@@ -113,7 +113,7 @@ def test_weights_of_the_package_say_their_task() -> None:
 @pytest.mark.usefixtures("folder")
 def test_without_weights_they_are_random_and_said_to_be() -> None:
     said = succeeded(predict, "photo.png", "--model", "topformer-tiny", *MASK)
-    assert "random weights: the result means nothing" in said
+    assert "random weights: the result is meaningless" in said
 
 
 def test_a_network_of_a_users_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,16 +137,16 @@ def test_the_heat_map_of_a_network_by_its_name() -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (("--model", "attention-global"), 2, "takes the features of another network.*prediction"),
+        (("--model", "attention-global"), 2, "takes features of another network.*prediction"),
         (("--model", "topformer-tny"), 2, "unknown model 'topformer-tny'.*'topformer-tiny'"),
-        (("--model", "topformer-tiny", "--variant", "tiny"), 2, "one of the two"),
+        (("--model", "topformer-tiny", "--variant", "tiny"), 2, "name different networks"),
         (("--model", "topformer-tiny", "--task", "imagenet"), 2, "is for segmentation"),
         (("--model", "topformer-tiny", "--weights", "absent.pth"), 1, "no file 'absent.pth'"),
         (("--model", "topformer-base", "--weights", "t.pth"), 1, "Use --model topformer-tiny"),
         (("--model", "tiny", "--weights", "t.pth"), 2, "unknown model 'tiny'"),
         (("--model", "t.pth", "--weights", "t.pth"), 2, "'t.pth' is a file. Leave it out"),
         (("--model", "t.pth"), 2, "does not say its task. Give --task"),
-        (("--model", "other.pth", "--task", "ade20k"), 2, "cannot be recognised by its tensors"),
+        (("--model", "other.pth", "--task", "ade20k"), 2, "cannot be identified by its tensors"),
     ],
 )
 def test_what_does_not_suit_a_prediction(
@@ -223,10 +223,10 @@ def test_two_networks_are_compared_by_their_names(scenes: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (("attention-axial",), 2, "takes the features of another network.*evaluation"),
+        (("attention-axial",), 2, "takes features of another network.*evaluation"),
         (("topformer-tny",), 2, "unknown model 'topformer-tny'.*'topformer-tiny'"),
         (("t.pth", "--weights", "t.pth"), 2, "no MODEL is a name"),
-        (("t.pth", "--model", "topformer-tiny", "--variant", "tiny"), 2, "one of the two"),
+        (("t.pth", "--model", "topformer-tiny", "--variant", "tiny"), 2, "name different networks"),
         (("t.pth", "--model", "topformer-base"), 1, "Use --model topformer-tiny"),
         (
             ("topformer-tiny", "--reference", "segformer-b0", "--weights", "t.pth"),
@@ -290,11 +290,11 @@ def test_a_backbone_is_where_a_training_starts(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("network", "said"),
     [
-        ((), "no network is named. Give --variant"),
-        (("--model", f"attention-{next(iter(LAYERS))}"), "takes the features.*a training needs"),
+        ((), "no network is given. Give --variant"),
+        (("--model", f"attention-{next(iter(LAYERS))}"), "takes features.*a training needs"),
         (("--model", "a.b:c"), "cannot be trained: its factory"),
         (("--model", "topformer-tny"), "unknown model 'topformer-tny'"),
-        (("--model", "topformer-tiny", "--variant", "tiny"), "one of the two"),
+        (("--model", "topformer-tiny", "--variant", "tiny"), "name different networks"),
     ],
 )
 def test_what_does_not_suit_a_training(folder: Path, network: tuple[str, ...], said: str) -> None:

@@ -1,7 +1,7 @@
 """The switches of the paper's ablation studies (Section 4.4), as data.
 
-What a switch changes is read from the paper's words where its code was not released: with the
-detail kernel off, or added, nothing is left for the attention's gate to weigh, so it goes too.
+The code of some ablations was not released; they follow the text of the paper. If the detail kernel
+is off, or added rather than multiplied, the attention gate has nothing to scale and is removed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,24 +12,24 @@ from seaformer.errors import UsageError, look_up, unknown_name
 from seaformer.models.seaformer.variants import VARIANTS, Variant
 
 SWITCHES: Mapping[str, tuple[str, ...]] = {
-    # What the detail enhancement kernel reads: query, key and value; a convolution of the input
-    # that is as wide; one as wide as the input; or there is no kernel.
+    # Input of the detail enhancement kernel: query, key and value; a convolution of the layer's
+    # input to their total width; one to the width of the input; "off": no kernel.
     "detail": ("concat-qkv", "upconv", "conv", "off"),
     # How attention and detail are combined.
     "combine": ("multiply", "add"),
     # How a fusion block combines its two features.
     "fusion": ("sigmoid-multiply", "multiply", "sigmoid-add", "add"),
-    # Channels of each fusion block, finest first, such as 48,64.
+    # Channels of each fusion block, finest first, for example 48,64.
     "fusion-width": (),
 }
-"""Switch -> its values, the paper's own choice first; empty for channel numbers."""
+"""Switch -> its values, the default of the paper first; empty for numbers of channels."""
 
 
 def parse_ablation(texts: Iterable[str]) -> dict[str, str]:
-    """Read switches as they are given to a command, each "SWITCH=VALUE".
+    """Parse command-line switches, each "SWITCH=VALUE".
 
     Returns:
-        Switch -> value, of those that are not the paper's own choice.
+        Switch -> value, for every value that differs from the paper's default.
 
     Raises:
         UsageError: a switch or a value is unknown, or a switch is given twice.
@@ -48,7 +48,7 @@ def parse_ablation(texts: Iterable[str]) -> dict[str, str]:
 
 
 def checked(ablation: Mapping[str, str]) -> dict[str, str]:
-    """Return the switches that are not the paper's own choice.
+    """Validate switches; return those whose value differs from the paper's default.
 
     Raises:
         UsageError: a switch or a value is unknown.
@@ -61,7 +61,7 @@ def checked(ablation: Mapping[str, str]) -> dict[str, str]:
 
 
 def ablated(variant: Variant, ablation: Mapping[str, str]) -> Variant:
-    """Change a variant by an ablation, switch -> value.
+    """Apply an ablation, switch -> value, to a variant.
 
     Raises:
         UsageError: a switch or a value is unknown, or the fusion width does not fit the variant.
@@ -73,7 +73,7 @@ def ablated(variant: Variant, ablation: Mapping[str, str]) -> Variant:
 
 
 def ablation_of(variant: Variant) -> dict[str, str]:
-    """Return the switches by which `variant` differs from the one that the paper has, and how."""
+    """Return switch -> value for everything in which `variant` differs from the paper's."""
     original = VARIANTS.get(variant.name, variant)
     values = [_values(variant), _values(original)]
     return {name: value for name, value in values[0].items() if value != values[1][name]}
@@ -89,10 +89,10 @@ def _values(variant: Variant) -> dict[str, str]:
 
 
 def _channels(text: str, blocks: int, variant: str) -> tuple[int, ...]:
-    parts = text.split(",")
-    if len(parts) != blocks or not all(part.isdecimal() and int(part) > 0 for part in parts):
+    widths = text.split(",")
+    if len(widths) != blocks or not all(width.isdecimal() and int(width) > 0 for width in widths):
         raise UsageError(
-            f"fusion-width '{text}' is not {blocks} positive numbers of channels with commas "
-            f"between, as variant {variant} has {blocks} fusion blocks."
+            f"fusion-width is '{text}'. Allowed for variant {variant}: {blocks} positive, "
+            "comma-separated numbers of channels, one for each fusion block."
         )
-    return tuple(int(part) for part in parts)
+    return tuple(int(width) for width in widths)

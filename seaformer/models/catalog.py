@@ -1,4 +1,4 @@
-"""Every model there is: variant and task, its size, its work, its released weights."""
+"""List of all models: variant, task, parameters, multiply-accumulates and available weights."""
 
 from dataclasses import dataclass
 
@@ -15,11 +15,16 @@ from seaformer.weights.released import RELEASED, ReleasedWeights
 
 @dataclass(frozen=True)
 class ModelCard:
-    """One model, by the names of its variant and task, its trainable parameters and its weights.
+    """One pair of variant and task.
 
-    `weights` are the released ones, `builtin` those that come with the package.
-
-    `macs` are multiply-accumulates of one image of `input_size`, as `count_macs` counts them.
+    Attributes:
+        variant: name of the variant.
+        task: name of the task.
+        input_size: height and width in pixels.
+        params: number of trainable parameters.
+        macs: multiply-accumulates for one image of `input_size`, see `count_macs`.
+        weights: released weights.
+        builtin: weights that are part of the package.
     """
 
     variant: str
@@ -32,7 +37,7 @@ class ModelCard:
 
 
 def list_models() -> list[ModelCard]:
-    """Describe every pair of a variant and a task, counted on the networks themselves."""
+    """Describe every pair of variant and task; parameters and MACs are counted on the networks."""
     cards = []
     variants = [(network, network.variant) for network in REGISTRY.values() if network.variant]
     for task in TASKS.values():
@@ -58,19 +63,19 @@ def list_models() -> list[ModelCard]:
 
 
 def count_macs(model: nn.Module, size: tuple[int, int]) -> int:
-    """Count the multiply-accumulates of one image by the convention of the published numbers.
+    """Count the multiply-accumulates for one image by the convention of the published numbers.
 
-    That is fvcore's: those of convolutions, linear layers and matrix products, two per element that
-    a BatchNorm writes, one per tap and element of an interpolation. Unlike there, LayerNorms, which
-    only peers have, are not counted.
+    That is the convention of fvcore: convolutions, linear layers and matrix products, plus two per
+    output element of BatchNorm and one per tap and output element of an interpolation. Unlike in
+    fvcore, LayerNorm, which only the peer networks use, is not counted.
 
     Args:
-        model: in eval mode. It is really run: torch's "meta" device, which would only compute the
+        model: in eval mode. It is executed: torch's "meta" device, which would compute only the
             shapes, takes five times as long.
         size: height and width of the input.
     """
     aten = torch.ops.aten
-    # FlopCounterMode counts two operations per multiply-accumulate, and so must these.
+    # FlopCounterMode counts two operations per multiply-accumulate, so these formulas do too.
     per_element = {
         aten.native_batch_norm: 2,
         aten._native_batch_norm_legit_no_training: 2,

@@ -1,8 +1,9 @@
-"""The contract of a network: how images enter it, what its classes are, what its output means.
+"""The contract of a network: preprocessing of its input, its classes, the meaning of its output.
 
-Of a network of ours the task says it. Of a user's own the user does, or the network itself by the
-attributes `TASK` and `OUTPUT`, see docs/own_networks.md; the output's meaning is else found from
-its type, shape and values. What nobody says is not made up.
+For networks of the registry, the task defines it. For a user's own network, the user states it, or
+the network declares it by the attributes `TASK` and `OUTPUT`, see docs/own_networks.md. If the
+meaning of the output is not stated, it is detected from dtype, shape and values. Everything else
+that is not stated stays unknown.
 """
 
 from dataclasses import dataclass, replace
@@ -24,24 +25,24 @@ from seaformer.tasks.task import Preprocessing, Task
 from seaformer.tasks.task_file import described, own_task, read_task
 
 TASK, OUTPUT = "seaformer_task", "seaformer_output"
-"""Attributes of a user's network: what --task and --output-meaning would say."""
+"""Attributes of a user's network, equivalent to --task and --output-meaning."""
 
 NEUTRAL = Normalization((127.5,), (63.75,))
-"""Where no normalisation is said, what the network is run on to verify it: -2..2."""
+"""Normalisation for verifying a network whose normalisation is not stated: inputs of -2..2."""
 
 
 @dataclass(frozen=True)
 class Contract:
-    """What a network takes and gives.
+    """Input and output of a network.
 
     Attributes:
-        task: the classes, and how an image becomes the input; the neutral normalisation where it is
-            not known. Of no meaning for a network that takes features.
-        meaning: of the output.
-        knows_normalization: whether anybody said how images become the input.
-        names_classes: whether anybody said what the classes are.
-        note: what was found and not said, in a sentence; may be empty.
-        output: shape and dtype of the output of a user's own network, which was run; else None.
+        task: classes and preprocessing; `NEUTRAL` if the normalisation is unknown. Ignored for a
+            network that takes features.
+        meaning: meaning of the output.
+        knows_normalization: whether the normalisation was stated.
+        names_classes: whether the class names were stated.
+        note: sentence about what was detected rather than stated; may be empty.
+        output: measured output shape and dtype of a user's own network; None for other networks.
     """
 
     task: Task
@@ -53,7 +54,7 @@ class Contract:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Class names; none of features."""
+        """Class names; empty for features."""
         return self.task.labels if self.meaning.has_classes else ()
 
 
@@ -67,14 +68,14 @@ def contract_of(
     """Return the contract of a network.
 
     Args:
-        network: its row.
+        network: its row of the registry, or that of a user's own network.
         model: the network, float32, in eval mode.
-        task: that a network of ours was built for.
-        statement: what a user says of it.
-        size: height and width to run a user's own network at; None for those of its task.
+        task: task that a network of the registry was built for.
+        statement: what the user states about the network.
+        size: height and width at which to run a user's own network; None for those of its task.
 
     Raises:
-        UsageError: what is said does not fit the network.
+        UsageError: the statement does not fit the network.
         SeaformerError: a user's own network does not run.
     """
     if network.has_own_weights:
@@ -83,8 +84,8 @@ def contract_of(
         return Contract(task, FEATURES)
     if statement.meaning not in (None, "logits"):
         raise UsageError(
-            f"--output-meaning {statement.meaning} is for networks of your own: "
-            f"'{network.name}' gives logits. Leave it out."
+            f"--output-meaning {statement.meaning} is only for your own networks; "
+            f"'{network.name}' returns logits. Leave it out."
         )
     return Contract(task)
 
@@ -115,10 +116,10 @@ def _own(model: nn.Module, statement: Statement, size: tuple[int, int] | None) -
 
 
 def _declared(model: nn.Module) -> Statement:
-    """Read what a network says of itself.
+    """Read what a network declares by its attributes.
 
     Raises:
-        UsageError: an attribute breaks a rule.
+        UsageError: an attribute is invalid.
     """
     task, meaning = getattr(model, TASK, None), getattr(model, OUTPUT, None)
     try:
@@ -136,13 +137,13 @@ def _read(task: object) -> Statement:
 
 
 def _for_image(said: Statement, channels: int) -> Task:
-    """Return the task for an image of so many channels, with unnamed classes where none are."""
+    """Return the task for an image with this number of channels; classes may stay unnamed."""
     task = own_task(["class 0"]) if said.task is None else said.task
     task = for_channels(task, channels)
     if task.preprocessing.channels != channels:
         raise UsageError(
-            f"the task's images have color_order {task.preprocessing.color_order}, and the network "
-            f"takes {channels} channels. Give another color_order in the task's preprocessing."
+            f"the task has color_order {task.preprocessing.color_order}, but the network takes "
+            f"{channels} channels. Give another color_order in the task's preprocessing."
         )
     said = replace(said, task=task, normalization=said.normalization or NEUTRAL)
     return said.applied_to(task)
@@ -166,11 +167,11 @@ _REARRANGING = (
 
 
 class _EndWatch(TorchFunctionMode):
-    """Notes what a network ends with.
+    """Records the last operations of a network.
 
     Attributes:
-        decided_between: of how many values the last arg-max took one; None without an arg-max.
-        ends_in_unit: whether nothing but rearranging follows the last sigmoid or softmax.
+        decided_between: number of values that the last arg-max chose from; None without an arg-max.
+        ends_in_unit: whether only rearranging operations follow the last sigmoid or softmax.
     """
 
     decided_between: int | None = None
@@ -196,7 +197,7 @@ class _EndWatch(TorchFunctionMode):
 def _probe(
     model: nn.Module, rule: Preprocessing, size: tuple[int, int]
 ) -> tuple[list[np.ndarray], _EndWatch]:
-    """Run a network on noise, fine and coarse, and on white."""
+    """Run a network on fine noise, coarse noise and a white image."""
     outputs, watch = [], _EndWatch()
     with watch:
         for values in probe_inputs(rule, size):
@@ -206,23 +207,23 @@ def _probe(
             except Exception as error:  # a user's model can fail in any way
                 raise SeaformerError(
                     f"the model does not run on an input of {list(given.shape)}: "
-                    f"{type(error).__name__}: {error}. If that is not the shape that it takes, "
-                    "give --input-size, or its number of channels by the attribute input_channels."
+                    f"{type(error).__name__}: {error}. If it needs another input shape, give "
+                    "--input-size, or set its attribute input_channels."
                 ) from error
             outputs.append(only_tensor(output).numpy())
     return outputs, watch
 
 
 def only_tensor(output: object) -> torch.Tensor:
-    """Return the one tensor that a network gives for a batch of one.
+    """Return the output of a network, which has to be a single tensor.
 
     Raises:
-        SeaformerError: it gives something else.
+        SeaformerError: the output is something else.
     """
     if not isinstance(output, torch.Tensor):
         raise SeaformerError(
-            f"the model returns {type(output).__name__}, an export needs one tensor. "
-            "Wrap the model so that its forward returns the logits only."
+            f"the model returns {type(output).__name__}, but an export needs one tensor. "
+            "Wrap the model so that its forward returns only the logits."
         )
     return output
 
@@ -230,15 +231,15 @@ def only_tensor(output: object) -> torch.Tensor:
 def _count(
     output: np.ndarray, meaning: OutputMeaning, watch: _EndWatch, said: Statement
 ) -> int | None:
-    """Return the number of classes; None if only what is said tells it."""
+    """Return the number of classes; None if only the statement determines it."""
     if meaning.gives_scores:
         return 2 if meaning.content == "binary" else output.shape[1]
     if output.dtype == np.bool_:
         return 2
     if watch.decided_between is None and not said.names_classes:
         raise UsageError(
-            "the network gives class ids, and nothing says how many classes there are. Name them "
-            "with --labels."
+            "the network returns class indices, so the number of classes is unknown. Name the "
+            "classes with --labels."
         )
     return watch.decided_between
 
@@ -249,7 +250,7 @@ def _labels(contract: Contract, count: int | None, said: Statement) -> tuple[str
     labels = contract.meaning.labels(contract.task.labels)
     if count not in (None, len(labels)):
         raise UsageError(
-            f"{len(labels)} classes are named, and the network has {count}. Give as many --labels, "
-            "or the --task that it was trained for."
+            f"{len(labels)} classes are named, but the network has {count}. Give {count} --labels, "
+            "or the --task that the network was trained for."
         )
     return labels

@@ -24,23 +24,23 @@ def create_model(
     """Create a model that is ready to run.
 
     Args:
-        name: of a network in `seaformer.models.registry`, such as "topformer-tiny" or
-            "seaformer-tiny", which "tiny" is short for.
-        task: name of a task, see `seaformer.tasks`, or a task of your own; None for that which the
-            weights state, as those of seaformer-train do, or else ade20k.
+        name: name of a network in `seaformer.models.registry`, such as "topformer-tiny" or
+            "seaformer-tiny" (short: "tiny"), a variant, or a row of the registry.
+        task: name of a task, see `seaformer.tasks`, or your own task; None for the task recorded in
+            the weights, as by seaformer-train, or ade20k if they record none.
         weights: name of released weights, path of a checkpoint, "backbone:PATH", or None for seeded
-            random weights: fit to measure latency, not to predict.
+            random weights, which are good for measuring latency but not for prediction.
         ablation: switch -> value of the paper's ablation studies, see `seaformer.models.ablation`.
 
     Returns:
-        The network in eval mode, float32, its parameters frozen (`requires_grad_(True)` to train
-        it). It takes [N, 3, H, W], normalised RGB, and returns logits [N, classes, ceil(H / s),
-        ceil(W / s)], where s is the network's stride, 8 of a SeaFormer, or [N, classes] for a
+        The network in eval mode, float32, with frozen parameters (`requires_grad_(True)` to train
+        it). It takes normalised RGB [N, 3, H, W] and returns logits [N, classes, ceil(H / s),
+        ceil(W / s)], where s is the stride of the network (8 for SeaFormer), or [N, classes] for a
         classification task. An attention layer takes and returns features.
 
     Raises:
         UsageError: a name is unknown.
-        SeaformerError: the weights cannot be had, read, or are not for this network and task.
+        SeaformerError: the weights cannot be downloaded or read, or do not fit network and task.
     """
     network = with_ablation(as_network(name), ablation or {})
     if task is None:
@@ -51,7 +51,7 @@ def create_model(
 def create(
     network: Network, task: Task, weights: str | Path | None = None
 ) -> tuple[nn.Module, WeightsRecord]:
-    """Create a network as `create_model` does, and say where its weights came from."""
+    """Create a network like `create_model`; also return where its weights come from."""
     network.check(task, weights)
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         model = network.build(task.kind, task.num_classes).eval().float()
@@ -63,7 +63,7 @@ def create(
 
 
 def weights_hash(model: nn.Module) -> str:
-    """Return the SHA-256 of all names and values of a network's tensors, in hexadecimal."""
+    """Return the SHA-256 over the names and values of all tensors of a network, in hexadecimal."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())

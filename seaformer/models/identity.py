@@ -1,4 +1,4 @@
-"""Recognising whose weights a checkpoint holds, by the names and shapes of its tensors."""
+"""Identifying the network of a checkpoint by the names and shapes of its tensors."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from seaformer.weights.checkpoint import Checkpoint
 from seaformer.weights.tensor_names import Shapes, shapes_of
 
 _SAME = 0.9
-"""Share of equal tensors from which on a checkpoint counts as a network's. Not 1, so that a file
-that lacks a tensor is recognised; two variants have less than a quarter in common."""
+"""Minimum share of matching tensors for a checkpoint to be identified. Below 1, so that a file that
+lacks a tensor is still identified; two variants share less than a quarter of their tensors."""
 
 _RELATED = 0.5
-"""Share of a network's names from which on a checkpoint counts as one of its family."""
+"""Minimum share of matching tensor names for a checkpoint to count as of the same family."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """The network that a checkpoint holds the weights of."""
+    """The network whose weights a checkpoint contains."""
 
     network: Network
     kind: str
@@ -38,7 +38,8 @@ class Identity:
 def names_in(network: Network, keys: Iterable[str], offered: Collection[str]) -> dict[str, str]:
     """Map the keys of a network's state_dict to their names in a checkpoint.
 
-    The names `offered` there are those of published checkpoints, unless more are our own keys.
+    `offered` are the names in the checkpoint. They are taken for those of published checkpoints
+    unless more of them match our own keys.
     """
     ours = {key: key for key in keys}
     if network.official_names is None:
@@ -49,14 +50,14 @@ def names_in(network: Network, keys: Iterable[str], offered: Collection[str]) ->
 
 
 def identify(checkpoint: Checkpoint) -> Identity | None:
-    """Return the network of the registry that nearly all tensors belong to, or None."""
+    """Return the network of the registry that nearly all tensors match, or None."""
     offered = shapes_of(checkpoint.tensors)
     best, found = 0.0, None
     for network, kind in _loadable():
         shapes = _shapes(network, kind, 1)
         names = names_in(network, shapes, offered)
         if not _share(names.values(), offered) >= _RELATED:
-            continue  # without a look at which of the tensors are the classifier's
+            continue  # saves finding out which tensors belong to the classifier
         classifier = [names[key] for key in classifier_keys(network, kind)]
         expected = _distinctive({names[key]: shape for key, shape in shapes.items()}, classifier)
         share = _share(expected, _distinctive(offered, classifier))
@@ -68,26 +69,26 @@ def identify(checkpoint: Checkpoint) -> Identity | None:
 
 
 def identified(checkpoint: Checkpoint) -> Network:
-    """Return the network that a checkpoint says it is for, or else the one of its tensors.
+    """Return the network recorded in a checkpoint, or the network that its tensors match.
 
-    What the file says is looked up in the registry and nowhere else.
+    A recorded name is looked up only in the registry.
 
     Raises:
-        UsageError: it cannot be told.
+        UsageError: the network cannot be identified.
     """
     if checkpoint.network is not None:
         return resolve(checkpoint.network, allow_factory=False)
     identity = identify(checkpoint)
     if identity is None:
         raise UsageError(
-            f"the network of '{checkpoint.path}' cannot be recognised by its tensors. Name it with "
+            f"the network of '{checkpoint.path}' cannot be identified by its tensors. Give "
             "--variant or --model to see what differs."
         )
     return identity.network
 
 
 def is_related(checkpoint: Checkpoint, family: str) -> bool:
-    """Whether the names of the tensors are those of a family, whatever their shapes."""
+    """Whether the tensor names, regardless of shapes, are those of a family of networks."""
     for network, kind in _loadable():
         if network.family == family:
             names = set(names_in(network, _shapes(network, kind, 1), checkpoint.tensors).values())
@@ -103,20 +104,20 @@ def _loadable() -> Iterator[tuple[Network, str]]:
 
 
 def classifier_keys(network: Network, kind: str) -> list[str]:
-    """Return the keys of the tensors whose shape follows from the number of classes."""
+    """Return the keys of the tensors whose shapes depend on the number of classes."""
     shapes, wider = _shapes(network, kind, 1), _shapes(network, kind, 2)
     return [key for key in shapes if shapes[key] != wider[key]]
 
 
 @cache
 def _shapes(network: Network, kind: str, classes: int) -> Shapes:
-    """The shapes of the tensors of a network that is not really built."""
+    """Return the tensor shapes of a network, without allocating its tensors."""
     with torch.device("meta"):
         return shapes_of(network.build(kind, classes).state_dict())
 
 
 def _share(ours: Iterable[object], theirs: Iterable[object]) -> float:
-    """How much of two collections is in both, 0..1."""
+    """Return the intersection over union of two collections, 0..1."""
     ours, theirs = set(ours), set(theirs)
     return len(ours & theirs) / len(ours | theirs)
 
@@ -124,7 +125,7 @@ def _share(ours: Iterable[object], theirs: Iterable[object]) -> float:
 def _distinctive(
     shapes: Mapping[str, tuple[int, ...]], classifier: Collection[str]
 ) -> set[tuple[str, tuple[int, ...]]]:
-    """Leave out what does not tell one network from another, or is not in every file."""
+    """Return names with shapes, without tensors that are optional or depend on the classes."""
     return {
         (name, shape)
         for name, shape in shapes.items()

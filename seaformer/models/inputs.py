@@ -1,9 +1,9 @@
-"""What a network takes: an image, or features of another network."""
+"""The input of a network: an image, or features of another network."""
 
 from seaformer.tasks.task import COLOR_ORDERS, channels_of
 
 IMAGE_CHANNELS = frozenset(map(channels_of, COLOR_ORDERS))
-"""Numbers of channels that images have."""
+"""Possible numbers of channels of an image."""
 
 USUAL_CHANNELS = 3
 
@@ -11,8 +11,8 @@ USUAL_CHANNELS = 3
 def input_channels(model: object) -> int:
     """Return the number of channels of a network's input.
 
-    The attribute `input_channels` says it; without one, a network whose first convolution takes one
-    channel takes a gray image.
+    It is the attribute `input_channels`. Without that attribute, it is 1 if the first convolution
+    of the network takes one channel, and 3 otherwise.
     """
     from torch import nn
 
@@ -30,5 +30,5 @@ def input_shape(model: object, size: tuple[int, int]) -> tuple[int, int, int, in
 
 
 def takes_features(model: object) -> bool:
-    """Return whether a network takes features of another one, and not an image."""
+    """Return whether a network takes features of another network rather than an image."""
     return input_channels(model) not in IMAGE_CHANNELS

@@ -1,7 +1,7 @@
-"""Giving a network its weights: random ones, released ones, or those of a checkpoint.
+"""Loading weights into a network: random, released, or from a checkpoint.
 
-Every tensor of the network has to be in the checkpoint and the other way round. What does not match
-is an error that says, where it can, which network the checkpoint is for; nothing is loaded then.
+Every tensor of the network has to be in the checkpoint, and vice versa. A mismatch is an error that
+names the network of the checkpoint if it can be identified; nothing is loaded then.
 """
 
 import os
@@ -27,13 +27,13 @@ from seaformer.weights.tensor_names import shapes_of
 RANDOM = "random"
 SEED = 0
 SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".safetensors")
-"""What the name of a file ends with, if it stands alone without a folder."""
+"""Suffixes that mark a value without a folder as the name of a file."""
 
 _HEADS = ("spatial_branch.", "light_head.", "head.", "decode_head.", "linear.")
 """Everything but the backbone, in any naming."""
 
 _BACKBONE_NOTE = (
-    f"Only the backbone is that of the file; all that follows it is random (seed {SEED})."
+    f"Only the backbone is loaded from the file; all other layers are random (seed {SEED})."
 )
 
 
@@ -42,13 +42,12 @@ class WeightsRecord:
     """Where the weights of a network come from.
 
     Attributes:
-        name: "random", the name of released weights or the name of a file.
-        source: path or link of the file; "seed 0" for random weights.
-        sha256: of the file, in hexadecimal; None for random weights.
-        is_random: whether any weights are random, so that the output means nothing.
-        class_names: the classes that the file says it was trained for; None if it says nothing or
-            its head is not used.
-        note: what a user should know of it, in a sentence or two; may be empty.
+        name: "random", the name of released weights, or the name of a file.
+        source: path or URL of the file; "seed 0" for random weights.
+        sha256: SHA-256 of the file, in hexadecimal; None for random weights.
+        is_random: whether any weights are random, which makes the output meaningless.
+        class_names: classes recorded in the file; None if it records none or its head is not used.
+        note: one or two sentences for the user; may be empty.
     """
 
     name: str
@@ -61,10 +60,15 @@ class WeightsRecord:
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A checkpoint that was asked for: its path, its name in messages, and where it comes from.
+    """A requested checkpoint.
 
-    `is_backbone` says whether only the backbone was asked for, `task` is the name of the task that
-    named weights were trained for; None for a file, which may say it itself.
+    Attributes:
+        path: path of the file.
+        name: name in messages.
+        source: path or URL.
+        is_backbone: whether only the backbone was requested.
+        task: name of the task that named weights were trained for; None for a user's file, which
+            may record it.
     """
 
     path: Path
@@ -77,25 +81,27 @@ class WeightsFile:
 def load_weights(
     model: nn.Module, network: Network, task: Task, weights: str | Path | None
 ) -> WeightsRecord:
-    """Load weights into `model` and say where they came from.
+    """Load weights into `model`, and return where they come from.
 
     Args:
-        model: the network, built for `task`, which has no meaning for a network that is as it is.
+        model: the network, built for `task` unless it does not depend on the task.
         network: its row of the registry.
-        task: whose number of classes `model` has.
+        task: the task; `model` has its number of classes.
         weights: one of
             None or "random": seeded random weights, see `random_weights`;
-            the name of weights that come with the package, see `builtin`;
-            the name of released weights, see `released`: downloaded at its first use;
-            the path of a checkpoint, see `checkpoint`, with the names of published ones or ours;
-            "imagenet-backbone", "backbone:NAME" or "backbone:PATH": the backbone of the released
-            classifier, of released weights or those of the package, whatever their task, or of a
-            checkpoint; all that follows it is random.
+            the name of weights of the package, see `builtin`;
+            the name of released weights, see `released`, downloaded on first use;
+            the path of a checkpoint, see `checkpoint`, with published tensor names or ours;
+            "imagenet-backbone": the backbone of the released classifier;
+            "backbone:NAME": the backbone of released weights or weights of the package, for any
+            task;
+            "backbone:PATH": the backbone of a checkpoint.
+            In the last three cases, all other layers are random.
 
     Raises:
-        UsageError: `weights` is none of these, or the network loads none.
-        SeaformerError: the file cannot be had or read, or is not for this network and task. The
-            model is left as it was.
+        UsageError: `weights` is none of these, or the network loads no weights.
+        SeaformerError: the file cannot be downloaded or read, or does not fit network and task. The
+            model is unchanged.
     """
     if weights is None or weights == RANDOM:
         fill_random(model, SEED)
@@ -103,14 +109,14 @@ def load_weights(
     network.check(task, weights)
     file = _find(weights, network, task)
     checkpoint = read_checkpoint(file.path)
-    asked = Identity(network, task.kind, task.num_classes)
-    state, beside = matching_tensors(checkpoint, model, asked, is_backbone=file.is_backbone)
+    expected = Identity(network, task.kind, task.num_classes)
+    state, unused = matching_tensors(checkpoint, model, expected, is_backbone=file.is_backbone)
     class_names, note = None, _BACKBONE_NOTE
     if file.is_backbone:
         fill_random(model, SEED)
     else:
         class_names, note = checkpoint.class_names, class_note(checkpoint, task)
-    left_out = f"{listed(beside, 'tensor')} beside the network: left out." if beside else ""
+    left_out = f"Not loaded: {listed(unused, 'tensor')} outside the network." if unused else ""
     note = " ".join(filter(None, (checkpoint.note, left_out, note)))
     model.load_state_dict(model.state_dict() | state)
     return WeightsRecord(
@@ -129,11 +135,11 @@ def _find(weights: str | Path, network: Network, task: Task) -> WeightsFile:
 
 
 def find_weights(weights: str | Path, network: Network) -> WeightsFile:
-    """Find weights of a network whatever task they were trained for, given as for `load_weights`.
+    """Find weights of a network, for any task; `weights` is as for `load_weights`.
 
     Raises:
-        UnknownNameError: it is a name, and there are none of this name for the network.
-        SeaformerError: they cannot be downloaded.
+        UnknownNameError: the network has no weights of this name.
+        SeaformerError: the weights cannot be downloaded.
     """
     if isinstance(weights, str) and weights.startswith(BACKBONE):
         file = find_weights(weights.removeprefix(BACKBONE), network)
@@ -160,8 +166,8 @@ def _fetched(row: ReleasedWeights) -> WeightsFile:
 
 
 def is_path(weights: str) -> bool:
-    """Whether `weights`, as given to --weights, means a file and not a name."""
-    # A file that happens to be called like released weights is given as ./ade20k.
+    """Whether `weights`, a value of --weights, means a file rather than a name."""
+    # A file with the name of released weights is given as ./ade20k.
     if not weights or any(weights == released.name for released in RELEASED):
         return False
     has_folder = "/" in weights or os.sep in weights
@@ -172,31 +178,38 @@ def is_path(weights: str) -> bool:
 def matching_tensors(
     checkpoint: Checkpoint,
     model: nn.Module,
-    asked: Identity,
+    expected: Identity,
     *,
     is_backbone: bool = False,
     without: Collection[str] = (),
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Return the tensors of `checkpoint` by our names, if they are just those of `model`.
+    """Return the tensors of `checkpoint` by our names, if they match those of `model` exactly.
 
-    `asked` is what `model` is, `is_backbone` compares and returns those of the backbone only, and
-    those `without`, by our names, are neither compared nor returned. The second are the names of
-    those that stood beside the network, in a wrapper around both.
+    Args:
+        checkpoint: the file.
+        model: the network to load into.
+        expected: identity of `model`.
+        is_backbone: compare and return only the tensors of the backbone.
+        without: tensors, by our names, that are neither compared nor returned.
+
+    Returns:
+        The tensors, and the names of the unused tensors: a wrapper in the file held them besides
+        the network.
 
     Raises:
-        SeaformerError: they are not.
+        SeaformerError: the tensors do not match.
     """
-    network = asked.network
+    network = expected.network
     shapes = shapes_of(model.state_dict())
     offered = dict(checkpoint.tensors)
     names = names_in(network, shapes, offered)
     for key in without:
         offered.pop(names.pop(key), None)
-    beside = sorted((checkpoint.outside & offered.keys()) - set(names.values()))
-    for name in beside:
+    unused = sorted((checkpoint.outside & offered.keys()) - set(names.values()))
+    for name in unused:
         del offered[name]
     if is_backbone:
-        # Without the prefix, which official segmentation checkpoints have and classifiers do not.
+        # Official segmentation checkpoints have this prefix, those of classifiers do not.
         names = {
             key: name.removeprefix("backbone.")
             for key, name in names.items()
@@ -207,22 +220,22 @@ def matching_tensors(
             for name, tensor in offered.items()
             if not name.startswith(_HEADS)
         }
-    expected = {name: shapes[key] for key, name in names.items()}
-    if differences := differences_of(shapes_of(offered), expected):
-        raise misfit(checkpoint, asked, is_backbone, differences)
-    return {key: offered[name] for key, name in names.items() if name in offered}, beside
+    expected_shapes = {name: shapes[key] for key, name in names.items()}
+    if differences := differences_of(shapes_of(offered), expected_shapes):
+        raise misfit(checkpoint, expected, is_backbone, differences)
+    return {key: offered[name] for key, name in names.items() if name in offered}, unused
 
 
 def class_note(checkpoint: Checkpoint, task: Task) -> str:
-    """Compare the class names of the file, if it has any, with those of the task."""
+    """Return a note if the class names in the file, if any, differ from those of the task."""
     names = checkpoint.class_names
     if names is None:
         return ""
     if len(names) != task.num_classes:
         return (
-            f"The file names {len(names)} classes and has weights for {task.num_classes}: the "
-            f"labels are those of task {task.name}, which may be others than it was trained for. "
-            "Give its --task or --labels."
+            f"The file names {len(names)} classes but has weights for {task.num_classes}: the "
+            f"labels of task {task.name} are used, which may be wrong. Give the --task or --labels "
+            "that it was trained for."
         )
     differing = [
         (index, name, label)
@@ -233,6 +246,6 @@ def class_note(checkpoint: Checkpoint, task: Task) -> str:
         return ""
     index, name, label = differing[0]
     return (
-        f"{len(differing)} of {len(names)} class names in the file differ from task {task.name}, "
-        f"the first is class {index}: '{name}' in the file, '{label}' in the task."
+        f"{len(differing)} of {len(names)} class names in the file differ from those of task "
+        f"{task.name}; the first is class {index}: '{name}' in the file, '{label}' in the task."
     )

@@ -1,4 +1,4 @@
-"""The error for a checkpoint that does not fit, in terms of the usual mistakes where it is one."""
+"""The error for a checkpoint that does not fit the network, with advice for common mistakes."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from seaformer.weights.checkpoint import Checkpoint, listed
 from seaformer.weights.tensor_names import Shapes
 
 BACKBONE = "backbone:"
-"""What the path of a checkpoint is given with to load its backbone alone."""
+"""Prefix of a checkpoint's path or name to load only its backbone."""
 
 
 def differences_of(offered: Shapes, expected: Shapes) -> str:
-    """Say which names and shapes are not equal; nothing if all are.
+    """Describe which names and shapes differ; empty if none do.
 
-    BatchNorm's `num_batches_tracked` may be missing: only training reads it, and files written by
-    PyTorch before 0.4.1 do not have it.
+    BatchNorm's `num_batches_tracked` may be missing: it is only used in training, and files written
+    by PyTorch before 0.4.1 do not have it.
     """
     missing = [
         name
@@ -35,46 +35,49 @@ def differences_of(offered: Shapes, expected: Shapes) -> str:
 
 
 def misfit(
-    checkpoint: Checkpoint, asked: Identity, is_backbone: bool, differences: str
+    checkpoint: Checkpoint, expected: Identity, is_backbone: bool, differences: str
 ) -> SeaformerError:
-    """Build the error for a checkpoint whose tensors are not those of the network `asked` for.
+    """Build the error for a checkpoint whose tensors are not those of the `expected` network.
 
-    `is_backbone` says whether only the backbones were compared; `differences_of` has the rest.
+    `is_backbone` says whether only the backbones were compared; `differences` is the result of
+    `differences_of`.
     """
     found = identify(checkpoint)
-    if found is None and not is_related(checkpoint, asked.network.family):
-        what = asked.network.title if asked.network.variant is None else "a SeaFormer"
+    if found is None and not is_related(checkpoint, expected.network.family):
+        what = expected.network.title if expected.network.variant is None else "a SeaFormer"
         return SeaformerError(
-            f"'{checkpoint.path}' does not hold {what} but "
-            f"{listed(checkpoint.tensors, 'tensor')}. Give a checkpoint of {asked}."
+            f"'{checkpoint.path}' does not contain {what} but "
+            f"{listed(checkpoint.tensors, 'tensor')}. Give a checkpoint of {expected}."
         )
-    advice = "" if found is None else _advice(found, asked, is_backbone, checkpoint.path)
+    advice = "" if found is None else _advice(found, expected, is_backbone, checkpoint.path)
     if found is None or not advice:
-        part = "the backbone of " if is_backbone else ""
+        backbone = "the backbone of " if is_backbone else ""
         return SeaformerError(
-            f"'{checkpoint.path}' does not fit {part}{asked}: {differences}. Give a complete "
-            "checkpoint of that very network."
+            f"'{checkpoint.path}' does not fit {backbone}{expected}: {differences}. Give a "
+            "complete checkpoint of exactly this network."
         )
-    is_same = (found.network.name, found.kind) == (asked.network.name, asked.kind)
+    is_same = (found.network.name, found.kind) == (expected.network.name, expected.kind)
     details = f" ({differences})" if is_same else ""
-    return SeaformerError(f"'{checkpoint.path}' holds {found}, not {asked}{details}. {advice}")
+    return SeaformerError(
+        f"'{checkpoint.path}' contains {found}, not {expected}{details}. {advice}"
+    )
 
 
-def _advice(found: Identity, asked: Identity, is_backbone: bool, path: Path) -> str:
-    """Say which options would ask for what was found; nothing if they are the same."""
-    is_same = found.network.name == asked.network.name
+def _advice(found: Identity, expected: Identity, is_backbone: bool, path: Path) -> str:
+    """Name the options that fit the network found; empty if it is the expected one."""
+    is_same = found.network.name == expected.network.name
     network = "" if is_same else f"{option(found.network.name)} "
     head = (found.kind, found.classes)
-    if is_backbone or head == (asked.kind, asked.classes):
+    if is_backbone or head == (expected.kind, expected.classes):
         return f"Use {network.strip()}." if network else ""
     tasks = [name for name, task in TASKS.items() if (task.kind, task.num_classes) == head]
     task_option = (
         f"--task {tasks[0]}"
         if tasks
-        else f"--task FILE.json, or --labels with the {found.classes} names of its classes (a file "
-        "with one a line, or A,B,...)"
+        else f"--task FILE.json, or --labels with the names of its {found.classes} classes (a file "
+        "with one per line, or A,B,...)"
     )
     advice = f"Use {network}{task_option}."
-    if found.kind != asked.kind:
-        advice += f" Or load its backbone alone: {network}--weights {BACKBONE}{path}."
+    if found.kind != expected.kind:
+        advice += f" Or load only its backbone: {network}--weights {BACKBONE}{path}."
     return advice

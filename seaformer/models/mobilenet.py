@@ -19,9 +19,10 @@ SQUEEZE_RATIO = 4
 
 @dataclass(frozen=True)
 class BlockSpec:
-    """One inverted residual: kernel side, channels in the middle and at the end.
+    """One inverted residual: kernel side, hidden channels and output channels.
 
-    `stride` is that of the classifier; `has_squeeze` means squeeze-and-excitation.
+    `stride` is that of the original classification network; `has_squeeze` means
+    squeeze-and-excitation.
     """
 
     kernel: int
@@ -33,7 +34,7 @@ class BlockSpec:
 
 
 class SqueezeExcite(nn.Module):
-    """Weigh channels by what their means say (MobileNetV3, Section 5.3).
+    """Scale channels by gates computed from their means (MobileNetV3, Section 5.3).
 
     Forward: [N, C, H, W] -> [N, C, H, W].
     """
@@ -56,7 +57,7 @@ class SqueezeExcite(nn.Module):
 
 
 def _divisible(channels: float) -> int:
-    """The multiple of 8 that is nearest, not more than 10 % below."""
+    """Return the nearest multiple of 8 that is at most 10 % smaller."""
     nearest = max(8, int(channels + 4) // 8 * 8)
     return nearest + 8 if nearest < 0.9 * channels else nearest
 
@@ -82,7 +83,7 @@ class MobileBlock(nn.Module):
         self.has_residual = spec.stride == 1 and in_channels == spec.channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform x and, where the shape is kept, add it to itself."""
+        """Transform x, with a residual connection where the shape does not change."""
         y = x if self.expand is None else self.act(self.expand(x))
         y = self.reduce(self.squeeze_excite(self.act(self.depthwise(y))))
         return x + y if self.has_residual else y
@@ -91,8 +92,8 @@ class MobileBlock(nn.Module):
 class MobileNet(nn.Module):
     """A backbone.
 
-    Forward: [N, 3, H, W] -> the last features of output stride 8, with `fine_channels`, and of
-    output stride 16, with `coarse_channels`.
+    Forward: [N, 3, H, W] -> the last features at output stride 8 (`fine_channels`) and at output
+    stride 16 (`coarse_channels`).
     """
 
     def __init__(
@@ -129,12 +130,12 @@ class MobileNet(nn.Module):
         return fine, x if self.last is None else self.act(self.last(x))
 
 
-def mobilenet_v3_large(tail_divisor: int) -> MobileNet:
+def mobilenet_v3_large(last_divisor: int) -> MobileNet:
     """Build MobileNetV3-Large without its classifier.
 
     Args:
-        tail_divisor: 2 halves the channels of everything after output stride 16, which Section 6.4
-            calls reduced: nothing is lost where there are 19 or 150 classes rather than 1000.
+        last_divisor: 2 halves the channels of all blocks after output stride 16 ("reduced" in
+            Section 6.4), which costs no accuracy with 19 or 150 classes rather than 1000.
     """
     relu, swish = nn.ReLU, nn.Hardswish
     rows: list[tuple[int, int, int, int, bool, type[nn.Module]]] = [
@@ -150,15 +151,15 @@ def mobilenet_v3_large(tail_divisor: int) -> MobileNet:
         (3, 184, 80, 1, False, swish),
         (3, 480, 112, 1, True, swish),
         (3, 672, 112, 1, True, swish),
-        (5, 672 // tail_divisor, 160 // tail_divisor, 2, True, swish),
-        (5, 960 // tail_divisor, 160 // tail_divisor, 1, True, swish),
-        (5, 960 // tail_divisor, 160 // tail_divisor, 1, True, swish),
+        (5, 672 // last_divisor, 160 // last_divisor, 2, True, swish),
+        (5, 960 // last_divisor, 160 // last_divisor, 1, True, swish),
+        (5, 960 // last_divisor, 160 // last_divisor, 1, True, swish),
     ]
-    return MobileNet(16, swish, [BlockSpec(*row) for row in rows], 960 // tail_divisor)
+    return MobileNet(16, swish, [BlockSpec(*row) for row in rows], 960 // last_divisor)
 
 
 def mobilenet_v2() -> MobileNet:
-    """Build MobileNetV2 down to its 320 channels, without the 1280 that only a classifier needs."""
+    """Build MobileNetV2 up to its layer of 320 channels, without the classifier's layer of 1280."""
     # expansion, channels, blocks, stride of the first
     rows = (
         (1, 16, 1, 1),

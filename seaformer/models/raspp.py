@@ -1,7 +1,7 @@
-"""The two reduced forms of atrous spatial pyramid pooling that came with the MobileNets.
+"""The two reduced forms of atrous spatial pyramid pooling of the MobileNet papers.
 
 Both pool the whole feature map: the 49x49 windows of the MobileNetV3 paper are for images of
-1024x2048, and larger than the feature map of one of 512x512.
+1024x2048, and larger than the feature map of an image of 512x512.
 """
 
 import torch
@@ -56,9 +56,9 @@ class ReducedASPP(nn.Module):
         self.classifier = nn.Conv2d(channels, classes, 1)
 
     def forward(self, _fine: Tensor, coarse: Tensor) -> Tensor:
-        """Classify what a position has and what the image has."""
+        """Classify each position by its own feature and the pooled feature of the image."""
         pooled = self.act(self.pooled_embedding(coarse.mean((2, 3), keepdim=True)))
-        # Of one value per channel every interpolation makes a constant; this one is delegated.
+        # Every interpolation of a single value per channel is constant; delegates support this one.
         pooled = F.interpolate(pooled, size=coarse.shape[2:], mode="bilinear", align_corners=False)
         x = torch.cat([self.act(self.embedding(coarse)), pooled], dim=1)
         return self.classifier(self.act(self.fuse(x)))
@@ -81,9 +81,9 @@ class MobileSegmenter(nn.Module):
         return self.head(*self.backbone(image))
 
 
-def mobilenet_v3_lraspp(tail_divisor: int, channels: int, classes: int) -> MobileSegmenter:
-    """Build LR-ASPP, so many channels wide, on MobileNetV3-Large."""
-    return _lraspp(mobilenet_v3_large(tail_divisor), channels, classes)
+def mobilenet_v3_lraspp(last_divisor: int, channels: int, classes: int) -> MobileSegmenter:
+    """Build LR-ASPP with this number of channels on MobileNetV3-Large."""
+    return _lraspp(mobilenet_v3_large(last_divisor), channels, classes)
 
 
 def mobilenet_v2_lraspp(classes: int) -> MobileSegmenter:

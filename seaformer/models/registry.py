@@ -1,9 +1,8 @@
-"""The one table of every network: it drives commands, help texts, documents and tests.
+"""The table of all networks, which commands, help texts, documents and tests are derived from.
 
-A new network is a row here and a file beside it. Published numbers are for ADE20K val, 512x512,
-single scale. They are not all counted by the same convention; what `seaformer.models.catalog`
-counts on the networks here is compared with them by a test, and where the two differ, `note` says
-by what.
+A new network needs a row here and a module next to this one. Published numbers are for ADE20K val,
+512x512, single scale, and do not all follow the same counting convention. A test compares them with
+the counts of `seaformer.models.catalog`; `note` explains any difference.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,9 +29,9 @@ _SEGFORMER_PAPER = "Xie et al., SegFormer, NeurIPS 2021, arXiv 2105.15203"
 
 
 def _lazily(path: str, *first: object) -> Callable[..., Any]:
-    """Return a function below `seaformer.models`, whose module is imported when it is called.
+    """Return a function of `seaformer.models` whose module is imported only when it is called.
 
-    `path` is such as "segformer.SegFormer"; `first` are its first arguments.
+    `path` is relative, for example "segformer.SegFormer"; `first` are its first arguments.
     """
     module, _, name = path.rpartition(".")
 
@@ -53,9 +52,9 @@ _PUBLISHED_SEAFORMERS = {
 
 
 def seaformer(variant: Variant, ablation: Mapping[str, str] | None = None) -> Network:
-    """Return the row of one of `VARIANTS`, or of one that was changed by an ablation.
+    """Return the row of one of `VARIANTS`, or of an ablated variant.
 
-    `ablation` has the switches that it was changed by; None to derive them.
+    `ablation` contains the switches of the ablation; None to derive them from `variant`.
     """
     changes = ablation_of(variant) if ablation is None else ablation
     official_names = _lazily("seaformer.official_names.official_names")
@@ -135,9 +134,10 @@ def _layer(
     *arguments: object,
     note: str = "",
 ) -> Network:
-    """Return the row of an attention layer alone; `kind` is its name without "attention-".
+    """Return the row of a single attention layer; `kind` is its name without "attention-".
 
-    `attention` is its class below `seaformer.models`, `arguments` are those after the channels.
+    `attention` is the path of its class, relative to `seaformer.models`; `arguments` follow the
+    number of channels.
     """
     return Network(
         name=f"attention-{kind}",
@@ -154,12 +154,12 @@ def _layer(
 
 
 def _per_position(numbers: int, per_side: int = 0, per_map: int = 0) -> Callable[[int], int]:
-    """Numbers written: so many per position, and more as a side or the whole map grows."""
+    """Return side length -> values written: per position, plus terms for the side and the map."""
     return lambda side: side**2 * (numbers + per_side * side + per_map * side**2)
 
 
 def _per_padded_position(numbers: int) -> Callable[[int], int]:
-    """As above, of a map that is padded to windows of 7."""
+    """Return side length -> values written, for a map that is padded to windows of 7."""
     return lambda side: numbers * (-(-side // 7) * 7) ** 2
 
 
@@ -172,8 +172,8 @@ _ALL = (
     _topformer(
         "small",
         Published("3.1", "1.2", 36.5, TOPFORMER, f"{TOPFORMER}, batch 16", 74),
-        note="The published parameters are those counted with the moving averages of BatchNorm, "
-        "3.06 M; without them it is 3.03 M.",
+        note="The published number of parameters includes the moving averages of BatchNorm, 3.06 "
+        "M; without them it is 3.03 M.",
     ),
     _topformer("base", Published("5.1", "1.8", 38.3, TOPFORMER, f"{TOPFORMER}, batch 16", 110)),
     _mobilenet(
@@ -182,8 +182,8 @@ _ALL = (
         _MOBILENET_V3_PAPER,
         _lazily("raspp.mobilenet_v3_lraspp", 1, 128),
         published=Published("3.2", "2.0", 33.1, REPRINT, SEAFORMER_FIGURE, 126, classes=19),
-        note="The published sizes equal those with 19 classes, as Cityscapes has; with 150 it has "
-        "3.24 M parameters and 2.12 G.",
+        note="The published sizes match 19 classes (Cityscapes); with 150 classes, it has 3.24 M "
+        "parameters and 2.12 G multiply-accumulates.",
     ),
     _mobilenet(
         "lraspp-mobilenetv3-large-reduce",
@@ -191,9 +191,9 @@ _ALL = (
         _MOBILENET_V3_PAPER,
         _lazily("raspp.mobilenet_v3_lraspp", 2, 256),
         published=Published("1.6", "1.3", 32.3, REPRINT, SEAFORMER_FIGURE, 81, classes=19),
-        note="The published sizes equal those with 19 classes, as Cityscapes has, and a head 256 "
-        "wide; with 150 classes it has 1.67 M parameters and 1.45 G. What the published latency "
-        "was measured on is not known.",
+        note="The published sizes match 19 classes (Cityscapes) and a head of 256 channels; with "
+        "150 classes, it has 1.67 M parameters and 1.45 G multiply-accumulates. Which of the two "
+        "the published latency was measured on is unknown.",
     ),
     _mobilenet(
         "raspp-mobilenetv2",
@@ -202,15 +202,15 @@ _ALL = (
         _lazily("raspp.mobilenet_v2_raspp"),
         stride=16,
         published=Published("2.2", "2.8", 32.0, REPRINT, SEAFORMER_FIGURE, 177),
-        note="The published numbers count as TensorFlow does: parameters with the moving averages "
-        "of BatchNorm, multiply-accumulates of convolutions for an image of 513x513.",
+        note="The published numbers follow TensorFlow's convention: parameters include the moving "
+        "averages of BatchNorm; multiply-accumulates are those of convolutions at 513x513.",
     ),
     _mobilenet(
         "lraspp-mobilenetv2",
         "LR-ASPP MobileNetV2",
         _MOBILENET_V3_PAPER,
         _lazily("raspp.mobilenet_v2_lraspp"),
-        note="The head of MobileNetV3 on MobileNetV2; what is published for MobileNetV2 is R-ASPP.",
+        note="The head of MobileNetV3 on MobileNetV2; only R-ASPP is published for MobileNetV2.",
     ),
     _segformer(
         "b0", (32, 64, 160, 256), Published("3.8", "8.4", 37.4, REPRINT, SEAFORMER_FIGURE, 770)
@@ -260,7 +260,7 @@ _ALL = (
         LayerCost("49HW(Cqk + Cv)", 2, _per_padded_position(5700)),
         "attention.window.WindowAttention",
         *(KEY_DIM, HEADS),
-        note="Windows that are not shifted; sides that 7 does not divide are padded.",
+        note="Windows are not shifted; sides are padded to multiples of 7.",
     ),
     _layer(
         "mixformer",
@@ -269,7 +269,8 @@ _ALL = (
         LayerCost("49HW(Cqk + Cv) + 9HWC", 2, _per_padded_position(5200)),
         "attention.mixformer.MixingAttention",
         HEADS,
-        note="Its windows work on half of the channels, as in the paper; padded like them.",
+        note="Its windows use half of the channels, as in the paper; sides are padded to multiples "
+        "of 7.",
     ),
     _layer(
         "acmix",
@@ -283,9 +284,9 @@ _ALL = (
 )
 
 REGISTRY: Mapping[str, Network] = {network.name: network for network in _ALL}
-"""What --model takes -> the network."""
+"""Value of --model -> the network."""
 
 LAYERS: Mapping[str, Network] = {
     network.size: network for network in _ALL if network.cost is not None
 }
-"""The attention layers alone, by their size: "global" -> "attention-global"."""
+"""The attention layers, by name without "attention-"."""

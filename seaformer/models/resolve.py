@@ -1,4 +1,4 @@
-"""From what a user names to a network of the registry or a user's own, once for each command."""
+"""Resolving the name of a network, once per command: registry, collection or a user's factory."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -14,18 +14,17 @@ from seaformer.network_names import name_of_variant
 from seaformer.weights.file_key import split_key
 
 PREFIXES: Mapping[str, Callable[[str], Network]] = {}
-"""What stands before ":" in the name of a network of another collection -> how its row is made."""
+"""Prefix before ":" in names of networks of another collection -> builder of the row."""
 
 
 def resolve(name: str, *, allow_factory: bool = True) -> Network:
-    """Return the network of a name: of the registry, of a collection, or a user's factory.
+    """Return the network of this name: of the registry, of a collection, or from a user's factory.
 
-    A name such as "package.module:factory" or "FILE.py:factory" may mean code of a user's own if
-    `allow_factory`. Never for a name that comes out of a file: a file does not decide what code
-    runs.
+    With `allow_factory`, "package.module:factory" or "FILE.py:factory" names the user's own code.
+    Do not set it for a name read from a file: a file must not decide what code runs.
 
     Raises:
-        UsageError: there is no such network; the message lists those there are.
+        UsageError: there is no such network; the message lists the known ones.
     """
     if name in REGISTRY:
         return REGISTRY[name]
@@ -36,36 +35,35 @@ def resolve(name: str, *, allow_factory: bool = True) -> Network:
         raise unknown_name("model", name, REGISTRY)
     if not prefix or not rest:
         raise UsageError(
-            f"{unknown_name('model', name, REGISTRY)} And it is not of the form "
-            "package.module:factory or FILE.py:factory, as a model of your own is given. Example: "
-            "my_package.networks:make_unet"
+            f"{unknown_name('model', name, REGISTRY)} Your own model is given as "
+            "package.module:factory or FILE.py:factory, for example my_package.networks:make_unet"
         )
     return factory_network(name)
 
 
 def chosen(model: str | None, variant: str | None) -> Network | None:
-    """Return the network that --model and --variant, its short form, ask for; None without both.
+    """Return the network that --model or --variant names; None if neither is given.
 
     Raises:
-        UsageError: there is no such network, or they ask for two.
+        UsageError: there is no such network, or the options name different networks.
     """
     if variant is None:
         return None if model is None else resolve(model)
     name = name_of_variant(get_variant(variant).name)
     if model not in (None, name):
         raise UsageError(
-            f"--variant {variant} and --model {model} ask for two networks. Give one of the two."
+            f"--variant {variant} and --model {model} name different networks. Give only one."
         )
     return REGISTRY[name]
 
 
 def find_model(text: str) -> Path | Network:
-    """Return what a command that takes a file is given: the file, or a network by its name.
+    """Return the file or the network that an argument names.
 
-    The order is that of file, registry, collection, user's factory.
+    Order of the search: file, registry, collection, user's factory.
 
     Raises:
-        UsageError: it is the name of no network, and does not look like a file's.
+        UsageError: it is not the name of a network, and does not look like a file name.
     """
     path = Path(text)
     has_folder = any(separator in text for separator in (os.sep, "/"))
@@ -79,7 +77,7 @@ def find_model(text: str) -> Path | Network:
 
 
 def as_network(which: str | Variant | Network) -> Network:
-    """Return the network of a name of the registry, a short name of a variant, a variant, or a row.
+    """Return the network for a name in the registry, the name of a variant, a variant, or a row.
 
     Raises:
         UnknownNameError: there is no such network.
@@ -96,9 +94,9 @@ def as_network(which: str | Variant | Network) -> Network:
 
 
 def with_ablation(network: Network, ablation: Mapping[str, str]) -> Network:
-    """Return the row of a SeaFormer that is changed by an ablation, switch -> value.
+    """Return the row of a SeaFormer with an ablation, switch -> value, applied.
 
-    It has the switches that are not the paper's own choice; without any it is the same row.
+    The row records the values that differ from the paper's defaults; without any, it is `network`.
 
     Raises:
         UsageError: a switch or a value is unknown, or does not fit the network.
@@ -108,7 +106,7 @@ def with_ablation(network: Network, ablation: Mapping[str, str]) -> Network:
         return network
     if network.variant is None:
         raise UsageError(
-            "--ablation goes with --variant only, or with a --model that is a SeaFormer: it is "
-            f"what it changes. '{network.name}' is another network."
+            "--ablation needs --variant, or a --model that is a SeaFormer; "
+            f"'{network.name}' is another network."
         )
     return seaformer(ablated(network.variant, switches), switches)

@@ -5,13 +5,13 @@ Four stages, each an overlapping patch embedding and blocks of
     x = x + EfficientSelfAttention(LN(x))      keys and values from a grid that is R times coarser
     x = x + MixFFN(LN(x))                      linear, 3x3 depth-wise, GELU, linear
 
-and an all-MLP decoder: a linear layer each, all maps resized to 1/4, concatenated, fused.
+and an all-MLP decoder: one linear layer per stage, all maps resized to 1/4, concatenated, fused.
 
-Hugging Face transformers has the same network over tokens, with the same epsilon of 1e-5 in its
-norms; a test compares the two. That form cannot be converted to TFLite: onnx2tf 1.28.8 takes tokens
-for channels.
+Hugging Face transformers implements the same network on token sequences, with the same epsilon of
+1e-5 in its norms; a test compares the two. That form cannot be converted to TFLite: onnx2tf 1.28.8
+mistakes tokens for channels.
 
-The names of released weights are those that transformers saves and loads, as for
+The tensor names of released weights are those of transformers, as in
 nvidia/segformer-b0-finetuned-ade-512-512.
 """
 
@@ -32,14 +32,15 @@ HEADS = (1, 2, 5, 8)
 REDUCTIONS = (8, 4, 2, 1)
 """R: how many times coarser the grid of keys and values is, by stage."""
 EXPANSION = 4
-"""Of the Mix-FFN."""
+"""Hidden channels over input channels of the Mix-FFN."""
 DECODER_CHANNELS = 256
 
 
 class CoarserGrid(nn.Sequential):
-    """Convolution and norm, of overlapping patches or of what keys and values are made of (3.1).
+    """Strided convolution and norm: patch embedding, or reduction of keys and values (Section 3.1).
 
-    Forward: [N, C, H, W] -> [N, D, (H + 2 padding - kernel) // stride + 1, likewise].
+    Forward: [N, C, H, W] -> [N, D, H', W'], H' = (H + 2 padding - kernel) // stride + 1, and W'
+    likewise.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class CoarserGrid(nn.Sequential):
 
 
 class EfficientSelfAttention(nn.Module):
-    """Every position attends to every one of a coarser grid: [N, C, H, W] -> [N, C, H, W]."""
+    """Every position attends to all positions of a coarser grid: [N, C, H, W] -> [N, C, H, W]."""
 
     paper_title = "efficient self-attention"
     paper_own_title = "attention: products, softmax"
@@ -67,14 +68,14 @@ class EfficientSelfAttention(nn.Module):
         self.projection = ChannelLinear(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Attend."""
+        """Attend to the coarser grid."""
         coarse = self.reduction(x)
         maps = (self.query(x), self.key(coarse), self.value(coarse))
         return self.projection(attend_maps(*maps, heads=self.heads))
 
 
 class MixFFN(nn.Module):
-    """Feed-forward network that knows positions by its convolution: [N, C, H, W] -> the same."""
+    """Feed-forward network whose convolution encodes positions: [N, C, H, W] -> [N, C, H, W]."""
 
     paper_title = "feed-forward network (Mix-FFN)"
     paper_parts = InvertedResidual.paper_parts
@@ -93,7 +94,7 @@ class MixFFN(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and Mix-FFN, each behind a norm and beside a residual: [N, C, H, W] -> the same."""
+    """Attention and Mix-FFN, each after a norm and with a residual: [N, C, H, W] -> the same."""
 
     paper_title = "transformer block"
     paper_own_title = "residuals"
@@ -106,7 +107,7 @@ class Block(nn.Module):
         self.ffn = MixFFN(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform."""
+        """Apply attention and Mix-FFN."""
         x = x + self.attention(self.attention_norm(x))
         return x + self.ffn(self.ffn_norm(x))
 
@@ -126,7 +127,7 @@ class Stage(nn.Module):
         self.norm = ChannelNorm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform."""
+        """Embed patches, apply the blocks, and normalise."""
         return self.norm(self.blocks(self.embedding(x)))
 
 
@@ -155,7 +156,7 @@ class MLPDecoder(nn.Module):
 
 
 class SegFormer(nn.Module):
-    """The network, with the channels of its four stages.
+    """The network; `channels` are those of its four stages.
 
     Forward: float32 [N, 3, H, W], normalised RGB, H and W at least 32 -> logits float32
     [N, classes, ceil(H / 4), ceil(W / 4)].
@@ -171,7 +172,7 @@ class SegFormer(nn.Module):
         self.head = MLPDecoder(channels, classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Compute the logits at one fourth of the image's sides."""
+        """Compute the logits at one quarter of the image's height and width."""
         features, x = [], image
         for stage in self.stages:
             x = stage(x)
@@ -182,7 +183,7 @@ class SegFormer(nn.Module):
 _ENCODER = "segformer.encoder."
 
 _RULES = (
-    # Where a module stands.
+    # Position of a module in the network.
     (r"^stages\.(\d+)\.embedding\.", rf"{_ENCODER}patch_embeddings.\1."),
     (r"^stages\.(\d+)\.blocks\.", rf"{_ENCODER}block.\1."),
     (r"^stages\.(\d+)\.norm\.", rf"{_ENCODER}layer_norm.\1."),
@@ -190,7 +191,7 @@ _RULES = (
     (r"^head\.fuse\.conv\.", "decode_head.linear_fuse."),
     (r"^head\.fuse\.norm\.", "decode_head.batch_norm."),
     (r"^head\.", "decode_head."),
-    # What it is called inside.
+    # Its name inside the block.
     (r"(patch_embeddings\.\d+)\.conv\.", r"\1.proj."),
     (r"(patch_embeddings\.\d+)\.norm\.", r"\1.layer_norm."),
     (r"\.attention_norm\.", ".layer_norm_1."),

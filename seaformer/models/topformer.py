@@ -1,8 +1,8 @@
 """TopFormer: token pyramid, global attention on its pooled tokens, injection back into the pyramid.
 
 Zhang et al., "TopFormer: Token Pyramid Transformer for Mobile Semantic Segmentation", CVPR 2022.
-Sections below are of that paper; widths are those of the official configurations, and the official
-names of weights those of hustvl/TopFormer, mmseg/models.
+Section numbers refer to that paper. Widths are from the official configurations, official tensor
+names from hustvl/TopFormer, mmseg/models.
 """
 
 import re
@@ -32,8 +32,8 @@ DROP_PATH = 0.1
 class TopFormerSpec:
     """One member of the family.
 
-    `stages` are inverted residuals of the token pyramid, one tuple per output stride 4, 8, 16, 32;
-    `channels` is the width of the injections and of the head.
+    `stages` are the inverted residuals of the token pyramid, one tuple for each of the output
+    strides 4, 8, 16 and 32; `channels` is the width of the injections and of the head.
     """
 
     stages: tuple[tuple[InvertedResidualSpec, ...], ...]
@@ -43,7 +43,7 @@ class TopFormerSpec:
 
 
 def _stages(widths: tuple[int, int, int, int], last: tuple[int, ...]) -> tuple[tuple, ...]:
-    """The four stages, whose last has a block for every kernel side in `last`."""
+    """Return the four stages; the last one has a block for each kernel side in `last`."""
     fourth, eighth, sixteenth, thirty_second = widths
     rows = (
         ((3, 1, STEM_CHANNELS, 1), (3, 4, fourth, 2), (3, 3, fourth, 1)),
@@ -93,7 +93,7 @@ class TokenPyramid(nn.Module):
 
 
 class PyramidPooling(nn.Module):
-    """Average every scale to half the grid of the coarsest one, and stack them.
+    """Average-pool every scale to half the grid of the coarsest one, and concatenate them.
 
     Forward: [N, C_i, H_i, W_i] -> [N, sum C_i, ceil(H_last / 2), ceil(W_last / 2)].
     """
@@ -108,7 +108,7 @@ class PyramidPooling(nn.Module):
 
 
 class GlobalAttention(nn.Module):
-    """Multi-head self-attention between all pooled tokens, which the released weights do not scale.
+    """Multi-head self-attention between all pooled tokens; as in the released code, not scaled.
 
     Forward: [N, channels, H, W] -> [N, channels, H, W].
     """
@@ -131,7 +131,7 @@ class GlobalAttention(nn.Module):
         return x.flatten(2).unflatten(1, (self.heads, -1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Attend to every token from every token."""
+        """Let every token attend to every token."""
         query = self._split_heads(self.query(x)).transpose(2, 3)
         key = self._split_heads(self.key(x))
         value = self._split_heads(self.value(x)).transpose(2, 3)
@@ -141,7 +141,7 @@ class GlobalAttention(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Global attention, then the feed-forward network; plain residuals and no norm before either.
+    """Global attention, then the feed-forward network; plain residuals, no norm before either.
 
     Forward: [N, channels, H, W] -> [N, channels, H, W].
     """
@@ -157,13 +157,13 @@ class TransformerBlock(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Refine x twice."""
+        """Apply attention and feed-forward network."""
         x = x + self.drop_path(self.attention(x))
         return x + self.drop_path(self.ffn(x))
 
 
 class SemanticsInjection(nn.Module):
-    """Weigh the local tokens by the gated semantics and add the semantics.
+    """Multiply the local tokens by a gate computed from the semantics, and add the semantics.
 
     Forward: local [N, in_channels, H, W] and semantics [N, in_channels, h, w]
     -> [N, channels, H, W].
@@ -181,7 +181,7 @@ class SemanticsInjection(nn.Module):
         self.gate = HardSigmoid()
 
     def forward(self, local: Tensor, semantics: Tensor) -> Tensor:
-        """Inject."""
+        """Inject the semantics into the local tokens."""
         gate = self.gate(self.gate_embedding(semantics))
         added = self.semantics_embedding(semantics)
         return self.local_embedding(local) * _resize(gate, local) + _resize(added, local)
@@ -234,14 +234,14 @@ class TopFormer(nn.Module):
         self.semantics_extractor = nn.ModuleList(
             TransformerBlock(sum(self.widths), spec.heads, drop_path) for drop_path in drop_paths
         )
-        # The finest scale is pooled only: injecting there would cost more than it gives.
+        # The finest scale is only pooled: injection there would cost more than it gains.
         self.injections = nn.ModuleList(
             SemanticsInjection(width, spec.channels) for width in self.widths[1:]
         )
         self.head = SegmentationHead(spec.channels, classes, spec.has_depthwise_head)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Compute the logits at one eighth of the image's sides."""
+        """Compute the logits at one eighth of the image's height and width."""
         tokens = self.token_pyramid(image)
         x = self.pooling(tokens)
         for block in self.semantics_extractor:
@@ -252,18 +252,18 @@ class TopFormer(nn.Module):
 
 
 def build_topformer(size: str, classes: int) -> TopFormer:
-    """Build a network of the family: size is one of `SPECS`."""
+    """Build a network of the family; `size` is a key of `SPECS`."""
     return TopFormer(SPECS[size], classes)
 
 
 _RULES: tuple[tuple[str, Replacement], ...] = (
-    # Where a module stands.
+    # Position of a module in the network.
     (r"^token_pyramid\.stem\.", "backbone.tpm.stem.0."),
     (r"^semantics_extractor\.(\d+)\.", r"backbone.trans.transformer_blocks.\1."),
     (r"^injections\.(\d)\.", lambda match: f"backbone.SIM.{int(match[1]) + 1}."),
     (r"^head\.fuse\.", "decode_head.linear_fuse."),
     (r"^head\.classifier\.", "decode_head.conv_seg."),
-    # What it is called inside its block.
+    # Its name inside the block.
     (r"\.attention\.query\.", ".attn.to_q."),
     (r"\.attention\.key\.", ".attn.to_k."),
     (r"\.attention\.value\.", ".attn.to_v."),
@@ -273,7 +273,7 @@ _RULES: tuple[tuple[str, Replacement], ...] = (
     (r"\.ffn\.reduce\.", ".mlp.fc2."),
     (r"\.semantics_embedding\.", ".global_embedding."),
     (r"\.gate_embedding\.", ".global_act."),
-    # mmcv's ConvModule, which injections and head are made of, has "conv", the rest "c".
+    # mmcv's ConvModule, used by injections and head, has "conv"; all others have "c".
     (r"\.norm\.", ".bn."),
     (r"^(backbone\.(?:tpm|trans)\..*)\.conv\.weight$", r"\1.c.weight"),
 )
@@ -297,7 +297,7 @@ def official_names(keys: Iterable[str]) -> dict[str, str]:
             stage, block = map(int, match.groups())
             layer = blocks.index((stage, block)) + 1
             part, _, rest = key[match.end() :].partition(".")
-            # The official blocks are an nn.Sequential whose activations count as positions.
+            # The official blocks are nn.Sequential, in which activations have an index too.
             first = 0 if match[0].rstrip(".") in expanded else -2
             position = first + {"expand": 0, "depthwise": 2, "reduce": 4}[part]
             name = f"backbone.tpm.layer{layer}.conv.{position}.{rest}"

@@ -1,4 +1,4 @@
-"""Weights that were trained for one task as the first weights for another."""
+"""Transfer of weights trained for one task to another task."""
 
 from pathlib import Path
 
@@ -12,20 +12,20 @@ from seaformer.weights.checkpoint import Checkpoint, read_checkpoint
 
 
 def transfer_weights(model: nn.Module, network: Network, task: Task, weights: str | Path) -> str:
-    """Load into `model`, built for `task`, what weights trained for any task have of it.
+    """Load everything that fits of weights trained for any task into `model`, built for `task`.
 
-    That is everything if they are for the same classes in the same order, as far as they say so;
-    otherwise everything but the classifier; and of a network for another kind of task the
-    backbone. What is not loaded stays as it is. `weights` are given as for
-    `seaformer.models.loading.load_weights`, and names need not be of this task.
+    All tensors are loaded if the classes are the same, as far as the weights record them; otherwise
+    all but the classifier. Of weights for another kind of task, only the backbone is loaded. Other
+    tensors of `model` are unchanged. `weights` is as for `seaformer.models.loading.load_weights`,
+    for any task.
 
     Returns:
-        What was loaded, in words.
+        A sentence that describes what was loaded.
 
     Raises:
         UsageError: a name is unknown.
-        SeaformerError: the weights cannot be had or read, or are not for this network. The model is
-            left as it was.
+        SeaformerError: the weights cannot be downloaded or read, or do not fit the network. The
+            model is unchanged.
     """
     file = find_weights(weights, network)
     checkpoint = read_checkpoint(file.path)
@@ -33,23 +33,23 @@ def transfer_weights(model: nn.Module, network: Network, task: Task, weights: st
     found = identify(checkpoint)
     is_other_kind = found is not None and found.kind != task.kind
     is_backbone = file.is_backbone or is_other_kind
-    # Another network is refused, whatever its classes.
+    # Weights of another network are refused, whatever their classes.
     classes = task.num_classes if found is None or is_other_kind else found.classes
-    asked = Identity(network, task.kind, classes)
+    expected = Identity(network, task.kind, classes)
     classifier = classifier_keys(network, task.kind)
     why_not = "" if is_backbone else _difference(file, checkpoint, classifier, network, task)
     state, _ = matching_tensors(
-        checkpoint, model, asked, is_backbone=is_backbone, without=classifier if why_not else ()
+        checkpoint, model, expected, is_backbone=is_backbone, without=classifier if why_not else ()
     )
     model.load_state_dict(model.state_dict() | state)
     if is_backbone:
-        return f"{file.name}: the backbone is loaded, all that follows it is random.{note}"
+        return f"{file.name}: only the backbone is loaded, all other layers are random.{note}"
     if not why_not:
-        return f"{file.name}: everything is loaded, the classifier too.{note}"
+        return f"{file.name}: everything is loaded, including the classifier.{note}"
     layers = ", ".join(dict.fromkeys(key.rpartition(".")[0] for key in classifier))
     return (
-        f"{file.name}: everything is loaded but the classifier ({layers}), which is random, as "
-        f"{why_not}.{note}"
+        f"{file.name}: everything is loaded except the classifier ({layers}), which is random "
+        f"because {why_not}.{note}"
     )
 
 
@@ -60,18 +60,18 @@ def _difference(
     network: Network,
     task: Task,
 ) -> str:
-    """Say how the classes of a checkpoint differ from those of the task; "" if they do not."""
+    """Describe how the classes of a checkpoint differ from those of the task; "" if equal."""
     names = names_in(network, classifier, checkpoint.tensors)
     tensor = checkpoint.tensors.get(names[classifier[0]])
     if tensor is None:
-        return "it has none"
+        return "the file has none"
     if len(tensor) != task.num_classes:
-        return f"it has {len(tensor)} classes and task {task.name} has {task.num_classes}"
+        return f"the file has {len(tensor)} classes and task {task.name} has {task.num_classes}"
     labels = checkpoint.class_names
     if labels is None and file.task is not None:
         labels = get_task(file.task).labels
     if labels is not None and _folded(labels) != _folded(task.labels):
-        return f"its classes are not those of task {task.name}"
+        return f"the classes of the file are not those of task {task.name}"
     return ""
 
 

@@ -1,7 +1,7 @@
-"""A user's own network, of a function without arguments that returns it.
+"""A user's own network, returned by a factory function without arguments.
 
-It is named "package.module:factory" or "FILE.py:factory". What the function declares by attributes,
-the network declares, see `seaformer.models.contract`.
+It is named "package.module:factory" or "FILE.py:factory". Attributes of the function that describe
+the network are copied to the network, see `seaformer.models.contract`.
 """
 
 import importlib
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from torch import nn
 
 DECLARED = "seaformer_"
-"""How the names of attributes begin by which a factory or its network says what it is."""
+"""Prefix of the attributes by which a factory or a network describes the network."""
 
 
 def factory_network(name: str) -> Network:
-    """Return the row of a user's network, whose module is imported when it is built."""
+    """Return the row of a user's network; its module is imported when the network is built."""
     return Network(
         name=name, family="", title=name, paper="", fixed=lambda: _call(name), has_own_weights=True
     )
 
 
 def _call(name: str) -> "nn.Module":
-    """Call a factory, which is looked for in the working directory too.
+    """Call a factory; its module may also be in the working directory.
 
     Raises:
         UsageError: there is no such factory.
-        SeaformerError: it fails, or returns no nn.Module.
+        SeaformerError: it fails, or does not return an nn.Module.
     """
     from torch import nn
 
@@ -46,17 +46,17 @@ def _call(name: str) -> "nn.Module":
             make = getattr(_import(module_name), function_name)
         except FileNotFoundError as error:
             raise UsageError(
-                f"model '{name}' cannot be imported: there is no file '{error.filename}'. Check "
+                f"model '{name}' cannot be imported: file '{error.filename}' does not exist. Check "
                 "its name."
             ) from error
         except (ImportError, AttributeError) as error:
-            where = "Run in the folder that has the module, or install its package."
+            where = "Run the command in the folder of the module, or install its package."
             if not is_file_factory(name):
                 where += f" '{module_name}:' is not the prefix of a collection."
             raise UsageError(f"model '{name}' cannot be imported: {error}. {where}") from error
         except Exception as error:
             raise SeaformerError(
-                f"model '{name}' cannot be imported, as '{module_name}' fails: "
+                f"model '{name}' cannot be imported because '{module_name}' fails: "
                 f"{type(error).__name__}: {error}"
             ) from error
         try:
@@ -68,7 +68,7 @@ def _call(name: str) -> "nn.Module":
             ) from error
     if not isinstance(model, nn.Module):
         raise SeaformerError(
-            f"model '{name}' returned {type(model).__name__}, an nn.Module is needed"
+            f"model '{name}' returned {type(model).__name__}. Return an nn.Module."
         )
     for declared in filter(lambda attribute: attribute.startswith(DECLARED), dir(make)):
         if not hasattr(model, declared):
@@ -77,19 +77,19 @@ def _call(name: str) -> "nn.Module":
 
 
 def is_file_factory(name: str) -> bool:
-    """Whether a name is that of a factory in a file, "FILE.py:factory"."""
+    """Whether a name is of the form "FILE.py:factory"."""
     file, function = factory_parts(name)
     return file.endswith(".py") and bool(function)
 
 
 def _import(module: str) -> ModuleType:
-    """Import a module by its name, or by the path of its file."""
+    """Import a module by its name or the path of its file."""
     if not module.endswith(".py"):
         return importlib.import_module(module)
     path = Path(module).resolve()
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"'{module}' is no Python file")
+        raise ImportError(f"'{module}' is not a Python file")
     loaded = importlib.util.module_from_spec(spec)
     sys.modules.setdefault(path.stem, loaded)  # dataclasses and pickle look there
     spec.loader.exec_module(loaded)
@@ -98,10 +98,10 @@ def _import(module: str) -> ModuleType:
 
 @contextmanager
 def _working_directory_on_path() -> Iterator[None]:
-    """Look for modules in the working directory first, and afterwards last.
+    """Put the working directory first on the module search path, and afterwards last.
 
-    Not to look there any more would not do: the model may import more when it runs. To look there
-    first would let a `json.py` or a package `onnx` in it hide what the export imports later.
+    It is not removed, because the model may import more modules when it runs. It does not stay
+    first, because a `json.py` or a package `onnx` in it would then shadow what the export imports.
     """
     here = str(Path.cwd())
     sys.path.insert(0, here)

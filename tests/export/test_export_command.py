@@ -76,12 +76,12 @@ def test_help_names_everything_that_can_be_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("factory", "status", "said"),
     [
-        ("my_networks", 2, "not of the form package.module:factory"),
+        ("my_networks", 2, "is given as package.module:factory"),
         ("no_such_module:make", 2, "cannot be imported: No module named 'no_such_module'"),
         ("my_networks:nothing", 2, "cannot be imported: .*'nothing'"),
         ("broken_module:make", 1, "'broken_module' fails: NameError: .*'undefined_name'"),
         ("my_networks:failing", 1, "failed: RuntimeError: no such file: weights.bin"),
-        ("my_networks:text", 1, "returned str, an nn.Module is needed"),
+        ("my_networks:text", 1, "returned str. Return an nn.Module"),
         ("my_networks:diverged", 1, "is not finite"),
         ("my_networks:failing_on_64", 1, r"does not run .*64, 64\]: AssertionError: the width"),
     ],

@@ -127,7 +127,7 @@ def test_a_benchmark_gives_it_noise_and_no_arg_max(folder: Path) -> None:
 def test_a_prediction_refuses_it(folder: Path) -> None:
     with open_model(path(folder, "fp32", ".tflite")) as session:
         assert session.metadata is not None
-        with pytest.raises(UsageError, match="takes the features of another network"):
+        with pytest.raises(UsageError, match="takes features of another network"):
             session.metadata.require_image()
 
 
@@ -142,7 +142,7 @@ def test_the_app_refuses_it(folder: Path) -> None:
         (("--precision", "int8", "--calibration", "random"), "precision int8 is measured on pict"),
         (("--head", "mask"), "--head mask is for models of images"),
         (("--input-size", "7"), "a height of 7. Allowed: 8 or more"),
-        (("--weights", "ade20k"), "--weights does not go with --model"),
+        (("--weights", "ade20k"), "--weights cannot be used with --model"),
     ],
 )
 def test_what_needs_images_is_refused(options: tuple[str, ...], said: str, tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_the_factory_that_the_user_names_is_taken_and_no_other(
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "imported").exists()
     both = run_export("--self-check", forged.name, *named, "--weights", "random", cwd=tmp_path)
-    assert_one_line(both, 2, "--weights does not go with --model")
+    assert_one_line(both, 2, "--weights cannot be used with --model")
 
 
 def test_a_factory_is_not_named_for_a_network_of_ours(copied: Path) -> None:

@@ -1,1 +1,1 @@
-"""Attention layers on their own, to compare how their cost grows: the paper's Figure 1, left."""
+"""Single attention layers, to compare how their cost grows: Figure 1, left, of the paper."""

@@ -2,17 +2,17 @@
 
     y = a * attention(q, k, v) + b * convolution(q, k, v)          a, b learned; q, k, v 1x1 convs
 
-Every position attends to the 7 x 7 around it, the map mirrored at its edges, with the keys' offset
-to the query encoded (r: a linear layer on coordinates from -1 to 1):
+Every position attends to its 7 x 7 neighbourhood (the map is mirrored at its edges). The offset
+between key and query is encoded by r, a linear layer on coordinates from -1 to 1:
 
     attention_x = sum_n softmax_n(q_x (k_n + r_x - r_n) / sqrt(d)) v_n        O(49 HW (Cqk + Cv))
 
-q_x r_x is the same for all n, so that the softmax does not change without it, and it is left out:
-keys are k - r. The convolution makes of the 3 x heads maps of each of the d channels 3 x 3 ones by
-a linear layer (27 C products a position), which it shifts, one for each tap, and adds up: a grouped
-3 x 3 convolution (81 C) whose kernels are learned, and begin as shifts where it is trained. Facts
-that the paper leaves open (biases, mirrored edges, coordinates, learned shifts) follow the authors'
-code, LeapLabTHU/ACmix, ResNet/test_bottleneck.py.
+q_x r_x is the same for all n and has no effect on the softmax, so it is left out: keys are k - r.
+For the convolution, a linear layer maps the 3 x heads maps of each of the d channels to 3 x 3 maps,
+one per tap (27 C products per position). These are shifted and added by a grouped 3 x 3 convolution
+(81 C) with learned kernels, initialised as shifts in training. Details that the paper leaves open
+(biases, mirrored edges, coordinates, learned shifts) follow the authors' code, LeapLabTHU/ACmix,
+ResNet/test_bottleneck.py.
 """
 
 import torch
@@ -22,16 +22,16 @@ from torch.nn import functional as F
 from seaformer.models.attention.heads import attend
 
 ATTENDED = 7
-"""Side of what a position attends to."""
+"""Side length of the neighbourhood that a position attends to."""
 TAPS = 3
-"""Side of the convolution's kernel."""
+"""Side length of the convolution kernel."""
 
 
 class Neighbourhood(nn.Module):
-    """What is around every position: [N, C, H, W] -> [NHW, ATTENDED^2, C]."""
+    """The neighbourhood of every position: [N, C, H, W] -> [NHW, ATTENDED^2, C]."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Collect rows, and then columns of them: by 14 slices, and not 49."""
+        """Collect rows, then columns of rows: 14 slices instead of 49."""
         height, width = x.shape[2:]
         padded = F.pad(x, [ATTENDED // 2] * 4, mode="reflect").permute(0, 2, 3, 1)
         rows = torch.cat([padded[:, i : i + height] for i in range(ATTENDED)], dim=3)
@@ -40,14 +40,14 @@ class Neighbourhood(nn.Module):
 
 
 class PositionEncoding(nn.Module):
-    """r, which is taken off the keys of every head: [N, C, H, W] -> the same."""
+    """Subtracts r from the keys of every head: [N, C, H, W] -> [N, C, H, W]."""
 
     def __init__(self, head_dim: int) -> None:
         super().__init__()
         self.projection = nn.Conv2d(2, head_dim, 1)
 
     def forward(self, key: Tensor) -> Tensor:
-        """Subtract the encoding of its position from every key."""
+        """Subtract from every key the encoding of its position."""
         height, width = key.shape[2:]
         across, down = (
             torch.linspace(-1, 1, count, dtype=key.dtype, device=key.device)
@@ -60,7 +60,7 @@ class PositionEncoding(nn.Module):
 
 
 class ShiftedConvolution(nn.Module):
-    """The convolution: q, k and v, each [N, C, H, W] -> [N, C, H, W]."""
+    """The convolution branch: q, k and v, each [N, C, H, W] -> [N, C, H, W]."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
@@ -71,14 +71,14 @@ class ShiftedConvolution(nn.Module):
         )
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Mix the maps of each channel to one for every tap, shift and add."""
+        """Mix the maps of each channel into one map per tap, shift them and add them."""
         maps = torch.cat([query, key, value], dim=1).flatten(2)
         taps = self.mix(maps.unflatten(1, (3 * self.heads, -1)))
         return self.shift(taps.transpose(1, 2).flatten(1, 2).unflatten(2, query.shape[2:]))
 
 
 class ACmix(nn.Module):
-    """Both, weighed: [N, channels, H, W] -> [N, channels, H, W]."""
+    """Weighted sum of attention and convolution: [N, channels, H, W] -> [N, channels, H, W]."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class ACmix(nn.Module):
         self.convolution_rate = nn.Parameter(torch.full((1,), 0.5))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Attend, convolve, add."""
+        """Compute both branches and their weighted sum."""
         query, key, value = self.query(x), self.key(x), self.value(x)
         tokens = query.permute(0, 2, 3, 1).reshape(-1, 1, query.shape[1])
         keys = self.neighbourhood(self.position(key))

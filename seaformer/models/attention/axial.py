@@ -1,12 +1,12 @@
-"""Axial attention, unsqueezed: every position attends to its column, then to its row.
+"""Axial attention without squeezing: every position attends to its column, then to its row.
 
     y = row(column(x))      column: y_hw = sum_i softmax_i(q_hw k_iw) v_iw      O(H * HW (Cqk + Cv))
                             row:    y_hw = sum_j softmax_j(q_hw k_hj) v_hj      O(W * HW (Cqk + Cv))
 
-In the order of Axial-DeepLab (Wang et al., ECCV 2020, arXiv 2003.07853, Section 3.2): two layers in
-sequence, height axis first, each with a query, key and value of its own, then ReLU and a 1x1
-convolution. Left out are its position terms, which would add three products of a table with query,
-key and value; what is here is the axial attention of Ho et al. (arXiv 1912.12180).
+The order is that of Axial-DeepLab (Wang et al., ECCV 2020, arXiv 2003.07853, Section 3.2): two
+layers in sequence, height axis first, each with its own query, key and value, then ReLU and a 1x1
+convolution. Its position terms, three products of a table with query, key and value, are left out,
+which leaves the axial attention of Ho et al. (arXiv 1912.12180).
 """
 
 from torch import Tensor, nn

@@ -1,7 +1,7 @@
-"""Layers of token networks for maps that are channels first, [N, C, H, W] and not [N, HW, C].
+"""Linear layer, LayerNorm and GELU for channels-first maps: [N, C, H, W] instead of [N, HW, C].
 
-With `nn.Linear` and `nn.LayerNorm` a map would be transposed before and after, and converters lose
-track of which axis is which. The parameters have the names and shapes of those two layers.
+`nn.Linear` and `nn.LayerNorm` would need a transposition before and after, and converters then
+confuse the axes. The parameters have the names and shapes of those two layers.
 """
 
 import torch
@@ -31,18 +31,18 @@ class ChannelNorm(nn.Module):
         centred = x - x.mean(1, keepdim=True)
         variance = centred.square().mean(1, keepdim=True)
         normalised = centred / (variance + self.eps).sqrt()
-        # With the batch's axis, or a converter could take the channels for the rows of a map that
-        # has as many.
+        # The batch axis is explicit; without it, a converter could mistake the channels for the
+        # rows of a map with the same number of rows.
         weight, bias = self.weight[None, :, None, None], self.bias[None, :, None, None]
         return normalised * weight + bias
 
 
 class GELU(nn.Module):
-    """x times the normal distribution's function of x, in the order of products that TFLite knows.
+    """GELU, x * Phi(x), with products in the order that the TFLite converter fuses.
 
-    `nn.GELU` gives the same, but as operators that its converter cannot join to its own GELU.
+    `nn.GELU` computes the same, but as operators that the converter cannot fuse to its own GELU.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply it to every number."""
+        """Apply GELU to every element."""
         return (x * 0.5) * (torch.erf(x * 0.5**0.5) + 1.0)

@@ -1,8 +1,8 @@
-"""What all attention layers of the registry have in common.
+"""Dimensions shared by all attention layers of the registry.
 
-The paper's Figure 1 does not say how wide its layers are nor how many heads they have. Here all
-have those of SeaFormer-T's attention at stride 64: 160 channels, 4 heads, query and key of 24
-channels and value of 48 for each head. MixFormer and ACmix divide their width as their papers say.
+Figure 1 of the paper states neither the width of its layers nor their number of heads. Here, all
+have those of SeaFormer-T's attention at stride 64: 160 channels and 4 heads, each with 24 channels
+of query and key and 48 of value. MixFormer and ACmix divide their width as in their papers.
 """
 
 CHANNELS = 160
@@ -10,6 +10,6 @@ KEY_DIM = 24
 HEADS = 4
 
 MIN_SIDE = 8
-"""The smallest of the figure."""
+"""Smallest side length in the figure."""
 USUAL_SIZE = (64, 64)
-"""Height and width of the features, unless others are asked for."""
+"""Default height and width of the features."""

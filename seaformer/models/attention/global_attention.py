@@ -1,11 +1,11 @@
 """Global self-attention: every position attends to every position.
 
-Vaswani et al. (NeurIPS 2017, arXiv 1706.03762), as TopFormer has it for feature maps:
+Vaswani et al. (NeurIPS 2017, arXiv 1706.03762), applied to feature maps like in TopFormer:
 
     Y = softmax(Q K^T / sqrt(d)) V      per head      O(H^2 W^2 (Cqk + Cv))
 
-behind 1x1 convolutions with BatchNorm, and before ReLU6 and another one. TopFormer's own layer
-(`seaformer.models.topformer`) differs in leaving the scores unscaled.
+Q, K and V come from 1x1 convolutions with BatchNorm; ReLU6 and another such convolution follow.
+TopFormer's own layer (`seaformer.models.topformer`) does not scale the scores.
 """
 
 from torch import Tensor, nn
@@ -26,5 +26,5 @@ class GlobalAttention(nn.Module):
         self.projection = ConvBN(VALUE_RATIO * key_dim * heads, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Attend to every position from every position."""
+        """Let every position attend to every position."""
         return self.projection(self.act(attend_maps(*self.qkv(x), heads=self.heads)))

@@ -1,4 +1,4 @@
-"""What the layers share: query, key and value of a feature map, and attention between tokens."""
+"""Shared by the layers: query, key and value of a feature map, and attention between tokens."""
 
 from torch import Tensor, nn
 
@@ -7,7 +7,7 @@ from seaformer.models.seaformer.convolution import ConvBN
 
 
 class QueryKeyValue(nn.Module):
-    """The three projections, as SeaFormer and TopFormer have them: 1x1 convolutions with BatchNorm.
+    """The three projections, like in SeaFormer and TopFormer: 1x1 convolutions with BatchNorm.
 
     Forward: [N, channels, H, W] -> query and key [N, heads * key_dim, H, W] and value
     [N, heads * VALUE_RATIO * key_dim, H, W].
@@ -20,7 +20,7 @@ class QueryKeyValue(nn.Module):
         self.value = ConvBN(channels, VALUE_RATIO * key_dim * heads)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Project."""
+        """Compute query, key and value."""
         return self.query(x), self.key(x), self.value(x)
 
 
@@ -41,7 +41,7 @@ def attend(
     """Scaled dot-product attention within each group of tokens.
 
     Query and key [groups, tokens, heads * key_dim], value [groups, tokens, heads * value_dim] and
-    bias of the scores [heads, tokens, tokens], if any -> [groups, tokens, heads * value_dim].
+    an optional bias of the scores [heads, tokens, tokens] -> [groups, tokens, heads * value_dim].
     """
     q, k, v = (x.unflatten(2, (heads, -1)).transpose(1, 2) for x in (query, key, value))
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3)

@@ -8,9 +8,9 @@ from seaformer.models.attention.dimensions import CHANNELS
 
 
 class AttentionLayer(nn.Module):
-    """A network that is nothing but the attention layer that `build` returns.
+    """A network that consists of only the attention layer that `build` returns.
 
-    `input_channels` are those of the features that it takes; see `seaformer.models.inputs`.
+    `input_channels` is the number of channels of its input, see `seaformer.models.inputs`.
 
     Forward: float32 [N, CHANNELS, H, W] -> [N, CHANNELS, H, W].
     """
@@ -22,5 +22,5 @@ class AttentionLayer(nn.Module):
         self.attention = build()
 
     def forward(self, features: Tensor) -> Tensor:
-        """Attend."""
+        """Apply the attention layer."""
         return self.attention(features)

@@ -1,16 +1,16 @@
 """The mixing attention of MixFormer (Chen et al., CVPR 2022, arXiv 2204.02557, Sections 3.1, 3.2).
 
-Window attention and a depth-wise convolution work side by side, and each gates the other:
+Window attention and a depth-wise convolution run in parallel, and each gates the other:
 
     a = W-MSA(Q, K, sigmoid(channel(mean(c))) * V)      c = GELU(BN(DwConv3x3(LN(W_c x))))
     y = W [LN(a) | BN(sigmoid(spatial(a)) * P c)]       Q, K, V of LN(W_a x), C/2 channels wide
 
 O(m^2 HW C) for the windows, which are 7 x 7 and not shifted, and O(9 HW C) for the convolution.
-`channel` and `spatial` are 1x1 conv, BN, GELU, 1x1 conv: down to C/8 or C/16 channels, and up to
-one number for each channel of the value, or to one for each position. Facts that the paper's
-figures leave open (widths, which norm stands where, padding of the whole layer to windows) follow
-the authors' code in PaddleClas, ppcls/arch/backbone/model_zoo/mixformer.py. A convolution's bias
-that a BatchNorm follows is left out: the norm subtracts it.
+`channel` and `spatial` are 1x1 conv, BN, GELU, 1x1 conv: they reduce to C/8 or C/16 channels, and
+return one number per channel of the value, or one per position. Details that the paper's figures
+leave open (widths, position of norms, padding of the whole layer to windows) follow the authors'
+code in PaddleClas, ppcls/arch/backbone/model_zoo/mixformer.py. Convolutions followed by BatchNorm
+have no bias, which the norm would subtract.
 """
 
 from collections import OrderedDict
@@ -35,7 +35,7 @@ def _entry(channels: int, width: int) -> nn.Sequential:
 
 
 class Interaction(nn.Module):
-    """What one branch tells the other: 1x1 conv, BN, GELU, 1x1 conv, sigmoid.
+    """Gate that one branch computes for the other: 1x1 conv, BN, GELU, 1x1 conv, sigmoid.
 
     Forward: [N, channels, h, w] -> [N, width, h, w] in 0..1.
     """
@@ -65,7 +65,7 @@ class ConvolutionBranch(nn.Module):
 
 
 class Gated(nn.Module):
-    """The convolution's branch after the attention has weighed it.
+    """The convolution branch multiplied by the gate of the attention branch.
 
     Forward: [N, channels, H, W] and gate [N, 1, H, W] -> [N, channels / 2, H, W].
     """
@@ -76,12 +76,12 @@ class Gated(nn.Module):
         self.norm = nn.BatchNorm2d(channels // 2)
 
     def forward(self, x: Tensor, gate: Tensor) -> Tensor:
-        """Narrow, weigh, and normalise."""
+        """Project, multiply by the gate, and normalise."""
         return self.norm(gate * self.projection(x))
 
 
 class MixingAttention(nn.Module):
-    """Window attention and depth-wise convolution with interactions both ways.
+    """Window attention and depth-wise convolution that gate each other.
 
     Forward: [N, channels, H, W] -> [N, channels, H, W].
     """

@@ -1,13 +1,12 @@
-"""Self-attention within windows that do not overlap.
+"""Self-attention within non-overlapping windows.
 
 Swin (Liu et al., ICCV 2021, arXiv 2103.14030), Section 3.2:
 
     Y = softmax(Q K^T / sqrt(d) + B) V      per window of m x m and head      O(m^2 HW (Cqk + Cv))
 
-with m = 7 and the relative position bias B, as Swin has them. Of its two blocks this is the one
-whose windows are not shifted. A side that m does not divide is padded with zeros at the
-bottom and on the right before the projections, as its official code does: the tokens of the border
-attend to the padding too.
+with m = 7 and relative position bias B. Of Swin's two blocks, this is the one whose windows are not
+shifted. As in the official code, sides are padded with zeros to multiples of m, at the bottom and
+on the right, before the projections: tokens at the border also attend to the padding.
 """
 
 import torch
@@ -22,16 +21,16 @@ WINDOW = 7
 
 
 def pad_to_windows(x: Tensor) -> Tensor:
-    """Pad [N, C, H, W] at the bottom and on the right, so that `WINDOW` divides both sides."""
+    """Pad [N, C, H, W] at the bottom and on the right to multiples of `WINDOW`."""
     below, right = (-int(side) % WINDOW for side in x.shape[2:])
     return F.pad(x, (0, right, 0, below)) if below or right else x
 
 
 def split_windows(x: Tensor) -> Tensor:
-    """Cut a map into windows: [N, H, W, C] -> [windows, WINDOW^2, C].
+    """Split a map into windows: [N, H, W, C] -> [windows, WINDOW^2, C].
 
-    A row of a window and its channels are one axis on the way, so that four axes suffice: runtimes
-    on phones transpose more slowly, or not at all.
+    A row of a window and its channels share one axis during the transposition, which keeps it at
+    four axes: with more, runtimes on phones transpose more slowly or not at all.
     """
     width, channels = x.shape[2:]
     rows = x.reshape(-1, WINDOW, width // WINDOW, WINDOW * channels).transpose(1, 2)
@@ -39,7 +38,7 @@ def split_windows(x: Tensor) -> Tensor:
 
 
 def join_windows(windows: Tensor, height: int, width: int) -> Tensor:
-    """Put windows together again: [windows, WINDOW^2, C] -> [N, height, width, C]."""
+    """Join windows to a map: [windows, WINDOW^2, C] -> [N, height, width, C]."""
     channels = windows.shape[2]
     rows = windows.reshape(-1, width // WINDOW, WINDOW, WINDOW * channels).transpose(1, 2)
     return rows.reshape(-1, height, width, channels)
@@ -52,7 +51,7 @@ class RelativePositionBias(nn.Module):
     """
 
     index: Tensor
-    """[WINDOW^2 * WINDOW^2]: row of the table for every pair of tokens."""
+    """[WINDOW^2 * WINDOW^2]: row of the table for each pair of tokens."""
 
     def __init__(self, heads: int) -> None:
         super().__init__()
@@ -65,7 +64,7 @@ class RelativePositionBias(nn.Module):
         self.register_buffer("index", (down * offsets + right).flatten(), persistent=False)
 
     def forward(self) -> Tensor:
-        """Look the biases up."""
+        """Look up the biases."""
         tokens = WINDOW * WINDOW
         return self.table[self.index].reshape(tokens, tokens, -1).permute(2, 0, 1)
 
@@ -82,7 +81,7 @@ class WindowAttention(nn.Module):
         self.projection = ConvBN(VALUE_RATIO * key_dim * heads, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Let every window attend to itself."""
+        """Apply attention within each window."""
         padded = pad_to_windows(x)
         windows = (split_windows(y.permute(0, 2, 3, 1)) for y in self.qkv(padded))
         attended = attend(*windows, heads=self.heads, bias=self.position())

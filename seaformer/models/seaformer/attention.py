@@ -19,7 +19,7 @@ VALUE_RATIO = 2
 
 
 class SqueezeAxialPositionEmbedding(nn.Module):
-    """Learned positions along one squeezed axis, stretched to its length.
+    """Learned position embedding along one squeezed axis, interpolated to its length.
 
     Forward: [N, C, L] -> [N, C, L].
     """
@@ -31,11 +31,11 @@ class SqueezeAxialPositionEmbedding(nn.Module):
         self.embedding = nn.Parameter(torch.randn(1, channels, POSITION_EMBEDDING_LENGTH))
 
     def at_length(self, length: int) -> Tensor:
-        """Interpolate the positions linearly to [1, C, length]."""
+        """Interpolate the embedding linearly to [1, C, length]."""
         return F.interpolate(self.embedding, size=length, mode="linear", align_corners=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Add to each token the position it stands at."""
+        """Add the position embedding to the tokens."""
         return tokens + self.at_length(tokens.shape[2])
 
 
@@ -68,7 +68,7 @@ class SqueezeAxialAttention(nn.Module):
         return tokens.reshape(batch, self.heads, -1, length).transpose(2, 3)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Squeeze, attend along the axis that is left, and project."""
+        """Squeeze, attend along the remaining axis, and project."""
         q = self._split_heads(self.query_position(query.mean(self.squeezed_dim)))
         k = self._split_heads(self.key_position(key.mean(self.squeezed_dim)))
         v = self._split_heads(value.mean(self.squeezed_dim))
@@ -80,12 +80,11 @@ class SqueezeAxialAttention(nn.Module):
 class DetailEnhancementKernel(nn.Module):
     """3x3 depth-wise then 1x1 convolution of the concatenated query, key and value.
 
-    `qkv_channels` are of query, key and value together. `source` is "concat-qkv", or in the
-    ablations "upconv" or "conv": a 1x1 convolution of the layer's input, as wide as query, key and
-    value together or as the input.
+    `qkv_channels` is the total width of query, key and value. `source` is "concat-qkv", or, in the
+    ablations, "upconv" or "conv": a 1x1 convolution of the layer's input to the total width of
+    query, key and value, or to the width of the input.
 
-    Forward: x, query, key and value -> [N, channels, H, W], the factor that the attention is
-    multiplied by.
+    Forward: x, query, key and value -> [N, channels, H, W], which the attention is multiplied by.
     """
 
     paper_title = "detail enhancement kernel"
@@ -103,7 +102,7 @@ class DetailEnhancementKernel(nn.Module):
         self.pointwise = ConvBN(width, channels)
 
     def forward(self, x: Tensor, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Convolve what the squeeze has not averaged away."""
+        """Convolve the features before squeezing, which still contain local detail."""
         fine = torch.cat([query, key, value], dim=1) if self.input is None else self.input(x)
         return self.pointwise(self.act(self.depthwise(fine)))
 
@@ -111,11 +110,12 @@ class DetailEnhancementKernel(nn.Module):
 class SqueezeEnhancedAxialAttention(nn.Module):
     """The SEA attention layer.
 
-    The published weights need two things that the paper's drawing leaves out: the value itself
-    joins the sum of the broadcast row and column attention, and h_sigmoid gates the result.
+    The published weights need two things that the figure of the paper omits: the value itself is
+    added to the sum of the broadcast row and column attention, and h_sigmoid gates the result.
 
-    `key_dim` is of the query and the key of one head; `detail` is what the detail enhancement
-    kernel reads, "off" for none; `combine` is "multiply", or in the ablations "add", not gated.
+    `key_dim` is the number of query and key channels of one head; `detail` is the input of the
+    detail enhancement kernel, "off" for no kernel; `combine` is "multiply", or, in the ablations,
+    "add", without a gate.
 
     Forward: [N, channels, H, W] -> [N, channels, H, W].
     """
@@ -150,7 +150,7 @@ class SqueezeEnhancedAxialAttention(nn.Module):
         self.gate = HardSigmoid() if has_detail and self.is_product else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Attend along both axes and let the gated result weigh the detail."""
+        """Attend along both axes and multiply the detail by the gated result."""
         q, k, v = self.query(x), self.key(x), self.value(x)
         axial = v + (self.row(q, k, v) + self.column(q, k, v))
         attention = self.gate(self.projection(self.act(axial)))

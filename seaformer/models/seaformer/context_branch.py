@@ -10,7 +10,7 @@ from seaformer.models.seaformer.layer import SeaFormerLayer
 from seaformer.models.seaformer.variants import StageSpec, Variant
 
 DROP_PATH = 0.1
-"""Drop probability of a stage's last layer; it grows from 0 at the stage's first one."""
+"""Drop probability of the last layer of a stage; it grows linearly from 0 at the first layer."""
 
 
 class ContextStage(nn.Module):
@@ -33,7 +33,7 @@ class ContextStage(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Go one stage down."""
+        """Apply the inverted residuals, then the SeaFormer layers."""
         for block in (*self.mobile_blocks, *self.blocks):
             x = block(x)
         return x

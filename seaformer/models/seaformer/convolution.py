@@ -33,9 +33,10 @@ class ConvBN(nn.Sequential):
 
 
 class HardSigmoid(nn.Module):
-    """relu6(x + 3) / 6, the gate of the paper's drawings ("Sigmoid").
+    """relu6(x + 3) / 6, the gate in the figures of the paper ("Sigmoid").
 
-    Not nn.Hardsigmoid, which multiplies by a rounded 1/6: the published outputs divide.
+    Unlike nn.Hardsigmoid, which multiplies by a rounded 1/6, this divides, as the official code
+    does.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -69,14 +70,14 @@ class InvertedResidual(nn.Module):
         self.has_residual = spec.stride == 1 and in_channels == spec.channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform x and, where the shape is kept, add it to itself."""
+        """Transform x, with a residual connection where the shape does not change."""
         y = x if self.expand is None else self.act(self.expand(x))
         y = self.reduce(self.act(self.depthwise(y)))
         return x + y if self.has_residual else y
 
 
 def inverted_residuals(in_channels: int, specs: tuple[InvertedResidualSpec, ...]) -> nn.ModuleList:
-    """Chain the blocks of one stage, each fed by the one before it."""
+    """Build the blocks of one stage, each of which takes the output of the previous one."""
     widths = (in_channels, *(spec.channels for spec in specs))
     return nn.ModuleList(
         InvertedResidual(width, spec) for width, spec in zip(widths, specs, strict=False)

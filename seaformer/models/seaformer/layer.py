@@ -19,7 +19,7 @@ class DropPath(nn.Module):
         self.probability = probability
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x in eval mode; while training, zero it or scale it to keep its mean."""
+        """Return x in eval mode; in training, zero it or scale it to preserve its mean."""
         if not self.training or self.probability == 0.0:
             return x
         keep = 1.0 - self.probability
@@ -28,7 +28,7 @@ class DropPath(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """1x1 expand, 3x3 depth-wise with bias and no norm, ReLU6, 1x1 reduce.
+    """1x1 expansion, 3x3 depth-wise convolution with bias and no norm, ReLU6, 1x1 reduction.
 
     Forward: [N, channels, H, W] -> [N, channels, H, W].
     """
@@ -45,12 +45,12 @@ class FeedForward(nn.Module):
         self.reduce = ConvBN(hidden, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mix the channels of each pixel and its eight neighbours."""
+        """Mix the channels of each pixel with those of its eight neighbours."""
         return self.reduce(self.act(self.depthwise(self.expand(x))))
 
 
 class SeaFormerLayer(nn.Module):
-    """SEA attention, then the feed-forward network; plain residuals and no norm before either.
+    """SEA attention, then the feed-forward network, each with a plain residual and no norm before.
 
     Forward: [N, channels, H, W] -> [N, channels, H, W].
     """
@@ -68,6 +68,6 @@ class SeaFormerLayer(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Refine x twice."""
+        """Apply attention and feed-forward network."""
         x = x + self.drop_path(self.attention(x))
         return x + self.drop_path(self.ffn(x))

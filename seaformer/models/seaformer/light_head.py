@@ -1,4 +1,4 @@
-"""The two heads: pixels to class logits, and images to class logits."""
+"""The two heads: segmentation (logits per pixel) and classification (logits per image)."""
 
 from torch import Tensor, nn
 

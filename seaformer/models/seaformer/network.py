@@ -26,7 +26,7 @@ class SeaFormer(nn.Module):
         self.light_head = LightHead(variant.fusion_channels[-1], classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Compute the logits at one eighth of the image's sides."""
+        """Compute the logits at one eighth of the image's height and width."""
         spatial = self.stem(image)
         context = self.context_branch(spatial)
         return self.light_head(self.spatial_branch(spatial, context))

@@ -1,8 +1,8 @@
-"""The names of the official checkpoints, and how ours map to them.
+"""Mapping of our tensor names to those of the official checkpoints.
 
-The map is one table of rewriting rules from our names to the official ones. Applied to every key
-of a model it gives a dictionary whose inverse reads checkpoints; a key that no rule knows, or two
-keys with the same official name, is an error here and not a silently unloaded tensor there.
+The mapping is one table of rewriting rules. Applied to every key of a model, it gives a dictionary
+whose inverse reads checkpoints. A key that no rule matches, or two keys with the same official
+name, raise an error here, so that no tensor silently stays unloaded.
 
 Source of the official names: fudan-zvg/SeaFormer, seaformer-seg and seaformer-cls.
 """
@@ -15,7 +15,7 @@ from seaformer.weights.tensor_names import Replacement, rename, substitute
 
 
 def _rules(variant: Variant) -> list[tuple[str, Replacement]]:
-    # The SeaFormer layers are numbered by the stages that have any, from 1.
+    # Stages that have SeaFormer layers are numbered from 1.
     with_layers = [number for number, stage in enumerate(variant.context_stages, 3) if stage.depth]
 
     def layer(match: re.Match[str]) -> str:
@@ -26,7 +26,7 @@ def _rules(variant: Variant) -> list[tuple[str, Replacement]]:
         return lambda match: template.format(*(int(group) + 1 for group in match.groups()))
 
     return [
-        # Where a module stands.
+        # Position of a module in the network.
         (r"^stem\.conv\.", "backbone.smb1.stem_block.0."),
         (r"^stem\.stage(\d)\.(\d+)\.", lambda m: f"backbone.smb{m[1]}.layer{int(m[2]) + 1}.conv."),
         (
@@ -38,20 +38,20 @@ def _rules(variant: Variant) -> list[tuple[str, Replacement]]:
         (r"^light_head\.fuse\.", "decode_head.linear_fuse."),
         (r"^light_head\.classifier\.", "decode_head.conv_seg."),
         (r"^head\.linear\.", "linear."),
-        # What it is called inside its block.
+        # Its name inside the block.
         (r"\.attention\.(row|column)\.(query|key)_position\.embedding$", _position_embedding),
         (r"\.attention\.(row|column)\.projection\.", r".attn.proj_encode_\1.1."),
         (r"\.attention\.(query|key|value)\.", lambda m: f".attn.to_{m[1][0]}."),
         (r"\.attention\.detail\.depthwise\.", ".attn.dwconv."),
         (r"\.attention\.detail\.pointwise\.", ".attn.pwconv."),
-        # Of an ablation whose official code was not released: the name is ours.
+        # From an ablation whose official code was not released; the name is our own.
         (r"\.attention\.detail\.input\.", ".attn.detail_input."),
         (r"\.attention\.projection\.", ".attn.proj.1."),
         (r"\.ffn\.expand\.", ".mlp.fc1."),
         (r"\.ffn\.depthwise\.", ".mlp.dwconv."),
         (r"\.ffn\.reduce\.", ".mlp.fc2."),
         (r"\.context_embedding\.", ".global_act."),
-        # The two spellings of convolution and norm: mmcv's ConvModule has "conv", the rest "c".
+        # The two spellings of convolution and norm: mmcv's ConvModule has "conv", all others "c".
         (r"(decode_head\..*)\.norm\.", r"\1.bn."),
         (r"(backbone\..*)\.conv\.(weight|bias)$", r"\1.c.\2"),
         (r"(backbone\..*)\.norm\.", r"\1.bn."),
@@ -64,7 +64,7 @@ def _position_embedding(match: re.Match[str]) -> str:
 
 
 def _number_inverted_residual(key: str, has_expansion: bool) -> str:
-    """The official blocks are an nn.Sequential whose activations count as positions."""
+    """Number the layers like the official nn.Sequential, in which activations have an index too."""
     first = 0 if has_expansion else -2
     positions = {"expand": first, "depthwise": first + 2, "reduce": first + 4}
     return re.sub(
@@ -77,10 +77,10 @@ def _number_inverted_residual(key: str, has_expansion: bool) -> str:
 def official_names(keys: Iterable[str], variant: Variant) -> dict[str, str]:
     """Map each of our state_dict keys to its official name.
 
-    Segmentation names carry the prefixes `backbone.` and `decode_head.`; those of classification
-    checkpoints have none, so `backbone.` is left out where the keys belong to a classifier.
+    Segmentation names have the prefixes `backbone.` and `decode_head.`; those of classification
+    checkpoints have none, so `backbone.` is removed if the keys belong to a classifier.
 
-    `keys` are all of the model's; the layers' numbers depend on its variant.
+    `keys` are all keys of the model; the layer numbers depend on its variant.
 
     Raises:
         KeyError: as `seaformer.weights.tensor_names.rename`.

@@ -1,4 +1,4 @@
-"""The spatial branch: fusion blocks weigh the stem's fine feature by each context feature."""
+"""The spatial branch: fusion blocks multiply the stem's fine feature by each context feature."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -10,7 +10,7 @@ from seaformer.models.seaformer.variants import Variant
 class FusionBlock(nn.Module):
     """Multiply the fine feature by the gated, upsampled context feature.
 
-    `fusion` is "sigmoid-multiply", or in the ablations "multiply", "sigmoid-add" or "add".
+    `fusion` is "sigmoid-multiply", or, in the ablations, "multiply", "sigmoid-add" or "add".
 
     Forward: local [N, local_channels, H, W] and context [N, context_channels, h, w]
     -> [N, channels, H, W].
@@ -34,7 +34,7 @@ class FusionBlock(nn.Module):
         self.is_product = fusion.endswith("multiply")
 
     def forward(self, local: Tensor, context: Tensor) -> Tensor:
-        """Fuse. The gate comes before the upsampling, as the published weights need it."""
+        """Fuse both features. The published weights need the gate before the upsampling."""
         local = self.local_embedding(local)
         gate = self.gate(self.context_embedding(context))
         gate = F.interpolate(gate, size=local.shape[2:], mode="bilinear", align_corners=False)
@@ -42,7 +42,7 @@ class FusionBlock(nn.Module):
 
 
 class SpatialBranch(nn.Module):
-    """One fusion block per context feature, each fed by the one before it.
+    """One fusion block per context feature, each of which takes the output of the previous one.
 
     Forward: the stem's output and the context features -> [N, fusion_channels[-1], H/8, W/8].
     """
@@ -61,7 +61,7 @@ class SpatialBranch(nn.Module):
         )
 
     def forward(self, spatial: Tensor, context: list[Tensor]) -> Tensor:
-        """Fuse the context features in, finest first."""
+        """Fuse the context features, finest first."""
         for block, feature in zip(self.fusion_blocks, context, strict=True):
             spatial = block(spatial, feature)
         return spatial

@@ -28,7 +28,7 @@ class Stem(nn.Module):
         self.stage2 = inverted_residuals(variant.stem_stage1[-1].channels, variant.stem_stage2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Bring the image down to one eighth of its sides."""
+        """Compute the feature at one eighth of the image's height and width."""
         x = self.act(self.conv(x))
         for block in (*self.stage1, *self.stage2):
             x = block(x)

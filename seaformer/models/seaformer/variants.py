@@ -24,8 +24,8 @@ class StageSpec:
     """One stage of the context branch: inverted residuals, then SeaFormer layers.
 
     Attributes:
-        inverted_residuals: they halve the resolution once.
-        depth: number of SeaFormer layers; 0 where the stage has none.
+        inverted_residuals: blocks that halve the resolution once.
+        depth: number of SeaFormer layers; 0 for none.
         key_dim: query and key channels of one head; a value has twice as many.
         ffn_ratio: hidden channels of the feed-forward network over its input channels.
     """
@@ -53,8 +53,8 @@ class Variant:
         context_stages: stages 3, 4 and 5 (output strides 16, 32 and 64).
         heads: attention heads of every SeaFormer layer.
         fusion_channels: width of each fusion block, one per stage that has SeaFormer layers.
-        detail: what the detail enhancement kernel reads. This and the two that follow are the
-            paper's own choices, see `seaformer.models.ablation` for the others.
+        detail: input of the detail enhancement kernel. This and the next two attributes default to
+            the paper's choices; see `seaformer.models.ablation` for the alternatives.
         combine: how attention and detail are combined.
         fusion: how a fusion block combines its two features.
     """
@@ -77,7 +77,7 @@ class Variant:
 
     @property
     def context_channels(self) -> tuple[int, ...]:
-        """Channels of each context feature that a fusion block takes in, coarsest last."""
+        """Channels of each context feature that a fusion block takes, coarsest last."""
         return tuple(stage.channels for stage in self.context_stages if stage.depth)
 
 
@@ -93,9 +93,11 @@ def _below_large(
     heads: int,
     fusion: tuple[int, int],
 ) -> Variant:
-    """Tiny, small or base: `widths` at output strides 4 to 64, `expansion` of the residual at 32.
+    """Build tiny, small or base.
 
-    Each of the last two stages has `depth` SeaFormer layers; `fusion` are the widths of the blocks.
+    `widths` are those at output strides 4 to 64, `expansion` is that of the inverted residual at
+    stride 32. Each of the last two stages has `depth` SeaFormer layers; `fusion` are the widths of
+    the fusion blocks.
     """
     fourth, eighth, sixteenth, thirty_second, last = widths
     return Variant(
@@ -139,6 +141,6 @@ def get_variant(name: str) -> Variant:
     """Return the variant called `name`.
 
     Raises:
-        UnknownNameError: there is none; the message lists those there are.
+        UnknownNameError: there is no such variant; the message lists the known ones.
     """
     return look_up(VARIANTS, "variant", name)

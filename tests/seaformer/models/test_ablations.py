@@ -269,7 +269,7 @@ def test_switches_that_do_not_exist(texts: list[str], said: str) -> None:
 
 @pytest.mark.parametrize("width", ["48", "48,64,96", "48,0", "48,-2", "a,b", ""])
 def test_widths_that_do_not_fit(width: str) -> None:
-    with pytest.raises(UsageError, match="2 positive numbers"):
+    with pytest.raises(UsageError, match="2 positive, comma-separated numbers"):
         create_model("tiny", ablation={"fusion-width": width})
 
 
@@ -277,7 +277,7 @@ def test_widths_that_do_not_fit(width: str) -> None:
     ("arguments", "said"),
     [
         (("--ablation", "fusion=ad"), "unknown value of ablation switch fusion 'ad'"),
-        (("--ablation", "fusion=add", "--task", "imagenet"), "has no fusion blocks"),
+        (("--ablation", "fusion=add", "--task", "imagenet"), "networks have no fusion blocks"),
     ],
 )
 def test_requests_that_make_no_sense(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:

@@ -259,8 +259,8 @@ def test_released_weights_belong_to_peers_and_have_names_of_their_own() -> None:
     [
         (("--model", "topformer-tny"), "unknown model 'topformer-tny'.*'topformer-tiny'"),
         (("--model", "segformer-b0", "--task", "imagenet"), "is for segmentation"),
-        (("--model", "topformer-tiny", "--ablation", "detail=off"), "goes with --variant only"),
-        (("--model", "topformer-tiny", "--variant", "tiny"), "one of the two"),
+        (("--model", "topformer-tiny", "--ablation", "detail=off"), "--ablation needs --variant"),
+        (("--model", "topformer-tiny", "--variant", "tiny"), "name different networks"),
     ],
 )
 def test_requests_that_make_no_sense(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_a_variant_is_short_for_a_row() -> None:
 
 @pytest.mark.parametrize("model", ["seaformer-small", "topformer-tiny", "package.module:factory"])
 def test_two_networks_are_not_asked_for(model: str) -> None:
-    with pytest.raises(UsageError, match=f"--variant tiny and --model {model}.*one of the two"):
+    with pytest.raises(UsageError, match=f"--variant tiny and --model {model}.*different networks"):
         chosen(model, "tiny")
 
 
@@ -202,9 +202,9 @@ def test_a_changed_variant_is_created_as_its_ablation() -> None:
 @pytest.mark.parametrize(
     ("name", "task", "weights", "said"),
     [
-        ("topformer-tiny", "imagenet", None, "'topformer-tiny' is for segmentation, and task 'im"),
-        ("attention-axial", "ade20k", "ade20k", "--weights does not go with --model attention-axi"),
-        ("a.b:c", "ade20k", "x.pth", "--weights does not go with --model a.b:c: the factory loads"),
+        ("topformer-tiny", "imagenet", None, "'topformer-tiny' is for segmentation, but task 'im"),
+        ("attention-axial", "ade20k", "ade20k", "--weights cannot be used with --model attention"),
+        ("a.b:c", "ade20k", "x.pth", "--weights cannot be used with --model a.b:c: the factory"),
     ],
 )
 def test_what_does_not_suit_is_refused(name: str, task: str, weights: str, said: str) -> None:

@@ -1,8 +1,8 @@
-"""Random changes to a training image and its mask, as in the official pipeline.
+"""Random augmentation of a training image and its mask, as in the official pipeline.
 
 Source: mmsegmentation 0.x, mmseg/datasets/pipelines/transforms.py (Resize with ratio_range,
-RandomCrop, RandomFlip, PhotoMetricDistortion, Normalize, Pad, in this order). The one difference:
-Pillow smooths when it makes an image smaller, as does the preparation of photographs on a device.
+RandomCrop, RandomFlip, PhotoMetricDistortion, Normalize, Pad, in this order). The only difference:
+Pillow antialiases when it shrinks an image, like the preprocessing on devices.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ _CROP_TRIES = 10
 _BRIGHTNESS = 32
 _CONTRAST = _SATURATION = (0.5, 1.5)
 _HUE = 18 / 180
-"""Share of the colour circle; OpenCV counts it in 180 parts."""
+"""Share of the colour circle, which OpenCV divides into 180 units."""
 
 _Bytes = npt.NDArray[np.uint8]
 
@@ -26,18 +26,18 @@ _Bytes = npt.NDArray[np.uint8]
 def augment(
     image: _Bytes, mask: _Bytes, task: Task, recipe: Recipe, random: np.random.Generator
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Make a training example of an image.
+    """Augment an image and its mask to a training example.
 
     Args:
         image: uint8 [H, W, 3], RGB.
-        mask: uint8 [H, W], class indices, `IGNORED` where none counts.
-        task: normalisation and order of the channels, and the size that scales refer to.
-        recipe: what is changed, and how much.
-        random: where the chances come from.
+        mask: uint8 [H, W], class indices; `IGNORED` for pixels that do not count.
+        task: normalisation and channel order, and the size that scales refer to.
+        recipe: which augmentations are applied, and how strongly.
+        random: random number generator.
 
     Returns:
-        float32 [3, h, w], normalised, and int64 [h, w], of the recipe's crop; `IGNORED` also
-        where the image was too small for the crop.
+        Normalised float32 [3, h, w] and int64 [h, w] in the size of the recipe's crop. Padding, if
+        the image is smaller than the crop, is `IGNORED`.
     """
     image, mask = _scaled(image, mask, task, recipe, random)
     image, mask = _cropped(image, mask, recipe, random)
@@ -60,27 +60,27 @@ def augment(
 def distort_colors(image: _Bytes, random: np.random.Generator) -> _Bytes:
     """Change brightness, contrast, saturation and hue, each with probability 1/2.
 
-    Contrast is changed before or after saturation and hue, by chance. The image and what is
-    returned are uint8 [H, W, 3], RGB.
+    Contrast is changed either before or after saturation and hue, at random. Input and output are
+    uint8 [H, W, 3], RGB.
     """
 
-    def chance() -> bool:
+    def coin() -> bool:
         return bool(random.random() < 0.5)
 
-    if chance():
+    if coin():
         image = _affine(image, 1.0, random.uniform(-_BRIGHTNESS, _BRIGHTNESS))
-    contrast = random.uniform(*_CONTRAST) if chance() else None
-    contrast_first = chance()
+    contrast = random.uniform(*_CONTRAST) if coin() else None
+    contrast_first = coin()
     if contrast is not None and contrast_first:
         image = _affine(image, contrast)
-    saturation = random.uniform(*_SATURATION) if chance() else None
-    hue = round(random.uniform(-_HUE, _HUE) * 256) if chance() else None
+    saturation = random.uniform(*_SATURATION) if coin() else None
+    hue = round(random.uniform(-_HUE, _HUE) * 256) if coin() else None
     if saturation is not None or hue is not None:
         bands = np.array(Image.fromarray(image).convert("HSV"))
         if saturation is not None:
             bands[:, :, 1] = _affine(bands[:, :, 1], saturation)
         if hue is not None:
-            bands[:, :, 0] += np.uint8(hue % 256)  # wraps, as the circle does
+            bands[:, :, 0] += np.uint8(hue % 256)  # hue is an angle: it wraps
         image = np.asarray(Image.fromarray(bands, "HSV").convert("RGB"))
     if contrast is not None and not contrast_first:
         image = _affine(image, contrast)
@@ -95,7 +95,7 @@ def _affine(values: _Bytes, factor: float, offset: float = 0.0) -> _Bytes:
 def _scaled(
     image: _Bytes, mask: _Bytes, task: Task, recipe: Recipe, random: np.random.Generator
 ) -> tuple[_Bytes, _Bytes]:
-    """Resize to a random factor of the size that the task is evaluated at."""
+    """Resize by a random factor relative to the evaluation size of the task."""
     short, long = min(recipe.crop), None
     if task.evaluation is not None:
         short, long = task.evaluation.short_side, task.evaluation.long_side_max
@@ -116,15 +116,15 @@ def _scaled(
 def _cropped(
     image: _Bytes, mask: _Bytes, recipe: Recipe, random: np.random.Generator
 ) -> tuple[_Bytes, _Bytes]:
-    """Cut out a random part; try again, ten times at most, if one class fills it."""
+    """Crop at random; retry, at most ten times, while one class fills most of the crop."""
     height, width = recipe.crop
     for _ in range(_CROP_TRIES):
         top = int(random.integers(max(mask.shape[0] - height, 0) + 1))
         left = int(random.integers(max(mask.shape[1] - width, 0) + 1))
-        part = np.s_[top : top + height, left : left + width]
+        crop = np.s_[top : top + height, left : left + width]
         if recipe.cat_max_ratio >= 1:
             break
-        counts = np.bincount(mask[part].ravel(), minlength=IGNORED + 1)[:IGNORED]
+        counts = np.bincount(mask[crop].ravel(), minlength=IGNORED + 1)[:IGNORED]
         if np.count_nonzero(counts) > 1 and counts.max() < recipe.cat_max_ratio * counts.sum():
             break
-    return image[part], mask[part]
+    return image[crop], mask[crop]

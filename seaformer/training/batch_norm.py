@@ -1,4 +1,4 @@
-"""BatchNorm over the images of all processes."""
+"""Synchronised BatchNorm over the images of all processes."""
 
 import torch
 from torch import Tensor, nn
@@ -6,9 +6,9 @@ from torch.distributed.nn import functional as collective
 
 
 class HostSyncBatchNorm(nn.BatchNorm2d):
-    """What `torch.nn.SyncBatchNorm` is on GPUs, for processes on CPUs, which it refuses.
+    """`torch.nn.SyncBatchNorm` for processes on CPUs, which torch does not support.
 
-    Every process has to give equally many values.
+    Every process has to contribute the same number of values.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -30,11 +30,11 @@ class HostSyncBatchNorm(nn.BatchNorm2d):
 
 
 def synchronize(model: nn.Module, device: torch.device) -> nn.Module:
-    """Let the BatchNorms of a network count the images of all processes; names do not change."""
+    """Make the BatchNorms of a network use the images of all processes; names do not change."""
     if device.type != "cpu":
         return nn.SyncBatchNorm.convert_sync_batchnorm(model)
     for module in model.modules():
         if type(module) is nn.BatchNorm2d:
-            # The subclass has the same parameters and buffers and adds none.
+            # The subclass adds no parameters or buffers.
             module.__class__ = HostSyncBatchNorm
     return model

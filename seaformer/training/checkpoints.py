@@ -1,13 +1,13 @@
-"""What a run leaves in its folder, each file whole or not there.
+"""The files in the folder of a training run, each of which is written atomically.
 
     best.safetensors, best.json   the weights with the highest mIoU so far
     last.safetensors, last.json   the weights of the last validation
-    state.pt                      all that `--resume` needs, the weights too: one file, so that
-                                  weights and optimiser are always of the same step
-    held_out.json                 names of the validation images, where the data set has no splits
+    state.pt                      everything that `--resume` needs, including the weights: in one
+                                  file, weights and optimiser are always of the same step
+    held_out.json                 names of the validation images, if the data set has no splits
     metrics.jsonl                 one line for each entry of the loss curve and each validation
 
-The JSON file says what the header of the .safetensors file says as well, for people and scripts.
+The JSON files repeat the header of the .safetensors files for people and scripts.
 """
 
 import io
@@ -33,16 +33,17 @@ from seaformer.weights.saving import save_weights
 
 STATE = "state.pt"
 STATE_VERSION = 2
-"""Raised when a state cannot be resumed as the one before; 1 had none in it."""
+"""Incremented when older states can no longer be resumed; version 1 stored no number."""
 
 METRICS = "metrics.jsonl"
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What decides the result of a run besides network, task and recipe, as given to the command.
+    """Options that determine the result of a run, besides network, task and recipe.
 
-    `data` is the folder or "shapes", `weights` the first weights, `seed` that of everything random.
+    `data` is a folder or "shapes", `weights` names the pretrained weights, `seed` is the random
+    seed.
     """
 
     data: str
@@ -52,10 +53,10 @@ class Origin:
 
 @dataclass(frozen=True)
 class Keeping:
-    """How a run is validated and stored; it may change when the run is resumed.
+    """How a run is validated and stored; may change when the run is resumed.
 
     Attributes:
-        validate_every: steps between two validations; None for `VALIDATIONS` in all.
+        validate_every: steps between validations; None for `VALIDATIONS` validations in total.
         half: whether weights are stored as float16.
     """
 
@@ -63,12 +64,12 @@ class Keeping:
     half: bool = False
 
     def validation_steps(self, iterations: int) -> int:
-        """Return the steps between two validations of a run of so many."""
+        """Return the steps between validations in a run of `iterations` steps."""
         return self.validate_every or max(1, iterations // VALIDATIONS)
 
 
 class Settings(BaseModel, frozen=True):
-    """All that a run was started with; network and task by name."""
+    """All settings of a run; network and task by name."""
 
     network: str
     task: str
@@ -77,24 +78,24 @@ class Settings(BaseModel, frozen=True):
     keeping: Keeping = Keeping()
 
     def values(self) -> dict[str, Any]:
-        """Return what decides the result by name, as JSON holds it, on one level."""
+        """Return all settings that determine the result, as a flat JSON object."""
         stored = self.model_dump(mode="json", exclude={"keeping"})
         values: dict[str, Any] = stored.pop("recipe") | stored.pop("origin") | stored
         return values
 
 
 class State(BaseModel):
-    """What a run goes on from, between two steps.
+    """State of a run between two steps, from which it is resumed.
 
     Attributes:
-        version: of what is stored.
-        step: steps done.
+        version: format version.
+        step: number of steps done.
         best: the highest mIoU so far, 0..1; -1 before the first validation.
-        losses: of the steps since the last entry of the metrics.
-        model: the network's tensors.
-        optimizer: what `torch.optim` makes of itself.
-        scaler: the same of the gradient scaler; None without one.
-        settings: of the run, stored as JSON text, which has no tuples that would become lists.
+        losses: losses of the steps since the last entry of the metrics.
+        model: state_dict of the network.
+        optimizer: state_dict of the optimiser.
+        scaler: state_dict of the gradient scaler; None without one.
+        settings: settings of the run, stored as JSON text.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, arbitrary_types_allowed=True)
@@ -116,7 +117,7 @@ class State(BaseModel):
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder of one run, and what all its checkpoints have in common."""
+    """The folder of one run, and the settings that all its checkpoints share."""
 
     path: Path
     network: Network
@@ -127,7 +128,7 @@ class RunFolder:
 
     @property
     def settings(self) -> Settings:
-        """What a run that is resumed here has to agree with."""
+        """The settings that a resumed run has to match."""
         return Settings(
             network=self.network.name,
             task=self.task.name,
@@ -139,7 +140,7 @@ class RunFolder:
     def save_weights(self, model: nn.Module, name: str, step: int, miou: float) -> None:
         """Write `name`.safetensors and `name`.json; `name` is "best" or "last".
 
-        The model is not wrapped for several processes; `miou` is on the validation images, 0..1.
+        `model` is not wrapped for several processes; `miou` is that of the validation, 0..1.
         """
         extra = {
             "mIoU": miou,
@@ -161,18 +162,18 @@ class RunFolder:
         write_text(path.with_suffix(".json"), json.dumps(record, indent=2, ensure_ascii=False))
 
     def save_state(self, **members: Any) -> None:
-        """Write what a resumed run starts from: members of `State` but version and settings."""
-        content = io.BytesIO()  # torch says nothing of a full disk that a user could understand
+        """Write the state; `members` are those of `State` except version and settings."""
+        content = io.BytesIO()  # torch's own error for a full disk is incomprehensible
         own = {"version": STATE_VERSION, "settings": self.settings.model_dump_json()}
         torch.save(members | own, content)
         with atomic_write(self.path / STATE) as draft:
             draft.write_bytes(content.getbuffer())
 
     def check(self, state: State) -> None:
-        """Refuse the state of another run; its length alone may differ.
+        """Refuse the state of a run with other settings; only `iterations` may differ.
 
         Raises:
-            UsageError: settings differ, or it has done more steps than are asked for.
+            UsageError: settings differ, or the run has done more steps than requested.
         """
         found, wanted = state.settings.values(), self.settings.values()
         differing = [
@@ -182,35 +183,35 @@ class RunFolder:
         ]
         if differing:
             raise UsageError(
-                f"'{self.path / STATE}' is of another run: {'; '.join(differing)}. Leave out what "
-                "differs, or start in another folder."
+                f"'{self.path / STATE}' has other settings: {'; '.join(differing)}. Leave out the "
+                "options that differ, or start in another folder."
             )
         if state.step > self.recipe.iterations:
             raise UsageError(
-                f"--iterations is {self.recipe.iterations}, but the run in '{self.path}' has done "
-                f"{state.step} steps. Allowed: {state.step} or more."
+                f"--iterations is {self.recipe.iterations}, but the run in '{self.path}' has "
+                f"already done {state.step} steps. Allowed: {state.step} or more."
             )
 
 
 def load_state(folder: Path) -> State:
-    """Read the state of the run in a folder, on the CPU.
+    """Load the state of the run in a folder to the CPU.
 
     Raises:
-        UsageError: there is none.
-        SeaformerError: the file is damaged, or of a version that cannot be resumed.
+        UsageError: there is no state.
+        SeaformerError: the file is damaged, or its version cannot be resumed.
     """
     path = folder / STATE
     if not path.is_file():
-        raise UsageError(f"there is no '{path}' to resume from. Leave --resume out.")
+        raise UsageError(f"there is no '{path}' to resume from. Leave out --resume.")
     try:
         with path.open("rb") as file:
-            # torch itself takes a file with flipped bits.
+            # torch itself accepts a file with flipped bits.
             if (record := zipfile.ZipFile(file).testzip()) is not None:
                 raise ValueError(f"wrong checksum of {quoted(record)}")
             file.seek(0)
             content = unpickling.load(file, path)
         version = int(content.get("version", 1))
-    # A damaged file can make the reader fail in any way.
+    # A damaged file can raise any exception.
     except Exception as error:
         raise unusable_state(folder, error) from error
     if version > STATE_VERSION:
@@ -222,9 +223,9 @@ def load_state(folder: Path) -> State:
 
 
 def unusable_state(folder: Path, error: Exception, version: int = STATE_VERSION) -> SeaformerError:
-    """Return the error for a state of this version that cannot be loaded, whatever was raised."""
+    """Return the error for a state of this version that raised `error` when it was loaded."""
     if version < STATE_VERSION:
-        what = "was written by an earlier version of seaformer, and cannot be resumed by this one"
+        what = "was written by an earlier version of seaformer and cannot be resumed by this one"
     else:
         what = "is damaged"
     return _refused(folder, f"{what} ({_reason(error)})")

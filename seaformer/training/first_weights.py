@@ -1,4 +1,4 @@
-"""The network that a run starts from."""
+"""The initial network of a run."""
 
 from pathlib import Path
 
@@ -22,15 +22,15 @@ def first_network(
 ) -> nn.Module:
     """Build a network for training.
 
-    What `weights` does not give is drawn as torch initialises it, from the seed: the random weights
-    of `seaformer.weights.random_weights` are made to be computed with, not to learn from.
+    Layers without pretrained weights get torch's default initialisation, with this seed. The random
+    weights of `seaformer.weights.random_weights` are for inference, not for training.
 
-    The weights are given as for `create_model`, and may be of another task, see `transfer_weights`;
-    None or "random" for nothing. What was loaded is printed on the console.
+    `weights` is as for `create_model`, for any task, see `transfer_weights`; None or "random" for
+    no pretrained weights. What was loaded is printed on the console.
 
     Raises:
-        UsageError: the task is no segmentation, the network is not for it, or a name is unknown.
-        SeaformerError: the weights cannot be had or read, or are not for this network.
+        UsageError: the task is not segmentation, the network is not for it, or a name is unknown.
+        SeaformerError: the weights cannot be downloaded or read, or do not fit the network.
     """
     if not task.is_segmentation:
         raise UsageError(f"task {task.name} is {task.kind}. Allowed: a segmentation task.")
@@ -49,12 +49,12 @@ def require_trainable(network: Network) -> None:
     """Refuse a network whose trained weights could not be loaded again.
 
     Raises:
-        UsageError: it takes features, or is a user's own.
+        UsageError: the network takes features, or is the user's own.
     """
     network.require_image("a training")
     if not network.builders:
         raise UsageError(
-            f"model '{network.name}' cannot be trained: its factory makes one network with its own "
-            "weights, and no other weights are loaded into it. Train a network of the registry, "
-            "see seaformer-export --list."
+            f"model '{network.name}' cannot be trained: its factory returns a network with its own "
+            "weights, and no other weights can be loaded into it. Train a network of the "
+            "registry, see seaformer-export --list."
         )

@@ -1,4 +1,4 @@
-"""What the recipe sets: AdamW's groups of parameters, the rate over time, and regularisation."""
+"""AdamW's parameter groups, the learning rate schedule and regularisation of a recipe."""
 
 from typing import Any
 
@@ -19,12 +19,12 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """Sort the parameters of a network into the groups of the recipe.
 
-    The names of those that are not of the head begin with `backbone`. The official code counts the
-    fusion blocks of a SeaFormer to the head.
+    `backbone` are the name prefixes of all parameters outside the head. As in the official code,
+    the fusion blocks of a SeaFormer belong to the head.
 
     Returns:
-        Four groups for `torch.optim`: "name" ("backbone", "backbone, no decay", "head", "head, no
-        decay"), "params", "weight_decay", "lr", and "highest_lr", which the schedule multiplies.
+        Four groups for `torch.optim`, with "name" ("backbone", "backbone, no decay", "head", "head,
+        no decay"), "params", "weight_decay", "lr", and "highest_lr", which the schedule scales.
     """
     undecayed = {
         id(parameter)
@@ -33,12 +33,11 @@ def parameter_groups(
         for parameter in module.parameters(recurse=False)
     }
     groups = []
-    for part, factor in (("backbone", 1.0), ("head", recipe.head_factor)):
-        members = [
-            p for n, p in model.named_parameters() if n.startswith(backbone) == (part == "backbone")
-        ]
+    for section, factor in (("backbone", 1.0), ("head", recipe.head_factor)):
+        is_backbone = section == "backbone"
+        members = [p for n, p in model.named_parameters() if n.startswith(backbone) == is_backbone]
         rate = factor * recipe.learning_rate
-        for name, decays in ((part, True), (f"{part}, no decay", False)):
+        for name, decays in ((section, True), (f"{section}, no decay", False)):
             parameters = [p for p in members if (id(p) not in undecayed) == decays]
             groups.append(
                 {
@@ -53,12 +52,12 @@ def parameter_groups(
 
 
 def build_optimizer(model: nn.Module, recipe: Recipe, backbone: tuple[str, ...]) -> AdamW:
-    """Return AdamW over the groups of the recipe, see `parameter_groups`."""
+    """Return AdamW for the groups of the recipe, see `parameter_groups`."""
     return AdamW(parameter_groups(model, recipe, backbone), betas=recipe.betas)
 
 
 def rate_factor(step: int, recipe: Recipe) -> float:
-    """Return what the highest learning rate is multiplied by, 0..1, in step 0..iterations - 1.
+    """Return the factor, 0..1, of the peak learning rate in step 0..iterations - 1.
 
     Polynomial decay with linear warm-up, as mmcv 1.7 computes it: mmcv/runner/hooks/lr_updater.py,
     PolyLrUpdaterHook with warmup="linear".
@@ -70,7 +69,7 @@ def rate_factor(step: int, recipe: Recipe) -> float:
 
 
 def regularize(model: nn.Module, recipe: Recipe) -> None:
-    """Give the network the recipe's dropout and drop path, which still grows with depth."""
+    """Set the recipe's dropout and drop path; the drop path probability still grows with depth."""
     for module in model.modules():
         if isinstance(module, nn.Dropout2d):
             module.p = recipe.dropout

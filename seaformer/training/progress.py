@@ -1,4 +1,4 @@
-"""Telling how a run goes: `metrics.jsonl`, and lines on the terminal."""
+"""Progress of a run: `metrics.jsonl`, and lines on the terminal."""
 
 import json
 import time
@@ -16,38 +16,38 @@ from seaformer.json_text import JsonError, parse_model
 _SECONDS_BETWEEN_LINES = 15
 
 MAX_BYTES = 256 * 2**20
-"""Of metrics.jsonl: a step takes some 100, and the longest recipe has 160 000."""
+"""Limit for metrics.jsonl: about 100 bytes per step, and the longest recipe has 160 000 steps."""
 
 
 class _Entry(BaseModel, frozen=True):
-    """A line of metrics.jsonl: the loss at a step, and what a validation found there, if any."""
+    """A line of metrics.jsonl: the loss at a step, and the result of a validation, if any."""
 
     step: int
     loss: float = 0.0
     lr: float = 0.0
     images_per_s: float = 0.0
-    mIoU: float = 0.0  # noqa: N815 - as it is called in the file
+    mIoU: float = 0.0  # noqa: N815 - its name in the file
     best: float = 0.0
 
 
 class Progress:
-    """Keeps the entries of a run of so many iterations in metrics.jsonl, and prints some.
+    """Writes the entries of a run to metrics.jsonl, and prints some of them.
 
-    Entries of steps after `step`, which a broken run may have left, are dropped.
+    Entries after `step`, which an interrupted run may have left, are dropped.
     """
 
     def __init__(self, path: Path, step: int, iterations: int, console: Console) -> None:
         self.path = path
         self.iterations = iterations
         self.console = console
-        kept = [entry for entry in read_metrics(path) if entry["step"] <= step]
-        write_text(path, "".join(json.dumps(entry) + "\n" for entry in kept))
+        valid = [entry for entry in read_metrics(path) if entry["step"] <= step]
+        write_text(path, "".join(json.dumps(entry) + "\n" for entry in valid))
         self.started = time.monotonic()
         self.first_step = step
         self.printed = 0.0
 
     def add(self, entry: dict[str, Any]) -> None:
-        """Store one entry, which has "step", and print it now and then; a validation always."""
+        """Store an entry, which has "step"; print it if some time has passed or if it validates."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
         now = time.monotonic()
@@ -59,22 +59,22 @@ class Progress:
         step = entry["step"]
         pace = (now - self.started) / max(1, step - self.first_step)
         left = timedelta(seconds=round((self.iterations - step) * pace))
-        parts = [f"{step}/{self.iterations}"]
+        columns = [f"{step}/{self.iterations}"]
         if "loss" in entry:
-            parts += [f"loss {entry['loss']:.4f}", f"lr {entry['lr']:.2e}"]
-            parts += [f"{entry['images_per_s']:.1f} images/s"]
+            columns += [f"loss {entry['loss']:.4f}", f"lr {entry['lr']:.2e}"]
+            columns += [f"{entry['images_per_s']:.1f} images/s"]
         if "mIoU" in entry:
-            parts.append(f"mIoU {100 * entry['mIoU']:.2f} % (best {100 * entry['best']:.2f} %)")
-        return "  ".join([*parts, f"{left} left"])
+            columns.append(f"mIoU {100 * entry['mIoU']:.2f} % (best {100 * entry['best']:.2f} %)")
+        return "  ".join([*columns, f"{left} left"])
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Read the entries of metrics.jsonl, in order; none if there is no file.
+    """Read the entries of metrics.jsonl in order; empty if there is no file.
 
-    A last line that was cut short when the run was killed is left out.
+    An incomplete last line, left by a run that was killed, is ignored.
 
     Raises:
-        SeaformerError: a line is no entry.
+        SeaformerError: a line is not an entry.
     """
     if not path.exists():
         return []
@@ -84,5 +84,5 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         return [parse_model(_Entry, line).model_dump(exclude_unset=True) for line in whole]
     except JsonError as error:
         raise SeaformerError(
-            f"'{path}' is damaged: {error}. Move it away; only the curve of the report is lost."
+            f"'{path}' is damaged: {error}. Move it away; only the curves of the report are lost."
         ) from error

@@ -1,10 +1,10 @@
-"""How each task is trained, as one table.
+"""The training recipe of each task.
 
-The rows are those of the official configurations (fudan-zvg/SeaFormer, folder
+The recipes are those of the official configurations (fudan-zvg/SeaFormer, folder
 seaformer-seg/local_configs), all of which start from a backbone trained on ImageNet. "shapes" is
-our own: it starts from nothing and has to end within tens of minutes on one core, so it has a
-higher rate, equal for the head, and no regularisation, which a data set that never repeats a
-image has no use for.
+our own: it trains from scratch, within tens of minutes on one core. It therefore has a higher
+learning rate, the same for the head, and no regularisation, which a data set that never repeats an
+image does not need.
 """
 
 import json
@@ -17,25 +17,25 @@ from seaformer.tasks import Task
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a run is made of, besides the network, the data and the first weights.
+    """Hyperparameters of a run.
 
     Attributes:
-        iterations: steps of the optimiser.
-        batch_size: images of one step, over all processes.
+        iterations: optimiser steps.
+        batch_size: images per step, over all processes.
         crop: height and width of a training image, in pixels.
-        learning_rate: of AdamW, at its highest.
-        head_factor: times `learning_rate`, for all that is not the backbone.
-        weight_decay: not applied to position embeddings and norms.
-        betas: of AdamW.
-        warmup: steps over which the rate grows linearly; 0 for none.
-        warmup_ratio: share of the rate that the warm-up starts from.
-        power: of the polynomial by which the rate falls to 0.
-        scale: smallest and largest random factor to the size of an image.
-        cat_max_ratio: a crop that one class takes more of than this is drawn again.
-        flip: probability of a mirrored image.
+        learning_rate: peak learning rate of AdamW, for the backbone.
+        head_factor: learning rate of everything outside the backbone, over `learning_rate`.
+        weight_decay: weight decay; not applied to position embeddings and norms.
+        betas: betas of AdamW.
+        warmup: steps over which the learning rate grows linearly; 0 for none.
+        warmup_ratio: share of the learning rate at which the warm-up starts.
+        power: exponent of the polynomial decay of the learning rate to 0.
+        scale: smallest and largest random scale factor of an image.
+        cat_max_ratio: a crop is drawn again if one class takes more than this share of it.
+        flip: probability of a horizontal flip.
         photometric: whether brightness, contrast, saturation and hue are changed at random.
-        dropout: of the head.
-        drop_path: of the last layer of each stage.
+        dropout: dropout probability in the head.
+        drop_path: drop path probability in the last layer of each stage.
     """
 
     iterations: int
@@ -56,21 +56,21 @@ class Recipe:
     drop_path: float = 0.1
 
     def lasting(self, iterations: int) -> "Recipe":
-        """Return the recipe for a run of another length, whose warm-up is a tenth of it at most."""
+        """Return the recipe for a run of another length, of which warm-up is at most a tenth."""
         warmup = min(self.warmup, int(_MAX_WARMUP * iterations))
         return replace(self, iterations=iterations, warmup=warmup)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the attributes as JSON holds them: lists for tuples."""
+        """Return the attributes as a JSON object, with lists for tuples."""
         members: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return members
 
 
 VALIDATIONS = 20
-"""How often a run is validated if nothing is said."""
+"""Default number of validations in a run."""
 
 _MAX_WARMUP = 0.1
-"""Share of a short run. The recipes below have 1 to 6 %."""
+"""Maximum share of warm-up in a short run. The recipes below have 1 to 6 %."""
 
 _PASCAL_CONTEXT = Recipe(80_000, 32, (480, 480), 2e-4)
 
@@ -94,13 +94,13 @@ RECIPES: Mapping[str, Recipe] = {
         drop_path=0.0,
     ),
 }
-"""By name of the task. A task of your own gets that of ADE20K at the size of its input."""
+"""Name of the task -> recipe. A user's own task gets the recipe of ADE20K at its input size."""
 
 _TINY_ADE20K_RATE = 3e-4
 
 
 def get_recipe(task: Task, variant: str | None) -> Recipe:
-    """Return the recipe for a task and the variant of that name; None for another network."""
+    """Return the recipe for a task and a variant; `variant` is None for other networks."""
     if task.name not in RECIPES:
         return replace(RECIPES["ade20k"], crop=task.preprocessing.input_size)
     recipe = RECIPES[task.name]

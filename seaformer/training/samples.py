@@ -1,8 +1,8 @@
-"""The stream of training examples: which image comes when, and which process takes it.
+"""The stream of training examples: their order, and their distribution over processes.
 
-Examples are numbered through the whole run, and everything random about one follows from the seed
-and its number. So a run that is broken off and resumed sees what an unbroken one does, and several
-processes see together what one does alone.
+Examples are numbered through the whole run, and their number and the seed determine everything
+random about them. A run that is interrupted and resumed thus sees the same examples as an
+uninterrupted run, and several processes together see the same examples as a single process.
 """
 
 import signal
@@ -27,10 +27,10 @@ Example = tuple[Tensor, Tensor]
 
 
 class Examples(Dataset[Example | SeaformerError]):
-    """The examples by number, from 0; each pass over the scenes has another order.
+    """The examples by number, from 0; each pass over the scenes has a different order.
 
-    The error of an image that cannot be read is an item too: raised in a worker, torch would put
-    its traceback into the message.
+    The error for an unreadable image is returned as an item: if a worker raised it, torch would
+    put its traceback into the message.
     """
 
     def __init__(self, scenes: Scenes, task: Task, recipe: Recipe, seed: int) -> None:
@@ -52,13 +52,13 @@ class Examples(Dataset[Example | SeaformerError]):
 
 
 def collate(items: list[Example | SeaformerError]) -> Example | SeaformerError:
-    """Stack examples to a batch; one that is an error stands for the batch."""
+    """Stack examples to a batch; return the first error instead, if there is one."""
     errors = (item for item in items if isinstance(item, SeaformerError))
     return next(errors, None) or default_collate(items)
 
 
 def ignore_signals(_worker: int) -> None:
-    """Leave Ctrl-C, which a terminal sends to workers too, to the process that ends them."""
+    """Ignore Ctrl-C, which a terminal also sends to workers: the parent process ends them."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
@@ -69,9 +69,9 @@ def _order(count: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
 
 
 class Batches(Sampler[list[int]]):
-    """The numbers of the examples that one process takes in each step, `first` to `last` of a run.
+    """Numbers of the examples that one process takes in each step from `first` up to `last`.
 
-    `batch_size` is that of all processes, a multiple of their number.
+    `batch_size` is the total over all processes, a multiple of their number.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The images and masks of a run: drawn ones, or those of a folder."""
+"""The images and masks of a run: procedurally drawn, or from a folder."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
@@ -15,10 +15,10 @@ from seaformer.imaging.images import read_image
 from seaformer.tasks import Task, get_task
 
 SHAPES = TASK
-"""What asks for drawn scenes rather than a folder. A folder of this name is given as ./shapes."""
+"""Value of --data for drawn scenes. A folder of this name is given as ./shapes."""
 
 _HELD_OUT = 10
-"""Of a data set without splits one image in ten is for validation."""
+"""In a data set without splits, one image in ten is for validation."""
 
 
 class Scenes(Protocol):
@@ -31,7 +31,7 @@ class Scenes(Protocol):
 
 @dataclass(frozen=True)
 class FolderScenes:
-    """The images of a data set on disk, read when they are asked for."""
+    """The images of a data set on disk, read on demand."""
 
     dataset: Dataset
 
@@ -45,11 +45,15 @@ class FolderScenes:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a run learns from and is measured on, of one task; no image is in both.
+    """Training and validation images of one task; no image is in both.
 
-    `datasets` are those on disk that the images are of; empty for drawn scenes. `note` is what a
-    user should know of how they were split, in a sentence; may be empty. `held_out` names the
-    validation images of a data set without splits.
+    Attributes:
+        task: the task.
+        training: training images.
+        validation: validation images.
+        datasets: data sets on disk that the images come from; empty for drawn scenes.
+        note: sentence about how the data set was split; may be empty.
+        held_out: names of the validation images of a data set without splits.
     """
 
     task: Task
@@ -60,7 +64,7 @@ class TrainingData:
     held_out: tuple[str, ...] = ()
 
     def faults(self) -> Iterator[Fault]:
-        """Read everything, and yield the files that cannot be used; each once."""
+        """Read all files, and yield each file that cannot be used once."""
         seen = set()
         for dataset in self.datasets:
             for fault in check(dataset):
@@ -69,13 +73,15 @@ class TrainingData:
                     yield fault
 
     def check_classes(self) -> str:
-        """Look for pixels to learn from and to measure on, in as few images as it takes.
+        """Check that training and validation masks have pixels that count.
+
+        Images are read only until enough classes are found.
 
         Returns:
-            What a user should know of the training masks, in a sentence; may be empty.
+            A warning about the training masks, in a sentence; may be empty.
 
         Raises:
-            SeaformerError: there are none.
+            SeaformerError: all pixels are ignored.
         """
         for name, scenes in (("validation", self.validation), ("training", self.training)):
             classes: set[int] = set()
@@ -88,13 +94,13 @@ class TrainingData:
                 ignored = ignored_values(self.task)
                 raise SeaformerError(
                     f"every pixel of the {len(scenes)} {name} masks is ignored: they store "
-                    f"{ignored} only. Correct them; nothing was trained."
+                    f"only {ignored}. Correct them; nothing was trained."
                 )
         if len(classes) == 1 < self.task.num_classes:
             label = self.task.labels[classes.pop()]
             return (
-                f"all pixels of the training masks are of one class, '{label}', or ignored: they "
-                f"store {ignored_values(self.task)}"
+                f"all pixels of the training masks are of one class, '{label}', or ignored "
+                f"({ignored_values(self.task)})"
             )
         return ""
 
@@ -107,21 +113,23 @@ def open_data(
 ) -> TrainingData:
     """Find the images for training and for validation.
 
-    `data` is the folder of a segmentation data set in one of the layouts, or "shapes": scenes that
-    are drawn, by the seed for training, and for validation always the same. The task is one, its
-    name, or None for what the data set says. `held_out` names the validation images of a data set
-    without splits, None to choose them by the seed: a run that is resumed keeps them also if images
-    were added.
+    Args:
+        data: folder of a segmentation data set in one of the layouts, or "shapes" for drawn scenes.
+        task: the task, its name, or None for the task of the data set.
+        seed: determines drawn training scenes (validation scenes are always the same), and which
+            images are held out.
+        held_out: names of the validation images of a data set without splits, so that a resumed run
+            keeps them even if images were added; None to choose them by the seed.
 
     Raises:
-        UsageError: the task is unknown, does not go with the data or is no segmentation, or an
-            image that was held out is missing.
+        UsageError: the task is unknown, does not fit the data or is not segmentation, or an image
+            that was held out is missing.
         SeaformerError: there is no data set in the folder.
     """
     if data == SHAPES:
         name = task.name if isinstance(task, Task) else task
         if name not in (None, TASK):
-            raise UsageError(f"--task is {name}. Allowed with the drawn scenes: {TASK}.")
+            raise UsageError(f"--task is {name}. Allowed with --data {SHAPES}: {TASK}.")
         training = ShapesDataset("train", seed=seed)
         return TrainingData(get_task(TASK), training, ShapesDataset("val"))
     learned, measured = (open_dataset(data, task, split) for split in ("train", "val"))
@@ -136,7 +144,7 @@ def open_data(
         names = _chosen(learned, seed) if held_out is None else frozenset(held_out)
         learned, measured = _split(learned, names)
         note = (
-            f"'{data}' has no folders train and val: {len(measured.items)} of "
+            f"'{data}' has no train and val folders: {len(measured.items)} of "
             f"{len(learned.items) + len(measured.items)} images are held out for validation, "
             f"chosen by --seed {seed}"
         )
@@ -151,20 +159,20 @@ def open_data(
 
 
 def _chosen(dataset: Dataset, seed: int) -> frozenset[str]:
-    """Choose images of a data set without splits by the seed; return their names."""
+    """Choose the validation images of a data set without splits by the seed; return their names."""
     items = dataset.items
     if len(items) < 2:
         raise UsageError(
-            f"'{dataset.folder}' has one image. Give two or more: one has to be for validation."
+            f"'{dataset.folder}' has only one image. Give at least two: one is for validation."
         )
     order = np.random.default_rng((seed, 3)).permutation(len(items))
     return frozenset(items[place].name for place in order[: -(-len(items) // _HELD_OUT)])
 
 
 def _split(dataset: Dataset, held_out: frozenset[str]) -> tuple[Dataset, Dataset]:
-    """Return the images to learn from, and those that are held out."""
+    """Return the training images, and the held-out images."""
     measured = dataset.only(held_out)
     rest = tuple(item for item in dataset.items if item.name not in held_out)
     if not rest:
-        raise UsageError(f"all images of '{dataset.folder}' are held out. Add some to learn from.")
+        raise UsageError(f"all images of '{dataset.folder}' are held out. Add training images.")
     return replace(dataset, items=rest), replace(measured, split="val")

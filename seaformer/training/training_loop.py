@@ -1,4 +1,4 @@
-"""The training loop. Processes, devices and precision are those of Hugging Face `accelerate`."""
+"""The training loop; Hugging Face `accelerate` handles processes, devices and precision."""
 
 import ctypes
 import sys
@@ -22,14 +22,14 @@ from seaformer.training.training_run import TrainingRun
 from seaformer.training.validation import validate
 
 LOSS_EVERY = 10
-"""Steps that one entry of the loss curve is the mean of."""
+"""Number of steps over which one entry of the loss curve is averaged."""
 
 _DEAD_WORKER = "DataLoader worker"
-"""How torch's message begins when a process that loads images was killed."""
+"""Start of torch's message when a process that loads images was killed."""
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
-"""Numbers of glibc's <malloc.h>."""
+"""Constants from glibc's <malloc.h>."""
 
 
 def train(
@@ -43,29 +43,30 @@ def train(
     workers: int = 0,
     state: State | None = None,
 ) -> float:
-    """Train a network by the recipe of its folder, and leave the results there.
+    """Train a network by the recipe of its folder, and write the results there.
 
-    A run on one device gives the same loss curve every time, and also when it was broken off and
-    resumed: the state holds weights, optimiser and step, and all chance follows from seed and step.
-    Ctrl-C, TERM and HUP end it after the step that is being computed, and the state is kept.
+    On one device, the loss curve is reproducible, even if the run is interrupted and resumed: the
+    state contains weights, optimiser and step, and seed and step determine all randomness. Ctrl-C,
+    TERM and HUP stop the run after the current step, and the state is saved.
 
     Args:
-        model: with its first weights, on the CPU.
-        training: images with masks to learn from.
-        validation: images with masks that the mIoU is measured on.
-        folder: where checkpoints go, the recipe, the seed of everything random, and how often the
-            network is validated, at which checkpoints are written too.
+        model: the network with its initial weights, on the CPU.
+        training: training images with masks.
+        validation: validation images with masks.
+        folder: where checkpoints are written; recipe, random seed, and interval of validations,
+            each of which writes checkpoints.
         accelerator: the processes and their devices.
-        console: where progress is printed, by the first process only.
-        workers: processes of each process that load images; 0 to load in the process itself.
-        state: of the run in the folder, to go on from; None to start.
+        console: where the first process prints progress.
+        workers: processes that load images, per training process; 0 to load in the process itself.
+        state: state of the run in the folder, to resume it; None to start.
 
     Returns:
         The highest mIoU, 0..1.
 
     Raises:
-        UsageError: the batch does not divide over the processes, or the state is not of this run.
-        SeaformerError: the loss became NaN or infinite, no pixel counts in the validation, a file
+        UsageError: the batch size is not a multiple of the number of processes, or the state is of
+            another run.
+        SeaformerError: the loss became NaN or infinite, all validation pixels are ignored, a file
             cannot be read or written, or the state is damaged.
         KeyboardInterrupt: the run was stopped.
     """
@@ -76,8 +77,8 @@ def train(
     processes = accelerator.num_processes
     if recipe.batch_size % processes:
         raise UsageError(
-            f"a batch of {recipe.batch_size} does not divide over {processes} processes. Give "
-            "--batch-size a multiple of them."
+            f"--batch-size is {recipe.batch_size}. Allowed with {processes} processes: a multiple "
+            f"of {processes}."
         )
     if state is not None:
         folder.check(state)
@@ -85,11 +86,11 @@ def train(
     progress = None
     if accelerator.is_main_process:
         progress = Progress(folder.path / METRICS, run.step, recipe.iterations, console)
-    # Processes have to stop after the same step, or the others would wait for one.
+    # All processes have to stop after the same step; otherwise, the others would wait forever.
     heeded = interrupts.heeded if processes == 1 else nullcontext
 
     def report() -> None:
-        """Write the entry of a step, and the checkpoints where there is a validation."""
+        """Write the entry of a step; if it validates, also write checkpoints."""
         entry = run.measured()
         validates = run.step % validate_every == 0 or run.step == recipe.iterations
         if validates:
@@ -108,7 +109,7 @@ def train(
 
     with _explained(folder, workers), interrupts.one_interrupt(), interrupts.deferred():
         try:
-            if run.losses and reports():  # stopped while it validated
+            if run.losses and reports():  # the run was stopped during a validation
                 report()
             for images, masks in _batches(training, folder, run.step, accelerator, workers, heeded):
                 run.advance(images, masks)
@@ -119,7 +120,7 @@ def train(
             if run.is_between_steps and run.step:
                 run.save()
                 if progress is not None:
-                    console.print(f"stopped after step {run.step}; --resume goes on from there")
+                    console.print(f"stopped after step {run.step}; resume with --resume")
             raise
     accelerator.wait_for_everyone()
     return run.best
@@ -127,21 +128,21 @@ def train(
 
 @contextmanager
 def _explained(folder: RunFolder, workers: int) -> Iterator[None]:
-    """Say what to do about a disk that is full, and about a worker that was killed."""
+    """Add advice to the errors for a full disk and for a worker that was killed."""
 
     def advice() -> str:
-        return "go on with --resume" if (folder.path / STATE).exists() else "start again"
+        return "resume with --resume" if (folder.path / STATE).exists() else "start again"
 
     try:
         yield
     except OSError as error:
-        raise SeaformerError(f"{explanation(error)}. Once that is mended, {advice()}.") from error
+        raise SeaformerError(f"{explanation(error)}. Once that is fixed, {advice()}.") from error
     except RuntimeError as error:
         if not str(error).startswith(_DEAD_WORKER):
             raise
         raise SeaformerError(
-            "a process that loads images was killed, mostly for want of memory. Give --workers "
-            f"less than {workers}, and {advice()}."
+            "a process that loads images was killed, probably for lack of memory. Give fewer "
+            f"--workers than {workers}, and {advice()}."
         ) from error
 
 
@@ -153,11 +154,11 @@ def _batches(
     workers: int,
     heeded: Callable[[], AbstractContextManager[None]],
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield what this process computes in each step from `first` on: images and masks.
+    """Yield images and masks for this process, for each step from `first`.
 
     Raises:
         SeaformerError: an image cannot be read, or a worker died.
-        KeyboardInterrupt: the run is to stop.
+        KeyboardInterrupt: a stop was requested.
     """
     recipe = folder.recipe
     processes, process = accelerator.num_processes, accelerator.process_index
@@ -181,7 +182,7 @@ def _batches(
                 raise batch
             yield batch
     finally:
-        del batches  # ends the workers, also while an error holds this frame
+        del batches  # ends the workers even if an error keeps this frame alive
 
 
 def _flag(value: bool, accelerator: Accelerator) -> Tensor:
@@ -189,11 +190,11 @@ def _flag(value: bool, accelerator: Accelerator) -> Tensor:
 
 
 def _keep_freed_memory() -> None:
-    """Let the C library reuse what a step frees rather than give it back to the system.
+    """Make the C library reuse freed memory instead of returning it to the system.
 
-    Each step asks for the same large blocks again, and the system clears every page it hands out:
-    half of the time of a step on a CPU (measured on one core: 1.0 s, and 0.6 s with this, for Tiny,
-    16 images of 256 x 256). Of no effect where the C library is not glibc.
+    Each step allocates the same large blocks, and the system clears every page it provides, which
+    takes nearly half of a step on a CPU (Tiny, 16 images of 256 x 256, one core: 1.0 s, with this
+    0.6 s). No effect if the C library is not glibc.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

@@ -1,4 +1,4 @@
-"""The page that a run ends with: curves, predictions, accuracy of each class, recipe."""
+"""The HTML report of a run: curves, predictions, accuracy by class, recipe."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,20 +20,20 @@ from seaformer.training.progress import read_metrics
 FILE = "report.html"
 
 _HIGHEST = 320
-"""Pixels: photos of data sets have thousands, which no page needs."""
+"""Maximum height in pixels of an example; images of data sets are much larger."""
 
 _CURVES = (("loss", "cross-entropy", 1), ("mIoU", "mIoU, %", 100), ("lr", "learning rate", 1))
-"""Key in the metrics, title with the unit, and factor of each curve."""
+"""Key in the metrics, title with unit, and scale factor of each curve."""
 
 _MAX_DOTS = 40
-"""A curve of more values is a line alone."""
+"""Curves with more values are drawn without dots."""
 
 Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class _ClassRow:
-    """A row of the table of classes; `iou` is None if the class does not occur, shares are 0..1."""
+    """A row of the class table; `iou` is None if the class does not occur; shares are 0..1."""
 
     name: str
     color: Color
@@ -43,10 +43,16 @@ class _ClassRow:
 
 @dataclass(frozen=True)
 class TrainingPage(Page, template="training.html"):
-    """The page: titles of network and task, scores of the best weights as stored, and curves.
+    """Data of the page.
 
-    Predictions are image, ground truth and prediction beside each other, as data URLs; the recipe
-    is all that decides the result, by name.
+    Attributes:
+        network: title of the network.
+        task: title of the task.
+        scores: scores of the best weights as stored.
+        curves: plots over the steps.
+        predictions: data URLs, each with image, ground truth and prediction side by side.
+        classes: rows of the class table.
+        recipe: all settings that determine the result, by name.
     """
 
     network: str
@@ -61,10 +67,10 @@ class TrainingPage(Page, template="training.html"):
 def write_report(
     folder: RunFolder, scores: SegmentationScores, examples: list[tuple[Pixels, Pixels, Pixels]]
 ) -> None:
-    """Write report.html into the folder of the run, which has its metrics.
+    """Write the self-contained report.html into the folder of the run, which has its metrics.
 
-    It holds everything it shows: scores of the best weights, as stored, and as examples images,
-    uint8 [H, W, 3], with true and predicted mask, uint8 [H, W].
+    `scores` are those of the best weights as stored; `examples` are images, uint8 [H, W, 3], each
+    with ground truth and predicted mask, uint8 [H, W].
     """
     entries = read_metrics(folder.path / METRICS)
     total = sum(scores.pixels) or 1
@@ -93,7 +99,7 @@ def write_report(
 
 
 def _curve(title: str, points: Sequence[tuple[int, float]]) -> Plot:
-    """Draw one quantity over the steps, from 0 on both axes."""
+    """Plot one quantity over the steps; both axes start at 0."""
     x = Scale.over([0.0, points[-1][0]], least=1.0)
     y = Scale.over([0.0, *(value for _, value in points)], least=1e-12)
     positions = [(x.at(step), y.below(value)) for step, value in points]

@@ -1,4 +1,4 @@
-"""A network in training: what a step changes, and how it is kept."""
+"""A network in training: one step, and saving of weights and state."""
 
 import math
 import time
@@ -16,10 +16,10 @@ from seaformer.training.loss import segmentation_loss
 from seaformer.training.optimizer import build_optimizer, rate_factor, regularize
 
 SAVE_EVERY_S = 300.0
-"""What a run that is killed loses at most, or one step."""
+"""Interval between saved states: a killed run loses at most this, or one step."""
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
-"""What AdamW keeps for each parameter, in its shape."""
+"""AdamW's moments of each parameter, which have its shape."""
 
 
 class TrainingRun:
@@ -27,19 +27,20 @@ class TrainingRun:
 
     Attributes:
         model: the network, not wrapped for several processes.
-        step: steps done.
+        step: number of steps done.
         best: the highest mIoU so far, 0..1; -1 before the first validation.
-        losses: of the steps since the last entry of the metrics.
-        is_between_steps: whether model and optimiser are both of `step`; false while they change.
+        losses: losses of the steps since the last entry of the metrics.
+        is_between_steps: whether model and optimiser are consistent with `step`; false during a
+            step.
     """
 
     def __init__(
         self, model: nn.Module, folder: RunFolder, accelerator: Accelerator, state: State | None
     ) -> None:
-        """Take a network on the CPU with its first weights, or with those of a state.
+        """Take a network on the CPU with its initial weights, or resume from a state.
 
         Raises:
-            SeaformerError: the state is not of this network.
+            SeaformerError: the state does not fit this network.
         """
         self.folder = folder
         self.accelerator = accelerator
@@ -53,12 +54,12 @@ class TrainingRun:
         regularize(model, folder.recipe)
         if accelerator.num_processes > 1:
             synchronize(model, accelerator.device)
-        # Convolutions read adjacent channels: a third faster on CPUs, and what tensor cores want.
+        # With channels last, convolutions are a third faster on CPUs and can use tensor cores.
         model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = build_optimizer(model, folder.recipe, folder.network.backbone)
         if state is not None and state.step:
             try:
-                # Rates and the like are those of the recipe.
+                # Learning rates and the like come from the recipe.
                 moments = {"state": state.optimizer.get("state", {})}
                 optimizer.load_state_dict(optimizer.state_dict() | moments)
                 _check_moments(optimizer)
@@ -79,10 +80,10 @@ class TrainingRun:
         self._steps_timed = 0
 
     def advance(self, images: Tensor, masks: Tensor) -> None:
-        """Do a step: images float32 [N, 3, h, w], normalised, and masks int64 [N, h, w]."""
+        """Do one step with normalised images, float32 [N, 3, h, w], and masks, int64 [N, h, w]."""
         device, recipe = self.accelerator.device, self.folder.recipe
         self.is_between_steps = False
-        # Dropout is drawn anew for each step, by rank: nothing of it has to be kept in the state.
+        # Seeding dropout by step and rank means that the state need not store random generators.
         key = (self.folder.origin.seed, 2, self.step, self.accelerator.process_index)
         torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]))
         factor = rate_factor(self.step, recipe)
@@ -102,7 +103,7 @@ class TrainingRun:
         self.is_between_steps = True
 
     def measured(self) -> dict[str, Any]:
-        """Return the entry of the metrics for the steps since the last one, over all processes.
+        """Return the metrics over all processes for the steps since the last entry.
 
         Raises:
             SeaformerError: the loss became NaN or infinite.
@@ -119,10 +120,11 @@ class TrainingRun:
         }
 
     def keep_weights(self, miou: float) -> float:
-        """Write the weights of a validation with this mIoU, 0..1; return the best so far.
+        """Write the weights of a validation with this mIoU, 0..1; return the best mIoU so far.
 
         Raises:
-            SeaformerError: there is no mIoU, as no pixel counts, or the weights are not finite.
+            SeaformerError: the mIoU is NaN because all pixels are ignored, or the weights are not
+                finite.
         """
         if math.isnan(miou):
             raise SeaformerError(
@@ -131,21 +133,21 @@ class TrainingRun:
         if self.accelerator.is_main_process:
             for name in ("last", "best") if miou > self.best else ("last",):
                 self.folder.save_weights(self.model, name, self.step, miou)
-        self.best = max(miou, self.best)  # not before the file is there
+        self.best = max(miou, self.best)  # only after the file was written
         return self.best
 
     def begin_entry(self) -> None:
-        """Begin the next entry of the metrics, when the last one is written."""
+        """Begin the next entry of the metrics, after the last one was written."""
         self.losses.clear()
         self._entered_at, self._steps_timed = time.monotonic(), 0
 
     def save_if_due(self) -> None:
-        """Write the state if that was long ago."""
+        """Write the state if it was last written more than `SAVE_EVERY_S` ago."""
         if time.monotonic() - self._saved_at > SAVE_EVERY_S:
             self.save()
 
     def save(self) -> None:
-        """Write the state, in the first process; raises SeaformerError if it is not finite."""
+        """Write the state, in the first process only; raise SeaformerError if it is not finite."""
         if not self.accelerator.is_main_process:
             return
         losses = [float(loss) for loss in self.losses]
@@ -174,11 +176,11 @@ class TrainingRun:
 
 
 def _check_moments(optimizer: torch.optim.Optimizer) -> None:
-    """Raise ValueError if what AdamW knows of a parameter is missing or of another shape."""
+    """Raise ValueError if AdamW's moments of a parameter are missing or have another shape."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
-            known = optimizer.state.get(parameter, {})
-            if "step" not in known or any(
-                getattr(known.get(name), "shape", None) != parameter.shape for name in _MOMENTS
+            moments = optimizer.state.get(parameter, {})
+            if "step" not in moments or any(
+                getattr(moments.get(name), "shape", None) != parameter.shape for name in _MOMENTS
             ):
                 raise ValueError("the optimizer lacks moments of a parameter")

@@ -1,7 +1,7 @@
-"""How well a network does while it is trained, on the images as a device sees them.
+"""Accuracy of a network during training, with the preprocessing of a device.
 
-Each image is resized as the task's `preprocessing` says, and its logits are brought back to the
-size of its mask: the figure is that of the deployed network, not of the official protocol.
+Each image is resized by the task's `preprocessing`, and its logits are resized to its mask: the
+mIoU is that of the deployed network, not of the official protocol.
 """
 
 import numpy as np
@@ -18,16 +18,16 @@ from seaformer.tasks import Task
 from seaformer.training.scenes import Scenes
 
 BATCH_SIZE = 8
-"""Images that one process computes at a time. It has no effect on the result."""
+"""Images that one process computes at a time; no effect on the result."""
 
 
 def validate(
     model: nn.Module, scenes: Scenes, task: Task, accelerator: Accelerator
 ) -> SegmentationScores:
-    """Measure a network on the validation images, of which every process takes its share.
+    """Evaluate a network on the validation images, which are distributed over all processes.
 
-    The model is not wrapped, on the device of `accelerator`, and left in eval mode. The scores
-    returned are over all images, the same in every process.
+    `model` is not wrapped, is on the device of `accelerator`, and is left in eval mode. The scores
+    returned are over all images, and the same in every process.
     """
     matrix = ConfusionMatrix(task.num_classes, IGNORED)
     mine = range(accelerator.process_index, len(scenes), accelerator.num_processes)
@@ -49,9 +49,9 @@ def predict(
     task: Task,
     device: torch.device,
 ) -> list[npt.NDArray[np.uint8]]:
-    """Return the class of each pixel, uint8 and of the size of its mask, for each image.
+    """Return the predicted mask of each image, uint8, in the size of its ground truth mask.
 
-    The model is on `device`, and left in eval mode.
+    `model` is on `device`, and is left in eval mode.
     """
     model.eval()
     inputs = [

@@ -63,7 +63,7 @@ def fresh(model: nn.Module, task: Task) -> set[str]:
 
 def test_everything_but_the_classifier_comes_from_weights_for_other_classes() -> None:
     model, text = loaded(OWN, "shapes")
-    assert "but the classifier (light_head.classifier), which is random, as it has 12" in text
+    assert "except the classifier (light_head.classifier), which is random because" in text
     assert all(name.startswith(CLASSIFIER) for name in fresh(model, OWN))
     source = create_model("tiny", "shapes", "shapes").state_dict()
     for name, tensor in model.state_dict().items():
@@ -75,11 +75,11 @@ def test_classifier_goes_with_the_names_of_the_classes(tmp_path: Path) -> None:
     path = tmp_path / "own.safetensors"
     save_weights(first_network(TINY, OWN), path, network=TINY.name, task_json=OWN.to_json())
     model, text = loaded(OWN, path)
-    assert "everything is loaded, the classifier too" in text
+    assert "everything is loaded, including the classifier" in text
     assert not fresh(model, OWN)
     other = task_of("road", "sky", "grass")
     model, text = loaded(other, path)
-    assert "its classes are not those of task own" in text
+    assert "the classes of the file are not those of task own" in text
     assert any(name.startswith(CLASSIFIER) for name in fresh(model, other))
 
 
@@ -95,9 +95,9 @@ def official_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, ta
 @pytest.mark.parametrize(
     ("weights", "task", "said"),
     [
-        ("ade20k", "ade20k", "it has 150 classes and task own has 3"),
-        ("backbone:ade20k", "ade20k", "backbone:ade20k: the backbone is loaded"),
-        ("imagenet", "imagenet", "imagenet: the backbone is loaded"),
+        ("ade20k", "ade20k", "the file has 150 classes and task own has 3"),
+        ("backbone:ade20k", "ade20k", "backbone:ade20k: only the backbone is loaded"),
+        ("imagenet", "imagenet", "imagenet: only the backbone is loaded"),
         ("backbone:imagenet", "imagenet", "the backbone is loaded"),
     ],
 )
@@ -134,7 +134,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "small.safetensors"
     small = as_network("small")
     save_weights(first_network(small, OWN), path, network=small.name, task_json=OWN.to_json())
-    with pytest.raises(SeaformerError, match=r"holds SeaFormer-Small .*Use --variant small\.$"):
+    with pytest.raises(SeaformerError, match=r"contains SeaFormer-Small .*Use --variant small\.$"):
         loaded(task_of("road", "grass"), path)
 
 
@@ -179,7 +179,7 @@ def fine_tuned(flat: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = CliRunner().invoke(main, [str(option) for option in options])
     assert done.exit_code == 0, done.output
     assert "2 of 12 images are held out for validation, chosen by --seed 3" in done.output
-    assert "weights backbone:shapes: the backbone is loaded" in done.output
+    assert "weights backbone:shapes: only the backbone is loaded" in done.output
     assert f"held-out images: {output / HELD_OUT}" in done.output
     return output
 
@@ -292,12 +292,12 @@ def test_resumed_run_holds_out_the_same_images_when_others_were_added(
             shutil.copy(next(path.parent.iterdir()), path)
         done = CliRunner().invoke(main, [str(option) for option in options])
         assert done.exit_code == 0, done.output
-        assert "19 images to learn from, 2 to validate on" in done.output
+        assert "19 training images, 2 validation images" in done.output
         assert set(json.loads((output / HELD_OUT).read_text(encoding="utf-8"))) == names
     finally:
         for path in added:
             path.unlink(missing_ok=True)
     with pytest.raises(UsageError, match="has no image 'removed'"):
         open_data(str(flat), seed=3, held_out=("removed",))
-    with pytest.raises(UsageError, match=r"are held out\. Add some"):
+    with pytest.raises(UsageError, match=r"are held out\. Add training"):
         open_data(str(flat), seed=3, held_out=[item.name for item in open_dataset(flat).items])

@@ -1,7 +1,7 @@
-"""The tasks: a data set's classes and colours, and how its images enter the network.
+"""The tasks: classes and colours of a data set, and preprocessing of its images.
 
-Each file of `seaformer/tasks/` is one task, and its name is the task's name. A user's own data
-set is described by the same JSON object and read by `Task.from_json`.
+Each JSON file of `seaformer/tasks/` is one task, with its name. A user's own data set is described
+by the same JSON object and read by `Task.from_json`.
 """
 
 import json
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 DEFAULT_TASK = "ade20k"
-"""Of a network by its name, if neither the user nor its weights say another."""
+"""Task of a network if neither the user nor its weights specify one."""
 
 
 _FILES = (file for file in resources.files(__name__).iterdir() if file.name.endswith(".json"))
@@ -46,13 +46,13 @@ TASKS: Mapping[str, Task] = {
     file.name.removesuffix(".json"): Task.from_json(json.loads(file.read_text(encoding="utf-8")))
     for file in sorted(_FILES, key=lambda file: file.name.removesuffix(".json"))
 }
-"""The tasks that come with the package, by name, sorted. All are read within 15 ms."""
+"""The tasks of the package, sorted by name. Reading all of them takes less than 15 ms."""
 
 
 def get_task(name: str) -> Task:
     """Return the task called `name`.
 
     Raises:
-        UnknownNameError: there is none; the message lists those there are.
+        UnknownNameError: there is no such task; the message lists the known ones.
     """
     return look_up(TASKS, "task", name)

@@ -1,4 +1,4 @@
-"""How pixels become numbers, as people say it: a range, a mean and a standard deviation."""
+"""Normalisation of pixels, stated as an input range, a mean and a standard deviation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,12 +9,12 @@ from seaformer.tasks.task import GRAY, Preprocessing, Task
 PIXELS = (0.0, 255.0)
 
 LARGEST_OF_UNIT = 3.0
-"""Means and deviations up to it are hardly meant on the scale 0..255, whose own are about 100."""
+"""Smaller means and deviations are ambiguous: typical values on the scale 0..255 are about 100."""
 
 
 @dataclass(frozen=True)
 class Normalization:
-    """(pixel - mean) / std with pixels of 0..255; one number each, or one for each channel."""
+    """(pixel - mean) / std with pixels of 0..255; one number each, or one per channel."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -26,33 +26,35 @@ class Normalization:
         mean: Sequence[float] | None,
         std: Sequence[float] | None,
     ) -> "Normalization | None":
-        """Put together what is said: pixels are scaled to the range, less the mean, over the std.
+        """Combine the stated values: scale pixels to the range, subtract mean, divide by std.
 
         Args:
-            input_range: what 0 and 255 become first; None for 0..255.
-            mean: in that range, one number or one for each channel; None for 0.
-            std: likewise, above 0; None for 1.
+            input_range: values that 0 and 255 are first scaled to; None for 0..255.
+            mean: in units of the input range, one number or one per channel; None for 0.
+            std: in units of the input range, one number or one per channel, above 0; None for 1.
 
         Returns:
-            None if nothing is said.
+            The normalisation; None if nothing is stated.
 
         Raises:
-            UsageError: a number is out of range, or it is not clear which scale is meant.
+            UsageError: a number is out of range, or the scale is ambiguous.
         """
         if input_range is None and mean is None and std is None:
             return None
         means, stds = tuple(mean or (0.0,)), tuple(std or (1.0,))
         if input_range is None and max(*map(abs, means), *stds) <= LARGEST_OF_UNIT:
             raise UsageError(
-                f"mean {_shown(means)} and std {_shown(stds)} do not say their scale. Add the "
+                f"the scale of mean {_shown(means)} and std {_shown(stds)} is ambiguous. Add the "
                 "input range: 0..1 if pixels are divided by 255 first, 0..255 if not."
             )
         low, high = input_range or PIXELS
         if not low < high:
-            raise UsageError(f"the input range is {low:g}..{high:g}. Allowed: LOW..HIGH, rising.")
+            raise UsageError(
+                f"the input range is {low:g}..{high:g}. Allowed: LOW..HIGH with LOW below HIGH."
+            )
         if len(means) != len(stds) and 1 not in (len(means), len(stds)):
             raise UsageError(
-                f"mean has {len(means)} numbers and std {len(stds)}. Allowed: one, or one for each "
+                f"mean has {len(means)} numbers and std {len(stds)}. Allowed: one, or one per "
                 "channel."
             )
         if min(stds) <= 0:
@@ -64,20 +66,20 @@ class Normalization:
         )
 
     def on(self, preprocessing: Preprocessing) -> Preprocessing:
-        """Return a preprocessing with this normalisation, for as many channels as it has.
+        """Return a preprocessing with this normalisation.
 
         Raises:
-            UsageError: it is for another number of channels, or a mean is out of range.
+            UsageError: the number of channels differs, or a mean is out of range.
         """
         spread = self.of(preprocessing.channels)
         changed = replace(preprocessing, mean=spread.mean, std=spread.std)
         return Preprocessing.from_json(changed.to_json())
 
     def of(self, channels: int) -> "Normalization":
-        """Return it with a number for each channel.
+        """Return this normalisation with one number per channel.
 
         Raises:
-            UsageError: it is for another number of channels.
+            UsageError: the number of channels differs.
         """
         return Normalization(self._spread(self.mean, channels), self._spread(self.std, channels))
 
@@ -85,15 +87,15 @@ class Normalization:
     def _spread(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
         if len(values) not in (1, channels):
             raise UsageError(
-                f"mean or std has {len(values)} numbers, and the image {channels} "
-                f"channel{'s' * (channels > 1)}. Give one number, or one for each channel"
+                f"mean or std has {len(values)} numbers, but the image has {channels} "
+                f"channel{'s' * (channels > 1)}. Give one number, or one per channel"
                 f"{f'; color_order {GRAY} has one' if channels > 1 else ''}."
             )
         return values if len(values) == channels else values * channels
 
 
 def for_channels(task: Task, channels: int) -> Task:
-    """Return a task for images of so many channels: a color one for one channel becomes gray."""
+    """Return a task for images of this many channels: for one, a color task becomes gray."""
     rule = task.preprocessing
     if channels != 1 or rule.color_order == GRAY:
         return task

@@ -1,4 +1,4 @@
-"""Finding what an output means from its type, its shape and its values, where nobody says it."""
+"""Detecting the meaning of an output from its dtype, shape and values, if it is not stated."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,16 +11,16 @@ from seaformer.tasks.statement import MEANINGS
 from seaformer.tasks.task import Preprocessing
 
 BLOCK = 16
-"""Side in pixels of the blocks of coarse noise."""
+"""Side length in pixels of the blocks of coarse noise."""
 
 _SUMS_TO_ONE = 1e-3
 
 
 def probe_inputs(rule: Preprocessing, size: tuple[int, int]) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield inputs that show the range of an output, [height, width, channels]: noise, and white.
+    """Yield inputs [height, width, channels] that show the range of an output: noise and white.
 
     Args:
-        rule: its normalisation is applied.
+        rule: preprocessing whose normalisation is applied.
         size: height and width.
     """
     random = np.random.default_rng(0)
@@ -40,37 +40,37 @@ def find_meaning(
     size: tuple[int, int],
     ends_in_unit: bool | None = None,
 ) -> tuple[OutputMeaning, str]:
-    """Return the meaning of an output that is stated, or else found.
+    """Return the stated meaning of an output, or detect it.
 
     Args:
-        outputs: for several inputs, channels first.
-        stated: one of `MEANINGS`; None to find it.
+        outputs: outputs for several inputs, channels first.
+        stated: one of `MEANINGS`; None to detect it.
         size: height and width of the input.
-        ends_in_unit: whether a sigmoid or softmax makes the output; None if it is not known, so
-            that its values tell.
+        ends_in_unit: whether a sigmoid or softmax computes the output; None if unknown, in which
+            case the values decide.
 
     Returns:
-        The meaning, and in a sentence what was found; "" if all was stated.
+        The meaning, and a sentence about what was detected; "" if everything was stated.
 
     Raises:
-        UsageError: what is stated does not fit the output.
-        SeaformerError: there is no meaning for such an output.
+        UsageError: the stated meaning does not fit the output.
+        SeaformerError: no meaning fits the output.
     """
     look = _Look(outputs, size, ends_in_unit)
     if stated is not None and not look.allows(stated):
         allowed = ", ".join(meaning for meaning in MEANINGS if look.allows(meaning))
         raise UsageError(
-            f"the output is said to be {stated}, and the network gives {look}. Allowed: "
+            f"the output is stated to be {stated}, but the network returns {look}. Allowed: "
             f"{allowed or 'none'}."
         )
     if not look.allows("classes") and not look.is_real:
         raise SeaformerError(
-            f"the network gives {look}. Allowed of integers: class ids, [1, height, width] or [1]. "
-            "End its forward with one of them, or with the logits."
+            f"the network returns {look}. Allowed for integers: class indices, [1, height, width] "
+            "or [1]. Let its forward return these, or the logits."
         )
     if stated is None:
         found = look.found
-        return found, f"the output is taken for {found}: {look}; --output-meaning says otherwise."
+        return found, f"detected output: {found} ({look}); --output-meaning overrides this."
     if stated == "binary" or (stated in ("logits", "probabilities") and look.has_one_channel):
         found = binary(look.kind_of_values if stated == "binary" else stated)
         return found, f"the output is {found}: {look}."
@@ -78,7 +78,7 @@ def find_meaning(
 
 
 class _Look:
-    """What can be seen of an output, [1, ...], for several inputs."""
+    """Observed properties of an output, [1, ...], over several inputs."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class _Look:
         return f"{self._dtype} {list(self._shape)}{between}"
 
     def allows(self, meaning: str) -> bool:
-        """Whether the output could have a meaning by its type and shape."""
+        """Whether dtype and shape of the output allow a meaning."""
         if meaning == "classes":
             return self._could_be_ids
         if meaning == "features":
@@ -111,7 +111,7 @@ class _Look:
 
     @property
     def kind_of_values(self) -> str:
-        """Whether they are logits or probabilities."""
+        """Whether the values are "logits" or "probabilities"."""
         is_unit = self._may_be_unit and self._is_finite and self._low >= 0 and self._high <= 1
         if is_unit and not self.has_one_channel:
             is_unit = bool(np.abs(self._values.sum(2) - 1).max() < _SUMS_TO_ONE)

@@ -1,6 +1,6 @@
-"""What the numbers of an output mean, and so which class they decide for.
+"""The meaning of an output, and the class that it predicts.
 
-Every place that decides asks this: verification, prediction, evaluation, quantization, benchmark.
+Verification, prediction, evaluation, quantization and benchmark all derive classes from it.
 """
 
 from collections.abc import Mapping
@@ -14,16 +14,16 @@ import numpy.typing as npt
 Content = Literal["logits", "classes", "mask", "features", "probabilities", "binary"]
 
 THRESHOLDS: Mapping[str, float] = MappingProxyType({"logits": 0.0, "probabilities": 0.5})
-"""Above it one channel means class 1."""
+"""With one output channel, values above the threshold mean class 1."""
 
 
 @dataclass(frozen=True)
 class OutputMeaning:
-    """What an output means.
+    """Meaning of an output.
 
     Attributes:
-        content: what it holds.
-        threshold: of "binary": above it, class 1; None of any other.
+        content: what the values are.
+        threshold: values above it mean class 1; None unless `content` is "binary".
     """
 
     content: Content = "logits"
@@ -31,39 +31,39 @@ class OutputMeaning:
 
     @property
     def has_classes(self) -> bool:
-        """Whether it decides for a class at all."""
+        """Whether the output predicts classes."""
         return self.content != "features"
 
     @property
     def gives_ids(self) -> bool:
-        """Whether it is class ids, and not a value for each class."""
+        """Whether the output is class indices rather than one value per class."""
         return self.content in ("classes", "mask")
 
     @property
     def gives_scores(self) -> bool:
-        """Whether it is a value for each class, of which the largest wins."""
+        """Whether the output is one value per class, of which the largest wins."""
         return self.has_classes and not self.gives_ids
 
     def channels(self, classes: int) -> int:
-        """Number of channels with which it decides between so many classes."""
+        """Return the number of output channels for this number of classes."""
         return 1 if self.content == "binary" else classes
 
     def labels(self, named: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the names of the classes: with one channel, that of class 1 alone will do."""
+        """Return the class names; for "binary", a single name is that of class 1."""
         is_one = self.content == "binary" and len(named) == 1
         return ("background", *named) if is_one else named
 
     def is_stated_by(self, stated: str) -> bool:
-        """Whether it is what a user says, one of `MEANINGS`."""
+        """Whether it agrees with a statement of the user, one of `MEANINGS`."""
         if self.content != "binary":
             return stated == self.content or (stated, self.content) == ("classes", "mask")
         return stated == "binary" or THRESHOLDS.get(stated) == self.threshold
 
     def scores(self, values: npt.NDArray[Any], axis: int) -> npt.NDArray[Any]:
-        """Return a value for each class along `axis`, of which the largest wins, the first of ties.
+        """Return one value per class along `axis`; the largest wins, or the first of several.
 
-        That is the output itself, but for one channel, which becomes 0 and what is above the
-        threshold.
+        It is the output itself, except that a single channel becomes two: 0, and the value minus
+        the threshold.
         """
         if self.threshold is None:
             return values
@@ -71,13 +71,13 @@ class OutputMeaning:
         return np.concatenate([np.zeros_like(above), above], axis)
 
     def decide(self, values: npt.NDArray[Any], axis: int) -> npt.NDArray[Any]:
-        """Return the class ids, of several channels without `axis`; ids come out as they are."""
+        """Return class indices: by threshold, or by arg-max over `axis`; indices are unchanged."""
         if self.threshold is not None:
             return np.asarray(values > self.threshold, np.intp)
         return values if self.gives_ids else values.argmax(axis)
 
     def probabilities(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """Return the probability of each class of an output [channels, ...] that is not ids."""
+        """Return the probability of each class, for an output [channels, ...] of scores."""
         numbers = values.astype(np.float64)
         if self.content == "probabilities":
             return numbers

@@ -1,7 +1,7 @@
-"""What a user says of a network: its classes, how images enter it, and what its output means.
+"""What a user states about a network: classes, preprocessing and meaning of the output.
 
-It is said by options, by a file, or by the network itself. What is not said stays None, so that
-nobody's normalisation or labels are taken for those of another network without a word.
+It is stated by options, by a file, or by attributes of the network. What is not stated stays None:
+no normalisation or labels are assumed silently.
 """
 
 from collections.abc import Mapping
@@ -13,35 +13,35 @@ from seaformer.tasks.normalization import Normalization
 from seaformer.tasks.task import Task
 
 IGNORED = 255
-LABEL_NOTE = "Masks store the place of a class in the list, from 0, and 255 to ignore."
+LABEL_NOTE = "Masks store the index of a class in the list, from 0, and 255 to ignore."
 
 Palette = tuple[tuple[int, int, int], ...]
 
 
 MEANINGS: Mapping[str, str] = MappingProxyType(
     {
-        "logits": "a value of any size for each class, the largest wins; with one channel binary, "
+        "logits": "one unbounded value per class, the largest wins; with one channel binary, "
         "class 1 above 0",
-        "probabilities": "the same in 0..1, as after a softmax or sigmoid; with one channel "
-        "binary, class 1 above 0.5",
-        "binary": "one channel; whether its threshold is 0 or 0.5 is found from the values",
-        "classes": "class ids",
-        "features": "numbers that are no classes, such as tokens",
+        "probabilities": "one value of 0..1 per class, as after a softmax or sigmoid; with one "
+        "channel binary, class 1 above 0.5",
+        "binary": "one channel; whether its threshold is 0 or 0.5 is detected from the values",
+        "classes": "class indices",
+        "features": "values that are not classes, such as tokens",
     }
 )
-"""What a user can say of an output -> what it is."""
+"""Value of --output-meaning -> its description."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """What is said.
+    """What is stated; None for what is not.
 
     Attributes:
-        task: the classes, with a normalisation that was only said if `normalization` is there too.
-        labels: class names, in place of the task's.
-        palette: red, green and blue of each class, 0..255, in place of the task's.
-        normalization: how pixels become numbers.
-        meaning: of the output, one of `MEANINGS`.
+        task: the classes; its normalisation counts as stated only if `normalization` is set too.
+        labels: class names that replace those of the task.
+        palette: red, green and blue of each class, 0..255, that replace those of the task.
+        normalization: normalisation of pixels.
+        meaning: meaning of the output, one of `MEANINGS`.
     """
 
     task: Task | None = None
@@ -52,11 +52,11 @@ class Statement:
 
     @property
     def names_classes(self) -> bool:
-        """Whether it says what the classes are."""
+        """Whether the classes are stated."""
         return self.task is not None or self.labels is not None
 
     def without_task(self) -> "Statement":
-        """Return what it says besides a task: its normalisation only if it is not the task's."""
+        """Return what is stated besides the task, without a normalisation equal to the task's."""
         said = self.normalization
         if self.task is not None:
             rule = self.task.preprocessing
@@ -64,7 +64,7 @@ class Statement:
         return Statement(normalization=said, meaning=self.meaning)
 
     def over(self, other: "Statement") -> "Statement":
-        """Return this one, with what it leaves open as another one says it."""
+        """Return this statement, completed by another one."""
         merged = {
             field.name: getattr(self, field.name)
             for field in fields(self)
@@ -75,10 +75,10 @@ class Statement:
         return replace(other, **merged)
 
     def applied_to(self, usual: Task) -> Task:
-        """Return the task that is said, which is as `usual` in what is not.
+        """Return the stated task; `usual` supplies what is not stated.
 
         Raises:
-            UsageError: labels and palette do not go together, or the normalisation does not fit.
+            UsageError: labels and palette do not fit each other, or the normalisation does not fit.
         """
         task = usual if self.task is None else self.task
         if self.labels is not None and self.labels != task.labels:
@@ -87,7 +87,7 @@ class Statement:
             if len(self.palette) != task.num_classes:
                 raise UsageError(
                     f"the palette has {len(self.palette)} colours. Allowed: {task.num_classes}, "
-                    "one for each class."
+                    "one per class."
                 )
             task = replace(task, palette=self.palette)
         if self.normalization is not None:
@@ -97,10 +97,12 @@ class Statement:
 
 
 def _relabelled(task: Task, labels: tuple[str, ...]) -> Task:
-    """Give a task other names; other classes if there are more or fewer, which masks store as such.
+    """Replace the class names of a task.
+
+    If their number changes, they are other classes, and masks store their indices.
 
     Raises:
-        UsageError: a name is empty, or there twice.
+        UsageError: a name is empty or occurs twice.
     """
     renamed = replace(
         task, name="own", title="own classes", source="a task of a user's own", labels=labels

@@ -1,4 +1,4 @@
-"""What a task is: a data set's classes and colours, and how its images enter the network."""
+"""The description of a task: classes and colours of a data set, and preprocessing of its images."""
 
 import math
 import re
@@ -12,7 +12,7 @@ from seaformer.errors import UsageError, unknown_name
 SCHEMA_VERSION = 1
 
 GRAY = "GRAY"
-"""One channel: the luminance of ITU-R BT.601, as Pillow's mode "L"."""
+"""One channel: the luminance of ITU-R BT.601, like Pillow's mode "L"."""
 
 KINDS = ("segmentation", "classification")
 COLOR_ORDERS = ("RGB", "BGR", GRAY)
@@ -29,11 +29,11 @@ class Preprocessing:
         mean: mean of each channel on the scale 0..255, in `color_order`.
         std: standard deviation of each channel on the scale 0..255, in `color_order`; above 0.
         interpolation: "bilinear" or "bicubic".
-        resize: "stretch" (the whole image to `input_size`, aspect ratio not kept) or
-            "center-crop" (aspect ratio kept, to the smallest size that covers `input_size` /
-            `crop_fraction`; then the middle `input_size` is cut out).
+        resize: "stretch" (the whole image to `input_size`, without preserving the aspect ratio) or
+            "center-crop" (to the smallest size that covers `input_size` / `crop_fraction`, with
+            preserved aspect ratio, then a center crop of `input_size`).
         input_size: default height and width of the network input, in pixels.
-        pad_value: what stands for pixels outside the image, after normalisation.
+        pad_value: value of pixels outside the image, after normalisation.
         crop_fraction: above 0 and up to 1; None for "stretch".
     """
 
@@ -76,11 +76,11 @@ class Preprocessing:
 
     @property
     def channels(self) -> int:
-        """Number of channels: 3, or 1 of a gray image."""
+        """Number of channels: 3, or 1 for gray images."""
         return channels_of(self.color_order)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object that `from_json` reads; attributes that equal their default are out."""
+        """Return the object that `from_json` reads, without attributes that equal their default."""
         members: dict[str, Any] = _plain(self)
         return members
 
@@ -94,16 +94,16 @@ def channels_of(color_order: str) -> int:
 class Evaluation:
     """How the official protocol resizes a validation image; the rest is as in `Preprocessing`.
 
-    The image is scaled, aspect ratio kept, by the smaller of `short_side` / shorter side and
-    `long_side_max` / longer side. Each side is then rounded up to a multiple of `size_multiple` by
-    a second resize. At last the middle `crop_size` is cut out.
+    The image is scaled, preserving its aspect ratio, by the smaller of `short_side` / shorter side
+    and `long_side_max` / longer side. A second resize rounds each side up to a multiple of
+    `size_multiple`. Finally, a center crop of `crop_size` is taken.
 
     Attributes:
         short_side: pixels, 1 or more.
         long_side_max: pixels, 1 or more; None for no limit.
-        size_multiple: pixels; 1 leaves the size alone.
+        size_multiple: pixels; 1 for no second resize.
         crop_size: height and width of the crop in pixels; None for no crop.
-        note: where the protocol is written down, and what else belongs to it.
+        note: source of the protocol, and further remarks.
     """
 
     short_side: int
@@ -134,21 +134,21 @@ class Task:
     """What a network is trained for: the classes of one data set.
 
     Attributes:
-        name: short name, as given on a command line.
-        title: name to show to people.
+        name: short name, for command lines.
+        title: name for people.
         kind: "segmentation" (a class per pixel) or "classification" (a class per image).
-        source: the data set, and where its names and colours were taken from.
-        labels: class names; the place of a name is the class index, from 0.
+        source: the data set, and the source of its class names and colours.
+        labels: class names, by class index from 0.
         palette: red, green and blue of each class, 0..255; None if the data set has no colours. Two
-            classes may share a colour: some published palettes do so.
-        ignore_index: class index of pixels that count for nothing; None if there are none.
-        label_offset: a stored annotation value minus this is the class index; a negative result is
-            ignored, and so is a stored value that equals `ignore_index`.
-        label_note: what the annotations store, in words.
-        preprocessing: how an image becomes the network input on a device.
-        evaluation: how it does in the official accuracy figures; None if there is no protocol.
-        ids: the data set's own class ids, one per label and all different; None if it has none.
-            Only a data set with ids may use a label twice.
+            classes may share a colour, as in some published palettes.
+        ignore_index: class index of ignored pixels; None if there are none.
+        label_offset: a stored annotation value minus this is the class index. Negative results are
+            ignored, and so are stored values equal to `ignore_index`.
+        label_note: sentence about what the annotations store.
+        preprocessing: preprocessing on a device.
+        evaluation: preprocessing of the official evaluation protocol; None if there is none.
+        ids: the class ids of the data set, one per label and unique; None if it has none. Only a
+            data set with ids may use a label twice.
     """
 
     name: str
@@ -171,23 +171,23 @@ class Task:
 
     @property
     def is_segmentation(self) -> bool:
-        """Whether the network gives a class for each pixel rather than one for the image."""
+        """Whether the network predicts a class per pixel rather than one per image."""
         return self.kind == "segmentation"
 
     @property
     def score_name(self) -> Literal["mIoU", "top-1"]:
-        """What tells how good a network for it is."""
+        """The metric of accuracy for this task."""
         return "mIoU" if self.is_segmentation else "top-1"
 
     @classmethod
     def from_json(cls, data: object) -> "Task":
         """Build a task from the object read from its JSON file.
 
-        Its keys are the attributes, `schema_version` (1) and `num_classes`. Attributes that have a
-        default may be left out.
+        Its keys are the attributes, `schema_version` (1) and `num_classes`. Attributes with a
+        default are optional.
 
         Raises:
-            UsageError: a key is missing or unknown, or a value breaks a rule. The message names the
+            UsageError: a key is missing or unknown, or a value is invalid. The message names the
                 key, its value and what is allowed.
         """
         read = _Members(data, cls, "task", extra=("schema_version", "num_classes"))
@@ -214,7 +214,7 @@ class Task:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object that `from_json` reads, made of what `json.dump` can write.
+        """Return the object that `from_json` reads, which `json.dump` can write.
 
         Attributes that equal their default are left out.
         """
@@ -223,7 +223,7 @@ class Task:
 
 
 def _plain(value: Any) -> Any:
-    """Turn dataclasses into dicts without the values that are defaults, and tuples into lists."""
+    """Turn dataclasses into dicts without default values, and tuples into lists."""
     if isinstance(value, Task | Preprocessing | Evaluation):
         members = ((field, getattr(value, field.name)) for field in fields(value))
         return {field.name: _plain(member) for field, member in members if member != field.default}
@@ -237,10 +237,10 @@ def _bad(value: object, where: str, allowed: str) -> UsageError:
 
 
 class _Members:
-    """Reads the members of a JSON object, which are `extra` and the fields of a dataclass.
+    """Reads the members of a JSON object: `extra` and the fields of a dataclass.
 
     Attributes:
-        values: of all members, with the defaults of those that are left out.
+        values: the values of all members, including defaults.
     """
 
     def __init__(self, data: object, cls: type, where: str, extra: tuple[str, ...] = ()) -> None:
@@ -259,11 +259,11 @@ class _Members:
         self._prefix = "" if cls is Task else f"{where}."
 
     def __call__(self, key: str, check: Callable[..., Any], *rules: object) -> Any:
-        """Return a member as `check` returns it, which raises for a value that breaks `rules`."""
+        """Return a member as converted by `check`, which raises UsageError for invalid values."""
         return check(self.values[key], f"{self._prefix}{key}", *rules)
 
     def optional(self, key: str, check: Callable[..., Any], *rules: object) -> Any:
-        """Return a member likewise, or None if that is its value."""
+        """Return a member as converted by `check`, or None if that is its value."""
         return None if self.values[key] is None else self(key, check, *rules)
 
 
@@ -275,9 +275,9 @@ def _text(value: object, where: str) -> str:
 
 def _line(value: object, where: str) -> str:
     text = _text(value, where)
-    # Label files hold one label a line: a line break in a label would shift all that follow.
+    # Label files have one label per line: a line break in a label would shift all others.
     if not text or not text.isprintable() or text != text.strip():
-        raise _bad(value, where, "one line of text, not empty, without spaces at its ends")
+        raise _bad(value, where, "one non-empty line of text without leading or trailing spaces")
     return text
 
 
@@ -285,7 +285,7 @@ def _slug(value: object, where: str) -> str:
     text = _text(value, where)
     # The name becomes part of file names.
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text):
-        raise _bad(value, where, "lower-case letters and digits, in parts joined by '-'")
+        raise _bad(value, where, "lower-case letters and digits, with single '-' in between")
     return text
 
 
@@ -297,7 +297,7 @@ def _choice(value: object, where: str, choices: tuple[str, ...]) -> str:
 
 
 def _integer(value: object, where: str, low: int, high: float = math.inf) -> int:
-    # JSON's true is an int to Python.
+    # Python's bool, JSON's true, is an int.
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         limit = f"{low} or more" if high == math.inf else f"{low}..{high}"
         raise _bad(value, where, f"a whole number, {limit}")
@@ -315,7 +315,7 @@ def _number(value: object, where: str, limit: str, accepts: Callable[[float], bo
 def _each(
     value: object, where: str, count: int | None, check: Callable[..., Any], *rules: object
 ) -> tuple[Any, ...]:
-    """Check every item of a list, which has `count` of them."""
+    """Check every item of a list of length `count`."""
     if not isinstance(value, list | tuple):
         raise _bad(value, where, "a list")
     if count is not None and len(value) != count:
@@ -326,10 +326,10 @@ def _each(
 def _names(value: object, where: str, unique: bool, count: int | None = None) -> tuple[str, ...]:
     names = _each(value, where, count, _line)
     if not names:
-        raise _bad(value, where, "one name or more")
+        raise _bad(value, where, "at least one name")
     if unique:
         first: dict[str, int] = {}
         for index, name in enumerate(names):
             if first.setdefault(name, index) != index:
-                raise _bad(name, f"{where}[{index}]", f"a name other than that of {first[name]}")
+                raise _bad(name, f"{where}[{index}]", f"a name that index {first[name]} lacks")
     return names

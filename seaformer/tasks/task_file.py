@@ -1,7 +1,7 @@
-"""A task in a file of a user's own: FILE.json, and lists of class names and colours.
+"""A user's own task: FILE.json, or lists of class names and colours.
 
-docs/own_networks.md describes the file. The whole form is what `Task.from_json` reads; in the short
-form all but `labels` may be left out, and what is left out is usual.
+docs/own_networks.md describes the file. The full form is that of `Task.from_json`; in the short
+form, everything except `labels` is optional and has defaults.
 """
 
 import re
@@ -18,22 +18,22 @@ from seaformer.tasks.statement import IGNORED, LABEL_NOTE, MEANINGS, Palette, St
 from seaformer.tasks.task import GRAY
 
 MAX_BYTES = 16 * 2**20
-"""A task of 255 classes has some 20 000."""
+"""Limit for a file; a task of 255 classes takes about 20 000 bytes."""
 
 OWN = "own"
-"""Name of a task of which nothing but the classes is said."""
+"""Default name of a user's own task."""
 
 USUAL = "ade20k"
-"""The task whose preprocessing is taken: all SeaFormer networks were trained with the same one."""
+"""Task with the default preprocessing, which all SeaFormer networks were trained with."""
 
 _NORMALIZATION = ("input_range", "mean", "std")
 
 
 def read_task(text: str) -> Statement:
-    """Read what --task is given: the name of a task, or a file that describes one.
+    """Read a value of --task: the name of a task, or a file that describes one.
 
     Raises:
-        UsageError: there is no such task or file, or the file breaks a rule; the message names it.
+        UsageError: there is no such task or file, or the file is invalid; the message names it.
     """
     path = Path(text)
     if text in TASKS or not (path.suffix == ".json" or "/" in text):
@@ -52,10 +52,10 @@ def make_statement(
     std: Sequence[float] | None = None,
     output_meaning: str | None = None,
 ) -> Statement:
-    """Put together what a user says of a network; the command's options say what each is.
+    """Combine what a user states about a network; arguments are as for the command's options.
 
     Raises:
-        UsageError: a value breaks a rule.
+        UsageError: a value is invalid.
     """
     if output_meaning is not None:
         look_up(MEANINGS, "output meaning", output_meaning)
@@ -66,7 +66,7 @@ def make_statement(
     else:
         said = Statement() if task is None else read_task(task)
     if labels is not None:
-        own_task(labels)  # whether they are such as a task can have
+        own_task(labels)  # validates the labels
     return Statement(
         labels=None if labels is None else tuple(labels),
         palette=palette,
@@ -76,19 +76,19 @@ def make_statement(
 
 
 def read_task_file(path: Path, name: str | None = None) -> Statement:
-    """Read a file that describes a task; it may be the list of the class names alone.
+    """Read a file that describes a task, or only lists the class names.
 
     Args:
-        path: of the file.
-        name: for a description without one; None for the name of the file.
+        path: path of the file.
+        name: name for a task without one; None for the stem of the file.
 
     Raises:
-        UsageError: the file is missing, no JSON, or breaks a rule; the message names it.
+        UsageError: the file is missing, is not JSON, or is invalid; the message names it.
     """
     if not path.is_file():
         raise UsageError(
             f"there is no task file '{path}'. Give the name of a task ({', '.join(TASKS)}) or a "
-            "JSON file with the labels of your own."
+            "JSON file with your own labels."
         )
     try:
         data = parse_json(read_limited(path, MAX_BYTES))
@@ -105,11 +105,11 @@ def described(data: object, name: str) -> Statement:
     """Read the description of a task from JSON, or from the attribute of a network.
 
     Args:
-        data: a list of class names, or an object in the short or the whole form.
-        name: for a description without one.
+        data: a list of class names, or an object in the short or the full form.
+        name: name for a task without one.
 
     Raises:
-        UsageError: a member is unknown, or a value breaks a rule.
+        UsageError: a member is unknown, or a value is invalid.
     """
     if isinstance(data, list | tuple):
         data = {"labels": data}
@@ -120,7 +120,7 @@ def described(data: object, name: str) -> Statement:
         rule = task.preprocessing
         return Statement(task=task, normalization=Normalization(rule.mean, rule.std))
     if "labels" not in data:
-        raise UsageError("the task has no 'labels'. Add the list of the class names.")
+        raise UsageError("the task has no 'labels'. Add a list of the class names.")
     given = data.get("preprocessing", {})
     if not isinstance(given, Mapping):
         raise UsageError(f"preprocessing is {given!r:.80}. Allowed: a JSON object.")
@@ -132,10 +132,10 @@ def described(data: object, name: str) -> Statement:
 
 
 def own_task(labels: Sequence[str], palette: Palette | None = None, name: str = OWN) -> Task:
-    """Return the task of these classes that is usual in all else.
+    """Return a task with these classes and defaults for everything else.
 
     Raises:
-        UsageError: a label is empty or there twice, or the palette has another number of colours.
+        UsageError: a label is empty or occurs twice, or the palette has another number of colours.
     """
     data = {"labels": list(labels), "palette": None if palette is None else list(palette)}
     return Task.from_json(_whole(data, {}, name))
@@ -165,7 +165,7 @@ def _numbers(value: object, where: str) -> tuple[float, ...] | None:
 
 
 def _whole(data: Mapping[str, Any], given: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The whole form of a short one, with the usual normalisation."""
+    """Return the full form of a short one, with the default normalisation."""
     labels = data["labels"]
     usual = get_task(USUAL).preprocessing.to_json()
     if given.get("color_order") == GRAY:
@@ -188,5 +188,5 @@ def _whole(data: Mapping[str, Any], given: Mapping[str, Any], name: str) -> dict
 
 
 def slug(text: str) -> str:
-    """Return a text as the name of a task, which becomes part of file names."""
+    """Return a text as a valid name of a task, which becomes part of file names."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or OWN

@@ -1,1 +1,1 @@
-"""Weights: the released files, their keys, reading checkpoints, and seeded random weights."""
+"""Weights: released files, reading and writing checkpoints, and seeded random weights."""

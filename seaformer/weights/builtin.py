@@ -1,4 +1,4 @@
-"""The weights that come with the package; `seaformer/data/weights/README.md` says how they came."""
+"""The weights that are part of the package; see `seaformer/data/weights/README.md`."""
 
 from dataclasses import dataclass
 from importlib import resources
@@ -11,9 +11,9 @@ from seaformer.tasks import Task
 
 @dataclass(frozen=True)
 class BuiltinWeights:
-    """A file in the package's folder `data/weights`, with the names of its network and task.
+    """A file in the folder `data/weights` of the package, with the names of its network and task.
 
-    `name` is as given to `--weights`.
+    `name` is the value of `--weights`.
     """
 
     name: str
@@ -23,12 +23,12 @@ class BuiltinWeights:
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """Path of the file."""
         return Path(str(resources.files("seaformer") / "data" / "weights" / self.file_name))
 
     @property
     def source(self) -> str:
-        """Where it is described, without the place that the package is installed at."""
+        """Path of the file within the package."""
         return f"seaformer, data/weights/{self.file_name}"
 
 
@@ -36,10 +36,10 @@ BUILTIN = (BuiltinWeights("shapes", "seaformer-tiny", "shapes", "shapes_tiny.saf
 
 
 def find_builtin(name: str, network: str, task: Task) -> BuiltinWeights | None:
-    """Return the weights called `name`, or None if none that come with the package are called so.
+    """Return the weights of the package called `name`, or None if there are none.
 
     Raises:
-        UnknownNameError: they are for another network or task.
+        UnknownNameError: the weights are for another network or task.
     """
     named = [weights for weights in BUILTIN if weights.name == name]
     for weights in named:

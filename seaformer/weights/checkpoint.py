@@ -1,7 +1,7 @@
 """Reading checkpoints: mmcv segmentation, timm classification, and our own .safetensors.
 
-A .pth file is a pickle, and a pickle can run any program when it is loaded. So the tensors are read
-by `seaformer.weights.unpickling`, which builds tensors and plain containers and runs nothing else.
+A .pth file is a pickle, and loading a pickle can run any program. The tensors are therefore read by
+`seaformer.weights.unpickling`, which only builds tensors and plain containers.
 """
 
 import hashlib
@@ -25,10 +25,10 @@ from seaformer.weights.file_key import split_key
 from seaformer.weights.state_dicts import StateDict, find_state_dict, unwrapped
 
 FORMAT_VERSION = 1
-"""Version of the header of our own files, which `seaformer.weights.saving` writes."""
+"""Version of the header of our own files, see `seaformer.weights.saving`."""
 
 METADATA_KEY = "seaformer"
-"""The one key of our header. With more, safetensors would write them in an order of chance."""
+"""The only key of our header; safetensors would write several keys in random order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,16 +36,15 @@ class Checkpoint:
     """The content of one file.
 
     Attributes:
-        path: the file.
-        sha256: of the file, in hexadecimal.
-        tensors: by name as in the file, without `module.`; on the CPU, floating ones as float32,
-            without NaN and infinity.
-        class_names: the classes that the file says it was trained for, by index; None if it says
-            nothing.
+        path: path of the file.
+        sha256: SHA-256 of the file, in hexadecimal.
+        tensors: tensors by their names in the file, without wrapper prefixes; on the CPU;
+            floating-point tensors are float32 and finite.
+        class_names: class names recorded in the file, by index; None if there are none.
         metadata: the header of one of our own files; empty for all others.
-        note: which of several weights were taken, and what was changed in their names; "" for
-            nothing that a user would not expect.
-        outside: names of tensors beside the network, see `state_dicts.StateDict`.
+        note: which of several weights were taken, and how their names were changed; "" for nothing
+            unusual.
+        outside: names of tensors outside the network, see `state_dicts.StateDict`.
     """
 
     path: Path
@@ -58,15 +57,15 @@ class Checkpoint:
 
     @property
     def network(self) -> str | None:
-        """Name of the network that the file says it is for, as data; None if it says nothing."""
+        """Name of the network recorded in the file, not validated; None if there is none."""
         return stored_name(self.metadata.get("variant"), self.metadata.get("model"))
 
     @property
     def task(self) -> Task | None:
-        """The task that the file says it is for; None if it says nothing.
+        """The task recorded in the file; None if there is none.
 
         Raises:
-            SeaformerError: what it says breaks a rule.
+            SeaformerError: the recorded task is invalid.
         """
         stored = self.metadata.get("task")
         try:
@@ -76,24 +75,24 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint without running any code that is in it.
+    """Read a checkpoint without running any code in it.
 
-    Formats: an mmcv checkpoint (`state_dict`, class names in `meta`), one of timm, Lightning or
-    another trainer (see `state_dicts`), a bare dictionary of tensors, and .safetensors.
+    Formats: checkpoints of mmcv (`state_dict`, class names in `meta`), timm, Lightning and other
+    trainers (see `state_dicts`), a bare dictionary of tensors, and .safetensors.
 
     Args:
-        path: of the file; FILE::KEY for the weights under a key of it.
+        path: path of the file; FILE::KEY for the weights under one of its keys.
 
     Raises:
-        SeaformerError: the file is missing, damaged, not a checkpoint, has values that are not
-            finite, or asks for more than tensors and plain containers. The message names the file.
+        SeaformerError: the file is missing, damaged or not a checkpoint, has values that are not
+            finite, or refers to programs. The message names the file.
     """
     path, key = split_key(path)
     if not path.exists():
         raise SeaformerError(f"there is no file '{path}'. Give the path of a checkpoint.")
     if path.is_dir():
         raise SeaformerError(f"'{path}' is a folder. Give the path of the checkpoint in it.")
-    if not path.is_file():  # a pipe, which would be waited for, or a device
+    if not path.is_file():  # a device, or a pipe, which would block
         raise SeaformerError(f"'{path}' is not a regular file. Give the path of a checkpoint.")
     try:
         with path.open("rb") as file:
@@ -104,8 +103,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
             if path.suffix == ".safetensors":
                 if key is not None:
                     raise SeaformerError(
-                        f"'{path}' has no weights under '{key}': a .safetensors file has no keys "
-                        "of weights. Leave '::' and the key out."
+                        f"'{path}' has no weights under '{key}': in a .safetensors file, weights "
+                        "are not under a key. Leave out '::' and the key."
                     )
                 stored, metadata = _read_safetensors(path)
                 state = StateDict(stored, "") if metadata else unwrapped(stored)
@@ -126,19 +125,19 @@ def _unpickle(file: BinaryIO, path: Path) -> dict[Any, Any]:
         content = unpickling.load(file, path, with_stand_ins=True)
     except SeaformerError:
         raise
-    # A damaged or hostile pickle can make the reader fail in any way.
+    # A damaged or hostile pickle can raise any exception.
     except Exception as error:
         refused = re.search(r"GLOBAL (\S+) was not an allowed", str(error))
         if refused:
             raise SeaformerError(
-                f"'{path}' asks for '{refused[1]}', which runs programs and is in no honest "
-                "checkpoint. Nothing of it was run. Do not load it by other means either: get the "
+                f"'{path}' refers to '{refused[1]}', which runs programs and has no place in a "
+                "checkpoint. Nothing was run. Do not load the file by other means either: get the "
                 "checkpoint again from where it was published."
             ) from error
         if "TorchScript" in str(error):
             raise SeaformerError(
                 f"'{path}' is a TorchScript archive, which is a program. If you trust it, save its "
-                f"weights alone: torch.save(torch.jit.load({str(path)!r}).state_dict(), 'w.pth')."
+                f"weights only: torch.save(torch.jit.load({str(path)!r}).state_dict(), 'w.pth')."
             ) from error
         raise SeaformerError(
             f"'{path}' is damaged, incomplete or not a PyTorch checkpoint "
@@ -146,14 +145,14 @@ def _unpickle(file: BinaryIO, path: Path) -> dict[Any, Any]:
         ) from error
     if not isinstance(content, dict):
         raise SeaformerError(
-            f"'{path}' holds a {type(content).__name__} rather than a dictionary of weights. Save "
-            "model.state_dict()."
+            f"'{path}' contains a {type(content).__name__} rather than a dictionary of weights. "
+            "Save model.state_dict()."
         )
     return content
 
 
 def _last_line(error: Exception) -> str:
-    """Drop the paragraphs of advice that torch puts around the cause."""
+    """Return the cause without torch's paragraphs of advice."""
     lines = [line for line in str(error).splitlines() if line and "documentation of" not in line]
     return lines[-1].strip() if lines else "no details"
 
@@ -189,8 +188,8 @@ def _own_metadata(header: Mapping[str, str], path: Path) -> dict[str, Any]:
     version = metadata.get("format_version")
     if type(version) is not int or version != FORMAT_VERSION:
         raise SeaformerError(
-            f"'{path}' has format version {quoted(version)}; this seaformer reads "
-            f"{FORMAT_VERSION}. Update seaformer, or save the weights again with this one."
+            f"'{path}' has format version {quoted(version)}, but this version of seaformer reads "
+            f"{FORMAT_VERSION}. Update seaformer, or save the weights again with this version."
         )
     return metadata
 
@@ -210,25 +209,26 @@ def _names(holder: object, key: str) -> tuple[str, ...] | None:
 
 
 def _check_size(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Refuse tensors that repeat what the file stores once, before each gets memory of its own."""
+    """Refuse a file whose tensors have more values than it has bytes, before they are copied."""
     numbers = sum(tensor.numel() for tensor in tensors.values())
     if numbers > path.stat().st_size:
         raise SeaformerError(
-            f"'{path}' claims {numbers} numbers and has {path.stat().st_size} bytes. Download or "
-            "copy it again."
+            f"'{path}' claims to contain {numbers} numbers but has {path.stat().st_size} bytes. "
+            "Download or copy it again."
         )
 
 
 def _checked(tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Widen floating tensors to float32; refuse other kinds, NaN and infinity."""
+    """Convert floating-point tensors to float32; refuse other types, NaN and infinity."""
     if not tensors:
-        raise SeaformerError(f"'{path}' holds no tensors. Give a checkpoint with weights.")
-    odd = [name for name, tensor in tensors.items() if not _is_plain(name, tensor)]
-    if odd:
-        kind = tensors[odd[0]]
+        raise SeaformerError(f"'{path}' contains no tensors. Give a checkpoint with weights.")
+    refused = [name for name, tensor in tensors.items() if not _is_plain(name, tensor)]
+    if refused:
+        first = tensors[refused[0]]
         raise SeaformerError(
-            f"'{path}' has {listed(odd, 'tensor')} of a kind that weights cannot have, the first "
-            f"{kind.dtype}, {kind.layout}, on {kind.device}. Allowed: dense floating-point tensors."
+            f"'{path}' has {listed(refused, 'tensor')} of a type that weights cannot have; the "
+            f"first is {first.dtype}, {first.layout}, on {first.device}. Allowed: dense "
+            "floating-point tensors."
         )
     widened = {
         name: tensor.detach().float() if tensor.is_floating_point() else tensor
@@ -237,8 +237,8 @@ def _checked(tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
     broken = [name for name, tensor in widened.items() if not bool(tensor.isfinite().all())]
     if broken:
         raise SeaformerError(
-            f"'{path}' has NaN or infinity in {listed(broken, 'tensor')}. The training diverged or "
-            "the file is damaged: give another checkpoint."
+            f"'{path}' has NaN or infinity in {listed(broken, 'tensor')}. Either the training "
+            "diverged, or the file is damaged. Give another checkpoint."
         )
     return widened
 
@@ -250,17 +250,17 @@ def _is_plain(name: str, tensor: Tensor) -> bool:
 
 
 def listed(names: Iterable[str], noun: str) -> str:
-    """Say how many names there are and give the first 8: "2 tensors (a, b)"."""
+    """Format the number of names and the first 8 of them: "2 tensors (a, b)"."""
     names = list(names)
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     return f"{len(names)} {noun}{'s' if len(names) != 1 else ''} ({shown})"
 
 
 def described_by(weights: str | Path | None) -> tuple[str | None, Task | None]:
-    """Return the name of the network and the task that weights are for, as far as they say it.
+    """Return the network name and the task recorded in a value of `--weights`, as far as possible.
 
-    Of what is given to `--weights`, those that come with the package and our own .safetensors files
-    say both, so that a command needs no further flags; others say nothing.
+    Weights of the package and our own .safetensors files record both, so that a command needs no
+    further options; all others record neither.
 
     Raises:
         SeaformerError: it is a .safetensors file that cannot be read.

@@ -1,12 +1,12 @@
-"""Getting a released file from Google Drive, once, and knowing it again.
+"""Downloading a released file from Google Drive once, and verifying it on later use.
 
-As no checksums are published, the first download is trusted: its SHA-256 is written down beside it,
-and every later use compares.
+Since no checksums are published, the first download is trusted: its SHA-256 is recorded next to the
+file and compared on every later use.
 
-Two environment variables change where files come from and go to:
-    SEAFORMER_CACHE: folder to keep the files in, rather than the user's cache.
-    SEAFORMER_WEIGHTS_URL: server to ask rather than https://drive.google.com, for a mirror. It
-        serves the file with the Drive id ID at the path /uc?id=ID.
+Two environment variables change source and destination:
+    SEAFORMER_CACHE: folder for the files instead of the user's cache.
+    SEAFORMER_WEIGHTS_URL: mirror to use instead of https://drive.google.com. It serves the file
+        with the Drive id ID at the path /uc?id=ID.
 """
 
 import json
@@ -33,26 +33,26 @@ MAX_NOTE_BYTES = 2**16
 URL_VARIABLE = "SEAFORMER_WEIGHTS_URL"
 
 MAX_BYTES = 2**30
-"""The largest released file has some 200 MB; a server may send without end."""
+"""Download limit: the largest released file has about 200 MB."""
 
 TIMEOUT = 60
-"""Seconds to wait for the server, at the start and between any two pieces of the file."""
+"""Seconds to wait for the server, initially and between two chunks."""
 
 STALL_S = 60.0
-"""Within this gdown has to say that more has arrived, which it does every 512 KiB: 9 KB/s."""
+"""Maximum time between two progress callbacks of gdown, one per 512 KiB: at least 9 KB/s."""
 
 LIMIT_S = 3600.0
-"""For a whole download: the largest released file at 57 KB/s."""
+"""Maximum time of a download: 57 KB/s for the largest released file."""
 
 
 def fetch(released: ReleasedWeights, base_url: str | None = None) -> Path:
-    """Return the path of a released file, which is downloaded at the first call only.
+    """Return the path of a released file, which is downloaded on the first call.
 
-    The server to ask is `base_url`, by default SEAFORMER_WEIGHTS_URL, then Google Drive.
+    The server is `base_url`, SEAFORMER_WEIGHTS_URL or Google Drive, in this order.
 
     Raises:
-        SeaformerError: the file cannot be downloaded, is no checkpoint or has changed, or the cache
-            cannot be written. The message says what to do.
+        SeaformerError: the file cannot be downloaded, is not a checkpoint or has changed, or the
+            cache cannot be written. The message says what to do.
     """
     url = released.url_at(base_url or os.environ.get(URL_VARIABLE) or DRIVE)
     path = cache_folder("weights") / released.file_name
@@ -62,38 +62,36 @@ def fetch(released: ReleasedWeights, base_url: str | None = None) -> Path:
             _download(released, url, path)
         elif problem := _not_a_checkpoint(path):
             raise SeaformerError(
-                f"'{path}' {problem}. Delete it and '{_note(path)}' to have it downloaded again."
+                f"'{path}' {problem}. Delete it and '{_note(path)}' to download it again."
             )
         elif problem := _untrusted(path, path):
-            raise SeaformerError(
-                f"'{path}' {problem}. Delete '{path}' to have it downloaded again."
-            )
+            raise SeaformerError(f"'{path}' {problem}. Delete '{path}' to download it again.")
     except OSError as error:
         raise SeaformerError(
-            f"cannot keep weights in '{path.parent}': {error}. Set {CACHE_VARIABLE} to a folder "
-            "that can be written and has room."
+            f"cannot store weights in '{path.parent}': {error}. Set {CACHE_VARIABLE} to a writable "
+            "folder with enough space."
         ) from error
     return path
 
 
 def _download(released: ReleasedWeights, url: str, path: Path) -> None:
-    # A folder of its own for each attempt: `path` is never half a file, two processes do not meet,
-    # and what an interrupted download leaves behind is removed.
+    # Each attempt has its own temporary folder: `path` is never incomplete, processes do not
+    # conflict, and the remains of an interrupted download are removed.
     with temporary_folder("download", path.parent) as folder:
         part = folder / path.name
         problem = _retrieve(url, part) or _untrusted(part, path)
         if problem:
             raise SeaformerError(
                 f"cannot download the weights '{released.name}' of {in_words(released.network)}: "
-                f"{url} {problem}. Try later, or open the link in a browser and give "
-                "the file it saves: --weights PATH."
+                f"{url} {problem}. Try again later, or download the file with a browser and give "
+                "its path: --weights PATH."
             )
         part.replace(path)
 
 
 def _retrieve(url: str, part: Path) -> str | None:
-    """Download `url` to the file `part`, or say what went wrong."""
-    # Imported here as most runs find their file in the cache or download nothing at all.
+    """Download `url` to the file `part`; return the problem, if any."""
+    # Imported here because most runs download nothing.
     import gdown
     import requests
 
@@ -111,27 +109,27 @@ def _retrieve(url: str, part: Path) -> str | None:
                 cancel=pace.given_up,
             )
     except _TooLongError:
-        return f"sends more than {MAX_BYTES / 1e6:.0f} MB, which no released file has"
+        return f"sends more than {MAX_BYTES / 1e6:.0f} MB, more than any released file"
     except gdown.DownloadCancelled:
         return f"is too slow ({pace.received / 1e6:.1f} MB in {pace.elapsed_s:.0f} s)"
     except requests.RequestException as error:
-        return f"is out of reach ({type(error).__name__}: {error})"
+        return f"is unreachable ({type(error).__name__}: {error})"
     except gdown.DownloadError as error:
-        # Its messages have paragraphs; ours are one line.
+        # Its messages have several paragraphs; ours have one line.
         return f"is refused or incomplete ({' '.join(str(error).split())})"
     except (AssertionError, LookupError) as error:
-        return f"is not understood by gdown, which reads Drive's web pages ({error!r})"
+        return f"returned a web page that gdown cannot parse ({error!r})"
     return None
 
 
 class _TooLongError(Exception):
-    """A server sends more than it can have to send."""
+    """A server sends more than `MAX_BYTES`."""
 
 
 class _Pace:
-    """Gives a download up that is slower than `STALL_S` and `LIMIT_S` allow.
+    """Cancels a download that is slower than `STALL_S` and `LIMIT_S` allow.
 
-    A server that sends a byte now and then never runs into a time-out between two of them.
+    A server that sends a byte now and then would never run into `TIMEOUT`.
     """
 
     def __init__(self) -> None:
@@ -146,7 +144,7 @@ class _Pace:
         return time.monotonic() - self._started
 
     def follow(self, received: int, _total: int | None) -> None:
-        """Take how many bytes have arrived."""
+        """Record the number of bytes received so far."""
         if received > MAX_BYTES:
             raise _TooLongError
         self.received, self._latest = received, time.monotonic()
@@ -168,7 +166,10 @@ class _Pace:
 
 
 def _untrusted(file: Path, path: Path) -> str | None:
-    """Compare `file` with what was noted about `path`, or note it; say what is wrong with it."""
+    """Compare the SHA-256 of `file` with the one recorded for `path`; record it the first time.
+
+    Return the problem, or None.
+    """
     note = _note(path)
     digest = file_sha256(file)
     if not note.exists():
@@ -181,25 +182,25 @@ def _untrusted(file: Path, path: Path) -> str | None:
     except ValueError:
         trusted = None
     if not isinstance(trusted, str):
-        return f"cannot be checked, as '{note}' is damaged: delete that file to trust the weights"
+        return f"cannot be verified: '{note}' is damaged; delete that file to trust the weights"
     if digest == trusted:
         return None
     return (
-        f"has SHA-256 {digest}, but had {trusted} when it was first used; to trust the new file "
-        f"delete '{note}', which remembers the first"
+        f"has SHA-256 {digest}, but had {trusted} when it was first used; to trust the new file, "
+        f"delete '{note}'"
     )
 
 
 def _note(path: Path) -> Path:
-    """Where the SHA-256 of a file is written down."""
+    """Return the path of the file in which the SHA-256 is recorded."""
     return path.with_name(f"{path.name}.json")
 
 
 def _not_a_checkpoint(file: Path) -> str | None:
-    """Tell a file of torch.save from a web page or half a file; None if it looks whole."""
+    """Return why a file cannot be a complete file of torch.save; None if it looks complete."""
     with file.open("rb") as stream:
         start = stream.read(64)
-    # The index of a zip file stands at its end. Before torch 1.6 the file was a bare pickle.
+    # The index of a zip file is at its end. Before torch 1.6, the file was a bare pickle.
     if start.startswith(b"\x80\x02"):
         return None
     with suppress(zipfile.BadZipFile), zipfile.ZipFile(file) as archive:
@@ -209,5 +210,5 @@ def _not_a_checkpoint(file: Path) -> str | None:
     if start.startswith(b"PK"):
         return f"is incomplete ({file.stat().st_size} bytes)"
     if start.lstrip().startswith(b"<"):
-        return "is a web page and not a file: Google Drive's quota or permissions refuse it"
-    return f"is no PyTorch checkpoint ({file.stat().st_size} bytes, the first are {start[:8]!r})"
+        return "is a web page: Google Drive refuses the file because of its quota or permissions"
+    return f"is not a PyTorch checkpoint ({file.stat().st_size} bytes, the first are {start[:8]!r})"

@@ -1,13 +1,13 @@
-"""FILE::KEY, which is how the weights under a key of a checkpoint are given."""
+"""FILE::KEY, the notation for the weights under a key of a checkpoint."""
 
 from pathlib import Path
 
 SEPARATOR = "::"
-"""Between a file and the key of the weights to take."""
+"""Separates file and key."""
 
 
 def split_key(path: Path) -> tuple[Path, str | None]:
-    """Split FILE::KEY; the key is None without one."""
+    """Split FILE::KEY; the key is None if there is none."""
     if SEPARATOR not in path.name or path.exists():
         return path, None
     name, _, key = path.name.rpartition(SEPARATOR)

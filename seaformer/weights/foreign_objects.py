@@ -1,10 +1,10 @@
-"""A `pickle_module` for `torch.load` that reads tensors and lets stand-ins take every other place.
+"""A `pickle_module` for `torch.load` that reads tensors and replaces all other objects.
 
-Trainers store their configuration, logs and schedulers beside the weights, as objects of classes
-that need not be installed here. No name in the file is imported: the few functions that make
-tensors are a table, and every other name becomes a class of `StandIn`, which keeps plain data and
-has no behavior. A name that is there to run a program is refused all the same: such a file is an
-attack, and its weights are not to be trusted.
+Trainers store configuration, logs and schedulers next to the weights, as objects of classes that
+may not be installed here. No name in the file is imported: the few functions that build tensors are
+in a table, and every other name becomes a subclass of `StandIn`, which keeps plain data and has no
+behavior. Names that run programs are refused nevertheless: such a file is an attack, and its
+weights cannot be trusted.
 """
 
 import pickle
@@ -17,14 +17,14 @@ from torch import Tensor
 
 
 class StandIn(dict[Any, Any]):
-    """Stands for an object of any class, and keeps the mapping that it holds, if it holds one.
+    """Replaces an object of any class, and keeps its mapping, if it has one.
 
-    `origin` is the name of the real class, as the file gives it.
+    `origin` is the name of the original class in the file.
     """
 
     origin = ""
     dump_patches = False
-    """Read by torch of the classes of modules in files from before version 1.6."""
+    """Attribute that torch reads from module classes in files of versions before 1.6."""
 
     def __init__(self, *args: object) -> None:
         super().__init__()
@@ -35,20 +35,20 @@ class StandIn(dict[Any, Any]):
             self.update(state)
 
     def __call__(self, *_: object) -> "StandIn":
-        """Take the place of a function too, whose result is as unknown as it is."""
+        """Replace a function too; its result is another stand-in."""
         return self
 
     def append(self, _: object) -> None:
-        """Drop an element of a list, a queue or a set."""
+        """Drop an element of a list, queue or set."""
 
     extend = add = append
 
-    # A path or an enumerator may be the key of a dictionary.
+    # A path or an enum member may be the key of a dictionary.
     __hash__ = object.__hash__  # type: ignore[assignment]
 
 
 class _Constructor:
-    """A function that makes a tensor, behind an object that the file cannot change."""
+    """Wraps a function that builds a tensor in an object that the file cannot modify."""
 
     __slots__ = ("_function",)
 
@@ -62,7 +62,7 @@ class _Constructor:
 
 
 class _Bytes:
-    """The storage of tensors of rarer types, as which torch reads bytes."""
+    """Storage type for tensors of rarer types, which torch reads as bytes."""
 
     __slots__ = ()
     dtype = torch.uint8
@@ -81,7 +81,7 @@ _CONSTRUCTORS: dict[str, Any] = {
     "torch.storage.UntypedStorage": _Bytes(),
     "torch._utils._rebuild_tensor": _Constructor(_tensor),
     "torch._utils._rebuild_tensor_v2": _Constructor(_tensor),
-    # Gradients, hooks and attributes are nothing that weights need.
+    # Gradients, hooks and attributes are dropped.
     "torch._utils._rebuild_parameter": _Constructor(lambda data, *_: data),
     "torch._utils._rebuild_parameter_with_state": _Constructor(lambda data, *_: data),
     "torch._tensor._rebuild_from_type_v2": _Constructor(lambda make, _, args, __: make(*args)),
@@ -92,19 +92,19 @@ _PROGRAMS = (
     "importlib.", "nt.", "os.", "posix.", "pty.", "runpy.", "shutil.", "socket.", "subprocess.",
     "sys.", "webbrowser.",
 )  # fmt: skip
-"""What only an attack asks for. Nothing would run without this list either."""
+"""Names that only an attack refers to. Even without this list, none of them would run."""
 
 
 class Unpickler(pickle.Unpickler):
-    """Reads one pickle."""
+    """Unpickler that imports no name from the file."""
 
     def __init__(self, file: BinaryIO, **options: Any) -> None:
         super().__init__(file, **options)
         self._stand_ins: dict[str, type[StandIn]] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return what takes the place of a name: never what it is a name of."""
-        path = f"{module.replace('__builtin__', 'builtins')}.{name}"  # as Python 2 calls it
+        """Return the replacement of a name, never the named object itself."""
+        path = f"{module.replace('__builtin__', 'builtins')}.{name}"  # __builtin__: Python 2
         if path.startswith(_PROGRAMS):
             raise pickle.UnpicklingError(f"GLOBAL {path} was not an allowed global")
         if path not in _CONSTRUCTORS and path not in self._stand_ins:
@@ -113,5 +113,5 @@ class Unpickler(pickle.Unpickler):
 
 
 def load(file: BinaryIO, **options: Any) -> Any:
-    """Read one pickle of several in a file."""
+    """Read one of several pickles in a file."""
     return Unpickler(file, **options).load()

@@ -1,8 +1,8 @@
 """The table of the released weights.
 
-They are the files that the official repositories, fudan-zvg/SeaFormer and hustvl/TopFormer, link to
-on Google Drive. They publish no checksums, and the first no weights for COCO-Stuff, for Pascal
-Context or, with the tiny and the large variant, for Cityscapes.
+The official repositories, fudan-zvg/SeaFormer and hustvl/TopFormer, link to these files on Google
+Drive, without checksums. For SeaFormer, no weights are released for COCO-Stuff and Pascal Context,
+nor for Cityscapes with the tiny and the large variant.
 """
 
 from dataclasses import dataclass, replace
@@ -17,17 +17,17 @@ _SEGMENTATION_SOURCE = "fudan-zvg/SeaFormer, seaformer-seg/README.md"
 _CLASSIFICATION_SOURCE = "fudan-zvg/SeaFormer, seaformer-cls/README.md"
 _TOPFORMER_SOURCE = "hustvl/TopFormer, README.md"
 _OTHERWISE = (
-    "Weights of your own are given as the path of a checkpoint (--weights PATH); 'random' needs "
-    "none, but then the output means nothing."
+    "For your own weights, give the path of a checkpoint (--weights PATH); 'random' needs no file, "
+    "but makes the output meaningless."
 )
 
 
 @dataclass(frozen=True)
 class ReleasedWeights:
-    """One released file, or the part of one that is asked for by a name of its own.
+    """One released file, or the backbone of one under its own name.
 
     Attributes:
-        name: as given to `--weights`, together with a network and a task.
+        name: value of `--weights`; unique for a network and a task.
         network: name of the network, such as "seaformer-tiny".
         task: name of the task that the file was trained for.
         drive_id: id of the file on Google Drive.
@@ -36,7 +36,7 @@ class ReleasedWeights:
         source: where the score and the link are published.
         input_size: height and width that the score was measured at, in pixels.
         batch: images per training step.
-        is_backbone: only the backbone is loaded; the score is not its own.
+        is_backbone: whether only the backbone is loaded; the score is that of the whole file.
     """
 
     name: str
@@ -57,15 +57,15 @@ class ReleasedWeights:
 
     @property
     def file_name(self) -> str:
-        """Name of the file in the cache; another upload gets another one."""
+        """Name of the file in the cache, unique for each upload."""
         return f"{self.task}-{variant_of(self.network) or self.network}-{self.drive_id}.pth"
 
     def url_at(self, base_url: str) -> str:
-        """Link to the file on a server that answers as Google Drive does."""
+        """Link to the file on a server with the URL scheme of Google Drive."""
         return f"{base_url.rstrip('/')}/uc?id={self.drive_id}"
 
     def fits(self, network: str, task: Task) -> bool:
-        """Whether the network of this name can load it for `task`."""
+        """Whether the network of this name can load the file for `task`."""
         if self.network != network:
             return False
         return task.is_segmentation if self.is_backbone else self.task == task.name
@@ -153,10 +153,10 @@ RELEASED: tuple[ReleasedWeights, ...] = _FILES + tuple(
 
 
 def find_released(name: str, network: str, task: Task) -> ReleasedWeights:
-    """Return the released weights called `name` for a network, by its name, and a task.
+    """Return the released weights called `name` for a task and the network of this name.
 
     Raises:
-        UnknownNameError: there are none; the message lists those there are for the two.
+        UnknownNameError: there are no such weights; the message lists the known ones.
     """
     fitting = {weights.name: weights for weights in RELEASED if weights.fits(network, task)}
     if name in fitting:
@@ -164,8 +164,8 @@ def find_released(name: str, network: str, task: Task) -> ReleasedWeights:
     elsewhere = [weights for weights in RELEASED if weights.name == name]
     if not elsewhere and not fitting:
         raise UnknownNameError(
-            f"there are no released weights for {in_words(network)} and task {task.name}, and so "
-            f"none called '{name}'. {_OTHERWISE}"
+            f"there are no released weights '{name}' for {in_words(network)} and task "
+            f"{task.name}, nor any others. {_OTHERWISE}"
         )
     if not elsewhere:
         raise UnknownNameError(f"{unknown_name('released weights', name, fitting)} {_OTHERWISE}")
@@ -176,5 +176,5 @@ def find_released(name: str, network: str, task: Task) -> ReleasedWeights:
         where = f"task {elsewhere[0].task} ({', '.join(owners)})"
     raise UnknownNameError(
         f"there are no released weights '{name}' for {in_words(network)} and task {task.name}, "
-        f"only for {where}. Valid for the two: {', '.join(sorted(fitting)) or 'none'}. {_OTHERWISE}"
+        f"only for {where}. Valid for both: {', '.join(sorted(fitting)) or 'none'}. {_OTHERWISE}"
     )

@@ -1,4 +1,4 @@
-"""Writing weights: our own .safetensors."""
+"""Writing weights as our own .safetensors files."""
 
 import json
 from collections.abc import Mapping
@@ -26,17 +26,17 @@ def save_weights(
     half: bool = False,
     extra: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the state_dict of `model`, which `read_checkpoint` and `load_weights` read again.
+    """Write the state_dict of `model`; `read_checkpoint` and `load_weights` read it.
 
-    The file appears at once and whole, or not at all. Equal weights give equal files.
+    The file is written atomically. Equal weights give identical files.
 
     Args:
         model: a network of `seaformer.models`.
         path: ends with .safetensors; an existing file is replaced.
-        network: the name of `model`, such as "seaformer-tiny".
-        task_json: its task, as `Task.to_json` gives it.
-        half: store float16, which halves the size and keeps three digits.
-        extra: anything else that JSON can hold, such as the score.
+        network: name of `model`, such as "seaformer-tiny".
+        task_json: its task, from `Task.to_json`.
+        half: store float16, which halves the size and keeps three significant digits.
+        extra: any other JSON data, such as the score.
 
     Raises:
         UsageError: the path does not end with .safetensors.
@@ -44,13 +44,15 @@ def save_weights(
         OSError: the file cannot be written.
     """
     if path.suffix != SUFFIX:
-        raise UsageError(f"weights cannot be saved as '{path}'. Allowed: a path with {SUFFIX}.")
+        raise UsageError(
+            f"weights cannot be saved as '{path}'. Allowed: a path ending in {SUFFIX}."
+        )
     tensors = {name: _stored(tensor, half) for name, tensor in model.state_dict().items()}
     broken = [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
     if broken:
         kind = "float16" if half else "float32"
         raise SeaformerError(
-            f"weights cannot be saved as {kind}: {listed(broken, 'tensor')} would have NaN or "
+            f"weights cannot be saved as {kind}: {listed(broken, 'tensor')} would contain NaN or "
             f"infinity.{' Save them without half.' if half else ''}"
         )
     metadata = {

@@ -1,7 +1,7 @@
-"""Which of a checkpoint's dictionaries holds the weights, and what stands before their names.
+"""Finding the weights in the dictionaries of a checkpoint, and removing prefixes from their names.
 
-Trainers store weights under many keys, and averaged ones (EMA) beside those of the last step; the
-averaged ones are those that are evaluated and published. Wrappers put their own name before every
+Trainers store weights under many keys, and averaged weights (EMA) next to those of the last step;
+the averaged weights are the ones that are evaluated and published. Wrappers add a prefix to every
 name: DistributedDataParallel `module.`, torch.compile `_orig_mod.`, Lightning the attribute.
 """
 
@@ -19,47 +19,46 @@ from seaformer.weights.foreign_objects import StandIn
 
 AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "ema_model")
 PLAIN = ("state_dict", "model", "model_state_dict", "net", "network", "student", "weights")
-"""Keys that weights are stored under, best first."""
+"""Keys under which weights are stored, best first."""
 
 NETWORKS = (*AVERAGED, *PLAIN, "teacher")
-"""What networks are called that stand beside each other in one dictionary, as after distillation,
-best first."""
+"""Names of several networks in one dictionary, for example after distillation, best first."""
 
 _INNER = ("state_dict", "module", "model", "shadow")
-"""Keys within one of those, as a wrapper that averages is stored."""
+"""Keys within one of those, from a stored averaging wrapper."""
 
 _SWAPPED = "message_hub"
-"""A key of mmengine's files, which hold the averaged weights under `state_dict` and those of the
+"""A key of mmengine's files, which store the averaged weights under `state_dict` and those of the
 last step under `ema_state_dict`."""
 
 PREFIXES = ("_orig_mod.", "module.", "model.", "net.", "network.", "student.")
-"""Of wrappers, however few tensors there are."""
+"""Prefixes of wrappers, for any number of tensors."""
 
 PARTS = ("backbone.", "segformer.", "stages.")
-"""Of networks, however many of their names begin with it: published names have them."""
+"""Prefixes of published tensor names, which never count as those of a wrapper."""
 
 MANY = 20
-"""From this many tensors on, what nearly all names begin with belongs to a wrapper too."""
+"""With at least this many tensors, any other prefix of nearly all names is a wrapper's too."""
 
 SHARED = 0.9
-"""A prefix belongs to a wrapper if at least this share of the names begins with it."""
+"""A prefix is a wrapper's if at least this share of the names has it."""
 
 MAX_DEPTH = 32
-"""Of dictionaries or modules within each other: a file may hold one that is in itself."""
+"""Maximum nesting of dictionaries or modules: a file may contain a cycle."""
 
 AUXILIARY = "auxiliary_head."
-"""A head for training alone."""
+"""A head that is only used for training."""
 
 
 @dataclass(frozen=True)
 class StateDict:
-    """Weights by name, without the names of wrappers.
+    """Weights by name, without prefixes of wrappers.
 
     Attributes:
-        tensors: by name.
-        note: what a user should know of where they come from; "" for nothing.
-        outside: the names that stood outside the wrapper which all others were in, such as those of
-            a loss function beside the network.
+        tensors: tensors by name.
+        note: remark on where they were found; "" for none.
+        outside: names that lacked the prefix of the wrapper, such as those of a loss function
+            stored with the network.
     """
 
     tensors: Mapping[str, Tensor]
@@ -68,16 +67,16 @@ class StateDict:
 
 
 def find_state_dict(content: Mapping[Any, Any], path: Path, key: str | None) -> StateDict:
-    """Find the weights in what a checkpoint holds.
+    """Find the weights in the content of a checkpoint.
 
     Args:
-        content: of the file.
-        path: as the user gives it, for messages.
-        key: where they are, as the user says it; None for the best there are.
+        content: content of the file.
+        path: path for messages.
+        key: key given by the user; None for the best weights.
 
     Raises:
-        SeaformerError: nothing of it is weights alone, there is no such key, or it is not clear
-            which of several are meant.
+        SeaformerError: there are no weights, there is no such key, or it is ambiguous which of
+            several weights are meant.
     """
     order = (*PLAIN, *AVERAGED) if _SWAPPED in content else (*AVERAGED, *PLAIN)
     others = (name for name in content if isinstance(name, str) and name not in order)
@@ -86,8 +85,8 @@ def find_state_dict(content: Mapping[Any, Any], path: Path, key: str | None) -> 
         for state in (*found.values(), _bare(content)):
             if key in (networks := _networks(state)):
                 return unwrapped(networks[key])
-        held = ", ".join(f"'{name}'" for name in found) or "nothing under a key of its own"
-        raise SeaformerError(f"'{path}' has no weights under '{key}'. It has {held}.")
+        keys = ", ".join(f"'{name}'" for name in found) or "none"
+        raise SeaformerError(f"'{path}' has no weights under '{key}'. Keys with weights: {keys}.")
     if key is None and (_bare(content) or not found):
         return _of_one(_whole(content, path), path)
     taken = key or next(iter(found))
@@ -103,19 +102,19 @@ def find_state_dict(content: Mapping[Any, Any], path: Path, key: str | None) -> 
     elif key is None and alternatives:
         averaged = ", which are averaged over the training" if taken in AVERAGED else ""
         note = (
-            f"The weights are those under '{taken}'{averaged}; for others give "
+            f"The weights are those under '{taken}'{averaged}; for others, give "
             f"{' or '.join(alternatives)}."
         )
     return _of_one(found[taken], path, note)
 
 
 def _bare(content: Mapping[Any, Any]) -> dict[str, Tensor]:
-    """The tensors that stand under no key of their own."""
+    """Return the tensors at the top level."""
     return {name: value for name, value in content.items() if isinstance(value, Tensor)}
 
 
 def _networks(state: Mapping[str, Tensor]) -> dict[str, Mapping[str, Tensor]]:
-    """The networks of the same tensors that stand beside each other, best first; {} for none."""
+    """Return several networks with the same tensor names, best first; {} if there are none."""
     groups: dict[str, dict[str, Tensor]] = {}
     for name, tensor in state.items():
         first, _, rest = name.partition(".")
@@ -127,18 +126,18 @@ def _networks(state: Mapping[str, Tensor]) -> dict[str, Mapping[str, Tensor]]:
 
 
 def _of_one(state: Mapping[str, Tensor], path: Path, note: str = "") -> StateDict:
-    """Take the best of several networks that stand beside each other, or the only one."""
+    """Take the best of several networks, or the only one."""
     networks = _networks(state)
     if networks:
         taken, *others = networks
         state = networks[taken]
         given = " or ".join(f"'{path}{SEPARATOR}{name}'" for name in others)
-        note = f"{note} The weights are those of '{taken}'; for others give {given}.".strip()
+        note = f"{note} The weights are those of '{taken}'; for others, give {given}.".strip()
     return unwrapped(state, note)
 
 
 def _weights(value: object, depth: int) -> Mapping[str, Tensor] | None:
-    """A dictionary of tensors alone, the one within it, or those of a whole model; else None."""
+    """Return a dictionary of only tensors, an inner one, or the weights of a module; else None."""
     if not isinstance(value, dict) or not value or depth > MAX_DEPTH:
         return None
     if _is_module(value):
@@ -154,7 +153,7 @@ def _is_module(value: object) -> bool:
 
 
 def _of_module(module: Any, prefix: str, depth: int) -> dict[str, Tensor]:
-    """Read the weights of a torch.nn.Module that was saved whole, as its state_dict() has them."""
+    """Return the state_dict() of a torch.nn.Module that was saved as an object."""
     fleeting = module.get("_non_persistent_buffers_set") or ()
     own = {**module["_parameters"], **module["_buffers"]}
     state = {
@@ -169,16 +168,16 @@ def _of_module(module: Any, prefix: str, depth: int) -> dict[str, Tensor]:
 
 
 def _whole(content: Mapping[Any, Any], path: Path) -> Mapping[str, Tensor]:
-    """Take all that a file holds for weights."""
+    """Take the whole content of a file as weights."""
     if _is_module(content):
         return _of_module(content, "", 0)
     expected = (
-        f"nothing but tensors by name, alone or under one of {', '.join((*AVERAGED, *PLAIN))}"
+        f"only tensors by name, at the top level or under one of {', '.join((*AVERAGED, *PLAIN))}"
     )
     if isinstance(content, StandIn):
         raise SeaformerError(
-            f"'{path}' holds {quoted(content.origin)} rather than {expected}. Where it was "
-            "written, save the state_dict() of the network."
+            f"'{path}' contains {quoted(content.origin)} rather than {expected}. Save the "
+            "state_dict() of the network where it was trained."
         )
     for name in (*AVERAGED, *PLAIN):
         if isinstance(content.get(name), Mapping):
@@ -189,7 +188,7 @@ def _whole(content: Mapping[Any, Any], path: Path) -> Mapping[str, Tensor]:
     for name, tensor in content.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
             raise SeaformerError(
-                f"{where} holds a {_type_name(tensor)} called {name!r} rather than {expected}."
+                f"{where} contains a {_type_name(tensor)} called {name!r} rather than {expected}."
             )
     return content
 
@@ -199,7 +198,7 @@ def _type_name(value: object) -> str:
 
 
 def unwrapped(state: Mapping[str, Tensor], note: str = "") -> StateDict:
-    """Take the names of wrappers off, and the heads for training alone."""
+    """Remove prefixes of wrappers, and heads that are only used for training."""
     tensors, notes = dict(state), [note] if note else []
     outside: frozenset[str] = frozenset()
     while prefix := _wrapper(list(tensors)):
@@ -208,18 +207,18 @@ def unwrapped(state: Mapping[str, Tensor], note: str = "") -> StateDict:
         tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
         if without or prefix != "module.":  # which is usual
             exceptions = f", which {len(without)} did not have" if without else ""
-            notes.append(f"'{prefix}' was taken off the names of the weights{exceptions}.")
+            notes.append(f"'{prefix}' was removed from the names of the weights{exceptions}.")
     training = [name for name in tensors if name.startswith(AUXILIARY)]
     if training and len(training) < len(tensors):
         notes.append(
-            f"The {len(training)} tensors of '{AUXILIARY}' are for training, and left out."
+            f"The {len(training)} tensors of '{AUXILIARY}' are only for training and left out."
         )
         tensors = {name: tensor for name, tensor in tensors.items() if name not in training}
     return StateDict(tensors, " ".join(notes), outside)
 
 
 def _wrapper(names: Sequence[str]) -> str | None:
-    """The prefix that nearly all names have in common, and that makes no two of them the same."""
+    """Return a prefix that nearly all names have and that is a wrapper's; None without one."""
     firsts = Counter(f"{first}." for first, dot, _ in (n.partition(".") for n in names) if dot)
     for prefix, wrapped in firsts.most_common():
         is_wrapper = prefix in PREFIXES or (len(names) >= MANY and prefix not in PARTS)

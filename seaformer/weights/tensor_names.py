@@ -1,4 +1,4 @@
-"""The names and shapes of a network's tensors, and renaming them."""
+"""Names and shapes of tensors, and renaming by rules."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ def shapes_of(tensors: Mapping[str, Tensor]) -> Shapes:
 
 
 def substitute(name: str, rules: Sequence[tuple[str, Replacement]]) -> str:
-    """Apply rewriting rules, each a pattern and its replacement, one after the other."""
+    """Apply rewriting rules, each a pattern and its replacement, in order."""
     for pattern, replacement in rules:
         name = re.sub(pattern, replacement, name)
     return name
@@ -25,11 +25,10 @@ def substitute(name: str, rules: Sequence[tuple[str, Replacement]]) -> str:
 def rename(
     keys: Iterable[str], rename_one: Callable[[str], str], prefixes: tuple[str, ...]
 ) -> dict[str, str]:
-    """Map each key of a state_dict to another name, which has to begin with one of the prefixes.
+    """Map each key of a state_dict to a new name, which has to begin with one of the prefixes.
 
     Raises:
-        KeyError: a key that no rule translates, or two that fall together. A bug here, not a
-            user's error.
+        KeyError: no rule matches a key, or two keys get the same name; a bug, not a user's error.
     """
     names = {key: rename_one(key) for key in keys}
     for key, name in names.items():

@@ -1,8 +1,8 @@
 """`torch.load` for files from elsewhere: tensors and plain containers, in bounded memory.
 
-A pickle can run any program when it is loaded; with weights_only torch refuses that. What it still
-does is to make objects as large as a file of a hundred bytes asks for: `bytearray(10**10)`, texts
-that are encoded again and again, records that inflate a thousand times.
+Loading a pickle can run any program; with weights_only, torch refuses that. A file of a hundred
+bytes can still make torch allocate huge objects: `bytearray(10**10)`, strings that are encoded
+again and again, compressed records that grow a thousandfold.
 """
 
 import os
@@ -21,33 +21,33 @@ from seaformer.errors import SeaformerError
 from seaformer.weights import foreign_objects
 
 SLACK_BYTES = 2**30
-"""What torch takes besides the content, and much more."""
+"""Allowance for memory that torch uses besides the content; generous."""
 
 
 def load(file: BinaryIO, path: Path, *, with_stand_ins: bool = False) -> Any:
-    """Load a file of torch.save onto the CPU.
+    """Load a file of torch.save to the CPU.
 
     Args:
-        file: at its beginning.
-        path: names it in messages.
-        with_stand_ins: whether objects of other classes than plain containers become a
-            `foreign_objects.StandIn` rather than an error.
+        file: the file, at its beginning.
+        path: path for messages.
+        with_stand_ins: whether objects other than tensors and plain containers become a
+            `foreign_objects.StandIn` instead of raising an error.
 
     Raises:
-        SeaformerError: it takes far more memory than it has bytes.
-        Exception: it is damaged or asks for more than data; the reader can fail in any way.
+        SeaformerError: loading takes far more memory than the size of the file.
+        Exception: the file is damaged or contains more than data; any exception is possible.
     """
     size = os.fstat(file.fileno()).st_size
     try:
-        # torch.save compresses nothing: the content is as large as the file, and read once.
+        # torch.save does not compress: the content is as large as the file, and read once.
         with _memory_limit(2 * size + SLACK_BYTES), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about protocols, and the source of classes
+            warnings.simplefilter("ignore")  # about pickle protocols and source code of classes
             return _load(file, with_stand_ins)
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or "memory" in str(error):
             raise SeaformerError(
-                f"'{path}' has {size / 1e6:.3g} MB and takes gigabytes of memory to load, which no "
-                "weights do. Download or copy it again, and do not trust one from elsewhere."
+                f"'{path}' has {size / 1e6:.3g} MB but takes gigabytes of memory to load, which "
+                "weights never do. Download or copy it again, from a source that you trust."
             ) from error
         raise
 
@@ -56,8 +56,8 @@ def _load(file: BinaryIO, with_stand_ins: bool) -> Any:
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
-        # Raised by the pickle in it: torch has refused archives that hold programs (TorchScript)
-        # before, as it does not without weights_only.
+        # The pickle in the file raised this: archives with programs (TorchScript) were already
+        # refused above, which torch does only with weights_only.
         if not with_stand_ins:
             raise
     file.seek(0)
@@ -66,7 +66,7 @@ def _load(file: BinaryIO, with_stand_ins: bool) -> Any:
 
 @contextmanager
 def _memory_limit(extra_bytes: int) -> Iterator[None]:
-    """Let this process have only so much more memory; of effect on Linux."""
+    """Limit this process to `extra_bytes` of additional memory; effective only on Linux."""
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     wanted = psutil.Process().memory_info().vms + extra_bytes
     limit = min(one for one in (wanted, soft, hard) if one != resource.RLIM_INFINITY)

@@ -186,7 +186,7 @@ def test_a_given_task_wins_over_labels_json(tmp_path: Path) -> None:
     [
         ("sky", r"labels\.json'.*task is 'sky'"),
         (["sky", "sky"], r"labels\.json': labels\[1\] is 'sky'"),
-        ([], r"labels\.json'.*one name or more"),
+        ([], r"labels\.json'.*at least one name"),
         ({"name": "x"}, r"labels\.json': the task has no 'labels'"),
     ],
 )

@@ -98,7 +98,7 @@ def test_the_meaning_is_found_and_said(name: str, meaning: str, classes: int, ki
     assert (str(found.meaning), found.task.kind) == (meaning, kind)
     assert found.labels == tuple(f"class {index}" for index in range(classes))
     assert found.task.palette is None
-    assert f"taken for {meaning}" in found.note
+    assert f"detected output: {meaning}" in found.note
     assert not found.knows_normalization
     assert not found.names_classes
 
@@ -119,13 +119,13 @@ def test_what_is_said_wins_over_what_the_network_declares() -> None:
 @pytest.mark.parametrize(
     ("name", "said", "message"),
     [
-        ("logits", {"labels": "a,b"}, "2 classes are named, and the network has 3"),
-        ("logits", {"task": "ade20k"}, "150 classes are named, and the network has 3"),
-        ("logits", {"output_meaning": "binary"}, "said to be binary.*Allowed: logits"),
-        ("tokens", {"output_meaning": "logits"}, "said to be logits.*Allowed: .*features"),
-        ("whole", {}, "how many classes.*--labels"),
+        ("logits", {"labels": "a,b"}, "2 classes are named, but the network has 3"),
+        ("logits", {"task": "ade20k"}, "150 classes are named, but the network has 3"),
+        ("logits", {"output_meaning": "binary"}, "stated to be binary.*Allowed: logits"),
+        ("tokens", {"output_meaning": "logits"}, "stated to be logits.*Allowed: .*features"),
+        ("whole", {}, "number of classes is unknown.*--labels"),
         ("misdeclared", {}, "attribute seaformer_task.*'preprocesing'.*'preprocessing'"),
-        ("gray", {"mean": "1,2,3", "std": "60"}, "3 numbers, and the image 1 channel"),
+        ("gray", {"mean": "1,2,3", "std": "60"}, "3 numbers, but the image has 1 channel"),
     ],
 )
 @pytest.mark.usefixtures("here")
@@ -151,13 +151,13 @@ def test_ranges_become_means_of_pixels(options: dict[str, str], mean: float, std
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mean": "0.485,0.456,0.406", "std": "0.229,0.224,0.225"}, "do not say their scale"),
+        ({"mean": "0.485,0.456,0.406", "std": "0.229,0.224,0.225"}, "is ambiguous"),
         ({"input_range": "1..0"}, "Allowed: LOW..HIGH"),
         ({"input_range": "1"}, "--input-range is '1'"),
         ({"mean": "a"}, "--mean is 'a'"),
         ({"input_range": "0..1", "std": "0"}, "above 0"),
         ({"labels": "a,a"}, r"labels\[1\] is 'a'"),
-        ({"labels": "absent.txt"}, "no file 'absent.txt'"),
+        ({"labels": "absent.txt"}, "file 'absent.txt' does not exist"),
         ({"palette": "red"}, "'red'.*RRGGBB"),
         ({"labels": "a,b", "palette": "ff0000"}, "palette has 1 colours. Allowed: 2"),
         ({"output_meaning": "boxes"}, "unknown output meaning 'boxes'"),
@@ -346,7 +346,7 @@ def test_a_foreign_file_is_told_by_options() -> None:
     assert (mask[:, :28] == 0).all()
     assert (mask[:, 36:] == 2).all()
     done = run(predict, "flag.png", "--model", "foreign.onnx", *said, "--force")
-    assert "taken for logits" in done.output
+    assert "detected output: logits" in done.output
     assert "assumed" not in done.output
     unnamed = run(predict, "flag.png", "--model", "foreign.onnx", *said[:2], "--force")
     assert "no names" in unnamed.output
@@ -367,7 +367,7 @@ def test_seven_classes_of_ones_own_need_only_their_names() -> None:
     torch.save(create_model("tiny", task).state_dict(), "seven.pth")
     advised = run(predict, "flag.png", "--model", "seven.pth", "--task", "ade20k")
     assert advised.exit_code == 1
-    assert "--task FILE.json, or --labels with the 7 names" in advised.output
+    assert "--task FILE.json, or --labels with the names of its 7 classes" in advised.output
     Path("fruit.txt").write_text("\n".join(names))
     Path("fruit.json").write_text(json.dumps({"labels": names}))
     first, second = (

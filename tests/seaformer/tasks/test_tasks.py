@@ -297,16 +297,16 @@ PRE = "preprocessing"
         (["schema_version"], 2, ["schema_version is 2", "Allowed: 1."]),
         (["name"], "My Garden", ["name is 'My Garden'", "lower-case"]),
         (["name"], "../x", ["name is '../x'", "lower-case"]),
-        (["title"], "", ["title is ''", "not empty"]),
+        (["title"], "", ["title is ''", "non-empty"]),
         (["source"], 3, ["source is 3", "text"]),
         (["kind"], "detection", ["kind is 'detection'", "segmentation, classification"]),
         (["num_classes"], 3, ["num_classes is 3", "Allowed: 2, the number of labels"]),
         (["labels"], "grass", ["labels is 'grass'", "a list"]),
-        (["labels", 1], "grass", ["labels[1] is 'grass'", "other than that of 0"]),
-        (["labels", 1], "hedge ", ["labels[1] is 'hedge '", "without spaces at its ends"]),
-        (["labels", 1], "he\ndge", ["labels[1] is 'he\\ndge'", "one line of text"]),
+        (["labels", 1], "grass", ["labels[1] is 'grass'", "that index 0 lacks"]),
+        (["labels", 1], "hedge ", ["labels[1] is 'hedge '", "without leading or trailing spaces"]),
+        (["labels", 1], "he\ndge", ["labels[1] is 'he\\ndge'", "one non-empty line of text"]),
         (["ids"], ["a"], ["ids has 1 values", "Allowed: 2."]),
-        (["ids"], ["a", "a"], ["ids[1] is 'a'", "other than that of 0"]),
+        (["ids"], ["a", "a"], ["ids[1] is 'a'", "that index 0 lacks"]),
         (["palette"], [[0, 0, 0]], ["palette has 1 values", "Allowed: 2."]),
         (["palette", 1], [0, 128], ["palette[1] has 2 values", "Allowed: 3."]),
         (["palette", 1, 2], 256, ["palette[1][2] is 256", "a whole number, 0..255"]),
@@ -361,5 +361,5 @@ def test_missing_key_is_named(key: str) -> None:
 
 def test_task_without_classes_is_refused() -> None:
     data = own_task() | {"num_classes": 0, "labels": [], "palette": []}
-    with pytest.raises(UsageError, match=r"labels is \[\]\. Allowed: one name or more"):
+    with pytest.raises(UsageError, match=r"labels is \[\]\. Allowed: at least one name"):
         Task.from_json(data)

@@ -271,12 +271,12 @@ def test_file_put_there_by_hand_is_used(drive: StandIn, cache: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "announced", "reason"),
     [
-        (QUOTA_PAGE, 200, -1, "is a web page and not a file"),
+        (QUOTA_PAGE, 200, -1, "is a web page: Google Drive refuses"),
         (CHECKPOINT[:3000], 200, len(CHECKPOINT), "is refused or incomplete"),
         (CHECKPOINT[:3000], 200, None, "is incomplete (3000 bytes)"),
         (EMPTY_ARCHIVE, 200, -1, "is an archive without weights (22 bytes)"),
-        (b"", 200, -1, "is no PyTorch checkpoint (0 bytes"),
-        (b"hello", 200, -1, "is no PyTorch checkpoint (5 bytes, the first are b'hello')"),
+        (b"", 200, -1, "is not a PyTorch checkpoint (0 bytes"),
+        (b"hello", 200, -1, "is not a PyTorch checkpoint (5 bytes, the first are b'hello')"),
         (b"gone", 404, -1, "404"),
         (b"wait", 429, -1, "429"),
     ],
@@ -310,13 +310,13 @@ def test_no_connection_is_one_error() -> None:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
     message = failure(base_url=url)
-    assert "is out of reach (ConnectionError" in message
+    assert "is unreachable (ConnectionError" in message
     assert TINY.url_at(url) in message
     assert "--weights PATH" in message
 
 
 def test_bad_server_url_is_one_error() -> None:
-    assert "is out of reach (MissingSchema" in failure(base_url="my-mirror")
+    assert "is unreachable (MissingSchema" in failure(base_url="my-mirror")
 
 
 @pytest.mark.usefixtures("drive")
@@ -326,7 +326,7 @@ def test_cache_that_cannot_be_written_is_one_error(
     (tmp_path / "file").touch()
     monkeypatch.setenv("SEAFORMER_CACHE", str(tmp_path / "file"))
     message = failure()
-    assert f"cannot keep weights in '{cache_folder('weights')}'" in message
+    assert f"cannot store weights in '{cache_folder('weights')}'" in message
     assert "Set SEAFORMER_CACHE" in message
 
 

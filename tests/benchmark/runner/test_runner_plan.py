@@ -33,6 +33,9 @@ PLAN = Plan(
     ("changes", "said"),
     [
         ({"backend": "litertt"}, "Did you mean 'litert'"),
+        ({"accelerator": "gpus"}, "Did you mean 'gpu'"),
+        ({"backend": "onnxruntime", "accelerator": "gpu"}, "accelerator of onnxruntime"),
+        ({"accelerator": "gpu"}, "profile_runs does not go with accelerator gpu"),
         ({"library": "../lib.so"}, "library '../lib.so'"),
         ({"library": "/a\nthreads 9"}, "cannot stand in a plan"),
         ({"sysfs": "sys fs"}, "sysfs 'sys fs'"),
@@ -104,6 +107,7 @@ def test_a_plan_that_is_cut_off_is_refused(folder: Path, text: str, data: st.Dat
         ("blocks 2", "blocs 2", "'blocs', which is not known"),
         ("warmup-runs 1\n", "", "something is missing"),
         ("backend litert", "backend torch", "the backend 'torch' is not known"),
+        ("accelerator cpu", "accelerator tpu", "does not compute on the accelerator 'tpu'"),
         ("cpus any", "cpus", "cpus names none"),
         ("mask 4 6", "mask 4", "needs a height and a width"),
         ("file probe.tflite", "file ../probe.tflite", "no plain name"),

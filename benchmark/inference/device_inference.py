@@ -23,6 +23,7 @@ from seaformer.benchmark.devices.device import Device, Workspace
 from seaformer.benchmark.devices.errors import DiskFull, TimedOut
 from seaformer.benchmark.measure.accelerator_files import AcceleratorFiles
 from seaformer.benchmark.measure.backends import Backend
+from seaformer.benchmark.measure.coverage import coverage_of
 from seaformer.benchmark.measure.device_files import accelerator_files
 from seaformer.benchmark.measure.options import Options
 from seaformer.benchmark.measure.runner_session import (
@@ -33,6 +34,7 @@ from seaformer.benchmark.measure.runner_session import (
     require_success,
 )
 from seaformer.benchmark.measure.session import TimeLimitError
+from seaformer.benchmark.results.schema import Coverage
 from seaformer.benchmark.runner.binaries import runner_for
 from seaformer.benchmark.runner.libraries import ANY_VERSION, RuntimeLibrary, library_for
 from seaformer.benchmark.runner.plan import Plan, PlannedModel
@@ -89,10 +91,12 @@ class Inferred:
     Attributes:
         outputs: for each input an array for each output, of the file's own types.
         loaded: what the device said of the file, in the last batch.
+        coverage: how much of it the accelerator took; None on the CPU, and if it is unknown.
     """
 
     outputs: list[list[Array]]
     loaded: LoadedModel
+    coverage: Coverage | None
 
 
 @dataclass
@@ -115,7 +119,10 @@ class Inference:
         version = "" if self.library.version == ANY_VERSION else f" {self.library.version}"
         facts = self.device.facts()
         known = ", ".join(filter(None, (facts.model, facts.soc, facts.os)))
-        return f"{self.backend.title}{version} on {self.device}{f' ({known})' if known else ''}"
+        driver = f", {self.accelerator.driver}" if self.accelerator.driver else ""
+        where = f"{self.device}{f' ({known})' if known else ''}"
+        half = ", in half precision" if self.settings.in_half else ""
+        return f"{self.backend.title}{version} on {where}{driver}{half}"
 
     def run(self, path: Path, inputs: Sequence[Array]) -> Inferred:
         """Run a file on each of one input or more, in the type and layout that it takes.
@@ -136,7 +143,7 @@ class Inference:
             batch, left = left[:count], left[count:]
             done = self._run_batch(path, batch)
             outputs += done.outputs
-        return Inferred(outputs, done.loaded)
+        return Inferred(outputs, done.loaded, done.coverage)
 
     def _run_batch(self, path: Path, inputs: Sequence[Array]) -> Inferred:
         name = self._send(path)
@@ -144,7 +151,7 @@ class Inference:
         self._require_room(len(content) + len(inputs) * self._output_bytes.get(path, 0))
         self._workspace.write(INPUTS, content)
         model = PlannedModel("model", name, INPUTS, OUTPUTS, inputs=len(inputs))
-        loaded = self._follow(self._plan(model), path)
+        loaded, coverage = self._follow(self._plan(model), path)
         layout = np.dtype([("", one.dtype, one.shape) for one in loaded.outputs])
         self._output_bytes[path] = layout.itemsize
         answer = self._workspace.read(OUTPUTS, len(inputs) * layout.itemsize)
@@ -154,7 +161,7 @@ class Inference:
                 f"{len(inputs)} inputs, it should be {len(inputs) * layout.itemsize:,}. Run again."
             )
         rows = np.frombuffer(answer, layout)
-        return Inferred([[np.array(one) for one in row] for row in rows], loaded)
+        return Inferred([[np.array(one) for one in row] for row in rows], loaded, coverage)
 
     def _plan(self, model: PlannedModel) -> Plan:
         return Plan(
@@ -174,7 +181,7 @@ class Inference:
             options=self.accelerator.options,
         )
 
-    def _follow(self, plan: Plan, path: Path) -> LoadedModel:
+    def _follow(self, plan: Plan, path: Path) -> tuple[LoadedModel, Coverage | None]:
         """Have the runner follow a plan; return what it says of its one model."""
         limit_s, reader = plan.time_limit_s, RecordReader()
         paths = dict.fromkeys(self.accelerator.folder_variables, self._workspace.path)
@@ -204,7 +211,7 @@ class Inference:
                 f"{plan.models[0].inputs} inputs ({record.problem})."
             ) from None
         (loaded,) = record.models
-        return loaded
+        return loaded, coverage_of(record, finished.stderr)
 
     def _send(self, path: Path) -> str:
         """Have a file on the device; return its name there."""

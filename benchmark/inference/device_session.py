@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from seaformer.artifact.accelerators import CPU
+from seaformer.artifact.accelerators import ACCELERATORS, CPU
 from seaformer.artifact.beside import path_beside, read_beside
 from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.devices.selection import select_one
@@ -15,8 +15,8 @@ from seaformer.benchmark.inference.device_inference import (
     open_inference,
 )
 from seaformer.benchmark.measure.backends import backend_on
-from seaformer.benchmark.runner.record import LoadedModel
-from seaformer.errors import SeaformerError
+from seaformer.benchmark.results.schema import Coverage
+from seaformer.errors import SeaformerError, UsageError
 from seaformer.runtimes import open_session
 from seaformer.runtimes.compiled_file import is_compiled
 from seaformer.runtimes.session import Array, Session, Tensor
@@ -32,7 +32,9 @@ class DeviceSession(Session):
             SeaformerError: the file cannot be read, or has not one input of a fixed shape.
         """
         self._describe(path)
-        self.path, self.runtime, self.place = path, inference.runtime, str(inference.device)
+        accelerator = ACCELERATORS[inference.backend.accelerator].title
+        self.place = f"the {accelerator} of {inference.device}"
+        self.path, self.runtime = path, inference.runtime
         if len(self.inputs) != 1 or None in self.inputs[0].shape:
             raise SeaformerError(
                 f"'{path}' has {len(self.inputs)} inputs, or one of any size. Allowed on a device: "
@@ -71,7 +73,7 @@ class DeviceSession(Session):
     def run_many(self, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
         """Run on each sample; all go to the device together."""
         done = self._inference.run(self.path, [one for (one,) in samples])
-        self.remark = _remark(self._inference, done.loaded)
+        self.remark = _remark(self._inference, done.coverage)
         return done.outputs
 
     def close(self) -> None:
@@ -79,15 +81,15 @@ class DeviceSession(Session):
         self._opened.close()
 
 
-def _remark(inference: Inference, loaded: LoadedModel) -> str:
+def _remark(inference: Inference, coverage: Coverage | None) -> str:
     """Say what a reader of the results would not expect."""
-    found = []
-    if inference.backend.accelerator != CPU and not loaded.fully_delegated:
+    accelerator, found = inference.backend.accelerator, []
+    if accelerator != CPU and coverage is None:
+        found.append(f"How much of it the {accelerator} of {inference.device} took is unknown.")
+    elif coverage is not None and not coverage.full:
+        counted = "" if coverage.left is None else f" {coverage.left} operators of"
         found.append(
-            f"Not all of it ran on the {inference.backend.accelerator} of {inference.device}: the "
-            "CPU computed the rest."
-            if loaded.fully_delegated is False
-            else f"Whether all of it ran on the {inference.backend.accelerator} is unknown."
+            f"The CPU computed{counted} what the {accelerator} of {inference.device} left."
         )
     if inference.device.is_emulated:
         found.append(f"The processor of {inference.device} is emulated: no phone computed this.")
@@ -126,6 +128,8 @@ def open_device_session(
         SeaformerError: as `open_inference` and `DeviceSession`.
     """
     backend = backend_on(accelerator, path)
+    if settings.in_half and not backend.has_half:
+        raise UsageError(f"{backend.title} cannot be asked for half precision. Leave --half out.")
     with ExitStack() as opened:
         inference = opened.enter_context(open_inference(device, backend, settings, describe))
         session = DeviceSession(inference, path)

@@ -1,8 +1,8 @@
 """A model in one's hands: predict, evaluate, export and benchmark from Python."""
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,8 @@ from seaformer.api.outcomes import Benchmarked, Evaluated, Exported, ExportedFil
 from seaformer.artifact.accelerators import CPU
 from seaformer.artifact.chips import parse_chips
 from seaformer.artifact.metadata import Interface
+from seaformer.benchmark.inference.device_inference import Settings
+from seaformer.benchmark.inference.device_session import opener_on
 from seaformer.benchmark.measure.options import Options as BenchmarkOptions
 from seaformer.benchmark.studies.benchmark_study import BenchmarkStudy
 from seaformer.benchmark.studies.running import measure_quietly
@@ -23,6 +25,7 @@ from seaformer.console import silent_console
 from seaformer.datasets import open_dataset
 from seaformer.datasets.image_names import read_names
 from seaformer.errors import SeaformerError, UsageError, look_up
+from seaformer.evaluation.device_defaults import DEVICE_BATCH, DEVICE_THREADS
 from seaformer.evaluation.engine import Evaluation
 from seaformer.evaluation.evaluation_page import write_report
 from seaformer.evaluation.models import (
@@ -174,9 +177,10 @@ class Model:
         *,
         images: str | Path | None = None,
         limit: int | None = None,
-        batch: int = 1,
+        batch: int | None = None,
         protocol: str | None = None,
         layout: str | None = None,
+        device: str | None = None,
         report: str | Path | None = None,
         force: bool = False,
         progress: OnProgress | None = None,
@@ -188,9 +192,13 @@ class Model:
             images: file that names the images to use, such as held_out.json of a training run; None
                 for all.
             limit: number of images to use, evenly spaced over these; None for all.
-            batch: images to compute at once; for checkpoints.
+            batch: images to compute at once, for checkpoints, or to send to a device at once; None
+                for 1, or 16 with a device.
             protocol: "official" or "deployed"; None for the official one where the model can.
             layout: of the data set, if the folders do not tell it.
+            device: "auto", "host", or the serial of a phone, whose accelerator computes the file;
+                the result is compared with the same file on this computer's CPU. None to compute it
+                here.
             report: page to write, .html.
             force: whether the page may be overwritten.
             progress: called with every `StageAdvanced`.
@@ -198,14 +206,14 @@ class Model:
         Raises:
             MissingExtraError: as `predict`.
             UsageError: model and data do not fit, or the page exists.
-            SeaformerError: nothing can be read, or the model fails.
+            SeaformerError: nothing can be read, or the model or the device fails.
         """
         page = None if report is None else Path(report)
         if page is not None:
             refuse_existing(page, force)
         with missing_extras_named(), temporary_folder("evaluation") as folder:
             source, data = self.source, Path(data)
-            where = self.accelerator, self.chip
+            where = (CPU, None) if device else (self.accelerator, self.chip)
             task = task_of_data(data, self.said, source, self.weights, *where)
             whole = open_dataset(data, task, layout=layout)
             named = whole if images is None else whole.only(read_names(Path(images)))
@@ -216,27 +224,37 @@ class Model:
                 network=None if self.variant is None else chosen(None, self.variant),
                 weights=self.weights,
                 input_size=self.input_size,
-                accelerator=self.accelerator,
-                chip=self.chip,
+                accelerator=where[0],
+                chip=where[1],
                 said=self.said,
             )
-            with closing(open_candidate(source, dataset.task, options)) as candidate:
-                candidate = candidate.with_note(training_note(candidate.path, dataset, whole))
-                evaluation = Evaluation(dataset, [candidate])
+            of_models = [options]
+            if device is not None:
+                opener = opener_on(device, self.accelerator, Settings(threads=DEVICE_THREADS))
+                of_models.append(replace(options, open_elsewhere=opener))
+            with ExitStack() as opened:
+                candidates = [
+                    opened.enter_context(closing(open_candidate(source, dataset.task, one)))
+                    for one in of_models
+                ]
+                note = training_note(candidates[0].path, dataset, whole)
+                candidates = [one.with_note(note) for one in candidates]
+                evaluation = Evaluation(dataset, candidates)
                 with reporting_to(progress):
-                    for _ in evaluation.run(folder / "images.jsonl", batch):
+                    at_once = batch or (DEVICE_BATCH if device else 1)
+                    for _ in evaluation.run(folder / "images.jsonl", at_once):
                         done = evaluation.done + len(evaluation.broken)
                         notify(StageAdvanced(title="evaluate", done=done, total=evaluation.total))
                 evaluation.require_images()
                 results = collect(
                     evaluation,
                     dataset,
-                    [candidate],
+                    candidates,
                     available=len(whole.items),
                     skip_broken=True,
                 )
                 if page is not None:
-                    write_report(page, results, dataset, [candidate])
+                    write_report(page, results, dataset, candidates)
         return Evaluated(results)
 
     def export(

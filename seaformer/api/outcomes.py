@@ -16,8 +16,8 @@ from PIL import Image
 from seaformer.artifact.metadata import Interface, Metadata
 from seaformer.benchmark.presentation.results_csv import rows
 from seaformer.benchmark.results.schema import Results as BenchmarkResults
+from seaformer.evaluation.results import Difference, Scores
 from seaformer.evaluation.results import Results as EvaluationResults
-from seaformer.evaluation.results import Scores
 from seaformer.extras import require
 from seaformer.imaging.overlay import RANDOM_WEIGHTS_NOTE, ClassShare, class_shares, draw_overlay
 from seaformer.imaging.prediction import Prediction, position_probabilities
@@ -126,7 +126,12 @@ class Evaluated:
     @property
     def scores(self) -> Scores:
         """The measures, 0..1: miou, mean_accuracy and pixel_accuracy, or top1 and top5."""
-        return self.results.models[0].scores
+        return self.results.models[-1].scores
+
+    @property
+    def difference(self) -> Difference | None:
+        """Of a device to this computer's CPU, with its 95 % interval; None without a device."""
+        return self.results.models[-1].difference
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return a row for each class: pixels, IoU and accuracy."""
@@ -136,8 +141,9 @@ class Evaluated:
                 "pixels": one.pixels,
                 "iou": one.iou,
                 "accuracy": one.accuracy,
+                **({} if self.difference is None else {"change": one.change}),
             }
-            for one in self.results.models[0].classes
+            for one in self.results.models[-1].classes
         )
 
 

@@ -16,9 +16,10 @@ from seaformer.cli.command import PATH, Command
 from seaformer.cli.processor_options import Processor, processor_options, read_processor
 from seaformer.cli.statement_options import read_statement, statement_options
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.evaluation.device_defaults import DEVICE_BATCH, DEVICE_THREADS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rich.table import Table
 
@@ -40,12 +41,6 @@ MAX_RESULTS_BYTES = 64 * 2**20
 """A broken image takes some 200, a class of a model likewise."""
 
 LISTED = 12
-
-EXPORTED = (".tflite", ".onnx")
-
-DEVICE_BATCH = 16
-DEVICE_THREADS = 4
-"""Phones have four fast cores or more."""
 
 
 @click.command(cls=Command)
@@ -115,6 +110,7 @@ DEVICE_THREADS = 4
     type=click.FloatRange(min=1, max=86400),
     help="What --device may take for a --batch before it counts as hanging. [default: 600]",
 )
+@click.option("--half", is_flag=True, help="Have --device compute in half precision, if it can.")
 @click.option(
     "--runtime-library",
     type=PATH,
@@ -158,6 +154,7 @@ def main(
     soc: str | None,
     device: str | None,
     time_limit_s: float | None,
+    half: bool,
     runtime_library: Path | None,
     shard: str | None,
     shards: tuple[Path, ...],
@@ -185,7 +182,12 @@ def main(
             f"{len(models)} models are given. Say which one the others are compared with: "
             f"--reference {shlex.quote(models[0])}."
         )
-    _check_device(device, models, soc, time_limit_s, runtime_library)
+    of_device = {
+        "--time-limit": time_limit_s,
+        "--half": half or None,
+        "--runtime-library": runtime_library,
+    }
+    _check_device(device, models, soc, of_device)
     kind = "evaluation" if reference is None else "comparison"
     if device is not None:
         kind = f"{accelerator}_of_a_device"
@@ -237,7 +239,7 @@ def main(
         options = replace(
             options,
             open_elsewhere=_opener(
-                device, processor.accelerator, threads, time_limit_s, runtime_library
+                device, processor.accelerator, threads, time_limit_s, half, runtime_library
             ),
         )
 
@@ -287,6 +289,9 @@ def main(
         write_text(folder / RESULTS, results.text())
         notify(FileWritten(path=folder / RESULTS))
     _print_results(console, results)
+    for candidate in candidates:
+        if remark := candidate.session.session.remark:
+            console.print(remark, style="bold yellow")
     for tally in evaluation.tallies:
         if hint := numbering_hint(tally.confusion, dataset.task):
             console.print(hint, style="bold yellow")
@@ -315,15 +320,11 @@ def _check_device(
     device: str | None,
     models: Sequence[str],
     soc: str | None,
-    time_limit_s: float | None,
-    runtime_library: Path | None,
+    of_device: Mapping[str, object],
 ) -> None:
     """Refuse what does not go with --device, or not without it."""
     if device is None:
-        for option, given in (
-            ("--time-limit", time_limit_s),
-            ("--runtime-library", runtime_library),
-        ):
+        for option, given in of_device.items():
             if given is not None:
                 raise UsageError(f"{option} goes with --device, which is not given. Leave it out.")
         return
@@ -334,11 +335,6 @@ def _check_device(
         )
     if soc is not None:
         raise UsageError("--soc is of the emulator, and --device has a chip. Leave --soc out.")
-    if Path(models[0]).suffix.lower() not in EXPORTED:
-        raise UsageError(
-            f"--device runs exported files, {' and '.join(EXPORTED)}, not '{models[0]}'. Export it "
-            "first: seaformer-export."
-        )
 
 
 def _opener(
@@ -346,6 +342,7 @@ def _opener(
     accelerator: str,
     threads: int | None,
     time_limit_s: float | None,
+    half: bool,
     runtime_library: Path | None,
 ) -> Callable[[Path], Session]:
     """Find the device; return what opens a file on it."""
@@ -356,6 +353,7 @@ def _opener(
     settings = Settings(
         threads=threads or DEVICE_THREADS,
         time_limit_s=time_limit_s or DEFAULT.time_limit_s,
+        in_half=half,
         runtime_library=runtime_library,
     )
     return opener_on(device, accelerator, settings, Console(stderr=True, soft_wrap=True).print)

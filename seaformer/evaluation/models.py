@@ -269,6 +269,12 @@ def open_candidate(model: Path | Network, task: Task, options: Options) -> Candi
     """
     if isinstance(model, Path) and not is_checkpoint(model):
         return _open_export(model, task, options)
+    if options.open_elsewhere is not None:
+        name = str(model) if isinstance(model, Path) else model.name
+        raise UsageError(
+            f"a device runs exported files, and '{name}' is a network in PyTorch. Export it first: "
+            "seaformer-export."
+        )
     if options.accelerator != CPU:
         raise needs_export(
             options.accelerator, str(model) if isinstance(model, Path) else model.name

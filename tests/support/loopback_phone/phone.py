@@ -135,6 +135,10 @@ class LoopbackPhone:
         """Choose the cores that are online, as "0-6"."""
         (self._root / "sys/devices/system/cpu/online").write_text(f"{cores}\n")
 
+    def add_fastrpc(self) -> None:
+        """Let it have a device file of FastRPC, which leads nowhere."""
+        (self._root / "dev" / "fastrpc-cdsp").touch()
+
     def _state(self, name: str, text: str) -> None:
         (self._root / "state" / name).write_text(text)
 

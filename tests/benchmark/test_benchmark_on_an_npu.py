@@ -1,0 +1,180 @@
+"""Benchmarks on a Snapdragon's NPU, as far as one gets without a phone.
+
+Here the runner computes on Qualcomm's emulator. On the loopback phone it reaches what refuses: the
+chip, FastRPC, the user's libraries, and last ONNX Runtime itself, which takes no empty library.
+"""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from benchmark_parts import candidate
+from loopback_phone.phone import LoopbackPhone
+from npu_packages import PLUGIN, write_sdk
+from phone_benchmarks import assert_left_as_it_was, benchmark
+
+from seaformer.artifact.metadata import Compilation
+from seaformer.benchmark.devices.phone import Phone
+from seaformer.benchmark.measure.accelerator_files import AcceleratorFiles
+from seaformer.benchmark.measure.backends import BACKENDS
+from seaformer.benchmark.measure.npu_faults import find_npu_fault
+from seaformer.benchmark.measure.npu_files import npu_files
+from seaformer.benchmark.measure.options import Options
+from seaformer.errors import SeaformerError
+from seaformer.runtimes.qnn_package import require_package
+
+COMPILED = Compilation(
+    chip="SM8650",
+    hexagon=75,
+    compiler="",
+    qnn_version="2.51.0",
+    phone_needs="",
+    source_sha256="",
+    partitions=1,
+    left=(),
+    binary=None,
+)
+ON_NPU = candidate(0, "net_SM8650.onnx", compilation=COMPILED)
+
+
+@pytest.fixture
+def _npu() -> None:
+    try:
+        require_package()
+    except SeaformerError as error:
+        if os.environ.get("SEAFORMER_REQUIRE_NPU") == "1":
+            raise
+        pytest.skip(str(error))
+
+
+def files(
+    phone: LoopbackPhone, one=ON_NPU, backend: str = "onnxruntime-qnn", **options: object
+) -> AcceleratorFiles:
+    given = Options(command="", **options)
+    return npu_files(BACKENDS[backend], Phone(phone.serial), given, [one])
+
+
+def refusal(phone: LoopbackPhone, *arguments, **options: object) -> str:
+    with pytest.raises(SeaformerError) as error:
+        files(phone, *arguments, **options)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_what_a_phone_lacks_is_said_before_anything_is_sent(loopback_phone, tmp_path):
+    sdk = write_sdk(tmp_path / "sdk")
+    said = refusal(loopback_phone, qairt=sdk)
+    assert "SM8250, is not supported: the Snapdragon 865 has a Hexagon V66" in said
+    loopback_phone.set_property("ro.soc.model", "")
+    loopback_phone.set_property("ro.board.platform", "mt6989")
+    assert "does not say that it has a Snapdragon (it says 'mt6989')" in refusal(loopback_phone)
+    loopback_phone.set_property("ro.soc.model", "SM8550")
+    assert "--soc is SM8650, and the chip of the phone" in refusal(loopback_phone, soc="SM8650")
+    said = refusal(loopback_phone, qairt=sdk)
+    assert "compiled for SM8650, and the phone's chip is SM8550" in said
+    plain = replace(ON_NPU, compilation=None)
+    assert "is not compiled, and" in refusal(loopback_phone, plain, "litert-npu", qairt=sdk)
+
+    loopback_phone.set_property("ro.soc.model", "SM8650P")  # a variant
+    assert "has no FastRPC device (/dev/fastrpc-cdsp, " in refusal(loopback_phone, qairt=sdk)
+    loopback_phone.add_fastrpc()
+    assert "give --qairt DIR" in refusal(loopback_phone)
+    old = write_sdk(tmp_path / "old", version="2.48.0")
+    assert "compiled with QNN 2.51.0, and the libraries" in refusal(loopback_phone, qairt=old)
+    assert loopback_phone.left_files() == []
+
+
+def test_what_a_phone_is_given(loopback_phone, tmp_path):
+    loopback_phone.set_property("ro.soc.model", "SM8650")
+    loopback_phone.add_fastrpc()
+    sdk = write_sdk(tmp_path)
+    given = files(loopback_phone, qairt=sdk, npu_power="sustained")
+    assert given.plugin == PLUGIN
+    assert given.options == {
+        "backend_path": "libQnnHtp.so",
+        "offload_graph_io_quantization": "0",
+        "htp_performance_mode": "sustained_high_performance",
+    }
+    assert given.folder_variables == ("LD_LIBRARY_PATH", "ADSP_LIBRARY_PATH")
+    assert not given.is_emulated
+    compiled = replace(ON_NPU, path=Path("net_SM8650.tflite"))
+    given = files(loopback_phone, compiled, "litert-npu", qairt=sdk)
+    assert given.options == {"htp_performance_mode": "2"}
+
+
+def test_onnx_runtime_on_the_phone_refuses_a_library_that_is_none(
+    loopback_phone, phone_export, tmp_path
+):
+    (model,) = phone_export.glob("*.onnx")
+    loopback_phone.set_property("ro.soc.model", "SM8650")
+    loopback_phone.add_fastrpc()
+    arguments = ("--backend", "onnxruntime-qnn", "--qairt", write_sdk(tmp_path / "sdk"))
+    ended = benchmark(tmp_path, model, "--device", loopback_phone.serial, *arguments)
+    assert ended.status == 1
+    assert "the QNN provider cannot be loaded" in ended.error
+    assert PLUGIN in ended.error
+    assert_left_as_it_was(loopback_phone)
+
+
+@pytest.mark.usefixtures("_npu")
+def test_the_runner_computes_on_the_emulator(shapes_export, tmp_path):
+    (model,) = shapes_export.glob("*_fp32.onnx")
+    arguments = ("--device", "host", "--backend", "onnxruntime-qnn", "--runs", "2")
+    ended = benchmark(tmp_path, model, *arguments, "--soc", "SM8650")
+    assert ended.status == 0, ended.errors
+    assert "no latency" in ended.output
+    from seaformer.benchmark.results.schema import read_results
+
+    results = read_results(tmp_path / "results")
+    assert (results.accelerator, results.emulated) == ("npu", True)
+    assert "emulator of SM8650" in results.runtime.driver
+    (one,) = results.models
+    assert one.latency is None
+    assert one.emulated.run.runs == 2
+    assert one.fully_accelerated
+    assert one.parity.passed
+    assert one.parity.sqnr_db < 100  # half precision: not what the CPU computes
+
+
+@pytest.mark.parametrize(
+    ("said", "meaning"),
+    [
+        (
+            "<E> Stub lib id mismatch: expected (v2.28.2.241116104011_103376), detected "
+            "(v2.25.17.241017130936_18858)",
+            "libraries of QNN 2.28.2 and 2.25.17 are mixed",
+        ),
+        (
+            "Error 0x72: apps_dev_init: untrusted app trying to offload to signed remote process "
+            "(errno 111, Connection refused). Try offloading to unsignedPD",
+            "refuses an unsigned process domain",
+        ),
+        (
+            "<E> DspTransport.openSession qnn_open failed, 0x80000406\n"
+            "<E> IDspTransport: Unable to load lib 0x80000406\n"
+            "<E> Unable to load Skel Library. transportStatus: 9",
+            "does not find its skel",
+        ),
+        ("remote_handle64_open failed (errno Success) (user err 0x80000600)", "another version"),
+        (
+            "<E> DspTransport.openSession qnn_open failed, 0x80000416\n<E> Failed to load skel",
+            "opens no session",
+        ),
+        ('dlopen failed: library "libcdsprpc.so" not found', "has no libcdsprpc.so"),
+        (
+            "QNN SetupBackend failed Unable to load backend, error:  x/libQnnHtp.so: cannot open "
+            "shared object file",
+            "cannot be loaded: x/libQnnHtp.so: cannot open shared object file",
+        ),
+    ],
+)
+def test_what_a_driver_says_is_put_into_words(said, meaning):
+    fault = find_npu_fault(said)
+    assert fault is not None
+    assert meaning in fault.meaning
+    assert "{" not in fault.meaning
+
+
+def test_what_is_none_of_the_drivers_faults_stays_as_it_is():
+    assert find_npu_fault("the time limit passed while warming a model up") is None

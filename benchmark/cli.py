@@ -80,6 +80,10 @@ def measure(ctx: click.Context, options: Options) -> None:
     is compared with this computer's own before any time is believed. With no phone attached it is
     measured on this computer.
     """
+    if options.blame is not None:
+        from seaformer.benchmark.blame.blame_run import blame
+
+        ctx.exit(blame(options))
     from seaformer.benchmark.studies.benchmark_study import BenchmarkStudy
     from seaformer.benchmark.studies.running import run_study
     from seaformer.benchmark.studies.tables.table_study import TableStudy

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from seaformer.artifact.accelerators import ACCELERATORS
 from seaformer.artifact.chips import CHIPS, parse_chips
 from seaformer.benchmark.measure.backends import BACKENDS, ON_ACCELERATORS, ON_NPU
 from seaformer.benchmark.measure.power_modes import BURST, POWER_MODES
@@ -141,7 +142,8 @@ class Options:
         "--output",
         type=PATH,
         help="Folder for results.json, results.csv and report.html; one below it for each "
-        "device if there are several. [default: build/benchmark/ and the time]",
+        "device if there are several; of --blame for blame.json and blame.html. [default: "
+        "build/benchmark/ or build/blame/ and the time]",
     )
     compare: Path | None = _option(
         "--compare",
@@ -174,6 +176,14 @@ class Options:
         type=Parsed(parse_frame_size),
         help="Also measure whole frames of a camera: preparation, inference and post-processing, "
         f"each apart. [without a size: {USUAL_FRAME}]",
+    )
+    blame: str | None = _option(
+        "--blame",
+        metavar="ACCELERATOR",
+        type=Name("accelerator", ACCELERATORS),
+        help="Measure nothing, and find the first operator that this accelerator of the device "
+        "computes differently than this computer does, by truncated models: "
+        f"{', '.join(ACCELERATORS)}.",
     )
     half: bool = _flag(
         "--half",

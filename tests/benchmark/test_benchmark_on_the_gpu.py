@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from click.testing import CliRunner, Result
+from locations import SAMPLES
 from native_argmax import find_compiler
 from phone_benchmarks import assert_left_as_it_was, benchmark
 from small_tflite import SmallModel
@@ -17,7 +18,7 @@ from seaformer.benchmark.cli import main
 from seaformer.benchmark.results.schema import Results, read_results
 from seaformer.runtimes.graphics_driver import find_driver
 
-FAULTS = Path(__file__).parent / "samples" / "accelerator_faults"
+FAULTS = SAMPLES / "accelerator_faults"
 WHOLE, NOTHING = FAULTS / "argmax_int32.tflite", FAULTS / "argmax_int64.tflite"
 
 HANGS_ONCE = """

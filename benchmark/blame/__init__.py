@@ -1,0 +1,1 @@
+"""`seaformer-benchmark --blame`: the first operator that a device computes differently."""

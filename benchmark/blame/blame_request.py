@@ -1,0 +1,120 @@
+"""What a search is asked for, checked before any work is done."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+
+from seaformer.artifact.accelerators import ACCELERATORS, NPU
+from seaformer.artifact.metadata import Metadata
+from seaformer.artifact.precisions import PRECISIONS
+from seaformer.benchmark.measure.backends import Backend, backend_on
+from seaformer.benchmark.measure.options import Options
+from seaformer.benchmark.results.blame_results import BLAME_NAME, BLAME_PAGE_NAME
+from seaformer.cutting.differences import ACCUMULATED, EXACT, HALF_CHAIN, Tolerance
+from seaformer.cutting.graph_description import GraphDescription
+from seaformer.errors import UsageError
+from seaformer.files import refuse_existing
+
+COMPILED = ("DISPATCH_OP", "EPContext")
+"""Operators that stand for what was compiled for an NPU."""
+
+_WITHOUT: Mapping[str, str] = MappingProxyType(
+    {
+        "table": "--table",
+        "variant": "--variant",
+        "backend": "--backend",
+        "runs": "--runs",
+        "until": "--until",
+        "compare": "--compare",
+        "breakdown": "--breakdown",
+        "binary": "--binary",
+    }
+)
+"""Field of `Options` -> the option, of those that mean nothing in a search."""
+
+
+@dataclass(frozen=True)
+class BlameRequest:
+    """A checked request.
+
+    Attributes:
+        options: as given.
+        file: to be searched.
+        accelerator: "cpu", "gpu" or "npu".
+        backend: that runs it there.
+        output: folder for the results.
+    """
+
+    options: Options
+    file: Path
+    accelerator: str
+    backend: Backend
+    output: Path
+
+    @property
+    def computes_half(self) -> bool:
+        """Whether files of floating point are computed in half precision."""
+        return self.options.half or ACCELERATORS[self.accelerator].has_half_only
+
+    def tolerance(self, graph: GraphDescription, metadata: Metadata | None) -> Tolerance:
+        """Return how far a tensor of the file may be from the reference."""
+        if graph.is_quantized:
+            return ACCUMULATED
+        known = None if metadata is None else PRECISIONS.get(metadata.precision)
+        stores_half = known is not None and known.weights == "float16"
+        return HALF_CHAIN if self.computes_half or stores_half else EXACT
+
+
+def make_blame_request(options: Options) -> BlameRequest:
+    """Check what a user asked for.
+
+    Raises:
+        UsageError: a value does not go with --blame, there is not one file, or nothing runs it on
+            the accelerator.
+    """
+    accelerator = options.blame or ""
+    for name, option in _WITHOUT.items():
+        if getattr(options, name) not in (None, False):
+            raise UsageError(f"{option} does not go with --blame, which measures nothing.")
+    if len(options.models) != 1 or not options.models[0].is_file():
+        given = ", ".join(f"'{one}'" for one in options.models) or "nothing"
+        raise UsageError(f"--blame takes one .tflite or .onnx that exists, not {given}.")
+    file = options.models[0]
+    if accelerator == NPU and file.suffix.lower() == ".tflite":
+        raise UsageError(
+            f"--blame npu takes an .onnx, not '{file}': a .tflite for an NPU is compiled into one "
+            "operator, which cannot be truncated."
+        )
+    backend = backend_on(accelerator, file)
+    if options.half and not backend.has_half:
+        raise UsageError(f"--half is not for --blame {accelerator} of '{file}'. Leave it out.")
+    output = options.output or Path("build", "blame", f"{datetime.now():%Y%m%d-%H%M%S}")
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"--output '{output}' is not a folder. Give the name of one.")
+    if output.exists():
+        for name in (BLAME_NAME, BLAME_PAGE_NAME):
+            refuse_existing(output / name, options.force)
+    return BlameRequest(options, file, accelerator, backend, output)
+
+
+def require_truncatable(file: Path, graph: GraphDescription) -> None:
+    """Refuse a file of which no truncated models can be made.
+
+    Raises:
+        UsageError: it is compiled, or keeps values from one run to the next.
+    """
+    compiled = [one.type for one in graph.operators if one.type in COMPILED]
+    if compiled:
+        raise UsageError(
+            f"'{file}' is compiled for an NPU: its {compiled[0]} cannot be truncated. Give the "
+            "file that it was compiled from."
+        )
+    if graph.has_state:
+        raise UsageError(
+            f"'{file}' keeps values from one run to the next, so it cannot be truncated. Export it "
+            "without variables."
+        )
+    if not graph.computing:
+        raise UsageError(f"'{file}' has no operator that computes anything from its input.")

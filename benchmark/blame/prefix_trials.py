@@ -1,0 +1,207 @@
+"""Truncated models of one file on a device, and their tensors compared with the reference's."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from seaformer.benchmark.devices.errors import ProgramKilled, TimedOut
+from seaformer.benchmark.inference.device_inference import Inference
+from seaformer.benchmark.measure.session import ModelError, TimeLimitError
+from seaformer.benchmark.results.blame_results import Outcome, TensorAgreement, Trial
+from seaformer.cutting.cutter import Cut, Cutter
+from seaformer.cutting.differences import Difference, Tolerance
+from seaformer.cutting.graph_description import GraphOperator, outputs_of
+from seaformer.cutting.reference import Tensors, compare_with_reference, reference_tensors
+from seaformer.errors import SeaformerError
+from seaformer.runtimes.session import Array, Session
+
+MODEL_LIMIT_S = 120.0
+"""For one model on the device, loading and compiling included: what takes longer hangs."""
+
+MAX_OUTPUTS = 16
+"""Of a model of the runner, as `src/runtime.h` says."""
+
+CRASHED = "crashed with signal"
+"""How the runner says that a fault ended its process, in `src/report.c`."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A trial, with the tensors of the device that were compared, by their index."""
+
+    trial: Trial
+    differences: Mapping[int, Difference]
+
+
+class PrefixTrials:
+    """Runs truncated models of a file on a device, all on one input.
+
+    Attributes:
+        graph: of the file.
+        operators: those that compute something from the input, in execution order.
+        done: every trial so far.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        cutter: Cutter,
+        reference: Session,
+        given: Array,
+        inference: Inference,
+        tolerance: Tolerance,
+        folder: Path,
+        deadline: float,
+        on_trial: Callable[[], None],
+    ) -> None:
+        """Take what the trials need.
+
+        Args:
+            file: the whole one.
+            cutter: of it.
+            reference: it on this computer's processor.
+            given: its one input.
+            inference: the device.
+            tolerance: of a tensor.
+            folder: an empty one for truncated models.
+            deadline: when the search has to be over, by `time.monotonic`.
+            on_trial: called after each trial.
+        """
+        self.graph, self.operators = cutter.graph, cutter.graph.computing
+        self.done: list[Trial] = []
+        self._file, self._cutter, self._reference, self._given = file, cutter, reference, given
+        self._inference, self._tolerance, self._folder = inference, tolerance, folder
+        self._deadline, self._on_trial = deadline, on_trial
+        self._prefixes: dict[int, Tried] = {}
+
+    def whole(self) -> Tried:
+        """Run the file itself."""
+        count = len(self.operators)
+        if count not in self._prefixes:
+            outputs = self.graph.outputs
+            self._prefixes[count] = self._try(self._file, self._given, outputs, count)
+        return self._prefixes[count]
+
+    def prefix(self, count: int) -> Tried:
+        """Run a model of the first `count` operators, which returns all that the others need."""
+        if count not in self._prefixes:
+            inside = self.operators[:count]
+            live = [
+                tensor
+                for tensor in sorted(outputs_of(inside), key=self._age)
+                if self.graph.is_needed_outside(tensor, inside, ())
+            ]
+            cut = self._cutter.cut(inside, (), live[-MAX_OUTPUTS:])
+            path = self._write(cut, f"first_{count}")
+            self._prefixes[count] = self._try(path, self._given, cut.outputs, count)
+        return self._prefixes[count]
+
+    def group(self, first: int, count: int) -> Tried:
+        """Run the first `count` operators for what those from the place `first` on compute."""
+        cut = self._cutter.cut(self.operators[:count], (), outputs_of(self.operators[first:count]))
+        path = self._write(cut, f"from_{first}_to_{count}")
+        return self._try(path, self._given, cut.outputs, count)
+
+    def alone(self, operator: GraphOperator) -> tuple[Cut, Trial | None]:
+        """Cut one operator out, and run it on the reference's tensor.
+
+        Returns:
+            The model, and what became of it; None if it has more than the one input that the
+            runner gives.
+        """
+        cut = self._cutter.alone([operator])
+        if len(self.operators) == 1:
+            return cut, self.whole().trial
+        if len(cut.inputs) != 1:
+            return cut, None
+        given = self._tensors(cut.inputs)[cut.inputs[0]]
+        path = self._write(cut, f"alone_{operator.index}")
+        return cut, self._try(path, given, cut.outputs, 1, operator.index).trial
+
+    def described(self, tensor: int, difference: Difference | None) -> TensorAgreement:
+        """Describe a tensor and how it compares, if it was compared."""
+        one = self.graph.tensors[tensor]
+        return TensorAgreement(
+            name=one.name,
+            shape=one.shape,
+            dtype=one.dtype,
+            is_constant=tensor in self.graph.constants,
+            is_given=tensor in self.graph.inputs,
+            value=None if difference is None else difference.value,
+            unit="dB" if difference is None else difference.unit,
+            agrees=None if difference is None else difference.agrees,
+        )
+
+    def _age(self, tensor: int) -> int:
+        return self.graph.producers[tensor].index
+
+    def _write(self, cut: Cut, name: str) -> Path:
+        path = self._folder / f"{name}{self._file.suffix.lower()}"
+        path.write_bytes(cut.model)
+        return path
+
+    def _tensors(self, wanted: Sequence[int]) -> Tensors:
+        return reference_tensors(self.graph, self._reference, [self._given], wanted)
+
+    def _try(
+        self,
+        path: Path,
+        given: Array,
+        outputs: Sequence[int],
+        count: int,
+        end: int | None = None,
+    ) -> Tried:
+        """Run a model of `count` operators; `end` is the last, unless they are the first."""
+        begin = time.monotonic()
+        limit_s = min(MODEL_LIMIT_S, self._deadline - begin)
+        if limit_s <= 0:
+            raise _out_of_time()
+        self._inference.settings = replace(self._inference.settings, time_limit_s=limit_s)
+        outcome: Outcome
+        differences: dict[int, Difference] = {}
+        reason = accelerated = None
+        try:
+            ran = self._inference.run(path, [given])
+        except (ModelError, ProgramKilled, TimedOut) as error:
+            if isinstance(error, TimedOut) and limit_s < MODEL_LIMIT_S:
+                raise _out_of_time() from error
+            outcome, reason = _outcome(error), str(error).replace(f"'{path}'", "the model")
+        else:
+            differences = self._compared(outputs, ran.outputs[0])
+            is_right = all(one.agrees for one in differences.values())
+            outcome = "agrees" if is_right else "differs"
+            accelerated = ran.loaded.fully_delegated
+        trial = Trial(
+            operators=count,
+            end=self.operators[count - 1].index if end is None else end,
+            outcome=outcome,
+            reason=reason,
+            tensors=tuple(self.described(*one) for one in differences.items()),
+            fully_accelerated=accelerated,
+            seconds=time.monotonic() - begin,
+        )
+        self.done.append(trial)
+        self._on_trial()
+        return Tried(trial, differences)
+
+    def _compared(self, outputs: Sequence[int], found: Sequence[Array]) -> dict[int, Difference]:
+        graph = self.graph
+        sources = [t for one in outputs for t in graph.needed_by(graph.producers[one])]
+        reference = self._tensors((*outputs, *sources))
+        return {
+            tensor: compare_with_reference(graph, reference, tensor, values, self._tolerance)
+            for tensor, values in zip(outputs, found, strict=True)
+        }
+
+
+def _outcome(error: SeaformerError) -> Outcome:
+    if isinstance(error, TimedOut):
+        return "hangs"
+    return "died" if isinstance(error, ProgramKilled) or CRASHED in str(error) else "refused"
+
+
+def _out_of_time() -> TimeLimitError:
+    return TimeLimitError(
+        "the time limit of the search has passed. Give more time with --time-limit."
+    )

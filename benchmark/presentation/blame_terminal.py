@@ -1,0 +1,190 @@
+"""A search for the operator at fault, on the terminal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from shlex import join
+
+from seaformer.artifact.accelerators import ACCELERATORS, CPU, GPU
+from seaformer.benchmark.results.blame_results import (
+    BLAME_NAME,
+    BLAME_PAGE_NAME,
+    BlamedOperator,
+    BlameResults,
+    TensorAgreement,
+    Trial,
+)
+from seaformer.console import Console
+
+OUTCOMES = {
+    "agrees": "computes the same",
+    "differs": "computes something else",
+    "refused": "is refused",
+    "died": "ends the process",
+    "hangs": "does not finish",
+}
+"""Outcome of a trial -> what is said of the model or the operator."""
+
+_INPUTS = {"photograph": "the bundled photograph", "noise": "seeded noise"}
+
+MAX_REASON = 240
+"""Characters of a device's reason; the document has all."""
+
+
+def print_blame(console: Console, results: BlameResults, folder: Path) -> None:
+    """Show what was found, where all of it is, and what to do next."""
+    for line in headline(results):
+        console.print(line, style="bold", soft_wrap=True)
+    blamed = results.blamed
+    if blamed is not None:
+        for name, text in operator_lines(blamed):
+            console.print(f"  {name:<8} {text}", soft_wrap=True)
+    for line in remarks(results):
+        console.print(line, soft_wrap=True)
+    console.print()
+    console.print(f"results: {folder / BLAME_NAME}", soft_wrap=True)
+    console.print(f"page: {folder / BLAME_PAGE_NAME}", soft_wrap=True)
+    if commands := next_commands(results, folder):
+        console.print()
+        console.print("Next:")
+        for what, command in commands:
+            console.print(f"  {command}  # {what}", soft_wrap=True)
+
+
+def headline(results: BlameResults) -> list[str]:
+    """What came of the search, a sentence or two."""
+    name, where = Path(results.model).name, place(results)
+    blamed = results.blamed
+    if results.verdict == "agrees":
+        worst = results.trials[0].worst
+        return [f"{name} computes the same on {where}: {agreement(worst) if worst else 'all'}."]
+    if results.verdict == "unfinished":
+        return [f"The search in {name} on {where} did not come to its end."]
+    if results.verdict == "range":
+        first, last = results.suspects[0], results.suspects[-1]
+        return [
+            f"{name} on {where}: the first operator at fault is one of {len(results.suspects)}, "
+            f"from {first.index} ({first.type}) to {last.index} ({last.type}). Models that end "
+            "between them do not run there by themselves."
+        ]
+    assert blamed is not None
+    if results.verdict == "gradual":
+        return [
+            f"{name} on {where}: the difference grows little by little, and passes "
+            f"{results.min_db:g} dB at {titled(blamed)}. No operator stands out: that is rounding, "
+            "and no fault."
+        ]
+    return [f"{name} on {where}: {titled(blamed)}, {OUTCOMES[blamed.outcome]}."]
+
+
+def titled(blamed: BlamedOperator) -> str:
+    """The operator and its module in words."""
+    module = f", module {blamed.module}" if blamed.module else ""
+    return f"operator {blamed.index}, {blamed.type}{module}"
+
+
+def operator_lines(blamed: BlamedOperator) -> list[tuple[str, str]]:
+    """What is known of the operator, each with a heading."""
+    lines = [
+        ("inputs", _tensors(blamed.inputs)),
+        ("outputs", _tensors(blamed.outputs)),
+    ]
+    if blamed.before_db is not None and blamed.after_db is not None:
+        lines.append(("SQNR", f"{_db(blamed.before_db)} before it, {_db(blamed.after_db)} after"))
+    if blamed.reason is not None:
+        lines.append(("reason", shortened(blamed.reason)))
+    lines.append(("alone", _alone(blamed.alone)))
+    return lines
+
+
+def remarks(results: BlameResults) -> list[str]:
+    """What else to know before the result is believed."""
+    found = []
+    count = len(results.trials)
+    precision = "half" if results.half else "single"
+    found.append(
+        f"Models run there: {count}, of {results.operators} operators at most, compared with "
+        f"{results.reference} on {_INPUTS[results.input.source]}. A tensor agrees from "
+        f"{results.min_db:g} dB on; asked for {precision} precision."
+    )
+    if results.emulated:
+        found.append("Processor or accelerator are emulated: that says nothing of a phone's own.")
+    if any(one.fully_accelerated is False for one in results.trials):
+        found.append(
+            f"The {ACCELERATORS[results.accelerator].title} did not take every operator: what it "
+            "refused the CPU computed. --require-full-acceleration blames what is refused."
+        )
+    return found
+
+
+def next_commands(results: BlameResults, folder: Path) -> list[tuple[str, str]]:
+    """Commands to paste, and what each is for."""
+    blamed, serial = results.blamed, results.device.serial
+    here = ["--device", serial]
+    if results.verdict == "agrees":
+        command = ["seaformer-benchmark", results.model, "--backend", results.backend, *here]
+        return [("how fast it is there", join(command))]
+    if blamed is None or blamed.file is None:
+        return []
+    file = str(folder / blamed.file)
+    found = []
+    if results.verdict == "gradual":
+        if results.half and results.accelerator == GPU:
+            again = ["seaformer-benchmark", results.model, "--blame", results.accelerator, *here]
+            found.append(("in single precision", join(again)))
+        return found
+    if blamed.alone is not None:
+        again = ["seaformer-benchmark", file, "--blame", results.accelerator, *here]
+        found.append(("the operator by itself, as with another version", join(again)))
+    if file.endswith(".tflite") and results.accelerator in (GPU, CPU):
+        target = "gpu" if results.accelerator == GPU else "xnnpack"
+        desk = ["seaformer-export", "--blame", target, file]
+        found.append(("whether this computer has the fault too", join(desk)))
+    return found
+
+
+def place(results: BlameResults) -> str:
+    """The accelerator and the device in words."""
+    device = results.device
+    named = " ".join(filter(None, (device.manufacturer, device.model)))
+    title = ACCELERATORS[results.accelerator].title
+    driver = f", {results.runtime.driver}," if results.runtime.driver else ""
+    return f"the {title}{driver} of {device.serial}{f' ({named})' if named else ''}"
+
+
+def agreement(tensor: TensorAgreement) -> str:
+    """How a tensor compares, in words."""
+    if tensor.is_constant:
+        return "constant"
+    if tensor.value is None:
+        return "given" if tensor.is_given else "not compared"
+    if tensor.unit == "dB":
+        return _db(tensor.value)
+    return f"{tensor.value:.4g} {tensor.unit}"
+
+
+def shortened(text: str) -> str:
+    """A reason of a device, at most `MAX_REASON` characters of it."""
+    return text if len(text) <= MAX_REASON else f"{text[: MAX_REASON - 3]}..."
+
+
+def _db(value: float) -> str:
+    if abs(value) >= 300:
+        return "no difference" if value > 0 else "not finite"
+    return f"{value:.1f} dB"
+
+
+def _tensors(tensors: Sequence[TensorAgreement]) -> str:
+    return "; ".join(
+        f"[{', '.join(map(str, one.shape))}] {one.dtype}, {agreement(one)}" for one in tensors
+    )
+
+
+def _alone(alone: Trial | None) -> str:
+    if alone is None:
+        return "not run: it reads several tensors, and the runner gives one"
+    worst = alone.worst
+    value = f": {agreement(worst)}" if worst is not None else ""
+    if alone.outcome == "agrees":
+        return f"{OUTCOMES['agrees']}{value}. It goes wrong among the operators before it only."
+    reason = "" if alone.reason is None else f": {shortened(alone.reason)}"
+    return f"{OUTCOMES[alone.outcome]}{value}{reason}"

@@ -1,0 +1,66 @@
+"""Drawing the page of a search for the operator at fault."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from seaformer.benchmark.presentation.blame_terminal import (
+    OUTCOMES,
+    agreement,
+    headline,
+    next_commands,
+    operator_lines,
+    remarks,
+)
+from seaformer.benchmark.results.blame_results import BlameResults, Trial
+from seaformer.reporting.page import Page
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """A model that ran, in words."""
+
+    trial: Trial
+    outcome: str
+    worst: str
+
+
+@dataclass(frozen=True)
+class BlamePage(Page, template="blame.html"):
+    """The page.
+
+    Attributes:
+        results: what is on it.
+        headline: what came of the search.
+        lines: what is known of the operator, each with a heading.
+        remarks: what else to know.
+        rows: the trials, shortest models first.
+        commands: to paste next, each with what it is for.
+    """
+
+    results: BlameResults
+    headline: str
+    lines: list[tuple[str, str]]
+    remarks: list[str]
+    rows: list[TrialRow]
+    commands: list[tuple[str, str]]
+
+
+def write_blame_page(path: Path, results: BlameResults) -> None:
+    """Draw the page and write it, replacing the file.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    shortest_first = sorted(results.trials, key=lambda one: one.operators)
+    page = BlamePage(
+        results=results,
+        headline=" ".join(headline(results)),
+        lines=[] if results.blamed is None else operator_lines(results.blamed),
+        remarks=remarks(results),
+        rows=[
+            TrialRow(one, OUTCOMES[one.outcome], agreement(one.worst) if one.worst else "-")
+            for one in shortest_first
+        ],
+        commands=next_commands(results, path.parent),
+    )
+    page.write(path)

@@ -17,7 +17,7 @@ from loopback_phone.waiting import wait_until
 from phone_benchmarks import Benchmark, Ended, assert_left_as_it_was, benchmark
 
 from seaformer.benchmark.devices.phone import Phone
-from seaformer.benchmark.results.schema import read_results
+from seaformer.benchmark.results.schema import STAGES, read_results
 from seaformer.benchmark.runner.libraries import PUBLISHED
 
 UGLY = 'it\'s "tiny"; $(touch owned) `id`\n& more ünïcode'
@@ -44,7 +44,7 @@ def test_a_model_of_any_name_is_measured_and_checked_and_the_phone_left_as_it_wa
     folder.mkdir()
     model = folder / f"{UGLY}.tflite"
     shutil.copy(tflite, model)
-    ended = benchmark(folder, model, "--runs", "2")
+    ended = benchmark(folder, model, "--runs", "2", "--frame", "160x90")
     assert ended.status == 0, ended.errors
     assert "no latency" in ended.output
     assert not list(tmp_path.rglob("owned"))
@@ -69,6 +69,11 @@ def test_a_model_of_any_name_is_measured_and_checked_and_the_phone_left_as_it_wa
     assert one.emulated.run.runs == 2
     assert one.emulated.classes is not None
     assert one.emulated.mask is not None
+    # The phone prepared the frame as this computer does, to the last bit: or there were no times.
+    assert one.frame is not None
+    assert list(one.frame.stages) == list(STAGES)
+    assert one.frame.frame_ms.runs == 2
+    assert "frames of 160x90" in ended.output
     assert one.input.source == "photograph"
     # The phone computed what this computer does, with another processor and another LiteRT.
     assert one.parity is not None
@@ -83,7 +88,7 @@ def test_a_model_of_any_name_is_measured_and_checked_and_the_phone_left_as_it_wa
         rows = list(csv.DictReader(file))
     assert [row["model"] for row in rows] == [str(model)]
     assert rows[0]["emulated"].lower() == "true"
-    assert rows[0]["latency_median_ms"] == ""
+    assert rows[0]["latency_median_ms"] == rows[0]["latency_frame_median_ms"] == ""
     assert float(rows[0]["emulated_median_ms"]) == one.emulated.run.median_ms
 
 

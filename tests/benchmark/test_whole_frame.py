@@ -1,5 +1,7 @@
 """Whole frames: what the runner makes of them is what Python makes of them, bit for bit."""
 
+import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import cycle, product
@@ -8,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from benchmark_parts import candidate
+from benchmark_parts import ChangedWorkspace, candidate, measure
 from rounds import Done, add_model, assert_gave_up, basic_plan, run_plan
+from small_models import metadata, write_onnx
 
 from seaformer.artifact.metadata import Interface, Scale
 from seaformer.benchmark.candidates.frame import (
@@ -19,14 +22,20 @@ from seaformer.benchmark.candidates.frame import (
     frame_path,
     planned_frame,
 )
-from seaformer.benchmark.measure.options import parse_frame_size
-from seaformer.benchmark.results.schema import InputUsed
+from seaformer.benchmark.devices.device import OUTPUT_LIMIT, Workspace
+from seaformer.benchmark.devices.host import Host
+from seaformer.benchmark.measure.options import Options, parse_frame_size
+from seaformer.benchmark.presentation.terminal import print_results
+from seaformer.benchmark.results.schema import STAGES, InputUsed, read_results
 from seaformer.benchmark.runner.plan import PlannedModel
 from seaformer.benchmark.runner.record import Status
+from seaformer.benchmark.studies.benchmark_study import BenchmarkStudy
+from seaformer.console import Console
 from seaformer.errors import UsageError
 from seaformer.imaging.images import read_image, sample_photograph
 from seaformer.imaging.preprocessing import seen_part
 from seaformer.imaging.upsampling import upsample_argmax
+from seaformer.reporting.numbers import milliseconds
 from seaformer.runtimes.session import Tensor
 from seaformer.tasks import get_task
 from seaformer.tasks.output_meaning import OutputMeaning
@@ -214,13 +223,87 @@ def test_files_that_do_not_fit_the_plan_are_refused(change: str, said: str, tmp_
     assert_gave_up(run_frames(tmp_path, frame, [model]), Status.BAD_PLAN, said)
 
 
-def test_a_model_that_takes_no_image_is_refused_before_anything_is_measured() -> None:
-    with pytest.raises(UsageError, match=r"'a\.tflite' cannot be given one: nothing says how"):
-        frame_path(candidate(0, "a.tflite"), (720, 1280))
-
-
 @pytest.mark.parametrize("text", ["1280", "1280x", "0x720", "1280x99999", "a.tflite", "1280*720"])
 def test_a_size_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"--frame is '.*'\. Allowed: WIDTHxHEIGHT"):
         parse_frame_size(text)
     assert parse_frame_size("1280x720") == (1280, 720)
+
+
+# ---- The command
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A segmentation that finds the strongest colour."""
+    return write_onnx(tmp_path / "colors.onnx", metadata())
+
+
+def test_every_part_of_a_frame_is_shown_where_results_are(model: Path, tmp_path: Path) -> None:
+    finished = measure([model], [Host()], tmp_path / "out", frame_size=(90, 160))
+    assert not finished.problems
+    (results,) = finished.results
+    frame = results.models[0].frame
+    assert frame is not None
+    assert list(frame.stages) == list(STAGES)
+    assert frame.frame_ms.interval_ms is not None
+    assert all(stage.runs == 10 for stage in (*frame.stages.values(), frame.frame_ms))
+    assert read_results(tmp_path / "out") == results
+
+    console = Console(width=80, record=True, quiet=False, file=io.StringIO())
+    print_results(console, results)
+    shown = console.export_text()
+    assert "frames of 90x160" in shown
+    assert all(f"  {stage} " in shown for stage in STAGES)
+    (row,) = csv.DictReader((tmp_path / "out/results.csv").open())
+    assert row["frame_size"] == "90x160"
+    assert float(row["latency_frame_median_ms"]) == frame.frame_ms.median_ms
+    assert float(row["latency_frame_post_processing_high_ms"]) > 0
+    page = (tmp_path / "out/report.html").read_text()
+    assert "Whole frames of 90x160" in page
+    assert all(
+        f"{stage} {milliseconds(one.median_ms)} ms" in page for stage, one in frame.stages.items()
+    )
+
+
+class SloppyComputer(Host):
+    """Prepares frames of the first model otherwise."""
+
+    class _Space(ChangedWorkspace):
+        def read(self, name: str, limit: int = OUTPUT_LIMIT) -> bytes:
+            data = super().read(name, limit)
+            return bytes([data[0] ^ 1]) + data[1:] if name == "m0.output.prepared" else data
+
+    def open_workspace(self, key: str) -> Workspace:
+        return self._Space(super().open_workspace(key))
+
+
+def test_a_device_that_prepares_frames_otherwise_loses_that_model_only(
+    model: Path, tmp_path: Path
+) -> None:
+    other = write_onnx(tmp_path / "other.onnx", metadata())
+    finished = measure([model, other], [SloppyComputer()], tmp_path / "out", frame_size=(160, 90))
+    (results,) = finished.results
+    assert (
+        "prepares frames otherwise than this computer: 1 of 49152 bytes differ" in results.problem
+    )
+    assert [one.times is None for one in results.models] == [True, False]
+
+
+def test_a_model_that_says_nothing_of_its_input_is_refused_in_one_line(tmp_path: Path) -> None:
+    plain = write_onnx(tmp_path / "plain.onnx")
+    with pytest.raises(UsageError) as caught:
+        measure([plain], [Host()], tmp_path / "out", frame_size=(160, 90))
+    assert f"'{plain}' cannot be given one: nothing says how an image" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_official_tool_takes_no_frames(tmp_path: Path) -> None:
+    file = tmp_path / "model.tflite"
+    file.touch()
+    options = Options(
+        command="", models=(file,), backend="benchmark_model", binary=file, frame_size=(160, 90)
+    )
+    with pytest.raises(UsageError, match=r"--frame needs our runner, not benchmark_model"):
+        BenchmarkStudy(options)

@@ -33,7 +33,7 @@ os.environ["VK_ICD_FILENAMES"] = "/no/driver/for/most/tests"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-TOOLS = {"adb_server", "gpu", "made"}
+TOOLS = {"adb_server", "gpu", "library", "made"}
 """Fixtures that need more than Python: their tests get the marker `tools`."""
 
 

@@ -59,33 +59,43 @@ def example(module: Path) -> str:
 
 
 class Program:
-    """The app's code as a program for this Java; Android's classes are those of `jvm/java`."""
+    """The app's code as a program for this Java; Android's classes are those of `jvm/java`.
+
+    Args:
+        build: of the app.
+        folder: where `compile` puts everything.
+    """
 
     def __init__(self, build: ModuleApp, folder: Path) -> None:
+        self.build = build
         self.folder = folder
         self.native = folder / "native"
-        android, jar = folder / "android", folder / "program.jar"
-        sources = sorted((build.app / "jvm/java").rglob("*.java"))
-        run(debian("javac"), "-d", android, *sources)
-        runtime, tests = android_jvm_runtime.java_classes(), APP / "core/src/test/kotlin"
-        jars = [runtime, debian("json-android.jar"), debian("junit4.jar")]
-        build.kotlin(
-            jar,
-            [
-                build.app / "jvm/kotlin",
-                build.app / "app/src/main/kotlin/example/Describe.kt",
-                *(tests / f"seaformer/core/{name}.kt" for name in ("Golden", "UpsamplingCases")),
-            ],
-            [android, build.core, *jars],
-            f"-Xfriend-paths={build.core}",
-        )
+        self._used = [
+            android_jvm_runtime.java_classes(),
+            debian("json-android.jar"),
+            debian("junit4.jar"),
+        ]
         standard = package("kotlin") / "package/lib/kotlin-stdlib.jar"
-        hamcrest = debian("hamcrest-core.jar")
-        self.class_path = [android, jar, build.core, *jars, hamcrest, standard]
+        jars = [folder / "program.jar", build.work / "module.jar", *self._used]
+        self.class_path = [folder / "android", *jars, debian("hamcrest-core.jar"), standard]
+
+    def compile(self) -> None:
+        """Compile it in a new folder, with the native libraries in it."""
+        android, program, *_ = self.class_path
+        app, tests = self.build.app, APP / "core/src/test/kotlin/seaformer/core"
+        run(debian("javac"), "-d", android, *sorted((app / "jvm/java").rglob("*.java")))
+        sources = [
+            app / "jvm/kotlin",
+            app / "app/src/main/kotlin/example/Describe.kt",
+            *(tests / f"{name}.kt" for name in ("Golden", "UpsamplingCases")),
+        ]
+        module = self.build.core
+        used = [android, module, *self._used]
+        self.build.kotlin(program, sources, used, f"-Xfriend-paths={module}")
         self.native.mkdir()
         android_jvm_runtime.native_libraries(self.native)
-        library = build.app / "app/src/main/jniLibs/x86_64" / NAME
-        (self.native / NAME).write_bytes(android_jvm_runtime.without_android(library.read_bytes()))
+        library = (app / "app/src/main/jniLibs/x86_64" / NAME).read_bytes()
+        (self.native / NAME).write_bytes(android_jvm_runtime.without_android(library))
 
     def java(
         self, *arguments: object, in_c: bool = True, class_path: Sequence[Path] | None = None
@@ -104,17 +114,25 @@ class Program:
     def junit(self) -> str:
         """Hold the mask in C against what Python computed; return what JUnit printed."""
         golden = self.folder / "golden"
-        golden.mkdir()
+        golden.mkdir(exist_ok=True)
         android_golden.write(golden)
         runner = ("org.junit.runner.JUnitCore", "example.NativeUpsamplingTest")
         return self.java(f"-Dseaformer.golden={golden}", *runner)
 
-    def run(self, apk: Path, image: Path, output: Path, in_c: bool = True) -> str:
+    def run(
+        self,
+        apk: Path,
+        image: Path,
+        output: Path,
+        in_c: bool = True,
+        class_path: Sequence[Path] | None = None,
+    ) -> str:
         """Run Main.kt, which writes to a new folder, with the assets of an APK."""
         output.mkdir()
         index = output / "index.txt"
         index.write_text("".join(f"{at} {name}\n" for name, at in contents_of(apk)))
-        return self.java("example.MainKt", apk, index, image, output, in_c=in_c)
+        arguments = ("example.MainKt", apk, index, image, output)
+        return self.java(*arguments, in_c=in_c, class_path=class_path)
 
 
 def contents_of(apk: Path) -> Iterator[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""Data sets on disk, in the folders that they are published in or in the plain ones of one's own.
+"""Data sets on disk, in their published layouts or in a plain layout.
 
 dataset = open_dataset("ADEChallengeData2016", task="ade20k", split="val")
 for item in dataset.items:

@@ -1,4 +1,4 @@
-"""Opening a data set: recognising its layout and task, and listing its images."""
+"""Opening a data set: detecting its layout and task, and listing its images."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
@@ -14,9 +14,14 @@ from seaformer.tasks import Task, get_task
 
 @dataclass(frozen=True)
 class Dataset:
-    """A split, "train" or "val", of the data set in a folder, in one of `LAYOUTS`, by name.
+    """A split of a data set in a folder.
 
-    The task says what its masks store; the items are in the order of their names.
+    Attributes:
+        folder: folder of the data set.
+        task: the task, which defines what the masks store.
+        layout: name of a layout in `LAYOUTS`.
+        split: "train" or "val".
+        items: images, sorted by name.
     """
 
     folder: Path
@@ -27,21 +32,21 @@ class Dataset:
 
     @property
     def has_splits(self) -> bool:
-        """Whether images for training and for validation lie in folders or lists of their own."""
+        """Whether training and validation images are in separate folders or lists."""
         found = (LAYOUTS[self.layout].find(self.folder, split) for split in SPLITS)
         return len(set(found)) > 1
 
     def spread(self, limit: int) -> "Dataset":
-        """Return `limit` of the images, or all there are, spread evenly from the first on.
+        """Return an evenly spaced subset of at most `limit` images.
 
-        The first ones would not do: where the order is that of the classes, they are all of one.
+        The first `limit` images would be biased: if they are sorted by class, all are of one class.
         """
         count = min(limit, len(self.items))
         chosen = (self.items[place * len(self.items) // count] for place in range(count))
         return replace(self, items=tuple(chosen))
 
     def only(self, names: Collection[str]) -> "Dataset":
-        """Return the images of these names.
+        """Return the images with these names.
 
         Raises:
             UsageError: the data set has no such image.
@@ -49,22 +54,22 @@ class Dataset:
         items, wanted = {item.name: item for item in self.items}, frozenset(names)
         if missing := sorted(wanted - items.keys()):
             raise UsageError(
-                f"'{self.folder}' has no image {quoted(missing[0])}, one of {len(missing)} missing "
-                f"names of {len(wanted)}. Its names are such as {quoted(next(iter(items)))}."
+                f"'{self.folder}' has no image {quoted(missing[0])} ({len(missing)} of "
+                f"{len(wanted)} names are missing). Names look like {quoted(next(iter(items)))}."
             )
         return replace(self, items=tuple(one for one in self.items if one.name in wanted))
 
     def shard(self, place: int, count: int) -> "Dataset":
-        """Return the `place`-th, from 1 on, of `count` parts of about equal size.
+        """Return shard `place`, from 1, of `count` shards of about equal size.
 
-        Neighbours go to different parts, so that each has some of every class.
+        Adjacent images go to different shards, so that each shard has images of every class.
         """
         return replace(self, items=self.items[place - 1 :: count])
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A file of a data set that cannot be used; `problem` is why, in a sentence."""
+    """A file of a data set that cannot be used; `problem` is a sentence that says why."""
 
     path: Path
     problem: str
@@ -76,20 +81,20 @@ def open_dataset(
     split: str = "val",
     layout: str | None = None,
 ) -> Dataset:
-    """List a split of a data set. No image is read, so what is missing or damaged is in it too.
+    """List a split of a data set. No image is read, so it may contain missing or damaged files.
 
     Args:
-        folder: the data set's own folder.
-        task: name of a task, or one of your own. None for what `labels.json` in the folder says, or
-            else for the task that is published in this layout.
-        split: "train" or "val". A plain data set without folders of splits gives all it has.
-        layout: name of a layout; None for that of the folders that are there.
+        folder: folder of the data set.
+        task: name of a task, or your own task. None for the task in `labels.json` of the folder, or
+            else the task that is published in this layout.
+        split: "train" or "val". A plain data set without split folders returns all images.
+        layout: name of a layout; None to detect it.
 
     Raises:
         UnknownNameError: `task`, `split` or `layout` is unknown.
-        UsageError: the layout does not go with the task, or nothing says the task.
-        SeaformerError: the folder is missing, has none of the layouts that go with the task, or no
-            images; the message shows the layout that was expected.
+        UsageError: the layout does not fit the task, or the task is unknown.
+        SeaformerError: the folder is missing, has no layout that fits the task, or no images; the
+            message shows the expected layout.
     """
     folder = Path(folder)
     if split not in SPLITS:
@@ -101,8 +106,8 @@ def open_dataset(
     if task is None:
         if not found.tasks:
             raise UsageError(
-                f"'{folder}' does not say its classes. Put {FILE} there, a list of their names in "
-                "the order of the values in the masks, or give the task."
+                f"the classes of '{folder}' are unknown. Add {FILE}, a list of class names in the "
+                "order of the values in the masks, or give the task."
             )
         task = get_task(found.tasks[0])
     items = tuple(_items(found, folder, split, folders, task))
@@ -115,7 +120,7 @@ def open_dataset(
 
 
 def fault_of(item: Item, task: Task) -> Fault | None:
-    """Read an item, and return what is wrong with its image or its mask; None for nothing."""
+    """Read an item; return what is wrong with its image or mask, or None."""
     path = item.image
     try:
         read_image(path)
@@ -128,9 +133,9 @@ def fault_of(item: Item, task: Task) -> Fault | None:
 
 
 def check(dataset: Dataset) -> Iterator[Fault]:
-    """Read a whole data set, and yield what is missing, damaged or has values that are no class.
+    """Read a whole data set; yield files that are missing, damaged or have values without a class.
 
-    A mask without an image counts too, except where a list says which masks belong to the split.
+    Masks without an image count too, unless the layout lists the files of a split.
     """
     for item in dataset.items:
         if fault := fault_of(item, dataset.task):
@@ -147,7 +152,7 @@ def check(dataset: Dataset) -> Iterator[Fault]:
 
 
 def _candidates(task: Task | None, layout: str | None) -> list[Layout]:
-    """Return the layouts that the folders may have."""
+    """Return the possible layouts."""
     if layout is None:
         return [row for row in LAYOUTS.values() if task is None or row.fits(task)]
     if layout not in LAYOUTS:
@@ -155,7 +160,7 @@ def _candidates(task: Task | None, layout: str | None) -> list[Layout]:
     row = LAYOUTS[layout]
     if task is not None and row.is_segmentation != task.is_segmentation:
         raise UsageError(
-            f"layout {layout} is not for {task.kind}, which task {task.name} is. Allowed: "
+            f"layout {layout} is not for {task.kind}, the kind of task {task.name}. Allowed: "
             f"{', '.join(row.name for row in _candidates(task, None))}."
         )
     return [row]
@@ -173,7 +178,7 @@ def _recognise(folder: Path, split: str, candidates: list[Layout]) -> tuple[Layo
     hint = next((f" Did you mean '{path}'?" for path in inner), "")
     expected = "; ".join(f"{layout.name}: {layout.expected(split)}" for layout in candidates)
     raise SeaformerError(
-        f"'{folder}' has none of the layouts for split {split}.{hint} Expected in it: {expected}."
+        f"'{folder}' has none of the layouts for split {split}.{hint} Expected: {expected}."
     )
 
 
@@ -187,6 +192,6 @@ def _items(layout: Layout, root: Path, split: str, folders: Folders, task: Task)
             yield Item(name, path, classes[path.parent.name])
         else:
             raise SeaformerError(
-                f"the folder '{path.parent}' is no class of task {task.name}. Allowed: "
+                f"the folder '{path.parent}' is not a class of task {task.name}. Allowed: "
                 f"{names[0]}, {names[1]} and so on."
             )

@@ -1,4 +1,4 @@
-"""A file that names images of a data set, as JSON: ["a.jpg", "b.jpg"]."""
+"""A JSON file with names of images of a data set: ["a.jpg", "b.jpg"]."""
 
 import json
 from collections.abc import Iterable
@@ -11,10 +11,10 @@ from seaformer.files import read_limited, write_text
 from seaformer.json_text import JsonError, parse_json
 
 HELD_OUT = "held_out.json"
-"""In the folder of a training run: the images that it was not trained on, if it chose them."""
+"""File in the folder of a training run: the validation images, if the run chose them."""
 
 MAX_BYTES = 64 * 2**20
-"""A million names take less."""
+"""Limit for a file; a million names take less."""
 
 _NAMES = TypeAdapter(tuple[str, ...])
 
@@ -25,10 +25,10 @@ def write_names(path: Path, names: Iterable[str]) -> None:
 
 
 def read_names(path: Path) -> tuple[str, ...]:
-    """Read the names of images, one or more.
+    """Read the names of one or more images.
 
     Raises:
-        UsageError: there is no such file, or something else is in it.
+        UsageError: the file is missing, or is not a list of names.
     """
     try:
         names = _NAMES.validate_python(parse_json(read_limited(path, MAX_BYTES)))
@@ -36,9 +36,9 @@ def read_names(path: Path) -> tuple[str, ...]:
         raise UsageError(f"'{path}' cannot be read: {error.strerror}.") from error
     except (JsonError, ValidationError, ValueError) as error:
         raise UsageError(
-            f"'{path}' does not name images. Allowed: a JSON list of their names, such as the "
+            f"'{path}' does not name images. Allowed: a JSON list of image names, such as "
             f"{HELD_OUT} of a training run."
         ) from error
     if not names:
-        raise UsageError(f"'{path}' names no image. Name one or more.")
+        raise UsageError(f"'{path}' names no images. Name at least one.")
     return names

@@ -1,8 +1,7 @@
-"""The table of layouts: in which folders a data set keeps its images and annotations.
+"""The table of layouts: the folders in which data sets store images and annotations.
 
-The published data sets keep the layout they are downloaded in, or for COCO-Stuff and
-PASCAL-Context the one that mmsegmentation's converters write, which the official configurations of
-SeaFormer read.
+Published data sets have the layout of their download; COCO-Stuff and PASCAL-Context have that of
+mmsegmentation's converters, which the official configurations of SeaFormer use.
 """
 
 import os
@@ -19,14 +18,17 @@ from seaformer.tasks import Task
 SPLITS = ("train", "val")
 
 MAX_LISTING_BYTES = 64 * 2**20
-"""The names of some million images."""
+"""Limit for a list of names; that of a million images is smaller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An image, by its path inside the data set with "/", and its file.
+    """An image with its target.
 
-    `target` is the file of its mask, which may be missing, or in classification its class index.
+    Attributes:
+        name: path within the data set, with "/".
+        image: file of the image.
+        target: file of the mask, which may be missing; for classification, the class index.
     """
 
     name: str
@@ -36,9 +38,9 @@ class Item:
 
 @dataclass(frozen=True)
 class Folders:
-    """Where the files of a split are in the data set's folder; {split} is the name of the split.
+    """Folders of a split, relative to the data set; {split} stands for the name of the split.
 
-    `masks` is None in classification.
+    `masks` is None for classification.
     """
 
     images: str
@@ -47,19 +49,20 @@ class Folders:
 
 @dataclass(frozen=True)
 class Layout:
-    """One way to keep a data set in folders.
+    """The folder structure of a data set.
 
     Attributes:
-        name: as given on a command line.
-        places: where the files may be; the first of them that exists is taken.
-        tasks: names of the tasks that are published this way, the usual one first.
-        takes_any_task: whether other tasks of the same kind may be kept this way too.
-        by_folder: whether the files lie in one folder more: of a city, of a class.
-        image_ending: what the names of the images end with, before the suffix.
-        mask_endings: what the name of a mask has instead; the first is taken that exists.
+        name: name on the command line.
+        places: possible folders; the first that exist are used.
+        tasks: names of the tasks that are published in this layout, the default first.
+        takes_any_task: whether other tasks of the same kind may use this layout too.
+        by_folder: whether there is one more level of folders, for example by city or class.
+        image_ending: end of the stems of image files.
+        mask_endings: what replaces `image_ending` and suffix in the name of the mask; the first
+            that exists is used.
         listing: file that lists the images of a split by name, without suffix; None if a split is
-            all that is in its folder.
-        split_names: the data set's own words for "train" and "val".
+            the whole content of its folder.
+        split_names: names of "train" and "val" in the data set.
     """
 
     name: str
@@ -80,13 +83,13 @@ class Layout:
         return self.places[0].masks is not None
 
     def fits(self, task: Task) -> bool:
-        """Whether a data set of `task` may be kept this way."""
+        """Whether a data set of `task` may have this layout."""
         return task.name in self.tasks or (
             self.takes_any_task and self.is_segmentation == task.is_segmentation
         )
 
     def find(self, root: Path, split: str) -> Folders | None:
-        """Return the folders of `split` inside `root`, with their names; None if there are none."""
+        """Return the folders of `split` in `root`; None if they do not exist."""
         if self.listing is not None and not (root / self._named(self.listing, split)).is_file():
             return None
         for place in self.places:
@@ -97,7 +100,7 @@ class Layout:
         return None
 
     def expected(self, split: str) -> str:
-        """Say in words where the files should be."""
+        """Describe where the files should be."""
         images = "*/*" if self.by_folder else "*"
         ways = []
         for place in self.places:
@@ -110,10 +113,10 @@ class Layout:
         return ", or ".join(ways)
 
     def images(self, root: Path, split: str, folders: Folders) -> Iterator[tuple[str, Path]]:
-        """Yield the name and the file of each image of a split, in the order of the names.
+        """Yield the name and the file of each image of a split, sorted by name.
 
         Raises:
-            SeaformerError: the list of a split has what is no name of a file.
+            SeaformerError: the list of a split contains an invalid file name.
         """
         images = root / folders.images
         if self.listing is not None:
@@ -126,14 +129,14 @@ class Layout:
                 yield path.relative_to(images).as_posix(), path
 
     def mask_of(self, image: Path, root: Path, folders: Folders) -> Path:
-        """Return the file of the mask of an image, whether it exists or not."""
+        """Return the file of the mask of an image, even if it does not exist."""
         stem = image.stem.removesuffix(self.image_ending)
         inside = image.parent.relative_to(root / folders.images)
         names = [root / str(folders.masks) / inside / f"{stem}{end}" for end in self.mask_endings]
         return next((path for path in names if path.exists()), names[0])
 
     def mask_stem(self, mask: Path) -> Path:
-        """Return the path of a mask without its ending, which all masks of an image share."""
+        """Return the path of a mask without its ending, the same for all masks of an image."""
         ending = next((end for end in self.mask_endings if mask.name.endswith(end)), "")
         return mask.with_name(mask.name.removesuffix(ending))
 
@@ -154,7 +157,7 @@ _ALL = (
         places=(Folders("leftImg8bit/{split}", "gtFine/{split}"),),
         by_folder=True,
         image_ending="_leftImg8bit",
-        # The second is what the download has; the official tools make the first of it.
+        # The download contains the second; the official tools convert it to the first.
         mask_endings=("_gtFine_labelTrainIds.png", "_gtFine_labelIds.png"),
     ),
     Layout(
@@ -172,7 +175,7 @@ _ALL = (
     ),
     Layout(
         name="plain",
-        # Without folders of splits, all that there is belongs to every split.
+        # Without split folders, all images belong to every split.
         places=(Folders("images/{split}", "masks/{split}"), Folders("images", "masks")),
         takes_any_task=True,
     ),
@@ -189,12 +192,12 @@ LAYOUTS: Mapping[str, Layout] = {layout.name: layout for layout in _ALL}
 
 
 def files(folder: Path, by_folder: bool) -> Iterator[Path]:
-    """Yield the files in a folder, or in the folders in it, in the order of their names.
+    """Yield the files in a folder, or in its subfolders, sorted by name.
 
-    Hidden ones are left out: macOS puts a ._image.jpg beside an image, which is none.
+    Hidden files are left out, such as ._image.jpg, which macOS writes and which is not an image.
 
     Raises:
-        SeaformerError: a folder may not be read.
+        SeaformerError: a folder cannot be read.
     """
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)

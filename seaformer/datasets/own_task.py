@@ -9,13 +9,13 @@ FILE = "labels.json"
 
 
 def own_task(folder: str | Path) -> Task | None:
-    """Read the task that a data set describes itself with; None if it does not.
+    """Read the task from `labels.json` of a data set; None if there is no such file.
 
-    `labels.json` is a task file, or a list of class names, by which a mask stores the place of a
-    name in it, from 0, and 255 for pixels to ignore.
+    `labels.json` is a task file, or a list of class names. With a list, masks store the index of a
+    name, from 0, and 255 for ignored pixels.
 
     Raises:
-        UsageError: the file is no JSON, or breaks a rule; the message names the file.
+        UsageError: the file is not JSON, or is invalid; the message names the file.
     """
     path = Path(folder) / FILE
     return read_task_file(path, path.resolve().parent.name).task if path.is_file() else None

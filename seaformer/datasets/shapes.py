@@ -1,14 +1,14 @@
 """A procedural data set: seeded scenes of overlapping shapes, with the class of every pixel.
 
-A scene is a wall and mostly a floor, on which shapes, patterned panels, wires and dots lie over
-each other with shading and shadows. Colours are random and tell nothing of the class: "disc" to
-"star" are told by outline, "stripes" and "checks" by pattern whatever their outline, "wire" is
-thin, "dot" is small, and "floor" is what lies below the horizon. Wall and floor take most of the
-pixels; wires, dots and stars few.
+A scene consists of a wall and usually a floor, with overlapping shapes, patterned panels, wires and
+dots, with shading and shadows. Colours are random and independent of the class: "disc" to "star"
+differ in outline, "stripes" and "checks" in pattern regardless of outline, "wire" is thin, "dot" is
+small, and "floor" is everything below the horizon. Wall and floor take most of the pixels; wires,
+dots and stars take few.
 
-A scene is a function of its seed, its index and its size alone, and the same on every machine:
-NumPy guarantees the stream of `RandomState` for ever. Two things outside it could make a value
-differ by one in 255: another last digit of sine and cosine, and another Pillow's rounding.
+A scene depends only on its seed, index and size, and is the same on every machine: NumPy guarantees
+that the stream of `RandomState` never changes. Other last digits of sine and cosine, or another
+rounding in Pillow, could change a pixel value by one.
 """
 
 import json
@@ -27,10 +27,10 @@ from seaformer.tasks import Task, get_task
 TASK = "shapes"
 
 SIZE = (256, 256)
-"""Height and width that scenes are drawn at unless another size is asked for, in pixels."""
+"""Default height and width of scenes, in pixels."""
 
 SPLITS = {"train": 1_000_000, "val": 500}
-"""Scenes of each split. Training reads each once: a million is more than any run takes."""
+"""Number of scenes in each split. A million is more than any training run uses."""
 
 _SMALLEST_SIDE = 32
 
@@ -38,8 +38,8 @@ _WALL, _FLOOR, _DISC, _SQUARE, _TRIANGLE, _RING, _CROSS, _STAR, _STRIPES, _CHECK
     range(12)
 )
 
-# How often an object is of a class, from `_DISC` to `_DOT`, in percent. Uneven on purpose, as in
-# photographs.
+# Frequency of each class among the objects, from `_DISC` to `_DOT`, in percent. Deliberately
+# uneven, as in photos.
 _FREQUENCIES = (18, 18, 13, 9, 9, 6, 10, 6, 6, 5)
 _CLASSES = np.repeat(range(_DISC, _DOT + 1), _FREQUENCIES)
 
@@ -49,9 +49,9 @@ _Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class ShapesDataset:
-    """The scenes of the split "train" or "val", drawn when they are asked for.
+    """The scenes of the split "train" or "val", drawn on demand.
 
-    `size` is height and width in pixels; another seed gives another data set.
+    `size` is height and width in pixels; each seed gives a different data set.
     """
 
     split: str = "train"
@@ -75,15 +75,15 @@ class ShapesDataset:
         """Draw a scene: uint8 [H, W, 3] RGB and uint8 [H, W] class indices 0..11."""
         if not 0 <= index < len(self):
             raise IndexError(f"scene {index} of {len(self)}")
-        # The splits lie in seeds of their own, so they share no scene whatever their lengths.
+        # Each split has its own seed, so the splits never share a scene.
         return render(2 * self.seed + list(SPLITS).index(self.split), index, self.size)
 
 
 def render(seed: int, index: int, size: tuple[int, int] = SIZE) -> tuple[_Bytes, _Bytes]:
-    """Draw the scene of a seed and an index, both 0..2**32 - 1.
+    """Draw the scene for a seed and an index, both 0..2**32 - 1.
 
-    `size` is height and width in pixels, each 32 or more. Another size shows the same objects at
-    the same relative places, in proportion to the shorter side; grain and texture differ.
+    `size` is height and width in pixels, each at least 32. Other sizes show the same objects at the
+    same relative positions, scaled with the shorter side; grain and texture differ.
 
     Returns:
         The image, uint8 [H, W, 3], RGB, and the class of each pixel, uint8 [H, W], 0..11.
@@ -104,8 +104,8 @@ def write(
     The layout is `images/<split>/*.png` and `masks/<split>/*.png` with the splits "train" and
     "val", and `labels.json`, the task.
 
-    The folder is made if missing; files of the same names are replaced. `count` scenes are for
-    training, 1 or more, and 1..500 for validation.
+    The folder is created if it is missing; files of the same name are replaced. `count` is the
+    number of training scenes, at least 1, and `validation` that of validation scenes, 1..500.
 
     Raises:
         UsageError: a count or the size is out of range.
@@ -129,12 +129,13 @@ def write(
 def _check_size(size: tuple[int, int]) -> None:
     if min(size) < _SMALLEST_SIDE:
         raise UsageError(
-            f"scenes of {size[0]} x {size[1]} pixels. Allowed: sides of {_SMALLEST_SIDE} or more."
+            f"scenes have {size[0]} x {size[1]} pixels. Allowed: at least {_SMALLEST_SIDE} x "
+            f"{_SMALLEST_SIDE}."
         )
 
 
 class _Scene:
-    """A scene while it is drawn: `colors` float32 [3, H, W], 0..255, and `mask` uint8 [H, W]."""
+    """A scene being drawn: `colors` float32 [3, H, W], 0..255, and `mask` uint8 [H, W]."""
 
     def __init__(self, random: np.random.RandomState, size: tuple[int, int]) -> None:
         self.random = random
@@ -153,7 +154,7 @@ class _Scene:
                 self._dots()
             else:
                 self._shape(int(kind))
-        # Grain, drawn last so that all that comes before it is the same at every size.
+        # Grain is drawn last, so that everything else is the same at every size.
         strength = random.uniform(8, 45)
         grain = np.frombuffer(random.bytes(self.colors.size), np.uint8).astype(np.float32)
         grain -= np.float32(127.5)
@@ -168,7 +169,7 @@ class _Scene:
         return self.random.uniform(15, 240, (3, 1, 1)).astype(np.float32)
 
     def _surface(self, grid: int, contrast: float) -> _Floats:
-        """A colour with soft clouds, float32 [3, H, W]."""
+        """Return a colour with smooth variations, float32 [3, H, W]."""
         clouds = np.frombuffer(self.random.bytes(3 * grid * grid), np.uint8)
         size = (self.width, self.height)
         coarse = Image.fromarray(clouds.reshape(grid, grid, 3))
@@ -180,7 +181,7 @@ class _Scene:
         return surface
 
     def _floor(self) -> None:
-        """Everything below a horizon that may slope: finer clouds and another colour."""
+        """Draw the floor below a possibly sloping horizon: another colour with finer variations."""
         left, right = self.random.uniform(0.35, 0.85, 2) * self.height
         surface = self._surface(grid=40, contrast=90)
         horizon = np.linspace(left, right, self.width)
@@ -195,12 +196,12 @@ class _Scene:
         angle = random.uniform(0, 2 * math.pi)
         aspect = random.uniform(0.7, 1)
         outline = random.choice((_DISC, _SQUARE)) if kind in (_STRIPES, _CHECKS) else kind
-        # Draws that not every class uses are made for all, which keeps the code straight.
+        # All classes draw the same random numbers, even if they do not use them.
         pattern_angle, period, fill = random.uniform(0, 1, 3)
-        turn = np.array(
+        transform = np.array(
             [[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]
         ) * [[radius], [radius * aspect]]
-        rings = [points @ turn for points in _OUTLINES[outline]]
+        rings = [points @ transform for points in _OUTLINES[outline]]
         if kind == _RING:
             rings.append(rings[0] * (0.45 + 0.25 * fill))
         box = self._box(center, rings[0])
@@ -227,7 +228,7 @@ class _Scene:
         self._lay(texture, coverage, box, kind)
 
     def _wire(self) -> None:
-        """A thin curve from one side of the scene to another place."""
+        """Draw a thin curve."""
         random = self.random
         points = random.uniform(-0.1, 1.1, (3, 2)) * (self.width, self.height)
         time = np.linspace(0, 1, 24)[:, None]
@@ -248,7 +249,7 @@ class _Scene:
         self._lay(color, np.asarray(canvas.reduce(2)), box, _WIRE)
 
     def _dots(self) -> None:
-        """A handful of small discs of one colour, near each other."""
+        """Draw a few small discs of one colour, close together."""
         random = self.random
         middle = random.uniform(0.1, 0.9, 2) * (self.width, self.height)
         color = self._contrasting(middle)
@@ -262,7 +263,7 @@ class _Scene:
                 self._lay(color, _fill([ring + place], box), box, _DOT)
 
     def _contrasting(self, center: npt.NDArray[np.float64], than: _Floats | None = None) -> _Floats:
-        """Of two colours the one that differs more from `than`, or from what lies at `center`."""
+        """Return the random colour, of two, that differs more from `than` or that at `center`."""
         first, second = self._color(), self._color()
         if than is None:
             column, row = (int(value) for value in center)
@@ -273,7 +274,7 @@ class _Scene:
     def _box(
         self, center: npt.NDArray[np.float64], ring: npt.NDArray[np.float64]
     ) -> tuple[int, int, int, int] | None:
-        """Left, top, right and bottom of what of the ring is in the scene; None for nothing."""
+        """Return left, top, right, bottom of the visible part of the ring; None if invisible."""
         left, top = np.maximum(np.floor(center + ring.min(0)), 0).astype(int).tolist()
         right, bottom = (
             np.minimum(np.ceil(center + ring.max(0)) + 1, (self.width, self.height))
@@ -283,7 +284,7 @@ class _Scene:
         return (left, top, right, bottom) if left < right and top < bottom else None
 
     def _cast_shadow(self, coverage: _Bytes, box: tuple[int, int, int, int], radius: float) -> None:
-        """Darken what lies on the side of an object that is away from the light."""
+        """Darken the area next to an object on the side away from the light."""
         left, top, right, bottom = box
         shift = np.round(-self.light * min(0.15 * radius, 0.03 * self.unit)).astype(int)
         x, y = int(shift[0]), int(shift[1])
@@ -291,13 +292,13 @@ class _Scene:
         x1, y1 = min(right + x, self.width), min(bottom + y, self.height)
         if x0 >= x1 or y0 >= y1:
             return
-        part = coverage[y0 - top - y : y1 - top - y, x0 - left - x : x1 - left - x]
-        self.colors[:, y0:y1, x0:x1] *= 1 - part * np.float32(0.4 / 255)
+        shadow = coverage[y0 - top - y : y1 - top - y, x0 - left - x : x1 - left - x]
+        self.colors[:, y0:y1, x0:x1] *= 1 - shadow * np.float32(0.4 / 255)
 
     def _lay(
         self, texture: _Floats, coverage: _Bytes, box: tuple[int, int, int, int], kind: int
     ) -> None:
-        """Blend a texture over the scene; a pixel is of the class that covers half of it."""
+        """Blend a texture over the scene; pixels covered by at least half get its class."""
         left, top, right, bottom = box
         under = self.colors[:, top:bottom, left:right]
         under += (texture - under) * (coverage * np.float32(1 / 255))
@@ -305,9 +306,9 @@ class _Scene:
 
 
 def _fill(rings: list[npt.NDArray[np.float64]], box: tuple[int, int, int, int]) -> _Bytes:
-    """Coverage, 0..255, of the first polygon without those after it; uint8, the size of `box`."""
+    """Return the coverage, uint8 0..255, of the first polygon minus the others, within `box`."""
     left, top, right, bottom = box
-    # Drawn at twice the size and averaged: edges become smooth.
+    # Drawn at twice the size and averaged for smooth edges.
     canvas = Image.new("L", (2 * (right - left), 2 * (bottom - top)))
     draw = ImageDraw.Draw(canvas)
     for ring, value in zip(rings, (255, 0), strict=False):
@@ -316,7 +317,7 @@ def _fill(rings: list[npt.NDArray[np.float64]], box: tuple[int, int, int, int]) 
 
 
 def _polygon(corners: int, *radii: float, start: float = 0.0) -> npt.NDArray[np.float64]:
-    """Corners [N, 2] on the unit circle, or at the `radii` in turn."""
+    """Return corners [N, 2] on the unit circle, or at alternating `radii`."""
     angles = start + np.arange(corners) * 2 * np.pi / corners
     scale = np.resize(radii or (1.0,), corners)
     return np.stack([np.cos(angles), np.sin(angles)], axis=1) * scale[:, None]
@@ -336,4 +337,4 @@ _OUTLINES = {
     _CROSS: [_CROSS_CORNERS],
     _STAR: [_polygon(10, 1.0, 0.42)],
 }
-"""Outlines by class, in a circle of radius 1."""
+"""Outlines by class, within the unit circle."""

@@ -135,10 +135,10 @@ def test_imagenet_by_synset(tmp_path: Path) -> None:
         ("n01443537/b.JPEG", 1),
     ]
     assert list(check(dataset)) == []
-    with pytest.raises(UsageError, match="has a class and no mask"):
+    with pytest.raises(UsageError, match="has a class but no mask"):
         read_mask(dataset.items[0], dataset.task)
     write_image(tmp_path / "val" / "dogs" / "a.jpg")
-    with pytest.raises(SeaformerError, match=r"dogs' is no class of task imagenet.*n01440764"):
+    with pytest.raises(SeaformerError, match=r"dogs' is not a class of task imagenet.*n01440764"):
         open_dataset(tmp_path)
 
 
@@ -155,13 +155,13 @@ def test_plain_with_a_list_of_names(tmp_path: Path) -> None:
 def test_masks_that_fit_another_numbering_get_a_hint(tmp_path: Path) -> None:
     image = write_image(tmp_path / "images" / "a.png")
     stored = mask(tmp_path / "masks" / "a.png", [12, 1, 255])
-    with pytest.raises(SeaformerError, match=r"They fit offset 1: 1\.\.12 for the classes"):
+    with pytest.raises(SeaformerError, match=r"All values fit offset 1: 1\.\.12 for the classes"):
         read_mask(Item("a", image, stored), get_task("shapes"))
     read_mask(Item("a", image, stored), replace(get_task("shapes"), label_offset=1))
     mask(stored, [14])
     with pytest.raises(SeaformerError) as caught:
         read_mask(Item("a", image, stored), get_task("shapes"))
-    assert "They fit" not in str(caught.value)
+    assert "All values fit" not in str(caught.value)
 
 
 def test_plain_with_splits_and_a_task(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_the_expected_layout_is_shown(tmp_path: Path) -> None:
     with pytest.raises(SeaformerError) as error:
         open_dataset(tmp_path, "cityscapes")
     assert str(error.value).endswith(
-        "Expected in it: cityscapes: leftImg8bit/val/*/*_leftImg8bit.jpg or .png with "
+        "Expected: cityscapes: leftImg8bit/val/*/*_leftImg8bit.jpg or .png with "
         "gtFine/val/*/*_gtFine_labelTrainIds.png or _gtFine_labelIds.png; plain: images/val/*.jpg "
         "or .png with masks/val/*.png, or images/*.jpg or .png with masks/*.png."
     )
@@ -312,7 +312,7 @@ def test_every_kind_of_index_png(tmp_path: Path, mode: str) -> None:
         ),
         (np.full((HEIGHT, WIDTH), 256, np.uint16), "stores 256, "),
         (np.zeros((HEIGHT, WIDTH, 3), np.uint8), "is a colour image .mode RGB"),
-        (np.zeros((WIDTH, HEIGHT), np.uint8), "has 4 x 6 pixels, .* 6 x 4. Turn one of them"),
+        (np.zeros((WIDTH, HEIGHT), np.uint8), "has 4 x 6 pixels, .* 6 x 4. Rotate one of them"),
         (np.zeros((9, 9), np.uint8), "has 9 x 9 pixels, but the image .* 6 x 4. Is it the mask"),
     ],
 )
@@ -363,6 +363,6 @@ def test_check_lists_what_is_broken_and_missing(tmp_path: Path) -> None:
         masks / "orphan.png",
     ]
     for fault, said in zip(
-        faults, ("damaged", "no mask", "stores 9", "is no PNG", "no image"), strict=True
+        faults, ("damaged", "no mask", "stores 9", "is not a PNG", "no image"), strict=True
     ):
         assert said in fault.problem

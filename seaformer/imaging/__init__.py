@@ -1,1 +1,1 @@
-"""From an image to a model's input, and from its output to an image of the result."""
+"""From an image to the input of a model, and from its output to an image of the result."""

@@ -1,11 +1,11 @@
-"""The heat map of a network's last attention layer: where on the photograph it answers most.
+"""Heat map: activation map of the last attention layer of a network.
 
-The layer's output is averaged over its channels, scaled so that the least is 0 and the largest 255,
-and resized to the photograph. Such a map shows the place of a response and not its meaning: the
-average mixes channels that stand for different things.
+The output of the layer is averaged over its channels, scaled from the minimum at 0 to the maximum
+at 255, and resized to the photo. Such a map shows the place of a response but not its meaning,
+because the average mixes channels with different meanings.
 
-A checkpoint's layer is asked while it runs. An exported file says in its metadata which of its
-operators belong to which module, so there the output of the layer's last operator is read.
+In a checkpoint, the output of the layer is captured while the network runs. The metadata of an
+exported file maps operators to modules, so the output of the layer's last operator is read.
 """
 
 from pathlib import Path
@@ -19,37 +19,38 @@ from seaformer.files import atomic_write
 from seaformer.runtimes import RUNTIMES, ImageSession, is_checkpoint
 
 ATTENTION = "attention"
-"""What a module is called, in any network of ours, whose output can be drawn."""
+"""Name of the attention modules in all networks of the registry."""
 
 INFERNO = "000004 1b0c41 4a0c6b 781c6d a52c60 cf4446 ed6925 fb9b06 f7d13d fcffa4"
-"""Colours from dark to light, to be interpolated: equal steps look equal, to the colour-blind and
-in print too. Source: Smith and van der Walt, matplotlib's "inferno", CC0."""
+"""Colours from dark to light, to be interpolated. The map is perceptually uniform, also for
+colour-blind people and in print. Source: Smith and van der Walt, matplotlib's "inferno", CC0."""
 
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE", "QuantizeLinear", "DequantizeLinear", "Cast")
-"""Types of operators that only change how numbers are stored."""
+"""Types of operators that only change the number format."""
 
 Array = npt.NDArray[np.float32]
 
 
 def last_attention(path: Path, session: ImageSession, x: Array) -> Array:
-    """Run a model and return what its last attention layer gives.
+    """Run a model and return the output of its last attention layer.
 
-    `path` is the model's file, or the name of the network; `x` is as `ImageSession.run` takes it.
+    `path` is the file of the model, or the name of the network; `x` is an input for
+    `ImageSession.run`.
 
     Returns:
         float32 [C, h, w].
 
     Raises:
-        SeaformerError: the model has no attention layer, or the file does not say where it is.
+        SeaformerError: the model has no attention layer, or the file does not record where it is.
     """
     output = session.fetch(_last_layer(path, session), x)
     if output.ndim != 4 or output.shape[0] != 1:
         raise SeaformerError(
-            f"the last attention layer of '{path}' gives a tensor of shape {list(output.shape)}, "
-            "which is no map of the image."
+            f"the last attention layer of '{path}' returns a tensor of shape "
+            f"{list(output.shape)}, which is not a feature map."
         )
     features: Array = output[0].astype(np.float32)
-    # The converter has channels last throughout.
+    # In .tflite files, channels are last.
     return features.transpose(2, 0, 1) if path.suffix.lower() == ".tflite" else features
 
 
@@ -57,7 +58,7 @@ def heat(features: Array, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """Average float32 [C, h, w] over the channels, scale to 0..255 and resize bilinearly.
 
     Returns:
-        uint8 of height and width `size`; all 0 if the average is the same everywhere.
+        uint8 of height and width `size`; all 0 if the average is constant.
 
     Raises:
         SeaformerError: a value is not finite.
@@ -67,8 +68,8 @@ def heat(features: Array, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
     mean = features.mean(axis=0, dtype=np.float64)
     if not np.isfinite(mean).all():
         raise SeaformerError(
-            "the last attention layer gives values that are not finite. The weights are damaged, "
-            "or the precision is too low for them: export with fp32."
+            "the output of the last attention layer has values that are not finite. The weights "
+            "are damaged, or the precision is too low for them: export with fp32."
         )
     span = mean.max() - mean.min()
     scaled = (mean - mean.min()) * (255 / span if span else 0.0)
@@ -78,9 +79,9 @@ def heat(features: Array, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
 
 
 def save_heatmap(path: Path, values: npt.NDArray[np.uint8], replace: bool = False) -> None:
-    """Write a .png that shows values in colour and holds them as its palette's indices.
+    """Write values, uint8 [H, W], as the palette indices of a coloured .png.
 
-    The values are uint8 [H, W]. A file that is there is replaced, or else a UsageError.
+    An existing file is replaced with `replace`, and otherwise raises UsageError.
     """
     from PIL import Image
 
@@ -94,11 +95,11 @@ def save_heatmap(path: Path, values: npt.NDArray[np.uint8], replace: bool = Fals
 
 
 def _last_layer(path: Path, session: ImageSession) -> str:
-    """Key of what the last attention layer gives, for `fetch`."""
-    if path.suffix.lower() not in RUNTIMES or is_checkpoint(path):  # no suffix: a network's name
+    """Return the key of the last attention layer's output, for `fetch`."""
+    if path.suffix.lower() not in RUNTIMES or is_checkpoint(path):  # no suffix: network name
         from seaformer.runtimes.pytorch import PyTorchSession
 
-        assert isinstance(session.session, PyTorchSession)  # what opens files of these suffixes
+        assert isinstance(session.session, PyTorchSession)  # opens files with these suffixes
         modules = [name for name, _ in session.session.network.named_modules()]
         layers = [name for name in modules if name.split(".")[-1] == ATTENTION]
         if not layers:
@@ -117,6 +118,6 @@ def _last_layer(path: Path, session: ImageSession) -> str:
 
 def _no_attention(path: Path) -> SeaformerError:
     return SeaformerError(
-        f"'{path}' names no attention layer, so there is no heat map. It needs a checkpoint, or a "
-        "file of seaformer-export, of a network with attention."
+        f"'{path}' names no attention layer, so there is no heat map. Give a checkpoint, or a file "
+        "of seaformer-export, of a network with attention."
     )

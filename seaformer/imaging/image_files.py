@@ -1,4 +1,4 @@
-"""Which files of a folder are images, by their names."""
+"""Finding the images in a folder by their file names."""
 
 import os
 from collections import Counter
@@ -15,14 +15,14 @@ SUFFIXES = (
 )  # fmt: skip
 
 LISTED = 8
-"""How many files are named in a message."""
+"""Maximum number of files named in a message."""
 
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """The images in a folder and the folders in it, in the order of their paths.
+    """The images in a folder and its subfolders, sorted by path.
 
-    `skipped` says how many other files there are, by kind; "" for none.
+    `skipped` is a sentence with the number of other files by type; "" if there are none.
     """
 
     paths: tuple[Path, ...]
@@ -30,11 +30,10 @@ class ImageFiles:
 
 
 def find_images(folder: Path, others: tuple[str, ...] = ()) -> ImageFiles:
-    """Find the images in a folder and below it; linked folders too, and hidden files not.
+    """Find the images in a folder and its subfolders, including linked ones, without hidden files.
 
-    `others` are suffixes that are taken too.
-
-    macOS puts a ._image.jpg beside an image, which is none.
+    `others` are additional suffixes to accept. An example of a hidden file is ._image.jpg, which
+    macOS writes and which is not an image.
 
     Raises:
         SeaformerError: a folder cannot be read.
@@ -47,10 +46,10 @@ def find_images(folder: Path, others: tuple[str, ...] = ()) -> ImageFiles:
             found.append(path)
         else:
             skipped[f"in {path.suffix.lower() or 'no suffix'}"] += 1
-    kinds = ", ".join(f"{count} {kind}" for kind, count in skipped.items())
+    counts = ", ".join(f"{count} {reason}" for reason, count in skipped.items())
     total = skipped.total()
-    said = f"{total} file{'s' * (total > 1)} in '{folder}' skipped: {kinds}." if total else ""
-    return ImageFiles(tuple(sorted(found)), said)
+    note = f"{total} file{'s' * (total > 1)} in '{folder}' skipped: {counts}." if total else ""
+    return ImageFiles(tuple(sorted(found)), note)
 
 
 def listed(problems: Sequence[str]) -> str:
@@ -60,7 +59,7 @@ def listed(problems: Sequence[str]) -> str:
 
 
 def _files(folder: Path, above: frozenset[str]) -> Iterator[Path]:
-    """Yield the files of a folder; a link to a folder `above` it, by its real path, ends there."""
+    """Yield the files of a folder; links to a folder `above` it (real paths) are not followed."""
     above |= {os.path.realpath(folder)}
     try:
         entries = list(os.scandir(folder))

@@ -1,4 +1,4 @@
-"""A segmentation mask laid over its photograph in colour, with a legend beside it."""
+"""Overlay: a photo with its segmentation mask in colour, and a legend."""
 
 import colorsys
 import unicodedata
@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from seaformer.errors import SeaformerError, UsageError
 
-RANDOM_WEIGHTS_NOTE = "random weights: the mask means nothing"
+RANDOM_WEIGHTS_NOTE = "random weights: the mask is meaningless"
 
 Color = tuple[int, int, int]
 
@@ -22,19 +22,19 @@ _OUTLINE: Color = (104, 110, 122)
 _NOTE: Color = (255, 196, 61)
 _NOTE_TEXT: Color = (38, 28, 0)
 
-# The legend of a photograph of 500 x 500 pixels has letters of 14; smaller ones cannot be read.
+# The legend of a photo of 500 x 500 pixels has a font size of 14; smaller fonts are unreadable.
 _SIDE_PER_LETTER = 36
 _SMALLEST_LETTER = 13
 
-# Rows blended at a time, so that a large photograph is not copied as 16-bit numbers.
+# Rows blended at a time, so that a large photo is never copied as a whole in 16 bits.
 _BAND = 256
 
 
 @dataclass(frozen=True)
 class ClassShare:
-    """How much of a mask one class takes: its share, above 0 and up to 1.
+    """The share of a mask that one class takes, above 0 and up to 1.
 
-    `name` is its label, or "class 7" if there is none for the index; `color` red, green and blue.
+    `name` is its label, or "class 7" if there is no label; `color` is red, green and blue.
     """
 
     index: int
@@ -48,10 +48,10 @@ def class_shares(
     labels: Sequence[str],
     palette: Sequence[Sequence[int]] | None = None,
 ) -> list[ClassShare]:
-    """Count the classes that are present in a mask of class indices from 0, largest first.
+    """Return the shares of all classes in a mask of class indices from 0, largest first.
 
-    `palette` has the colour of each class. Classes beyond it, or all if it is None, get colours of
-    their own that differ from their neighbours'.
+    `palette` has the colour of each class. Classes beyond it, or all if it is None, get generated
+    colours, which differ between successive classes.
     """
     counts = np.bincount(mask.reshape(-1))
     present = np.flatnonzero(counts)
@@ -68,14 +68,14 @@ def class_shares(
 
 
 def class_color(index: int, palette: Sequence[Sequence[int]] | None) -> Color:
-    """Return the colour of a class: the palette's, or one made from the index beyond it."""
+    """Return the colour of a class from the palette, or a generated one for an index beyond it."""
     if palette is not None and index < len(palette):
         red, green, blue = palette[index]
     else:
-        # Steps of the golden angle keep neighbours far apart on the colour circle.
+        # Steps of the golden angle keep successive classes far apart on the colour circle.
         hue = index * 0.618034 % 1
         red, green, blue = (
-            round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.7, 0.95 - 0.25 * (index % 2))
+            round(255 * value) for value in colorsys.hsv_to_rgb(hue, 0.7, 0.95 - 0.25 * (index % 2))
         )
     return red, green, blue
 
@@ -86,13 +86,13 @@ def blend(
     palette: Sequence[Sequence[int]] | None,
     opacity: float = 0.5,
 ) -> npt.NDArray[np.uint8]:
-    """Colour every pixel of a photograph by its class.
+    """Blend a photo with the colours of its classes.
 
     Args:
         image: uint8 [H, W, 3], RGB, like the result.
         mask: class indices [H, W].
         palette: as in `class_shares`.
-        opacity: 0 shows the photograph only, 1 the colours only.
+        opacity: 0 shows only the photo, 1 only the colours.
 
     Raises:
         UsageError: the sizes differ, or `opacity` is outside 0..1.
@@ -105,13 +105,13 @@ def blend(
     colors = np.array(
         [class_color(index, palette) for index in range(int(mask.max()) + 1)], dtype=np.uint16
     )
-    # Half a unit is added, so that the shift rounds to the nearest.
+    # Half a unit is added so that the shift rounds to nearest.
     weighted = colors * np.uint16(weight) + np.uint16(128)
     blended = np.empty_like(image)
     for top in range(0, image.shape[0], _BAND):
         rows = slice(top, top + _BAND)
-        photograph = image[rows].astype(np.uint16) * np.uint16(256 - weight)
-        blended[rows] = (photograph + weighted[mask[rows]]) >> 8
+        photo = image[rows].astype(np.uint16) * np.uint16(256 - weight)
+        blended[rows] = (photo + weighted[mask[rows]]) >> 8
     return blended
 
 
@@ -126,9 +126,8 @@ def draw_overlay(
 ) -> Image.Image:
     """Draw the overlay with its legend: the classes present with their share, largest first.
 
-    The legend stands on the right if the photograph is high enough for it, else below. Letters grow
-    with the photograph; the image is wider or higher than it where the text needs the room. The
-    photograph in it has its own size.
+    The legend is on the right if the photo is high enough for it, and below otherwise. The font
+    size grows with the photo, which keeps its own size; the canvas is larger where text needs it.
 
     Args:
         image: uint8 [H, W, 3], RGB, like the result.
@@ -136,8 +135,8 @@ def draw_overlay(
         labels: name of each class.
         palette: as in `class_shares`.
         opacity: as in `blend`.
-        note: a warning to show above the photograph.
-        max_classes: classes to list; the others are summed up in one line.
+        note: a warning to show above the photo.
+        max_classes: number of classes to list; the others are summed up in one line.
 
     Raises:
         UsageError: as `blend`.
@@ -174,7 +173,7 @@ def draw_overlay(
 
 
 class _Legend:
-    """Rows of swatch, name and share, in one column or several, filled column by column."""
+    """Rows of swatch, name and share, in one or several columns, filled column by column."""
 
     def __init__(self, shares: Sequence[ClassShare], letter: int, max_classes: int) -> None:
         self._font = _font(letter)
@@ -203,7 +202,7 @@ class _Legend:
         return -(-len(self._rows) // columns) * self._row + 2 * self._margin
 
     def columns_within(self, width: int) -> int:
-        """Return how many columns fit side by side: one at least, and no more than needed."""
+        """Return how many columns fit side by side: at least one, and no more than needed."""
         fitting = [n for n in range(1, len(self._rows) + 1) if self.width(n) <= width]
         height = self.height(max(fitting, default=1))
         return next(n for n in range(1, len(self._rows) + 1) if self.height(n) == height)
@@ -230,7 +229,7 @@ def _font(letter: int) -> ImageFont.FreeTypeFont:
     font = ImageFont.load_default(letter)
     if not isinstance(font, ImageFont.FreeTypeFont):
         raise SeaformerError(
-            "this Pillow has no FreeType. Run: pip install --force-reinstall pillow"
+            "Pillow was installed without FreeType. Run: pip install --force-reinstall pillow"
         )
     return font
 
@@ -240,6 +239,6 @@ def _percent(share: float) -> str:
 
 
 def _drawable(text: str, otherwise: str) -> str:
-    """Return `text` in the letters that Pillow's font has, which are those of ASCII."""
+    """Convert `text` to ASCII, the characters of Pillow's font; `otherwise` if nothing is left."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return plain.strip() or otherwise

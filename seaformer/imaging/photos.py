@@ -1,4 +1,4 @@
-"""The images that a command is given: files, folders of them, and frames of videos."""
+"""The input images of a command: files, folders, and frames of videos."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from seaformer.imaging.image_files import find_images
 from seaformer.imaging.images import open_image, read_image
 
 FEW_VALUES = 64
-"""A grey image of at most so many values is likely a mask of class ids."""
+"""A grey image with at most this many different values is probably a mask of class indices."""
 
 _ARRAYS = (".npy", ".npz")
 
@@ -25,9 +25,9 @@ class Photo:
 
     Attributes:
         path: its file.
-        time_s: of a frame of a video, in seconds; else None.
-        stem: what the names of files that are made of it begin with.
-        content: its pixels, or the problem that kept them from being read.
+        time_s: time in seconds, if it is a frame of a video; None otherwise.
+        stem: stem for the names of output files.
+        content: its pixels, or the error that occurred when reading them.
     """
 
     path: Path
@@ -45,18 +45,21 @@ class Photo:
 
 @dataclass(frozen=True)
 class Photos:
-    """Files of images and videos, with the stem of each; `skipped` says what is not used, or ""."""
+    """Files of images and videos, each with its stem.
+
+    `skipped` is a sentence about files that are not used; may be empty.
+    """
 
     files: tuple[tuple[Path, str], ...]
     skipped: str
 
     @property
     def is_one(self) -> bool:
-        """Whether it is one image, and no video."""
+        """Whether it is a single image rather than several or a video."""
         return len(self.files) == 1 and not _is_video(self.files[0][0])
 
     def read(self, every_s: float) -> Iterator[Photo]:
-        """Read one after the other; of a video a frame every so many seconds."""
+        """Read all images in order; of a video, one frame every `every_s` seconds."""
         for path, stem in self.files:
             try:
                 if _is_video(path):
@@ -69,10 +72,10 @@ class Photos:
 
 
 def find_photos(given: Sequence[Path]) -> Photos:
-    """Find the images and videos that files and folders are or have.
+    """Find the images and videos among files and in folders.
 
     Raises:
-        UsageError: a file is an array, or two files would have results of the same name.
+        UsageError: a file is an array, or the results of two files would have the same name.
         SeaformerError: a folder has no images.
     """
     files: list[tuple[Path, Path]] = []
@@ -96,7 +99,7 @@ def find_photos(given: Sequence[Path]) -> Photos:
         if stem in stems:
             raise UsageError(
                 f"the results of '{stems[stem]}' and '{path}' would have the same name. Give them "
-                "one after the other, or the folder that has both."
+                "in separate commands, or give a folder that contains both."
             )
         stems[stem] = path
     pairs = tuple((path, stem) for stem, path in stems.items())
@@ -104,42 +107,42 @@ def find_photos(given: Sequence[Path]) -> Photos:
 
 
 def mask_note(path: Path) -> str:
-    """Say that an image looks like a mask of class ids rather than a photograph, else ""."""
+    """Return a note if an image looks like a mask of class indices rather than a photo, or ""."""
     try:
         with path.open("rb") as file, open_image(file, path, ("PNG",)) as image:
             if len(image.getbands()) > 1:
                 return ""
             values = np.unique(np.asarray(image))
-    except (SeaformerError, OSError, ValueError):  # a photograph, or a problem that is told later
+    except (SeaformerError, OSError, ValueError):  # a photo, or an error that is reported later
         return ""
     if len(values) > FEW_VALUES:
         return ""
     return (
-        f"'{path}' has one channel of {len(values)} values, {values[0]} to {values[-1]}, as masks "
-        "of class ids have: the model takes it for a photograph. Give the photograph that it is of."
+        f"'{path}' has one channel with {len(values)} values, {values[0]} to {values[-1]}, like a "
+        "mask of class indices, but the model takes it as a photo. Give the photo of the mask."
     )
 
 
 def _array_error(path: Path) -> UsageError:
-    """Say what an array of NumPy holds, which is no image."""
-    advice = "Give the photograph that it is of."
+    """Return the error for a NumPy array, which is not an image file."""
+    advice = "Give the photo itself."
     try:
         with np.load(path, mmap_mode="r", allow_pickle=False) as archive:  # .npz only
-            return UsageError(f"'{path}' holds arrays, {', '.join(archive.files[:8])}. {advice}")
+            return UsageError(f"'{path}' contains arrays, {', '.join(archive.files[:8])}. {advice}")
     except (AttributeError, TypeError):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        return UsageError(f"'{path}' is no array that can be read: {error}. {advice}")
-    what = f"'{path}' holds {array.dtype} {list(array.shape)}"
+        return UsageError(f"'{path}' is not an array that can be read: {error}. {advice}")
+    what = f"'{path}' contains {array.dtype} {list(array.shape)}"
     if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] in (3, 4):
         save = f"PIL.Image.fromarray(numpy.load({str(path)!r})).save('image.png')"
-        return UsageError(f"{what}, the pixels of an image. Save it as one: {save}.")
+        return UsageError(f"{what}, the pixels of an image. Save it as an image: {save}.")
     if array.dtype.kind in "iub" and array.squeeze().ndim == 2 and array.size:
         return UsageError(
-            f"{what} of values {array.min()} to {array.max()}: class ids, a mask and no image. "
-            f"{advice}"
+            f"{what} with values {array.min()} to {array.max()}: class indices, a mask rather than "
+            f"an image. {advice}"
         )
-    return UsageError(f"{what}, which is no image. {advice}")
+    return UsageError(f"{what}, which is not an image. {advice}")
 
 
 def _is_video(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""From a photograph and a model to a mask or class probabilities: prepare, run, finish."""
+"""Prediction: preprocessing, inference, and post-processing to a mask or class probabilities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,18 +20,17 @@ TIMED_RUNS = 5
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says about a photograph.
+    """The prediction of a model for a photo.
 
     Attributes:
-        photograph: uint8 [H, W, 3], what the model saw of it, at its own resolution.
-        mask: class indices [H, W], uint8 or uint16; None if the model classifies.
-        probabilities: float64 [classes]; None if the model segments, or decides for one class.
-        decided: the class that a classifier decides for itself; else None.
-        prepare_ms: milliseconds from the photograph to the input, once.
-        run_ms: milliseconds of the network, the median of the timed runs after one that is not
-            counted; None if it was not timed.
-        finish_ms: milliseconds from the output to the mask or the probabilities, once.
-        output: what the model gave, in its own shape.
+        photograph: uint8 [H, W, 3], the part of the photo that the model saw, at full resolution.
+        mask: class indices [H, W], uint8 or uint16; None for classification.
+        probabilities: float64 [classes]; None for segmentation, or if `decided` is set.
+        decided: class index, if the output of a classifier is one; None otherwise.
+        prepare_ms: latency of preprocessing, measured once.
+        run_ms: latency of inference, median of the timed runs after a warm-up; None if not timed.
+        finish_ms: latency of post-processing, measured once.
+        output: raw output of the model.
     """
 
     photograph: npt.NDArray[np.uint8]
@@ -44,7 +43,7 @@ class Prediction:
     output: npt.NDArray[Any]
 
     def ranked(self, labels: Sequence[str]) -> list[tuple[str, float]]:
-        """Return the classes and their probabilities, 0..1, largest first; none without them."""
+        """Return classes with probabilities, 0..1, largest first; empty without probabilities."""
         if self.probabilities is None:
             return []
         order = (-self.probabilities).argsort(kind="stable")
@@ -54,9 +53,9 @@ class Prediction:
 def prepare_input(
     image: npt.NDArray[np.uint8], session: ImageSession, interface: Interface
 ) -> npt.NDArray[np.float32]:
-    """Turn uint8 [H, W, 3], RGB, into what `session.run` takes.
+    """Convert uint8 [H, W, 3], RGB, to the input of `session.run`.
 
-    It is float32 [1, channels, h, w] or [1, h, w, channels].
+    The input is float32 [1, channels, h, w] or [1, h, w, channels].
     """
     x = prepare(image, interface.preprocessing, session.input_shape)
     if not interface.normalizes_inside:
@@ -72,7 +71,7 @@ def predict(
     interface: Interface,
     timed_runs: int = TIMED_RUNS,
 ) -> Prediction:
-    """Run a model on a photograph, uint8 [H, W, 3], RGB, and again `timed_runs` times.
+    """Run a model on a photo, uint8 [H, W, 3], RGB, and `timed_runs` more times to measure latency.
 
     Raises:
         SeaformerError: the output does not fit the interface, or is not finite.
@@ -86,7 +85,7 @@ def predict(
     if not np.isfinite(output).all():
         count = output.size - int(np.isfinite(output).sum())
         raise SeaformerError(
-            f"{count} of the {output.size} values that the model gives are not finite. Its weights "
+            f"{count} of the {output.size} output values are not finite. The weights of the model "
             "are damaged, or its precision is too low for them: export it with fp32."
         )
 
@@ -108,12 +107,12 @@ def predict(
 def position_probabilities(
     output: npt.NDArray[Any], interface: Interface
 ) -> npt.NDArray[np.float64] | None:
-    """Return the probabilities of the classes at every position of a segmentation's output.
+    """Return the class probabilities at every position of a segmentation output.
 
-    The output is what a model of this interface gives for one image.
+    `output` is that of a model with this interface for one image.
 
     Returns:
-        float64 [classes, h, w], 0..1, at the size of the output; None if it has class ids alone.
+        float64 [classes, h, w], 0..1, at the size of the output; None if it is class indices.
     """
     found = interface.class_scores(output)
     if found is None:
@@ -125,9 +124,9 @@ def position_probabilities(
 def mask_from(
     output: npt.NDArray[Any], interface: Interface, size: Sequence[int]
 ) -> npt.NDArray[np.unsignedinteger]:
-    """Bring logits, or the class ids that the model decided for itself, to a height and width.
+    """Compute a mask of this height and width from logits or class indices.
 
-    The output is what a model of this interface gives for one image.
+    `output` is that of a model with this interface for one image.
 
     Returns:
         Class indices [height, width], uint8 or uint16.
@@ -142,9 +141,9 @@ def mask_from(
         if found is None or output.shape[0] != 1:
             channels = interface.meaning.channels(classes)
             raise SeaformerError(
-                f"the model gives an output of shape {list(output.shape)}. Allowed: "
+                f"the model returns an output of shape {list(output.shape)}. Allowed: "
                 f"[1, {channels}, height, width] or [1, height, width, {channels}], the "
-                f"{interface.meaning.content} of {classes} classes. Is it a model of another task?"
+                f"{interface.meaning.content} of {classes} classes. Is it a model for another task?"
             )
         scores, axis = found
         layout: Literal["CHW", "HWC"] = "CHW" if axis == 1 else "HWC"
@@ -152,7 +151,7 @@ def mask_from(
     if output.ndim == 4 and 1 in (output.shape[1], output.shape[3]):
         output = output[:, 0] if output.shape[1] == 1 else output[..., 0]
     _require_classes(output, 3, classes, "[1, height, width]")
-    # The nearest id: those between two classes mean a third one.
+    # Nearest neighbour, because an index between those of two classes is a third class.
     rows, columns = (
         ((np.arange(there) + 0.5) * here / there).astype(int)
         for there, here in zip((height, width), output.shape[1:], strict=True)
@@ -162,10 +161,10 @@ def mask_from(
 
 
 def decided_class(output: npt.NDArray[Any], interface: Interface) -> int:
-    """Return the class id that a classifier gives for one image, [1] or [1, 1].
+    """Return the class index in the output of a classifier for one image, [1] or [1, 1].
 
     Raises:
-        SeaformerError: it is not one, or no class of the interface.
+        SeaformerError: the output is not a single index of a class of the interface.
     """
     ids = output.reshape(-1)
     _require_classes(ids, 1, len(interface.labels), "[1]")
@@ -175,9 +174,9 @@ def decided_class(output: npt.NDArray[Any], interface: Interface) -> int:
 def _require_classes(ids: npt.NDArray[Any], axes: int, classes: int, allowed: str) -> None:
     if ids.ndim != axes or ids.shape[0] != 1 or ids.min() < 0 or ids.max() >= classes:
         raise SeaformerError(
-            f"the model gives an output of shape {list(ids.shape)} with values from "
-            f"{ids.min()} to {ids.max()}. Allowed: {allowed}, ids of {classes} "
-            "classes. Is it a model of another task?"
+            f"the model returns an output of shape {list(ids.shape)} with values from "
+            f"{ids.min()} to {ids.max()}. Allowed: {allowed}, indices of {classes} "
+            "classes. Is it a model for another task?"
         )
 
 
@@ -186,12 +185,12 @@ def _probabilities(output: npt.NDArray[Any], interface: Interface) -> npt.NDArra
     channels = interface.meaning.channels(classes)
     if output.shape != (1, channels):
         raise SeaformerError(
-            f"the model gives an output of shape {list(output.shape)}. Allowed: [1, {channels}], "
-            f"the {interface.meaning.content} of {classes} classes. Is it a model of another task?"
+            f"the model returns an output of shape {list(output.shape)}. Allowed: [1, {channels}], "
+            f"the {interface.meaning.content} of {classes} classes. Is it a model for another task?"
         )
     return interface.meaning.probabilities(output[0])
 
 
 def _since(start: float) -> float:
-    """Milliseconds since `start`, a time of `perf_counter`."""
+    """Return the milliseconds since `start`, a value of `perf_counter`."""
     return 1000 * (perf_counter() - start)

@@ -1,8 +1,8 @@
-"""From a photograph to the network's input, as a task's `Preprocessing` describes it.
+"""Preprocessing: from a photo to the input of a network, as described by a task's `Preprocessing`.
 
-Pillow resizes 8-bit values with antialiasing: when it makes an image smaller, its filter widens
-with the scale, so that every pixel of the photograph counts. The result of a resize is rounded to
-8 bits, so an image gives the same input every time, on every computer with the same Pillow.
+Pillow resizes 8-bit values with antialiasing: its filter widens with the scale when an image is
+shrunk, so that all pixels contribute. Results are rounded to 8 bits, which makes the input
+identical on all computers with the same version of Pillow.
 """
 
 import math
@@ -16,14 +16,14 @@ from seaformer.tasks import GRAY, Preprocessing
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
-# A strip of 1 x 10000 pixels becomes 256 x 2560000 before the middle is cut out of it.
+# A strip of 1 x 10000 pixels becomes 256 x 2560000 before the center crop.
 _MAX_SCALED_PIXELS = 250_000_000
 
 
 def prepare(
     image: npt.NDArray[np.uint8], preprocessing: Preprocessing, size: tuple[int, int] | None = None
 ) -> npt.NDArray[np.float32]:
-    """Resize a photograph to the network's input; an export that normalises inside takes this.
+    """Resize a photo to the input size; the result is the input of a model that normalises itself.
 
     Args:
         image: uint8 [H, W, 3], RGB.
@@ -35,7 +35,7 @@ def prepare(
 
     Raises:
         UsageError: `image` is not uint8 [H, W, 3].
-        SeaformerError: the scaled image would not fit the memory.
+        SeaformerError: the scaled image would take too much memory.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise UsageError(f"the image is {image.dtype} {list(image.shape)}. Allowed: uint8 [H,W,3].")
@@ -45,15 +45,15 @@ def prepare(
         raise SeaformerError(
             f"the image of {image.shape[1]} x {image.shape[0]} pixels would have to be scaled to "
             f"{scaled_width} x {scaled_height}, which is above {_MAX_SCALED_PIXELS // 1_000_000} "
-            "megapixels. Cut out the part that shows the subject, or take a smaller input size."
+            "megapixels. Crop the image to its subject, or use a smaller input size."
         )
     source = Image.fromarray(image)
     if preprocessing.color_order == GRAY:
         source = source.convert("L")
     scaled = source.resize((scaled_width, scaled_height), _FILTERS[preprocessing.interpolation])
     top, left = (scaled_height - height) // 2, (scaled_width - width) // 2
-    cut = scaled.crop((left, top, left + width, top + height))
-    channels = np.asarray(cut, dtype=np.float32).reshape(height, width, -1)
+    crop = scaled.crop((left, top, left + width, top + height))
+    channels = np.asarray(crop, dtype=np.float32).reshape(height, width, -1)
     if preprocessing.color_order == "BGR":
         channels = channels[:, :, ::-1]
     return np.ascontiguousarray(channels)
@@ -62,9 +62,9 @@ def prepare(
 def normalize(
     prepared: npt.NDArray[np.float32], preprocessing: Preprocessing
 ) -> npt.NDArray[np.float32]:
-    """Compute (value - mean) / std per channel; an export without normalisation takes this.
+    """Return (value - mean) / std per channel, the input of a model that does not normalise itself.
 
-    It takes float32 [..., channels], as `prepare` returns it, and returns as much.
+    Input, from `prepare`, and output are float32 [..., channels].
     """
     mean = np.array(preprocessing.mean, dtype=np.float32)
     std = np.array(preprocessing.std, dtype=np.float32)
@@ -74,12 +74,12 @@ def normalize(
 def seen_part(
     image: npt.NDArray[np.uint8], preprocessing: Preprocessing, size: tuple[int, int] | None = None
 ) -> npt.NDArray[np.uint8]:
-    """Cut out of a photograph what `prepare` lets the network see; a mask belongs on this.
+    """Return the part of a photo that the network sees after `prepare`, which masks correspond to.
 
-    "stretch" keeps the whole image, "center-crop" the middle. `size` is as in `prepare`.
+    It is the whole image for "stretch", its center for "center-crop". `size` is as in `prepare`.
 
     Returns:
-        uint8 [h, w, 3] with h <= H and w <= W, a view of `image`; to the nearest pixel.
+        uint8 [h, w, 3] with h <= H and w <= W, a view of `image`, rounded to whole pixels.
     """
     rows, columns = seen_size(image.shape[:2], preprocessing, size or preprocessing.input_size)
     top, left = (image.shape[0] - rows) // 2, (image.shape[1] - columns) // 2
@@ -108,5 +108,5 @@ def scaled_size(
         return height, width
     image_height, image_width = image_size
     scale = max(height / image_height, width / image_width) / preprocessing.crop_fraction
-    # The second rounding is for the error of the divisions: 250.00000000000003 is 250.
+    # The inner rounding removes the error of the divisions: 250.00000000000003 is 250.
     return (math.ceil(round(image_height * scale, 6)), math.ceil(round(image_width * scale, 6)))

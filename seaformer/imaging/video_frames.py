@@ -1,4 +1,4 @@
-"""Frames of a video file, by PyAV, which comes with an extra."""
+"""Reading frames of a video file with PyAV, which is an extra."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,24 +11,25 @@ from seaformer.imaging.images import MAX_PIXELS
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi")
 
-# Playlists, which FFmpeg reads too, lead to other files and into the network.
+# Excludes playlists, which FFmpeg also reads and which can refer to other files and the network.
 _OPTIONS = {"format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"}
 
 
 def read_frames(path: Path, every_s: float) -> Iterator[tuple[float, npt.NDArray[np.uint8]]]:
-    """Yield a frame every so many seconds, from the first on: its time in seconds, and its pixels.
+    """Yield time in seconds and pixels of a frame every `every_s` seconds, starting with the first.
 
-    They are uint8 [H, W, 3], RGB, upright.
+    The pixels are uint8 [H, W, 3], RGB, upright.
 
     Raises:
-        SeaformerError: the file is missing, damaged, no video, too large, or PyAV is not installed.
+        SeaformerError: the file is missing, damaged, not a video or too large, or PyAV is not
+            installed.
     """
     try:
         import av
     except ImportError as error:
         raise SeaformerError(
             f"'{path}' is a video, which needs an extra: pip install 'seaformer[video]'. Or give "
-            "frames of it as images."
+            "its frames as images."
         ) from error
     due_s = 0.0
     try:
@@ -49,6 +50,6 @@ def read_frames(path: Path, every_s: float) -> Iterator[tuple[float, npt.NDArray
         raise SeaformerError(f"there is no file '{path}'. Check the name.") from error
     except (av.FFmpegError, IndexError) as error:
         raise SeaformerError(
-            f"'{path}' is damaged or no video that can be read: {error}. Copy it again, or give "
-            "frames of it as images."
+            f"'{path}' is damaged or not a video that can be read: {error}. Copy it again, or give "
+            "its frames as images."
         ) from error

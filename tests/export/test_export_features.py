@@ -175,7 +175,7 @@ def test_a_network_says_its_channels_or_takes_images() -> None:
 
 def test_small_sides_are_for_layers_only() -> None:
     assert parse_input_size("8", min_side=8) == (8, 8)
-    with pytest.raises(UsageError, match="64 or more, as the coarsest stage"):
+    with pytest.raises(UsageError, match="64 or more, the stride of the coarsest stage"):
         parse_input_size("8")
 
 

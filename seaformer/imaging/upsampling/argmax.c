@@ -4,23 +4,24 @@
  *
  *     (1 - v) * ((1 - w) * a + w * b) + v * ((1 - w) * c + w * d)
  *
- * in float, rounded at every operation. Between some points of the logits the values of a class lie
- * between its minimum and its maximum over these points. So with m the largest minimum, a class
- * whose maximum is below m (with a margin for rounding) wins nowhere there. argmax.py proves that
- * this rule changes no pixel, not even at ties, and bounds what rounding does to the result.
+ * in float, rounded at every operation. In a region between points of the logits, the values of a
+ * class lie between its minimum and its maximum over these points. With m the largest minimum, a
+ * class whose maximum is below m (with a margin for rounding) wins nowhere in the region. argmax.py
+ * proves that this rule changes no pixel, not even at ties, and bounds the effect of rounding.
  *
  * The rule is applied twice: to tiles (up to 3 x 3 cells between neighbouring logits) with all
  * classes, then to blocks (up to 8 x 8 pixels) with the classes left in their tile. Most of the
- * work then is to read all logits once. Extremes are taken vertically first, which neighbours side
- * by side share. Of the classes left in a block those go that are below the same other class at all
- * its points. What still is left is evaluated; with logits that are noise that is a third of all.
+ * remaining work is reading all logits once. Extremes are computed vertically first, because
+ * horizontal neighbours share them. From the classes left in a block, those that are below a single
+ * other class at all points of the block are dropped. The rest is evaluated; for logits that are
+ * noise, that is a third of all classes.
  *
- * Logits are read as float HWC, for loops over classes to be vector loops. Other layouts and types
- * are converted row by row, into a ring of as many rows as a tile needs. Loops are written for the
- * vectorisers of compilers: flat, without branches, of constant length where that is what it takes.
+ * Logits are read as float HWC, so that loops over classes are vector loops. Other layouts and
+ * types are converted row by row, into a ring of as many rows as a tile needs. Loops are written for the
+ * auto-vectorisation of compilers: flat, without branches, and of constant length where needed.
  *
- * Compile with -std=c99 -O3 -ffp-contract=off, and never with -ffast-math. (Fused multiply-adds
- * leave the rule as valid, but may round, and decide near ties, differently from argmax.py.)
+ * Compile with -std=c99 -O3 -ffp-contract=off, and never with -ffast-math. (With fused
+ * multiply-adds, the rule stays valid, but near ties may be decided differently from argmax.py.)
  */
 #include "argmax.h"
 
@@ -29,32 +30,32 @@
 #include <string.h>
 
 #ifdef __clang__
-#pragma STDC FP_CONTRACT OFF /* GCC does not know it, but with -std=c99 fuses nothing */
+#pragma STDC FP_CONTRACT OFF /* unknown to GCC, which fuses nothing with -std=c99 */
 #endif
 
 #if FLT_EVAL_METHOD != 0
-#error "float has to be evaluated as float; on 32-bit x86 that takes -msse2 -mfpmath=sse"
+#error "float has to be evaluated as float; on 32-bit x86, use -msse2 -mfpmath=sse"
 #endif
 
 #if defined __GNUC__ && !defined __clang__
-#define APART __attribute__((noinline)) /* inlined, GCC makes no vector code of it */
+#define NOINLINE __attribute__((noinline)) /* GCC vectorises these functions only if not inlined */
 #else
-#define APART
+#define NOINLINE
 #endif
 
 enum {
-    LANES = 8,          /* the most outputs of a block along an axis */
-    CELLS = 3,          /* the most cells of a tile along an axis */
-    POINTS = CELLS + 1, /* the most points of a tile along an axis */
-    PLANES = 4,         /* planes (CHW) that are interleaved at a time */
-    MANY = 8,           /* classes of a block for which a second look pays */
-    BYTE_CLASSES = 256, /* the most classes of a mask of bytes */
-    ALIGNMENT = 16      /* of the parts of the workspace, relative to its begin */
+    LANES = 8,          /* maximum number of outputs of a block along an axis */
+    CELLS = 3,          /* maximum number of cells of a tile along an axis */
+    POINTS = CELLS + 1, /* maximum number of points of a tile along an axis */
+    PLANES = 4,         /* number of planes (CHW) that are interleaved at a time */
+    MANY = 8,           /* number of classes in a block above which a second pass pays off */
+    BYTE_CLASSES = 256, /* maximum number of classes in a mask of bytes */
+    ALIGNMENT = 16      /* alignment of buffers in the workspace, relative to its start */
 };
 
 /* Points are the rows, or columns, of logits that outputs depend on, in order. The first row counts
  * twice if there are outputs above its centre, the last one if there are outputs below its centre.
- * A cell is what lies between a point and the next. */
+ * A cell is the interval between a point and the next one. */
 typedef struct {
     size_t begin, length; /* the outputs */
     size_t point, points; /* the points they depend on, at least 2 */
@@ -68,16 +69,16 @@ typedef struct {
     size_t block_count;
 } axis;
 
-/* Adjacent blocks and what they span together, up to CELLS cells. Two groups make a tile. */
+/* Adjacent blocks and their total span, up to CELLS cells. One group per axis forms a tile. */
 typedef struct {
     span all;
     const span *first, *end;
 } group;
 
-/* Logits at the points of a tile, or block: the classes left in the tile, point by point. */
+/* Logits at the points of a tile or block: those of the classes left in the tile, by point. */
 typedef struct {
     const float *values;
-    size_t down, right; /* the steps to the next points */
+    size_t down, right; /* steps to the next points */
 } lattice;
 
 typedef struct {
@@ -90,17 +91,17 @@ typedef struct {
     unsigned char *mask;
     size_t classes, height, width;
     axis rows, columns;
-    float *tents;          /* the weights of points in a column block: [blocks][POINTS][LANES] */
-    float *ring;           /* the last rows loaded: [POINTS][width][pitch]; NULL: in place */
+    float *weights;        /* weights of points in column blocks: [blocks][POINTS][LANES] */
+    float *ring;           /* the last loaded rows: [POINTS][width][pitch]; NULL: used in place */
     float *widened;        /* rows of integer planes as float: [PLANES][width] */
-    size_t pitch;          /* from a pixel of a row to the next */
-    size_t loaded;         /* how many points of `rows` are loaded */
+    size_t pitch;          /* step from a pixel of a row to the next */
+    size_t loaded;         /* number of loaded points of `rows` */
     extremes band;         /* over the rows of a tile: [width][pitch] */
     extremes region;       /* over a tile or block: [classes] */
     extremes strip;        /* over the rows of a block: [points][classes in the tile] */
-    float *sums;           /* of the classes left in a block, over its points: [classes] */
+    float *sums;           /* sums over the points of a block, for the classes left: [classes] */
     int32_t *in_tile;      /* the classes left in a tile, ascending */
-    int32_t *in_block;     /* the classes left in a block, ascending, as indices to in_tile */
+    int32_t *in_block;     /* the classes left in a block, ascending, as indices into in_tile */
     float *values;         /* the logits of the classes left in a tile: a lattice */
 } plan;
 
@@ -108,10 +109,10 @@ static inline size_t least(size_t a, size_t b) { return b < a ? b : a; }
 static inline float lesser(float a, float b) { return b < a ? b : a; }
 static inline float greater(float a, float b) { return b > a ? b : a; }
 
-/* ---- Where the outputs lie ------------------------------------------------------------------- */
+/* ---- Positions of the outputs ---------------------------------------------------------------- */
 
-/* Finds the points, and the place of each output among them. Outputs before the centre of the first
- * source lie after source -1, between two points that are both source 0. */
+/* Finds the points, and the position of each output among them. Outputs before the centre of the
+ * first source lie after source -1, between two points that are both source 0. */
 static void place_outputs(axis *a, int32_t sources, int32_t outputs) {
     const float scale = (float)sources / (float)outputs;
     const int32_t last = sources - 1;
@@ -129,8 +130,8 @@ static void place_outputs(axis *a, int32_t sources, int32_t outputs) {
     }
 }
 
-/* Cuts the outputs into blocks, within a cell only if it has more outputs than a block can take. */
-static void cut_blocks(axis *a, size_t outputs) {
+/* Splits the outputs into blocks; a cell is split only if it has more than LANES outputs. */
+static void split_blocks(axis *a, size_t outputs) {
     const int32_t *point = a->point;
     a->block_count = 0;
     for (size_t begin = 0, end; begin < outputs; begin = end) {
@@ -143,7 +144,7 @@ static void cut_blocks(axis *a, size_t outputs) {
     }
 }
 
-/* Returns as many blocks as make a tile, from `first` on. */
+/* Returns the blocks of a tile, starting with `first`. */
 static group group_from(const axis *a, const span *first) {
     group g = {*first, first, first + 1};
     for (; g.end < a->blocks + a->block_count; g.end++) {
@@ -155,17 +156,17 @@ static group group_from(const axis *a, const span *first) {
     return g;
 }
 
-/* The weight of a point as a function of the output is a tent: 1 at the point, falling to 0 at its
- * neighbours. Summing over all tents of a block, of which at most two are not 0 at an output, takes
- * no indices, and gives the same value as 0 * x adds nothing. */
-static void pitch_tents(float *tents, const axis *columns) {
-    for (size_t i = 0; i < columns->block_count; i++, tents += POINTS * LANES) {
+/* The weight of a point is 1 at the point and falls to 0 at its neighbours. Summing over all points
+ * of a block, of which at most two have a weight other than 0 at an output, needs no indices and
+ * gives the same value, because 0 * x adds nothing. */
+static void build_interpolation_weights(float *weights, const axis *columns) {
+    for (size_t i = 0; i < columns->block_count; i++, weights += POINTS * LANES) {
         const span block = columns->blocks[i];
-        for (size_t k = 0; k < POINTS * LANES; k++) tents[k] = 0;
+        for (size_t k = 0; k < POINTS * LANES; k++) weights[k] = 0;
         for (size_t x = 0; x < block.length; x++) {
             const size_t point = (size_t)columns->point[block.begin + x] - block.point;
-            tents[point * LANES + x] = columns->before[block.begin + x];
-            tents[(point + 1) * LANES + x] = columns->after[block.begin + x];
+            weights[point * LANES + x] = columns->before[block.begin + x];
+            weights[(point + 1) * LANES + x] = columns->after[block.begin + x];
         }
     }
 }
@@ -182,11 +183,11 @@ static void widen(const plan *p, size_t offset, size_t count, float *restrict to
     }
 }
 
-/* Returns logits as float: in place if that is what they are, else widened to `room`. */
-static const float *as_float(const plan *p, size_t offset, size_t count, float *room) {
+/* Returns logits as float: in place if they are float, else converted into `buffer`. */
+static const float *as_float(const plan *p, size_t offset, size_t count, float *buffer) {
     if (p->job->type == SEAFORMER_FLOAT32) return (const float *)p->logits + offset;
-    widen(p, offset, count, room);
-    return room;
+    widen(p, offset, count, buffer);
+    return buffer;
 }
 
 static void interleave(const float *const planes[PLANES], size_t count, float *restrict to,
@@ -195,14 +196,14 @@ static void interleave(const float *const planes[PLANES], size_t count, float *r
         for (size_t k = 0; k < PLANES; k++) to[i * pitch + k] = planes[k][i];
 }
 
-/* Large logits are refused for no value to overflow. NaNs compare as false, so are refused too. */
+/* Large logits are refused so that no value overflows, and NaNs because they compare as false. */
 static int all_finite(const float *values, size_t count) {
-    int32_t odd = 0;
-    for (size_t i = 0; i < count; i++) odd |= -(int32_t)!(fabsf(values[i]) <= SEAFORMER_MAX_LOGIT);
-    return odd == 0;
+    int32_t bad = 0;
+    for (size_t i = 0; i < count; i++) bad |= -(int32_t)!(fabsf(values[i]) <= SEAFORMER_MAX_LOGIT);
+    return bad == 0;
 }
 
-/* The ring has a place for each of the last POINTS points. */
+/* The ring has a slot for each of the last POINTS points. */
 static float *ring_row(const plan *p, size_t point) {
     return p->ring + point % POINTS * p->width * p->pitch;
 }
@@ -213,7 +214,7 @@ static const float *row_at(const plan *p, size_t point) {
     return (const float *)p->logits + (size_t)p->rows.source[point] * p->width * p->pitch;
 }
 
-/* Loads PLANES planes, from class c on, of the row of a point. The last plane is repeated. */
+/* Loads PLANES planes, starting with class c, of the row of a point. The last plane is repeated. */
 static void load_planes(const plan *p, size_t c, size_t point) {
     const float *planes[PLANES];
     for (size_t k = 0; k < PLANES; k++) {
@@ -255,8 +256,8 @@ static inline void fold_known(const float *const *low, const float *const *high,
     }
 }
 
-/* Takes the elementwise extremes of the arrays at some points. Only for a constant number of points
- * is that a vector loop, so it is one of two: 2, the most frequent, or POINTS, with the last point
+/* Computes the elementwise extremes of the arrays at several points. This is a vector loop only for
+ * a constant number of points: either 2, the most frequent case, or POINTS, with the last point
  * repeated if there are fewer. */
 static void fold(const float *const *low, const float *const *high, size_t points, size_t count,
                  extremes to) {
@@ -281,19 +282,18 @@ static float largest(const float *values, size_t count) {
     return greater(greater(lane[0], lane[1]), greater(lane[2], lane[3]));
 }
 
-/* Returns what is surely smaller than `value` after rounding, argmax.py tells why. */
+/* Returns a bound below which values are smaller than `value` despite rounding; see argmax.py. */
 static inline float lowered(float value) {
     return value - (value < 0 ? -value : value) * 0x1p-20f - 1e-30f;
 }
 
-/* Lists which of the classes can win in a region, given their extremes; returns how many. */
+/* Lists the classes that can win in a region, given their extremes; returns their number. */
 static size_t list_contenders(extremes region, size_t classes, int32_t *contenders) {
-    const float m = largest(region.low, classes);
-    const float bar = lowered(m);
+    const float threshold = lowered(largest(region.low, classes));
     size_t count = 0;
     for (size_t i = 0; i < classes; i++) {
         contenders[count] = (int32_t)i;
-        count += region.high[i] >= bar;
+        count += region.high[i] >= threshold;
     }
     return count;
 }
@@ -310,8 +310,8 @@ static size_t list_tile_contenders(const plan *p, const span *columns) {
     return list_contenders(p->region, p->classes, p->in_tile);
 }
 
-/* Lists the classes left in a block, given the extremes of its strip, in in_block: of the first
- * `classes` classes of in_tile, over `points` points from `left` on. */
+/* Lists the classes left in a block in in_block, given the extremes of its strip: from the first
+ * `classes` classes of in_tile, over `points` points starting at `left`. */
 static size_t list_block_contenders(const plan *p, size_t left, size_t points, size_t classes) {
     const float *low[POINTS], *high[POINTS];
     for (size_t x = 0; x < points; x++) {
@@ -322,9 +322,9 @@ static size_t list_block_contenders(const plan *p, size_t left, size_t points, s
     return list_contenders(p->region, classes, p->in_block);
 }
 
-/* Drops from the first `count` classes of in_block those that are below another one at all points of
- * the block. They are compared with that of the largest sum, then the next one, for as long as there
- * are many and many go. Returns how many are left. */
+/* Drops from the first `count` classes of in_block those that are below another class at all points
+ * of the block. They are compared with the class of the largest sum, then with the next one, while
+ * many classes are left and many are dropped. Returns the number of classes left. */
 static inline size_t drop_dominated_known(const plan *p, size_t rows, size_t columns,
                                           lattice logits, size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -336,7 +336,7 @@ static inline size_t drop_dominated_known(const plan *p, size_t rows, size_t col
     }
     size_t before;
     do {
-        float bars[POINTS * POINTS];
+        float thresholds[POINTS * POINTS];
         size_t leader = 0;
         before = count;
         count = 0;
@@ -345,13 +345,14 @@ static inline size_t drop_dominated_known(const plan *p, size_t rows, size_t col
         const float *values = logits.values + p->in_block[leader];
         for (size_t y = 0; y < rows; y++)
             for (size_t x = 0; x < columns; x++)
-                bars[y * columns + x] = lowered(values[y * logits.down + x * logits.right]);
+                thresholds[y * columns + x] = lowered(values[y * logits.down + x * logits.right]);
         for (size_t i = 0; i < before; i++) {
             int reaches = 0;
             values = logits.values + p->in_block[i];
             for (size_t y = 0; y < rows; y++)
                 for (size_t x = 0; x < columns; x++)
-                    reaches |= values[y * logits.down + x * logits.right] >= bars[y * columns + x];
+                    reaches |=
+                        values[y * logits.down + x * logits.right] >= thresholds[y * columns + x];
             p->in_block[count] = p->in_block[i];
             p->sums[count] = p->sums[i];
             count += (size_t)reaches;
@@ -360,7 +361,7 @@ static inline size_t drop_dominated_known(const plan *p, size_t rows, size_t col
     return count;
 }
 
-/* Most blocks lie in one cell; known to have 2 x 2 points, they take half the time. */
+/* Most blocks lie in one cell; with a constant 2 x 2 points, they take half the time. */
 static size_t drop_dominated(const plan *p, size_t rows, size_t columns, lattice logits,
                              size_t count) {
     if (rows == 2 && columns == 2) return drop_dominated_known(p, 2, 2, logits, count);
@@ -369,7 +370,7 @@ static size_t drop_dominated(const plan *p, size_t rows, size_t columns, lattice
 
 /* ---- Writing the mask ------------------------------------------------------------------------ */
 
-/* Of a constant size, the size of most rows of blocks, memset and memcpy are a single store. */
+/* With a constant size, that of most rows of blocks, memset and memcpy are a single store. */
 static inline void set_bytes(unsigned char *to, int byte, size_t size) {
     if (size == LANES) memset(to, byte, LANES);
     else memset(to, byte, size);
@@ -427,18 +428,18 @@ static inline void add_scaled(const float *weights, float value, float *restrict
 }
 
 /* Interpolates a class horizontally in a block: its values at each output of each row of points. */
-static void interpolate(const float *tents, size_t rows, size_t columns, lattice logits,
+static void interpolate(const float *weights, size_t rows, size_t columns, lattice logits,
                         float *restrict strips) {
     for (size_t y = 0; y < rows; y++) {
         const float *values = logits.values + y * logits.down;
-        scale(tents, values[0], strips + y * LANES);
+        scale(weights, values[0], strips + y * LANES);
         for (size_t x = 1; x < columns; x++)
-            add_scaled(tents + x * LANES, values[x * logits.right], strips + y * LANES);
+            add_scaled(weights + x * LANES, values[x * logits.right], strips + y * LANES);
     }
 }
 
-/* Interpolates a class vertically, between the strips above and below each row. Where it is larger
- * than the classes before, or the first one, it is the winner. */
+/* Interpolates a class vertically, between the strips above and below each row. It is the winner
+ * where it is larger than all previous classes, or if it is the first one. */
 static inline void contend_known(int is_first, int32_t label, const float *strips, const span *rows,
                                  const axis *a, float *restrict best, int32_t *restrict winner) {
     for (size_t y = 0; y < rows->length; y++, best += LANES, winner += LANES) {
@@ -454,33 +455,33 @@ static inline void contend_known(int is_first, int32_t label, const float *strip
     }
 }
 
-static APART void contend_first(int32_t label, const float *strips, const span *rows, const axis *a,
-                                float *restrict best, int32_t *restrict winner) {
+static NOINLINE void contend_first(int32_t label, const float *strips, const span *rows,
+                                   const axis *a, float *restrict best, int32_t *restrict winner) {
     contend_known(1, label, strips, rows, a, best, winner);
 }
 
-static APART void contend(int32_t label, const float *strips, const span *rows, const axis *a,
-                          float *restrict best, int32_t *restrict winner) {
+static NOINLINE void contend(int32_t label, const float *strips, const span *rows, const axis *a,
+                             float *restrict best, int32_t *restrict winner) {
     contend_known(0, label, strips, rows, a, best, winner);
 }
 
 /* Evaluates the first `count` classes of in_block, and writes the winners. */
 static void settle_block(const plan *p, const span *rows, const span *columns, lattice logits,
                          size_t count) {
-    const float *tents = p->tents + (size_t)(columns - p->columns.blocks) * POINTS * LANES;
+    const float *weights = p->weights + (size_t)(columns - p->columns.blocks) * POINTS * LANES;
     float strips[POINTS * LANES], best[LANES * LANES];
     int32_t winner[LANES * LANES];
     for (size_t i = 0; i < count; i++) {
         const int32_t k = p->in_block[i];
         const lattice of_class = {logits.values + k, logits.down, logits.right};
-        interpolate(tents, rows->points, columns->points, of_class, strips);
+        interpolate(weights, rows->points, columns->points, of_class, strips);
         if (i == 0) contend_first(p->in_tile[k], strips, rows, &p->rows, best, winner);
         else contend(p->in_tile[k], strips, rows, &p->rows, best, winner);
     }
     write_block(p, rows, columns, winner);
 }
 
-/* Settles the blocks of a tile that lie side by side. */
+/* Settles a row of blocks of a tile. */
 static void settle_blocks(const plan *p, const span *rows, const group *columns, lattice logits) {
     const size_t classes = logits.right;
     const float *lines[POINTS];
@@ -523,7 +524,7 @@ static void settle_tile(const plan *p, const group *rows, const group *columns) 
     }
 }
 
-/* Settles a row of tiles. Returns whether the logits it depends on are finite. */
+/* Settles a row of tiles. Returns whether all logits that it depends on are finite. */
 static int settle_tiles(plan *p, const group *rows) {
     const float *lines[POINTS];
     if (!load_rows(p, rows->all.point + rows->all.points)) return 0;
@@ -550,7 +551,7 @@ static int check(const seaformer_upsampling *job) {
     return SEAFORMER_OK;
 }
 
-/* Takes the next part of the workspace, or only counts its bytes if there is none. */
+/* Allocates the next buffer of the workspace; with a NULL workspace, only counts its bytes. */
 static void *take(void *workspace, uint64_t *used, uint64_t count, size_t size) {
     const uint64_t begin = *used;
     *used += (count * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -572,8 +573,7 @@ static extremes take_extremes(void *workspace, uint64_t *used, uint64_t count) {
     return (extremes){low, high};
 }
 
-/* Sets up the parts of the plan that do not depend on buffers but the workspace, which may be NULL.
- * Returns the size of the workspace. */
+/* Sets up the plan except for logits and mask. The workspace may be NULL. Returns its size. */
 static uint64_t lay_out(plan *p, const seaformer_upsampling *job, void *workspace) {
     const int chw = job->layout == SEAFORMER_CHW, wide = job->type == SEAFORMER_FLOAT32;
     const uint64_t classes = (uint64_t)job->classes, width = (uint64_t)job->width;
@@ -588,7 +588,7 @@ static uint64_t lay_out(plan *p, const seaformer_upsampling *job, void *workspac
     p->pitch = (size_t)pitch;
     take_axis(&p->rows, workspace, &used, (uint64_t)job->height, mask_height);
     take_axis(&p->columns, workspace, &used, width, mask_width);
-    p->tents = take(workspace, &used, mask_width * POINTS * LANES, sizeof *p->tents);
+    p->weights = take(workspace, &used, mask_width * POINTS * LANES, sizeof *p->weights);
     if (chw || !wide) p->ring = take(workspace, &used, POINTS * width * pitch, sizeof *p->ring);
     if (chw && !wide) p->widened = take(workspace, &used, PLANES * width, sizeof *p->widened);
     p->band = take_extremes(workspace, &used, width * pitch);
@@ -618,9 +618,9 @@ int seaformer_upsample_argmax(const seaformer_upsampling *job, const void *logit
     p.mask = mask;
     place_outputs(&p.rows, job->height, job->mask_height);
     place_outputs(&p.columns, job->width, job->mask_width);
-    cut_blocks(&p.rows, (size_t)job->mask_height);
-    cut_blocks(&p.columns, (size_t)job->mask_width);
-    pitch_tents(p.tents, &p.columns);
+    split_blocks(&p.rows, (size_t)job->mask_height);
+    split_blocks(&p.columns, (size_t)job->mask_width);
+    build_interpolation_weights(p.weights, &p.columns);
     const span *end = p.rows.blocks + p.rows.block_count;
     for (const span *block = p.rows.blocks; block < end;) {
         const group rows = group_from(&p.rows, block);

@@ -161,7 +161,7 @@ def test_frames_of_a_video() -> None:
 def test_a_playlist_called_a_video_leads_nowhere(folder: Path) -> None:
     pytest.importorskip("av")
     Path("clip.mp4").write_text(f"#EXTM3U\n#EXTINF:1,\n{folder / 'flag.png'}\n#EXT-X-ENDLIST\n")
-    assert_error(run("clip.mp4", "-m", "model.onnx"), 1, "damaged or no video")
+    assert_error(run("clip.mp4", "-m", "model.onnx"), 1, "damaged or not a video")
 
 
 @pytest.mark.usefixtures("folder")
@@ -169,8 +169,8 @@ def test_a_mask_given_as_a_photograph_is_noticed() -> None:
     Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8) // 6).save("mask.png")
     result = run("mask.png", "-m", "model.onnx")
     assert result.exit_code == 0
-    assert "one channel of 11 values, 0 to 10, as masks of class ids have" in result.stdout
-    assert "as masks" not in run("flag.png", "-m", "model.onnx").stdout
+    assert "one channel with 11 values, 0 to 10, like a mask of class indices" in result.stdout
+    assert "like a mask" not in run("flag.png", "-m", "model.onnx").stdout
 
 
 @pytest.mark.usefixtures("folder")
@@ -339,9 +339,13 @@ def test_jpeg_is_written_as_jpeg() -> None:
         (["empty", "--model", "model.onnx"], 1, "no images in 'empty'"),
         (["flag.png", "flag.png", "--model", "model.onnx"], 2, "would have the same name"),
         (["flag.png", "empty", "--model", "model.onnx"], 1, "no images in 'empty'"),
-        (["ids.npy", "--model", "model.onnx"], 2, r"int64 \[4, 5\] of values 0 to 0: class ids"),
+        (
+            ["ids.npy", "--model", "model.onnx"],
+            2,
+            r"\[4, 5\] with values 0 to 0: class indices",
+        ),
         (["pixels.npy", "--model", "model.onnx"], 2, "PIL.Image.fromarray"),
-        (["flag.mp4", "--model", "model.onnx"], 1, "damaged or no video"),
+        (["flag.mp4", "--model", "model.onnx"], 1, "damaged or not a video"),
     ],
 )
 def test_errors_are_one_line(folder: Path, arguments: list[str], status: int, said: str) -> None:
@@ -358,7 +362,7 @@ def test_errors_are_one_line(folder: Path, arguments: list[str], status: int, sa
 def test_values_that_are_not_finite_are_an_error(folder: Path) -> None:
     write_onnx(folder / "model.onnx", metadata(), scale=float("nan"))
     result = run("flag.png", "--model", "model.onnx")
-    assert_error(result, 1, "192 of the 192 values that the model gives are not finite")
+    assert_error(result, 1, "192 of the 192 output values are not finite")
 
 
 @pytest.mark.parametrize(

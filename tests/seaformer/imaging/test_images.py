@@ -154,7 +154,7 @@ def test_an_image_may_come_through_a_pipe() -> None:
     try:
         os.write(writing, sample_photograph().read_bytes()[:4096])
         os.close(writing)
-        with pytest.raises(SeaformerError, match="damaged, cut short"):
+        with pytest.raises(SeaformerError, match="damaged, truncated"):
             read_image(f"/dev/fd/{reading}")
     finally:
         os.close(reading)
@@ -195,14 +195,14 @@ def test_half_an_image_is_an_error(tmp_path: Path, part: float) -> None:
     content = sample_photograph().read_bytes()
     path = tmp_path / "half.jpg"
     path.write_bytes(content[: int(part * len(content))])
-    with pytest.raises(SeaformerError, match=r"half\.jpg' is damaged, cut short"):
+    with pytest.raises(SeaformerError, match=r"half\.jpg' is damaged, truncated"):
         read_image(path)
 
 
 def test_numbers_without_white_are_an_error(tmp_path: Path) -> None:
     path = tmp_path / "depth.tiff"
     Image.fromarray(np.ones((4, 4), dtype=np.float32)).save(path)
-    with pytest.raises(SeaformerError, match="without a defined white"):
+    with pytest.raises(SeaformerError, match="have no defined white"):
         read_image(path)
 
 
@@ -219,7 +219,7 @@ def test_images_of_the_largest_phone_cameras_are_not_refused(tmp_path: Path) -> 
     path = tmp_path / "large.png"
     path.write_bytes(png_header(16_320, 12_240))
     before = Image.MAX_IMAGE_PIXELS
-    with pytest.raises(SeaformerError, match="damaged, cut short"):
+    with pytest.raises(SeaformerError, match="damaged, truncated"):
         read_image(path)
     after = Image.MAX_IMAGE_PIXELS
     assert after == before

@@ -274,7 +274,7 @@ def test_logits_that_are_not_finite_are_refused(
     assume(size[0] >= logits.shape[1])  # every row is read
     at = data.draw(st.tuples(*(st.integers(0, side - 1) for side in logits.shape)))
     logits[at] = bad
-    message = re.escape(f"there is {bad:.3g} among the logits; all have to be finite")
+    message = re.escape(f"the logits contain {bad:.3g}; all have to be finite")
     with pytest.raises(SeaformerError, match=message):
         upsample_argmax(logits, size)
     for layout in ("CHW", "HWC"):

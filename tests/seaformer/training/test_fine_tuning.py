@@ -260,10 +260,10 @@ def test_only_what_is_known_of_training_images_is_said(
     ("content", "said"),
     [
         (None, "cannot be read: No such file"),
-        ("{", "does not name images. Allowed: a JSON list of their names"),
-        ('{"a": 1}', "does not name images. Allowed: a JSON list of their names"),
-        ("[]", "names no image. Name one or more"),
-        ('["nothing"]', "has no image 'nothing', one of 1 missing names of 1"),
+        ("{", "does not name images. Allowed: a JSON list of image names"),
+        ('{"a": 1}', "does not name images. Allowed: a JSON list of image names"),
+        ("[]", "names no images. Name at least one"),
+        ('["nothing"]', "has no image 'nothing' (1 of 1 names are missing)"),
     ],
 )
 def test_bad_lists_of_images_are_named(

@@ -6,18 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-from seaformer.benchmark.breakdown.alignment import AlignmentError
 from seaformer.benchmark.breakdown.graph_files import open_graph
 from seaformer.benchmark.breakdown.methods import PrefixTimes, ProfileTimes
+from seaformer.benchmark.breakdown.npu_modules import break_down
 from seaformer.benchmark.breakdown.profile import Profile, read_profile
+from seaformer.benchmark.breakdown.qnn_profile import read_qnn_profile
 from seaformer.benchmark.breakdown.rows import disagreement, make_rows
 from seaformer.benchmark.breakdown.tree import build_tree
 from seaformer.benchmark.breakdown.truncation import Segment, segments
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.results.breakdown import Breakdown, OperatorTime, TruncatedModel
+from seaformer.benchmark.results.npu_breakdown import NpuBreakdown
 from seaformer.benchmark.results.rounds import times_by_round
 from seaformer.benchmark.results.schema import Round, Times
 from seaformer.benchmark.runner.record import ProfileEvent
+from seaformer.errors import SeaformerError
 from seaformer.statistics.bootstrap import Floats
 
 PROFILE_RUNS = 5
@@ -59,8 +62,9 @@ class ModelProfiling:
         self.candidate = candidate
         self._has_profile = has_profile
         self._graph = open_graph(candidate.path, candidate.metadata)
-        modules = {} if candidate.metadata is None else candidate.metadata.modules
-        self._tree = build_tree(self._graph.operators, candidate.title, modules)
+        self._modules = {} if candidate.metadata is None else candidate.metadata.modules
+        self._tree = build_tree(self._graph.operators, candidate.title, self._modules)
+        self._npu_profile = folder / f"{candidate.id}.csv"
         self._events: dict[int, tuple[ProfileEvent, ...]] = {}
         files = []
         for number, segment in enumerate(segments(self._graph, self._tree)):
@@ -76,6 +80,10 @@ class ModelProfiling:
         """Take the events of a round; those of other models are left out."""
         self._events[index] = tuple(e for e in events if e.model == self.candidate.id)
 
+    def add_npu_profile(self, content: bytes) -> None:
+        """Take what Qualcomm's profiler wrote in a round, instead of that of the round before."""
+        self._npu_profile.write_bytes(content)
+
     def breakdown(
         self, rounds: Sequence[Round], times: Times, emulated: bool, seed: int
     ) -> Breakdown | None:
@@ -89,15 +97,17 @@ class ModelProfiling:
         """
         assert times.run is not None  # our runner gives single runs
         total_ms, notes = times.run.median_ms, []
-        profile = by_profile = None
+        profile = by_profile = npu = None
         try:
-            if self._has_profile:
+            if self._npu_profile.exists():
+                npu = self._npu_cycles()
+            elif self._has_profile:
                 profile, wholes_ms = self._profile(rounds)
                 by_profile = ProfileTimes(profile, wholes_ms, total_ms, seed)
             else:
                 notes.append(ON_ACCELERATOR)
-        except AlignmentError as error:
-            notes.append(f"the profile was not used: {error}")
+        except SeaformerError as error:
+            notes.append(f"the profile was not used: {str(error).rstrip('.')}")
         by_prefix = self._prefix(rounds, total_ms, seed)
         if by_prefix is not None:
             notes.append(FIXED_COST)
@@ -120,13 +130,23 @@ class ModelProfiling:
             cuts=() if by_prefix is None else self._truncated_results(rounds),
             disagreements=tuple(disagreement(row) for row in rows if row.agrees is False),
             notes=tuple(notes),
+            npu=npu,
         )
+
+    def _npu_cycles(self) -> NpuBreakdown:
+        """Add up the cycles of the NPU's profile by module.
+
+        Raises:
+            SeaformerError: it is damaged, or not of this file.
+        """
+        profile, model = read_qnn_profile(self._npu_profile), self.candidate.path
+        return break_down(self._graph, profile, model, self._npu_profile, self._modules)
 
     def _profile(self, rounds: Sequence[Round]) -> tuple[Profile, Floats]:
         """The profiled runs of the rounds that count, and the unprofiled ones beside them.
 
         Raises:
-            AlignmentError: there are none, or they do not fit the file.
+            SeaformerError: there are none, or they do not fit the file.
         """
         wholes = times_by_round(rounds, self.candidate.id)
         indices = [index for index in sorted(wholes) if index in self._events]

@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from seaformer.artifact.accelerators import ACCELERATORS, CPU, NPU
+from seaformer.artifact.accelerators import ACCELERATORS, CPU, GPU, NPU
 from seaformer.benchmark.breakdown.model_profiling import PROFILE_RUNS, ModelProfiling
+from seaformer.benchmark.breakdown.qnn_profile import LIMIT as NPU_PROFILE_LIMIT
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.candidates.frame import (
     FRAME_FILE,
@@ -41,7 +42,7 @@ from seaformer.benchmark.runner.libraries import library_for
 from seaformer.benchmark.runner.plan import Plan, PlannedModel
 from seaformer.benchmark.runner.plan_check import plan_mismatch
 from seaformer.benchmark.runner.record import Block, Record, RecordReader, Status
-from seaformer.errors import SeaformerError
+from seaformer.errors import SeaformerError, UsageError
 from seaformer.statistics.bootstrap import MIN_ROUNDS, summarize
 from seaformer.temporary_folders import temporary_folder
 
@@ -73,6 +74,10 @@ ADVICE: Mapping[int, str] = {
 }
 
 
+NPU_PROFILE = ".csv"
+"""What the runner adds to the name of a model for the profile of the NPU."""
+
+
 class RunnerError(SeaformerError):
     """The runner gave up on the device, or the device on it."""
 
@@ -88,6 +93,8 @@ class RunnerSession(Session):
         """Measure; the files of a breakdown are on this computer as long as it takes."""
         with temporary_folder("profiling") as folder:
             if self.options.breakdown:
+                for one in self.candidates:
+                    _require_operators(one)
                 self._profilings = [
                     ModelProfiling(one, folder, self._is_on_cpu) for one in self.candidates
                 ]
@@ -117,6 +124,10 @@ class RunnerSession(Session):
     @property
     def _is_on_cpu(self) -> bool:
         return self.request.backend.accelerator == CPU
+
+    @property
+    def _is_on_gpu(self) -> bool:
+        return self.request.backend.accelerator == GPU
 
     @property
     def is_emulated(self) -> bool:
@@ -266,13 +277,22 @@ class RunnerSession(Session):
                 setting,
                 self.warmup_runs,
                 runs_per_block=size,
-                profile_runs=PROFILE_RUNS if self._profilings and self._is_on_cpu else 0,
+                profile_runs=PROFILE_RUNS if self._profilings and not self._is_on_gpu else 0,
                 turn=number,
             )
             done.append(one)
             if not one.used:
                 break
+            if self.request.backend.accelerator == NPU:
+                self._read_npu_profiles(groups[setting])
         return done
+
+    def _read_npu_profiles(self, candidates: Sequence[Candidate]) -> None:
+        """Fetch the profiles that the QNN provider wrote beside the models."""
+        for profiling in self._profilings:
+            if profiling.candidate in candidates:
+                name = f"{self.file_name(profiling.candidate)}{NPU_PROFILE}"
+                profiling.add_npu_profile(self._workspace.read(name, NPU_PROFILE_LIMIT))
 
     def _measure_truncated(self, candidates: list[Candidate], size: int) -> bool:
         """Run the truncated models of each model in a process; return whether it throttled."""
@@ -450,6 +470,15 @@ def _differing(prepared: bytes, expected: bytes) -> str:
         return f"{len(prepared)} bytes instead of {len(expected)}"
     count = sum(one != other for one, other in zip(prepared, expected, strict=True))
     return f"{count} of {len(expected)} bytes differ"
+
+
+def _require_operators(candidate: Candidate) -> None:
+    """Refuse a compiled model: its operators are inside what was compiled."""
+    if candidate.compilation is not None:
+        raise UsageError(
+            f"--breakdown needs operators, and '{candidate.path}' is compiled. Give the .onnx that "
+            "it was compiled from: the phone compiles that itself."
+        )
 
 
 def require_success(finished: Finished, record: Record, serial: str, backend: Backend) -> None:

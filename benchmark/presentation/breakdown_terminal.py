@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
+from seaformer.benchmark.presentation.npu_cycles import print_npu_breakdown
 from seaformer.benchmark.results.breakdown import Breakdown, Row
 from seaformer.benchmark.results.schema import Results
 from seaformer.console import Console
@@ -41,6 +42,9 @@ def print_breakdown(console: Console, breakdown: Breakdown, name: str) -> None:
     console.print(table)
     for line in _remarks(breakdown):
         console.print(line, soft_wrap=True)
+    if breakdown.npu is not None:
+        console.print()
+        print_npu_breakdown(console, breakdown.npu)
 
 
 def _heading(breakdown: Breakdown, name: str) -> Text:

@@ -11,6 +11,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from seaformer.benchmark.results.base import FrozenModel
+from seaformer.benchmark.results.npu_breakdown import NpuBreakdown
 from seaformer.errors import quoted
 from seaformer.statistics.bootstrap import Interval
 
@@ -130,6 +131,8 @@ class Breakdown(FrozenModel):
         cuts: in the order of their length; empty if "prefix" was not used.
         disagreements: a sentence for each row that the methods disagree on beyond their intervals.
         notes: what else has to be known: why a method was not used, rules that were applied.
+        npu: cycles by Qualcomm's own profile, of the last round; null elsewhere, and where it does
+            not fit the file.
     """
 
     method: Method
@@ -145,6 +148,7 @@ class Breakdown(FrozenModel):
     cuts: tuple[TruncatedModel, ...]
     disagreements: tuple[str, ...]
     notes: tuple[str, ...]
+    npu: NpuBreakdown | None = None
 
     @model_validator(mode="after")
     def _check_tree(self) -> Self:

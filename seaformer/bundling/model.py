@@ -94,7 +94,12 @@ def _conditions(model: Metadata) -> Iterator[tuple[str, object, str, bool]]:
     source, output = model.input, model.output
     yield "its verification", model.parity.passed, "passed", model.parity.passed
     chip = None if model.compilation is None else model.compilation.chip
-    yield "the chip it is compiled for", chip, "none, as the app has no NPU runtime", chip is None
+    yield (
+        "the chip it is compiled for",
+        chip,
+        "none, as the CPU has to take over where the NPU cannot",
+        chip is None,
+    )
     yield "its kind", model.kind, ", ".join(KINDS), model.kind in KINDS
     known = source.mean is not None and source.std is not None
     yield "whether it says how images become its input", known, "True, see --input-range", known

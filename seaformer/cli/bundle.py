@@ -58,7 +58,8 @@ def main(
     """Put each MODEL (.tflite or .onnx), its JSON and sample images into the app.
 
     The models that were in the app before are replaced. The app starts with the first and offers
-    the others in a list. A model that the app cannot run is refused.
+    the others in a list. A model that the app cannot run is refused. Each is run here once, on the
+    CPU: the app checks an accelerator against its output before it uses it.
 
     With --library, write a module for your own app instead: it opens the models, prepares images,
     runs, and computes masks.

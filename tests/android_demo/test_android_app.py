@@ -16,7 +16,7 @@ from once import Once
 from PIL import Image
 
 from seaformer.artifact.metadata import Metadata
-from seaformer.benchmark.results.schema import Parity, read_results
+from seaformer.benchmark.results.schema import Coverage, Parity, read_results
 from seaformer.datasets import IGNORED
 from seaformer.datasets.shapes import ShapesDataset
 from seaformer.errors import SeaformerError
@@ -63,6 +63,7 @@ def test_the_benchmark_of_the_app_is_one_of_seaformer_benchmark(made: Made, emul
     (model,) = results.models
     assert (model.latency is None, model.emulated is None) == (emulated, not emulated)
     assert (results.backend, results.protocol.half) == ("litert-gpu", True)
+    assert model.coverage == Coverage(full=True)
     assert [one.fully_delegated for one in results.rounds[0].loaded] == [True]
     assert model.parity == Parity(
         "LiteRT 2.3.0 on the CPU",

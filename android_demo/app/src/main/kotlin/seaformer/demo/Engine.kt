@@ -7,6 +7,7 @@ import android.os.Looper
 import seaformer.core.Accelerator
 import seaformer.core.Analysis
 import seaformer.core.Analyzer
+import seaformer.core.AttemptLog
 import seaformer.core.FallbackSegmenter
 import seaformer.core.FrameGate
 import seaformer.core.LatencyMeter
@@ -58,6 +59,12 @@ interface EngineListener {
     fun onMedians(medians: Medians)
 
     fun onProblem(problem: Problem)
+
+    /** A driver has not answered for [seconds]: nothing can end it but the end of the app. */
+    fun onHang(
+        accelerator: Accelerator,
+        seconds: Long,
+    )
 }
 
 /** Runs the model on a thread of its own. It outlives a rotation of the screen. */
@@ -132,8 +139,9 @@ class Engine(
                 if (models.isEmpty()) models = BundledModel.readAll(assets)
                 val bundled = models.chosen(choice)
                 tellBundle(bundled)
-                if (isSecondChance) bundled.attempts(logs, system).forget()
-                val opened = bundled.open(application, choice, logs, system)
+                val attempts = bundled.attempts(logs, system)
+                if (isSecondChance) attempts.forget()
+                val opened = watched(attempts) { bundled.open(application, choice, logs, system) }
                 segmenter = opened
                 metadata = bundled.metadata
                 analyzer = Analyzer(bundled.metadata, opened)
@@ -141,6 +149,20 @@ class Engine(
                 meters.forEach(LatencyMeter::clear)
                 main.post { still?.let(::analyze) }
             }
+        }
+    }
+
+    /** Reports an accelerator that is still being tried after some time, which cannot be interrupted. */
+    private fun <T> watched(
+        attempts: AttemptLog,
+        open: () -> T,
+    ): T {
+        val report = Runnable { attempts.trying?.let { listener?.onHang(it, HANG_MS / 1000) } }
+        main.postDelayed(report, HANG_MS)
+        try {
+            return open()
+        } finally {
+            main.removeCallbacks(report)
         }
     }
 
@@ -285,5 +307,8 @@ class Engine(
         const val WARMUP_RUNS = 3
         const val REPETITIONS = 10
         const val WINDOW = 60
+
+        /** Compiling a model for an NPU was seen to take about a minute. */
+        const val HANG_MS = 120_000L
     }
 }

@@ -359,6 +359,13 @@ class MainActivity :
         }
     }
 
+    override fun onHang(
+        accelerator: Accelerator,
+        seconds: Long,
+    ) {
+        controls.findViewById<TextView>(R.id.status).text = getString(R.string.hangs, accelerator, seconds)
+    }
+
     override fun onProblem(problem: Problem) = tell(problem.message(this))
 
     private fun tell(message: String) {

@@ -17,6 +17,11 @@ import java.io.IOException
 class AttemptLog(
     private val folder: File,
 ) {
+    /** What is being tried now; null outside of an attempt. For any thread, as the attempt may hang. */
+    @Volatile
+    var trying: Accelerator? = null
+        private set
+
     private val interruptions = Accelerator.entries.associateWith { file(it).length() }.toMutableMap()
 
     /**
@@ -35,9 +40,11 @@ class AttemptLog(
         attempt: () -> T,
     ): T {
         begin(accelerator)
+        trying = accelerator
         try {
             return attempt()
         } finally {
+            trying = null
             end(accelerator)
         }
     }

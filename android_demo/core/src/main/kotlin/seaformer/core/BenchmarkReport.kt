@@ -57,8 +57,8 @@ fun backend(
  * harness can be compared.
  *
  * All runs are one round: they share a process. What only the harness knows is null. The accelerator in
- * use is in the backend's name, the verdict on its output is the parity, and fully_delegated says
- * whether all of the model ran on it.
+ * use is in the backend's name, the verdict on its output is the parity, and coverage says whether all
+ * of the model ran on it.
  */
 class BenchmarkReport(
     private val app: String,
@@ -143,6 +143,7 @@ class BenchmarkReport(
             "keep_throttled" to true,
             "seed" to 0,
             "half" to (accelerator != Accelerator.CPU),
+            "requires_full_acceleration" to (accelerator != Accelerator.CPU),
         )
 
     private fun conditionsJson(conditions: DeviceConditions): JSONObject {
@@ -173,6 +174,7 @@ class BenchmarkReport(
             "input" to inputJson(),
             "note" to note(),
             "parity" to parityJson(),
+            "coverage" to isFullyAccelerated?.let { jsonOf("full" to it) },
             "latency" to if (device.isEmulated || !verdict.passed) null else timesJson(),
             "emulated" to if (device.isEmulated && verdict.passed) timesJson() else null,
             "peak_memory_bytes" to null,

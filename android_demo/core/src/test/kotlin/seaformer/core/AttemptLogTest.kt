@@ -2,6 +2,7 @@ package seaformer.core
 
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNull
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Rule
@@ -74,9 +75,10 @@ class AttemptLogTest {
     @Test
     fun `an attempt that ends leaves nothing, whether it fails or not`() {
         val log = AttemptLog(folder)
-        assertEquals(7, log.record(Accelerator.GPU) { 7 })
+        assertEquals(Accelerator.GPU, log.record(Accelerator.GPU) { log.trying })
         assertThrows(IllegalStateException::class.java) { log.record(Accelerator.NPU) { error("no driver") } }
         for (accelerator in Accelerator.entries) assertFalse(AttemptLog(folder).skips(accelerator))
+        assertNull(log.trying)
     }
 
     @Test

@@ -79,5 +79,5 @@ bench: setup
 	PYTHONPATH=tests/support $(BIN)/python -m bench.networks --readme README.md
 
 clean:
-	rm -rf build dist benchmark/runner/bin $(VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf build dist benchmark/runner/bin seaformer/bundling/bin $(VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

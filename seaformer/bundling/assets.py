@@ -64,18 +64,27 @@ def write_assets(models: Sequence[Model], images: Sequence[Path], app: Path) -> 
         _refuse_foreign(folder)
         new = temporary / "new"
         (new / SAMPLES).mkdir(parents=True)
-        (new / GOLDEN).mkdir()
-        golden_input = golden_image()
-        for number, model in enumerate(models, 1):
-            shutil.copyfile(model.path, path_in(new, model.name, "the name of the model"))
-            stem = "model" if number == 1 else f"model_{number}"
-            (new / f"{stem}.json").write_text(model.metadata.text(), encoding="utf-8")
-            write_golden(new / GOLDEN, stem, compute_golden(model, golden_input), golden_input)
+        write_models(models, new)
         _write_samples(new / SAMPLES, models, images)
         if folder.is_dir():
             folder.rename(temporary / "old")
         new.rename(folder)
         return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def write_models(models: Sequence[Model], folder: Path) -> None:
+    """Write models, the JSON of each, and its golden input and output into a folder of assets.
+
+    Raises:
+        SeaformerError: a model cannot be run on this computer.
+    """
+    (folder / GOLDEN).mkdir(parents=True)
+    golden_input = golden_image()
+    for number, model in enumerate(models, 1):
+        shutil.copyfile(model.path, path_in(folder, model.name, "the name of the model"))
+        stem = "model" if number == 1 else f"model_{number}"
+        (folder / f"{stem}.json").write_text(model.metadata.text(), encoding="utf-8")
+        write_golden(folder / GOLDEN, stem, compute_golden(model, golden_input), golden_input)
 
 
 def _write_samples(folder: Path, models: Sequence[Model], images: Sequence[Path]) -> None:

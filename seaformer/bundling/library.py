@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from seaformer.bundling import jni_library
-from seaformer.bundling.assets import refuse_one_name
+from seaformer.bundling.assets import refuse_one_name, write_models
 from seaformer.bundling.library_folder import replace_folder, require_writable, write_manifest
 from seaformer.bundling.model import Model
 from seaformer.console import Console
 from seaformer.errors import SeaformerError
 from seaformer.locks import locked
-from seaformer.names import path_in
 from seaformer.temporary_folders import temporary_folder
 
 SETTINGS = ("settings.gradle.kts", "settings.gradle")
@@ -33,17 +32,15 @@ class _Runtime:
     Attributes:
         runs: the object in Kotlin that opens them, and its file.
         segmenter: the class of the app that it opens them with, likewise.
-        dependency: its name in the version catalog of the app.
     """
 
     runs: str
     segmenter: str
-    dependency: str
 
 
 _RUNTIMES: Mapping[str, _Runtime] = {
-    ".tflite": _Runtime("LiteRtModels", "LiteRtSegmenter", "litert"),
-    ".onnx": _Runtime("OnnxModels", "OrtSegmenter", "onnxruntime"),
+    ".tflite": _Runtime("LiteRtModels", "LiteRtSegmenter"),
+    ".onnx": _Runtime("OnnxModels", "OrtSegmenter"),
 }
 
 
@@ -55,24 +52,26 @@ def write_library(models: Sequence[Model], folder: Path, force: bool) -> list[Pa
 
     Raises:
         UsageError: the folder may not be written, or two models have one name.
-        SeaformerError: the mask in C is missing and cannot be compiled.
+        SeaformerError: the mask in C is missing and cannot be compiled, or a model cannot be run on
+            this computer.
     """
+    require_writable(folder, force)
     refuse_one_name(models)
     target = folder.resolve()
     libraries = {abi: _mask_library(abi) for abi in jni_library.ABIS}
-    require_writable(folder, force)
     with (
         locked(target.parent, wait=True),
         temporary_folder("library", target.parent) as temporary,
     ):
         require_writable(folder, force)
         new = temporary / "new"
-        _write_sources(new, models, target)
+        _write_sources(new, models)
+        _fill_templates(new, models, target.name)
         for abi, library in libraries.items():
             to = new / "src" / "main" / "jniLibs" / abi
             to.mkdir(parents=True)
             shutil.copyfile(library, to / library.name)
-        _write_models(new / _ASSETS, models)
+        write_models(models, new / _ASSETS)
         names = write_manifest(new)
         replace_folder(new, target, temporary / "old")
     return [folder / name for name in names]
@@ -91,14 +90,13 @@ def next_steps(models: Sequence[Model], folder: Path) -> list[str]:
 def _lines_of_app(models: Sequence[Model], name: str) -> list[str]:
     dependency = f'    implementation(project(":{name}"))'
     lines = ["// build.gradle.kts of the app", "dependencies {", dependency, "}"]
-    if _has_onnx(models):
+    if ".onnx" in _formats(models):  # .tflite is what Android's build does not compress anyway
         lines += ["android {", '    androidResources { noCompress.add("onnx") }', "}"]
     return lines
 
 
-def _has_onnx(models: Sequence[Model]) -> bool:
-    """Whether a file is among them that Android's build compresses unless it is told not to."""
-    return any(model.path.suffix.lower() == ".onnx" for model in models)
+def _formats(models: Sequence[Model]) -> set[str]:
+    return {model.path.suffix.lower() for model in models}
 
 
 def _kotlin_text(text: str) -> str:
@@ -120,20 +118,18 @@ def _mask_library(abi: str) -> Path:
     return library
 
 
-def _write_sources(new: Path, models: Sequence[Model], target: Path) -> None:
-    import jinja2
-
+def _write_sources(new: Path, models: Sequence[Model]) -> None:
     sources = jni_library.app_sources()
     shutil.copytree(sources / "library", new, copy_function=shutil.copyfile)
     core = sources / "core" / "src" / "main" / "kotlin" / "seaformer"
     shutil.copytree(core, new / _KOTLIN, dirs_exist_ok=True, copy_function=shutil.copyfile)
     for path in jni_library.c_sources():
         shutil.copyfile(path, new / "src" / "main" / "c" / path.name)
-    runs = []
+    app = sources / "app" / "src" / "main" / "kotlin" / "seaformer" / "demo"
+    used = []
     for suffix, runtime in _RUNTIMES.items():
-        if any(model.path.suffix.lower() == suffix for model in models):
-            runs.append(runtime)
-            app = sources / "app" / "src" / "main" / "kotlin" / "seaformer" / "demo"
+        if suffix in _formats(models):
+            used.append(runtime.runs)
             text = (app / f"{runtime.segmenter}.kt").read_text(encoding="utf-8")
             text = text.replace("package seaformer.demo\n", "package seaformer.library\n", 1)
             (new / _LIBRARY / f"{runtime.segmenter}.kt").write_text(text, encoding="utf-8")
@@ -142,36 +138,38 @@ def _write_sources(new: Path, models: Sequence[Model], target: Path) -> None:
     (new / _LIBRARY / "Runtimes.kt").write_text(
         "package seaformer.library\n\n"
         "/** What runs the models of this module. */\n"
-        "internal val RUNTIMES: List<ModelRuntime> = "
-        f"listOf({', '.join(runtime.runs for runtime in runs)})\n",
+        f"internal val RUNTIMES: List<ModelRuntime> = listOf({', '.join(used)})\n",
         encoding="utf-8",
     )
-    catalog = tomllib.loads((sources / "gradle" / "libs.versions.toml").read_text(encoding="utf-8"))
+
+
+def _fill_templates(new: Path, models: Sequence[Model], name: str) -> None:
+    import jinja2
+
+    catalog = jni_library.app_sources() / "gradle" / "libs.versions.toml"
+    versions = tomllib.loads(catalog.read_text(encoding="utf-8"))
     values = {
-        "module": target.name,
+        "module": name,
         "models": models,
-        "has_onnx": _has_onnx(models),
-        "lines_of_app": _lines_of_app(models, target.name),
+        "formats": _formats(models),
+        "lines_of_app": _lines_of_app(models, name),
         "abis": list(jni_library.ABIS),
-        "versions": catalog["versions"],
-        "dependencies": [_coordinates(catalog, runtime.dependency) for runtime in runs],
+        "versions": versions["versions"],
+        "libraries": _coordinates(versions),
     }
-    templates = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    templates = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True
+    )
     for path in sorted(new.glob(f"*{_TEMPLATE}")):
         text = templates.from_string(path.read_text(encoding="utf-8")).render(values)
         path.with_suffix("").write_text(text, encoding="utf-8")
         path.unlink()
 
 
-def _coordinates(catalog: Mapping[str, Any], name: str) -> str:
-    """Return group, name and version of a library of the version catalog, as Gradle takes them."""
-    library = catalog["libraries"][name]
-    return f"{library['module']}:{catalog['versions'][library['version']['ref']]}"
-
-
-def _write_models(assets: Path, models: Sequence[Model]) -> None:
-    assets.mkdir(parents=True)
-    for number, model in enumerate(models, 1):
-        shutil.copyfile(model.path, path_in(assets, model.name, "the name of the model"))
-        beside = assets / ("model.json" if number == 1 else f"model_{number}.json")
-        beside.write_text(model.metadata.text(), encoding="utf-8")
+def _coordinates(catalog: Mapping[str, Any]) -> dict[str, str]:
+    """Return group, name and version of each library of a version catalog, as Gradle takes them."""
+    versions = catalog["versions"]
+    return {
+        name: f"{library['module']}:{versions[library['version']['ref']]}"
+        for name, library in catalog["libraries"].items()
+    }

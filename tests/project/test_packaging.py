@@ -18,6 +18,7 @@ from once import Once
 
 from seaformer.benchmark.runner.binaries import runner_for
 from seaformer.benchmark.runner.build import FINGERPRINT, NAME, TARGETS, fingerprint
+from seaformer.bundling import jni_library
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 FOLDERS = {
@@ -40,6 +41,13 @@ PAGES = {
     if path.suffix in (".html", ".css", ".js")
 }
 APP_SOURCES = ROOT / "android_demo"
+LIBRARY_SOURCES = "seaformer.bundling.sources"
+"""Files of the app that are packaged as data, for `seaformer-bundle --library`."""
+MASKS = {
+    f"seaformer/bundling/bin/{abi}/{file}"
+    for abi in jni_library.ABIS
+    for file in (jni_library.NAME, jni_library.FINGERPRINT)
+}
 RUNNERS = {
     f"seaformer/benchmark/runner/bin/{target}/{file}"
     for target in TARGETS
@@ -67,7 +75,7 @@ def _imports(path: Path) -> set[str]:
 
 def test_the_list_of_packages_is_that_of_the_folders() -> None:
     found = {name for name, path in _modules() if path.name == "__init__.py"}
-    assert sorted(PROJECT["tool"]["setuptools"]["packages"]) == sorted(found)
+    assert sorted(PROJECT["tool"]["setuptools"]["packages"]) == sorted(found | {LIBRARY_SOURCES})
 
 
 @pytest.mark.parametrize(("name", "path"), list(_modules()))
@@ -125,6 +133,19 @@ def test_the_distributions_carry_the_data(distributions: Path) -> None:
             assert archive.read(runner) == runner_for(target).read_bytes()
             note = archive.read(runner.replace(NAME, FINGERPRINT)).decode()
             assert note.strip() == fingerprint(), "would be compiled again"
+    assert {name for name in in_wheel if "/bundling/bin/" in name} == MASKS
+    with zipfile.ZipFile(wheel) as archive:
+        for note in (name for name in MASKS if name.endswith(jni_library.FINGERPRINT)):
+            assert archive.read(note).decode().strip() == jni_library.fingerprint()
+    packaged = {name for name in in_wheel if name.startswith("seaformer/bundling/sources/")}
+    kotlin = [
+        *(APP_SOURCES / "core/src/main").rglob("*.kt"),
+        *(APP_SOURCES / "library").rglob("*.kt"),
+        *(APP_SOURCES / "app").rglob("*Segmenter.kt"),
+    ]
+    assert {name for name in packaged if name.endswith(".kt")} == {
+        f"seaformer/bundling/sources/{path.relative_to(APP_SOURCES).as_posix()}" for path in kotlin
+    }
     assert "seaformer/export/pipeline.py" in in_wheel
     assert "export/pipeline.py" in in_sdist
     assert not [name for name in in_wheel if name.startswith(("export/", "tests/"))]

@@ -14,12 +14,13 @@ from pathlib import Path
 import android_golden
 import android_jvm_runtime
 from android_app import APP
+from locations import SUPPORT
 
 from seaformer.bundling.jni_library import NAME
 from smoke_build.build import JVM_FLAGS, SmokeBuild, drop_declarations
 from smoke_build.tools import debian, package, run
 
-PROGRAM = Path(__file__).parent / "android_library_app"
+PROGRAM = SUPPORT / "android_library_app"
 MODULE = "module"
 
 

@@ -112,6 +112,7 @@ class Install:
         app = self.elsewhere / "app"
         shutil.copytree(ROOT / "android_demo/app", app / "app")
         self.command("bundle", model, "--app", app)
+        self.command("bundle", model, "--library", self.elsewhere / "library")
         done = self.command("export", "--variant", "tiny", status=2)
         assert "pip install 'seaformer[export]'" in done.stderr, done.stderr
 

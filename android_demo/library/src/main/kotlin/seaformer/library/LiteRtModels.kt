@@ -13,5 +13,5 @@ internal object LiteRtModels : ModelRuntime {
         metadata: ModelMetadata,
         accelerator: Accelerator,
         threads: Int,
-    ): Segmenter = LiteRtSegmenter(asset.assets, asset.path, metadata, accelerator, threads)
+    ): Segmenter = LiteRtSegmenter(asset.context, asset.path, metadata, accelerator, threads)
 }

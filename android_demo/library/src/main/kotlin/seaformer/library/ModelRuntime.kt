@@ -1,11 +1,12 @@
 package seaformer.library
 
-import android.content.res.AssetManager
+import android.content.Context
 import seaformer.core.Accelerator
 import seaformer.core.MetadataException
 import seaformer.core.ModelMetadata
 import seaformer.core.Segmenter
 import seaformer.core.hex
+import java.io.File
 import java.io.FileNotFoundException
 import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
@@ -27,10 +28,13 @@ internal interface ModelRuntime {
 
 /** The file of a model among the app's assets. */
 internal class ModelAsset(
-    val assets: AssetManager,
+    val context: Context,
     val path: String,
     private val sha256: String,
 ) {
+    /** Folder of the app's native libraries. */
+    val libraries: File get() = File(context.applicationInfo.nativeLibraryDir)
+
     /**
      * The file as it lies in the APK, uncompressed: nothing of it is on the heap.
      *
@@ -49,7 +53,7 @@ internal class ModelAsset(
     }
 
     private fun map(): ByteBuffer =
-        assets.openFd(path).use { descriptor ->
+        context.assets.openFd(path).use { descriptor ->
             descriptor.createInputStream().channel.use {
                 it.map(FileChannel.MapMode.READ_ONLY, descriptor.startOffset, descriptor.length)
             }
@@ -57,7 +61,7 @@ internal class ModelAsset(
 
     private fun problem(): String =
         try {
-            assets.open(path).close()
+            context.assets.open(path).close()
             val suffix = path.substringAfterLast('.')
             "compressed in the APK; add to build.gradle.kts of the app: " +
                 "android { androidResources { noCompress.add(\"$suffix\") } }"

@@ -17,6 +17,6 @@ internal object OnnxModels : ModelRuntime {
     ): Segmenter {
         // ONNX Runtime looks at it when it is loaded; setTelemetry comes after its first event.
         Os.setenv("ORT_DISABLE_TELEMETRY", "1", true)
-        return OrtSegmenter(asset.content, metadata, accelerator, threads)
+        return OrtSegmenter(asset.content, metadata, accelerator, threads, asset.libraries)
     }
 }

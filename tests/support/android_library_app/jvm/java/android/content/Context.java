@@ -1,5 +1,6 @@
 package android.content;
 
+import android.content.pm.ApplicationInfo;
 import android.content.res.AssetManager;
 import java.io.File;
 
@@ -15,6 +16,10 @@ public class Context {
 
     public AssetManager getAssets() {
         return assets;
+    }
+
+    public ApplicationInfo getApplicationInfo() {
+        return new ApplicationInfo(files.getPath());
     }
 
     public File getNoBackupFilesDir() {

@@ -14,11 +14,11 @@ import pytest
 from android_app import APP, ktlint, require_tools
 from android_library import PROGRAM, ModuleApp, Program, example, make_app
 from click.testing import CliRunner, Result
-from conftest import Once
+from elf import PT_LOAD, Elf
 from link_check import check_links
 from native_argmax import find_compiler
+from once import Once
 from PIL import Image
-from test_runner_build import PT_LOAD, Elf
 
 from seaformer.bundling import jni_library
 from seaformer.bundling.jni_library import ABIS, NAME

@@ -68,15 +68,15 @@ lint: setup
 	cd build/typing && "$(abspath $(BIN))/mypy" --config-file ../../pyproject.toml -p seaformer -p smoke_build
 
 bench: setup
-	PYTHONPATH=tests/support $(BIN)/python -m bench.export --readme README.md
-	PYTHONPATH=tests/support $(BIN)/python -m bench.quantization --readme README.md
-	PYTHONPATH=tests/support $(BIN)/python -m bench.accelerators --readme README.md
-	PYTHONPATH=tests/support $(BIN)/python -m bench.npu --readme docs/npu.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.export --document docs/measurements.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.quantization --document docs/measurements.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.accelerators --document docs/measurements.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.npu --document docs/npu.md
 	$(BIN)/seaformer-export --variant tiny --format tflite --format onnx --output build/bench --force
-	PYTHONPATH=tests/support $(BIN)/python -m bench.upsample_argmax --network build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite --json build/bench/upsample_argmax.json --readme README.md
-	PYTHONPATH=tests/support $(BIN)/python -m bench.benchmark build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite build/bench/seaformer_tiny_ade20k_512x512_fp32.onnx --readme README.md
-	PYTHONPATH=tests/support $(BIN)/python -m bench.breakdown --readme README.md
-	PYTHONPATH=tests/support $(BIN)/python -m bench.networks --readme README.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.upsample_argmax --network build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite --json build/bench/upsample_argmax.json --document docs/measurements.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.benchmark build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite build/bench/seaformer_tiny_ade20k_512x512_fp32.onnx --document docs/measurements.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.breakdown --document docs/measurements.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.networks --document docs/measurements.md
 
 clean:
 	rm -rf build dist benchmark/runner/bin seaformer/bundling/bin $(VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

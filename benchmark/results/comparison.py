@@ -18,7 +18,7 @@ CONFIDENCE = 0.99
 BETWEEN = 0.02
 """What two benchmarks of one file differ by although the rounds of each agree: the clock and the
 neighbours of another minute. On a quiet computer their medians were seen to be up to 3 % apart with
-intervals of 1 %, see the benchmark section of README.md. Smaller differences than this show in one
+intervals of 1 %, see docs/measurements.md. Smaller differences than this show in one
 benchmark of both files, where they take turns.
 """
 

@@ -1,6 +1,6 @@
 """Export every kind of file by the real command and say what each accelerator makes of it.
 
-    PYTHONPATH=tests/support python -m bench.accelerators [--readme FILE] [--json FILE] [--only W]
+    PYTHONPATH=tests/support python -m bench.accelerators [--document FILE] [--json FILE] [--only W]
 
 Needs a Vulkan driver (apt-get install chromium) and OpenVINO. On two cores it takes about an hour.
 """

@@ -1,6 +1,6 @@
 """Measure the measuring: what our runner adds, how far two benchmarks differ, what one costs.
 
-    PYTHONPATH=tests/support python -m bench.benchmark MODEL.tflite MODEL.onnx [--readme FILE]
+    PYTHONPATH=tests/support python -m bench.benchmark MODEL.tflite MODEL.onnx [--document FILE]
         [--json build/bench/benchmark.json] [--pairs 100] [--rounds 30]
 
 All on this computer's processor and one thread. The runner and the runtimes' own Python interfaces
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=100, help="comparisons of a model with itself")
     parser.add_argument("--rounds", type=int, default=30, help="turns of runner and Python")
     parser.add_argument("--json", type=Path, default=Path("build/bench/benchmark.json"))
-    parser.add_argument("--readme", type=Path, help="file whose bench section to fill in")
+    parser.add_argument("--document", type=Path, help="file whose bench section to fill in")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         results: dict[str, Any] = {
@@ -62,8 +62,8 @@ def main() -> None:
     text = markdown(results)
     print(text)
     print(f"written: {arguments.json}")
-    if arguments.readme:
-        write_section(arguments.readme, "benchmark", text)
+    if arguments.document:
+        write_section(arguments.document, "benchmark", text)
 
 
 def overhead(path: Path, rounds: int) -> dict[str, Any]:
@@ -211,7 +211,7 @@ def verdicts(path: Path, pairs: int, folder: Path) -> dict[str, Any]:
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """The section of README.md."""
+    """The section of the document."""
     lines = [
         f"Measured on: {results['machine']}, one thread. Not a phone.",
         "",

@@ -1,6 +1,6 @@
 """Break every variant down, module by module, with both runtimes, by the real command.
 
-    PYTHONPATH=tests/support python -m bench.breakdown [--readme FILE] [--output DIR]
+    PYTHONPATH=tests/support python -m bench.breakdown [--document FILE] [--output DIR]
 
 512x512, single precision, one thread, this computer; the four variants take turns in one benchmark.
 """
@@ -26,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("build/bench/breakdown"))
     parser.add_argument("--runs", type=int, default=50, help="of each variant")
-    parser.add_argument("--readme", type=Path, help="file whose bench section to fill in")
+    parser.add_argument("--document", type=Path, help="file whose bench section to fill in")
     arguments = parser.parse_args()
     for variant in VARIANTS:
         run("seaformer-export", "--variant", variant, "--format", "tflite", "--format", "onnx",
@@ -36,8 +36,8 @@ def main() -> None:
         [f"Measured on: {machine_name()}, one thread. Not a phone.", *map(table, results)]
     )
     print(text)
-    if arguments.readme:
-        write_section(arguments.readme, "breakdown", text)
+    if arguments.document:
+        write_section(arguments.document, "breakdown", text)
 
 
 def run(command: str, *arguments: object) -> None:

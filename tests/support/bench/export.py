@@ -1,6 +1,6 @@
 """Measure the export: its time and memory, its graphs, and the latency of what it makes.
 
-    PYTHONPATH=tests/support python -m bench.export [--readme FILE] [--json FILE]
+    PYTHONPATH=tests/support python -m bench.export [--document FILE] [--json FILE]
 
 Latencies are ratios of medians, interleaved in one run, on this computer's processor and one
 thread: they compare two files on it and say nothing of a phone. "Naive" is the same network traced
@@ -44,7 +44,7 @@ HELP_RUNS = 10
 def main() -> None:
     """Run every measurement, print it, and write it where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--readme", type=Path, help="file whose bench sections to fill in")
+    parser.add_argument("--document", type=Path, help="file whose bench sections to fill in")
     parser.add_argument("--json", type=Path, default=Path("build/bench/export.json"))
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS))
     arguments = parser.parse_args()
@@ -66,8 +66,8 @@ def main() -> None:
     text = markdown(results)
     print(text)
     print(f"written: {arguments.json}")
-    if arguments.readme:
-        write_section(arguments.readme, "export", text)
+    if arguments.document:
+        write_section(arguments.document, "export", text)
 
 
 def help_time() -> float:

@@ -29,7 +29,7 @@ def main(
     """
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--json", type=Path, default=Path(f"build/bench/{section}.json"))
-    parser.add_argument("--readme", type=Path, help="file whose bench section to fill in")
+    parser.add_argument("--document", type=Path, help="file whose bench section to fill in")
     parser.add_argument("--only", default="", help="commands with this text in them")
     arguments = parser.parse_args()
     rows: Rows = []
@@ -41,5 +41,5 @@ def main(
             arguments.json.write_text(json.dumps(results, indent=1) + "\n")
     text = text_of(rows)
     print(text)
-    if arguments.readme:
-        write_section(arguments.readme, section, text)
+    if arguments.document:
+        write_section(arguments.document, section, text)

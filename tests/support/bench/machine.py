@@ -1,4 +1,4 @@
-"""What a benchmark ran on, and tables in README.md."""
+"""What a benchmark ran on, and tables in documents."""
 
 import platform
 import re
@@ -16,12 +16,12 @@ def machine_name() -> str:
         return f"{platform.processor() or platform.machine()}, {platform.system()}"
 
 
-def write_section(readme: Path, name: str, text: str) -> None:
+def write_section(document: Path, name: str, text: str) -> None:
     """Replace what stands between `<!-- section:NAME -->` and `<!-- /section:NAME -->`."""
     start, end = f"<!-- section:{name} -->", f"<!-- /section:{name} -->"
     pattern = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
-    before = readme.read_text(encoding="utf-8")
+    before = document.read_text(encoding="utf-8")
     if not pattern.search(before):
-        raise SystemExit(f"{readme} has no section between '{start}' and '{end}'")
+        raise SystemExit(f"{document} has no section between '{start}' and '{end}'")
     after = pattern.sub(lambda _: f"{start}\n{text.strip()}\n{end}", before)
-    readme.write_text(after, encoding="utf-8")
+    document.write_text(after, encoding="utf-8")

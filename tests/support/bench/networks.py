@@ -1,6 +1,6 @@
 """SeaFormer and its peers by the command `seaformer-benchmark pareto`, as a table of README.md.
 
-PYTHONPATH=tests/support python -m bench.networks [--readme FILE] [--output DIR]
+PYTHONPATH=tests/support python -m bench.networks [--document FILE] [--output DIR]
 """
 
 import argparse
@@ -19,15 +19,15 @@ def main() -> None:
     """Measure, print the table, and write it where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("build/bench/pareto"))
-    parser.add_argument("--readme", type=Path, help="file whose bench section to fill in")
+    parser.add_argument("--document", type=Path, help="file whose bench section to fill in")
     arguments = parser.parse_args()
     command = [BENCHMARK, "pareto", "--device", "host", "--force", "--output", arguments.output]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     results = ParetoResults.model_validate_json((arguments.output / f"{STEM}.json").read_bytes())
     text = table(results)
     print(text)
-    if arguments.readme:
-        write_section(arguments.readme, "networks", text)
+    if arguments.document:
+        write_section(arguments.document, "networks", text)
 
 
 def table(results: ParetoResults) -> str:

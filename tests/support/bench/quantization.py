@@ -1,6 +1,6 @@
 """Measure what integers cost and gain, by the real export command.
 
-    PYTHONPATH=tests/support python -m bench.quantization [--readme FILE] [--json FILE]
+    PYTHONPATH=tests/support python -m bench.quantization [--document FILE] [--json FILE]
 
 Accuracy: the trained weights of the procedural scenes, 500 scenes that no file was calibrated with.
 Latency: each variant at 512x512 against its fp32 twin, in turns, one thread, this computer.
@@ -31,7 +31,7 @@ def main() -> None:
     """Export, collect what the files say of themselves, print it, and write it where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, default=Path("build/bench/quantization.json"))
-    parser.add_argument("--readme", type=Path, help="file whose bench section to fill in")
+    parser.add_argument("--document", type=Path, help="file whose bench section to fill in")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         results = {
@@ -44,8 +44,8 @@ def main() -> None:
     arguments.json.write_text(json.dumps(results, indent=1) + "\n")
     text = tables(results)
     print(text)
-    if arguments.readme:
-        write_section(arguments.readme, "quantization", text)
+    if arguments.document:
+        write_section(arguments.document, "quantization", text)
 
 
 def accuracy(folder: Path) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ the processor, not of the clock: what takes long is interrupted more often than 
 and the ratio of the two would grow with the load.
 
     PYTHONPATH=tests/support python -m bench.upsample_argmax [--logits FILE.npy]
-        [--network FILE.tflite] [--json FILE] [--readme README.md]
+        [--network FILE.tflite] [--json FILE] [--document README.md]
 
 Fields are the logits of networks on scenes that they were not trained on: of 150 classes, as ADE20K
 has (`bench.subclasses`, which is trained first, once), and of the 12 of the package; smooth ones of
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, nargs=2, default=SIZE, help="height and width of masks")
     parser.add_argument("--turns", type=int, default=11)
     parser.add_argument("--json", type=Path, help="where to write the results")
-    parser.add_argument("--readme", type=Path, help="file whose bench section to fill in")
+    parser.add_argument("--document", type=Path, help="file whose bench section to fill in")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     size = tuple(arguments.size)
@@ -69,8 +69,8 @@ def main() -> None:
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps({"flags": FLAGS, "fields": results}, indent=2) + "\n")
-    if arguments.readme:
-        write_section(arguments.readme, "upsampling", describe(network) + markdown(results))
+    if arguments.document:
+        write_section(arguments.document, "upsampling", describe(network) + markdown(results))
 
 
 def describe(network: torch.nn.Module) -> str:

@@ -1,6 +1,6 @@
-"""The tables of README.md that follow from tables of the code.
+"""The tables of README.md and docs/ that follow from tables of the code.
 
-PYTHONPATH=tests/support python -m readme_tables          # writes them
+PYTHONPATH=tests/support python -m document_tables          # writes them
 """
 
 from bench.machine import write_section
@@ -19,7 +19,23 @@ from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.tasks import TASKS
 from seaformer.weights.released import RELEASED
 
-README = ROOT / "README.md"
+
+def models() -> str:
+    """The variants in short, with what is published of them."""
+    lines = [
+        "| `--variant` | parameters | MACs | ADE20K mIoU | Snapdragon 865 |",
+        "|---|---|---|---|---|",
+    ]
+    for variant in VARIANTS.values():
+        model = build_network(variant, TASKS["ade20k"]).eval()
+        params_m = sum(p.numel() for p in model.parameters()) / 1e6
+        published = REGISTRY[f"seaformer-{variant.name}"].published
+        assert published is not None
+        lines.append(
+            f"| {variant.name} | {params_m:.1f} M | {count_macs(model, (512, 512)) / 1e9:.1f} G | "
+            f"{published.miou:.1f} % | {published.phone_latency_ms:g} ms |"
+        )
+    return "\n".join(lines)
 
 
 def variants() -> str:
@@ -165,16 +181,18 @@ def peers() -> str:
 
 
 SECTIONS = {
-    "variants": variants,
-    "tasks": tasks,
-    "peers": peers,
-    "accelerator-table": accelerators,
-    "chips": chips,
-    "formats": formats,
-    "backends": backends,
-    "tables": tables,
+    "models": ("README.md", models),
+    "variants": ("docs/export.md", variants),
+    "tasks": ("docs/export.md", tasks),
+    "peers": ("docs/export.md", peers),
+    "formats": ("docs/export.md", formats),
+    "accelerator-table": ("docs/accelerators.md", accelerators),
+    "chips": ("docs/npu.md", chips),
+    "backends": ("docs/benchmark.md", backends),
+    "tables": ("docs/benchmark.md", tables),
 }
+"""Name of a section -> the document it is in, and what writes it."""
 
 if __name__ == "__main__":
-    for name, table in SECTIONS.items():
-        write_section(README, name, table())
+    for name, (document, table) in SECTIONS.items():
+        write_section(ROOT / document, name, table())

@@ -1,0 +1,45 @@
+"""The documents say what the tables of the code say, and their links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+from document_tables import SECTIONS
+from locations import ROOT
+
+DOCUMENTS = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "android_demo" / "README.md"]
+    + list((ROOT / "docs").glob("*.md"))
+)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_section_is_what_the_code_says(name: str) -> None:
+    document, table = SECTIONS[name]
+    text = (ROOT / document).read_text(encoding="utf-8")
+    section = text.split(f"<!-- section:{name} -->")[1].split(f"<!-- /section:{name} -->")[0]
+    assert section.strip() == table(), "run: PYTHONPATH=tests/support python -m document_tables"
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the anchors of the headings of a document, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_to_a_file_and_a_heading(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith("https://"):
+            continue
+        place, _, anchor = link.partition("#")
+        target = document.parent / place if place else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_readme_fits_two_screens() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 150
+    assert next(n for n, line in enumerate(lines) if line.startswith("![")) < 40

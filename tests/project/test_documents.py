@@ -7,10 +7,10 @@ import pytest
 from document_tables import SECTIONS
 from locations import ROOT
 
-DOCUMENTS = sorted(
-    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "android_demo" / "README.md"]
-    + list((ROOT / "docs").glob("*.md"))
-)
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "android_demo/README.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 
 
 @pytest.mark.parametrize("name", SECTIONS)

@@ -214,7 +214,7 @@ def _operator_counts(format: str, path: Path) -> Counter[str]:
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """The tables of README.md."""
+    """The tables of docs/measurements.md."""
     lines = [
         f"Measured on: {results['machine']}. Not a phone.",
         "",

@@ -1,4 +1,4 @@
-"""SeaFormer and its peers by the command `seaformer-benchmark pareto`, as a table of README.md.
+"""SeaFormer and its peers by `seaformer-benchmark pareto`, as a table of docs/measurements.md.
 
 PYTHONPATH=tests/support python -m bench.networks [--document FILE] [--output DIR]
 """

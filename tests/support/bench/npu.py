@@ -1,6 +1,6 @@
 """Compile files for every Snapdragon by the real command and say what the emulator makes of them.
 
-    PYTHONPATH=tests/support python -m bench.npu [--document docs/npu.md] [--json FILE] [--only WORD]
+    PYTHONPATH=tests/support python -m bench.npu [--document FILE] [--json FILE] [--only WORD]
 
 Needs the extra npu. On two cores it takes more than an hour.
 """

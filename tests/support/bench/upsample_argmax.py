@@ -6,7 +6,7 @@ the processor, not of the clock: what takes long is interrupted more often than 
 and the ratio of the two would grow with the load.
 
     PYTHONPATH=tests/support python -m bench.upsample_argmax [--logits FILE.npy]
-        [--network FILE.tflite] [--json FILE] [--document README.md]
+        [--network FILE.tflite] [--json FILE] [--document docs/measurements.md]
 
 Fields are the logits of networks on scenes that they were not trained on: of 150 classes, as ADE20K
 has (`bench.subclasses`, which is trained first, once), and of the 12 of the package; smooth ones of
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def describe(network: torch.nn.Module) -> str:
-    """Say in README.md what was measured, and with which network."""
+    """Say in docs/measurements.md what was measured, and with which network."""
     score = scores(network, SCORED_SCENES)
     return (
         f"Measured on: {machine_name()}, one thread. Not a phone.\n\n"
@@ -87,7 +87,7 @@ def describe(network: torch.nn.Module) -> str:
 
 
 def markdown(results: dict[str, dict]) -> str:
-    """Return the table of README.md."""
+    """Return the table of docs/measurements.md."""
     lines = [
         "| logits | candidates per cell (not dominated) | method | times faster than torch | "
         "times faster than in the TFLite graph | share of Tiny's inference |",

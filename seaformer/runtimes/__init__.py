@@ -1,10 +1,10 @@
-"""Running a model file on this computer, whichever format it has.
+"""Running model files of any format on the host.
 
     with open_model("seaformer_tiny_ade20k.tflite") as session:
         logits = session.run(x)
 
-A runtime is one module here and its rows in `RUNTIMES`. Its package is imported when a file of its
-suffix is opened, not before.
+A runtime is one module here and its rows in `RUNTIMES`. Its package is imported only when a file
+with its suffix is opened.
 """
 
 import importlib
@@ -44,16 +44,16 @@ class Runtime:
     """A package that runs model files.
 
     Attributes:
-        title: name to show to people.
+        title: name for people.
         module: module of this package.
-        package: what to install to have it.
+        package: package to install.
         opener: function of the module: (path, threads) -> Session; with the name of a chip as a
             further argument if `takes_chip`.
-        require: checks that this computer can run it, and returns the environment variables that
-            its process needs, None for no more; else raises a SeaformerError that says what to do.
+        require: checks that the host can run it, and returns additional environment variables for
+            its process, or None; raises a SeaformerError that says what to do otherwise.
         advice: what to do about a file that crashes it.
-        takes_chip: whether it computes as one of several chips does.
-        time_factor: how many times the limit of a CPU it may take to load or run a file.
+        takes_chip: whether it emulates one of several chips.
+        time_factor: factor on the time limit of a CPU for loading or running a file.
     """
 
     title: str
@@ -84,7 +84,7 @@ _NPU = Runtime(
     require=require_package,
     advice="It may run on another accelerator, or compiled for another chip.",
     takes_chip=True,
-    time_factor=10.0,  # an inference of Tiny at 512x512 takes 3 s on an idle core
+    time_factor=10.0,  # inference of Tiny at 512x512 takes 3 s on an idle core
 )
 _OPENVINO = Runtime("OpenVINO", "openvino_runtime", "openvino")
 
@@ -108,21 +108,22 @@ PROCESSORS: Mapping[str, Mapping[str, Runtime]] = MappingProxyType(
         "openvino": {".tflite": _OPENVINO, ".onnx": _OPENVINO},
     }
 )
-"""What computes -> suffix -> runtime: the accelerators that a file is exported for, the GPU in half
-precision, and OpenVINO, which is no target but a further opinion on what a file means."""
+"""Processor -> suffix -> runtime: the accelerators that a file is exported for, the GPU in half
+precision, and OpenVINO, which is not a target but an independent implementation."""
 
 
 def find_runtime(path: str | Path, accelerator: str = "cpu") -> Runtime:
     """Return the runtime for a file of this name; the file need not exist.
 
     Raises:
-        UsageError: no runtime is known for the suffix; the message lists those there are.
+        UsageError: no runtime is known for the suffix; the message lists the known suffixes.
     """
     runtimes = look_up(PROCESSORS, "accelerator", accelerator)
     suffix = split_key(Path(path))[0].suffix
     if suffix.lower() not in RUNTIMES:
         raise UsageError(
-            f"'{path}' is no model file by its suffix '{suffix}'. Allowed: {', '.join(RUNTIMES)}."
+            f"'{path}' is not a model file: its suffix is '{suffix}'. Allowed: "
+            f"{', '.join(RUNTIMES)}."
         )
     if suffix.lower() not in runtimes:
         raise UsageError(
@@ -132,7 +133,7 @@ def find_runtime(path: str | Path, accelerator: str = "cpu") -> Runtime:
 
 
 def is_checkpoint(path: str | Path) -> bool:
-    """Whether a file of this name holds a network of ours, which takes any size, and batches.
+    """Whether a file of this name is a checkpoint, whose network takes any size, and batches.
 
     Raises:
         UsageError: no runtime is known for the suffix.
@@ -148,15 +149,15 @@ def open_session(
     chip: str | None = None,
     isolated: bool = True,
 ) -> Session:
-    """Load an exported file and make it ready to run, at the level of tensors.
+    """Load an exported file for inference on raw tensors.
 
     Args:
         path: .onnx or .tflite.
-        threads: threads for one run, 1 or more.
-        accelerator: what computes, one of `PROCESSORS`.
+        threads: threads for one run, at least 1.
+        accelerator: one of `PROCESSORS`.
         chip: for the NPU, one of `seaformer.artifact.chips.CHIPS`; None for a compiled file.
         isolated: whether to run it in a child process, so that a damaged file cannot crash this
-            one. False only for files that this process has written itself.
+            process. False only for files that this process has written itself.
 
     Raises:
         UsageError: the suffix or the accelerator is unknown.
@@ -184,9 +185,9 @@ def open_session(
 
 @contextmanager
 def open_content(model: bytes, suffix: str, threads: int = 1) -> Iterator[Session]:
-    """Open the content of a file, .onnx or .tflite by its suffix, that this process has made.
+    """Open a model that this process has created; `suffix` is .onnx or .tflite.
 
-    It is written to a temporary file: runtimes map files into memory, whatever their size.
+    It is written to a temporary file, because runtimes map files of any size into memory.
     """
     with temporary_folder("model") as folder:
         path = folder / f"model{suffix}"
@@ -207,7 +208,7 @@ def open_model(
     chip: str | None = None,
     isolated: bool = True,
 ) -> ImageSession:
-    """Load a model with one image as its input and make it ready to run on the host.
+    """Load a model whose input is one image, for inference on the host.
 
     Args:
         path: .onnx, .tflite, or a checkpoint (.pth, .pt, .safetensors).
@@ -215,16 +216,16 @@ def open_model(
         variant: name of the variant; for a checkpoint that does not name it, otherwise ignored.
         task: the task or its name; for a checkpoint that does not name it. For an export that
             takes images of any size and states none, it determines the size.
-        input_size: height and width in pixels, for a model that takes any; a fixed one must match.
-        channels: number of input channels, where the input is not an image and the metadata does
-            not state it; otherwise None.
-        accelerator: what computes, one of `PROCESSORS`.
+        input_size: height and width in pixels, for a model that takes any; must match a fixed size.
+        channels: number of input channels, if the input is not an image and the metadata does not
+            state it; otherwise None.
+        accelerator: one of `PROCESSORS`.
         chip: as in `open_session`.
         isolated: as in `open_session`; checkpoints always run in this process.
 
     Raises:
         UsageError: the suffix is unknown, or an argument is missing or does not fit the file.
-        SeaformerError: the file is missing, is damaged, crashes the runtime or does not take one
+        SeaformerError: the file is missing, damaged, crashes the runtime or does not take one
             image, or the runtime is not installed.
     """
     if is_checkpoint(path):
@@ -250,7 +251,7 @@ def take_images(
 
 
 def _find(path: str | Path, accelerator: str = "cpu") -> tuple[Path, Runtime]:
-    """Return the path of a file that is there, and its runtime."""
+    """Return the path of an existing file, and its runtime."""
     path = Path(path)
     runtime = find_runtime(path, accelerator)
     file = split_key(path)[0] if runtime is _PYTORCH else path
@@ -258,7 +259,7 @@ def _find(path: str | Path, accelerator: str = "cpu") -> tuple[Path, Runtime]:
         raise SeaformerError(f"'{path}' is a folder. Give a file: {', '.join(RUNTIMES)}.")
     if not file.exists():
         raise SeaformerError(f"there is no model file '{file}'. Check the name.")
-    if not file.is_file():  # a pipe, which would be waited for, or a device
+    if not file.is_file():  # a device, or a pipe, which would block
         raise SeaformerError(f"'{path}' is not a regular file. Give a model file.")
     return path, runtime
 
@@ -268,6 +269,6 @@ def _load(runtime: Runtime, path: Path) -> ModuleType:
         return importlib.import_module(f"{__name__}.{runtime.module}")
     except ModuleNotFoundError as error:
         raise missing_extra(error) or SeaformerError(
-            f"'{path}' needs {runtime.title}, and the module '{error.name}' is not installed. "
+            f"'{path}' needs {runtime.title}, but the module '{error.name}' is not installed. "
             f"Run: pip install {runtime.package}"
         ) from error

@@ -20,11 +20,11 @@ Message = tuple[dict[str, Any], list[Array]]
 
 MAX_JSON_BYTES = 1 << 26
 MAX_ARRAY_BYTES = 1 << 31
-"""Of all arrays of a message together."""
+"""Limit for the arrays of a message in total."""
 
 _LENGTH = struct.Struct("<I")
 _KINDS = "biuf"
-"""Kinds of NumPy types that arrays may have: numbers and booleans."""
+"""Allowed kinds of NumPy dtypes: numbers and booleans."""
 
 
 class MalformedMessageError(Exception):
@@ -32,7 +32,7 @@ class MalformedMessageError(Exception):
 
 
 class Channel:
-    """One end of a connection; it closes the stream socket that it is given."""
+    """One end of a connection; it owns and closes its stream socket."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection

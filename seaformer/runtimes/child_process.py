@@ -1,9 +1,9 @@
 """A child process that handles a file which may crash it, and the error if it does.
 
-A damaged or hostile model file can crash the process that loads it: the runtimes are C++ that
+A damaged or hostile model file can crash the process that loads it: the runtimes are C++ code that
 trusts its input, and verifying the file beforehand does not catch every such file. It is therefore
-loaded in a child process with limits on memory and time, from which the parent accepts numbers and
-text only.
+loaded in a child process with limits on memory and time, from which the parent accepts only numbers
+and text.
 """
 
 import os
@@ -23,29 +23,29 @@ from seaformer.runtimes.channel import Array, Channel, MalformedMessageError, Me
 from seaformer.runtimes.session import one_line, reason
 
 LIMIT_S = 120.0
-"""Time limit of each request, unless the environment variable below sets another: hundreds of times
-what the largest of our networks needs."""
+"""Default time limit of each request, which the environment variable below overrides: hundreds of
+times what the largest of our networks needs."""
 
 LIMIT_VARIABLE = "SEAFORMER_MODEL_TIMEOUT_S"
 
 MAX_ERROR = 4000
-"""Characters kept of a whole error message of the child, which has the path of the file in it."""
+"""Maximum length of an error message of the child, which contains the path of the file."""
 
 DAMAGED = "The file is damaged or was not made for this version: export it again."
 
 _CHATTER = re.compile(r"(INFO|WARNING|VERBOSE|I\d{4}|W\d{4})\b|\s*@ +0x|\*{3} |[└├│]")
-"""What lines of a library's log, and of a trace of its stack, begin with that say no error."""
+"""Start of lines in a library's log or stack trace that are not errors."""
 
 _END_S = 10.0
-_STDERR_TAIL_BYTES = 4096
+_STDERR_END_BYTES = 4096
 
 
 class CrashError(SeaformerError):
-    """The file crashes what handles it."""
+    """The file crashed the child process."""
 
 
 class TimeLimitError(SeaformerError):
-    """The file was not handled in time."""
+    """The child process exceeded the time limit."""
 
 
 class ChildProcess:
@@ -53,9 +53,9 @@ class ChildProcess:
 
     Args:
         module: full name of the module to run, which calls `child_server.serve`.
-        path: of the file, for error messages.
-        program: what handles the file, such as "LiteRT", for error messages.
-        environment: variables that it has besides ours.
+        path: path of the file, for error messages.
+        program: program that handles the file, such as "LiteRT", for error messages.
+        environment: additional environment variables.
         advice: what to do about a file that crashes it.
     """
 
@@ -70,7 +70,7 @@ class ChildProcess:
         self._path, self._program, self._advice = path, program, advice
         self._limit_s = time_limit_s()
         ours, its = socket.socketpair()
-        # Nothing is ever written to it: the child sees it closed when this process is gone.
+        # Nothing is ever written to this pipe: it is closed when this process is gone.
         lifeline, held = os.pipe()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
         try:
@@ -81,13 +81,14 @@ class ChildProcess:
                 stderr=self._stderr,
                 env={**os.environ, **(environment or {})},
                 pass_fds=(lifeline,),
-                start_new_session=True,  # Ctrl-C goes to this process, which then ends the child.
+                start_new_session=True,  # Ctrl-C goes only to this process, which ends the child
             )
         except OSError as error:
             ours.close()
             os.close(held)
             raise SeaformerError(
-                f"cannot start a process for '{path}': {error}. End other programs, and try again."
+                f"cannot start a process for '{path}': {error}. Close other programs, and try "
+                "again."
             ) from error
         finally:
             its.close()
@@ -99,10 +100,10 @@ class ChildProcess:
     def call(
         self, doing: str, fields: dict[str, Any], arrays: Sequence[Array] = (), scale: float = 1
     ) -> Message:
-        """Send a request, whose fields JSON can hold, and wait for its answer.
+        """Send a request, with JSON-serialisable fields, and wait for its answer.
 
-        `doing` is what is done with the file, for error messages: "loaded", "run". `scale` is a
-        factor on the time limit.
+        `doing` is the participle for error messages: "loaded", "run". `scale` is a factor on the
+        time limit.
 
         Raises:
             SeaformerError: the file cannot be handled. If the process crashed or exceeded the time
@@ -118,7 +119,7 @@ class ChildProcess:
             self.close()
             raise TimeLimitError(
                 f"'{self._path}' was not {doing} by {self._program} within {limit_s:g} s, and was "
-                "stopped. If the file is good and this computer slow, allow more: "
+                "stopped. If the file is valid and this computer is slow, allow more time: "
                 f"{LIMIT_VARIABLE}={4 * self._limit_s:g}."
             ) from None
         except MalformedMessageError as error:
@@ -127,7 +128,7 @@ class ChildProcess:
         except (EOFError, OSError):
             raise self._crash(doing) from None
         except BaseException:
-            self.close()  # Its pending answer would be mistaken for that of the next request.
+            self.close()  # its pending answer would be mistaken for that of the next request
             raise
         if "error" in answer:
             kind = UsageError if answer.get("is_usage") is True else SeaformerError
@@ -141,7 +142,7 @@ class ChildProcess:
         return answer, given
 
     def malformed(self, doing: str) -> SeaformerError:
-        """Return the error for an answer that means nothing."""
+        """Return the error for a malformed answer."""
         return SeaformerError(
             f"'{self._path}' makes {self._program} return malformed data while it is {doing}. "
             "Export it again."
@@ -164,11 +165,11 @@ class ChildProcess:
         )
 
     def _last_line(self) -> str:
-        """The last line that the child wrote to stderr."""
-        self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - _STDERR_TAIL_BYTES))
+        """Return the last relevant line that the child wrote to stderr."""
+        self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - _STDERR_END_BYTES))
         lines = self._stderr.read().decode("utf-8", "replace").splitlines()
-        said = (one_line(line) for line in reversed(lines) if not _CHATTER.match(line))
-        return next(filter(None, said), "")
+        relevant = (one_line(line) for line in reversed(lines) if not _CHATTER.match(line))
+        return next(filter(None, relevant), "")
 
 
 def _end(
@@ -182,10 +183,10 @@ def _end(
 
 
 def time_limit_s() -> float:
-    """Return the limit of a request, in seconds, which the environment may set.
+    """Return the time limit of a request, in seconds, which the environment may override.
 
     Raises:
-        UsageError: what the environment says is no such number.
+        UsageError: the environment variable is not a valid number.
     """
     text = os.environ.get(LIMIT_VARIABLE)
     try:

@@ -19,7 +19,7 @@ from seaformer.runtimes.channel import Array, Channel, Message
 from seaformer.runtimes.session import reason
 
 MEMORY_SHARE = 0.8
-"""Share of the free memory, when the process starts, that it may use."""
+"""Share of the free memory at its start that the process may use."""
 
 MIN_MEMORY_BYTES = 1 << 30
 MAX_STDERR_BYTES = 1 << 20
@@ -44,26 +44,26 @@ def serve(answer: Callable[[dict[str, Any], Sequence[Array]], Message]) -> None:
             except MemoryError:
                 limit = f"{memory_bytes / 1e9:.1f} GB"
                 reply = {"failure": f"it needs more memory than the allowed {limit}"}, []
-            except Exception as error:  # Libraries raise all kinds on a damaged file.
+            except Exception as error:  # libraries raise any exception for a damaged file
                 traceback.print_exc()
                 reply = {"failure": reason(error)}, []
             channel.send(*reply, None)
 
 
 def _end_with_parent(lifeline: int) -> None:
-    """Have the kernel end this process when the other end of a pipe is closed.
+    """Let the kernel end this process when the other end of a pipe is closed.
 
     The kernel then sends SIGIO, which also ends a process that is busy in a library.
-    PR_SET_PDEATHSIG would be bound to the parent's thread rather than to the parent.
+    PR_SET_PDEATHSIG would be bound to a thread of the parent rather than to the parent.
     """
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
-    if select([lifeline], [], [], 0)[0]:  # It was closed before.
+    if select([lifeline], [], [], 0)[0]:  # already closed
         sys.exit(1)
 
 
 def let_files_grow() -> None:
-    """Lift this process's limit on the size of files, for one whose library writes them itself."""
+    """Lift the limit on file sizes for a process whose library writes files itself."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
@@ -71,7 +71,7 @@ def let_files_grow() -> None:
 def _limit_resources() -> int:
     """Limit the resources of this process; return its memory limit in bytes."""
     memory_bytes = max(MIN_MEMORY_BYTES, int(MEMORY_SHARE * psutil.virtual_memory().available))
-    # Not RLIMIT_AS, which counts reserved address space and the mapped file as well.
+    # Not RLIMIT_AS, which also counts reserved address space and the mapped file.
     for limit, value in (
         (resource.RLIMIT_DATA, memory_bytes),
         (resource.RLIMIT_CORE, 0),
@@ -80,7 +80,7 @@ def _limit_resources() -> int:
         _, hard = resource.getrlimit(limit)
         allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (allowed, hard))
-    # If memory runs out regardless, as in a container, the kernel shall end this process first.
+    # If memory runs out nevertheless, as in a container, the kernel should kill this process first.
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
     return memory_bytes

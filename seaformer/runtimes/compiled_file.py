@@ -1,4 +1,4 @@
-"""Files that a vendor's compiler made for one chip: no CPU runs what is in them."""
+"""Files compiled for one chip by a vendor's compiler, which no CPU can run."""
 
 from pathlib import Path
 
@@ -9,37 +9,37 @@ from seaformer.files import file_sha256
 from seaformer.names import path_in
 
 COMPILED = "EPContext"
-"""Operator of an .onnx that stands for what was compiled."""
+"""Operator in an .onnx that stands for a compiled graph."""
 
 DISPATCH = "DISPATCH_OP"
-"""Custom operator of a .tflite that stands for what was compiled."""
+"""Custom operator in a .tflite that stands for a compiled graph."""
 
 _MARKS = {".onnx": COMPILED, ".tflite": DISPATCH}
 
 
 def is_compiled(path: Path) -> bool:
-    """Whether a file of a known suffix has an operator that stands for compiled ones."""
+    """Whether a file with a known suffix contains a compiled graph."""
     mark = _MARKS.get(path.suffix.lower())
     return mark is not None and mark.encode() in path.read_bytes()
 
 
 def refuse_compiled(path: Path) -> None:
-    """Refuse a compiled file where the CPU shall run it.
+    """Refuse to run a compiled file on the CPU.
 
     Raises:
-        UsageError: it is one; the message says what runs it.
+        UsageError: the file is compiled; the message says what can run it.
     """
     if not is_compiled(path):
         return
     if path.suffix.lower() == ".tflite":
         raise UsageError(
-            f"'{path}' is compiled for the NPU of a phone, and nothing on a computer runs a "
-            "compiled .tflite. Give the .tflite that it was compiled from."
+            f"'{path}' is compiled for the NPU of a phone, and a computer cannot run a compiled "
+            ".tflite. Give the .tflite that it was compiled from."
         )
     raise UsageError(
         f"'{path}' is compiled for an NPU, and the CPU cannot run it. seaformer-predict and "
-        "seaformer-evaluate run it with --accelerator npu; else give the .onnx that it was "
-        "compiled from."
+        "seaformer-evaluate run it with --accelerator npu. Or give the .onnx that it was compiled "
+        "from."
     )
 
 

@@ -1,8 +1,8 @@
-"""Model files that have weights, or what was compiled, in other files, whose names stand in them.
+"""Model files that refer to other files for weights or compiled graphs.
 
-Both formats can. Such a name is data: it does not decide which file of this computer is read. Of an
-.onnx, files beside it or in folders below are; of a .tflite none, as the tools that we know write
-none.
+Both formats allow this. The name in the file is untrusted: it must not make us read any file of the
+host. For an .onnx, files in its folder and subfolders are allowed; for a .tflite none are, because
+no known tool writes any.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,44 +23,44 @@ _ADVICE = "Save the model as one file: onnx.save(onnx.load(path), new_path)."
 
 
 def check_onnx(path: Path) -> None:
-    """Check where an .onnx file has its weights and what was compiled.
+    """Check the external files of an .onnx, with weights or compiled graphs.
 
-    Of one that is damaged, nothing is said.
+    A damaged file passes this check.
 
     Raises:
-        SeaformerError: in a file that is not beside it, or in none.
+        SeaformerError: an external file is missing or outside the folder of the model.
     """
-    for tensor, location, advice in _parts(path):
+    for tensor, location, advice in _references(path):
         _check_location(path, tensor, location, advice)
 
 
 def require_one_file(path: Path, binary: Path | None = None) -> None:
-    """Refuse a model that is more than one file, of which one alone would go to a device.
+    """Refuse a model that consists of several files, because only one is copied to a device.
 
     `binary` is what was compiled, if it goes to the device as well.
 
     Raises:
-        SeaformerError: an .onnx has weights, or what was compiled, in another file.
+        SeaformerError: an .onnx has weights or a compiled graph in another file.
     """
-    for _, location, advice in _parts(path) if path.suffix.lower() == ".onnx" else ():
+    for _, location, advice in _references(path) if path.suffix.lower() == ".onnx" else ():
         if binary is not None and location == binary.name:
             continue
         raise SeaformerError(
-            f"'{path}' has a part of it in another file, {quoted(location)}, and a device gets one "
-            f"file. {advice}"
+            f"'{path}' stores data in another file, {quoted(location)}, but only one file is "
+            f"copied to a device. {advice}"
         )
 
 
-def _parts(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield what an .onnx has in other files: tensor or operator, file, and what to do instead."""
+def _references(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield the external data of an .onnx: tensor or operator, file, and what to do instead."""
     data = path.read_bytes()
     if not any(name.encode() in data for name in (_LOCATION, _BINARY)):
-        return  # without which nothing is elsewhere: most files end here
+        return  # no external data, as in most files
     import onnx
 
     try:
         model = onnx.load_from_string(data)
-    except Exception:  # protobuf's DecodeError has no public home; the runtime says what is wrong
+    except Exception:  # protobuf's DecodeError is not public; the runtime reports the error
         return
     for tensor in _tensors(model):
         for entry in tensor.external_data:
@@ -69,16 +69,16 @@ def _parts(path: Path) -> Iterator[tuple[str, str, str]]:
     for node in model.graph.node:
         has = {attribute.name: attribute for attribute in node.attribute}
         if node.op_type == COMPILED and _BINARY in has:
-            embedded = "embed_mode" not in has or has["embed_mode"].i == 1  # as ONNX Runtime has it
+            embedded = "embed_mode" not in has or has["embed_mode"].i == 1  # as in ONNX Runtime
             if not embedded:
                 yield COMPILED, has[_BINARY].s.decode(errors="replace"), _COMPILE_AGAIN
 
 
 def check_tflite(path: Path) -> None:
-    """Check that a .tflite file, which LiteRT has opened and verified, has its weights itself.
+    """Check that a .tflite file, which LiteRT has opened and verified, has no external weights.
 
     Raises:
-        SeaformerError: it has not.
+        SeaformerError: it has external weights.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -86,26 +86,28 @@ def check_tflite(path: Path) -> None:
     if model.ExternalBufferGroupsLength():
         name = model.ExternalBufferGroups(0).Name()
         raise SeaformerError(
-            f"'{path}' has weights in another file, {quoted(name)}. Allowed: none outside of it. "
-            "Convert the model to one file."
+            f"'{path}' has weights in another file, {quoted(name)}, which is not allowed. Convert "
+            "the model to one file."
         )
 
 
 def _check_location(path: Path, tensor: str, location: str, advice: str) -> None:
-    where = f"the place of the external data {quoted(tensor)} of '{path}', {quoted(location)},"
-    place = path.parent
-    for part in location.split("/"):
-        place = path_in(place, part, f"a part of {where}", advice)
-    if not place.is_file():
-        raise SeaformerError(f"{where} is no file. Copy it there, beside the model. Or: {advice}")
+    where = f"the location of the external data {quoted(tensor)} of '{path}', {quoted(location)},"
+    target = path.parent
+    for name in location.split("/"):
+        target = path_in(target, name, f"a component of {where}", advice)
+    if not target.is_file():
+        raise SeaformerError(
+            f"{where} is not a file. Copy it there, next to the model. Or: {advice}"
+        )
 
 
 def _tensors(message: Any) -> "Iterator[TensorProto]":
-    """Yield every tensor in a message of ONNX: in nodes, subgraphs and functions too."""
+    """Yield every tensor in an ONNX message, including nodes, subgraphs and functions."""
     for field, value in message.ListFields():
         if field.message_type is not None:
-            for part in value if isinstance(value, Sequence) else (value,):
-                if part.DESCRIPTOR.name == "TensorProto":
-                    yield part
+            for member in value if isinstance(value, Sequence) else (value,):
+                if member.DESCRIPTOR.name == "TensorProto":
+                    yield member
                 else:
-                    yield from _tensors(part)
+                    yield from _tensors(member)

@@ -1,7 +1,7 @@
-"""Finding a Vulkan driver, which LiteRT's GPU accelerator computes with on a computer.
+"""Finding a Vulkan driver, which LiteRT's GPU accelerator needs on a computer.
 
-No GPU is needed. Chromium brings SwiftShader, a driver in software, and a Vulkan loader; it lies in
-a folder of its own, so the process that uses it is told by its environment.
+No GPU is needed: Chromium includes SwiftShader, a software driver, and a Vulkan loader. Both are in
+Chromium's folder, which the environment of the process that uses them has to name.
 """
 
 import os
@@ -19,13 +19,13 @@ CHROMIUM_FOLDERS = tuple(
 SYSTEM_FOLDERS = tuple(map(Path, ("/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d")))
 
 DRIVER_VARIABLES = ("VK_DRIVER_FILES", "VK_ICD_FILENAMES")
-"""What the Vulkan loader reads, the older name last: a user's own choice of a driver."""
+"""Variables by which a user selects a driver for the Vulkan loader, the older name last."""
 
 
 TITLES: Mapping[str, str] = MappingProxyType(
     {"vk_swiftshader_icd": "SwiftShader", "lvp_icd": "lavapipe"}
 )
-"""Drivers in software, by the names of their files."""
+"""Software drivers, by the stems of their files."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Driver:
     """A Vulkan driver.
 
     Attributes:
-        file: its JSON, which the Vulkan loader reads.
-        environment: what a process that uses it needs in its environment.
+        file: its JSON file, which the Vulkan loader reads.
+        environment: environment variables for a process that uses it.
     """
 
     file: Path
@@ -42,7 +42,7 @@ class Driver:
 
     @property
     def title(self) -> str:
-        """Name to show to people."""
+        """Name for people."""
         stem = self.file.name.partition(".")[0]
         return TITLES.get(stem, stem)
 
@@ -53,15 +53,15 @@ class Driver:
 
     @property
     def computes_half(self) -> bool:
-        """Whether it may compute in half precision; SwiftShader cannot."""
+        """Whether it may support half precision; SwiftShader does not."""
         return self.title != TITLES["vk_swiftshader_icd"]
 
 
 def find_driver() -> Driver | None:
-    """Return the driver that the environment names, else Chromium's, else one of the system.
+    """Return the driver that the environment names, or Chromium's, or one of the system.
 
-    Chromium's comes before the system's because results were verified with it. An environment that
-    names a file which does not exist means that there is none.
+    Chromium's precedes the system's because results were verified with it. If the environment names
+    a missing file, there is no driver.
     """
     for variable in DRIVER_VARIABLES:
         if named := os.environ.get(variable):
@@ -88,7 +88,7 @@ def require_driver() -> Driver:
     driver = find_driver()
     if driver is None:
         raise SeaformerError(
-            "the GPU accelerator needs a Vulkan driver, and none was found. Run: apt-get install "
-            "chromium, which brings one in software, or install a GPU's driver and libvulkan1."
+            "the GPU accelerator needs a Vulkan driver, but none was found. Run: apt-get install "
+            "chromium, which includes a software driver, or install a GPU driver and libvulkan1."
         )
     return driver

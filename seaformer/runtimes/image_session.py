@@ -1,4 +1,4 @@
-"""A session of a model with one image as its input and one output, on real numbers."""
+"""A session of a model whose input is one image, with one output, on floating-point values."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,13 +20,12 @@ def find_layout(
     channels: int = 3,
     usual_layout: str = "NHWC",
 ) -> str:
-    """Return the layout of the input of an image, or of features: "NCHW" or "NHWC".
+    """Return the layout, "NCHW" or "NHWC", of an input shape of an image or features.
 
-    In its shape, None stands for any size. `usual_layout` is that of the runtime, for ambiguous
-    ones.
+    In `shape`, None stands for any size. `usual_layout`, that of the runtime, resolves ambiguity.
 
     Raises:
-        SeaformerError: it is not the shape of one image, or of features with that many channels.
+        SeaformerError: it is not the shape of one image, or of features with this many channels.
     """
     if len(shape) == 4 and shape[0] in (1, None):
         found = [layout for layout in ("NHWC", "NCHW") if shape[layout.index("C")] == channels]
@@ -41,7 +40,7 @@ def find_layout(
 
 
 def _channels(shape: Sequence[int | None], metadata: Interface | None) -> int:
-    """Return the number of channels of an input: what the metadata say, else 3 or 1 of an image."""
+    """Return the number of input channels: from the metadata, or else 3 or 1 for an image."""
     if metadata is not None:
         return metadata.input.channels
     ends = shape[1:4:2] if len(shape) == 4 else ()
@@ -57,18 +56,18 @@ def _choose_size(
 ) -> tuple[int, int]:
     """Return the height and width to run a model at.
 
-    They are the file's own if it fixes them; otherwise the first known of those wanted, those of
-    the metadata and those of the task.
+    They are those of the file if it has a fixed size; otherwise the requested size, that of the
+    metadata or that of the task, in this order.
 
     Raises:
-        UsageError: the file fixes another size than the wanted one, or no size is known.
+        UsageError: the file has another fixed size than the requested one, or no size is known.
     """
     height, width = own
     if height is not None and width is not None:
         if wanted not in (None, own):
             raise UsageError(
-                f"input size {wanted[0]}x{wanted[1]} does not fit '{path}', which takes "
-                f"{height}x{width} only. Leave the size out, or export another model."
+                f"input size {wanted[0]}x{wanted[1]} does not fit '{path}', which only takes "
+                f"{height}x{width}. Leave out the size, or export another model."
             )
         return height, width
     if wanted is None and metadata is not None:
@@ -78,21 +77,20 @@ def _choose_size(
         wanted = known.preprocessing.input_size
     if wanted is None:
         raise UsageError(
-            f"'{path}' takes images of any size and does not say which to use. Give "
-            "--input-size HEIGHTxWIDTH, or --task."
+            f"'{path}' takes images of any size. Give --input-size HEIGHTxWIDTH, or --task."
         )
     return height or wanted[0], width or wanted[1]
 
 
 class ImageSession(Closable):
-    """A loaded model with one image as its input. Use it as a context manager, or call `close`.
+    """A loaded model whose input is one image. Use it as a context manager, or call `close`.
 
     Attributes:
-        session: the model at the level of tensors.
-        metadata: of the export, or the interface of a checkpoint; None for other files.
-        layout: "NCHW" or "NHWC", of the input.
+        session: the session for raw tensors.
+        metadata: metadata of an exported file, or interface of a checkpoint; None for other files.
+        layout: layout of the input, "NCHW" or "NHWC".
         input_shape: height and width of the input in pixels.
-        channels: of the input; 3 for an image, 1 for a gray one.
+        channels: number of input channels; 3 for a color image, 1 for a gray image.
     """
 
     def __init__(
@@ -102,7 +100,7 @@ class ImageSession(Closable):
         input_size: tuple[int, int] | None = None,
         channels: int | None = None,
     ) -> None:
-        """Determine how a model takes an image; the arguments are as in `runtimes.open_model`.
+        """Determine layout and size of the input; the arguments are as in `runtimes.open_model`.
 
         Raises:
             UsageError: an argument is missing or does not fit the file.
@@ -144,8 +142,7 @@ class ImageSession(Closable):
                 specify. Whether its values are 0..255 or normalised is up to the caller.
 
         Returns:
-            The model's output in its own shape; integers that stand for real numbers, as in fully
-                quantised files, are converted to float32.
+            The output in its own shape; quantized integers are converted to float32.
 
         Raises:
             UsageError: `x` has another dtype or shape.
@@ -160,9 +157,9 @@ class ImageSession(Closable):
         return [self.session.outputs[0].decode(output) for (output,) in found]
 
     def time_ms(self, x: npt.NDArray[np.float32], runs: int) -> list[float]:
-        """Run the model several times; return the milliseconds of each, as `Session.time_ms` does.
+        """Run the model several times; return the milliseconds of each, like `Session.time_ms`.
 
-        Conversion between real numbers and integers is not included: a camera yields integers.
+        Conversion between floating point and integers is not included: a camera yields integers.
 
         Raises:
             UsageError, SeaformerError: as `run`.
@@ -182,5 +179,5 @@ class ImageSession(Closable):
         return self.session.inputs[0].encode(x)
 
     def close(self) -> None:
-        """Free the model's memory; the session cannot run any more."""
+        """Free the memory of the model; the session cannot run any more."""
         self.session.close()

@@ -1,4 +1,4 @@
-"""A session in a child process, for files that may crash, hang or exhaust the memory."""
+"""A session in a child process, for files that may crash, hang or exhaust memory."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,12 +16,12 @@ class IsolatedSession(Session):
     """A proxy for the session of a child process, which validates everything it receives.
 
     Args:
-        path: of the file.
+        path: path of the file.
         program: name of the runtime, for error messages.
-        environment: variables that the child has besides ours.
+        environment: additional environment variables of the child.
         advice: what to do about a file that crashes it.
         time_factor: factor on the time limit of every request.
-        arguments: of `seaformer.runtimes.open_session`, without the path.
+        arguments: arguments of `seaformer.runtimes.open_session`, without the path.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class IsolatedSession(Session):
         return outputs
 
     def time_ms(self, inputs: Sequence[Array], runs: int) -> list[float]:
-        """Run several times; timed in the child, so without the transfer between the processes."""
+        """Run several times; timed in the child, without the transfer between processes."""
         answer, _ = self._call("run", "time_ms", inputs, scale=runs, runs=runs)
         times = answer.get("times_ms")
         if not isinstance(times, list) or not all(type(time) is float for time in times):
@@ -67,12 +67,12 @@ class IsolatedSession(Session):
         return times
 
     def computed_by(self, operator: int) -> str:
-        """Key of the first tensor that an operator computes."""
+        """Return the key of the first tensor that an operator computes."""
         answer, _ = self._call("read", "computed_by", operator=operator)
         return str(answer.get("key"))
 
     def fetch(self, keys: Sequence[str], inputs: Sequence[Array]) -> list[Array]:
-        """Run once with every tensor kept, and return some."""
+        """Run once with all tensors preserved; return those with these keys."""
         _, tensors = self._call("run", "fetch", inputs, keys=list(keys))
         if len(tensors) != len(keys):
             raise self._child.malformed("run")

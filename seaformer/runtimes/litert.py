@@ -1,4 +1,4 @@
-"""Running .tflite files with LiteRT (TensorFlow Lite), on its CPU kernels and XNNPACK."""
+"""Running .tflite files with LiteRT (TensorFlow Lite) on its CPU kernels and XNNPACK."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ from seaformer.runtimes.external_data import check_tflite
 from seaformer.runtimes.session import Array, Session, Tensor, reason
 
 _ERRORS = (ValueError, RuntimeError)
-"""What LiteRT raises."""
+"""Exceptions that LiteRT raises."""
 
 
 class LiteRTSession(Session):
@@ -46,8 +46,8 @@ class LiteRTSession(Session):
             raise
         except _ERRORS as error:
             raise SeaformerError(
-                f"LiteRT cannot open '{path}': {reason(error)}. The file is damaged or no .tflite: "
-                "export it again."
+                f"LiteRT cannot open '{path}': {reason(error)}. The file is damaged or not a "
+                ".tflite: export it again."
             ) from error
 
     def resize(self, shape: Sequence[int]) -> None:
@@ -71,12 +71,12 @@ class LiteRTSession(Session):
         )
 
     def computed_by(self, operator: int) -> str:
-        """Number of the first tensor that an operator computes."""
+        """Return the number of the first tensor that an operator computes."""
         try:
             graph = schema.Model.GetRootAs(self.path.read_bytes()).Subgraphs(0)
             if 0 <= operator < graph.OperatorsLength():
                 return str(int(graph.Operators(operator).Outputs(0)))
-        except Exception as error:  # flatbuffers raises all kinds of exceptions
+        except Exception as error:  # flatbuffers can raise any exception
             raise self.cannot_run(error) from error
         raise self.no_operator(operator, graph.OperatorsLength())
 
@@ -87,7 +87,7 @@ class LiteRTSession(Session):
                 self._open_interpreter()
                 # A delegate fuses its operators and does not expose the tensors between them.
                 with _no_log(), warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # It warns that this needs memory.
+                    warnings.simplefilter("ignore")  # about the memory that this needs
                     self._observer = Interpreter(
                         model_path=str(self.path),
                         num_threads=self._threads,
@@ -111,7 +111,7 @@ class LiteRTSession(Session):
         ]
 
     def close(self) -> None:
-        """Free the model's memory."""
+        """Free the memory of the model."""
         self._interpreter = self._observer = None
 
     def _open_interpreter(self) -> Interpreter:
@@ -154,20 +154,20 @@ def open_session(path: Path, threads: int) -> LiteRTSession:
 
 @contextmanager
 def _no_log() -> Iterator[None]:
-    """Suppress LiteRT's log on the terminal, such as that it made a delegate.
+    """Suppress LiteRT's log messages, for example about created delegates.
 
-    It writes from C++ to the file descriptor of stderr, and has no switch for it. Its errors are
-    in its exceptions too.
+    LiteRT writes them from C++ to the file descriptor of stderr, which cannot be switched off. Its
+    errors are in its exceptions too.
     """
     sys.stderr.flush()
-    kept = os.dup(2)
+    saved = os.dup(2)
     try:
         with Path(os.devnull).open("w") as nowhere:
             os.dup2(nowhere.fileno(), 2)
             yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(saved, 2)
+        os.close(saved)
 
 
 def _tensor(detail: dict[str, Any]) -> Tensor:
@@ -175,7 +175,7 @@ def _tensor(detail: dict[str, Any]) -> Tensor:
     return Tensor(
         detail["name"],
         str(np.dtype(detail["dtype"])),
-        # The signature has -1 where the shape is only a stand-in until it is set.
+        # The signature has -1 for sides that are not fixed yet.
         tuple(None if side < 0 else int(side) for side in detail["shape_signature"]),
         Scale(scale=float(scale), zero_point=int(zero_point)) if scale else None,
     )

@@ -1,7 +1,7 @@
 """Running .tflite files on LiteRT's GPU accelerator, through WebGPU and a Vulkan driver.
 
-It has the operators that phones run through OpenCL, from the same source (ML Drift), and shares the
-faults that lie in its reading of a file. Times say nothing: the driver may be in software.
+Its operators come from the same source (ML Drift) as those that phones run through OpenCL, and it
+shares the faults in how it reads files. Latency is meaningless: the driver may be in software.
 """
 
 import math
@@ -24,17 +24,17 @@ from seaformer.runtimes.session import Array, Session, reason
 
 
 class LiteRTGpuSession(Session):
-    """A .tflite file of static shapes, wholly on the GPU.
+    """A .tflite file with static shapes, entirely on the GPU.
 
     Args:
-        path: of the file.
-        in_half: whether to compute in half precision, as phones do by default, where the driver
-            has it; else in single precision.
+        path: path of the file.
+        in_half: whether to compute in half precision, the default on phones, if the driver
+            supports it; otherwise in single precision.
     """
 
     def __init__(self, path: Path, in_half: bool) -> None:
         self.path = path
-        driver = require_driver()  # that of its environment, which the parent process chose
+        driver = require_driver()  # named by the environment, which the parent process has set
         self.runtime = f"LiteRT {version('ai-edge-litert')} GPU accelerator, {driver.title}"
         self.metadata_text = tflite_text(path)
         with LiteRTSession(path, threads=1) as on_cpu:
@@ -42,8 +42,8 @@ class LiteRTGpuSession(Session):
         self._shapes = [tuple(side or 0 for side in tensor.shape) for tensor in self.outputs]
         if any(None in tensor.shape for tensor in (*self.inputs, *self.outputs)):
             raise SeaformerError(f"'{path}' has no static shapes, which the GPU needs.")
-        # Mesa's drivers keep the memory of the GPU in files without a name, which the limit counts:
-        # a write beyond it ends the process with a bus error.
+        # Mesa's drivers back GPU memory by unnamed files, to which the limit applies: a write
+        # beyond it ends the process with a bus error.
         let_files_grow()
         options = Options(HardwareAccelerator.GPU, gpu_options=GpuOptions(enforce_f32=not in_half))
         try:
@@ -52,16 +52,16 @@ class LiteRTGpuSession(Session):
             self._computed = self._model.create_output_buffers(0)
         except (RuntimeError, ValueError) as error:
             raise SeaformerError(
-                f"LiteRT's GPU accelerator does not take '{path}': {reason(error)}."
+                f"LiteRT's GPU accelerator rejects '{path}': {reason(error)}."
             ) from error
         if not self._model.is_fully_accelerated():
             raise SeaformerError(
-                f"LiteRT's GPU accelerator does not take every operator of '{path}'. "
+                f"LiteRT's GPU accelerator does not support every operator of '{path}'. "
                 f"Run: seaformer-export --lint {path}"
             )
 
     def resize(self, shape: Sequence[int]) -> None:
-        """Accept the shape that the model has; it cannot have another one."""
+        """Accept only the static shape of the model."""
         if tuple(shape) != self.inputs[0].shape:
             raise SeaformerError(f"'{self.path}' has a static shape on the GPU.")
 
@@ -85,12 +85,12 @@ class LiteRTGpuSession(Session):
             ) from error
 
     def close(self) -> None:
-        """Free the model's memory."""
+        """Free the memory of the model."""
         self._model = None
 
 
 def open_session(path: Path, _threads: int) -> LiteRTGpuSession:
-    """Load the file; see `seaformer.runtimes.open_session`. The GPU has no threads to choose."""
+    """Load the file; see `seaformer.runtimes.open_session`. The GPU ignores `_threads`."""
     return LiteRTGpuSession(path, in_half=False)
 
 

@@ -25,7 +25,7 @@ _NAMED_ALIKE = (
 DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64"} | {
     f"tensor({name})": name for name in _NAMED_ALIKE
 }
-"""ONNX Runtime's names of types -> NumPy's."""
+"""ONNX Runtime's type names -> NumPy's dtype names."""
 
 INTEGERS = ("int8", "uint8", "int16", "uint16")
 """Input and output types of quantized files."""
@@ -44,7 +44,7 @@ class OnnxSession(Session):
         check_onnx(path)
         try:
             model = self._load(str(path))
-        except Exception as error:  # ONNX Runtime's exceptions have no base class of their own.
+        except Exception as error:  # ONNX Runtime's exceptions have no common base class
             raise SeaformerError(
                 f"ONNX Runtime cannot open '{path}': {reason(error)}. The file is damaged or made "
                 "for another version: export it again."
@@ -52,12 +52,12 @@ class OnnxSession(Session):
         self._model: onnxruntime.InferenceSession | None = model
         self.metadata_text = model.get_modelmeta().custom_metadata_map.get(PROPERTY) or None
         self.inputs = tuple(self._tensor(one, "takes an input") for one in model.get_inputs())
-        self.outputs = tuple(self._tensor(one, "gives an output") for one in model.get_outputs())
+        self.outputs = tuple(self._tensor(one, "returns an output") for one in model.get_outputs())
         if any(tensor.dtype in INTEGERS for tensor in (*self.inputs, *self.outputs)):
             # ONNX Runtime does not expose the graph, so the file is parsed a second time.
-            known = integer_scales(self._graph().graph)
+            scales = integer_scales(self._graph().graph)
             self.inputs, self.outputs = (
-                tuple(replace(tensor, integers=known.get(tensor.name)) for tensor in tensors)
+                tuple(replace(tensor, integers=scales.get(tensor.name)) for tensor in tensors)
                 for tensors in (self.inputs, self.outputs)
             )
 
@@ -69,14 +69,14 @@ class OnnxSession(Session):
         return self._run(self._open_model(), None, inputs)
 
     def computed_by(self, operator: int) -> str:
-        """Name of the first tensor that a node computes."""
+        """Return the name of the first tensor that a node computes."""
         nodes = self._graph().graph.node
         if 0 <= operator < len(nodes) and nodes[operator].output:
             return str(nodes[operator].output[0])
         raise self.no_operator(operator, len(nodes))
 
     def fetch(self, keys: Sequence[str], inputs: Sequence[Array]) -> list[Array]:
-        """Run once with every tensor as an output; return those with these names."""
+        """Run once with all tensors as outputs; return those with these names."""
         self._open_model()
         if self._observer is None:
             import onnx
@@ -89,12 +89,12 @@ class OnnxSession(Session):
             )
             try:
                 self._observer = self._load(graph.SerializeToString(), optimized=False)
-            except Exception as error:  # As above.
+            except Exception as error:  # as above
                 raise self.cannot_run(error) from error
         return self._run(self._observer, keys, inputs)
 
     def close(self) -> None:
-        """Free the model's memory."""
+        """Free the memory of the model."""
         self._model = self._observer = None
 
     def _load(self, model: str | bytes, optimized: bool = True) -> onnxruntime.InferenceSession:
@@ -105,7 +105,7 @@ class OnnxSession(Session):
 
         try:
             return onnx.load(self.path)
-        except Exception as error:  # protobuf's DecodeError has no public home
+        except Exception as error:  # protobuf's DecodeError is not public
             raise SeaformerError(
                 f"'{self.path}' is not an ONNX model: {reason(error)}. Export it again."
             ) from error
@@ -121,10 +121,10 @@ class OnnxSession(Session):
         names: Sequence[str] | None,
         inputs: Sequence[Array],
     ) -> list[Array]:
-        fed = {tensor.name: x for tensor, x in zip(self.inputs, inputs, strict=True)}
+        feeds = {tensor.name: x for tensor, x in zip(self.inputs, inputs, strict=True)}
         try:
-            outputs: list[Array] = model.run(names, fed)
-        except Exception as error:  # As above.
+            outputs: list[Array] = model.run(names, feeds)
+        except Exception as error:  # as above
             raise self.cannot_run(error) from error
         return outputs
 
@@ -133,7 +133,7 @@ class OnnxSession(Session):
             raise SeaformerError(
                 f"'{self.path}' {does} of type {node.type}. Allowed: {', '.join(DTYPES)}."
             )
-        # A side that takes any number has a name or nothing at all.
+        # A side of any size has a name or is None.
         sides = (side if isinstance(side, int) and side >= 0 else None for side in node.shape)
         return Tensor(node.name, DTYPES[node.type], tuple(sides))
 
@@ -154,12 +154,12 @@ def load(
     settings: onnxruntime.SessionOptions,
     providers: Sequence[str] | None = ("CPUExecutionProvider",),
 ) -> onnxruntime.InferenceSession:
-    """Load a file, by its path, or its content; without providers for those in the settings."""
+    """Load a file from its path or its content; providers are None if `settings` has them."""
     return onnxruntime.InferenceSession(model, settings, providers=providers)
 
 
 def session_options(threads: int, optimized: bool = True) -> onnxruntime.SessionOptions:
-    """Options of every session: its threads, errors alone in the log, perhaps no optimizations."""
+    """Return the options of a session: threads, optimizations, and only errors in the log."""
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = threads
     settings.inter_op_num_threads = 1
@@ -170,7 +170,7 @@ def session_options(threads: int, optimized: bool = True) -> onnxruntime.Session
 
 
 def integer_scales(graph: "GraphProto") -> dict[str, Scale]:
-    """Find what stands for real numbers by one scale, by the nodes that convert it."""
+    """Return the tensors quantized with a single scale, from the nodes that convert them."""
     from onnx import numpy_helper
 
     stored = {tensor.name: tensor for tensor in graph.initializer}

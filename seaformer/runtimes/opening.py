@@ -1,4 +1,4 @@
-"""Opening what a user names, a file or a network, to run it on images."""
+"""Opening a file or a network to run it on images."""
 
 from pathlib import Path
 
@@ -25,24 +25,24 @@ def open_found(
     """Open a file, or create a network; see `seaformer.runtimes.open_model`.
 
     Args:
-        found: what `find_model` returns.
-        weights: of a network, as to --weights.
-        variant: of a checkpoint that does not name its own.
-        said: what the user says of it.
+        found: result of `find_model`.
+        weights: weights of a network, a value of --weights.
+        variant: variant of a checkpoint that does not record it.
+        said: what the user states about the model.
         input_size: height and width in pixels, for a model that takes any.
-        threads: threads for one run, 1 or more.
-        accelerator: what computes a file.
-        chip: of the accelerator npu.
+        threads: threads for one run, at least 1.
+        accelerator: accelerator for an exported file.
+        chip: chip of the accelerator npu.
 
     Raises:
-        UsageError: an argument does not go with what is opened.
+        UsageError: an argument does not fit the file or network.
         SeaformerError: it cannot be opened.
     """
     if isinstance(found, Path):
         if weights is not None:
             raise UsageError(
-                f"--weights goes with a --model that names a network, and '{found}' is a file. "
-                "Leave it out."
+                f"--weights is for a --model that is the name of a network, but '{found}' is a "
+                "file. Leave it out."
             )
         return open_model(
             found,
@@ -58,6 +58,6 @@ def open_found(
     from seaformer.runtimes.pytorch import open_network
     from seaformer.weights.checkpoint import described_by
 
-    chosen(found.name, variant)  # an error if the two differ
+    chosen(found.name, variant)  # raises if the two differ
     own = said.applied_to(described_by(weights)[1] or get_task(DEFAULT_TASK))
     return ImageSession(open_network(found, weights, own, threads, input_size, said))

@@ -1,4 +1,4 @@
-"""Running .onnx and .tflite files with OpenVINO, a further opinion on what a file computes."""
+"""Running .onnx and .tflite files with OpenVINO, as an independent implementation."""
 
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -15,7 +15,7 @@ class OpenVinoSession(Session):
     """A file in OpenVINO on the CPU, in single precision.
 
     Args:
-        path: of the file.
+        path: path of the file.
         threads: threads for one run.
     """
 
@@ -32,18 +32,18 @@ class OpenVinoSession(Session):
         self.outputs = tuple(map(_tensor, self._model.outputs))
 
     def resize(self, shape: Sequence[int]) -> None:
-        """Accept any shape: the model takes what it is given."""
+        """Do nothing: the model adapts to the shape of each input."""
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """Run once."""
         try:
-            found = self._model(list(inputs))
+            results = self._model(list(inputs))
         except RuntimeError as error:
             raise SeaformerError(f"OpenVINO cannot run '{self.path}': {reason(error)}.") from error
-        return [found[output].copy() for output in self._model.outputs]
+        return [results[output].copy() for output in self._model.outputs]
 
     def close(self) -> None:
-        """Free the model's memory."""
+        """Free the memory of the model."""
         del self._model
 
 

@@ -46,20 +46,20 @@ def open_checkpoint(
     threads: int = 1,
     input_size: tuple[int, int] | None = None,
 ) -> "PyTorchSession":
-    """Load a checkpoint into its network as `open_network` does.
+    """Load a checkpoint into its network, like `open_network`.
 
-    Our own .safetensors files say their network and task. Of other files the network is recognised
-    by the shapes of the tensors unless it is given, and the task has to be given.
+    Our own .safetensors files record network and task. For other files, the task has to be given,
+    and the network is identified by tensor names and shapes unless it is given.
 
     Raises:
-        UsageError: the network cannot be recognised, or no task is known; as `open_network`.
+        UsageError: the network cannot be identified, or no task is known; as `open_network`.
         SeaformerError: the file cannot be read; as `open_network`.
     """
     checkpoint = read_checkpoint(path)
     own = checkpoint.task or (get_task(task) if isinstance(task, str) else task)
     if own is None:
         raise UsageError(
-            f"'{path}' does not say its task. Give --task, or the names of its classes with "
+            f"'{path}' does not record its task. Give --task, or the names of its classes with "
             "--labels."
         )
     return open_network(network or identified(checkpoint), path, own, threads, input_size)
@@ -73,14 +73,14 @@ def open_network(
     input_size: tuple[int, int] | None = None,
     said: Statement = NOTHING,
 ) -> "PyTorchSession":
-    """Create a network of the registry, or a user's own, and make it ready to run on images.
+    """Create a network of the registry, or a user's own network, for inference on images.
 
-    `weights` are as given to --weights; `input_size` is height and width, None for the task's;
-    `said` is what a user says of the network.
+    `weights` is a value of --weights; `input_size` is height and width, None for those of the task;
+    `said` is what the user states about the network.
 
     Raises:
         UsageError: the network is not for the task, or takes features.
-        SeaformerError: the weights cannot be had or read, or do not fit.
+        SeaformerError: the weights cannot be downloaded or read, or do not fit.
     """
     network.require_image("a prediction")
     torch.set_num_threads(threads)
@@ -105,7 +105,7 @@ def open_network(
 class PyTorchSession(Session):
     """A network in PyTorch on the CPU; its input is a normalised image.
 
-    `note` is what was found of its output and not said.
+    `note` is a sentence about what was detected of its output rather than stated.
     """
 
     metadata: Interface
@@ -145,8 +145,8 @@ class PyTorchSession(Session):
             raise self.cannot_run(error) from error
 
     def computed_by(self, operator: int) -> str:
-        """Refuse: the keys of a network are the paths of its modules."""
-        raise SeaformerError(f"'{self.path}' is a checkpoint, which has no operator {operator}.")
+        """Raise SeaformerError: the keys of a network are the paths of its modules."""
+        raise SeaformerError(f"'{self.path}' is a checkpoint and has no operator {operator}.")
 
     def fetch(self, keys: Sequence[str], inputs: Sequence[Array]) -> list[Array]:
         """Run once; return the last outputs of modules, by their paths."""
@@ -163,5 +163,5 @@ class PyTorchSession(Session):
         return [outputs[key] for key in keys]
 
     def close(self) -> None:
-        """Free the model's memory."""
+        """Free the memory of the model."""
         self._network = None

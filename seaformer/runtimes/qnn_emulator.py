@@ -1,6 +1,7 @@
 """Running .onnx files on Qualcomm's emulator of Hexagon NPUs, through ONNX Runtime.
 
-It computes what the NPU of a chip computes, half precision and all; times say nothing.
+It computes the same results as the NPU of a chip, including half precision; its latency is
+meaningless.
 """
 
 from collections.abc import Sequence
@@ -26,12 +27,12 @@ from seaformer.runtimes.session import Array
 
 
 class QnnSession(OnnxSession):
-    """An .onnx file on the emulator: one that is compiled, or any other one for a chip.
+    """An .onnx file on the emulator, either compiled or to be compiled for a chip.
 
     Args:
-        path: of the file.
-        threads: for the operators that the NPU does not take.
-        chip: what to compile for; None for a file that is compiled.
+        path: path of the file.
+        threads: threads for operators that the NPU does not support.
+        chip: chip to compile for; None for a compiled file.
     """
 
     def __init__(self, path: Path, threads: int, chip: Chip | None) -> None:
@@ -41,8 +42,8 @@ class QnnSession(OnnxSession):
             name, chip = _check_compiled(path, chip), None
         elif chip is None:
             raise UsageError(
-                f"'{path}' is not compiled for an NPU. Give the chip to compile it for: --soc, one "
-                f"of {', '.join(CHIPS)}."
+                f"'{path}' is not compiled for an NPU. Give the chip to compile it for with --soc: "
+                f"{', '.join(CHIPS)}."
             )
         self._chip = chip
         super().__init__(path, threads)
@@ -52,16 +53,16 @@ class QnnSession(OnnxSession):
         )
         metadata = self.metadata
         if chip is None and isinstance(metadata, Metadata):
-            # The scales of integers are inside what is compiled.
+            # The scales of integers are inside the compiled graph.
             self.inputs = (replace(self.inputs[0], integers=metadata.input.quantization),)
             self.outputs = (replace(self.outputs[0], integers=metadata.output.quantization),)
 
     def computed_by(self, operator: int) -> str:  # noqa: ARG002
-        """Refuse: the NPU keeps outputs only."""
+        """Raise SeaformerError: the NPU returns only outputs."""
         raise self._outputs_only()
 
     def fetch(self, keys: Sequence[str], inputs: Sequence[Array]) -> list[Array]:  # noqa: ARG002
-        """Refuse: the NPU keeps outputs only."""
+        """Raise SeaformerError: the NPU returns only outputs."""
         raise self._outputs_only()
 
     def _load(self, model: str | bytes, optimized: bool = True) -> onnxruntime.InferenceSession:
@@ -71,9 +72,9 @@ class QnnSession(OnnxSession):
 def load_on_npu(
     model: str | bytes, settings: onnxruntime.SessionOptions, chip: Chip | None
 ) -> onnxruntime.InferenceSession:
-    """Load a file so that the NPU runs what it takes of it, and the CPU the rest.
+    """Load a file to run on the NPU, with unsupported operators on the CPU.
 
-    `chip` is None for a file that is compiled.
+    `chip` is None for a compiled file.
     """
     import onnxruntime_qnn
 
@@ -87,29 +88,29 @@ def load_on_npu(
 
 
 def open_session(path: Path, threads: int, chip: str | None = None) -> QnnSession:
-    """Load the file; see `seaformer.runtimes.open_session`. `chip` is the name of one."""
+    """Load the file; see `seaformer.runtimes.open_session`. `chip` is the name of a chip."""
     return QnnSession(path, threads, None if chip is None else look_up(CHIPS, "chip", chip))
 
 
-def _check_compiled(path: Path, asked: Chip | None) -> str | None:
-    """Check that a compiled file can be run here; return its chip, None if it does not say it.
+def _check_compiled(path: Path, requested: Chip | None) -> str | None:
+    """Check that a compiled file can run on this emulator; return its chip, None if unknown.
 
     Raises:
-        UsageError: it is compiled for another chip than the one asked for.
-        SeaformerError: it was compiled by newer libraries, or its binary is missing or another.
+        UsageError: it is compiled for another chip than the requested one.
+        SeaformerError: it was compiled by newer libraries, or its binary is missing or different.
     """
     compilation = read_compilation(path)
     if compilation is None:
         return None
-    if asked is not None and asked.name != compilation.chip:
+    if requested is not None and requested.name != compilation.chip:
         raise UsageError(
-            f"'{path}' is compiled for {quoted(compilation.chip)}, and --soc is {asked.name}. "
-            "Leave --soc out, or compile it for that chip."
+            f"'{path}' is compiled for {quoted(compilation.chip)}, but --soc is "
+            f"{requested.name}. Leave out --soc, or compile the model for {requested.name}."
         )
     if is_newer(compilation.qnn_version, qnn_version()):
         raise SeaformerError(
-            f"'{path}' was compiled with QNN {compilation.qnn_version}, and the emulator here has "
-            f"QNN {qnn_version()}, which reads no newer files. Run: pip install --upgrade "
+            f"'{path}' was compiled with QNN {compilation.qnn_version}, but the emulator has QNN "
+            f"{qnn_version()}, which cannot read newer files. Run: pip install --upgrade "
             "onnxruntime-qnn"
         )
     require_binary(path, compilation)

@@ -1,4 +1,4 @@
-"""The interface of all runtimes: a loaded model at the level of tensors."""
+"""The interface of all runtimes: a loaded model with raw tensors as inputs and outputs."""
 
 import math
 from abc import ABC, abstractmethod
@@ -23,7 +23,7 @@ MAX_VALUES = 1 << 28
 """Largest number of values of one input: an image of 8192x8192 has fewer."""
 
 MAX_REASON = 600
-"""Characters kept of a runtime's error message: some list their whole call stack."""
+"""Maximum length of a runtime's error message: some include the whole call stack."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Tensor:
     """An input or output of a model.
 
     Attributes:
-        dtype: as NumPy calls it.
-        shape: sizes of its axes; None for an axis that may have any.
-        integers: what its integers stand for; None if they, or real numbers, are meant as such.
+        dtype: name of the NumPy dtype.
+        shape: sizes of its axes; None for an axis of any size.
+        integers: scale of quantized values; None for all other values.
     """
 
     name: str
@@ -42,9 +42,9 @@ class Tensor:
     integers: Scale | None = None
 
     def encode(self, values: npt.NDArray[np.float32]) -> Array:
-        """Convert real numbers to the model's type: integers to the nearest that it has.
+        """Convert floating-point values to the dtype of the tensor, rounding to integers.
 
-        Those without a scale stand for themselves.
+        Without a scale, integers have their own value.
         """
         dtype = np.dtype(self.dtype)
         if dtype.kind not in "iu":
@@ -54,7 +54,7 @@ class Tensor:
         return np.ascontiguousarray(np.clip(integers, limits.min, limits.max).astype(dtype))
 
     def decode(self, values: Array) -> Array:
-        """Convert values of the model's type to float32; integers without a scale are kept."""
+        """Convert values of the tensor to float32; integers without a scale are unchanged."""
         if self.integers is not None:
             shifted = values.astype(np.float32) - np.float32(self.integers.zero_point)
             return shifted * np.float32(self.integers.scale)
@@ -62,11 +62,11 @@ class Tensor:
 
 
 class Closable(ABC):
-    """Something to use as a context manager, or to `close`."""
+    """Base class for what is used as a context manager or closed with `close`."""
 
     @abstractmethod
     def close(self) -> None:
-        """Free the model's memory; the session cannot run any more."""
+        """Free the memory of the model; the session cannot run any more."""
 
     def __enter__(self) -> Self:
         return self
@@ -78,14 +78,14 @@ class Closable(ABC):
 class Session(Closable):
     """A loaded model. Use it as a context manager, or call `close`.
 
-    Arrays go in and out as the model has them; `Tensor.encode` and `decode` convert them.
+    Inputs and outputs have the dtypes of the model; `Tensor.encode` and `decode` convert them.
 
     Attributes:
-        path: of the file.
-        runtime: what runs the model, with its version.
-        inputs: what the model takes, in its order.
-        outputs: what it returns. Axes whose size depends on the input are None, or have the size
-            before `resize`.
+        path: path of the file.
+        runtime: name and version of the runtime.
+        inputs: inputs of the model, in order.
+        outputs: outputs of the model, in order. Axes whose size depends on the input are None, or
+            have the size before `resize`.
         metadata_text: JSON embedded in the file; None if it has none.
         place: the device that runs it, if that is not the host; else "".
         remark: what a user should know of how it ran; known after a run, and may be empty.
@@ -101,10 +101,10 @@ class Session(Closable):
 
     @cached_property
     def metadata(self) -> Interface | None:
-        """Of an export its `Metadata`, embedded or beside the file; None if it has none.
+        """`Metadata` of an exported file, embedded or next to it; None if there is none.
 
         Raises:
-            SeaformerError: it is damaged.
+            SeaformerError: the metadata are damaged.
         """
         if self.metadata_text is not None:
             return parse_metadata(self.metadata_text, f"'{self.path}'")
@@ -120,7 +120,7 @@ class Session(Closable):
 
     @abstractmethod
     def run(self, inputs: Sequence[Array]) -> list[Array]:
-        """Run once on an array for each of `self.inputs`, and return one for each output.
+        """Run once on one array per input; return one array per output.
 
         Raises:
             SeaformerError: the runtime fails, or the session is closed.
@@ -131,23 +131,23 @@ class Session(Closable):
         return [self.run(inputs) for inputs in samples]
 
     def cannot_run(self, error: Exception) -> SeaformerError:
-        """Return the error for what the runtime raised."""
+        """Return the error for an exception of the runtime."""
         program, _, _ = self.runtime.rpartition(" ")
         return SeaformerError(f"{program} cannot run '{self.path}': {reason(error)}.")
 
     def closed(self) -> SeaformerError:
-        """Return the error for a session that is closed."""
+        """Return the error for a closed session."""
         return SeaformerError(f"'{self.path}' is closed. Open it again.")
 
     def no_operator(self, operator: int, count: int) -> SeaformerError:
-        """Return the error for an operator beyond those of the file."""
+        """Return the error for an operator that the file does not have."""
         return SeaformerError(
-            f"'{self.path}' has {count} operators, but its metadata name one with the number "
-            f"{operator}. Export the model again."
+            f"'{self.path}' has {count} operators, but its metadata refer to operator {operator}. "
+            "Export the model again."
         )
 
     def time_ms(self, inputs: Sequence[Array], runs: int) -> list[float]:
-        """Run several times; return the milliseconds of each, without warming up.
+        """Run several times without warm-up; return the milliseconds of each run.
 
         Raises:
             SeaformerError: as `run`.
@@ -163,7 +163,7 @@ class Session(Closable):
         """Return the key, for `fetch`, of the first tensor that an operator computes.
 
         Raises:
-            SeaformerError: the file has fewer, or the runtime keeps outputs only.
+            SeaformerError: there is no such operator, or the runtime returns only outputs.
         """
         raise self._outputs_only()
 
@@ -174,25 +174,25 @@ class Session(Closable):
     ) -> list[Array]:
         """Run once without optimizations that remove tensors; return intermediate tensors.
 
-        Keys are the names of tensors in an .onnx, their numbers in a .tflite, the paths of modules
-        in a checkpoint. Integers that have one scale come as the real numbers they stand for.
+        Keys are names of tensors in an .onnx, their numbers in a .tflite, and paths of modules in a
+        checkpoint. Integers with a single scale are converted to float32.
 
         Raises:
-            SeaformerError: as `run`, a tensor does not exist, or the runtime keeps outputs only.
+            SeaformerError: as `run`, a tensor does not exist, or the runtime returns only outputs.
         """
         raise self._outputs_only()
 
     def _outputs_only(self) -> SeaformerError:
         return SeaformerError(
-            f"{self.runtime} keeps no intermediate tensors. Use the accelerator 'cpu'."
+            f"{self.runtime} provides no intermediate tensors. Use the accelerator 'cpu'."
         )
 
 
 def check_input_size(shape: Sequence[int], path: Path) -> None:
-    """Refuse an input shape, which a file may claim, that would exhaust the memory.
+    """Refuse an input shape, as stated by a file, that would exhaust memory.
 
     Raises:
-        SeaformerError: it has more than `MAX_VALUES` values, or an axis below 1.
+        SeaformerError: the shape has more than `MAX_VALUES` values, or an axis below 1.
     """
     if min(shape, default=1) < 1 or math.prod(shape) > MAX_VALUES:
         raise SeaformerError(
@@ -202,10 +202,10 @@ def check_input_size(shape: Sequence[int], path: Path) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Return the message of a runtime's error, in one line and without its full stop."""
-    return one_line(str(error)).rstrip(".") or "it gives no reason, as when memory is short"
+    """Return the message of a runtime's error in one line, without a final full stop."""
+    return one_line(str(error)).rstrip(".") or "no reason given, possibly a lack of memory"
 
 
 def one_line(text: str, limit: int = MAX_REASON) -> str:
-    """Make a foreign text safe to print: one line of printable characters, at most `limit`."""
+    """Make untrusted text safe to print: one line of at most `limit` printable characters."""
     return printable(" ".join(text.split()))[:limit]

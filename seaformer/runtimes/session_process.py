@@ -11,7 +11,7 @@ from seaformer.runtimes.isolated import describe
 from seaformer.runtimes.session import Session
 
 opened: list[Session] = []
-"""The one session, from the first request on."""
+"""The only session, opened by the first request."""
 
 
 def answer(request: dict[str, Any], arrays: Sequence[Array]) -> Message:

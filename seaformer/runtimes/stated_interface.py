@@ -1,4 +1,4 @@
-"""What a file takes and gives: what it says itself, and what a user says of it."""
+"""The interface of a file: from its metadata, and from what the user states."""
 
 from dataclasses import replace
 
@@ -16,21 +16,21 @@ from seaformer.tasks.statement import Statement
 from seaformer.tasks.task_file import OWN, own_task
 
 _ALMOST = 0.02
-"""Share by which the range of an integer input may differ from that of pixels."""
+"""Relative tolerance between the range of an integer input and that of pixels."""
 
 
 def stated_interface(
     session: ImageSession, said: Statement, usual: Task | None = None
 ) -> tuple[Interface, str]:
-    """Return how to use a file, and what is assumed or found of it, in sentences; may be empty.
+    """Return the interface of a file, and sentences about what was assumed or detected, or "".
 
     Args:
-        session: of the file.
-        said: what a user says of it.
-        usual: the task of the data that it is run on; None if there is none.
+        session: session of the file.
+        said: what the user states about the file.
+        usual: the task of the data that the file is run on; None if there is none.
 
     Raises:
-        UsageError: what is said does not fit the file, or too little is said.
+        UsageError: the statement does not fit the file, or is insufficient.
         SeaformerError: the file does not run.
     """
     if session.metadata is None:
@@ -42,8 +42,8 @@ def _own(interface: Interface, said: Statement, session: ImageSession) -> Interf
     path, task = session.session.path, said.task
     if said.meaning is not None and not interface.meaning.is_stated_by(said.meaning):
         raise UsageError(
-            f"--output-meaning {said.meaning} does not fit '{path}', which says that its output is "
-            f"{interface.meaning}. Leave the option out."
+            f"--output-meaning {said.meaning} does not fit '{path}': according to its metadata, "
+            f"its output is {interface.meaning}. Leave the option out."
         )
     labels, palette = said.labels, said.palette
     if task is not None and task.name != interface.task:
@@ -79,7 +79,7 @@ def _foreign(session: ImageSession, said: Statement, usual: Task | None) -> tupl
     if said.names_classes or usual is not None:
         described = _named(described, meaning.labels(described.labels))
         if said.task is not None or said.labels is None:
-            notes.append(f"Its classes are taken for the classes of task {described.name}.")
+            notes.append(f"Its classes are assumed to be those of task {described.name}.")
     elif meaning.has_classes:
         count = _count(meaning, outputs[0], path)
         described = _named(described, tuple(f"class {place}" for place in range(count)))
@@ -95,13 +95,13 @@ def _foreign(session: ImageSession, said: Statement, usual: Task | None) -> tupl
 
 
 def _normalization(session: ImageSession, task: Task | None) -> tuple[Normalization, str]:
-    """Find the normalisation of a file of which nobody says it."""
+    """Determine the normalisation of a file if it is not stated."""
     path, source = session.session.path, session.session.inputs[0]
     if task is not None:
         rule = task.preprocessing
         return Normalization(rule.mean, rule.std), (
-            f"assumed, as the file does not say it: {rule.color_order} minus mean {rule.mean}, "
-            f"divided by std {rule.std}, of 0..255."
+            f"assumed, because the file does not record it: {rule.color_order} values of 0..255 "
+            f"minus mean {rule.mean}, divided by std {rule.std}."
         )
     if source.dtype in ("uint8", "int8"):
         limits = np.iinfo(source.dtype)
@@ -112,16 +112,16 @@ def _normalization(session: ImageSession, task: Task | None) -> tuple[Normalizat
             slack = _ALMOST * (ends[1] - ends[0])
             if abs(low - ends[0]) <= slack and abs(high - ends[1]) <= slack:
                 found = Normalization.stated(ends, None, None)
-                assert found is not None  # of a range that is given
-                return found, f"Its input is taken for {name}, the range of its integers."
+                assert found is not None  # because a range is given
+                return found, f"Its input range is assumed to be {name}, the range of its integers."
     raise UsageError(
-        f"'{path}' has no metadata, so nothing says how an image becomes its input. Give --task, "
-        "or --input-range (such as 0..255, 0..1 or -1..1), with --mean and --std if it has them."
+        f"'{path}' has no metadata, so its preprocessing is unknown. Give --task, or --input-range "
+        "(such as 0..255, 0..1 or -1..1), with --mean and --std if needed."
     )
 
 
 def _run(session: ImageSession, values: npt.NDArray[np.float32]) -> npt.NDArray[np.generic]:
-    """Run a file on [height, width, channels], and return its output channels first."""
+    """Run a file on [height, width, channels]; return its output with channels first."""
     x = values if session.layout == "NHWC" else values.transpose(2, 0, 1)
     output = session.run(np.ascontiguousarray(x[None]))
     is_last = session.layout == "NHWC" and output.ndim == 4
@@ -129,7 +129,7 @@ def _run(session: ImageSession, values: npt.NDArray[np.float32]) -> npt.NDArray[
 
 
 def _named(task: Task, labels: tuple[str, ...]) -> Task:
-    """Return a task with these class names, and its palette if there are as many."""
+    """Return a task with these class names, and with its palette if their number is the same."""
     palette = task.palette if len(labels) == task.num_classes else None
     return replace(task, labels=labels, palette=palette)
 
@@ -137,7 +137,7 @@ def _named(task: Task, labels: tuple[str, ...]) -> Task:
 def _count(meaning: OutputMeaning, output: npt.NDArray[np.generic], path: object) -> int:
     if meaning.gives_ids:
         raise UsageError(
-            f"'{path}' gives class ids and does not say how many classes there are. Name them with "
-            "--labels."
+            f"'{path}' returns class indices, so the number of classes is unknown. Name the "
+            "classes with --labels."
         )
     return 2 if meaning.content == "binary" else output.shape[1]

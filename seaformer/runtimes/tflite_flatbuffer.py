@@ -1,4 +1,4 @@
-"""A .tflite file as objects that can be changed, and back."""
+"""Parsing a .tflite file into mutable objects, and packing them again."""
 
 import flatbuffers
 import numpy as np
@@ -11,10 +11,10 @@ _TYPES = {
 
 
 def parse(model: bytes) -> schema.ModelT:
-    """Read the flatbuffer into objects, with every weight in them."""
+    """Parse the flatbuffer into objects, including all weights."""
     parsed = schema.ModelT.InitFromPackedBuf(model, 0)
     for buffer in parsed.buffers:
-        # A quantizer may write weights behind the flatbuffer; an offset of 0 or 1 means none.
+        # A quantizer may store weights after the flatbuffer; an offset of 0 or 1 means none.
         if buffer.offset > 1:
             stored = memoryview(model)[buffer.offset : buffer.offset + buffer.size]
             buffer.data = np.frombuffer(stored, np.uint8)
@@ -23,13 +23,13 @@ def parse(model: bytes) -> schema.ModelT:
 
 
 def pack(parsed: schema.ModelT) -> bytes:
-    """Write the objects as a flatbuffer."""
+    """Pack the objects into a flatbuffer."""
     builder = flatbuffers.Builder(1 << 20)
     builder.Finish(parsed.Pack(builder), _IDENTIFIER)
     return bytes(builder.Output())
 
 
 def operator_types(parsed: schema.ModelT) -> list[str]:
-    """Names of the builtin operators of the main subgraph, such as "CONV_2D", in their order."""
+    """Return the names of all operators of the main subgraph, such as "CONV_2D", in order."""
     codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in parsed.operatorCodes]
     return [_TYPES[codes[operator.opcodeIndex]] for operator in parsed.subgraphs[0].operators]

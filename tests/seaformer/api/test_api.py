@@ -168,7 +168,7 @@ def test_errors_are_those_of_the_commands(model: Model, tmp_path: Path) -> None:
         seaformer.load(tmp_path / "model.tflite")
     with pytest.raises(UsageError, match="is exported already"):
         model.export(tmp_path)
-    with pytest.raises(UsageError, match="--weights goes with"):
+    with pytest.raises(UsageError, match="--weights is for a --model"):
         seaformer.load(str(model.source), weights="shapes").predict(np.zeros((8, 8, 3), np.uint8))
 
 

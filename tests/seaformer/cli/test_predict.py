@@ -244,7 +244,7 @@ def test_what_is_assumed_of_a_foreign_model_is_said(folder: Path) -> None:
     onnx.save(model, folder / "foreign.onnx")
     result = run("flag.png", "--model", "foreign.onnx", "--task", "shapes")
     assert result.exit_code == 0, result.output
-    assert "assumed, as the file does not say it: RGB minus mean (123.675" in result.stdout
+    assert "assumed, because the file does not record it: RGB values of 0..255" in result.stdout
     assert "classes of task shapes" in result.stdout
 
 

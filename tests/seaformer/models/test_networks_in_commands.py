@@ -145,7 +145,7 @@ def test_the_heat_map_of_a_network_by_its_name() -> None:
         (("--model", "topformer-base", "--weights", "t.pth"), 1, "Use --model topformer-tiny"),
         (("--model", "tiny", "--weights", "t.pth"), 2, "unknown model 'tiny'"),
         (("--model", "t.pth", "--weights", "t.pth"), 2, "'t.pth' is a file. Leave it out"),
-        (("--model", "t.pth"), 2, "does not say its task. Give --task"),
+        (("--model", "t.pth"), 2, "does not record its task. Give --task"),
         (("--model", "other.pth", "--task", "ade20k"), 2, "cannot be identified by its tensors"),
     ],
 )

@@ -1,1 +1,1 @@
-"""The one contract of an exported file: its description, formats and precisions."""
+"""The contract of an exported file: its description, formats and precisions."""

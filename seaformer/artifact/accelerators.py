@@ -1,4 +1,4 @@
-"""What a model can be computed on: one table for checks, help, reports and documents."""
+"""The table of accelerators, which checks, help texts, reports and documents are derived from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ from seaformer.errors import UsageError, look_up
 
 @dataclass(frozen=True)
 class DeviceThreshold:
-    """What a phone's output has to reach against the same file on the CPU of a computer.
+    """Thresholds for the output of a phone, relative to the same file on the CPU of a computer.
 
     Attributes:
-        min_sqnr_db: lowest signal to noise ratio, in dB.
-        min_agreement: lowest share of positions whose arg-max is the same, 0..1.
+        min_sqnr_db: lowest signal-to-noise ratio, in dB.
+        min_agreement: lowest share of positions with the same arg-max, 0..1.
     """
 
     min_sqnr_db: float
@@ -24,26 +24,24 @@ class DeviceThreshold:
 
 @dataclass(frozen=True)
 class Accelerator:
-    """A kind of processor, and how its results are verified.
+    """A type of processor, and how its results are verified.
 
-    The thresholds are those of the precision, as the GPU computes in single precision for the
-    verification; where there is nothing but half precision, see `thresholds`. Thresholds for
-    results on a phone are looser, see `Precision`.
+    The thresholds are those of the precision, because the GPU computes in single precision for the
+    verification; for processors with only half precision, see `thresholds`. Thresholds for results
+    on a phone are looser, see `Precision`.
 
     Attributes:
-        name: as given to --accelerator.
-        title: name to show to people.
-        runtimes: format -> what computes there.
-        refuses: precision -> why it has none.
+        name: value of --accelerator.
+        title: name for people.
+        runtimes: format -> runtime.
+        refuses: unsupported precision -> reason.
         verified_by: how it is verified on a computer.
-        needs: what a user installs for that; "" for nothing.
-        computes_half: whether phones compute files of floating point in half precision there,
-            unless told otherwise.
-        has_half_only: whether it computes files of floating point in half precision whatever it is
-            told.
+        needs: what a user has to install for that; "" for nothing.
+        computes_half: whether phones compute floating-point files in half precision by default.
+        has_half_only: whether floating-point files are always computed in half precision.
         is_compiled_for: whether a file is compiled for one chip, see `seaformer.artifact.chips`.
-        precisions: precision that is asked for -> the one in the form that is taken whole there.
-        never_run: formats that nothing on a computer runs as they are compiled.
+        precisions: requested precision -> precision that runs entirely on this accelerator.
+        never_run: formats whose compiled files cannot run on a computer.
     """
 
     name: str
@@ -59,19 +57,19 @@ class Accelerator:
     never_run: tuple[str, ...] = ()
 
     def refusal(self, format: str, precision: str) -> str | None:
-        """Return why it does not take such a file; None if it does."""
+        """Return why it does not support such a file; None if it does."""
         if format not in self.runtimes:
-            return f"it takes .{' and .'.join(self.runtimes)}, not .{format}"
+            return f"it supports .{' and .'.join(self.runtimes)}, not .{format}"
         return self.refuses.get(precision)
 
     def thresholds(self, precision: Precision) -> Precision:
-        """Return the precision with the thresholds that a file has to reach there."""
+        """Return the precision with the thresholds for this accelerator."""
         if self.has_half_only and not precision.is_quantized:
             return in_half(precision)
         return precision
 
     def device_threshold(self, precision: Precision) -> DeviceThreshold:
-        """Return what a file has to reach on the accelerator of a phone."""
+        """Return the thresholds for a file on the accelerator of a phone."""
         if (self.computes_half or self.has_half_only) and not precision.is_quantized:
             half = in_half(precision)
             return DeviceThreshold(half.min_sqnr_db, half.min_agreement)
@@ -83,7 +81,7 @@ AcceleratorName = Literal["cpu", "gpu", "npu"]
 CPU: Final = "cpu"
 GPU: Final = "gpu"
 NPU: Final = "npu"
-"""Every file is verified on the CPU, and on the others where that is possible."""
+"""Every file is verified on the CPU, and on the other accelerators if possible."""
 
 ACCELERATORS: Mapping[str, Accelerator] = MappingProxyType(
     {
@@ -102,10 +100,10 @@ ACCELERATORS: Mapping[str, Accelerator] = MappingProxyType(
                 name=GPU,
                 title="GPU",
                 runtimes={"tflite": "LiteRT's GPU accelerator"},
-                refuses={"int16x8": "16-bit integers end its process"},
-                verified_by="the same accelerator through WebGPU, on SwiftShader, a driver in "
-                "software, or on this computer's GPU",
-                needs="a Vulkan driver: apt-get install chromium brings one in software",
+                refuses={"int16x8": "16-bit integers crash it"},
+                verified_by="the same accelerator through WebGPU, on SwiftShader, a software "
+                "driver, or on this computer's GPU",
+                needs="a Vulkan driver: apt-get install chromium includes a software driver",
                 computes_half=True,
             ),
             Accelerator(
@@ -116,8 +114,8 @@ ACCELERATORS: Mapping[str, Accelerator] = MappingProxyType(
                     "tflite": "LiteRT, QNN (compiled, never run)",
                 },
                 refuses={},
-                verified_by="Qualcomm's own emulator of its Hexagon NPUs (.onnx); of a compiled "
-                ".tflite only the partitions are checked",
+                verified_by="Qualcomm's own emulator of its Hexagon NPUs (.onnx); for a compiled "
+                ".tflite, only the partitions are checked",
                 needs="pip install 'seaformer[npu]', on Linux x86-64 with glibc 2.35; --soc",
                 computes_half=False,
                 has_half_only=True,
@@ -131,18 +129,18 @@ ACCELERATORS: Mapping[str, Accelerator] = MappingProxyType(
 
 
 def needs_export(accelerator: str, name: str) -> UsageError:
-    """Return the error for a network in PyTorch, by its name, that shall run on an accelerator."""
+    """Return the error for running a network in PyTorch, given by name, on an accelerator."""
     return UsageError(
-        f"--accelerator {accelerator} runs exported files, and '{name}' is a network in PyTorch. "
-        "Export it first: seaformer-export."
+        f"--accelerator {accelerator} runs only exported files, but '{name}' is a network in "
+        "PyTorch. Export it first: seaformer-export."
     )
 
 
 def parse_accelerators(given: Sequence[str]) -> tuple[Accelerator, ...]:
-    """Read the values of --accelerator: names, or lists of names with commas.
+    """Parse the values of --accelerator: names, or comma-separated lists of names.
 
     Returns:
-        Each once; none if none is given.
+        Each accelerator once; empty if none is given.
 
     Raises:
         UsageError: a name is unknown.

@@ -1,7 +1,7 @@
-"""The Snapdragons that a file can be compiled for: one table for checks, help and documents.
+"""The Snapdragon chips that files can be compiled for: a table for checks, help and documents.
 
-They go by the name of the chip, never by that of a phone: phones of one name have different chips.
-`adb shell getprop ro.soc.model` prints it.
+Names are those of chips rather than phones, because phones of the same name can have different
+chips. `adb shell getprop ro.soc.model` prints the name.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ class Chip:
     """A chip with a Hexagon NPU.
 
     Attributes:
-        name: as given to --soc.
-        snapdragon: name that it is sold by.
+        name: value of --soc.
+        snapdragon: marketing name.
         hexagon: version of the NPU, 69 for V69; Qualcomm's "HTP architecture".
-        soc_model: its number in Qualcomm's compiler.
-        has_float: whether the NPU computes in floating point, which is in half precision.
+        soc_model: number in Qualcomm's compiler.
+        has_float: whether the NPU supports floating point (in half precision).
     """
 
     name: str
@@ -31,7 +31,7 @@ class Chip:
 
     @property
     def title(self) -> str:
-        """Name and NPU in words."""
+        """Name, marketing name and NPU."""
         return f"{self.name} ({self.snapdragon}, Hexagon V{self.hexagon})"
 
 
@@ -48,25 +48,25 @@ CHIPS: Mapping[str, Chip] = MappingProxyType(
         )
     }
 )
-"""Numbers as in QNN 2.51 (onnxruntime-qnn 2.7.0), which compiled for each of them here."""
+"""Numbers from QNN 2.51 (onnxruntime-qnn 2.7.0), with which compiling for each was tested."""
 
 UNSUPPORTED: Mapping[str, str] = MappingProxyType(
     {
-        "SM8250": "the Snapdragon 865 has a Hexagon V66, and Qualcomm's compiler begins with V68; "
-        "use --accelerator cpu or gpu for it",
+        "SM8250": "the Snapdragon 865 has a Hexagon V66, but Qualcomm's compiler needs V68 or "
+        "newer; use --accelerator cpu or gpu",
     }
 )
-"""Chips that a user may well ask for -> why they are not in the table."""
+"""Well-known unsupported chips -> reason."""
 
 LIST = "list"
 """The value of --soc that lists the chips."""
 
 
 def parse_chips(given: Sequence[str]) -> tuple[Chip, ...]:
-    """Read the values of --soc: names of chips, or lists of names with commas.
+    """Parse the values of --soc: names of chips, or comma-separated lists of names.
 
     Returns:
-        Each once; none if none is given.
+        Each chip once; empty if none is given.
 
     Raises:
         UsageError: a chip is unknown or not supported.

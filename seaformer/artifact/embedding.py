@@ -1,12 +1,12 @@
-"""The description inside a file, and the hash of what computes.
+"""The description inside a file, and the hash of the model without it.
 
-In an .onnx the JSON is the metadata property `seaformer`; in a .tflite it is the associated file
-`seaformer.json` of the TFLite metadata standard, which keeps such files in a zip archive behind the
-flatbuffer: readers of either ignore the other.
+In an .onnx, the JSON is the metadata property `seaformer`. In a .tflite, it is the associated file
+`seaformer.json` of the TFLite metadata standard, which stores such files in a zip archive after the
+flatbuffer; readers of either ignore the other.
 
-`content_sha256` covers what computes: of a .tflite the flatbuffer before the archive, of an .onnx
-the model without metadata properties. It can therefore be in the JSON itself, and changes if a
-weight does.
+`content_sha256` covers the model itself: the flatbuffer of a .tflite without the archive, or an
+.onnx without metadata properties. The JSON can therefore contain the hash, which changes with every
+weight.
 """
 
 import hashlib
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 PROPERTY = "seaformer"
 ASSOCIATED_FILE = "seaformer.json"
 LABELS_FILE = "labels.txt"
-"""For other readers of a .tflite: a name of a class in each line."""
+"""For other readers of a .tflite: one class name per line."""
 
 _DAMAGED = (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, zlib.error)
-"""What zipfile raises on an archive that is damaged, encrypted or compressed in another way."""
+"""Exceptions of zipfile for archives that are damaged, encrypted or use another compression."""
 
 
 def embed(content: bytes, metadata: Metadata) -> bytes:
-    """Return the whole file: a model with its description in it, on one line, as size counts.
+    """Return the whole file: a model with its description, as one line to save space.
 
-    The content is a TFLite flatbuffer, or an ONNX model; other properties of it are kept. Equal
-    exports give equal bytes.
+    `content` is a TFLite flatbuffer or an ONNX model, whose other properties are preserved. Equal
+    exports give identical bytes.
     """
     text = metadata.without_latency().text(indent=None)
     if metadata.format == "onnx":
@@ -52,14 +52,14 @@ def embed(content: bytes, metadata: Metadata) -> bytes:
         files[LABELS_FILE] = "".join(f"{' '.join(label.split())}\n" for label in metadata.labels)
     with zipfile.ZipFile(stream, "a") as archive:
         for name, written in files.items():
-            # Not compressed, as the standard's own writer leaves it; a fixed date, so that the
-            # same export gives the same bytes.
+            # Uncompressed, like the standard's own writer; with a fixed date, so that the same
+            # export gives the same bytes.
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), written)
     return stream.getvalue()
 
 
 def content_sha256(content: bytes, name: str) -> str:
-    """Return the hash of what computes in what `embed` is given; `name` is that of the file."""
+    """Return the hash of the model without metadata; `name` is that of the file."""
     if format_of(name).name == "onnx":
         import onnx
 
@@ -70,7 +70,7 @@ def content_sha256(content: bytes, name: str) -> str:
 
 
 def content_of(path: Path) -> bytes:
-    """Return what `embed` was given, without properties, of the file that it made.
+    """Return the content that `embed` made this file from, without properties.
 
     Raises:
         SeaformerError: the file is damaged, or was not made by seaformer-export.
@@ -83,7 +83,7 @@ def content_of(path: Path) -> bytes:
         import onnx
 
         model = onnx.load_from_string(file)
-    except Exception as error:  # protobuf's DecodeError has no public home
+    except Exception as error:  # protobuf's DecodeError is not public
         raise SeaformerError(
             f"'{path}' is damaged or was not made by seaformer-export: {error}. Export it again."
         ) from error
@@ -92,7 +92,7 @@ def content_of(path: Path) -> bytes:
 
 
 def tflite_text(path: Path) -> str | None:
-    """Return the JSON inside a .tflite; None if it has none. That of an .onnx its runtime reads.
+    """Return the JSON inside a .tflite; None if it has none. For .onnx, the runtime reads it.
 
     Raises:
         SeaformerError: the archive is damaged.
@@ -102,11 +102,11 @@ def tflite_text(path: Path) -> str | None:
 
 
 def text_inside(content: bytes, name: str) -> str | None:
-    """Return what `tflite_text` does, of a file that has been read.
+    """Return the JSON inside a .tflite that has been read, like `tflite_text`.
 
     Args:
-        content: of the .tflite.
-        name: of the file, for errors.
+        content: content of the .tflite.
+        name: name of the file, for errors.
 
     Raises:
         SeaformerError: the archive is damaged.
@@ -121,7 +121,7 @@ def _text_in(file: BinaryIO, name: str) -> str | None:
         with zipfile.ZipFile(file) as archive:
             if ASSOCIATED_FILE not in archive.namelist():
                 return None
-            with archive.open(ASSOCIATED_FILE) as member:  # which may inflate a thousand times
+            with archive.open(ASSOCIATED_FILE) as member:  # may grow a thousandfold
                 text = member.read(METADATA_LIMIT + 1).decode()
     except _DAMAGED as error:
         raise SeaformerError(
@@ -136,6 +136,6 @@ def _text_in(file: BinaryIO, name: str) -> str | None:
 
 
 def serialize(model: "ModelProto") -> bytes:
-    """Write an ONNX model so that equal models give equal bytes."""
+    """Serialize an ONNX model so that equal models give identical bytes."""
     data: bytes = model.SerializeToString(deterministic=True)
     return data

@@ -1,7 +1,7 @@
-"""The description of a file before schema 2: read here, and never written again.
+"""Descriptions of schema 1, which are read but no longer written.
 
-Schema 1 had no title of the model and none of its modules. An .onnx and a .tflite of the same stem
-shared one NAME.json: that of the .tflite, with that of the .onnx whole in `same_stem`.
+Schema 1 had no titles of the model and its modules. An .onnx and a .tflite with the same stem
+shared one NAME.json: that of the .tflite, with the complete one of the .onnx in `same_stem`.
 """
 
 from pathlib import Path
@@ -15,26 +15,26 @@ SCHEMA_VERSION = 1
 
 
 def upgrade(data: dict[str, Any]) -> dict[str, Any]:
-    """Return the same description in schema 2."""
+    """Convert a description to schema 2."""
     variant = data.get("variant")
     network = data.get("model") if variant is None else f"SeaFormer-{variant}"
-    parts = (network, data.get("task"), data.get("precision"))
+    words = (network, data.get("task"), data.get("precision"))
     return data | {
         "schema_version": 2,
-        "title": ", ".join(str(part) for part in parts if part is not None),
+        "title": ", ".join(str(word) for word in words if word is not None),
         "modules": {},
     }
 
 
 def shared_path(model: Path) -> Path:
-    """The JSON that a model file shared with that of the other format."""
+    """Return the path of the JSON that model files of both formats shared."""
     return model.with_suffix(".json")
 
 
 def own_part(text: bytes, model: Path) -> bytes | None:
-    """Return what a shared JSON says of one of its files; None if it says nothing of it.
+    """Return the description of one file from a shared JSON; None if it has none.
 
-    Of what is no JSON, all is returned, and reading it will fail.
+    Text that is not JSON is returned unchanged; parsing it then fails.
     """
     try:
         whole = parse_json(text)

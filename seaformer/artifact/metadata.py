@@ -1,12 +1,12 @@
-"""The one description of an exported file: what it takes and gives, and the proof that it works.
+"""The description of an exported file: input, output, and the results of its verification.
 
-The same object is inside the file (`seaformer.artifact.embedding`) and beside it
-(`seaformer.artifact.beside`). Two members differ. A file cannot contain its own hash, so `file` is
-in the JSON beside it only. Latency differs from run to run, and two exports of the same give equal
-bytes, so that is null inside the file. What `content_sha256` covers is written in both.
+The same object is inside the file (`seaformer.artifact.embedding`) and next to it
+(`seaformer.artifact.beside`), except for two members. `file` is only in the JSON next to the file,
+because a file cannot contain its own hash. Latency is null inside the file, because it differs
+between runs while equal exports have to give identical bytes. `content_sha256` is in both.
 
-`Interface` is the part of it that is needed to run a model on an image. A checkpoint, and a file
-that is not ours, have only that.
+`Interface` is the subset that is needed to run a model on an image. Checkpoints, and files that
+seaformer-export did not write, have only that.
 """
 
 import json
@@ -28,12 +28,12 @@ from seaformer.tasks.task import channels_of
 SCHEMA_VERSION: Literal[2] = 2
 
 METADATA_LIMIT = 16 * 2**20
-"""Bytes. An export writes about one for each of a thousand operators and labels, some 500 KB."""
+"""Limit in bytes. An export with a thousand operators and labels writes about 500 KB."""
 
 Kind = Literal["segmentation", "classification", "features"]
 FEATURES: Literal["features"] = "features"
-"""Kind of a model whose output is no classes. It may take, instead of an image, the features of
-another network."""
+"""Kind of a model whose output is not classes. Its input may be features of another network instead
+of an image."""
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Side = Annotated[int, Field(ge=1, lt=2**31)]
@@ -41,12 +41,12 @@ Integer = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 Byte = Annotated[int, Field(ge=0, le=255)]
 
 PREPROCESSING = ("color_order", "mean", "std", "resize", "interpolation", "crop_fraction")
-"""Members of `Input` that are those of a task's preprocessing."""
+"""Members of `Input` that come from the preprocessing of a task."""
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(
-        extra="ignore",  # what a later version adds shall not keep this one from reading its files
+        extra="ignore",  # this version can read files of later versions with additional members
         frozen=True,
         strict=True,
         allow_inf_nan=False,
@@ -59,7 +59,7 @@ def _is_none(value: object) -> bool:
 
 
 class Scale(_Model):
-    """What integers stand for: real value = (integer - zero_point) * scale."""
+    """Scale of quantized values: real value = (integer - zero_point) * scale."""
 
     scale: Annotated[float, Field(gt=0)]
     zero_point: Integer
@@ -68,10 +68,10 @@ class Scale(_Model):
 class Input(_Model):
     """The input tensor.
 
-    `range` is that of its real values: [0, 255] where the file normalises the image itself, else
-    None. `quantization` is None where the tensor holds real values. What is only known of an image
-    is None for the features of another network. `mean` and `std` are None too where nobody said how
-    an image becomes the input; `normalization` is "outside" then.
+    `range` is the range of its real values: [0, 255] if the file normalises the image itself, or
+    None. `quantization` is None if the tensor has floating-point values. Members that only apply to
+    images are None for features of another network. `mean` and `std` are also None if the
+    normalisation is unknown; `normalization` is then "outside".
     """
 
     name: str
@@ -95,15 +95,15 @@ class Input(_Model):
 
     @property
     def channels(self) -> int:
-        """Number of channels, 3 of an image in color and 1 of a gray one."""
+        """Number of channels: 3 for a color image, 1 for a gray image."""
         return self.shape[3 if self.layout == "NHWC" else 1]
 
 
 class Output(_Model):
     """The output tensor.
 
-    `stride` is input pixels per output position, None without a grid. `threshold` is None but for
-    "binary", one channel: class 1 is what is above it.
+    `stride` is input pixels per output position, None without a grid. `threshold` is None except
+    for "binary", one channel, where values above it mean class 1.
     """
 
     name: str
@@ -117,15 +117,15 @@ class Output(_Model):
 
     @property
     def meaning(self) -> OutputMeaning:
-        """What its numbers mean."""
+        """Meaning of its values."""
         return OutputMeaning(self.content, self.threshold)
 
     @model_validator(mode="after")
     def _check_threshold(self) -> Self:
         if (self.content == "binary") != (self.threshold is not None):
             raise ValueError(
-                f"threshold is {self.threshold} and content {self.content}. Allowed: a number for "
-                "binary, null for others"
+                f"threshold is {self.threshold} and content is {self.content}. Allowed: a number "
+                "for binary, null otherwise"
             )
         return self
 
@@ -133,9 +133,9 @@ class Output(_Model):
     def assumed(
         cls, meaning: OutputMeaning, shape: Sequence[int | None], dtype: str
     ) -> "Output | None":
-        """Describe the output of a file that is not ours; None for logits, in any layout.
+        """Describe the output of a file without metadata; None for logits, in any layout.
 
-        `shape` may have sides that are not known.
+        Unknown sides of `shape` are None.
         """
         if meaning.content == "logits":
             return None
@@ -163,17 +163,17 @@ class Weights(_Model):
 
 
 class Comparison(_Model):
-    """PyTorch in float64 against the exported file, on one input.
+    """Comparison of the exported file with PyTorch in float64, on one input.
 
     Attributes:
-        input: what the input was.
-        max_abs_error: largest difference of an output value; None for class ids.
-        sqnr_db: 10 log10(sum of reference^2 / sum of error^2); None for class ids.
-        argmax_agreement: share of positions of the same class, 0..1; None for features, whose
-            channels are no classes.
-        pytorch_float32_sqnr_db: what the logits or features of PyTorch's own float32 reach on this
-            input, for comparison: weights that amplify rounding hold both down. None in files that
-            were exported with class ids before this was measured for them.
+        input: description of the input.
+        max_abs_error: largest difference of an output value; None for class indices.
+        sqnr_db: 10 log10(sum of reference^2 / sum of error^2); None for class indices.
+        argmax_agreement: share of positions with the same class, 0..1; None for features, whose
+            channels are not classes.
+        pytorch_float32_sqnr_db: SQNR of the logits or features of PyTorch in float32 on this input,
+            for comparison: weights that amplify rounding lower both. None in older files whose
+            output is class indices.
     """
 
     input: str
@@ -184,7 +184,7 @@ class Comparison(_Model):
 
 
 class ChannelError(_Model):
-    """A channel of the output, and its SQNR in dB relative to its own spread.
+    """A channel of the output, and its SQNR in dB relative to its own variance.
 
     See `seaformer.export.verify.channel_errors`.
     """
@@ -194,22 +194,23 @@ class ChannelError(_Model):
 
 
 class Accuracy(_Model):
-    """A quantized file against its single-precision twin, on images that neither has seen.
+    """Accuracy of a quantized file compared with the fp32 file, on images that neither has seen.
 
     Attributes:
-        pictures: what they were.
-        count: how many.
-        sqnr_db: of the logits, over all images.
-        argmax_agreement: share of positions, or of images in classification, of the same class,
-            0..1; None for features, and where the twin decides for one class everywhere.
-        worst_channels: of the output, the worst first; none in files from before it was measured.
-        reference_score: mIoU (top-1 in classification) of the twin in percent; None without truth.
-        score: of this file.
+        count: number of images.
+        sqnr_db: SQNR of the logits, over all images.
+        argmax_agreement: share of positions, or of images in classification, with the same class,
+            0..1; None for features, and if the fp32 file predicts one class everywhere.
+        worst_channels: worst channels of the output, the worst first; empty in older files.
+        reference_score: mIoU (top-1 in classification) of the fp32 file in percent; None without
+            ground truth.
+        score: score of the quantized file, in percent.
         difference_points: `score` - `reference_score`.
         interval_points: 95 % interval of the difference, by paired bootstrap over the images.
     """
 
     pictures: str
+    """Description of the images."""
     count: Count
     sqnr_db: float
     argmax_agreement: float | None
@@ -221,15 +222,14 @@ class Accuracy(_Model):
 
 
 class Latency(_Model):
-    """Latency of a quantized file over that of its single-precision twin, interleaved on a host.
+    """Latency of a quantized file relative to the fp32 file, interleaved on a host.
 
     Attributes:
-        ratio: median of the ratios of every round's medians; above 1 the quantized file is the
-            slower one.
+        ratio: median over rounds of the ratio of medians; above 1, the quantized file is slower.
         interval: 95 % interval of the ratio, by the benchmark's bootstrap over rounds.
-        runs: of each file.
-        threads: of each run.
-        processor: name, and the instructions that matter to integer kernels.
+        runs: number of runs of each file.
+        threads: threads of each run.
+        processor: name of the processor, and its instructions for integer kernels.
     """
 
     ratio: float
@@ -240,22 +240,22 @@ class Latency(_Model):
 
 
 class Quantization(_Model):
-    """How a file came to its integers, and what that costs.
+    """How a file was quantized, and the resulting loss.
 
     Attributes:
         engine: the quantizer and its version.
-        calibration: the images that ranges come from; None where none are needed.
-        method: how ranges were chosen from them; None where none are needed.
-        is_random: whether the images were noise: the file is then for latency only.
-        kept_modules: as asked for, or found by the search: in floating point, or in a precision for
-            NPUs at 16-bit activations.
+        calibration: images from which ranges were chosen; None if none are needed.
+        method: how ranges were chosen from them; None if none are needed.
+        is_random: whether the images were noise, so that the file is only useful for latency.
+        kept_modules: modules that were requested, or found by the search, to stay in floating
+            point, or, for NPU precisions, at 16-bit activations.
         float_operators: indices of the operators that compute in floating point.
-        wide_operators: indices of those with 16-bit activations.
-        accuracy: None where there was nothing to measure on.
-        independent: on images that have nothing to do with the calibration; None where those of
-            `accuracy` have not, and in files from before it was measured.
-        latency: None where it was not measured, and inside the file.
-        accepted_loss: whether it misses a threshold of its precision, and was written all the same.
+        wide_operators: indices of the operators with 16-bit activations.
+        accuracy: accuracy on held-out images; None if there were none.
+        independent: accuracy on images that are unrelated to the calibration; None if those of
+            `accuracy` already are, and in older files.
+        latency: latency; None if it was not measured, and inside the file.
+        accepted_loss: whether the file was written although it misses a threshold of its precision.
     """
 
     engine: str
@@ -272,12 +272,12 @@ class Quantization(_Model):
 
 
 class Parity(_Model):
-    """The verification of the file, and the thresholds it had to reach.
+    """The verification of the file, and its thresholds.
 
-    A file of floating point has to reach them on every one of the comparisons; a quantized one in
-    the accuracy of `Quantization`, or on the photo where there is none. `is_of_float32`: weights
-    amplify rounding so much that the thresholds, here the lowest of any input, come from PyTorch's
-    own float32 and not from the precision.
+    A floating-point file has to reach them in all comparisons; a quantized file in the accuracy of
+    `Quantization`, or on the photo if there is none. `is_of_float32` means that the weights amplify
+    rounding so much that the thresholds, the lowest over all inputs, come from PyTorch in float32
+    rather than from the precision.
     """
 
     reference: str
@@ -291,20 +291,20 @@ class Parity(_Model):
 
 
 class AcceleratorParity(_Model):
-    """The verification of the file on another accelerator than the CPU.
+    """The verification of the file on an accelerator other than the CPU.
 
     Attributes:
-        name: of the accelerator, see `seaformer.artifact.accelerators`.
-        status: "verified"; "failed": it computes something else there; "refused": it does not run
-            there; "not verified": there was nothing to verify it with; "compiled": a vendor's
-            compiler took it, and nothing on a computer runs what that made.
+        name: name of the accelerator, see `seaformer.artifact.accelerators`.
+        status: "verified"; "failed": its results differ; "refused": it cannot run; "not verified":
+            the accelerator was not available; "compiled": the vendor's compiler accepted it, but a
+            computer cannot run the compiled file.
         reason: why it is not verified; None if it is.
-        runtime: what computed, with version and driver; None if nothing did.
-        comparisons: with PyTorch, on the inputs of `Parity`; none where nothing computed.
-        half_runtime: what computed in half precision, as a phone's GPU does by default; None if
-            nothing did. That has no threshold: it is for information.
-        half_comparisons: likewise, in half precision.
-        chip: what it was compiled for, see `seaformer.artifact.chips`; None where nothing is
+        runtime: runtime with version and driver; None if it was not run.
+        comparisons: comparisons with PyTorch on the inputs of `Parity`; empty if it was not run.
+        half_runtime: runtime in half precision, the default of phones' GPUs; None if it was not
+            run. This is for information only and has no threshold.
+        half_comparisons: comparisons in half precision.
+        chip: chip that it was compiled for, see `seaformer.artifact.chips`; None if it was not
             compiled.
     """
 
@@ -322,9 +322,9 @@ class LeftOperator(_Model):
     """An operator that the compiler left to the CPU.
 
     Attributes:
-        type: in the file's own words.
-        name: of the node, or of the tensor that it computes.
-        reason: in the compiler's words.
+        type: operator type in the terms of the format.
+        name: name of the node, or of the tensor that it computes.
+        reason: reason given by the compiler.
     """
 
     type: str
@@ -336,16 +336,16 @@ class Compilation(_Model):
     """How a file was compiled for the NPU of one chip.
 
     Attributes:
-        chip: its name, see `seaformer.artifact.chips`.
+        chip: name of the chip, see `seaformer.artifact.chips`.
         hexagon: version of its NPU, 75 for V75.
-        compiler: what compiled it, with versions.
-        qnn_version: of the Qualcomm libraries that compiled it; those on the phone may not be
-            older.
-        phone_needs: what the phone has to have to run it, in words.
+        compiler: the compiler, with versions.
+        qnn_version: version of the Qualcomm libraries that compiled it; those on the phone must not
+            be older.
+        phone_needs: sentence about what the phone needs to run it.
         source_sha256: `content_sha256` of the file that was compiled.
-        partitions: how many pieces of the graph run on the NPU, 1 at best.
+        partitions: number of partitions on the NPU, ideally 1.
         left: operators that are left to the CPU, in execution order.
-        binary: what the NPU runs, where that is a file of its own beside this one; else None.
+        binary: the compiled graph, if it is a separate file next to this one; otherwise None.
     """
 
     chip: str
@@ -360,13 +360,13 @@ class Compilation(_Model):
 
 
 class MappedOperator(_Model):
-    """An operator of the file and where it comes from.
+    """An operator of the file, and its origin.
 
     Attributes:
-        index: position in the file's order of execution.
-        type: operator type in the file's own words ("CONV_2D", "Conv").
+        index: position in the execution order of the file.
+        type: operator type in the terms of the format ("CONV_2D", "Conv").
         module: path of the module, "" for the model itself.
-        nodes: names of the ONNX nodes it computes.
+        nodes: names of the ONNX nodes that it computes.
     """
 
     index: Count
@@ -376,12 +376,12 @@ class MappedOperator(_Model):
 
 
 class Module(_Model):
-    """What a module of the network is called.
+    """Titles of a module of the network.
 
     Attributes:
-        title: in the words of the paper; the last part of the path where the paper has none.
-        section: of the paper that it is in, or that the module around it is in; None if unknown.
-        own_title: of the operators that are in the module and in none of its parts.
+        title: term of the paper, or the last component of the path if the paper has none.
+        section: section of the paper about it or the module that contains it; None if unknown.
+        own_title: title of the operators in the module that are outside any submodule.
     """
 
     title: str
@@ -390,12 +390,12 @@ class Module(_Model):
 
     @classmethod
     def untitled(cls, path: str) -> Self:
-        """Return what is known of a module by its path alone."""
+        """Return the title of a module for which only the path is known."""
         return cls(title=path.rpartition(".")[2].replace("_", " "))
 
 
 class Rewrite(_Model):
-    """What one rewrite of the deployment form did."""
+    """Result of one rewrite of the deployment form."""
 
     name: str
     count: Count
@@ -403,7 +403,7 @@ class Rewrite(_Model):
 
 
 class File(_Model):
-    """The file that the JSON is beside."""
+    """The file next to the JSON."""
 
     name: str
     bytes: Count
@@ -411,25 +411,25 @@ class File(_Model):
 
 
 def title_of(variant: str | None, model: str | None, task: str | None, precision: str) -> str:
-    """Return a model in words; the arguments are as in `Interface` and `Metadata`."""
+    """Return the title of a model; the arguments are as in `Interface` and `Metadata`."""
     network = model if variant is None else f"SeaFormer-{variant}"
     return ", ".join(filter(None, (network, task, precision)))
 
 
 class Interface(_Model):
-    """What a model takes, and what its output means.
+    """Input of a model, and meaning of its output.
 
     Attributes:
-        title: the model in words.
-        variant: of SeaFormer; None for another model.
-        model: name of a peer or of an attention layer, or "package.module:factory" of a user's
-            model; None for a SeaFormer.
-        task: None for a model of features.
-        output: None where it is not known: logits then, in a layout to be recognised by the number
-            of classes.
-        labels: class names; none of a model of features.
-        palette: red, green and blue of each class; None if there are none.
-        weights: None where they are not known.
+        title: title for people.
+        variant: variant of SeaFormer; None for another model.
+        model: name of a peer or an attention layer, or "package.module:factory" of a user's model;
+            None for a SeaFormer.
+        task: name of the task; None for a model that returns features.
+        output: output tensor; None if unknown, which means logits in a layout to be detected by the
+            number of classes.
+        labels: class names; empty for a model that returns features.
+        palette: red, green and blue of each class; None if there is no palette.
+        weights: origin of the weights; None if unknown.
     """
 
     title: str
@@ -455,19 +455,19 @@ class Interface(_Model):
         output: Output | None = None,
         knows_normalization: bool = True,
     ) -> "Interface":
-        """Describe a network in PyTorch for a task, or assume the same of a file that is not ours.
+        """Describe a network in PyTorch for a task, or a file without metadata by assumption.
 
         Args:
-            task: what it is trained for.
-            layout: of the input, "NCHW" or "NHWC".
+            task: task that it is trained for.
+            layout: layout of the input, "NCHW" or "NHWC".
             size: height and width of the input.
-            variant: of SeaFormer; None for another network, or a file that is not ours.
-            model: name of another network; None for a file that is not ours.
-            weights: None where they are not known.
-            output: None for logits.
-            knows_normalization: whether that of the task is that of the network.
+            variant: variant of SeaFormer; None for another network, or a file without metadata.
+            model: name of another network; None for a file without metadata.
+            weights: origin of the weights; None if unknown.
+            output: output tensor; None for logits.
+            knows_normalization: whether the normalisation of the task is that of the network.
         """
-        title = f"a model without metadata, taken for {task.title}"
+        title = f"a model without metadata, assumed to be for {task.title}"
         if variant or model:
             title = title_of(variant, model, task.name, "fp32")
         members = {member: getattr(task.preprocessing, member) for member in PREPROCESSING}
@@ -504,27 +504,26 @@ class Interface(_Model):
 
     @property
     def takes_image(self) -> bool:
-        """Whether it takes an image, and not the features of another network."""
+        """Whether it takes an image rather than features of another network."""
         return self.input.color_order is not None
 
     @property
     def knows_normalization(self) -> bool:
-        """Whether it says how an image becomes the input."""
+        """Whether the normalisation of the input is known."""
         return self.input.mean is not None or self.input.std is not None
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How an image becomes the input.
+        """Preprocessing of the input.
 
         Raises:
-            UsageError: the model takes no image, or does not say it.
+            UsageError: the model does not take an image, or its normalisation is unknown.
         """
         self.require_image()
         if not self.knows_normalization:
             raise UsageError(
-                f"the model '{self.title}' does not say how an image becomes its input. Give "
-                "--input-range, --mean and --std as the network was trained, or export it again "
-                "with them."
+                f"the normalisation of the model '{self.title}' is unknown. Give --input-range, "
+                "--mean and --std that the network was trained with, or export it again with them."
             )
         return self._preprocessing()
 
@@ -540,29 +539,29 @@ class Interface(_Model):
         return Preprocessing.from_json(members, "input")
 
     def require_image(self) -> Self:
-        """Return the interface itself, of a model that takes an image.
+        """Return the interface itself if the model takes an image.
 
         Raises:
-            UsageError: the model takes none.
+            UsageError: the model does not take an image.
         """
         if not self.takes_image:
             raise UsageError(
-                f"the model '{self.title}' takes the features of another network, not an image. "
-                "Give one that was exported from a whole network."
+                f"the model '{self.title}' takes features of another network, not an image. Give "
+                "a model that was exported from a whole network."
             )
         return self
 
     def require_classes(self) -> Self:
-        """Return the interface itself, of a model that takes an image and gives classes.
+        """Return the interface itself if the model takes an image and returns classes.
 
         Raises:
-            UsageError: the model takes no image, or its output is no classes.
+            UsageError: the model does not take an image, or its output is not classes.
         """
         self.require_image()
         if self.kind == FEATURES:
             raise UsageError(
-                f"the output of the model '{self.title}' is features and no classes, so there is "
-                "nothing to draw or to score. If it is classes, export it again with "
+                f"the output of the model '{self.title}' is features rather than classes, so there "
+                "is nothing to draw or to score. If it is classes, export the model again with "
                 "--output-meaning."
             )
         return self
@@ -573,17 +572,17 @@ class Interface(_Model):
         palette: tuple[tuple[int, int, int], ...] | None = None,
         normalization: tuple[tuple[float, ...], tuple[float, ...]] | None = None,
     ) -> Self:
-        """Return it with what a user says in its place; `normalization` is mean and std.
+        """Return it with values that the user states; `normalization` is mean and std.
 
         Raises:
-            UsageError: it is for another number of classes, or normalises images itself.
+            UsageError: the number of classes differs, or the normalisation contradicts the file.
         """
         changes: dict[str, Any] = {}
         if labels is not None:
             if len(labels) != len(self.labels):
                 raise UsageError(
-                    f"{len(labels)} labels are given, and the model '{self.title}' has "
-                    f"{len(self.labels)} classes. Give a name for each."
+                    f"{len(labels)} labels are given, but the model '{self.title}' has "
+                    f"{len(self.labels)} classes. Give one name per class."
                 )
             changes["labels"] = labels
         if palette is not None:
@@ -592,8 +591,8 @@ class Interface(_Model):
             own = self.input.mean, self.input.std
             if self.knows_normalization and own != normalization:
                 raise UsageError(
-                    f"the model '{self.title}' says itself how an image becomes its input. Leave "
-                    "--input-range, --mean and --std out."
+                    f"the model '{self.title}' records another normalisation. Leave out "
+                    "--input-range, --mean and --std."
                 )
             mean, std = normalization
             changes["input"] = self.input.model_copy(update={"mean": mean, "std": std})
@@ -606,23 +605,22 @@ class Interface(_Model):
 
     @property
     def is_random(self) -> bool:
-        """Whether any weights were never trained, so that predictions mean nothing."""
+        """Whether any weights are random, which makes predictions meaningless."""
         return self.weights is not None and self.weights.is_random
 
     @property
     def meaning(self) -> OutputMeaning:
-        """What the numbers of the output mean."""
+        """Meaning of the output."""
         return OutputMeaning() if self.output is None else self.output.meaning
 
     def class_scores(
         self, output: npt.NDArray[Any]
     ) -> tuple[npt.NDArray[Any], Literal[1, 3]] | None:
-        """Return a value for each class from an output, and the axis that they are along.
-
-        Those of a segmentation are [N, C, h, w] or [N, h, w, C], of a classification [N, C].
+        """Return one value per class from an output, and the axis of the classes.
 
         Returns:
-            None for class ids and features, and for an output that does not fit.
+            [N, C, h, w] or [N, h, w, C] for segmentation, [N, C] for classification; None for class
+            indices and features, and for an output that does not fit.
         """
         meaning = self.meaning
         if not meaning.gives_scores:
@@ -644,18 +642,18 @@ class Interface(_Model):
 
 
 class Metadata(Interface):
-    """All that an export knows of a file.
+    """Full description of an exported file.
 
     Attributes:
-        name: what the names of the exported files begin with.
+        name: stem of the names of the exported files.
         ablation: switches of `seaformer.models.ablation` that were changed.
-        content_sha256: of what computes, see `seaformer.artifact.embedding`.
-        modules: path -> title, in the order of the network; of the modules that operators belong
-            to, and of those around them.
-        accelerators: the verification on other accelerators than the CPU.
-        compilation: of a compiled file; None of any other. `operators` and `parity` are then those
-            of the file that was compiled.
-        file: in the JSON beside the file only.
+        content_sha256: hash of the model without metadata, see `seaformer.artifact.embedding`.
+        modules: path -> titles, in the order of the network, for all modules with operators and
+            the modules that contain them.
+        accelerators: verification on accelerators other than the CPU.
+        compilation: record of the compilation, None if not compiled. `operators` and `parity` of a
+            compiled file are those of its source.
+        file: name, size and hash of the file, only in the JSON next to it.
     """
 
     schema_version: Literal[2] = SCHEMA_VERSION
@@ -680,22 +678,22 @@ class Metadata(Interface):
     file: File | None = Field(default=None, exclude_if=_is_none)
 
     def without_latency(self) -> Self:
-        """Return what every export of the same gives alike."""
+        """Return the description without latency, identical for equal exports."""
         if self.quantization is None:
             return self
         quantization = self.quantization.model_copy(update={"latency": None})
         return self.model_copy(update={"quantization": quantization})
 
     def text(self, indent: int | None = 1) -> str:
-        """Write the object as JSON; on one line without `indent`."""
+        """Return the object as JSON; on one line if `indent` is None."""
         return self.model_dump_json(indent=indent) + "\n"
 
 
 def parse_metadata(text: str | bytes, where: str) -> Metadata:
-    """Read the JSON of this schema or of the one before; `where` is its place, for errors.
+    """Parse the JSON of this schema or the previous one; `where` is its location, for errors.
 
     Raises:
-        SeaformerError: it is no JSON, too large, or a member is missing or has a wrong value.
+        SeaformerError: it is not JSON, is too large, or a member is missing or invalid.
     """
     if len(text) > METADATA_LIMIT:
         raise SeaformerError(
@@ -726,7 +724,7 @@ def parse_metadata(text: str | bytes, where: str) -> Metadata:
 
 
 def json_schema() -> str:
-    """Return the JSON Schema of the JSON beside a file, which `metadata.schema.json` is."""
+    """Return the JSON Schema of the JSON next to a file, the content of `metadata.schema.json`."""
     schema = Metadata.model_json_schema(mode="serialization")
     schema["properties"]["file"] = {"$ref": "#/$defs/File"}
     schema["required"].append("file")

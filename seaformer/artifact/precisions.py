@@ -1,4 +1,4 @@
-"""The one table of formats and precisions: it drives checks, help texts, documents and tests."""
+"""The tables of formats and precisions, used by checks, help texts, documents and tests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,14 +9,15 @@ from seaformer.errors import UsageError
 
 Layout = Literal["NCHW", "NHWC"]
 KeptAs = Literal["in floating point", "at 16 bits"]
-"""What modules that are not quantized like the rest are: their activations, where at 16 bits."""
+"""How modules that are not quantized like the rest are computed; 16 bits are those of activations.
+"""
 
 
 @dataclass(frozen=True)
 class Format:
-    """A file format to export to; its layout is that of input and output.
+    """A file format of exports; `layout` is that of input and output.
 
-    `runtime` runs the file, and checks it here; `description` is one sentence for tables.
+    `runtime` runs and verifies the file; `description` is one sentence for tables.
     """
 
     name: str
@@ -28,37 +29,37 @@ class Format:
 
 @dataclass(frozen=True)
 class Precision:
-    """How the numbers of an exported file are stored, and what it has to reach.
+    """How the numbers of an exported file are stored, and its thresholds.
 
-    A file of floating point has to reach the thresholds on every input of
-    `seaformer.export.verify.verification`. A quantized one has to on held-out images of the kind
-    that it was calibrated with; on the bundled photograph, if there are none.
+    A floating-point file has to reach the thresholds on every input of
+    `seaformer.export.verify.verification`. A quantized file has to reach them on held-out images
+    from the calibration data, or on the sample photo if there are none.
 
     Attributes:
-        name: as given to --precision.
+        name: value of --precision.
         weights: storage type of the weights.
-        activations: type of what is computed in between.
-        delegates: what runs it, on a phone and here.
-        size: of the file, as a share of the fp32 file.
-        min_sqnr_db: lowest signal to quantization noise ratio of the output, in dB.
-        min_agreement: lowest share of positions whose arg-max is that of the reference, 0..1.
-        device_min_sqnr_db: lowest signal to noise ratio of the output on a device against that of
-            the same file on this computer, in dB.
-        device_min_agreement: lowest share of positions whose arg-max is the same there, 0..1.
+        activations: type of the activations.
+        delegates: delegates and runtimes that run it, on phones and on the host.
+        size: size of the file, relative to the fp32 file.
+        min_sqnr_db: lowest signal-to-quantization-noise ratio of the output, in dB.
+        min_agreement: lowest share of positions with the same arg-max as the reference, 0..1.
+        device_min_sqnr_db: lowest signal-to-noise ratio of the output on a device, relative to the
+            same file on the host, in dB.
+        device_min_agreement: lowest share of positions with the same arg-max as on the host, 0..1.
         description: one sentence for tables.
-        formats: names of the formats that have it.
-        why_not_others: why the other formats have not, where a user might expect it.
-        input_output: type of what the file takes and gives.
-        range_method: how the ranges of activations are chosen unless the user says otherwise, one
-            of `seaformer.export.quantize.methods.METHODS`; None where no images are needed.
-        max_miou_loss: most mIoU it may lose, or top-1 in classification, in points, where the truth
-            is known; None if that is not measured.
-        caution: what a user should know before; printed when it is asked for.
-        test_images: on how many held-out images it is measured at most.
-        integer_activation_bits: width of the activations that are integers; None without any.
-        for_npu: whether every operator computes in integers, softmax and products of the attention
-            included, as NPUs without floating point need it. A processor runs such a file too, for
-            its verification and not for speed.
+        formats: names of the formats that support it.
+        why_not_others: why other formats do not, if a user might expect them to.
+        input_output: types of input and output.
+        range_method: default method for choosing the ranges of activations, one of
+            `seaformer.export.quantize.methods.METHODS`; None if no images are needed.
+        max_miou_loss: largest loss of mIoU, or of top-1 in classification, in points, if ground
+            truth is available; None if it is not measured.
+        caution: warning that is printed when this precision is requested.
+        test_images: maximum number of held-out images to measure on.
+        integer_activation_bits: width of integer activations; None if there are none.
+        for_npu: whether all operators, including softmax and the products of the attention, compute
+            in integers, for NPUs without floating point. CPUs run such files only to verify them,
+            not for speed.
     """
 
     name: str
@@ -93,22 +94,22 @@ class Precision:
 
     @property
     def is_calibrated(self) -> bool:
-        """Whether it needs images to choose the ranges of activations by."""
+        """Whether it needs images to choose the ranges of activations."""
         return self.range_method is not None
 
     @property
     def keeps_16_bits(self) -> bool:
-        """Whether modules that are not quantized like the rest keep 16-bit activations."""
+        """Whether modules that are not quantized like the rest have 16-bit activations."""
         return self.for_npu and self.integer_activation_bits == 8
 
     @property
     def kept_as(self) -> KeptAs:
-        """What modules are that are not quantized like the rest."""
+        """How modules that are not quantized like the rest are computed."""
         return "at 16 bits" if self.keeps_16_bits else "in floating point"
 
     @property
     def keep_option(self) -> str | None:
-        """The option that keeps modules so; None if no file for users has any."""
+        """The option that selects such modules; None if there is no such option."""
         if not self.for_npu:
             return "--keep-float"
         return "--keep-16bit" if self.keeps_16_bits else None
@@ -143,16 +144,16 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
             Precision(
                 name="fp16",
                 weights="float16",
-                activations="float32, or float16 where the runtime is told to",
+                activations="float32, or float16 if requested from the runtime",
                 delegates="XNNPACK, GPU; ONNX Runtime",
                 size=0.51,
                 min_sqnr_db=55.0,
                 min_agreement=0.999,
                 device_min_sqnr_db=30.0,  # runtimes may compute in float16 where the processor can
                 device_min_agreement=0.98,
-                description="Weights of 1024 elements and more in half precision: half the file. "
-                "XNNPACK computes in float16 on Armv8.2 when "
-                "its delegate is made with TFLITE_XNNPACK_DELEGATE_FLAG_FORCE_FP16 "
+                description="Weights of 1024 elements and more in half precision: half the file "
+                "size. XNNPACK computes in float16 on Armv8.2 if its delegate is created with "
+                "TFLITE_XNNPACK_DELEGATE_FLAG_FORCE_FP16 "
                 "(benchmark_model --xnnpack_force_fp16=true).",
             ),
             Precision(
@@ -167,9 +168,9 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
                 device_min_sqnr_db=20.0,
                 device_min_agreement=0.90,
                 description="Weights of convolutions in 8 bits, per channel (in .onnx per tensor); "
-                "no calibration. For the size of the file.",
+                "no calibration. For a small file.",
                 caution="dynamic-int8 is for size, not for speed: XNNPACK took 1.4 times as long "
-                "as in fp32, ONNX Runtime 2.6 times. For speed export --precision int8.",
+                "as in fp32, ONNX Runtime 2.6 times. For speed, export with --precision int8.",
             ),
             Precision(
                 name="int8",
@@ -185,9 +186,9 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
                 max_miou_loss=0.5,
                 device_min_sqnr_db=20.0,
                 device_min_agreement=0.90,
-                description="Full-integer: the file takes and gives bytes. Weights per channel, "
+                description="Full-integer: input and output are bytes. Weights per channel, "
                 "activations by calibration; the products of the attention and their softmax stay "
-                "float32, or XNNPACK would cut the graph at each.",
+                "float32, because XNNPACK would otherwise split the graph at each.",
             ),
             Precision(
                 name="int16x8",
@@ -204,10 +205,10 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
                 max_miou_loss=0.1,
                 device_min_sqnr_db=30.0,
                 device_min_agreement=0.98,
-                description="Weights in 8 bits, activations in 16: to tell what the activations' "
-                "rounding costs.",
-                caution="int16x8 is a reference: XNNPACK takes none of it, and the reference "
-                "kernels took 33 times as long as fp32 does with XNNPACK.",
+                description="Weights in 8 bits, activations in 16: to measure the loss from "
+                "rounding the activations.",
+                caution="int16x8 is a reference: XNNPACK supports none of its operators, and the "
+                "reference kernels took 33 times as long as fp32 with XNNPACK.",
                 test_images=50,
             ),
             Precision(
@@ -225,14 +226,14 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
                 max_miou_loss=0.2,
                 device_min_sqnr_db=20.0,
                 device_min_agreement=0.90,
-                description="Integers throughout, the attention and its softmax too: NPUs without "
-                "floating point run it whole. What --precision int8 is with --accelerator npu.",
+                description="Integers throughout, including the attention and its softmax: runs "
+                "entirely on NPUs without floating point. --precision int8 with --accelerator npu.",
             ),
             Precision(
                 name="w8a16",
                 formats=("onnx",),
                 why_not_others="LiteRT's compiler for NPUs leaves depth-wise convolutions with "
-                "16-bit activations to the CPU, so export it with --format onnx",
+                "16-bit activations to the CPU; export with --format onnx",
                 weights="int8",
                 activations="uint16",
                 input_output="uint8, uint16",
@@ -246,8 +247,8 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
                 max_miou_loss=0.1,
                 device_min_sqnr_db=30.0,
                 device_min_agreement=0.98,
-                description="The same with activations in 16 bits: for networks that lose too much "
-                "in w8a8. What --precision int16x8 is with --accelerator npu.",
+                description="Like w8a8 with activations in 16 bits: for networks that lose too "
+                "much in w8a8. --precision int16x8 with --accelerator npu.",
             ),
         )
     }
@@ -255,17 +256,17 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
 
 
 HALF_MIN_SQNR_DB, HALF_MIN_AGREEMENT = 36.0, 0.98
-"""What a file of floating point has to reach where all is computed in half precision, as on NPUs.
+"""Thresholds for a floating-point file when everything is computed in half precision, as on NPUs.
 
-A weight or a result is rounded to 11 bits, which alone is noise of about 70 dB, and it adds up over
-the layers. Emulated, networks reach from 37.5 dB and 98.2 % (R-ASPP with random weights) to 63 dB
-(bench.accelerators); what an accelerator computed wrongly reached 34.9 dB at most (heads on the
-batch on LiteRT's GPU accelerator).
+Rounding every weight and result to 11 bits alone causes noise of about 70 dB, which accumulates
+over the layers. In emulation, networks reach from 37.5 dB and 98.2 % (R-ASPP with random weights)
+to 63 dB (bench.accelerators); wrong results of an accelerator reached at most 34.9 dB (heads on the
+batch axis on LiteRT's GPU accelerator).
 """
 
 
 def in_half(precision: Precision) -> Precision:
-    """Return a precision of floating point with the thresholds of half-precision arithmetic."""
+    """Return a floating-point precision with the thresholds of half-precision arithmetic."""
     return replace(
         precision,
         min_sqnr_db=min(precision.min_sqnr_db, HALF_MIN_SQNR_DB),
@@ -282,5 +283,5 @@ def format_of(file_name: str) -> Format:
     for known in FORMATS.values():
         if file_name.lower().endswith(known.suffix):
             return known
-    suffixes = ", ".join(known.suffix for known in FORMATS.values())
-    raise UsageError(f"'{file_name}' is no exported model by its suffix. Allowed: {suffixes}.")
+    suffixes = " or ".join(known.suffix for known in FORMATS.values())
+    raise UsageError(f"'{file_name}' is not an exported model ({suffixes}).")

@@ -111,7 +111,7 @@ def test_somebody_elses_json_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     theirs = tmp_path / "out" / "seaformer_tiny_ade20k_64x64_fp32.onnx.json"
     theirs.write_text("{}")
-    assert_one_line(run_export(*QUICK, cwd=tmp_path), 2, "not of seaformer-export")
+    assert_one_line(run_export(*QUICK, cwd=tmp_path), 2, "was not written by seaformer-export")
     assert theirs.read_text() == "{}"
 
 

@@ -17,8 +17,8 @@
  * noise, that is a third of all classes.
  *
  * Logits are read as float HWC, so that loops over classes are vector loops. Other layouts and
- * types are converted row by row, into a ring of as many rows as a tile needs. Loops are written for the
- * auto-vectorisation of compilers: flat, without branches, and of constant length where needed.
+ * types are converted row by row, into a ring of as many rows as a tile needs. Loops are written
+ * for the auto-vectorisation of compilers: flat, without branches, of constant length if needed.
  *
  * Compile with -std=c99 -O3 -ffp-contract=off, and never with -ffast-math. (With fused
  * multiply-adds, the rule stays valid, but near ties may be decided differently from argmax.py.)

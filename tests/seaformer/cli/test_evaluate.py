@@ -599,7 +599,7 @@ def test_a_checkpoint_by_the_deployed_protocol_is_as_its_export(folder: Path) ->
     checkpoint, export = found["models"]
     assert checkpoint["protocol"] == export["protocol"] == "deployed"
     assert checkpoint["input"] == export["input"] == "stretched to 128 x 64"
-    assert export["title"].startswith("a model without metadata, taken for Shapes")
+    assert export["title"].startswith("a model without metadata, assumed to be for Shapes")
     assert export["agreement"] > 0.999
 
 

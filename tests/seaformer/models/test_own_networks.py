@@ -229,7 +229,7 @@ def test_nothing_is_taken_over_from_imagenet_or_ade20k() -> None:
     assert "have no names" in done.output
     refused = run(predict, "flag.png", "--model", str(file))
     assert refused.exit_code == 2
-    assert "does not say how an image becomes its input. Give --input-range" in refused.output
+    assert "is unknown. Give --input-range" in refused.output
     mask = mask_of("--model", str(file), *UNIT)
     assert (mask[:, :28] == 0).all()
     assert (mask[:, 36:] == 2).all()
@@ -304,7 +304,7 @@ def test_tokens_are_compared_without_classes() -> None:
     assert "100.000" not in done.output
     refused = run(predict, "flag.png", "--model", str(file))
     assert refused.exit_code == 2
-    assert "features and no classes" in refused.output
+    assert "features rather than classes" in refused.output
     checked = run(export, "--self-check", str(file), "--model", "own.py:tokens")
     assert checked.exit_code == 0, checked.output
 

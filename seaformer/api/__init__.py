@@ -1,4 +1,4 @@
 """The Python API: `seaformer.load` and what its models return.
 
-It stands above everything else: what the commands call, without their printing.
+It is the topmost layer: it calls what the commands call, without printing.
 """

@@ -1,4 +1,4 @@
-"""A model in one's hands: predict, evaluate, export and benchmark from Python."""
+"""The class `Model`: predict, evaluate, export and benchmark from Python."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
@@ -52,11 +52,11 @@ from seaformer.tasks.task_file import make_statement
 from seaformer.temporary_folders import temporary_folder
 
 ImageLike = str | Path | Image.Image | npt.NDArray[np.uint8]
-"""An image: a file, an image of Pillow, or an array, uint8 [H, W, 3] in RGB or [H, W] in grey."""
+"""An image: a file, a Pillow image, or an array, uint8 [H, W, 3] for RGB or [H, W] for grey."""
 
 OnProgress = Callable[[Event], None]
-"""Takes an event of `seaformer.progress_events`: a stage is finished, or so many of so many done.
-Of a benchmark it is called from the thread that measures."""
+"""Callback for events of `seaformer.progress_events`: finished stages, and progress within stages.
+For a benchmark, it is called from the thread that measures."""
 
 PAGE = "report.html"
 
@@ -87,25 +87,25 @@ def load(
     `seaformer[export]` to be exported.
 
     Args:
-        model: path of a .tflite, .onnx, .pth, .pt or .safetensors; or the name of a network, as
-            `seaformer-export --list` has it, or "package.module:factory".
-        weights: of a network by name: released ones by name, or the path of a checkpoint; None for
-            random ones, with which predictions mean nothing.
-        variant: variant of a checkpoint that does not say it.
-        task: name of a task, path of a task file, or a `Task`, for a model that does not say it.
-        labels: names of the classes, in place of the task's.
+        model: path of a .tflite, .onnx, .pth, .pt or .safetensors; or the name of a network, see
+            `seaformer-export --list`, or "package.module:factory".
+        weights: weights for a network given by name: name of released weights, or path of a
+            checkpoint; None for random weights, with which predictions are meaningless.
+        variant: variant of a checkpoint that does not record it.
+        task: name of a task, path of a task file, or a `Task`, for a model that does not record it.
+        labels: class names that replace those of the task.
         palette: red, green and blue of each class, 0..255.
-        input_range: what pixels of 0..255 become first, such as (0, 1).
-        mean: subtracted then; one number, or one for each channel.
-        std: divided by then.
+        input_range: range that pixels of 0..255 are first scaled to, such as (0, 1).
+        mean: subtracted after scaling; one number, or one per channel.
+        std: divisor after the mean is subtracted; one number, or one per channel.
         output_meaning: one of `seaformer.tasks.statement.MEANINGS`.
         input_size: height and width in pixels, for a model that takes any.
-        accelerator: what computes an exported file: "cpu", "gpu", or "npu", Qualcomm's emulator.
+        accelerator: accelerator for an exported file: "cpu", "gpu", or "npu" (Qualcomm's emulator).
         soc: chip of the npu, such as "SM8650".
-        threads: of one run on the CPU, 1 or more.
+        threads: threads for one run on the CPU, at least 1.
 
     Raises:
-        UsageError: there is no such network, or an argument breaks a rule.
+        UsageError: there is no such network, or an argument is invalid.
         SeaformerError: there is no such file.
     """
     look_up(PROCESSORS, "accelerator", accelerator)
@@ -127,14 +127,14 @@ def load(
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Model:
-    """What `load` returns; its arguments are explained there.
+    """The result of `load`, where the other attributes are explained.
 
-    It runs from the first prediction until `close`, or the end of a `with` block.
+    The model is in memory from the first prediction until `close`, or the end of a `with` block.
 
     Attributes:
         source: the file, or the network.
-        chip: of the accelerator npu.
-        said: what the user says of it.
+        chip: chip of the accelerator npu.
+        said: what the user states about the model.
     """
 
     source: Path | Network = field(kw_only=False)
@@ -148,7 +148,7 @@ class Model:
 
     @cached_property
     def interface(self) -> Interface:
-        """What the model takes and gives: its task, classes, colours, and input.
+        """Input and output of the model: task, classes, colours, and preprocessing.
 
         Raises:
             UsageError, SeaformerError: as `predict`.
@@ -163,8 +163,8 @@ class Model:
 
         Raises:
             MissingExtraError: it is a checkpoint or a network, and `seaformer[torch]` is missing.
-            UsageError: the image is of a kind that is not allowed, or the model does not say what
-                it takes.
+            UsageError: the image is of a type that is not allowed, or the preprocessing of the
+                model is unknown.
             SeaformerError: the image or the model cannot be read, or the model fails.
         """
         with missing_extras_named():
@@ -188,25 +188,25 @@ class Model:
         """Measure the accuracy of the model on a data set with annotations.
 
         Args:
-            data: folder of the data set, in a layout that `seaformer-evaluate` reads.
+            data: folder of the data set, in a layout that `seaformer-evaluate` supports.
             images: file that names the images to use, such as held_out.json of a training run; None
                 for all.
-            limit: number of images to use, evenly spaced over these; None for all.
-            batch: images to compute at once, for checkpoints, or to send to a device at once; None
+            limit: size of an evenly spaced subset of the images to use; None for all.
+            batch: batch size for checkpoints, or number of inputs to send to a device at once; None
                 for 1, or 16 with a device.
-            protocol: "official" or "deployed"; None for the official one where the model can.
-            layout: of the data set, if the folders do not tell it.
-            device: "auto", "host", or the serial of a phone, whose accelerator computes the file;
-                the result is compared with the same file on this computer's CPU. None to compute it
-                here.
-            report: page to write, .html.
-            force: whether the page may be overwritten.
+            protocol: "official" or "deployed"; None for the official one if the model supports it.
+            layout: layout of the data set, if its folders are ambiguous.
+            device: "auto", "host", or the serial number of a phone on whose accelerator the file
+                runs; the result is compared with the same file on the CPU of this computer. None to
+                run it on this computer.
+            report: HTML report to write.
+            force: whether the report may be overwritten.
             progress: called with every `StageAdvanced`.
 
         Raises:
             MissingExtraError: as `predict`.
-            UsageError: model and data do not fit, or the page exists.
-            SeaformerError: nothing can be read, or the model or the device fails.
+            UsageError: model and data do not fit, or the report exists.
+            SeaformerError: the data cannot be read, or the model or the device fails.
         """
         page = None if report is None else Path(report)
         if page is not None:
@@ -276,35 +276,35 @@ class Model:
         force: bool = False,
         progress: OnProgress | None = None,
     ) -> Exported:
-        """Export the network to files that are verified against PyTorch before they are written.
+        """Export the network to files, which are verified against PyTorch before they are written.
 
         Args:
-            output: folder for the files; made if it is not there.
+            output: folder for the files; created if it does not exist.
             format: "tflite", "onnx", or both.
             precision: one or several of `seaformer.artifact.precisions.PRECISIONS`.
-            accelerator: what to verify the files on besides: "cpu", "gpu", "npu"; none for the CPU,
-                and the GPU where a driver is found.
+            accelerator: accelerators to verify the files on: "cpu", "gpu", "npu"; empty for the
+                CPU, and the GPU if a driver is found.
             soc: chips of the npu to compile for.
             input_size: height and width in pixels; None for that of the model or its task.
             head: "logits", "classes" or "mask".
-            normalize: "inside" or "outside" of the file.
-            calibration: folder of photographs or a data set, for integers; "random" for noise.
-            calibration_samples: how many of them to use at most.
-            verify_images: folder that a quantized file is judged on besides.
-            keep_float: modules that stay in floating point in an integer file.
-            accept_loss: whether a quantized file is written that misses its thresholds.
+            normalize: "inside" or "outside" the file.
+            calibration: folder of images or a data set, for quantization; "random" for noise.
+            calibration_samples: maximum number of calibration images.
+            verify_images: folder of additional images to verify a quantized file on.
+            keep_float: modules that stay in floating point in a quantized file.
+            accept_loss: whether to write a quantized file that misses its thresholds.
             force: whether files may be overwritten.
             progress: called with every `StageFinished`.
 
         Raises:
             MissingExtraError: `seaformer[export]` is missing.
-            UsageError: what is asked for makes no sense, or a file exists.
-            SeaformerError: a file does not compute what PyTorch computes, and was not written.
+            UsageError: the request is invalid, or a file exists.
+            SeaformerError: a file does not match PyTorch, and was not written.
         """
         if isinstance(self.source, Path) and not is_checkpoint(self.source):
             raise UsageError(
-                f"'{self.source}' is exported already. Load the checkpoint that it was made from, "
-                "or the network by its name."
+                f"'{self.source}' is already exported. Load the checkpoint that it was exported "
+                "from, or the network by its name."
             )
         size = input_size or self.input_size
         with missing_extras_named(), reporting_to(progress):
@@ -322,10 +322,10 @@ class Model:
                     variant=None if is_network else self.variant,
                     weights=self.weights if is_network else str(self.source),
                     said=self.said,
-                    formats=_several(format),
-                    precisions=_several(precision),
-                    accelerators=_several(accelerator),
-                    chips=_several(soc),
+                    formats=_as_sequence(format),
+                    precisions=_as_sequence(precision),
+                    accelerators=_as_sequence(accelerator),
+                    chips=_as_sequence(soc),
                     input_sizes=() if size is None else (f"{size[0]}x{size[1]}",),
                     head=head,
                     normalize=normalize,
@@ -364,15 +364,15 @@ class Model:
         A checkpoint or a network is exported first, to .tflite in fp32.
 
         Args:
-            device: "auto" for the phone that is attached, else this computer; "host" for this
-                computer; the serial number of a phone; "all" for every phone.
-            runs: timed runs; None for 50.
-            until: instead, the half-width of the 95 % interval that the median has to reach, as a
-                share of it, such as 0.01.
-            threads: of one run.
+            device: "auto" for the attached phone, or this computer if there is none; "host" for
+                this computer; the serial number of a phone; "all" for every phone.
+            runs: number of timed runs; None for 50.
+            until: alternative to `runs`: measure until the half-width of the 95 % interval of the
+                median is at most this share of the median, such as 0.01.
+            threads: threads for one run.
             cores: "prime", "big", "little", "all", a mask or a list.
-            breakdown: whether to measure where the time goes, module by module.
-            time_limit_s: seconds that it may take.
+            breakdown: whether to measure latency by module.
+            time_limit_s: time limit of the benchmark.
             output: folder for results.json, results.csv and report.html; None to write nothing.
             force: whether results may be overwritten.
             progress: called with every `StageAdvanced`.
@@ -380,7 +380,8 @@ class Model:
         Raises:
             MissingExtraError: it has to be exported first, and `seaformer[export]` is missing.
             UsageError: an option is out of range, or results exist.
-            SeaformerError: not all could be measured; the message says where the results are.
+            SeaformerError: not everything could be measured; the message says where the results
+                are.
         """
         with temporary_folder("benchmark") as folder:
             if isinstance(self.source, Path) and not is_checkpoint(self.source):
@@ -405,7 +406,7 @@ class Model:
                 return Benchmarked(measure_quietly(BenchmarkStudy(options)))
 
     def close(self) -> None:
-        """End the process that the model runs in, and free its memory."""
+        """Free the memory of the model, and end its process."""
         if "_session" in self.__dict__:
             self._session.close()
 
@@ -437,5 +438,5 @@ class Model:
             )
 
 
-def _several(names: str | Sequence[str]) -> Sequence[str]:
+def _as_sequence(names: str | Sequence[str]) -> Sequence[str]:
     return (names,) if isinstance(names, str) else tuple(names)

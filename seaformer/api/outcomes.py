@@ -1,4 +1,4 @@
-"""What the methods of a `Model` return: typed results, and each of them as a table of pandas."""
+"""Results of the methods of a `Model`, each of which can be converted to a pandas table."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 OPACITY = 0.5
 REPR_CLASSES = 3
-"""How many classes the text of a prediction has."""
+"""Number of classes in the representation of a prediction."""
 
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """What a model says about an image.
+    """The prediction of a model for an image.
 
     Attributes:
-        details: the photograph as the model saw it, its raw output, and times in milliseconds.
-        interface: what the model takes and gives: labels, palette, task.
+        details: the part of the photo that the model saw, raw output, and latencies.
+        interface: input and output of the model: labels, palette, task.
     """
 
     details: Prediction
@@ -44,15 +44,15 @@ class Predicted:
 
     @property
     def mask(self) -> npt.NDArray[np.unsignedinteger] | None:
-        """Class indices [H, W] at the size of the image; None of a classifier."""
+        """Class indices [H, W] at the size of the image; None for classification."""
         return self.details.mask
 
     @cached_property
     def probabilities(self) -> npt.NDArray[np.float64] | None:
-        """Probabilities of the classes, 0..1; None if the model gives class ids alone.
+        """Class probabilities, 0..1; None if the model returns only class indices.
 
-        Of a segmentation [classes, h, w], at the size of the model's own output; of a classifier
-        [classes].
+        [classes, h, w] at the output size of the model for segmentation, [classes] for
+        classification.
         """
         if self.interface.kind == "segmentation":
             return position_probabilities(self.details.output, self.interface)
@@ -60,14 +60,14 @@ class Predicted:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names of the classes, by their indices."""
+        """Class names, by class index."""
         return tuple(self.interface.labels)
 
     @property
     def classes(self) -> tuple[ClassShare, ...]:
-        """The classes in the mask with their colours and shares, 0..1, the largest first.
+        """The classes in the mask with colours and shares, 0..1, largest first.
 
-        Of a classifier none.
+        Empty for classification.
         """
         if self.mask is None:
             return ()
@@ -75,16 +75,16 @@ class Predicted:
 
     @property
     def top(self) -> tuple[tuple[str, float], ...]:
-        """Of a classifier, every class with its probability, the most probable first."""
+        """For classification, all classes with their probabilities, the most probable first."""
         return tuple(self.details.ranked(self.interface.labels))
 
     @cached_property
     def overlay(self) -> Image.Image | None:
-        """The image with the classes over it in colour, and a legend; None of a classifier."""
+        """The image with its classes in colour, and a legend; None for classification."""
         return self.draw()
 
     def draw(self, opacity: float = OPACITY) -> Image.Image | None:
-        """Draw the overlay with an opacity of the colours, 0..1."""
+        """Draw the overlay; `opacity` is that of the colours, 0..1."""
         if self.mask is None:
             return None
         return draw_overlay(
@@ -97,7 +97,7 @@ class Predicted:
         )
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Return a row for each class: its share of the mask, or its probability."""
+        """Return one row per class: its share of the mask, or its probability."""
         if self.mask is None:
             return _frame({"class": name, "probability": value} for name, value in self.top)
         return _frame({"class": one.name, "share": one.share} for one in self.classes)
@@ -119,22 +119,22 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The accuracy of a model; `results` is what `seaformer-evaluate` writes."""
+    """The accuracy of a model; `results` is the content of what `seaformer-evaluate` writes."""
 
     results: EvaluationResults
 
     @property
     def scores(self) -> Scores:
-        """The measures, 0..1: miou, mean_accuracy and pixel_accuracy, or top1 and top5."""
+        """The metrics, 0..1: miou, mean_accuracy and pixel_accuracy, or top1 and top5."""
         return self.results.models[-1].scores
 
     @property
     def difference(self) -> Difference | None:
-        """Of a device to this computer's CPU, with its 95 % interval; None without a device."""
+        """Difference of a device to the host's CPU, with its 95 % interval; None without a device."""
         return self.results.models[-1].difference
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Return a row for each class: pixels, IoU and accuracy."""
+        """Return one row per class: pixels, IoU and accuracy."""
         return _frame(
             {
                 "class": one.name,
@@ -149,7 +149,7 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """A file that was written; `metadata` is what it says of itself, the verification too."""
+    """An exported file; `metadata` is its description, including the verification."""
 
     path: Path
     metadata: Metadata
@@ -160,10 +160,10 @@ class Exported:
     """The files of an export.
 
     Attributes:
-        files: in the order of sizes, precisions and formats.
-        warnings: what a user should know.
-        is_verified: whether every file is right on all accelerators that it was to be verified on;
-            on the CPU it is, or it would not have been written.
+        files: exported files, in the order of sizes, precisions and formats.
+        warnings: messages for the user.
+        is_verified: whether every file passed the verification on all requested accelerators; on
+            the CPU, all files have, as they would not have been written otherwise.
     """
 
     files: tuple[ExportedFile, ...]
@@ -172,11 +172,11 @@ class Exported:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """Of the files."""
+        """Paths of the files."""
         return tuple(file.path for file in self.files)
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Return a row for each file and each input that it was compared with PyTorch on."""
+        """Return one row per file and input on which it was compared with PyTorch."""
         return _frame(
             {
                 "file": file.path.name,
@@ -195,27 +195,27 @@ class Exported:
 
 @dataclass(frozen=True)
 class Benchmarked:
-    """Latency and memory; `devices` are what `seaformer-benchmark` writes, one for each device."""
+    """Latency and memory; `devices` are the results of `seaformer-benchmark`, one per device."""
 
     devices: tuple[BenchmarkResults, ...]
 
     @property
     def results(self) -> BenchmarkResults:
-        """Of the first device."""
+        """Results of the first device."""
         return self.devices[0]
 
     @property
     def median_ms(self) -> float | None:
-        """Median latency on the first device; None where its processor is emulated."""
+        """Median latency on the first device; None if its processor is emulated."""
         latency = self.results.models[0].latency
         return None if latency is None else latency.typical_ms
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Return a row for each device and model, with the columns of results.csv."""
+        """Return one row per device and model, with the columns of results.csv."""
         return _frame(row for device in self.devices for row in rows(device))
 
     def breakdown_to_pandas(self) -> pandas.DataFrame:
-        """Return a row for each module of each model; empty without `breakdown=True`."""
+        """Return one row per module of each model; empty without `breakdown=True`."""
         return _frame(
             {"device": device.device.serial, "model": model.file_name, **row.model_dump()}
             for device in self.devices

@@ -166,7 +166,7 @@ def test_errors_are_those_of_the_commands(model: Model, tmp_path: Path) -> None:
         seaformer.load("seaformer-tini")
     with pytest.raises(SeaformerError, match="no model file"):
         seaformer.load(tmp_path / "model.tflite")
-    with pytest.raises(UsageError, match="is exported already"):
+    with pytest.raises(UsageError, match="is already exported"):
         model.export(tmp_path)
     with pytest.raises(UsageError, match="--weights is for a --model"):
         seaformer.load(str(model.source), weights="shapes").predict(np.zeros((8, 8, 3), np.uint8))

@@ -5,7 +5,7 @@
 
     network = seaformer.create_model("tiny", task="ade20k", weights="ade20k")  # an nn.Module
 
-What a name needs is imported when it is first asked for: importing the package takes no time.
+Names are imported lazily, on first access, so that importing the package is fast.
 """
 
 from importlib import import_module
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Model", "create_model", "list_models", "load"]
 
-switch_telemetry_off()  # before anything else of the package, or beneath it, can be imported
+switch_telemetry_off()  # before anything else in the package, or any library, is imported
 
-_HOMES = {
+_MODULES = {
     "Model": "seaformer.api.model",
     "create_model": "seaformer.models.create",
     "list_models": "seaformer.models.catalog",
@@ -32,7 +32,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'seaformer' has no attribute '{name}'")
     with missing_extras_named():
-        return getattr(import_module(_HOMES[name]), name)
+        return getattr(import_module(_MODULES[name]), name)

@@ -1,4 +1,4 @@
-"""The console of all commands: what is printed is text, whoever wrote it."""
+"""The console of all commands, which prints untrusted text safely."""
 
 from collections.abc import Iterable
 from io import StringIO
@@ -14,36 +14,37 @@ from seaformer.terminal import printable
 
 
 class Console(rich.console.Console):
-    """A console on which nothing that is printed can act on the terminal.
+    """A console on which printed text cannot control the terminal.
 
     Every string and `Text`, also in tables and progress displays, is one line of `printable`
-    letters. Strings have no markup: a style is an argument of `print`, or a `Text` that has it.
-    The only escape sequences are Rich's own. Lines are several prints, or a `Group` in a table.
+    characters. Strings have no markup: a style is an argument of `print`, or part of a `Text`. The
+    only escape sequences are Rich's own. Several lines need several prints, or a `Group` in a
+    table.
     """
 
     def __init__(self, **settings: Any) -> None:
-        """Make a console; `settings` are Rich's, except those that say how strings are read."""
+        """Create a console; `settings` are Rich's, except those for the parsing of strings."""
         super().__init__(markup=False, emoji=False, highlight=False, **settings)
 
     def render_str(self, text: str, **settings: Any) -> Text:
-        """Make a `Text` of a string, before Rich measures it or drops a character."""
+        """Convert a string to `Text` before Rich measures it or drops characters."""
         return super().render_str(printable(text), **settings)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Draw an object; Rich comes here with every `Text` of it."""
+        """Render an object; Rich calls this for every `Text` in it."""
         return super().render(
             _printable(renderable) if isinstance(renderable, Text) else renderable, options
         )
 
     def status(self, status: RenderableType, **settings: Any) -> Status:
-        """Show that work goes on; of a string, Rich's own method would read markup."""
+        """Show a spinner; Rich's own method would parse markup in a string."""
         return super().status(Text(status) if isinstance(status, str) else status, **settings)
 
 
 def silent_console() -> Console:
-    """Return a console that shows nothing, in a notebook either."""
+    """Return a console that shows nothing, not even in a notebook."""
     return Console(file=StringIO(), force_jupyter=False)
 
 

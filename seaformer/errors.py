@@ -1,4 +1,4 @@
-"""The errors of the project: each names the bad value, what is allowed and what to do next."""
+"""The errors of the project: each names the bad value, the allowed values, and what to do next."""
 
 import os
 import traceback
@@ -9,27 +9,27 @@ from typing import TypeVar
 _Row = TypeVar("_Row")
 
 MAX_QUOTED = 160
-"""Characters of a value in a message: whoever wrote the file may have written a million."""
+"""Maximum number of characters of a value in a message: a file may contain values of any length."""
 
 
 TRACEBACK = "SEAFORMER_TRACEBACK"
-"""Environment variable: if it is set, an error that nobody foresaw is shown with its traceback."""
+"""Environment variable: if it is set, unexpected errors are shown with their traceback."""
 
 
 class SeaformerError(ValueError):
-    """A job that cannot be done. Commands print it in one line and exit with status 1."""
+    """The work failed. Commands print the message as one line and exit with status 1."""
 
 
 class UsageError(SeaformerError):
-    """A request that makes no sense as it stands. Commands print it and exit with status 2."""
+    """The request is invalid. Commands print the message as one line and exit with status 2."""
 
 
 class UnknownNameError(UsageError):
-    """A name that is not in the table it was looked up in."""
+    """The name is not in the table in which it was looked up."""
 
 
 def quoted(value: object) -> str:
-    """Write a value that came from data for a message: in quotes, escaped, on one short line."""
+    """Format an untrusted value for a message: in quotes, escaped, on one short line."""
     text = repr(value)
     return text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 4]}...{text[-1]}"
 
@@ -46,7 +46,7 @@ def look_up(table: Mapping[str, _Row], kind: str, name: str) -> _Row:
     """Return the row called `name` of a table; a row is a `kind`, in the singular ("format").
 
     Raises:
-        UnknownNameError: there is none; the message lists those there are.
+        UnknownNameError: there is no such row; the message lists the valid names.
     """
     if name not in table:
         raise unknown_name(kind, name, table)
@@ -54,22 +54,22 @@ def look_up(table: Mapping[str, _Row], kind: str, name: str) -> _Row:
 
 
 def explanation(error: Exception) -> str:
-    """Describe an error to a user; with `TRACEBACK`, print the traceback of an unforeseen one."""
+    """Describe an error to a user; with `TRACEBACK`, print the traceback if it is unexpected."""
     if isinstance(error, SeaformerError):
         return str(error)
     if isinstance(error, OSError):
         name = "" if error.filename is None else f": '{os.fsdecode(error.filename)}'"
         return f"{error.strerror or error}{name}"
     if isinstance(error, MemoryError):
-        return "out of memory. Close other programs, or take a smaller input."
+        return "out of memory. Close other programs, or use a smaller input."
     if os.environ.get(TRACEBACK):
         traceback.print_exception(error)
     return (
-        f"unexpected {type(error).__name__}: {error} (a fault of seaformer: run again with "
-        f"{TRACEBACK}=1 and report what it prints)"
+        f"unexpected {type(error).__name__}: {error} (a bug in seaformer: run again with "
+        f"{TRACEBACK}=1 and report the output)"
     )
 
 
 def is_foreseen(error: Exception) -> bool:
-    """Whether an error is none of seaformer's own faults."""
+    """Whether an error is expected, rather than a bug in seaformer."""
     return isinstance(error, SeaformerError | OSError | MemoryError)

@@ -1,8 +1,8 @@
 """Parts of the package that only some users install: `pip install 'seaformer[NAME]'`.
 
-A plain install predicts and evaluates with exported files, benchmarks and bundles them. Whatever
-else is asked for without its extra ends in a `MissingExtraError`, which names it: a command calls
-`require` before long work, and everywhere else a failed import is looked up by `missing_extra`.
+A plain install can predict and evaluate with exported files, benchmark and bundle them. Everything
+else raises a `MissingExtraError` that names the extra: a command calls `require` before long work,
+and everywhere else `missing_extra` looks up a failed import.
 """
 
 import importlib.util
@@ -19,8 +19,8 @@ class Extra:
     """An extra of the package.
 
     Attributes:
-        purpose: what it is for, in words that "needs" can follow.
-        modules: the modules that it brings, by their import names.
+        purpose: what it is for, as the subject of a sentence: "... needs the module ...".
+        modules: import names of the modules that it contains.
     """
 
     purpose: str
@@ -46,15 +46,15 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
         "npu": Extra("the NPU's compiler and emulator", ("onnxruntime_qnn",)),
         "heic": Extra("reading HEIC", ("pillow_heif",)),
         "video": Extra("reading videos", ("av",)),
-        "pandas": Extra("a table of pandas", ("pandas",)),
+        "pandas": Extra("a pandas table", ("pandas",)),
     }
 )
-"""Every extra with modules of its own, as in `pyproject.toml`. Of several that bring a module, the
-first is the one to install for it."""
+"""Every extra with its own modules, as in `pyproject.toml`. If several contain a module, the first
+is the one to install for it."""
 
 
 class MissingExtraError(UsageError):
-    """What is asked for needs an extra that is not installed; `extra` is its name."""
+    """The request needs an extra that is not installed; `extra` is its name."""
 
     def __init__(self, extra: str, module: str) -> None:
         self.extra = extra
@@ -68,7 +68,7 @@ def require(extra: str) -> None:
     """Check that an extra of `EXTRAS` is installed; nothing is imported.
 
     Raises:
-        MissingExtraError: it is not.
+        MissingExtraError: it is not installed.
     """
     for module in EXTRAS[extra].modules:
         if importlib.util.find_spec(module) is None:
@@ -76,7 +76,7 @@ def require(extra: str) -> None:
 
 
 def missing_extra(error: ImportError) -> MissingExtraError | None:
-    """Return the error that names the extra which a failed import needs; None if none brings it."""
+    """Return the error that names the extra for a failed import; None if no extra contains it."""
     module = (error.name or "").partition(".")[0]
     for name, extra in EXTRAS.items():
         if module in extra.modules and importlib.util.find_spec(module) is None:
@@ -86,7 +86,7 @@ def missing_extra(error: ImportError) -> MissingExtraError | None:
 
 @contextmanager
 def missing_extras_named() -> Iterator[None]:
-    """Turn the failed import of a module that an extra brings into a `MissingExtraError`."""
+    """Convert the failed import of a module of an extra into a `MissingExtraError`."""
     try:
         yield
     except ModuleNotFoundError as error:

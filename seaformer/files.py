@@ -1,4 +1,4 @@
-"""Writing files so that a name holds the whole content or nothing new, and their hashes."""
+"""Writing files atomically, reading files with limits, and hashing them."""
 
 import hashlib
 import os
@@ -11,15 +11,15 @@ from seaformer.temporary_folders import temporary_folder
 
 
 def refuse_existing(path: str | Path, force: bool) -> None:
-    """Check that a file may be written; call it before the work whose result goes there.
+    """Check that a file may be written; to be called before the work whose result it stores.
 
     Raises:
-        UsageError: the folder is missing or closed to us, `path` is something else than a regular
-            file, or it exists and `force` is false.
+        UsageError: the folder is missing or not writable, `path` is not a regular file, or it
+            exists and `force` is false.
     """
     path = Path(path)
     if path.exists() and not path.is_file():
-        # As root, a rename over /dev/null would succeed and break the machine.
+        # For root, a rename over /dev/null would succeed and break the system.
         kind = "a folder" if path.is_dir() else "not a regular file"
         raise UsageError(f"cannot write '{path}': it is {kind}. Give the name of a file.")
     if path.exists() and not force:
@@ -27,30 +27,29 @@ def refuse_existing(path: str | Path, force: bool) -> None:
     if not path.parent.is_dir():
         raise UsageError(f"cannot write '{path}': there is no folder '{path.parent}'. Create it.")
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise UsageError(f"cannot write '{path}': the folder '{path.parent}' is read-only to you.")
+        raise UsageError(f"cannot write '{path}': no write permission for '{path.parent}'.")
 
 
 @contextmanager
 def atomic_write(path: str | Path, *, replace: bool = True) -> Iterator[Path]:
-    """Write a file in a temporary folder beside `path`, which it becomes when the block ends well.
+    """Write a file in a temporary folder, and move it to `path` when the block succeeds.
 
-    A reader of `path` sees the old file or the whole new one, never a part. If the block raises
-    anything, Ctrl-C included, `path` is as it was. A `path` that is a symbolic link stays one: the
-    file it points to is replaced.
+    A reader of `path` sees either the old file or the complete new file. If the block raises,
+    including Ctrl-C, `path` is unchanged. If `path` is a symbolic link, its target is replaced.
 
     Args:
-        path: of the file.
-        replace: whether a file that is there is replaced; otherwise one that another process has
-            written since `refuse_existing` stays.
+        path: path of the file.
+        replace: whether to replace an existing file; if not, a file that another process has
+            written since `refuse_existing` is preserved.
 
     Yields:
-        The temporary file: new, empty, and of the same name, whose suffix many writers choose the
-        format by. Write to it by name.
+        The temporary file: new, empty, and with the same name, because many writers choose the
+        format by the suffix. Write to it by name.
 
     Raises:
         UsageError: there is a file, and `replace` is false.
-        OSError: the file cannot be written: disk full, no permission, no such folder. It names
-            `path`.
+        OSError: the file cannot be written: disk full, no permission, no such folder. The error
+            names `path`.
     """
     target = Path(os.path.realpath(path))
     with temporary_folder("draft", target.parent) as folder:
@@ -65,14 +64,14 @@ def atomic_write(path: str | Path, *, replace: bool = True) -> Iterator[Path]:
             else:
                 _rename_to_new(draft, target)
         except OSError as error:
-            # A full disk has no name, and that of the draft says nothing to a user.
+            # The error for a full disk has no name, and that of the draft would not help users.
             if error.filename in (None, str(draft)):
                 error.filename, error.filename2 = str(path), None
             raise
 
 
 def _rename_to_new(draft: Path, target: Path) -> None:
-    """Rename a file to a name that nothing has; of two processes that do so, one fails."""
+    """Rename a file to a name that must not exist; if two processes do so, one fails."""
     try:
         try:
             target.hardlink_to(draft)
@@ -83,39 +82,39 @@ def _rename_to_new(draft: Path, target: Path) -> None:
             draft.replace(target)
     except FileExistsError:
         raise UsageError(
-            f"'{target}' has been written by another process meanwhile. Give another name, or "
-            "--force to overwrite it."
+            f"'{target}' has been written by another process in the meantime. Give another name, "
+            "or --force to overwrite it."
         ) from None
 
 
 class TooLargeError(SeaformerError):
-    """A file has more bytes than a file of its kind can have."""
+    """A file is larger than any valid file of its type."""
 
 
 def read_limited(path: Path, limit: int) -> bytes:
-    """Return the content of a file that has at most `limit` bytes, whatever lies there instead.
+    """Return the content of a file, of which at most `limit` bytes are read.
 
     Raises:
-        TooLargeError: it is larger.
-        OSError: it cannot be read.
+        TooLargeError: the file is larger.
+        OSError: the file cannot be read.
     """
     with path.open("rb") as file:
         content = file.read(limit + 1)
     if len(content) > limit:
         raise TooLargeError(
-            f"'{path}' has more than {limit / 2**20:.3g} MiB, the most that is read of a file of "
-            "its kind. Give the file that was meant."
+            f"'{path}' has more than {limit / 2**20:.3g} MiB, the limit for this type of file. "
+            "Give the right file."
         )
     return content
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text in UTF-8, as `atomic_write` does; raises OSError like it."""
+    """Write text in UTF-8 with `atomic_write`; raise OSError like it."""
     with atomic_write(path) as draft:
         draft.write_text(text, encoding="utf-8")
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal; raises OSError if it cannot be read."""
+    """Return the SHA-256 of a file, in hexadecimal; raise OSError if it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

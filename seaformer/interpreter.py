@@ -1,8 +1,8 @@
-"""Starting Python modules in processes of their own.
+"""Starting Python modules in separate processes.
 
-`python -m` and `python -c` look for modules in the working directory first. A user may have
-anything there: a `random.py`, a package `onnx`, or a checkout of this project, whose folder
-seaformer/ lacks the packages that stand beside it. What is installed has to be found all the same.
+`python -m` and `python -c` look for modules in the working directory first, which may contain
+anything: a `random.py`, a package `onnx`, or a checkout of this project, whose folder seaformer/
+lacks the packages next to it. The installed modules have to be found nevertheless.
 """
 
 import os
@@ -14,15 +14,16 @@ _SAFE_PATH = "PYTHONSAFEPATH"
 
 
 def module_command(module: str, *arguments: str) -> list[str]:
-    """Return the command that runs an installed module with arguments, wherever it is run."""
+    """Return the command that runs an installed module with arguments, from any directory."""
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
 @contextmanager
 def safe_path() -> Iterator[None]:
-    """Keep the working directory off the path of interpreters that are started meanwhile.
+    """Keep the working directory off the module path of interpreters started within the block.
 
-    For those that `multiprocessing` starts, where it does not fork: on macOS and Windows.
+    This is for interpreters that `multiprocessing` starts on macOS and Windows, where it does not
+    fork.
     """
     before = os.environ.get(_SAFE_PATH)
     os.environ[_SAFE_PATH] = "1"

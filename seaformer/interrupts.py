@@ -34,28 +34,28 @@ def came() -> bool:
 
 @contextmanager
 def one_interrupt() -> Iterator[None]:
-    """Run a command. Signals that its parent has it ignore, as nohup does, stay ignored.
+    """Run a command. Signals that are already ignored, as under nohup, stay ignored.
 
-    After a signal all of them are ignored until the process ends.
+    After the first signal, all of them are ignored until the process ends.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # Only the main thread can be interrupted.
+        yield  # only the main thread can be interrupted
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    heard = [number for number in SIGNALS if before[number] not in (signal.SIG_IGN, None)]
+    handled = [number for number in SIGNALS if before[number] not in (signal.SIG_IGN, None)]
     _State.came = False
-    for number in heard:
+    for number in handled:
         signal.signal(number, _take)
     try:
         yield
     finally:
-        for number in heard:
+        for number in handled:
             signal.signal(number, signal.SIG_IGN if _State.came else before[number])
 
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Run what must not be interrupted; check `came` afterwards."""
+    """Run a block that must not be interrupted; check `came` afterwards."""
     outer, _State.is_deferred = _State.is_deferred, True
     try:
         yield

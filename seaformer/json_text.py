@@ -1,7 +1,7 @@
-"""JSON from elsewhere: read strictly, with limits, and with one way to say what is wrong with it.
+"""Parsing untrusted JSON: strictly, with limits, and with uniform error messages.
 
-Python's own reader takes NaN, numbers of any size, and nesting as deep as the stack; what computes
-with such a value fails far from the file that it came from.
+Python's own parser accepts NaN, numbers of any size, and any nesting that fits the stack; code that
+computes with such values fails far from the file that they came from.
 """
 
 from typing import Any, TypeVar
@@ -12,35 +12,35 @@ from pydantic_core import from_json
 from seaformer.errors import quoted
 
 MAX_NUMBER = 1e100
-"""Nothing that is measured or counted is larger, and sums and squares of it are still finite."""
+"""Limit for numbers: larger than any measurement or count, with finite sums and squares."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class JsonError(ValueError):
-    """What is wrong with a JSON text: the member, its value, and what is allowed.
+    """An error in a JSON text: the member, its value, and what is allowed.
 
-    A clause without the file and without a full stop, for the message of who knows the file.
+    The message is a clause without file name and full stop, for a message that names the file.
     """
 
 
 def parse_json(text: bytes | str) -> Any:
-    """Return what a JSON text holds.
+    """Parse a JSON text.
 
     Raises:
-        JsonError: it is no JSON, is nested deeper than 200 levels, or has a number beyond
+        JsonError: the text is not JSON, is nested deeper than 200 levels, or has a number beyond
             `MAX_NUMBER`.
     """
     try:
         content = from_json(text, allow_inf_nan=False)
     except ValueError as error:
-        raise JsonError(f"it is no JSON ({error})") from error
+        raise JsonError(f"it is not JSON ({error})") from error
     _check_numbers(content, ())
     return content
 
 
 def parse_object(text: bytes | str) -> dict[str, Any]:
-    """Return the object that a JSON text holds; raises JsonError like `parse_json`."""
+    """Parse a JSON object; raise JsonError like `parse_json`."""
     content = parse_json(text)
     if not isinstance(content, dict):
         raise JsonError(f"it is {quoted(content)}. Allowed: a JSON object")
@@ -48,10 +48,10 @@ def parse_object(text: bytes | str) -> dict[str, Any]:
 
 
 def parse_model(kind: type[_Model], text: bytes | str) -> _Model:
-    """Return the object of a pydantic type that a JSON text holds.
+    """Parse a JSON text into a pydantic type.
 
     Raises:
-        JsonError: as for `parse_json`, or it does not fit the type.
+        JsonError: as `parse_json`, or the content does not fit the type.
     """
     parse_json(text)
     try:
@@ -84,5 +84,5 @@ def _first(error: ValidationError) -> str:
 
 
 def _member(path: tuple[str, ...]) -> str:
-    """Name a member by its keys; they are data."""
+    """Format the path of a member, whose keys are untrusted."""
     return quoted(".".join(path))[1:-1] if path else "it"

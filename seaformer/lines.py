@@ -1,10 +1,10 @@
-"""Cutting a stream of bytes into lines."""
+"""Splitting a stream of bytes into lines."""
 
 from collections.abc import Callable
 
 
 class Lines:
-    """Calls `on_line` with every line as soon as it is complete; `all` has them without ends."""
+    """Calls `on_line` with every complete line; `all` has all lines without line ends."""
 
     def __init__(self, on_line: Callable[[str], None] | None) -> None:
         self.all: list[str] = []
@@ -12,7 +12,7 @@ class Lines:
         self._rest = bytearray()
 
     def feed(self, data: bytes) -> None:
-        """Take what came next."""
+        """Add the next bytes of the stream."""
         first, *others = data.split(b"\n")
         self._rest += first
         for other in others:
@@ -20,7 +20,7 @@ class Lines:
             self._emit(line)
 
     def finish(self) -> None:
-        """Take what came last as a line, though no line end came."""
+        """Emit the rest of the stream as a line, even without a line end."""
         if self._rest:
             self._emit(self._rest)
         self._rest = bytearray()

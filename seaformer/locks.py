@@ -1,8 +1,8 @@
-"""Locks between processes, on folders: what one process works in, no other writes to or removes.
+"""Locks on folders: while one process works in a folder, no other writes to it or removes it.
 
-A lock is the kernel's (flock), on the folder itself: it leaves no file behind, and a process that
-is killed holds none. It binds only those who ask for it, and works between containers too, whose
-process numbers mean nothing to each other.
+A lock is a lock of the kernel (flock) on the folder itself: it leaves no file behind, and is
+released when a process is killed. It is advisory, and works between containers too, whose process
+ids are unrelated.
 """
 
 import fcntl
@@ -15,8 +15,8 @@ from pathlib import Path
 from seaformer.errors import SeaformerError
 
 WAIT_S = 60.0
-"""What is finished is written within seconds, on slow disks too. Longer than this a lock is held by
-a process that writes as it works."""
+"""Finished results are written within seconds, even on slow disks. A lock that is held for longer
+belongs to a process that writes while it works."""
 
 _TICK_S = 0.05
 
@@ -27,18 +27,20 @@ class LockedError(SeaformerError):
 
 @contextmanager
 def locked(folder: Path, *, wait: bool = False) -> Iterator[bool]:
-    """Hold the lock of a folder, which exists.
+    """Hold the lock of an existing folder.
 
     Args:
-        folder: to lock.
-        wait: whether to wait up to `WAIT_S` for another process that holds it: for writing what is
-            finished. Otherwise that is refused at once: for a lock that is held for a whole job.
+        folder: folder to lock.
+        wait: whether to wait up to `WAIT_S` while another process holds the lock, which is for
+            writing finished results; otherwise, fail at once, which is for locks held for a whole
+            run.
 
     Yields:
-        Whether it is held: false on a file system without locks, as some network ones are.
+        Whether the lock is held; false on file systems without locks, such as some network file
+        systems.
 
     Raises:
-        LockedError: another process holds it, still.
+        LockedError: another process holds the lock.
         OSError: there is no such folder.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -47,8 +49,8 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[bool]:
         while (is_held := _lock(descriptor)) is None:
             if time.monotonic() >= deadline:
                 raise LockedError(
-                    f"another seaformer process is writing to '{folder}'. Wait until it has ended, "
-                    "or give another folder."
+                    f"another seaformer process is writing to '{folder}'. Wait until it has "
+                    "finished, or give another folder."
                 )
             time.sleep(_TICK_S)
         yield is_held
@@ -57,7 +59,7 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[bool]:
 
 
 def _lock(descriptor: int) -> bool | None:
-    """Try to lock; return whether that is possible at all, None if another process holds it."""
+    """Try to lock; return whether locks are supported, or None if another process holds it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

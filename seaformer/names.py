@@ -1,9 +1,9 @@
-r"""Names that come from data and become part of a path: of a file, a device, an archive.
+r"""Untrusted names, from a file, a device or an archive, that become part of a path.
 
-Data never decides where a file is read or written. So such a name is one plain name, on every
-system: no folder before it, no drive, no device of Windows (`NUL`, `COM1.txt`), nothing that a
-shell or a terminal takes for something else. Any other is refused and not corrected: two
-corrected names could be one.
+Data must not decide where a file is read or written. Such a name therefore has to be a plain name
+on every system: no folder, no drive, no device of Windows (`NUL`, `COM1.txt`), nothing that is
+special in a shell or a terminal. Other names are refused rather than corrected, because two
+corrected names could be equal.
 """
 
 import os
@@ -12,21 +12,21 @@ from pathlib import Path, PureWindowsPath
 from seaformer.errors import SeaformerError, quoted
 
 MAX_BYTES = 255
-"""Of a name in UTF-8, as most file systems have it."""
+"""Maximum length of a name in UTF-8 on most file systems."""
 
 FORBIDDEN = frozenset('/\\:*?"<>|')
-"""Separators and what Windows has no names with; ":" also begins a stream of a file there."""
+"""Separators and characters that Windows forbids; there, ":" also starts the name of a stream."""
 
 ALLOWED = (
-    f"the name of a file without a folder, of 1 to {MAX_BYTES} bytes, printable, without any of "
-    f"{' '.join(sorted(FORBIDDEN))}, with neither '-' nor a space at its beginning and neither "
-    "'.' nor a space at its end, and not a device of Windows such as NUL or COM1.txt"
+    f"a file name without a folder, of 1 to {MAX_BYTES} bytes, printable, without any of "
+    f"{' '.join(sorted(FORBIDDEN))}, not starting with '-' or a space, not ending with '.' or a "
+    "space, and not a device of Windows such as NUL or COM1.txt"
 )
-ADVICE = "Correct it where it comes from."
+ADVICE = "Correct it at its source."
 
 
 def is_plain(name: str) -> bool:
-    """Whether a name is as `ALLOWED` says."""
+    """Whether a name satisfies `ALLOWED`."""
     return (
         name.isprintable()
         and not FORBIDDEN.intersection(name)
@@ -39,13 +39,13 @@ def is_plain(name: str) -> bool:
 
 
 def plain_name(name: object, where: str, advice: str = ADVICE) -> str:
-    """Return a name that came from data, if it can be that of a file in any folder.
+    """Return an untrusted name if it is a plain file name.
 
-    What is not text is refused as well. The message says where it was read ("file.name in
-    'model.json'") and in a sentence what to do next.
+    `where` is the source of the name for messages ("file.name in 'model.json'"), `advice` a
+    sentence about what to do next. Anything but text is refused too.
 
     Raises:
-        SeaformerError: it is no plain name.
+        SeaformerError: it is not a plain name.
     """
     if not isinstance(name, str) or not is_plain(name):
         raise SeaformerError(f"{where} is {quoted(name)}. Allowed: {ALLOWED}. {advice}")
@@ -53,19 +53,19 @@ def plain_name(name: object, where: str, advice: str = ADVICE) -> str:
 
 
 def path_in(folder: Path, name: object, where: str, advice: str = ADVICE) -> Path:
-    """Return the path of a file or folder right in `folder`, which need not exist.
+    """Return the path of a file or folder directly in `folder`; neither has to exist.
 
     `name`, `where` and `advice` are as for `plain_name`.
 
     Raises:
-        SeaformerError: it is no plain name, or there is a symbolic link of that name which leads
-            out of the folder.
+        SeaformerError: it is not a plain name, or a symbolic link of that name leads out of the
+            folder.
     """
     path = folder / plain_name(name, where, advice)
     target = Path(os.path.realpath(path))
     if not target.is_relative_to(os.path.realpath(folder)):
         raise SeaformerError(
-            f"'{path}', named by {where}, is a link to '{target}'. Allowed: nothing that leads out "
-            f"of '{folder}'. Remove the link."
+            f"'{path}', named by {where}, is a link to '{target}', outside '{folder}', which is "
+            "not allowed. Remove the link."
         )
     return path

@@ -1,8 +1,7 @@
-"""Running one command of the project from another, in a process of its own.
+"""Running one command of the project from another, in a separate process.
 
-A benchmark needs exported files, and an export needs latencies. Exporting takes torch and
-TensorFlow, which a benchmark may not import, and what they leave in memory and on the processor
-would be measured with the models.
+A benchmark needs exported files, and an export needs latencies. Exporting needs torch and
+TensorFlow, which a benchmark must not import: their memory and threads would affect measurements.
 """
 
 import os
@@ -23,32 +22,32 @@ MODULES = {
     "seaformer-evaluate": "seaformer.cli.evaluate",
     "seaformer-benchmark": "seaformer.benchmark.cli",
 }
-"""Command -> the module that it starts."""
+"""Command -> its module."""
 
 NEEDS = {"seaformer-export": "export"}
-"""Command -> the extra that it needs, if any."""
+"""Command -> the extra that it needs."""
 
 END_LIMIT_S = 5.0
-"""How long the command may take to clean up after Ctrl-C, before it is ended."""
+"""Time for the command to clean up after Ctrl-C before it is killed."""
 
 
 def run_command(
     name: str, arguments: Sequence[str], show: Callable[[str], None]
 ) -> tuple[Path, ...]:
-    """Run a command of `MODULES` to its end.
+    """Run a command of `MODULES` to completion.
 
     Args:
-        name: of the command.
-        arguments: of it.
-        show: takes what it has just done, stage by stage.
+        name: name of the command.
+        arguments: its arguments.
+        show: called with a description of each finished stage.
 
     Returns:
-        The files that it reports.
+        The files that the command has written.
 
     Raises:
-        MissingExtraError: it needs an extra that is not installed.
-        SeaformerError: it failed; the message is the command's own.
-        KeyboardInterrupt: Ctrl-C; the command has ended too.
+        MissingExtraError: the command needs an extra that is not installed.
+        SeaformerError: the command failed; the message is that of the command.
+        KeyboardInterrupt: Ctrl-C; the command was stopped too.
     """
     if name in NEEDS:
         require(NEEDS[name])
@@ -66,7 +65,7 @@ def run_command(
     lines = Lines(on_line)
     done = processes.run(
         module_command(MODULES[name], *arguments),
-        time_limit_s=None,  # how long an export takes depends on the network
+        time_limit_s=None,  # the duration of an export depends on the network
         on_stdout=lambda _: None,
         environment=os.environ | {"PYTHONIOENCODING": "utf-8"},
         report_to=(VARIABLE, lines.feed),
@@ -82,8 +81,8 @@ def run_command(
 def _failure(status: int, what: str, stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    silent = f"exit status {status}, without a word"
+    default = f"exit status {status}, without a message"
     if status == -signal.SIGKILL:
-        silent = "it was killed, as a system does that runs out of memory"
-    said = (errors or lines or [silent])[-1].rstrip(".")
-    return f"{said}. That was: {what}"
+        default = "it was killed, probably for lack of memory"
+    message = (errors or lines or [default])[-1].rstrip(".")
+    return f"{message}. Command: {what}"

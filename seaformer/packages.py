@@ -1,7 +1,7 @@
-"""Files of packages, from the registry that the user's own pip or npm is set to.
+"""Files from packages, downloaded from the registry for which the user's pip or npm is configured.
 
-A package is pinned by version and SHA-256, fetched once, and kept in the user's cache
-(`seaformer.cache`), as far as it is needed. Nothing of a package is run here.
+A package is pinned by version and SHA-256 and downloaded once; the required files are stored in the
+user's cache (`seaformer.cache`). No code of a package is run here.
 """
 
 import hashlib
@@ -26,16 +26,16 @@ from seaformer.temporary_folders import temporary_folder
 
 CACHE = "packages"
 
-MOST_SAID = 2**20
-"""Bytes. pip and npm print some thousand, and each line is shown."""
+MAX_OUTPUT_BYTES = 2**20
+"""Limit for the output of pip and npm, which print a few thousand bytes; each line is shown."""
 
 DOWNLOAD_LIMIT_S = 3600.0
-"""For the largest package, of 150 MB, at 40 KB/s."""
+"""Time limit of a download: 40 KB/s for the largest package, of 150 MB."""
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """A wheel for a version of Python and one of the tags `platforms`, not for those here."""
+    """A wheel for another version of Python and other platforms (tags) than those of the host."""
 
     name: str
     version: str
@@ -48,7 +48,7 @@ class Wheel:
     def fetch(self, folder: Path) -> Path:
         """Download it into an empty folder; see `fetch`."""
         if importlib.util.find_spec("pip") is None:
-            raise SeaformerError(f"{self} cannot be fetched: pip is not installed here.")
+            raise SeaformerError(f"{self} cannot be fetched: pip is not installed.")
         command = module_command("pip", "download", "--disable-pip-version-check")
         command += ["--no-deps", "--only-binary=:all:", f"--python-version={self.python}"]
         command += [f"--platform={platform}" for platform in self.platforms]
@@ -57,7 +57,7 @@ class Wheel:
 
 @dataclass(frozen=True)
 class NodePackage:
-    """A package of npm."""
+    """An npm package."""
 
     name: str
     version: str
@@ -69,7 +69,7 @@ class NodePackage:
         """Download it into an empty folder; see `fetch`."""
         npm = shutil.which("npm")
         if npm is None:
-            raise SeaformerError(f"{self} cannot be fetched: npm is not installed here.")
+            raise SeaformerError(f"{self} cannot be fetched: npm is not installed.")
         command = [npm, "pack", "--no-update-notifier", "--loglevel=error"]
         command += ["--pack-destination", str(folder), f"{self.name}@{self.version}"]
         return fetch(command, folder, self)
@@ -78,33 +78,39 @@ class NodePackage:
 def fetch(command: Sequence[str], folder: Path, package: object) -> Path:
     """Run a command that puts one file into a folder, and return the file.
 
-    What the command says goes to stderr as it comes.
+    The output of the command is passed on to stderr.
 
     Raises:
-        SeaformerError: it fails. The message does not say what else to do.
+        SeaformerError: the command fails. The message gives no advice.
     """
     console = Console(stderr=True, soft_wrap=True)
     lines = Lines(console.print)
     done = processes.run(
         command,
         time_limit_s=DOWNLOAD_LIMIT_S,
-        output_limit=MOST_SAID,
+        output_limit=MAX_OUTPUT_BYTES,
         on_stdout=lines.feed,
         merge=True,
     )
     lines.finish()
     files = list(folder.iterdir())
     if done.status != 0 or len(files) != 1:
-        raise SeaformerError(f"{package} cannot be fetched, for the reason above.")
+        raise SeaformerError(f"{package} cannot be fetched; see above for the reason.")
     return files[0]
 
 
 @dataclass(frozen=True)
 class Package:
-    """A package that files are taken from; nothing of it goes into the product unless it says so.
+    """A package from which files are taken.
 
-    SHA-256 and size are of the archive. `members` are patterns of the names in it that are kept,
-    and `archives` maps names of archives within it to patterns of the names kept of them.
+    Attributes:
+        source: where to download it.
+        sha256: SHA-256 of the archive.
+        megabytes: size of the archive.
+        license: license of the package.
+        members: patterns of the names to extract.
+        use: what the files are used for, and whether they are redistributed.
+        archives: names of archives within the archive -> patterns of the names to extract.
     """
 
     source: Wheel | NodePackage
@@ -117,23 +123,23 @@ class Package:
 
     @property
     def folder(self) -> Path:
-        """Where its files are kept; a name of its own for what is kept of it, too."""
-        kept = [self.sha256, *self.members]
-        kept += [f"{name}/{pattern}" for name in self.archives for pattern in self.archives[name]]
-        return cache_folder(CACHE) / hashlib.sha256("\n".join(kept).encode()).hexdigest()[:32]
+        """Folder for its files, unique for the package and the selected files."""
+        key = [self.sha256, *self.members]
+        key += [f"{name}/{pattern}" for name in self.archives for pattern in self.archives[name]]
+        return cache_folder(CACHE) / hashlib.sha256("\n".join(key).encode()).hexdigest()[:32]
 
     @property
     def is_here(self) -> bool:
-        """Whether it need not be fetched."""
+        """Whether it is in the cache."""
         return self.folder.is_dir()
 
     def files(self) -> Path:
-        """Return the folder of what is kept, under its own names; fetch it if it is not here.
+        """Return the folder with the extracted files; download the package if necessary.
 
-        What is kept of an archive within the archive is in a folder of its name.
+        Files from an inner archive are in a folder with the name of that archive.
 
         Raises:
-            SeaformerError: it cannot be fetched or kept, or is not the file that was published.
+            SeaformerError: it cannot be downloaded or stored, or is not the published file.
         """
         if not self.is_here:
             try:
@@ -141,28 +147,28 @@ class Package:
                 self._fetch()
             except OSError as error:
                 raise SeaformerError(
-                    f"cannot keep {self.source} in '{self.folder.parent}': {error}. Set "
-                    f"{CACHE_VARIABLE} to a folder that can be written and has room."
+                    f"cannot store {self.source} in '{self.folder.parent}': {error}. Set "
+                    f"{CACHE_VARIABLE} to a writable folder with enough space."
                 ) from error
         return self.folder
 
     def forget(self) -> None:
-        """Remove it from the cache, where something damaged it."""
+        """Remove it from the cache, for example if it was damaged."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _fetch(self) -> None:
         Console(stderr=True, soft_wrap=True).print(
             f"fetching {self.source} ({self.megabytes:g} MB), once"
         )
-        # Beside its place: what is cut off is removed, and only whole folders get the name.
+        # In a temporary folder next to the final one, so that only complete folders get its name.
         with temporary_folder("download", self.folder.parent) as temporary:
             into, files = temporary / "package", temporary / "files"
             into.mkdir()
             archive = self.source.fetch(into)
             if (found := file_sha256(archive)) != self.sha256:
                 raise SeaformerError(
-                    f"{self.source} has SHA-256 {found}, expected is {self.sha256}: it is not the "
-                    "file that was published."
+                    f"{self.source} has SHA-256 {found}, but {self.sha256} is expected: it is not "
+                    "the file that was published."
                 )
             _extract(archive, (*self.members, *self.archives), files)
             for name, patterns in self.archives.items():
@@ -170,7 +176,7 @@ class Package:
                 _extract(inner, patterns, files / name)
             try:
                 files.rename(self.folder)
-            except OSError:  # Of two processes the first one wins.
+            except OSError:  # another process was faster
                 if not self.is_here:
                     raise
 
@@ -195,7 +201,7 @@ ONNX_RUNTIME_FOR_ANDROID = Package(
 
 
 def _extract(archive: Path, patterns: tuple[str, ...], to: Path) -> None:
-    """Write the members of a zip or tar file whose names fit a pattern."""
+    """Extract the members of a zip or tar file whose names match a pattern."""
     names = []
     for name, content in _members(archive, patterns):
         path = to / name
@@ -218,7 +224,7 @@ def _members(archive: Path, patterns: tuple[str, ...]) -> Iterator[tuple[str, by
         return
     with tarfile.open(archive) as tar:
         for member in tar:
-            wanted = member.isfile() and _fits(member.name, patterns)  # no link, whatever to
+            wanted = member.isfile() and _fits(member.name, patterns)  # excludes links
             content = tar.extractfile(member) if wanted else None
             if content is not None:
                 yield member.name, content.read()

@@ -1,11 +1,11 @@
-"""Nothing that seaformer starts reports to anyone.
+"""Switching off the telemetry of all libraries and programs that seaformer uses.
 
-Libraries underneath send usage data to their makers unless an environment variable forbids it. They
-read it when they are imported or loaded, so `seaformer/__init__.py` sets them all before it imports
-anything. Processes started from here inherit them; on a phone, where nothing is inherited,
-`benchmark/devices/phone.py` exports them. Whatever the user's environment says of them is replaced.
+Some libraries send usage data to their vendors unless an environment variable forbids it. They read
+it when they are imported or loaded, so `seaformer/__init__.py` sets all of them before it imports
+anything. Child processes inherit them; for a phone, `benchmark/devices/phone.py` exports them.
+Values from the user's environment are replaced.
 
-pip and npm, which look for a newer version of themselves, are told not to by options: `packages`.
+pip and npm look for newer versions of themselves; options in `packages` prevent that.
 """
 
 import os
@@ -20,17 +20,17 @@ SWITCHES: Mapping[str, str] = {
     # huggingface_hub, which accelerate imports, sends usage data to Hugging Face. Source:
     # https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables
     "HF_HUB_DISABLE_TELEMETRY": "1",
-    # A library may begin to report in a later version; this is what many agreed to heed. Source:
+    # A convention that many libraries follow, in case a later version adds telemetry. Source:
     # https://donottrack.sh
     "DO_NOT_TRACK": "1",
 }
-"""Environment variables that switch telemetry off, and what to set them to."""
+"""Environment variables that switch telemetry off, with their values."""
 
 
 def switch_telemetry_off() -> None:
-    """Set `SWITCHES` in the environment of this process and of all that it starts."""
+    """Set `SWITCHES` in the environment of this process and its child processes."""
     os.environ.update(SWITCHES)
-    # Imported before us, it has its device id and will connect. Its API at least stops what is
-    # not yet recorded.
+    # If it was imported before us, it has a device id and will connect. Its API at least stops
+    # further events.
     if (loaded := sys.modules.get("onnxruntime")) is not None:
         loaded.disable_telemetry_events()

@@ -1,4 +1,4 @@
-"""Running other programs, with limits on their time and on what they may print."""
+"""Running other programs, with limits on their time and output."""
 
 import ctypes
 import os
@@ -15,14 +15,14 @@ from pathlib import Path
 from seaformer.errors import SeaformerError
 
 OUTPUT_LIMIT = 64 * 2**20
-"""Bytes. Compilers, converters and package managers print a hundredth of it; one that does not stop
-would take all memory within seconds."""
+"""Limit in bytes. Compilers, converters and package managers print a hundredth of it; a program
+that prints endlessly would fill the memory within seconds."""
 
 LINE_BYTES = 64
-"""What a line counts for besides its letters, as Python takes it for a string."""
+"""Additional bytes counted for each line, the overhead of a Python string."""
 
 _TICK_S = 0.2
-"""How often a wait looks whether it has to end."""
+"""Interval at which a wait checks whether it has to end."""
 
 _CHUNK = 1 << 16
 
@@ -31,26 +31,26 @@ _PR_SET_PDEATHSIG = 1
 
 
 class OutputLimitError(SeaformerError):
-    """A program printed more than it may; it was ended."""
+    """A program exceeded the limit on its output and was stopped."""
 
 
 class TookTooLongError(SeaformerError):
-    """A program took longer than it may; it was ended."""
+    """A program exceeded its time limit and was stopped."""
 
 
 class CannotStartError(SeaformerError):
-    """A program does not start; `reason` is why, in the system's words."""
+    """A program cannot be started; `reason` is the message of the system."""
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"'{name}' does not start: {reason}.")
+        super().__init__(f"'{name}' cannot be started: {reason}.")
         self.reason = reason
 
 
 @dataclass(frozen=True)
 class Done:
-    """A program that came to its end, with its exit status, or -n if signal n ended it.
+    """A program that has ended, with its exit status, or -n if signal n ended it.
 
-    `stdout` is all that was not given to `on_stdout`, with stderr if they were merged.
+    `stdout` is empty if it was passed to `on_stdout`; it includes stderr if they were merged.
     """
 
     status: int
@@ -59,7 +59,7 @@ class Done:
 
 
 def ending_in_words(status: int) -> str:
-    """How a program ended, by its exit status, which is -n if signal n ended it."""
+    """Describe how a program ended, by its exit status, which is -n if signal n ended it."""
     if status == -signal.SIGKILL:
         return "killed by the system, perhaps for lack of memory"
     if status < 0:
@@ -68,22 +68,22 @@ def ending_in_words(status: int) -> str:
 
 
 class Allowance:
-    """How much a program may print: `limit` bytes, of which a line takes `LINE_BYTES` more."""
+    """The amount a program may print: `limit` bytes, with `LINE_BYTES` counted per line."""
 
     def __init__(self, limit: int = OUTPUT_LIMIT) -> None:
         self.limit = limit
         self._left = limit
 
     def covers(self, data: bytes) -> bool:
-        """Take what came next; return whether that was within the limit."""
+        """Count the next bytes; return whether the total is within the limit."""
         self._left -= len(data) + LINE_BYTES * data.count(b"\n")
         return self._left >= 0
 
 
 class _Reports:
-    """A pipe that a program reports on, beside what it prints, and what takes that.
+    """A pipe on which a program reports, in addition to its output, and the callback for it.
 
-    An environment variable tells it the descriptor for writing, which it alone has once started.
+    An environment variable contains the descriptor for writing, which only the program keeps open.
     """
 
     def __init__(self, variable: str, sink: Callable[[bytes], None]) -> None:
@@ -107,24 +107,25 @@ def run(
 ) -> Done:
     """Run a program without input, and wait for its end.
 
-    It and all that it started are ended when this is left by an exception, Ctrl-C included. On
-    Linux it also ends when this process is killed.
+    The program and all its child processes are killed when this function is left by an exception,
+    including Ctrl-C. On Linux, the program also ends when this process is killed.
 
     Args:
         command: the program and its arguments.
-        time_limit_s: how long it may take; None if that is open.
-        output_limit: how much it may print, as `Allowance` counts.
-        on_stdout: called with stdout as it comes, instead of keeping it.
-        merge: whether its stderr goes where its stdout goes.
-        cwd: folder that it works in; None for that of this process.
+        time_limit_s: time limit; None for no limit.
+        output_limit: limit on its output, counted by `Allowance`.
+        on_stdout: called with stdout as it arrives, instead of collecting it.
+        merge: whether its stderr is merged into its stdout.
+        cwd: working directory; None for that of this process.
         environment: its environment variables; None for those of this process.
-        report_to: an environment variable, and what is called with the bytes that the program
-            writes to the descriptor whose number stands in it: a third pipe, within the same limit.
-        tick: called several times a second; what it raises ends the program.
-        grace_s: how long it may take to clean up when it is ended, after a TERM.
+        report_to: an environment variable, which is set to the number of a descriptor, and a
+            callback for the bytes that the program writes to that descriptor; they count towards
+            the same limit.
+        tick: called several times per second; an exception from it stops the program.
+        grace_s: time that the program has to clean up after a TERM, before it is killed.
 
     Raises:
-        CannotStartError: there is no such program, or it may not be run.
+        CannotStartError: there is no such program, or it is not executable.
         OutputLimitError: it printed too much.
         TookTooLongError: it took too long.
     """
@@ -142,7 +143,7 @@ def run(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if merge else subprocess.PIPE,
-            start_new_session=True,  # a group, that can be ended with all it started
+            start_new_session=True,  # a process group, which can be killed as a whole
             preexec_fn=_ending_with_parent(signal.SIGTERM if grace_s else signal.SIGKILL),
         )
     except OSError as error:
@@ -162,13 +163,13 @@ def run(
     def check() -> None:
         tick()
         if deadline is not None and time.monotonic() >= deadline:
-            raise TookTooLongError(f"'{name}' took longer than {time_limit_s:g} s and was ended.")
+            raise TookTooLongError(f"'{name}' took longer than {time_limit_s:g} s and was stopped.")
 
     def take(sink: Callable[[bytes], None], data: bytes) -> None:
         if not allowance.covers(data):
             raise OutputLimitError(
-                f"'{name}' printed more than {output_limit / 2**20:g} MiB and was ended. Run it by "
-                "hand to see what it prints."
+                f"'{name}' printed more than {output_limit / 2**20:g} MiB and was stopped. Run it "
+                "manually to see what it prints."
             )
         sink(data)
 
@@ -184,7 +185,7 @@ def run(
                         take(key.data, data)
                     else:
                         selector.unregister(key.fileobj)
-        while process.poll() is None:  # it closed its output and works on
+        while process.poll() is None:  # it closed its output but is still running
             check()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_TICK_S)
@@ -197,11 +198,11 @@ def run(
 
 
 def _ending_with_parent(number: signal.Signals) -> Callable[[], None] | None:
-    """Return what makes a new process receive a signal when this thread has ended; None elsewhere.
+    """Return a function that makes a new process receive a signal when this thread ends.
 
-    It runs between fork and exec, where nothing may be imported or locked: it makes system calls
-    only. Programs of others watch no pipe, so that the kernel has to end them. It goes by the
-    thread, which is the one that waits for the program.
+    It runs between fork and exec, where nothing may be imported or locked, and therefore makes only
+    system calls. External programs do not watch a pipe, so the kernel has to end them. The kernel
+    watches the thread, which is the one that waits for the program. None if not on Linux.
     """
     if _LIBC is None:
         return None
@@ -209,14 +210,14 @@ def _ending_with_parent(number: signal.Signals) -> Callable[[], None] | None:
 
     def ask_kernel() -> None:
         set_signal(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
-        if os.getppid() != parent:  # it was killed before the call
+        if os.getppid() != parent:  # the parent was killed before the call
             os._exit(1)
 
     return ask_kernel
 
 
 def _end(process: "subprocess.Popen[bytes]", grace_s: float) -> None:
-    """End what still runs of a program."""
+    """Stop a program that is still running."""
     if process.returncode is None and grace_s:
         with suppress(ProcessLookupError, subprocess.TimeoutExpired):
             os.killpg(process.pid, signal.SIGTERM)

@@ -1,9 +1,8 @@
-"""How far a piece of work is: events for a callback in this process, or for another program.
+"""Progress events, for a callback in this process or for the program that started it.
 
-To a program that started this one they are one JSON object a line, on a pipe.
-
-The program that listens opens a pipe, hands its writing end on, and puts the number of that
-descriptor into the environment variable `VARIABLE`. Nobody has to read what a command prints.
+For another program, events are JSON objects, one per line, on a pipe. That program opens the pipe,
+passes on its writing end, and sets the environment variable `VARIABLE` to the number of that
+descriptor, so that it need not parse the output of a command.
 """
 
 import os
@@ -24,7 +23,7 @@ class _Event(BaseModel):
 
 
 class StageFinished(_Event):
-    """A piece of work, such as "trace to ONNX", is done; `made` is what came of it, in words."""
+    """A stage, such as "trace to ONNX", is finished; `made` describes its result."""
 
     event: Literal["stage finished"] = "stage finished"
     title: str
@@ -33,7 +32,7 @@ class StageFinished(_Event):
 
 
 class StageAdvanced(_Event):
-    """A piece of work has done so many steps of so many."""
+    """A stage has finished `done` of `total` steps."""
 
     event: Literal["stage advanced"] = "stage advanced"
     title: str
@@ -42,7 +41,7 @@ class StageAdvanced(_Event):
 
 
 class FileWritten(_Event):
-    """A file is complete; `path` is absolute or from where the command was started."""
+    """A file is complete; `path` is absolute or relative to the working directory."""
 
     event: Literal["file written"] = "file written"
     path: Path
@@ -58,7 +57,7 @@ _CALLBACK: ContextVar[Callable[[Event], None] | None] = ContextVar("callback", d
 
 @contextmanager
 def reporting_to(callback: Callable[[Event], None] | None) -> Iterator[None]:
-    """Call a function with every event of this context; a thread has it if it runs in a copy."""
+    """Call a function with every event of this context, or of threads that run in a copy of it."""
     token = _CALLBACK.set(callback)
     try:
         yield
@@ -67,7 +66,7 @@ def reporting_to(callback: Callable[[Event], None] | None) -> Iterator[None]:
 
 
 def notify(event: Event) -> None:
-    """Report an event to the callback and to the program that listens, as far as there are any."""
+    """Report an event to the callback and to the listening program, if there are any."""
     if (callback := _CALLBACK.get()) is not None:
         callback(event)
     descriptor = _descriptor()
@@ -77,12 +76,12 @@ def notify(event: Event) -> None:
 
 
 def read_event(line: str) -> Event:
-    """Read a line of what a command reports; raises ValueError if it is no event."""
+    """Parse a line that a command reports; raise ValueError if it is not an event."""
     return _EVENT.validate_json(line)
 
 
 @cache
 def _descriptor() -> int | None:
-    # Taken out, so that programs that this one starts do not write to whatever has that number.
+    # The variable is removed, so that child processes do not write to an unrelated descriptor.
     number = os.environ.pop(VARIABLE, "")
     return int(number) if number.isdecimal() else None

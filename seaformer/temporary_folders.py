@@ -1,7 +1,7 @@
-"""Temporary folders, which a process that is killed leaves behind only until the next needs one.
+"""Temporary folders that are removed even if their process is killed.
 
-Each is locked by the process that made it. One that is not locked has no owner any more, and is
-removed when another process makes one beside it.
+Each folder is locked by the process that created it. A folder without a lock has no owner any more,
+and is removed when another process creates one in the same place.
 """
 
 import os
@@ -19,14 +19,14 @@ PREFIX = ".seaformer-temporary-"
 
 @contextmanager
 def temporary_folder(purpose: str, parent: Path | None = None) -> Iterator[Path]:
-    """Make a folder that is removed when the block is left; see also `remove_abandoned`.
+    """Create a folder that is removed at the end of the block; see also `remove_abandoned`.
 
     Args:
-        purpose: part of its name, such as "export".
-        parent: folder to make it in; None for the system's, or what TMPDIR says.
+        purpose: component of its name, such as "export".
+        parent: folder to create it in; None for TMPDIR or the default of the system.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     parent = Path(tempfile.gettempdir()) if parent is None else parent
     remove_abandoned(parent)
@@ -37,10 +37,10 @@ def temporary_folder(purpose: str, parent: Path | None = None) -> Iterator[Path]
 
 
 def _make(prefix: str, parent: Path, stack: ExitStack) -> Path:
-    """Make a folder and lock it until the stack is left."""
+    """Create a folder and lock it until the stack is closed."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-        # Between the two calls another process may take it for abandoned.
+        # Between the two calls, another process may consider it abandoned.
         with suppress(LockedError, FileNotFoundError):
             stack.enter_context(locked(folder))
             if folder.exists():
@@ -49,7 +49,7 @@ def _make(prefix: str, parent: Path, stack: ExitStack) -> Path:
 
 @cache
 def remove_abandoned(parent: Path) -> None:
-    """Remove the temporary folders of dead processes from a folder, once in each process."""
+    """Remove the temporary folders of dead processes from a folder, once per process."""
     for folder in parent.glob(f"{PREFIX}*"):
         with suppress(LockedError, OSError), locked(folder) as is_held:
             if is_held and folder.lstat().st_uid == os.geteuid():

@@ -152,7 +152,7 @@ def test_an_official_tool_that_does_not_stop_printing(folder: Path) -> None:
 def test_tools_that_do_not_stop_printing(folder: Path, text: str) -> None:
     (folder / "npm").symlink_to("endless")
     done = script(text, folder, PATH=f"{folder}:/usr/bin:/bin")
-    assert_refused(done, "MiB and was ended")
+    assert_refused(done, "MiB and was stopped")
 
 
 def test_a_compiler_that_does_not_stop_printing(folder: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_program_has_its_time_and_says_what_it_has_to(tmp_path: Path) -> None:
     assert (done.status, done.stdout, done.stderr) == (0, b"out\nerr\n", b"")
     with pytest.raises(processes.TookTooLongError, match=r"'sleep' took longer than 0\.1 s"):
         processes.run(["sleep", "60"], time_limit_s=0.1)
-    with pytest.raises(processes.CannotStartError, match="'nothing' does not start: No such file"):
+    with pytest.raises(processes.CannotStartError, match="'nothing' cannot be started: No such"):
         processes.run([tmp_path / "nothing"], time_limit_s=60)
 
 
@@ -211,7 +211,7 @@ def test_json_that_is_endlessly_deep(folder: Path) -> None:
     write_onnx(folder / "model.onnx")
     (folder / "model.json").write_text('{"schema_version": ' + "[" * 1_000_000)
     done = command("predict", "--model", "model.onnx", cwd=folder)
-    assert_refused(done, "the metadata in 'model.json' cannot be used: it is no JSON")
+    assert_refused(done, "the metadata in 'model.json' cannot be used: it is not JSON")
 
 
 @pytest.mark.parametrize(

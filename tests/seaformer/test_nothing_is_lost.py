@@ -219,7 +219,7 @@ def test_a_fault_that_nobody_foresaw_on_one_device_loses_nothing_of_the_others(
     assert not broken.complete
     assert broken.models[0].latency is not None
     assert len(finished.problems) == 1
-    assert "R59: unexpected KeyError: 'skin' (a fault of seaformer" in finished.problems[0]
+    assert "R59: unexpected KeyError: 'skin' (a bug in seaformer" in finished.problems[0]
 
 
 def test_a_fault_before_anything_was_measured_is_told_beside_the_results_of_others(

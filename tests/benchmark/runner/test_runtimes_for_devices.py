@@ -227,7 +227,7 @@ def test_without_npm_the_error_names_the_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SeaformerError, match=r"npm is not installed here\. Or give a library"):
+    with pytest.raises(SeaformerError, match=r"npm is not installed\. Or give a library"):
         _library()
 
 
@@ -237,7 +237,7 @@ def test_a_cache_that_cannot_be_written_is_named(
     _publish(monkeypatch, _zip(tmp_path / "a.whl", **{"lib.so": ARM64}), "lib.so")
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SEAFORMER_CACHE", str(tmp_path / "file"))
-    with pytest.raises(SeaformerError, match="Set SEAFORMER_CACHE to a folder"):
+    with pytest.raises(SeaformerError, match="Set SEAFORMER_CACHE to a writable folder"):
         _library()
 
 

@@ -312,5 +312,5 @@ def test_a_quantized_file_can_be_timed(engine: TFLiteEngine) -> None:
 
 
 def test_a_benchmark_that_fails_says_why(engine: TFLiteEngine) -> None:
-    with pytest.raises(SeaformerError, match=r"quantized\.tflite.*That was: seaformer-benchmark"):
+    with pytest.raises(SeaformerError, match=r"quantized\.tflite.*Command: seaformer-benchmark"):
         measure_latency(engine.model, b"no model", TFLITE)

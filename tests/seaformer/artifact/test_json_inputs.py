@@ -158,8 +158,8 @@ def test_a_wrong_member_is_an_error_that_names_the_file(kind: str, tmp_path: Pat
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[1, {", "no JSON"),
-        ("[NaN]", "no JSON"),
+        ("[1, {", "not JSON"),
+        ("[NaN]", "not JSON"),
         ('{"a": [0, 1e999]}', "a.1 is inf. Allowed: numbers up to"),
         (f'{{"a": 1{"0" * 400}}}', r"a is 1000.*\.\.\.0"),
         ("[" * 100_000, "recursion"),

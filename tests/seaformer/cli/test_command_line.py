@@ -45,7 +45,7 @@ def command(error: BaseException | None = None) -> click.Command:
         (
             MemoryError(),
             1,
-            "error: out of memory. Close other programs, or take a smaller input.\n",
+            "error: out of memory. Close other programs, or use a smaller input.\n",
         ),
     ],
 )

@@ -11,7 +11,7 @@ from seaformer.benchmark.measure.options import Options, takes_options
 from seaformer.benchmark.studies.attention.attention_command import attention
 from seaformer.benchmark.studies.pareto.pareto_command import pareto
 from seaformer.cli.command import FAILED, VERSION_OPTION, Group
-from seaformer.errors import UsageError
+from seaformer.errors import UsageError, look_up
 from seaformer.interrupts import one_interrupt
 from seaformer.models.registry import REGISTRY
 
@@ -84,11 +84,16 @@ def measure(ctx: click.Context, options: Options) -> None:
         from seaformer.benchmark.blame.blame_run import blame
 
         ctx.exit(blame(options))
+    from seaformer.benchmark.results.table_kinds import KINDS
+    from seaformer.benchmark.studies.accelerators.accelerators_study import AcceleratorsStudy
     from seaformer.benchmark.studies.benchmark_study import BenchmarkStudy
     from seaformer.benchmark.studies.running import run_study
     from seaformer.benchmark.studies.tables.table_study import TableStudy
 
-    study = BenchmarkStudy if options.table is None else TableStudy
+    if options.table is None:
+        ctx.exit(run_study(BenchmarkStudy(options)))
+    kind = look_up(KINDS, "table", options.table)
+    study = AcceleratorsStudy if kind.is_of_accelerators else TableStudy
     ctx.exit(run_study(study(options)))
 
 

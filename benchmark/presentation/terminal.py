@@ -19,7 +19,7 @@ from seaformer.benchmark.presentation.paper_table import (
     time_text,
 )
 from seaformer.benchmark.results.comparison import Compared
-from seaformer.benchmark.results.schema import REPORT_NAME, ModelResult, Results, Times
+from seaformer.benchmark.results.schema import REPORT_NAME, ModelResult, Parity, Results, Times
 from seaformer.console import Console
 from seaformer.reporting.numbers import median, milliseconds, number, ratio
 from seaformer.statistics.bootstrap import Summary
@@ -48,7 +48,7 @@ def print_results(console: Console, results: Results) -> None:
         console.print()
         console.print(_facts_table(results))
     else:
-        console.print(_drawn(table, is_wide=console.width >= WIDE))
+        console.print(drawn(table, is_wide=console.width >= WIDE))
         for note in table.notes:
             console.print(note, style="dim", soft_wrap=True)
     if any(model.frame is not None for model in results.models):
@@ -63,7 +63,7 @@ def print_results(console: Console, results: Results) -> None:
         console.print(f"not complete: {results.problem}", style="bold red", soft_wrap=True)
 
 
-def _drawn(table: PaperTable, is_wide: bool) -> Table:
+def drawn(table: PaperTable, is_wide: bool) -> Table:
     """Draw a table; on a narrow terminal an interval stands below its number."""
     drawn = Table(
         title=table.title,
@@ -128,12 +128,20 @@ def print_next(console: Console, paths: Sequence[Path], results: Sequence[Result
         console.print(f"  {command}", soft_wrap=True)
 
 
-def conditions_line(results: Results) -> str:
-    """Say what was measured on, with what, and how warm it was."""
+def device_line(results: Results) -> str:
+    """Say what was measured on."""
     device = results.device
     parts = [
         " ".join(filter(None, (device.serial + ":", device.manufacturer, device.model))),
         *filter(None, (device.soc, device.os)),
+    ]
+    return ", ".join(parts)
+
+
+def conditions_line(results: Results) -> str:
+    """Say what was measured on, with what, and how warm it was."""
+    parts = [
+        device_line(results),
         f"{results.runtime.name} {results.runtime.version or ''}".strip(),
         *filter(None, (results.computed_on,)),
         f"{results.all_threads} on {results.all_cores}",
@@ -208,14 +216,13 @@ def _facts_table(results: Results) -> Table:
             number(times.first_inference_ms if times else None),
             "-" if memory is None else f"{memory / 1e6:.1f}",
             *(str(model.coverage or "-"),) * is_accelerated,
-            parity_text(model),
+            parity_text(model.parity),
         )
     return table
 
 
-def parity_text(model: ModelResult) -> str:
+def parity_text(parity: Parity | None) -> str:
     """Say how close the output on the device is to this computer's."""
-    parity = model.parity
     if parity is None:
         return "not compared"
     parts = []

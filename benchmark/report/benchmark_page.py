@@ -115,7 +115,7 @@ def _entry(place: int, source: Source, count: int) -> _Entry:
         anchor=f"b{place}-",
         source=source,
         names=results.names,
-        parities={model.id: parity_text(model) for model in results.models},
+        parities={model.id: parity_text(model.parity) for model in results.models},
         distribution=distribution(results),
         drift=drift(results),
         ratios=ratios(results),

@@ -7,7 +7,7 @@ from typing import Literal
 
 from seaformer.models.seaformer.variants import VARIANTS
 
-TableName = Literal["precision", "threads", "cores", "sizes", "variants"]
+TableName = Literal["precision", "threads", "cores", "sizes", "variants", "accelerators"]
 
 THREADS = (1, 2, 4, 8)
 
@@ -21,7 +21,8 @@ class Kind:
         title: above the table.
         row: what a row is.
         varies: the trait (`studies.tables.arrangement`) that the files differ in, or the setting
-            ("threads", "cores") that the one file is measured with.
+            ("threads", "cores") that the one file is measured with, or "accelerator", of which
+            every row is a benchmark of its own (`studies.accelerators`).
         alike: traits that the files have in common.
         exported: what is made when no MODEL is given, in words.
         variants: those that are exported; none for the one that is asked for.
@@ -43,6 +44,11 @@ class Kind:
     sizes: tuple[str, ...] = ()
     precisions: bool = False
     runs: int = 50
+
+    @property
+    def is_of_accelerators(self) -> bool:
+        """Whether every row is a benchmark of its own."""
+        return self.varies == "accelerator"
 
     @property
     def has_settings(self) -> bool:
@@ -119,6 +125,15 @@ _KINDS = (
             "paper",
             "paper ratio",
         ),
+    ),
+    Kind(
+        name="accelerators",
+        title="Accelerators",
+        row="an accelerator: CPU with 1 and 4 threads, GPU in single and half precision, NPU",
+        varies="accelerator",
+        alike=(),
+        exported="Tiny in fp32, for CPU and GPU",
+        columns=(),
     ),
 )
 

@@ -16,6 +16,7 @@ from seaformer.benchmark.studies.results_folder import ResultsFolder, reserved
 from seaformer.benchmark.studies.sessions import measure
 from seaformer.benchmark.studies.study import (
     Export,
+    Failed,
     Finished,
     LeftOut,
     Measured,
@@ -124,19 +125,21 @@ def run(study: Study, devices: Sequence[Device], console: Console) -> Finished:
             exports, study.request, study.does_without, partial(progress.describe, EXPORTING)
         )
     measured: list[Measured] = []
+    failed: list[Failed] = []
     problems: list[str] = []
     interrupted = False
     for planned, places in zip(plan, folders, strict=True):
         files = _files(planned, made)
         if not files:
             continue
+        request = planned.request or study.request
         try:
             with deferred():
                 with Progress(console) as progress:
                     with heeded():
-                        candidates, damaged = _open(study, files, progress)
+                        candidates, damaged = _open(study, request, files, progress)
                     saves = [place.save for place in places]
-                    outcome = measure(study.request, candidates, at_settings, progress, saves)
+                    outcome = measure(request, candidates, at_settings, progress, saves)
                 problems += [*damaged, *outcome.problems]
                 for number, results in outcome.results:
                     problems += _problems(results)
@@ -146,6 +149,9 @@ def run(study: Study, devices: Sequence[Device], console: Console) -> Finished:
             if len(plan) == 1:
                 raise
             reason = explanation(error)
+            if study.records_failures:
+                failed.append(Failed(planned, reason))
+                continue
             exported = [one for one in planned.models if isinstance(one, Export) and one in made]
             left_out += [LeftOut(one, reason) for one in exported]
             problems += [reason] * (not exported)
@@ -156,9 +162,9 @@ def run(study: Study, devices: Sequence[Device], console: Console) -> Finished:
         if interrupted:
             break
     if not measured and not problems:
-        reasons = dict.fromkeys(one.reason for one in left_out)
+        reasons = dict.fromkeys([one.reason for one in left_out] + [one.reason for one in failed])
         raise SeaformerError(f"nothing could be measured: {' '.join(reasons)}")
-    return Finished(tuple(measured), tuple(left_out), tuple(problems), interrupted)
+    return Finished(tuple(measured), tuple(left_out), tuple(problems), interrupted, tuple(failed))
 
 
 def export_all(
@@ -206,7 +212,7 @@ def _files(planned: Planned, made: Mapping[Export, tuple[Path, ...]]) -> list[Pa
 
 
 def _open(
-    study: Study, files: Sequence[Path], progress: Progress
+    study: Study, request: Request, files: Sequence[Path], progress: Progress
 ) -> tuple[Sequence[Candidate], list[str]]:
     """Open the models of a benchmark; return them, and what is wrong with those left out.
 
@@ -214,7 +220,7 @@ def _open(
         SeaformerError: none can be opened, or they cannot be compared.
     """
     opened, problems = [], []
-    accelerator = study.request.backend.accelerator
+    accelerator = request.backend.accelerator
     for number, path in enumerate(files):
         try:
             opened.append(open_candidate(path, number, study.options.seed, accelerator))

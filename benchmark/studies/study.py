@@ -51,11 +51,21 @@ class LeftOut:
 class Planned:
     """One benchmark of a study: models, or what makes them, that are measured interleaved.
 
-    Its results go into `folder` in that of the study; empty for that one.
+    Its results go into `folder` in that of the study; empty for that one. `request` is its own;
+    None for that of the study.
     """
 
     models: Sequence[Path | Export]
     folder: str = ""
+    request: Request | None = None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A benchmark that measured nothing, and why."""
+
+    planned: Planned
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,7 @@ class Finished:
     Attributes:
         measured: every benchmark, of every device that measured anything.
         left_out: what could not be exported or measured, where a study does without.
+        failed: benchmarks that measured nothing, where a study records that.
         problems: what went wrong, a sentence or two for each device or model.
         interrupted: whether Ctrl-C ended it.
     """
@@ -86,6 +97,7 @@ class Finished:
     left_out: tuple[LeftOut, ...]
     problems: tuple[str, ...]
     interrupted: bool
+    failed: tuple[Failed, ...] = ()
 
     @property
     def results(self) -> tuple[Results, ...]:
@@ -105,10 +117,12 @@ class Study(ABC):
         request: what was asked for.
         compared: what is compared, in the plural, if all has to be on one device; else empty.
         does_without: whether models that cannot be exported are left out.
+        records_failures: whether a benchmark that measures nothing is a finding, and no problem.
     """
 
     compared: ClassVar[str] = ""
     does_without: ClassVar[bool] = False
+    records_failures: ClassVar[bool] = False
 
     def __init__(self, request: Request) -> None:
         self.request = request

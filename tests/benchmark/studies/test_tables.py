@@ -363,7 +363,7 @@ def test_the_tables_agree_with_the_code_around_them() -> None:
         assert name == kind.name
         assert set(kind.columns) <= set(COLUMNS)
         assert set(kind.alike) <= set(TRAITS)
-        assert kind.has_settings or kind.varies in TRAITS
+        assert kind.has_settings or kind.is_of_accelerators or kind.varies in TRAITS
     for backend, format in (("litert", "tflite"), ("onnxruntime", "onnx")):
         (planned,) = TableStudy(Options(command="", table="precision", backend=backend)).plan()
         (export,) = planned.models

@@ -1,0 +1,1 @@
+"""`--table accelerators`: one network on every accelerator of a device, side by side."""

@@ -1,1 +1,1 @@
-"""HTML pages: one layout, one theme, one way to write them."""
+"""HTML reports: one layout, one theme, one writer."""

@@ -1,4 +1,4 @@
-"""Measured numbers as text, the same on the terminal and on a page."""
+"""Formatting measured numbers, identically on the terminal and in HTML reports."""
 
 from seaformer.statistics.bootstrap import Interval, Ratio, Summary
 
@@ -6,7 +6,7 @@ NONE = "-"
 
 
 def milliseconds(value: float | None) -> str:
-    """Milliseconds with about three significant digits."""
+    """Format milliseconds with about three significant digits."""
     if value is None:
         return NONE
     digits = 1 if abs(value) >= 100 else 2 if abs(value) >= 1 else 3
@@ -14,12 +14,12 @@ def milliseconds(value: float | None) -> str:
 
 
 def median(summary: Summary | None) -> str:
-    """A median in milliseconds, with its interval if it has one."""
+    """Format a median in milliseconds, with its interval if there is one."""
     return NONE if summary is None else estimate(summary.median_ms, summary.interval_ms)
 
 
 def estimate(value_ms: float | None, interval: Interval | None) -> str:
-    """A time in milliseconds, with its interval if it has one."""
+    """Format a time in milliseconds, with its interval if there is one."""
     if value_ms is None or interval is None:
         return milliseconds(value_ms)
     ends = f"{milliseconds(interval.low)}, {milliseconds(interval.high)}"
@@ -27,7 +27,7 @@ def estimate(value_ms: float | None, interval: Interval | None) -> str:
 
 
 def ratio(value: Ratio | None, digits: int | None = None) -> str:
-    """A ratio, with its interval if it has one; three decimals below 10 unless given."""
+    """Format a ratio, with its interval if there is one; 3 decimals below 10 unless given."""
     if value is None:
         return NONE
     digits = digits or (3 if value.value < 10 else 1)
@@ -38,17 +38,17 @@ def ratio(value: Ratio | None, digits: int | None = None) -> str:
 
 
 def number(value: float | None, digits: int = 1) -> str:
-    """A number with a fixed number of decimals, never "-0"."""
+    """Format a number with a fixed number of decimals, never as "-0"."""
     return NONE if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def percent(share: float | None, digits: int = 2) -> str:
-    """A share, 0..1, in percent."""
+    """Format a share, 0..1, in percent."""
     return NONE if share is None else number(100 * share, digits)
 
 
 def points(change: float | None, factor: float = 1.0) -> str:
-    """A signed change; a factor of 100 turns a difference of shares into percentage points."""
+    """Format a signed change; a factor of 100 converts a difference of shares to points."""
     return NONE if change is None else f"{round(factor * change, 2) + 0.0:+.2f}"
 
 
@@ -60,23 +60,23 @@ def points_within(change: float | None, low: float | None, high: float | None) -
 
 
 def loss(change: float | None) -> str:
-    """A change as what is lost."""
+    """Format a change as a loss."""
     return NONE if change is None else number(-change, 2)
 
 
 def longer(share: float) -> str:
-    """How much longer something takes, or shorter; 0.02 is 2 % longer."""
+    """Format a relative change of a duration; 0.02 is 2 % longer."""
     rounded = round(100 * share, 1)
     if rounded == 0:
-        return "as long"
+        return "the same time"
     return f"{abs(rounded):.1f} % {'longer' if rounded > 0 else 'less time'}"
 
 
 def significant(value: float) -> str:
-    """A number of any size, with three significant digits."""
+    """Format a number of any magnitude with three significant digits."""
     return f"{value + 0.0:.3g}"
 
 
 def tick(value: float) -> str:
-    """A round value of an axis."""
+    """Format a tick of an axis."""
     return f"{value + 0.0:g}".replace("-", "\N{MINUS SIGN}")

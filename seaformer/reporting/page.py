@@ -1,4 +1,4 @@
-"""The one writer of pages: each is one HTML file that loads nothing, from network or folder."""
+"""The writer of all HTML reports, each of which is one self-contained file."""
 
 import base64
 import io
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def image_url(pixels: "npt.NDArray[np.uint8]", kind: str, **options: Any) -> str:
-    """Return an image, uint8 [H, W, 3], as a URL that holds all of it.
+    """Return an image, uint8 [H, W, 3], as a data URL.
 
-    `kind` is "PNG" or "JPEG"; options are of Pillow's writer.
+    `kind` is "PNG" or "JPEG"; `options` are those of Pillow's writer.
     """
     from PIL import Image
 
@@ -57,14 +57,14 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "side": lambda side: f"side {side}",
     "file_name": lambda path: path.replace("\\", "/").split("/")[-1],
 }
-"""What a template can write values with, besides jinja's own filters."""
+"""Filters for templates, in addition to those of Jinja."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """What is shown on a page; a subclass has a field for every name in its template.
+    """The data of a page; a subclass has a field for every name in its template.
 
-    `class MyPage(Page, template="my_page.html")` names the file in the folder `templates`.
+    In `class MyPage(Page, template="my_page.html")`, `template` is a file in `templates`.
     """
 
     _template: ClassVar[str]
@@ -73,10 +73,10 @@ class Page:
         cls._template = template
 
     def write(self, path: Path) -> None:
-        """Render the page and write it. Values are escaped; an unknown name is an error.
+        """Render and write the page. Values are escaped; unknown names raise an error.
 
         Args:
-            path: the file, which is replaced.
+            path: path of the file, which is replaced if it exists.
 
         Raises:
             OSError: the file cannot be written.
@@ -93,5 +93,5 @@ class Page:
         templates.filters |= FILTERS
         text = templates.get_template(self._template).render(vars(self))
         with atomic_write(path) as draft:
-            # A file name can hold characters that UTF-8 cannot encode.
+            # A file name can contain characters that UTF-8 cannot encode.
             draft.write_bytes(text.encode("utf-8", "replace"))

@@ -1,4 +1,4 @@
-"""Where the names of points are written in a plot: near them, over no other name or point."""
+"""Placing the names of points in a plot: close to the point, without overlaps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,21 +8,21 @@ import numpy as np
 from seaformer.reporting.plots import Label, Position, line
 
 _LETTER_WIDTH, _HEIGHT = 7.2, 15.0
-"""Pixels of a letter of a name, in the widest of the fonts, and of its line."""
+"""Width of a character in the widest font, and height of a line, in pixels."""
 
 _CLEARANCE = 9.0
-"""Pixels around the middle of a point that no name covers."""
+"""Radius in pixels around a point that names must not cover."""
 
 _NEAR = 8.0
-"""Pixels from that clearance up to which a name needs no line to its point."""
+"""Distance in pixels beyond that radius up to which a name needs no line to its point."""
 
 _GRID = 3.0
-"""Pixels between the places that are tried."""
+"""Distance in pixels between candidate positions."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The smallest plot of a layout of the page, in pixels; `name` is its class in the theme."""
+    """The smallest plot size of a page layout, in pixels; `name` is its CSS class in the theme."""
 
     name: str
     width: float
@@ -36,15 +36,15 @@ NARROW = Frame("narrow", 300, 520)
 def place_names(
     names: Sequence[str], positions: Sequence[Position], frame: Frame
 ) -> list[tuple[Label, str]]:
-    """Return the label of each point, and the path of the line between them; empty if it is near.
+    """Return the label of each point, and the path of the line to its point; "" if it is close.
 
-    Each name, one after the other, has the place nearest to its point that is free. In a plot that
-    is larger than its frame, which names are not, they stay as near and free.
+    Each name in turn gets the free position that is nearest to its point. In a plot that is larger
+    than its frame, names keep their size and therefore still do not overlap.
 
     Args:
-        names: of the points.
-        positions: of the points, in percent of the plot.
-        frame: of the plot.
+        names: names of the points.
+        positions: positions of the points, in percent of the plot.
+        frame: frame of the plot.
     """
     size = np.array([frame.width, frame.height])
     points = np.array(positions).reshape(-1, 2) / 100 * size
@@ -57,7 +57,7 @@ def place_names(
         for other, other_half in taken:
             covers |= (np.abs(middles - other) < half + other_half).all(axis=1)
         away = np.maximum(np.abs(middles - point) - half, 0)
-        # Of places about as near, the one to the right and beside the point is easiest to read.
+        # Among similarly close positions, the one to the right of the point is easiest to read.
         beside = 0.3 * np.abs(middles[:, 1] - point[1]) + 4 * (middles[:, 0] < point[0])
         cost = np.hypot(*away.T) + beside + np.where(covers, 1e6, 0)
         best = middles[int(np.argmin(cost))]
@@ -67,7 +67,7 @@ def place_names(
 
 
 def _grid(half: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """The places of the middle of a name that lie in the plot, [N, 2]."""
+    """Return candidate positions for the center of a name within the plot, [N, 2]."""
     across, down = (
         np.arange(low, max(high, low) + 0.1, _GRID)
         for low, high in zip(half, size - half, strict=True)
@@ -78,12 +78,12 @@ def _grid(half: np.ndarray, size: np.ndarray) -> np.ndarray:
 def _label(
     name: str, point: np.ndarray, middle: np.ndarray, half: np.ndarray, frame: Frame
 ) -> tuple[Label, str]:
-    """Hold the name by the side that is nearest to its point."""
+    """Anchor the name at the side that is nearest to its point."""
     size = np.array([frame.width, frame.height])
     left, right = middle[0] - half[0], middle[0] + half[0]
     anchor = "start" if left > point[0] else "end" if right < point[0] else "middle"
-    held = {"start": left, "end": right, "middle": middle[0]}[anchor]
-    x, y = np.round(100 * np.array([held, middle[1]]) / size, 2)
+    anchor_x = {"start": left, "end": right, "middle": middle[0]}[anchor]
+    x, y = np.round(100 * np.array([anchor_x, middle[1]]) / size, 2)
     label = Label(name, float(x), float(y), f"{frame.name} {anchor}")
     nearest = np.clip(point, middle - half, middle + half)
     if np.hypot(*(nearest - point)) <= _CLEARANCE + _NEAR:

@@ -1,7 +1,7 @@
-"""Axes: from values to positions, in percent of a plot's width or height.
+"""Axes: from values to positions, in percent of the width or height of a plot.
 
-Plots are drawn in percent and stretched to the page, so that they fit a phone and a sheet of paper;
-text and line widths are not stretched with them.
+Plots are drawn in percent and scaled to the page, so that they fit both a phone and a sheet of
+paper; text and line widths are not scaled.
 """
 
 import math
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 _STEPS = (1, 2, 2.5, 5, 10)
 _DECADE = (1, 2, 5)
 _MARGIN = 0.04
-"""Of a logarithmic axis beyond the outermost values, as a share of it."""
+"""Margin of a logarithmic axis beyond the outermost values, as a share of their range."""
 
 _ROUNDING = 1e-9
-"""Share of an axis, or of a step of it, by which a value may miss a round one."""
+"""Tolerance for rounding errors, as a share of an axis or of one of its steps."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A linear or logarithmic axis, on which equal distances are equal factors.
+    """A linear axis, or a logarithmic axis, on which equal distances are equal factors.
 
     Attributes:
         low: value at 0 %; above 0 if logarithmic.
@@ -34,9 +34,9 @@ class Scale:
 
     @classmethod
     def over(cls, values: Iterable[float], ticks: int = 5, least: float = 0.0) -> "Scale":
-        """Make the linear axis that shows one or more values, from one round value to another.
+        """Create a linear axis for one or more values, which starts and ends at round values.
 
-        It has about as many ticks as given, and at least the length `least`.
+        It has approximately `ticks` ticks, and at least the length `least`.
         """
         listed = list(values)
         low, high = min(listed), max(listed)
@@ -52,9 +52,10 @@ class Scale:
 
     @classmethod
     def logarithmic(cls, values: Iterable[float], ticks: Sequence[float] | None = None) -> "Scale":
-        """Make the logarithmic axis that shows one or more values above 0.
+        """Create a logarithmic axis for one or more values above 0.
 
-        Its ticks are 1, 2 and 5 of every power of ten, or 1 alone of many, unless they are given.
+        Unless `ticks` are given, they are 1, 2 and 5 times every power of ten, or only 1 times if
+        there are many.
         """
         listed = [*values, *(ticks or ())]
         low, high = math.log10(min(listed)), math.log10(max(listed))
@@ -68,7 +69,7 @@ class Scale:
         return cls(10**low, 10**high, tuple(ticks), is_logarithmic=True)
 
     def at(self, value: float) -> float:
-        """The position of a value in percent; values outside are put on the nearer end."""
+        """Return the position of a value in percent; values outside are clipped to the axis."""
         if self.is_logarithmic:
             share = math.log(value / self.low) / math.log(self.high / self.low)
         else:
@@ -76,10 +77,10 @@ class Scale:
         return round(100 * min(max(share, 0.0), 1.0), 2)
 
     def below(self, value: float) -> float:
-        """The position of a value on a vertical axis, in percent from the top."""
+        """Return the position of a value on a vertical axis, in percent from the top."""
         return round(100 - self.at(value), 2)
 
     def holds(self, value: float) -> bool:
-        """Whether a value is on a linear axis, or beyond it by no more than rounding."""
+        """Whether a value is on a linear axis, apart from rounding errors."""
         margin = _ROUNDING * (self.high - self.low)
         return self.low - margin <= value <= self.high + margin

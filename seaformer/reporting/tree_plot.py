@@ -1,22 +1,22 @@
-"""A tree as nested blocks: a column for each level, every branch as high as its share, in order."""
+"""A tree as nested blocks: one column per level, branches in order, heights by their shares."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _NAMED = 2.0
-"""Percent of the plot's height that a branch needs for its name."""
+"""Minimum height of a branch with a name, in percent of the plot."""
 
 
 @dataclass(frozen=True)
 class Branch:
-    """A part of the tree.
+    """A branch of the tree.
 
     Attributes:
-        name: written into it where there is room.
-        title: what a pointer shows.
-        color: number of its colour, or the name of a special one.
-        size: of the branch; those that are not above 0 are left out.
-        parts: what it is made of; they are drawn in proportion, and fill it.
+        name: name, shown if it fits.
+        title: tooltip.
+        color: number of its color, or the name of a special color.
+        size: size; branches of size 0 or less are left out.
+        parts: child branches, drawn in proportion to fill the branch.
     """
 
     name: str
@@ -26,18 +26,21 @@ class Branch:
     parts: tuple["Branch", ...] = ()
 
     def depth(self) -> int:
-        """How many levels it has, itself included."""
+        """Return the number of levels, including itself."""
         return 1 + max((part.depth() for part in self.parts if part.size > 0), default=0)
 
 
 @dataclass(frozen=True)
 class Block:
-    """A branch in the plot, at a position in percent of the plot.
+    """A branch in the plot; position and size are in percent of the plot.
 
     Attributes:
-        width: of its level; up to the right edge without parts.
-        height: its share of what is around it.
-        is_named: whether there is room for the name.
+        branch: the branch.
+        left: left edge.
+        top: top edge.
+        width: width of its level, or up to the right edge if it has no children.
+        height: height, in proportion to its size.
+        is_named: whether its name fits.
     """
 
     branch: Branch
@@ -49,7 +52,7 @@ class Block:
 
 
 def tree_plot(branches: Sequence[Branch]) -> tuple[Block, ...]:
-    """Lay a tree out; a branch comes before its parts."""
+    """Lay out a tree; a branch precedes its children."""
     levels = max((branch.depth() for branch in branches if branch.size > 0), default=1)
     return tuple(_blocks(branches, 0.0, 100.0, 0.0, 100.0 / levels))
 

@@ -1,7 +1,7 @@
-"""Plots of one number over another: lines with names at their ends, or points with their names.
+"""Plots of one quantity over another: lines with names at their ends, or points with names.
 
-Names beside lines are pushed apart; names of points are put where they cover nothing, once for a
-wide page and once for a phone held upright.
+Names of lines are moved apart; names of points are placed without overlaps, once for a wide page
+and once for a phone in portrait orientation.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,15 +17,15 @@ from seaformer.reporting.scale import Scale
 from seaformer.statistics.bootstrap import Interval
 
 LABEL_GAP = 6.0
-"""Height of a line of text, in percent of the plot's."""
+"""Height of a line of text, in percent of the plot's height."""
 
 
 @dataclass(frozen=True)
 class Value:
     """A point of a line or of a scatter plot.
 
-    `low` and `high` are the ends of its vertical interval, or of its horizontal one in a scatter
-    plot; both are None without an interval.
+    `low` and `high` are the ends of its interval, which is vertical for a line and horizontal in a
+    scatter plot; both are None without an interval.
     """
 
     x: float
@@ -35,7 +35,7 @@ class Value:
 
 
 def interval_ends(interval: Interval | None) -> tuple[float, float] | tuple[None, None]:
-    """The ends of an interval, for a `Value`."""
+    """Return the ends of an interval, for a `Value`."""
     return (None, None) if interval is None else (interval.low, interval.high)
 
 
@@ -49,11 +49,11 @@ def line_plot(
     """Draw lines over two logarithmic axes.
 
     Args:
-        title: of the plot.
-        description: its main numbers, in words.
-        x_name: of the horizontal axis.
-        lines: name, number of the colour, and points of each, one or more, from left to right.
-        x_ticks: values to mark on the horizontal axis; None for round ones.
+        title: title of the plot.
+        description: sentence with the main numbers.
+        x_name: name of the horizontal axis.
+        lines: name, color number, and one or more points from left to right, for each line.
+        x_ticks: ticks of the horizontal axis; None for round values.
     """
     values = [value for _, _, points in lines for value in points]
     x = Scale.logarithmic([value.x for value in values], x_ticks)
@@ -84,9 +84,10 @@ def line_plot(
 
 
 def spread(places: Sequence[float], gap: float = LABEL_GAP) -> list[float]:
-    """Move places on 0..100 as little as possible, so that no two are nearer than `gap`.
+    """Move positions on 0..100 as little as possible so that their distances are at least `gap`.
 
-    Their order stays. Less the gaps before each, they have only to ascend: isotonic regression.
+    Their order is preserved. After subtracting the gaps, they only need to be ascending, which is
+    an isotonic regression.
     """
     from scipy.optimize import isotonic_regression
 
@@ -99,7 +100,7 @@ def spread(places: Sequence[float], gap: float = LABEL_GAP) -> list[float]:
 
 
 class Standing(Enum):
-    """Whether a point is on the front: whether another one is further left and not lower."""
+    """Whether a point is on the Pareto front: no other point is further left and not lower."""
 
     ON = "yes"
     UNCLEAR = "unclear"
@@ -111,13 +112,13 @@ def standings(
 ) -> list[Standing]:
     """Compare each value with all others.
 
-    One value beats another if it is not larger in x nor smaller in y, and better in one of them.
+    A value beats another if it is not larger in x and not smaller in y, and better in one of them.
 
     Args:
-        values: x, of which less is better, and y, of which more is.
-        is_surely_less: whether x of the value at the first place is less than that at the second,
-            beyond what is uncertain of them. A value that is beaten by others only that are not is
-            unclear.
+        values: points; lower x and higher y are better.
+        is_surely_less: whether x of the value with the first index is significantly less than x of
+            the value with the second index. A value is unclear if none of the values that beat it
+            is significantly less.
     """
 
     def beats(one: Value, other: Value) -> bool:
@@ -135,7 +136,7 @@ def standings(
 
 @dataclass(frozen=True)
 class Dot:
-    """A point of a scatter plot, with the number of its color."""
+    """A point of a scatter plot; `color` is the number of its color."""
 
     name: str
     color: int
@@ -146,8 +147,8 @@ class Dot:
 def scatter(title: str, x_name: str, points: Sequence[Dot]) -> Plot:
     """Draw one or more points with their names.
 
-    Less is better on the logarithmic horizontal axis, and more on the other. Steps go through the
-    points on the front, which have a ring; that of unclear ones is pale.
+    Lower is better on the logarithmic horizontal axis, higher on the vertical axis. A step line
+    connects the points on the Pareto front, which have a ring; unclear points have a pale ring.
     """
     ordered = sorted(points, key=lambda dot: dot.value.x)
     values = [dot.value for dot in ordered]
@@ -185,7 +186,7 @@ def scatter(title: str, x_name: str, points: Sequence[Dot]) -> Plot:
 
 
 def _steps(places: Sequence[Position]) -> str:
-    """A path of steps through points from left to right, each not lower than the one before."""
+    """Return a step path, from left to right, through the points that are higher than before."""
     if not places:
         return ""
     rising = [places[0]]

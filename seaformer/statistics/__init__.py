@@ -1,1 +1,1 @@
-"""How sure a measured number is: the one bootstrap."""
+"""Statistics: summaries, ratios and bootstrap intervals of measurements."""

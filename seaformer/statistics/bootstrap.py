@@ -1,27 +1,29 @@
-"""What the times of repeated runs say, and how sure that is.
+"""Summaries of the latencies of repeated runs, with bootstrap intervals.
 
-**What is resampled.** The runs of a benchmark come in rounds: a round is a process of its own, in
-which every model has its turn. Runs of one round are alike: they share the pages the process got,
-the clock and the temperature of that moment. Treated as independent, 50 runs in 10 rounds would
-give an interval up to sqrt(5) times too narrow. So the bootstrap draws whole rounds, with
-replacement (a cluster bootstrap), and takes the median of all the runs it drew: the spread between
-rounds, within them, and any mixture of both is in the interval.
+**Resampling.** The runs of a benchmark come in rounds: a round is a separate process that runs
+every model. Runs within one round are correlated: they share memory pages, clock frequency and
+temperature. If they were treated as independent, 50 runs in 10 rounds would give an interval up to
+sqrt(5) times too narrow. The bootstrap therefore draws whole rounds with replacement (a cluster
+bootstrap), and takes the median of all runs that it drew: the interval covers the variance between
+rounds, within rounds, and any mixture of both.
 
-**Which interval.** The percentiles of the resampled medians. With few rounds those are too narrow,
-so they are expanded as Hesterberg proposes (The American Statistician 69:4, 2015, p. 371): the
-tail is not a normal's but Student's t with `rounds - 1` degrees of freedom, times
-sqrt(rounds / (rounds - 1)). BCa, which is scipy's default, corrects by a jackknife, which is not
-consistent for a median. Simulated with 10 rounds of 5 runs, the expanded interval holds the truth
-in 94 to 97 of 100 cases whatever the share of the spread that is between rounds (with 5 rounds in
-92 to 94), the plain one in 89 to 94, and one that draws single runs in as few as 66.
+**Interval.** The percentiles of the resampled medians. With few rounds, these are too narrow, so
+they are expanded as Hesterberg proposes (The American Statistician 69:4, 2015, p. 371): with the
+quantiles of Student's t with `rounds - 1` degrees of freedom, times sqrt(rounds / (rounds - 1)),
+instead of those of a normal distribution. BCa, scipy's default, corrects by a jackknife, which is
+not consistent for a median. In a simulation with 10 rounds of 5 runs, the expanded interval
+contains the true value in 94 to 97 of 100 cases, for any share of the variance between rounds (with
+5 rounds in 92 to 94), the plain interval in 89 to 94, and an interval from single runs in as few as
+66.
 
-**Pairs.** Models of one benchmark are compared round by round: drift of clock and temperature hits
-both alike and cancels in the ratio of their medians of that round. The ratio is the median of those
-ratios, the interval the same bootstrap over rounds. Benchmarks made at different times have no
-common rounds: there, rounds of each are drawn separately and the ratio is that of the medians.
+**Pairs.** Models of one benchmark are compared round by round: drift of clock frequency and
+temperature affects both alike and cancels in the ratio of their medians in that round. The ratio is
+the median of those ratios, with the same bootstrap over rounds for the interval. Benchmarks made at
+different times have no rounds in common: their rounds are drawn separately, and the ratio is that
+of the medians.
 
-**Images.** Scores are functions of sums over images, which are independent and many: they are drawn
-one by one, and the plain percentiles are taken.
+**Images.** Scores are functions of sums over images, which are independent and numerous: they are
+drawn individually, and the plain percentiles are used.
 
 This is the only module that draws resamples and computes intervals.
 """
@@ -39,22 +41,23 @@ Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.integer]
 
 Rounds = Sequence[Floats]
-"""The times of one model: an array of one value or more for each round."""
+"""The latencies of one model: for each round, an array of at least one value."""
 
 MIN_ROUNDS = 5
-"""From fewer, no interval is computed: it would be wider than what it is about."""
+"""Minimum number of rounds for an interval: with fewer, it would be uselessly wide."""
 
 CONFIDENCE = 0.95
 Verdict = Literal["faster", "slower", "not distinguishable", "too few rounds"]
 
 RESAMPLES = 4000
-"""Enough for the tails asked for here: of 10 rounds the expanded 95 % are the outer 1.7 %."""
+"""Enough for the quantiles that are needed: with 10 rounds, the expanded 95 % interval leaves 1.7 %
+outside."""
 IMAGE_RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Where the truth lies, from `low` to `high`, with a probability of `confidence`, 0..1."""
+    """A confidence interval from `low` to `high`; `confidence` is its level, 0..1."""
 
     low: float
     high: float
@@ -62,20 +65,26 @@ class Interval:
 
     @property
     def half_width(self) -> float:
-        """Half the distance of the ends."""
+        """Half the distance between the ends."""
         return (self.high - self.low) / 2
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The times of all runs of a model in all its rounds, in milliseconds.
+    """Latency of a model over all runs of all rounds, in milliseconds.
 
     Attributes:
-        interval_ms: of the median; None with fewer than `MIN_ROUNDS` rounds.
-        p10_ms: a tenth of the runs is faster.
-        p90_ms: a tenth of the runs is slower.
+        runs: number of runs.
+        rounds: number of rounds.
+        median_ms: median.
+        interval_ms: interval of the median; None with fewer than `MIN_ROUNDS` rounds.
+        p10_ms: 10th percentile.
+        p90_ms: 90th percentile.
+        mean_ms: mean.
         mad_ms: median absolute deviation from the median, not scaled.
-        throughput_per_s: runs per second of time spent in them, 1000 / mean_ms.
+        min_ms: fastest run.
+        max_ms: slowest run.
+        throughput_per_s: 1000 / mean_ms.
     """
 
     runs: int
@@ -92,13 +101,13 @@ class Summary:
 
     @property
     def relative_half_width(self) -> float | None:
-        """Half the interval's width by the median; None without an interval."""
+        """Half the width of the interval over the median; None without an interval."""
         return None if self.interval_ms is None else self.interval_ms.half_width / self.median_ms
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as long one model takes as another: above 1 if it is the slower one.
+    """Ratio of the latencies of two models; above 1 if the first one is slower.
 
     The interval is None with fewer than `MIN_ROUNDS` rounds.
     """
@@ -107,7 +116,7 @@ class Ratio:
     interval: Interval | None
 
     def verdict(self, margin: float = 0.0) -> Verdict:
-        """By an interval wholly beyond 1 with a margin; without one there are too few rounds."""
+        """Return the verdict: a difference needs an interval entirely beyond 1 plus the margin."""
         if self.interval is None:
             return "too few rounds"
         if self.interval.low > 1 + margin:
@@ -117,16 +126,16 @@ class Ratio:
         return "not distinguishable"
 
     def inverse(self) -> "Ratio":
-        """The ratio of the other model to this one."""
+        """Return the ratio of the second model to the first."""
         ends = self.interval
         interval = None if ends is None else Interval(1 / ends.high, 1 / ends.low, ends.confidence)
         return Ratio(1 / self.value, interval)
 
 
 def summarize(rounds: Rounds, seed: int | None) -> Summary:
-    """Summarise the times of one model, in milliseconds above 0.
+    """Summarise the latencies of one model, in milliseconds above 0.
 
-    `seed` is of the bootstrap, which can take seconds; None leaves it and the interval out.
+    `seed` is that of the bootstrap, which can take seconds; None for no bootstrap and no interval.
 
     Raises:
         SeaformerError: there is no round, or an empty one.
@@ -158,14 +167,14 @@ def paired_ratio(rounds: Rounds, base: Rounds, seed: int) -> Ratio:
     """Compare a model with a base that was measured in the same rounds, in the same order.
 
     Raises:
-        SeaformerError: they have not as many rounds, or none.
+        SeaformerError: the numbers of rounds differ, or there are none.
     """
     _require_rounds(rounds)
     _require_rounds(base)
     if len(rounds) != len(base):
         raise SeaformerError(
-            f"{len(rounds)} rounds cannot be paired with {len(base)}. Compare what was measured in "
-            "the same rounds."
+            f"{len(rounds)} rounds cannot be paired with {len(base)}. Compare models that were "
+            "measured in the same rounds."
         )
     pairs = zip(rounds, base, strict=True)
     ratios = [np.array([np.median(one) / np.median(other)]) for one, other in pairs]
@@ -176,10 +185,10 @@ def paired_ratio(rounds: Rounds, base: Rounds, seed: int) -> Ratio:
 def unpaired_ratio(
     rounds: Rounds, base: Rounds, seed: int, confidence: float = CONFIDENCE
 ) -> Ratio:
-    """Compare the times of two benchmarks, of which `base` was made before or after the other.
+    """Compare the latencies of two benchmarks that were made at different times.
 
     Raises:
-        SeaformerError: one has no rounds.
+        SeaformerError: one of them has no rounds.
     """
     _require_rounds(rounds)
     _require_rounds(base)
@@ -196,8 +205,8 @@ def interval_of_medians(
 ) -> Interval | None:
     """Bootstrap a function of the medians of one or more independent sets of rounds.
 
-    `combine` takes the resampled medians of every set, [`RESAMPLES`] each, and returns the function
-    of them. None if a set has fewer than `MIN_ROUNDS` rounds.
+    `combine` is that function; it takes the resampled medians of every set, [`RESAMPLES`] each.
+    Return None if a set has fewer than `MIN_ROUNDS` rounds.
     """
     fewest = min(map(len, sets))
     if fewest < MIN_ROUNDS:
@@ -208,19 +217,20 @@ def interval_of_medians(
 
 
 def draw_rounds(rounds: int, random: np.random.Generator) -> Indices:
-    """Draw as many rounds as there are, with replacement: indices, [`RESAMPLES`, rounds]."""
+    """Draw `rounds` rounds with replacement; return their indices, [`RESAMPLES`, rounds]."""
     return random.integers(0, rounds, (RESAMPLES, rounds))
 
 
 def interval_of_draws(
     values: Floats, rounds: int, confidence: float = CONFIDENCE
 ) -> Interval | None:
-    """Return the interval of what was computed from drawn rounds, expanded as above.
+    """Return the expanded interval, see above, of values computed from drawn rounds.
 
     Args:
-        values: [`RESAMPLES`], one for each draw.
-        rounds: how many there are; of several sets, the fewest. Below `MIN_ROUNDS`, None results.
-        confidence: of the interval, 0..1.
+        values: [`RESAMPLES`], one value per draw.
+        rounds: number of rounds, or the smallest number for several sets. Below `MIN_ROUNDS`, the
+            result is None.
+        confidence: level of the interval, 0..1.
     """
     from scipy import stats  # takes half a second to import
 
@@ -233,12 +243,12 @@ def interval_of_draws(
 def interval_over_images(
     counts: npt.NDArray[np.integer], score: Callable[[Floats], Floats], seed: int
 ) -> Interval:
-    """Bootstrap a function of sums over images, which are drawn one by one.
+    """Bootstrap a function of sums over images, which are drawn individually.
 
     Args:
-        counts: what is summed, [images, ...].
-        score: takes sums [`IMAGE_RESAMPLES`, ...]; returns the function, [`IMAGE_RESAMPLES`].
-        seed: of the bootstrap.
+        counts: summands, [images, ...].
+        score: the function, from sums [`IMAGE_RESAMPLES`, ...] to scores [`IMAGE_RESAMPLES`].
+        seed: seed of the bootstrap.
     """
     images = len(counts)
     drawn = np.random.default_rng(seed).multinomial(
@@ -250,22 +260,22 @@ def interval_over_images(
 
 
 def _medians(rounds: Rounds, drawn: Indices) -> Floats:
-    """Return the median of all runs of each draw, [draws], from indices [draws, rounds]."""
+    """Return the median over all runs of each draw, [draws], from indices [draws, rounds]."""
     lengths = np.array([len(values) for values in rounds])
     rows = np.full((len(rounds), lengths.max()), np.inf)
     for row, values in zip(rows, rounds, strict=True):
         row[: len(values)] = values
     runs = np.sort(rows[drawn].reshape(len(drawn), -1), axis=-1)
-    count = lengths[drawn].sum(axis=-1)  # the infinities are last
+    count = lengths[drawn].sum(axis=-1)  # infinities are sorted last
     middle = np.stack([(count - 1) // 2, count // 2], axis=-1)
     medians: Floats = np.take_along_axis(runs, middle, axis=-1).mean(axis=-1)
     return medians
 
 
 def _percentiles(values: Floats, level: float) -> tuple[float, float]:
-    """Return the values that enclose a share of all, 0..1, with as many below as above."""
-    tail = (1 - level) / 2
-    low, high = np.quantile(values, (tail, 1 - tail))
+    """Return the ends of the central interval that contains the share `level`, 0..1, of values."""
+    outside = (1 - level) / 2
+    low, high = np.quantile(values, (outside, 1 - outside))
     return float(low), float(high)
 
 

@@ -166,7 +166,7 @@ def test_emulated_times_are_no_latency_and_are_not_drawn(tmp_path: Path) -> None
     assert "ratio [95 %]" not in page.text
     assert "EMULATED" in page.text
     beside = Page(page_of(tmp_path, results_of(), results)).text
-    table = beside[beside.index("Side by side") : beside.index("Every run")]
+    table = beside[beside.index("Side by side") : beside.index("All runs")]
     emulated = results.models[0].emulated
     assert emulated is not None
     assert f"{emulated.typical_ms:.2f}" not in table.split("seaformer_float")[1].split("-")[1]
@@ -185,7 +185,7 @@ def test_a_wrong_output_has_no_time(tmp_path: Path) -> None:
 def test_what_was_not_finished_is_said_first(tmp_path: Path) -> None:
     results = results_of(complete=False, stopped_by="problem", problem="The phone went away.")
     text = Page(page_of(tmp_path, results)).text
-    assert text.index("Not complete.") < text.index("Conditions")
+    assert text.index("Incomplete.") < text.index("Conditions")
     assert "The phone went away." in text
 
 
@@ -279,7 +279,7 @@ def test_the_parts_of_a_bar_add_up_to_the_time_of_the_model(tmp_path: Path) -> N
     assert shares[-1].end == pytest.approx(100.0)
     assert len({color for _, color in plot.legend}) == 3
     text = Page(page_of(tmp_path, FULL)).text
-    assert "1.0 % of the measured total has no module" in text
+    assert "1.0 % of the measured total is not attributed to any module" in text
     assert "conv" in text
 
 

@@ -286,8 +286,8 @@ def test_page_without_truth_shows_changed_positions(tmp_path: Path) -> None:
 
 def test_page_of_a_file_that_fits_at_once(tmp_path: Path) -> None:
     page = drawn(steps_of(0.0), tmp_path)
-    assert "Nothing has to stay in floating point" in page.text
-    assert "--keep-float" not in page.text.partition("How it was searched")[0]
+    assert "No module has to stay in floating point" in page.text
+    assert "--keep-float" not in page.text.partition("Search method")[0]
 
 
 # Latency against the twin

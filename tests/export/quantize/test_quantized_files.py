@@ -232,7 +232,7 @@ def test_a_module_is_kept_in_floating_point(tmp_path: Path) -> None:
     # Nothing more has to be, which the search wrote down beside the file.
     searched = Path(f"{file}.mixed-precision.json")
     assert Search.model_validate_json(searched.read_text()).found.kept_modules == ()
-    assert "Nothing has to stay" in searched.with_suffix(".html").read_text()
+    assert "No module has to stay" in searched.with_suffix(".html").read_text()
 
 
 def test_a_misspelt_module_is_found_before_the_conversion(tmp_path: Path) -> None:

@@ -83,5 +83,5 @@ def test_numbers_have_no_negative_zero() -> None:
     assert [points(-0.001), points(0.0125, 100), points(-2.0)] == ["+0.00", "+1.25", "-2.00"]
     assert longer(0.0204) == "2.0 % longer"
     assert longer(-0.155) == "15.5 % less time"
-    assert longer(-0.0001) == "as long"
+    assert longer(-0.0001) == "the same time"
     assert [loss(0.001), loss(-1.5), loss(None)] == ["0.00", "1.50", "-"]

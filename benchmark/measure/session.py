@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from seaformer.artifact.accelerators import ACCELERATORS
+from seaformer.artifact.accelerators import ACCELERATORS, NPU
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.devices.cores import CoreChoice, Setting, choose_cores
 from seaformer.benchmark.devices.device import Conditions, Device, DeviceFacts, Workspace
@@ -198,6 +198,7 @@ class Session(ABC):
                 keep_throttled=self.options.keep_throttled,
                 seed=self.options.seed,
                 half=self.options.half,
+                npu_power=self.options.npu_power if self._is_on_npu else None,
                 requires_full_acceleration=self.options.require_full_acceleration,
                 frame_size=self.options.frame_size,
             ),
@@ -227,6 +228,10 @@ class Session(ABC):
         All files are in the workspace; `setting` is of the models that have none of their own. If
         it raises SeaformerError, `rounds` has what there is.
         """
+
+    @property
+    def _is_on_npu(self) -> bool:
+        return self.request.backend.accelerator == NPU
 
     @property
     def computes_half(self) -> bool:

@@ -142,6 +142,10 @@ def _settings(backend: str, threads: int, half: bool, old: Results) -> tuple[Sid
     )
 
 
+def _power(results: Results) -> str:
+    return results.protocol.npu_power or "none"
+
+
 def _unequal(*sides: Sides) -> list[str]:
     return [f"{what} {one}, before {other}" for what, one, other in sides if one != other]
 
@@ -155,6 +159,7 @@ def differing(new: Results, old: Results) -> list[str]:
         ("device", device, device_before),
         *_settings(new.backend, new.threads, new.protocol.half, old),
         ("cores", new.cores.mask, old.cores.mask),
+        ("power mode of the NPU", _power(new), _power(old)),
     )
     for model, before in _pairs(new, old):
         given, given_before = (

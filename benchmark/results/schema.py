@@ -106,6 +106,7 @@ class Protocol(FrozenModel):
         half: whether files of floating point were computed in half precision where the processor
             or the accelerator can.
         requires_full_acceleration: whether models failed that the accelerator does not take whole.
+        npu_power: power mode of the NPU, as given to --npu-power; null elsewhere.
         frame_size: width and height of the frames of the camera that were measured; null if none
             were.
     """
@@ -119,6 +120,7 @@ class Protocol(FrozenModel):
     keep_throttled: bool
     seed: NonNegativeInt
     half: bool = False
+    npu_power: str | None = None
     requires_full_acceleration: bool = False
     frame_size: tuple[int, int] | None = None
 
@@ -571,7 +573,9 @@ class Results(Document):
         words = ACCELERATORS[self.accelerator].title
         if self.accelerator == GPU:
             words += f" in {'half' if self.protocol.half else 'single'} precision"
-        return ", ".join(filter(None, (words, self.runtime.driver)))
+        power = self.protocol.npu_power
+        mode = None if power is None else f"power mode {power}"
+        return ", ".join(filter(None, (words, self.runtime.driver, mode)))
 
     @property
     def emulation(self) -> str:

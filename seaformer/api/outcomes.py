@@ -130,7 +130,7 @@ class Evaluated:
 
     @property
     def difference(self) -> Difference | None:
-        """Difference between device and host CPU, with its 95 % interval; None without a device."""
+        """Difference of a device to the host's CPU, with a 95 % interval; None without a device."""
         return self.results.models[-1].difference
 
     def to_pandas(self) -> pandas.DataFrame:

@@ -1,12 +1,13 @@
 """An exported file on a device, as a session like those of this computer's runtimes."""
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from seaformer.artifact.accelerators import ACCELERATORS, CPU
 from seaformer.artifact.beside import path_beside, read_beside
 from seaformer.benchmark.devices.device import Device
+from seaformer.benchmark.devices.errors import DeviceError
 from seaformer.benchmark.devices.selection import select_one
 from seaformer.benchmark.inference.device_inference import (
     DEFAULT,
@@ -77,8 +78,12 @@ class DeviceSession(Session):
         return done.outputs
 
     def close(self) -> None:
-        """Give the device back, if it was opened for this session."""
-        self._opened.close()
+        """Give the device back, if it was opened for this session.
+
+        A phone that is away by now is cleaned by the next one who takes it.
+        """
+        with suppress(DeviceError):
+            self._opened.close()
 
 
 def _remark(inference: Inference, coverage: Coverage | None) -> str:

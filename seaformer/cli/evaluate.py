@@ -177,17 +177,17 @@ def main(
     part = None if shard is None else _read_shard(shard)
     if part is not None and shards:
         raise UsageError("--shard makes a part and --merge puts parts together. Leave one out.")
-    if len(models) > 1 and reference is None:
-        raise UsageError(
-            f"{len(models)} models are given. Say which one the others are compared with: "
-            f"--reference {shlex.quote(models[0])}."
-        )
     of_device = {
         "--time-limit": time_limit_s,
         "--half": half or None,
         "--runtime-library": runtime_library,
     }
     _check_device(device, models, soc, of_device)
+    if len(models) > 1 and reference is None:
+        raise UsageError(
+            f"{len(models)} models are given. Say which one the others are compared with: "
+            f"--reference {shlex.quote(models[0])}."
+        )
     kind = "evaluation" if reference is None else "comparison"
     if device is not None:
         kind = f"{accelerator}_of_a_device"
@@ -353,6 +353,7 @@ def _opener(
     settings = Settings(
         threads=threads or DEVICE_THREADS,
         time_limit_s=time_limit_s or DEFAULT.time_limit_s,
+        wait_s=time_limit_s or DEFAULT.time_limit_s,
         in_half=half,
         runtime_library=runtime_library,
     )

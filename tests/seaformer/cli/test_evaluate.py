@@ -702,6 +702,12 @@ def test_top_1_and_top_5_of_a_folder_of_classes() -> None:
     # The least of three colours is the first of the two others: never the same as the largest.
     assert backwards["agreement"] == 0.0
     assert backwards["scores"]["top1"] == 2 / 6
+    # One is right where the other is not: of six images the difference may be anything.
+    difference = backwards["difference"]
+    assert difference["points"] == 0
+    assert difference["low"] < -20
+    assert difference["high"] > 20
+    assert forwards["difference"] is None
     page = Path("out", "report.html").read_text("utf-8")
     assert "truth: blue" in page
     assert "classifier.onnx: red, green, blue" in page

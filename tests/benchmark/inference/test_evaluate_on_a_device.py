@@ -1,0 +1,228 @@
+"""seaformer-evaluate --device: accuracy on a device's accelerator, against this computer's CPU.
+
+The model takes the strongest of red, green and blue for the class. What the phone computes is what
+it would on a real one; its processor is emulated.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from loopback_phone.waiting import wait_until
+from PIL import Image
+from small_models import LABELS, SIDE, metadata, write_onnx
+
+import seaformer
+from seaformer.benchmark.devices.errors import DiskFull, TimedOut
+from seaformer.benchmark.devices.host import Host
+from seaformer.benchmark.inference import device_inference
+from seaformer.benchmark.inference.device_inference import Settings, open_inference
+from seaformer.benchmark.measure.backends import backend_on
+from seaformer.cli.evaluate import main
+from seaformer.errors import UsageError
+from seaformer.tasks import get_task
+
+IMAGES = 10
+BLOCK = 8
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the current directory, with a model and images in which it is right in part."""
+    random = np.random.default_rng(0)
+    for kind in ("images", "masks"):
+        (tmp_path / "data" / kind).mkdir(parents=True)
+    for index in range(IMAGES):
+        found = random.integers(0, 3, (SIDE // BLOCK, SIDE // BLOCK)).repeat(BLOCK, 0)
+        found = found.repeat(BLOCK, 1)
+        truth = np.where(random.random((SIDE, SIDE)) < 0.3, 0, found).astype(np.uint8)
+        pixels = (200 * np.eye(3)[found]).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "data" / "images" / f"{index}.png")
+        Image.fromarray(truth).save(tmp_path / "data" / "masks" / f"{index}.png")
+    (tmp_path / "data" / "labels.json").write_text(json.dumps(LABELS))
+    write_onnx(tmp_path / "model.onnx", metadata())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def arguments(*options: str) -> list[str]:
+    return ["model.onnx", "--data", "data", "--report", "out", *options]
+
+
+def run(*options: str) -> Result:
+    return CliRunner().invoke(main, arguments(*options))
+
+
+def command(*options: str) -> list[str]:
+    return [sys.executable, "-m", "seaformer.cli.evaluate", *arguments(*options)]
+
+
+def results() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Path("out", "results.json").read_text("utf-8"))
+    return found
+
+
+def assert_as_on_the_host(place: str) -> None:
+    """The reference is this computer's CPU, and the device has the same scores in every class."""
+    here, there = results()["models"]
+    assert (here["name"], there["name"]) == ("model.onnx", f"model.onnx on {place}")
+    assert 0.3 < there["scores"]["miou"] < 0.9
+    assert here["scores"] == there["scores"]
+    assert there["agreement"] == 1
+    assert [one["change"] for one in there["classes"]] == [0, 0, 0]
+    assert there["difference"] == {"points": 0, "low": 0, "high": 0}
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_phone_that_was_unplugged_goes_on_and_scores_as_this_computer(loopback_phone) -> None:
+    serial, cable = loopback_phone.serial, loopback_phone.cable
+    # ONNX Runtime's own threads crash on the loopback phone, which has not all of bionic.
+    options = ("--device", serial, "--batch", "4", "--threads", "1")
+    # Outputs come in one file a batch: the cable is pulled out as the second is asked for.
+    cable.when(b"RECV", 0, lambda: cable.when(b"RECV", 0, loopback_phone.unplug))
+    # A process of its own: one that has ended holds the phone no longer.
+    stopped = subprocess.run(command(*options), capture_output=True, text=True)
+    assert stopped.returncode == 1
+    assert "went away" in stopped.stderr
+    assert "4 of 10 images are done: the same command goes on from there." in stopped.stderr
+    assert not Path("out", "results.json").exists()
+
+    loopback_phone.plug_in()
+    done = run(*options)
+    assert done.exit_code == 0, done.output
+    assert "going on: 4 of 10 were done before" in done.stdout
+    assert_as_on_the_host(f"the CPU of the phone {serial}")
+    runtime = results()["models"][1]["runtime"]
+    assert runtime.startswith("ONNX Runtime 1.29.0 on the phone")
+    assert "SM8250" in runtime
+    assert "emulated" in done.stdout
+    assert "emulated" in results()["models"][1]["note"]
+    assert loopback_phone.programs() == []
+    assert loopback_phone.left_files() == []
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_full_phone_is_one_line(switch_on) -> None:
+    phone = switch_on(storage_mb=48)
+    done = run("--device", phone.serial)
+    assert done.exit_code == 1
+    assert "MiB free" in done.stderr
+    assert phone.left_files() == []
+
+
+def test_a_killed_run_goes_on(folder: Path) -> None:
+    # The run waits at a pipe that nobody writes to, so that it is killed in its middle.
+    mask = folder / "data" / "masks" / "7.png"
+    content = mask.read_bytes()
+    mask.unlink()
+    os.mkfifo(mask)
+    options = ("--device", "host", "--batch", "4")
+    process = subprocess.Popen(command(*options), stdout=subprocess.DEVNULL)
+    progress = folder / "out" / "images.jsonl"
+    wait_until(
+        lambda: progress.exists() and progress.read_bytes().count(b"\n") == 1 + 4,
+        "the first batch is done",
+        120,
+    )
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    mask.unlink()
+    mask.write_bytes(content)
+    done = run(*options)
+    assert done.exit_code == 0, done.output
+    assert "going on: 4 of 10 were done before" in done.stdout
+    assert_as_on_the_host("the CPU of this computer")
+
+
+def test_a_broken_image_takes_no_other_with_it(folder: Path) -> None:
+    (folder / "data" / "images" / "5.png").write_bytes(b"no image")
+    done = run("--device", "host", "--batch", "4")
+    assert done.exit_code == 1
+    assert "1 of 10 images are broken" in done.stderr
+    assert results()["pictures"] == IMAGES - 1
+    assert_as_on_the_host("the CPU of this computer")
+
+
+def test_a_classifier_has_its_top_1_compared(folder: Path) -> None:
+    info = metadata(kind="classification", palette=None)
+    info["input"] |= {"resize": "center-crop", "crop_fraction": 1.0}
+    write_onnx(folder / "model.onnx", info, classify=True)
+    own = {"name": "colors", "num_classes": 3, "labels": LABELS, "ids": None}
+    for name, color in (("red", (200, 0, 0)), ("red", (0, 0, 200)), ("blue", (0, 0, 200))):
+        place = folder / "photos" / "val" / name
+        place.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (SIDE, SIDE), color).save(place / f"{color[0]}.png")
+    (folder / "photos" / "labels.json").write_text(json.dumps(get_task("imagenet").to_json() | own))
+    done = run("--data", "photos", "--device", "host")
+    assert done.exit_code == 0, done.output
+    here, there = results()["models"]
+    assert here["scores"] == there["scores"]
+    assert there["scores"]["top1"] == 2 / 3
+    assert there["difference"] == {"points": 0, "low": 0, "high": 0}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--time-limit", "5"), "--time-limit goes with --device"),
+        (("--half",), "--half goes with --device"),
+        (("--device", "host", "--half"), "ONNX Runtime cannot be asked for half precision"),
+        (("--device", "host", "--soc", "SM8650", "--accelerator", "npu"), "--soc is of the emulat"),
+        (("--device", "host", "second.onnx"), "2 models are given, and --device runs one"),
+        (("--device", "host", "--accelerator", "gpu"), "no backend runs 'model.onnx' on the gpu"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_what_makes_no_sense_is_one_line(options: tuple[str, ...], said: str) -> None:
+    done = run(*options)
+    assert done.exit_code == 2, done.output
+    (line,) = done.stderr.splitlines()
+    assert said in line
+    assert not Path("out").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_network_is_to_be_exported() -> None:
+    _, *options = arguments("--device", "host", "--reference", "model.onnx")
+    done = CliRunner().invoke(main, ["seaformer-tiny", *options])
+    assert done.exit_code == 2
+    assert "a device runs exported files, and 'seaformer-tiny' is a network" in done.stderr
+
+
+def test_a_driver_that_hangs_is_ended(folder: Path) -> None:
+    model = folder / "model.onnx"
+    settings = Settings(time_limit_s=0.001)
+    with (
+        open_inference(Host(), backend_on("cpu", model), settings) as inference,
+        pytest.raises(TimedOut, match=r"took longer than 0\.001 s on host for 1 inputs"),
+    ):
+        inference.run(model, [np.zeros((1, 3, SIDE, SIDE), np.float32)])
+
+
+def test_a_disk_that_is_full_meanwhile_is_seen_before_a_batch(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = folder / "model.onnx"
+    with open_inference(Host(), backend_on("cpu", model)) as inference:
+        monkeypatch.setattr(device_inference, "SPARE_BYTES", 1 << 60)
+        with pytest.raises(DiskFull, match="MiB are needed"):
+            inference.run(model, [np.zeros((1, 3, SIDE, SIDE), np.float32)])
+
+
+@pytest.mark.usefixtures("folder")
+def test_python_evaluates_on_a_device_too() -> None:
+    with seaformer.load("model.onnx") as model:
+        there, here = model.evaluate("data", device="host"), model.evaluate("data")
+    assert there.scores == here.scores
+    assert there.difference is not None
+    assert there.difference.points == 0
+    assert here.difference is None
+    with pytest.raises(UsageError, match="a device runs exported files"):
+        seaformer.load("seaformer-tiny").evaluate("data", device="host")

@@ -1,7 +1,7 @@
 """The images of a report: the worst ones, with the truth and what the models made of them."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -59,16 +59,35 @@ def draw_strips(
     Raises:
         SeaformerError: an image cannot be read any more.
     """
-    items = {item.name: item for item in dataset.items}
-    draw = _segmented if dataset.task.is_segmentation else _classified
-    for name, score in worst:
-        yield draw(items[name], score, dataset.task, models)
+    by_name = {item.name: item for item in dataset.items}
+    items = [by_name[name] for name, _ in worst]
+    is_segmentation = dataset.task.is_segmentation
+    of_models = [_compute(model, items, is_segmentation) for model in models]
+    draw = _segmented if is_segmentation else _classified
+    for item, (_, score), *found in zip(items, worst, *of_models, strict=True):
+        yield draw(item, score, dataset.task, models, found)
 
 
-def _segmented(item: Item, score: float, task: Task, models: Sequence[Candidate]) -> Strip:
+def _compute(model: Candidate, items: Sequence[Item], is_segmentation: bool) -> list[Any]:
+    """Return the masks or guesses of a model for images; a device gets all together."""
+    inputs, sizes = [], []
+    for item in items:
+        image = read_image(item.image)
+        inputs.append(model.prepare(image))
+        sizes.append((image.shape[0], image.shape[1]))
+    are_alike = len({one.shape for one in inputs}) == 1
+    groups = [slice(None)] if are_alike else [slice(one, one + 1) for one in range(len(items))]
+    found: list[Any] = []
+    for group in groups:
+        stacked = np.stack(inputs[group])
+        found += model.masks(stacked, sizes[group]) if is_segmentation else model.guesses(stacked)
+    return found
+
+
+def _segmented(
+    item: Item, score: float, task: Task, models: Sequence[Candidate], found: Sequence[Mask]
+) -> Strip:
     image, truth = read_image(item.image), read_mask(item, task)
-    height, width, _ = image.shape
-    found = [model.masks(model.prepare(image)[None], [(height, width)])[0] for model in models]
     small = _smaller(image)
     palette = task.palette or models[0].interface.palette
     panels = [_panel("photograph", small), _panel("truth", _colored(small, truth, palette))]
@@ -84,11 +103,16 @@ def _segmented(item: Item, score: float, task: Task, models: Sequence[Candidate]
     return Strip(item.name, score, tuple(panels), tuple(legend), ())
 
 
-def _classified(item: Item, score: float, task: Task, models: Sequence[Candidate]) -> Strip:
+def _classified(
+    item: Item,
+    score: float,
+    task: Task,
+    models: Sequence[Candidate],
+    found: Sequence[Sequence[int]],
+) -> Strip:
     image = read_image(item.image)
     facts = [f"truth: {task.labels[item.target]}"] if isinstance(item.target, int) else []
-    for model in models:
-        (guesses,) = model.guesses(model.prepare(image)[None])
+    for model, guesses in zip(models, found, strict=True):
         names = ", ".join(task.labels[guess] for guess in guesses)
         facts.append(f"{model.name}: {names}")
     return Strip(item.name, score, (_panel("photograph", _smaller(image)),), (), tuple(facts))

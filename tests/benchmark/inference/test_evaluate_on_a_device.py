@@ -84,11 +84,11 @@ def assert_as_on_the_host(place: str) -> None:
 def test_a_phone_that_was_unplugged_goes_on_and_scores_as_this_computer(loopback_phone) -> None:
     serial, cable = loopback_phone.serial, loopback_phone.cable
     # ONNX Runtime's own threads crash on the loopback phone, which has not all of bionic.
-    options = ("--device", serial, "--batch", "4", "--threads", "1")
+    options = ("--device", serial, "--threads", "1")
     # Outputs come in one file a batch: the cable is pulled out as the second is asked for.
     cable.when(b"RECV", 0, lambda: cable.when(b"RECV", 0, loopback_phone.unplug))
     # A process of its own: one that has ended holds the phone no longer.
-    stopped = subprocess.run(command(*options), capture_output=True, text=True)
+    stopped = subprocess.run(command(*options, "--batch", "4"), capture_output=True, text=True)
     assert stopped.returncode == 1
     assert "went away" in stopped.stderr
     assert "4 of 10 images are done: the same command goes on from there." in stopped.stderr

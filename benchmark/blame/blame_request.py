@@ -1,7 +1,7 @@
 """What a search is asked for, checked before any work is done."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -11,14 +11,13 @@ from seaformer.artifact.metadata import Metadata
 from seaformer.artifact.precisions import PRECISIONS
 from seaformer.benchmark.measure.backends import Backend, backend_on
 from seaformer.benchmark.measure.options import Options
+from seaformer.benchmark.measure.request import make_request
 from seaformer.benchmark.results.blame_results import BLAME_NAME, BLAME_PAGE_NAME
 from seaformer.cutting.differences import ACCUMULATED, EXACT, HALF_CHAIN, Tolerance
 from seaformer.cutting.graph_description import GraphDescription
 from seaformer.errors import UsageError
 from seaformer.files import refuse_existing
-
-COMPILED = ("DISPATCH_OP", "EPContext")
-"""Operators that stand for what was compiled for an NPU."""
+from seaformer.runtimes.compiled_file import is_compiled
 
 _WITHOUT: Mapping[str, str] = MappingProxyType(
     {
@@ -29,6 +28,7 @@ _WITHOUT: Mapping[str, str] = MappingProxyType(
         "until": "--until",
         "compare": "--compare",
         "breakdown": "--breakdown",
+        "frame_size": "--frame",
         "binary": "--binary",
     }
 )
@@ -82,14 +82,13 @@ def make_blame_request(options: Options) -> BlameRequest:
         given = ", ".join(f"'{one}'" for one in options.models) or "nothing"
         raise UsageError(f"--blame takes one .tflite or .onnx that exists, not {given}.")
     file = options.models[0]
-    if accelerator == NPU and file.suffix.lower() == ".tflite":
-        raise UsageError(
-            f"--blame npu takes an .onnx, not '{file}': a .tflite for an NPU is compiled into one "
-            "operator, which cannot be truncated."
-        )
     backend = backend_on(accelerator, file)
-    if options.half and not backend.has_half:
-        raise UsageError(f"--half is not for --blame {accelerator} of '{file}'. Leave it out.")
+    if is_compiled(file) or (accelerator == NPU and file.suffix.lower() == ".tflite"):
+        raise UsageError(
+            f"--blame {accelerator} cannot truncate '{file}': for an NPU it is one operator, "
+            "compiled as a whole. Give the .onnx that is not compiled."
+        )
+    make_request(replace(options, backend=backend.name))  # for its checks of all other options
     output = options.output or Path("build", "blame", f"{datetime.now():%Y%m%d-%H%M%S}")
     if output.exists() and not output.is_dir():
         raise UsageError(f"--output '{output}' is not a folder. Give the name of one.")
@@ -103,14 +102,8 @@ def require_truncatable(file: Path, graph: GraphDescription) -> None:
     """Refuse a file of which no truncated models can be made.
 
     Raises:
-        UsageError: it is compiled, or keeps values from one run to the next.
+        UsageError: it keeps values from one run to the next.
     """
-    compiled = [one.type for one in graph.operators if one.type in COMPILED]
-    if compiled:
-        raise UsageError(
-            f"'{file}' is compiled for an NPU: its {compiled[0]} cannot be truncated. Give the "
-            "file that it was compiled from."
-        )
     if graph.has_state:
         raise UsageError(
             f"'{file}' keeps values from one run to the next, so it cannot be truncated. Export it "

@@ -31,7 +31,7 @@ from seaformer.benchmark.studies.results_folder import reserved
 from seaformer.cli.command import FAILED, INTERRUPTED, print_error
 from seaformer.console import Console
 from seaformer.cutting.cutter import Cutter
-from seaformer.cutting.differences import EXACT, Tolerance
+from seaformer.cutting.differences import Tolerance
 from seaformer.cutting.graph_description import GraphDescription, modules
 from seaformer.files import atomic_write, refuse_existing, write_text
 from seaformer.interrupts import deferred
@@ -145,7 +145,7 @@ class BlameRun:
                     on_trial=lambda: self._save(trials),
                 )
                 module_of = modules(candidate.metadata, cutter.graph)
-                return search(trials, module_of, tolerance != EXACT, self._describe)
+                return search(trials, module_of, self._describe)
 
     def _begun(
         self,

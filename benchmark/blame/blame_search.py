@@ -1,22 +1,22 @@
 """The search: the whole file, truncated models by bisection, and the operator at fault alone.
 
-Where the tolerance is so wide that a wrong operator in the middle can be lost in a whole that
-agrees, as in half precision and of quantized files, every operator's result is looked at instead.
+Where the whole agrees with a wide tolerance only, as in half precision and of quantized files, an
+operator that is wrong can be lost in it: there every operator's result is looked at instead.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from seaformer.benchmark.blame.narrowing import narrow
-from seaformer.benchmark.blame.prefix_trials import MAX_OUTPUTS, PrefixTrials, Tried
+from seaformer.benchmark.blame.prefix_trials import MAX_OUTPUTS, PrefixTrials
 from seaformer.benchmark.results.blame_results import (
     BlamedOperator,
     SuspectOperator,
     Trial,
     Verdict,
 )
-from seaformer.cutting.differences import Difference
-from seaformer.cutting.graph_description import GraphOperator
+from seaformer.cutting.differences import EXACT, Difference
+from seaformer.cutting.graph_description import GraphDescription, GraphOperator
 
 SUDDEN_DB = 10.0
 """What an operator loses of its inputs' signal to noise ratio at least to stand out. Rounding costs
@@ -37,24 +37,23 @@ class Search:
     model: bytes | None = None
 
 
-def search(
-    trials: PrefixTrials, module_of: Mapping[int, str], is_wide: bool, describe: Describe
-) -> Search:
+def search(trials: PrefixTrials, module_of: Mapping[int, str], describe: Describe) -> Search:
     """Find the first operator that a device computes differently.
 
     Args:
         trials: of the file on the device.
         module_of: operator -> its module.
-        is_wide: whether the tolerance is wide, see the module.
         describe: called with what is being done.
     """
     describe("running the whole file")
     whole = trials.whole().trial
     if whole.outcome == "agrees":
-        found = _scan(trials, describe) if is_wide else None
+        worst = whole.worst
+        is_near = worst is None or (worst.unit == "dB" and (worst.value or 0) >= EXACT.min_db)
+        found = None if is_near else _scan(trials, describe)
         if found is None:
             return Search("agrees")
-        return _blame(trials, module_of, *found, describe)
+        return _blame(trials, module_of, found, describe)
     count = len(trials.operators)
 
     def is_right(operators: int) -> bool | None:
@@ -72,27 +71,24 @@ def search(
             for one in between
         )
         return Search("range", suspects=suspects)
-    tried = trials.prefix(found_at.wrong)
-    return _blame(trials, module_of, found_at.wrong, tried, describe)
+    return _blame(trials, module_of, found_at.wrong, describe)
 
 
-def _scan(trials: PrefixTrials, describe: Describe) -> tuple[int, Tried] | None:
-    """Look at the result of every operator; return the first that stands out.
-
-    That is as many operators as end with it, and the trial that has its result.
-    """
+def _scan(trials: PrefixTrials, describe: Describe) -> int | None:
+    """Look at the result of every operator; return how many end with the first that stands out."""
     known: dict[int, Difference] = {}
     first = 0
     for group in _groups(trials.operators):
         end = first + len(group)
         describe(f"looking at operators {group[0].index} to {group[-1].index}")
-        tried = trials.group(first, end)
-        known |= tried.differences
-        for place, one in enumerate(group, first + 1):
-            wrong = {t: known[t] for t in one.outputs if t in known and not known[t].agrees}
-            read = [known[t] for t in trials.graph.needed_by(one) if t in known]
-            if wrong and _stands_out(read, list(wrong.values())):
-                return place, replace(tried, differences=wrong)
+        known |= trials.group(first, end).differences
+        for count, one in enumerate(group, first + 1):
+            if _stands_out(trials.graph, one, known):
+                # An accelerator may leave out a result that it has no need of, such as the PAD
+                # before a convolution, though the model returns it.
+                known |= trials.prefix(count).differences
+                if _stands_out(trials.graph, one, known):
+                    return count
         first = end
     return None
 
@@ -108,8 +104,14 @@ def _groups(operators: Sequence[GraphOperator]) -> list[list[GraphOperator]]:
     return groups
 
 
-def _stands_out(read: Sequence[Difference], made: Sequence[Difference]) -> bool:
-    """Whether an operator loses much that was right in what it read."""
+def _stands_out(
+    graph: GraphDescription, operator: GraphOperator, known: Mapping[int, Difference]
+) -> bool:
+    """Whether an operator's result is wrong, and loses much that was right in what it read."""
+    made = [known[tensor] for tensor in operator.outputs if tensor in known]
+    read = [known[tensor] for tensor in graph.needed_by(operator) if tensor in known]
+    if all(one.agrees for one in made):
+        return False
     if any(one.unit != "dB" for one in (*read, *made)):
         return all(one.agrees for one in read)
     before = min((one.value for one in read), default=300.0)
@@ -117,14 +119,10 @@ def _stands_out(read: Sequence[Difference], made: Sequence[Difference]) -> bool:
 
 
 def _blame(
-    trials: PrefixTrials,
-    module_of: Mapping[int, str],
-    count: int,
-    tried: Tried,
-    describe: Describe,
+    trials: PrefixTrials, module_of: Mapping[int, str], count: int, describe: Describe
 ) -> Search:
-    """Say what is known of the operator that `count` operators end with, which is at fault."""
-    graph, operator = trials.graph, trials.operators[count - 1]
+    """Say what is known of the operator that the first `count` end with, which is at fault."""
+    graph, operator, tried = trials.graph, trials.operators[count - 1], trials.prefix(count)
     wrong = [graph.producers[t] for t, one in tried.differences.items() if not one.agrees]
     if wrong and operator not in wrong:
         # One before it: how an operator is computed can depend on what follows.

@@ -171,7 +171,7 @@ class PrefixTrials:
             differences = self._compared(outputs, ran.outputs[0])
             is_right = all(one.agrees for one in differences.values())
             outcome = "agrees" if is_right else "differs"
-            accelerated = ran.loaded.fully_delegated
+            accelerated = None if ran.coverage is None else ran.coverage.full
         trial = Trial(
             operators=count,
             end=self.operators[count - 1].index if end is None else end,

@@ -354,6 +354,7 @@ class Model:
         threads: int = 1,
         cores: str | None = None,
         breakdown: bool = False,
+        frame_size: tuple[int, int] | None = None,
         time_limit_s: float = 900.0,
         output: str | Path | None = None,
         force: bool = False,
@@ -372,6 +373,8 @@ class Model:
             threads: threads for one run.
             cores: "prime", "big", "little", "all", a mask or a list.
             breakdown: whether to measure latency by module.
+            frame_size: width and height of camera frames, which are measured as well, from the
+                preparation to the mask; None to measure none.
             time_limit_s: time limit of the benchmark.
             output: folder for results.json, results.csv and report.html; None to write nothing.
             force: whether results may be overwritten.
@@ -398,6 +401,7 @@ class Model:
                 threads=threads,
                 cores=cores,
                 breakdown=breakdown,
+                frame_size=frame_size,
                 time_limit_s=time_limit_s,
                 output=folder / "results" if output is None else Path(output),
                 force=force,

@@ -51,13 +51,17 @@ def parse_frame_size(text: str) -> tuple[int, int]:
         UsageError: it is something else.
     """
     match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text.strip().lower())
-    size = (int(match[1]), int(match[2])) if match else (0, 0)
-    if not all(1 <= side <= MAX_FRAME_SIDE for side in size):
-        raise UsageError(
-            f"--frame is '{text}'. Allowed: WIDTHxHEIGHT with sides of 1 to {MAX_FRAME_SIDE}, such "
-            f"as {USUAL_FRAME}; for that size --frame alone, at the end."
-        )
-    return size
+    if match is None:
+        raise bad_frame_size(text)
+    return int(match[1]), int(match[2])
+
+
+def bad_frame_size(given: str) -> UsageError:
+    """Say which sizes a frame may have."""
+    return UsageError(
+        f"--frame is '{given}'. Allowed: WIDTHxHEIGHT with sides of 1 to {MAX_FRAME_SIDE}, such as "
+        f"{USUAL_FRAME}; for that size --frame alone, at the end."
+    )
 
 
 def _option(*names: str, default: Any = None, **settings: Any) -> Any:

@@ -15,10 +15,11 @@ from seaformer.benchmark.measure.backends import (
     Backend,
     backend_for,
 )
-from seaformer.benchmark.measure.options import Options
+from seaformer.benchmark.measure.options import Options, bad_frame_size
 from seaformer.benchmark.measure.power_modes import BURST
 from seaformer.benchmark.results.schema import CSV_NAME, FILE_NAME, REPORT_NAME, UNFINISHED_NAME
 from seaformer.benchmark.results.table_kinds import TableName
+from seaformer.benchmark.runner.plan import MAX_FRAME_SIDE
 from seaformer.errors import SeaformerError, UsageError, look_up
 from seaformer.files import refuse_existing
 from seaformer.models.resolve import find_model
@@ -91,6 +92,9 @@ def make_request(
             raise UsageError(
                 f"{option} is for --backend {' and '.join(ON_NPU)}, and this is {backend.name}."
             )
+    sides = options.frame_size
+    if sides is not None and not all(1 <= side <= MAX_FRAME_SIDE for side in sides):
+        raise bad_frame_size("x".join(map(str, sides)))
     for option, given in (
         ("--runtime-library", options.runtime_library),
         ("--binary", options.binary),

@@ -85,7 +85,7 @@ dependencies {
     implementation(project(":core"))
     implementation(libs.litert)
     implementation(libs.litert.gpu)
-    implementation(if (npu == "onnxruntime") libs.onnxruntime.qnn else libs.onnxruntime)
+    if (npu == "onnxruntime") implementation(libs.onnxruntime.qnn) else implementation(libs.onnxruntime)
     if (npu == "litert") {
         implementation(libs.litert.npu)
         implementation(libs.qnn)

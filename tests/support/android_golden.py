@@ -386,6 +386,7 @@ OUTPUTS: dict[str, tuple[str, Json]] = {
         "shapes",
         {"shape": (1, 70, 110), "layout": "NHW", "dtype": "int32", "content": "mask"},
     ),
+    "binary": ("shapes", {"shape": (1, 9, 14, 1), "content": "binary", "threshold": 0.5}),
     "classification": ("imagenet", {"shape": (1, 1000), "layout": "NC"}),
 }
 
@@ -399,6 +400,8 @@ def _checks(folder: Folder) -> list[Json]:
     for kind, (task, changes) in OUTPUTS.items():
         described = metadata_of(task, size=SIZE)
         described["output"].update(changes)
+        if kind == "binary":
+            described |= {"labels": ["background", "shape"], "palette": None}
         metadata = parse_metadata(json.dumps(described), kind)
         meaning = metadata.meaning
         dtype = np.dtype(metadata.output.dtype)

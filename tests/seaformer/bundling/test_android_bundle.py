@@ -22,9 +22,10 @@ from seaformer.artifact.beside import path_beside
 from seaformer.artifact.metadata import Metadata
 from seaformer.artifact.precisions import PRECISIONS
 from seaformer.bundling.assets import assets_of, write_assets
-from seaformer.bundling.golden import MAX_VALUES, sample_output
+from seaformer.bundling.golden import MAX_VALUES, compute_golden, golden_image, sample_output
 from seaformer.bundling.model import read_model
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.evaluation.metrics import sqnr_db
 from seaformer.files import file_sha256
 from seaformer.imaging.images import read_image
 from seaformer.imaging.prediction import prepare_input
@@ -137,6 +138,19 @@ def test_the_golden_output_is_that_of_the_file_on_this_computer(
         assert description["model_sha256"] == file_sha256(file)
         assert description["thresholds"]["cpu"] == {"min_sqnr_db": 60.0, "min_agreement": 0.99}
         assert description["thresholds"]["gpu"] == {"min_sqnr_db": 36.0, "min_agreement": 0.98}
+
+
+@pytest.mark.usefixtures("gpu")
+def test_the_gpu_accelerator_reaches_the_golden_output(shapes_export: Path) -> None:
+    """By LiteRT's own accelerator, as in the app; here its driver is in software."""
+    model, image = read_model(next(shapes_export.glob("*.tflite"))), golden_image()
+    golden = compute_golden(model, image)
+    with open_model(model.path, accelerator="gpu") as session:
+        output = session.run(prepare_input(image, session, model.metadata))
+    found = sample_output(output, model.metadata, "", "").values
+    assert sqnr_db(golden.values, found) > golden.thresholds["gpu"].min_sqnr_db
+    agreement = (found.argmax(1) == golden.values.argmax(1)).mean()
+    assert agreement >= golden.thresholds["gpu"].min_agreement
 
 
 def test_a_large_output_is_stored_at_positions_of_all_columns(shapes_export: Path) -> None:

@@ -24,7 +24,13 @@ class LiteRtSegmenter(
     threads: Int,
 ) : Segmenter {
     private val environment = environment(context, accelerator)
-    private val compiled = CompiledModel.create(context.assets, model, options(accelerator, threads), environment)
+    private val compiled =
+        try {
+            CompiledModel.create(context.assets, model, options(accelerator, threads), environment)
+        } catch (error: Throwable) {
+            environment.close() // what is refused here is tried on the next accelerator
+            throw error
+        }
     private val inputs: List<TensorBuffer> = compiled.createInputBuffers()
     private val outputs: List<TensorBuffer> = compiled.createOutputBuffers()
 

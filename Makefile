@@ -72,6 +72,7 @@ bench: setup
 	PYTHONPATH=tests/support $(BIN)/python -m bench.quantization --document docs/measurements.md
 	PYTHONPATH=tests/support $(BIN)/python -m bench.accelerators --document docs/measurements.md
 	PYTHONPATH=tests/support $(BIN)/python -m bench.npu --document docs/npu.md
+	PYTHONPATH=tests/support:android_demo $(BIN)/python -m bench.mask_on_java --document docs/android_library.md
 	$(BIN)/seaformer-export --variant tiny --format tflite --format onnx --output build/bench --force
 	PYTHONPATH=tests/support $(BIN)/python -m bench.upsample_argmax --network build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite --json build/bench/upsample_argmax.json --document docs/measurements.md
 	PYTHONPATH=tests/support $(BIN)/python -m bench.benchmark build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite build/bench/seaformer_tiny_ade20k_512x512_fp32.onnx --document docs/measurements.md

@@ -2,7 +2,7 @@
 
 Standard library only, as it runs before the package is installed. The compiler is clang, as the
 package `ziglang` has it; of the same sources it makes the same bytes on every computer. Zig knows
-no bionic, Android's C library, so the library is linked with one that only has the names of the
+no bionic, Android's C library, so the library is linked with a stub that has only the names of the
 two functions it uses.
 """
 

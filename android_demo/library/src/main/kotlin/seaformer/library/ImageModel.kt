@@ -44,7 +44,7 @@ class ImageModel private constructor(
     /** What runs the model now. It changes when an accelerator fails while it is used. */
     val accelerator: Accelerator get() = segmenter.accelerator
 
-    /** How its output on [accelerator] compares with the one that was computed when it was bundled. */
+    /** How its output on [accelerator] compares with what it computed when it was bundled. */
     val verdict: Verdict get() = segmenter.verdict
 
     /** The accelerators that were given up, and why. */

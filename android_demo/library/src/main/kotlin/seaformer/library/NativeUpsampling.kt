@@ -49,7 +49,7 @@ class NativeUpsampling(
         values: Any,
     ): ClassMask {
         require(logits.size == classes * height * width) {
-            "${logits.size} values are no logits of $classes x $height x $width"
+            "${logits.size} values are not logits of $classes x $height x $width"
         }
         allocateFor(type)
         val ids = ShortArray(maskHeight * maskWidth)

@@ -1,0 +1,1 @@
+"""The mask of Android apps, in Kotlin and in C."""

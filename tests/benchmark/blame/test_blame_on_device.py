@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from benchmark_parts import ChangedWorkspace
+from locations import SAMPLES
 from phone_benchmarks import assert_left_as_it_was, benchmark
 from small_tflite import SmallModel
 
@@ -30,7 +31,7 @@ from seaformer.benchmark.results.blame_results import BLAME_NAME, BLAME_PAGE_NAM
 from seaformer.console import silent_console
 from seaformer.errors import UsageError
 
-FAULTS = Path(__file__).parent / "samples" / "accelerator_faults"
+FAULTS = SAMPLES / "accelerator_faults"
 COUNT = 9
 """Operators of the chain."""
 

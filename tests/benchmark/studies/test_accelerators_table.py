@@ -7,6 +7,7 @@ import onnx
 import pytest
 from benchmark_parts import times_around
 from click.testing import CliRunner, Result
+from locations import SAMPLES
 
 from seaformer.artifact.accelerators import CPU, GPU, NPU
 from seaformer.benchmark.cli import main
@@ -19,7 +20,7 @@ from seaformer.benchmark.studies.accelerators.accelerators_rows import ROWS
 from seaformer.runtimes.graphics_driver import find_driver
 from seaformer.statistics.bootstrap import summarize
 
-MODEL = Path(__file__).parents[2] / "samples" / "accelerator_faults" / "argmax_int32.tflite"
+MODEL = SAMPLES / "accelerator_faults" / "argmax_int32.tflite"
 
 
 def table(*arguments: str | Path) -> Result:

@@ -202,7 +202,7 @@ def _ending_with_parent(number: signal.Signals) -> Callable[[], None] | None:
 
     It runs between fork and exec, where nothing may be imported or locked, and therefore makes only
     system calls. External programs do not watch a pipe, so the kernel has to end them. The kernel
-    watches the thread, which is the one that waits for the program. None if not on Linux.
+    watches the thread that waits for the program. None if not on Linux.
     """
     if _LIBC is None:
         return None

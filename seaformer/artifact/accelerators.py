@@ -103,7 +103,7 @@ ACCELERATORS: Mapping[str, Accelerator] = MappingProxyType(
                 refuses={"int16x8": "16-bit integers crash it"},
                 verified_by="the same accelerator through WebGPU, on SwiftShader, a software "
                 "driver, or on this computer's GPU",
-                needs="a Vulkan driver: apt-get install chromium includes a software driver",
+                needs="a Vulkan driver, such as the one in Chromium: apt-get install chromium",
                 computes_half=True,
             ),
             Accelerator(

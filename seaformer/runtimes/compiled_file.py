@@ -44,16 +44,16 @@ def refuse_compiled(path: Path) -> None:
 
 
 def read_compilation(path: Path) -> Compilation | None:
-    """Read how a compiled file was made; None if it is not ours."""
+    """Read the record of the compilation; None if the file is not ours."""
     text = tflite_text(path) if path.suffix.lower() == ".tflite" else _onnx_text(path)
     return None if text is None else parse_metadata(text, f"'{path}'").compilation
 
 
 def require_binary(path: Path, compilation: Compilation) -> Path | None:
-    """Return the file beside a compiled one that the NPU runs; None if it is inside.
+    """Return the file with the compiled graph next to a compiled model; None if it is embedded.
 
     Raises:
-        SeaformerError: it is missing, or another.
+        SeaformerError: the file is missing or different.
     """
     if compilation.binary is None:
         return None
@@ -61,18 +61,18 @@ def require_binary(path: Path, compilation: Compilation) -> Path | None:
     binary = path_in(path.parent, name, where)
     if not binary.is_file():
         raise SeaformerError(
-            f"'{path}' needs '{binary}', which is not there. Copy it beside the model."
+            f"'{path}' needs '{binary}', which is missing. Copy it next to the model."
         )
     if file_sha256(binary) != compilation.binary.sha256:
         raise SeaformerError(
-            f"'{binary}' is not what '{path}' was compiled to: its SHA-256 differs. Copy both "
-            "files again, or compile the model again."
+            f"'{binary}' does not belong to '{path}': its SHA-256 differs. Copy both files again, "
+            "or compile the model again."
         )
     return binary
 
 
 def find_source(path: Path, compilation: Compilation) -> Path | None:
-    """Return the file that one was compiled from, if it stands beside it under its own name."""
+    """Return the file that a model was compiled from, if it is next to it under its own name."""
     stem = path.stem.removesuffix(f"_{compilation.chip}")
     source = path.with_name(f"{stem}{path.suffix}")
     if source == path or not source.is_file():
@@ -86,6 +86,6 @@ def _onnx_text(path: Path) -> str | None:
 
     try:
         properties = onnx.load(path, load_external_data=False).metadata_props
-    except Exception:  # protobuf's DecodeError has no public home; ONNX Runtime says what is wrong
+    except Exception:  # protobuf's DecodeError is not public; ONNX Runtime reports the error
         return None
     return next((one.value for one in properties if one.key == PROPERTY), None)

@@ -37,7 +37,7 @@ def check_onnx(path: Path) -> None:
 def require_one_file(path: Path, binary: Path | None = None) -> None:
     """Refuse a model that consists of several files, because only one is copied to a device.
 
-    `binary` is what was compiled, if it goes to the device as well.
+    `binary` is the compiled graph, if it is copied to the device as well.
 
     Raises:
         SeaformerError: an .onnx has weights or a compiled graph in another file.

@@ -19,7 +19,7 @@ PACKAGE = "onnxruntime-qnn"
 PROVIDER = "QNNExecutionProvider"
 
 VERSION_IN_FILE = re.compile(rb"v(\d+\.\d+\.\d+)\.\d{6,}")
-"""Version of QNN in its libraries, and in what they compile, with the date behind it."""
+"""Version of QNN in its libraries and compiled graphs, followed by the date."""
 
 GLIBC = (2, 35)
 """The oldest C library that the package's wheel for Linux supports."""

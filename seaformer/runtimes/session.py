@@ -87,8 +87,8 @@ class Session(Closable):
         outputs: outputs of the model, in order. Axes whose size depends on the input are None, or
             have the size before `resize`.
         metadata_text: JSON embedded in the file; None if it has none.
-        place: the device that runs it, if that is not the host; else "".
-        remark: what a user should know of how it ran; known after a run, and may be empty.
+        place: the device that runs it; "" for the host.
+        remark: message for the user about the last run; may be empty.
     """
 
     path: Path

@@ -126,4 +126,4 @@ def test_the_plot_has_a_bar_for_every_right_output(tmp_path: Path) -> None:
     write_accelerators_page(tmp_path / "page.html", results)
     page = (tmp_path / "page.html").read_text()
     assert page.count('class="field stack"') == 2
-    assert "Fastest with a right output: <b>GPU</b>" in page
+    assert "Fastest with correct output: <b>GPU</b>" in page

@@ -1,1 +1,1 @@
-"""Models of some operators of a file, and how far their tensors may be from a reference."""
+"""Models of selected operators of a file, and tolerances of their tensors to a reference."""

@@ -1,4 +1,4 @@
-"""A file that a child process parses and cuts, as a bad file can crash a parser or make it hang."""
+"""Extracting operators in a child process, because a bad file can crash or hang a parser."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ PROGRAM = "the reader of its operators"
 
 @dataclass(frozen=True)
 class Cut:
-    """A model of some operators of the file.
+    """A model of selected operators of the file.
 
     Attributes:
-        model: the file.
-        operators: those that compute something from its inputs.
-        inputs: tensors of the file that its inputs stand for, in its order.
-        outputs: likewise.
-        keys: of its outputs in itself, for `Session.fetch`.
+        model: content of the model.
+        operators: operators that depend on its inputs.
+        inputs: tensors of the original file that its inputs correspond to, in order.
+        outputs: tensors of the original file that its outputs correspond to, in order.
+        keys: keys of its outputs for `Session.fetch`.
     """
 
     model: bytes
@@ -32,10 +32,10 @@ class Cut:
 
 
 class Cutter(Closable):
-    """Makes models of operators of one file. Use it as a context manager, or call `close`.
+    """Creates models of operators of one file. Use it as a context manager, or call `close`.
 
     Attributes:
-        graph: the file without its weights.
+        graph: the graph of the file, without weights.
     """
 
     def __init__(self, path: Path) -> None:
@@ -79,7 +79,7 @@ class Cutter(Closable):
         wanted: Collection[int] = (),
         gives_constants: bool = False,
     ) -> Cut:
-        """Return a model of some operators, see `tflite_cutting.cut`."""
+        """Return a model of selected operators, see `tflite_cutting.cut`."""
         answer, (data,) = self._child.call(
             "cut",
             {
@@ -98,7 +98,7 @@ class Cutter(Closable):
         )
 
     def alone(self, operators: Sequence[GraphOperator], gives_constants: bool = False) -> Cut:
-        """Return a model in which each of some operators is alone: all it reads is an input."""
+        """Return a model in which all tensors that the selected operators read are inputs."""
         return self.cut(operators, self.graph.activations, gives_constants=gives_constants)
 
     def close(self) -> None:

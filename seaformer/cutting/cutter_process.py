@@ -1,4 +1,4 @@
-"""The child process of a `Cutter`: it parses the file and makes models of its operators."""
+"""The child process of a `Cutter`, which parses the file and creates models of its operators."""
 
 from collections.abc import Sequence
 from dataclasses import asdict

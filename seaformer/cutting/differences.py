@@ -1,4 +1,4 @@
-"""How far a tensor may be from the reference before an operator is blamed for it."""
+"""Comparison of a tensor with the reference, and the tolerances for blaming an operator."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ from seaformer.runtimes.session import Array
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What counts as the same.
+    """Tolerance for tensors to count as equal.
 
     Attributes:
-        min_db: of real numbers: signal to noise ratio.
-        max_quanta: of integers with a scale: largest difference; None to judge them as the real
-            numbers they stand for.
-        min_share: of other integers and booleans: share of values that are equal.
+        min_db: for floating point: lowest signal-to-noise ratio.
+        max_quanta: for quantized integers: largest difference; None to compare them as dequantized
+            values.
+        min_share: for other integers and booleans: lowest share of equal values.
     """
 
     min_db: float
@@ -26,41 +26,41 @@ class Tolerance:
 
 
 EXACT = Tolerance(min_db=60.0, max_quanta=3, min_share=0.995)
-"""Of one operator, or of a file of floating point. Two single-precision kernels that sum in another
-order agree to 100 dB and more, and what was seen of wrong ones is below 45 dB. Integer kernels
-round halves in different ways, and those with tables or several steps do it more than once. Class
-ids may differ where two classes are equally likely."""
+"""For one operator, or a floating-point file. Two single-precision kernels that sum in a different
+order agree to at least 100 dB; wrong kernels were observed below 45 dB. Integer kernels round
+halves differently, and those with tables or several steps do so more than once. Class indices may
+differ if two classes are equally likely."""
 
 HYBRID = Tolerance(min_db=25.0, max_quanta=3, min_share=0.98)
-"""Of an operator of real numbers with integer weights: the reference rounds the numbers to 8 bits
-before it multiplies, which others need not."""
+"""For a floating-point operator with integer weights: the reference rounds activations to 8 bits
+before it multiplies, other implementations may not."""
 
 HALF = Tolerance(min_db=45.0, max_quanta=3, min_share=0.995)
-"""Of floating point on an NPU, which computes it in half precision: one operator was seen at 58 dB,
-as was a whole file."""
+"""For floating point on an NPU, which computes in half precision: both a single operator and a
+whole file were observed at 58 dB."""
 
 HALF_CHAIN = Tolerance(min_db=30.0, max_quanta=3, min_share=0.98)
-"""Of a chain of operators in half precision, each of which rounds: whole files were seen at 38.9 dB
-and more, what follows an operator at fault at 28 dB and less, its own result at 2 dB."""
+"""For a chain of operators in half precision, each of which rounds: whole files were observed at
+38.9 dB or more, operators after a wrong one at 28 dB or less, and the wrong one itself at 2 dB."""
 
 WIDE = Tolerance(min_db=30.0, max_quanta=None, min_share=0.995)
-"""Of 16-bit integers on an NPU: Qualcomm's rounds the second factor of a product of two activations
-to 8 bits, which was seen at 36 dB."""
+"""For 16-bit integers on an NPU: Qualcomm's rounds the second factor of a product of two
+activations to 8 bits, which was observed at 36 dB."""
 
 ACCUMULATED = Tolerance(min_db=20.0, max_quanta=None, min_share=0.97)
-"""Of a chain of quantized operators: each rounds what the one before has rounded differently, so
-that good files were seen at 24 dB. Such a chain proves little; its operators are judged singly."""
+"""For a chain of quantized operators: rounding differences accumulate, and correct files were
+observed at 24 dB. Such a chain proves little; its operators are judged individually."""
 
 NOTHING = 1e-6
-"""Of the largest input: below it, values stand for zero where the reference is all zeros."""
+"""Values below this share of the largest input count as zero if the reference is all zeros."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A tensor of a target against that of the reference.
+    """Difference between a tensor of a target and the reference.
 
     Attributes:
-        value: dB, quanta or share, as `unit` says.
+        value: value in `unit`.
         unit: "dB", "quanta" or "% equal".
         agrees: whether it is within the tolerance.
     """
@@ -76,7 +76,7 @@ class Difference:
 
     @property
     def badness(self) -> tuple[bool, float]:
-        """Larger for worse ones, those beyond their tolerance first."""
+        """Sort key: larger for worse tensors, and largest for those beyond their tolerance."""
         return not self.agrees, self.value if self.unit == "quanta" else -self.value
 
 
@@ -86,11 +86,11 @@ def compare(
     """Compare one tensor.
 
     Args:
-        tensor: which it is.
-        reference: its values as they are stored.
-        found: those of the target, of the same type.
-        scale: the largest value that it was computed from.
-        tolerance: what counts as the same.
+        tensor: description of the tensor.
+        reference: stored values of the reference.
+        found: stored values of the target, of the same type.
+        scale: largest value that the tensor was computed from.
+        tolerance: the tolerance.
     """
     if found.shape != reference.shape:
         if found.size != reference.size:
@@ -111,7 +111,7 @@ def compare(
 
 
 def _decibels(reference: Array, found: Array, scale: float) -> float:
-    # An infinity or NaN is right where the reference has the same.
+    # An infinity or NaN is correct if the reference has the same.
     counts = np.isfinite(reference)
     if not np.array_equal(reference[~counts], found[~counts], equal_nan=True):
         return -300.0

@@ -1,4 +1,4 @@
-"""What is known of a graph without its weights: tensors, operators, and who needs what."""
+"""Description of a graph without its weights: tensors, operators, and their dependencies."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ class GraphTensor:
     """A tensor of the main subgraph.
 
     Attributes:
-        index: in the file, which is its key for `Session.fetch`.
-        name: in the file.
+        index: index in the file.
+        name: name in the file.
         shape: sizes of its axes.
-        dtype: as NumPy calls it; "int4" and the like where it has none.
-        scale: of its integers, with `zero_point`; 0 where they have none, or one per channel.
-        zero_point: the integer of 0.0.
+        dtype: name of the NumPy dtype, or, for example, "int4", which NumPy lacks.
+        scale: scale of quantized values; 0 if there is none, or one per channel.
+        zero_point: the integer that represents 0.0.
     """
 
     index: int
@@ -32,21 +32,21 @@ class GraphTensor:
 
     @property
     def bytes(self) -> int:
-        """Size of its values, at four bytes each: an estimate."""
+        """Estimated size, at four bytes per value."""
         return 4 * int(np.prod(self.shape, dtype=np.int64))
 
     @property
     def integers(self) -> Scale | None:
-        """What its integers stand for; None if it holds real numbers, or integers as such."""
+        """Scale of quantized values; None for floating point and plain integers."""
         return Scale(scale=self.scale, zero_point=self.zero_point) if self.scale else None
 
     @property
     def port(self) -> Tensor:
-        """The same, as sessions describe what a model takes and gives."""
+        """The tensor in the form of inputs and outputs of sessions."""
         return Tensor(self.name, self.dtype, self.shape, self.integers)
 
     def stored(self, values: Array) -> Array:
-        """Convert what `Session.fetch` returns back to the values that the tensor holds."""
+        """Convert a result of `Session.fetch` back to the stored values of the tensor."""
         if self.integers is not None and values.dtype.kind == "f":
             return self.port.encode(values).reshape(self.shape)
         return np.ascontiguousarray(values.astype(self.dtype, copy=False))
@@ -61,11 +61,11 @@ class GraphOperator:
 
     Attributes:
         index: position in execution order.
-        type: such as "CONV_2D".
-        inputs: tensor indices; optional inputs that are absent are left out.
+        type: operator type, such as "CONV_2D".
+        inputs: tensor indices, without absent optional inputs.
         outputs: tensor indices.
-        kind: digest of all that decides which kernel runs: type, options, shapes, types, and the
-            values of integer constants; operators of the same kind differ in their weights.
+        kind: digest of everything that determines the kernel: type, options, shapes, dtypes, and
+            values of integer constants; operators of the same kind differ only in weights.
     """
 
     index: int
@@ -80,12 +80,12 @@ class GraphDescription:
     """The main subgraph of a .tflite, or the graph of an .onnx.
 
     Attributes:
-        tensors: all of them, by index.
-        operators: all of them, in execution order.
-        inputs: tensors that the file takes.
-        outputs: tensors that it returns.
-        has_state: whether a tensor keeps its value from one run to the next.
-        has_names: whether `Session.fetch` knows tensors by their names, and not by their places.
+        tensors: all tensors, by index.
+        operators: all operators, in execution order.
+        inputs: input tensors of the file.
+        outputs: output tensors of the file.
+        has_state: whether a tensor preserves its value between runs.
+        has_names: whether the keys for `Session.fetch` are names of tensors rather than indices.
     """
 
     tensors: tuple[GraphTensor, ...]
@@ -96,37 +96,37 @@ class GraphDescription:
     has_names: bool = False
 
     def key(self, tensor: int) -> str:
-        """What `Session.fetch` knows a tensor by."""
+        """Return the key of a tensor for `Session.fetch`."""
         return self.tensors[tensor].name if self.has_names else str(tensor)
 
     def is_needed_outside(
         self, tensor: int, kept: Iterable[GraphOperator], fed: Collection[int]
     ) -> bool:
-        """Whether anything but some operators needs a tensor that one of them computes."""
+        """Whether anything outside the `kept` operators needs a tensor that they compute."""
         inside = {one.index for one in kept}
         readers = {one.index for one in self.operators if tensor in one.inputs}
         return tensor in self.outputs or tensor in fed or not readers or not readers <= inside
 
     @cached_property
     def constants(self) -> frozenset[int]:
-        """Tensors that no input changes: stored ones, and those that are computed from them."""
+        """Tensors that do not depend on an input: stored tensors, and those computed from them."""
         changing = set(self.inputs)
         produced = {tensor for one in self.operators for tensor in one.outputs}
         for one in self.operators:
             if changing.intersection(one.inputs) or not one.inputs:
                 changing.update(one.outputs)
         found = set(range(len(self.tensors))) - changing
-        # A tensor that is neither stored nor computed is nobody's input: it does not matter.
+        # A tensor that is neither stored nor computed is not read by any operator.
         return frozenset(found | (produced - changing))
 
     @cached_property
     def computing(self) -> tuple[GraphOperator, ...]:
-        """Operators whose result depends on an input."""
+        """Operators whose results depend on an input."""
         return tuple(one for one in self.operators if not self.constants.issuperset(one.outputs))
 
     @cached_property
     def activations(self) -> frozenset[int]:
-        """Tensors that an input changes."""
+        """Tensors that depend on an input."""
         return frozenset(range(len(self.tensors))) - self.constants
 
     @cached_property
@@ -136,7 +136,7 @@ class GraphDescription:
 
     @cached_property
     def is_quantized(self) -> bool:
-        """Whether anything is computed with integers that stand for real numbers."""
+        """Whether anything is computed with quantized integers."""
         return any(
             self.tensors[tensor].scale or self.is_hybrid(one)
             for one in self.computing
@@ -144,13 +144,13 @@ class GraphDescription:
         )
 
     def is_hybrid(self, operator: GraphOperator) -> bool:
-        """Whether it multiplies real numbers with integer weights, rounding the former on a CPU."""
+        """Whether it multiplies floating-point activations, rounded on CPUs, by integer weights."""
         weights = [self.tensors[tensor].dtype for tensor in operator.inputs if self._stored(tensor)]
         is_real = all(self.tensors[tensor].dtype == "float32" for tensor in operator.outputs)
         return is_real and any(dtype in ("int4", "int8", "uint8") for dtype in weights)
 
     def signature(self, operator: GraphOperator) -> tuple[object, ...]:
-        """Its type, and for each input and output the type, and whether an input changes it."""
+        """Return its type, and for all its tensors the dtype and whether they are constant."""
         places = (*operator.inputs, *operator.outputs)
         types = ((self.tensors[tensor].dtype, tensor in self.constants) for tensor in places)
         return operator.type, len(operator.outputs), *types
@@ -159,11 +159,11 @@ class GraphDescription:
         return tensor in self.constants and tensor not in self.producers
 
     def needed_by(self, operator: GraphOperator) -> tuple[int, ...]:
-        """Tensors that an operator reads and that an input changes."""
+        """Return the tensors that an operator reads and that depend on an input."""
         return tuple(tensor for tensor in operator.inputs if tensor in self.activations)
 
     def ancestors(self, operator: GraphOperator, fed: Collection[int]) -> list[GraphOperator]:
-        """The operators that one depends on, itself the last; none beyond `fed` tensors."""
+        """Return an operator and all it depends on, itself last, except those before `fed`."""
         found = {operator.index: operator}
         waiting = [operator]
         while waiting:
@@ -176,12 +176,12 @@ class GraphDescription:
 
 
 def outputs_of(operators: Iterable[GraphOperator]) -> frozenset[int]:
-    """All tensors that some operators compute."""
+    """Return all tensors that the operators compute."""
     return frozenset(tensor for one in operators for tensor in one.outputs)
 
 
 def modules(metadata: object, graph: GraphDescription) -> Mapping[int, str]:
-    """Operator -> the path of its module, as far as the file says it."""
+    """Return operator -> path of its module, as far as the metadata record it."""
     if not isinstance(metadata, Metadata):
         return {}
     types = {one.index: one.type for one in graph.operators}

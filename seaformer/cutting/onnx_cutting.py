@@ -1,9 +1,8 @@
-"""Cutting operators out of an .onnx as a model of their own.
+"""Extracting operators of an .onnx as a separate model.
 
-In a quantized file a node between conversions is one operator with them: it takes integers and
-gives integers, as what runs the file computes it. So is a conversion from integers to others. What
-is stored stays inside the model. A tensor that is computed and fed as well exists twice, see
-`seaformer.cutting.tflite_cutting`.
+In a quantized file, a node together with the conversions around it is one operator: like in the
+runtime, it reads and returns integers. So is a requantization. Stored tensors stay inside the
+model. A tensor that is both computed and fed exists twice, see `seaformer.cutting.tflite_cutting`.
 """
 
 import hashlib
@@ -25,10 +24,10 @@ class _Group:
     """The nodes of one operator, in order.
 
     Attributes:
-        place: of the node that computes, in the file.
-        nodes: with the conversions before and behind it.
-        inputs: names of the tensors that an input of the file changes.
-        outputs: names of what it gives.
+        place: index of the computing node in the file.
+        nodes: that node, with the conversions before and after it.
+        inputs: names of its inputs that depend on an input of the file.
+        outputs: names of its outputs.
     """
 
     place: int
@@ -38,10 +37,10 @@ class _Group:
 
 
 class OnnxCuts:
-    """Models of the operators of one file, which is left as it is.
+    """Creates models of the operators of one file.
 
     Attributes:
-        description: of the file; its tensors are known by their names.
+        description: description of the file; its tensors are identified by name.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,9 +68,9 @@ class OnnxCuts:
         wanted: Collection[int],
         gives_constants: bool = False,  # noqa: ARG002
     ) -> tuple[bytes, list[int], list[int], list[str]]:
-        """Make a model of some operators; see `seaformer.cutting.tflite_cutting.cut`.
+        """Create a model of selected operators; see `seaformer.cutting.tflite_cutting.cut`.
 
-        Constants are never given, as no operator says that it takes any.
+        Constants never become inputs, because `inputs` of operators do not include them.
         """
         description = self.description
         chosen = [one for one in description.operators if one.index in set(operators)]
@@ -149,7 +148,7 @@ class OnnxCuts:
         )
 
     def _port(self, tensor: int, name: str) -> onnx.ValueInfoProto:
-        """Type and shape of a tensor, under a name."""
+        """Return dtype and shape of a tensor, under a name."""
         own = self._names[tensor]
         port = onnx.ValueInfoProto()
         port.CopyFrom(self._ports[own])
@@ -159,7 +158,7 @@ class OnnxCuts:
         return port
 
     def _kind(self, group: _Group) -> str:
-        """Digest of what decides which kernel runs, without the values of weights."""
+        """Return a digest of everything that determines the kernel, without values of weights."""
         said: list[object] = []
         for node in group.nodes:
             said.append((node.op_type, [a.SerializeToString() for a in node.attribute]))
@@ -175,7 +174,7 @@ class OnnxCuts:
 
 
 def _groups(graph: onnx.GraphProto, stored: Collection[str]) -> Iterable[_Group]:
-    """Gather the nodes of each operator that an input of the file changes."""
+    """Group the nodes by operator, for all operators that depend on an input of the file."""
     producers = {name: node for node in graph.node for name in node.output}
     users: dict[str, list[NodeProto]] = {}
     for node in graph.node:
@@ -197,7 +196,7 @@ def _groups(graph: onnx.GraphProto, stored: Collection[str]) -> Iterable[_Group]
         if node.op_type == GIVING and before and before[0].op_type != TAKING:
             continue  # it belongs to the node before it
         if node.op_type == TAKING and node.output[0] not in ends:
-            continue  # it belongs to the nodes behind it
+            continue  # it belongs to the nodes after it
         behind = [user for name in node.output for user in users.get(name, ())]
         giving = [] if node.op_type == GIVING else [b for b in behind if b.op_type == GIVING]
         converted = {one.input[0]: one.output[0] for one in giving}
@@ -212,7 +211,7 @@ def _groups(graph: onnx.GraphProto, stored: Collection[str]) -> Iterable[_Group]
 
 
 def _renamed(group: _Group, names: dict[str, str]) -> list[NodeProto]:
-    """Copy the nodes with other tensors as inputs; conversions before it are copied for each."""
+    """Copy the nodes with renamed inputs; conversions before them get unique names."""
     renamed = []
     for node in group.nodes:
         made = NodeProto()

@@ -1,6 +1,6 @@
-"""What a file computes on this computer's processor: every tensor, and how far others are from it.
+"""Reference tensors of a file, computed on the host's CPU, and comparison with them.
 
-It is computed by LiteRT's own CPU kernels, without delegates, or by ONNX Runtime's, without
+They are computed by LiteRT's own CPU kernels without delegates, or by ONNX Runtime without
 optimizations.
 """
 
@@ -13,13 +13,13 @@ from seaformer.cutting.graph_description import GraphDescription
 from seaformer.runtimes.session import Array, Session
 
 Tensors = Mapping[int, Array]
-"""Tensor of the file -> its values, as they are stored."""
+"""Tensor of the file -> its stored values."""
 
 
 def reference_tensors(
     graph: GraphDescription, session: Session, inputs: Sequence[Array], wanted: Sequence[int]
 ) -> Tensors:
-    """Compute tensors of a file from its inputs, which are among those returned."""
+    """Compute tensors of a file from its inputs; the result includes the inputs."""
     found: dict[int, Array] = dict(zip(graph.inputs, inputs, strict=True))
     keys = sorted(set(wanted) - found.keys())
     if keys:
@@ -32,7 +32,7 @@ def reference_tensors(
 def compare_with_reference(
     graph: GraphDescription, reference: Tensors, tensor: int, found: Array, tolerance: Tolerance
 ) -> Difference:
-    """Compare what computed a tensor with the reference, which has it."""
+    """Compare the values of a tensor with those of the reference."""
     producer = graph.producers.get(tensor)
     sources = [reference[one] for one in producer.inputs if one in reference] if producer else []
     scale = max((_largest(one) for one in sources), default=1.0)

@@ -1,9 +1,9 @@
-"""Cutting operators out of a .tflite flatbuffer as a model of their own.
+"""Extracting operators of a .tflite flatbuffer as a separate model.
 
-Constants stay constants, with the operators that compute constants from constants, such as the
-DEQUANTIZE of a stored weight. Every other tensor that is needed and not computed becomes an input.
-A tensor that is computed and fed as well exists twice: what reads it gets the fed one, so that the
-error of one operator does not reach the next.
+Constants stay constants, as do the operators that compute constants from constants, such as the
+DEQUANTIZE of a stored weight. Every other tensor that is needed but not computed becomes an input.
+A tensor that is both computed and fed exists twice: operators read the fed one, so that the error
+of one operator does not reach the next.
 """
 
 import copy
@@ -26,10 +26,10 @@ _DTYPES = {
 
 
 class TFLiteCuts:
-    """Models of the operators of one file.
+    """Creates models of the operators of one file.
 
     Attributes:
-        description: of the file.
+        description: description of the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,7 +43,7 @@ class TFLiteCuts:
         wanted: Collection[int],
         gives_constants: bool = False,
     ) -> tuple[bytes, list[int], list[int], list[int]]:
-        """Make a model of some operators; see the function `cut`."""
+        """Create a model of selected operators; see the function `cut`."""
         return cut(self._parsed, self.description, operators, fed, wanted, gives_constants)
 
 
@@ -80,19 +80,19 @@ def cut(
     wanted: Collection[int],
     gives_constants: bool = False,
 ) -> tuple[bytes, list[int], list[int], list[int]]:
-    """Make a model of some operators.
+    """Create a model of selected operators.
 
     Args:
-        parsed: the file; it is left as it is.
-        description: of it.
-        operators: indices of those that compute something from an input.
+        parsed: the file, which is not modified.
+        description: description of the file.
+        operators: indices of the selected operators, which depend on an input.
         fed: tensors that are inputs of the model even if one of the operators computes them.
-        wanted: tensors that it returns; empty for all that is needed outside of it.
-        gives_constants: whether stored constants of real numbers become inputs as well.
+        wanted: tensors that it returns; empty for all that are needed outside the model.
+        gives_constants: whether stored floating-point constants become inputs as well.
 
     Returns:
-        The flatbuffer, the tensors of the file that its inputs and its outputs stand for, and the
-        indices of its outputs in it.
+        The flatbuffer, the tensors of the file that its inputs and outputs correspond to, and the
+        indices of its outputs in the model.
     """
     chosen = [description.operators[index] for index in operators]
     kept = sorted((*_computing_constants(description, chosen), *chosen), key=lambda one: one.index)
@@ -139,7 +139,7 @@ def cut(
 def _computing_constants(
     description: GraphDescription, chosen: Sequence[GraphOperator]
 ) -> list[GraphOperator]:
-    """The operators that compute the constants of the chosen ones."""
+    """Return the operators that compute the constants of the chosen operators."""
     found: dict[int, GraphOperator] = {}
     waiting = list(chosen)
     while waiting:
@@ -152,7 +152,7 @@ def _computing_constants(
 
 
 class _Builder:
-    """A model under construction, with the operator codes and further subgraphs of another."""
+    """A model under construction, with the operator codes and other subgraphs of the file."""
 
     def __init__(self, parsed: schema.ModelT) -> None:
         self._parsed = parsed
@@ -162,7 +162,7 @@ class _Builder:
         self.model = schema.ModelT()
         self.model.version = parsed.version
         self.model.operatorCodes = parsed.operatorCodes
-        self.model.buffers = [schema.BufferT()]  # the first is that of tensors without values
+        self.model.buffers = [schema.BufferT()]  # buffer 0 is for tensors without values
         self.model.subgraphs = [self.graph, *map(self._other, parsed.subgraphs[1:])]
 
     def constant(self, tensor: int) -> int:
@@ -181,7 +181,7 @@ class _Builder:
         return len(self.graph.tensors) - 1
 
     def _copy(self, tensor: schema.TensorT) -> schema.TensorT:
-        """Copy a tensor, and its values into this model."""
+        """Copy a tensor with its values into this model."""
         made = copy.copy(tensor)
         self.model.buffers.append(self._parsed.buffers[tensor.buffer])
         made.buffer = len(self.model.buffers) - 1

@@ -7,7 +7,6 @@ from types import MappingProxyType
 
 from seaformer.artifact.accelerators import CPU, GPU, NPU, AcceleratorName
 from seaformer.errors import UsageError, look_up
-from seaformer.runtimes.compiled_file import is_compiled
 
 OFFICIAL_TOOL = "benchmark_model"
 
@@ -146,6 +145,8 @@ def backend_for(paths: tuple[Path, ...], wanted: str | None) -> Backend:
     Raises:
         UsageError: no backend runs them all.
     """
+    from seaformer.runtimes.compiled_file import is_compiled  # heavy, and --help has this table
+
     first = paths[0].suffix.lower()
     is_for_npu = first in SUFFIXES and is_compiled(paths[0])
     rows = [row for row in _ROWS if (row.accelerator == NPU) == is_for_npu]

@@ -73,6 +73,7 @@ def test_a_module_has_the_models_and_what_runs_them(models: list[Path], tmp_path
         assert (module / FILES / "core" / source.name).read_bytes() == source.read_bytes()
     packages = {re.match(r"package (.+)", path.read_text())[1] for path in module.rglob("*.kt")}
     assert packages == {"seaformer.core", "seaformer.library"}
+    assert not re.search(r"[^\n]\n## ", (module / "README.md").read_text())
     gradle = (module / "build.gradle.kts").read_text()
     assert "com.google.ai.edge.litert:litert:2" in gradle
     assert "com.microsoft.onnxruntime:onnxruntime-android:1" in gradle

@@ -117,7 +117,7 @@ def load(
         found,
         weights=None if weights is None else str(weights),
         variant=variant,
-        said=make_statement(task, labels, palette, input_range, mean, std, output_meaning),
+        statement=make_statement(task, labels, palette, input_range, mean, std, output_meaning),
         input_size=input_size,
         accelerator=accelerator,
         chip=chips[0].name if chips else None,
@@ -134,13 +134,13 @@ class Model:
     Attributes:
         source: the file, or the network.
         chip: chip of the accelerator npu.
-        said: what the user states about the model.
+        statement: what the user states about the model.
     """
 
     source: Path | Network = field(kw_only=False)
     weights: str | None = None
     variant: str | None = None
-    said: Statement = NOTHING
+    statement: Statement = NOTHING
     input_size: tuple[int, int] | None = None
     accelerator: str = CPU
     chip: str | None = None
@@ -153,7 +153,7 @@ class Model:
         Raises:
             UsageError, SeaformerError: as `predict`.
         """
-        return stated_interface(self._session, self.said)[0].require_classes()
+        return stated_interface(self._session, self.statement)[0].require_classes()
 
     def predict(self, image: ImageLike) -> Predicted:
         """Run the model on an image.
@@ -214,7 +214,7 @@ class Model:
         with missing_extras_named(), temporary_folder("evaluation") as folder:
             source, data = self.source, Path(data)
             where = (CPU, None) if device else (self.accelerator, self.chip)
-            task = task_of_data(data, self.said, source, self.weights, *where)
+            task = task_of_data(data, self.statement, source, self.weights, *where)
             whole = open_dataset(data, task, layout=layout)
             named = whole if images is None else whole.only(read_names(Path(images)))
             dataset = named if limit is None else named.spread(limit)
@@ -226,7 +226,7 @@ class Model:
                 input_size=self.input_size,
                 accelerator=where[0],
                 chip=where[1],
-                said=self.said,
+                said=self.statement,
             )
             of_models = [options]
             if device is not None:
@@ -321,7 +321,7 @@ class Model:
                     model=self.source.name if isinstance(self.source, Network) else None,
                     variant=None if is_network else self.variant,
                     weights=self.weights if is_network else str(self.source),
-                    said=self.said,
+                    said=self.statement,
                     formats=_as_sequence(format),
                     precisions=_as_sequence(precision),
                     accelerators=_as_sequence(accelerator),
@@ -434,7 +434,7 @@ class Model:
                 self.source,
                 self.weights,
                 variant=self.variant,
-                said=self.said,
+                statement=self.statement,
                 input_size=self.input_size,
                 threads=self.threads,
                 accelerator=self.accelerator,

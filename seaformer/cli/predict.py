@@ -119,7 +119,7 @@ def main(
     threads: int,
     input_size: str | None,
     force: bool,
-    **statement: str | None,
+    **statement_values: str | None,
 ) -> None:
     """Run a model on PHOTO and draw the predicted classes over it.
 
@@ -131,7 +131,7 @@ def main(
     """
     size = None if input_size is None else parse_input_size(input_size)
     processor = read_processor(accelerator, soc)
-    said = read_statement(**statement)
+    statement = read_statement(**statement_values)
 
     from seaformer.console import Console
     from seaformer.imaging.images import sample_photograph
@@ -158,14 +158,14 @@ def main(
         found,
         weights,
         variant=variant,
-        said=said,
+        statement=statement,
         input_size=size,
         threads=threads,
         accelerator=processor.accelerator,
         chip=processor.chip,
     ) as session:
         _require_variant(session, model, variant)
-        interface, stated = stated_interface(session, said)
+        interface, stated = stated_interface(session, statement)
         interface.require_classes()
         notes = [
             "random weights: the result is meaningless" if interface.is_random else "",

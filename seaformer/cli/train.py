@@ -175,10 +175,10 @@ def main(
         raise UsageError("no data set is given. Give --data, a data set folder or 'shapes'.")
     require_trainable(network)
     origin = Origin(data, weights, seed or 0)
-    said = read_statement(task, labels, palette)
+    statement = read_statement(task, labels, palette)
     stated = None
-    if said != NOTHING:
-        stated = said.applied_to(said.task or own_task(data) or get_task(DEFAULT_TASK))
+    if statement != NOTHING:
+        stated = statement.applied_to(statement.task or own_task(data) or get_task(DEFAULT_TASK))
     elif state is not None and own_task(data) is None:
         # The classes given when the run began are recorded in its weights.
         written = output / "best.safetensors"

@@ -159,18 +159,18 @@ class OnnxCuts:
 
     def _kind(self, group: _Group) -> str:
         """Return a digest of everything that determines the kernel, without values of weights."""
-        said: list[object] = []
+        hashed: list[object] = []
         for node in group.nodes:
-            said.append((node.op_type, [a.SerializeToString() for a in node.attribute]))
+            hashed.append((node.op_type, [a.SerializeToString() for a in node.attribute]))
             for name in node.input:
                 if name in self._stored:
                     tensor = self._stored[name]
                     is_index = tensor.data_type == TensorProto.INT64
                     values = tensor.raw_data if is_index else b""
-                    said.append((tensor.data_type, tuple(tensor.dims), values))
+                    hashed.append((tensor.data_type, tuple(tensor.dims), values))
         for name in (*group.inputs, *group.outputs):
-            said.append(self._port(self._names.index(name), "").SerializeToString())
-        return hashlib.sha256(repr(said).encode()).hexdigest()
+            hashed.append(self._port(self._names.index(name), "").SerializeToString())
+        return hashlib.sha256(repr(hashed).encode()).hexdigest()
 
 
 def _groups(graph: onnx.GraphProto, stored: Collection[str]) -> Iterable[_Group]:

@@ -210,22 +210,22 @@ def _tensor(index: int, tensor: schema.TensorT) -> GraphTensor:
 
 def _kind(parsed: schema.ModelT, type: str, operator: schema.OperatorT) -> str:
     graph = parsed.subgraphs[0]
-    said: list[Any] = [type, *_members(operator.builtinOptions)]
-    said += _members(operator.builtinOptions2)
+    hashed: list[Any] = [type, *_members(operator.builtinOptions)]
+    hashed += _members(operator.builtinOptions2)
     if operator.customOptions is not None:
-        said.append(bytes(bytearray(operator.customOptions)))
+        hashed.append(bytes(bytearray(operator.customOptions)))
     for place in (*operator.inputs, *operator.outputs):
         if place < 0:
-            said.append(None)
+            hashed.append(None)
             continue
         tensor = graph.tensors[place]
         data = parsed.buffers[tensor.buffer].data
         is_stored = data is not None and len(data) > 0
-        said += [tensor.type, () if tensor.shape is None else tuple(map(int, tensor.shape))]
-        said.append(is_stored)
+        hashed += [tensor.type, () if tensor.shape is None else tuple(map(int, tensor.shape))]
+        hashed.append(is_stored)
         if is_stored and tensor.type in (schema.TensorType.INT32, schema.TensorType.INT64):
-            said.append(np.asarray(data, np.uint8).tobytes())
-    return hashlib.sha256(repr(said).encode()).hexdigest()
+            hashed.append(np.asarray(data, np.uint8).tobytes())
+    return hashlib.sha256(repr(hashed).encode()).hexdigest()
 
 
 def _members(options: object) -> list[tuple[str, str]]:

@@ -91,24 +91,24 @@ def contract_of(
 
 
 def _own(model: nn.Module, statement: Statement, size: tuple[int, int] | None) -> Contract:
-    said = statement.over(_declared(model))
+    statement = statement.over(_declared(model))
     if takes_features(model):
         return Contract(own_task(["none"]), FEATURES, knows_normalization=False)
-    task = _for_image(said, input_shape(model, (1, 1))[1])
+    task = _for_image(statement, input_shape(model, (1, 1))[1])
     size = size or task.preprocessing.input_size
     outputs, watch = _probe(model, task.preprocessing, size)
-    meaning, note = find_meaning(outputs, said.meaning, size, watch.ends_in_unit)
+    meaning, note = find_meaning(outputs, statement.meaning, size, watch.ends_in_unit)
     contract = Contract(
         task=replace(task, kind="classification" if outputs[0].ndim <= 2 else "segmentation"),
         meaning=meaning,
-        knows_normalization=said.normalization is not None,
-        names_classes=said.names_classes,
+        knows_normalization=statement.normalization is not None,
+        names_classes=statement.names_classes,
         note=note,
         output=(outputs[0].shape, str(outputs[0].dtype)),
     )
     if not meaning.has_classes:
         return contract
-    labels = _labels(contract, _count(outputs[0], meaning, watch, said), said)
+    labels = _labels(contract, _count(outputs[0], meaning, watch, statement), statement)
     palette = contract.task.palette
     if palette is None or len(palette) != len(labels):
         palette = None
@@ -123,30 +123,30 @@ def _declared(model: nn.Module) -> Statement:
     """
     task, meaning = getattr(model, TASK, None), getattr(model, OUTPUT, None)
     try:
-        said = Statement() if task is None else _read(task)
+        declared = Statement() if task is None else _read(task)
     except UsageError as error:
         raise UsageError(f"the attribute {TASK} of the network: {error}") from error
     if meaning is not None:
         look_up(MEANINGS, f"value of the attribute {OUTPUT} of the network", str(meaning))
-        said = replace(said, meaning=meaning)
-    return said
+        declared = replace(declared, meaning=meaning)
+    return declared
 
 
 def _read(task: object) -> Statement:
     return read_task(task) if isinstance(task, str) else described(task, "own")
 
 
-def _for_image(said: Statement, channels: int) -> Task:
+def _for_image(statement: Statement, channels: int) -> Task:
     """Return the task for an image with this number of channels; classes may stay unnamed."""
-    task = own_task(["class 0"]) if said.task is None else said.task
+    task = own_task(["class 0"]) if statement.task is None else statement.task
     task = for_channels(task, channels)
     if task.preprocessing.channels != channels:
         raise UsageError(
             f"the task has color_order {task.preprocessing.color_order}, but the network takes "
             f"{channels} channels. Give another color_order in the task's preprocessing."
         )
-    said = replace(said, task=task, normalization=said.normalization or NEUTRAL)
-    return said.applied_to(task)
+    statement = replace(statement, task=task, normalization=statement.normalization or NEUTRAL)
+    return statement.applied_to(task)
 
 
 _DECIDING = ("argmax", "max")
@@ -229,14 +229,14 @@ def only_tensor(output: object) -> torch.Tensor:
 
 
 def _count(
-    output: np.ndarray, meaning: OutputMeaning, watch: _EndWatch, said: Statement
+    output: np.ndarray, meaning: OutputMeaning, watch: _EndWatch, statement: Statement
 ) -> int | None:
     """Return the number of classes; None if only the statement determines it."""
     if meaning.gives_scores:
         return 2 if meaning.content == "binary" else output.shape[1]
     if output.dtype == np.bool_:
         return 2
-    if watch.decided_between is None and not said.names_classes:
+    if watch.decided_between is None and not statement.names_classes:
         raise UsageError(
             "the network returns class indices, so the number of classes is unknown. Name the "
             "classes with --labels."
@@ -244,8 +244,8 @@ def _count(
     return watch.decided_between
 
 
-def _labels(contract: Contract, count: int | None, said: Statement) -> tuple[str, ...]:
-    if not said.names_classes:
+def _labels(contract: Contract, count: int | None, statement: Statement) -> tuple[str, ...]:
+    if not statement.names_classes:
         return tuple(f"class {index}" for index in range(count or 0))
     labels = contract.meaning.labels(contract.task.labels)
     if count not in (None, len(labels)):

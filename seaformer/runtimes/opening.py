@@ -16,7 +16,7 @@ def open_found(
     weights: str | None = None,
     *,
     variant: str | None = None,
-    said: Statement = NOTHING,
+    statement: Statement = NOTHING,
     input_size: tuple[int, int] | None = None,
     threads: int = 1,
     accelerator: str = CPU,
@@ -28,7 +28,7 @@ def open_found(
         found: result of `find_model`.
         weights: weights of a network, a value of --weights.
         variant: variant of a checkpoint that does not record it.
-        said: what the user states about the model.
+        statement: what the user states about the model.
         input_size: height and width in pixels, for a model that takes any.
         threads: threads for one run, at least 1.
         accelerator: accelerator for an exported file.
@@ -48,7 +48,7 @@ def open_found(
             found,
             threads,
             variant=variant,
-            task=said.applied_to(get_task(DEFAULT_TASK)) if said.names_classes else None,
+            task=statement.applied_to(get_task(DEFAULT_TASK)) if statement.names_classes else None,
             input_size=input_size,
             accelerator=accelerator,
             chip=chip,
@@ -59,5 +59,5 @@ def open_found(
     from seaformer.weights.checkpoint import described_by
 
     chosen(found.name, variant)  # raises if the two differ
-    own = said.applied_to(described_by(weights)[1] or get_task(DEFAULT_TASK))
-    return ImageSession(open_network(found, weights, own, threads, input_size, said))
+    own = statement.applied_to(described_by(weights)[1] or get_task(DEFAULT_TASK))
+    return ImageSession(open_network(found, weights, own, threads, input_size, statement))

@@ -20,13 +20,13 @@ _ALMOST = 0.02
 
 
 def stated_interface(
-    session: ImageSession, said: Statement, usual: Task | None = None
+    session: ImageSession, statement: Statement, usual: Task | None = None
 ) -> tuple[Interface, str]:
     """Return the interface of a file, and sentences about what was assumed or detected, or "".
 
     Args:
         session: session of the file.
-        said: what the user states about the file.
+        statement: what the user states about the file.
         usual: the task of the data that the file is run on; None if there is none.
 
     Raises:
@@ -34,18 +34,18 @@ def stated_interface(
         SeaformerError: the file does not run.
     """
     if session.metadata is None:
-        return _foreign(session, said, usual)
-    return _own(session.metadata, said, session), ""
+        return _foreign(session, statement, usual)
+    return _own(session.metadata, statement, session), ""
 
 
-def _own(interface: Interface, said: Statement, session: ImageSession) -> Interface:
-    path, task = session.session.path, said.task
-    if said.meaning is not None and not interface.meaning.is_stated_by(said.meaning):
+def _own(interface: Interface, statement: Statement, session: ImageSession) -> Interface:
+    path, task = session.session.path, statement.task
+    if statement.meaning is not None and not interface.meaning.is_stated_by(statement.meaning):
         raise UsageError(
-            f"--output-meaning {said.meaning} does not fit '{path}': according to its metadata, "
-            f"its output is {interface.meaning}. Leave the option out."
+            f"--output-meaning {statement.meaning} does not fit '{path}': according to its "
+            f"metadata, its output is {interface.meaning}. Leave the option out."
         )
-    labels, palette = said.labels, said.palette
+    labels, palette = statement.labels, statement.palette
     if task is not None and task.name != interface.task:
         if interface.task != OWN:
             raise UsageError(
@@ -54,31 +54,33 @@ def _own(interface: Interface, said: Statement, session: ImageSession) -> Interf
             )
         labels, palette = labels or task.labels, palette or task.palette
     labels = None if labels is None else interface.meaning.labels(labels)
-    normalization = said.normalization
+    normalization = statement.normalization
     if normalization is not None and interface.takes_image:
         spread = normalization.of(interface.input.channels)
         return interface.restated(labels, palette, (spread.mean, spread.std))
     return interface.restated(labels, palette)
 
 
-def _foreign(session: ImageSession, said: Statement, usual: Task | None) -> tuple[Interface, str]:
+def _foreign(
+    session: ImageSession, statement: Statement, usual: Task | None
+) -> tuple[Interface, str]:
     path = session.session.path
     notes = []
-    task, normalization = said.task or usual, said.without_task().normalization
+    task, normalization = statement.task or usual, statement.without_task().normalization
     if normalization is None:
         normalization, note = _normalization(session, task)
         notes.append(note)
     base = for_channels(task or own_task(["class 0"]), session.channels)
-    described = replace(said, task=base, normalization=normalization).applied_to(base)
+    described = replace(statement, task=base, normalization=normalization).applied_to(base)
     outputs = [
         _run(session, values)
         for values in probe_inputs(described.preprocessing, session.input_shape)
     ]
-    meaning, found = find_meaning(outputs, said.meaning, session.input_shape)
+    meaning, found = find_meaning(outputs, statement.meaning, session.input_shape)
     notes.append(found)
-    if said.names_classes or usual is not None:
+    if statement.names_classes or usual is not None:
         described = _named(described, meaning.labels(described.labels))
-        if said.task is not None or said.labels is None:
+        if statement.task is not None or statement.labels is None:
             notes.append(f"Its classes are assumed to be those of task {described.name}.")
     elif meaning.has_classes:
         count = _count(meaning, outputs[0], path)

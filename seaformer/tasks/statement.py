@@ -57,11 +57,13 @@ class Statement:
 
     def without_task(self) -> "Statement":
         """Return what is stated besides the task, without a normalisation equal to the task's."""
-        said = self.normalization
+        normalization = self.normalization
         if self.task is not None:
             rule = self.task.preprocessing
-            said = None if said == Normalization(rule.mean, rule.std) else said
-        return Statement(normalization=said, meaning=self.meaning)
+            normalization = (
+                None if normalization == Normalization(rule.mean, rule.std) else normalization
+            )
+        return Statement(normalization=normalization, meaning=self.meaning)
 
     def over(self, other: "Statement") -> "Statement":
         """Return this statement, completed by another one."""

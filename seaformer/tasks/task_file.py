@@ -62,9 +62,9 @@ def make_statement(
     normalization = Normalization.stated(input_range, mean, std)
     if isinstance(task, Task):
         rule = task.preprocessing
-        said = Statement(task=task, normalization=Normalization(rule.mean, rule.std))
+        of_task = Statement(task=task, normalization=Normalization(rule.mean, rule.std))
     else:
-        said = Statement() if task is None else read_task(task)
+        of_task = Statement() if task is None else read_task(task)
     if labels is not None:
         own_task(labels)  # validates the labels
     return Statement(
@@ -72,7 +72,7 @@ def make_statement(
         palette=palette,
         normalization=normalization,
         meaning=output_meaning,
-    ).over(said)
+    ).over(of_task)
 
 
 def read_task_file(path: Path, name: str | None = None) -> Statement:

@@ -142,8 +142,8 @@ def main(
     from seaformer.runtimes.stated_interface import stated_interface
 
     given = find_photos(photos or (sample_photograph(),))
-    asked = Outputs(output, mask, heatmap)
-    asked.check(given.is_one)
+    requested = Outputs(output, mask, heatmap)
+    requested.check(given.is_one)
     reading = given.read(every_s)
     first = next(reading, None)
     if first is None:
@@ -179,7 +179,7 @@ def main(
                 f"'{model}' is a classification model and has no mask or overlay. Leave out "
                 "--output and --mask."
             )
-        _prepare_outputs(given, asked, has_mask, force)
+        _prepare_outputs(given, requested, has_mask, force)
         if given.is_one:
             console.print(f"{first.path}: {width} x {height} pixels")
         height, width = session.input_shape
@@ -189,7 +189,7 @@ def main(
         runs = 0 if processor.is_emulated else TIMED_RUNS if given.is_one else 1
         prediction_run = _PredictionRun(model, session, interface, runs, opacity, force)
         for photo in chain([first], reading):
-            outputs = asked.of_image(photo.stem, given.is_one, has_mask)
+            outputs = requested.of_image(photo.stem, given.is_one, has_mask)
             try:
                 prediction = _predict(photo, prediction_run, outputs)
             except SeaformerError as error:
@@ -241,13 +241,13 @@ class _PredictionRun:
     force: bool
 
 
-def _prepare_outputs(given: Photos, asked: Outputs, has_mask: bool, force: bool) -> None:
+def _prepare_outputs(given: Photos, requested: Outputs, has_mask: bool, force: bool) -> None:
     """Create the folders for several images, and refuse files that must not be overwritten.
 
     File names of video frames are only known once the frames are read.
     """
     for path, stem in given.files:
-        outputs = asked.of_image(stem, given.is_one, has_mask)
+        outputs = requested.of_image(stem, given.is_one, has_mask)
         if not given.is_one:
             for _, target in outputs.named():
                 target.parent.mkdir(parents=True, exist_ok=True)

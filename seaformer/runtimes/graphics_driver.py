@@ -48,7 +48,7 @@ class Driver:
 
     @property
     def is_software(self) -> bool:
-        """Whether it is known to compute on the processor, so that its times say nothing."""
+        """Whether it is known to compute on the CPU, so that its latency is meaningless."""
         return self.title in TITLES.values()
 
     @property
@@ -83,7 +83,7 @@ def require_driver() -> Driver:
     """Return the driver that `find_driver` finds.
 
     Raises:
-        SeaformerError: there is none; the message says how to get one.
+        SeaformerError: there is no driver; the message says how to install one.
     """
     driver = find_driver()
     if driver is None:

@@ -4,24 +4,34 @@ Here the runner computes on Qualcomm's emulator. On the loopback phone it reache
 chip, FastRPC, the user's libraries, and last ONNX Runtime itself, which takes no empty library.
 """
 
+import hashlib
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from benchmark_parts import candidate
 from loopback_phone.phone import LoopbackPhone
 from npu_packages import PLUGIN, write_sdk
 from phone_benchmarks import assert_left_as_it_was, benchmark
 
-from seaformer.artifact.metadata import Compilation
+from seaformer.artifact.chips import CHIPS
+from seaformer.artifact.embedding import embed
+from seaformer.artifact.metadata import Compilation, File
+from seaformer.benchmark.candidates.candidate import open_candidate
 from seaformer.benchmark.devices.phone import Phone
 from seaformer.benchmark.measure.accelerator_files import AcceleratorFiles
-from seaformer.benchmark.measure.backends import BACKENDS
+from seaformer.benchmark.measure.backends import BACKENDS, backend_for
 from seaformer.benchmark.measure.npu_faults import find_npu_fault
 from seaformer.benchmark.measure.npu_files import npu_files
 from seaformer.benchmark.measure.options import Options
-from seaformer.errors import SeaformerError
+from seaformer.benchmark.results.schema import read_results
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.export.npu.compiled_names import binary_name, compiled_name
+from seaformer.export.npu.onnx_compiler import compile_onnx
+from seaformer.runtimes import open_session
 from seaformer.runtimes.qnn_package import require_package
 
 COMPILED = Compilation(
@@ -38,7 +48,7 @@ COMPILED = Compilation(
 ON_NPU = candidate(0, "net_SM8650.onnx", compilation=COMPILED)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def _npu() -> None:
     try:
         require_package()
@@ -124,8 +134,6 @@ def test_the_runner_computes_on_the_emulator(shapes_export, tmp_path):
     ended = benchmark(tmp_path, model, *arguments, "--soc", "SM8650")
     assert ended.status == 0, ended.errors
     assert "no latency" in ended.output
-    from seaformer.benchmark.results.schema import read_results
-
     results = read_results(tmp_path / "results")
     assert (results.accelerator, results.emulated) == ("npu", True)
     assert "emulator of SM8650" in results.runtime.driver
@@ -135,6 +143,64 @@ def test_the_runner_computes_on_the_emulator(shapes_export, tmp_path):
     assert one.fully_accelerated
     assert one.parity.passed
     assert one.parity.sqnr_db < 100  # half precision: not what the CPU computes
+
+
+@pytest.fixture(scope="module")
+def compiled(_npu, shapes_export, tmp_path_factory) -> Path:
+    """The trained Tiny compiled for SM8650, without the file that it was compiled from."""
+    (source,) = shapes_export.glob("*_fp32.onnx")
+    folder = tmp_path_factory.mktemp("compiled")
+    made = compile_onnx(CHIPS["SM8650"], source)
+    with open_session(source) as session:
+        described = session.metadata
+    name = compiled_name(source.name, CHIPS["SM8650"])
+    binary = File(
+        name=str(binary_name(name)),
+        bytes=len(made.binary),
+        sha256=hashlib.sha256(made.binary).hexdigest(),
+    )
+    compilation = COMPILED.model_copy(
+        update={"binary": binary, "source_sha256": described.content_sha256}
+    )
+    described = described.model_copy(update={"compilation": compilation})
+    (folder / name).write_bytes(embed(made.content, described))
+    (folder / binary.name).write_bytes(made.binary)
+    return folder / name
+
+
+def test_a_compiled_file_is_compared_with_its_source_or_the_emulator(
+    compiled, shapes_export, tmp_path
+):
+    alone = open_candidate(compiled, 0, 0, "npu")
+    assert "emulator of SM8650" in alone.runtime
+    assert alone.binary.name == f"{compiled.stem}_qnn.bin"
+    assert alone.file_bytes > alone.binary.stat().st_size > 1e6
+    for file in (compiled, alone.binary, *shapes_export.glob("*_fp32.onnx")):
+        shutil.copy(file, tmp_path)
+    beside = open_candidate(tmp_path / compiled.name, 0, 0, "npu")
+    assert "emulator" not in beside.runtime
+    assert beside.title.endswith(", SM8650")
+    assert beside.verify(np.float32(alone.expected).tobytes(), in_half=True).passed
+    assert backend_for((compiled,), None).name == "onnxruntime-qnn"
+    with pytest.raises(UsageError, match="is compiled for an NPU, and backend onnxruntime"):
+        backend_for((compiled,), "onnxruntime")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_npu")
+def test_a_model_is_broken_down_on_the_emulator(shapes_export, tmp_path):
+    (model,) = shapes_export.glob("*_fp32.onnx")
+    arguments = ("--device", "host", "--backend", "onnxruntime-qnn", "--runs", "1", "--breakdown")
+    ended = benchmark(tmp_path, model, *arguments, "--soc", "SM8650")
+    assert ended.status == 0, ended.errors
+    breakdown = read_results(tmp_path / "results").models[0].breakdown
+    assert breakdown.method == "prefix"
+    assert breakdown.emulated
+    assert breakdown.npu.partitions == 1
+    cycles = {row.path: row.cycles for row in breakdown.npu.rows}
+    assert sum(row.cycles for row in breakdown.npu.rows if row.depth == 1) == pytest.approx(
+        cycles[""]
+    )
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,14 @@ def test_no_name_leads_out_of_the_folder_or_into_another_line(field: str, name: 
             replace(MODEL, **{field: name})
 
 
+def test_options_of_the_npu_are_plain() -> None:
+    plan = replace(PLAN, plugin="libx.so", options={"backend_path": "/a b/libQnnHtp.so"})
+    assert "\nplugin libx.so\noption backend_path /a b/libQnnHtp.so\n" in plan.text()
+    for wrong in ({"options": {"a b": "1"}}, {"options": {"a": "x\ny"}}, {"plugin": "../x.so"}):
+        with pytest.raises(UsageError, match="cannot stand in a plan"):
+            replace(PLAN, **wrong)
+
+
 def test_processors_are_named_once_and_in_order() -> None:
     assert "\ncpus 0 1 4\n" in replace(PLAN, cpus=(4, 1, 0, 4)).text()
     assert "\ncpus any\n" in replace(PLAN, cpus=None).text()
@@ -109,6 +117,8 @@ def test_a_plan_that_is_cut_off_is_refused(folder: Path, text: str, data: st.Dat
         ("backend litert", "backend torch", "the backend 'torch' is not known"),
         ("accelerator cpu", "accelerator tpu", "does not compute on the accelerator 'tpu'"),
         ("cpus any", "cpus", "cpus names none"),
+        ("cpus any", "cpus any\noption htp_arch", "option needs a key and a value"),
+        ("cpus any", "cpus any" + 17 * "\noption a b", "too many options"),
         ("mask 4 6", "mask 4", "needs a height and a width"),
         ("file probe.tflite", "file ../probe.tflite", "no plain name"),
         ("input probe.input\n", "", "no file or no input"),

@@ -96,6 +96,8 @@ def _remark(inference: Inference, coverage: Coverage | None) -> str:
         found.append(
             f"The CPU computed{counted} what the {accelerator} of {inference.device} left."
         )
+    if inference.accelerator.is_emulated:
+        found.append(f"Computed by {inference.accelerator.driver}, a program on the CPU.")
     if inference.device.is_emulated:
         found.append(f"The processor of {inference.device} is emulated: no phone computed this.")
     return " ".join(found)

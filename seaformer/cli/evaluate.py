@@ -117,6 +117,12 @@ LISTED = 12
     help="Library of the runtime for --device, instead of the pinned one.",
 )
 @click.option(
+    "--qairt",
+    metavar="DIR",
+    type=PATH,
+    help="Qualcomm's libraries for the NPU of --device, as for seaformer-benchmark.",
+)
+@click.option(
     "--shard",
     metavar="N/COUNT",
     help="Evaluate the N-th of COUNT parts of the images, as on several computers.",
@@ -156,6 +162,7 @@ def main(
     time_limit_s: float | None,
     half: bool,
     runtime_library: Path | None,
+    qairt: Path | None,
     shard: str | None,
     shards: tuple[Path, ...],
     threads: int | None,
@@ -181,8 +188,9 @@ def main(
         "--time-limit": time_limit_s,
         "--half": half or None,
         "--runtime-library": runtime_library,
+        "--qairt": qairt,
     }
-    _check_device(device, models, soc, of_device)
+    _check_device(device, models, of_device)
     if len(models) > 1 and reference is None:
         raise UsageError(
             f"{len(models)} models are given. Say which one the others are compared with: "
@@ -239,7 +247,7 @@ def main(
         options = replace(
             options,
             open_elsewhere=_opener(
-                device, processor.accelerator, threads, time_limit_s, half, runtime_library
+                device, processor, threads, time_limit_s, half, runtime_library, qairt
             ),
         )
 
@@ -319,7 +327,6 @@ def _read_shard(text: str) -> tuple[int, int]:
 def _check_device(
     device: str | None,
     models: Sequence[str],
-    soc: str | None,
     of_device: Mapping[str, object],
 ) -> None:
     """Refuse what does not go with --device, or not without it."""
@@ -333,21 +340,21 @@ def _check_device(
             f"{len(models)} models are given, and --device runs one. Evaluate them in a command "
             "each."
         )
-    if soc is not None:
-        raise UsageError("--soc is of the emulator, and --device has a chip. Leave --soc out.")
 
 
 def _opener(
     device: str,
-    accelerator: str,
+    processor: Processor,
     threads: int | None,
     time_limit_s: float | None,
     half: bool,
     runtime_library: Path | None,
+    qairt: Path | None,
 ) -> Callable[[Path], Session]:
     """Find the device; return what opens a file on it."""
     from seaformer.benchmark.inference.device_inference import DEFAULT, Settings
     from seaformer.benchmark.inference.device_session import opener_on
+    from seaformer.benchmark.measure.options import Options as DeviceOptions
     from seaformer.console import Console
 
     settings = Settings(
@@ -356,8 +363,11 @@ def _opener(
         wait_s=time_limit_s or DEFAULT.time_limit_s,
         in_half=half,
         runtime_library=runtime_library,
+        of_accelerator=DeviceOptions(command="", qairt=qairt, soc=processor.chip),
     )
-    return opener_on(device, accelerator, settings, Console(stderr=True, soft_wrap=True).print)
+    return opener_on(
+        device, processor.accelerator, settings, Console(stderr=True, soft_wrap=True).print
+    )
 
 
 def _check_weights(weights: str | None, models: Sequence[Path | Network]) -> None:

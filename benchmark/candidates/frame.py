@@ -52,7 +52,7 @@ class FramePath:
     Attributes:
         interface: of the model.
         entry: its input.
-        planned: what the runner is told.
+        planned: what a plan of the runner says of it.
     """
 
     interface: Interface

@@ -2,9 +2,10 @@
 
 import csv
 import io
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import cycle, product
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from rounds import Done, add_model, assert_gave_up, basic_plan, run_plan
 from small_models import metadata, write_onnx
 
 from seaformer.artifact.metadata import Interface, Scale
+from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.candidates.frame import (
     FRAME_FILE,
     FramePath,
@@ -38,7 +40,7 @@ from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.reporting.numbers import milliseconds
 from seaformer.runtimes.session import Tensor
 from seaformer.tasks import get_task
-from seaformer.tasks.output_meaning import OutputMeaning
+from seaformer.tasks.output_meaning import OutputMeaning, binary
 
 ADE20K = get_task("ade20k")
 
@@ -65,6 +67,10 @@ class Case:
 
     def path(self, number: int, frame_size: tuple[int, int]) -> FramePath:
         """The way of frames through a model of this input."""
+        return frame_path(self.candidate(number), frame_size)
+
+    def candidate(self, number: int) -> Candidate:
+        """A model of this input, with a mask of its output."""
         channels = 1 if self.color_order == "GRAY" else 3
         preprocessing = replace(
             ADE20K.preprocessing,
@@ -84,7 +90,7 @@ class Case:
             )
         shape = interface.input.shape
         ids = self.mask_of == "ids"
-        model = candidate(
+        return candidate(
             number,
             "model.onnx",
             metadata=interface,
@@ -96,17 +102,22 @@ class Case:
             gives_class_ids=ids,
             meaning=OutputMeaning("classes" if ids else "logits"),
         )
-        return frame_path(model, frame_size)
 
 
 def cases() -> list[Case]:
     """Every type with every layout, in all of which the other traits come up."""
-    others = cycle(product(("RGB", "BGR", "GRAY"), (None, 1.0, 0.875), ("bilinear", "bicubic")))
-    sizes = cycle([(32, 32), (24, 40), (7, 5)])
-    found = []
-    for dtype, layout in [*product(ENCODINGS, ("NCHW", "NHWC"))] * 5:
-        color_order, crop_fraction, interpolation = next(others)
-        found.append(Case(dtype, layout, color_order, interpolation, crop_fraction, next(sizes)))
+    choose = random.Random(0).choice
+    found = [
+        Case(
+            dtype,
+            layout,
+            choose(("RGB", "BGR", "GRAY")),
+            choose(("bilinear", "bicubic")),
+            choose((None, 1.0, 0.875)),
+            choose([(32, 32), (24, 40), (7, 5)]),
+        )
+        for dtype, layout in [*product(ENCODINGS, ("NCHW", "NHWC"))] * 5
+    ]
     # A mask is made of an axis of classes where the runtime has it, and ids have none.
     ids = Case("uint8", "NHWC", "GRAY", "bilinear", None, (9, 11), "ids")
     return [*found, ids, replace(ids, dtype="int16")]
@@ -297,6 +308,22 @@ def test_a_model_that_says_nothing_of_its_input_is_refused_in_one_line(tmp_path:
     assert f"'{plain}' cannot be given one: nothing says how an image" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_an_output_that_the_runner_makes_no_mask_of_is_refused() -> None:
+    output = Tensor("y", "float32", (1, 1, 8, 8))
+    one = replace(
+        CASES[0].candidate(0), mask_size=None, meaning=binary("logits"), outputs=(output,)
+    )
+    with pytest.raises(UsageError, match="makes no mask of its output, binary, class 1 above 0"):
+        frame_path(one, (720, 1280))
+
+
+def test_the_frame_of_a_classifier_ends_with_the_inference() -> None:
+    one = CASES[0].candidate(0)
+    classifier = one.metadata.model_copy(update={"kind": "classification"})
+    path = frame_path(replace(one, metadata=classifier, mask_size=None), (720, 1280))
+    assert path.planned.mask_size is None
 
 
 @pytest.mark.parametrize("size", [(0, 720), (1280, 8193)])

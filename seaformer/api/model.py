@@ -230,7 +230,12 @@ class Model:
             )
             of_models = [options]
             if device is not None:
-                opener = opener_on(device, self.accelerator, Settings(threads=DEVICE_THREADS))
+                of_chip = BenchmarkOptions(command="", soc=self.chip)
+                opener = opener_on(
+                    device,
+                    self.accelerator,
+                    Settings(threads=DEVICE_THREADS, of_accelerator=of_chip),
+                )
                 of_models.append(replace(options, open_elsewhere=opener))
             with ExitStack() as opened:
                 candidates = [

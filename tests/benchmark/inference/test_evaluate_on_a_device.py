@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 from loopback_phone.waiting import wait_until
 from PIL import Image
-from small_models import LABELS, SIDE, metadata, write_onnx
+from small_models import LABELS, SIDE, associate, metadata, tflite, write_onnx
 
 import seaformer
 from seaformer.benchmark.devices.errors import DiskFull, TimedOut
@@ -108,6 +108,19 @@ def test_a_phone_that_was_unplugged_goes_on_and_scores_as_this_computer(loopback
     assert loopback_phone.left_files() == []
 
 
+@pytest.mark.slow
+def test_a_phone_without_opencl_is_one_line(loopback_phone, folder: Path) -> None:
+    (folder / "colors.tflite").write_bytes(tflite())
+    associate(folder / "colors.tflite", metadata("NHWC"))
+    data = ("--data", "data", "--report", "out", "--device", loopback_phone.serial)
+    done = CliRunner().invoke(main, ["colors.tflite", *data, "--accelerator", "gpu"])
+    assert done.exit_code == 1
+    (line,) = [one for one in done.stderr.splitlines() if one.startswith("error: ")]
+    assert "OpenCL" in line
+    assert "0 of 10 images are done" in line
+    assert loopback_phone.left_files() == []
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_full_phone_is_one_line(switch_on) -> None:
     phone = switch_on(storage_mb=48)
@@ -175,7 +188,7 @@ def test_a_classifier_has_its_top_1_compared(folder: Path) -> None:
         (("--half",), "--half goes with --device"),
         (("--device", "host", "--half"), "ONNX Runtime cannot be asked for half precision"),
         (("--qairt", "."), "--qairt goes with --device"),
-        (("--device", "host", "--soc", "SM8650"), "--soc SM8650 goes with --accelerator npu"),
+        (("--device", "host", "--soc", "SM8650"), "--soc SM8650 is only for --accelerator npu"),
         (("--device", "host", "second.onnx"), "2 models are given, and --device runs one"),
         (("--device", "host", "--accelerator", "gpu"), "no backend runs 'model.onnx' on the gpu"),
     ],

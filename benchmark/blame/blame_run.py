@@ -174,6 +174,7 @@ class BlameRun:
                 driver=inference.accelerator.driver,
             ),
             half=request.computes_half,
+            soc=request.options.soc,
             reference=f"{candidate.runtime} on this computer",
             input=candidate.input,
             operators=len(graph.computing),

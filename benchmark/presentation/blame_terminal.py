@@ -104,7 +104,7 @@ def remarks(results: BlameResults) -> list[str]:
     found.append(
         f"Models run there: {count}, of {results.operators} operators at most, compared with "
         f"{results.reference} on {_INPUTS[results.input.source]}. A tensor agrees from "
-        f"{results.min_db:g} dB on; asked for {precision} precision."
+        f"{results.min_db:g} dB on; floating point is computed in {precision} precision."
     )
     if results.emulated:
         found.append("Processor or accelerator are emulated: that says nothing of a phone's own.")
@@ -119,7 +119,7 @@ def remarks(results: BlameResults) -> list[str]:
 def next_commands(results: BlameResults, folder: Path) -> list[tuple[str, str]]:
     """Commands to paste, and what each is for."""
     blamed, serial = results.blamed, results.device.serial
-    here = ["--device", serial]
+    here = ["--device", serial, *(["--soc", results.soc] if results.soc else [])]
     if results.verdict == "agrees":
         command = ["seaformer-benchmark", results.model, "--backend", results.backend, *here]
         return [("how fast it is there", join(command))]

@@ -133,7 +133,8 @@ class BlameResults(Document):
         accelerator: "cpu", "gpu" or "npu".
         backend: of the benchmark.
         runtime: on the device.
-        half: whether half precision was asked for.
+        half: whether files of floating point are computed in half precision.
+        soc: chip that was given with --soc; else None.
         reference: what it is compared with.
         input: what the models were given.
         operators: how many of the file compute something from the input.
@@ -156,6 +157,7 @@ class BlameResults(Document):
     backend: str
     runtime: RuntimeUsed
     half: bool
+    soc: str | None
     reference: str
     input: InputUsed
     operators: int

@@ -89,7 +89,9 @@ def operator_lines(blamed: BlamedOperator) -> list[tuple[str, str]]:
         ("outputs", _tensors(blamed.outputs)),
     ]
     if blamed.before_db is not None and blamed.after_db is not None:
-        lines.append(("SQNR", f"{_db(blamed.before_db)} before it, {_db(blamed.after_db)} after"))
+        lines.append(
+            ("SQNR", f"{decibels(blamed.before_db)} before it, {decibels(blamed.after_db)} after")
+        )
     if blamed.reason is not None:
         lines.append(("reason", shortened(blamed.reason)))
     lines.append(("alone", _alone(blamed.alone)))
@@ -158,7 +160,7 @@ def agreement(tensor: TensorAgreement) -> str:
     if tensor.value is None:
         return "given" if tensor.is_given else "not compared"
     if tensor.unit == "dB":
-        return _db(tensor.value)
+        return decibels(tensor.value)
     return f"{tensor.value:.4g} {tensor.unit}"
 
 
@@ -167,7 +169,8 @@ def shortened(text: str) -> str:
     return text if len(text) <= MAX_REASON else f"{text[: MAX_REASON - 3]}..."
 
 
-def _db(value: float) -> str:
+def decibels(value: float) -> str:
+    """A signal to noise ratio in words, of which 300 dB and more are none at all."""
     if abs(value) >= 300:
         return "no difference" if value > 0 else "not finite"
     return f"{value:.1f} dB"

@@ -6,6 +6,7 @@ from pathlib import Path
 from seaformer.benchmark.presentation.blame_terminal import (
     OUTCOMES,
     agreement,
+    decibels,
     headline,
     next_commands,
     operator_lines,
@@ -31,6 +32,7 @@ class BlamePage(Page, template="blame.html"):
     Attributes:
         results: what is on it.
         headline: what came of the search.
+        ratios: of the operator: signal to noise before it and after it, as far as they are known.
         lines: what is known of the operator, each with a heading.
         remarks: what else to know.
         rows: the trials, shortest models first.
@@ -39,6 +41,7 @@ class BlamePage(Page, template="blame.html"):
 
     results: BlameResults
     headline: str
+    ratios: list[tuple[str, str]]
     lines: list[tuple[str, str]]
     remarks: list[str]
     rows: list[TrialRow]
@@ -52,9 +55,12 @@ def write_blame_page(path: Path, results: BlameResults) -> None:
         OSError: the file cannot be written.
     """
     shortest_first = sorted(results.trials, key=lambda one: one.operators)
+    blamed = results.blamed
+    known = () if blamed is None else (("before", blamed.before_db), ("after", blamed.after_db))
     page = BlamePage(
         results=results,
         headline=" ".join(headline(results)),
+        ratios=[(f"SQNR {when}", decibels(value)) for when, value in known if value is not None],
         lines=[] if results.blamed is None else operator_lines(results.blamed),
         remarks=remarks(results),
         rows=[

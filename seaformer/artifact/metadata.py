@@ -467,7 +467,7 @@ class Interface(_Model):
             output: output tensor; None for logits.
             knows_normalization: whether the normalisation of the task is that of the network.
         """
-        title = f"a model without metadata, assumed to be for {task.title}"
+        title = f"a model without metadata, used for {task.title}"
         if variant or model:
             title = title_of(variant, model, task.name, "fp32")
         members = {member: getattr(task.preprocessing, member) for member in PREPROCESSING}

@@ -525,7 +525,7 @@ def test_nothing_but_broken_images_is_an_error() -> None:
     for index in range(2):
         Path("data", "masks", f"{index}.png").write_text("no image")
     result = run("model.onnx", "--data", "data", "--report", "out", "--skip-broken")
-    assert_error(result, 1, "none of the 2 images can be used. The first: .*is no PNG")
+    assert_error(result, 1, "none of the 2 images can be used. The first: .*is not a PNG")
 
 
 @pytest.mark.usefixtures("folder")
@@ -599,7 +599,7 @@ def test_a_checkpoint_by_the_deployed_protocol_is_as_its_export(folder: Path) ->
     checkpoint, export = found["models"]
     assert checkpoint["protocol"] == export["protocol"] == "deployed"
     assert checkpoint["input"] == export["input"] == "stretched to 128 x 64"
-    assert export["title"].startswith("a model without metadata, assumed to be for Shapes")
+    assert export["title"].startswith("a model without metadata, used for Shapes")
     assert export["agreement"] > 0.999
 
 
@@ -752,10 +752,10 @@ def test_imagenet_with_a_checkpoint(folder: Path) -> None:
         (["model.onnx", "--data", "data", "--batch", "0"], 2, "--batch"),
         (["model.onnx", "--data", "data", "--limit", "0"], 2, "--limit"),
         (["model.onnx", "--data", "data", "--short-side", "9"], 2, "of the official protocol"),
-        (["model.onnx", "--data", "data", "--input-size", "96"], 2, "takes 64x64 only"),
+        (["model.onnx", "--data", "data", "--input-size", "96"], 2, "only takes 64x64"),
         (["model.onnx", "--data", "data", "--input-size", "x"], 2, "input size 'x'"),
         (["model.onnx", "--data", "data", "--report", "model.onnx"], 2, "is not a folder"),
-        (["model.pb", "--data", "data"], 2, r"suffix '\.pb'"),
+        (["model.pb", "--data", "data"], 2, r"suffix is '\.pb'"),
         (["absent.onnx", "--data", "data"], 1, "no model file 'absent.onnx'"),
         (["absent.pth", "--data", "data"], 1, "no file 'absent.pth'"),
         (["classifier.onnx", "--data", "data"], 2, "classification with 3 classes, but"),

@@ -245,7 +245,7 @@ def test_what_is_assumed_of_a_foreign_model_is_said(folder: Path) -> None:
     result = run("flag.png", "--model", "foreign.onnx", "--task", "shapes")
     assert result.exit_code == 0, result.output
     assert "assumed, because the file does not record it: RGB values of 0..255" in result.stdout
-    assert "classes of task shapes" in result.stdout
+    assert "classes are assumed to be those of task shapes" in result.stdout
 
 
 def test_the_weights_that_were_taken_are_said(folder: Path) -> None:
@@ -325,13 +325,13 @@ def test_jpeg_is_written_as_jpeg() -> None:
             2,
             "input size '64x' is not HEIGHTxWIDTH",
         ),
-        (["flag.png", "--model", "model.onnx", "--input-size", "96"], 2, "takes 64x64 only"),
+        (["flag.png", "--model", "model.onnx", "--input-size", "96"], 2, "only takes 64x64"),
         (["flag.png", "--model", "model.onnx", "--task", "ade20k"], 2, "which is colors"),
         (["flag.png", "--model", "model.onnx", "--variant", "base"], 2, "which is tiny"),
         (["flag.png", "--model", "model.onnx", "--output", "a.gif"], 2, r"\.png, \.jpg"),
         (["flag.png", "--model", "model.onnx", "--mask", "a.jpg"], 2, r"Allowed: .*\.png"),
         (["flag.png", "--model", "model.onnx", "--output", "no/a.png"], 2, "no folder 'no'"),
-        (["flag.png", "--model", "model.pb"], 2, r"suffix '\.pb'"),
+        (["flag.png", "--model", "model.pb"], 2, r"suffix is '\.pb'"),
         (["flag.png", "--model", "absent.onnx"], 1, r"no model file 'absent\.onnx'"),
         (["flag.png", "--model", "flag.tflite"], 1, "LiteRT cannot open"),
         (["absent.png", "--model", "model.onnx"], 1, r"no file 'absent\.png'"),

@@ -197,14 +197,14 @@ def test_bad_labels_are_errors(tmp_path: Path, labels: object, said: str) -> Non
 
 def test_labels_that_are_no_json_are_an_error(tmp_path: Path) -> None:
     (plain(tmp_path) / "labels.json").write_text("sky, sea")
-    with pytest.raises(UsageError, match=r"labels\.json' cannot .* no JSON.*a list of class names"):
+    with pytest.raises(UsageError, match=r"labels\.json' .* not JSON.*a list of class names"):
         own_task(tmp_path)
 
 
 def test_nothing_says_the_classes(tmp_path: Path) -> None:
     (plain(tmp_path) / "labels.json").unlink()
     assert own_task(tmp_path) is None
-    with pytest.raises(UsageError, match=r"Put labels\.json there"):
+    with pytest.raises(UsageError, match=r"Add labels\.json"):
         open_dataset(tmp_path)
 
 
@@ -305,7 +305,7 @@ def test_every_kind_of_index_png(tmp_path: Path, mode: str) -> None:
 @pytest.mark.parametrize(
     ("pixels", "said"),
     [
-        (np.full((HEIGHT, WIDTH), 7, np.uint8), r"stores 7, which task .*Allowed: 0\.\.1 for"),
+        (np.full((HEIGHT, WIDTH), 7, np.uint8), r"stores 7, for which task .*Allowed: 0\.\.1 for"),
         (
             np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH),
             r"stores 2, 3, 4, 5, 6 and 17 more values",

@@ -217,13 +217,13 @@ def test_our_own_names_are_read_too(tmp_path: Path) -> None:
         (
             "topformer-base",
             "small",
-            "holds TopFormer-S for segmentation with 150 classes, not TopFormer-B for segmentation "
-            "with 150 classes. Use --model topformer-small.",
+            "contains TopFormer-S for segmentation with 150 classes, not TopFormer-B for "
+            "segmentation with 150 classes. Use --model topformer-small.",
         ),
         (
             "raspp-mobilenetv2",
             "tiny",
-            "holds TopFormer-T for segmentation with 150 classes, not R-ASPP MobileNetV2 for "
+            "contains TopFormer-T for segmentation with 150 classes, not R-ASPP MobileNetV2 for "
             "segmentation with 150 classes. Use --model topformer-tiny.",
         ),
     ],

@@ -548,11 +548,11 @@ def test_state_without_a_member_is_refused(
         # As it was before it had a version: without entries of the loss, settings of one level.
         (
             lambda state: (state.pop("version"), state.pop("losses"), state.update(settings="{}")),
-            r"earlier version of seaformer, .* \(losses: Field required\)",
+            r"earlier version of seaformer .* \(losses: Field required\)",
         ),
         (
             lambda state: (state.update(version=1), state["model"].popitem()),
-            r"earlier version of seaformer, .* \(RuntimeError\)",
+            r"earlier version of seaformer .* \(RuntimeError\)",
         ),
         (lambda state: state.update(version=99), "later version of seaformer"),
     ],
@@ -839,7 +839,7 @@ def test_masks_without_a_pixel_that_counts_stop_the_run_before_it_starts(
     done = invoke("--variant", "tiny", "--data", data, "--output", tmp_path / "run")
     assert done.exit_code == 1
     kind = {"train": "6 training", "val": "3 validation"}[split]
-    assert f"every pixel of the {kind} masks is ignored: they store 255 only" in done.output
+    assert f"every pixel of the {kind} masks is ignored: they store only 255" in done.output
     assert not any((tmp_path / "run").iterdir())
 
 
@@ -871,7 +871,10 @@ def test_of_two_runs_into_one_folder_one_is_refused(tmp_path: Path) -> None:
         (["--data", "shapes", "--task", "ade20k"], "Allowed with --data shapes: shapes"),
         (["--data", "shapes", "--variant", "huge"], "unknown variant 'huge'"),
         (["--data", "shapes", "--crop", "wide"], "'wide' is not HEIGHTxWIDTH"),
-        (["--data", "shapes", "--device", "mps"], "--device is mps, which torch cannot use here"),
+        (
+            ["--data", "shapes", "--device", "mps"],
+            "--device is mps, which torch cannot use on this",
+        ),
         (["--data", "shapes", "--weights", "nothing"], "unknown weights 'nothing'"),
         (["--data", "shapes", "--resume"], "to resume from. Leave out --resume"),
         ([], "no data set is given"),

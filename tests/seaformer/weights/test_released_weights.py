@@ -164,7 +164,7 @@ def test_imagenet_backbone_is_the_imagenet_file() -> None:
             "cityscapes",
             "tiny",
             "cityscapes",
-            ["variant tiny", "(small, base)", "the two: imagenet"],
+            ["variant tiny", "(small, base)", "Valid for both: imagenet"],
         ),
         ("ade20k", "tiny", "coco-stuff", ["task ade20k (tiny, small", "imagenet-backbone"]),
         ("imagenet", "tiny", "ade20k", ["only for task imagenet", "ade20k, ade20k-batch16"]),

@@ -38,7 +38,7 @@ def test_every_page_has_the_one_layout_and_the_one_theme() -> None:
     assert {path.parent for path in templates} == {REPORTING / "templates"}
     assert [path.name for path in found if path.suffix == ".css"] == ["theme.css"]
     pages = [path for path in templates if path.name not in PARTS]
-    assert len(pages) == 7
+    assert len(pages) == 9
     for page in pages:
         text = page.read_text("utf-8")
         assert text.startswith('{% extends "base.html" %}'), page

@@ -130,7 +130,7 @@ class BlameRun:
                 of_accelerator=options,
             )
             with open_inference(
-                self._device, request.backend, settings, self._describe
+                self._device, request.backend, settings, self._describe, [candidate]
             ) as inference:
                 self._results = self._begun(candidate, cutter.graph, tolerance, inference)
                 trials = PrefixTrials(

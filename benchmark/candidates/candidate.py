@@ -23,8 +23,8 @@ from seaformer.runtimes import Session, open_session
 from seaformer.runtimes.compiled_file import (
     find_source,
     is_compiled,
-    read_compilation,
     require_binary,
+    require_compilation,
 )
 from seaformer.runtimes.external_data import require_one_file
 from seaformer.runtimes.session import Tensor, check_input_size
@@ -155,7 +155,7 @@ def open_candidate(path: Path, number: int, seed: int, accelerator: str = CPU) -
     compilation = binary = None
     run_here, run_on = path, CPU
     if ACCELERATORS[accelerator].is_compiled_for and is_compiled(path):
-        compilation = _compilation(path)
+        compilation = require_compilation(path)
         binary = require_binary(path, compilation)
         run_here, run_on = _reference(path, compilation, accelerator)
     require_one_file(path, binary)
@@ -223,16 +223,6 @@ def open_candidate(path: Path, number: int, seed: int, accelerator: str = CPU) -
         binary=binary,
         entry=entry,
     )
-
-
-def _compilation(path: Path) -> Compilation:
-    compilation = read_compilation(path)
-    if compilation is None:
-        raise SeaformerError(
-            f"'{path}' is compiled and does not say for which chip. Compile the model with "
-            "seaformer-export --accelerator npu --soc CHIP."
-        )
-    return compilation
 
 
 def _reference(path: Path, compilation: Compilation, accelerator: str) -> tuple[Path, str]:

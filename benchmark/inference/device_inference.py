@@ -21,7 +21,7 @@ import numpy.typing as npt
 from seaformer.benchmark.devices.cores import choose_cores
 from seaformer.benchmark.devices.device import Device, Workspace
 from seaformer.benchmark.devices.errors import DiskFull, TimedOut
-from seaformer.benchmark.measure.accelerator_files import AcceleratorFiles
+from seaformer.benchmark.measure.accelerator_files import AcceleratorFiles, ModelFile
 from seaformer.benchmark.measure.backends import Backend
 from seaformer.benchmark.measure.coverage import coverage_of
 from seaformer.benchmark.measure.device_files import accelerator_files
@@ -242,6 +242,7 @@ def open_inference(
     backend: Backend,
     settings: Settings = DEFAULT,
     describe: Callable[[str], None] = lambda _: None,
+    models: Sequence[ModelFile] = (),
 ) -> Iterator[Inference]:
     """Reserve a device and have on it what runs files; at the end leave it as it was.
 
@@ -250,6 +251,8 @@ def open_inference(
         backend: one with our runner, see `backend_on`.
         settings: how files are run.
         describe: called with what is waited for.
+        models: what is known of the files that will run; an NPU needs other libraries for
+            compiled ones.
 
     Raises:
         DeviceError: the device is in use, has no room, ...
@@ -258,7 +261,7 @@ def open_inference(
     runner = runner_for(device.target)
     given = settings.runtime_library
     options = replace(settings.of_accelerator, half=settings.in_half, runtime_library=given)
-    accelerator = accelerator_files(backend, device, options, ())
+    accelerator = accelerator_files(backend, device, options, models)
     library = library_for(backend.runtime, device.target, accelerator.runtime or given)
     cpus = None
     if settings.cores is not None:
@@ -266,8 +269,12 @@ def open_inference(
     key = f"infer-{library.sha256[:16]}"
     with device.workspace(key, settings.keep, settings.wait_s, describe) as workspace:
         libraries = (library.path, *accelerator.files)
-        require_room(device, sum(path.stat().st_size for path in (runner, *libraries)))
+        binaries = {one.binary for one in models if one.binary is not None}
+        whole = (runner, *libraries, *binaries)
+        require_room(device, sum(path.stat().st_size for path in whole))
         workspace.place(runner, RUNNER, executable=True)
         for path in libraries:
+            workspace.place(path, path.name)
+        for path in binaries:
             workspace.place(path, path.name)
         yield Inference(device, backend, settings, library, accelerator, workspace, cpus)

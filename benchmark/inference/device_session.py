@@ -5,7 +5,6 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from seaformer.artifact.accelerators import ACCELERATORS, CPU
-from seaformer.artifact.beside import path_beside, read_beside
 from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.devices.errors import DeviceError
 from seaformer.benchmark.devices.selection import select_one
@@ -15,24 +14,25 @@ from seaformer.benchmark.inference.device_inference import (
     Settings,
     open_inference,
 )
+from seaformer.benchmark.inference.device_model import DeviceModel, read_device_model
 from seaformer.benchmark.measure.backends import backend_on
 from seaformer.benchmark.results.schema import Coverage
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.runtimes import open_session
-from seaformer.runtimes.compiled_file import is_compiled
-from seaformer.runtimes.session import Array, Session, Tensor
+from seaformer.runtimes.session import Array, Session
 
 
 class DeviceSession(Session):
     """A file that runs on a device; what it takes and gives is read on this computer."""
 
-    def __init__(self, inference: Inference, path: Path) -> None:
+    def __init__(self, inference: Inference, model: DeviceModel) -> None:
         """Take a device that is ready; nothing is sent yet.
 
         Raises:
-            SeaformerError: the file cannot be read, or has not one input of a fixed shape.
+            SeaformerError: the model does not have exactly one input of a fixed shape.
         """
-        self._describe(path)
+        path = model.path
+        self.inputs, self.outputs = model.inputs, model.outputs
+        self.metadata_text = model.metadata_text
         accelerator = ACCELERATORS[inference.backend.accelerator].title
         self.place = f"the {accelerator} of {inference.device}"
         self.path, self.runtime = path, inference.runtime
@@ -42,24 +42,6 @@ class DeviceSession(Session):
                 "one, of a fixed shape. Export it with --input-size."
             )
         self._inference, self._opened = inference, ExitStack()
-
-    def _describe(self, path: Path) -> None:
-        """Read what the file takes and gives, of a compiled one what it says of itself."""
-        if not is_compiled(path):
-            with open_session(path) as here:
-                self.inputs, self.outputs = here.inputs, here.outputs
-                self.metadata_text = here.metadata_text
-            return
-        known = read_beside(path)
-        if known is None:
-            raise SeaformerError(
-                f"there is no '{path_beside(path)}', which says what the compiled '{path}' takes "
-                "and gives. Copy it from where the file was exported."
-            )
-        self.inputs, self.outputs = (
-            (Tensor(one.name, one.dtype, one.shape, one.quantization),)
-            for one in (known.input, known.output)
-        )
 
     def resize(self, shape: Sequence[int]) -> None:
         """Refuse: the shape is fixed."""
@@ -138,7 +120,10 @@ def open_device_session(
     if settings.in_half and not backend.has_half:
         raise UsageError(f"{backend.title} cannot be asked for half precision. Leave --half out.")
     with ExitStack() as opened:
-        inference = opened.enter_context(open_inference(device, backend, settings, describe))
-        session = DeviceSession(inference, path)
+        model = read_device_model(path)
+        inference = opened.enter_context(
+            open_inference(device, backend, settings, describe, [model])
+        )
+        session = DeviceSession(inference, model)
         session._opened = opened.pop_all()
     return session

@@ -3,6 +3,29 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
+
+from seaformer.artifact.metadata import Compilation
+
+
+class ModelFile(Protocol):
+    """What an accelerator has to know about a model file."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is on the host."""
+
+    @property
+    def precision(self) -> str:
+        """Name of its precision, or something else where that is unknown."""
+
+    @property
+    def compilation(self) -> Compilation | None:
+        """How it was compiled for an NPU; None if it was not."""
+
+    @property
+    def binary(self) -> Path | None:
+        """What the NPU runs, where that is a file beside it."""
 
 
 @dataclass(frozen=True)

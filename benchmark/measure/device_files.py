@@ -4,15 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from seaformer.artifact.accelerators import CPU, GPU, NPU
-from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.devices.device import Device
-from seaformer.benchmark.measure.accelerator_files import AcceleratorFiles
+from seaformer.benchmark.measure.accelerator_files import AcceleratorFiles, ModelFile
 from seaformer.benchmark.measure.backends import Backend
 from seaformer.benchmark.measure.gpu_files import gpu_files
 from seaformer.benchmark.measure.npu_files import npu_files
 from seaformer.benchmark.measure.options import Options
 
-_Find = Callable[[Backend, Device, Options, Sequence[Candidate]], AcceleratorFiles]
+_Find = Callable[[Backend, Device, Options, Sequence[ModelFile]], AcceleratorFiles]
 
 _FINDERS: Mapping[str, _Find] = MappingProxyType(
     {CPU: lambda *_: AcceleratorFiles(), GPU: gpu_files, NPU: npu_files}
@@ -20,7 +19,7 @@ _FINDERS: Mapping[str, _Find] = MappingProxyType(
 
 
 def accelerator_files(
-    backend: Backend, device: Device, options: Options, candidates: Sequence[Candidate]
+    backend: Backend, device: Device, options: Options, candidates: Sequence[ModelFile]
 ) -> AcceleratorFiles:
     """Return what the accelerator of a backend needs on a device for models.
 

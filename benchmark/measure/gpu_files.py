@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.devices.device import Device
-from seaformer.benchmark.measure.accelerator_files import AcceleratorFiles
+from seaformer.benchmark.measure.accelerator_files import AcceleratorFiles, ModelFile
 from seaformer.benchmark.measure.backends import Backend
 from seaformer.benchmark.measure.options import Options
 from seaformer.benchmark.runner.libraries import PHONE, library_for
@@ -16,7 +15,7 @@ WEB_GPU = "libLiteRtWebGpuAccelerator.so"
 
 
 def gpu_files(
-    backend: Backend, device: Device, options: Options, _candidates: Sequence[Candidate]
+    backend: Backend, device: Device, options: Options, _candidates: Sequence[ModelFile]
 ) -> AcceleratorFiles:
     """Return what the GPU of a device needs.
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from seaformer.artifact.chips import CHIPS, UNSUPPORTED, Chip
 from seaformer.artifact.precisions import PRECISIONS
-from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.devices.facts import FASTRPC
-from seaformer.benchmark.measure.accelerator_files import AcceleratorFiles
+from seaformer.benchmark.measure.accelerator_files import AcceleratorFiles, ModelFile
 from seaformer.benchmark.measure.backends import Backend
 from seaformer.benchmark.measure.options import Options
 from seaformer.benchmark.measure.power_modes import POWER_MODES
@@ -37,7 +36,7 @@ MODE = "htp_performance_mode"
 
 
 def npu_files(
-    backend: Backend, device: Device, options: Options, candidates: Sequence[Candidate]
+    backend: Backend, device: Device, options: Options, candidates: Sequence[ModelFile]
 ) -> AcceleratorFiles:
     """Return what the NPU of a device needs; nothing has been sent to it yet.
 
@@ -53,7 +52,7 @@ def npu_files(
 
 
 def _on_phone(
-    backend: Backend, device: Device, options: Options, candidates: Sequence[Candidate]
+    backend: Backend, device: Device, options: Options, candidates: Sequence[ModelFile]
 ) -> AcceleratorFiles:
     chip = _chip_of_phone(backend, device, options.soc)
     for one in candidates:
@@ -91,7 +90,7 @@ def _on_phone(
 
 
 def _emulated(
-    backend: Backend, options: Options, candidates: Sequence[Candidate]
+    backend: Backend, options: Options, candidates: Sequence[ModelFile]
 ) -> AcceleratorFiles:
     if backend.runtime != "onnxruntime":
         raise UsageError(
@@ -157,7 +156,7 @@ def _chip_of_phone(backend: Backend, device: Device, asked: str | None) -> Chip:
     return CHIPS[name]
 
 
-def _require_fitting(candidate: Candidate, chip: Chip, why: str) -> None:
+def _require_fitting(candidate: ModelFile, chip: Chip, why: str) -> None:
     """Refuse a file that the NPU of a chip cannot run."""
     compilation, precision = candidate.compilation, PRECISIONS.get(candidate.precision)
     if compilation is not None and compilation.chip != chip.name:
@@ -172,7 +171,7 @@ def _require_fitting(candidate: Candidate, chip: Chip, why: str) -> None:
         )
 
 
-def _require_compiled(backend: Backend, candidates: Sequence[Candidate]) -> None:
+def _require_compiled(backend: Backend, candidates: Sequence[ModelFile]) -> None:
     for one in candidates:
         if one.compilation is None:
             raise UsageError(
@@ -189,7 +188,7 @@ def _require_fastrpc(backend: Backend, device: Device) -> None:
         )
 
 
-def _require_not_newer(candidate: Candidate) -> None:
+def _require_not_newer(candidate: ModelFile) -> None:
     assert candidate.compilation is not None
     needed = candidate.compilation.qnn_version
     if is_newer(needed, qnn_version()):

@@ -49,6 +49,21 @@ def read_compilation(path: Path) -> Compilation | None:
     return None if text is None else parse_metadata(text, f"'{path}'").compilation
 
 
+def require_compilation(path: Path) -> Compilation:
+    """Read the record of the compilation of a compiled file.
+
+    Raises:
+        SeaformerError: it has none.
+    """
+    compilation = read_compilation(path)
+    if compilation is None:
+        raise SeaformerError(
+            f"'{path}' is compiled but does not say for which chip. Compile the model with "
+            "seaformer-export --accelerator npu --soc CHIP."
+        )
+    return compilation
+
+
 def require_binary(path: Path, compilation: Compilation) -> Path | None:
     """Return the file with the compiled graph next to a compiled model; None if it is embedded.
 

@@ -140,7 +140,8 @@ def test_the_runner_computes_on_the_emulator(shapes_export, tmp_path):
     (one,) = results.models
     assert one.latency is None
     assert one.emulated.run.runs == 2
-    assert one.fully_accelerated
+    assert one.coverage is not None
+    assert one.coverage.full
     assert one.parity.passed
     assert one.parity.sqnr_db < 100  # half precision: not what the CPU computes
 

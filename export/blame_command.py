@@ -1,4 +1,4 @@
-"""`seaformer-export --blame`: the search from its arguments to what is printed and written."""
+"""`seaformer-export --blame`: run the search, print the findings and write the files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,23 +44,23 @@ def blame(
 
     Args:
         target_name: a row of `TARGETS`.
-        file: of static shapes.
-        output: folder in which the results get one of their own.
+        file: the model; its shapes are static.
+        output: folder in which a folder for the results is created.
         force: whether earlier results may be overwritten.
         console: to print to.
-        chips: as given to --soc: one for the NPU.
+        chips: as given to --soc; exactly one for the NPU.
 
     Returns:
-        Whether nothing differs.
+        Whether the target matches the reference.
 
     Raises:
-        UsageError: the target is unknown, or does not take the file.
-        SeaformerError: the target is not to be had here, or the reference cannot run the file.
+        UsageError: the target is unknown, or does not support the file's format.
+        SeaformerError: the target is not available here, or the reference cannot run the file.
     """
     target = look_up(TARGETS, "target", target_name)
     if file.suffix.lower() not in target.suffixes:
         raise UsageError(
-            f"target '{target.name}' does not take '{file}'. Allowed: {', '.join(target.suffixes)}."
+            f"target '{target.name}' does not run '{file}'. Allowed: {', '.join(target.suffixes)}."
         )
     if target.needs_chip != (len(chips) == 1) or len(chips) > 1:
         needed = f"one --soc, of {', '.join(CHIPS)}" if target.needs_chip else "no --soc"
@@ -78,8 +78,8 @@ def blame(
         graph = cutter.graph
         if graph.has_state:
             raise SeaformerError(
-                f"'{file}' keeps values from one run to the next, so its operators cannot be run "
-                "singly. Export it without variables."
+                f"'{file}' keeps state between runs, so its operators cannot be run one by one. "
+                "Export it without variables."
             )
         with report.stage("run the reference") as stage:
             probes = make_probes(reference)

@@ -1,4 +1,4 @@
-"""What to do about an operator at fault: from what was measured with it, and from its shapes."""
+"""Advice about an operator at fault, derived from the measurements and its shapes."""
 
 from seaformer.cutting.differences import Difference
 from seaformer.cutting.graph_description import GraphDescription, GraphOperator
@@ -6,19 +6,19 @@ from seaformer.export.blame.evidence import Evidence
 from seaformer.export.blame.targets import Target
 
 _WIDE_OR_NARROW = ("int64", "uint64", "int16", "float64", "string", "complex64")
-"""Types that kernels of accelerators mostly lack."""
+"""Types that most accelerator kernels do not support."""
 
 
 def advise(evidence: Evidence, graph: GraphDescription, target: Target) -> list[str]:
-    """Return what to do, a sentence or two each, the most promising first."""
+    """Return the advice, one or two sentences each, the most promising first."""
     culprit = evidence.culprits[0]
     operator = culprit.operator
     found = []
     if culprit.among:
         types = ", ".join(one.type for one in culprit.among[-3:])
         found.append(
-            f"It is right alone, and wrong after {types}: write these operators in another way, so "
-            "that they are not fused or laid out together."
+            f"It is correct alone, but wrong after {types}: rewrite these operators differently to "
+            "prevent their fusion or a shared layout."
         )
     elif culprit.fault.failure is None:
         found += _about_constants(
@@ -27,8 +27,8 @@ def advise(evidence: Evidence, graph: GraphDescription, target: Target) -> list[
     else:
         found += _about_types(operator, graph)
     found.append(
-        f"If it cannot be written in another way, run the model on {target.elsewhere}, and report "
-        f"the small file to {target.upstream}."
+        f"If it cannot be rewritten, run the model on {target.elsewhere}, and report the minimal "
+        f"file at {target.upstream}."
     )
     return found
 
@@ -44,9 +44,9 @@ def _about_constants(
         return []
     constants = _shapes(operator, graph, of_constants=True)
     return [
-        f"Its constant is misread: {difference} with {constants} stored in the file, {given} with "
-        "the same values given at run time. Store it in another shape, such as of rank 4 with a "
-        "first axis of 1, or compute it at run time."
+        f"Its constant is misread: {difference} with {constants} stored in the file, but {given} "
+        "with the same values as inputs. Store it with another shape, such as rank 4 with a first "
+        "axis of 1, or compute it at run time."
     ]
 
 
@@ -56,8 +56,8 @@ def _about_batches(operator: GraphOperator, graph: GraphDescription) -> list[str
     if len(shapes) < 2 or len(first) < 2 or len({len(shape) for shape in shapes if shape}) > 1:
         return []
     return [
-        f"The first axes of its inputs differ ({', '.join(map(str, sorted(first)))}): give both "
-        "the same, or have the longer one on a later axis."
+        f"The first axes of its inputs differ ({', '.join(map(str, sorted(first)))}): make them "
+        "equal, or move the longer one to a later axis."
     ]
 
 
@@ -65,7 +65,7 @@ def _about_types(operator: GraphOperator, graph: GraphDescription) -> list[str]:
     places = (*operator.inputs, *operator.outputs)
     types = sorted({graph.tensors[tensor].dtype for tensor in places} & set(_WIDE_OR_NARROW))
     if not types:
-        return ["Write it with other operators."]
+        return ["Replace it with other operators."]
     return [f"It has tensors of {' and '.join(types)}: try int32, int8 or float32 instead."]
 
 

@@ -1,7 +1,7 @@
-"""Running a file, and models cut out of it, on the target, and comparing with the reference.
+"""Running a file, and models extracted from it, on the target and comparing with the reference.
 
-On the whole file the reference gives every intermediate tensor. What is cut out gets the
-reference's tensors, so that only its own error shows.
+The reference computes every intermediate tensor of the whole file. An extracted model gets these
+tensors as inputs, so only its own error is visible.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,21 +29,21 @@ from seaformer.runtimes.child_process import CrashError, TimeLimitError
 from seaformer.runtimes.session import Array, Session
 
 ATTEMPTS = 2
-"""A driver in software on a busy computer was seen to lose a buffer and fail; not twice."""
+"""A software driver on a busy host was seen to lose a buffer and fail, but never twice in a row."""
 
 
 UNTRIED = "cannot be tried"
-"""Kind of the failure of a model that is taken and cannot be run: the target takes its operators,
-and not its inputs or outputs. Such is the GPU's with tensors of int16."""
+"""Kind of failure of a model that loads but cannot be run: the target supports its operators, but
+not its inputs or outputs, for example int16 tensors on the GPU."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a target computes nothing.
+    """Why a model has no result on a target.
 
     Attributes:
         kind: "refused", "crashes the accelerator", "does not finish", or `UNTRIED`.
-        reason: in the target's words.
+        reason: error message of the target.
     """
 
     kind: str
@@ -55,12 +55,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class Trial:
-    """What a target made of a model.
+    """The result of running a model on a target.
 
     Attributes:
-        failure: None if it computed something.
+        failure: None if the model ran.
         differences: tensor of the file -> the worst difference over all inputs.
-        runtime: what computed.
+        runtime: the runtime that ran it.
     """
 
     failure: Failure | None
@@ -69,17 +69,17 @@ class Trial:
 
     @property
     def worst(self) -> Difference | None:
-        """The worst difference; None if nothing was computed."""
+        """The worst difference; None if the model did not run."""
         return max(self.differences.values(), key=lambda one: one.badness, default=None)
 
     @property
     def is_good(self) -> bool:
-        """Whether it computed the same as the reference."""
+        """Whether it matches the reference."""
         return self.failure is None and all(one.agrees for one in self.differences.values())
 
     @property
     def is_wrong(self) -> bool:
-        """Whether it is the target's fault that it did not."""
+        """Whether it does not match, and the target is at fault."""
         return not self.is_good and (self.failure is None or self.failure.kind != UNTRIED)
 
     def __str__(self) -> str:
@@ -91,19 +91,19 @@ class Trial:
 
 
 class Bench:
-    """Tries models on a target.
+    """Runs models on a target and compares them with the reference.
 
     Args:
         path: of the whole file.
         graph: of the file.
-        target: to try them on.
+        target: to run the models on.
         reference: the file on the CPU.
-        probes: what the whole file is given.
-        folder: an empty one for temporary files.
+        probes: inputs of the whole file.
+        folder: an empty folder for temporary files.
         chip: of the NPU, see `seaformer.runtimes.open_session`.
 
     Attributes:
-        sessions: how many were opened on the target so far.
+        sessions: number of sessions opened on the target so far.
     """
 
     def __init__(
@@ -122,10 +122,10 @@ class Bench:
         self._chip = chip
 
     def whole(self) -> Trial:
-        """Try the file itself.
+        """Run the file itself.
 
         Raises:
-            SeaformerError: the target does not work at all.
+            SeaformerError: the target cannot run even the control model.
         """
         graph = self._graph
         feeds = self._feeds((*graph.inputs, *graph.outputs))
@@ -135,20 +135,20 @@ class Bench:
         return trial
 
     def run(self, cut: Cut, is_chain: bool = False) -> Trial:
-        """Try a model with the reference's tensors.
+        """Run an extracted model on the reference's tensors.
 
         Args:
             cut: the model.
-            is_chain: whether its operators feed each other; else each is alone in it.
+            is_chain: whether its operators feed each other; else they are independent.
         """
         feeds = self._feeds((*cut.inputs, *cut.outputs))
         return _worst(self._try(self._write(cut), cut.inputs, cut.outputs, feeds, is_chain))
 
     def run_by_itself(self, cut: Cut) -> tuple[Trial, Trial | None]:
-        """Try a model with the reference's tensors, and on noise as whoever gets it alone would.
+        """Run an extracted model on the reference's tensors, and on noise as a stand-alone file.
 
         Returns:
-            Both; None for noise that the reference itself cannot compute.
+            Both results; None for noise if the reference cannot run it.
         """
         feeds = self._feeds((*cut.inputs, *cut.outputs))
         file = self._write(cut)
@@ -159,14 +159,14 @@ class Bench:
         return _worst(trials[: len(feeds)]), trials[-1] if on_noise else None
 
     def reference_inputs(self, cut: Cut) -> list[Array]:
-        """What the reference gives a model on the first probe."""
+        """The inputs of an extracted model, computed by the reference on the first probe."""
         feed = self._tensors(self._probes[0], cut.inputs)
         return [feed[tensor] for tensor in cut.inputs]
 
     def _on_noise(self, cut: Cut, file: Path) -> Tensors | None:
-        """Noise, and what the reference makes of it."""
+        """Noise inputs and the reference outputs for them."""
         if set(cut.inputs) & set(cut.outputs):
-            return None  # a tensor is given and computed, with two values
+            return None  # a tensor is both input and output, with two values
         try:
             with open_session(file) as session:
                 given = noise(session.inputs)
@@ -196,7 +196,7 @@ class Bench:
         feeds: Sequence[Tensors],
         is_chain: bool,
     ) -> list[Trial]:
-        """Run a model in one session; return a trial for each of the feeds."""
+        """Run a model in one session; return a result for each of the feeds."""
         for attempt in range(ATTEMPTS):
             self.sessions += 1
             trials: list[Trial] = []
@@ -244,7 +244,7 @@ class Bench:
 
 
 def _worst(trials: Sequence[Trial]) -> Trial:
-    """The trials of one model on several inputs as one."""
+    """Combine the results of one model on several inputs."""
     worst: dict[int, Difference] = {}
     for trial in trials:
         for tensor, found in trial.differences.items():
@@ -253,10 +253,10 @@ def _worst(trials: Sequence[Trial]) -> Trial:
 
 
 def _failure(error: SeaformerError, file: Path, is_open: bool) -> Failure:
-    said = str(error).replace(f"'{file}'", "the file").replace(str(file), "FILE")
-    said = said.partition(" Run: seaformer-export")[0].rstrip(".")
+    reason = str(error).replace(f"'{file}'", "the file").replace(str(file), "FILE")
+    reason = reason.partition(" Run: seaformer-export")[0].rstrip(".")
     if isinstance(error, CrashError):
-        return Failure("crashes the accelerator", said)
+        return Failure("crashes the accelerator", reason)
     if isinstance(error, TimeLimitError):
-        return Failure("does not finish", said)
-    return Failure(UNTRIED if is_open else "refused", said)
+        return Failure("does not finish", reason)
+    return Failure(UNTRIED if is_open else "refused", reason)

@@ -1,4 +1,4 @@
-"""The folder of one search: `blame.json`, and a model for each kind of fault."""
+"""The output folder of a search: `blame.json`, and a minimal model for each kind of fault."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,10 +19,10 @@ REPORT = "blame.json"
 
 
 def folder_for(output: Path, file: Path, target: str, force: bool) -> Path:
-    """Return the folder for the results, which need not exist.
+    """Return the folder for the results, which need not exist yet.
 
     Raises:
-        UsageError: it has results, which may not be overwritten.
+        UsageError: it contains results that may not be overwritten.
     """
     folder = output / f"{file.stem}_blame_{target}"
     if folder.is_dir():
@@ -31,27 +31,27 @@ def folder_for(output: Path, file: Path, target: str, force: bool) -> Path:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder.
+    """Create the folder.
 
     Raises:
-        SeaformerError: it cannot be made.
+        SeaformerError: it cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SeaformerError(
-            f"the output folder '{folder}' cannot be made: {error.strerror}. Give another one with "
-            "--output."
+            f"the output folder '{folder}' cannot be created: {error.strerror}. Give another one "
+            "with --output."
         ) from error
 
 
 def write_models(
     folder: Path, evidence: Sequence[Evidence], bench: Bench, suffix: str, force: bool
 ) -> list[Path]:
-    """Write the model of each kind of fault, a file of a suffix; return their paths.
+    """Write a model for each kind of fault, with the given suffix; return their paths.
 
-    Where a fault shows on the tensors of the file only, and not on noise, they are beside the model
-    as `.npz`.
+    If a fault is reproduced only by the tensors of the whole file, and not by noise, these tensors
+    are written beside the model as `.npz`.
     """
     paths = []
     for one in evidence:
@@ -71,7 +71,7 @@ def write_models(
 
 
 def needs_inputs(evidence: Evidence) -> bool:
-    """Whether the fault shows on certain inputs only."""
+    """Whether only certain inputs reproduce the fault."""
     is_wrong = evidence.own.failure is None and not evidence.own.is_good
     return is_wrong and not evidence.shows_on_noise
 

@@ -1,4 +1,4 @@
-"""What `seaformer-export --blame` prints of what it found."""
+"""The terminal output of `seaformer-export --blame`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,17 +12,17 @@ from seaformer.export.blame.evidence import Evidence
 from seaformer.export.blame.targets import Target
 
 MAX_REASON = 240
-"""Characters of a runtime's error: LiteRT lists its whole call stack. The report has all."""
+"""Maximum length of a runtime's error: LiteRT prints its call stack. The JSON has the full text."""
 
 MAX_LIKE = 6
-"""Further operators of a kind that are named; the report in JSON has all."""
+"""Maximum number of further operators with the same fault to print; the JSON lists all."""
 
 
 def print_clean(console: Console, findings: Findings, file: Path, target: Target) -> None:
-    """Say that nothing differs, and what to do next."""
+    """Print that nothing differs, and the next command."""
     console.print()
     console.print(
-        f"{file.name} computes the same on {target.title}: {findings.whole.worst}.",
+        f"{file.name} matches the reference on {target.title}: {findings.whole.worst}.",
         style="green",
         soft_wrap=True,
     )
@@ -40,7 +40,7 @@ def print_evidence(
     graph: GraphDescription,
     module_of: Mapping[int, str],
 ) -> None:
-    """Show one kind of fault: operator, tensors, fault, what to do, and the file that shows it."""
+    """Print one kind of fault: operator, tensors, fault, advice, and the minimal file."""
     first, *others = evidence.culprits
     operator = first.operator
 
@@ -62,39 +62,39 @@ def print_evidence(
         more = len(others) - MAX_LIKE
         line("also", named + (f"; and {more} more" if more > 0 else ""))
         if any(one.like is not None for one in others):
-            line("", "(judged by the first: not each was tried alone)")
+            line("", "(inferred from the first operator; not each was run alone)")
     for what in advice:
         line("to do", what)
-    line("shown by", f"{model} ({_proof(evidence)})")
+    line("file", f"{model} ({_proof(evidence)})")
 
 
 def print_summary(
     console: Console, findings: Findings, count: int, report: Path, target: Target
 ) -> None:
-    """Show what the search covers, and what to do next."""
+    """Print the number of faults, the result without them, and what was not examined."""
     console.print()
     if not findings.culprits:
-        said = shortened(str(findings.whole))
-        console.print(f"The whole file: {said}. No operator at fault was found.", soft_wrap=True)
+        result = shortened(str(findings.whole))
+        console.print(f"The whole file: {result}. No operator at fault was found.", soft_wrap=True)
     console.print(
-        f"{len(findings.culprits)} operators at fault on {target.title}, {count} kinds. "
-        f"All of them: {report}",
+        f"{len(findings.culprits)} operators at fault on {target.title}, {count} kinds of fault. "
+        f"Full list: {report}",
         soft_wrap=True,
     )
     if findings.rest is not None:
         console.print(
-            f"Without them the file there: {shortened(str(findings.rest))}.", soft_wrap=True
+            f"Result of the file without them: {shortened(str(findings.rest))}.", soft_wrap=True
         )
         if not findings.rest.is_good:
-            console.print("More is wrong: fix these operators first, and run the search again.")
+            console.print("There are further faults: fix these operators and search again.")
     _print_unexamined(console, findings)
 
 
 def print_next(console: Console, model: Path, target: Target, chip: str | None) -> None:
-    """Show the next command; `chip` is that of the target."""
+    """Print the next command; `chip` is the chip of the target."""
     soc = "" if chip is None else f" --soc {chip}"
     console.print()
-    console.print("Next, to see whether another version of the runtime fixes it:")
+    console.print("Next, to check whether another version of the runtime fixes it:")
     console.print(f"  seaformer-export --blame {target.name} {model}{soc} --force", soft_wrap=True)
 
 
@@ -107,23 +107,23 @@ def _print_unexamined(console: Console, findings: Findings) -> None:
     if findings.unexamined:
         first, last = findings.unexamined[0].index, findings.unexamined[-1].index
         console.print(
-            f"{len(findings.unexamined)} operators from {first} to {last} were not tried alone: "
-            "the target does not take their tensors as inputs or outputs, or the search would have "
-            "taken too long. Run it again when these faults are gone.",
+            f"{len(findings.unexamined)} operators from {first} to {last} were not run alone: the "
+            "target does not support their tensors as inputs or outputs, or the search would have "
+            "taken too long. Search again when these faults are fixed.",
             soft_wrap=True,
         )
 
 
 def _proof(evidence: Evidence) -> str:
-    """What the file shows when it is run by itself."""
+    """What the minimal file reproduces when it is run by itself."""
     if evidence.is_alone:
         what = "one operator"
     else:
-        what = f"{len(evidence.cut.operators)} operators, the fewest that show it"
+        what = f"{len(evidence.cut.operators)} operators, the fewest that reproduce the fault"
     if evidence.own.is_good:
-        return f"{what}; by itself it is right: the fault shows in the whole file only"
+        return f"{what}; correct by itself: only the whole file reproduces the fault"
     if needs_inputs(evidence):
-        return f"{what}; it shows on the inputs in the .npz beside it, not on noise"
+        return f"{what}; needs the inputs in the .npz beside it: noise does not reproduce the fault"
     shown = evidence.on_noise or evidence.own
     return f"{what}; by itself it {_verb(shown)}"
 
@@ -135,5 +135,5 @@ def _verb(trial: Trial) -> str:
 
 
 def shortened(text: str) -> str:
-    """A text of a runtime, at most `MAX_REASON` characters of it."""
+    """A runtime's message, truncated to `MAX_REASON` characters."""
     return text if len(text) <= MAX_REASON else f"{text[: MAX_REASON - 3]}..."

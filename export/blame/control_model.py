@@ -1,4 +1,4 @@
-"""The simplest model there is: what does not run it does not work at all."""
+"""A minimal control model: a target that cannot run it does not work at all."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ SHAPE = (1, 4, 4, 4)
 
 
 def control_model(suffix: str) -> tuple[bytes, Array]:
-    """Return a model in the format of a suffix, and an input for it.
+    """Return a model in the format with this suffix, and an input for it.
 
-    It is a .tflite with one ABS of float32 values, or an .onnx with one Relu of bytes: some NPUs
-    have no floating point.
+    It is a .tflite with one ABS on float32, or an .onnx with one quantized Relu on uint8, because
+    some NPUs have no floating point.
     """
     if suffix == ".onnx":
         return _relu_of_bytes(), np.ones(SHAPE, np.uint8)

@@ -1,10 +1,10 @@
 """The search for the operators that a target computes differently, or does not run.
 
-First each operator is tried alone, as many as fit in one model: each gets the reference's tensors,
-so errors do not spread, and all that are wrong are found in one run. A model that is refused or
-crashes is halved. Then the rest is run as it stands in the file, with the reference's tensors in
-place of what the culprits compute. If that is still wrong, an operator is right alone and wrong
-among others: prefixes of the file are bisected for it.
+First each operator is run alone, many of them side by side in one model: each gets the reference's
+tensors as inputs, so errors do not propagate, and one run finds all wrong operators. A model that
+is refused or crashes is halved. Then the remaining operators are run connected as in the file,
+with the reference's tensors in place of the culprits' outputs. If the result is still wrong, some
+operator is correct alone but wrong after others: it is found by bisecting truncated models.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -17,23 +17,23 @@ from seaformer.export.blame.bench import UNTRIED, Bench, Failure, Trial
 from seaformer.export.blame.search_stages import Stage, Stages
 
 MAX_OPERATORS, MAX_BYTES = 256, 1 << 28
-"""Of one model of operators that are alone: their inputs and outputs are sent and kept together."""
+"""Limits of a model of independent operators: all its inputs and outputs are in memory at once."""
 
 MAX_SESSIONS = 60
-"""On the target for the whole search: one takes seconds where the driver is in software. What is
-not tried alone by then is reported."""
+"""On the target for the whole search: one takes seconds with a software driver. Operators that
+were not run alone by then are reported."""
 
 MAX_IN_CONTEXT = 6
-"""Faults that show among other operators only: each takes a bisection of its own."""
+"""Maximum number of faults that depend on other operators: each needs its own bisection."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What a target makes of an operator.
+    """How a target fails on an operator.
 
     Attributes:
-        failure: why it computes nothing; None if it computes something else.
-        difference: the worst one of its outputs; None if it computes nothing.
+        failure: why it does not run; None if it runs but its outputs differ.
+        difference: the worst difference of its outputs; None if it does not run.
     """
 
     failure: Failure | None
@@ -41,7 +41,7 @@ class Fault:
 
     @property
     def kind(self) -> str:
-        """The kind in words."""
+        """The kind of fault in words."""
         return "computes something else" if self.failure is None else self.failure.kind
 
     def __str__(self) -> str:
@@ -53,12 +53,11 @@ class Culprit:
     """An operator that a target computes differently, or does not run.
 
     Attributes:
-        operator: which it is.
-        fault: what the target makes of it.
-        among: operators before it that have to be in the model for the fault to show; none if it
-            shows alone.
-        like: index of an operator of the same type, of tensors of the same types, that was refused
-            alone, where this one was among others in a refused model; None if it was alone.
+        operator: the operator.
+        fault: how the target fails on it.
+        among: preceding operators required to reproduce the fault; empty if it fails alone.
+        like: index of an operator of the same type and tensor types that was refused alone, from
+            which this fault is inferred; None if this operator was run alone.
     """
 
     operator: GraphOperator
@@ -69,14 +68,14 @@ class Culprit:
 
 @dataclass(frozen=True)
 class Findings:
-    """What the search found.
+    """The result of the search.
 
     Attributes:
-        whole: the file on the target.
+        whole: result of the whole file on the target.
         culprits: in execution order.
-        unexamined: operators that were not tried alone, as `MAX_SESSIONS` was reached or the target
-            does not take their tensors as inputs or outputs.
-        rest: what is left without the culprits, on the target; None if nothing is.
+        unexamined: operators that were not run alone because `MAX_SESSIONS` was reached or the
+            target does not support their tensors as inputs or outputs.
+        rest: result of the file without the culprits; None if no operators remain.
     """
 
     whole: Trial
@@ -86,15 +85,15 @@ class Findings:
 
     @property
     def is_clean(self) -> bool:
-        """Whether the target computes the same."""
+        """Whether the target matches the reference."""
         return self.whole.is_good and not self.culprits
 
 
 def find_culprits(bench: Bench, cutter: Cutter, stages: Stages) -> Findings:
-    """Search a file; see the module.
+    """Search a file; see the module docstring.
 
     Raises:
-        SeaformerError: the reference cannot run it, or the target does not work at all.
+        SeaformerError: the reference cannot run the file, or the target does not work at all.
     """
     graph = cutter.graph
     with stages.stage("run the whole file") as stage:
@@ -126,13 +125,13 @@ class _Search:
         self._like: dict[int, int] = {}
 
     def alone(self, stage: Stage) -> list[Culprit]:
-        """Try every operator alone; return those at fault."""
+        """Run every operator alone; return those at fault."""
         for group in self._groups(self._cutter.graph.computing):
             self._examine(group, stage)
         found = []
         for one in self._cutter.graph.computing:
             failure, difference = self._failures.get(one.index), self._differences.get(one.index)
-            # Of a file that runs as a whole, an operator may be refused alone for its inputs.
+            # If the whole file runs, an operator refused alone may be refused for its inputs.
             if failure is not None and (self._whole.failure is None or failure.kind == UNTRIED):
                 self.unexamined.append(one)
             elif failure is not None:
@@ -156,10 +155,10 @@ class _Search:
             yield group
 
     def _examine(self, group: Sequence[GraphOperator], stage: Stage) -> None:
-        """Try operators alone, all in one model; if that fails, find out which cannot be run.
+        """Run independent operators in one model; if that fails, find those that cannot be run.
 
-        Whether an operator is refused is mostly a matter of its type and the types of its tensors,
-        so one of each is tried first, and the others of a refused one all together.
+        Whether an operator is refused depends mostly on its type and the types of its tensors, so
+        one operator of each combination is run first, then the others of a refused one together.
         """
         if self._try(group, stage) or len(group) == 1:
             return
@@ -188,14 +187,14 @@ class _Search:
                 self._like[one.index] = first.index
 
     def _halve(self, group: Sequence[GraphOperator], stage: Stage) -> None:
-        """Try the halves of operators that cannot be run together."""
+        """Run the halves of a group that cannot be run together."""
         if len(group) == 1:
             self._try(group, stage)
             return
         half = len(group) // 2
         first, second = group[:half], group[half:]
         if self._try(first, stage):
-            # So it is the second half that fails, which need not be tried to know it.
+            # The second half must fail, so it need not be run as a whole.
             self._halve(second, stage)
             return
         if len(first) > 1:
@@ -204,7 +203,7 @@ class _Search:
             self._halve(second, stage)
 
     def _try(self, group: Sequence[GraphOperator], stage: Stage) -> bool:
-        """Try operators alone in one model; return whether it ran."""
+        """Run independent operators in one model; return whether it ran."""
         if self._is_out_of_sessions():
             self.unexamined += [one for one in group if one not in self.unexamined]
             return True
@@ -222,7 +221,7 @@ class _Search:
     def together(
         self, alone: Sequence[Culprit], stage: Stage
     ) -> tuple[list[Culprit], Trial | None]:
-        """Run what is left of the file as it stands, and find what is wrong among others only."""
+        """Run the rest of the file connected, and find faults that depend on other operators."""
         culprits = list(alone)
         for found in range(MAX_IN_CONTEXT + 1):
             named = [one.operator for one in culprits]
@@ -240,7 +239,7 @@ class _Search:
     def _first_wrong(
         self, rest: Sequence[GraphOperator], fed: Collection[int], trial: Trial, stage: Stage
     ) -> Culprit:
-        """Bisect prefixes of operators of which all together are wrong."""
+        """Find the first wrong operator by bisecting truncated models; all of `rest` is wrong."""
         good, bad = 0, len(rest)
         while bad - good > 1 and not self._is_out_of_sessions():
             stage.show(f"between operators {rest[good].index} and {rest[bad - 1].index}")
@@ -257,21 +256,21 @@ class _Search:
             if not difference.agrees
         ]
         if wrong and operator not in wrong:
-            # An error that later operators reduce can be below the threshold in a longer prefix.
+            # Later operators can reduce an error below the threshold in a longer truncated model.
             operator = min(wrong, key=lambda one: one.index)
         difference = max(
             (trial.differences[t] for t in operator.outputs if t in trial.differences),
             key=lambda one: one.badness,
             default=trial.worst,
         )
-        stage.show(f"what operator {operator.index} needs to go wrong")
+        stage.show(f"context of the fault of operator {operator.index}")
         among = self._shortest(operator, fed)
         if not among:
             among = tuple(one for one in rest[:bad] if one != operator)
         return Culprit(operator, Fault(trial.failure, difference), among)
 
     def _likewise(self, culprit: Culprit, rest: Sequence[GraphOperator]) -> list[Culprit]:
-        """The operators of the same kind behind others of the same kinds that go wrong as well."""
+        """Operators that fail in the same way: the same kind of operator after the same kinds."""
         graph, count = self._cutter.graph, len(culprit.among)
         kinds = [one.kind for one in (*culprit.among, culprit.operator)]
         chains = []
@@ -294,7 +293,7 @@ class _Search:
         return found
 
     def _shortest(self, operator: GraphOperator, fed: Collection[int]) -> tuple[GraphOperator, ...]:
-        """The fewest operators right before one that make it go wrong; none if no number does."""
+        """The shortest chain of operators before one that makes it fail; empty if there is none."""
         before = self._cutter.graph.ancestors(operator, fed)[:-1]
         wanted = set(operator.outputs)
 

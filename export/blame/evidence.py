@@ -1,4 +1,4 @@
-"""The smallest model that shows a fault, and what was found out about the fault with it."""
+"""The smallest model that reproduces a fault, and the measurements made with it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from seaformer.export.blame.search_stages import Stages
 
 @dataclass(frozen=True)
 class Evidence:
-    """A model that shows a fault.
+    """A model that reproduces a fault.
 
     Attributes:
-        culprits: those that it stands for, of one kind; it is made of the first.
+        culprits: operators with the same fault; the model is made from the first.
         cut: the model.
-        own: the model on the target, on the tensors that the file gives it.
-        on_noise: the same on noise; None if the reference cannot compute that.
-        with_constants_given: how far the operator is off if its constants are inputs; None if it
-            has none, or they cannot be.
+        own: result on the target, on the reference's tensors of the whole file.
+        on_noise: result on noise; None if the reference cannot run on noise.
+        with_constants_given: difference of the operator if its constants are inputs; None if it
+            has none, or they cannot be inputs.
     """
 
     culprits: tuple[Culprit, ...]
@@ -32,20 +32,20 @@ class Evidence:
 
     @property
     def is_alone(self) -> bool:
-        """Whether the model has one operator."""
+        """Whether the model has a single operator."""
         return len(self.cut.operators) == 1
 
     @property
     def shows_on_noise(self) -> bool:
-        """Whether the fault shows on any input, and not only on the tensors of the file."""
+        """Whether noise reproduces the fault, not only the tensors of the whole file."""
         return self.on_noise is not None and not self.on_noise.is_good
 
 
 def gather(
     culprits: Sequence[Culprit], bench: Bench, cutter: Cutter, stages: Stages
 ) -> list[Evidence]:
-    """Make a model for each kind of culprit, and run it by itself."""
-    with stages.stage("cut out what shows it") as stage:
+    """Extract a model for each kind of fault, and run it by itself."""
+    with stages.stage("extract minimal models") as stage:
         kinds = _kinds(culprits)
         with_constants = _with_constants_given([one[0] for one in kinds], bench, cutter)
         found = [
@@ -58,7 +58,7 @@ def gather(
 
 
 def _kinds(culprits: Sequence[Culprit]) -> list[list[Culprit]]:
-    """Culprits that one model can stand for, together; one that was tried alone goes first."""
+    """Group culprits that one model can represent; an operator that was run alone comes first."""
     tried = {one.operator.index: one for one in culprits if one.like is None}
     kinds: dict[object, list[Culprit]] = {}
     for one in sorted(culprits, key=lambda one: one.like is not None):
@@ -71,7 +71,7 @@ def _kinds(culprits: Sequence[Culprit]) -> list[list[Culprit]]:
 def _with_constants_given(
     culprits: Sequence[Culprit], bench: Bench, cutter: Cutter
 ) -> dict[int, Difference]:
-    """Operator -> how wrong it is if its constants are inputs, of those that compute wrongly."""
+    """Operators whose outputs differ -> their difference if their constants are inputs."""
     graph = cutter.graph
     operators = [
         one.operator
@@ -82,7 +82,7 @@ def _with_constants_given(
     ]
     if not operators:
         return {}
-    # Refused as a whole if one of them, such as a convolution, cannot have its weights as inputs.
+    # Refused as a whole if the weights of one operator, such as a convolution, cannot be inputs.
     trial = bench.run(cutter.alone(operators, gives_constants=True))
     if trial.failure is not None:
         return {}
@@ -101,7 +101,7 @@ def _gather(
         cut = cutter.cut((*first.among, operator), outputs_of([operator]), operator.outputs)
     else:
         cut = cutter.alone([operator])
-        if first.fault.failure is not None:  # which is how it was found: by itself
+        if first.fault.failure is not None:  # the search has already run it by itself
             return Evidence(tuple(culprits), cut, Trial(first.fault.failure, {}), None, None)
     own, on_noise = bench.run_by_itself(cut)
     return Evidence(tuple(culprits), cut, own, on_noise, with_constants)

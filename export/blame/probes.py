@@ -1,4 +1,4 @@
-"""The inputs that a file is compared on: noise, and the bundled photograph where it takes one."""
+"""The inputs for comparing a file: noise, and the bundled photo if the file takes an image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ from seaformer.tasks import DEFAULT_TASK, get_task
 SEED = 0
 
 MAX_INDEX = 10
-"""Integers of 32 bits or more are mostly indices, such as of words: noise stays below this."""
+"""Integers of 32 bits or more are mostly indices, such as of words: upper bound of noise in them."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What a file is given.
+    """Inputs for a file.
 
     Attributes:
-        name: what it is.
+        name: description, such as "noise".
         inputs: an array for each input of the file.
     """
 
@@ -41,7 +41,7 @@ def make_probes(session: Session) -> list[Probe]:
     for tensor in session.inputs:
         if None in tensor.shape:
             raise SeaformerError(
-                f"'{session.path}' has no static shapes: its input {tensor.name} is "
+                f"'{session.path}' has a dynamic shape: its input {tensor.name} is "
                 f"{list(tensor.shape)}. Export it with a fixed size."
             )
         check_input_size([side or 0 for side in tensor.shape], session.path)
@@ -57,11 +57,11 @@ def make_probes(session: Session) -> list[Probe]:
 def noise(
     tensors: Sequence[Tensor], value_range: tuple[float, float] | None = None
 ) -> tuple[Array, ...]:
-    """Return noise for some inputs, the same at every call.
+    """Return noise for the given inputs, the same in every call.
 
     Args:
-        tensors: of static shapes.
-        value_range: of real values; None for standard normal ones.
+        tensors: the inputs, with static shapes.
+        value_range: bounds of uniform noise for real values; None for standard normal noise.
     """
     generator = np.random.default_rng(SEED)
     return tuple(_noise(generator, tensor, value_range) for tensor in tensors)
@@ -85,7 +85,7 @@ def _noise(
 
 
 def _photograph(session: Session, metadata: Interface | None) -> Array | None:
-    """The photograph as the file takes it; None if it takes none, or says not how."""
+    """The photo, preprocessed for the file; None if it takes no image or how is not recorded."""
     is_known = metadata is None or (metadata.takes_image and metadata.knows_normalization)
     if len(session.inputs) != 1 or not is_known:
         return None
@@ -99,7 +99,7 @@ def _photograph(session: Session, metadata: Interface | None) -> Array | None:
     task = get_task(DEFAULT_TASK)
     preprocessing = task.preprocessing if metadata is None else metadata.preprocessing
     pixels = prepare(read_image(sample_photograph()), preprocessing, (height, width))
-    # Without metadata it is not known what a file takes: mostly normalised values, or bytes.
+    # Without metadata the input range is unknown: usually normalised values, or bytes.
     takes_bytes = np.dtype(tensor.dtype) == np.uint8 and metadata is None
     if takes_bytes:
         values = pixels.astype(np.uint8)

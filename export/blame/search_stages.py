@@ -1,4 +1,4 @@
-"""What the search shows its progress with: `seaformer.export.report.Report` has it."""
+"""Interface to show the progress of a search; `seaformer.export.report.Report` implements it."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -8,13 +8,13 @@ _Item = TypeVar("_Item")
 
 
 class Stage(Protocol):
-    """A piece of work; `made` is what came out of it, `show` shows how far it is."""
+    """A stage of the search; `made` describes its result, `show` displays its progress."""
 
     made: str
     show: Callable[[str], None]
 
     def follow(self, items: Iterable[_Item], total: int) -> Iterator[_Item]:
-        """Yield the items, and show how many were."""
+        """Yield the items and show the progress."""
         ...
 
 
@@ -22,5 +22,5 @@ class Stages(Protocol):
     """Shows one stage after another."""
 
     def stage(self, title: str) -> AbstractContextManager[Stage]:
-        """Show that something is being worked on, then what it made and its seconds."""
+        """Show a stage while it runs, then its result and its duration in seconds."""
         ...

@@ -1,4 +1,4 @@
-"""What a file can be compared with the reference on: one table."""
+"""The targets on which a file can be compared with the reference: one table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from seaformer.runtimes import PROCESSORS, Runtime
 
 @dataclass(frozen=True)
 class Target:
-    """Something that runs a file, and may compute something else than the reference does.
+    """A runtime or accelerator to compare with the reference.
 
     Attributes:
         name: as given to --blame.
-        title: name to show to people.
-        accelerator: of `seaformer.runtimes.open_session`.
-        suffixes: of the files that it takes.
-        package: module that it needs besides what is always installed; "" for none.
-        elsewhere: where a model can run without the operators at fault.
-        upstream: where to report a fault.
+        title: name for display.
+        accelerator: as given to `seaformer.runtimes.open_session`.
+        suffixes: of the supported files.
+        package: optional module that it needs; "" for none.
+        elsewhere: alternative runtime that is not affected by the faults.
+        upstream: URL for bug reports.
     """
 
     name: str
@@ -33,19 +33,19 @@ class Target:
 
     @property
     def runtimes(self) -> tuple[Runtime, ...]:
-        """What runs its files, one for each suffix."""
+        """The runtimes of its files, one for each suffix."""
         return tuple(PROCESSORS[self.accelerator][suffix] for suffix in self.suffixes)
 
     @property
     def needs_chip(self) -> bool:
-        """Whether it computes as one of several chips does."""
+        """Whether it emulates one of several chips."""
         return any(runtime.takes_chip for runtime in self.runtimes)
 
     def require(self) -> None:
-        """Check that it can be had here.
+        """Check that it is available here.
 
         Raises:
-            SeaformerError: it cannot; the message says how to get it.
+            SeaformerError: it is not; the message says how to install it.
         """
         for runtime in self.runtimes:
             runtime.require()

@@ -109,7 +109,7 @@ def test_an_operator_that_an_npu_refuses_is_named(tmp_path: Path) -> None:
         (("npu", "model.onnx"), "target 'npu' takes one --soc, of SM8350, "),
         (("npu", "model.onnx", "--soc", "SM8350,SM8650"), "target 'npu' takes one --soc"),
         (("gpu", "model.tflite", "--soc", "SM8350"), "target 'gpu' takes no --soc"),
-        (("npu", "model.tflite", "--soc", "SM8350"), r"does not take .* Allowed: \.onnx"),
+        (("npu", "model.tflite", "--soc", "SM8350"), r"does not run .* Allowed: \.onnx"),
     ],
 )
 def test_a_target_takes_its_files_and_its_chip(

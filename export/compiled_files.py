@@ -1,4 +1,4 @@
-"""Files compiled for chips, verified where there is an emulator of the NPU."""
+"""Files compiled for the NPUs of chips, verified if there is an emulator of the NPU."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -25,24 +25,24 @@ from seaformer.models.inputs import input_shape
 COMPILERS: Mapping[str, Callable[[Chip, Path], Compiled]] = MappingProxyType(
     {".onnx": compile_onnx, ".tflite": compile_tflite}
 )
-"""Suffix -> what compiles a file that this process has written for a chip.
+"""Suffix -> function that compiles a file, written by this process, for a chip.
 
-It raises a SeaformerError if the compiler is missing, takes nothing of the file, fails, crashes or
-does not come to an end.
+It raises a SeaformerError if the compiler is missing, supports no operator of the file, fails,
+crashes or exceeds its time limit.
 """
 
-NEVER_RUN = "compiled, never run: nothing on a computer runs a compiled .tflite"
+NEVER_RUN = "compiled, never run: there is no emulator for compiled .tflite files"
 
 
 class Compiling:
-    """The files that one exported file is compiled to on one accelerator.
+    """Compiles one exported file for the requested chips.
 
     Args:
         job: the export.
-        candidate: the file, which the CPU computes right.
-        path: where it is now.
-        metadata: its description.
-        report: to the terminal.
+        candidate: the file, verified on the CPU.
+        path: its temporary path.
+        metadata: its metadata.
+        report: prints stages and warnings.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class Compiling:
         self._metadata, self._report = metadata, report
 
     def files(self, accelerator: Accelerator) -> Iterator[tuple[AcceleratorParity, Finished]]:
-        """Compile and verify for each chip asked for.
+        """Compile and verify for each requested chip.
 
         Raises:
-            SeaformerError: the compiler fails, operators are left though none may be, or the file
-                computes something else than PyTorch.
+            SeaformerError: the compiler fails, operators are left on the CPU despite
+                --require-full-acceleration, or the file does not match PyTorch.
         """
         for chip in self._job.request.chips:
             yield self._file(accelerator, chip)
@@ -94,7 +94,7 @@ class Compiling:
         return parity, Finished(path, content, metadata, compiled.binary)
 
     def _write(self, compiled: Compiled, metadata: Metadata, name: str) -> Path:
-        """Write a compiled file to be verified, with its binary beside it."""
+        """Write a compiled file for verification, with its binary beside it."""
         folder = self._path.parent / Path(name).stem
         folder.mkdir()
         (folder / name).write_bytes(embed(compiled.content, metadata))
@@ -134,10 +134,10 @@ class Compiling:
         if compiled.left and self._job.request.needs_full_acceleration:
             first = compiled.left[0]
             raise SeaformerError(
-                f"'{self._path.name}' is not wholly on the NPU of {chip.name}: {len(compiled.left)}"
-                f" operators are left to the CPU, such as {first.type} '{first.name}': "
-                f"{first.reason}. Nothing was written. Leave --require-full-acceleration out for a "
-                "file that has them."
+                f"'{self._path.name}' does not run entirely on the NPU of {chip.name}: "
+                f"{len(compiled.left)} operators are left on the CPU, such as {first.type} "
+                f"'{first.name}': {first.reason}. Nothing was written. Omit "
+                "--require-full-acceleration to allow them."
             )
         kinds: dict[tuple[str, str], list[str]] = {}
         for one in compiled.left:
@@ -146,7 +146,7 @@ class Compiling:
             who = f"{type} '{names[0]}'"
             if len(names) > 1:
                 who = f"{len(names)} {type}, such as '{names[0]}'"
-            self._report.warn(f"{chip.name}: left to the CPU: {who}: {reason}.")
+            self._report.warn(f"{chip.name}: left on the CPU: {who}: {reason}.")
         if compiled.left:
             described = path_beside(Path(name))
-            self._report.warn(f"{chip.name}: all of them are listed in '{described}'.")
+            self._report.warn(f"{chip.name}: '{described}' lists all operators left on the CPU.")

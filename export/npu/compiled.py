@@ -1,34 +1,34 @@
-"""What the compiler of a vendor makes of an exported file for one chip.
+"""The result of compiling an exported file for one chip with the vendor's compiler.
 
-An .onnx becomes a context binary, which the NPU runs, and a small .onnx that names it in a node
-EPContext; a .tflite becomes a .tflite with the binary behind it and an operator DISPATCH_OP.
-Either may keep operators that the compiler left to the CPU.
+An .onnx becomes a context binary, which the NPU runs, and a small .onnx that refers to it in an
+EPContext node. A .tflite becomes a .tflite with the binary appended and a DISPATCH_OP operator.
+Either may keep operators that the compiler left on the CPU.
 """
 
 from dataclasses import dataclass
 
 from seaformer.artifact.metadata import LeftOperator
 
-NO_REASON = "the compiler does not take it"
-"""Why an operator is left to the CPU, where the compiler says no more."""
+NO_REASON = "the compiler does not support it"
+"""Why an operator is left on the CPU if the compiler gives no reason."""
 
 TIME_FACTOR = 5.0
-"""How many times the limit of running a file its compilation may take: Large at 512x512 takes a
+"""Time limit of a compilation as a multiple of that of an inference: Large at 512x512 takes a
 minute on a busy processor."""
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """What a compiler made of a file.
+    """A compiled file.
 
     Attributes:
-        content: of the file, without our description.
-        binary: what the NPU runs, if it is a file of its own; its name is in `content`.
-        partitions: how many pieces of the graph run on the NPU.
-        left: operators that are left to the CPU.
-        compiler: what compiled it, with versions.
-        qnn_version: of Qualcomm's libraries that compiled it.
-        phone_needs: what the phone has to have to run it.
+        content: of the file, without metadata.
+        binary: the context binary, if it is a separate file; `content` refers to it by name.
+        partitions: number of partitions that run on the NPU.
+        left: operators left on the CPU.
+        compiler: name and versions of the compiler.
+        qnn_version: version of Qualcomm's libraries that compiled it.
+        phone_needs: software required on the phone.
     """
 
     content: bytes
@@ -41,7 +41,7 @@ class Compiled:
 
     @property
     def in_words(self) -> str:
-        """Partitions, operators left and size."""
+        """Partitions, operators left on the CPU, and size."""
         size = len(self.content) + len(self.binary or b"")
         parts = "partition" if self.partitions == 1 else "partitions"
         on_cpu = f", {len(self.left)} operators on the CPU" if self.left else ""

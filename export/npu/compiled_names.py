@@ -1,4 +1,4 @@
-"""The names of compiled files: the chip is in them."""
+"""The names of compiled files, which include the chip."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from seaformer.artifact.chips import Chip
 
 
 def compiled_name(name: str, chip: Chip) -> str:
-    """The name of what a file of this name is compiled to, such as net_fp32_SM8650.onnx."""
+    """The name of the compiled version of a file, such as net_fp32_SM8650.onnx."""
     path = Path(name)
     return f"{path.stem}_{chip.name}{path.suffix}"
 
@@ -19,7 +19,7 @@ def binary_name(name: str) -> str | None:
 
 
 def compiled_paths(path: Path, chips: Sequence[Chip]) -> Iterator[Path]:
-    """Yield the files, without their descriptions, that a file is compiled to for chips."""
+    """Yield the paths of the compiled versions of a file, without the JSON files beside them."""
     for chip in chips:
         name = compiled_name(path.name, chip)
         yield path.with_name(name)

@@ -1,4 +1,4 @@
-"""What the log of LiteRT's plugin for Qualcomm's NPUs says of operators that it does not take.
+"""Parsing the log of LiteRT's plugin for Qualcomm's NPUs for operators that it refuses.
 
 QNN op validation failed: 'ElementWiseNeuron_69' (type=ElementWiseNeuron, operation=ReluMinMax)
   Inputs:
@@ -6,7 +6,7 @@ QNN op validation failed: 'ElementWiseNeuron_69' (type=ElementWiseNeuron, operat
   Outputs:
 LiteRT Op #51 'Add' (code=0) is not supported in Qualcomm Compiler.
 
-The log of Qualcomm's libraries goes to another stream, and is mixed with these lines.
+Lines that Qualcomm's libraries write to another stream are interleaved with these.
 """
 
 import re
@@ -22,7 +22,7 @@ _REFUSED = re.compile(r"LiteRT Op #(?P<index>\d+) '.*' .*is not supported")
 
 
 def refusals(log: str) -> dict[int, str]:
-    """Return place of an operator in the main subgraph -> why it is not taken."""
+    """Return index of an operator in the main subgraph -> why it is refused."""
     found: dict[int, str] = {}
     failed, dtypes = "", list[str]()
     is_reading = False
@@ -36,7 +36,7 @@ def refusals(log: str) -> dict[int, str]:
         elif is_reading and (tensor := _TENSOR.match(line)):
             dtypes.append(tensor["dtype"])
         elif refused := _REFUSED.search(line):
-            why = f"QNN does not take {failed} of {', '.join(dtypes)}" if failed else NO_REASON
+            why = f"QNN does not support {failed} of {', '.join(dtypes)}" if failed else NO_REASON
             found.setdefault(int(refused["index"]), why)
             failed = ""
     return found

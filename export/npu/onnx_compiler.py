@@ -1,4 +1,4 @@
-"""Compiling an .onnx by ONNX Runtime's QNN execution provider, in a process of its own."""
+"""Compiling an .onnx with ONNX Runtime's QNN execution provider, in a separate process."""
 
 from contextlib import closing
 from importlib.metadata import version
@@ -35,7 +35,7 @@ def compile_onnx(chip: Chip, path: Path) -> Compiled:
     left = tuple(LeftOperator(**operator) for operator in answer["left"])
     if not answer["partitions"]:
         raise SeaformerError(
-            f"{PROGRAM} takes no operator of '{path.name}' for {chip.title}. Try another "
+            f"{PROGRAM} supports no operator of '{path.name}' for {chip.title}. Try another "
             "--precision."
         )
     return Compiled(

@@ -1,4 +1,4 @@
-"""The child process that compiles an .onnx: the compiler may crash, hang or print what it likes."""
+"""The child process that compiles an .onnx: the compiler may crash, hang or print anything."""
 
 import os
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from seaformer.runtimes.qnn_emulator import load_on_npu
 from seaformer.runtimes.session import reason
 
 EVERYTHING = 0
-"""Severity of the log: why a node is left to the CPU is said nowhere else."""
+"""Log severity: only the verbose log gives the reason why a node is left on the CPU."""
 
 
 def answer(request: dict[str, Any], _arrays: Sequence[Array]) -> Message:
@@ -34,20 +34,24 @@ def answer(request: dict[str, Any], _arrays: Sequence[Array]) -> Message:
 
 
 def _compile(path: Path, chip: Chip, target: Path) -> Message:
-    """Compile a file to one of that name, in a folder that is empty, and return both its files."""
+    """Compile a file to `target`, in an empty folder; return the contents of .onnx and binary."""
     let_files_grow()
     settings = session_options(threads=1)
     settings.add_session_config_entry("ep.context_enable", "1")
     settings.add_session_config_entry("ep.context_embed_mode", "0")
     settings.add_session_config_entry("ep.context_file_path", str(target))
     _load(path, chip, settings)
-    if not target.exists():  # the provider took nothing
+    if not target.exists():  # the provider supports no node
         return {"partitions": 0, "left": []}, [np.zeros(0, np.uint8)] * 2
     nodes = onnx.load(target, load_external_data=False).graph.node
     left = [node for node in nodes if node.op_type != COMPILED]
-    said = _reasons(path, chip, target.with_suffix(".log")) if left else {}
+    reasons_by_name = _reasons(path, chip, target.with_suffix(".log")) if left else {}
     described = [
-        {"type": node.op_type, "name": node.name, "reason": said.get(node.name, NO_REASON)}
+        {
+            "type": node.op_type,
+            "name": node.name,
+            "reason": reasons_by_name.get(node.name, NO_REASON),
+        }
         for node in left
     ]
     files = (target, target.with_name(str(binary_name(target.name))))
@@ -59,7 +63,7 @@ def _compile(path: Path, chip: Chip, target: Path) -> Message:
 def _load(path: Path, chip: Chip, settings: onnxruntime.SessionOptions) -> None:
     try:
         load_on_npu(str(path), settings, chip)
-    except Exception as error:  # ONNX Runtime's exceptions have no base class of their own
+    except Exception as error:  # ONNX Runtime's exceptions have no common base class
         raise SeaformerError(
             f"Qualcomm's compiler fails on '{path.name}' for {chip.title}: {reason(error)}. Try "
             "another --precision, or another chip."
@@ -67,17 +71,17 @@ def _load(path: Path, chip: Chip, settings: onnxruntime.SessionOptions) -> None:
 
 
 def _reasons(path: Path, chip: Chip, log: Path) -> dict[str, str]:
-    """Load the file again with everything in the log; return name of a node -> why it is left."""
+    """Load the file again with a verbose log; return name of a node -> why it is refused."""
     settings = session_options(threads=1)
     settings.log_severity_level = EVERYTHING
-    kept = os.dup(2)
+    original_stderr = os.dup(2)
     with log.open("wb") as file:
         os.dup2(file.fileno(), 2)
         try:
             _load(path, chip, settings)
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(original_stderr, 2)
+            os.close(original_stderr)
     return reasons(log.read_text(errors="replace"))
 
 

@@ -1,4 +1,4 @@
-"""What the log of ONNX Runtime's QNN execution provider says of nodes that it does not take.
+"""Parsing the log of ONNX Runtime's QNN execution provider for nodes that it refuses.
 
 ... LogNodeSupport] Validation FAILED for 1 nodes in OrtNodeUnit (Mod) :
         Operator type: Mod Node name: /mod/Mod Node index: 2
@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from seaformer.runtimes.session import one_line
 
 MAX_REASON = 200
-"""Characters kept of a reason."""
+"""Maximum length of a reason in characters."""
 
 _FAILED = "Validation FAILED"
 _NODE = re.compile(r"\s*Operator type: \S+ Node name: (?P<name>.*) Node index: \d+")
 _REASON = re.compile(r"\s*REASON : (?P<reason>.*)")
 _REPEATED = re.compile(r"\w+ node `[^`]*` will not be assigned to QNN EP\.?$")
-"""What follows some reasons without a space between, and says nothing more."""
+"""Redundant text that follows some reasons without a space."""
 
 
 def reasons(log: str) -> dict[str, str]:
-    """Return name of a node -> why it is not taken, the first reason that is given for it."""
+    """Return name of a node -> the first reason given for its refusal."""
     found: dict[str, str] = {}
     for names, reason in _refusals(log):
         for name in names:
@@ -30,7 +30,7 @@ def reasons(log: str) -> dict[str, str]:
 
 
 def _refusals(log: str) -> Iterator[tuple[list[str], str]]:
-    """Yield the names of the nodes of each refused group, and the reason."""
+    """Yield the node names of each refused group, and the reason."""
     names: list[str] | None = None
     for line in log.splitlines():
         if "LogNodeSupport]" in line:

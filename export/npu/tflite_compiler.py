@@ -1,7 +1,7 @@
-"""Compiling a .tflite by LiteRT's plugin for Qualcomm's NPUs, with a program that LiteRT brings.
+"""Compiling a .tflite with LiteRT's plugin for Qualcomm's NPUs and the compiler of its package.
 
 The plugin loads Qualcomm's libraries: those of ai-edge-litert-sdk-qualcomm, which downloads them
-from Qualcomm when it is installed, or else those of onnxruntime-qnn.
+from Qualcomm during installation, or else those of onnxruntime-qnn.
 """
 
 import os
@@ -32,7 +32,7 @@ PROGRAM = "LiteRT's compiler for Qualcomm's NPUs"
 SDK_MODULE = "ai_edge_litert_sdk_qualcomm"
 
 _UNUSED = "libQnnLpai.so"
-"""A library for another processor, which the plugin loads and onnxruntime-qnn does not have."""
+"""A library for another processor, which the plugin loads but onnxruntime-qnn does not contain."""
 
 _FAILURE = re.compile(r"\bERROR\b|\[ *ERROR *\]|<E>", re.IGNORECASE)
 
@@ -59,8 +59,8 @@ def compile_tflite(chip: Chip, path: Path) -> Compiled:
             done = processes.run(command, time_limit_s=limit_s, merge=True, environment=environment)
         except processes.TookTooLongError:
             raise SeaformerError(
-                f"{PROGRAM} was stopped on '{path.name}' after {limit_s:g} s. Allow more with "
-                f"{LIMIT_VARIABLE}, or try another --precision."
+                f"{PROGRAM} did not finish '{path.name}' within {limit_s:g} s. Raise the limit "
+                f"with {LIMIT_VARIABLE}, or try another --precision."
             ) from None
         if done.status or not compiled.is_file():
             raise SeaformerError(
@@ -68,14 +68,15 @@ def compile_tflite(chip: Chip, path: Path) -> Compiled:
                 f"{_failure(done)}. Try another --precision, or another chip."
             )
         content = compiled.read_bytes()
-    said = refusals(done.stdout.decode(errors="replace"))
-    source = parse(path.read_bytes()) if said else None
-    partitions, left = _graph(content, {_name(source, index): why for index, why in said.items()})
+    refused = refusals(done.stdout.decode(errors="replace"))
+    source = parse(path.read_bytes()) if refused else None
+    reasons = {_name(source, index): reason for index, reason in refused.items()}
+    partitions, left = _graph(content, reasons)
     found = VERSION_IN_FILE.search(content)
     qnn = "unknown" if found is None else found[1].decode()
     if not partitions:
         raise SeaformerError(
-            f"{PROGRAM} takes no operator of '{path.name}' for {chip.title}. Try another "
+            f"{PROGRAM} supports no operator of '{path.name}' for {chip.title}. Try another "
             "--precision."
         )
     return Compiled(
@@ -94,14 +95,14 @@ def compile_tflite(chip: Chip, path: Path) -> Compiled:
 
 def _litert_folder() -> Path:
     spec = find_spec("ai_edge_litert")
-    assert spec is not None  # a dependency of ours
+    assert spec is not None  # a required dependency
     assert spec.origin is not None
     return Path(spec.origin).parent
 
 
 @contextmanager
 def _libraries() -> Iterator[Path]:
-    """Find the folder of Qualcomm's libraries, or make one of links to them."""
+    """Find the folder of Qualcomm's libraries, or create a folder of links to them."""
     if (sdk := _sdk_folder()) is not None:
         yield sdk
         return
@@ -114,7 +115,7 @@ def _libraries() -> Iterator[Path]:
 
 
 def _sdk_folder() -> Path | None:
-    """Where LiteRT's own package has the libraries; None where its download did not work."""
+    """Folder of the libraries in LiteRT's own package; None if they were not downloaded."""
     spec = find_spec(SDK_MODULE)
     if spec is None:
         return None
@@ -123,9 +124,9 @@ def _sdk_folder() -> Path | None:
 
 
 def _graph(content: bytes, reasons: Mapping[str, str]) -> tuple[int, tuple[LeftOperator, ...]]:
-    """Count the operators that stand for compiled ones, and list the others.
+    """Count the operators that stand for compiled partitions, and list the others.
 
-    `reasons` says of the names of operators why they are left.
+    `reasons` maps names of operators to the reason why they are left on the CPU.
     """
     parsed = parse(content)
     graph, codes = parsed.subgraphs[0], parsed.operatorCodes
@@ -143,14 +144,14 @@ def _graph(content: bytes, reasons: Mapping[str, str]) -> tuple[int, tuple[LeftO
 
 
 def _name(model: schema.ModelT, index: int) -> str:
-    """The name of the first tensor that an operator of the main subgraph computes."""
+    """The name of the first output tensor of an operator of the main subgraph."""
     graph = model.subgraphs[0]
     name: bytes = graph.tensors[graph.operators[index].outputs[0]].name
     return name.decode(errors="replace")
 
 
 def _failure(done: processes.Done) -> str:
-    """What the program said last of an error, and else how it ended."""
+    """The last error message of the program; without one, its exit status in words."""
     lines = done.stdout.decode(errors="replace").splitlines()
-    said = [one_line(line, 200) for line in lines if _FAILURE.search(line)]
-    return said[-1].rstrip(".") if said else processes.ending_in_words(done.status)
+    errors = [one_line(line, 200) for line in lines if _FAILURE.search(line)]
+    return errors[-1].rstrip(".") if errors else processes.ending_in_words(done.status)

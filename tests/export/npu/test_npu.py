@@ -131,7 +131,7 @@ def test_a_compiled_file_is_checked_again(export: tuple[Done, Path]) -> None:
     tflite = run_export("--self-check", f"{COMPILED}.tflite", cwd=export[1])
     assert_one_line(tflite, 2, r"Give the \.tflite that it was compiled from")
     source = run_export("--self-check", f"{STEM}_fp32.onnx", "--accelerator", "npu", cwd=export[1])
-    assert_one_line(source, 2, "which is not compiled for one")
+    assert_one_line(source, 2, "which is not compiled for an NPU")
 
 
 UNUSUAL = """
@@ -162,9 +162,9 @@ def test_operators_left_to_the_cpu_are_named_with_the_reason(tmp_path: Path) -> 
     (left,) = compilation.left
     assert left.type == "Celu"
     assert left.reason == "Operators of type `Celu` are not supported by QNN EP"
-    assert f"left to the CPU: Celu '{left.name}': {left.reason}." in done.stdout
+    assert f"left on the CPU: Celu '{left.name}': {left.reason}." in done.stdout
     full = run_export(*command, "--require-full-acceleration", "--output", "full", cwd=tmp_path)
-    assert_one_line(full, 1, "1 operators are left to the CPU, such as Celu")
+    assert_one_line(full, 1, "1 operators are left on the CPU, such as Celu")
     assert names(tmp_path / "full") == []
 
 
@@ -197,7 +197,7 @@ def test_operators_that_litert_leaves_are_named_with_the_reason(integer_export: 
     )
     assert compiled.partitions > 1
     why = {(one.type, one.reason) for one in compiled.left}
-    reason = "QNN does not take DepthWiseConv2d of SFIXED_POINT_16, SFIXED_POINT_8, INT_64"
+    reason = "QNN does not support DepthWiseConv2d of SFIXED_POINT_16, SFIXED_POINT_8, INT_64"
     assert ("DEPTHWISE_CONV_2D", reason) in why
     assert any("ElementWiseNeuron (ReluMinMax) of" in reason for _, reason in why)
     assert len({one.name for one in compiled.left}) == len(compiled.left)
@@ -207,8 +207,8 @@ def test_operators_that_litert_leaves_are_named_with_the_reason(integer_export: 
     ("options", "says"),
     [
         ("--accelerator npu", r"none is given. Add --soc, one or more of SM8350, "),
-        ("--soc SM8650", "--soc is for files that are compiled"),
-        ("--require-full-acceleration", "--require-full-acceleration is for files"),
+        ("--soc SM8650", "--soc applies to files compiled"),
+        ("--require-full-acceleration", "--require-full-acceleration applies to files"),
         ("--accelerator npu --soc SM8651", "unknown chip 'SM8651'. Did you mean 'SM8650'"),
         ("--accelerator npu --soc SM8650,S24", "unknown chip 'S24'"),
         ("--accelerator npu --soc SM8250", "SM8250 is not supported: .* Hexagon V66"),
@@ -402,4 +402,4 @@ def test_only_onnx_files_are_described_beside_them_alone(
 ) -> None:
     done = run_export(*SHAPES, "--metadata", "beside", *others, "--output", ".", cwd=tmp_path)
     assert done.returncode == 2
-    assert "--metadata is 'beside'. Allowed for .onnx files" in done.stderr
+    assert "--metadata beside is allowed only for .onnx files" in done.stderr

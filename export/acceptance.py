@@ -1,4 +1,4 @@
-"""Is a file written: a quantized one that loses, one that is not right on an accelerator?"""
+"""Whether a file is accepted: loss of quantized files, and parity on accelerators."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,20 +18,20 @@ from seaformer.export.request import Request
 from seaformer.export.verify.channel_errors import lost_channels, min_channel_db
 
 PASSED = ("verified", "compiled")
-"""What a file may come to on an accelerator that is asked for."""
+"""Statuses with which a file passes on a requested accelerator."""
 
 PHOTOGRAPH = 0
-"""Place of the photograph among the comparisons."""
+"""Index of the photo among the comparisons."""
 
 
 INDEPENDENT_DB = 5.0
-"""By as much the SQNR on independent images may be below the threshold of the precision: nobody
-says that they are like what the model will see."""
+"""How far the SQNR on independent images may be below the threshold of the precision: these images
+may be unlike those that the model will see."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """Something measured of a quantized file, and what it has to be at least."""
+    """A measured value of a quantized file, and the required minimum."""
 
     name: str
     reached: str
@@ -51,25 +51,25 @@ def accept(
     job: Job,
     report: Report,
 ) -> Quantization:
-    """Hold a quantized file against the thresholds of its precision, and show every figure.
+    """Compare a quantized file with the thresholds of its precision, and print the figures.
 
-    It is judged on the images held out of its calibration, and on independent ones. A file that
-    was calibrated with noise is not judged: it is for latency only.
+    The figures are from the images held out of the calibration and from independent images. A file
+    calibrated with noise is only good for latency and always accepted.
 
     Args:
         quantization: the record so far.
-        comparisons: of the file with PyTorch; the photograph decides where nothing else was
+        comparisons: of the file with PyTorch; that on the photo decides if nothing else was
             measured.
         precision: of the file.
         file_name: for the messages.
         job: the export.
-        report: takes the verdicts.
+        report: prints the figures.
 
     Returns:
-        The record of the file, which says if a loss was accepted.
+        The record, with `accepted_loss` set if the file misses a threshold.
 
     Raises:
-        SeaformerError: the file misses a threshold, and the loss is not accepted.
+        SeaformerError: the file misses a threshold, and --accept-loss is not given.
     """
     if quantization.is_random:
         return quantization
@@ -95,24 +95,24 @@ def accept(
             missed += found
         elif found:
             report.warn(
-                f"'{file_name}' loses much on {independent.pictures}. That does not refuse a "
-                "network of your own, which may see no such images: give some that it sees with "
-                "--verify-images DIR."
+                f"'{file_name}' loses much accuracy on {independent.pictures}. Your own network "
+                "may never see such images, so the file is written: give images of your use case "
+                "with --verify-images DIR."
             )
     if not missed:
         return quantization
     if not job.request.quantization.accept_loss:
         raise SeaformerError(
-            f"'{file_name}' loses too much: {'; '.join(missed)}. Nothing was written. See where it "
-            "is lost with --sensitivity, keep modules in floating point with --mixed-precision "
-            "auto, calibrate with images more like those the model will see, or write it all the "
-            "same with --accept-loss."
+            f"'{file_name}' loses too much accuracy: {'; '.join(missed)}. Nothing was written. "
+            "Find the responsible modules with --sensitivity, keep modules in floating point with "
+            "--mixed-precision auto, calibrate with images more like those the model will see, or "
+            "write the file anyway with --accept-loss."
         )
     return quantization.model_copy(update={"accepted_loss": True})
 
 
 def _verdict(images: str, figures: Sequence[Figure], file_name: str, report: Report) -> list[str]:
-    """Show the figures of a set of images; return what is missed there, as one text."""
+    """Print the figures for a set of images; return the missed ones as one text, or nothing."""
     report.verdict(
         f"{file_name} on {images}: {', '.join(map(str, figures))}",
         all(figure.is_enough for figure in figures),
@@ -140,7 +140,7 @@ def _of_accuracy(accuracy: Accuracy, least: Precision, job: Job) -> list[Figure]
 
 
 def _channel_names(job: Job) -> tuple[str, ...]:
-    """The classes that the channels of the output are of; none of features."""
+    """The class of each output channel; empty for features."""
     return job.labels[-1:] if job.source.contract.meaning.content == "binary" else job.labels
 
 
@@ -157,36 +157,36 @@ def _figures(sqnr_db: float | None, agreement: float | None, least: Precision) -
 
 
 def require_accepted(parity: AcceleratorParity, name: str, job: Job, report: Report) -> None:
-    """Go on with a file that is not right on an accelerator only if that was not asked for.
+    """Refuse a file that fails on a requested accelerator; warn if it fails on another.
 
     Args:
-        parity: what came of it there.
+        parity: result of the verification on the accelerator.
         name: of the file.
-        job: what was asked for.
-        report: warned of a file that is written all the same.
+        job: the export.
+        report: prints the warnings.
 
     Raises:
-        SeaformerError: the accelerator was asked for by name, and the file computes something else
-            there, or does not run there and the CPU was not asked for.
+        SeaformerError: the accelerator was requested, and the outputs of the file differ there, or
+            it does not run there and the CPU was not requested.
     """
     request = job.request
     where = parity.name if parity.chip is None else f"{parity.name} {parity.chip}"
-    advice = "Leave --accelerator out for a file that says so."
+    advice = "Omit --accelerator to write the file anyway, with this result in its metadata."
     if parity.chip is not None:
-        advice = "Try another --precision or another --soc, or leave this one out."
+        advice = "Try another --precision or another --soc, or omit this one."
     if (parity.status == "failed" and request.names_accelerators) or (
         parity.status not in PASSED and not request.needs_cpu_only
     ):
         raise SeaformerError(
-            f"'{name}' is {parity.status} on {where}: {parity.reason}. Nothing was written for "
+            f"'{name}' on {where}: {parity.status}: {parity.reason}. Nothing was written for "
             f"{job.stem}. {advice}"
         )
     if parity.status in ("failed", "refused"):
-        report.warn(f"{where}: '{name}' is {parity.status}: {parity.reason}.")
+        report.warn(f"'{name}' on {where}: {parity.status}: {parity.reason}.")
 
 
 def unmet(request: Request, files: Iterable[Metadata]) -> bool:
-    """Whether a file was written that is wrong on an accelerator, or not verified as asked."""
+    """Whether a written file fails on an accelerator, or was not verified on a requested one."""
     return any(
         parity.status == "failed" or (request.names_accelerators and parity.status not in PASSED)
         for metadata in files

@@ -17,7 +17,7 @@ from seaformer.models.ablation import SWITCHES
 from seaformer.models.registry import REGISTRY
 from seaformer.models.seaformer.variants import VARIANTS
 
-# torch, ONNX and rich are imported when there is work to do: --help shall not wait for them.
+# torch, ONNX and rich are imported only when needed, so that --help stays fast.
 
 
 def _one_of(names: object) -> str:
@@ -36,10 +36,10 @@ def _switches() -> str:
 @click.option(
     "--variant",
     metavar="NAME",
-    help=f"Short for --model seaformer-NAME: one of {_one_of(VARIANTS)} Not needed with weights "
-    "that say their network.",
+    help=f"Short for --model seaformer-NAME: one of {_one_of(VARIANTS)} Optional if the checkpoint "
+    "records it.",
 )
-@statement_options(defaults={"task": "that of the weights, if they say it; ade20k"})
+@statement_options(defaults={"task": "the task recorded in the checkpoint, else ade20k"})
 @click.option(
     "--format",
     "formats",
@@ -77,92 +77,94 @@ def _switches() -> str:
     metavar="WHERE",
     default="inside",
     show_default=True,
-    help="inside: the file takes RGB in 0..255 and normalises it itself; outside: it takes the "
-    "normalised tensor.",
+    help="inside: the input is RGB in 0..255 and the model normalises it; outside: the input is "
+    "the normalised tensor.",
 )
 @click.option(
     "--metadata",
     metavar="WHERE",
     default="inside",
     show_default=True,
-    help="inside: the description is in the file and in the .json beside it; beside: in the .json "
-    "alone, for tools that metadata properties stop (.onnx only).",
+    help="inside: metadata goes into the file and into the .json beside it; beside: into the .json "
+    "only, for tools that reject metadata properties (.onnx only).",
 )
 @click.option(
     "--head",
     metavar="NAME",
     default="logits",
     show_default=True,
-    help=f"What the file gives: {_one_of(HEADS)}",
+    help=f"Output of the model: {_one_of(HEADS)}",
 )
 @click.option(
     "--allow-tracer-warnings",
     is_flag=True,
-    help="Export a network that turns values of its input into Python values, such as a branch on "
-    "a mean: the file does for every image what it did for one.",
+    help="Export a network that converts input values to Python values, for example to branch on "
+    "a mean. The trace records one such value as a constant for all images.",
 )
 @click.option(
     "--calibration",
     metavar="DIR|random",
-    help="Images to quantize with: a folder of photographs like those the model will see, or a "
-    "data set of the task, whose truth then gives mIoU or top-1. 'random' is for work where only "
-    "latency counts. [default: the scenes of task shapes; else none]",
+    help="Images to calibrate with: a folder of photos like those the model will see, or a "
+    "data set of the task, whose labels then give mIoU or top-1. Use 'random' if only latency "
+    "matters. [default: the scenes of task shapes; else none]",
 )
 @click.option(
     "--calibration-samples",
     type=int,
     default=200,
     show_default=True,
-    help="How many of the images to calibrate with at most.",
+    help="Maximum number of images to calibrate with.",
 )
 @click.option(
     "--verify-images",
     metavar="DIR",
-    help="Images, or a data set of the task, that a quantized file is judged on besides those held "
-    "out of the calibration. [default: the scenes of task shapes; else the bundled photograph in "
-    "several lights, which decides for the tasks of the package and warns for others]",
+    help="Images, or a data set of the task, to verify quantized files on, besides the images held "
+    "out of the calibration. [default: the scenes of task shapes; else the bundled photo at "
+    "several brightness levels; failing on it is an error for the package's own tasks and a "
+    "warning for others]",
 )
 @click.option(
     "--calibration-method",
     metavar="NAME",
-    help=f"How ranges are chosen: {_one_of(METHODS)} [default: the precision's]",
+    help=f"Method of choosing ranges: {_one_of(METHODS)} [default: depends on the precision]",
 )
 @click.option(
     "--keep-float",
     metavar="MODULE",
     multiple=True,
-    help="A module that stays in floating point in an integer file, such as light_head. "
-    "Repeatable.",
+    help="Module to keep in floating point in an integer file, such as light_head. Repeatable.",
 )
 @click.option(
     "--keep-16bit",
     "keep_16bit",
     metavar="MODULE",
     multiple=True,
-    help="A module whose activations stay at 16 bits in w8a8, for NPUs. Repeatable.",
+    help="Module whose activations stay at 16 bits in w8a8, for NPUs. Repeatable.",
 )
 @click.option(
     "--mixed-precision",
     metavar="auto",
-    help="auto: keep the fewest modules in floating point, or in w8a8 at 16 bits, that bring the "
-    "loss within --budget.",
+    help="auto: keep as few modules as possible in floating point (in w8a8: at 16 bits) to bring "
+    "the loss within --budget.",
 )
 @click.option(
     "--budget",
     type=float,
     default=0.2,
     show_default=True,
-    help="Points of mIoU that --mixed-precision auto may lose.",
+    help="Largest loss allowed for --mixed-precision auto, in points of mIoU.",
 )
 @click.option(
     "--sensitivity",
     is_flag=True,
-    help="Rank modules and operators by what quantizing them costs; writes JSON and HTML.",
+    help="Rank modules and operators by the accuracy lost when quantizing them; writes JSON and "
+    "HTML.",
 )
 @click.option(
     "--accept-loss",
     is_flag=True,
-    help="Write a quantized file that misses the bars of its precision; its metadata says so.",
+    help="Write quantized files even if they miss the thresholds of their precision; the metadata "
+    "records it.",
 )
 @click.option(
     "-o",
@@ -170,16 +172,16 @@ def _switches() -> str:
     "outputs",
     metavar="FOLDER",
     multiple=True,
-    help="Folder for the files; made if it is not there. A value of --output-meaning is taken for "
-    "that; give a folder of such a name as ./logits. [default: build]",
+    help="Folder for the files, created if missing. A value that is also one of --output-meaning "
+    "is read as that; write a folder with such a name as ./logits. [default: build]",
 )
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
 @click.option(
     "-m",
     "--model",
     metavar="NAME|MODULE:FACTORY",
-    help=f"Network to export, one of {_one_of(REGISTRY)} Or the nn.Module that a function of your "
-    "own returns, as package.module:factory or FILE.py:factory; say what it takes and gives with "
+    help=f"Network to export, one of {_one_of(REGISTRY)} Or a function of your own that returns an "
+    "nn.Module, as package.module:factory or FILE.py:factory; describe its input and output with "
     "--input-range, --mean, --std and --labels, see docs/own_networks.md.",
 )
 @click.option(
@@ -187,7 +189,7 @@ def _switches() -> str:
     "ablations",
     metavar="SWITCH=VALUE",
     multiple=True,
-    help=f"Change the SeaFormer as the paper's ablation studies do: {_switches()}. Repeatable.",
+    help=f"Change SeaFormer as in the paper's ablation studies: {_switches()}. Repeatable.",
 )
 @click.option(
     "--accelerator",
@@ -195,47 +197,49 @@ def _switches() -> str:
     metavar="NAME,...",
     multiple=True,
     help=f"Verify the files on {_one_of(ACCELERATORS)} For npu they are compiled first, see --soc. "
-    "Repeatable. A file that computes something "
-    "else on one that is named is not written. [default: cpu, and gpu where a driver is found; a "
-    "file that fails on the gpu only is written, and the exit status is 1]",
+    "Repeatable. A file that fails verification on an accelerator given here is not written. "
+    "[default: cpu, and gpu if a driver is found; a file that fails on the gpu only is written, "
+    "and the exit status is 1]",
 )
 @click.option(
     "--soc",
     "chips",
     metavar="CHIP,...",
     multiple=True,
-    help=f"Chip to compile for on the accelerator npu, such as SM8650; '{LIST}' lists them. "
+    help=f"Chip to compile for with --accelerator npu, such as SM8650; '{LIST}' lists them. "
     "Repeatable.",
 )
 @click.option(
     "--require-full-acceleration",
     is_flag=True,
-    help="Write no compiled file that leaves operators to the CPU.",
+    help="Refuse to write a compiled file with operators left on the CPU.",
 )
-@click.option("--list", "list_only", is_flag=True, help="List every model and stop.")
+@click.option("--list", "list_only", is_flag=True, help="List every model and exit.")
 @click.option(
     "--self-check",
     "checked_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Verify a file that was exported before, and stop. For a network of your own, give "
-    "--model again: a file never decides what code is run.",
+    help="Verify an exported file again and exit. For a network of your own, give --model again: "
+    "a file never decides what code runs.",
 )
 @click.option(
     "--lint",
     "linted_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Name the operators of a .tflite file that are known to be wrong on an accelerator or to "
-    "fall back from it, and stop. Nothing is run; the exit status is 1 if there are any.",
+    help="List the operators of a .tflite file that are known to compute wrong values on an "
+    "accelerator or to fall back to the CPU, and exit. Nothing is run; the exit status is 1 if "
+    "there are any.",
 )
 @click.option(
     "--blame",
     "blamed",
     type=(str, click.Path(path_type=Path)),
     metavar="TARGET FILE",
-    help="Find the operators that a target computes differently, write the smallest files that "
-    "show it, and stop. Of a .tflite: gpu, openvino or xnnpack; of an .onnx: npu, with one --soc.",
+    help="Find the operators that a target computes differently, write minimal files that "
+    "reproduce it, and exit. Targets for a .tflite: gpu, openvino, xnnpack; for an .onnx: npu, "
+    "with one --soc.",
 )
 @click.pass_context
 def main(
@@ -254,11 +258,11 @@ def main(
     output_meaning: str | None,
     **given: Any,
 ) -> None:
-    """Export a network to ONNX and TFLite, and prove that the files compute the same.
+    """Export a network to ONNX and TFLite, and verify that the files match PyTorch.
 
-    Every file is run against PyTorch in float64 on a photograph and on noise, and a quantized one
-    against single precision on images it was not calibrated with. One that is further off than
-    its precision allows is not written.
+    Every file is compared with PyTorch in float64 on a photo and on noise; quantized files are
+    also compared with single precision on images that were not used for calibration. A file whose
+    error exceeds the threshold of its precision is not written.
     """
     from seaformer.console import Console
     from seaformer.export.request import Asked, make_request

@@ -1,4 +1,4 @@
-"""Does a converted file compute on this computer's processor what PyTorch computes?"""
+"""Parity check of a converted file on the host's CPU against PyTorch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +15,11 @@ from seaformer.runtimes import open_model
 
 
 def check(job: Job, data: bytes, path: Path, precision: Precision) -> list[Comparison]:
-    """Run a file of floating point on every sample.
+    """Run a floating-point file on every sample and compare it with PyTorch.
 
     Raises:
-        SeaformerError: it is another function than the model, by the thresholds of the precision,
-            in all or in one channel.
+        SeaformerError: the whole output, or one channel of it, misses the threshold of the
+            precision.
     """
     comparisons, channels = run_samples(job, data, path)
     if not passes(comparisons, precision):
@@ -28,14 +28,14 @@ def check(job: Job, data: bytes, path: Path, precision: Precision) -> list[Compa
     lowest_db = min_channel_db(least_db, is_quantized=False)
     if lost := lost_channels(channels.worst(), lowest_db):
         raise SeaformerError(
-            f"'{path.name}' does not compute what PyTorch computes: {lost}, where each needs "
-            f"{lowest_db:.4g} dB. Nothing was written for {job.stem}."
+            f"'{path.name}' does not match PyTorch: {lost}, where each needs {lowest_db:.4g} dB. "
+            f"Nothing was written for {job.stem}."
         )
     return comparisons
 
 
 def run_samples(job: Job, data: bytes, path: Path) -> tuple[list[Comparison], ChannelErrors]:
-    """Write a file to a path, and run it on every sample."""
+    """Write a model to `path` and run it on every sample."""
     path.write_bytes(data)
     errors = ChannelErrors()
     channels = input_shape(job.source.model, job.size)[1]
@@ -50,13 +50,13 @@ def _failure(comparisons: Sequence[Comparison], precision: Precision, name: str,
     hint = "Report the model and the size."
     if own is not None and own < LOWEST_DB:
         hint = (
-            f"PyTorch's own float32 reaches {own:.1f} dB there: these weights amplify rounding so "
-            "much that the network cannot be computed in single precision. Look at the weights."
+            f"PyTorch in float32 reaches only {own:.1f} dB there: these weights amplify rounding "
+            "so much that the network cannot be computed in single precision. Check the weights."
         )
     elif precision.name != "fp32":
         hint = "Try --precision fp32."
     return (
-        f"'{name}' does not compute what PyTorch computes: on the {worst.input} "
-        f"{reached([worst])}. {precision.name} needs {threshold_for(worst, precision)}. Nothing "
-        f"was written for {job.stem}. {hint}"
+        f"'{name}' does not match PyTorch: on the {worst.input} {reached([worst])}. "
+        f"{precision.name} needs {threshold_for(worst, precision)}. Nothing was written for "
+        f"{job.stem}. {hint}"
     )

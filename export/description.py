@@ -1,4 +1,4 @@
-"""The metadata of an exported file, put together from what the export knows."""
+"""The metadata of an exported file."""
 
 import hashlib
 from importlib.metadata import version
@@ -42,13 +42,13 @@ def describe(
     comparisons: list[Comparison],
     accelerators: tuple[AcceleratorParity, ...],
 ) -> Metadata:
-    """Put together the metadata of a file that passed its verification.
+    """Create the metadata of a file that passed its verification.
 
     Args:
-        job: the export that it comes from.
+        job: the export that made it.
         candidate: the file.
-        comparisons: its verification on the CPU.
-        accelerators: on the others.
+        comparisons: results of its verification on the CPU.
+        accelerators: results of its verification on the other accelerators.
     """
     source, request, task = job.source, job.request, job.source.task
     format, precision = candidate.format, candidate.precision
@@ -137,7 +137,7 @@ def _output(job: Job, candidate: Candidate) -> Output:
 
 
 def _arrange(shape: tuple[int, ...], format: Format) -> tuple[int, ...]:
-    """A channels-first shape in the format's layout."""
+    """Convert a channels-first shape to the format's layout."""
     if format.layout == "NHWC" and len(shape) == 4:
         return (shape[0], *shape[2:], shape[1])
     return shape

@@ -1,4 +1,4 @@
-"""What the stages of an export hand to each other."""
+"""The data passed between the stages of an export."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,9 +23,9 @@ from seaformer.tasks import TASKS
 
 @dataclass(frozen=True)
 class Candidate:
-    """A converted model, without its description, that has not been verified yet.
+    """A converted model without metadata, not verified yet.
 
-    `ports` are the input and output; `quantization` is how it came to its integers, None in
+    `ports` are the input and output; `quantization` describes how it was quantized, None for
     floating point.
     """
 
@@ -39,9 +39,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Finished:
-    """A whole file to write, with its description in it.
+    """A complete file to write, including its metadata.
 
-    `binary` is what is written beside a compiled one, under the name in `metadata.compilation`.
+    `binary` is the context binary to write beside a compiled file, under the name in
+    `metadata.compilation`.
     """
 
     path: Path
@@ -52,15 +53,18 @@ class Finished:
 
 @dataclass(frozen=True)
 class Job:
-    """One size of one export, as far as all its files share it.
+    """Everything that the files of one export at one input size have in common.
 
     Attributes:
+        request: the checked request.
+        source: the model in its training form.
         size: height and width of the input.
-        samples: inputs, and what the training form makes of them.
-        form: the deployment form, of which `graph` is the ONNX in single precision.
+        samples: inputs with the reference outputs of the training form.
+        form: the deployment form.
+        graph: the deployment form as ONNX in single precision.
         macs: multiply-accumulates of the training form for one image.
-        calibration: images for the integer precisions; None without them.
-        independent: other images that quantized files are judged on; None where there is no need.
+        calibration: images for the integer precisions; None without integer precisions.
+        independent: further images to verify quantized files on; None if none are needed.
     """
 
     request: Request
@@ -75,14 +79,15 @@ class Job:
 
     @cached_property
     def in_half(self) -> tuple[Comparison, ...] | None:
-        """The network in emulated half precision, which fp32 and fp16 files have in common."""
+        """Parity of the network in emulated half precision, the same for fp32 and fp16 files."""
         return compare_in_half(self.graph, self.samples[:ON_DRIVERS])
 
     @property
     def judges_independent_images(self) -> bool:
-        """Whether a quantized file that loses on the independent images is refused.
+        """Whether a quantized file that misses its thresholds on independent images is refused.
 
-        They are like what a network of a user's own sees only if the user says so.
+        The default images may be unlike those that a user's own network sees, so for such a
+        network this holds only if the user gave images.
         """
         is_ours = TASKS.get(self.source.task.name) is self.source.task
         is_own = self.source.network.has_own_weights or not is_ours
@@ -90,9 +95,9 @@ class Job:
 
     @property
     def input_range(self) -> tuple[float, float]:
-        """Smallest and largest value that the exported file takes.
+        """Smallest and largest input value of the exported file.
 
-        Of a network of which nobody said it, those that it is verified with.
+        If the preprocessing is unknown, those of the verification inputs.
         """
         if self.request.normalize == "inside":
             return 0.0, 255.0
@@ -102,12 +107,12 @@ class Job:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names of the classes; none of features."""
+        """Names of the classes; empty for features."""
         return self.source.contract.labels
 
     @property
     def standard_metadata(self) -> StandardMetadata:
-        """What a .tflite says of itself to any reader."""
+        """The standard TFLite metadata, which any reader understands."""
         rule = self.request.task.preprocessing
         mean: tuple[float, ...] | None = rule.mean
         std: tuple[float, ...] | None = rule.std
@@ -129,7 +134,7 @@ class Job:
 
     @property
     def gives_ids(self) -> bool:
-        """Whether the files give class ids: by their head, or as the network does."""
+        """Whether the files output class ids: because of the head, or of the network itself."""
         return self.request.head != "logits" or self.source.contract.meaning.gives_ids
 
     @property

@@ -1,4 +1,4 @@
-"""The table of `seaformer-export --list`."""
+"""The tables of `seaformer-export --list` and `--soc list`."""
 
 from rich.table import Table
 
@@ -10,7 +10,7 @@ from seaformer.weights.released import RELEASED
 
 
 def print_models(console: Console) -> None:
-    """Print every model with its parameters, its work and its released weights."""
+    """Print every model with its parameters, multiply-accumulates and released weights."""
     with console.status("counting parameters and multiply-accumulates ..."):
         cards = list_models()
     table = Table(box=None, pad_edge=False)
@@ -41,7 +41,7 @@ def print_models(console: Console) -> None:
         )
     console.print(table)
     console.print("Any other checkpoint: --weights PATH. Scores as published, in percent.")
-    console.print("Each is --model seaformer-VARIANT too.")
+    console.print("Each can also be given as --model seaformer-VARIANT.")
     console.print()
     _print_others(console)
     console.print()
@@ -69,7 +69,7 @@ def print_chips(console: Console) -> None:
 
 
 def _print_others(console: Console) -> None:
-    """Print what is published of them: to count it, all of them would have to be built."""
+    """Print the published numbers: counting them here would mean building every network."""
     table = Table(box=None, pad_edge=False)
     table.add_column("--model", no_wrap=True)
     for heading in ("params", "MACs", "mIoU"):
@@ -87,7 +87,7 @@ def _print_others(console: Console) -> None:
                 names or "-",
             )
     console.print(table)
-    console.print("Other networks to compare with; numbers as published, ADE20K at 512x512.")
+    console.print("Other networks for comparison; numbers as published, ADE20K at 512x512.")
 
 
 def _print_layers(console: Console) -> None:
@@ -96,7 +96,7 @@ def _print_layers(console: Console) -> None:
     table.add_column("attention layer", overflow="fold")
     table.add_column("growth", no_wrap=True)
     for layer in LAYERS.values():
-        assert layer.cost is not None  # what makes it one of `LAYERS`
+        assert layer.cost is not None  # true of every row of `LAYERS`
         table.add_row(layer.name, layer.title, f"side^{layer.cost.growth}")
     console.print(table)
-    console.print("Attention layers alone, which take features; growth of the latency.")
+    console.print("Attention layers alone, which take features; growth is that of the latency.")

@@ -1,14 +1,13 @@
-"""What the modules of a network are called: read from its classes, stored in every file of it.
+"""Titles of a network's modules: read from its classes and stored in every exported file.
 
-A class says it by attributes, which all may be missing, as in a user's network:
+A class defines them by attributes. All are optional, and a user's network usually has none:
 
-    paper_title      of the module; in a list of modules, its number from 1 follows
-    paper_section    of the paper; what is inside it is of the same section
-    paper_own_title  of what it computes outside of its parts
-    paper_parts      names of its parts -> their titles, for parts that are of a common class
+    paper_title      title of the module; in a list of modules, its number from 1 is appended
+    paper_section    section of the paper; submodules inherit it
+    paper_own_title  title of what the module computes outside its submodules
+    paper_parts      names of submodules -> their titles, for submodules of generic classes
 
-The deployment form has modules of other classes at the same paths, so the training form is asked
-too.
+Rewrites replace some classes in the deployment form, so the training form is consulted as well.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,10 +22,10 @@ Form = Mapping[str, nn.Module]
 
 
 def titles_of(deployed: nn.Module, trained: nn.Module, paths: Iterable[str]) -> dict[str, Module]:
-    """Name the modules at paths in the deployment form, and those around them.
+    """Return the titles of the modules at some paths of the deployment form, and of their parents.
 
-    They are in the order of the network. What the classes of the deployment form do not say, those
-    of the training form do.
+    They are in the order of the network. Attributes missing in the deployment form are read from
+    the training form.
     """
     wanted = {around for path in paths for around in enclosing(path)}
     forms = [dict(form.named_modules()) for form in (deployed, trained)]
@@ -59,6 +58,6 @@ def _text(forms: Sequence[Form], path: str, attribute: str) -> str | None:
 
 
 def _asked(forms: Sequence[Form], path: str, attribute: str) -> object:
-    """What a module says, in the first form that has it and where it says it; else None."""
+    """An attribute of a module, from the first form that defines it; else None."""
     values = (getattr(form.get(path), attribute, None) for form in forms)
     return next((value for value in values if value is not None), None)

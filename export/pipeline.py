@@ -1,9 +1,9 @@
-r"""The export from beginning to end: one model, several sizes, formats and precisions.
+r"""The export pipeline: one model, several sizes, formats and precisions.
 
     training form -> deployment form -> ONNX -> TFLite
                   \-> reference outputs ------------> verification of every file
 
-Nothing is written to the output folder before every file has passed.
+Nothing is written to the output folder until every file has passed its verification.
 """
 
 import contextlib
@@ -68,15 +68,14 @@ from seaformer.temporary_folders import temporary_folder
 
 
 def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
-    """Export, verify and write every file that `request` asks for.
+    """Export, verify and write all files of a request.
 
     Returns:
-        The files with their metadata, in the order of sizes, precisions and formats.
+        The files with their metadata, ordered by size, precision and format.
 
     Raises:
-        UsageError: the request cannot be met as it stands.
-        SeaformerError: a stage failed, or a file does not compute what PyTorch computes. No file is
-            written then.
+        UsageError: the request does not suit the network, or a file exists.
+        SeaformerError: a stage failed, or a file does not match PyTorch. No file is written then.
     """
     for size in request.sizes:
         needed = request.network.export_bytes(size)
@@ -91,7 +90,7 @@ def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
     if source.weights.is_random and not source.takes_features:
         report.warn(
             f"weights '{source.weights.name}': latency and size are real, predictions mean nothing."
-            " Give trained ones with --weights."
+            " Give trained weights with --weights."
         )
     if source.weights.note:
         report.warn(source.weights.note)
@@ -109,11 +108,11 @@ def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
 
 
 def _write(finished: Sequence[Finished], request: Request, name: str) -> None:
-    """Write every model file, or none if one cannot be; then what stands beside them.
+    """Write all model files, or none if one cannot be written; then the JSON files beside them.
 
     Raises:
-        UsageError: another process has written one of them meanwhile.
-        SeaformerError: the disk is full, or the like.
+        UsageError: another process has written one of them in the meantime.
+        SeaformerError: writing fails, for example because the disk is full.
     """
     try:
         with locked(request.output, wait=True):
@@ -133,13 +132,13 @@ def _write(finished: Sequence[Finished], request: Request, name: str) -> None:
                 write_beside(file.path, file.content, file.metadata)
     except OSError as error:
         raise SeaformerError(
-            f"cannot write to the output folder '{request.output}': {error.strerror}. Make room in "
-            "it, or give another one with --output."
+            f"cannot write to the output folder '{request.output}': {error.strerror}. Free some "
+            "space, or give another folder with --output."
         ) from error
 
 
 def _calibration(request: Request, report: Report) -> Calibration | None:
-    """Find the images that the integer precisions need, or can use."""
+    """Open the images that the integer precisions require or can use."""
     has_scenes = request.task.name == SHAPES
     if not any(p.is_calibrated or (p.is_quantized and has_scenes) for p in request.precisions):
         return None
@@ -151,8 +150,8 @@ def _calibration(request: Request, report: Report) -> Calibration | None:
         report.warn(note)
     if calibration.is_random:
         report.warn(
-            "calibrated with noise: latency and size are real, predictions are not what they could "
-            "be, and the file says so. Give photographs with --calibration DIR."
+            "calibrated with noise: latency and size are real, but predictions are worse than "
+            "they could be, and the metadata records it. Give photos with --calibration DIR."
         )
     return calibration
 
@@ -171,9 +170,8 @@ def _prepare(
         stage.made = f"{len(samples)} inputs of {size[0]}x{size[1]}"
     if source.contract.meaning.has_classes and all(s.decides_for_one_class for s in samples):
         report.warn(
-            "the network decides for one class everywhere on every input that it is verified on, "
-            "so that its classes agree says nothing. Check its weights, or how images become its "
-            "input."
+            "the network predicts a single class at every position of every verification input, so "
+            "the agreement of classes is meaningless. Check the weights and the preprocessing."
         )
     with report.stage("rewrite to the deployment form") as stage:
         form = deployment_form(
@@ -195,8 +193,8 @@ def _prepare(
         stage.made = f"{len(graph.graph.node)} nodes, {graph.ByteSize() / 1e6:.2f} MB"
     if fixed:
         report.warn(
-            f"Python values that hold for {size[0]}x{size[1]} only, as shapes do, are constants in "
-            f"the file: {_listed(fixed)}."
+            f"Python values that are valid for {size[0]}x{size[1]} only, such as shapes, became "
+            f"constants in the file: {_listed(fixed)}."
         )
     macs = count_macs(source.model, size)
     independent = None
@@ -211,26 +209,26 @@ def _prepare(
 def _refuse_constants_of_the_input(
     model: nn.Module, samples: Sequence[Sample], request: Request, report: Report
 ) -> None:
-    """Look for values of the input that the trace would make constants.
+    """Find input-dependent values that the trace would turn into constants.
 
     Raises:
-        SeaformerError: there are some, and the user does not allow it.
+        SeaformerError: there are some, and --allow-tracer-warnings is not given.
     """
     places: dict[str, None] = {}
     for sample in samples[:2]:
         places |= dict.fromkeys(find_values_made_constant(model, torch.from_numpy(sample.input)))
     if not places:
         return
-    told = (
-        f"the network turns values of its input into Python values at {_listed(places)}. A trace "
-        "makes them constants: the file would do for every image what it did for one"
+    message = (
+        f"the network converts input values to Python values at {_listed(places)}. A trace records "
+        "them as constants: the file would use the values of one image for all images"
     )
     if not request.allow_tracer_warnings:
         raise SeaformerError(
-            f"{told}. Write it with tensors, such as torch.where, or export it all the same with "
+            f"{message}. Use tensor operations such as torch.where, or export it anyway with "
             "--allow-tracer-warnings."
         )
-    report.warn(f"{told}.")
+    report.warn(f"{message}.")
 
 
 def _listed(places: Iterable[str], most: int = 4) -> str:
@@ -253,7 +251,7 @@ def _run_reference(
         )
     except (SeaformerError, MemoryError):
         raise
-    except Exception as error:  # a user's model can fail in any way
+    except Exception as error:  # a user's model can raise anything
         raise SeaformerError(
             f"the model does not run in float64 on an input of {list(input_shape(model, size))}: "
             f"{type(error).__name__}: {error}"
@@ -261,7 +259,7 @@ def _run_reference(
 
 
 def _candidates(job: Job, folder: Path, report: Report) -> Iterator[Candidate]:
-    """Convert to every format and precision asked for."""
+    """Convert to every requested format and precision."""
     modules = {path for path, _ in job.form.model.named_modules()}
     for format in job.request.formats:
         make = {"onnx": _onnx_candidates, "tflite": _tflite_candidates}[format.name]
@@ -308,7 +306,7 @@ def _tflite_candidates(
 
 
 def _to_tflite(job: Job, folder: Path, report: Report) -> bytes:
-    """Convert as the graph is written; if that gives another function, let onnx2tf search."""
+    """Convert with the layouts of the graph; if the result is wrong, let onnx2tf search layouts."""
     onnx_file = folder / "model.onnx"
     onnx.save(job.graph, onnx_file)
     head = job.request.head
@@ -340,11 +338,11 @@ def _to_tflite(job: Job, folder: Path, report: Report) -> bytes:
 
 
 def _require_same(job: Job, flatbuffer: bytes, path: Path) -> None:
-    """Check a converted file; if it is another function, find the operator that makes it so.
+    """Verify a converted file; if it is wrong, find the first operator that differs.
 
     Raises:
-        OperatorError: there is one.
-        SeaformerError: the two differ by rounding, or in shape.
+        OperatorError: an operator computes something different.
+        SeaformerError: the outputs differ only by rounding, or in their shape.
     """
     try:
         check(job, flatbuffer, path, PRECISIONS["fp32"])
@@ -353,15 +351,15 @@ def _require_same(job: Job, flatbuffer: bytes, path: Path) -> None:
             node = first_different(flatbuffer, job.graph, job.samples[NOISE].input)
         except SeaformerError as failure:
             raise SeaformerError(
-                f"onnx2tf made a file that does not run ({first_sentence(failure)}). "
-                "Take --format onnx."
+                f"onnx2tf wrote a file that does not run ({first_sentence(failure)}). "
+                "Use --format onnx."
             ) from failure
         if node is None:
             raise
         raise OperatorError(
             node.op_type,
             node.name,
-            f"onnx2tf makes another function of it ({first_sentence(error)})",
+            f"onnx2tf converts it wrongly ({first_sentence(error)})",
         ) from error
 
 
@@ -375,10 +373,10 @@ def _with_modules(error: OperatorError, job: Job) -> SeaformerError:
 
 
 def _verify(job: Job, candidate: Candidate, folder: Path, report: Report) -> list[Finished]:
-    """Run a converted model on every sample, and complete its file if it passes.
+    """Verify a converted model on every sample, and complete its file if it passes.
 
     Returns:
-        The file, and those that it is compiled to.
+        The file, followed by its compiled versions.
     """
     precision = candidate.precision
     target = job.request.path(job.source.name, job.size, precision, candidate.format)
@@ -390,18 +388,20 @@ def _verify(job: Job, candidate: Candidate, folder: Path, report: Report) -> lis
             comparisons, _ = run_samples(job, candidate.content, folder / target.name)
         stage.made = reached(comparisons)
         if quantization is not None:
-            stage.made += ", for information"
+            stage.made += ", informative"
     if quantization is not None:
         quantization = accept(quantization, comparisons, precision, target.name, job, report)
         candidate = replace(candidate, quantization=quantization)
     lowest = lowest_threshold(comparisons, precision)
     if lowest.is_of_float32:
         report.warn(
-            f"'{target.name}': these weights amplify rounding, so its threshold is {lowest}, where "
-            f"{precision.name} usually needs {precision.min_sqnr_db:g} dB."
+            f"'{target.name}': these weights amplify rounding, so its threshold is {lowest} "
+            f"instead of the {precision.min_sqnr_db:g} dB usual for {precision.name}."
         )
     if quantization is not None and quantization.accepted_loss:
-        report.warn(f"'{target.name}' misses the bars of its precision; its metadata says so.")
+        report.warn(
+            f"'{target.name}' misses the thresholds of its precision; its metadata records it."
+        )
     found = _verify_on_accelerators(job, candidate, folder / target.name, comparisons, report)
     metadata = describe(job, candidate, comparisons, found)
     compiled: list[tuple[AcceleratorParity, Finished]] = []
@@ -420,11 +420,13 @@ def _verify(job: Job, candidate: Candidate, folder: Path, report: Report) -> lis
 def _verify_on_accelerators(
     job: Job, candidate: Candidate, path: Path, on_cpu: list[Comparison], report: Report
 ) -> tuple[AcceleratorParity, ...]:
-    """Run a file that the CPU computes right on the other accelerators that take it as it is.
+    """Verify a file that is correct on the CPU on the other accelerators.
+
+    Accelerators that need compiled files are left to `Compiling`.
 
     Raises:
-        SeaformerError: one that was asked for by name computes something else, or nothing and the
-            CPU was not asked for.
+        SeaformerError: the outputs on a requested accelerator differ, or the file does not run on
+            it and the CPU was not requested.
     """
     format, precision = candidate.format, candidate.precision
     channels = input_shape(job.source.model, job.size)[1]
@@ -433,8 +435,8 @@ def _verify_on_accelerators(
         if format.name not in accelerator.runtimes or accelerator.is_compiled_for:
             continue
         if accelerator.refusal(format.name, precision.name) is None:
-            for said in advice(lint(candidate.content, [accelerator.name], path.name)).values():
-                report.warn(f"{accelerator.name}: {path.name}: {said}")
+            for text in advice(lint(candidate.content, [accelerator.name], path.name)).values():
+                report.warn(f"{accelerator.name}: {path.name}: {text}")
         with report.stage(f"verify {format.name} {precision.name}, {accelerator.name}") as stage:
             samples = job.samples[:ON_DRIVERS]
             parity = verify_on(accelerator, path, precision, samples, on_cpu, channels)
@@ -450,9 +452,10 @@ def _verify_on_accelerators(
 
 
 def _in_half(job: Job, precision: Precision, path: Path | None, report: Report) -> dict[str, Any]:
-    """What the network computes in half precision, for `AcceleratorParity`.
+    """Parity of the network in half precision, as fields of `AcceleratorParity`.
 
-    On the driver, if there is one that can and the file, `path`, runs there; else emulated.
+    Measured on the graphics driver if it supports half precision and runs the file at `path`; else
+    emulated.
     """
     driver = find_driver()
     if path is not None and driver is not None and driver.computes_half:
@@ -466,9 +469,8 @@ def _in_half(job: Job, precision: Precision, path: Path | None, report: Report) 
         stage.made = "overflows" if comparisons is None else reached(comparisons)
     if comparisons is None:
         report.warn(
-            "in half precision, which a phone's GPU computes in by default, a value is above 65504 "
-            "and the output is not finite. Compute in single precision there, or rescale the "
-            "network."
+            "in half precision, the default on a phone's GPU, a value exceeds 65504 and the output "
+            "is not finite. Use single precision there, or rescale the network."
         )
         return {"half_runtime": f"{EMULATED}; it overflows"}
     return {"half_runtime": EMULATED, "half_comparisons": comparisons}

@@ -1,4 +1,4 @@
-"""From a single-precision file to its quantized ones: calibrate, quantize, measure, time."""
+"""Quantized files from a single-precision file: calibrate, quantize, measure loss and latency."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -25,18 +25,18 @@ from seaformer.files import write_text
 from seaformer.runtimes import ImageSession
 
 OBSERVED = 12
-"""Independent images at most that the ranges are compared on."""
+"""Maximum number of independent images on which the ranges are compared."""
 
 
 class Quantizing:
-    """The quantized files of one format of a job.
+    """Makes the quantized files of one format.
 
     Args:
         job: the export.
         format: of the files.
-        single: the single-precision file, without its JSON.
-        engine: of that file.
-        report: to the terminal.
+        single: the single-precision model, without metadata.
+        engine: quantizer of that model.
+        report: prints stages and warnings.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Quantizing:
             if narrow := misfit(self._seen, self._engine.observe(self._inputs(some))):
                 self._report.warn(
                     f"{narrow} {unseen.name}. Calibrate with images like those that the model "
-                    "will see."
+                    "will see in use."
                 )
 
     def _inputs(self, images: Images) -> Iterator[np.ndarray]:
@@ -128,7 +128,7 @@ class Quantizing:
         elsewhere = None
         if independent is not None:
             elsewhere = self._measure(precision, data, independent, "fp32 elsewhere")
-        # What a processor takes for a file for NPUs says nothing.
+        # The latency of a file for NPUs is meaningless on a CPU.
         latency = None if precision.for_npu else self._time(precision, data)
         return Candidate(
             format,
@@ -175,13 +175,13 @@ class Quantizing:
             self._report.warn(
                 f"{precision.name} is not faster than fp32 on this computer: {latency.ratio:.2f} "
                 f"({low:.2f} to {high:.2f}) times its latency on one thread of "
-                f"{latency.processor}. That says nothing about a phone, whose processor has other "
-                "integer instructions; measure there."
+                f"{latency.processor}. A phone's processor has other integer instructions; measure "
+                "there."
             )
         return latency
 
     def _latency(self, data: bytes, stage: Stage) -> Latency | None:
-        """Measure against the single-precision file; None, with a warning, where that fails."""
+        """Measure relative to the single-precision file; None, with a warning, if that fails."""
         try:
             return measure_latency(self._single, data, self._format, stage.show)
         except SeaformerError as error:
@@ -225,7 +225,7 @@ class Quantizing:
         json, page = self._beside(precision, "sensitivity")
         write_text(json, sensitivity.text())
         sensitivity_report.write_report(page, sensitivity)
-        self._report.console.print(f"In {page}", soft_wrap=True)
+        self._report.console.print(f"Report: {page}", soft_wrap=True)
 
     def _search(self, precision: Precision, reference: Reference, kept: frozenset[int]) -> Step:
         engine, format = self._engine, self._format
@@ -262,11 +262,11 @@ class Quantizing:
         about += self._calibrated_with
         score_name = self._job.request.task.score_name
         mixed_precision_report.write_report(page, found, about, score_name)
-        self._report.console.print(f"In {page}", soft_wrap=True)
+        self._report.console.print(f"Report: {page}", soft_wrap=True)
         return found.found
 
     def _beside(self, precision: Precision, what: str) -> tuple[Path, Path]:
-        """The files for a report beside the model: its JSON and its page."""
+        """Paths of the JSON and the HTML page of a report beside the model."""
         job = self._job
         model = job.request.path(job.source.name, job.size, precision, self._format)
         stem = f"{model.suffix}.{what}"
@@ -274,7 +274,7 @@ class Quantizing:
 
 
 def accuracy_in_words(accuracy: Accuracy, score_name: str) -> str:
-    """The score's difference with its interval; the agreement where there is no truth."""
+    """The difference of the score with its interval; the agreement without ground truth."""
     if accuracy.argmax_agreement is None:
         return "no classes to agree on"
     if accuracy.difference_points is None or accuracy.interval_points is None:
@@ -287,7 +287,7 @@ def accuracy_in_words(accuracy: Accuracy, score_name: str) -> str:
 def _required(reference: Reference | None, option: str) -> Reference:
     if reference is None:
         raise SeaformerError(
-            f"{option} measures on images, and noise is none. Give photographs or a data set "
-            "with --calibration DIR."
+            f"{option} needs real images, not noise. Give photos or a data set with --calibration "
+            "DIR."
         )
     return reference

@@ -1,8 +1,8 @@
 """The weights that a file was exported from, as its metadata records them, for `--self-check`.
 
-The record is data. A name is looked up in our tables and nowhere else. A path is opened only where
-a regular file with the suffix of a checkpoint is, which is read only if its SHA-256 is the recorded
-one; reading a checkpoint runs nothing that is in it.
+The record is untrusted data. A name is looked up in the package's tables and nowhere else. A path
+is opened only if it is a regular file with the suffix of a checkpoint, and loaded only if its
+SHA-256 matches the recorded one. Loading a checkpoint never runs code from it.
 """
 
 from pathlib import Path
@@ -16,40 +16,40 @@ from seaformer.weights.builtin import BUILTIN
 from seaformer.weights.released import RELEASED
 
 NAMES = {RANDOM} | {row.name for row in BUILTIN} | {row.name for row in RELEASED}
-"""Of weights that are looked up in tables of ours."""
+"""Names of weights from the package's tables."""
 
 ELSEWHERE = ("//", "\\\\")
-"""How a path begins that Windows asks another computer for, with the user's password."""
+"""Prefixes of network paths: opening one makes Windows send the user's credentials to a server."""
 
 
 def recorded_weights(weights: Weights) -> str:
-    """Return the weights that a file's metadata records, as they would be given to --weights now.
+    """Return the weights that a file's metadata records, as a value of --weights.
 
     Raises:
-        SeaformerError: they are neither of a known name nor a checkpoint that is where it was.
+        SeaformerError: the name is unknown, and there is no such checkpoint at the recorded path.
     """
     prefix = BACKBONE if weights.name.startswith(BACKBONE) else ""
     path = Path(weights.source)
     name = weights.name.removeprefix(prefix)
     if name in NAMES and path.name != name:
         return weights.name
-    ask = f"Say where they are with --weights {prefix}PATH."
+    ask = f"Give their path with --weights {prefix}PATH."
     if name != path.name or path.suffix.lower() not in SUFFIXES:
         raise SeaformerError(
-            f"the weights of the export are called {quoted(weights.name)}, from "
-            f"{quoted(weights.source)}, which is neither a name of --weights nor a checkpoint by "
-            f"its suffix. {ask}"
+            f"the weights of the export are recorded as {quoted(weights.name)}, from "
+            f"{quoted(weights.source)}, which is neither a name known to --weights nor a file with "
+            f"the suffix of a checkpoint. {ask}"
         )
     if weights.source.startswith(ELSEWHERE) or not path.is_file():
         raise SeaformerError(
-            f"the weights of the export are not a file at {quoted(weights.source)} any more. {ask}"
+            f"the weights of the export are no longer at {quoted(weights.source)}. {ask}"
         )
     require_same(weights, weights.source, file_sha256(path))
     return f"{prefix}{path.absolute()}"
 
 
 def require_same(recorded: Weights, source: str, sha256: str | None) -> None:
-    """Check that weights from `source` are those that an export recorded.
+    """Check that the weights from `source` are the recorded ones.
 
     Raises:
         SeaformerError: they are not.
@@ -57,5 +57,6 @@ def require_same(recorded: Weights, source: str, sha256: str | None) -> None:
     if sha256 != recorded.sha256:
         raise SeaformerError(
             f"the weights {quoted(source)} are not those of the export: their SHA-256 is {sha256}, "
-            f"the export's {quoted(recorded.sha256)}. Give the right ones with --weights PATH."
+            f"but the export recorded {quoted(recorded.sha256)}. Give the right file with "
+            "--weights PATH."
         )

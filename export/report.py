@@ -1,4 +1,4 @@
-"""What the export shows: a line per stage, the summary table, the next commands."""
+"""Terminal output of the export: a line per stage, the summary table, the next commands."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,10 +20,10 @@ _Item = TypeVar("_Item")
 
 
 class Stage:
-    """A piece of work; set `made` to what came out of it.
+    """A stage of the export; set `made` to a short description of its result.
 
     Args:
-        show: shows in a few words how far it is.
+        show: displays the progress of the stage, given in a few words.
     """
 
     def __init__(self, show: Callable[[str], None]) -> None:
@@ -31,18 +31,18 @@ class Stage:
         self.show = show
 
     def progress(self, done: int, total: int) -> None:
-        """Show how many of its steps are done."""
+        """Show the number of steps done."""
         self.show(f"{done} of {total}")
 
     def follow(self, items: Iterable[_Item], total: int) -> Iterator[_Item]:
-        """Yield the items, and show how many were."""
+        """Yield the items and show the progress."""
         for place, item in enumerate(items):
             self.progress(place + 1, total)
             yield item
 
 
 class Report:
-    """Writes to a console, and tells a program that listens (`seaformer.progress_events`)."""
+    """Prints to a console and emits the events of `seaformer.progress_events`."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -51,7 +51,7 @@ class Report:
 
     @contextlib.contextmanager
     def stage(self, title: str) -> Iterator[Stage]:
-        """Show that something is being worked on, then what it made and its seconds."""
+        """Show a stage while it runs, then its result and its duration in seconds."""
         start = perf_counter()
         with self.console.status(f"{title} ...") as status:
             stage = Stage(lambda part: status.update(Text(f"{title} ... {part}")))
@@ -65,21 +65,21 @@ class Report:
         notify(StageFinished(title=title, made=stage.made, seconds=seconds))
 
     def note(self, text: str) -> None:
-        """Show what was found of a network, and not said."""
+        """Show a property that was detected in a network, not stated by the user."""
         self.console.print(Text("note:", style="cyan"), text, soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        """Show a warning, and keep it."""
+        """Show a warning and add it to `warnings`."""
         self.warnings.append(text)
         self.console.print(Text("warning:", style="yellow"), text, soft_wrap=True)
 
     def verdict(self, text: str, passed: bool) -> None:
-        """Show what was judged, and whether it passed."""
+        """Show a check and whether it passed."""
         mark = Text("✓", style="green") if passed else Text("✗", style="red")
         self.console.print(mark, text, soft_wrap=True)
 
     def parity(self, title: str, comparisons: Sequence[Comparison]) -> None:
-        """Show how far a file is from PyTorch on every input."""
+        """Show the error of a file against PyTorch on every input."""
         table = Table(title=title, title_justify="left", box=None, pad_edge=False)
         table.add_column("input")
         for heading in ("max abs error", "SQNR", "PyTorch fp32", "arg-max agreement"):
@@ -95,10 +95,10 @@ class Report:
         self.console.print(table)
 
     def summary(self, files: Sequence[tuple[Path, Metadata]]) -> None:
-        """Show every file, the worst of its comparisons, and what to do next."""
+        """Show every file with its worst comparison, and the next commands."""
         table = Table(
-            title="Verified: floating point against PyTorch in float64, the worst of all inputs; "
-            "integers against fp32 on held-out images, or the photograph",
+            title="Verified: floating point against PyTorch in float64, worst of all inputs; "
+            "integers against fp32 on held-out images or on the bundled photo",
             title_justify="left",
             box=None,
             pad_edge=False,
@@ -143,7 +143,7 @@ class Report:
         total = perf_counter() - self._start
         first, described = files[0]
         self.console.print()
-        self.console.print(f"In {first.parent}, after {total:.1f} s.")
+        self.console.print(f"Written to {first.parent} in {total:.1f} s.")
         self.console.print()
         self.console.print("Next:")
         if described.kind == FEATURES:
@@ -160,7 +160,7 @@ class Report:
 
 
 def _decisive(metadata: Metadata) -> tuple[float | None, float | None]:
-    """The SQNR in dB and the agreement, 0..1, that the file is judged by."""
+    """The SQNR in dB and the agreement, 0..1, that decide whether the file passes."""
     if metadata.quantization is None:
         return lowest(metadata.parity.comparisons)
     if metadata.quantization.accuracy is None:
@@ -170,7 +170,7 @@ def _decisive(metadata: Metadata) -> tuple[float | None, float | None]:
 
 
 def _on_accelerator(metadata: Metadata, name: str) -> str:
-    """The lowest SQNR, or agreement of class ids, on an accelerator, if it is verified there."""
+    """The lowest SQNR, or agreement of class ids, on an accelerator; else the status there."""
     found = next((one for one in metadata.accelerators if one.name == name), None)
     if found is None:
         return "-"

@@ -1,4 +1,4 @@
-"""What an export is asked for, checked before any work is done."""
+"""The request for an export, checked before any work is done."""
 
 import os
 from collections.abc import Sequence
@@ -37,19 +37,19 @@ MIXED = "auto"
 
 @dataclass(frozen=True)
 class QuantizationRequest:
-    """What is asked of the integer precisions.
+    """Options of the integer precisions.
 
     Attributes:
         calibration: as given to --calibration.
         verify_images: as given to --verify-images.
-        samples: most images to calibrate with.
-        method: of choosing ranges; None for the precision's.
+        samples: maximum number of images to calibrate with.
+        method: of choosing ranges; None for the default of the precision.
         keep_float: patterns of modules that stay in floating point.
         keep_16bit: patterns of modules that stay at 16-bit activations in a precision for NPUs.
         is_mixed: whether to search for the modules to keep.
-        budget: mIoU that the search may lose, in points.
-        sensitivity: whether to rank modules by what quantizing them costs.
-        accept_loss: whether a file that misses its bars is written.
+        budget: largest loss allowed for the search, in points of mIoU.
+        sensitivity: whether to rank modules by the loss that quantizing each causes.
+        accept_loss: whether a file that misses its thresholds is written.
     """
 
     calibration: str | None
@@ -64,7 +64,7 @@ class QuantizationRequest:
     accept_loss: bool
 
     def kept(self, precision: Precision) -> tuple[str, ...]:
-        """Patterns of the modules that a precision keeps."""
+        """Patterns of the modules to keep unquantized, or at 16 bits, in a precision."""
         options = {"--keep-float": self.keep_float, "--keep-16bit": self.keep_16bit}
         return options.get(precision.keep_option or "", ()) if precision.is_calibrated else ()
 
@@ -74,30 +74,29 @@ class Request:
     """A checked request.
 
     Attributes:
-        network: what --model or --variant names, with its ablation.
-        task: the task; of a network of a user's own that of its contract, once that is known.
-        said: what the user says of the network.
-        formats: to write, each once.
-        precisions: to write, each once.
-        sizes: heights and widths to export for; none for that of the contract of a network of a
-            user's own.
+        network: the one named by --model or --variant, with its ablation.
+        task: the task; for a user's own network that of its contract, once that is known.
+        said: what the user states about the network.
+        formats: to write, without duplicates.
+        precisions: to write, without duplicates.
+        sizes: heights and widths to export for; empty for the size in the contract of a user's
+            own network.
         weights: as given to --weights; None for random ones.
         normalize: "inside" or "outside".
-        metadata: "inside": in the file and in its .json; "beside": in the .json alone.
+        metadata: "inside": in the file and in its .json; "beside": only in the .json.
         head: name of the head.
         output: folder for the files.
         force: whether files may be overwritten.
-        quantization: what is asked of the integer precisions.
-        allow_tracer_warnings: whether a network is exported that turns values of its input into
-            Python values.
-        accelerators: to verify the files on besides the CPU.
-        needs_cpu_only: whether a file is written that could not be verified on one of them, because
-            none was asked for by name, or the CPU was too.
-        names_accelerators: whether they were asked for by name: a file that computes something else
-            on one is not written then.
-        chips: to compile every file for, on the accelerators that are compiled for.
-        needs_full_acceleration: whether a compiled file is refused that leaves operators to the
-            CPU.
+        quantization: options of the integer precisions.
+        allow_tracer_warnings: whether to export a network that converts input values to Python
+            values.
+        accelerators: to verify the files on, besides the CPU.
+        needs_cpu_only: whether a file is written even if it could not be verified on one of them,
+            because the user requested none, or requested the CPU as well.
+        names_accelerators: whether the user requested them: then a file that fails on one of them
+            is not written.
+        chips: to compile every file for, on accelerators that need compiled files.
+        needs_full_acceleration: whether a compiled file with operators left on the CPU is refused.
     """
 
     network: Network
@@ -124,7 +123,7 @@ class Request:
         """Name of an exported file, such as seaformer_tiny_ade20k_512x512_fp32.tflite.
 
         Raises:
-            SeaformerError: `name`, that of a factory or of a checkpoint's task, is none of a file.
+            SeaformerError: `name`, from a factory or a checkpoint's task, is not a valid file name.
         """
         ending = "" if self.head == "logits" else f"_{self.head}"
         stem = f"{name}_{size[0]}x{size[1]}_{precision.name}{ending}"
@@ -133,7 +132,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a user asked for: the options of the command, whose help says what each is."""
+    """The unchecked options of the command; see its help for their meaning."""
 
     output: Path
     model: str | None = None
@@ -165,41 +164,41 @@ class Asked:
 
 
 def make_request(asked: Asked) -> Request:
-    """Check what a user asked for.
+    """Check the options of a user.
 
-    A network or a task that is not given is that of the weights, if they say it; the task is else
-    ADE20K.
+    A missing network or task is taken from the checkpoint if it records it. The task otherwise
+    defaults to ADE20K.
 
     Raises:
-        UsageError: a value is unknown or does not go with another one.
+        UsageError: a value is unknown or incompatible with another.
     """
     if asked.normalize not in NORMALIZE:
         raise unknown_name("normalization", asked.normalize, NORMALIZE)
     if asked.metadata not in METADATA:
-        raise unknown_name("place of metadata", asked.metadata, METADATA)
+        raise unknown_name("location of the metadata", asked.metadata, METADATA)
     network = chosen(asked.model, asked.variant)
     their_network, their_task = None, None
     said = asked.said
     if asked.weights is not None and (network is None or not said.names_classes):
-        # It imports torch, which a misspelt name shall not wait for.
+        # Imported late: it loads torch, and a misspelt option should fail at once.
         from seaformer.weights.checkpoint import described_by
 
         their_network, their_task = described_by(asked.weights)
     if network is None and their_network is not None:
         network = resolve(their_network, allow_factory=False)
     if network is None:
-        raise UsageError(f"give --variant ({', '.join(VARIANTS)}) or --model, one of the two.")
+        raise UsageError(f"give either --variant ({', '.join(VARIANTS)}) or --model.")
     network = with_ablation(network, parse_ablation(asked.ablations))
     known_task = their_task or get_task(DEFAULT_TASK)
-    # The contract of a network of a user's own says the rest, once it is created.
+    # For a user's own network, the contract adds the rest once the network is created.
     is_own = network.has_own_weights
     known_task = (said.task or known_task) if is_own else said.applied_to(known_task)
     network.check(known_task, asked.weights)
     look_up(HEADS, "head", asked.head)
     if asked.head != "logits" and not known_task.is_segmentation:
         raise UsageError(
-            f"head '{asked.head}' is for segmentation, and task '{known_task.name}' is "
-            "classification. Leave --head out."
+            f"head '{asked.head}' is for segmentation, but task '{known_task.name}' is "
+            "classification. Omit --head."
         )
     sizes = [parse_input_size(text, network.min_side) for text in asked.input_sizes]
     usual = network.usual_size or known_task.preprocessing.input_size
@@ -226,8 +225,8 @@ def make_request(asked: Asked) -> Request:
     _check_chips(named, chips, wanted, asked.require_full_acceleration)
     if asked.metadata == "beside" and (chips or any(f.name != "onnx" for f in wanted_formats)):
         raise UsageError(
-            "--metadata is 'beside'. Allowed for .onnx files of a CPU or GPU: use --format onnx, "
-            "and leave --soc out."
+            "--metadata beside is allowed only for .onnx files that are not compiled for an NPU: "
+            "use --format onnx, and omit --soc."
         )
     return Request(
         network=network,
@@ -259,7 +258,7 @@ def make_request(asked: Asked) -> Request:
 def _precisions_on(
     accelerators: Sequence[Accelerator], names: Sequence[str]
 ) -> tuple[Precision, ...]:
-    """Look up the precisions, each once, in the form that the accelerators take whole."""
+    """Look up the precisions, without duplicates, in the variant that the accelerators need."""
     found: dict[str, Precision] = {}
     for name in names:
         precision = look_up(PRECISIONS, "precision", name)
@@ -275,15 +274,15 @@ def _check_chips(
     precisions: Sequence[Precision],
     needs_full_acceleration: bool,
 ) -> None:
-    """Refuse chips without an accelerator that is compiled for, and the other way round.
+    """Check that chips and accelerators that need compilation are given together.
 
-    So are precisions that one of the chips does not compute.
+    Precisions that one of the chips does not support are refused as well.
     """
     is_compiling = any(accelerator.is_compiled_for for accelerator in accelerators)
     if is_compiling and not chips:
         raise UsageError(
-            f"--accelerator {NPU} compiles for a chip, and none is given. Add --soc, one or more "
-            f"of {', '.join(CHIPS)}; --soc {LIST} shows what they are."
+            f"--accelerator {NPU} compiles for a chip, but none is given. Add --soc, one or more "
+            f"of {', '.join(CHIPS)}; --soc {LIST} describes them."
         )
     for option, is_given in (
         ("--soc", bool(chips)),
@@ -291,15 +290,14 @@ def _check_chips(
     ):
         if is_given and not is_compiling:
             raise UsageError(
-                f"{option} is for files that are compiled for a chip. Add --accelerator {NPU}."
+                f"{option} applies to files compiled for a chip. Add --accelerator {NPU}."
             )
     for precision in precisions:
         for chip in chips:
             if precision.has_float and not chip.has_float:
                 raise UsageError(
                     f"precision {precision.name} does not run on {chip.title}, which has no "
-                    "floating point. Leave one of the two out, or export a precision that is "
-                    "integer throughout."
+                    "floating point. Omit one of the two, or export a fully integer precision."
                 )
     if is_compiling:
         require_package()
@@ -308,18 +306,18 @@ def _check_chips(
 def _check_accelerator(
     accelerator: Accelerator, precisions: Sequence[Precision], formats: Sequence[Format]
 ) -> None:
-    """Refuse an accelerator asked for by name that takes none of the files, or not all."""
+    """Refuse a requested accelerator that runs none of the formats, or not all precisions."""
     taken = [format for format in formats if format.name in accelerator.runtimes]
     if not taken:
         raise UsageError(
-            f"accelerator {accelerator.name} runs no .{formats[0].name}. Allowed formats: "
-            f"{', '.join(accelerator.runtimes)}."
+            f"accelerator {accelerator.name} does not run .{formats[0].name} files. Allowed "
+            f"formats: {', '.join(accelerator.runtimes)}."
         )
     for precision in precisions:
         if reason := accelerator.refuses.get(precision.name):
             raise UsageError(
                 f"precision {precision.name} does not run on accelerator {accelerator.name}: "
-                f"{reason}. Leave one of the two out."
+                f"{reason}. Omit one of the two."
             )
 
 
@@ -338,8 +336,8 @@ def _check_precisions(
     for precision in precisions:
         if precision.is_quantized and head != "logits":
             raise UsageError(
-                f"precision {precision.name} goes with --head logits, not {head}: "
-                "the mask is computed from integer logits without converting them."
+                f"precision {precision.name} requires --head logits, not {head}: "
+                "the mask is computed directly from integer logits."
             )
 
 
@@ -367,31 +365,31 @@ def _check_quantization(
     for option, (is_given, allowed) in given.items():
         if is_given and not any(precision in allowed for precision in precisions):
             others = {precision.keep_option for precision in precisions} - {option, None}
-            instead = f" It keeps modules by {others.pop()}." if "keep" in option and others else ""
+            instead = f" Use {others.pop()} with it." if "keep" in option and others else ""
             raise UsageError(
-                f"{option} does not go with precision {names}.{instead} Take another, such as "
-                f"--precision {allowed[0].name}. Allowed: "
+                f"{option} does not apply to precision {names}.{instead} Choose another precision, "
+                f"such as --precision {allowed[0].name}. Allowed: "
                 f"{', '.join(row.name for row in allowed)}."
             )
 
 
 def prepare_output(request: Request, name: str) -> None:
-    """Make the output folder, and refuse to start if a file could not be written in the end.
+    """Create the output folder, and fail now if a file could not be written in the end.
 
     Raises:
         UsageError: a file exists and may not be overwritten.
-        SeaformerError: the folder cannot be made or written to.
+        SeaformerError: the folder cannot be created or written to.
     """
     try:
         request.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SeaformerError(
-            f"the output folder '{request.output}' cannot be made: {error.strerror}. "
+            f"the output folder '{request.output}' cannot be created: {error.strerror}. "
             "Give another one with --output."
         ) from error
     if not os.access(request.output, os.W_OK | os.X_OK):
         raise SeaformerError(
-            f"the output folder '{request.output}' is not writable. Give another with --output."
+            f"the output folder '{request.output}' is not writable. Give another one with --output."
         )
     for size in request.sizes:
         for precision in request.precisions:

@@ -1,4 +1,4 @@
-"""What of a request a network can have, once it is created and its contract is known."""
+"""Completing and checking a request once the network is created and its contract is known."""
 
 from dataclasses import replace
 
@@ -11,10 +11,10 @@ from seaformer.export.source import Source
 
 
 def as_source_allows(request: Request, source: Source, report: Report) -> Request:
-    """Return the request for this network; warn of what nobody said of it.
+    """Complete the request for this network; warn about unknown preprocessing and class names.
 
     Raises:
-        UsageError: what is asked for does not go with what the network takes or gives.
+        UsageError: the request does not suit the network's input or output.
     """
     contract = source.contract
     _check_head(request, source)
@@ -26,10 +26,10 @@ def as_source_allows(request: Request, source: Source, report: Report) -> Reques
         report.note(contract.note)
     if not source.takes_features and not is_known:
         report.warn(
-            f"nothing says how an image becomes the input of '{source.network.name}'. The file "
-            "takes an already normalised tensor and does not say how to make it; it is verified on "
-            "images in -2..2. Say it with --input-range, --mean and --std, with --task, or in the "
-            "network itself, see docs/own_networks.md."
+            f"the preprocessing of '{source.network.name}' is unknown. The file takes an already "
+            "normalised tensor, does not record the normalisation, and is verified on inputs in "
+            "-2..2. State it with --input-range, --mean and --std, with --task, or in the network "
+            "itself, see docs/own_networks.md."
         )
     if not contract.names_classes and contract.labels:
         report.warn(
@@ -47,12 +47,12 @@ def _check_head(request: Request, source: Source) -> None:
         return
     gives = f"gives {meaning}"
     if source.takes_features:
-        gives = "takes features, and what it gives is no class"
+        gives = "takes features, and its output has no classes"
     elif meaning.gives_scores:
         gives = "classifies whole images"
     raise UsageError(
-        f"--head {request.head} is for models of images that give a value for each class at "
-        f"each position: '{source.network.name}' {gives}. Leave --head out."
+        f"--head {request.head} requires a model that takes images and outputs a value for each "
+        f"class at each position: '{source.network.name}' {gives}. Omit --head."
     )
 
 
@@ -61,23 +61,23 @@ def _check_quantized(request: Request, source: Source, precision: str) -> None:
     allowed = ", ".join(row.name for row in PRECISIONS.values() if not row.is_quantized)
     if source.takes_features:
         raise UsageError(
-            f"precision {precision} is measured on images, and '{name}' takes features. Allowed: "
+            f"precision {precision} is verified on images, but '{name}' takes features. Allowed: "
             f"{allowed}."
         )
     if contract.meaning.gives_ids:
         raise UsageError(
-            f"precision {precision} is for networks that give numbers, and '{name}' gives class "
-            "ids: they cannot be rounded. Leave the arg-max out of its forward; what uses the file "
-            f"decides then. Allowed as it is: {allowed}."
+            f"precision {precision} is for networks with real-valued outputs, but '{name}' gives "
+            "class ids, which cannot be rounded. Remove the arg-max from its forward and apply it "
+            f"after inference. Allowed with the arg-max: {allowed}."
         )
     if not contract.knows_normalization and request.quantization.calibration != RANDOM:
         raise UsageError(
-            f"precision {precision} is calibrated with images, and nothing says how an image "
-            f"becomes the input of '{name}'. Give --input-range, --mean and --std, or --task."
+            f"precision {precision} is calibrated with images, but the preprocessing of '{name}' "
+            "is unknown. Give --input-range, --mean and --std, or --task."
         )
     asked = request.quantization
     if not contract.meaning.has_classes and (asked.sensitivity or asked.is_mixed):
         raise UsageError(
-            f"--sensitivity and --mixed-precision measure by classes, and '{name}' gives features. "
-            "Leave them out."
+            f"--sensitivity and --mixed-precision compare classes, but '{name}' gives features. "
+            "Omit them."
         )

@@ -1,4 +1,4 @@
-"""Checking an existing file again: its hash, then its function, as on the day it was exported."""
+"""`seaformer-export --self-check`: verify the hash of an existing file, then its outputs."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -44,16 +44,16 @@ def self_check(
 
     Args:
         path: the .onnx or .tflite file.
-        weights: where the weights are now, if not where they were.
-        named: what --model names: the user's own, which the file was exported from.
-        accelerators: asked for by name; none for all that can be had here.
+        weights: current path of the weights, if they were moved since the export.
+        named: the network given by --model; required if it is the user's own.
+        accelerators: those requested; empty for all that are available here.
         console: to print to.
-        said: what the user says of the network, besides what the file says.
+        said: what the user states about the network in addition to the file's metadata.
 
     Raises:
-        UsageError: the suffix is not that of an export, or the factory is not named.
-        SeaformerError: the file was changed, is not of seaformer-export, its weights are not to be
-            had, or it does not compute what PyTorch computes.
+        UsageError: the suffix is not that of an export, or --model is missing.
+        SeaformerError: the file was changed, was not written by seaformer-export or does not match
+            PyTorch, or its weights are not available.
     """
     report = Report(console)
     format = format_of(path.name)
@@ -66,17 +66,17 @@ def self_check(
         metadata = session.metadata
         if not isinstance(metadata, Metadata):
             raise SeaformerError(
-                f"'{path}' has no metadata of seaformer-export in it, so there is nothing to check "
-                "it against"
+                f"'{path}' contains no metadata of seaformer-export, so there is nothing to "
+                "compare it with"
             )
         with report.stage("compare the hash") as stage:
             found = hashlib.sha256(content_of(path)).hexdigest()
             if found != metadata.content_sha256:
                 raise SeaformerError(
-                    f"'{path}' was changed after its export: its content has SHA-256 {found}, its "
-                    f"metadata says {metadata.content_sha256}. Export it again."
+                    f"'{path}' was changed after its export: its content has SHA-256 {found}, but "
+                    f"its metadata records {metadata.content_sha256}. Export it again."
                 )
-            stage.made = f"{found[:16]}..., as written in the file"
+            stage.made = f"{found[:16]}..., as recorded in the file"
         with report.stage("create the model") as stage:
             source = _source(metadata, path, weights, named, said)
             stage.made = f"{source.name}, weights {source.weights.name}"
@@ -103,15 +103,15 @@ def self_check(
     elif not passes(comparisons, precision):
         missed = next(row for row in comparisons if not passes([row], precision))
         raise SeaformerError(
-            f"'{path}' does not compute what PyTorch computes: on the {missed.input} it reaches "
-            f"{reached([missed])}, and {precision.name} needs {threshold_for(missed, precision)}."
+            f"'{path}' does not match PyTorch: on the {missed.input} it reaches "
+            f"{reached([missed])}, but {precision.name} needs {threshold_for(missed, precision)}."
         )
     elif lost := lost_channels(
         errors.worst(),
         min_channel_db(lowest_threshold(comparisons, precision).sqnr_db, is_quantized=False),
         metadata.labels,
     ):
-        raise SeaformerError(f"'{path}' does not compute what PyTorch computes: {lost}.")
+        raise SeaformerError(f"'{path}' does not match PyTorch: {lost}.")
     for accelerator in accelerators or _found_here(format):
         if accelerator.name == CPU or compiled:
             continue
@@ -131,19 +131,19 @@ def self_check(
     beside = read_beside(path)
     if beside is not None and beside.content_sha256 != metadata.content_sha256:
         report.warn("the .json beside it describes another file")
-    found = "what it computed then" if precision.is_quantized else "what PyTorch computes"
-    console.print(f"The file is as exported, and computes {found}.", style="green")
+    reference = "its outputs at export" if precision.is_quantized else "PyTorch"
+    console.print(f"The file is unchanged since its export and matches {reference}.", style="green")
 
 
 def _check_accelerators(path: Path, named: Sequence[Accelerator], compiled: bool) -> None:
-    """Refuse accelerators that do not run a file, compiled or not.
+    """Check that the requested accelerators can run the file.
 
     Raises:
-        UsageError: one was named.
+        UsageError: one cannot, because it needs compiled files or does not run them.
     """
     for accelerator in named:
         if accelerator.is_compiled_for != compiled:
-            what = "compiled for an NPU" if compiled else "not compiled for one"
+            what = "compiled for an NPU" if compiled else "not compiled for an NPU"
             raise UsageError(
                 f"--accelerator {accelerator.name} does not run '{path}', which is {what}. Leave "
                 "--accelerator out, or give another file."
@@ -151,7 +151,7 @@ def _check_accelerators(path: Path, named: Sequence[Accelerator], compiled: bool
 
 
 def _found_here(format: Format) -> Iterator[Accelerator]:
-    """The accelerators that run files of the format as they are."""
+    """The accelerators that run files of the format without compilation."""
     return (
         row
         for row in ACCELERATORS.values()
@@ -160,7 +160,10 @@ def _found_here(format: Format) -> Iterator[Accelerator]:
 
 
 def _compare_with_export(comparisons: Sequence[Comparison], metadata: Metadata, path: Path) -> None:
-    """A quantized file was judged on images that are not here; it must be as close as then."""
+    """Compare the parity of a quantized file with the recorded one.
+
+    The images on which it was verified at export are not available here.
+    """
     stored = metadata.parity.comparisons
     if metadata.compilation is not None:
         stored = metadata.accelerators[0].comparisons
@@ -170,37 +173,37 @@ def _compare_with_export(comparisons: Sequence[Comparison], metadata: Metadata, 
         if then is not None and differs(now, then):
             lost_db = (then.sqnr_db or 0.0) - (now.sqnr_db or 0.0)
             raise SeaformerError(
-                f"'{path}' computes something else here than where it was exported: on the "
-                f"{now.input} it is {lost_db:.1f} dB further from PyTorch. Compare the versions of "
-                "the runtimes in its metadata with those installed."
+                f"the outputs of '{path}' differ from those at its export: on the {now.input} the "
+                f"SQNR against PyTorch is {lost_db:.1f} dB lower. Compare the versions of the "
+                "runtimes in its metadata with those installed."
             )
 
 
 def _source(
     metadata: Metadata, path: Path, weights: str | None, named: Network | None, said: Statement
 ) -> Source:
-    """Make the model that was exported, from the same weights.
+    """Create the exported network again, with the same weights.
 
-    The metadata may name a network of ours. Code of a user's own is run only if the user names it:
-    a file never decides what is imported.
+    The metadata may name a network of the package. A user's own code is run only if the user names
+    it: a file never decides what is imported.
 
     Raises:
-        UsageError: the user did not name the factory, or names one for another network.
-        SeaformerError: the weights are not to be had, or are not those of the export.
+        UsageError: the user did not name the factory, or named another network.
+        SeaformerError: the weights are not available, or are not those of the export.
     """
     stored = stored_name(metadata.variant, metadata.model)
     network = REGISTRY.get(stored or "")
     if network is not None and named not in (None, network):
         raise UsageError(
-            f"'{path}' was exported from {quoted(metadata.model or metadata.variant)}, and not "
-            f"from {quoted(named.name)}. Leave --model out."
+            f"'{path}' was exported from {quoted(metadata.model or metadata.variant)}, not from "
+            f"{quoted(named.name)}. Omit --model."
         )
     network = network or named
     if network is None:
         raise UsageError(
             f"'{path}' was exported from the factory {quoted(metadata.model)}, which is not part "
-            "of seaformer. No code is run because a file names it: if you trust the factory, give "
-            "it yourself, as --model package.module:factory."
+            "of seaformer. A file never decides what code runs: if you trust the factory, give it "
+            "yourself with --model package.module:factory."
         )
     network = with_ablation(network, metadata.ablation)
     if network.builders:
@@ -220,7 +223,7 @@ def _source(
 
 
 def _described(metadata: Metadata) -> Statement:
-    """What the file says of its network, as it was said when it was exported."""
+    """The statement about the network that the file's metadata records."""
     meaning = metadata.meaning
     given = metadata.input
     is_known = given.mean is not None and given.std is not None

@@ -1,4 +1,4 @@
-"""What is exported: a network with its weights, in its training form."""
+"""The source of an export: a network with its weights, in its training form."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,12 +17,13 @@ from seaformer.tasks.statement import NOTHING, Statement
 
 @dataclass(frozen=True)
 class Source:
-    """A model in its training form, float32 and in eval mode, and what is known of it.
+    """A model in its training form, in float32 and eval mode, with its contract.
 
     Attributes:
-        network: what --model or --variant names.
-        contract: what it takes and gives.
-        weights: where they come from.
+        network: the one named by --model or --variant.
+        contract: description of its input and output.
+        weights: name and origin of the weights.
+        model: the module itself.
     """
 
     network: Network
@@ -32,17 +33,17 @@ class Source:
 
     @property
     def task(self) -> Task:
-        """Classes and preprocessing; of no meaning for a model that takes features."""
+        """Classes and preprocessing; meaningless for a model that takes features."""
         return self.contract.task
 
     @property
     def name(self) -> str:
-        """What the names of the exported files begin with."""
+        """First part of the names of the exported files."""
         return self.network.file_stem(self.task)
 
     @property
     def variant(self) -> str | None:
-        """Of SeaFormer; None for another network."""
+        """Variant of SeaFormer; None for another network."""
         return variant_of(self.network.name)
 
     @property
@@ -52,7 +53,7 @@ class Source:
 
     @property
     def ablation(self) -> Mapping[str, str]:
-        """Switches of SeaFormer that are not the paper's own choice."""
+        """Switches of SeaFormer that differ from the paper's choice."""
         return self.network.ablation
 
     @property
@@ -62,7 +63,7 @@ class Source:
 
     @property
     def takes_features(self) -> bool:
-        """Whether the model takes features of another network, and not an image."""
+        """Whether the model takes features of another network instead of an image."""
         return takes_features(self.model)
 
 
@@ -76,8 +77,8 @@ def create_source(
     """Create a network with its weights; the arguments are as in `contract_of`.
 
     Raises:
-        UsageError: the network is not for the task, or there are no weights of this name.
-        SeaformerError: the weights cannot be had or do not fit, or a user's factory fails.
+        UsageError: the network does not support the task, or there are no weights of this name.
+        SeaformerError: the weights are not available or do not fit, or a user's factory fails.
     """
     model, record = create(network, task, weights)
     contract = contract_of(network, model, task, said, size)

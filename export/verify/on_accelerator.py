@@ -1,8 +1,8 @@
-"""Does the file compute the same on another accelerator than the CPU?
+"""Parity of a file on accelerators other than the CPU.
 
-It is compared with PyTorch on the inputs that the CPU was verified on, and has to reach the same
-thresholds. A quantized file is judged on images that take too long on a driver in software; it
-may be about as far from PyTorch as it is on the CPU.
+The file is compared with PyTorch on the inputs of the CPU's verification and has to reach the same
+thresholds. For a quantized file, the images that decide on the CPU would take too long on a
+software driver; instead, its error against PyTorch may be slightly larger than on the CPU.
 """
 
 from collections.abc import Sequence
@@ -19,16 +19,16 @@ from seaformer.export.verify.verification import Sample, compare, reached
 from seaformer.runtimes import find_runtime, open_model
 
 SAME_DB, SAME_AGREEMENT = 1.0, 0.005
-"""By as much the integer kernels of two processors may differ: they round halves in different
-ways."""
+"""Allowed difference between the integer kernels of two processors, which round halves
+differently."""
 
 TWICE_THE_NOISE_DB = 3.0
-"""By as much a quantized file may be further from PyTorch there than on the CPU: rounding every
-result in another way adds at most as much noise as quantization has made."""
+"""How much lower the SQNR of a quantized file may be than on the CPU: rounding every result
+differently at most doubles the noise of quantization."""
 
 OTHER_CLASSES = 0.1
-"""Share of the positions of another class than PyTorch's on the CPU that may be added there: where
-integers are far from PyTorch, as of random weights, halves decide many positions."""
+"""Allowed additional positions with another class, as a share of those on the CPU: where the
+quantization error is large, as with random weights, rounding decides many positions."""
 
 
 def verify_on(
@@ -39,14 +39,14 @@ def verify_on(
     on_cpu: Sequence[Comparison],
     channels: int,
 ) -> AcceleratorParity:
-    """Run a file on an accelerator, in a process of its own, and compare.
+    """Run a file on an accelerator, in a separate process, and compare it with PyTorch.
 
     Args:
-        accelerator: another one than the CPU.
+        accelerator: not the CPU.
         path: of the file.
         precision: of the file.
-        samples: inputs, and what the training form makes of them.
-        on_cpu: what the same file reached on the CPU, on each of them; there may be more.
+        samples: inputs with the reference outputs of the training form.
+        on_cpu: comparisons of the same file on the CPU; the first ones belong to `samples`.
         channels: of the input.
     """
     parity = AcceleratorParity(
@@ -68,7 +68,7 @@ def verify_on(
                 update={"runtime": session.session.runtime, "comparisons": found}
             )
     except SeaformerError as error:
-        # The path is that of a temporary file, and the reason is stored in the metadata.
+        # The reason is stored in the metadata, which must not contain a temporary path.
         reason = str(error).replace(f"'{path}'", "the file").replace(str(path), "FILE").rstrip(".")
         return parity.model_copy(update={"status": "refused", "reason": reason})
     if all(is_as_good(*pair, precision) for pair in zip(found, on_cpu, strict=False)):
@@ -80,7 +80,7 @@ def run_in_half(path: Path, samples: Sequence[Sample]) -> tuple[str, tuple[Compa
     """Run a file in half precision on the GPU, and compare with PyTorch.
 
     Returns:
-        What computed, and a comparison for each sample; none if a result is not finite, or the
+        The runtime, and a comparison for each sample; none if a result is not finite or the
         accelerator fails.
     """
     channels = samples[0].input.shape[1]
@@ -88,25 +88,25 @@ def run_in_half(path: Path, samples: Sequence[Sample]) -> tuple[str, tuple[Compa
         with open_model(path, channels=channels, accelerator="gpu-half") as session:
             found = tuple(compare(session, sample) for sample in samples)
             return f"{session.session.runtime}, half precision", found
-    except (SeaformerError, ValidationError):  # a Comparison holds no infinity
+    except (SeaformerError, ValidationError):  # a Comparison must be finite
         return "", ()
 
 
 def in_words(parity: AcceleratorParity) -> str:
-    """What was reached, or why nothing was."""
+    """The parity reached, or the reason for a failure."""
     found = reached(parity.comparisons)
     return found if parity.status == "verified" else f"{parity.status}: {found or parity.reason}"
 
 
 def _worst(found: Sequence[Comparison], precision: Precision) -> str:
     return (
-        f"it computes something else there than PyTorch: {reached(found)}; {precision.name} needs "
+        f"its outputs differ from PyTorch: {reached(found)}; {precision.name} needs "
         f"{precision.min_sqnr_db:g} dB and {100 * precision.min_agreement:g} %"
     )
 
 
 def is_as_good(found: Comparison, on_cpu: Comparison, precision: Precision) -> bool:
-    """Whether a comparison reaches the thresholds, or of a quantized file what the CPU reaches."""
+    """Whether a comparison reaches the thresholds, or for a quantized file nearly the CPU's."""
     if passes([found], precision):
         return True
     if not precision.is_quantized:
@@ -122,10 +122,9 @@ def differs(
     max_lost_db: float = SAME_DB,
     max_lost: float = SAME_AGREEMENT,
 ) -> bool:
-    """Whether a result is further from PyTorch than another by more than rounding explains.
+    """Whether a result is worse than an earlier one by more than rounding explains.
 
-    `max_lost_db` is the SQNR, and `max_lost` the share of positions of PyTorch's class, 0..1, that
-    may be lost.
+    `max_lost_db` is the allowed decrease of the SQNR, and `max_lost` that of the agreement, 0..1.
     """
     lost_db = (before.sqnr_db or 0.0) - (found.sqnr_db or 0.0)
     lost = (before.argmax_agreement or 0.0) - (found.argmax_agreement or 0.0)

@@ -287,7 +287,7 @@ def test_a_folder_below_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("a file")
     options = ("--variant", "tiny", "--input-size", "64", *ONNX, "--output", "file/out")
     done = run_export(*options, cwd=tmp_path)
-    assert_one_line(done, 1, "'file/out' cannot be made: Not a directory")
+    assert_one_line(done, 1, "'file/out' cannot be created: Not a directory")
     assert names(tmp_path) == ["file"]
 
 

@@ -139,8 +139,11 @@ def test_the_app_refuses_it(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--precision", "int8", "--calibration", "random"), "precision int8 is measured on pict"),
-        (("--head", "mask"), "--head mask is for models of images"),
+        (
+            ("--precision", "int8", "--calibration", "random"),
+            "precision int8 is verified on images",
+        ),
+        (("--head", "mask"), "--head mask requires a model that takes images"),
         (("--input-size", "7"), "a height of 7. Allowed: 8 or more"),
         (("--weights", "ade20k"), "--weights cannot be used with --model"),
     ],

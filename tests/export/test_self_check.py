@@ -32,7 +32,7 @@ def copied(tiny_export: Path, tmp_path: Path) -> Path:
 def test_a_file_as_exported_passes(copied: Path, suffix: str) -> None:
     done = run_export("--self-check", f"{STEM}{suffix}", cwd=copied)
     assert done.returncode == 0, done.stderr
-    assert "computes what PyTorch computes" in done.stdout
+    assert "matches PyTorch" in done.stdout
     assert "photograph" in done.stdout
 
 
@@ -142,7 +142,7 @@ def test_the_factory_that_the_user_names_is_taken_and_no_other(
 def test_a_factory_is_not_named_for_a_network_of_ours(copied: Path) -> None:
     (copied / "helper.py").write_text(PWN)
     done = run_export("--self-check", f"{STEM}.onnx", "--model", "helper:pwn", cwd=copied)
-    assert_one_line(done, 2, "'tiny'.*'helper:pwn'.*Leave --model out")
+    assert_one_line(done, 2, "'tiny'.*'helper:pwn'.*Omit --model")
     assert not (copied / "imported").exists()
 
 

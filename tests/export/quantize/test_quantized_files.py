@@ -293,7 +293,7 @@ def test_a_loss_stops_the_export_unless_it_is_accepted(tmp_path: Path) -> None:
     assert re.search(r"✓ .* on 12 photographs of 'dark'", done.stdout)
     assert re.search(r"✗ .* on 100 procedural scenes \(val\): SQNR", done.stdout)
     assert "activations reach less than half as far" in done.stdout
-    assert "loses too much: on 100 procedural scenes" in done.stderr
+    assert "loses too much accuracy: on 100 procedural scenes" in done.stderr
     assert "--accept-loss" in done.stderr
     assert not list(tmp_path.glob("*.onnx"))
     done = export(tmp_path, *arguments, "--accept-loss")
@@ -315,7 +315,9 @@ def test_a_channel_that_is_lost_stops_the_export(tmp_path: Path) -> None:
         "--precision", "int8", "--calibration", "scenes", "--format", "onnx",
     )  # fmt: skip
     assert done.returncode == 1
-    assert re.search(r"loses too much: .*every channel .* \(lost channels 1\d", done.stderr)
+    assert re.search(
+        r"loses too much accuracy: .*every channel .* \(lost channels 1\d", done.stderr
+    )
 
 
 @pytest.mark.slow
@@ -329,13 +331,13 @@ def test_for_a_network_of_ones_own_independent_images_warn_or_decide(tmp_path: P
     done = export(tmp_path, *arguments)
     assert done.returncode == 0, done.stderr
     assert re.search(
-        "warning: .*loses much on the bundled photograph.*--verify-images", done.stdout
+        "warning: .*loses much accuracy on the bundled photograph.*--verify-images", done.stdout
     )
     scenes = ShapesDataset("val", (96, 64))
     write_images(tmp_path / "bright", [scenes[place][0] for place in range(4)])
     done = export(tmp_path, *arguments, "--force", "--verify-images", "bright")
     assert done.returncode == 1
-    assert "loses too much: on 4 photographs of 'bright'" in done.stderr
+    assert "loses too much accuracy: on 4 photographs of 'bright'" in done.stderr
 
 
 INT8 = "--weights shapes --precision int8"

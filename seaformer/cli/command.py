@@ -39,9 +39,9 @@ PATH = click.Path(path_type=Path)
 def _print_version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None:
     del param
     if is_asked:
-        from importlib.metadata import version
+        from seaformer.cli.versions import version_report
 
-        click.echo(f"seaformer {version('seaformer')}")
+        click.echo(version_report())
         ctx.exit()
 
 
@@ -51,7 +51,7 @@ _VERSION = click.Option(
     is_eager=True,
     expose_value=False,
     callback=_print_version,
-    help="Show the version and exit.",
+    help="Show the versions that a bug report needs, and exit.",
 )
 
 

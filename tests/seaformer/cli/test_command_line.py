@@ -2,6 +2,7 @@
 
 import errno
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -58,7 +59,11 @@ def test_every_command_shows_its_version() -> None:
     for entry in entry_points(group="console_scripts"):
         if entry.value.startswith("seaformer"):
             result = CliRunner().invoke(entry.load(), ["--version"])
-            assert (result.exit_code, result.stdout) == (0, f"seaformer {version('seaformer')}\n")
+            assert result.exit_code == 0
+            first, python, *packages = result.stdout.splitlines()
+            assert first == f"seaformer {version('seaformer')}"
+            assert python.startswith(f"Python {platform.python_version()}, ")
+            assert f"onnxruntime {version('onnxruntime')}" in packages
 
 
 def test_faults_are_one_line_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,8 @@ from seaformer.tasks import DEFAULT_TASK, get_task
 SEED = 0
 
 MAX_INDEX = 10
-"""Integers of 32 bits or more are mostly indices, such as of words: upper bound of noise in them."""
+"""Upper bound of noise in integers of 32 bits or more, as most of them are indices, for example of
+words."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Which integer type does each activation of an ONNX graph have, where some are wider than others?
+"""The integer types of the activations of an ONNX graph with mixed widths.
 
 An NPU computes each operator at one width. A tensor is stored at the width of the operator that
-computes it, and is converted for those that take it at the other.
+computes it, and converted for consumers of another width.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,28 +17,28 @@ Overrides = dict[str, list[dict[str, Any]]]
 """`TensorQuantOverrides` of onnxruntime.quantization, by the tensor's name."""
 
 TYPES = {8: QuantType.QUInt8, 16: QuantType.QUInt16}
-"""Type of activations by its width in bits.
+"""Type of activations by width in bits.
 
-Qualcomm's NPU takes no signed 16-bit activations, and signed 8-bit ones have no advantage there.
+Qualcomm's NPU does not support signed 16-bit activations, and signed 8-bit ones have no advantage.
 """
 
 BOUNDED = {"Softmax": (0.0, 1.0)}
-"""Operator types whose results lie in a range that needs no images."""
+"""Operator types whose output range is known without calibration."""
 
 FIXED_IN_16_BITS = {
     "Sigmoid": {"scale": np.array(2**-16, np.float32), "zero_point": np.array(0, np.uint16)},
     "Tanh": {"scale": np.array(2**-15, np.float32), "zero_point": np.array(2**15, np.uint16)},
 }
-"""Qualcomm's NPU takes the results of these types in this scale only."""
+"""Operator types whose outputs Qualcomm's NPU supports with this scale only."""
 
 
 def bounded_ranges(graph: GraphProto) -> dict[str, tuple[float, float]]:
-    """Ranges of the activations that are known without images, by name."""
+    """Ranges of the activations that are known without calibration, by name."""
     return {node.output[0]: BOUNDED[node.op_type] for node in graph.node if node.op_type in BOUNDED}
 
 
 def split_constants(graph: GraphProto, wide: Collection[int]) -> None:
-    """Give nodes of different widths that share a stored operand one each, in place."""
+    """Duplicate constants shared by nodes of different widths, in place."""
     stored = {tensor.name: tensor for tensor in graph.initializer}
     users: dict[str, set[bool]] = {}
     for index, node in enumerate(graph.node):
@@ -58,11 +58,11 @@ def split_constants(graph: GraphProto, wide: Collection[int]) -> None:
 
 
 def type_overrides(graph: GraphProto, widths: Mapping[int, int], entry_bits: int) -> Overrides:
-    """Return the type of each activation, and which nodes take it converted to which other.
+    """Return the type of each activation, and the conversions for consumers of another width.
 
     Args:
         graph: nodes of different widths share no constant, see `split_constants`.
-        widths: bits of what each quantized node takes and gives, by its index.
+        widths: bits of the activations of each quantized node, by its index.
         entry_bits: of the input of the graph.
     """
     stored = {tensor.name for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT}

@@ -1,7 +1,7 @@
-"""The images that a quantizer sees: some to calibrate with, others to measure on.
+"""Images for quantization: some to calibrate with, others to measure on.
 
-Activation ranges come from images like those that the model will see. Random noise is not such:
-`random` exists for work where only latency counts, and marks what it makes.
+Activation ranges must come from images like those that the model will see. `random` noise is meant
+for work in which only latency matters, and the files record its use.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,13 +21,13 @@ from seaformer.imaging.preprocessing import normalize, prepare
 from seaformer.tasks import Preprocessing, Task
 
 RANDOM = "random"
-"""The value of --calibration that is no folder."""
+"""The value of --calibration that does not name a folder."""
 
 FEW_SAMPLES = 100
-"""Below this many images the command warns."""
+"""With fewer images, the command warns."""
 
 TEST_IMAGES = 100
-"""Held out of a folder of photographs, if it has as many to spare."""
+"""Maximum number of images held out of a folder of photos."""
 
 Image = npt.NDArray[np.uint8]
 Truth = npt.NDArray[np.integer]
@@ -35,13 +35,14 @@ Truth = npt.NDArray[np.integer]
 
 @dataclass(frozen=True)
 class Images:
-    """Images that are read when they are needed.
+    """Images that are read on demand.
 
     Attributes:
-        name: what they are, for people.
-        read: the image of a place, uint8 [H, W, 3] RGB, and its truth: the class of each pixel,
-            [H, W] with `seaformer.datasets.IGNORED` where none counts, or in classification the
-            class of the image, []; None if it is not known.
+        name: description for messages.
+        count: number of images.
+        read: returns the image at an index, uint8 [H, W, 3] RGB, and its ground truth: the class
+            of each pixel, [H, W] with `seaformer.datasets.IGNORED` for ignored pixels, or in
+            classification the class of the image, []; None if unknown.
     """
 
     name: str
@@ -54,11 +55,15 @@ class Images:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What to calibrate with, and what to measure on afterwards: None where that means nothing.
+    """Images for calibration and for measuring the quantized files.
 
-    `classes` are of the truth in `test`, None without one; `is_random` says whether the images
-    are noise, and `notes` what a user should know; `skipped` says which files of the folder are not
-    used, "" for none.
+    Attributes:
+        images: to calibrate with.
+        test: to measure on; None for noise, on which measuring is meaningless.
+        classes: number of classes of the ground truth in `test`; None without ground truth.
+        is_random: whether the images are noise.
+        notes: warnings for the user.
+        skipped: message about the files of the folder that are not used; "" for none.
     """
 
     images: Images
@@ -70,16 +75,16 @@ class Calibration:
 
 
 def open_calibration(where: str | None, samples: int, task: Task) -> Calibration:
-    """Find the images, `samples` at most; of a folder, those that cannot be read are left out.
+    """Open at most `samples` images; unreadable images of a folder of photos are skipped.
 
-    `where` is a folder of photographs, the folder of a data set in a layout of the task, "random",
-    or None for the procedural scenes of the task "shapes".
+    `where` is a folder of photos, the folder of a data set in a layout of the task, "random", or
+    None for the procedural scenes of the task "shapes".
 
     Raises:
-        UsageError: nothing is given and the task has no scenes of its own, or `samples` is no
-            positive number.
-        SeaformerError: the folder is missing, has no images that can be read, or is a data set
-            with damaged ones.
+        UsageError: `where` is None and the task has no scenes of its own, or `samples` is not
+            positive.
+        SeaformerError: the folder is missing, has no readable images, or is a data set with
+            damaged images.
     """
     if samples < 1:
         raise UsageError(f"--calibration-samples is {samples}. Allowed: 1 or more.")
@@ -87,8 +92,8 @@ def open_calibration(where: str | None, samples: int, task: Task) -> Calibration
         if task.name != SHAPES:
             raise UsageError(
                 f"an integer precision needs images like those that the model will see, and task "
-                f"'{task.name}' has none of its own. Give a folder of a few hundred photographs "
-                f"with --calibration DIR (or '--calibration {RANDOM}' where only latency counts)."
+                f"'{task.name}' does not provide any. Give a folder of a few hundred photos "
+                f"with --calibration DIR (or '--calibration {RANDOM}' if only latency matters)."
             )
         return _scenes(samples)
     if where == RANDOM:
@@ -98,24 +103,23 @@ def open_calibration(where: str | None, samples: int, task: Task) -> Calibration
     if count >= FEW_SAMPLES:
         return found
     few = (
-        f"{count} {'image is' if count == 1 else 'images are'} few to calibrate with: "
-        f"{FEW_SAMPLES} or more make ranges that hold. Add images, or raise "
-        "--calibration-samples."
+        f"{count} {'image is' if count == 1 else 'images are'} too few for a reliable calibration: "
+        f"use {FEW_SAMPLES} or more. Add images, or raise --calibration-samples."
     )
     return replace(found, notes=(*found.notes, few))
 
 
 def open_folder(where: str, samples: int, task: Task, option: str) -> Calibration:
-    """Open a folder of photographs, or of a data set of the task; `option` is what names it.
+    """Open a folder of photos, or of a data set of the task; `option` is the option that names it.
 
     Raises:
         SeaformerError: the folder is missing or has no images.
     """
     folder = Path(where)
     if not folder.is_dir():
-        other = f", or '{RANDOM}' where only latency counts" if option == "--calibration" else ""
+        other = f", or '{RANDOM}' if only latency matters" if option == "--calibration" else ""
         raise SeaformerError(
-            f"{option}: there is no folder '{folder}'. Give a folder of photographs{other}."
+            f"{option}: there is no folder '{folder}'. Give a folder of photos{other}."
         )
     return _data_set(folder, samples, task) or _photographs(folder, samples)
 
@@ -123,12 +127,12 @@ def open_folder(where: str, samples: int, task: Task, option: str) -> Calibratio
 def network_inputs(
     images: Images, preprocessing: Preprocessing, size: tuple[int, int], inside: bool
 ) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield images as the exported file takes them, float32 [1, 3, H, W].
+    """Yield images preprocessed for the exported file, float32 [1, 3, H, W].
 
-    `size` is height and width; `inside` says whether the file normalises the image itself.
+    `size` is height and width; `inside` is whether the file normalises the image itself.
 
     Raises:
-        SeaformerError: an image is damaged, or all are of one colour.
+        SeaformerError: an image is damaged, or every image has a single colour.
     """
     one_colour = 0
     for image, _ in images:
@@ -139,8 +143,8 @@ def network_inputs(
         yield np.ascontiguousarray(x.transpose(2, 0, 1)[None])
     if images.count and one_colour == images.count:
         raise SeaformerError(
-            f"every image of {images.name} is of one colour throughout: ranges from them would "
-            "fit no photograph. Give others with --calibration."
+            f"every image of {images.name} has a single colour: ranges from them would fit no "
+            "photo. Give other images with --calibration."
         )
 
 
@@ -164,7 +168,7 @@ def _noise(samples: int) -> Images:
 
 
 def _data_set(folder: Path, samples: int, task: Task) -> Calibration | None:
-    """Open the folder as a data set of the task, whose truth then gives the score; else None."""
+    """Open the folder as a data set of the task, whose ground truth gives the score; else None."""
     splits: dict[str, Dataset] = {}
     for split in ("train", "val"):
         try:
@@ -178,12 +182,12 @@ def _data_set(folder: Path, samples: int, task: Task) -> Calibration | None:
     used = {item.image: item for item in (*training.items, *test.items)}
     if faults := [fault.problem for item in used.values() if (fault := fault_of(item, task))]:
         raise SeaformerError(
-            f"{len(faults)} of the {len(used)} images of '{folder}' cannot be used. Repair or "
-            f"remove them: {listed(faults)}"
+            f"{len(faults)} of the {len(used)} images of '{folder}' cannot be used. Fix or remove "
+            f"them: {listed(faults)}"
         )
     notes: tuple[str, ...] = ()
     if {item.image for item in whole.items} == {item.image for item in test.items}:
-        notes = ("it is measured on the images that it was calibrated with: there are no others",)
+        notes = ("the accuracy is measured on the calibration images: there are no others",)
     return Calibration(_of_data_set(training), _of_data_set(test), task.num_classes, notes=notes)
 
 
@@ -202,8 +206,8 @@ def _photographs(folder: Path, samples: int) -> Calibration:
     found = find_images(folder)
     if not found.paths:
         raise SeaformerError(
-            f"there are no images in '{folder}'. Put photographs like those that the model will "
-            f"see there: {', '.join(SUFFIXES)}. {found.skipped}".strip()
+            f"there are no images in '{folder}'. It needs photos like those that the model will "
+            f"see, as {', '.join(SUFFIXES)}. {found.skipped}".strip()
         )
     chosen = _spread(found.paths, samples)
     held_out = _spread(sorted(set(found.paths) - set(chosen)), TEST_IMAGES)
@@ -212,23 +216,21 @@ def _photographs(folder: Path, samples: int) -> Calibration:
     skipped = found.skipped
     if problems:
         bad = (
-            f"{len(problems)} image{'s' * (len(problems) > 1)} of '{folder}' cannot be read, and "
-            f"the others are used: {listed(list(problems.values()))}"
+            f"{len(problems)} image{'s' * (len(problems) > 1)} of '{folder}' cannot be read and "
+            f"will be skipped: {listed(list(problems.values()))}"
         )
         skipped = f"{bad} {skipped}".strip()
     if not chosen:
         raise SeaformerError(f"no image of '{folder}' can be used. {skipped}")
     notes: tuple[str, ...] = ()
     if not held_out:
-        notes = (
-            "it is measured on the images that it was calibrated with: the folder has no others",
-        )
+        notes = ("the accuracy is measured on the calibration images: the folder has no others",)
     test = _of_files(held_out or chosen, folder)
     return Calibration(_of_files(chosen, folder), test, None, notes=notes, skipped=skipped)
 
 
 def _spread(paths: Sequence[Path], most: int) -> list[Path]:
-    """Choose from all over a folder: names often sort images by scene."""
+    """Choose evenly spaced files of a folder: names often sort images by scene."""
     count = min(most, len(paths))
     return [paths[place * len(paths) // count] for place in range(count)]
 

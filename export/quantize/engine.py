@@ -1,4 +1,4 @@
-"""What every quantizer offers, so that blame and mixed precision work for each format alike."""
+"""The interface of a quantizer, which sensitivity and mixed precision use for all formats."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -10,22 +10,22 @@ from seaformer.export.quantize.ranges import Activation
 
 
 class Port(NamedTuple):
-    """The input or the output of a quantized file; `scale` is None where it holds real values."""
+    """The input or output of a quantized file; `scale` is None for floating-point values."""
 
     dtype: str
     scale: Scale | None
 
 
 class Engine(Protocol):
-    """Quantizes one single-precision file; calibrated once, then cheap to call again.
+    """Quantizes one single-precision file; calibrated once, then cheap to call repeatedly.
 
     Attributes:
-        title: the quantizer and its version.
+        title: name and version of the quantizer.
         operators: of the single-precision file, with their modules.
-        always_float: indices of operators that stay in floating point in int8 whatever is asked.
-        producers: name of each activation that an operator computes -> the operator's index.
-        ranges: smallest and largest value of each activation, by name; to be set before quantizing
-            in a precision that is calibrated.
+        always_float: indices of operators that always stay in floating point in int8.
+        producers: name of each computed activation -> index of its operator.
+        ranges: smallest and largest value of each activation, by name; must be set before
+            quantizing to a calibrated precision.
     """
 
     title: str
@@ -35,9 +35,9 @@ class Engine(Protocol):
     ranges: Mapping[str, tuple[float, float]]
 
     def observe(self, inputs: Iterable[np.ndarray]) -> dict[str, Activation]:
-        """Run the file on images and return what was seen of every activation.
+        """Run the file on images and return the statistics of every activation.
 
-        The images are float32 [1, 3, H, W], as the file takes them but for the layout.
+        The images are float32 [1, 3, H, W], preprocessed for the file except for its layout.
 
         Raises:
             SeaformerError: a value is not finite.
@@ -45,11 +45,11 @@ class Engine(Protocol):
         ...
 
     def quantize(self, precision: str, kept: Collection[int] = ()) -> bytes:
-        """Return the file quantized to a precision, by its name.
+        """Return the file quantized to the named precision.
 
-        `kept` are the indices of operators that stay as `Precision.kept_as` says: at 16 bits, or in
-        floating point besides `always_float`. Their weights are stored in half precision then,
-        unless the file is for an NPU.
+        `kept` are the indices of operators to keep as in `Precision.kept_as`: at 16 bits, or in
+        floating point in addition to `always_float`. Their weights are then stored in half
+        precision, unless the file is for an NPU.
         """
         ...
 
@@ -58,11 +58,11 @@ class Engine(Protocol):
         ...
 
     def float_operators(self, quantized: bytes, precision: str) -> list[int]:
-        """Indices of the operators that compute in floating point in a file of `quantize`."""
+        """Indices of the floating-point operators in a file that `quantize` returned."""
         ...
 
     def wide_operators(self, quantized: bytes) -> list[int]:
-        """Indices of the operators with 16-bit activations in a file of `quantize`."""
+        """Indices of the operators with 16-bit activations in a file that `quantize` returned."""
         ...
 
     def ports(self, quantized: bytes) -> tuple[Port, Port]:

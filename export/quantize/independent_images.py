@@ -1,8 +1,8 @@
-"""Images that a quantized file is judged on besides those of the calibration folder.
+"""Images on which quantized files are verified in addition to those of the calibration folder.
 
-A folder of dark photographs makes ranges that fit dark photographs, and a file that is judged on
-that folder alone passes. So it is judged on others too: of --verify-images, of the task where it
-draws its own, or the bundled photograph in several lights.
+Ranges from a folder of dark photos suit only dark photos, and a file verified on that folder alone
+would pass. Therefore it is also verified on images of --verify-images, on procedural scenes of the
+task, or on the bundled photo at several brightness levels.
 """
 
 from collections.abc import Mapping
@@ -20,20 +20,20 @@ from seaformer.tasks import Task
 SCENES = 100
 
 NARROW = 0.5
-"""A calibrated range below this share of what the independent images reach does not fit them."""
+"""A calibrated range is too narrow below this share of the range on independent images."""
 
 MAX_NARROW = 0.1
-"""Share of the activations that may be so narrow without a word."""
+"""Share of activations with a too narrow range above which the command warns."""
 
 LIGHTS = ((1.0, 0.0), (0.5, 0.0), (0.6, 102.0))
-"""The photograph times the first number, plus the second: as it is, darkened, brightened."""
+"""Gain and offset of the photo's pixel values: unchanged, darkened, brightened."""
 
 
 @dataclass(frozen=True)
 class Independent:
-    """Images, and the number of classes of their truth; None without one.
+    """Images, and the number of classes of their ground truth; None without ground truth.
 
-    `skipped` says which files of a folder are not used, "" for none.
+    `skipped` is a message about the files of a folder that are not used; "" for none.
     """
 
     images: Images
@@ -44,7 +44,7 @@ class Independent:
 def independent_images(
     task: Task, calibration: str | None, verify_images: str | None
 ) -> Independent | None:
-    """Find the images; None where the calibration's own held-out ones are independent already.
+    """Open the images; None if the held-out images of the calibration are independent already.
 
     Args:
         task: of the network.
@@ -67,7 +67,7 @@ def independent_images(
 
 
 def misfit(calibrated: Mapping[str, Activation], independent: Mapping[str, Activation]) -> str:
-    """Say how many calibrated ranges are too narrow for the independent images; "" for few."""
+    """Describe how many calibrated ranges are too narrow for the independent images; "" if few."""
     shared = calibrated.keys() & independent.keys()
     narrow = [
         name for name in shared if _span(calibrated[name]) < NARROW * _span(independent[name])
@@ -75,8 +75,8 @@ def misfit(calibrated: Mapping[str, Activation], independent: Mapping[str, Activ
     if len(narrow) <= MAX_NARROW * len(shared):
         return ""
     return (
-        f"{len(narrow)} of {len(shared)} activations reach less than half as far in the "
-        "calibration images as in"
+        f"the calibrated ranges of {len(narrow)} of {len(shared)} activations are less than half "
+        "as wide as those on"
     )
 
 
@@ -91,7 +91,7 @@ def _photographs() -> Images:
         lit = np.clip(gain * photograph + offset, 0, 255).round().astype(np.uint8)
         images += [lit, lit[:, ::-1]]
     return Images(
-        "the bundled photograph in several lights, flipped too",
+        "the bundled photo at several brightness levels, also flipped",
         len(images),
         lambda place: (images[place], None),
     )

@@ -1,9 +1,9 @@
-"""Which operators does --keep-float mean?
+"""Patterns of modules and operators, as given to --keep-float.
 
-light_head                  a module, and what stands in it
+light_head                  a module with its submodules
 context_branch.*.ffn        shell wildcards; a star matches dots too
-stem.stage1.0@*             the module's own operators, without what stands in it
-stem.conv@2                 one operator, by its place in the file
+stem.stage1.0@*             operators of a module outside any submodule
+stem.conv@2                 one operator, by its index in the file
 type:MUL                    every operator of a type
 """
 
@@ -18,14 +18,14 @@ TYPE = "type:"
 
 
 def match(patterns: Iterable[str], operators: Sequence[MappedOperator]) -> frozenset[int]:
-    """Return the indices of the operators that the patterns mean.
+    """Return the indices of the operators that match the patterns.
 
     Args:
-        patterns: as above.
+        patterns: see the module docstring.
         operators: of the single-precision file.
 
     Raises:
-        UnknownNameError: a pattern means none; the message has the nearest names.
+        UnknownNameError: a pattern matches none; the message suggests similar names.
     """
     names = {operator.index: tuple(_names(operator)) for operator in operators}
     kept: set[int] = set()
@@ -40,16 +40,16 @@ def match(patterns: Iterable[str], operators: Sequence[MappedOperator]) -> froze
 
 
 def require_modules(patterns: Iterable[str], modules: Iterable[str]) -> None:
-    """Find what is misspelt before there is a file: patterns of modules, by the modules alone.
+    """Check the patterns of modules early, before there is a file, to catch misspelt names.
 
     Patterns of single operators are left to `match`.
 
     Args:
-        patterns: as above.
+        patterns: see the module docstring.
         modules: paths in the deployment form.
 
     Raises:
-        UnknownNameError: a pattern means none; the message has the nearest names.
+        UnknownNameError: a pattern matches none; the message suggests similar names.
     """
     known = {path for path in modules if path}
     for pattern in patterns:
@@ -59,7 +59,7 @@ def require_modules(patterns: Iterable[str], modules: Iterable[str]) -> None:
 
 
 def enclosing(module: str) -> list[str]:
-    """The path of a module and of those that it stands in, outermost first; none for the model."""
+    """The paths of a module and its parents, outermost first; empty for the model itself."""
     parts = module.split(".") if module else []
     return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
 
@@ -76,6 +76,6 @@ def _unknown(pattern: str, names: set[str]) -> UnknownNameError:
     hint = f" Did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
     outermost = ", ".join(name for name in modules if "." not in name)
     return UnknownNameError(
-        f"no module or operator of the model is '{pattern}'.{hint} Valid: a module's path, its "
-        f"beginning or a wildcard, of {outermost}."
+        f"no module or operator of the model matches '{pattern}'.{hint} Allowed: the path of a "
+        f"module or a wildcard; top-level modules: {outermost}."
     )

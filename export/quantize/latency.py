@@ -1,8 +1,8 @@
-"""How the latency of a quantized file compares with that of the single-precision file, here.
+"""Latency of a quantized file relative to the single-precision file, on the host.
 
-It is measured by `seaformer-benchmark`: rounds that are processes of their own, both files in turns
-within a round, and a bootstrap over rounds. Single runs of one process are too alike: their
-interval was once "0.73 (0.73 to 0.73)".
+It is measured by `seaformer-benchmark`: every round is a separate process, both files are
+interleaved within a round, and the interval is a bootstrap over rounds. Runs within one process
+vary too little: their interval was once "0.73 (0.73 to 0.73)".
 """
 
 import platform
@@ -18,10 +18,10 @@ from seaformer.temporary_folders import temporary_folder
 
 THREADS = 1
 RUNS = 30
-"""Of each file: 6 rounds of 5. Five rounds are the fewest that an interval is computed from."""
+"""Of each file: 6 rounds of 5 runs. An interval requires at least five rounds."""
 
 TIME_LIMIT_S = 300
-"""For both files: the reference kernels of int16x8 need seconds for one run of Large."""
+"""For both files: the reference kernels of int16x8 take seconds for one run of Large."""
 
 INTEGER_INSTRUCTIONS = {
     "avx2": "AVX2",
@@ -31,7 +31,7 @@ INTEGER_INSTRUCTIONS = {
     "asimddp": "dot product",
     "i8mm": "I8MM",
 }
-"""By their names in /proc/cpuinfo; without the later ones int8 gains little or nothing."""
+"""By name in /proc/cpuinfo; without the newer ones, int8 is hardly faster, if at all."""
 
 
 class _Part(BaseModel):
@@ -53,7 +53,7 @@ class _Pair(_Part):
 
 
 class _Results(_Part):
-    """What is read of the benchmark's results.json: the second file by the first."""
+    """The fields read from the benchmark's results.json: ratio of the second file to the first."""
 
     ratios: tuple[_Pair]
 
@@ -70,10 +70,10 @@ def measure_latency(
         reference: the single-precision file.
         candidate: the quantized file.
         format: of both.
-        progress: takes what the benchmark is doing, in a few words.
+        progress: called with a short description of the benchmark's progress.
 
     Raises:
-        SeaformerError: the benchmark failed; the message is its own.
+        SeaformerError: the benchmark failed, with its message.
     """
     with temporary_folder("latency") as folder:
         files = [folder / f"{stem}{format.suffix}" for stem in ("single", "quantized")]
@@ -97,7 +97,7 @@ def measure_latency(
 
 
 def processor() -> str:
-    """Name of the processor, and its instructions that matter to integer kernels."""
+    """Name of the processor, and its instruction sets that speed up integer kernels."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,7 +1,7 @@
-"""How the range of an activation is chosen: the one table of methods.
+"""Registry of the methods that choose the range of an activation.
 
-A range that holds every value spends its steps on rare ones; one that cuts off rare values
-saturates them. The methods differ in what they cut.
+A range that covers all values spends steps on rare ones; a narrower range saturates them. The
+methods differ in which values they saturate.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ PERCENTILE = 99.99
 
 
 class Seen(Protocol):
-    """What is known of the values of an activation, see `seaformer.export.quantize.ranges`.
+    """Statistics of the values of an activation, see `seaformer.export.quantize.ranges`.
 
     Attributes:
         lows: smallest value of each image.
@@ -25,10 +25,10 @@ class Seen(Protocol):
     highs: list[float]
 
     def percentile(self, share: float) -> tuple[float, float]:
-        """Return the range that holds a share of the values."""
+        """Return the range that covers a share of the values."""
 
     def least_squares(self) -> tuple[float, float]:
-        """Return the range whose rounding and saturation cost least."""
+        """Return the range with the least squared error of rounding and saturation."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Method:
 
     Attributes:
         name: as given to --calibration-method.
-        choose: what was seen -> smallest and largest value of the range.
+        choose: statistics -> smallest and largest value of the range.
         description: one sentence for tables.
     """
 
@@ -53,7 +53,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             Method(
                 "average",
                 lambda seen: (fmean(seen.lows), fmean(seen.highs)),
-                "Mean over the images of their smallest and of their largest value.",
+                "Mean over the images of their smallest and largest values.",
             ),
             Method(
                 "min-max",
@@ -63,12 +63,12 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             Method(
                 "percentile",
                 lambda seen: seen.percentile(PERCENTILE / 100),
-                f"Cuts off the rarest {100 - PERCENTILE:.2g} % of the values.",
+                f"Saturates the {100 - PERCENTILE:.2g} % most extreme values.",
             ),
             Method(
                 "mse",
                 lambda seen: seen.least_squares(),
-                "Cuts off as much as makes the mean squared error smallest.",
+                "Minimizes the mean squared error of rounding and saturation.",
             ),
         )
     }

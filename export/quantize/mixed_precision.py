@@ -1,15 +1,15 @@
-"""The fewest modules to keep in floating point, so that the loss is no more than allowed.
+"""Search for a small set of modules to keep in floating point within a loss budget.
 
 In w8a8 they are kept at 16-bit activations instead.
 
-The search is greedy. Modules are tried in the order of the noise that each makes alone, worst
-first, until the loss is within the budget; then each that was kept is quantized again, least noise
-first, and stays so if the loss stays within the budget. So each of those kept in the end is needed,
-though another set might be smaller.
+The search is greedy. Modules are kept in the order of the noise that each causes when quantized
+alone, worst first, until the loss is within the budget. Then each kept module is quantized again,
+least noise first, and stays quantized if the loss remains within the budget. Every module kept in
+the end is necessary, although another set might be smaller.
 
-What a module makes alone decides, and not what keeping it wins: a tensor with a range that fits
-badly spoils the operator that computes it and those that take it alike, and only keeping all of
-them helps.
+Modules are ordered by the noise each causes alone, not by the gain from keeping it: a badly chosen
+range of a tensor affects the operator that computes it and all its consumers, and only keeping all
+of them helps.
 """
 
 import math
@@ -26,11 +26,11 @@ from seaformer.export.quantize.quality import Reference
 from seaformer.export.quantize.sensitivity import Row
 
 CHANGED_AT_ONE_POINT = 0.022
-"""Share of positions that may change class where there is no truth and the budget is one point.
+"""Share of positions that may change class for a budget of one point, without ground truth.
 
-It grows with the root of the budget. On 500 procedural scenes files with all kinds of ranges that
-were spoiled, and a loss of up to 3 points, lost no more mIoU than that says: few changes are on
-edges and win as often as they lose, many are mistakes.
+It grows with the square root of the budget. On 500 procedural scenes, files with deliberately bad
+ranges and a loss of up to 3 points of mIoU never lost more than this estimate. A few changed
+positions are on edges and gain as often as they lose; many changed positions are mistakes.
 """
 
 
@@ -42,15 +42,15 @@ class _Model(BaseModel):
 
 
 class Step(_Model):
-    """A file that was tried.
+    """A file measured during the search.
 
     Attributes:
-        action: what was done to the file before.
-        module: that it was done to, as `Search.keep_option` takes it; None for the first file.
-        kept_modules: that stay as `Search.kept_as` says.
-        accuracy: of the file against its single-precision twin.
+        action: change from the previous file.
+        module: the changed module, as `Search.keep_option` takes it; None for the first file.
+        kept_modules: modules kept as in `Search.kept_as`.
+        accuracy: compared with the single-precision file.
         bytes: size of the file, without its JSON.
-        latency: against the twin.
+        latency: relative to the single-precision file.
         fits: whether the loss is within the budget.
     """
 
@@ -64,16 +64,15 @@ class Step(_Model):
 
 
 class Search(_Model):
-    """What was found.
+    """The result of the search.
 
     Attributes:
-        kept_as: what modules that are kept are.
-        keep_option: that keeps a module so.
-        budget_points: loss of the score that is allowed.
-        min_agreement: where there is no truth, the share of positions whose largest class must stay
-            the same instead, 0..1.
-        steps: every file, in order.
-        found: the first step with the fewest modules that fits.
+        kept_as: how modules are kept, in words.
+        keep_option: command-line option that keeps a module.
+        budget_points: allowed loss of the score.
+        min_agreement: required agreement of classes if there is no ground truth, 0..1.
+        steps: all files, in order.
+        found: the step chosen: the loss fits, and every kept module is necessary.
     """
 
     schema_version: Literal[2] = 2
@@ -101,20 +100,20 @@ def search(
     latency: Callable[[bytes], Latency | None] = lambda _: None,
     progress: Callable[[Step], None] | None = None,
 ) -> Search:
-    """Search.
+    """Search for the modules to keep.
 
     Args:
         engine: calibrated.
         precision: name of a row of `PRECISIONS`.
         format: of the engine's files.
-        reference: the single-precision twin on the images that decide.
-        budget_points: loss of mIoU, or top-1, that is allowed, in points. Without a truth it stands
-            for changed positions, see `CHANGED_AT_ONE_POINT`.
-        order: gives the modules to try, worst first, as `sensitivity.rank` does; it is not asked if
-            the file fits with none.
-        kept: indices of operators that are kept throughout.
-        latency: measures a file against the twin; None where it cannot.
-        progress: told after every step.
+        reference: the single-precision file on the images that decide.
+        budget_points: allowed loss of mIoU, or top-1, in points. Without ground truth it limits
+            the changed positions, see `CHANGED_AT_ONE_POINT`.
+        order: returns the modules to keep, worst first, as `sensitivity.rank` does; not called if
+            the fully quantized file fits.
+        kept: indices of operators that are always kept.
+        latency: measures a file relative to the single-precision file; None if it cannot.
+        progress: called after every step.
 
     Raises:
         SeaformerError: the budget is not met with all modules kept.
@@ -155,7 +154,7 @@ def search(
             f"the loss is above {budget_points:g} points with every module {kept_as}. "
             "Raise --budget, or export fp16."
         )
-    # The last one is needed: without it the loss was above the budget.
+    # The last module is necessary: without it the loss was above the budget.
     for row in reversed(rows[:-1]):
         fewer = [other for other in rows if other is not row]
         if attempt("quantize again", row.name, fewer):

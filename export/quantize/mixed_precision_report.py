@@ -1,4 +1,4 @@
-"""The search of `mixed_precision` as a table for the terminal, and as one HTML page."""
+"""The search of `mixed_precision` as a table for the terminal and as an HTML page."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from seaformer.reporting.plots import Mark, Plot, across, box, dots, upright
 from seaformer.reporting.scale import Scale
 
 MAX_TICKS = 12
-"""Steps whose numbers have room below the plot."""
+"""Maximum number of tick labels below the plot."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class MixedPrecisionPage(Page, template="mixed_precision.html"):
     """The page.
 
     Attributes:
-        search: what was found.
-        about: the files and what they were calibrated with, in words.
+        search: the result of the search.
+        about: description of the files and their calibration.
         score_name: "mIoU" or "top-1".
         plot: the loss of every step.
     """
@@ -34,12 +34,12 @@ class MixedPrecisionPage(Page, template="mixed_precision.html"):
 
 
 def write_report(path: Path, found: Search, about: str, score_name: str) -> None:
-    """Draw the page and write it.
+    """Render the page and write it.
 
     Args:
-        path: the file, which is replaced.
-        found: what the page shows.
-        about: the files and what they were calibrated with, in words.
+        path: the file, overwritten if it exists.
+        found: the result of the search.
+        about: description of the files and their calibration.
         score_name: "mIoU" or "top-1".
 
     Raises:
@@ -51,13 +51,13 @@ def write_report(path: Path, found: Search, about: str, score_name: str) -> None
 def steps_table(found: Search) -> Table:
     """Return the steps for the terminal."""
     table = Table(
-        title="Mixed precision: loss in points, time over that of fp32",
+        title="Mixed precision: loss in points, latency relative to fp32",
         title_justify="left",
         box=None,
         pad_edge=False,
     )
     table.add_column("step", overflow="fold")
-    for heading in ("kept", "loss", "95 %", "agreement", "MB", "time", ""):
+    for heading in ("kept", "loss", "95 %", "agreement", "MB", "latency", ""):
         table.add_column(heading, justify="right", no_wrap=True)
     for step in found.steps:
         accuracy, latency = step.accuracy, step.latency
@@ -76,11 +76,11 @@ def steps_table(found: Search) -> Table:
 
 
 def loss_plot(found: Search, score_name: str) -> Plot:
-    """Draw the loss of every step beside the budget; without ground truth, changed positions.
+    """Plot the loss of every step and the budget; without ground truth, the changed positions.
 
     Args:
-        found: the steps.
-        score_name: what points are of.
+        found: the result of the search.
+        score_name: name of the score.
 
     Returns:
         A plot whose vertical axis is in points, or in percent of the positions.
@@ -107,14 +107,14 @@ def loss_plot(found: Search, score_name: str) -> Plot:
         marks.append(Mark("dot fits" if step.fits else "dot", position, title=action))
     last = _loss(found.found)[1]
     description = (
-        f"By step, {what}: from {number(losses[0][1], 2)} to {number(last, 2)}. The table has them "
-        "all."
+        f"By step, {what}: from {number(losses[0][1], 2)} to {number(last, 2)}. The table lists "
+        "all steps."
     )
-    return Plot("What every step loses", description, tuple(marks), x, y, f"step; {what}")
+    return Plot("Loss of every step", description, tuple(marks), x, y, f"step; {what}")
 
 
 def _loss(step: Step) -> tuple[float, float, float]:
-    """The loss between the ends of its interval."""
+    """Lower end of the interval, loss, and upper end."""
     accuracy = step.accuracy
     if accuracy.difference_points is None or accuracy.interval_points is None:
         changed = 100 * (1 - (accuracy.argmax_agreement or 0.0))

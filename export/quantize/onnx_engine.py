@@ -1,14 +1,14 @@
-"""onnxruntime.quantization on a single-precision ONNX graph.
+"""Quantizing a single-precision ONNX graph with onnxruntime.quantization.
 
-`int8` writes pairs of QuantizeLinear and DequantizeLinear (QDQ) into it: activations uint8, weights
-int8 per channel. ONNX Runtime fuses the pairs with the operators between them when it loads the
-file. The file takes and gives bytes.
+`int8` inserts pairs of QuantizeLinear and DequantizeLinear (QDQ): activations uint8, weights int8
+per channel. ONNX Runtime fuses the pairs with the operators between them when it loads the file.
+Input and output are uint8.
 
-`w8a8` and `w8a16` have such pairs at every operator, as an NPU without floating point needs them;
-the activations of `w8a16`, and of what is kept in `w8a8`, are uint16.
+`w8a8` and `w8a16` have such pairs at every operator, as required by NPUs without floating point;
+the activations of `w8a16`, and of kept operators in `w8a8`, are uint16.
 
-`dynamic-int8` has ONNX Runtime's ConvInteger. Its weights are uint8 per tensor: it takes no scale
-per channel, and with int8 weights it took four times as long.
+`dynamic-int8` uses ONNX Runtime's ConvInteger. Its weights are uint8 per tensor: it does not
+support scales per channel, and int8 weights took four times as long.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -49,12 +49,11 @@ BYTES = (0.0, 255.0)
 
 
 class OnnxEngine:
-    """See `Engine`. Takes single precision of static shapes; every constant is an initializer.
+    """See `Engine`. Takes a single-precision graph with static shapes and constant initializers.
 
-    What an integer operator takes or gives is rounded to 8 bits, also for operators in floating
-    point that take it too. `input_range` is the smallest and largest value that the file takes: (0,
-    255) where it normalises the image itself, and the bytes it takes are then those of the
-    image.
+    Inputs and outputs of integer operators are rounded to 8 bits, also for floating-point operators
+    that share them. `input_range` is the smallest and largest input value: (0, 255) if the file
+    normalises the image itself; the input is then the bytes of the image.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class OnnxEngine:
         self._weight_steps = {bits: weight_steps(graph, bits) for bits in TYPES}
 
     def observe(self, inputs: Iterable[np.ndarray]) -> dict[str, Activation]:
-        """Run the graph on images with every tensor kept that may be quantized; see `Engine`."""
+        """Run the graph on images and record every tensor that may be quantized; see `Engine`."""
         return collect(self._activations(inputs))
 
     def quantize(self, precision: str, kept: Collection[int] = ()) -> bytes:
@@ -106,7 +105,7 @@ class OnnxEngine:
         return map_like(graph, self.graph.graph, self.operators)
 
     def float_operators(self, quantized: bytes, precision: str) -> list[int]:
-        """Indices of the nodes that compute in floating point."""
+        """Indices of the floating-point nodes."""
         return float_nodes(onnx.load_from_string(quantized).graph, PRECISIONS[precision].for_npu)
 
     def wide_operators(self, quantized: bytes) -> list[int]:
@@ -125,20 +124,20 @@ class OnnxEngine:
         return port(graph.input[0]), port(graph.output[0])
 
     def _static(self, widths: Mapping[int, int]) -> onnx.ModelProto:
-        """Quantize nodes, given the bits of what each takes and gives by its index."""
+        """Quantize nodes, given the width of the activations of each in bits, by index."""
         from onnxruntime.quantization import CalibrationMethod, QDQQuantizer, QuantType, TensorsData
 
         model = _with_16_bits(self.graph) if 16 in widths.values() else _copy(self.graph)
         graph = model.graph
         split_constants(graph, [index for index, bits in widths.items() if bits == 16])
-        # The quantizer makes a range of a Clip. One without zero stays a node, between the
-        # conversions of what computes its input and of what takes its output.
+        # The quantizer turns a Clip into a range. A Clip whose range excludes zero stays a node
+        # between the conversions of its input and output.
         nodes = {index: graph.node[index] for index in widths}
         chosen = [node for index, node in nodes.items() if index not in self._off_zero]
         entry, end = graph.input[0].name, graph.output[0].name
         ranges = {**self.ranges, **bounded_ranges(graph), entry: self._input_range}
         least = min(widths.values(), default=8)
-        entry_bits = 8 if self._input_range == BYTES else least  # eight hold every byte exactly
+        entry_bits = 8 if self._input_range == BYTES else least  # 8 bits represent bytes exactly
         steps = {
             name: [
                 {"axis": axis, "scale": step, "zero_point": 0, "quant_type": QuantType.QInt8}
@@ -151,7 +150,7 @@ class OnnxEngine:
         quantizer = QDQQuantizer(
             model,
             per_channel=True,
-            reduce_range=False,  # `weight_steps` sees to that, at a smaller price
+            reduce_range=False,  # `weight_steps` prevents saturation with less loss
             weight_qType=QuantType.QInt8,
             activation_qType=TYPES[least],
             tensors_range=TensorsData(
@@ -191,21 +190,21 @@ class OnnxEngine:
 
     def _activations(self, inputs: Iterable[np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
         names = [name for name in self.producers if name]
-        # One thread: more would wait for each other in the quick operators.
+        # One thread: with more, synchronisation dominates in the short operators.
         with open_content(serialize(self.graph), ".onnx") as session:
             for x in inputs:
                 yield dict(zip(names, session.fetch(names, [x]), strict=True))
 
 
 def _with_16_bits(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a copy in the first operator set whose conversions have 16 bits."""
+    """Return a copy in the first operator set whose conversions support 16 bits."""
     converted: onnx.ModelProto = onnx.version_converter.convert_version(model, 21)
     converted.ir_version = 10
     return converted
 
 
 def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The quantizers work in place."""
+    """Copy a model, because the quantizers work in place."""
     copied = onnx.ModelProto()
     copied.CopyFrom(model)
     return copied

@@ -1,4 +1,4 @@
-"""Which nodes of an ONNX graph does ONNX Runtime have integer kernels for, on a processor?"""
+"""The nodes of an ONNX graph for which ONNX Runtime has integer kernels on a CPU."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,7 @@ from onnx import numpy_helper
 from seaformer.export.quantize.saturation import finest_steps, unsaturated_steps
 
 WEIGHTED_TYPES = ("Conv", "Gemm", "MatMul")
-"""Integer if their weights are stored."""
+"""Operators with integer kernels if their weights are constants."""
 
 FOLLOWING_TYPES = (
     "Add",
@@ -29,18 +29,18 @@ FOLLOWING_TYPES = (
     "Transpose",
     "Unsqueeze",
 )
-"""Integer if all that they take is: between operators in floating point they would add conversions
-and save nothing. That keeps the attention core in floating point."""
+"""Quantized only if all their inputs are: between floating-point operators they would add
+conversions and save nothing. This keeps the attention core in floating point."""
 
 PASSING_TYPES = ("Resize", "Sub")
-"""There are no integer kernels for them. What follows them may be integer all the same."""
+"""Operators without integer kernels whose consumers may still be quantized."""
 
 DYNAMIC_TYPES = ("Conv", "MatMul")
-"""Those with a kernel that chooses the range of what it takes anew in every run."""
+"""Operators with a kernel that chooses the range of its input in every run."""
 
 
 def without_integer_kernel(graph: onnx.ModelProto) -> frozenset[int]:
-    """Indices of the nodes that have no integer kernel, or would gain nothing by it."""
+    """Indices of the nodes without an integer kernel, or for which it would gain nothing."""
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
     weights = weight_steps(graph)
     off_zero = clips_off_zero(graph)
@@ -61,7 +61,7 @@ def without_integer_kernel(graph: onnx.ModelProto) -> frozenset[int]:
 
 
 def clips_off_zero(graph: onnx.ModelProto) -> frozenset[int]:
-    """Indices of the Clip nodes that no range of integers stands for: zero lies in each range."""
+    """Indices of the Clip nodes whose range excludes zero: integer ranges always include it."""
     stored = {tensor.name: tensor for tensor in graph.graph.initializer}
 
     def bound(name: str) -> float:
@@ -78,9 +78,9 @@ def clips_off_zero(graph: onnx.ModelProto) -> frozenset[int]:
 def weight_steps(
     graph: onnx.ModelProto, activation_bits: int = 8
 ) -> dict[str, tuple[int, npt.NDArray[np.float32]]]:
-    """Name of each stored weight -> the axis of its output channels, and the step of each.
+    """Name of each constant weight -> its output-channel axis, and the step of each channel.
 
-    No processor multiplies 16-bit activations in a kernel that saturates.
+    Kernels for 16-bit activations never saturate.
     """
     steps_of = unsaturated_steps if activation_bits == 8 else finest_steps
     stored = {tensor.name: tensor for tensor in graph.graph.initializer}

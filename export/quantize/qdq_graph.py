@@ -1,4 +1,4 @@
-"""Reading and completing a graph that onnxruntime.quantization made from another one."""
+"""Reading and completing a graph written by onnxruntime.quantization."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ INTEGER_TYPES = ("ConvInteger", "MatMulInteger")
 
 
 def take_and_give_integers(graph: GraphProto) -> None:
-    """Remove the conversion of the input to integers, and the one of the output from integers."""
+    """Remove the conversions at the input and output, so that both are integers."""
     stored = {tensor.name: tensor.data_type for tensor in graph.initializer}
     entry, end = graph.input[0], graph.output[0]
     (taken,) = (n for n in graph.node if n.op_type == "QuantizeLinear" and n.input[0] == entry.name)
@@ -30,13 +30,13 @@ def take_and_give_integers(graph: GraphProto) -> None:
 def float_nodes(graph: GraphProto, every_type: bool) -> list[int]:
     """Indices of the nodes that are computed in floating point.
 
-    A node between conversions from and to integers is computed in integers, whoever wanted it in
+    A node between conversions from and to integers counts as integer even if it was to stay in
     floating point: the values are the same.
 
     Args:
         graph: after quantization.
         every_type: whether there are integer kernels for every type of operator, as on an NPU;
-            without, those of ONNX Runtime.
+            otherwise ONNX Runtime's kernels are assumed.
     """
     stored = {tensor.name for tensor in graph.initializer}
     given_by = {name: node.op_type for node in graph.node for name in node.output}
@@ -61,7 +61,7 @@ def float_nodes(graph: GraphProto, every_type: bool) -> list[int]:
 
 
 def wide_nodes(graph: GraphProto) -> list[int]:
-    """Indices of the nodes, conversions aside, whose activations are 16-bit."""
+    """Indices of the nodes with 16-bit activations, without conversions."""
     stored = {tensor.name: tensor.data_type for tensor in graph.initializer}
     wide = {
         node.input[0]
@@ -80,19 +80,18 @@ def map_like(
 ) -> list[MappedOperator]:
     """Map the nodes of a quantized graph to modules.
 
-    What only converts numbers belongs to what takes them; if nothing does, to what gives them.
-    `operators` are the nodes, with their modules, of the single-precision graph that it was made
-    from.
+    A conversion belongs to the module of its consumer, or of its producer if nothing consumes it.
+    `operators` are the nodes of the original single-precision graph with their modules.
     """
     places = {node.name: place for place, node in enumerate(single.node)}
     single_producers = {n: place for place, node in enumerate(single.node) for n in node.output}
 
     def origins(node: NodeProto) -> list[int]:
-        """Places in `single` of what a node computes: of a Conv also activations in its range."""
+        """Indices in `single` of the nodes that a node replaces; for a Conv also its activation."""
         if node.op_type in CONVERTING_TYPES:
             return []
         first = places.get(node.name)
-        if first is None:  # the last of several nodes that compute one
+        if first is None:  # the last of several nodes that replace one
             return [single_producers[name] for name in node.output if name in single_producers]
         found = [single_producers.get(node.output[0], first)]
         while found[0] != first:

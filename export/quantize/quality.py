@@ -1,6 +1,6 @@
-"""How far is a quantized file from its single-precision twin?
+"""Accuracy of quantized files compared with the single-precision file.
 
-Many candidates are measured against one twin, so what the twin says of an image is computed once.
+Many candidates are compared with the same reference, so its outputs are cached.
 """
 
 import contextlib
@@ -26,21 +26,21 @@ from seaformer.tasks import Preprocessing
 from seaformer.tasks.output_meaning import LOGITS, OutputMeaning
 
 CACHED_BYTES = 1 << 29
-"""What is remembered of the images at most; those that do not fit are computed every time."""
+"""Size limit of the cache; images beyond it are computed every time."""
 
 Progress = Callable[[int, int], None]
-"""Told how many of how many are done."""
+"""Progress callback (done, total)."""
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """An image, and what the twin makes of it.
+    """An image, and the output of the reference for it.
 
     Attributes:
         prepared: uint8 [H, W, 3], resized to the input.
-        logits: as the twin gives them.
+        logits: of the reference.
         truth: class of each pixel, [H, W]; of the image, [], in classification; None if unknown.
-        counts: of the twin; None without a truth.
+        counts: pixels by class for the score of the reference; None without ground truth.
     """
 
     prepared: npt.NDArray[np.uint8]
@@ -50,20 +50,20 @@ class _Sample:
 
     @property
     def size(self) -> int:
-        """Bytes of it, nearly."""
+        """Approximate size in bytes."""
         truth = 0 if self.truth is None else self.truth.nbytes
         return self.prepared.nbytes + self.logits.nbytes + truth
 
 
 class Reference:
-    """The single-precision twin on a set of images.
+    """The single-precision file on a set of images.
 
     Args:
-        session: of the twin, which gives logits. It stays open as long as this is used.
+        session: of the file, which outputs logits. It must stay open while this object is used.
         images: to measure on.
         preprocessing: of the task.
         inside: whether the files normalise the image themselves.
-        classes: of the truth; None where `images` has none.
+        classes: number of classes of the ground truth; None if `images` has none.
         meaning: of the output, which is not class ids.
     """
 
@@ -86,15 +86,15 @@ class Reference:
         self._room = CACHED_BYTES
 
     def spread(self, count: int, has_truth: bool = True) -> "Reference":
-        """Return it on `count` of the images, or all there are, spread evenly over them.
+        """Return a reference on `count` evenly spaced images, or on all if there are fewer.
 
         Args:
             count: 1 or more.
-            has_truth: whether to score them, which takes half as long again.
+            has_truth: whether to compute the score, which takes 50 % longer.
         """
         every = self.images
         if count >= every.count and has_truth:
-            return self  # with what it remembers
+            return self  # keeps its cache
         count = min(count, every.count)
         name = every.name if count == every.count else f"{count} of {every.name}"
         some = Images(name, count, lambda place: every.read(place * every.count // count))
@@ -106,20 +106,20 @@ class Reference:
     def measure(self, candidate: ImageSession, progress: Progress | None = None) -> Accuracy:
         """Run a candidate on every image.
 
-        The difference of the scores has an interval by paired bootstrap: images are drawn with
+        The interval of the score difference is a paired bootstrap: images are drawn with
         replacement, and each counts for both files.
 
         Args:
-            candidate: takes and gives what the twin does.
-            progress: told after every image.
+            candidate: has the same input and output as the reference.
+            progress: called after every image.
 
         Raises:
-            SeaformerError: there are no images, one is damaged, or the candidate gives another
-                shape or values that are not finite.
+            SeaformerError: there are no images, one is damaged, or the candidate's output has
+                another shape or values that are not finite.
         """
         total = self.images.count
         if not total:
-            raise SeaformerError(f"there is nothing to measure on: {self.images.name}.")
+            raise SeaformerError(f"there are no images to measure on: {self.images.name}.")
         signal = noise = 0.0
         channels = ChannelErrors()
         agreed = positions = 0
@@ -130,8 +130,8 @@ class Reference:
             logits = self._run(candidate, sample.prepared)
             if logits.shape != sample.logits.shape:
                 raise SeaformerError(
-                    f"the quantized file gives an output of shape {list(logits.shape)} where the "
-                    f"single-precision one gives {list(sample.logits.shape)}."
+                    f"the output of the quantized file has shape {list(logits.shape)}, that of the "
+                    f"single-precision file {list(sample.logits.shape)}."
                 )
             signal += float(np.square(sample.logits, dtype=np.float64).sum())
             noise += float(np.square(sample.logits - logits, dtype=np.float64).sum())
@@ -154,7 +154,7 @@ class Reference:
             pictures=self.images.name,
             count=total,
             sqnr_db=energies_sqnr_db(signal, noise),
-            # One class everywhere agrees by nature; that of a whole image says something.
+            # A single class everywhere agrees trivially, except in classification.
             argmax_agreement=None
             if not positions or (positions > total and len(classes_seen) == 1)
             else agreed / positions,
@@ -168,7 +168,7 @@ class Reference:
     def measure_file(
         self, data: bytes, format: Format, progress: Progress | None = None
     ) -> Accuracy:
-        """Measure a candidate that is not in a file yet; see `measure`."""
+        """Measure a candidate that is still in memory; see `measure`."""
         with open_bytes(data, format) as session:
             return self.measure(session, progress)
 
@@ -184,13 +184,13 @@ class Reference:
     def _compute(self, place: int) -> _Sample:
         image, truth = self.images.read(place)
         size = self._session.input_shape
-        # `prepare` gives whole numbers, so nothing is lost.
+        # `prepare` returns integral values, so the conversion is exact.
         prepared = prepare(image, self._preprocessing, size).astype(np.uint8)
         logits = self._run(self._session, prepared)
         if self.classes is None or truth is None:
             return _Sample(prepared, logits, None, None)
         if logits.ndim > 1:
-            # Made for images, it cuts out of anything with rows and columns.
+            # `seen_part` is typed for images, but crops any array with rows and columns.
             truth = seen_part(truth, self._preprocessing, size)  # type: ignore[arg-type]
         return _Sample(prepared, logits, truth, self._count(truth, logits))
 
@@ -206,11 +206,11 @@ class Reference:
         return logits
 
     def _axis(self, logits: npt.NDArray[np.float32]) -> int:
-        """The axis of the channels of an output with as many axes."""
+        """The channel axis of an output with this number of axes."""
         return 2 if self._session.layout == "NHWC" and logits.ndim == 3 else 0
 
     def _channels_first(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The output [channels, ...]; one without an axis for them, such as tokens, as one."""
+        """The output as [channels, ...]; without channel axis, as for tokens, one channel."""
         if logits.ndim == 2:
             return logits[None]
         return np.moveaxis(logits, self._axis(logits), 0)
@@ -228,23 +228,23 @@ class Reference:
     def _count(self, truth: npt.NDArray[np.integer], logits: npt.NDArray[np.float32]) -> Counts:
         scores = self._scores(logits)
         if scores.ndim == 1:
-            true, said = truth.reshape(1), scores.argmax(0, keepdims=True)
+            true, predicted = truth.reshape(1), scores.argmax(0, keepdims=True)
         else:
             layout: Literal["CHW", "HWC"] = "CHW" if self._session.layout == "NCHW" else "HWC"
             mask = upsample_argmax(scores, (truth.shape[0], truth.shape[1]), layout)
             counted = truth != IGNORED
-            true, said = truth[counted], mask[counted]
-        rows = (true[true == said], true, said)
+            true, predicted = truth[counted], mask[counted]
+        rows = (true[true == predicted], true, predicted)
         return np.array([np.bincount(row, minlength=self.classes or 0) for row in rows])
 
 
 @contextlib.contextmanager
 def open_bytes(data: bytes, format: Format) -> Iterator[ImageSession]:
-    """Open a model that is not in a file yet.
+    """Open a model that is in memory.
 
     Args:
         data: the model, with or without metadata.
-        format: of it.
+        format: of the model.
     """
     with open_content(data, format.suffix) as session:
         yield ImageSession(session)

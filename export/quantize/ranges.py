@@ -1,4 +1,4 @@
-"""Which values does each activation take, and which range are its integers spread over?"""
+"""Statistics of the activations on the calibration images, and the ranges chosen from them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from seaformer.export.quantize.methods import METHODS
 
 BINS = 2048
 _LEVELS = 255
-"""Steps of eight bits."""
+"""Number of steps with eight bits."""
 
 
 @dataclass
 class Activation:
-    """What was seen of one tensor: its smallest and its largest value in each image.
+    """Statistics of one tensor: its smallest and largest value in each image, and a histogram.
 
-    The histogram counts `BINS` equal bins from `start` to `start + BINS * width`.
+    The histogram has `BINS` equal bins from `start` to `start + BINS * width`.
     """
 
     lows: list[float]
@@ -46,35 +46,35 @@ class Activation:
         self.histogram += np.bincount(np.clip(places, 0, BINS - 1), minlength=BINS)
 
     def centers(self) -> npt.NDArray[np.float64]:
-        """Middle of each bin."""
+        """Centre of each bin."""
         return np.asarray(self.start + (np.arange(BINS) + 0.5) * self.width, dtype=np.float64)
 
     def percentile(self, share: float) -> tuple[float, float]:
-        """The range that holds `share`, 0..1, of the values, as many cut off at either end."""
+        """The range that covers a `share`, 0..1, of the values, excluding as many at either end."""
         below = np.cumsum(self.histogram) / self.histogram.sum()
-        tail = (1 - share) / 2
+        excluded = (1 - share) / 2
         edges = self.start + np.arange(BINS + 1) * self.width
-        low = edges[int(np.searchsorted(below, tail))]
-        high = edges[min(int(np.searchsorted(below, 1 - tail)) + 1, BINS)]
+        low = edges[int(np.searchsorted(below, excluded))]
+        high = edges[min(int(np.searchsorted(below, 1 - excluded)) + 1, BINS)]
         return max(float(low), min(self.lows)), min(float(high), max(self.highs))
 
     def least_squares(self) -> tuple[float, float]:
-        """The range of the least squared error of rounding and cutting, both ends in proportion."""
+        """The proportionally shrunk range with the least squared rounding and saturation error."""
         low, high = min(*self.lows, 0.0), max(*self.highs, 0.0)
         values, counts = self.centers(), self.histogram
         best, best_error = (low, high), np.inf
         for share in np.linspace(1.0, 0.3, 71):
             start, end = low * float(share), high * float(share)
             step = max(end - start, 1e-12) / _LEVELS
-            cut = np.clip(values, start, end)
-            rounded = np.round((cut - start) / step) * step + start
+            clipped = np.clip(values, start, end)
+            rounded = np.round((clipped - start) / step) * step + start
             error = float((counts * np.square(values - rounded)).sum())
             if error < best_error:
                 best, best_error = (start, end), error
         return best
 
     def _cover(self, low: float, high: float) -> None:
-        """Double the width of the bins until the range lies in them; counts move, none is lost."""
+        """Double the width of the bins until they cover the range; all counts are preserved."""
         while low < self.start:
             self._merge_pairs(into=BINS // 2)
             self.start -= BINS * self.width / 2
@@ -89,7 +89,7 @@ class Activation:
 
 
 def collect(activations: Iterable[Mapping[str, npt.NDArray[np.floating]]]) -> dict[str, Activation]:
-    """Look at the tensors of one image after another, each by its name.
+    """Collect the statistics of tensors over the images, by tensor name.
 
     Raises:
         SeaformerError: a value is not finite.
@@ -99,8 +99,8 @@ def collect(activations: Iterable[Mapping[str, npt.NDArray[np.floating]]]) -> di
         for name, values in tensors.items():
             if not np.isfinite(values).all():
                 raise SeaformerError(
-                    f"the model computes values that are not finite at '{name}': its weights are "
-                    "damaged, and no range can be chosen. Look at the weights."
+                    f"the model computes values that are not finite at '{name}', so no range can "
+                    "be chosen. Check the weights."
                 )
             if name in seen:
                 seen[name].add(values)
@@ -110,9 +110,9 @@ def collect(activations: Iterable[Mapping[str, npt.NDArray[np.floating]]]) -> di
 
 
 def choose(seen: Mapping[str, Activation], method: str) -> dict[str, tuple[float, float]]:
-    """Choose a range for every tensor, by a method of `METHODS`, from what `collect` returned.
+    """Choose a range for every tensor with a method of `METHODS`.
 
-    Zero lies in each, as integer kernels need it.
+    Every range includes zero, as integer kernels require.
     """
     ranges = {name: METHODS[method].choose(activation) for name, activation in seen.items()}
     return {name: (min(low, 0.0), max(high, 0.0)) for name, (low, high) in ranges.items()}

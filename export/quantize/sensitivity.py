@@ -1,13 +1,13 @@
-"""What does quantizing each module cost? The blame for the noise of a quantized file.
+"""Sensitivity: the loss caused by quantizing each module.
 
-Every part, block, module and operator type is looked at twice: quantized alone, with all else kept
-in floating point (in w8a8 at 16-bit activations), and kept so alone. The noise of modules adds up
-nearly, so the first says what share of the whole file's noise is a module's own; the second, what
-keeping it would win.
+Every part, block, module and operator type is measured twice: once with only this module
+quantized, everything else kept in floating point (in w8a8: at 16-bit activations), and once with
+only this module kept. The noise of modules is nearly additive, so the first measurement gives the
+module's share of the noise of the whole file, and the second the gain from keeping it.
 
-A quantized operator has its inputs in integers as well as its outputs. A range that fits badly is
-therefore blamed on the operator that computes the tensor and on all that take it, and to keep one
-of them in floating point does not help: see `mixed_precision`.
+Both the inputs and the outputs of a quantized operator are integers. A badly chosen range therefore
+shows up at the operator that computes the tensor and at all its consumers, and keeping only one of
+them in floating point does not help: see `mixed_precision`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -27,24 +27,24 @@ from seaformer.export.quantize.ranges import Activation
 
 Level = Literal["part", "block", "module", "type"]
 LEVELS: tuple[Level, ...] = get_args(Level)
-"""Outermost modules, those between, innermost ones, operator types."""
+"""Top-level modules, intermediate modules, innermost modules, operator types."""
 
 PROBED = 8
-"""Images that rows are ranked on: noise hardly differs between images."""
+"""Number of images for ranking the rows: noise hardly differs between images."""
 
 SCORED = (25, 50, 100, 200, 500)
-"""Images that the worst rows are scored on, as many of these as the time allows."""
+"""Numbers of images for scoring the worst rows; the largest that the time allows is used."""
 
 SCORED_ROWS = 8
-"""Of each level."""
+"""Number of the worst rows of each level to score."""
 
 SCORING_SECONDS = 180.0
 
 BARS = 120
-"""Of a histogram in the report."""
+"""Number of bins of a histogram in the report."""
 
 SHOWN_MODULES = 8
-"""Of how many of the worst modules the tensors are shown."""
+"""Number of the worst modules whose tensors are shown."""
 
 
 class _Model(BaseModel):
@@ -52,10 +52,10 @@ class _Model(BaseModel):
 
 
 class Cost(_Model):
-    """A file against its single-precision twin, on `count` images, by its logits.
+    """The logits of a file compared with the single-precision file, on `count` images.
 
-    The agreement is the share of positions whose largest class is the same, 0..1. The difference of
-    the score, with its 95 % interval, is None without a truth.
+    The agreement is the share of positions with the same class, 0..1. The difference of the score
+    and its 95 % interval are None without ground truth.
     """
 
     count: int
@@ -66,16 +66,17 @@ class Cost(_Model):
 
 
 class Row(_Model):
-    """What one group of operators costs.
+    """The loss caused by one group of operators.
 
     Attributes:
-        name: of the group, as --keep-float takes it.
-        operators: indices of the quantized ones in it.
-        share: noise of the logits with only these quantized, over that with all quantized. Those of
-            the parts add up to 1 nearly; those of the modules to more, as the tensor between two is
-            in integers for both.
-        only: with only these quantized.
-        all_but: with all but these quantized.
+        name: of the group, as given to --keep-float.
+        level: of the group.
+        operators: indices of its quantized operators.
+        share: noise of the logits with only these operators quantized, relative to that with all
+            quantized. The shares of the parts add up to about 1; those of the modules to more,
+            because a tensor between two modules is quantized for both.
+        only: result with only these operators quantized.
+        all_but: result with all operators but these quantized; None if not measured.
     """
 
     name: str
@@ -87,15 +88,15 @@ class Row(_Model):
 
 
 class Tensor(_Model):
-    """An activation, and the range it is stored in, `low` to `high` in steps of `scale`.
+    """An activation and its quantized range, `low` to `high` in steps of `scale`.
 
     Attributes:
         module: that computes it; "" for the model's input.
-        seen: smallest and largest value in the images.
+        seen: smallest and largest value on the images.
         saturated: share of the values outside the range, 0..1.
-        sqnr_db: of the tensor after rounding and saturation, by its histogram.
-        span: what the histogram, counts of `BARS` equal bins, covers: the range, and all that was
-            seen.
+        sqnr_db: of the tensor after rounding and saturation, computed from its histogram.
+        span: interval covered by the histogram: the range and all observed values.
+        histogram: counts of `BARS` equal bins.
     """
 
     name: str
@@ -115,12 +116,12 @@ class Sensitivity(_Model):
 
     Attributes:
         model: name and size.
-        calibration: what the ranges come from.
-        kept_modules: what the user keeps in every measurement.
-        kept_as: what modules that are not quantized are.
-        keep_option: that keeps a module so; None where no file for users has any.
-        always_float: how many operators the quantizer leaves in floating point by itself.
-        warnings: what a reader should know before; may be empty.
+        calibration: description of the calibration images.
+        kept_modules: modules that the user keeps in every measurement.
+        kept_as: how modules are kept, in words.
+        keep_option: command-line option that keeps a module; None if there is none.
+        always_float: number of operators that the quantizer always leaves in floating point.
+        warnings: caveats for the reader; may be empty.
         whole: the quantized file.
         rows: worst first.
         tensors: of the worst modules, worst first.
@@ -166,9 +167,9 @@ class Ranking(NamedTuple):
 
 
 def groups(operators: Sequence[MappedOperator], quantized: Collection[int]) -> list[Group]:
-    """List everything to be ranked, each set of operators once per level.
+    """List the groups to rank, each set of operators once per level.
 
-    `quantized` are the indices of those operators of the single-precision file that are quantized.
+    `quantized` are the indices of the quantized operators, as in the single-precision file.
     """
     inside: dict[str, set[int]] = {}
     own: dict[str, set[int]] = {}
@@ -212,19 +213,19 @@ def rank(
     seconds: float = SCORING_SECONDS,
     progress: Progress | None = None,
 ) -> Ranking:
-    """Measure what quantizing each group costs: its noise, and for the worst of each level more.
+    """Measure the noise of each quantized group, and the score of the worst groups of each level.
 
     Args:
         engine: calibrated.
         precision: name of a row of `PRECISIONS`.
         format: of the engine's files.
-        reference: the single-precision twin, on as many images as there are.
-        kept: indices of operators that stay in floating point throughout.
+        reference: the single-precision file, on all available images.
+        kept: indices of operators that always stay in floating point.
         levels: of the groups.
-        both_ways: whether to measure also all but each group, and the scores; without, it takes
-            half the time and gives the order.
-        seconds: how long scoring may take, nearly, which decides how many images it is done on.
-        progress: told after every group.
+        both_ways: whether to measure also all but each group, and the scores; without, ranking
+            takes half the time.
+        seconds: approximate time for scoring, which determines the number of images.
+        progress: called after every group.
     """
     blame = _Blame(engine, precision, format, frozenset(kept))
     always_float = engine.always_float if precision == "int8" else frozenset[int]()
@@ -256,12 +257,12 @@ def _score(
     seconds: float,
     progress: Progress | None,
 ) -> Ranking:
-    """Measure the worst rows again on more images, and with the truth if there is one."""
+    """Measure the worst rows again on more images, with ground truth if there is any."""
     worst = [row for level in LEVELS for row in _level(ranking.rows, level)[:SCORED_ROWS]]
     distinct = list(dict.fromkeys(frozenset(row.operators) for row in worst))
     file = blame.engine.quantize(blame.precision, blame.kept)
     few = reference.spread(SCORED[0])
-    few.measure_file(file, blame.format)  # so that the next is without the twin's share
+    few.measure_file(file, blame.format)  # fills the cache of the reference before timing
     start = perf_counter()
     few.measure_file(file, blame.format)
     image_s = (perf_counter() - start) / few.images.count
@@ -277,7 +278,7 @@ def _score(
 
 
 class _Blame:
-    """Files in which one group of operators is unlike the others, and what they cost."""
+    """Measures files in which one group of operators is quantized unlike the others."""
 
     def __init__(
         self, engine: Engine, precision: str, format: Format, kept: frozenset[int]
@@ -292,7 +293,7 @@ class _Blame:
         both_ways: bool,
         progress: Progress | None,
     ) -> dict[frozenset[int], "_Costs"]:
-        """Measure with only each set quantized, and both ways also with all but it."""
+        """Measure with only each set quantized and, if `both_ways`, with all but each set."""
         found = {}
         for place, chosen in enumerate(sets):
             all_but = self._cost(self.kept | chosen, reference) if both_ways else None
@@ -326,11 +327,10 @@ def tensors_of(
     ranges: Mapping[str, tuple[float, float]],
     bits: int = 8,
 ) -> tuple[Tensor, ...]:
-    """Describe the tensors that the worst modules compute, worst first.
+    """Describe the tensors computed by the worst modules, worst first.
 
-    For each tensor, `outputs` has the index of the operator that computes it, `seen` what was seen
-    of it, and `ranges` the smallest and largest value of the range chosen, which has 2^`bits` - 1
-    steps.
+    For each tensor, `outputs` has the index of its operator, `seen` its statistics, and `ranges`
+    the smallest and largest value of its range, which has 2^`bits` - 1 steps.
     """
     modules = {operator.index: operator.module for operator in operators}
     shown = {index for row in _level(rows, "module")[:SHOWN_MODULES] for index in row.operators}

@@ -1,4 +1,4 @@
-"""The ranking of `sensitivity` as a table for the terminal, and as one HTML page without parts."""
+"""The ranking of `sensitivity` as a table for the terminal and as a self-contained HTML page."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ _LEVELS: tuple[tuple[Level, str, str], ...] = (
 class SensitivityPage(Page, template="sensitivity.html"):
     """The page: the worst modules, worst first, and the histograms of their tensors.
 
-    `levels` are id and title of each section, its level and rows; those without rows are left out.
+    `levels` are id, title, level and rows of each section that has rows.
     """
 
     report: Sensitivity
@@ -34,7 +34,7 @@ class SensitivityPage(Page, template="sensitivity.html"):
 
 
 def write_report(path: Path, sensitivity: Sensitivity) -> None:
-    """Draw the page and write it; a file that is there is replaced.
+    """Render the page and write it, overwriting an existing file.
 
     Raises:
         OSError: the file cannot be written.
@@ -56,13 +56,13 @@ def ranking_table(sensitivity: Sensitivity) -> Table:
     """Return the worst modules for the terminal."""
     score = sensitivity.score_name
     table = Table(
-        title="What quantizing each module alone costs, worst first",
+        title="Loss with only this module quantized, worst first",
         title_justify="left",
         box=None,
         pad_edge=False,
     )
     table.add_column("module", overflow="fold")
-    for heading in ("noise", "SQNR alone", "agreement", score, "SQNR without it"):
+    for heading in ("noise", "SQNR alone", "agreement", score, "SQNR if kept"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in sensitivity.level("module")[:SHOWN_MODULES]:
         table.add_row(
@@ -107,6 +107,6 @@ def histogram(tensor: Tensor) -> Plot:
 
 
 def _log_share(count: int, top: int) -> float:
-    """Height of a bar, 0..1: a single value is still seen."""
+    """Height of a histogram column, 0..1, such that a single value remains visible."""
     digits, most = len(str(count)), len(str(top))
     return (digits - 1 + count / 10**digits) / (most - 1 + top / 10**most)

@@ -1,7 +1,7 @@
-"""ai-edge-quantizer on a single-precision .tflite file.
+"""Quantizing a single-precision .tflite file with ai-edge-quantizer.
 
-It works on the flatbuffer itself, so operators, names and order stay those that were verified in
-single precision, and only the numbers change.
+It works on the flatbuffer itself, so operators, names and order stay as verified in single
+precision, and only the numbers change.
 """
 
 import contextlib
@@ -24,22 +24,22 @@ from seaformer.runtimes import open_content
 from seaformer.runtimes.tflite_flatbuffer import pack, parse
 
 FLOAT_TYPES = ("BATCH_MATMUL", "SOFTMAX")
-"""Operators that XNNPACK has no int8 kernel for: each would cut the graph into two partitions."""
+"""Operators without int8 kernel in XNNPACK: each would split the graph into two partitions."""
 
 WEIGHTED_TYPES = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 
 DYNAMIC_TYPES = ("CONV_2D", "FULLY_CONNECTED")
-"""XNNPACK has kernels with int8 weights and float activations for these alone."""
+"""The only operators for which XNNPACK has kernels with int8 weights and float activations."""
 
 _WEIGHT_BITS = 8
 
 
 class TFLiteEngine:
-    """See `Engine`. Takes single precision with a signature.
+    """See `Engine`. Takes a single-precision model with a signature.
 
-    The outputs of its operators are named as `tflite_file.with_module_names` names them.
-    `input_range` is the smallest and largest real value that the file takes: (0, 255) where it
-    normalises the image itself, and one step of the bytes is then one of the image.
+    The outputs of its operators have the names given by `tflite_file.with_module_names`.
+    `input_range` is the smallest and largest real input value: (0, 255) if the file normalises the
+    image itself; one integer step is then one step of the image.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class TFLiteEngine:
         }
 
     def observe(self, inputs: Iterable[np.ndarray]) -> dict[str, Activation]:
-        """Run the file on images with every tensor kept; see `Engine`."""
+        """Run the file on images and record every tensor; see `Engine`."""
         return collect(self._activations(inputs))
 
     def quantize(self, precision: str, kept: Collection[int] = ()) -> bytes:
@@ -88,7 +88,7 @@ class TFLiteEngine:
                 quantizer.add_static_config(scope, every, 16, _WEIGHT_BITS)
             else:
                 quantizer.update_quantization_recipe(scope, every, None, AlgorithmName.NO_QUANTIZE)
-        # One of its progress bars cannot be switched off.
+        # One of its progress bars cannot be disabled.
         with contextlib.redirect_stderr(io.StringIO()):
             done = quantizer.quantize(
                 None if bits is None else self._statistics(),
@@ -98,7 +98,7 @@ class TFLiteEngine:
         parsed = parse(bytes(done))
         if bits is not None:
             raise_small_steps(parsed, parse(self.model))
-        flatbuffer = pack(parsed)  # with every weight inside, as converters write it
+        flatbuffer = pack(parsed)  # with the weights inside the flatbuffer, as converters write it
         if not kept or row.keeps_16_bits:
             return flatbuffer
         return tflite_file.with_half_weights(flatbuffer)
@@ -108,7 +108,7 @@ class TFLiteEngine:
         return map_tflite_like(tflite_file.operators(quantized), list(self.operators))
 
     def float_operators(self, quantized: bytes, precision: str) -> list[int]:  # noqa: ARG002
-        """Indices of the operators that compute in floating point."""
+        """Indices of the floating-point operators."""
         return tflite_file.operators_giving(quantized, "float32")
 
     def wide_operators(self, quantized: bytes) -> list[int]:
@@ -141,9 +141,9 @@ class TFLiteEngine:
 def attention_core(operators: Sequence[MappedOperator]) -> frozenset[int]:
     """The operators between the projections of an attention, which stay in floating point.
 
-    They are those of `FLOAT_TYPES`, and what stands in the same modules beside them and has no
-    weights: else every step between two products would be rounded to eight bits and back. They work
-    on the squeezed tokens and are a thousandth of the network's time.
+    They are those of `FLOAT_TYPES` and the operators without weights in the same modules;
+    otherwise every step between two products would be rounded to eight bits and back. They process
+    only the squeezed tokens and take a thousandth of the network's latency.
     """
     modules = {mapped.module for mapped in operators if mapped.type in FLOAT_TYPES}
     return frozenset(

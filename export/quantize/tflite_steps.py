@@ -1,7 +1,7 @@
-"""Steps of the integer weights of a quantized .tflite, where a channel has next to none.
+"""Raising very small weight steps of a quantized .tflite.
 
-ai-edge-quantizer gives such channels steps down to 1e-11. A bias in the step that follows from it
-overflows, and Qualcomm's NPU does not compute with them, see `saturation`.
+ai-edge-quantizer gives channels with nearly zero weights steps down to 1e-11. The bias, whose step
+is derived from it, then overflows, and Qualcomm's NPU computes wrong values, see `saturation`.
 """
 
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ _INTEGERS: Mapping[int, type[np.signedinteger]] = {
 
 
 def raise_small_steps(quantized: schema.ModelT, single: schema.ModelT) -> None:
-    """Keep steps at a share of the largest one of their tensor, in place.
+    """Raise steps to a minimum share of the largest step of their tensor, in place.
 
-    The step of a bias is that of the weights times that of the input, so that it changes as well.
+    The step of a bias is that of the weights times that of the input, so it changes as well.
 
     Args:
-        quantized: made from `single`.
-        single: in single precision, with the same names of tensors.
+        quantized: the model quantized from `single`.
+        single: in single precision, with the same tensor names.
     """
     stored = {tensor.name: tensor for tensor in single.subgraphs[0].tensors}
     graph = quantized.subgraphs[0]
@@ -47,7 +47,7 @@ def raise_small_steps(quantized: schema.ModelT, single: schema.ModelT) -> None:
 
 
 def _quantize(values: np.ndarray, tensor: schema.TensorT) -> np.ndarray:
-    """Round values to a tensor's integers, without a zero point; return them in one row."""
+    """Quantize values symmetrically to a tensor's integers; return them flattened."""
     channels, kind = tensor.quantization.quantizedDimension, _INTEGERS[tensor.type]
     along = np.ones(len(tensor.shape), int)
     along[channels] = tensor.shape[channels]

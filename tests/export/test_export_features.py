@@ -141,7 +141,7 @@ def test_the_app_refuses_it(folder: Path) -> None:
     [
         (
             ("--precision", "int8", "--calibration", "random"),
-            "precision int8 is verified on images",
+            "int8 is verified on images",
         ),
         (("--head", "mask"), "--head mask requires a model that takes images"),
         (("--input-size", "7"), "a height of 7. Allowed: 8 or more"),

@@ -290,7 +290,7 @@ def test_the_npu_has_forms_of_its_own() -> None:
         ("--precision w8a8 --keep-float stem", "--keep-float.*--precision int8"),
         ("--precision int8 --keep-16bit stem", "--keep-16bit.*--precision w8a8"),
         ("--precision w8a16 --mixed-precision auto", "--mixed-precision.*Allowed: int8, .*w8a8"),
-        ("--precision w8a8 --keep-16bit stemm", "no module or operator of the model is 'stemm'"),
+        ("--precision w8a8 --keep-16bit stemm", "no module or operator .* matches 'stemm'"),
     ],
 )
 def test_what_does_not_go_together(arguments: str, said: str, tmp_path: Path) -> None:

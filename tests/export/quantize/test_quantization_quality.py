@@ -194,7 +194,7 @@ def test_progress_is_told(averages: ImageSession) -> None:
 
 
 def test_no_images_is_an_error(averages: ImageSession) -> None:
-    with pytest.raises(SeaformerError, match="nothing to measure on: 0 images"):
+    with pytest.raises(SeaformerError, match="no images to measure on: 0 images"):
         reference(averages, images(0)).measure(averages)
 
 

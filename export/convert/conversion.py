@@ -1,4 +1,4 @@
-"""Running the ONNX to TFLite conversion in its own process, with its chatter in a log file."""
+"""Running the ONNX to TFLite conversion in a separate process, with its output in a log file."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from seaformer.export.convert.refusals import OperatorError
 from seaformer.interpreter import module_command
 
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
-"""onnx2tf colours what it prints, wherever it prints it to."""
+"""ANSI colours, which onnx2tf prints even to files."""
 
 
 def to_tflite(
@@ -28,14 +28,14 @@ def to_tflite(
 
     Args:
         onnx_file: single precision, static shapes.
-        folder: to work in; must be new to each call.
-        input_name: for the signature, like `output_name`.
-        output_name: as above.
-        search_layouts: whether onnx2tf may try layouts out, see `onnx2tf_worker`.
+        folder: working folder, which must not exist yet.
+        input_name: of the signature.
+        output_name: of the signature.
+        search_layouts: whether onnx2tf may search for layouts, see `onnx2tf_worker`.
 
     Raises:
-        OperatorError: onnx2tf or TensorFlow failed at an operator; the message says why.
-        SeaformerError: it failed otherwise; the message names the log file, which is kept.
+        OperatorError: onnx2tf or TensorFlow failed at an operator; the message gives the reason.
+        SeaformerError: another failure; the message names the log file, which is kept.
     """
     folder.mkdir()
     tflite_file = folder / "model.tflite"
@@ -48,9 +48,9 @@ def to_tflite(
     }
     done = processes.run(
         module_command("seaformer.export.convert.onnx2tf_worker", json.dumps(request)),
-        time_limit_s=None,  # how long it takes depends on the network
+        time_limit_s=None,  # the duration depends on the network
         merge=True,
-        environment=os.environ | {"TMPDIR": str(folder)},  # what it leaves there goes with `folder`
+        environment=os.environ | {"TMPDIR": str(folder)},  # temporary files are removed with it
     )
     if done.status != 0:
         if (failure := folder / FAILURE).exists():
@@ -64,6 +64,6 @@ def to_tflite(
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         raise SeaformerError(
             f"the conversion to TFLite failed (exit status {done.status}): {last} "
-            f"What onnx2tf and TensorFlow printed is in {log.name}."
+            f"The output of onnx2tf and TensorFlow is in {log.name}."
         )
     return tflite_file.read_bytes()

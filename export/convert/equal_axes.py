@@ -1,32 +1,31 @@
-"""Telling onnx2tf how feature maps are stored whose channels, height and width are of one length.
+"""Overriding onnx2tf's layout inference for maps whose channels, height and width are equal.
 
-onnx2tf keeps no record of how a tensor is stored: channels first, as ONNX says, or channels last,
-as TFLite computes. It compares the shape with ONNX's, and where all axes but the batch's are of one
-length, which tells nothing, it takes the tensor for one that is channels last. What a convolution
-writes is. What a Reshape or Transpose writes is not: it has the order of ONNX, and the next
-operator reads it crosswise. 64 channels on a grid of 64 x 64 (SegFormer-B0 at 512 x 512) made
-another function of the network, 3 dB from it.
+onnx2tf does not record the layout of a tensor: channels first, as in ONNX, or channels last, as in
+TFLite. It compares the shape with ONNX's, and if all axes except the batch have the same length,
+which is ambiguous, it assumes channels last. That is correct for the output of a convolution, but
+wrong for that of a Reshape or Transpose, which has the order of ONNX: the next operator then reads
+it with swapped axes. With 64 channels on a grid of 64 x 64 (SegFormer-B0 at 512 x 512), the SQNR of
+the converted network was 3 dB.
 
-So every operator whose belief would be wrong is told, by the mechanism that onnx2tf has for this
-("parameter replacement"), to make it true:
+So every wrong inference is overridden by onnx2tf's "parameter replacement":
 
-    Reshape       transpose what it wrote to channels last
+    Reshape       transpose its output to channels last
     Transpose     perm'[t] = s(perm[c(t)])      c(t): the axis of ONNX that is stored as axis t
                                                 s(a): where axis a is stored, the inverse of c
 
-MatMul is the exception on both sides. It multiplies what it is given as it is stored, and what it
-writes is believed to have the order of ONNX, which it has:
+MatMul is an exception for both inputs and outputs. It multiplies its inputs as they are stored, and
+its output is correctly assumed to have the order of ONNX:
 
-    MatMul        transpose what it is given, unless a MatMul wrote it, to channels first
-    Transpose     of what a MatMul wrote: perm'[t] = perm[c(t)]
-    any other     of what a MatMul wrote: likewise what else it is given, and what it wrote back
+    MatMul        transpose its inputs to channels first, except outputs of a MatMul
+    Transpose     of the output of a MatMul: perm'[t] = perm[c(t)]
+    any other     of the output of a MatMul: transpose its other inputs too, and its output back
 
-The same holds of a Concat that makes such a tensor from others that have the order of ONNX, and of
-an element-wise operator of that and a constant: they keep the order, and only the constant, which
-is believed to be channels last like the rest, is transposed back.
+A Concat of tensors in the order of ONNX, and an element-wise operator of such a tensor and a
+constant, behave like MatMul: they keep the order, and only the constant, which is assumed to be
+channels last, is transposed back.
 
-TensorFlow's converter joins transposes that stand one behind the other and drops what is left of
-them where it is the identity: nothing of this remains in the file (a test counts).
+TensorFlow's converter merges consecutive transposes and drops identities, so none of these
+transposes remains in the file (a test counts them).
 """
 
 from collections.abc import Container, Sequence
@@ -40,9 +39,9 @@ WRITE_CHANNELS_LAST = ("Conv", "ConvTranspose", "Resize", "AveragePool", "MaxPoo
 
 
 def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
-    """List what onnx2tf has to be told, as its parameter replacement file has it.
+    """Return the content of onnx2tf's parameter replacement file for a graph.
 
-    The graph has named nodes and the static shapes of all tensors.
+    The graph must have named nodes and static shapes of all tensors.
     """
     equal = {
         value.name: len(value.type.tensor_type.shape.dim)
@@ -66,33 +65,39 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
                 if constants[fixed[0]] > 2:
                     perm = _channels_first(constants[fixed[0]])
                     operations.append(
-                        _tell(node, "inputs", fixed[0], pre_process_transpose_perm=perm)
+                        _override(node, "inputs", fixed[0], pre_process_transpose_perm=perm)
                     )
                 continue
         if node.op_type == "Transpose" and written:
             (perm,) = (list(one.ints) for one in node.attribute if one.name == "perm")
             stored = _channels_last(len(perm))
-            told = [
+            corrected = [
                 perm[axis] if is_behind_product else stored.index(perm[axis]) for axis in stored
             ]
-            operations.append(_tell(node, "attributes", "perm", values=told))
+            operations.append(_override(node, "attributes", "perm", values=corrected))
         elif node.op_type == "Reshape":
             if written:
                 perm = _channels_last(equal[written])
-                operations.append(_tell(node, "outputs", written, post_process_transpose_perm=perm))
+                operations.append(
+                    _override(node, "outputs", written, post_process_transpose_perm=perm)
+                )
         elif node.op_type == "MatMul" or (written and is_behind_product):
             for name in given:
                 if name not in multiplied:
                     perm = _channels_first(equal[name])
-                    operations.append(_tell(node, "inputs", name, pre_process_transpose_perm=perm))
+                    operations.append(
+                        _override(node, "inputs", name, pre_process_transpose_perm=perm)
+                    )
             if written and node.op_type != "MatMul":
                 perm = _channels_last(equal[written])
-                operations.append(_tell(node, "outputs", written, post_process_transpose_perm=perm))
+                operations.append(
+                    _override(node, "outputs", written, post_process_transpose_perm=perm)
+                )
     return {"format_version": 1, "operations": operations}
 
 
 def in_onnx_order(graph: onnx.ModelProto, constants: Container[str]) -> set[str]:
-    """Names of the tensors that are stored in the order of ONNX, by what wrote them."""
+    """Names of the tensors stored in the order of ONNX, according to their producers."""
     found: set[str] = set()
     for node in graph.graph.node:
         given = next((name for name in node.input if name not in constants), "")
@@ -103,8 +108,8 @@ def in_onnx_order(graph: onnx.ModelProto, constants: Container[str]) -> set[str]
     return found
 
 
-def _tell(node: onnx.NodeProto, target: str, name: str, **what: list[int]) -> dict[str, Any]:
-    return {"op_name": node.name, "param_target": target, "param_name": name, **what}
+def _override(node: onnx.NodeProto, target: str, name: str, **value: list[int]) -> dict[str, Any]:
+    return {"op_name": node.name, "param_target": target, "param_name": name, **value}
 
 
 def _has_equal_axes(shape: Sequence[int]) -> bool:
@@ -112,10 +117,10 @@ def _has_equal_axes(shape: Sequence[int]) -> bool:
 
 
 def _channels_first(rank: int) -> list[int]:
-    """The places of channels last in the order of ONNX."""
+    """Permutation from channels last to the order of ONNX."""
     return [0, rank - 1, *range(1, rank - 1)]
 
 
 def _channels_last(rank: int) -> list[int]:
-    """The axes of ONNX in the order that channels last stores them in."""
+    """Permutation from the order of ONNX to channels last."""
     return [0, *range(2, rank), 1]

@@ -1,10 +1,10 @@
-"""Where a network turns values of its input into Python values, which a trace makes constants.
+"""Finding where a network converts input values to Python values, which a trace makes constant.
 
-`if x.mean() > 1.5` becomes whatever the example input decided, and the exported file takes that
-branch for every image. The tracer warns of it, and in the same words of harmless checks of shapes.
-So the network is run once more, eagerly, where shapes are plain integers: what turns into a Python
-value there comes from tensors, and whether from the input is known from the storages that its
-values flow through.
+For `if x.mean() > 1.5`, the trace records the branch taken for the example input, and the exported
+file takes it for every image. The tracer warns about this, but with the same words about harmless
+checks of shapes. Therefore the network is also run eagerly, where shapes are plain integers: every
+conversion to a Python value is then one of tensor values, and tracking the storages through which
+the input flows shows whether they depend on it.
 """
 
 import linecache
@@ -27,7 +27,7 @@ _LEAVING_TORCH = {
     torch.Tensor.tolist,
     torch.tensor,  # a copy that the tracer stores as a constant
 }
-"""Functions of Python that read values without the dispatcher."""
+"""Python functions that read values bypassing the dispatcher."""
 
 _LEAVING_TO_SCALARS = {torch.ops.aten._local_scalar_dense.default, torch.ops.aten.equal.default}
 
@@ -35,16 +35,16 @@ _TORCH = Path(torch.__file__).parent
 _PYTHON = Path(sysconfig.get_path("stdlib"))
 
 EQUIVALENTS = Path(__file__).parents[1] / "equivalents"
-"""The folder of code that stands in for what a network calls."""
+"""The folder of the replacements for functions that a network calls."""
 
 
 @torch.no_grad()
 def find_values_made_constant(model: nn.Module, example: torch.Tensor) -> list[str]:
-    """Return the places, "file:line: code", where values of the input become Python values.
+    """Return the places, "file:line: code", where input values become Python values.
 
     Args:
         model: in eval mode.
-        example: an input of it.
+        example: an example input.
     """
     places: dict[str, None] = {}
     storages = _Storages()
@@ -64,7 +64,7 @@ def place_of(file: str, line: int) -> str:
 
 
 def is_of_library(file: str) -> bool:
-    """Whether a source file belongs to torch or Python, and not to a network."""
+    """Whether a source file belongs to torch or the standard library, not to a network."""
     path = Path(file)
     return path.is_relative_to(_TORCH) or (
         path.is_relative_to(_PYTHON) and "site-packages" not in path.parts
@@ -72,7 +72,7 @@ def is_of_library(file: str) -> bool:
 
 
 class _Storages:
-    """Memory that depends on the input. A weak reference keeps its address from being reused."""
+    """Storages that depend on the input. A weak reference prevents reuse of their addresses."""
 
     def __init__(self) -> None:
         self._held: dict[int, StorageWeakRef] = {}
@@ -82,7 +82,7 @@ class _Storages:
         self._held[reference.cdata] = reference
 
     def hold(self, values: object) -> bool:
-        """Whether a tensor among values, which may be nested, is in them."""
+        """Whether any tensor in `values`, which may be nested, uses one of the storages."""
         return any(
             isinstance(leaf, torch.Tensor) and leaf.untyped_storage()._cdata in self._held
             for leaf in tree_leaves(values)
@@ -90,7 +90,7 @@ class _Storages:
 
 
 class _Operators(TorchDispatchMode):
-    """Follows every operator, in-place ones too, and sees scalars being read."""
+    """Tracks all operators, including in-place ones, and detects reads of scalars."""
 
     def __init__(self, storages: _Storages, record: Callable[[], None]) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class _Operators(TorchDispatchMode):
             self._record()
         results = func(*args, **kwargs)
         name = func._schema.name.removeprefix("aten::")
-        if depends and not (name.startswith("new_") or name.endswith("_like")):  # its shape alone
+        if depends and not (name.startswith("new_") or name.endswith("_like")):  # shape only
             written = [
                 value
                 for value, argument in zip(args, func._schema.arguments, strict=False)
@@ -118,7 +118,7 @@ class _Operators(TorchDispatchMode):
 
 
 class _Functions(TorchFunctionMode):
-    """Sees tensors being copied out to NumPy, to lists and to constants."""
+    """Detects copies of tensors to NumPy, lists and constants."""
 
     def __init__(self, storages: _Storages, record: Callable[[], None]) -> None:
         super().__init__()
@@ -133,9 +133,9 @@ class _Functions(TorchFunctionMode):
 
 
 def place_behind_equivalents(file: str, line: int) -> tuple[str, int]:
-    """What called the code of a place on the stack that stands in for a function of torch.
+    """Replace a place within `EQUIVALENTS` by the place of its caller on the stack.
 
-    Any other place is returned as it is.
+    Any other place is returned unchanged.
     """
     stack = traceback.extract_stack()
     own = [n for n, frame in enumerate(stack) if Path(frame.filename).is_relative_to(EQUIVALENTS)]
@@ -147,7 +147,7 @@ def place_behind_equivalents(file: str, line: int) -> tuple[str, int]:
 
 
 def _place() -> str:
-    """Where the innermost code is that belongs to a network."""
+    """The innermost place on the stack that belongs to a network."""
     frames = [frame for frame in traceback.extract_stack() if frame.filename != __file__]
     of_network = [frame for frame in frames if not is_of_library(frame.filename)]
     frame = of_network[-1]

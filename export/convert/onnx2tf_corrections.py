@@ -1,10 +1,10 @@
-"""Operators that onnx2tf 1.28.8 reads wrongly, and how it is made to read them right.
+"""Corrections for operators that onnx2tf 1.28.8 reads wrongly.
 
-Resize    From opset 18 on it takes every coordinate transformation for half_pixel. Up to 17 it
-          reads align_corners and asymmetric too; what 18 has added, antialiasing and the
-          like, is never in our graphs.
-TopK      It calls int() on the number of values, which ONNX has as an array of one element, and
-          NumPy refuses since 2.4.
+Resize    From opset 18 on, it treats every coordinate transformation as half_pixel. Up to 17 it
+          also reads align_corners and asymmetric. The additions of opset 18, such as antialiasing,
+          never occur in our graphs.
+TopK      It calls int() on the number of values, which in ONNX is an array of one element; NumPy
+          refuses this since 2.4.
 """
 
 import importlib
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 LAST_READ_RIGHT = 17
-"""Opset up to which `Resize` is read as it is meant."""
+"""Last opset in which `Resize` is read correctly."""
 
 
 def correct() -> None:
@@ -45,4 +45,4 @@ CORRECTIONS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "Resize": _resize,
     "TopK": _top_k,
 }
-"""Operator of ONNX -> what its handler is given instead of its arguments."""
+"""Operator of ONNX -> function that corrects the arguments of its handler."""

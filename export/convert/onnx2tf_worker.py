@@ -1,19 +1,19 @@
-"""ONNX -> onnx2tf -> SavedModel -> TFLite, in a process of its own.
+"""ONNX -> onnx2tf -> SavedModel -> TFLite, in a separate process.
 
     python -P -m seaformer.export.convert.onnx2tf_worker REQUEST
 
-A process of its own, because TensorFlow takes seconds to import and gigabytes that are given back
-only when it ends, and because both libraries write to the terminal as they please: the caller sends
-all of that to a log file. The request, in JSON, names the .onnx file, the .tflite file to write,
-and whether onnx2tf may search for layouts. If it fails at an operator, `FAILURE` beside the .tflite
-file says which: a `Failure` in JSON.
+The process is separate because TensorFlow takes seconds to import and gigabytes of memory that are
+freed only at its exit, and because both libraries print to the terminal: the caller redirects the
+output to a log file. The request, in JSON, names the .onnx file, the .tflite file to write, and
+whether onnx2tf may search for layouts. If the conversion fails at an operator, the file `FAILURE`
+beside the .tflite file describes it: a `Failure` in JSON.
 
-On that search: onnx2tf runs the ONNX file on sample data and, where its own result differs by more
+The layout search: onnx2tf runs the ONNX file on sample data and, if its own result differs by more
 than an absolute 1e-3, tries every permutation of an operator's inputs and keeps the closest. With
-activations in the hundreds the correct layout misses the threshold too, and a wrong one of the same
-shape can win: heads and tokens of equal number were swapped so. Our graphs need no search: their
-layout follows from the operators, and where shapes do not show it `equal_axes` says it. The search
-stays available for models that do.
+activations in the hundreds the correct layout exceeds this threshold too, and a wrong layout of the
+same shape can win; in this way heads and tokens of equal number were swapped. Our graphs need no
+search: their layout follows from the operators, and where shapes are ambiguous, from `equal_axes`.
+The search remains available for models that need it.
 """
 
 import json
@@ -26,13 +26,13 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the conversion is done on the processor
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the conversion runs on the CPU
 
 SIGNATURE = "serving_default"
 FAILURE = "failure.json"
 
 OF_TENSORFLOW = {"Conv2DBackpropInput": "ConvTranspose", "ResizeBicubic": "Resize"}
-"""Operators of TensorFlow that ONNX calls by another name."""
+"""TensorFlow operators with another name in ONNX."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class Failure:
     """The operator that a conversion failed at.
 
     Attributes:
-        operator: as ONNX calls it.
-        node: name of the ONNX node; None if any node of this operator can be meant.
+        operator: its name in ONNX.
+        node: name of the ONNX node; None if it is unknown which node of this operator.
         is_missing: whether TFLite has no such operator.
-        reason: what onnx2tf or TensorFlow said.
+        reason: error message of onnx2tf or TensorFlow.
     """
 
     operator: str
@@ -53,17 +53,17 @@ class Failure:
 
 
 def convert(request: dict[str, Any]) -> None:
-    """Convert as the request says; raises what onnx2tf and TensorFlow raise."""
+    """Convert as requested; exceptions of onnx2tf and TensorFlow are passed on."""
     try:
         _convert(request)
-    except BaseException as error:  # onnx2tf exits where it gives up
+    except BaseException as error:  # onnx2tf raises SystemExit when it gives up
         if failure := _failure(error):
             Path(request["tflite"]).with_name(FAILURE).write_text(json.dumps(asdict(failure)))
         raise
 
 
 def _failure(error: BaseException) -> Failure | None:
-    """Find the operator: the node in onnx2tf's frames, or what TensorFlow's converter names."""
+    """Find the operator: the node in onnx2tf's frames, or the one in TensorFlow's message."""
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
         if (node := frame.f_locals.get("graph_node")) is not None:
             from seaformer.export.convert.refusals import first_sentence
@@ -104,32 +104,32 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
         def no_samples(**_: Any) -> None:
             raise RuntimeError("layout search is off")
 
-        # onnx2tf's own way to go on without sample data is to fail to compute it.
+        # onnx2tf skips the search if computing the sample outputs fails.
         implementation.dummy_onnx_inference = no_samples
-    # onnx2tf downloads this file unless it lies in the working directory; its content is only
-    # sample data for the search.
+    # onnx2tf downloads this file unless it is in the working directory; it only contains sample
+    # data for the search.
     samples = np.random.default_rng(0).random((20, 128, 128, 3), dtype=np.float32)
     np.save("calibration_image_sample_data_20x128x128x3_float32.npy", samples)
     graph = onnx.load(onnx_file)
     for node in graph.graph.node:
-        node.name = node.name.lstrip("/")  # TensorFlow refuses to save a variable that is named so
+        node.name = node.name.lstrip("/")  # TensorFlow refuses variable names with a leading slash
     reorder_factors(graph)
     onnx.save(graph, "named.onnx")
-    told = Path("parameter_replacements.json")
-    told.write_text(json.dumps(replacements(graph)))
+    overrides = Path("parameter_replacements.json")
+    overrides.write_text(json.dumps(replacements(graph)))
     return onnx2tf.convert(
         input_onnx_file_path="named.onnx",
         not_use_onnxsim=True,  # simplified and named already
         not_use_opname_auto_generate=True,
         disable_strict_mode=not search_layouts,
-        param_replacement_file=str(told),
+        param_replacement_file=str(overrides),
         disable_model_save=True,
         non_verbose=True,
     )
 
 
 def _save(model: Any, folder: str, input_name: str, output_name: str) -> None:
-    """Write a SavedModel whose signature has our names for input and output."""
+    """Write a SavedModel whose signature has the requested names of input and output."""
     import tensorflow as tf
 
     shape, dtype = model.inputs[0].shape, model.inputs[0].dtype
@@ -138,10 +138,10 @@ def _save(model: Any, folder: str, input_name: str, output_name: str) -> None:
     def serve(image: Any) -> dict[str, Any]:
         return {output_name: model(image)}
 
-    # A bare module rather than the Keras model: the .tflite comes out the same byte for byte, and
-    # the description of every Keras layer is not written, which takes most of the conversion.
+    # A plain module instead of the Keras model: the .tflite is identical, and writing the
+    # description of every Keras layer would take most of the conversion's time.
     module = tf.Module()
-    # Not `model.variables`: the kernel of a grouped convolution is in no layer that Keras knows.
+    # Not `model.variables`: the kernel of a grouped convolution is not in a Keras layer.
     module.weights = serve.get_concrete_function().variables
     tf.saved_model.save(module, folder, signatures={SIGNATURE: serve})
 

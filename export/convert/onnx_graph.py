@@ -1,8 +1,8 @@
 """PyTorch to an ONNX graph whose node names carry the module path.
 
-The TorchScript exporter is used, not the dynamo one: it names every node by the modules it stands
-in (`/context_branch/stage4/blocks.0/attention/qkv/Conv`), which the latency breakdown is built on,
-and it takes a tenth of the time for a graph with the same nodes. `make bench` measures both.
+The TorchScript exporter is used instead of the dynamo exporter: it names every node after its
+modules (`/context_branch/stage4/blocks.0/attention/qkv/Conv`), which the latency breakdown relies
+on, and takes a tenth of the time for a graph with the same nodes. `make bench` measures both.
 """
 
 import contextlib
@@ -29,15 +29,15 @@ from seaformer.export.equivalents import Equivalents
 from seaformer.models.inputs import input_shape, takes_features
 
 OPSET = 18
-"""The lowest with `Split(num_outputs)`, see `_unlist_equal_splits`; every runtime of the last years
-reads it: ONNX Runtime since 1.14."""
+"""The lowest with `Split(num_outputs)`, see `_unlist_equal_splits`. Runtimes have supported it for
+years: ONNX Runtime since 1.14."""
 
 MIN_SHARED = 256
-"""Values of a constant from which it is worth storing once."""
+"""Minimum number of values of a constant for sharing it."""
 
 INPUT_NAME = "image"
 FEATURES_NAME = "features"
-"""Of the input of a network that takes no image, see `seaformer.imaging.input_size`."""
+"""Input name of a network that does not take an image, see `seaformer.imaging.input_size`."""
 
 
 def to_onnx(
@@ -46,15 +46,15 @@ def to_onnx(
     output_name: str,
     shape_check: Callable[[str], object] | None = None,
 ) -> onnx.ModelProto:
-    """Trace a model into a checked ONNX graph of static shapes whose output has this name.
+    """Trace a model into a checked ONNX graph with static shapes.
 
     Args:
-        model: float32, in eval mode; it takes [1, 3, height, width], or as many channels as its
-            attribute `input_channels` says, and returns one tensor.
+        model: float32, in eval mode; it takes [1, 3, height, width], or the number of channels in
+            its attribute `input_channels`, and returns one tensor.
         size: height and width.
         output_name: of the graph's output.
-        shape_check: called with each place where the tracer made a Python value of a tensor a
-            constant. Those of shapes are right for this size; for those of the input see
+        shape_check: called with each place where the tracer made a Python value of a tensor
+            constant. Constants from shapes are valid for this size; for those from the input see
             `input_dependence`.
 
     Raises:
@@ -73,7 +73,7 @@ def to_onnx(
             torch.onnx.export(
                 model,
                 (example,),
-                buffer,  # type: ignore[arg-type]  # the stub knows the dynamo exporter only
+                buffer,  # type: ignore[arg-type]  # the stub covers the dynamo exporter only
                 dynamo=False,
                 opset_version=OPSET,
                 input_names=[FEATURES_NAME if takes_features(model) else INPUT_NAME],
@@ -81,7 +81,7 @@ def to_onnx(
             )
     except MemoryError:
         raise
-    except Exception as error:  # a user's model can fail in any way
+    except Exception as error:  # a user's model can raise anything
         raise tracing_error(error, model) from error
     with silence():
         graph = simplified(onnx.load_from_string(buffer.getvalue()))
@@ -96,7 +96,7 @@ def to_onnx(
 def with_half_weights(graph: onnx.ModelProto) -> onnx.ModelProto:
     """Copy the graph with its weights stored in half precision, see `half_precision`.
 
-    The scales of a quantized graph are no weights, and what is subtracted is none.
+    The scales of a quantized graph and subtracted constants do not count as weights.
 
     Raises:
         SeaformerError: a weight is too large for half precision.
@@ -105,11 +105,11 @@ def with_half_weights(graph: onnx.ModelProto) -> onnx.ModelProto:
     half.CopyFrom(graph)
     casts = []
     converting = [n for n in half.graph.node if n.op_type in ("QuantizeLinear", "DequantizeLinear")]
-    kept = {name for node in converting for name in node.input[1:]}
-    kept |= {name for node in half.graph.node if node.op_type == "Sub" for name in node.input}
+    excluded = {name for node in converting for name in node.input[1:]}
+    excluded |= {name for node in half.graph.node if node.op_type == "Sub" for name in node.input}
     for tensor in half.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or tensor.name in kept or values.size < MIN_ELEMENTS:
+        if values.dtype != np.float32 or tensor.name in excluded or values.size < MIN_ELEMENTS:
             continue
         name, stored = tensor.name, f"{tensor.name}.half"
         tensor.CopyFrom(numpy_helper.from_array(to_half(values, name), stored))
@@ -124,9 +124,10 @@ def with_half_weights(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _unlist_equal_splits(graph: onnx.ModelProto) -> None:
-    """Write `Split` into equal parts as `num_outputs` rather than as a list of sizes.
+    """Write a `Split` into equal parts with `num_outputs` instead of a list of sizes.
 
-    onnx2tf makes one STRIDED_SLICE per part of a listed split, but a single SPLIT of a counted one.
+    onnx2tf converts a list of sizes to one STRIDED_SLICE per part, but `num_outputs` to a single
+    SPLIT.
     """
     constants = {tensor.name: tensor for tensor in graph.graph.initializer}
     for node in graph.graph.node:
@@ -143,9 +144,9 @@ def _unlist_equal_splits(graph: onnx.ModelProto) -> None:
 
 
 def _share_equal_constants(graph: onnx.ModelProto) -> None:
-    """Store a large constant once, such as the masks that the layers of one stage have in common.
+    """Store equal large constants once, such as masks shared by the layers of a stage.
 
-    TensorFlow's converter does that of its own accord.
+    TensorFlow's converter does the same by itself.
     """
     first: dict[tuple[object, ...], str] = {}
     renamed: dict[str, str] = {}
@@ -166,9 +167,9 @@ def _share_equal_constants(graph: onnx.ModelProto) -> None:
 
 @contextlib.contextmanager
 def _composed_attention() -> Iterator[None]:
-    """Let torch's Transformer layers call their parts.
+    """Make torch's Transformer layers call their submodules.
 
-    Without gradients they become one operator of torch's own, which ONNX has not.
+    Without gradients they run as a single torch operator, which ONNX does not have.
     """
     was_enabled = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
@@ -184,15 +185,15 @@ def _nothing(*_: object) -> None:
 
 @contextlib.contextmanager
 def silence(show_warning: Callable[..., None] = _nothing) -> Iterator[None]:
-    """Keep what the tracer, the simplifier and the quantizer say off the terminal.
+    """Suppress the terminal output of the tracer, the simplifier and the quantizer.
 
     Args:
-        show_warning: is given the warnings, as `warnings.showwarning` is.
+        show_warning: called with the warnings, like `warnings.showwarning`.
     """
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     print_graph = torch._C._jit_onnx_log
-    torch._C._jit_onnx_log = _nothing  # of an export that fails, it prints the whole graph
+    torch._C._jit_onnx_log = _nothing  # it prints the whole graph when an export fails
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("always")

@@ -1,14 +1,14 @@
-"""Which module does each operator of an exported file belong to?
+"""Mapping the operators of an exported file to the modules of the network.
 
 ONNX nodes carry the module path in their names. The operators of a TFLite file do not, so they are
-matched to the ONNX nodes by what they compute: both files run on the same image with every
-intermediate tensor kept, and an operator whose output has the values of an ONNX tensor, in whatever
-layout, computes that tensor. It then owns every ONNX node that the tensor depends on and no earlier
-operator owns: a CONV_2D with a fused RELU6 owns a Conv and a Clip.
+matched to the ONNX nodes by their values: both files are run on the same image, recording every
+intermediate tensor, and an operator whose output has the same values as an ONNX tensor, in any
+layout, computes that tensor. It then owns every ONNX node on which the tensor depends and which no
+earlier operator owns: a CONV_2D with a fused RELU6 owns a Conv and a Clip.
 
 Operators whose output exists in one file only (a PAD that ONNX has inside its Conv, the DEQUANTIZE
 of a stored weight) belong to the operator that consumes them. The last operator must match the
-graph's output and no node may be left over; anything else is an error and not a guess.
+graph's output and no node may remain unmatched; otherwise an error is raised.
 """
 
 import os
@@ -28,24 +28,24 @@ from seaformer.runtimes import open_content
 from seaformer.runtimes.tflite_flatbuffer import parse
 
 _HEAVY = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-"""Node types that give an operator its module when it owns several nodes."""
+"""Node types that determine the module of an operator that owns several nodes."""
 
 _BATCH = 48
-"""Tensors fetched per run: bounds the memory, for the price of a few more runs."""
+"""Tensors fetched per run: limits the memory at the cost of a few more runs."""
 
 
 def module_path(node_name: str, modules: Collection[str]) -> str:
-    """Turn a node's name into the path of the module that it stands in, one of `modules`.
+    """Return the path of the module that contains a node, one of `modules`.
 
     `/stem/stage1.0/expand/Conv` becomes `stem.stage1.0.expand`. The exporter has three
-    peculiarities. Before a number it writes the container, also inside the container's own call
+    peculiarities. It writes the container before a number, even inside the container's own call
     (`/features/features.0/Conv` is `features.0`, and `/a/a.1/a.1.2/Conv` is `a.1.2`). It numbers
-    the calls of a module that is called more than once (`/act_1/Relu` is the second call of `act`).
-    It leaves out what is not called itself, but for its parts (`self.trunk.layer1(x)` gives
-    `/layer1/...`); if several modules can be meant then, the one that they stand in is returned.
+    repeated calls of a module (`/act_1/Relu` is the second call of `act`). It omits modules that
+    are not called themselves (`self.trunk.layer1(x)` gives `/layer1/...`); if this is ambiguous,
+    the common parent is returned.
 
     Raises:
-        SeaformerError: the name leads to no module.
+        SeaformerError: the name does not match any module.
     """
     path = ""
     for scope in node_name.strip("/").split("/")[:-1]:
@@ -57,7 +57,7 @@ def module_path(node_name: str, modules: Collection[str]) -> str:
             deeper = tuple(f".{name}" for name in names)
             meant = [p for p in modules if p.startswith(inside) and p.endswith(deeper)]
             if not meant:
-                raise SeaformerError(f"ONNX node '{node_name}' stands in no module of the model")
+                raise SeaformerError(f"ONNX node '{node_name}' belongs to no module of the model")
             if len(meant) > 1:
                 break
             (found,) = meant
@@ -66,13 +66,13 @@ def module_path(node_name: str, modules: Collection[str]) -> str:
 
 
 def _ancestors(path: str) -> list[str]:
-    """The module at `path` and what it stands in, innermost first, ready to be prefixed."""
+    """The module at `path` and its parents, innermost first, as prefixes for submodules."""
     parts = path.split(".") if path else []
     return ["".join(f"{part}." for part in parts[:end]) for end in range(len(parts), -1, -1)]
 
 
 def map_onnx(graph: onnx.ModelProto, modules: Collection[str]) -> list[MappedOperator]:
-    """Map the nodes of an ONNX graph, which name their modules themselves.
+    """Map the nodes of an ONNX graph, whose names contain the modules.
 
     The Cast of a stored half-precision weight belongs to the node that consumes it. `modules` are
     the paths of all modules of the model that the graph was traced from.
@@ -101,17 +101,17 @@ def map_operators(
         flatbuffer: the file.
         graph: the ONNX graph that it was converted from.
         modules: path of every module of the model that the graph was traced from.
-        image: what to run both on, float32 [1, 3, H, W] of values that the model is made for.
-            Others saturate activations, and tensors that are mostly zero are hard to tell apart.
+        image: input for both, float32 [1, 3, H, W] in the model's input range. Other values
+            saturate activations, and tensors that are mostly zero are hard to distinguish.
 
     Raises:
-        SeaformerError: an operator or a node is left over.
+        SeaformerError: an operator or a node remains unmatched.
     """
     operators = tflite_file.operators(flatbuffer)
     tensors, values = _fingerprints_of_both(flatbuffer, operators, graph, image)
     trace = _Trace(graph)
-    # TFLite tensor -> the ONNX tensors whose values it holds; one that has no equal stands for what
-    # it was computed from, and a weight for nothing.
+    # TFLite tensor -> the ONNX tensors with equal values. One without equal stands for the tensors
+    # it was computed from, and a weight for none.
     entry = int(parse(flatbuffer).subgraphs[0].inputs[0])
     equals = {entry: frozenset({graph.graph.input[0].name})}
     found: dict[int, tuple[str, tuple[str, ...]]] = {}
@@ -135,8 +135,8 @@ def map_operators(
     left = [node.name for node in graph.graph.node if node.name not in trace.owned]
     if left:
         raise SeaformerError(
-            f"{len(left)} of the ONNX graph's {len(graph.graph.node)} nodes are in no operator of "
-            f"the TFLite file, the first is '{left[0]}': the two do not compute the same values."
+            f"{len(left)} of the ONNX graph's {len(graph.graph.node)} nodes match no operator of "
+            f"the TFLite file, the first is '{left[0]}': the files do not compute the same values."
         )
     return _complete(operators, found)
 
@@ -144,10 +144,10 @@ def map_operators(
 def first_different(
     flatbuffer: bytes, graph: onnx.ModelProto, image: np.ndarray
 ) -> onnx.NodeProto | None:
-    """Find the first ONNX node that a TFLite file computes otherwise, on an image as above.
+    """Find the first ONNX node that a TFLite file computes differently, on an image as above.
 
-    That is one whose values the file has nowhere, nor those of anything that follows from them. It
-    is None if the two differ by rounding only.
+    Neither its values nor those of any node that depends on it occur in the file. The result is
+    None if the two differ by rounding only.
     """
     operators = tflite_file.operators(flatbuffer)
     tensors, values = _fingerprints_of_both(flatbuffer, operators, graph, image)
@@ -170,7 +170,7 @@ def first_different(
 def _fingerprints_of_both(
     flatbuffer: bytes, operators: Sequence[Operator], graph: onnx.ModelProto, image: np.ndarray
 ) -> "tuple[dict[str, Fingerprint], dict[str, Fingerprint]]":
-    """Run both files: what the operators and what the nodes write, by number and by name."""
+    """Run both files; return the outputs of operators by number and those of nodes by name."""
     numbers = [str(tensor) for operator in operators for tensor in operator.outputs]
     channels_last = np.ascontiguousarray(image.transpose(0, 2, 3, 1))
     tensors = _fingerprints(flatbuffer, ".tflite", numbers, channels_last)
@@ -181,7 +181,7 @@ def _fingerprints_of_both(
 def _fingerprints(
     model: bytes, suffix: str, keys: Sequence[str], x: np.ndarray
 ) -> "dict[str, Fingerprint]":
-    """Run a file with every intermediate tensor kept."""
+    """Run a file and compute the fingerprints of intermediate tensors."""
     found: dict[str, Fingerprint] = {}
     with open_content(model, suffix, threads=os.cpu_count() or 1) as session:
         for start in range(0, len(keys), _BATCH):
@@ -194,9 +194,9 @@ def _fingerprints(
 def map_tflite_like(
     operators: list[Operator], reference: list[MappedOperator]
 ) -> list[MappedOperator]:
-    """Map the operators of a file that differs from a mapped one in how its numbers are stored.
+    """Map the operators of a file that differs from a mapped file only in its number formats.
 
-    Both must have the same operators in the same order, but for what converts the numbers.
+    Both must have the same operators in the same order, except for conversions.
 
     Raises:
         SeaformerError: the operators differ.
@@ -204,8 +204,8 @@ def map_tflite_like(
     computing = [operator for operator in operators if operator.type not in CONVERSIONS]
     if [operator.type for operator in computing] != [mapped.type for mapped in reference]:
         raise SeaformerError(
-            "the converted file has other operators than the single-precision one, so their "
-            "modules are not known"
+            "the operators of the converted file differ from those of the single-precision file, "
+            "so their modules are unknown"
         )
     found = {
         operator.index: (mapped.module, mapped.nodes)
@@ -217,9 +217,9 @@ def map_tflite_like(
 def _complete(
     operators: list[Operator], found: Mapping[int, tuple[str, tuple[str, ...]]]
 ) -> list[MappedOperator]:
-    """Give the operators that were not found the module of the one that consumes them.
+    """Assign unmatched operators to the module of their consumer.
 
-    A conversion at the end of the graph, which none consumes, has the module of what it converts.
+    A conversion at the end of the graph, which has no consumer, gets the module of its producer.
     """
     consumers = {tensor: op.index for op in reversed(operators) for tensor in op.inputs}
     producers = {tensor: op.index for op in operators for tensor in op.outputs}
@@ -233,8 +233,8 @@ def _complete(
             module, nodes = found[producers[operator.inputs[0]]][0], ()
         else:
             raise SeaformerError(
-                f"operator {operator.index} ({operator.type}) of the TFLite file computes nothing "
-                "that the ONNX graph has, and nothing consumes it"
+                f"operator {operator.index} ({operator.type}) of the TFLite file matches no tensor "
+                "of the ONNX graph and has no consumer"
             )
         mapped[operator.index] = MappedOperator(
             index=operator.index, type=operator.type, module=module, nodes=nodes
@@ -243,18 +243,18 @@ def _complete(
 
 
 class _Trace:
-    """Which nodes of the graph are owned, and what the others are computed from."""
+    """Tracks which nodes of the graph are owned, and the dependencies of the others."""
 
     def __init__(self, graph: onnx.ModelProto) -> None:
         self.producers = {name: node for node in graph.graph.node for name in node.output}
         self.owned: set[str] = set()
-        # Of a node with several outputs, such as Split, TFLite may have an operator for each.
+        # For a node with several outputs, such as Split, TFLite may have one operator per output.
         self._computed: set[str] = set()
         self._inputs = {tensor.name for tensor in graph.graph.input}
         self._nodes = {node.name: node for node in graph.graph.node}
 
     def own(self, tensors: Iterable[str]) -> list[onnx.NodeProto]:
-        """Own the nodes that compute `tensors`, and list them in the graph's order."""
+        """Mark the nodes that compute `tensors` as owned, and list them in the graph's order."""
         tensors = list(tensors)
         nodes, _ = self._walk(tensors)
         self._computed.update(tensors)
@@ -262,11 +262,11 @@ class _Trace:
         return [node for name, node in self._nodes.items() if name in nodes]
 
     def frontier(self, tensor: str) -> set[str]:
-        """The owned tensors and graph inputs that `tensor` is computed from, or itself if owned."""
+        """The owned tensors and graph inputs that `tensor` depends on, or itself if owned."""
         return self._walk([tensor])[1]
 
     def _walk(self, tensors: Iterable[str]) -> tuple[set[str], set[str]]:
-        """Go back from `tensors` through nodes nobody owns: these nodes, and where it ends."""
+        """Walk back from `tensors` through unowned nodes; return them and the tensors reached."""
         nodes: set[str] = set()
         frontier: set[str] = set()
         waiting = list(tensors)
@@ -289,7 +289,7 @@ class _Trace:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Moments of a tensor that no change of layout alters."""
+    """Moments of a tensor, which are independent of its layout."""
 
     size: int
     total: float
@@ -299,7 +299,7 @@ class Fingerprint:
     smallest: float
 
     TOLERANCE: ClassVar[float] = 1e-4
-    """Far above the rounding of float32 kernels, far below what tells two tensors apart."""
+    """Far above the rounding of float32 kernels, far below the differences between tensors."""
 
     @classmethod
     def of(cls, array: np.ndarray) -> "Fingerprint":
@@ -315,7 +315,7 @@ class Fingerprint:
         )
 
     def matches(self, other: "Fingerprint") -> bool:
-        """Whether both can be the same tensor, computed by two runtimes."""
+        """Whether both may be the same tensor, computed by two runtimes."""
         if self.size != other.size:
             return False
         peak = max(abs(self.largest), abs(self.smallest))

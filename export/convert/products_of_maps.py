@@ -1,9 +1,9 @@
-"""Products of feature maps as matrices, which onnx2tf multiplies as they are stored.
+"""Correcting the layout of feature maps that are multiplied as matrices.
 
-It stores what convolutions and the like write channels last, and MatMul has the order of ONNX. A
-Reshape brings a tensor to that order, also one to the shape that it has. So each factor of three
-axes or more that is stored channels last is reshaped to its own shape. TensorFlow's converter makes
-a transpose of it.
+onnx2tf stores the outputs of convolutions and the like channels last, but passes them to MatMul
+without restoring the order of ONNX. A Reshape restores that order, even if the shape is unchanged.
+Therefore each factor of three axes or more that is stored channels last is reshaped to its own
+shape, which TensorFlow's converter turns into a transpose.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from seaformer.export.convert.equal_axes import in_onnx_order
 
 
 def reorder_factors(graph: onnx.ModelProto) -> None:
-    """Insert the reshapes. The graph has named nodes and the static shapes of all tensors."""
+    """Insert the reshapes. The graph must have named nodes and static shapes of all tensors."""
     shapes = {
         value.name: [axis.dim_value for axis in value.type.tensor_type.shape.dim]
         for value in (*graph.graph.value_info, *graph.graph.input)

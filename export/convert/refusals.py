@@ -1,4 +1,4 @@
-"""Operators that cannot be exported: which one, in which module, and what to do instead."""
+"""Errors for operators that cannot be exported: operator, module, and an alternative."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -14,33 +14,33 @@ from seaformer.export.convert.operator_map import module_path
 
 WAYS_OUT: Mapping[str, str] = {
     "maxunpool": "Upsample with F.interpolate or nn.ConvTranspose2d instead",
-    "kthvalue": "Take the last of torch.topk instead",
-    "median": "Take the middle one of torch.topk instead",
-    "quantile": "Take values of torch.topk instead",
-    "cumprod": "For values above zero write x.log().cumsum(dim).exp()",
+    "kthvalue": "Use the last value of torch.topk instead",
+    "median": "Use the middle value of torch.topk instead",
+    "quantile": "Use values of torch.topk instead",
+    "cumprod": "For positive values, write x.log().cumsum(dim).exp()",
     "logcumsumexp": "Write x.exp().cumsum(dim).log()",
     "fft": "Write it as a product with the matrix of the transform",
     "erf": "nn.GELU() exports, as does torch.tanh",
     "atan2": "Write it with torch.atan and torch.where",
-    "resize": "Interpolate two axes at a time: one of the two is one axis too many",
-    "nonzero": "Its result has no fixed shape: leave it to the postprocessing",
-    "nonmaxsuppression": "Its result has no fixed shape: leave it to the postprocessing",
+    "resize": "Interpolate at most two axes at a time",
+    "nonzero": "Its result has no fixed shape: move it to the post-processing",
+    "nonmaxsuppression": "Its result has no fixed shape: move it to the post-processing",
     "lstm": "Export the network without it",
     "gru": "Export the network without it",
 }
-"""What the name of an operator has in it, in small letters without "_" -> a way out."""
+"""Substring of an operator's name, in lower case without "_" -> suggested alternative."""
 
-OTHERWISE = "Write it with other operators, or leave it to what comes before or after the network"
+OTHERWISE = "Replace it with other operators, or move it to the pre- or post-processing"
 
 
 class OperatorError(SeaformerError):
     """The conversion to TFLite failed at an operator.
 
     Attributes:
-        operator: as ONNX calls it.
-        node: name of the ONNX node; None if any of this operator can be meant.
-        reason: why.
-        is_missing: whether TFLite has no such operator, so that no other way to convert helps.
+        operator: its name in ONNX.
+        node: name of the ONNX node; None if it is unknown which node of this operator.
+        reason: why it failed.
+        is_missing: whether TFLite has no such operator, so that trying other layouts is useless.
     """
 
     def __init__(
@@ -51,21 +51,21 @@ class OperatorError(SeaformerError):
         self.is_missing = is_missing
 
     def in_network(self, nodes: Iterable[str], modules: Collection[str]) -> SeaformerError:
-        """Name the modules too.
+        """Return the error with the names of the modules.
 
         Args:
-            nodes: names of the ONNX nodes that can be meant.
+            nodes: names of the ONNX nodes in question.
             modules: paths of all modules of the network.
         """
         where = in_modules(module_path(node, modules) for node in nodes)
         return SeaformerError(
             f"{self.operator}{where} cannot be converted to TFLite: {self.reason}. "
-            f"{way_out(self.operator)}, or take --format onnx."
+            f"{way_out(self.operator)}, or use --format onnx."
         )
 
 
 def way_out(operator: str) -> str:
-    """What to do instead of using an operator."""
+    """The suggested alternative to an operator."""
     plain = operator.lower().replace("_", "")
     return next((way for part, way in WAYS_OUT.items() if part in plain), OTHERWISE)
 
@@ -81,8 +81,8 @@ def in_modules(paths: Iterable[str]) -> str:
 def tracing_error(error: Exception, model: nn.Module) -> SeaformerError:
     """Build the error for a network that torch cannot trace or export.
 
-    Torch's messages are about its intermediate representation. Which operator it was, where, is in
-    the frames that the error came through.
+    Torch's messages are about its intermediate representation. The operator and its location are
+    found in the frames of the traceback.
     """
     paths = {id(module): path for path, module in model.named_modules()}
     path, operator, place = None, None, None
@@ -121,7 +121,9 @@ def _frames(error: Exception) -> Iterable[FrameType]:
 
 
 def first_sentence(error: BaseException) -> str:
-    """What an error says: without torch's IR and requests to report it, and Keras' prelude."""
+    """The message of an error without torch's IR, requests to report it, and Keras' prelude."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    said = [line for line in lines if line and not line.startswith("Exception encountered when")]
-    return re.split(r"\. |\s+\[Caused by", (said or lines)[0])[0].strip().rstrip(".")
+    relevant = [
+        line for line in lines if line and not line.startswith("Exception encountered when")
+    ]
+    return re.split(r"\. |\s+\[Caused by", (relevant or lines)[0])[0].strip().rstrip(".")

@@ -1,8 +1,8 @@
-"""Simplifying a traced graph with onnxslim, and checking that it is still the same function.
+"""Simplifying a traced graph with onnxslim, and checking that its outputs are unchanged.
 
-onnxslim folds constants, and joins operators. One of its patterns takes any constant with as many
-values as a convolution has channels for a scale of the channels, also one that is a column or a row
-of the map. Both graphs are run on noise; where they differ, operators are not joined.
+onnxslim folds constants and fuses operators. One of its patterns treats any constant with as many
+values as a convolution has channels as a scale of the channels, even if it is a column or a row of
+the map. Both graphs are run on noise; if they differ, operators are not fused.
 """
 
 import numpy as np
@@ -12,17 +12,18 @@ import onnxslim
 from seaformer.runtimes import open_content
 
 TRIES: tuple[list[str], ...] = ([], ["graph_fusion"])
-"""What onnxslim is asked to leave out, one try after the other."""
+"""Optimizations for onnxslim to skip, in the order of the attempts."""
 
 LARGEST_DIFFERENCE = 1e-2
-"""RMS of the difference by that of the output: rounding of float32 is far below, another function
-far above."""
+"""RMS of the difference relative to that of the output: float32 rounding is far below, a wrong
+graph far above."""
 
 
 def simplified(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """Simplify a graph of one input and one output; the last try is what remains if none is right.
+    """Simplify a graph of one input and one output.
 
-    Whether that computes what PyTorch does, the verification finds out.
+    If every attempt changes the outputs, the last is returned, and the verification against
+    PyTorch decides.
     """
     shape = [axis.dim_value for axis in graph.graph.input[0].type.tensor_type.shape.dim]
     noise = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
@@ -42,6 +43,6 @@ def _run(graph: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
 
 
 def _is_same(output: np.ndarray, expected: np.ndarray) -> bool:
-    """Whether two outputs are of one function; what is not finite says nothing."""
+    """Whether two outputs match; outputs that are not finite always do."""
     error, signal = np.square(output - expected).mean(), np.square(expected).mean()
     return not error > LARGEST_DIFFERENCE**2 * signal

@@ -1,10 +1,10 @@
-"""The metadata table of the TFLite metadata standard: what readers that know nothing of us need.
+"""The metadata table of the TFLite metadata standard, for readers other than this package.
 
-LiteRT's Task Library makes images into inputs, and outputs into named masks, from this table alone:
-it refuses a file of floating point whose normalisation it does not find.
+LiteRT's Task Library uses only this table to preprocess images and to name masks: it refuses a
+floating-point file without normalisation parameters.
 
-Source: tflite-support, metadata_schema.fbs 1.5.0. Slots count the fields of its tables in the order
-in which the schema declares them; a union takes two.
+Source: tflite-support, metadata_schema.fbs 1.5.0. Slots number the fields of a table in the order
+of their declaration in the schema; a union takes two.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,19 +25,18 @@ _AXIS_LABELS, _VALUE_LABELS = 2, 3
 
 @dataclass(frozen=True)
 class StandardMetadata:
-    """What the table says.
+    """The content of the table.
 
     Attributes:
-        description: in one line, what the model is.
+        description: one line about the model.
         input_name: of the input tensor.
         output_name: of the output tensor.
         size: height and width of the image; None for features.
         channels: of the image.
-        mean: of each channel, subtracted from pixels of 0..255 before the model sees them; None
-            where nobody said it.
-        std: of each channel, divided by afterwards; None likewise.
-        has_labels: whether the file has the labels of the classes beside the JSON.
-        gives_classes: whether the output is class ids, and not a score of each class.
+        mean: of each channel, to subtract from pixels of 0..255 before inference; None if unknown.
+        std: of each channel, to divide by afterwards; None if unknown.
+        has_labels: whether the file contains class labels in addition to the JSON.
+        gives_classes: whether the output is class ids instead of a score for each class.
     """
 
     description: str
@@ -51,13 +50,13 @@ class StandardMetadata:
     gives_classes: bool
 
     def table(self) -> list[int]:
-        """Build the table, as the bytes of a buffer."""
+        """Build the table as the bytes of a buffer."""
         builder = flatbuffers.Builder(1024)
         text = builder.CreateString
         ours = _table(
             builder,
             5,
-            {0: text(ASSOCIATED_FILE), 1: text("What the model takes and gives, and its parity")},
+            {0: text(ASSOCIATED_FILE), 1: text("Input and output of the model, and its parity")},
         )
         subgraph = _table(
             builder,
@@ -121,14 +120,14 @@ def _table(
     numbers: Mapping[int, int] | None = None,
     kinds: Mapping[int, int] | None = None,
 ) -> int:
-    """Build a table with so many slots.
+    """Build a table.
 
     Args:
-        builder: of the whole.
+        builder: of the whole buffer.
         fields: number of slots.
-        offsets: slot -> tables, vectors and strings that are built already.
-        numbers: slot -> unsigned integers.
-        kinds: slot -> bytes: enumerations, and which table of a union it is.
+        offsets: slot -> tables, vectors and strings that are already built.
+        numbers: slot -> unsigned 32-bit integers.
+        kinds: slot -> bytes: enumerations and types of unions.
     """
     builder.StartObject(fields)
     for slot, offset in offsets.items():

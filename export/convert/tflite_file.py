@@ -19,15 +19,15 @@ _TYPE_NAMES = {
 }
 
 CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
-"""Operators that change how numbers are stored and nothing else."""
+"""Operators that only convert between number formats."""
 
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator of the main subgraph, at its place in the order of execution.
+    """One operator of the main subgraph; `index` is its position in execution order.
 
     `type` is the builtin operator's name, such as "CONV_2D". Inputs and outputs are tensor indices;
-    optional inputs that are absent are left out.
+    absent optional inputs are omitted.
     """
 
     index: int
@@ -53,9 +53,9 @@ def operators(model: bytes) -> list[Operator]:
 
 
 def finish(model: bytes, metadata: StandardMetadata) -> bytes:
-    """Name the one input and output, also in the signature, and add the standard's metadata table.
+    """Name the input and output, also in the signature, and add the standard metadata table.
 
-    `seaformer.artifact.embedding` appends the files that the table announces.
+    `seaformer.artifact.embedding` appends the files listed in the table.
     """
     parsed = parse(model)
     _decide_in_int32(parsed)
@@ -70,9 +70,9 @@ def finish(model: bytes, metadata: StandardMetadata) -> bytes:
 
 
 def _decide_in_int32(parsed: schema.ModelT) -> None:
-    """Let a last ARG_MAX give int32 itself, where the converter has it give int64 and casts that.
+    """Make a final ARG_MAX output int32 directly, instead of int64 with a cast.
 
-    Accelerators refuse the int64, and with it the operator.
+    Accelerators refuse operators with int64 tensors.
     """
     graph = parsed.subgraphs[0]
     types, last = operator_types(parsed), len(graph.operators) - 1
@@ -88,9 +88,9 @@ def _decide_in_int32(parsed: schema.ModelT) -> None:
 
 
 def with_module_names(model: bytes, modules: Sequence[str]) -> bytes:
-    """Name what each operator computes after its module: `stem.conv@2`, for people and quantizers.
+    """Name the outputs of each operator after its module, such as `stem.conv@2`.
 
-    The graph's outputs keep the names that `finish` gave them.
+    The names serve readers and quantizers. The graph's outputs keep the names set by `finish`.
     """
     parsed = parse(model)
     graph = parsed.subgraphs[0]
@@ -104,7 +104,7 @@ def with_module_names(model: bytes, modules: Sequence[str]) -> bytes:
 
 
 def operator_scopes(model: bytes) -> list[str]:
-    """The names of each operator's outputs, each with a semicolon behind it."""
+    """The output names of each operator, each followed by a semicolon."""
     parsed = parse(model)
     graph = parsed.subgraphs[0]
     return [
@@ -114,7 +114,7 @@ def operator_scopes(model: bytes) -> list[str]:
 
 
 def activation_names(model: bytes) -> dict[int, str]:
-    """Index and name of every float32 tensor that is computed or given."""
+    """Index and name of every float32 tensor that is an input or computed."""
     parsed = parse(model)
     graph = parsed.subgraphs[0]
     computed = {int(tensor) for operator in graph.operators for tensor in operator.outputs}
@@ -126,7 +126,7 @@ def activation_names(model: bytes) -> dict[int, str]:
 
 
 def operators_giving(model: bytes, dtype: str) -> list[int]:
-    """Indices of the operators whose first output is of a type and no weight or conversion."""
+    """Indices of the operators, without conversions, whose first output has a type."""
     parsed = parse(model)
     tensors = parsed.subgraphs[0].tensors
     return [
@@ -138,7 +138,7 @@ def operators_giving(model: bytes, dtype: str) -> list[int]:
 
 
 def ports(model: bytes) -> list[tuple[str, Scale | None]]:
-    """Type of the input and of the output, and what their integers stand for if they are such."""
+    """Type of the input and of the output, with scale and zero point if quantized."""
     graph = parse(model).subgraphs[0]
     found: list[tuple[str, Scale | None]] = []
     for tensor in (graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]):
@@ -152,8 +152,8 @@ def ports(model: bytes) -> list[tuple[str, Scale | None]]:
 def with_half_weights(model: bytes) -> bytes:
     """Store the weights in half precision, see `half_precision`.
 
-    Each gets a DEQUANTIZE at the beginning of the graph, as TensorFlow's converter writes them, so
-    delegates recognise the weight behind it.
+    Each gets a DEQUANTIZE at the beginning of the graph, as written by TensorFlow's converter, so
+    that delegates recognise the weight.
 
     Raises:
         SeaformerError: a weight is too large for half precision.
@@ -161,7 +161,7 @@ def with_half_weights(model: bytes) -> bytes:
     parsed = parse(model)
     graph = parsed.subgraphs[0]
     code = schema.BuiltinOperator.DEQUANTIZE
-    # Version 3 is the first that takes float16.
+    # Version 3 is the first that supports float16.
     parsed.operatorCodes.append(schema.OperatorCodeT(code, version=3, builtinCode=code))
     dequantizations = []
     subtracted = {i for one in operators(model) if one.type == "SUB" for i in one.inputs}
@@ -183,14 +183,14 @@ def with_half_weights(model: bytes) -> bytes:
             )
         )
         parsed.buffers.append(schema.BufferT(half))
-        tensor.buffer = 0  # the empty one, of tensors that are computed
+        tensor.buffer = 0  # the empty buffer of computed tensors
     graph.operators = dequantizations + graph.operators
     _drop_unused_buffers(parsed)
     return pack(parsed)
 
 
 def _drop_unused_buffers(parsed: schema.ModelT) -> None:
-    """Empty the buffers that nothing refers to; their numbers stay as they are."""
+    """Empty unreferenced buffers; the numbering of the buffers does not change."""
     used = {tensor.buffer for graph in parsed.subgraphs for tensor in graph.tensors}
     used |= {entry.buffer for entry in parsed.metadata or []}
     for index, buffer in enumerate(parsed.buffers):

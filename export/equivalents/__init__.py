@@ -1,9 +1,9 @@
-"""Operators that an exporter or converter lacks, written with operators that all of them have.
+"""Replacements for functions that an exporter or converter does not support.
 
-While a network is traced, calls of the functions in `EQUIVALENTS` record something else than
-themselves: the same function by exact algebra, which each file of this folder states. It stands in
-the module that called it, whoever wrote that, so node names and latency breakdowns stay right. What
-ONNX and TFLite both have as an operator is left as it is.
+While a network is traced, calls of the functions in `EQUIVALENTS` are replaced by exact equivalents
+made of widely supported operators; each file of this folder states the algebra. The operators are
+recorded in the calling module, so node names and latency breakdowns stay correct. Functions that
+are operators of both ONNX and TFLite are not replaced.
 """
 
 from collections.abc import Callable, Mapping
@@ -67,12 +67,12 @@ EQUIVALENTS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     torch.tril: tril,
     torch.triu: triu,
 }
-"""A function -> another of the same arguments and result. Given what it need not rewrite, such as a
-tensor of another rank, that one calls the original."""
+"""Function -> replacement with the same arguments and result. For arguments that need no
+replacement, such as a tensor of another rank, it calls the original."""
 
 
 class Equivalents(TorchFunctionMode):
-    """While it is entered, the functions of `EQUIVALENTS` are computed by their equivalents."""
+    """Context manager that replaces the functions of `EQUIVALENTS` by their equivalents."""
 
     def __torch_function__(
         self,

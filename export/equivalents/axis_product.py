@@ -1,10 +1,10 @@
-"""The product of a matrix with one axis of a feature map, as a convolution of 1 x 1.
+"""The product of a matrix with one axis of a feature map, as a 1 x 1 convolution.
 
     y[..., i, ...] = sum_j matrix[i, j] x[..., j, ...]
 
-A convolution sums over channels, so the axis is put in the place of the channels and back. Runtimes
-and accelerators have convolutions, and converters know how their operands are stored, neither of
-which holds of products of four axes. A matrix that only selects is a selection.
+A convolution sums over channels, so the axis is swapped with the channels and back. Runtimes and
+accelerators support convolutions, and converters know the layout of their operands; neither is true
+of products of tensors with four axes. A matrix that only selects becomes a selection.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from seaformer.export.equivalents.static_shapes import untraced
 CHANNELS, HEIGHT, WIDTH = 1, 2, 3
 
 WIDE = 2
-"""Columns of the map that shows what a function makes of the height. With a single one, torch's
-antialiasing takes the map for another layout, and gives another result than on a wider map."""
+"""Columns of the map used to probe a function of the height. With a single column, torch's
+antialiasing assumes another layout, and its result differs from that on a wider map."""
 
 
 def axis_product(x: Tensor, matrix: Tensor, axis: int) -> Tensor:
@@ -44,10 +44,10 @@ def axis_product(x: Tensor, matrix: Tensor, axis: int) -> Tensor:
 
 
 def matrix_of(resample: Callable[[Tensor], Tensor], length: int) -> Tensor:
-    """Return the matrix of a linear function of one axis, which is what it makes of the identity.
+    """Return the matrix of a linear function of one axis by applying it to the identity.
 
     Args:
-        resample: maps the height of [1, C, length, WIDE], for each channel and column alike.
+        resample: maps the height of [1, C, length, WIDE], the same for each channel and column.
         length: of the axis.
 
     Returns:

@@ -2,7 +2,7 @@
 
 channel_shuffle    channel i of the result is channel (i mod g) * C/g + i div g of the input
 flip               the values of each axis in reverse order
-repeat             the tensor as often along each axis, one behind the other
+repeat             copies of the tensor concatenated along each axis
 tril, triu         where(mask, x, 0), the mask a constant
 """
 
@@ -54,6 +54,6 @@ def _ones(x: Tensor) -> Tensor:
 
 
 def _listed(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The arguments of a method that takes a list, or its elements one by one."""
+    """The arguments of a method that accepts either a list or its elements."""
     is_list = len(values) == 1 and isinstance(values[0], tuple | list)
     return tuple(values[0]) if is_list else values

@@ -1,9 +1,9 @@
-"""Transposed convolutions that are dilated, and `fold`, the sum of overlapping patches.
+"""Dilated transposed convolutions, and `fold`, the sum of overlapping patches.
 
-dilated    A kernel whose taps are d apart is a kernel of d (k - 1) + 1 taps, zero between them.
-fold       A column of patches has C kh kw channels. A transposed convolution with a kernel that
-           is one where channel (c, i, j) meets channel c at (i, j), and zero elsewhere, adds
-           each of them at its place.
+dilated    A kernel with dilation d equals a kernel of d (k - 1) + 1 taps with zeros inserted.
+fold       A column of patches has C kh kw channels. A transposed convolution adds each of them at
+           its position, with a kernel that is one where channel (c, i, j) meets channel c at
+           (i, j), and zero elsewhere.
 """
 
 from typing import Any
@@ -44,7 +44,7 @@ def fold(
     padding: Any = 0,
     stride: Any = 1,
 ) -> Tensor:
-    """Add patches at their places, see `torch.nn.functional.fold`."""
+    """Add patches at their positions, see `torch.nn.functional.fold`."""
     sizes, kernel = integers(_pair(output_size)), _pair(kernel_size)
     geometry = zip(sizes, kernel, _pair(dilation), _pair(padding), _pair(stride), strict=True)
     grid, left = [], []

@@ -1,12 +1,12 @@
-"""Einstein sums of two factors, as one product of matrices.
+"""Einstein sums of two factors, as one matrix product.
 
     labels of both factors and the result    batch
-    of both factors only                     summed over
-    of one factor and the result             rows, or columns
+    labels of both factors only              summed over
+    labels of one factor and the result      rows or columns
 
-Each factor is brought to [batch, rows, sum] and [batch, sum, columns], and the product to the order
-of the result. Sums with one factor or more than two, with an ellipsis, with a label twice in a
-factor or in a single place are left as they are.
+The factors are permuted to [batch, rows, sum] and [batch, sum, columns], and the product to the
+order of the result. Not replaced are sums with one factor or more than two, with an ellipsis, or
+with a label that is repeated within a factor or occurs only once.
 """
 
 import math

@@ -2,9 +2,10 @@
 
     c = x - mean(x),  c' = c - mean(c),  y = c' / sqrt(mean(c'^2) + eps)
 
-In exact arithmetic mean(c) is zero. In float32 it is the error of the first mean, which a map of
-thousands of equal values makes far larger than its deviation: 92 dB on a black image, where 120 are
-reached so. A LayerNorm over the last axis, over few values, is left as it is.
+In exact arithmetic mean(c) is zero. In float32 it is the error of the first mean, which on a map of
+thousands of equal values far exceeds their deviation: without the second subtraction, the SQNR on a
+black image is 92 dB instead of 120 dB. A LayerNorm over the last axis, of few values, is not
+replaced.
 """
 
 from collections.abc import Sequence

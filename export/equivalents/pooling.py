@@ -1,8 +1,8 @@
-"""Pooling over cells of unequal size, and with a divisor of one's own.
+"""Pooling over cells of unequal size, and with a custom divisor.
 
-adaptive maximum    cell i has the values start_i .. end_i - 1. Each cell is filled up to the
-                    length of the longest with its own last value, which changes no maximum;
-                    then all are of one length, and pooling is over equal cells.
+adaptive maximum    cell i has the values start_i .. end_i - 1. Each cell is padded to the length of
+                    the longest with its own last value, which does not change the maximum; then
+                    all cells have the same length.
 average             sum / divisor = average * (area of the window / divisor)
 """
 

@@ -4,9 +4,10 @@ All of them are linear, and separable into height and width:
 
     resample(x) = R_h x R_w^T
 
-R_h and R_w are what the function itself makes of the identity, in float64, whatever its mode,
-alignment of corners, antialiasing and scale. Left as they are: bilinear and nearest interpolation
-by the ratio of the sizes, which ONNX and TFLite have; averages over cells of equal size.
+R_h and R_w are computed by applying the function itself to the identity in float64, which covers
+all modes, corner alignment, antialiasing and scales. Not replaced are bilinear and nearest
+interpolation by the ratio of the sizes, which ONNX and TFLite support, and averages over cells of
+equal size.
 """
 
 from collections.abc import Sequence
@@ -93,13 +94,13 @@ def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
 
 
 def cells(output_size: Any, sides: Sequence[int]) -> tuple[int, ...]:
-    """How many cells adaptive pooling has along each of the sides; None keeps the side."""
+    """Number of cells of adaptive pooling along each side; None keeps the side."""
     wanted = zip(_pair(output_size), sides, strict=True)
     return integers(side if new is None else new for new, side in wanted)
 
 
 def divides(sizes: Sequence[int], sides: Sequence[int]) -> bool:
-    """Whether all cells are of one size."""
+    """Whether all cells have the same size."""
     return all(side % new == 0 for new, side in zip(sizes, sides, strict=True))
 
 

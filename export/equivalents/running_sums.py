@@ -1,8 +1,8 @@
 """Sums along an axis of a map.
 
-cumsum                 the product with the lower triangle of ones
-local_response_norm    x / (k + alpha s / n)^beta, s the sum of squares of n channels: the
-                       product of the squares with a band of ones
+cumsum                 product with a lower triangular matrix of ones
+local_response_norm    x / (k + alpha s / n)^beta, where s is the sum of squares of n channels:
+                       the product of the squares with a band matrix of ones
 """
 
 import torch
@@ -12,11 +12,11 @@ from seaformer.export.equivalents.axis_product import CHANNELS, axis_product
 from seaformer.export.equivalents.static_shapes import static_shape
 
 LONGEST = 1024
-"""Of an axis whose square is a constant of the file, 4 MB."""
+"""Maximum length of an axis: the matrix is a constant in the file, 4 MB at this length."""
 
 
 def cumsum(input: Tensor, dim: int, *, dtype: torch.dtype | None = None) -> Tensor:
-    """Add up along an axis, see `torch.cumsum`. Other ranks and integers are left as they are."""
+    """Add up along an axis, see `torch.cumsum`. Other ranks and integers are not replaced."""
     shape = static_shape(input)
     axis = dim % len(shape)
     if len(shape) != 4 or axis == 0 or shape[axis] > LONGEST or not input.is_floating_point():

@@ -1,7 +1,7 @@
-"""Shapes as Python integers, and constants that depend on shapes alone, while a network is traced.
+"""Shapes as Python integers, and constants that depend only on shapes, while a network is traced.
 
-The tracer has shapes as tensors, and records what is computed from them. An exported file has one
-shape.
+The tracer represents shapes as tensors and records all computations with them, although an exported
+file has a single static shape.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from torch import Tensor
 
 @contextlib.contextmanager
 def untraced() -> Iterator[None]:
-    """Record nothing: tensors that are made meanwhile are constants of the graph."""
+    """Suspend the tracer: tensors created inside become constants of the graph."""
     tracer: Any = torch._C  # its stubs lack the setter
     state = tracer._get_tracing_state()
     tracer._set_tracing_state(None)
@@ -25,12 +25,12 @@ def untraced() -> Iterator[None]:
 
 
 def static_shape(x: Tensor) -> tuple[int, ...]:
-    """The shape of a tensor."""
+    """The shape of a tensor as integers."""
     with untraced():
         return tuple(x.shape)
 
 
 def integers(values: Iterable[object]) -> tuple[int, ...]:
-    """Lengths as integers that may be tensors of the tracer."""
+    """Convert lengths, which may be tensors of the tracer, to integers."""
     with untraced():
         return tuple(int(value) for value in values)  # type: ignore[call-overload]

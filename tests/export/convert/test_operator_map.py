@@ -63,7 +63,7 @@ def test_path_of_a_node(node: str, modules: list[str], path: str | None) -> None
 
 @pytest.mark.parametrize("node", ["/stem/other/Conv", "/other/stem/Conv", "/stem/conv/x_1/Conv"])
 def test_a_name_that_leads_nowhere_is_an_error(node: str) -> None:
-    with pytest.raises(SeaformerError, match=f"'{node}' stands in no module"):
+    with pytest.raises(SeaformerError, match=f"'{node}' belongs to no module"):
         module_path(node, {"", "stem", "stem.conv"})
 
 
@@ -266,7 +266,7 @@ def test_the_graph_of_another_export_is_an_error(
 
 def test_other_modules_are_an_error(tiny_export: Path) -> None:
     modules = {path for path, _ in create_model("tiny").named_modules()}
-    with pytest.raises(SeaformerError, match="stands in no module of the model"):
+    with pytest.raises(SeaformerError, match="belongs to no module of the model"):
         map_operators(single_precision(tiny_export), graph_of(tiny_export), modules, IMAGE)
 
 
@@ -278,7 +278,7 @@ def test_a_half_precision_file_of_another_model_is_an_error(
     other = tflite_file.operators(
         (small_export / "seaformer_small_ade20k_500x333_fp32.tflite").read_bytes()
     )
-    with pytest.raises(SeaformerError, match="has other operators"):
+    with pytest.raises(SeaformerError, match="operators of the converted file differ"):
         map_tflite_like(other, reference)
 
 

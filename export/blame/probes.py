@@ -16,8 +16,7 @@ from seaformer.tasks import DEFAULT_TASK, get_task
 SEED = 0
 
 MAX_INDEX = 10
-"""Upper bound of noise in integers of 32 bits or more, as most of them are indices, for example of
-words."""
+"""Upper bound of noise in integers of 32 bits or more: most are indices, such as of words."""
 
 
 @dataclass(frozen=True)

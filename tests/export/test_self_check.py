@@ -191,7 +191,7 @@ def test_a_recorded_file_is_not_even_unpickled_if_it_is_another(
     ("name", "status", "said"),
     [
         ("nothing.tflite", 1, "no model file 'nothing.tflite'"),
-        ("model.pth", 2, "is not an exported model (.onnx or .tflite)"),
+        ("model.pth", 2, r"is not an exported model \(\.onnx or \.tflite\)"),
     ],
 )
 def test_what_is_no_export_is_refused(tmp_path: Path, name: str, status: int, said: str) -> None:

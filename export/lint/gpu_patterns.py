@@ -1,7 +1,7 @@
-"""What LiteRT's GPU accelerator computes wrongly, refuses or crashes on, as tests of one operator.
+"""Predicates for operators that LiteRT's GPU accelerator computes wrongly, refuses or crashes on.
 
-Each was measured with ai-edge-litert 2.3.0 on SwiftShader, on one-operator files against LiteRT's
-own kernels on the CPU; where a form is right, the test lets it pass.
+Each was measured with ai-edge-litert 2.3.0 on SwiftShader, comparing one-operator files with
+LiteRT's own CPU kernels; variants that are computed correctly do not match.
 """
 
 from math import prod
@@ -31,17 +31,17 @@ MAX_HALF = 65504
 """Largest number of half precision."""
 
 LARGE_ACTIVATION = 6
-"""What a ReLU6 gives; sums of many such numbers do not fit half precision."""
+"""Largest output of a ReLU6; sums of many such values overflow half precision."""
 
 MAX_TEXTURE_SIDE = 8192
-"""Of WebGPU, unless a program asks for more."""
+"""Default limit of WebGPU."""
 
-_SMALL_MATRIX = 1600  # elements; 1320 were right with any number of batches, 1600 were not
+_SMALL_MATRIX = 1600  # elements; 1320 were correct with any number of batches, 1600 were not
 _REAL = frozenset(("float32", "float16", "bfloat16"))
 _QUANTIZED = frozenset(("int4", "int8", "uint8"))
 _RUNS_TWICE = frozenset(("ADD", "MUL"))
 _PADS = frozenset(("PAD", "PADV2", "MIRROR_PAD"))
-_GROUPED = 4  # channels of a group come in fours there
+_GROUPED = 4  # channels of a group are processed in blocks of four
 _TANH, _SIGN_BIT = 4, 5  # of schema.ActivationFunctionType
 
 _PARAMETERS = MappingProxyType(
@@ -68,14 +68,14 @@ _PARAMETERS = MappingProxyType(
     }
     | dict.fromkeys(REDUCTIONS, (1,))
 )
-"""Inputs that say what to do, and have to be in the file."""
+"""Inputs that are parameters of the operator and must be constants."""
 
 
-# ---- Wrong without a word ------------------------------------------------------------------------
+# ---- Silently wrong ------------------------------------------------------------------------------
 
 
 def has_misplaced_constant(operator: Operator) -> bool:
-    """An element-wise operator whose constant does not meet the axes it belongs to."""
+    """An element-wise operator whose constant is applied along wrong axes."""
     if operator.type not in ELEMENTWISE or len(operator.inputs) != 2:
         return False
     if len(operator.runtime_inputs) != 1 or len(operator.constants) != 1:
@@ -95,7 +95,7 @@ def has_misplaced_constant(operator: Operator) -> bool:
 
 
 def has_unequal_batches(operator: Operator) -> bool:
-    """A BATCH_MATMUL that would have to repeat the batches of one side."""
+    """A BATCH_MATMUL that has to broadcast the batches of one operand."""
     if operator.type != "BATCH_MATMUL" or len(operator.given) != 2:
         return False
     left, right = operator.given
@@ -108,7 +108,7 @@ def has_unequal_batches(operator: Operator) -> bool:
 
 
 def _repeats_few_rows(operator: Operator, left: Shape, right: Shape) -> bool:
-    """Whether a kernel for few rows is chosen, which does repeat a transposed right side."""
+    """Whether the kernel for few rows is chosen, which broadcasts a transposed right operand."""
     if not operator.options.get("adjY") or prod(right[:-2]) != 1 or len(left) < 2:
         return False
     rows = left[-1] if operator.options.get("adjX") else left[-2]
@@ -116,7 +116,7 @@ def _repeats_few_rows(operator: Operator, left: Shape, right: Shape) -> bool:
 
 
 def overflows_texture(operator: Operator) -> bool:
-    """A BATCH_MATMUL whose right side has more rows, in all batches, than a texture can have."""
+    """A BATCH_MATMUL whose right operand has more rows, over all batches, than a texture."""
     if operator.type != "BATCH_MATMUL" or len(operator.given) != 2:
         return False
     right = operator.given[1].shape
@@ -127,7 +127,7 @@ def overflows_texture(operator: Operator) -> bool:
 
 
 def ignores_transposition(operator: Operator) -> bool:
-    """A BATCH_MATMUL by a constant matrix that is to be transposed, or whose left side is."""
+    """A BATCH_MATMUL with a constant matrix in which either operand is transposed."""
     return (
         operator.type == "BATCH_MATMUL"
         and len(operator.given) == 2
@@ -138,7 +138,7 @@ def ignores_transposition(operator: Operator) -> bool:
 
 
 def overflows_half(operator: Operator) -> bool:
-    """A sum or mean of so many elements that their sum may not fit half precision."""
+    """A sum or mean over so many elements that it may overflow half precision."""
     if operator.type not in ("SUM", "MEAN") or not operator.given:
         return False
     summed = operator.given[0]
@@ -149,7 +149,7 @@ def overflows_half(operator: Operator) -> bool:
 
 
 def has_uneven_groups(operator: Operator) -> bool:
-    """A grouped convolution, other than depthwise, whose groups are not of whole fours."""
+    """A non-depthwise grouped convolution whose channels per group are not multiples of four."""
     if operator.type != "CONV_2D" or len(operator.given) < 2:
         return False
     image, weights = (tensor.shape for tensor in operator.given[:2])
@@ -163,7 +163,7 @@ def has_uneven_groups(operator: Operator) -> bool:
 
 
 def rearranges_batches(operator: Operator) -> bool:
-    """DEPTH_TO_SPACE or SPACE_TO_DEPTH of more than one batch."""
+    """DEPTH_TO_SPACE or SPACE_TO_DEPTH with more than one batch."""
     return (
         operator.type in ("DEPTH_TO_SPACE", "SPACE_TO_DEPTH")
         and bool(operator.given)
@@ -172,7 +172,7 @@ def rearranges_batches(operator: Operator) -> bool:
 
 
 def accumulates_elsewhere(operator: Operator) -> bool:
-    """A CUMSUM whose axis is another one there, or that is exclusive or reversed."""
+    """A CUMSUM along a misassigned axis, or one with exclusive or reverse."""
     if operator.type != "CUMSUM" or len(operator.given) != 2 or not operator.given[1].values:
         return False
     if operator.options.get("exclusive") or operator.options.get("reverse"):
@@ -180,12 +180,12 @@ def accumulates_elsewhere(operator: Operator) -> bool:
     shape, axis = operator.given[0].shape, operator.given[1].values[0]
     if axis != 0 or not shape:
         return axis < 0
-    # The first axis is the batch, and the sum goes over the axis that it would be at the end.
+    # The first axis is the batch, but the sum runs over the axis it has when aligned at the end.
     return shape[0] == 1 if len(shape) == MAX_RANK else shape[0] > 1
 
 
 def pads_batches(operator: Operator) -> bool:
-    """A padding of rank 3 with batches, or one that makes several batches of one."""
+    """A padding of rank 3 with several batches, or of a batch axis of one element."""
     if operator.type not in _PADS or len(operator.given) < 2 or not operator.given[1].values:
         return False
     shape, on_batch = operator.given[0].shape, any(operator.given[1].values[:2])
@@ -195,7 +195,7 @@ def pads_batches(operator: Operator) -> bool:
 
 
 def pads_integers(operator: Operator) -> bool:
-    """A padding of integers or booleans that stand for themselves."""
+    """A padding of unquantized integers or booleans."""
     return operator.type in ("PAD", "PADV2") and any(
         tensor.dtype not in _REAL and not tensor.is_quantized
         for tensor in operator.runtime_inputs[:1]
@@ -203,14 +203,14 @@ def pads_integers(operator: Operator) -> bool:
 
 
 def chooses_elsewhere(operator: Operator) -> bool:
-    """A SELECT whose condition does not meet the axes it belongs to."""
+    """A SELECT whose condition is applied along wrong axes."""
     if operator.type not in ("SELECT", "SELECT_V2") or not operator.given or not operator.outputs:
         return False
     return not keeps_place(operator.given[0].shape, len(operator.outputs[0].shape))
 
 
 def softens_the_batch(operator: Operator) -> bool:
-    """A SOFTMAX of rank 1, whose one axis is the batch there."""
+    """A SOFTMAX of rank 1, whose only axis becomes the batch."""
     return operator.type == "SOFTMAX" and any(
         len(tensor.shape) == 1 and tensor.size > 1 for tensor in operator.given
     )
@@ -232,7 +232,7 @@ def joins_one(operator: Operator) -> bool:
 
 
 def fuses_tanh(operator: Operator) -> bool:
-    """A fused TANH, which LiteRT's own kernels leave out and the accelerator computes."""
+    """A fused TANH, which LiteRT's own kernels ignore and the accelerator computes."""
     return operator.options.get("fusedActivationFunction") == _TANH and operator.type != "LSTM"
 
 
@@ -245,7 +245,7 @@ def is_control_flow(operator: Operator) -> bool:
 
 
 def is_unknown_by_name(operator: Operator) -> bool:
-    """A custom operator or a composite that the accelerator does not know."""
+    """A custom operator or a composite that the accelerator does not support."""
     return operator.type in NAMED and operator.custom not in KNOWN_CUSTOM
 
 
@@ -260,12 +260,12 @@ def clips_to_one(operator: Operator) -> bool:
 
 
 def moves_axes_of_one(operator: Operator) -> bool:
-    """An operator that adds or drops axes of one element."""
+    """An operator that adds or removes axes of one element."""
     return operator.type in ("EXPAND_DIMS", "SQUEEZE")
 
 
 def is_unknown(operator: Operator) -> bool:
-    """A builtin operator that the accelerator does not know and no other rule is about."""
+    """An unsupported builtin operator without a more specific rule."""
     about = (is_control_flow, is_unknown_by_name, broadcasts, clips_to_one, moves_axes_of_one)
     if any(known(operator) for known in about):
         return False
@@ -288,20 +288,20 @@ def has_unknown_side(operator: Operator) -> bool:
 
 
 def has_int64(operator: Operator) -> bool:
-    """An int64 tensor that is computed or given."""
+    """An int64 input or output that is not a constant."""
     tensors = (*operator.runtime_inputs, *operator.outputs)
     return operator.type in KNOWN and any(tensor.dtype == "int64" for tensor in tensors)
 
 
 def has_refused_type(operator: Operator) -> bool:
-    """A tensor of another type that the accelerator does not take there."""
+    """A tensor of another type that the accelerator does not support for the operator."""
     if operator.type not in KNOWN or multiplies_int16(operator) or has_int64(operator):
         return False
     return bool(refused_types(operator))
 
 
 def has_constant_on_the_left(operator: Operator) -> bool:
-    """A matrix product whose left side is a constant."""
+    """A matrix product whose left operand is a constant."""
     return (
         operator.type in ("BATCH_MATMUL", "FULLY_CONNECTED")
         and operator.inputs[:1] != (None,)
@@ -310,7 +310,7 @@ def has_constant_on_the_left(operator: Operator) -> bool:
 
 
 def has_one_operand_twice(operator: Operator) -> bool:
-    """An element-wise operator other than ADD and MUL of a tensor with itself."""
+    """An element-wise operator other than ADD and MUL on a tensor and itself."""
     return (
         operator.type in ELEMENTWISE - _RUNS_TWICE
         and len(operator.given) == 2
@@ -319,7 +319,7 @@ def has_one_operand_twice(operator: Operator) -> bool:
 
 
 def has_scalar_operand(operator: Operator) -> bool:
-    """An element-wise operator with a computed tensor without axes, or a constant boolean."""
+    """An element-wise operator with a computed scalar, or a constant boolean."""
     if operator.type not in ELEMENTWISE or len(operator.given) != 2:
         return False
     if any(tensor.dtype == "bool" and tensor.size == 1 for tensor in operator.constants):
@@ -328,7 +328,7 @@ def has_scalar_operand(operator: Operator) -> bool:
 
 
 def has_broadcast_branch(operator: Operator) -> bool:
-    """A SELECT between tensors of another shape than the result's, other than scalars."""
+    """A SELECT between tensors, other than scalars, whose shape differs from the result's."""
     if operator.type not in ("SELECT", "SELECT_V2") or not operator.outputs:
         return False
     return any(
@@ -337,7 +337,7 @@ def has_broadcast_branch(operator: Operator) -> bool:
 
 
 def aligns_corners_and_centers(operator: Operator) -> bool:
-    """A RESIZE_BILINEAR with align_corners and half_pixel_centers at once."""
+    """A RESIZE_BILINEAR with both align_corners and half_pixel_centers."""
     options = operator.options
     return operator.type == "RESIZE_BILINEAR" and bool(
         options.get("alignCorners") and options.get("halfPixelCenters")
@@ -345,7 +345,7 @@ def aligns_corners_and_centers(operator: Operator) -> bool:
 
 
 def updates_at_a_constant(operator: Operator) -> bool:
-    """A DYNAMIC_UPDATE_SLICE whose place is a constant."""
+    """A DYNAMIC_UPDATE_SLICE whose position is a constant."""
     return operator.type == "DYNAMIC_UPDATE_SLICE" and any(
         tensor.is_constant for tensor in operator.given[2:]
     )
@@ -357,7 +357,7 @@ def scales_softmax(operator: Operator) -> bool:
 
 
 def has_refused_mask(operator: Operator) -> bool:
-    """A STRIDED_SLICE that adds or drops axes, or goes backwards."""
+    """A STRIDED_SLICE that adds or removes axes, or has a negative stride."""
     if operator.type != "STRIDED_SLICE":
         return False
     masks = ("ellipsisMask", "newAxisMask", "shrinkAxisMask")
@@ -368,7 +368,7 @@ def has_refused_mask(operator: Operator) -> bool:
 
 
 def has_refused_slope(operator: Operator) -> bool:
-    """A PRELU with a slope that is neither per channel nor of the input's whole shape."""
+    """A PRELU with a slope that is neither per channel nor per element."""
     if operator.type != "PRELU" or len(operator.given) != 2:
         return False
     axes, slope = as_activation(operator.given[0].shape), operator.given[1].shape
@@ -378,7 +378,7 @@ def has_refused_slope(operator: Operator) -> bool:
 
 
 def has_refused_padding(operator: Operator) -> bool:
-    """A padding of rank 1 or 2, or one that mirrors the edge too."""
+    """A padding of rank 1 or 2, or a MIRROR_PAD in symmetric mode."""
     if operator.type not in _PADS or not operator.given:
         return False
     return len(operator.given[0].shape) < 3 or operator.options.get("mode", 0) != 0
@@ -401,7 +401,7 @@ def fuses_sign_bit(operator: Operator) -> bool:
     return operator.options.get("fusedActivationFunction") == _SIGN_BIT and operator.type != "LSTM"
 
 
-# ---- Ends the process ----------------------------------------------------------------------------
+# ---- Crashes the process -------------------------------------------------------------------------
 
 
 def multiplies_int16(operator: Operator) -> bool:
@@ -413,7 +413,7 @@ def multiplies_int16(operator: Operator) -> bool:
 
 
 def looks_up_matrices(operator: Operator) -> bool:
-    """An EMBEDDING_LOOKUP in something other than a matrix."""
+    """An EMBEDDING_LOOKUP in a table that is not a matrix."""
     return (
         operator.type == "EMBEDDING_LOOKUP"
         and len(operator.given) == 2
@@ -422,5 +422,5 @@ def looks_up_matrices(operator: Operator) -> bool:
 
 
 def _is_real(tensor: Tensor) -> bool:
-    """Whether a constant stands for real numbers there; others are taken as they are."""
+    """Whether the accelerator treats a constant as floating point."""
     return tensor.dtype in _REAL or (tensor.dtype in _QUANTIZED and tensor.is_quantized)

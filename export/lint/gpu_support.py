@@ -1,4 +1,4 @@
-"""The operators and types of tensors that LiteRT's GPU accelerator takes.
+"""The operators and tensor types that LiteRT's GPU accelerator supports.
 
 Source: `NewOperationParser` and `GetOpsToReplaceWithOptions` in ml_drift_delegate/tflite/
 model_builder.cc, and tflite/tools/versioning/gpu_compatibility.cc of LiteRT at commit f674577.
@@ -82,7 +82,7 @@ _EXCEPTIONS = MappingProxyType(
 
 
 def _types(type: str) -> _Types:
-    """Types of the inputs and outputs of an operator that are not constants."""
+    """Supported types of the non-constant inputs, and of the outputs, of an operator."""
     if type in _EXCEPTIONS:
         return _EXCEPTIONS[type]
     if type in LOGICAL:
@@ -97,7 +97,7 @@ def _types(type: str) -> _Types:
 
 
 def refused_types(operator: Operator) -> set[str]:
-    """Types of an operator's tensors, other than constants, that the accelerator refuses there."""
+    """Types of an operator's tensors, other than constants, that the accelerator refuses."""
     inputs, outputs = _types(operator.type)
     return _outside(operator.runtime_inputs, inputs) | _outside(operator.outputs, outputs)
 

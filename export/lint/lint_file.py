@@ -1,4 +1,4 @@
-"""Linting a file of others in a child process, as a bad one can keep a parser busy."""
+"""Linting an untrusted file in a child process, because a damaged file may hang the parser."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,19 +15,19 @@ PROGRAM = "the reader of its operators"
 
 
 def lint_file(path: Path, accelerators: Sequence[str] = tuple(ACCELERATORS)) -> tuple[Finding, ...]:
-    """Find what `linting.lint` finds in a file, whoever wrote it.
+    """Apply `linting.lint` to a file from any source.
 
     Args:
         path: of a .tflite file.
         accelerators: whose rules to apply.
 
     Raises:
-        UsageError: it is not a .tflite file by its name, or there are no rules for an accelerator.
-        SeaformerError: it is not there, or is damaged.
+        UsageError: the suffix is not .tflite, or there are no rules for an accelerator.
+        SeaformerError: the file does not exist or is damaged.
     """
     rules = {rule.name: rule for rule in rules_of(accelerators)}
     if format_of(path.name).name != "tflite":
-        raise UsageError(f"'{path}' cannot be linted: there are rules for .tflite files only.")
+        raise UsageError(f"'{path}' cannot be linted: only .tflite files are supported.")
     if not path.is_file():
         raise SeaformerError(f"there is no model file '{path}'. Check the name.")
     child = ChildProcess("seaformer.export.lint.lint_process", path, PROGRAM)

@@ -1,4 +1,4 @@
-"""What `seaformer-export --lint` prints."""
+"""The terminal output of `seaformer-export --lint`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,25 +12,25 @@ from seaformer.export.lint.linting import Finding
 from seaformer.export.lint.rules import Rule
 
 MAX_PRINTED = 200
-"""Findings in the table: a large network may have the same one at every layer."""
+"""Maximum number of findings in the table: a large network may repeat one in every layer."""
 
 _STYLES = {"wrong": "red", "falls back": "yellow", "aborts": "red"}
 
 
 def lint_and_print(path: Path, accelerators: Sequence[Accelerator], console: Console) -> bool:
-    """Lint a file and print what is found.
+    """Lint a file and print the findings.
 
     Args:
         path: of the file.
-        accelerators: whose rules to apply; none for all.
+        accelerators: whose rules to apply; empty for all.
         console: to print to.
 
     Returns:
-        Whether something is known to be wrong or to fall back.
+        Whether there are findings.
 
     Raises:
-        UsageError: it is not a .tflite file by its name, or an accelerator is unknown.
-        SeaformerError: it is not there, or is damaged.
+        UsageError: the suffix is not .tflite, or an accelerator is unknown.
+        SeaformerError: the file does not exist or is damaged.
     """
     names = [accelerator.name for accelerator in accelerators or ACCELERATORS.values()]
     findings = lint_file(path, names)
@@ -39,7 +39,7 @@ def lint_and_print(path: Path, accelerators: Sequence[Accelerator], console: Con
 
 
 def print_findings(path: Path, findings: Sequence[Finding], console: Console) -> None:
-    """Print a table of the findings, and for each rule among them what happens and what to do.
+    """Print a table of the findings, and the effect and remedy of each rule.
 
     Args:
         path: of the file.
@@ -48,7 +48,8 @@ def print_findings(path: Path, findings: Sequence[Finding], console: Console) ->
     """
     if not findings:
         console.print(
-            f"{path.name}: no operator is known to be wrong or to fall back.", style="green"
+            f"{path.name}: no operator is known to be wrong or to fall back to the CPU.",
+            style="green",
         )
         return
     table = Table(box=None, pad_edge=False)
@@ -71,13 +72,13 @@ def print_findings(path: Path, findings: Sequence[Finding], console: Console) ->
     if len(findings) > MAX_PRINTED:
         console.print(f"... and {len(findings) - MAX_PRINTED} more")
     console.print()
-    for rule, said in advice(findings).items():
-        console.print(said)
+    for rule, text in advice(findings).items():
+        console.print(text)
         console.print(f"  Source: {rule.source}.", style="dim")
 
 
 def advice(findings: Sequence[Finding]) -> dict[Rule, str]:
-    """What happens by each rule, to which operators, and what to do about it."""
+    """The affected operators, effect and remedy of each rule, in words."""
     found = {}
     for rule in dict.fromkeys(finding.rule for finding in findings):
         numbers = [finding.operator for finding in findings if finding.rule is rule]

@@ -1,4 +1,4 @@
-"""Applying the rules to a file."""
+"""Applying the lint rules to a file."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from seaformer.export.lint.tflite_operators import Operator, read_operators
 
 @dataclass(frozen=True)
 class Finding:
-    """An operator that a rule is about.
+    """An operator that matches a rule.
 
     Attributes:
         operator: its position in execution order.
-        type: its type, such as "BATCH_MATMUL"; of a custom operator, its name.
-        module: path of the module it belongs to; None if the file does not say.
-        inputs: shapes of its inputs, without those that are left out.
+        type: its type, such as "BATCH_MATMUL"; for a custom operator, its name.
+        module: path of its module; None if the file does not record it.
+        inputs: shapes of its inputs, without absent ones.
         outputs: shapes of its outputs.
-        rule: what is known of it.
+        rule: the rule that it matches.
     """
 
     operator: int
@@ -34,17 +34,18 @@ class Finding:
 def lint(
     model: bytes, accelerators: Collection[str] = tuple(ACCELERATORS), name: str = "the model"
 ) -> tuple[Finding, ...]:
-    """Find the operators of a .tflite file that an accelerator is known to get wrong or to refuse.
+    """Find operators of a .tflite file that an accelerator is known to compute wrongly or refuse.
 
-    Nothing is run. The file is parsed in this process, so one of others is linted by `lint_file`.
+    Nothing is run. The file is parsed in this process; use `lint_file` for untrusted files.
 
     Args:
-        model: its content, with or without the metadata behind it.
+        model: content of the file, with or without the appended metadata.
         accelerators: whose rules to apply.
         name: of the file, for errors.
 
     Returns:
-        In execution order; what is not found is not proven to be right.
+        The findings in execution order. An operator without finding is not guaranteed to be
+        correct.
 
     Raises:
         UnknownNameError: there are no rules for an accelerator.
@@ -62,7 +63,7 @@ def lint(
 
 
 def rules_of(accelerators: Collection[str]) -> tuple[Rule, ...]:
-    """Return the rules that are about any of these accelerators.
+    """Return the rules that apply to any of these accelerators.
 
     Raises:
         UnknownNameError: there are no rules for one of them.

@@ -1,4 +1,4 @@
-"""Which module of the network each operator of a file belongs to, where the file says it."""
+"""The module of each operator of a file, if its metadata records it."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from seaformer.artifact.metadata import parse_metadata
 
 
 def modules_of(model: bytes, name: str) -> Mapping[int, str]:
-    """Return operator -> path of its module, as the metadata of a .tflite file has it.
+    """Return operator -> path of its module, from the metadata of a .tflite file.
 
     Args:
         model: content of the file.

@@ -1,6 +1,6 @@
-"""The rules of lint, as data: what each is about, what happens, and what to do instead.
+"""The lint rules as data: the operators they apply to, the effect, and the remedy.
 
-A rule is about one operator. It is added with its source: an issue, or a measurement with versions.
+A rule applies to single operators and gives its source: an issue, or a measurement with versions.
 """
 
 from collections.abc import Callable
@@ -21,17 +21,17 @@ _PARSER = "ml_drift_delegate/tflite/model_builder.cc of LiteRT at f674577"
 
 @dataclass(frozen=True)
 class Rule:
-    """Something that is known of an accelerator.
+    """A known fault or limitation of an accelerator.
 
     Attributes:
-        name: unique, for people and for the JSON.
-        accelerators: those it is true of.
-        effect: "wrong": computes something else without a word; "falls back": is refused, and runs
-            on the CPU where that is allowed; "aborts": ends the process.
+        name: unique, for display and for the JSON.
+        accelerators: those affected.
+        effect: "wrong": silently computes wrong values; "falls back": is refused, and runs on the
+            CPU if that is allowed; "aborts": crashes the process.
         happens: what the accelerator does, one sentence.
         remedy: what to do instead, one sentence.
         source: an issue, a document, or a measurement with versions.
-        concerns: whether an operator is one of these.
+        concerns: whether the rule applies to an operator.
     """
 
     name: str
@@ -48,10 +48,10 @@ _WRONG = (
         "constant-on-batch",
         (GPU,),
         "wrong",
-        "The axes of the constant, or of the tensor of lower rank beside it, are taken for others, "
-        "and one slice is used for all.",
-        "Give both operands four axes, RESHAPE before and after, with the batch 1 and what varies "
-        "on height, width or channels.",
+        "The axes of the constant, or of the lower-rank tensor combined with it, are misassigned, "
+        "and one slice is used everywhere.",
+        "RESHAPE both operands to four axes with a batch of 1, so that only height, width and "
+        "channels vary, and RESHAPE the result back.",
         f"{MEASURED}, ranks 1 to 4, both orders; {_PARSER}; LiteRT#9664",
         gpu.has_misplaced_constant,
     ),
@@ -59,28 +59,28 @@ _WRONG = (
         "unequal-batches",
         (GPU,),
         "wrong",
-        "The batches of the smaller side are not repeated, and wrong ones are multiplied.",
-        "Put what has more batches on the rows of one product, or repeat the other side's batches "
-        "by CONCATENATION or TILE.",
-        f"{MEASURED}, ranks 2 to 4, with and without adj_x and adj_y; one batch on the right with "
-        "adj_y is right up to 8 rows, if its own are a multiple of 8",
+        "The batches of the smaller operand are not broadcast, and wrong batches are multiplied.",
+        "Merge the additional batches into the rows of a single product, or repeat the batches of "
+        "the smaller operand with CONCATENATION or TILE.",
+        f"{MEASURED}, ranks 2 to 4, with and without adj_x and adj_y; a single batch on the right "
+        "with adj_y is correct up to 8 rows on the left, if its own rows are a multiple of 8",
         gpu.has_unequal_batches,
     ),
     Rule(
         "many-batches",
         (GPU,),
         "wrong",
-        "The right sides of all batches do not fit into one texture, and the result stays empty.",
+        "The right operands of all batches do not fit into one texture, and the result is empty.",
         "Split the product into several with fewer batches each.",
-        f"{MEASURED}: batches x rows / 4 above {gpu.MAX_TEXTURE_SIDE}, matrices of 1600 elements "
-        "and more",
+        f"{MEASURED}: batches x rows / 4 above {gpu.MAX_TEXTURE_SIDE}, matrices of 1600 or more "
+        "elements",
         gpu.overflows_texture,
     ),
     Rule(
         "matrix-not-transposed",
         (GPU,),
         "wrong",
-        "adj_x and adj_y are left out of a product with a constant matrix.",
+        "adj_x and adj_y are ignored in a product with a constant matrix.",
         "Store the constant transposed, or use FULLY_CONNECTED.",
         f"{MEASURED}; {_PARSER}; {_ISSUES}/8913",
         gpu.ignores_transposition,
@@ -89,20 +89,20 @@ _WRONG = (
         "sum-in-half-precision",
         (GPU,),
         "wrong",
-        "GPUs of phones add in half precision, whose largest number is 65504: the sum becomes "
-        "infinity, and what follows NaN.",
-        "Use AVERAGE_POOL_2D, sum one axis after the other with a MUL by 1/n before each, or run "
+        "Phone GPUs add in half precision, whose largest number is 65504: the sum overflows to "
+        "infinity, and subsequent values become NaN.",
+        "Use AVERAGE_POOL_2D, sum one axis at a time with a MUL by 1/n before each sum, or run "
         "the accelerator in single precision.",
-        f"{_ISSUES}/9249; right in single precision, {MEASURED}. From {gpu.MAX_HALF} / "
-        f"{gpu.LARGE_ACTIVATION} elements on, as large as ReLU6 lets them be",
+        f"{_ISSUES}/9249; correct in single precision, {MEASURED}. From {gpu.MAX_HALF} / "
+        f"{gpu.LARGE_ACTIVATION} elements on, assuming the largest output of ReLU6",
         gpu.overflows_half,
     ),
     Rule(
         "groups-not-of-four",
         (GPU,),
         "wrong",
-        "A grouped convolution whose groups do not have whole fours of input and output channels "
-        "reads the wrong ones, or ends the process.",
+        "A grouped convolution whose input or output channels per group are not multiples of four "
+        "reads wrong channels, or crashes the process.",
         "Pad the groups to multiples of four channels, or use one convolution for each group.",
         MEASURED,
         gpu.has_uneven_groups,
@@ -111,7 +111,7 @@ _WRONG = (
         "batches-of-blocks",
         (GPU,),
         "wrong",
-        "Batches after the first one stay empty.",
+        "All batches except the first are empty.",
         "Use a batch of 1, or RESHAPE and TRANSPOSE.",
         MEASURED,
         gpu.rearranges_batches,
@@ -120,9 +120,9 @@ _WRONG = (
         "cumulative-sum",
         (GPU,),
         "wrong",
-        "The sum goes along another axis; exclusive and reverse are left out.",
-        "Sum along an axis that is not the first one, forwards and inclusive, or multiply by a "
-        "triangular matrix.",
+        "The sum runs along a wrong axis; exclusive and reverse are ignored.",
+        "Use neither exclusive nor reverse, and sum along an axis other than the first; or "
+        "multiply by a triangular matrix.",
         f"{MEASURED}; {_PARSER}",
         gpu.accumulates_elsewhere,
     ),
@@ -130,8 +130,8 @@ _WRONG = (
         "padded-batches",
         (GPU,),
         "wrong",
-        "The batch is padded, or what is added to it stays as it was.",
-        "Use rank 4 and pad height, width and channels only.",
+        "The batch is padded, or the added batches are uninitialized.",
+        "Use rank 4, and pad only height, width and channels.",
         f"{MEASURED}; {_PARSER}",
         gpu.pads_batches,
     ),
@@ -139,8 +139,8 @@ _WRONG = (
         "padded-integers",
         (GPU,),
         "wrong",
-        "PAD of integers or booleans gives zeros everywhere, and PADV2 ends the process.",
-        "CAST to float32 before, and back after.",
+        "PAD of integers or booleans gives zeros everywhere, and PADV2 crashes the process.",
+        "CAST to float32 before it, and back after it.",
         MEASURED,
         gpu.pads_integers,
     ),
@@ -148,7 +148,7 @@ _WRONG = (
         "condition-of-lower-rank",
         (GPU,),
         "wrong",
-        "The axes of the condition are taken for others, or the operator is refused.",
+        "The axes of the condition are misassigned, or the operator is refused.",
         "RESHAPE the condition to the rank of the result.",
         MEASURED,
         gpu.chooses_elsewhere,
@@ -157,7 +157,7 @@ _WRONG = (
         "softmax-of-a-vector",
         (GPU,),
         "wrong",
-        "The softmax goes over the channels, and the one axis is the batch there.",
+        "The softmax runs over the channels, but the only axis of a vector is the batch.",
         "RESHAPE to [1, n].",
         MEASURED,
         gpu.softens_the_batch,
@@ -166,8 +166,8 @@ _WRONG = (
         "one-hot-of-rows",
         (GPU,),
         "wrong",
-        "The rows after the first one are wrong.",
-        "RESHAPE the indices to a vector before.",
+        "All rows except the first are wrong.",
+        "RESHAPE the indices to a vector before it.",
         MEASURED,
         gpu.spreads_rows,
     ),
@@ -175,8 +175,8 @@ _WRONG = (
         "concatenation-of-one",
         (GPU,),
         "wrong",
-        "The result stays empty.",
-        "Leave the operator out.",
+        "The result is empty.",
+        "Remove the operator.",
         MEASURED,
         gpu.joins_one,
     ),
@@ -184,8 +184,8 @@ _WRONG = (
         "fused-tanh",
         (GPU,),
         "wrong",
-        "The accelerator computes the fused TANH, and LiteRT's own kernels leave it out.",
-        "Use an operator TANH of its own.",
+        "The accelerator computes the fused TANH, but LiteRT's own kernels ignore it.",
+        "Use a separate TANH operator.",
         f"{MEASURED}, ADD and CONV_2D",
         gpu.fuses_tanh,
     ),
@@ -196,8 +196,8 @@ _REFUSED = (
         "int64",
         (GPU,),
         "falls back",
-        "Tensors of int64 that are computed or given are refused, and the operator with them.",
-        "Use int32; ARG_MAX has an output type for it.",
+        "Operators with int64 inputs or outputs that are not constants are refused.",
+        "Use int32; ARG_MAX can output it directly.",
         f"{MEASURED}; {_PARSER}",
         gpu.has_int64,
     ),
@@ -214,8 +214,8 @@ _REFUSED = (
         "rank-above-four",
         (GPU,),
         "falls back",
-        "Tensors of more than four axes are refused.",
-        "Merge axes, by RESHAPE or in the network.",
+        "Tensors with more than four axes are refused.",
+        "Merge axes with RESHAPE or in the network.",
         f"{MEASURED}; {_PARSER}",
         gpu.has_high_rank,
     ),
@@ -224,7 +224,7 @@ _REFUSED = (
         (GPU,),
         "falls back",
         "BROADCAST_TO is refused.",
-        "Let the operator after it broadcast, or use TILE or CONCATENATION.",
+        "Rely on the broadcasting of the next operator, or use TILE or CONCATENATION.",
         f"{_ISSUES}/9191; {MEASURED}",
         gpu.broadcasts,
     ),
@@ -259,7 +259,7 @@ _REFUSED = (
         "custom-operator",
         (GPU,),
         "falls back",
-        "The accelerator does not know this custom operator or composite.",
+        "The accelerator does not support this custom operator or composite.",
         "Convert the network with builtin operators only.",
         _PARSER,
         gpu.is_unknown_by_name,
@@ -268,8 +268,8 @@ _REFUSED = (
         "unknown-operator",
         (GPU,),
         "falls back",
-        "The accelerator does not know this operator.",
-        "Express it by operators that it knows.",
+        "The accelerator does not support this operator.",
+        "Replace it with supported operators.",
         f"{MEASURED}; {_PARSER}",
         gpu.is_unknown,
     ),
@@ -277,8 +277,8 @@ _REFUSED = (
         "shape-at-run-time",
         (GPU,),
         "falls back",
-        "A shape, or what says it, is only known at run time.",
-        "Export with fixed shapes, and axes, sizes and paddings as constants.",
+        "A shape, or a parameter that determines it, is only known at run time.",
+        "Export with fixed shapes and with constant axes, sizes and paddings.",
         f"{MEASURED}; {_PARSER}",
         gpu.has_unknown_side,
     ),
@@ -286,7 +286,7 @@ _REFUSED = (
         "constant-on-the-left",
         (GPU,),
         "falls back",
-        "A product whose left side is a constant is refused.",
+        "A product whose left operand is a constant is refused.",
         "Multiply the transposed matrices in the other order.",
         f"{MEASURED}; https://github.com/tensorflow/tensorflow/issues/66727",
         gpu.has_constant_on_the_left,
@@ -295,8 +295,8 @@ _REFUSED = (
         "operand-twice",
         (GPU,),
         "falls back",
-        "An operator of a tensor with itself is refused, except ADD and MUL.",
-        "Simplify it: SUB is 0, DIV is 1, MAXIMUM and MINIMUM are the tensor.",
+        "An element-wise operator on a tensor and itself is refused, except ADD and MUL.",
+        "Simplify it: SUB is 0, DIV is 1, MAXIMUM and MINIMUM are the tensor itself.",
         f"{MEASURED}; {_PARSER}",
         gpu.has_one_operand_twice,
     ),
@@ -304,7 +304,7 @@ _REFUSED = (
         "scalar-operand",
         (GPU,),
         "falls back",
-        "A computed operand without axes, or a constant boolean, is refused.",
+        "A computed scalar operand, or a constant boolean, is refused.",
         "RESHAPE the operand to [1].",
         MEASURED,
         gpu.has_scalar_operand,
@@ -313,7 +313,7 @@ _REFUSED = (
         "branch-of-another-shape",
         (GPU,),
         "falls back",
-        "SELECT is refused if it has to broadcast what it chooses from.",
+        "SELECT is refused if it has to broadcast its branches.",
         "Give both branches the shape of the result.",
         "tflite/tools/versioning/gpu_compatibility.cc of LiteRT at f674577",
         gpu.has_broadcast_branch,
@@ -322,8 +322,9 @@ _REFUSED = (
         "corners-and-centers",
         (GPU,),
         "falls back",
-        "RESIZE_BILINEAR with align_corners and half_pixel_centers is refused, on the CPU too.",
-        "Choose one; each is right alone.",
+        "RESIZE_BILINEAR with both align_corners and half_pixel_centers is refused, also on the "
+        "CPU.",
+        "Use only one of them; each is correct alone.",
         f"{MEASURED}, 16 pairs of sizes",
         gpu.aligns_corners_and_centers,
     ),
@@ -340,8 +341,8 @@ _REFUSED = (
         "strided-slice",
         (GPU,),
         "falls back",
-        "STRIDED_SLICE that adds or drops axes, or goes backwards, is refused.",
-        "Slice without masks and RESHAPE; REVERSE_V2 goes backwards.",
+        "STRIDED_SLICE that adds or removes axes, or has a negative stride, is refused.",
+        "Slice without masks and RESHAPE; for negative strides use REVERSE_V2.",
         MEASURED,
         gpu.has_refused_mask,
     ),
@@ -349,7 +350,7 @@ _REFUSED = (
         "prelu-slope",
         (GPU,),
         "falls back",
-        "PRELU is refused unless its slope is one for each channel, or one for each element.",
+        "PRELU is refused unless it has one slope per channel or per element.",
         "Repeat the slope for all channels.",
         f"{MEASURED}; {_PARSER}",
         gpu.has_refused_slope,
@@ -358,8 +359,8 @@ _REFUSED = (
         "padding-of-low-rank",
         (GPU,),
         "falls back",
-        "Paddings of rank 1 and 2, and MIRROR_PAD that repeats the edge, are refused.",
-        "RESHAPE to rank 4, and reflect without the edge.",
+        "Paddings of rank 1 and 2, and MIRROR_PAD in symmetric mode, are refused.",
+        "RESHAPE to rank 4, and use the reflect mode.",
         MEASURED,
         gpu.has_refused_padding,
     ),
@@ -368,7 +369,7 @@ _REFUSED = (
         (GPU,),
         "falls back",
         "GATHER is refused unless its indices are a vector.",
-        "RESHAPE the indices, and the result.",
+        "RESHAPE the indices to a vector, and the result back.",
         MEASURED,
         gpu.gathers_by_a_matrix,
     ),
@@ -385,7 +386,7 @@ _REFUSED = (
         "update-at-a-constant",
         (GPU,),
         "falls back",
-        "DYNAMIC_UPDATE_SLICE is refused if its place is a constant.",
+        "DYNAMIC_UPDATE_SLICE is refused if its position is a constant.",
         "Use SLICE and CONCATENATION.",
         MEASURED,
         gpu.updates_at_a_constant,
@@ -395,7 +396,7 @@ _REFUSED = (
         (GPU,),
         "falls back",
         "A fused SIGN_BIT is refused.",
-        "Use an operator of its own.",
+        "Use a separate operator.",
         MEASURED,
         gpu.fuses_sign_bit,
     ),
@@ -406,7 +407,8 @@ _FATAL = (
         "int16",
         (GPU,),
         "aborts",
-        "BATCH_MATMUL in int16, and int16 beside a constant, end the process.",
+        "BATCH_MATMUL in int16, and element-wise int16 operators with a constant, crash the "
+        "process.",
         "Quantize to int8, or keep these operators in floating point.",
         MEASURED,
         gpu.multiplies_int16,
@@ -415,12 +417,12 @@ _FATAL = (
         "embedding-of-high-rank",
         (GPU,),
         "aborts",
-        "EMBEDDING_LOOKUP in anything but a matrix ends the process.",
-        "RESHAPE the table to a matrix, and the result.",
+        "EMBEDDING_LOOKUP in a table that is not a matrix crashes the process.",
+        "RESHAPE the table to a matrix, and the result back.",
         MEASURED,
         gpu.looks_up_matrices,
     ),
 )
 
 RULES: tuple[Rule, ...] = (*_WRONG, *_REFUSED, *_FATAL)
-"""In the order in which they are reported for one operator."""
+"""All rules, in the order in which they are reported for one operator."""

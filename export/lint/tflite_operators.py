@@ -1,4 +1,4 @@
-"""The operators of a .tflite file as the rules of lint see them."""
+"""The representation of a .tflite file's operators for the lint rules."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from seaformer.runtimes.session import reason
 from seaformer.runtimes.tflite_flatbuffer import parse
 
 MAX_VALUES = 64
-"""Values of a constant that a rule may read: axes, shapes and paddings have fewer."""
+"""Maximum size of a constant that a rule may read: axes, shapes and paddings are smaller."""
 
 _TYPES = {number: name for name, number in vars(schema.BuiltinOperator).items() if name.isupper()}
 _DTYPES = {
@@ -27,12 +27,12 @@ class Tensor:
     """A tensor of an operator.
 
     Attributes:
-        number: of the tensor in the file.
-        shape: as the file has it; a side that is only known at run time is -1.
+        number: index of the tensor in the file.
+        shape: as in the file; -1 for a dimension that is only known at run time.
         dtype: such as "float32".
-        is_constant: whether its values are in the file, perhaps behind a DEQUANTIZE.
+        is_constant: whether its values are in the file, possibly followed by a DEQUANTIZE.
         is_quantized: whether it has a scale.
-        values: of a small constant of integers, such as axes; None of other tensors.
+        values: of a small integer constant, such as axes; None for other tensors.
     """
 
     number: int
@@ -54,11 +54,11 @@ class Operator:
 
     Attributes:
         index: position in execution order.
-        type: name of the builtin operator, such as "CONV_2D"; "CUSTOM" of one that is not.
+        type: name of the builtin operator, such as "CONV_2D"; "CUSTOM" for a custom operator.
         custom: name of a custom operator or of a composite; else "".
-        inputs: in their order; None for one that is left out.
-        outputs: in their order.
-        options: of the schema's table, under their names there, such as "adjX".
+        inputs: in order; None for an absent input.
+        outputs: in order.
+        options: by their names in the schema, such as "adjX".
     """
 
     index: int
@@ -70,17 +70,17 @@ class Operator:
 
     @property
     def given(self) -> tuple[Tensor, ...]:
-        """The inputs that are there."""
+        """The inputs without absent ones."""
         return tuple(tensor for tensor in self.inputs if tensor is not None)
 
     @property
     def runtime_inputs(self) -> tuple[Tensor, ...]:
-        """The inputs that are computed or given when the file is run."""
+        """The inputs that are not constants."""
         return tuple(tensor for tensor in self.given if not tensor.is_constant)
 
     @property
     def constants(self) -> tuple[Tensor, ...]:
-        """The inputs whose values are in the file."""
+        """The inputs that are constants."""
         return tuple(tensor for tensor in self.given if tensor.is_constant)
 
 
@@ -96,9 +96,9 @@ def read_operators(model: bytes, name: str) -> tuple[Operator, ...]:
     """
     try:
         if model[4:8] != b"TFL3":
-            raise ValueError("it does not begin as a .tflite file")
+            raise ValueError("it lacks the identifier of a .tflite file")
         return _operators(parse(model))
-    except Exception as error:  # the generated readers raise all kinds on damaged bytes
+    except Exception as error:  # the generated readers raise various errors on damaged bytes
         raise SeaformerError(
             f"'{name}' is damaged or is not a .tflite file ({reason(error)}). Export it again."
         ) from error
@@ -117,7 +117,7 @@ def _operators(parsed: schema.ModelT) -> tuple[Operator, ...]:
         found.append(
             Operator(
                 index=index,
-                type=_TYPES.get(number, f"BUILTIN_{number}"),  # of a later schema than ours
+                type=_TYPES.get(number, f"BUILTIN_{number}"),  # from a newer schema
                 custom=_text(code.customCode) or _text(getattr(composite, "name", None)),
                 inputs=inputs,
                 outputs=tuple(tensors[_index(n)] for n in _indices(operator.outputs)),
@@ -125,7 +125,7 @@ def _operators(parsed: schema.ModelT) -> tuple[Operator, ...]:
             )
         )
         if found[-1].type == "DEQUANTIZE" and not found[-1].runtime_inputs:
-            # Weights in half precision are stored so; what is behind it is the constant.
+            # Half-precision weights are stored this way: its output counts as the constant.
             for number in _indices(operator.outputs):
                 tensors[number] = replace(tensors[number], is_constant=True)
     return tuple(found)
@@ -149,7 +149,7 @@ def _tensor(number: int, stored: schema.TensorT, parsed: schema.ModelT) -> Tenso
 
 
 def _indices(stored: Any) -> list[Any]:
-    """Return a vector of a flatbuffer as a list; one that is left out is empty."""
+    """Return a vector of a flatbuffer as a list; empty if absent."""
     return [] if stored is None else [value.item() for value in np.asarray(stored)]
 
 

@@ -1,7 +1,7 @@
-"""The deployment form: the same function as the training form, written for a phone.
+"""The deployment form: mathematically equal to the training form, but efficient on a phone.
 
 Every rewrite is exact algebra, done in float64 and rounded once at the end. Each is a file of this
-folder whose docstring states the algebra; `deployment_form` runs them in the order they need.
+folder whose docstring states the algebra; `deployment_form` applies them in the required order.
 """
 
 import copy
@@ -35,7 +35,7 @@ class DeploymentForm:
 
     Attributes:
         model: float32, eval mode, for one input size and a batch of one.
-        reports: what each rewrite did, in order.
+        reports: report of each rewrite, in order.
     """
 
     model: nn.Module
@@ -49,15 +49,15 @@ def deployment_form(
     head: str = "logits",
     meaning: OutputMeaning = LOGITS,
 ) -> DeploymentForm:
-    """Rewrite a copy of `model` for one input size; the model itself is left as it was.
+    """Rewrite a copy of `model` for one input size.
 
     Args:
-        model: the training form, in eval mode. Models other than SeaFormer come out as they are,
-            but for the normalisation: every rewrite that finds nothing to do says so.
+        model: the training form, in eval mode. For models other than SeaFormer only the
+            normalisation changes; the reports list every rewrite that found nothing to do.
         size: height and width of the input.
-        normalization: None for an input that is already normalised; else what brings RGB in
-            0..255 to it, which then becomes part of the graph.
-        head: what the graph ends with, see `seaformer.export.heads`.
+        normalization: of RGB in 0..255, to include in the graph; None for an input that is already
+            normalised.
+        head: of the graph, see `seaformer.export.heads`.
         meaning: of the output of the training form. Class ids become int32.
     """
     feature_sizes = _feature_sizes(model, size)
@@ -82,9 +82,9 @@ def deployment_form(
 
 @torch.no_grad()
 def _feature_sizes(model: nn.Module, size: tuple[int, int]) -> dict[str, tuple[int, int]]:
-    """Height and width of the first input of every module whose rewrite must know them.
+    """Height and width of the first input of every module whose rewrite requires them.
 
-    A module that is called with several sizes, as by a model that looks at two scales, has none.
+    A module that is called with several sizes, as in a multi-scale model, has no entry.
     """
     sizes: dict[str, set[tuple[int, int]]] = {}
 

@@ -1,9 +1,9 @@
-"""End the graph with the arg-max, at the logits' own size or at the image's.
+"""Append the arg-max to the graph, at the size of the logits or of the image.
 
     classes = argmax_c(logits)          mask = argmax_c(bilinear(logits, size))
 
-Nothing is approximated: it is what follows the network in PyTorch, moved into the graph. Class ids
-are int32: GPUs and NPUs have no int64, and leave an arg-max with it to the CPU.
+This is exactly the post-processing in PyTorch, moved into the graph. Class ids are int32: GPUs and
+NPUs do not support int64 and would leave the arg-max to the CPU.
 """
 
 import torch
@@ -19,11 +19,12 @@ NAME = "argmax_inside"
 
 
 class ArgMax(nn.Module):
-    """The class of the largest logit, the lowest of equals: [1, C, h, w] -> int32 [1, h, w].
+    """The class with the largest logit, the lowest in a tie: [1, C, h, w] -> int32 [1, h, w].
 
     Args:
-        size: height and width to upsample the logits to first, bilinearly; None for their own.
-        threshold: of one channel, [1, 1, h, w] or [1, h, w]: class 1 is above it; None for several.
+        size: height and width for bilinear upsampling of the logits first; None for no upsampling.
+        threshold: of a single channel, [1, 1, h, w] or [1, h, w], above which the class is 1; None
+            for several channels.
     """
 
     paper_title = "arg-max"
@@ -34,7 +35,7 @@ class ArgMax(nn.Module):
         self.threshold = threshold
 
     def forward(self, logits: Tensor) -> Tensor:
-        """Upsample, if asked to, and decide."""
+        """Upsample if requested, and choose the class."""
         if self.threshold is not None and logits.ndim == 3:
             logits = logits.unsqueeze(1)
         if self.size is not None:
@@ -58,39 +59,39 @@ class DecidingHead(nn.Module):
         self.argmax = ArgMax(size)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Classify every pixel, and decide."""
+        """Compute the logits of every position, and choose the class."""
         return self.argmax(self.classifier(self.act(self.fuse(x))))
 
 
 def end_with_argmax(
     model: nn.Module, size: tuple[int, int] | None, meaning: OutputMeaning
 ) -> RewriteReport:
-    """Make the model give class ids.
+    """Make the model output class ids.
 
     Args:
         model: a segmentation model in eval mode.
         size: height and width of the mask; None for that of the logits.
-        meaning: of its output, which is no class ids yet.
+        meaning: of its output, which is not class ids yet.
     """
     report = RewriteReport(NAME)
     if type(model) is SeaFormer:
         replace(model, "light_head", DecidingHead(model.light_head, size))
         report.count += 1
     else:
-        # In another model something may follow the light head, if it has one.
-        report.refuse("model", "it is no SeaFormer; the arg-max follows the whole model")
+        # In another model with a light head, other modules may follow it.
+        report.refuse("model", "it is not a SeaFormer; the arg-max follows the whole model")
         argmax = ArgMax(size, meaning.threshold)
         model.register_forward_hook(lambda _module, _inputs, logits: argmax(logits))
     return report
 
 
 def end_with_int32(model: nn.Module) -> RewriteReport:
-    """Make a model that gives class ids give them as int32, [1, h, w] or [1]."""
+    """Convert the class ids that a model outputs to int32, [1, h, w] or [1]."""
     report = RewriteReport("class_ids_int32", 1)
     model.register_forward_hook(lambda _module, _inputs, ids: as_ids(ids).to(torch.int32))
     return report
 
 
 def as_ids(ids: Tensor) -> Tensor:
-    """Return class ids without the axis of their one channel: [1, 1, h, w] -> [1, h, w]."""
+    """Remove the channel axis of class ids: [1, 1, h, w] -> [1, h, w]."""
     return ids.squeeze(1) if ids.ndim in (2, 4) else ids

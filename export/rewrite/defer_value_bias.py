@@ -1,12 +1,12 @@
-"""Move the value's bias behind the attention, where RELU6 can fuse with its ADD.
+"""Move the bias of the value after the attention, where RELU6 can be fused into its ADD.
 
 The rows of the softmax P sum to one, so for the bias b of the value
 
     P (v + 1 b^T) = P v + b
 
-Subtracting b from the squeezed values costs nothing (it joins the position constants), adding it
-after attention costs an ADD that takes the following RELU6 in, which would otherwise be an operator
-of its own: one that XNNPACK does not run in int8.
+Subtracting b from the squeezed values is free (it is merged into the position constants). Adding it
+after the attention costs an ADD, into which the following RELU6 is fused; a separate RELU6 would
+not run on XNNPACK in int8.
 """
 
 import torch
@@ -20,7 +20,7 @@ NAME = "defer_value_bias"
 
 @torch.no_grad()
 def defer_value_bias(model: nn.Module) -> RewriteReport:
-    """Take the value's bias out of the tokens of both axes and add it after attention."""
+    """Remove the bias of the value from the tokens of both axes and add it after the attention."""
     report = RewriteReport(NAME)
     for _, attention in sites(model, JointAttention):
         for axis in (attention.row, attention.column):

@@ -2,8 +2,8 @@
 
     s (W_q x + b_q + p_q) k^T = (s W_q x + s b_q + s p_q) k^T
 
-Where the detail kernel reads the query too, it does so through a depth-wise kernel D: the taps of
-the query's channels take the inverse, (D / s)(s q) = D q.
+If the detail kernel also reads the query, through a depth-wise kernel D, the taps of the query's
+channels are divided by the scale: (D / s)(s q) = D q.
 """
 
 import torch

@@ -3,8 +3,8 @@
     BN(W x) = g (W x - m) / sqrt(v + e) + b
             = (s W) x + (b - s m)            with s = g / sqrt(v + e), one number per channel
 
-Exact in eval mode, where the mean m and the variance v are constants. Zero padding is not
-disturbed, since s scales the kernel's taps and not what they read.
+This is exact in eval mode, where the mean m and the variance v are constants. Zero padding is not
+affected, since s scales the kernel's taps and not its input.
 """
 
 from torch import nn

@@ -5,10 +5,11 @@ The gate multiplies another convolution's output y, so
     relu6(x + 3) / 6 * y = relu6(x') * y'      x' = x with 3 added to its bias,
                                                y' = y with kernel and bias divided by 6
 
-In the fusion block the gate is upsampled before it multiplies; bilinear interpolation is linear, so
-the 1/6 moves past it unchanged.
+In the fusion block the gate is upsampled before the multiplication; bilinear interpolation is
+linear, so it commutes with the factor 1/6.
 
-What an ablation has instead is refused: a gate that is added has no factor to hand its 1/6 to.
+Other gates, as in ablations, are not rewritten: if the gate is added, there is no factor that can
+absorb the 1/6.
 """
 
 import torch
@@ -24,7 +25,7 @@ NAME = "fold_gate"
 
 @torch.no_grad()
 def fold_gate(model: nn.Module) -> RewriteReport:
-    """Turn every gate into a ReLU6 that its convolution can take in."""
+    """Turn every gate into a ReLU6 that can be fused into its convolution."""
     report = RewriteReport(NAME)
     gated: list[tuple[str, nn.Module, nn.Module]] = []
     for path, attention in sites(model, JointAttention):

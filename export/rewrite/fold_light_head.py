@@ -5,8 +5,8 @@ It reads the last fusion block's product of a local embedding l and a gate g:
 
     relu(w (l g) + b) = relu((w l) g + b)
 
-so w scales the kernel and bias of the local embedding, and an ADD with a fused RELU is left of the
-convolution. Any sign of w will do, as there is no activation in between.
+so w scales the kernel and bias of the local embedding, and only an ADD with a fused RELU remains of
+the convolution. The sign of w does not matter, as there is no activation in between.
 """
 
 import torch
@@ -36,12 +36,12 @@ class ChannelBias(nn.Module):
 
 @torch.no_grad()
 def fold_light_head(model: nn.Module) -> RewriteReport:
-    """Leave of the light head's first convolution its bias only."""
+    """Reduce the light head's first convolution to its bias."""
     report = RewriteReport(NAME)
     branches = {ours.light_head: ours.spatial_branch for _, ours in sites(model, SeaFormer)}
     for path, head in sites(model, LightHead):
         if head not in branches:
-            report.refuse(path, "it stands in no SeaFormer, so what it reads is not known")
+            report.refuse(path, "it is not part of a SeaFormer, so its input is unknown")
             continue
         fuse: nn.Module = head.fuse
         is_per_channel = (
@@ -50,11 +50,11 @@ def fold_light_head(model: nn.Module) -> RewriteReport:
             and fuse.groups == fuse.in_channels == fuse.out_channels
         )
         if not is_per_channel:
-            report.refuse(f"{path}.fuse", "it is no depth-wise 1x1 convolution with folded norm")
+            report.refuse(f"{path}.fuse", "it is not a depth-wise 1x1 convolution with folded norm")
             continue
         *_, last = branches[head].fusion_blocks
         if not isinstance(last, FusionBlock) or not last.is_product:
-            report.refuse(path, "the fusion block before it is no product, so w has no one place")
+            report.refuse(path, "the fusion block before it is not a product, so w cannot be moved")
             continue
         embedding, embedding_bias = folded(last.get_submodule("local_embedding"))
         convolution, bias = folded(fuse)

@@ -4,7 +4,7 @@ Four changes to the squeeze-enhanced axial attention, all exact:
 
 1.  One convolution. Query, key and value are 1x1 convolutions of the same x, so stacking their
     kernels gives t = [q | k | v] at once. The detail kernel's concatenation disappears, and each
-    axis is squeezed with one mean of t where there were three.
+    axis is squeezed with one mean of t instead of three.
 
 2.  Positions. For a fixed input size the axes have fixed lengths, so the interpolated position
     embeddings are constants: added to mean(t), with zeros for v, they cost one ADD per axis.
@@ -15,20 +15,20 @@ Four changes to the squeeze-enhanced axial attention, all exact:
         K = [k * m_1; ...; k * m_n]        q K^T       = [q_1 k_1^T | ... | q_n k_n^T]
         V = [v * m_1; ...; v * m_n]        [P_1 | ... | P_n] V = concat_h(P_h v_h)
 
-    so the RESHAPEs and TRANSPOSEs that would gather each head's channels are not needed, and the
-    sum over heads is in the second product. Only the softmax looks at heads: [L, n L] as
-    [L n, L]. The two products over the H + W squeezed tokens grow `heads`-fold: Tiny at 512x512
-    goes from 0.05 % of its MACs to 0.2 %.
+    so no RESHAPEs and TRANSPOSEs are needed to gather each head's channels, and the sum over heads
+    is part of the second product. Only the softmax separates heads: [L, n L] is reshaped to
+    [L n, L]. The two products over the H + W squeezed tokens grow by the number of heads: for Tiny
+    at 512x512 from 0.05 % of its MACs to 0.2 %.
 
-    Heads on the batch axis, by masks of shape [n, 1, C], would do the same on a CPU. LiteRT's GPU
-    accelerator reads the first axis of a constant of rank 3 as the height, and multiplies
-    matrices of unequal batches without broadcasting: 30 dB, and no word of it. Here every tensor
-    has a batch of 1, and no constant a first axis above 1.
+    Heads on the batch axis, by masks of shape [n, 1, C], would be equivalent on a CPU. But LiteRT's
+    GPU accelerator interprets the first axis of a rank-3 constant as the height, and multiplies
+    matrices of unequal batches without broadcasting: the SQNR was 30 dB, without any error. Here
+    every tensor has a batch of 1, and no constant has a first axis above 1.
 
-4.  Layout. Tokens are [1, L, C], channels last, which is how TFLite has them anyway.
+4.  Layout. Tokens are [1, L, C], channels last as in TFLite.
 
-No weight is stored twice: the parameters are those of the BatchNorm-folded model, less the two
-ends of the position embeddings that interpolation does not need.
+No weight is stored twice: the parameters are those of the BatchNorm-folded model, without the ends
+of the position embeddings that the interpolation does not use.
 """
 
 import torch
@@ -44,8 +44,9 @@ from seaformer.models.seaformer.attention import (
 NAME = "joint_attention"
 
 MAX_CONCATENATED = 4
-"""XNNPACK takes at most 5 inputs of a CONCATENATION, and would cut the graph at one with more.
-More heads are masked in groups; the multiplications between keep the converter from joining them.
+"""XNNPACK supports at most 5 inputs of a CONCATENATION; more would split the graph into partitions.
+More heads are masked in groups; the multiplications in between prevent the converter from merging
+them.
 """
 
 
@@ -64,7 +65,7 @@ class Squeeze(nn.Module):
         self.register_buffer("positions", positions)
 
     def forward(self, t: Tensor) -> Tensor:
-        """Squeeze, and say where each token stands."""
+        """Squeeze, and add the positions of the tokens."""
         return t.mean(self.squeezed_dim).transpose(1, 2) + self.positions
 
 
@@ -108,7 +109,7 @@ class JointAxialAttention(nn.Module):
         self.grid = (length, 1) if axis.squeezed_dim == 3 else (1, length)
 
     def forward(self, t: Tensor) -> Tensor:
-        """Squeeze, attend along the axis that is left, and project."""
+        """Squeeze, attend along the remaining axis, and project."""
         query_key, value = self.squeeze(t).split(self.value_channels, dim=2)
         query, key = query_key.split(self.key_channels, dim=2)
         keys, values = _stacked(key, self.key_mask), _stacked(value, self.value_mask)
@@ -129,7 +130,7 @@ class JointDetailKernel(nn.Module):
 
     Attributes:
         reads_query: whether it reads t. In some ablations it has a convolution of the layer's
-            input x instead, which is left as it is.
+            input x instead, which is not rewritten.
 
     Forward: x [1, channels, H, W] and t [1, C, H, W] -> [1, channels, H, W].
     """
@@ -167,7 +168,7 @@ class JointAttention(nn.Module):
         self.gate = attention.gate
 
     def forward(self, x: Tensor) -> Tensor:
-        """Attend along both axes and let the gated result weigh the detail."""
+        """Attend along both axes and weight the detail with the gated result."""
         t = self.qkv(x)
         value = t[:, 2 * self.row.key_channels :]
         axial = value + (self.row(t) + self.column(t))
@@ -188,16 +189,16 @@ def _stacked(tokens: Tensor, masks: Tensor) -> Tensor:
 
 def _stack(*convolutions: nn.Module) -> nn.Conv2d:
     """One 1x1 convolution whose output is the concatenation of theirs."""
-    parts = [folded(conv) for conv in convolutions]
-    channels = sum(conv.out_channels for conv, _ in parts)
-    joint = nn.Conv2d(parts[0][0].in_channels, channels, 1)
-    joint.weight = nn.Parameter(torch.cat([conv.weight for conv, _ in parts]))
-    joint.bias = nn.Parameter(torch.cat([bias for _, bias in parts]))
+    pairs = [folded(conv) for conv in convolutions]
+    channels = sum(conv.out_channels for conv, _ in pairs)
+    joint = nn.Conv2d(pairs[0][0].in_channels, channels, 1)
+    joint.weight = nn.Parameter(torch.cat([conv.weight for conv, _ in pairs]))
+    joint.bias = nn.Parameter(torch.cat([bias for _, bias in pairs]))
     return joint
 
 
 def join_attention(model: nn.Module, feature_sizes: dict[str, tuple[int, int]]) -> RewriteReport:
-    """Rewrite every attention layer for the size that its input has.
+    """Rewrite every attention layer for the size of its input.
 
     Args:
         model: BatchNorm folded.

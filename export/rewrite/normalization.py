@@ -1,17 +1,17 @@
-"""Let the graph take the image as the camera gives it, RGB in 0..255, and normalise it itself.
+"""Move the normalisation into the graph, whose input is then a camera image, RGB in 0..255.
 
     conv((x - mean) / std) = conv'(x - mean)      conv' has the taps of channel c divided by std_c
 
-The subtraction stays an operator of its own: a convolution that pads with zeros pads (x - mean)
-with zeros, and these are the zeros of the normalised image, exactly. Folding the mean into the
-bias instead would be wrong along the border.
+The subtraction stays a separate operator: a convolution with zero padding pads (x - mean) with
+zeros, exactly like the normalised image. Folding the mean into the bias instead would be wrong
+along the border.
 
-The mean is stored once per column, [1, 3, 1, W]: then a row of the image and the constant are two
-arrays of equal length, which runtimes subtract at the speed of memory. As [1, 3, 1, 1] it is three
-values that are broadcast 512 x 512 times, and XNNPACK spent 8 % of Tiny's time on that.
+The mean is stored once per column, [1, 3, 1, W]: a row of the image and the constant are then
+arrays of equal length, whose subtraction is limited by memory bandwidth only. As [1, 3, 1, 1],
+three values are broadcast 512 x 512 times, which took XNNPACK 8 % of Tiny's latency.
 
-A model that is no SeaFormer gets the division as a second operator, even if it has a SeaFormer's
-stem somewhere: what the stem reads there need not be the image.
+A model that is not a SeaFormer gets the division as a second operator, even if it contains a
+SeaFormer's stem: the input of that stem need not be the image.
 """
 
 import torch
@@ -42,9 +42,9 @@ class Subtract(nn.Module):
 
 
 class NormalizingStem(nn.Module):
-    """The stem, which centres its input first.
+    """The stem, preceded by the subtraction of the mean.
 
-    Forward: RGB float32 [1, 3, H, W] in 0..255 -> what the stem gives.
+    Forward: RGB float32 [1, 3, H, W] in 0..255 -> output of the stem.
     """
 
     def __init__(self, stem: Stem, mean: Tensor) -> None:
@@ -56,7 +56,7 @@ class NormalizingStem(nn.Module):
         self.stage2 = stem.stage2
 
     def forward(self, image: Tensor) -> Tensor:
-        """Bring the image down to one eighth of its sides."""
+        """Reduce the image to one eighth of its height and width."""
         x = self.act(self.conv(self.normalize(image)))
         for block in (*self.stage1, *self.stage2):
             x = block(x)
@@ -85,7 +85,7 @@ def normalize_inside(
         replace(model, path, NormalizingStem(stem, mean_of_column))
         report.count += 1
     if not report.count:
-        report.refuse("model", "it is no SeaFormer; std stays an operator")
+        report.refuse("model", "it is not a SeaFormer; std stays an operator")
         mean32 = mean_of_column.float()
         factor32 = (1.0 / std_).expand(1, -1, 1, width).float()
         model.register_forward_pre_hook(lambda _, image: ((image[0] - mean32) * factor32,))

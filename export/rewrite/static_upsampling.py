@@ -1,7 +1,7 @@
-"""Write the size that each fusion block upsamples to into the graph as a constant.
+"""Make the upsampling size of each fusion block a constant of the graph.
 
-The network asks the fine feature for its size while it runs. For a fixed input size the answer is
-known, and a graph that asks all the same carries SHAPE, GATHER and CONCATENATION for it.
+The network reads the size of the fine feature at run time. For a fixed input size it is known;
+computing it in the graph would take SHAPE, GATHER and CONCATENATION operators.
 """
 
 from torch import Tensor, nn

@@ -1,8 +1,8 @@
-"""Is one channel lost among many? One number for all channels is that of the largest of them.
+"""Per-channel errors: a single SQNR for all channels is dominated by the largest of them.
 
 A channel's error is compared with its spread, the standard deviation of its values over positions
-and inputs. Channels that are nearly constant, such as of a class that is not in the images, would
-always fail that, so the spread counts as at least that of a typical channel:
+and inputs. Nearly constant channels, such as that of a class absent from the images, would always
+fail, so the spread of a typical channel is the lower bound:
 
     SQNR(c) = 10 log10(max(spread(c), typical)^2 / mean error(c)^2)
 """
@@ -15,16 +15,16 @@ import numpy.typing as npt
 from seaformer.artifact.metadata import ChannelError
 
 ALLOWANCE_DB, ALLOWANCE_OF_INTEGERS_DB = 30.0, 10.0
-"""By as much a single channel may be worse than all together have to be."""
+"""How far a single channel may be below the threshold for all channels together."""
 
 LISTED = 5
-"""How many of the worst channels are kept."""
+"""Number of the worst channels to record."""
 
 TYPICAL = 0.25
-"""Quantile of the channels' spreads that is the typical one: as many may be nearly constant."""
+"""Quantile of the spreads that counts as typical: this share of channels may be nearly constant."""
 
 LEAST_OF_ALL = 1e-3
-"""The typical spread is at least this share of the root mean square of all values."""
+"""Lower bound of the typical spread as a share of the root mean square of all values."""
 
 
 class ChannelErrors:
@@ -41,7 +41,7 @@ class ChannelErrors:
         self._sums = self._sums + np.array([term.sum(axis=1) for term in terms])
 
     def sqnr_db(self) -> npt.NDArray[np.float64]:
-        """The SQNR of each channel in dB; at most 300, which stands for no error."""
+        """The SQNR of each channel in dB; 300 means no error."""
         count, values, squares, errors = self._sums
         variance = np.maximum(squares / count - np.square(values / count), 0)
         least = LEAST_OF_ALL**2 * (squares / count).mean()
@@ -53,8 +53,8 @@ class ChannelErrors:
         return np.asarray(np.clip(10 * np.log10(ratios), -300, 300))
 
     def worst(self) -> tuple[ChannelError, ...]:
-        """The worst channels, the worst first, `LISTED` at most."""
-        if not self._sums[0].any():  # of class ids there are no errors
+        """At most `LISTED` of the worst channels, worst first."""
+        if not self._sums[0].any():  # class ids have no errors
             return ()
         sqnr_db = self.sqnr_db()
         return tuple(
@@ -64,22 +64,22 @@ class ChannelErrors:
 
 
 def min_channel_db(min_sqnr_db: float, is_quantized: bool) -> float:
-    """What every channel has to reach, where all together have to reach `min_sqnr_db`."""
+    """Threshold of every channel if that of all channels together is `min_sqnr_db`."""
     return min_sqnr_db - (ALLOWANCE_OF_INTEGERS_DB if is_quantized else ALLOWANCE_DB)
 
 
 def lost_channels(
     worst: Sequence[ChannelError], lowest_db: float, labels: Sequence[str] = ()
 ) -> str | None:
-    """Say which of the worst channels are lost.
+    """List the worst channels that miss the threshold, in words.
 
     Args:
-        worst: of `ChannelErrors.worst`.
-        lowest_db: what every channel has to reach.
+        worst: from `ChannelErrors.worst`.
+        lowest_db: threshold of every channel.
         labels: of all channels, if they have names.
 
     Returns:
-        None if none is.
+        None if all reach it.
     """
     lost = [row for row in worst if row.sqnr_db < lowest_db]
     named = (

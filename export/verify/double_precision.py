@@ -1,9 +1,9 @@
-"""Running a network in float64 that asks for float32 by name.
+"""Running a network in float64 even if its code requests float32.
 
-A reference in float64 has no float32 in it. `x.float()`, `x.to(torch.float32)`, `torch.zeros(n)` in
-a forward pass, or a constant that is no buffer, would bring it back, and with it either float32's
-rounding or an error of two types that do not go together. Everything that is float32 for the
-network is float64 here; half precision stays what it is.
+A float64 reference must not contain float32. `x.float()`, `x.to(torch.float32)`, `torch.zeros(n)`
+in a forward pass, or a constant that is not a buffer, would introduce it, and with it either the
+rounding of float32 or an error about mismatched types. Here float32 is replaced by float64
+everywhere; half precision is not changed.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _METHODS = {torch.Tensor.float: torch.Tensor.double}
 
 
 class InFloat64(TorchFunctionMode):
-    """While it is entered, what asks for float32 gets float64."""
+    """Context manager in which requests for float32 return float64."""
 
     def __enter__(self) -> "InFloat64":
         self._default = torch.get_default_dtype()
@@ -43,7 +43,7 @@ class InFloat64(TorchFunctionMode):
 
 
 def _only_looks(func: Any) -> bool:
-    """Whether a function is the reading or writing of an attribute, such as `.data` or `.grad`."""
+    """Whether a function reads or writes an attribute, such as `.data` or `.grad`."""
     return getattr(func, "__name__", "") in ("__get__", "__set__")
 
 

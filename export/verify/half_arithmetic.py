@@ -1,9 +1,9 @@
-"""What a network computes in half precision, as phones' GPUs do by default.
+"""Emulation of half precision, the default of phone GPUs.
 
-SwiftShader has no half precision, so it is emulated: every weight, and whatever an operator
-writes, is rounded to float16. Sums inside an operator stay in single precision, which is the better
-case: a GPU that also adds in half precision is further off (the trained Tiny of task shapes reaches
-58.9 dB emulated and 51.8 dB on lavapipe, both with 99.9 % agreement).
+SwiftShader does not support half precision, so it is emulated: all weights and operator outputs are
+rounded to float16. Sums within an operator stay in single precision, which is optimistic: a GPU
+that also adds in half precision has a larger error (the trained Tiny of task shapes reaches 58.9 dB
+emulated and 51.8 dB on lavapipe, both with 99.9 % agreement).
 """
 
 from collections.abc import Sequence
@@ -25,11 +25,12 @@ def compare_in_half(
     """Compare the network in emulated half precision with PyTorch.
 
     Args:
-        graph: single precision; it is left as it is.
-        samples: inputs, and what the training form makes of them.
+        graph: single precision; not modified.
+        samples: inputs with the reference outputs of the training form.
 
     Returns:
-        One for each sample; None if a result is not finite: something was above 65504.
+        A comparison for each sample; None if an output is not finite, because a value exceeds
+        65504.
     """
     rounded = rounded_to_half(graph).SerializeToString()
     with open_content(rounded, ".onnx") as session:
@@ -47,7 +48,7 @@ def rounded_to_half(graph: onnx.ModelProto) -> onnx.ModelProto:
     for tensor in half.graph.initializer:
         values = numpy_helper.to_array(tensor)
         if values.dtype == np.float32:
-            with np.errstate(over="ignore"):  # seen in the result, which is not finite then
+            with np.errstate(over="ignore"):  # an overflow shows in the output
                 values = values.astype(np.float16).astype(np.float32)
             tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
     nodes = []
@@ -61,7 +62,7 @@ def rounded_to_half(graph: onnx.ModelProto) -> onnx.ModelProto:
                     helper.make_node("Cast", [single], [rounded], to=TensorProto.FLOAT16),
                     helper.make_node("Cast", [rounded], [name], to=TensorProto.FLOAT),
                 ]
-    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del half.graph.node[:]
-    half.graph.node.extend(kept)
+    half.graph.node.extend(copies)
     return half

@@ -1,8 +1,8 @@
-"""What a comparison has to reach: the thresholds of the precision, or PyTorch's own float32.
+"""Thresholds of a comparison: those of the precision, or PyTorch's own float32.
 
-Weights can amplify rounding so much that PyTorch's float32 itself is further from float64 than a
-threshold allows. A file that computes as well as PyTorch does is right, so there the threshold is
-PyTorch's float32 on the same input, less a margin.
+Weights can amplify rounding so much that even PyTorch's float32 differs from float64 by more than
+the threshold of the precision allows. A file that is as accurate as PyTorch is correct, so the
+threshold is then the SQNR of PyTorch's float32 on the same input, minus a margin.
 """
 
 from collections.abc import Iterable
@@ -12,20 +12,20 @@ from seaformer.artifact.metadata import Comparison
 from seaformer.artifact.precisions import Precision
 
 MARGIN_DB = 3.0
-"""A file may have twice the noise power of PyTorch's float32: it sums in another order."""
+"""A file may have twice the noise power of PyTorch's float32, because it sums in another order."""
 
 LOWEST_DB = 40.0
-"""Below it PyTorch's float32 is no measure: the network cannot be computed in single precision."""
+"""If PyTorch's float32 is below this, the network cannot be computed in single precision."""
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """What a comparison has to reach.
+    """The minimum that a comparison has to reach.
 
     Attributes:
-        sqnr_db: lowest SQNR in dB.
-        agreement: lowest arg-max agreement, 0..1.
-        is_of_float32: whether it comes from PyTorch's float32 and not from the precision.
+        sqnr_db: minimum SQNR in dB.
+        agreement: minimum arg-max agreement, 0..1.
+        is_of_float32: whether it is derived from PyTorch's float32 instead of the precision.
     """
 
     sqnr_db: float
@@ -33,7 +33,7 @@ class Threshold:
     is_of_float32: bool
 
     def is_reached(self, comparison: Comparison) -> bool:
-        """Whether a comparison reaches it in everything that it has."""
+        """Whether a comparison reaches it in every measure that it has."""
         sqnr, agreement = comparison.sqnr_db, comparison.argmax_agreement
         return (sqnr is None or sqnr >= self.sqnr_db) and (
             agreement is None or agreement >= self.agreement
@@ -45,10 +45,10 @@ class Threshold:
 
 
 def threshold_for(comparison: Comparison, precision: Precision) -> Threshold:
-    """Return what a comparison has to reach in a precision.
+    """Return the threshold of a comparison in a precision.
 
-    The share of positions that noise moves to another class grows with the noise's amplitude, and
-    so does what is allowed.
+    The share of positions that noise moves to another class grows with the amplitude of the noise,
+    and the allowed share is scaled accordingly.
     """
     usual = Threshold(precision.min_sqnr_db, precision.min_agreement, is_of_float32=False)
     own = comparison.pytorch_float32_sqnr_db
@@ -62,11 +62,11 @@ def threshold_for(comparison: Comparison, precision: Precision) -> Threshold:
 
 
 def lowest_threshold(comparisons: Iterable[Comparison], precision: Precision) -> Threshold:
-    """The lowest of what the comparisons have to reach."""
+    """The lowest threshold of the comparisons."""
     thresholds = (threshold_for(row, precision) for row in comparisons)
     return min(thresholds, key=lambda threshold: threshold.sqnr_db)
 
 
 def passes(comparisons: Iterable[Comparison], precision: Precision) -> bool:
-    """Whether every comparison reaches what it has to."""
+    """Whether every comparison reaches its threshold."""
     return all(threshold_for(row, precision).is_reached(row) for row in comparisons)

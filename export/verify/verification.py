@@ -1,7 +1,7 @@
-"""Does the exported file compute what PyTorch computes?
+"""Parity of an exported file with PyTorch.
 
-The reference is the training form in float64: PyTorch's own float32 is as far from it as a good
-export is, and would blame the export for its own rounding. The inputs are those of
+The reference is the training form in float64: the error of PyTorch's own float32 is as large as
+that of a good export, and would be attributed to the export. The inputs are those of
 `verification_inputs`.
 """
 
@@ -28,26 +28,26 @@ from seaformer.tasks import Preprocessing
 from seaformer.tasks.output_meaning import LOGITS, OutputMeaning
 
 LEAST_OF_TYPICAL = 0.1
-"""An output that is nearly zero, as a black image can give, is compared as if its RMS were this
-share of the median of all inputs."""
+"""Minimum RMS of an output as a share of the median over all inputs: outputs that are nearly zero,
+as for a black image, are compared as if they had this RMS."""
 
 REFERENCE = "PyTorch, training form, float64"
 
 
 @dataclass(frozen=True)
 class Sample:
-    """An input, float32 [1, channels, H, W] as the exported file takes it, and its reference.
+    """An input of the exported file and its reference output.
 
     Attributes:
+        name: of the input.
+        input: float32 [1, channels, H, W].
         reference: float64 output of the network, channels first, or integer class ids.
-        pytorch_float32_sqnr_db: of the output in PyTorch's own float32; of class ids, that the
-            network decides itself, None.
-        logits_shape: of the network's output, channels first, also where the reference is class
-            ids.
+        pytorch_float32_sqnr_db: SQNR of PyTorch's own float32; None if the network itself outputs
+            class ids.
+        logits_shape: of the network's output, channels first, even if the reference is class ids.
         meaning: of the network's output.
-        has_classes: whether the decision for a class says something: the image is not all of one
-            color.
-        least_rms: what the root mean square of the reference counts as at least.
+        has_classes: whether the predicted classes are meaningful: not for images of one color.
+        least_rms: lower bound for the root mean square of the reference.
     """
 
     name: str
@@ -65,10 +65,10 @@ class Sample:
         return energies_sqnr_db(float(signal), float(np.square(self.reference - output).sum()))
 
     def agreement(self, output: np.ndarray) -> float | None:
-        """The share of positions for which an output decides as the reference.
+        """The share of positions with the same class as the reference.
 
-        None where that says nothing: of features, and where the reference decides for one class
-        throughout. Class ids, which nothing else is measured of, always have one.
+        None if it is meaningless: for features, and if the reference has a single class everywhere.
+        Class ids always have an agreement, their only measure.
         """
         if np.issubdtype(self.reference.dtype, np.integer):
             return float((output == self.reference).mean())
@@ -81,9 +81,9 @@ class Sample:
 
     @property
     def decides_for_one_class(self) -> bool:
-        """Whether every position of the reference is of one class, so that agreement says little.
+        """Whether all positions of the reference have the same class.
 
-        A class for a whole image is the only one, and says something.
+        Agreement is then meaningless, unless there is only one class per image.
         """
         if np.issubdtype(self.reference.dtype, np.integer):
             decided = self.reference
@@ -92,7 +92,7 @@ class Sample:
         return decided.size > 1 and bool((decided == decided.flat[0]).all())
 
     def channels(self, output: np.ndarray) -> np.ndarray:
-        """An output [channels, ...]; one without an axis for them, such as tokens, as one."""
+        """An output as [channels, ...]; without channel axis, as for tokens, one channel."""
         return output if output.ndim == 3 else output[0]
 
 
@@ -105,16 +105,14 @@ def make_samples(
     head: str = "logits",
     meaning: OutputMeaning = LOGITS,
 ) -> list[Sample]:
-    """Run the training form, in eval mode, in float64 on the inputs of `verification_inputs`.
-
-    The model is left as it is.
+    """Run the training form in float64 on the inputs of `verification_inputs`.
 
     Args:
-        model: the training form.
-        preprocessing: how a photograph becomes the input.
+        model: the training form, in eval mode; not modified.
+        preprocessing: of the model's input.
         size: height and width of the input.
         inside: whether the exported file normalises the image itself, and so takes 0..255.
-        head: what the exported file ends with, see `seaformer.export.heads`.
+        head: of the exported file, see `seaformer.export.heads`.
         meaning: of the model's output.
 
     Raises:
@@ -136,8 +134,8 @@ def make_samples(
                 logits = only_tensor(exact(x))
             if not torch.isfinite(logits).all():
                 raise SeaformerError(
-                    f"the model's output for the input '{given.name}' is not finite, so no export "
-                    "of it can be checked. Look at the weights."
+                    f"the model's output for the input '{given.name}' is not finite, so its export "
+                    "cannot be verified. Check the weights."
                 )
             outputs.append((logits, model(x.float()).double().numpy()))
     if meaning.gives_ids:
@@ -168,10 +166,10 @@ def _rms(values: torch.Tensor) -> float:
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let torch compute with one thread.
+    """Make torch compute with one thread.
 
-    Its float64 depth-wise convolution starts the threads anew for every channel; on a computer that
-    is busy otherwise they wait for each other, and a second of work was seen to take forty.
+    Its float64 depth-wise convolution starts the threads again for every channel. On a busy host
+    they wait for each other, and one second of work was seen to take forty.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -184,7 +182,7 @@ def _one_thread() -> Iterator[None]:
 def _decide(
     logits: torch.Tensor, head: str, size: tuple[int, int], meaning: OutputMeaning
 ) -> torch.Tensor:
-    """What a file with a head has to give: the output itself, or class ids, int64."""
+    """The reference output for a head: the output itself, or class ids, int64."""
     if meaning.gives_ids:
         return as_ids(logits).to(torch.int64)
     if head == "logits":
@@ -195,12 +193,12 @@ def _decide(
 def compare(
     session: ImageSession, sample: Sample, channels: ChannelErrors | None = None
 ) -> Comparison:
-    """Run an exported file on a sample and measure how far it is from the reference.
+    """Run an exported file on a sample and compare it with the reference.
 
     Args:
         session: of the file.
-        sample: what it is run on.
-        channels: takes the errors of each channel, if the output has them.
+        sample: the input and its reference.
+        channels: accumulates the errors of each channel, unless the output is class ids.
 
     Raises:
         SeaformerError: the output has another shape than the reference.
@@ -212,7 +210,7 @@ def compare(
         output = np.moveaxis(output, -1, 1)
     if output.shape != sample.reference.shape:
         raise SeaformerError(
-            f"the exported file gives an output of shape {list(output.shape)} where PyTorch gives "
+            f"the output of the exported file has shape {list(output.shape)}, that of PyTorch "
             f"{list(sample.reference.shape)}"
         )
     error = sqnr = None
@@ -239,7 +237,7 @@ def lowest(comparisons: Sequence[Comparison]) -> tuple[float | None, float | Non
 
 
 def reached(comparisons: Sequence[Comparison]) -> str:
-    """The SQNR and agreement in words; of several comparisons, the lowest."""
+    """The SQNR and agreement in words; the lowest for several comparisons."""
     sqnr, agreement = lowest(comparisons)
     least = ">= " if len(comparisons) > 1 else ""
     parts = [] if sqnr is None else [f"SQNR {least}{sqnr:.1f} dB"]

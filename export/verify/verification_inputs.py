@@ -1,7 +1,7 @@
-"""What files are compared with PyTorch on: images that have little in common.
+"""The inputs on which files are compared with PyTorch: a diverse set of images.
 
-A fault can show on one of them alone: a branch that white takes, a sum that overflows, padding that
-only an edge beside it makes visible.
+Some faults are visible on only one of them: a branch taken for white, a sum that overflows, or
+padding that matters only beside an edge.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,17 +17,17 @@ from seaformer.models.inputs import input_shape
 from seaformer.tasks import Preprocessing
 
 NOISE_SEEDS = (0, 1)
-"""Of the noise that a network of features gets."""
+"""Seeds of the noise for a network that takes features."""
 
 NOISE = 1
-"""Place of an input whose values all differ, as matching tensors by their values needs."""
+"""Index of an input with all different values, which matching tensors by their values requires."""
 
 ON_DRIVERS = 3
-"""How many of the inputs half precision and other accelerators, whose drivers in software are slow,
-are verified on: the photograph, noise and white, or the noise that a network of features gets."""
+"""Number of inputs for half precision and for accelerators, whose software drivers are slow: the
+photo, noise and white, or the noise for a network that takes features."""
 
 BLOCK = 32
-"""Side in pixels of the blocks of coarse noise, whose every value spans several strides."""
+"""Side of the blocks of coarse noise in pixels; a block spans several strides."""
 
 DRAWN: Mapping[str, Callable[[int, int], np.ndarray]] = MappingProxyType(
     {
@@ -39,11 +39,11 @@ DRAWN: Mapping[str, Callable[[int, int], np.ndarray]] = MappingProxyType(
         "one color": lambda height, width: np.full((height, width, 3), (200, 30, 90)),
     }
 )
-"""Height and width -> [height, width, 3], 0..255."""
+"""Name -> function of height and width that returns [height, width, 3], 0..255."""
 
 PLAIN = ("white", "black", "one color")
-"""Images whose inside is one value: a single near-tie decides the class of nearly all positions, so
-the arg-max says little there."""
+"""Images of a single color: one near-tie decides the class of nearly all positions, so the arg-max
+is not informative."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class VerificationInput:
     """An input of the exported file.
 
     Attributes:
-        name: what it shows.
-        values: float32 [1, channels, height, width], as the exported file takes it.
-        has_classes: whether the arg-max of what comes out says something.
+        name: description.
+        values: float32 [1, channels, height, width], preprocessed for the exported file.
+        has_classes: whether the arg-max of the output is informative.
     """
 
     name: str
@@ -64,10 +64,10 @@ class VerificationInput:
 def images(
     preprocessing: Preprocessing, size: tuple[int, int], inside: bool
 ) -> list[VerificationInput]:
-    """The photograph, and drawn images.
+    """Return the photo and the drawn images.
 
     Args:
-        preprocessing: how a photograph becomes the input.
+        preprocessing: of the model's input.
         size: height and width of the input.
         inside: whether the exported file normalises the image itself, and so takes 0..255.
     """
@@ -87,7 +87,7 @@ def images(
 
 
 def features(model: nn.Module, size: tuple[int, int]) -> list[VerificationInput]:
-    """Standard normal noise, for a network that takes features."""
+    """Return standard normal noise for a network that takes features."""
     shape = input_shape(model, size)
     return [
         VerificationInput(
@@ -106,7 +106,7 @@ def _noise(height: int, width: int, block: int) -> np.ndarray:
 
 
 def _edges(height: int, width: int) -> np.ndarray:
-    """Stripes in black and white whose width grows from left to right, turned over below."""
+    """Black and white stripes whose width grows from left to right, inverted in the lower half."""
     stripes = np.floor(np.sqrt(np.arange(width))) % 2
     below = np.arange(height) >= height // 2
     return 255.0 * np.logical_xor(stripes[None, :], below[:, None])[..., None].repeat(3, axis=2)

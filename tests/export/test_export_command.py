@@ -169,7 +169,7 @@ def test_the_files_of_a_request_stand_or_fall_together(folder: Path) -> None:
     done = run_export("--model", "my_networks:with_a_large_weight", *options, *USER, cwd=folder)
     # The fp32 file had passed by then.
     assert "verify onnx fp32" in done.stdout
-    assert_one_line(done, 1, "value of 7e.04, beyond 65504.*--precision fp32")
+    assert_one_line(done, 1, "value of 7e.04, which exceeds 65504.*--precision fp32")
     assert written(folder) == [old.name]
     assert old.read_bytes() == b"of an earlier export"
 

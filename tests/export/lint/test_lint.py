@@ -226,7 +226,7 @@ def test_bad_requests_are_one_line(tmp_path: Path) -> None:
     refused(2, "unknown accelerator 'gpus'", sample, "--accelerator", "gpus")
     refused(1, "there is no model file", tmp_path / "missing.tflite")
     (tmp_path / "model.onnx").write_bytes(b"")
-    refused(2, "rules for .tflite files only", tmp_path / "model.onnx")
+    refused(2, "only .tflite files are supported", tmp_path / "model.onnx")
     refused(2, "model.bin", tmp_path / "model.bin")
     (tmp_path / "folder.tflite").mkdir()
     refused(1, "there is no model file", tmp_path / "folder.tflite")

@@ -206,7 +206,7 @@ def test_attention_that_has_no_one_size_is_refused() -> None:
     report = join_attention(model, {"first": (6, 9)})
     assert report.count == 1
     assert report.refusals == [
-        "second: its input has no one size: it is called with several, or never"
+        "second: its input has no fixed size: it is called with several, or never"
     ]
     assert isinstance(model.second, SqueezeEnhancedAxialAttention)
     assert error(model(x), expected) < 1e-12
@@ -247,7 +247,7 @@ def test_upsampling_to_an_unknown_size_is_refused() -> None:
     report = make_upsampling_static(model, {"coarse": (13, 10)})
     assert report.count == 1
     assert report.refusals == [
-        "fine: its input has no one size: it is called with several, or never"
+        "fine: its input has no fixed size: it is called with several, or never"
     ]
     assert isinstance(model.fine, FusionBlock)
 
@@ -283,7 +283,7 @@ def test_light_head_with_a_dense_convolution_is_refused() -> None:
     report = fold_light_head(model)
     assert report.count == 0
     assert report.refusals == [
-        "light_head.fuse: it is no depth-wise 1x1 convolution with folded norm"
+        "light_head.fuse: it is not a depth-wise 1x1 convolution with folded norm"
     ]
     assert error(model(x), expected) < 1e-12
 
@@ -292,7 +292,7 @@ def test_light_head_whose_norm_is_not_folded_is_refused() -> None:
     model = tiny()
     model.light_head.fuse.train()
     fold_batch_norm(model)
-    assert "no depth-wise 1x1 convolution with folded norm" in fold_light_head(model).refusals[0]
+    assert "not a depth-wise 1x1 convolution with folded norm" in fold_light_head(model).refusals[0]
     assert isinstance(model.light_head.fuse, ConvBN)
 
 
@@ -303,7 +303,7 @@ def test_light_head_of_another_network_is_refused() -> None:
     fold_batch_norm(model)
     report = fold_light_head(model)
     assert report.count == 0
-    assert report.refusals == ["1: it stands in no SeaFormer, so what it reads is not known"]
+    assert report.refusals == ["1: it is not part of a SeaFormer, so its input is unknown"]
     assert error(model(x), expected) < 1e-12
 
 
@@ -350,7 +350,7 @@ def test_another_model_is_normalized_by_operators_of_its_own() -> None:
     expected = model(normalized(image))
     report = normalize_inside(model, MEAN, STD, 7)
     assert report.count == 0
-    assert report.refusals == ["model: it is no SeaFormer; std stays an operator"]
+    assert report.refusals == ["model: it is not a SeaFormer; std stays an operator"]
     assert error(model(image), expected) < 1e-6  # its constants are float32
 
 
@@ -404,7 +404,7 @@ def test_another_model_ends_with_the_arg_max_too(size: tuple[int, int] | None) -
         logits = F.interpolate(logits, size, mode="bilinear", align_corners=False)
     report = end_with_argmax(model, size, LOGITS)
     assert report.count == 0
-    assert report.refusals == ["model: it is no SeaFormer; the arg-max follows the whole model"]
+    assert report.refusals == ["model: it is not a SeaFormer; the arg-max follows the whole model"]
     assert torch.equal(model(x), logits.argmax(1))
 
 

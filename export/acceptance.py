@@ -83,21 +83,20 @@ def accept(
         figures = _of_accuracy(accuracy, precision, job)
         missed += _verdict(accuracy.pictures, figures, file_name, report)
     if independent is not None:
+        images = independent.pictures
         least = replace(
             precision,
             min_sqnr_db=precision.min_sqnr_db - INDEPENDENT_DB,
             min_agreement=precision.device_min_agreement,
         )
-        found = _verdict(
-            independent.pictures, _of_accuracy(independent, least, job), file_name, report
-        )
+        found = _verdict(images, _of_accuracy(independent, least, job), file_name, report)
         if found and job.judges_independent_images:
             missed += found
         elif found:
             report.warn(
-                f"'{file_name}' loses much accuracy on {independent.pictures}. Your own network "
-                "may never see such images, so the file is written: give images of your use case "
-                "with --verify-images DIR."
+                f"'{file_name}' loses much accuracy on {images}. Your own network may never see "
+                "such images, so the file is written: give images of your use case with "
+                "--verify-images DIR."
             )
     if not missed:
         return quantization

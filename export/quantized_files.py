@@ -199,7 +199,8 @@ class Quantizing:
                 kept=kept,
                 progress=stage.progress,
             )
-            stage.made = f"{len(ranking.rows)} groups, {ranking.whole.pictures}"
+            images = ranking.whole.pictures
+            stage.made = f"{len(ranking.rows)} groups, {images}"
         sensitivity = Sensitivity(
             model=job.stem,
             format=self._format.name,

@@ -293,7 +293,7 @@ class _Search:
         return found
 
     def _shortest(self, operator: GraphOperator, fed: Collection[int]) -> tuple[GraphOperator, ...]:
-        """The shortest chain of operators before one that makes it fail; empty if there is none."""
+        """The shortest chain of preceding operators with which an operator fails; empty if none."""
         before = self._cutter.graph.ancestors(operator, fed)[:-1]
         wanted = set(operator.outputs)
 

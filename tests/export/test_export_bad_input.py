@@ -25,7 +25,7 @@ QUICK = ("--variant", "tiny", "--format", "onnx", "--input-size", "64", "--outpu
         (("--variant", "tiny", "--head", "logit"), "unknown head 'logit'.*'logits'"),
         (("--variant", "tiny", "--normalize", "in"), "unknown normalization 'in'.*'inside'"),
         (("--variant", "tiny", "--task", "imagenet", "--head", "mask"), "is for segmentation"),
-        (("--task", "ade20k"), "give --variant"),
+        (("--task", "ade20k"), "give either --variant"),
         (("--variant", "tiny", "--model", "a:b"), "name different networks"),
         (("--model", "a:b", "--weights", "x.pth"), "cannot be used with --model"),
         (("--variant", "tiny", "--weights", "ade2k"), "ade2k.*'?ade20k"),

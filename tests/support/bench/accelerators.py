@@ -26,9 +26,9 @@ from seaformer.tasks import TASKS
 EXPORT = Path(sys.executable).with_name("seaformer-export")
 SCENES = "--weights shapes"
 HEADING = (
-    "What `seaformer-export` makes, against PyTorch in float64, the lowest of all inputs; OpenVINO "
-    "against LiteRT's CPU. Weights of `--variant` are random and their integers calibrated with "
-    "noise, so those rows only say that the GPU computes what the CPU does:"
+    "Exported files compared with PyTorch in float64, the lowest of all inputs; OpenVINO compared "
+    "with LiteRT's CPU. Weights of `--variant` are random, and files quantized from them are "
+    "calibrated with noise, so those rows only show that the GPU matches the CPU:"
 )
 INTEGERS = "--calibration random --calibration-samples 8"
 

@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def overhead(path: Path, rounds: int) -> dict[str, Any]:
-    """Time of our runner over that of the runtime's own Python interface, in turns."""
+    """Latency of our runner relative to the runtime's own Python interface, interleaved."""
     candidate = open_candidate(path, 0, seed=0)
     core = min(os.sched_getaffinity(0))
     before = os.sched_getaffinity(0)
@@ -215,8 +215,8 @@ def markdown(results: dict[str, Any]) -> str:
     lines = [
         f"Measured on: {results['machine']}, one thread. Not a phone.",
         "",
-        "What our runner adds to an inference, against the runtime's own Python interface, in "
-        "turns:",
+        "Overhead of our runner per inference, relative to the runtime's own Python interface, "
+        "interleaved:",
         "",
         "| file | runner | Python | runner / Python [95 %] | runs of each |",
         "|---|---|---|---|---|",
@@ -228,7 +228,7 @@ def markdown(results: dict[str, Any]) -> str:
     ]
     lines += [
         "",
-        "A benchmark of 50 runs with all that belongs to it:",
+        "A complete benchmark of 50 runs:",
         "",
         "| file | wall time | timed inferences | warm-up inferences | everything else |",
         "|---|---|---|---|---|",
@@ -242,10 +242,9 @@ def markdown(results: dict[str, Any]) -> str:
     same = said["verdicts"].get("not distinguishable", 0)
     lines += [
         "",
-        f"The same file against itself, two benchmarks of 50 runs one after the other: not "
-        f"distinguishable {same} of {said['pairs']} times. Their medians differed by "
-        f"{100 * said['median_deviation']:.1f} % in the middle, "
-        f"{100 * said['largest_deviation']:.1f} % at most.",
+        f"Two consecutive benchmarks of 50 runs of the same file: inconclusive in {same} of "
+        f"{said['pairs']} cases. Their medians differed by {100 * said['median_deviation']:.1f} % "
+        f"in the median case, and by at most {100 * said['largest_deviation']:.1f} %.",
     ]
     return "\n".join(lines)
 

@@ -99,8 +99,8 @@ def table(rows: list[dict[str, Any]]) -> str:
     compilers = sorted({row["compiler"] for row in rows if "compiler" in row})
     lines = [
         f"Against PyTorch in float64, the lowest of all inputs ({'; '.join(compilers)}). Weights "
-        "of `--variant` are random and their integers calibrated with noise: such files are for "
-        "latency, and those rows only say that the NPU computes what the CPU does:",
+        "of `--variant` are random, and files quantized from them are calibrated with noise: such "
+        "files are for latency, and those rows only show that the NPU matches the CPU:",
         "",
         "| `seaformer-export` | precision | chip | `.onnx`: partitions, operators on the CPU | on "
         "the emulator | `.tflite`: partitions, operators on the CPU; never run |",

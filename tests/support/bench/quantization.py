@@ -3,7 +3,7 @@
     PYTHONPATH=tests/support python -m bench.quantization [--document FILE] [--json FILE]
 
 Accuracy: the trained weights of the procedural scenes, 500 scenes that no file was calibrated with.
-Latency: each variant at 512x512 against its fp32 twin, in turns, one thread, this computer.
+Latency: each variant at 512x512 relative to fp32, interleaved, one thread, on the host.
 """
 
 import argparse
@@ -128,7 +128,8 @@ def tables(results: dict[str, Any]) -> str:
         lines += ["", f"On {scenes}, where fp32 has {fp32:.2f} mIoU:", "", *accuracy_table(rows)]
     lines += [
         "",
-        f"Latency of int8 over fp32, 512x512, one thread, in turns, on {processor(results)}:",
+        f"Latency of int8 relative to fp32, 512x512, one thread, interleaved, on "
+        f"{processor(results)}:",
         "",
         "| variant | format | int8 / fp32 | MB | XNNPACK partitions |",
         "|---|---|---|---|---|",

@@ -1,1 +1,1 @@
-"""Results as text: numbers, tables for the terminal, CSV, files for other programs."""
+"""Results as text: terminal tables, CSV, and files for other programs."""

@@ -1,7 +1,7 @@
-"""Columns of a table that say how accurate files are: each holds figures of one set of images.
+"""Accuracy columns of a table: each has figures for one set of images.
 
-Scores of different images differ by more than precisions do, so a file that was measured on others
-has its figures in a note below the table, beside the one that they are to be compared with.
+Scores differ more between image sets than between precisions, so the figures of a file that was
+evaluated on other images are in a note below the table, next to the figure to compare them with.
 """
 
 from collections import Counter
@@ -16,16 +16,16 @@ UNKNOWN = "unknown"
 
 
 class AgreementBasis(NamedTuple):
-    """What a file was compared with, and on which images, in words."""
+    """Reference and images of a comparison, in words."""
 
     reference: str
     inputs: str
 
 
 class ScoreBasis(NamedTuple):
-    """The images that a file was scored on, in words, and the mIoU of fp32 there, in percent.
+    """The images that a file was scored on, in words, and the mIoU of fp32 on them, in percent.
 
-    The mIoU tells different images of equal words apart.
+    The mIoU distinguishes different image sets with the same description.
     """
 
     inputs: str
@@ -36,7 +36,7 @@ Basis = TypeVar("Basis", AgreementBasis, ScoreBasis)
 
 
 def score(results: Results, model: ModelResult) -> str:
-    """The mIoU in percent; of the fp32 file as the others say it, if it does not say it itself."""
+    """The mIoU in percent; for an fp32 file without a score, the one that other files record."""
     common = _common(results, _score_basis)
     accuracy = model.facts.accuracy
     if accuracy is None or accuracy.score is None:
@@ -46,7 +46,7 @@ def score(results: Results, model: ModelResult) -> str:
 
 
 def difference(results: Results, model: ModelResult) -> str:
-    """The mIoU against that of fp32 on the same images, in points, with its interval."""
+    """Difference of the mIoU from that of fp32 on the same images, in points, with its interval."""
     accuracy = model.facts.accuracy
     if accuracy is None or accuracy.difference_points is None:
         return NONE
@@ -55,7 +55,7 @@ def difference(results: Results, model: ModelResult) -> str:
 
 
 def agreement(results: Results, model: ModelResult) -> str:
-    """The share of positions with the class of the reference, in percent."""
+    """The share of positions with the same class as the reference, in percent."""
     accuracy = model.facts.accuracy
     if accuracy is None:
         return NONE
@@ -64,10 +64,10 @@ def agreement(results: Results, model: ModelResult) -> str:
 
 
 def score_notes(results: Results) -> Iterator[str]:
-    """Yield what the column of scores was measured on, and the scores on other images."""
+    """Yield the images of the score column, and the scores on other images."""
     common = _common(results, _score_basis)
     if common is None:
-        yield "mIoU: the files were not measured on images with a truth."
+        yield "mIoU: the files were not evaluated on images with ground truth."
         return
     yield f"mIoU: on {common.inputs}."
     for precision, accuracy in _accuracies(results):
@@ -80,13 +80,13 @@ def score_notes(results: Results) -> Iterator[str]:
 
 
 def agreement_notes(results: Results) -> Iterator[str]:
-    """Yield what the column of agreements was measured on, and the agreements on other images."""
+    """Yield reference and images of the agreement column, and the agreements on other images."""
     common = _common(results, _agreement_basis)
     if common is None:
         return
     yield (
-        f"agrees: share of positions with the same class as {common.reference}, on a computer and "
-        f"not on the device, on {common.inputs}."
+        f"agrees: share of positions with the same class as {common.reference}, on "
+        f"{common.inputs}, evaluated on a host, not on the device."
     )
     for precision, accuracy in _accuracies(results):
         if _agreement_basis(accuracy) != common:
@@ -107,7 +107,7 @@ def _agreement_basis(accuracy: Accuracy) -> AgreementBasis:
 
 
 def _common(results: Results, basis: Callable[[Accuracy], Basis | None]) -> Basis | None:
-    """Return what most files were measured on; of several the first; None without any."""
+    """Return the most frequent basis, the first of several; None if no file has one."""
     bases = Counter(
         found for _, accuracy in _accuracies(results) if (found := basis(accuracy)) is not None
     )
@@ -115,7 +115,7 @@ def _common(results: Results, basis: Callable[[Accuracy], Basis | None]) -> Basi
 
 
 def _accuracies(results: Results) -> Iterator[tuple[str, Accuracy]]:
-    """Yield the precision of each file of which something is known, and that."""
+    """Yield precision and accuracy of each file with a known accuracy."""
     for model in results.models:
         if model.facts.accuracy is not None:
             yield model.precision, model.facts.accuracy

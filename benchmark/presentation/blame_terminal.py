@@ -1,4 +1,4 @@
-"""A search for the operator at fault, on the terminal."""
+"""Terminal output of a search for the faulty operator."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,22 +16,22 @@ from seaformer.benchmark.results.blame_results import (
 from seaformer.console import Console
 
 OUTCOMES = {
-    "agrees": "computes the same",
-    "differs": "computes something else",
+    "agrees": "agrees with the reference",
+    "differs": "differs from the reference",
     "refused": "is refused",
-    "died": "ends the process",
+    "died": "crashes",
     "hangs": "does not finish",
 }
-"""Outcome of a trial -> what is said of the model or the operator."""
+"""Outcome of a trial -> predicate of a sentence about the model or the operator."""
 
 _INPUTS = {"photograph": "the bundled photograph", "noise": "seeded noise"}
 
 MAX_REASON = 240
-"""Characters of a device's reason; the document has all."""
+"""Characters of a device's message; the document has all of it."""
 
 
 def print_blame(console: Console, results: BlameResults, folder: Path) -> None:
-    """Show what was found, where all of it is, and what to do next."""
+    """Print the result, the paths of the files, and follow-up commands."""
     for line in headline(results):
         console.print(line, style="bold", soft_wrap=True)
     blamed = results.blamed
@@ -51,27 +51,28 @@ def print_blame(console: Console, results: BlameResults, folder: Path) -> None:
 
 
 def headline(results: BlameResults) -> list[str]:
-    """What came of the search, a sentence or two."""
+    """The result of the search, a sentence or two."""
     name, where = Path(results.model).name, place(results)
     blamed = results.blamed
     if results.verdict == "agrees":
         worst = results.trials[0].worst
-        return [f"{name} computes the same on {where}: {agreement(worst) if worst else 'all'}."]
+        found = agreement(worst) if worst else "all outputs"
+        return [f"{name} agrees with the reference on {where}: {found}."]
     if results.verdict == "unfinished":
-        return [f"The search in {name} on {where} did not come to its end."]
+        return [f"The search in {name} on {where} did not finish."]
     if results.verdict == "range":
         first, last = results.suspects[0], results.suspects[-1]
         return [
-            f"{name} on {where}: the first operator at fault is one of {len(results.suspects)}, "
+            f"{name} on {where}: the first faulty operator is one of {len(results.suspects)}, "
             f"from {first.index} ({first.type}) to {last.index} ({last.type}). Models that end "
-            "between them do not run there by themselves."
+            "between them do not run on the device."
         ]
     assert blamed is not None
     if results.verdict == "gradual":
         return [
-            f"{name} on {where}: the difference grows little by little, and passes "
-            f"{results.min_db:g} dB at {titled(blamed)}. No operator stands out: that is rounding, "
-            "and no fault."
+            f"{name} on {where}: the difference grows gradually, and falls below "
+            f"{results.min_db:g} dB at {titled(blamed)}. No single operator causes it: this is "
+            "rounding, not a fault."
         ]
     return [f"{name} on {where}: {titled(blamed)}, {OUTCOMES[blamed.outcome]}."]
 
@@ -83,7 +84,7 @@ def titled(blamed: BlamedOperator) -> str:
 
 
 def operator_lines(blamed: BlamedOperator) -> list[tuple[str, str]]:
-    """What is known of the operator, each with a heading."""
+    """Heading and text of each fact about the operator."""
     lines = [
         ("inputs", _tensors(blamed.inputs)),
         ("outputs", _tensors(blamed.outputs)),
@@ -99,32 +100,32 @@ def operator_lines(blamed: BlamedOperator) -> list[tuple[str, str]]:
 
 
 def remarks(results: BlameResults) -> list[str]:
-    """What else to know before the result is believed."""
+    """Caveats of the result."""
     found = []
     count = len(results.trials)
     precision = "half" if results.half else "single"
     found.append(
-        f"Models run there: {count}, of {results.operators} operators at most, compared with "
-        f"{results.reference} on {_INPUTS[results.input.source]}. A tensor agrees from "
-        f"{results.min_db:g} dB on; floating point is computed in {precision} precision."
+        f"Models run on the device: {count}, of up to {results.operators} operators, compared with "
+        f"{results.reference} on {_INPUTS[results.input.source]}. A tensor agrees at "
+        f"{results.min_db:g} dB or more; floating point is computed in {precision} precision."
     )
     if results.emulated:
-        found.append("Processor or accelerator are emulated: that says nothing of a phone's own.")
+        found.append("Processor or accelerator are emulated: a phone may behave differently.")
     if any(one.fully_accelerated is False for one in results.trials):
         found.append(
-            f"The {ACCELERATORS[results.accelerator].title} did not take every operator: what it "
-            "refused the CPU computed. --require-full-acceleration blames what is refused."
+            f"The {ACCELERATORS[results.accelerator].title} did not run every operator: the CPU "
+            "ran the others. --require-full-acceleration reports those as faulty."
         )
     return found
 
 
 def next_commands(results: BlameResults, folder: Path) -> list[tuple[str, str]]:
-    """Commands to paste, and what each is for."""
+    """Follow-up commands, each with its purpose."""
     blamed, serial = results.blamed, results.device.serial
     here = ["--device", serial, *(["--soc", results.soc] if results.soc else [])]
     if results.verdict == "agrees":
         command = ["seaformer-benchmark", results.model, "--backend", results.backend, *here]
-        return [("how fast it is there", join(command))]
+        return [("measure its latency there", join(command))]
     if blamed is None or blamed.file is None:
         return []
     file = str(folder / blamed.file)
@@ -132,15 +133,15 @@ def next_commands(results: BlameResults, folder: Path) -> list[tuple[str, str]]:
     if results.verdict == "gradual":
         if results.half and results.accelerator == GPU:
             again = ["seaformer-benchmark", results.model, "--blame", results.accelerator, *here]
-            found.append(("in single precision", join(again)))
+            found.append(("search in single precision", join(again)))
         return found
     if blamed.alone is not None:
         again = ["seaformer-benchmark", file, "--blame", results.accelerator, *here]
-        found.append(("the operator by itself, as with another version", join(again)))
+        found.append(("test the operator alone, for example with another version", join(again)))
     if file.endswith(".tflite") and results.accelerator in (GPU, CPU):
         target = "gpu" if results.accelerator == GPU else "xnnpack"
         desk = ["seaformer-export", "--blame", target, file]
-        found.append(("whether this computer has the fault too", join(desk)))
+        found.append(("check whether this computer has the same fault", join(desk)))
     return found
 
 
@@ -154,7 +155,7 @@ def place(results: BlameResults) -> str:
 
 
 def agreement(tensor: TensorAgreement) -> str:
-    """How a tensor compares, in words."""
+    """The agreement of a tensor, in words."""
     if tensor.is_constant:
         return "constant"
     if tensor.value is None:
@@ -165,7 +166,7 @@ def agreement(tensor: TensorAgreement) -> str:
 
 
 def shortened(text: str) -> str:
-    """A reason of a device, at most `MAX_REASON` characters of it."""
+    """A device's message, truncated to `MAX_REASON` characters."""
     return text if len(text) <= MAX_REASON else f"{text[: MAX_REASON - 3]}..."
 
 
@@ -184,10 +185,10 @@ def _tensors(tensors: Sequence[TensorAgreement]) -> str:
 
 def _alone(alone: Trial | None) -> str:
     if alone is None:
-        return "not run: it reads several tensors, and the runner gives one"
+        return "not run: it reads several tensors, and the runner supplies only one"
     worst = alone.worst
     value = f": {agreement(worst)}" if worst is not None else ""
     if alone.outcome == "agrees":
-        return f"{OUTCOMES['agrees']}{value}. It goes wrong among the operators before it only."
+        return f"{OUTCOMES['agrees']}{value}. It differs only after the operators before it."
     reason = "" if alone.reason is None else f": {shortened(alone.reason)}"
     return f"{OUTCOMES[alone.outcome]}{value}{reason}"

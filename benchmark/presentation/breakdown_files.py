@@ -1,4 +1,4 @@
-"""A breakdown for other programs: CSV, a trace for Perfetto, node data for Model Explorer."""
+"""A breakdown in formats for other programs: CSV, Perfetto trace, Model Explorer node data."""
 
 import json
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from seaformer.files import write_text
 from seaformer.names import path_in
 
 GRADIENT = (("#ffffff", 0.0), ("#fecc5c", 0.2), ("#e31a1c", 1.0))
-"""Colours of operators in Model Explorer, from the fastest to the slowest."""
+"""Colors of operators in Model Explorer, from the fastest to the slowest."""
 
 GRAPH = "main"
 
 
 def to_csv(breakdowns: Sequence[tuple[str, Breakdown]]) -> str:
-    """Write one row per module of every model, given by its name; what is unknown is empty."""
+    """Write one row per module of every named model; unknown values are empty."""
     rows = [
         {"model": name, "method": breakdown.method, "emulated": breakdown.emulated} | _cells(row)
         for name, breakdown in breakdowns
@@ -40,11 +40,11 @@ def _cells(row: Row) -> dict[str, Any]:
 
 
 def to_trace(breakdown: Breakdown, name: str) -> str:
-    """Write one inference of a named model as a trace that Perfetto and chrome://tracing open.
+    """Write one inference of a named model as a trace for Perfetto and chrome://tracing.
 
-    Operators stand one after another in the order of the file, each with its typical time, inside
-    the modules they belong to; the unattributed time and the arg-max come last. By the method
-    "prefix" there are no times of operators, and the cuts stand instead. Format: Trace Event
+    Operators are consecutive slices in file order, each with its typical time, inside the slices
+    of their modules; the unattributed time and the arg-max come last. Truncated-model timing has
+    no times of operators, so segments between truncated models replace them. Format: Trace Event
     Format, complete events ("X") in microseconds.
     """
     events: list[dict[str, Any]] = [
@@ -69,13 +69,13 @@ def to_trace(breakdown: Breakdown, name: str) -> str:
         if row.path in (UNATTRIBUTED, POST_PROCESSING) and row.ms is not None and row.ms > 0:
             events.append(_slice(row.title, now, now + 1000 * row.ms, {}))
             now += 1000 * row.ms
-    unit = "emulated: no latency" if breakdown.emulated else "typical times, in order"
+    unit = "emulated: not latency" if breakdown.emulated else "typical times, in order"
     document = {"traceEvents": events, "displayTimeUnit": "ms", "otherData": {"note": unit}}
     return json.dumps(document, indent=1) + "\n"
 
 
 def _slices(breakdown: Breakdown) -> list[tuple[str, str, float, dict[str, Any]]]:
-    """Label, module, time and arguments of what the trace shows, in order."""
+    """Label, module, time and arguments of each slice, in order."""
     if breakdown.method == "profile":
         return [
             (
@@ -118,10 +118,10 @@ def _slice(label: str, begin: float, end: float, arguments: dict[str, Any]) -> d
 
 
 def to_node_data(breakdown: Breakdown) -> str:
-    """Write the times of operators for Model Explorer ("Load node data"), in milliseconds.
+    """Write the latency of operators for Model Explorer ("Load node data"), in milliseconds.
 
     Its format: graph -> `results`, values by the name of any output tensor of a node, and a
-    `gradient` of colours between the smallest value, at stop 0, and the largest, at stop 1.
+    `gradient` of colors between the smallest value, at stop 0, and the largest, at stop 1.
     Source: node_data_builder.py of google-ai-edge/model-explorer. Operators without a time are
     left out.
     """
@@ -131,7 +131,7 @@ def to_node_data(breakdown: Breakdown) -> str:
 
 
 def write_breakdowns(folder: Path, results: Results) -> None:
-    """Write the files of all breakdowns into a folder; without a breakdown, none.
+    """Write the files of all breakdowns into a folder; nothing without a breakdown.
 
     `breakdown.csv` has all models; each has a trace and node data under its id.
 

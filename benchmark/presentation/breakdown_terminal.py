@@ -1,4 +1,4 @@
-"""The tree of a breakdown on the terminal."""
+"""Terminal output of a breakdown."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,28 +10,28 @@ from seaformer.benchmark.presentation.npu_cycles import print_npu_breakdown
 from seaformer.benchmark.results.breakdown import Breakdown, Row
 from seaformer.benchmark.results.schema import Results
 from seaformer.console import Console
-from seaformer.reporting.numbers import longer
 
 DEPTH = 4
-"""Rows further down are in the CSV and in the report only."""
+"""Deeper rows are only in the CSV and in the report."""
 WIDE = 100
-"""Columns of a terminal from which intervals and GFLOP/s have room."""
+"""Terminal width from which intervals and GFLOP/s are shown."""
 
 
 def print_breakdowns(console: Console, results: Results) -> None:
-    """Show where the time of every model goes that was broken down."""
+    """Print the latency by module of every model with a breakdown."""
     for model in results.models:
         if model.breakdown is not None:
             print_breakdown(console, model.breakdown, Path(model.file).name)
 
 
 def print_breakdown(console: Console, breakdown: Breakdown, name: str) -> None:
-    """Show where the time of a model goes, under its name."""
+    """Print the latency of a named model by module."""
     console.print()
     console.print(_heading(breakdown, name), soft_wrap=True)
     is_wide = console.width >= WIDE
     unit = "emulated" if breakdown.emulated else "ms"
-    headings = [f"{unit} [95 %]" if is_wide else unit, "share", "by cuts", "MACs", "ops"]
+    check = "truncated-model\ntiming"
+    headings = [f"{unit} [95 %]" if is_wide else unit, "share", check, "MACs", "ops"]
     table = Table(box=None, pad_edge=False)
     table.add_column("module", overflow="fold", min_width=24)
     for heading in (*headings, "GFLOP/s")[: 6 if is_wide else 5]:
@@ -48,8 +48,9 @@ def print_breakdown(console: Console, breakdown: Breakdown, name: str) -> None:
 
 
 def _heading(breakdown: Breakdown, name: str) -> Text:
-    words = "the runtime's profile" if breakdown.method == "profile" else "cut models"
-    return Text(f"{name}: where the time goes, by {words}", style="bold")
+    by_profile = breakdown.method == "profile"
+    method = "the runtime's profile" if by_profile else "truncated-model timing"
+    return Text(f"{name}: latency by module, from {method}", style="bold")
 
 
 def _cells(row: Row, is_wide: bool) -> tuple[Text, ...]:
@@ -80,13 +81,13 @@ def _time(row: Row, is_wide: bool) -> str:
 def _remarks(breakdown: Breakdown) -> Iterator[str]:
     if breakdown.profile_overhead is not None:
         yield (
-            f"The total is of runs without the profiler; {breakdown.profile_runs} profiled ones "
-            f"took {longer(breakdown.profile_overhead)}."
+            f"The total is from runs without the profiler; {breakdown.profile_runs} profiled runs: "
+            f"{breakdown.overhead_text}."
         )
     if breakdown.profiler_us:
         yield (
-            f"{breakdown.profiler_us:.1f} \N{MICRO SIGN}s of every event of the profile are the "
-            "profiler's own and left out."
+            f"{breakdown.profiler_us:.1f} \N{MICRO SIGN}s of profiling overhead are subtracted "
+            "from every event of the profile."
         )
     for sentence in breakdown.disagreements:
         yield f"The methods disagree: {sentence}"

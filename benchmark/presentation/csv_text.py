@@ -1,4 +1,4 @@
-"""Tables as CSV, in which a spreadsheet finds no formulas."""
+"""Tables as CSV that is safe from formula injection in spreadsheets."""
 
 import csv
 import io
@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from seaformer.statistics.bootstrap import Interval, Summary
 
 _BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What spreadsheets take for the beginning of a formula. Source: OWASP, CSV Injection."""
+"""First characters that spreadsheets interpret as a formula. Source: OWASP, CSV Injection."""
 
 
 def csv_text(rows: Sequence[Mapping[str, object]]) -> str:
-    """Write rows, one or more, that all have the columns of the first; None is an empty cell.
+    """Write one or more rows, which all have the columns of the first; None is an empty cell.
 
-    Names of files, labels and phones come from elsewhere: text that a spreadsheet would compute
-    gets an apostrophe in front, which spreadsheets take for "this is text".
+    Names of files, labels and phones are untrusted: text that a spreadsheet would evaluate gets a
+    leading apostrophe, which marks a cell as text.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
@@ -24,7 +24,7 @@ def csv_text(rows: Sequence[Mapping[str, object]]) -> str:
 
 
 def ends(stem: str, interval: Interval | None, unit: str = "") -> dict[str, float | None]:
-    """Return the columns of an interval, `stem`_low and `stem`_high, with a unit behind."""
+    """Return the columns of an interval, `stem`_low and `stem`_high, with a suffix for the unit."""
     return {
         f"{stem}_low{unit}": interval.low if interval else None,
         f"{stem}_high{unit}": interval.high if interval else None,

@@ -1,4 +1,4 @@
-"""Where an NPU spends its cycles, as a table for the terminal and as CSV."""
+"""NPU cycles by module, as a terminal table and as CSV."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -12,12 +12,12 @@ from seaformer.console import Console
 from seaformer.errors import quoted
 
 DEPTH = 3
-"""Rows further down are in the CSV only."""
+"""Deeper rows are only in the CSV."""
 
 
 def print_npu_breakdown(console: Console, breakdown: NpuBreakdown) -> None:
-    """Show the blocks, what the compiler added, and what cycles do not say."""
-    heading = f"{breakdown.model}: where the NPU spends its cycles"
+    """Print the cycles of modules and of inserted operators, and their caveats."""
+    heading = f"{breakdown.model}: NPU cycles by module"
     table = Table(title=heading, title_justify="left", box=None, pad_edge=False)
     table.add_column("module", overflow="fold", min_width=24)
     for name in ("cycles", "share", "events"):
@@ -35,7 +35,7 @@ def print_npu_breakdown(console: Console, breakdown: NpuBreakdown) -> None:
     runs = "1 run" if breakdown.runs == 1 else f"{breakdown.runs} runs"
     parts = "1 partition" if breakdown.partitions == 1 else f"{breakdown.partitions} partitions"
     console.print(
-        f"{parts}, {runs}. Cycles are no latency; those of the emulator say nothing of a phone's.",
+        f"{parts}, {runs}. Cycles are not latency; the emulator's differ from those of a phone.",
         soft_wrap=True,
     )
     for name in breakdown.unknown:
@@ -43,11 +43,11 @@ def print_npu_breakdown(console: Console, breakdown: NpuBreakdown) -> None:
 
 
 def npu_csv(breakdown: NpuBreakdown) -> str:
-    """Write one row per block, and per kind of operator that was inserted."""
+    """Write one row per module, and per type of inserted operator."""
     return csv_text([row.model_dump() for row in breakdown.rows])
 
 
 WRITERS: Mapping[str, Callable[[NpuBreakdown], str]] = MappingProxyType(
     {".csv": npu_csv, ".json": NpuBreakdown.text}
 )
-"""Suffix of a file -> what writes it."""
+"""Suffix of a file -> function that writes it."""

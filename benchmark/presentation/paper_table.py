@@ -1,4 +1,4 @@
-"""A table of the paper from results: what terminal and page show."""
+"""Tables like the paper's from results, for terminal and page."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ MEGA, GIGA = 1e6, 1e9
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A table, as it is shown; notes are sentences below it, the first column names the rows."""
+    """The texts of a table; notes are sentences below it, the first column names the rows."""
 
     title: str
     headings: tuple[str, ...]
@@ -29,7 +29,7 @@ class PaperTable:
 
 
 def paper_table(results: Results) -> PaperTable | None:
-    """Lay out the table that results were made for; None if they were made for none."""
+    """Lay out the table for which results were measured; None without --table."""
     if results.table is None:
         return None
     kind = KINDS[results.table]
@@ -47,7 +47,7 @@ def paper_table(results: Results) -> PaperTable | None:
 
 
 def time_text(model: ModelResult) -> str:
-    """The time of a model with its interval, or why there is none."""
+    """The latency of a model with its interval, or the reason why it has none."""
     if model.is_wrong:
         return WRONG
     if model.times is None:
@@ -58,29 +58,29 @@ def time_text(model: ModelResult) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """A model of a benchmark in the table of it."""
+    """A row of the table: one model of a benchmark."""
 
     results: Results
     model: ModelResult
 
     @property
     def base(self) -> ModelResult:
-        """What ratios are to: the first row."""
+        """The model of the first row, to which ratios are relative."""
         return self.results.models[0]
 
     @property
     def ratio(self) -> Ratio | None:
-        """The model's time by that of the base; None for the base itself, or if unknown."""
+        """Latency of the model / that of the base; None for the base itself, or if unknown."""
         return self.results.ratio(self.model.id, self.base.id)
 
     @property
     def latency_ms(self) -> float | None:
-        """The typical latency; None without one: an emulated time is none."""
+        """The typical latency; None without one, as on an emulated device."""
         return None if self.model.latency is None else self.model.latency.typical_ms
 
     @property
     def megapixels(self) -> float | None:
-        """Millions of pixels of the input; None if it is no image."""
+        """Millions of pixels of the input; None if it is not an image."""
         size = self.model.input.size
         return None if size is None else size[0] * size[1] / MEGA
 
@@ -101,7 +101,7 @@ def _speed_up(row: Row) -> str:
 
 
 def _efficiency(row: Row) -> str:
-    """Speed-up by the times as many threads."""
+    """Speed-up / factor in the number of threads, in percent."""
     more = row.results.threads_of(row.model) / row.results.threads_of(row.base)
     return NONE if row.ratio is None else f"{100 / (row.ratio.value * more):.0f} %"
 
@@ -160,22 +160,25 @@ COLUMNS: Mapping[str, tuple[str, Callable[[Row], str]]] = MappingProxyType(
         "paper ratio": ("paper ratio", _paper_ratio),
     }
 )
-"""Name of a column -> the heading above it, with the unit, and what stands in a row."""
+"""Name of a column -> its heading with the unit, and the function for its cells."""
 
 
 def _notes(results: Results, columns: tuple[str, ...]) -> Iterator[str]:
     base = results.models[0]
     if "threads" in columns:
-        yield f"All of {base.file_name}; the settings take turns, and ratios pair within a turn."
+        yield (
+            f"All rows: {base.file_name}; settings are interleaved, and ratios are computed within "
+            "a turn."
+        )
     else:
         size = None if "input size" in columns else base.input.size
         given = f", images of {size[0]}x{size[1]}" if size else ""
         yield (
-            f"{results.all_threads} on {results.all_cores}{given}; models take turns, and ratios "
-            "pair round by round."
+            f"{results.all_threads} on {results.all_cores}{given}; models are interleaved, and "
+            "ratios are computed round by round."
         )
     if "efficiency" in columns:
-        yield "efficiency: speed-up by the number of threads."
+        yield "efficiency: speed-up / number of threads."
     if "GFLOP/s" in columns:
         yield "GFLOP/s: effective, 2 operations for each multiply-accumulate."
     if "agreement" in columns:

@@ -1,4 +1,4 @@
-"""The results as CSV: one row per model, every row with all that its numbers depend on."""
+"""The results as CSV: one row per model, each with all conditions of its measurement."""
 
 from dataclasses import fields
 from typing import Any
@@ -9,12 +9,12 @@ from seaformer.statistics.bootstrap import Summary
 
 
 def to_csv(results: Results) -> str:
-    """Write one row per model; what is unknown or does not apply is empty."""
+    """Write one row per model; unknown and inapplicable values are empty."""
     return csv_text(rows(results))
 
 
 def rows(results: Results) -> list[dict[str, Any]]:
-    """Return one row per model, column -> value; None for what is unknown or does not apply."""
+    """Return one row per model, column -> value; None if unknown or inapplicable."""
     return [_row(results, model) for model in results.models]
 
 
@@ -53,7 +53,7 @@ def _row(results: Results, model: ModelResult) -> dict[str, Any]:
         "params": model.facts.params,
         "macs": model.facts.macs,
     }
-    # An emulated time is not to be taken for a latency in a spreadsheet either.
+    # Spreadsheets must not present an emulated time as latency either.
     columns = _times(times)
     empty = dict.fromkeys(columns)
     for name, is_emulated in (("latency", False), ("emulated", True)):

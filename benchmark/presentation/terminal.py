@@ -1,4 +1,4 @@
-"""What a benchmark shows on the terminal: conditions, one row per model, what to do next."""
+"""Terminal output of a benchmark: conditions, one row per model, follow-up commands."""
 
 import re
 import shlex
@@ -27,19 +27,19 @@ from seaformer.statistics.bootstrap import Summary
 EMULATED = "emulated"
 
 WIDE = 120
-"""Columns of a terminal from which tables of the paper have their intervals beside the numbers."""
+"""Terminal width from which `--table` tables have intervals beside the numbers, not below."""
 
 BREAK = re.compile(r" (?=\[)")
 BREAK_OF_HEADING = re.compile(r" (?=\[)|(?<=/)")
-"""Where lines of the table end on a narrower terminal: before an interval, after "per"."""
+"""Line breaks in the table on a narrower terminal: before an interval, after a slash."""
 
 
 def print_results(console: Console, results: Results) -> None:
-    """Show conditions, models and warnings of one device."""
+    """Print conditions, models and warnings of one device."""
     console.print(conditions_line(results), soft_wrap=True)
     if results.emulated:
         console.print(
-            f"{results.emulation}: these times are no latency, not even by their ratios.",
+            f"{results.emulation}: these times are not latency, nor are their ratios meaningful.",
             style="bold yellow",
         )
     table = paper_table(results)
@@ -64,7 +64,7 @@ def print_results(console: Console, results: Results) -> None:
 
 
 def drawn(table: PaperTable, is_wide: bool) -> Table:
-    """Draw a table; on a narrow terminal an interval stands below its number."""
+    """Lay out a table; on a narrow terminal an interval is below its number."""
     drawn = Table(
         title=table.title,
         title_justify="left",
@@ -93,8 +93,9 @@ def _line(text: str) -> Text:
 
 
 def print_comparison(console: Console, compared: Sequence[Compared]) -> None:
-    """Show the verdict on every model."""
-    table = Table(title="Against the older results", title_justify="left", box=None, pad_edge=False)
+    """Print the verdict on every model."""
+    title = "Compared with the older results"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("model", overflow="fold")
     table.add_column("new / old [99 %]", justify="right")
     table.add_column("verdict", no_wrap=True)
@@ -106,7 +107,7 @@ def print_comparison(console: Console, compared: Sequence[Compared]) -> None:
 
 
 def print_next(console: Console, paths: Sequence[Path], results: Sequence[Results]) -> None:
-    """Show where the files are, and commands to go on with; nothing if none could be saved."""
+    """Print the paths of the files and follow-up commands; nothing if no file was saved."""
     if not paths:
         return
     console.print()
@@ -117,7 +118,7 @@ def print_next(console: Console, paths: Sequence[Path], results: Sequence[Result
     model = results[0].models[0]
     file = shlex.quote(model.file)
     if results[0].accelerator == "npu":
-        commands = []  # It would need the options for the chip and its libraries.
+        commands = []  # Commands would need the options for the chip and its libraries.
     elif results[0].table is None:
         commands = [f"seaformer-benchmark {file} --compare {shlex.quote(str(paths[0]))}"]
     else:
@@ -129,7 +130,7 @@ def print_next(console: Console, paths: Sequence[Path], results: Sequence[Result
 
 
 def device_line(results: Results) -> str:
-    """Say what was measured on."""
+    """Describe the device."""
     device = results.device
     parts = [
         " ".join(filter(None, (device.serial + ":", device.manufacturer, device.model))),
@@ -139,7 +140,7 @@ def device_line(results: Results) -> str:
 
 
 def conditions_line(results: Results) -> str:
-    """Say what was measured on, with what, and how warm it was."""
+    """Describe device, runtime, settings and temperature."""
     parts = [
         device_line(results),
         f"{results.runtime.name} {results.runtime.version or ''}".strip(),
@@ -164,7 +165,7 @@ def _heat(results: Results) -> str:
 def _times_table(results: Results) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("model", overflow="fold", min_width=16)
-    # A tool that gives no single runs may give no median either.
+    # A tool that does not report individual runs may not report the median either.
     has_runs = any(model.times and model.times.run for model in results.models)
     named = "median ms [95 %]" if has_runs else "mean ms"
     spread = "p10 .. p90" if has_runs else "min .. max"
@@ -183,7 +184,7 @@ def _times_table(results: Results) -> Table:
 
 
 def _frames_table(results: Results) -> Table:
-    """Where the time of the whole frames of each model goes."""
+    """Latency of whole frames by stage for each model."""
     table = Table(box=None, pad_edge=False)
     table.add_column(f"frames of {results.protocol.frame_text}", overflow="fold", min_width=16)
     for heading in (EMULATED if results.emulated else "median ms [95 %]", "p10 .. p90"):
@@ -222,7 +223,7 @@ def _facts_table(results: Results) -> Table:
 
 
 def parity_text(parity: Parity | None) -> str:
-    """Say how close the output on the device is to this computer's."""
+    """Describe how close the output on the device is to that of this computer."""
     if parity is None:
         return "not compared"
     parts = []

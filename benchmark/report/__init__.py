@@ -1,1 +1,1 @@
-"""The page of a benchmark: one HTML file that needs nothing else, neither network nor folder."""
+"""The page of a benchmark: one self-contained HTML file."""

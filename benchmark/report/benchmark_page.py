@@ -1,4 +1,4 @@
-"""Drawing the page of one benchmark, or of several side by side."""
+"""Rendering the page of one benchmark, or of several side by side."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,17 +15,25 @@ from seaformer.benchmark.report.modules import Modules, modules
 from seaformer.benchmark.report.ratios import Ratios, ratios
 from seaformer.benchmark.results.comparison import CONFIDENCE, Compared, compare, differing
 from seaformer.benchmark.results.published import CONDITIONS, PaperRow, paper_rows
-from seaformer.benchmark.results.schema import ModelResult, Results
+from seaformer.benchmark.results.schema import ModelResult, Results, StoppedBy
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.reporting.page import Page
 from seaformer.reporting.plots import Rows
 
 UNKNOWN = "unknown"
 
+STOPPED_AFTER: dict[StoppedBy, str] = {
+    "runs": "requested runs",
+    "precision": "requested precision",
+    "time limit": "time limit",
+    "problem": "a problem",
+    "interrupt": "an interrupt",
+}
+
 
 @dataclass(frozen=True)
 class Source:
-    """Results, and the path of their results.json, as it was given."""
+    """Results, and the path of their results.json as given."""
 
     file: str
     results: Results
@@ -36,10 +44,10 @@ class _Entry:
     """A benchmark on the page.
 
     Attributes:
-        letter: what it is called there; empty if it is the only one.
-        anchor: unique beginning of the ids of its elements.
+        letter: its label on the page; empty if it is the only one.
+        anchor: unique prefix of the ids of its elements.
         names: id of each model -> its name, unique in the benchmark.
-        parities: id of each model -> how close its output is to that of the host.
+        parities: id of each model -> parity of its output with that of the host, in words.
     """
 
     letter: str
@@ -57,26 +65,26 @@ class _Entry:
 
     @property
     def results(self) -> Results:
-        """What is in the file."""
+        """The results of the benchmark."""
         return self.source.results
 
 
 _Cell = tuple[ModelResult | None, Compared | None]
-"""A model, None if a benchmark does not have it; how it compares with that of the first benchmark,
-None if they cannot be compared."""
+"""A model, None if a benchmark does not have it, and its comparison with that of the first
+benchmark, None if they cannot be compared."""
 
 
 @dataclass(frozen=True)
 class BenchmarkPage(Page, template="benchmark.html"):
-    """The page.
+    """The page of benchmarks.
 
     Attributes:
         entries: the benchmarks.
-        facts: name of each condition -> what it was in each of them.
-        side_by_side: name of each model -> its cell for each of them; empty for a single benchmark.
-        differences: letter of each benchmark but the first, and why it cannot be compared with it.
-        paper_conditions: of the published figures.
-        stages: of a whole frame, name and color.
+        facts: name of each condition -> its value in each benchmark.
+        side_by_side: name of each model -> its cell for each benchmark; empty for a single one.
+        differences: letter of each benchmark but the first, and why they cannot be compared.
+        paper_conditions: conditions of the published figures.
+        stages: name and color of each stage of a whole frame.
         confidence: of the intervals of ratios between benchmarks, 0..1.
     """
 
@@ -90,7 +98,7 @@ class BenchmarkPage(Page, template="benchmark.html"):
 
 
 def write_report(path: Path, sources: Sequence[Source]) -> None:
-    """Draw the page of one or more benchmarks and write it, replacing the file.
+    """Render the page of one or more benchmarks and write it, replacing the file.
 
     Raises:
         OSError: the file cannot be written.
@@ -135,9 +143,9 @@ def _facts_of(results: Results) -> dict[str, str]:
     device, protocol = results.device, results.protocol
     before, after = results.conditions_before, results.conditions_after
     rounds = [one for one in results.rounds if one.purpose == "measure"]
-    left_out = sum(not one.used for one in rounds)
+    excluded = sum(not one.used for one in rounds)
     turns = {one.turn for one in rounds} - {None}
-    each = f"one of the settings, in {len(turns)} turns" if turns else "each model"
+    runs = f"{protocol.runs_per_round} run{'s' * (protocol.runs_per_round != 1)}"
     return {
         "device": _words(device.serial, device.manufacturer, device.model),
         "processor": _words(device.soc or UNKNOWN, device.abi)
@@ -157,16 +165,16 @@ def _facts_of(results: Results) -> dict[str, str]:
         "temperature": _change(_temperature(before), _temperature(after)),
         "thermal status": _change(_thermal_status(before), _thermal_status(after)),
         "battery": _battery(before),
-        "rounds": f"{len(rounds)} rounds"
-        + (f", of which {left_out} left out" if left_out else "")
-        + f"; in each {protocol.runs_per_round} runs of {each}, after {protocol.warmup_runs} "
-        "warm-up runs",
-        "asked for": f"±{100 * protocol.until:g} %" if protocol.until else f"{protocol.runs} runs",
-        "ended by": results.stopped_by,
+        "rounds": f"{len(rounds)} rounds x {runs} per model"
+        + (f", {excluded} rounds excluded" if excluded else "")
+        + (f", one setting per round, {len(turns)} rounds per setting" if turns else "")
+        + f"; {protocol.warmup_runs} warm-up runs per model and round",
+        "requested": f"±{100 * protocol.until:g} %" if protocol.until else f"{protocol.runs} runs",
+        "stopped after": STOPPED_AFTER[results.stopped_by],
         "seed": str(protocol.seed),
         "measured at": f"{results.created_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         "programs": ", ".join(f"{name} {version}" for name, version in results.versions.items()),
-        "not known": ", ".join(results.unknown) or "nothing",
+        "not reported by the device": ", ".join(results.unknown) or "nothing",
         "command": results.command,
     }
 
@@ -196,7 +204,7 @@ def _words(*words: str | None) -> str:
 
 
 def _side_by_side(entries: Sequence[_Entry]) -> dict[str, list[_Cell]]:
-    """Put models of the same name beside each other; nothing for a single benchmark."""
+    """Group models by name; empty for a single benchmark."""
     if len(entries) == 1:
         return {}
     known = set(entries[0].names.values())
@@ -215,7 +223,7 @@ def _model(entry: _Entry, name: str) -> ModelResult | None:
 
 
 def _changes(new: Results, old: Results) -> dict[str, Compared]:
-    """File name -> how it compares; empty where that would compare unlike things."""
+    """File -> its comparison; empty if the benchmarks cannot be compared."""
     try:
         return {one.file: one for one in compare(new, old, tolerance=0.0)}
     except (UsageError, SeaformerError):

@@ -1,4 +1,4 @@
-"""Drawing the page of a search for the operator at fault."""
+"""Rendering the page of a search for the faulty operator."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from seaformer.reporting.page import Page
 
 @dataclass(frozen=True)
 class TrialRow:
-    """A model that ran, in words."""
+    """A trial with display texts."""
 
     trial: Trial
     outcome: str
@@ -27,16 +27,16 @@ class TrialRow:
 
 @dataclass(frozen=True)
 class BlamePage(Page, template="blame.html"):
-    """The page.
+    """The page of a search.
 
     Attributes:
-        results: what is on it.
-        headline: what came of the search.
-        ratios: of the operator: signal to noise before it and after it, as far as they are known.
-        lines: what is known of the operator, each with a heading.
-        remarks: what else to know.
+        results: of the search.
+        headline: the result in a sentence or two.
+        ratios: SQNR of the operator before and after it, where known.
+        lines: heading and text of each fact about the operator.
+        remarks: caveats.
         rows: the trials, shortest models first.
-        commands: to paste next, each with what it is for.
+        commands: follow-up commands, each with its purpose.
     """
 
     results: BlameResults
@@ -49,7 +49,7 @@ class BlamePage(Page, template="blame.html"):
 
 
 def write_blame_page(path: Path, results: BlameResults) -> None:
-    """Draw the page and write it, replacing the file.
+    """Render the page and write it, replacing the file.
 
     Raises:
         OSError: the file cannot be written.

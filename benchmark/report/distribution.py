@@ -1,4 +1,4 @@
-"""The plot of every run: how the latencies of each model spread, and in which order they came."""
+"""The plot of every run: the distribution of each model's latencies, in chronological order."""
 
 import numpy as np
 
@@ -10,19 +10,19 @@ from seaformer.reporting.scale import Scale
 from seaformer.statistics.bootstrap import Summary
 
 _REACH = 3.0
-"""How far the axis goes, in distances of the p10 and the p90 from the median. A run that the system
-held up for long would squeeze all others into a line; those beyond are counted and drawn at the
+"""Limits of the axis, in multiples of the distances of p10 and p90 from the median. A single
+outlier would otherwise squeeze all other runs into a line; outliers are counted and drawn at the
 edge."""
 
 _LEAST = 2.0
-"""Percent that the axis covers at least: rounding is not spread."""
+"""Smallest length of the axis in percent, so that rounding does not look like spread."""
 
 
 def distribution(results: Results) -> Rows | None:
-    """Draw a row for each model with single runs, relative to its median.
+    """Draw a row for each model with individual runs, relative to its median.
 
-    The band holds the middle 80 % of the runs, the bracket is the interval of the median. None if
-    there is no single run, or none that is a latency.
+    The band contains the middle 80 % of the runs, the bracket is the interval of the median. None
+    without individual runs, and if the device is emulated.
     """
     names = results.names
     measured = [
@@ -60,9 +60,9 @@ def _row(name: str, summary: Summary, runs: np.ndarray, scale: Scale) -> Row:
     plot = Plot(
         title=f"Runs of {name}",
         description=(
-            f"Median {median(summary)} ms; a tenth of the runs below "
-            f"{milliseconds(summary.p10_ms)}, a tenth above {milliseconds(summary.p90_ms)}; from "
-            f"{milliseconds(summary.min_ms)} to {milliseconds(summary.max_ms)} ms."
+            f"Median {median(summary)} ms; p10 {milliseconds(summary.p10_ms)}, p90 "
+            f"{milliseconds(summary.p90_ms)}; range {milliseconds(summary.min_ms)} to "
+            f"{milliseconds(summary.max_ms)} ms."
         ),
         marks=(
             Mark("band", box(*ends(summary.p10_ms, summary.p90_ms))),
@@ -76,7 +76,7 @@ def _row(name: str, summary: Summary, runs: np.ndarray, scale: Scale) -> Row:
         ),
         x=scale,
     )
-    return Row(name, note + (f", {beyond} beyond the axis" if beyond else ""), plot)
+    return Row(name, note + (f", {beyond} outside the axis" if beyond else ""), plot)
 
 
 def _relative(time_ms: float, summary: Summary) -> float:

@@ -1,4 +1,4 @@
-"""The plot of what changed while it was measured: times, clock and temperature, block by block."""
+"""The plot of drift during a benchmark: latency, clock and temperature of each block."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from seaformer.reporting.plots import Mark, Plot, Row, Rows, across, dots, line
 from seaformer.reporting.scale import Scale
 
 _LEAST_TIME = 2.0
-"""Percent of the median; as in the distribution, rounding is not drift."""
+"""Smallest axis length in percent of the median, so that rounding does not look like drift."""
 _LEAST_CLOCK_GHZ = 0.2
 _LEAST_TEMPERATURE_C = 2.0
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A block of runs, as a line of the table.
+    """A block of runs, a row of the table.
 
     Attributes:
         seconds: from the first block to the start of this one.
-        round: its round, which may not count.
+        round: its round, which may be excluded.
         block: the raw data.
         median_ms: of its runs.
-        deviation: percent by which that is above the median of all the model's blocks that count.
+        deviation: of `median_ms` from the median of all used blocks of the model, in percent.
     """
 
     seconds: float
@@ -37,12 +37,12 @@ class Moment:
 
 @dataclass(frozen=True)
 class Drift:
-    """The plot, and what it is made of.
+    """The plot and its data.
 
     Attributes:
         plot: latency of each model, then the device, over the seconds since the first block.
         missing: what the device does not report.
-        moments: every block in the order of time.
+        moments: every block in chronological order.
     """
 
     plot: Rows
@@ -51,7 +51,7 @@ class Drift:
 
 
 def drift(results: Results) -> Drift | None:
-    """Draw the plot; None if no block is of a time that is a latency."""
+    """Draw the plot; None without blocks, and if the device is emulated."""
     names = results.names
     measured = [model.id for model in results.models if model.latency is not None]
     rounds = [one for one in results.rounds if one.purpose == "measure"]
@@ -107,7 +107,7 @@ def _moments(rounds: Sequence[Round], models: Sequence[str]) -> list[Moment]:
 def _device_values(
     rounds: Sequence[Round], moments: Sequence[Moment]
 ) -> Iterator[tuple[str, str, float, list[tuple[float, float]]]]:
-    """Title, unit, least length of the axis, and (seconds, value) of what a device can report."""
+    """Title, unit, smallest axis length, and (seconds, value) of each quantity of the device."""
     blocks = [moment.block for moment in moments]
     origin_ns = min(block.started_ns for block in blocks)
     ends = [
@@ -140,7 +140,7 @@ def _latency_row(name: str, own: Sequence[Moment], time: Scale, scale: Scale) ->
         Mark("dots", dots(positions(counted))),
         Mark("dots unused", dots(positions(unused))),
     )
-    return Row(name, "time, % of its median", _plot(name, "%", marks, time, scale))
+    return Row(name, "latency, % from its median", _plot(name, "%", marks, time, scale))
 
 
 def _device_row(

@@ -1,4 +1,4 @@
-"""The plot of where the time of a whole frame goes: a bar of its stages for each model."""
+"""The plot of whole frames: a bar for each model, divided into stages."""
 
 from itertools import accumulate, pairwise
 
@@ -12,11 +12,11 @@ BAR_HEIGHT = 34
 """In pixels."""
 
 LEGEND = tuple((stage, color) for color, stage in enumerate(STAGES))
-"""Name and color of each stage, in the order of time."""
+"""Name and color of each stage, in processing order."""
 
 
 def frames(results: Results) -> Rows | None:
-    """Draw the medians of the stages; None if no frame was measured, or the device is emulated."""
+    """Draw the medians of the stages; None without frames, and if the device is emulated."""
     if results.emulated:
         return None
     found = {model.id: model.frame for model in results.models if model.frame is not None}

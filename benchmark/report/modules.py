@@ -1,4 +1,4 @@
-"""The plots of where the time goes: bars of the parts of each model, and trees of its modules."""
+"""The plots of latency by module: a bar of main modules and a tree of all modules per model."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ BAR_HEIGHT = 34
 QUARTERS = (0.0, 25.0, 50.0, 75.0, 100.0)
 
 OTHERS = "others"
-"""Colour of a module that is in none of the parts."""
+"""Color of a module that is outside the main modules."""
 
 Colors = dict[str, int | str]
-"""Path of each part, in the order of the legend -> its colour, the same in all models."""
+"""Path of each segment, in the order of the legend -> its color, the same for all models."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class ModelModules:
 
 @dataclass(frozen=True)
 class Modules:
-    """The plots.
+    """The plots of the modules of all models.
 
     Attributes:
-        times: a bar for each model, in milliseconds; parts below 0 are in the table only.
-        shares: the same in percent of each model's own time.
-        legend: title and colour of each part.
-        models: those that have a breakdown.
+        times: a bar for each model, in milliseconds; negative segments are only in the table.
+        shares: the same in percent of the latency of each model.
+        legend: title and color of each segment.
+        models: models with a breakdown.
     """
 
     times: Rows
@@ -51,7 +51,7 @@ class Modules:
 
 
 def modules(results: Results) -> Modules | None:
-    """Draw the plots; None if no model has a breakdown that is of latencies."""
+    """Draw the plots; None without breakdowns, and if the device is emulated."""
     names = results.names
     found = {
         model.id: model.breakdown
@@ -77,13 +77,13 @@ def modules(results: Results) -> Modules | None:
     longest = max(100.0, *(100 * end / total for end, total in ends))
     return Modules(
         Rows(Scale.over([0.0, *(end for end, _ in ends)]), "ms", BAR_HEIGHT, tuple(times)),
-        Rows(Scale(0.0, longest, QUARTERS), "% of the model's own time", BAR_HEIGHT, tuple(shares)),
+        Rows(Scale(0.0, longest, QUARTERS), "% of the model's latency", BAR_HEIGHT, tuple(shares)),
         tuple(legend.items()),
         tuple(
             ModelModules(
                 names[model],
                 breakdown,
-                tree_plot(_branches(breakdown, breakdown.parts(""), colors)),
+                tree_plot(_branches(breakdown, breakdown.children(""), colors)),
             )
             for model, breakdown in found.items()
         ),
@@ -91,12 +91,12 @@ def modules(results: Results) -> Modules | None:
 
 
 def _parts(breakdown: Breakdown) -> list[Row]:
-    """What a bar is made of: the parts of the network, then what comes after it."""
-    return [*breakdown.parts(""), *(row for row in breakdown.rows if row.kind == "tail")]
+    """Rows of a bar: the main modules of the network, then the post-processing."""
+    return [*breakdown.children(""), *(row for row in breakdown.rows if row.kind == "tail")]
 
 
 def _colors(rows: Sequence[Row]) -> Colors:
-    """Number the modules; what is not one has a colour of its own kind, and comes last."""
+    """Number the modules; other rows follow, each kind with a color of its own."""
     modules = dict.fromkeys(row.path for row in rows if row.kind not in ("unattributed", "tail"))
     colors: Colors = {path: place for place, path in enumerate(modules)}
     return colors | {row.path: row.kind for row in rows if row.path not in colors}
@@ -105,7 +105,7 @@ def _colors(rows: Sequence[Row]) -> Colors:
 def _segments(
     parts: Sequence[Row], colors: Colors, factor: float, text: Callable[[float], str]
 ) -> tuple[Segment, ...]:
-    """Put the parts that are above 0 beside each other, their milliseconds times a factor."""
+    """Stack the rows above 0, with their milliseconds multiplied by a factor."""
     ends = accumulate((factor * _ms(row) for row in parts), initial=0.0)
     return tuple(
         Segment(row.title, colors[row.path], start, end, text(end - start))
@@ -117,10 +117,10 @@ def _segments(
 def _branches(
     breakdown: Breakdown, rows: Sequence[Row], colors: Colors, color: int | str | None = None
 ) -> tuple[Branch, ...]:
-    """The tree below rows, the parts of one module.
+    """Build the tree below the rows of one module.
 
-    `colors` are those of the parts of the network, `color` that of the one which the rows are in;
-    None for these parts themselves.
+    `colors` are those of the main modules; `color` is that of the main module that contains the
+    rows, None for the main modules themselves.
     """
     branches = []
     for row in rows:
@@ -133,7 +133,7 @@ def _branches(
                 f"{row.path or row.title}: {milliseconds(row.ms)} ms, {share} %",
                 own,
                 _ms(row),
-                _branches(breakdown, breakdown.parts(row.path), colors, own),
+                _branches(breakdown, breakdown.children(row.path), colors, own),
             )
         )
     return tuple(branches)

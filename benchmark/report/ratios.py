@@ -1,4 +1,4 @@
-"""The plot of how many times as long each model takes as the first one that was measured."""
+"""The plot of latency ratios, relative to the first measured model."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ from seaformer.statistics.bootstrap import Ratio
 
 @dataclass(frozen=True)
 class Ratios:
-    """The plot, a row for each model but the base, whose id stands beside it."""
+    """The plot with a row for each model except the base, and the id of the base."""
 
     base: str
     plot: Rows
 
 
 def ratios(results: Results) -> Ratios | None:
-    """Draw the ratios; None with fewer than two models that were measured in the same rounds."""
+    """Draw the ratios; None with fewer than two models measured in the same rounds."""
     names = results.names
     base = next((model for model in results.models if model.latency is not None), None)
     if base is None:
@@ -30,19 +30,19 @@ def ratios(results: Results) -> Ratios | None:
     reached = [end for _, ratio in pairs for end in _ends(ratio) or (ratio.value,)]
     scale = Scale.over([1.0, *reached], least=0.1)
     rows = tuple(_row(name, names[base.id], ratio, scale) for name, ratio in pairs)
-    return Ratios(base.id, Rows(scale, f"times as long as {names[base.id]}", 26, rows))
+    return Ratios(base.id, Rows(scale, f"latency relative to {names[base.id]}", 26, rows))
 
 
 def _row(name: str, base: str, ratio: Ratio, scale: Scale) -> Row:
     ends = _ends(ratio)
-    said = f"{ratio_text(ratio)}: {ratio.verdict() if ends else 'too few rounds to tell'}"
+    text = f"{ratio_text(ratio)}: {ratio.verdict() if ends else 'inconclusive, too few rounds'}"
     whisker = "" if ends is None else bracket((scale.at(ends[0]), scale.at(ends[1])), 50, 25)
     marks = (
         Mark("zero", upright(scale.at(1))),
         Mark("whisker", whisker),
         Mark("dots estimate", dots([(scale.at(ratio.value), 50)])),
     )
-    return Row(name, said, Plot(f"{name} relative to {base}", said, marks, scale))
+    return Row(name, text, Plot(f"{name} relative to {base}", text, marks, scale))
 
 
 def _ends(ratio: Ratio) -> tuple[float, float] | None:

@@ -1,1 +1,1 @@
-"""What a benchmark found: the schema of `results.json`, and what follows from it."""
+"""Results of a benchmark: the schema of `results.json`, and values derived from it."""

@@ -1,4 +1,4 @@
-"""What all objects in the JSON files of a benchmark share: strict, frozen, and one way to write."""
+"""Base classes of the JSON objects of a benchmark: strict, frozen, and serialized in one way."""
 
 from datetime import datetime
 from typing import Literal
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class FrozenModel(BaseModel):
-    """An object whose members are all known, and never change."""
+    """An immutable object that allows no unknown members."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -23,13 +23,13 @@ class Document(FrozenModel):
 
 
 class StudyDocument(Document):
-    """What a study found; the runs themselves are in the results.json of its benchmarks.
+    """Results of a study; the individual runs are in the results.json of its benchmarks.
 
     Attributes:
-        created_at: when it began.
-        command: what was asked for, to be pasted again.
+        created_at: when it started.
+        command: the command line, to run it again.
         conditions: device, processor, runtime, threads and cores, in words.
-        emulated: whether the device's processor is.
+        emulated: whether the device's processor is emulated.
     """
 
     created_at: datetime

@@ -11,26 +11,26 @@ BLAME_NAME = "blame.json"
 BLAME_PAGE_NAME = "blame.html"
 
 Outcome = Literal["agrees", "differs", "refused", "died", "hangs"]
-"""What became of a model on the device: it computed what the reference does, something else, or
-nothing: it was refused, its process died, or the time was up."""
+"""Outcome of a model on the device: its output agrees with the reference, differs from it, or is
+missing because the runtime refused the model, the process died, or the time limit was reached."""
 
 Verdict = Literal["agrees", "operator", "range", "gradual", "unfinished"]
-"""What the search came to: nothing differs; one operator; one of several operators, as models that
-end between them do not run; a difference that grows with no operator standing out; or no end."""
+"""Result of the search: nothing differs; one operator; one of a range of operators, because models
+that end between them do not run; a gradual difference without a single cause; or incomplete."""
 
 
 class TensorAgreement(FrozenModel):
-    """A tensor of the device against the reference.
+    """A tensor computed by the device, compared with the reference.
 
     Attributes:
         name: in the file.
         shape: sizes of its axes.
         dtype: as NumPy calls it.
-        is_constant: whether it is stored in the file, so that nothing is compared.
-        is_given: whether it is the input of the model, which is the same in both.
+        is_constant: whether it is stored in the file, so there is nothing to compare.
+        is_given: whether it is the input of the model, which is the same on both sides.
         value: in `unit`; None where it was not compared.
-        unit: "dB": signal to noise ratio, 300 without any difference and -300 if not finite;
-            "quanta": largest difference of integers; "% equal": of class ids and the like.
+        unit: "dB": signal-to-noise ratio, 300 without any difference and -300 if not finite;
+            "quanta": largest difference of integers; "% equal": share of equal class ids.
         agrees: whether it is within the tolerance.
     """
 
@@ -45,16 +45,16 @@ class TensorAgreement(FrozenModel):
 
 
 class Trial(FrozenModel):
-    """A model that ran on the device, or should have.
+    """A model that the search ran on the device, or tried to run.
 
     Attributes:
-        operators: how many of the file's computing operators it has, from the first.
+        operators: number of the file's computing operators in it, counted from the first.
         end: index of its last operator in the file.
-        outcome: what became of it.
-        reason: of a failure, in the words of the device; else None.
+        outcome: see `Outcome`.
+        reason: the device's message about a failure; None without a failure.
         tensors: its outputs.
-        fully_accelerated: whether the accelerator took every operator; None if it is not known.
-        seconds: that sending, running and comparing took.
+        fully_accelerated: whether the accelerator ran every operator; None if unknown.
+        seconds: time for sending, running and comparing.
     """
 
     operators: int
@@ -74,17 +74,17 @@ class Trial(FrozenModel):
 
 
 class BlamedOperator(FrozenModel):
-    """The first operator that the device computes differently, or does not run.
+    """The first operator that the device computes differently, or cannot run.
 
     Attributes:
         index: in the file, in execution order.
         type: such as "MUL".
         module: path of the module it belongs to; None if the file does not say.
-        outcome: of the model that ends with it.
-        reason: of a failure.
-        inputs: what it read on the device, in the model that ends right before it.
-        outputs: what it made of that.
-        alone: a model of nothing but this operator on the reference's tensors; None where it was
+        outcome: outcome of the model that ends with it.
+        reason: the device's message about a failure.
+        inputs: its input tensors on the device, from the model that ends right before it.
+        outputs: its output tensors on the device.
+        alone: a model of only this operator, given the tensors of the reference; None if it was
             not run.
         file: name of that model, beside this document.
     """
@@ -101,17 +101,17 @@ class BlamedOperator(FrozenModel):
 
     @property
     def before_db(self) -> float | None:
-        """The lowest signal to noise ratio of its inputs; None if they were not compared."""
+        """The lowest signal-to-noise ratio of its inputs in dB; None if they were not compared."""
         return _lowest_db(self.inputs)
 
     @property
     def after_db(self) -> float | None:
-        """The lowest of its outputs; None likewise."""
+        """The lowest signal-to-noise ratio of its outputs in dB; None if not compared."""
         return _lowest_db(self.outputs)
 
 
 class SuspectOperator(FrozenModel):
-    """One of several operators that may be the first one at fault."""
+    """One of several operators that may be the first faulty one."""
 
     index: int
     type: str
@@ -122,25 +122,25 @@ class BlameResults(Document):
     """A search.
 
     Attributes:
-        created_at: when it began.
-        command: what was asked for, to be pasted again.
-        complete: whether it came to its end.
-        problem: why not; None if it did.
+        created_at: when it started.
+        command: the command line, to run it again.
+        complete: whether the search finished.
+        problem: why it did not; None if it did.
         model: the file.
         sha256: of the file.
-        device: that it was run on.
-        emulated: whether the device's processor is.
+        device: the device that ran the models.
+        emulated: whether the device's processor is emulated.
         accelerator: "cpu", "gpu" or "npu".
         backend: of the benchmark.
         runtime: on the device.
-        half: whether files of floating point are computed in half precision.
+        half: whether half precision was requested.
         soc: chip that was given with --soc; else None.
-        reference: what it is compared with.
-        input: what the models were given.
-        operators: how many of the file compute something from the input.
-        min_db: signal to noise ratio from which on a tensor agrees.
+        reference: what the tensors are compared with.
+        input: the input of the models.
+        operators: number of operators of the file that depend on the input.
+        min_db: lowest signal-to-noise ratio at which a tensor agrees.
         trials: every model that ran, in the order of the search; the first is the whole file.
-        verdict: what came of it.
+        verdict: see `Verdict`.
         blamed: the operator; None unless the verdict is "operator" or "gradual".
         suspects: in execution order, where the verdict is "range".
     """

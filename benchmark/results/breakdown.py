@@ -1,9 +1,9 @@
-"""A breakdown in results.json: the tree of modules, each with its time and its work.
+"""A breakdown in results.json: the tree of modules, each with its latency and its MACs.
 
-Rows stand in the order of a walk through the tree, parents before their parts. The parts of a row
-add up to it: operators that stand in a module itself and in none of its parts have a row of kind
-"own". The parts of the first row, one of which is "unattributed", add up to the time of separate
-runs without a profiler.
+Rows are in depth-first order, parents before their children. The children of a row add up to it:
+operators that belong to a module but to none of its submodules have a row of kind "own". The
+children of the first row, one of which is "unattributed", add up to the latency of separate runs
+without a profiler.
 """
 
 from typing import Literal, Self
@@ -21,32 +21,33 @@ RowKind = Literal["network", "module", "own", "unattributed", "tail"]
 UNATTRIBUTED = "(unattributed)"
 POST_PROCESSING = "(tail)"
 OWN = "(own)"
-"""Paths of rows that are no modules; the last follows the path of the module and a point."""
+"""Paths of rows other than modules; the last is appended to the path of the module and a dot."""
 
 
 class Row(FrozenModel):
-    """A module, or what stands beside the modules.
+    """A module, or another share of the latency.
 
     Attributes:
         path: of the module in the network, "" for the network; unique in the breakdown.
-        parent: path of the row that it is a part of; null for the network, and for the
-            post-processing, which is computed after the inference and is not a part of it.
-        depth: how many rows it is below the network, which has 0.
-        title: the module in the words of the paper, or the last part of its path.
-        kind: "network", the measured total; "module"; "own", operators of a module that are in none
-            of its parts; "unattributed", the rest of the total, below 0 where the profiler slows
-            the operators down; "tail", the arg-max in C to the full-size mask.
-        ops: operators of the file in it.
-        ms: time by the `method` of the breakdown; null if the method cannot tell.
+        parent: path of the row that contains it; null for the network, and for the
+            post-processing, which runs after the inference and is not part of it.
+        depth: depth below the network, which has 0.
+        title: the module as the paper names it, or the last component of its path.
+        kind: "network", the measured total; "module"; "own", operators of a module outside any
+            submodule; "unattributed", the rest of the total, negative where the profiler slows
+            the operators down; at `POST_PROCESSING`, the arg-max in C to the full-size mask.
+        ops: number of operators of the file in it.
+        ms: latency by the `method` of the breakdown; null if the method cannot measure it.
         interval_ms: of `ms`, 95 %; null with too few rounds.
-        share: of the measured total, 0..1; that of the post-processing is relative to it and may
-            be above 1.
-        check_ms: time by the other method; null if that was not measured or cannot tell.
+        share: of the measured total, 0..1; for the post-processing, the ratio to the total, which
+            may be above 1.
+        check_ms: latency by truncated-model timing if `method` is "profile"; null if that was not
+            used or cannot measure it.
         check_interval_ms: of `check_ms`.
         agrees: whether the intervals of the two methods overlap; null if one is missing.
         macs: multiply-accumulates; null if the file does not say.
-        macs_share: of the file's, 0..1.
-        gflops: effective GFLOP/s, 2 operations for each of the `macs`; null without them or time.
+        macs_share: of the MACs of the file, 0..1.
+        gflops: effective GFLOP/s, 2 operations for each of the `macs`; null without MACs or time.
         section: of the paper that the module is in; null if the file does not say.
     """
 
@@ -72,16 +73,16 @@ class OperatorTime(FrozenModel):
     """An operator of the file.
 
     Attributes:
-        index: place in the file's order of execution.
-        type: in the file's own words.
+        index: position in the execution order of the file.
+        type: as the file names it.
         module: path of the module it belongs to.
         name: of its first output, as Model Explorer shows it, or of the ONNX node.
-        ms: by the profile; null without one. Several operators that the runtime computed as one
-            share its time by the written rule of `alignment` and `onnx_profile`.
+        ms: by the profile; null without one. Operators that the runtime fused share the time of
+            the fused kernel by the rule in `alignment` and `onnx_profile`.
         macs: null if the file does not say.
-        kernels: what the runtime called what it ran for it; empty if it ran nothing.
-        runs_us: rounds of profiled runs: the operator's time in each, in microseconds, with the
-            profiler's own work in it.
+        kernels: names of the kernels that the runtime ran for it; empty if it ran none.
+        runs_us: the operator's time in microseconds in each profiled run, by round, including the
+            overhead of the profiler.
     """
 
     index: int
@@ -95,13 +96,13 @@ class OperatorTime(FrozenModel):
 
 
 class TruncatedModel(FrozenModel):
-    """A model from the input to the end of a module, measured by the method "prefix".
+    """A model from the input to the end of a module, for truncated-model timing ("prefix").
 
     Attributes:
-        id: of its blocks in the rounds.
-        end: path of the module that ends there.
-        operators: how many operators of the file it has.
-        outputs: tensors that it gives: all that later operators need.
+        id: model id of its blocks in the rounds.
+        end: path of the module that it ends with.
+        operators: number of operators of the file in it.
+        outputs: its output tensors: all that later operators need.
         median_ms: of all its runs.
     """
 
@@ -113,26 +114,27 @@ class TruncatedModel(FrozenModel):
 
 
 class Breakdown(FrozenModel):
-    """Where the time of one model goes.
+    """Latency of one model by module.
 
     Attributes:
         method: of `Row.ms`: "profile" if the runtime's profile could be aligned, else "prefix".
-        emulated: whether the processor was: the times are then none, not even by their shares.
-        total_ms: median of the separate unprofiled runs, which everything adds up to.
+        emulated: whether the processor was emulated: neither times nor shares are then meaningful.
+        total_ms: median of the separate unprofiled runs, to which all rows add up.
         total_interval_ms: of `total_ms`.
         unattributed_share: of the total; the row of that kind has the time.
-        profile_overhead: by how much longer profiled runs take, 0.02 for 2 %; null without profile.
-        profile_runs: profiled runs in all rounds.
-        profiler_us: taken off every event of the profile as the profiler's own work, in
-            microseconds; null without profile.
-        rows: parents before their parts; first the network, last the unattributed and the
+        profile_overhead: relative slowdown of profiled runs, 0.02 for 2 %; null without profile.
+        profile_runs: number of profiled runs in all rounds.
+        profiler_us: overhead of the profiler in microseconds, subtracted from every event of the
+            profile; null without profile.
+        rows: parents before their children; first the network, last the unattributed time and the
             post-processing.
-        operators: of the file, in the order of execution.
-        cuts: in the order of their length; empty if "prefix" was not used.
-        disagreements: a sentence for each row that the methods disagree on beyond their intervals.
-        notes: what else has to be known: why a method was not used, rules that were applied.
-        npu: cycles by Qualcomm's own profile, of the last round; null elsewhere, and where it does
-            not fit the file.
+        operators: of the file, in execution order.
+        cuts: truncated models, shortest first; empty if "prefix" was not used.
+        disagreements: a sentence for each row on which the intervals of the two methods do not
+            overlap.
+        notes: further remarks: why a method was not used, which rules were applied.
+        npu: cycles by Qualcomm's profile of the last round; null on other accelerators, and if the
+            profile does not match the file.
     """
 
     method: Method
@@ -157,10 +159,19 @@ class Breakdown(FrozenModel):
             if row.path in paths:
                 raise ValueError(f"rows have the path {quoted(row.path)} twice")
             if row.parent is not None and row.parent not in paths:
-                raise ValueError(f"rows have no parent {quoted(row.parent)} before its parts")
+                raise ValueError(f"row {quoted(row.path)} precedes its parent {quoted(row.parent)}")
             paths.add(row.path)
         return self
 
-    def parts(self, path: str) -> tuple[Row, ...]:
-        """The rows directly below the one of a path."""
+    @property
+    def overhead_text(self) -> str:
+        """Overhead of the profiler in words: noise if it is within the interval of the total."""
+        overhead, interval = self.profile_overhead or 0.0, self.total_interval_ms
+        noise = 0.0 if interval is None else interval.half_width / self.total_ms
+        if round(overhead, 3) <= noise:
+            return "profiling overhead within noise"
+        return f"profiling overhead {100 * overhead:.1f} %"
+
+    def children(self, path: str) -> tuple[Row, ...]:
+        """The child rows of the row with a path."""
         return tuple(row for row in self.rows if row.parent == path)

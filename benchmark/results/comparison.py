@@ -1,9 +1,9 @@
-"""Two benchmarks of the same models, made at different times: faster, slower, or not to be told.
+"""Two benchmarks of the same models, made at different times: faster, slower or inconclusive.
 
-The two have no rounds in common, so nothing cancels: a room that got warmer is in the difference.
-So a verdict wants more than the intervals of one benchmark do: 99 %, and a difference beyond
-`BETWEEN`, which the intervals know nothing of. A regression is a model that is slower by the
-verdict, and by more than the tolerance.
+The two have no rounds in common, so drift does not cancel: a warmer room shows in the difference.
+A verdict therefore needs more than within one benchmark: 99 % intervals, and a difference beyond
+`BETWEEN`, which the intervals do not cover. A regression is a model with the verdict "slower"
+whose slowdown exceeds the tolerance.
 """
 
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ from seaformer.statistics.bootstrap import Ratio, Verdict, unpaired_ratio
 
 CONFIDENCE = 0.99
 BETWEEN = 0.02
-"""What two benchmarks of one file differ by although the rounds of each agree: the clock and the
-neighbours of another minute. On a quiet computer their medians were seen to be up to 3 % apart with
-intervals of 1 %, see docs/measurements.md. Smaller differences than this show in one
-benchmark of both files, where they take turns.
+"""Difference between two benchmarks of one file that their intervals do not cover, because clock
+frequency and background load change between them. On a quiet computer medians were up to 3 % apart
+with intervals of 1 %, see docs/measurements.md. To measure smaller differences, benchmark both
+files together, so that their runs are interleaved.
 """
 
 
-_EMULATED = "a benchmark from an emulated device has no latencies to compare. Measure on a phone."
+_EMULATED = "a benchmark on an emulated device has no latencies to compare. Measure on a phone."
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Compared:
 
     Attributes:
         file: name of the file.
-        is_same_file: whether it is the same to the last bit.
-        ratio: new time by old time; its interval holds with a probability of `CONFIDENCE`.
-        verdict: "slower" or "faster" if the interval is wholly beyond `BETWEEN`; without an
-            interval there are too few rounds to tell.
+        is_same_file: whether both files are bit-identical.
+        ratio: new latency / old latency, with an interval at the confidence level `CONFIDENCE`.
+        verdict: "slower" or "faster" if the whole interval is beyond `BETWEEN`; inconclusive
+            without an interval, for which there were too few rounds.
         is_regression: whether it is slower by more than the tolerance.
     """
 
@@ -49,17 +49,17 @@ class Compared:
 def compare(
     new: Results, old: Results, tolerance: float, anyway: bool = False
 ) -> tuple[Compared, ...]:
-    """Compare the models of the same file name in both, or the only one of each.
+    """Compare models with the same file name, or the two models if each benchmark has only one.
 
     Args:
         new: the later benchmark.
-        old: the one it is compared with.
-        tolerance: share by which a model may be slower, such as 0.03.
+        old: the earlier benchmark.
+        tolerance: relative slowdown that is not a regression, such as 0.03.
         anyway: whether devices and settings may differ.
 
     Raises:
-        UsageError: they differ in what decides about latency; the message says in what.
-        SeaformerError: there is no model in both, or one side has no single runs.
+        UsageError: they differ in a setting that affects latency; the message names it.
+        SeaformerError: they have no model in common, or one side has no individual runs.
     """
     _refuse(differing(new, old), anyway)
     if new.emulated or old.emulated:
@@ -67,33 +67,33 @@ def compare(
     pairs = _pairs(new, old)
     if not pairs:
         raise SeaformerError(
-            "there is no model of the same file name in both benchmarks that was measured in both. "
+            "the two benchmarks have no measured model with the same file name in common. "
             f"New: {_names(new)}. Old: {_names(old)}."
         )
     return tuple(_compare_one(new, old, pair, tolerance) for pair in pairs)
 
 
 def require_comparable(old: Results, backend: str, threads: int, half: bool, anyway: bool) -> None:
-    """Check older results before anything is measured, as far as it is known what will be.
+    """Check older results against the settings known before measuring.
 
     Raises:
-        UsageError: what will be measured cannot be compared with them; the message says why.
+        UsageError: the new benchmark could not be compared with them; the message says why.
     """
     if old.emulated:
         raise UsageError(_EMULATED)
     if not any(run_times(old.rounds, model.id) for model in old.models):
         raise UsageError(
-            "the older benchmark has no single runs to compare with: the official tool does not "
-            "give them. Measure it again with another --backend."
+            "the older benchmark has no individual runs to compare with: the official tool does "
+            "not report them. Measure it again with another --backend."
         )
     _refuse(_unequal(*_settings(backend, threads, half, old)), anyway)
 
 
 def require_pair(file_names: Sequence[str], old: Results) -> None:
-    """Check, before anything is measured, that a model will be in both benchmarks.
+    """Check before measuring that both benchmarks will have a model in common.
 
     Raises:
-        UsageError: none will; two benchmarks of one model each are compared whatever it is called.
+        UsageError: they will not; two benchmarks of one model each are compared whatever the names.
     """
     before = [model.file_name for model in old.models if model.times is not None]
     if len(before) == len(file_names) == 1 or not set(before).isdisjoint(file_names):
@@ -105,16 +105,16 @@ def require_pair(file_names: Sequence[str], old: Results) -> None:
 
 
 def require_same_device(serial: str, cores: str | None, old: Results, anyway: bool) -> None:
-    """Check, before anything is measured, that it will be where older results are from.
+    """Check before measuring that device and cores are those of older results.
 
     Args:
         serial: of the device.
-        cores: mask of the cores that will be measured on; None for several choices.
+        cores: mask of the cores to measure on; None for several choices.
         old: the older results.
         anyway: whether they may differ.
 
     Raises:
-        UsageError: it is another device, or its other cores.
+        UsageError: device or cores differ.
     """
     mask = old.cores.mask if cores is None else cores
     _refuse(
@@ -131,7 +131,7 @@ def _refuse(differences: Sequence[str], anyway: bool) -> None:
 
 
 Sides = tuple[str, str, str]
-"""What a setting is called, what it is now, and what it was before."""
+"""Name of a setting, its new value, and its old value."""
 
 
 def _settings(backend: str, threads: int, half: bool, old: Results) -> tuple[Sides, ...]:
@@ -151,7 +151,7 @@ def _unequal(*sides: Sides) -> list[str]:
 
 
 def differing(new: Results, old: Results) -> list[str]:
-    """Say in what the two differ that decides about latency."""
+    """Return a description of each difference that affects latency."""
     device, device_before = (
         f"{side.device.serial} ({side.device.model or 'unknown'})" for side in (new, old)
     )
@@ -178,8 +178,8 @@ def _compare_one(
     times = run_times(new.rounds, model.id), run_times(old.rounds, before.id)
     if not all(times):
         raise SeaformerError(
-            f"there are no single runs of '{model.label}' in both benchmarks: the official tool "
-            "does not give them. Measure with another --backend."
+            f"'{model.label}' does not have individual runs in both benchmarks: the official tool "
+            "does not report them. Measure with another --backend."
         )
     ratio = unpaired_ratio(*times, seed=new.protocol.seed, confidence=CONFIDENCE)
     verdict = ratio.verdict(BETWEEN)

@@ -1,7 +1,7 @@
-"""Where an NPU spends its cycles: the tree of modules, and what the compiler added to it.
+"""NPU cycles by module, and by operators that the compiler inserted.
 
-Rows stand in the order of a walk through the tree, parents before their parts. The parts of a row
-add up to it, and the first row is all cycles of the profile.
+Rows are in depth-first order, parents before their children. The children of a row add up to it,
+and the first row has all cycles of the profile.
 """
 
 from typing import Literal
@@ -12,18 +12,18 @@ NpuRowKind = Literal["network", "module", "own", "inserted", "transfer", "unknow
 
 
 class NpuRow(FrozenModel):
-    """A block of the network, or what stands beside the blocks.
+    """A module of the network, or other cycles of the profile.
 
     Attributes:
-        path: of the module in the network, "" for the network; for other rows what they are, in
+        path: of the module in the network, "" for the network; for other rows a description in
             parentheses.
-        parent: path of the row that it is a part of; null for the network.
-        depth: how many rows it is below the network, which has 0.
-        title: the module in the words of the paper, or the last part of its path.
-        kind: "network", everything; "module"; "own", operators of a module that are in none of its
-            parts; "inserted", what the compiler added, by its type; "transfer", the input or the
-            output; "unknown", events whose names say nothing.
-        events: of the profile.
+        parent: path of the row that contains it; null for the network.
+        depth: depth below the network, which has 0.
+        title: the module as the paper names it, or the last component of its path.
+        kind: "network", everything; "module"; "own", operators of a module outside any submodule;
+            "inserted", operators that the compiler inserted, by type; "transfer", the input or the
+            output; "unknown", events whose names match no node of the file.
+        events: number of events of the profile.
         cycles: mean of the runs.
         share: of all cycles, 0..1.
     """
@@ -39,14 +39,14 @@ class NpuRow(FrozenModel):
 
 
 class NpuBreakdown(Document):
-    """The cycles of one profile, which are no latency.
+    """The cycles of one profile, which are not latency.
 
     Attributes:
         model: name of the .onnx file.
         profile: name of the profile.
-        runs: of the model in the profile.
-        partitions: pieces of the graph that the NPU ran.
-        rows: parents before their parts.
+        runs: number of runs of the model in the profile.
+        partitions: number of subgraphs that the NPU ran.
+        rows: parents before their children.
         unknown: names of the events of the kind "unknown".
     """
 

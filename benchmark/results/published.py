@@ -1,4 +1,4 @@
-"""What is published of the networks that a benchmark may have measured, with its sources."""
+"""Published figures of the networks that a benchmark may have measured, with their sources."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ CONDITIONS = (
 
 @dataclass(frozen=True)
 class Figure:
-    """The published figures of a network, by the title that its authors gave it.
+    """The published figures of a network, under the name its authors use.
 
     Attributes:
         latency_ms: on one core of a Snapdragon 865.
         miou: on ADE20K val, in percent.
-        miou_source: where that stands.
+        miou_source: where it is published.
     """
 
     title: str
@@ -46,17 +46,17 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
         if network.published is not None
     }
 )
-"""Name of a network -> what is published of it."""
+"""Name of a network -> its published figures."""
 
 
 @dataclass(frozen=True)
 class PaperRow:
-    """A model as measured, beside its published figures.
+    """A measured model with its published figures.
 
     Attributes:
-        base: the network that both ratios are to; None if this is it.
-        published_ratio: published latency by that of `base`.
-        ratio: the same as measured here; None if the two have no rounds in common.
+        base: the network that both ratios are relative to; None if it is this one.
+        published_ratio: published latency / published latency of `base`.
+        ratio: the measured ratio; None if the two have no rounds in common.
     """
 
     figure: Figure
@@ -67,10 +67,10 @@ class PaperRow:
 
 
 def paper_rows(results: Results) -> tuple[PaperRow, ...]:
-    """The models of published networks, as they were published, that have a latency here.
+    """The measured models of published networks, at the published task and input size.
 
-    Ratios are to the first model of the same precision: a quantized file beside one in floating
-    point says nothing about the networks. Nor does one file with several settings.
+    Ratios are relative to the first model of the same precision: comparing a quantized file with
+    one in floating point, or one file with several settings, does not compare networks.
     """
     rows: list[PaperRow] = []
     for model in results.models:
@@ -88,7 +88,7 @@ def paper_rows(results: Results) -> tuple[PaperRow, ...]:
 
 
 def figure_of(model: ModelResult) -> Figure | None:
-    """What is published of a model; None if it is another one, or at another size or task."""
+    """The published figures of a model; None for another network, size or task."""
     facts = model.facts
     is_published = (
         facts.task == TASK and facts.head == "logits" and model.input.size == (SIDE, SIDE)

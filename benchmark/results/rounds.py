@@ -1,4 +1,4 @@
-"""From raw rounds to the times of a model, and what else follows from rounds alone."""
+"""Latencies of a model from raw rounds, and other values derived from rounds alone."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
@@ -18,17 +18,17 @@ ByRound = dict[int, npt.NDArray[np.float64]]
 
 
 def times_by_round(rounds: Sequence[Round], model: str) -> ByRound:
-    """Return the timed runs of a model in the rounds that count."""
+    """Return the timed runs of a model in the rounds that are used."""
     return gather(rounds, lambda one: (b.durations_ns for b in one.blocks if b.model == model))
 
 
 def run_times(rounds: Sequence[Round], model: str) -> list[npt.NDArray[np.float64]]:
-    """Return the timed runs of a model, an array for each round that counts."""
+    """Return the timed runs of a model, an array for each round that is used."""
     return list(times_by_round(rounds, model).values())
 
 
 def gather(rounds: Sequence[Round], runs: Callable[[Round], Durations]) -> ByRound:
-    """Return the runs that a function finds, of each round that counts and has any."""
+    """Return the runs that a function selects from each used round, skipping rounds without any."""
     found: ByRound = {}
     for one in rounds:
         values = [duration for block in runs(one) for duration in block] if one.used else []
@@ -39,7 +39,7 @@ def gather(rounds: Sequence[Round], runs: Callable[[Round], Durations]) -> ByRou
 
 
 def pair_ratios(models: Iterable[str], rounds: Sequence[Round], seed: int) -> tuple[PairRatio, ...]:
-    """Compare every two models by the rounds, or turns, that both are in."""
+    """Compare every two models over the rounds, or turns, that both are in."""
     times = {model: times_by_round(rounds, model) for model in models}
     ratios = []
     for base, model in combinations(times, 2):

@@ -1,11 +1,11 @@
-"""The results of a benchmark as a JSON object: what was measured, on what, how, in what state.
+"""The results of a benchmark as a JSON object: models, device, protocol and conditions.
 
-One object is of one device. Everything that was measured is in it run by run, so that every number
-derived from it can be computed again. What a device does not say is null. Raw times are in
-nanoseconds and kHz as they were read; what is derived from them is in milliseconds.
+An object covers one device. It has the raw data of every run, so that all derived numbers can be
+recomputed. Values that a device does not report are null. Raw durations are in nanoseconds and
+frequencies in kHz, as they were read; derived durations are in milliseconds.
 
-A time from an emulated processor is no latency: there `latency` of every model is null and the
-times stand in `emulated`.
+A time from an emulated processor is not a latency: `latency` of every model is then null, and
+`emulated` has the times.
 """
 
 from collections import Counter
@@ -40,10 +40,10 @@ FILE_NAME = "results.json"
 CSV_NAME = "results.csv"
 REPORT_NAME = "report.html"
 UNFINISHED_NAME = "unfinished.json"
-"""What there is of a `FILE_NAME` while it is measured."""
+"""Name of the partial results while a benchmark runs."""
 
 MAX_FILE_BYTES = 64 * 2**20
-"""Of a results.json: every run takes some 20, and there are 100 000 of a model at most."""
+"""Limit for a results.json: a run takes about 20 bytes, and a model has at most 100 000 runs."""
 
 Purpose = Literal["check", "measure", "prefix"]
 StoppedBy = Literal["runs", "precision", "time limit", "problem", "interrupt"]
@@ -53,10 +53,11 @@ class RuntimeUsed(FrozenModel):
     """The runtime that ran the models.
 
     Attributes:
-        name: in words ("LiteRT").
-        version: of its library; null if the tool does not say.
-        file: name of the library, or of the official tool; `sha256` is of it.
-        driver: what computes for an accelerator ("SwiftShader"), where it is not the device's own.
+        name: display name ("LiteRT").
+        version: of its library; null if the tool does not report it.
+        file: name of the library, or of the official tool; `sha256` is its checksum.
+        driver: software that emulates the accelerator ("SwiftShader"), or the driver of an NPU;
+            null for the driver of the device.
     """
 
     name: str
@@ -73,7 +74,7 @@ class CoresUsed(FrozenModel):
         name: as chosen: "prime", "big+little", "mask c0".
         cores: their numbers.
         mask: bare hexadecimal, as `taskset` takes it.
-        max_khz: core -> the highest frequency it has; cores that do not say are left out.
+        max_khz: core -> its highest frequency; cores that do not report it are omitted.
     """
 
     name: str
@@ -94,21 +95,21 @@ class Protocol(FrozenModel):
     """How it was measured.
 
     Attributes:
-        runs: timed runs per model that were asked for; null with `until`.
-        until: half-width of the medians' intervals that was asked for, as a share of the median.
+        runs: requested timed runs per model; null with `until`.
+        until: requested half-width of the intervals of the medians, relative to the median.
         runs_per_round: timed runs of a model in a round.
-        warmup_runs: uncounted runs of a model at the start of a round.
+        warmup_runs: untimed runs of a model at the start of a round.
         time_limit_s: of the whole benchmark.
-        cool_below_c: temperature above which no round starts; null if none was asked for or the
-            device shows no temperature.
-        keep_throttled: whether rounds that were throttled count.
+        cool_below_c: temperature above which no round starts; null if none was requested or the
+            device does not report a temperature.
+        keep_throttled: whether throttled rounds are used.
         seed: of the order of models, of the noise and of the bootstrap.
-        half: whether files of floating point were computed in half precision where the processor
-            or the accelerator can.
-        requires_full_acceleration: whether models failed that the accelerator does not take whole.
+        half: whether floating-point files were computed in half precision where the processor or
+            the accelerator supports it.
+        requires_full_acceleration: whether models failed unless the accelerator runs every
+            operator.
         npu_power: power mode of the NPU, as given to --npu-power; null elsewhere.
-        frame_size: width and height of the frames of the camera that were measured; null if none
-            were.
+        frame_size: width and height of the measured camera frames; null if none were measured.
     """
 
     runs: int | None
@@ -126,16 +127,16 @@ class Protocol(FrozenModel):
 
     @property
     def frame_text(self) -> str:
-        """Width and height of the frames, such as "1280x720"; empty without."""
+        """Width and height of the frames, such as "1280x720"; empty without frames."""
         return "x".join(map(str, self.frame_size or ()))
 
 
 class InputUsed(FrozenModel):
-    """What a model was given.
+    """The input of a model.
 
     Attributes:
-        source: "photograph", the one of the package, prepared as the model's metadata says, or
-            "noise".
+        source: "photograph", the bundled one, preprocessed as the model's metadata says; "noise";
+            or "random by the tool".
         name: of the tensor.
         dtype: as NumPy calls it.
         shape: of the tensor.
@@ -150,12 +151,12 @@ class InputUsed(FrozenModel):
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Height and width if it is an image; None if it is none."""
+        """Height and width if it is an image, else None."""
         return image_size(self.shape)
 
 
 def image_size(shape: tuple[int, ...]) -> tuple[int, int] | None:
-    """Return height and width of an image, [1, H, W, 3] or [1, 3, H, W]; None if it is none."""
+    """Return height and width of an image, [1, H, W, 3] or [1, 3, H, W]; None for other shapes."""
     if len(shape) != 4 or shape[0] != 1 or 3 not in (shape[1], shape[3]):
         return None
     height, width = shape[1:3] if shape[3] == 3 else shape[2:4]
@@ -163,16 +164,16 @@ def image_size(shape: tuple[int, ...]) -> tuple[int, int] | None:
 
 
 class Accuracy(FrozenModel):
-    """How near a file is to what it was made from, on a computer and not on the device.
+    """How close a file is to the model it was exported from, evaluated on a host, not the device.
 
     Attributes:
         reference: what it was compared with, in words.
-        inputs: what both were given, in words.
-        agreement: share of positions (images in classification) with the same largest class,
-            0..1; of several inputs the least.
-        score: mIoU (top-1 in classification) in percent; null without a truth.
+        inputs: inputs of both, in words.
+        agreement: share of positions (images in classification) with the same top class, 0..1;
+            the lowest over several inputs.
+        score: mIoU (top-1 in classification) in percent; null without ground truth.
         score_inputs: what it was measured on, in words.
-        reference_score: of what it was compared with.
+        reference_score: score of the reference.
         difference_points: `score` - `reference_score`.
         low_points: lower end of its 95 % interval; null if unknown.
         high_points: upper end.
@@ -198,9 +199,9 @@ class Parity:
         sqnr_db: 10 log10(sum r^2 / sum (r - o)^2); None for class ids.
         max_abs_error: largest difference; None for class ids.
         agreement: share of positions with the same class, 0..1; None if the output has no classes.
-        min_sqnr_db: the least of `sqnr_db` that passes.
-        min_agreement: the least of `agreement` that passes.
-        passed: whether the output is finite and reaches both.
+        min_sqnr_db: threshold of `sqnr_db`.
+        min_agreement: threshold of `agreement`.
+        passed: whether the output is finite and reaches both thresholds.
     """
 
     reference: str
@@ -213,7 +214,7 @@ class Parity:
 
 
 class ModelFacts(FrozenModel):
-    """What an exported file says about itself; null where it says nothing."""
+    """Metadata of an exported file; null where it has none."""
 
     name: str | None = None
     variant: str | None = None
@@ -233,10 +234,10 @@ class ModelFacts(FrozenModel):
 
 @dataclass(frozen=True)
 class ToolSummary:
-    """The times that an official tool gives, in milliseconds: no single runs, so no interval.
+    """The times that an official tool reports, in milliseconds: no individual runs, so no interval.
 
-    What it does not give is None; `std_ms` is the standard deviation, `memory_mb` the peak of the
-    process, or else its growth by the model.
+    Values that it does not report are None; `std_ms` is the standard deviation, `memory_mb` the
+    peak of the process, or else its growth by the model.
     """
 
     runs: int
@@ -249,18 +250,18 @@ class ToolSummary:
 
 
 STAGES = ("preparation", "inference", "post-processing")
-"""What a frame of the camera goes through."""
+"""Stages of processing a camera frame."""
 
 
 class FrameTimes(FrozenModel):
-    """The times of whole frames of the camera, from RGB to the mask, as the Android demo takes it.
+    """The times of whole camera frames, from RGB to the mask, as in the Android demo.
 
     Attributes:
         preparation_ms: resizing, normalisation, conversion to the input's type.
-        inference_ms: with the copies of the input to the runtime and of the output from it.
-        post_processing_ms: from the output to the mask, at the size of what the model sees of the
-            frame; null if it makes no mask.
-        frame_ms: the stages of each frame together, what a user waits for.
+        inference_ms: including copies of the input to the runtime and of the output from it.
+        post_processing_ms: from the output to the mask, at the size of the part of the frame that
+            the model sees; null if it does not produce a mask.
+        frame_ms: all stages of a frame together, the latency that a user sees.
     """
 
     preparation_ms: Summary
@@ -270,7 +271,7 @@ class FrameTimes(FrozenModel):
 
     @property
     def stages(self) -> dict[str, Summary]:
-        """The stages that there are, by their names in `STAGES`, in the order of time."""
+        """The measured stages by their names in `STAGES`, in processing order."""
         summaries = (self.preparation_ms, self.inference_ms, self.post_processing_ms)
         found = zip(STAGES, summaries, strict=True)
         return {name: summary for name, summary in found if summary is not None}
@@ -281,13 +282,13 @@ class Times(FrozenModel):
 
     Attributes:
         run: of one inference; null if an official tool measured, see `tool`.
-        tool: what an official tool gives instead.
+        tool: what an official tool reports instead.
         load_ms: median over rounds, from the file to ready to run; null if not measured.
         first_inference_ms: median over rounds; null if not measured.
         classes: of the arg-max at the size of the logits, in C, after the inference; null if the
-            model gives no logits.
+            model does not return logits.
         mask: of the arg-max at the size of the input, likewise.
-        frame: of whole frames; null if they were not asked for.
+        frame: of whole frames; null if they were not requested.
     """
 
     run: Summary | None
@@ -301,12 +302,12 @@ class Times(FrozenModel):
     @model_validator(mode="after")
     def _check_source(self) -> Self:
         if self.run is None and self.tool is None:
-            raise ValueError("run and tool are both null. Allowed: one of them")
+            raise ValueError("run and tool are both null. Required: one of them")
         return self
 
     @property
     def typical_ms(self) -> float:
-        """The median, or the mean where a tool gives no more."""
+        """The median, or the mean if a tool does not report the median."""
         if self.run is not None:
             return self.run.median_ms
         assert self.tool is not None
@@ -314,12 +315,12 @@ class Times(FrozenModel):
 
 
 class Coverage(FrozenModel):
-    """How much of a model an accelerator took; the CPU computed the rest.
+    """How much of a model an accelerator ran; the CPU ran the rest.
 
     Attributes:
-        full: whether it took every operator.
-        taken: how many operators; null if the runtime does not say, or if it took all.
-        left: how many the CPU computed, likewise.
+        full: whether it ran every operator.
+        taken: number of operators it ran; null if the runtime does not report it, or if all.
+        left: number of operators the CPU ran, likewise.
     """
 
     full: bool
@@ -327,7 +328,7 @@ class Coverage(FrozenModel):
     left: int | None = None
 
     def __str__(self) -> str:
-        """Such as "all", "in part", or "12 of 13" operators."""
+        """Share of operators: "all", "in part", or a count such as "12 of 13"."""
         if self.full:
             return "all"
         if self.taken is None or self.left is None:
@@ -336,11 +337,11 @@ class Coverage(FrozenModel):
 
 
 class AddedMemory(FrozenModel):
-    """What a model alone adds to the memory of a process that has loaded the runtime's library.
+    """Memory that a single model adds to a process that has loaded the runtime's library.
 
     Attributes:
-        compiled_bytes: once it is loaded and compiled, before the first inference.
-        peak_bytes: at most, while it is loaded and runs; null if the device does not say.
+        compiled_bytes: after loading and compiling, before the first inference.
+        peak_bytes: peak while it is loaded and runs; null if the device does not report it.
     """
 
     compiled_bytes: int
@@ -348,30 +349,30 @@ class AddedMemory(FrozenModel):
 
 
 class ModelResult(FrozenModel):
-    """One model.
+    """Results of one model.
 
     Attributes:
-        id: what raw data calls it.
+        id: its id in the raw data.
         file: path as it was given.
         bytes: size of the file.
         sha256: of the file.
-        title: the model in words.
-        precision: as its metadata says; "unknown" without.
+        title: description of the model.
+        precision: from its metadata; "unknown" without metadata.
         facts: the rest of its metadata.
-        input: what it was given.
-        note: what else a user should know; may be empty.
-        parity: its output on the device against this computer's own runtime; null if it was not
-            compared, which `note` explains.
+        input: its input.
+        note: remark for the user; may be empty.
+        parity: its output on the device compared with that of the host's runtime; null if it was
+            not compared, which `note` explains.
         latency: null if the device is emulated, the output is wrong, or nothing was measured.
-        emulated: the same of an emulated device: no latency.
-        peak_memory_bytes: of a process with this model alone, the runtime's library included, which
-            may take more than the model; null if unknown.
-        coverage: how much of it the accelerator took; null on the CPU, and where the runtime does
-            not say.
-        memory: what the model adds; null in files of earlier versions, and where it is unknown.
-        breakdown: where the time goes; null if that was not asked for or not measured.
-        threads: of its own; null where they are those of the benchmark.
-        cores: likewise.
+        emulated: the times on an emulated device, which are not latency.
+        peak_memory_bytes: of a process with only this model, including the runtime's library,
+            which may take more than the model; null if unknown.
+        coverage: how much of it the accelerator ran; null on the CPU, and if the runtime does not
+            report it.
+        memory: memory that the model adds; null in files of earlier versions, and if unknown.
+        breakdown: latency by module; null if that was not requested or not measured.
+        threads: its own number of threads; null if it is that of the benchmark.
+        cores: its own cores; null if they are those of the benchmark.
     """
 
     id: str
@@ -395,34 +396,34 @@ class ModelResult(FrozenModel):
 
     @property
     def file_name(self) -> str:
-        """The file without its folders, of whatever system it was given on."""
+        """The file without its folders, for paths of any operating system."""
         return self.file.replace("\\", "/").rsplit("/", 1)[-1]
 
     @property
     def setting(self) -> str:
-        """Behind the name of a file that is measured several times: " @ 2 threads on big"."""
+        """Suffix of the name of a file with several settings, such as " @ 2 threads on big"."""
         if self.threads is None or self.cores is None:
             return ""
         return f" @ {self.threads} thread{'s' * (self.threads > 1)} on {self.cores.name}"
 
     @property
     def label(self) -> str:
-        """Name to show to people."""
+        """Display name."""
         return self.file_name + self.setting
 
     @property
     def times(self) -> Times | None:
-        """Its times, latency or emulated: whichever the device has."""
+        """Its times, from `latency` or `emulated`, whichever is set."""
         return self.latency or self.emulated
 
     @property
     def frame(self) -> FrameTimes | None:
-        """The times of whole frames, latency or emulated; None if they were not measured."""
+        """The times of whole frames, real or emulated; None if they were not measured."""
         return None if self.times is None else self.times.frame
 
     @property
     def added_peak_bytes(self) -> int | None:
-        """What it adds to the memory of a process at its peak; None if unknown."""
+        """Peak memory that it adds to a process; None if unknown."""
         return None if self.memory is None else self.memory.peak_bytes
 
     @property
@@ -432,7 +433,7 @@ class ModelResult(FrozenModel):
 
 
 class PairRatio(FrozenModel):
-    """How many times as long `model` takes as `base`, both measured in the same rounds."""
+    """Latency of `model` / latency of `base`, both measured in the same rounds."""
 
     model: str
     base: str
@@ -450,26 +451,27 @@ def find_ratio(ratios: Iterable[PairRatio], model: str, base: str) -> Ratio | No
 
 
 class Round(FrozenModel):
-    """One process on the device, in which every model had its turn: raw data.
+    """Raw data of one process on the device, which ran every model.
 
     Attributes:
-        index: from 0, in the order of time.
-        purpose: "check" for the process of a single model whose output was compared, "measure", or
-            "prefix" for one of a breakdown, whose models are the cuts of one model and that model
-            whole, under ids of their own.
-        used: whether its blocks count; those of a check and throttled ones do not.
-        throttled: how it was seen that the device throttled; null if it did not.
-        complete: whether the runner got to its end and all its lines arrived whole.
+        index: from 0, in chronological order.
+        purpose: "check" for the process of a single model whose output was compared; "measure"; or
+            "prefix" for truncated-model timing, with the truncated models of one model and the
+            complete model, under separate ids.
+        used: whether its blocks are used; those of a check and throttled ones are not.
+        throttled: evidence that the device throttled; null if it did not.
+        complete: whether the runner finished and all its lines arrived intact.
         header: of the runner's record.
         loaded: the models, with their load and warm-up times.
         blocks: the timed runs.
         tails: the timed runs of the post-processing, the arg-max in C.
-        peak_memory_bytes: of the process; since the library was loaded, if that is known:
+        peak_memory_bytes: of the process; measured from the loading of the library if
+            `library_memory_bytes` is known.
         library_memory_bytes: of the process, before any model; null if unknown.
         coverage: of the single model of a check, see `ModelResult`.
         conditions_after: the state of the device at the end; null if it could not be read.
-        turn: rounds of one turn belong together: every setting has one in it, and ratios between
-            settings are formed turn by turn. Null where every round has all the models.
+        turn: index of a group of rounds with one round per setting; ratios between settings are
+            computed turn by turn. Null if every round has all the models.
         frames: the timed runs of whole frames.
     """
 
@@ -491,34 +493,33 @@ class Round(FrozenModel):
 
 
 class Results(Document):
-    """The whole object.
+    """Results of a benchmark.
 
     Attributes:
-        created_at: when the benchmark began.
-        command: what was asked for, to be pasted again.
-        complete: whether all was measured that was asked for.
-        stopped_by: what ended the measuring.
+        created_at: when the benchmark started.
+        command: the command line, to run it again.
+        complete: whether everything requested was measured.
+        stopped_by: what stopped the measurement.
         problem: why it is not complete; null if it is.
-        emulated: whether the device's processor is emulated, or the driver of its accelerator is a
-            program on the processor.
-        device: what it is.
+        emulated: whether the device's processor is emulated, or its accelerator is emulated by
+            software.
+        device: properties of the device.
         backend: as given to --backend.
-        accelerator: what computed: "cpu", "gpu" or "npu".
-        runtime: what ran the models.
-        threads: of one inference, of models that have none of their own.
-        cores: that they ran on, likewise.
+        accelerator: "cpu", "gpu" or "npu".
+        runtime: the runtime that ran the models.
+        threads: number of threads of one inference, unless a model has its own.
+        cores: the cores that models ran on, unless a model has its own.
         protocol: how it was measured.
         conditions_before: the state of the device before the first round.
-        conditions_after: and after the last; null if it could not be read.
-        unknown: what the device does not say, in words.
+        conditions_after: the state after the last round; null if it could not be read.
+        unknown: facts that the device does not report, in words.
         versions: of the programs on this computer.
-        warnings: what a reader of the numbers has to know.
+        warnings: caveats about the numbers.
         models: in the order they were given.
         ratios: of every pair of measured models, the later one relative to the earlier one; empty
             if the device is emulated.
         rounds: raw data.
-        table: the kind of table of the paper that was asked for, see `table_kinds`; null if
-            none was.
+        table: the requested kind of table, see `table_kinds`; null without --table.
     """
 
     created_at: datetime
@@ -551,14 +552,14 @@ class Results(Document):
         for model in self.models:
             has_runs = model.times is not None and model.times.run is not None
             if has_runs and model.id not in measured:
-                raise ValueError(f"rounds have no runs of the model {quoted(model.id)}")
+                raise ValueError(f"no round has runs of the model {quoted(model.id)}")
         if len({model.id for model in self.models}) < len(self.models):
-            raise ValueError("models have the same id twice")
+            raise ValueError("two models have the same id")
         return self
 
     @property
     def names(self) -> dict[str, str]:
-        """Id of each model -> its label, or its whole path where two have the same label."""
+        """Id of each model -> its label, or its full path if two have the same label."""
         count = Counter(model.label for model in self.models)
         return {
             model.id: model.label if count[model.label] == 1 else model.file + model.setting
@@ -567,7 +568,7 @@ class Results(Document):
 
     @property
     def computed_on(self) -> str:
-        """What computed, if not the CPU: "GPU in half precision, SwiftShader"; else empty."""
+        """The accelerator in words, "GPU in half precision, SwiftShader"; empty for the CPU."""
         if self.accelerator == CPU:
             return ""
         words = ACCELERATORS[self.accelerator].title
@@ -579,7 +580,7 @@ class Results(Document):
 
     @property
     def emulation(self) -> str:
-        """Why times are no latency, in words; empty if they are."""
+        """Why the times are not latency, in words; empty if they are."""
         if not self.emulated:
             return ""
         if self.runtime.driver is not None and not self.device.is_emulated:
@@ -587,7 +588,7 @@ class Results(Document):
         return "The processor is emulated"
 
     def threads_of(self, model: ModelResult) -> int:
-        """The threads of one inference of a model."""
+        """The number of threads of one inference of a model."""
         return self.threads if model.threads is None else model.threads
 
     def cores_of(self, model: ModelResult) -> CoresUsed:
@@ -596,7 +597,7 @@ class Results(Document):
 
     @property
     def all_threads(self) -> str:
-        """How many threads there were, in words: "1, 2, 4 threads"."""
+        """The numbers of threads in words: "1, 2, 4 threads"."""
         counts = list(dict.fromkeys(self.threads_of(model) for model in self.models))
         return f"{', '.join(map(str, counts))} thread{'s' * (counts != [1])}"
 
@@ -614,11 +615,11 @@ def read_results(path: Path) -> Results:
     """Read a results.json.
 
     Args:
-        path: the file, or the folder it is in, where an unfinished one is taken if there is no
-            other.
+        path: the file, or its folder, where unfinished results are read if there are no finished
+            ones.
 
     Raises:
-        SeaformerError: it is missing, or none that this version of seaformer wrote.
+        SeaformerError: it is missing, or not in the schema of this version of seaformer.
     """
     if path.is_dir():
         both = (path / FILE_NAME, path / UNFINISHED_NAME)
@@ -631,6 +632,6 @@ def read_results(path: Path) -> Results:
         return parse_model(Results, read_limited(path, MAX_FILE_BYTES))
     except JsonError as error:
         raise SeaformerError(
-            f"'{path}' is no {FILE_NAME} of schema version {SCHEMA_VERSION}: {error}. Measure "
+            f"'{path}' is not a {FILE_NAME} of schema version {SCHEMA_VERSION}: {error}. Measure "
             "again with this version of seaformer."
         ) from error

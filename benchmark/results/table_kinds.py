@@ -1,4 +1,4 @@
-"""The one table of kinds of tables: it drives checks, exports, help texts, documents and tests."""
+"""Registry of `--table` kinds, used by checks, exports, help texts, documents and tests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ class Kind:
 
     Attributes:
         name: as given to --table.
-        title: above the table.
-        row: what a row is.
-        varies: the trait (`studies.tables.arrangement`) that the files differ in, or the setting
-            ("threads", "cores") that the one file is measured with, or "accelerator", of which
-            every row is a benchmark of its own (`studies.accelerators`).
-        alike: traits that the files have in common.
-        exported: what is made when no MODEL is given, in words.
-        variants: those that are exported; none for the one that is asked for.
-        sizes: of the input, as seaformer-export takes them; none for the task's.
-        precisions: whether every precision is exported, or fp32 alone.
-        runs: timed runs of each row unless --runs says otherwise: fewer where a row may take as
-            long as all others together.
-        columns: their names, of `presentation.paper_table`.
+        title: heading of the table.
+        row: what a row stands for.
+        varies: the property (`studies.tables.arrangement`) in which the files differ, or the
+            setting ("threads", "cores") that varies for one file, or "accelerator", where every
+            row is a separate benchmark (`studies.accelerators`).
+        alike: properties that all files must share.
+        exported: what is exported when no MODEL is given, in words.
+        variants: variants that are exported; empty for the requested one.
+        sizes: input sizes in the notation of seaformer-export; empty for that of the task.
+        precisions: whether every precision is exported, or only fp32.
+        runs: default timed runs of each row: fewer where one row may take as long as all others
+            together.
+        columns: names of columns in `presentation.paper_table`.
     """
 
     name: TableName
@@ -47,7 +47,7 @@ class Kind:
 
     @property
     def is_of_accelerators(self) -> bool:
-        """Whether every row is a benchmark of its own."""
+        """Whether every row is a separate benchmark."""
         return self.varies == "accelerator"
 
     @property

@@ -64,14 +64,6 @@ def loss(change: float | None) -> str:
     return NONE if change is None else number(-change, 2)
 
 
-def longer(share: float) -> str:
-    """Format a relative change of a duration; 0.02 is 2 % longer."""
-    rounded = round(100 * share, 1)
-    if rounded == 0:
-        return "the same time"
-    return f"{abs(rounded):.1f} % {'longer' if rounded > 0 else 'less time'}"
-
-
 def significant(value: float) -> str:
     """Format a number of any magnitude with three significant digits."""
     return f"{value + 0.0:.3g}"

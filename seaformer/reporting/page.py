@@ -48,7 +48,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "points": numbers.points,
     "points_within": numbers.points_within,
     "loss": numbers.loss,
-    "longer": numbers.longer,
     "significant": numbers.significant,
     "tick": numbers.tick,
     "color": color_class,

@@ -10,7 +10,7 @@ import jinja2
 import pytest
 from locations import ROOT
 
-from seaformer.reporting.numbers import longer, loss, number, percent, points
+from seaformer.reporting.numbers import loss, number, percent, points
 from seaformer.reporting.page import Page
 
 FOLDERS = [ROOT / name for name in ("seaformer", "export", "benchmark")]
@@ -81,7 +81,5 @@ def test_numbers_have_no_negative_zero() -> None:
     assert [number(-0.001), number(None), number(2.0, 0)] == ["0.0", "-", "2"]
     assert [percent(-1e-9), percent(0.125, 1), percent(None)] == ["0.00", "12.5", "-"]
     assert [points(-0.001), points(0.0125, 100), points(-2.0)] == ["+0.00", "+1.25", "-2.00"]
-    assert longer(0.0204) == "2.0 % longer"
-    assert longer(-0.155) == "15.5 % less time"
-    assert longer(-0.0001) == "the same time"
+
     assert [loss(0.001), loss(-1.5), loss(None)] == ["0.00", "1.50", "-"]

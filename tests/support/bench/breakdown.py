@@ -65,7 +65,7 @@ def table(results: Results) -> str:
         f"| | {' | '.join(FIGURES[f'seaformer-{variant_of(model)}'].title for model in models)} |",
         f"|---|{'---|' * len(models)}",
     ]
-    for row in breakdown_of(models[0]).parts(""):
+    for row in breakdown_of(models[0]).children(""):
         lines.append(f"| {row.title} | {' | '.join(share(m, row.path) for m in models)} |")
     first, published = models[0], FIGURES[f"seaformer-{variant_of(models[0])}"].latency_ms
     ratios = ["1.00"] + [f"{results.ratio(m.id, first.id).value:.2f}" for m in models[1:]]  # type: ignore[union-attr]

@@ -1,1 +1,1 @@
-"""One benchmark on one device, from the request to the results."""
+"""One benchmark on one device, from request to results."""

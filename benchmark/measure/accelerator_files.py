@@ -1,4 +1,4 @@
-"""What an accelerator needs on a device besides the runtime's library."""
+"""Files and settings that an accelerator needs on a device besides the runtime's library."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,18 +30,18 @@ class ModelFile(Protocol):
 
 @dataclass(frozen=True)
 class AcceleratorFiles:
-    """What an accelerator needs.
+    """Files and settings for an accelerator.
 
     Attributes:
-        files: libraries that are put beside the runtime's, under their own names.
-        environment: variables of the runner's process, besides those it has anyway.
-        driver: what computes, in words, where that is not the device's own hardware or driver.
-        is_emulated: whether that is a program on the processor: its times are no latency.
-        plugin: library of the runtime for the accelerator, as a plan names it; None if it is
-            inside the runtime's.
-        options: of the runtime for the accelerator.
-        folder_variables: further variables, which are the folder on the device.
-        runtime: the runtime's library that came with them; None for that of --runtime-library or
+        files: libraries to place next to the runtime's, under their own names.
+        environment: additional environment variables of the runner.
+        driver: description of the driver or emulator; None for the driver of the device.
+        is_emulated: whether the processor emulates the accelerator: times are then not latency.
+        plugin: library of the runtime for the accelerator, as named in a plan; None if it is part
+            of the runtime's library.
+        options: options of the runtime for the accelerator.
+        folder_variables: environment variables to set to the folder on the device.
+        runtime: the runtime's library that comes with them; None for that of --runtime-library or
             the pinned one.
     """
 

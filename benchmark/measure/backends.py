@@ -1,4 +1,4 @@
-"""The one table of backends: it drives checks, help texts, documents and tests."""
+"""Registry of backends, used by checks, help texts, documents and tests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,22 +13,20 @@ OFFICIAL_TOOL = "benchmark_model"
 
 @dataclass(frozen=True)
 class Backend:
-    """What runs models on a device.
+    """A way to run models on a device.
 
     Attributes:
         name: as given to --backend.
-        title: to show to people.
+        title: display name.
         suffix: of the files it runs.
-        runs_by: what starts and times it.
-        single_runs: whether the time of every run is known, and with it an interval.
+        runs_by: the program that runs and times models.
+        single_runs: whether it reports every run, which an interval needs.
         description: one sentence for tables.
-        runtime: the runtime as a plan of the runner names it, whose library is on the device; ""
-            if our runner does not start it.
-        accelerator: what computes, a name of `seaformer.artifact.accelerators`.
-        has_half: whether it computes files of floating point in half precision on request
-            (--half).
-        falls_back: whether the CPU computes operators that the accelerator does not take, unless
-            --require-full-acceleration forbids it.
+        runtime: name of the runtime in a plan of the runner; "" if our runner is not used.
+        accelerator: a name of `seaformer.artifact.accelerators`.
+        has_half: whether it can compute floating-point files in half precision (--half).
+        falls_back: whether the CPU runs operators that the accelerator does not support, unless
+            --require-full-acceleration is given.
     """
 
     name: str
@@ -50,7 +48,7 @@ _ROWS = (
         ".tflite",
         "our runner",
         True,
-        "The default for .tflite: LiteRT's C API with XNNPACK on the processor.",
+        "The default for .tflite: LiteRT's C API with XNNPACK on the CPU.",
         runtime="litert",
         has_half=True,
     ),
@@ -60,7 +58,7 @@ _ROWS = (
         ".onnx",
         "our runner",
         True,
-        "The default for .onnx: ONNX Runtime's C API, CPU provider.",
+        "The default for .onnx: ONNX Runtime's C API with the CPU execution provider.",
         runtime="onnxruntime",
     ),
     Backend(
@@ -69,8 +67,8 @@ _ROWS = (
         ".tflite",
         "our runner",
         True,
-        "The same on the GPU: OpenCL on phones (not tried on one yet), WebGPU on this computer, "
-        "where a driver in software gives no latency.",
+        "LiteRT on the GPU: OpenCL on phones (not yet tested on one), WebGPU on this computer, "
+        "where times with a software driver are not latency.",
         runtime="litert",
         accelerator=GPU,
         has_half=True,
@@ -82,8 +80,8 @@ _ROWS = (
         ".onnx",
         "our runner",
         True,
-        "ONNX Runtime on a Snapdragon's NPU (not tried on a phone yet), with libraries that you "
-        "give (--qairt); on this computer Qualcomm's emulator, whose times are no latency.",
+        "ONNX Runtime on a Snapdragon NPU (not yet tested on a phone), with libraries given by "
+        "--qairt; on this computer Qualcomm's emulator, whose times are not latency.",
         runtime="onnxruntime",
         accelerator=NPU,
         falls_back=True,
@@ -94,8 +92,8 @@ _ROWS = (
         ".tflite",
         "our runner",
         True,
-        "LiteRT on a Snapdragon's NPU (not tried on a phone yet), for files that seaformer-export "
-        "compiled for its chip, with libraries that you give (--qairt).",
+        "LiteRT on a Snapdragon NPU (not yet tested on a phone), for files that seaformer-export "
+        "compiled for its chip, with libraries given by --qairt.",
         runtime="litert",
         accelerator=NPU,
         falls_back=True,
@@ -106,14 +104,14 @@ _ROWS = (
         ".tflite",
         "the official binary, given with --binary",
         False,
-        "TensorFlow Lite's tool, classic or LiteRT's newer one. It gives no single runs, so there "
-        "is no interval, and models are not interleaved.",
+        "TensorFlow Lite's tool, classic or LiteRT's newer one. It does not report individual "
+        "runs, so there is no interval, and models are not interleaved.",
     ),
 )
 BACKENDS: Mapping[str, Backend] = MappingProxyType({row.name: row for row in _ROWS})
 
 ON_ACCELERATORS = tuple(row.name for row in _ROWS if row.accelerator != CPU)
-"""Backends that compute on something else than the CPU."""
+"""Backends that use an accelerator."""
 
 SUFFIXES = frozenset(row.suffix for row in _ROWS)
 
@@ -121,10 +119,10 @@ ON_NPU = tuple(row.name for row in _ROWS if row.accelerator == NPU)
 
 
 def backend_on(accelerator: str, path: Path) -> Backend:
-    """Return the backend, with our runner, that runs a file on an accelerator of a device.
+    """Return the backend of our runner that runs a file on an accelerator of a device.
 
     Raises:
-        UsageError: there is none for the accelerator, or none for files of this suffix on it.
+        UsageError: no backend supports the accelerator, or files with this suffix on it.
     """
     ours = [row for row in _ROWS if row.accelerator == accelerator and row.name != OFFICIAL_TOOL]
     for row in ours:
@@ -138,9 +136,9 @@ def backend_on(accelerator: str, path: Path) -> Backend:
 
 
 def backend_for(paths: tuple[Path, ...], wanted: str | None) -> Backend:
-    """Return the backend for one or more files, as given to --backend or by the first one.
+    """Return the backend for one or more files, as given to --backend or by the first file.
 
-    Without --backend its suffix decides, and whether it is compiled for an NPU.
+    Without --backend, the choice depends on the suffix, and on whether it is compiled for an NPU.
 
     Raises:
         UsageError: no backend runs them all.
@@ -157,19 +155,19 @@ def backend_for(paths: tuple[Path, ...], wanted: str | None) -> Backend:
         backend = by_suffix[first]
     else:
         raise UsageError(
-            f"'{paths[0]}' is no exported model by its suffix. Allowed: "
-            f"{', '.join(sorted(by_suffix))}. Make one with seaformer-export."
+            f"'{paths[0]}' is not an exported model ({' or '.join(sorted(by_suffix))}). Create "
+            "one with seaformer-export."
         )
     if is_for_npu and backend.accelerator != NPU:
         raise UsageError(
             f"'{paths[0]}' is compiled for an NPU, and backend {backend.name} does not use one. "
-            f"Leave --backend out, or take {by_suffix[first].name}."
+            f"Omit --backend, or use {by_suffix[first].name}."
         )
     for path in paths:
         if path.suffix.lower() != backend.suffix:
             raise UsageError(
-                f"'{path}' does not go with backend {backend.name}, which runs {backend.suffix} "
-                "files. Measure files of different runtimes in a command each: they cannot be "
+                f"backend {backend.name} cannot run '{path}': it runs {backend.suffix} files. "
+                "Measure files for different runtimes with separate commands: they cannot be "
                 "interleaved in one process."
             )
     return backend

@@ -1,4 +1,4 @@
-"""How much of a model an accelerator took, from what the runner and LiteRT print."""
+"""How much of a model an accelerator runs, from the output of the runner and of LiteRT."""
 
 import re
 
@@ -9,13 +9,13 @@ from seaformer.benchmark.runner.record import Record
 _SPLIT = re.compile(
     r"(No|\d+) operations will run on the \w+, and (?:the remaining|all) (\d+) operations"
 )
-"""LiteRT says this only of files that are not taken whole."""
+"""LiteRT prints this only for models that the accelerator runs in part."""
 
 
 def coverage_of(record: Record, stderr: str) -> Coverage | None:
-    """Return the coverage of the first model of a record; None on the CPU, and if it is unknown.
+    """Return the coverage of the first model of a record; None on the CPU, and if unknown.
 
-    `stderr` is of the same run of the runner.
+    `stderr` is from the same run of the runner.
     """
     if record.header is None or record.header.accelerator == CPU or not record.models:
         return None

@@ -1,4 +1,4 @@
-"""What a device has to have besides runner, runtime and models: one function per accelerator."""
+"""Files needed on a device besides runner, runtime and models: one function per accelerator."""
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -21,10 +21,10 @@ _FINDERS: Mapping[str, _Find] = MappingProxyType(
 def accelerator_files(
     backend: Backend, device: Device, options: Options, candidates: Sequence[ModelFile]
 ) -> AcceleratorFiles:
-    """Return what the accelerator of a backend needs on a device for models.
+    """Return the files that the accelerator of a backend needs on a device for models.
 
     Raises:
-        SeaformerError: something is not here; the message says how to get it.
-        UsageError: the accelerator cannot do what the options ask for.
+        SeaformerError: a file is missing on this computer; the message says how to get it.
+        UsageError: the accelerator does not support the options.
     """
     return _FINDERS[backend.accelerator](backend, device, options, candidates)

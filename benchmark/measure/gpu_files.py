@@ -1,4 +1,4 @@
-"""What LiteRT's GPU accelerator needs."""
+"""Files for LiteRT's GPU accelerator."""
 
 from collections.abc import Sequence
 
@@ -11,32 +11,32 @@ from seaformer.errors import SeaformerError, UsageError
 from seaformer.runtimes.graphics_driver import require_driver
 
 WEB_GPU = "libLiteRtWebGpuAccelerator.so"
-"""LiteRT's GPU accelerator for computers, a library of its own beside LiteRT's."""
+"""LiteRT's GPU accelerator for computers, a separate library next to LiteRT's."""
 
 
 def gpu_files(
     backend: Backend, device: Device, options: Options, _candidates: Sequence[ModelFile]
 ) -> AcceleratorFiles:
-    """Return what the GPU of a device needs.
+    """Return the files that the GPU of a device needs.
 
     Raises:
-        SeaformerError: something is not here; the message says how to get it.
-        UsageError: the GPU cannot do what the options ask for.
+        SeaformerError: a file is missing on this computer; the message says how to get it.
+        UsageError: the GPU does not support the options.
     """
     if device.target == PHONE:
-        return AcceleratorFiles()  # LiteRT for Android has the accelerator inside.
+        return AcceleratorFiles()  # LiteRT for Android includes the accelerator.
     library = library_for(backend.runtime, device.target, options.runtime_library)
     accelerator = library.path.with_name(WEB_GPU)
     if not accelerator.is_file():
         raise SeaformerError(
-            f"there is no {WEB_GPU} beside '{library.path}', which computes on this computer's GPU."
-            " Leave --runtime-library out, or install ai-edge-litert again: pip install "
+            f"{WEB_GPU}, which LiteRT needs for this computer's GPU, is not next to "
+            f"'{library.path}'. Omit --runtime-library, or reinstall ai-edge-litert: pip install "
             "--force-reinstall ai-edge-litert."
         )
     driver = require_driver()
     if options.half and not driver.computes_half:
         raise UsageError(
-            f"--half: {driver.title} computes in single precision only. Leave --half out, or name "
-            "another Vulkan driver in VK_DRIVER_FILES."
+            f"--half: {driver.title} computes in single precision only. Omit --half, or select "
+            "another Vulkan driver with VK_DRIVER_FILES."
         )
     return AcceleratorFiles((accelerator,), driver.environment, driver.title, driver.is_software)

@@ -1,4 +1,4 @@
-"""What a Snapdragon's NPU needs, on a phone or for Qualcomm's emulator on this computer."""
+"""Files for a Snapdragon NPU, on a phone or for Qualcomm's emulator on this computer."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -32,17 +32,17 @@ from seaformer.runtimes.qnn_package import (
 ON_CPU = "Measure it on the CPU with --backend {}."
 
 MODE = "htp_performance_mode"
-"""Both runtimes call it so."""
+"""Name of the option in both runtimes."""
 
 
 def npu_files(
     backend: Backend, device: Device, options: Options, candidates: Sequence[ModelFile]
 ) -> AcceleratorFiles:
-    """Return what the NPU of a device needs; nothing has been sent to it yet.
+    """Return the files that the NPU of a device needs; nothing is sent to it.
 
     Raises:
-        UsageError: the device has no such NPU, files are not for it, or something is missing.
-        SeaformerError: libraries do not fit each other or the files.
+        UsageError: the device has no such NPU, models are not for it, or an option is missing.
+        SeaformerError: the libraries are incompatible with each other or with the models.
     """
     if backend.runtime == "litert":
         _require_compiled(backend, candidates)
@@ -95,25 +95,25 @@ def _emulated(
     if backend.runtime != "onnxruntime":
         raise UsageError(
             f"--backend {backend.name} needs a phone: LiteRT has no emulator of the NPU. On this "
-            "computer --backend onnxruntime-qnn runs an .onnx on Qualcomm's."
+            "computer, --backend onnxruntime-qnn runs an .onnx on Qualcomm's emulator."
         )
     if options.qairt is not None:
         raise UsageError(
-            "--qairt is for phones: the emulator on this computer is that of pip install "
-            "'seaformer[npu]'. Leave it out."
+            "--qairt is only for phones: the emulator on this computer comes from pip install "
+            "'seaformer[npu]'. Omit it."
         )
     require_package()
     compiled = {one.compilation.chip for one in candidates if one.compilation is not None}
     is_compiled = {one.compilation is not None for one in candidates}
     if len(is_compiled) > 1 or len(compiled) > 1:
         raise UsageError(
-            "the emulator computes as one chip in a benchmark. Measure files of different chips, "
-            "and files that are not compiled, in a command each."
+            "the emulator emulates one chip per benchmark. Measure files for different chips, and "
+            "files that are not compiled, with separate commands."
         )
     name = options.soc or next(iter(compiled), None)
     if name is None:
         raise UsageError(
-            "the emulator has to know which chip it computes as. Give it with --soc, one of "
+            "the emulator needs to know which chip to emulate. Give it with --soc, one of "
             f"{', '.join(CHIPS)}."
         )
     chip = CHIPS[name]
@@ -137,18 +137,18 @@ def _chip_of_phone(backend: Backend, device: Device, asked: str | None) -> Chip:
     name = None if found is None else found[0]
     if asked is not None and name is not None and asked != name:
         raise UsageError(
-            f"--soc is {asked}, and the chip of the phone {device.serial} is {name}. Leave --soc "
+            f"--soc is {asked}, but the chip of the phone {device.serial} is {name}. Omit --soc "
             "out."
         )
     name = asked or name
     if name is None:
         raise UsageError(
-            f"the phone {device.serial} does not say that it has a Snapdragon (it says "
+            f"the phone {device.serial} does not report a Snapdragon (it reports "
             f"'{said or 'nothing'}'). If it has one, give it with --soc, one of "
             f"{', '.join(CHIPS)}."
         )
     if name not in CHIPS:
-        why = UNSUPPORTED.get(name, f"known are {', '.join(CHIPS)}").partition(";")[0]
+        why = UNSUPPORTED.get(name, f"supported are {', '.join(CHIPS)}").partition(";")[0]
         raise UsageError(
             f"the NPU of the phone {device.serial}, {name}, is not supported: {why}. "
             f"{ON_CPU.format(backend.runtime)}"
@@ -161,13 +161,13 @@ def _require_fitting(candidate: ModelFile, chip: Chip, why: str) -> None:
     compilation, precision = candidate.compilation, PRECISIONS.get(candidate.precision)
     if compilation is not None and compilation.chip != chip.name:
         raise UsageError(
-            f"'{candidate.path}' is compiled for {compilation.chip}, and {why}. Compile it for "
-            f"that: seaformer-export --accelerator npu --soc {chip.name}."
+            f"'{candidate.path}' is compiled for {compilation.chip}, but {why}. Compile it for "
+            f"that chip: seaformer-export --accelerator npu --soc {chip.name}."
         )
     if not chip.has_float and precision is not None and not precision.is_quantized:
         raise UsageError(
-            f"'{candidate.path}' is in {precision.name}, and the NPU of {chip.title} has no "
-            "floating point. Export it in w8a8 or w8a16."
+            f"'{candidate.path}' is in {precision.name}, but the NPU of {chip.title} does not "
+            "support floating point. Export it in w8a8 or w8a16."
         )
 
 
@@ -175,16 +175,16 @@ def _require_compiled(backend: Backend, candidates: Sequence[ModelFile]) -> None
     for one in candidates:
         if one.compilation is None:
             raise UsageError(
-                f"'{one.path}' is not compiled, and --backend {backend.name} runs compiled files "
-                "only. Compile it: seaformer-export --format tflite --accelerator npu --soc CHIP."
+                f"'{one.path}' is not compiled, but --backend {backend.name} runs only compiled "
+                "files. Compile it: seaformer-export --format tflite --accelerator npu --soc CHIP."
             )
 
 
 def _require_fastrpc(backend: Backend, device: Device) -> None:
     if device.facts().fastrpc == ():
         raise SeaformerError(
-            f"the phone {device.serial} has no FastRPC device ({', '.join(FASTRPC)}), by which "
-            f"programs reach the NPU. {ON_CPU.format(backend.runtime)}"
+            f"the phone {device.serial} has no FastRPC device ({', '.join(FASTRPC)}), which "
+            f"programs need to use the NPU. {ON_CPU.format(backend.runtime)}"
         )
 
 
@@ -193,7 +193,7 @@ def _require_not_newer(candidate: ModelFile) -> None:
     needed = candidate.compilation.qnn_version
     if is_newer(needed, qnn_version()):
         raise SeaformerError(
-            f"'{candidate.path}' was compiled with QNN {needed}, and the emulator here is QNN "
-            f"{qnn_version()}, which runs no newer files. Run: pip install --upgrade "
+            f"'{candidate.path}' was compiled with QNN {needed}, but the emulator here is QNN "
+            f"{qnn_version()}, which cannot run newer files. Run: pip install --upgrade "
             "onnxruntime-qnn"
         )

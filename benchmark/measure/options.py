@@ -1,6 +1,6 @@
-"""The options of everything that measures: declared once, and handed on as one object."""
+"""Command-line options of all measuring commands, declared once and passed on as one object."""
 
-# ruff: noqa: RUF009 (what is called for the defaults of Options makes fields)
+# ruff: noqa: RUF009 (the functions called for the defaults of Options return fields)
 
 import re
 import shlex
@@ -24,7 +24,7 @@ from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.parameter_types import Name, Parsed
 
 USUAL_FRAME = "1280x720"
-"""Width and height of a phone's live images, on its side."""
+"""Width and height of a phone's camera preview in landscape."""
 
 REGRESSION = 3
 """Exit status when a model became slower than --tolerance allows."""
@@ -36,7 +36,7 @@ def parse_share(option: str, text: str) -> float:
     """Read a percentage such as "1%" or "0.5 %".
 
     Raises:
-        UsageError: it is none between 0 and 100.
+        UsageError: it is not a percentage between 0 and 100.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", text.strip())
     if match is None or not 0 < float(match[1]) < 100:
@@ -48,7 +48,7 @@ def parse_frame_size(text: str) -> tuple[int, int]:
     """Read the width and height of a frame, such as "1280x720".
 
     Raises:
-        UsageError: it is something else.
+        UsageError: it is not a valid size.
     """
     match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text.strip().lower())
     if match is None:
@@ -57,10 +57,10 @@ def parse_frame_size(text: str) -> tuple[int, int]:
 
 
 def bad_frame_size(given: str) -> UsageError:
-    """Say which sizes a frame may have."""
+    """Return the error for an invalid frame size."""
     return UsageError(
         f"--frame is '{given}'. Allowed: WIDTHxHEIGHT with sides of 1 to {MAX_FRAME_SIDE}, such as "
-        f"{USUAL_FRAME}; for that size --frame alone, at the end."
+        f"{USUAL_FRAME}; for that size, --frame without a value at the end of the command."
     )
 
 
@@ -83,9 +83,9 @@ def _share(name: str, default: str | None = None, **settings: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a user asked for. The help texts say what each is; shares are of 1, not percent."""
+    """The given options; see their help texts. Shares are 0..1, not percent."""
 
-    command: str  # what was typed, to be pasted again
+    command: str  # the command line, to run it again
     models: tuple[Path, ...] = field(
         default=(),
         metadata={"click": partial(click.argument, metavar="MODEL...", nargs=-1, type=PATH)},
@@ -94,34 +94,34 @@ class Options:
         "--table",
         metavar="NAME",
         type=Name("table", KINDS),
-        help=f"Make a table of the paper: {', '.join(KINDS)}. Without MODEL the files that it "
-        "needs are exported first.",
+        help=f"Measure a table: {', '.join(KINDS)}. Without MODEL, the files it needs are exported "
+        "first.",
     )
     variant: str | None = _option(
         "--variant",
         metavar="NAME",
         type=Name("variant", VARIANTS),
-        help=f"What --table exports: {', '.join(VARIANTS)}. [default: tiny]",
+        help=f"Variant that --table exports: {', '.join(VARIANTS)}. [default: tiny]",
     )
     device: str = _option(
         "--device",
         metavar="auto|host|SERIAL|all",
         default="auto",
         show_default=True,
-        help="auto: the phone that is attached, this computer if there is none.",
+        help="auto: the attached phone, or this computer if no phone is attached.",
     )
     backend: str | None = _option(
         "--backend",
         metavar="NAME",
         type=Name("backend", BACKENDS),
-        help=f"One of {', '.join(BACKENDS)}. [default: by the suffix]",
+        help=f"One of {', '.join(BACKENDS)}. [default: by the suffix of the file]",
     )
     threads: int = _option("--threads", type=click.IntRange(1, 256), default=1, show_default=True)
     cores: str | None = _option(
         "--cores",
         metavar="CLASS|MASK",
         help="prime, big, little, all, a hexadecimal mask (80 is core 7) or a list (4-6,7). "
-        "[default: the fastest class, or as many as the threads need]",
+        "[default: the fastest class, or as many classes as the threads need]",
     )
     runs: int | None = _option(
         "--runs",
@@ -131,46 +131,45 @@ class Options:
     until: float | None = _share(
         "--until",
         help="Instead of --runs: measure until the 95 % interval of every median is at most ± "
-        "this share of it, such as 1%.",
+        "this percentage of the median, such as 1%.",
     )
     time_limit_s: float = _option(
         "--time-limit",
         type=click.FloatRange(min=1, max=86400),
         default=900.0,
         show_default=True,
-        help="Seconds that the benchmark of a device may take, cooling down included. A phone in "
-        "use is waited for as long, before they count.",
+        help="Time limit for the benchmark of a device in seconds, including cooling down. Waiting "
+        "for a phone that is in use has a separate limit of the same length.",
     )
     output: Path | None = _option(
         "-o",
         "--output",
         type=PATH,
-        help="Folder for results.json, results.csv and report.html; one below it for each "
-        "device if there are several; of --blame for blame.json and blame.html. [default: "
-        "build/benchmark/ or build/blame/ and the time]",
+        help="Folder for results.json, results.csv and report.html, with a subfolder per device if "
+        "there are several; with --blame, for blame.json and blame.html. [default: a folder named "
+        "by the time in build/benchmark/ or build/blame/]",
     )
     compare: Path | None = _option(
         "--compare",
         metavar="OLD.json",
         type=PATH,
-        help="Say of every model whether it became faster or slower; exit with "
-        f"{REGRESSION} if slower by more than --tolerance.",
+        help="Report whether each model became faster or slower; exit with status "
+        f"{REGRESSION} if one is slower by more than --tolerance.",
     )
     tolerance: float = _share("--tolerance", default="3%", show_default=True)
     compare_anyway: bool = _flag(
         "--compare-anyway",
-        "Also with results of another device, backend, input, or of other threads or cores.",
+        "Compare even if device, backend, input, threads or cores differ.",
     )
     cool_below_c: float | None = _option(
         "--cool-below",
         type=click.FloatRange(10, 90),
         metavar="CELSIUS",
-        help="Wait for the phone's skin or battery to be cooler than this. [default: 35]",
+        help="Wait until the phone's skin or battery is cooler than this, in °C. [default: 35]",
     )
     breakdown: bool = _flag(
         "--breakdown",
-        "Also say where the time goes, module by module, by the runtime's profile and by "
-        "models cut after each module.",
+        "Also report latency by module, from the runtime's profile and by truncated-model timing.",
     )
     frame_size: tuple[int, int] | None = _option(
         "--frame",
@@ -178,34 +177,34 @@ class Options:
         is_flag=False,
         flag_value=USUAL_FRAME,
         type=Parsed(parse_frame_size),
-        help="Also measure whole frames of a camera: preparation, inference and post-processing, "
-        f"each apart. [without a size: {USUAL_FRAME}]",
+        help="Also measure whole camera frames, with separate times of preparation, inference and "
+        f"post-processing. [without a size: {USUAL_FRAME}]",
     )
     blame: str | None = _option(
         "--blame",
         metavar="ACCELERATOR",
         type=Name("accelerator", ACCELERATORS),
-        help="Measure nothing, and find the first operator that this accelerator of the device "
-        "computes differently than this computer does, by truncated models: "
+        help="Instead of measuring, find the first operator whose result on this accelerator of "
+        "the device differs from that on this computer, using truncated models: "
         f"{', '.join(ACCELERATORS)}.",
     )
     half: bool = _flag(
         "--half",
-        "Compute files of floating point in half precision, where the processor (Armv8.2, by "
-        "XNNPACK) or the GPU can; for --backend "
+        "Compute floating-point files in half precision, where the processor (Armv8.2, with "
+        "XNNPACK) or the GPU supports it; for --backend "
         f"{' and '.join(row.name for row in BACKENDS.values() if row.has_half)}.",
     )
     require_full_acceleration: bool = _flag(
         "--require-full-acceleration",
-        "Fail for a model that the accelerator does not take whole, instead of computing the rest "
+        "Fail if the accelerator cannot run all operators of a model, instead of running the rest "
         f"on the CPU; for --backend {' and '.join(ON_ACCELERATORS)}.",
     )
-    keep_throttled: bool = _flag("--keep-throttled", "Count rounds in which the device throttled.")
-    keep: bool = _flag("--keep", "Leave the files on the phone, for another time.")
+    keep_throttled: bool = _flag("--keep-throttled", "Use rounds in which the device throttled.")
+    keep: bool = _flag("--keep", "Leave files on the phone for reuse.")
     runtime_library: Path | None = _option(
         "--runtime-library",
         type=PATH,
-        help="Library of the runtime for the device, instead of the pinned one.",
+        help="Runtime library for the device, instead of the pinned one.",
     )
     binary: Path | None = _option(
         "--binary",
@@ -223,8 +222,8 @@ class Options:
         "--soc",
         metavar="CHIP",
         type=Parsed(lambda name: parse_chips([name])[0].name),
-        help="Chip of the phone, if it does not say it, or that the emulator on this computer "
-        f"computes as: {', '.join(CHIPS)}.",
+        help="Chip of the phone, if the phone does not report it, or the chip to emulate on this "
+        f"computer: {', '.join(CHIPS)}.",
     )
     npu_power: str = _option(
         "--npu-power",
@@ -232,7 +231,7 @@ class Options:
         type=Name("power mode of the NPU", POWER_MODES),
         default=BURST,
         show_default=True,
-        help=f"Clock of the NPU: {', '.join(POWER_MODES)}.",
+        help=f"Power mode of the NPU: {', '.join(POWER_MODES)}.",
     )
     seed: int = _option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
     force: bool = _flag("--force", "Overwrite results.")
@@ -245,9 +244,9 @@ SHARED = ("device", "threads", "cores", "runs", "time_limit_s", "output", "seed"
 def takes_options(
     *names: str, **changed: Mapping[str, Any]
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command these fields of `Options`; it is called with `Options` as its first argument.
+    """Add these fields of `Options` to a command, which gets `Options` as its first argument.
 
-    The options come in this order. What click is told otherwise than above is in `changed`.
+    The options keep this order. `changed` overrides the settings for click.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -266,12 +265,12 @@ def takes_options(
 
 
 def takes_study_options(*names: str, **changed: Mapping[str, Any]) -> Callable[..., Any]:
-    """Give a study's command the options that all have, behind those of its own."""
+    """Add the options common to all studies to a study's command, after its own."""
     usual = {
         "device": {"metavar": "auto|host|SERIAL"},
         "cores": {"help": "As for a single benchmark."},
-        "runs": {"help": "Timed runs of each. [default: 50]"},
-        "time_limit_s": {"help": "Seconds that one benchmark may take, exporting not included."},
-        "output": {"help": "Folder for everything. [default: build/benchmark/ and the time]"},
+        "runs": {"help": "Timed runs of each model. [default: 50]"},
+        "time_limit_s": {"help": "Time limit per benchmark in seconds, excluding exports."},
+        "output": {"help": "Folder for all files. [default: named by time in build/benchmark/]"},
     }
     return takes_options(*names, *SHARED, **(usual | changed))

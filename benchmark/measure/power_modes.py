@@ -1,4 +1,4 @@
-"""How fast an NPU may run, and how much power it may take."""
+"""Power modes of an NPU, which trade speed for power."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class PowerMode:
-    """A mode, as each runtime calls it.
+    """A mode and its name in each runtime.
 
     Attributes:
         name: as given to --npu-power.
@@ -32,4 +32,4 @@ POWER_MODES: Mapping[str, PowerMode] = MappingProxyType(
         )
     }
 )
-"""The highest clock, for a short time; the highest that can be kept up; and the usual one."""
+"""The highest clock for short bursts, the highest sustained clock, and the default."""

@@ -1,6 +1,6 @@
-"""How far benchmarks are: a bar for each device, or lines where nobody watches a terminal.
+"""Progress of benchmarks: a bar for each device on a terminal, lines of text elsewhere.
 
-A terminal that was closed, or a full disk, does not end a benchmark.
+A closed terminal or a full disk does not stop a benchmark.
 """
 
 import threading
@@ -17,10 +17,10 @@ _TENTHS = 10
 
 
 class Progress:
-    """Shows what devices are doing, on stderr. Use it as a context manager, from any thread."""
+    """Shows the progress of devices on stderr. A context manager, usable from any thread."""
 
     def __init__(self, console: Console) -> None:
-        """Take where to write; if it is no terminal, there are lines instead of bars."""
+        """Create a display; a console that is not a terminal gets lines instead of bars."""
         self._console = console
         self._bars = Bars(
             TextColumn("{task.description}", markup=False),
@@ -34,17 +34,17 @@ class Progress:
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
-        """Begin to show."""
+        """Start the display."""
         self._bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take the bars away."""
+        """Remove the bars."""
         with suppress(OSError):
             self._bars.stop()
 
     def describe(self, serial: str, text: str) -> None:
-        """Say what a device is doing now."""
+        """Show the current activity of a device."""
         with self._lock:
             if serial not in self._tasks:
                 self._tasks[serial] = self._bars.add_task("", total=None)
@@ -54,12 +54,12 @@ class Progress:
                 self._line(line)
 
     def expect(self, serial: str, runs: int | None) -> None:
-        """Say how many timed runs there will be on a device; None if that is open."""
+        """Set the number of timed runs on a device; None if it is unknown."""
         with self._lock:
             self._bars.update(self._tasks[serial], total=runs)
 
     def advance(self, serial: str, runs: int) -> None:
-        """Count timed runs."""
+        """Add finished timed runs."""
         with self._lock:
             task = self._bars.tasks[self._tasks[serial]]
             before, total = task.completed, task.total

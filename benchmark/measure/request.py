@@ -1,4 +1,4 @@
-"""What a benchmark is asked for, checked before any work is done."""
+"""The request for a benchmark, validated before any work is done."""
 
 import math
 from collections.abc import Sequence
@@ -25,46 +25,45 @@ from seaformer.files import refuse_existing
 from seaformer.models.resolve import find_model
 
 MODELS_NAME = "models"
-"""Folder in that of the results, for files that are exported to be measured."""
+"""Subfolder of the results for models that the benchmark exports."""
 
 DEFAULT_BACKEND = "litert"
 
 DEFAULT_RUNS = 50
 USUAL_ROUNDS = 10
 RUNS_PER_ROUND = 5
-"""Few, so that there are rounds enough for an interval: a round more costs the loading of the
-models."""
+"""Small, to have enough rounds for an interval; each additional round loads the models again."""
 MAX_ROUNDS = 20
-"""Of a benchmark whose runs are counted: more rounds narrow the interval little, more runs in them
-cost nothing but their time."""
+"""For a fixed number of runs: more rounds hardly narrow the interval, while more runs per round
+have no overhead."""
 MAX_ROUND_S = 30.0
-"""What is lost at most where a round is lost, as by Ctrl-C: longer ones are divided."""
+"""Upper limit of what is lost with an aborted round, such as by Ctrl-C: longer rounds are split."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A checked request."""
+    """A validated request."""
 
-    options: Options  # as given, with what needs no more than the check
-    models: tuple[Path | str, ...]  # files, and names of networks; none if the study has its own
+    options: Options  # as given
+    models: tuple[Path | str, ...]  # files and names of networks; empty if the study has its own
     backend: Backend
-    runs: int | None  # timed, per model; None if they go on until the medians are sure enough
+    runs: int | None  # timed runs per model; None to measure until the requested precision
     output: Path  # folder for the results
-    table: TableName | None = None  # of the paper, to be made
+    table: TableName | None = None  # kind of table to measure
 
     @property
     def models_folder(self) -> Path:
-        """Where exported files go."""
+        """Folder for exported models."""
         return self.output / MODELS_NAME
 
 
 def make_request(
     options: Options, usual_runs: int = DEFAULT_RUNS, table: TableName | None = None
 ) -> Request:
-    """Check what a user asked for; without --runs there are `usual_runs`.
+    """Validate options; the default of --runs is `usual_runs`.
 
     Raises:
-        UsageError: a value is out of range or does not go with another one.
+        UsageError: a value is out of range or cannot be combined with another one.
         SeaformerError: a file is missing or cannot be used.
     """
     models = tuple(map(resolve_model, options.models))
@@ -73,15 +72,15 @@ def make_request(
     else:
         backend = look_up(BACKENDS, "backend", options.backend or DEFAULT_BACKEND)
     if options.runs is not None and options.until is not None:
-        raise UsageError("--runs does not go with --until: give one of the two.")
+        raise UsageError("--runs cannot be combined with --until: give only one of them.")
     _check_official_tool(options, backend.name == OFFICIAL_TOOL)
     if options.half and not backend.has_half:
         takers = " and ".join(row.name for row in BACKENDS.values() if row.has_half)
-        raise UsageError(f"--half is for --backend {takers}, and this is {backend.name}.")
+        raise UsageError(f"--half is for --backend {takers}, but the backend is {backend.name}.")
     if options.require_full_acceleration and backend.name not in ON_ACCELERATORS:
         raise UsageError(
-            f"--require-full-acceleration is for --backend {' and '.join(ON_ACCELERATORS)}, and "
-            f"this is {backend.name}, on the CPU."
+            f"--require-full-acceleration is for --backend {' and '.join(ON_ACCELERATORS)}, but "
+            f"the backend is {backend.name}, on the CPU."
         )
     for option, is_given in (
         ("--qairt", options.qairt is not None),
@@ -90,7 +89,8 @@ def make_request(
     ):
         if is_given and backend.name not in ON_NPU:
             raise UsageError(
-                f"{option} is for --backend {' and '.join(ON_NPU)}, and this is {backend.name}."
+                f"{option} is for --backend {' and '.join(ON_NPU)}, but the backend is "
+                f"{backend.name}."
             )
     sides = options.frame_size
     if sides is not None and not all(1 <= side <= MAX_FRAME_SIDE for side in sides):
@@ -100,7 +100,7 @@ def make_request(
         ("--binary", options.binary),
     ):
         if given is not None and not given.is_file():
-            raise UsageError(f"{option} '{given}' is no file. Check the name.")
+            raise UsageError(f"{option} '{given}' is not a file. Check the name.")
     return Request(
         options=options,
         models=models,
@@ -112,7 +112,7 @@ def make_request(
 
 
 def resolve_model(given: Path) -> Path | str:
-    """Return the file if there is one, else the name of a network to be exported.
+    """Return the file if it exists, else the name of a network to export.
 
     Raises:
         SeaformerError: it is neither.
@@ -126,46 +126,48 @@ def resolve_model(given: Path) -> Path | str:
 
 
 def require_our_runner(options: Options, study: str) -> None:
-    """Raise UsageError if the official tool is asked for, for what compares models."""
+    """Raise UsageError if a study that compares models was requested with the official tool."""
     if options.backend == OFFICIAL_TOOL:
         raise UsageError(
-            f"{study} needs our runner, which lets models take turns, not {OFFICIAL_TOOL}: leave "
-            "--backend and --binary out."
+            f"{study} needs our runner, which interleaves models, not {OFFICIAL_TOOL}: omit "
+            "--backend and --binary."
         )
 
 
 def _check_official_tool(options: Options, is_used: bool) -> None:
     if (options.binary is None) == is_used:
         raise UsageError(
-            f"--backend {OFFICIAL_TOOL} needs --binary PATH, the official tool for the device, and "
-            "other backends take none."
+            f"--backend {OFFICIAL_TOOL} needs --binary PATH, the official tool for the device; "
+            "other backends do not accept it."
         )
     if not is_used:
         return
     if options.until is not None:
-        raise UsageError(f"--until needs single runs, which {OFFICIAL_TOOL} does not give.")
+        raise UsageError(
+            f"--until needs individual runs, which {OFFICIAL_TOOL} does not report. Give --runs."
+        )
     if options.breakdown:
         raise UsageError(
-            f"--breakdown needs our runner, not {OFFICIAL_TOOL}: leave --backend and --binary out."
+            f"--breakdown needs our runner, not {OFFICIAL_TOOL}: omit --backend and --binary."
         )
     if options.frame_size is not None:
         raise UsageError(
-            f"--frame needs our runner, not {OFFICIAL_TOOL}: leave --backend and --binary out."
+            f"--frame needs our runner, not {OFFICIAL_TOOL}: omit --backend and --binary."
         )
     if options.runtime_library is not None:
-        raise UsageError(f"--runtime-library has no effect on {OFFICIAL_TOOL}. Leave it out.")
+        raise UsageError(f"--runtime-library has no effect on {OFFICIAL_TOOL}. Omit it.")
 
 
 def check_output(folder: Path, force: bool, more: Sequence[str] = ()) -> None:
-    """Refuse, before the work, to overwrite results in a folder that need not exist.
+    """Check before any work that no results in a folder, which need not exist, are overwritten.
 
-    Raises UsageError if the files of a benchmark or `more` of these names are there and `force` is
-    not given, or if the folder is something else.
+    Raises UsageError if files of a benchmark or files named in `more` exist without `force`, or if
+    the path is not a folder.
     """
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise UsageError(f"--output '{folder}' is not a folder. Give the name of one.")
+        raise UsageError(f"--output '{folder}' is not a folder. Give a folder.")
     for name in (FILE_NAME, CSV_NAME, REPORT_NAME, UNFINISHED_NAME, *more):
         refuse_existing(folder / name, force)
     made = folder / MODELS_NAME
@@ -176,12 +178,12 @@ def check_output(folder: Path, force: bool, more: Sequence[str] = ()) -> None:
 
 
 def round_sizes(runs: int | None, run_s: float = 0.0) -> tuple[int, ...]:
-    """Spread the timed runs of a model over rounds, evenly.
+    """Divide the timed runs of a model evenly into rounds.
 
     Args:
-        runs: of each model; None, for an open end, gives one round.
-        run_s: seconds that one run of all models of a round takes, 0 if not known yet. A round
-            takes at most `MAX_ROUND_S`, or has a single run.
+        runs: of each model; None, for an open number of runs, gives one round.
+        run_s: seconds for one run of all models of a round, 0 if unknown. A round takes at most
+            `MAX_ROUND_S`, or has a single run.
     """
     if runs is None:
         fitting = int(MAX_ROUND_S / run_s) if run_s else RUNS_PER_ROUND

@@ -1,4 +1,4 @@
-"""Benchmarks with our runner: models interleaved in rounds, every run's time known."""
+"""Benchmarks with our runner: models interleaved in rounds, with the latency of every run."""
 
 import math
 import random
@@ -51,23 +51,23 @@ PLAN = "plan"
 
 CHECK_WARMUP_RUNS = 3
 TRUNCATED_WARMUP_RUNS = 2
-"""The truncated models of a breakdown warm the processor up together."""
+"""Warm-up runs of truncated models, which warm the processor up together."""
 WARM_UP_MS = 50.0
-"""A clock governor needs some ten milliseconds of load to choose the highest frequency."""
+"""A clock governor needs tens of milliseconds of load to choose the highest frequency."""
 MAX_WARMUP_RUNS = 20
 
 LOWEST_SHARE_OF_CLOCK = 0.85
-"""A core under load that falls below this share of the clock it had before is held back: steps
-between frequencies are smaller."""
+"""A core under load whose clock falls below this share of its earlier clock is throttled: steps
+between neighboring frequencies are smaller."""
 
 END_LIMIT_S = 20.0
-"""How much longer than its plan says the runner may take to end, before it is ended."""
+"""How much longer than its plan the runner may take before it is killed."""
 
 ADVICE: Mapping[int, str] = {
-    Status.BAD_PLAN: "This is a fault of seaformer: report it.",
+    Status.BAD_PLAN: "This is a bug in seaformer: please report it.",
     Status.NO_LIBRARY: "Give another library with --runtime-library.",
     Status.WRONG_RUNTIME: "Give the pinned version, or leave --runtime-library out.",
-    Status.NO_MODEL: "See whether it runs here (seaformer-predict), and export it again.",
+    Status.NO_MODEL: "Check whether it runs here (seaformer-predict), and export it again.",
     Status.NO_AFFINITY: "Choose other cores with --cores.",
     Status.NO_ACCELERATOR: "Measure on the CPU with --backend {}.",
     Status.NO_OUTPUT: "Free some space on the device.",
@@ -75,11 +75,11 @@ ADVICE: Mapping[int, str] = {
 
 
 NPU_PROFILE = ".csv"
-"""What the runner adds to the name of a model for the profile of the NPU."""
+"""Suffix that the runner adds to the name of a model for the profile of the NPU."""
 
 
 class RunnerError(SeaformerError):
-    """The runner gave up on the device, or the device on it."""
+    """The runner failed on the device."""
 
 
 class RunnerSession(Session):
@@ -90,7 +90,7 @@ class RunnerSession(Session):
     _turns = 0
 
     def run(self) -> Results:
-        """Measure; the files of a breakdown are on this computer as long as it takes."""
+        """Measure, keeping the files of a breakdown on this computer meanwhile."""
         with temporary_folder("profiling") as folder:
             if self.options.breakdown:
                 for one in self.candidates:
@@ -138,13 +138,13 @@ class RunnerSession(Session):
         """Return the runner, the libraries and truncated models."""
         truncated = [file.path for one in self._profilings for file in one.truncated[:-1]]
         libraries = (self._library.path, *self._accelerator.files)
-        # A compiled model names what the NPU runs of it.
+        # The file name identifies what the NPU runs of a compiled model.
         binaries = {one.binary for one in self.candidates if one.binary is not None}
         files = [(path, path.name, False) for path in (*libraries, *truncated, *sorted(binaries))]
         return [(self._runner, RUNNER, True), *files]
 
     def breakdown(self, candidate: Candidate, times: Times) -> Breakdown | None:
-        """Return where the time of a model goes."""
+        """Return the latency of a model by module."""
         for profiling in self._profilings:
             if profiling.candidate is candidate:
                 emulated, seed = self.is_emulated, self.options.seed
@@ -152,7 +152,7 @@ class RunnerSession(Session):
         return None
 
     def work(self, workspace: Workspace, setting: Setting) -> StoppedBy:
-        """Check every model in a process of its own, then measure the good ones in rounds."""
+        """Check every model in a separate process, then measure the correct ones in rounds."""
         self._workspace, self._setting = workspace, setting
         self._top_khz: dict[int, int] = {}
         for one in self.candidates:
@@ -170,9 +170,9 @@ class RunnerSession(Session):
         return self._measure(good)
 
     def _check(self, candidate: Candidate, left: int) -> bool:
-        """Run one model alone, and compare its output; `left` are to be checked, this one too.
+        """Run one model alone and compare its output; `left` models, including this, are unchecked.
 
-        On an accelerator it has a share of the time alone: a driver may hang.
+        On an accelerator it gets only a share of the remaining time, because a driver may hang.
         """
         name = candidate.path.name
         self.progress.describe(self.device.serial, f"checking the output of {name}")
@@ -187,9 +187,9 @@ class RunnerSession(Session):
                 if limit_s is None:
                     raise
                 raise ModelError(
-                    f"the {self._accelerator_title} did not compile it and run it "
-                    f"{CHECK_WARMUP_RUNS} times in {limit_s:.0f} s, its share of the time: its "
-                    "driver hangs, or needs more with --time-limit."
+                    f"the {self._accelerator_title} did not finish compiling it and running it "
+                    f"{CHECK_WARMUP_RUNS} times in {limit_s:.0f} s, its share of the time: the "
+                    "driver hangs, or needs a higher --time-limit."
                 ) from error
             answer = self._workspace.read(output, candidate.output_bytes)
             self._check_preparation(candidate, f"{output}.prepared")
@@ -197,12 +197,12 @@ class RunnerSession(Session):
         return False
 
     def _require_taken(self, candidate: Candidate) -> None:
-        """Raise ModelError for what is known to be no file for the accelerator."""
+        """Raise ModelError for a file that the accelerator is known not to support."""
         accelerator = ACCELERATORS[self.request.backend.accelerator]
         format = candidate.path.suffix.lower().removeprefix(".")
         if (why := accelerator.refusal(format, candidate.precision)) is not None:
             raise ModelError(
-                f"the {accelerator.title} does not take {candidate.precision}: {why}. Export "
+                f"the {accelerator.title} does not support {candidate.precision}: {why}. Export "
                 "another precision."
             )
 
@@ -211,7 +211,7 @@ class RunnerSession(Session):
         return ACCELERATORS[self.request.backend.accelerator].title
 
     def _check_preparation(self, candidate: Candidate, name: str) -> None:
-        """Compare what a frame became on the device with what it becomes here; or ModelError."""
+        """Compare a frame preprocessed on the device with one preprocessed here; or ModelError."""
         path = self._frame_paths.get(candidate.id)
         if path is None:
             return
@@ -219,21 +219,21 @@ class RunnerSession(Session):
         prepared = self._workspace.read(name, len(expected))
         if prepared != expected:
             raise ModelError(
-                f"{self.device.serial} prepares frames otherwise than this computer: "
-                f"{_differing(prepared, expected)}. This is a fault of seaformer: report it, and "
-                "leave --frame out."
+                f"{self.device.serial} preprocesses frames differently from this computer: "
+                f"{_differing(prepared, expected)}. This is a bug in seaformer: please report it, "
+                "and omit --frame."
             )
 
     def _measure(self, candidates: list[Candidate]) -> StoppedBy:
-        """Run turn after turn until there is enough; after a throttled one cool down first.
+        """Run turns until there are enough runs; cool down after a throttled turn.
 
-        A phone warms up while it is measured, which alone is no reason to wait.
+        That a phone warms up while it is measured is not in itself a reason to wait.
         """
         groups: dict[Setting, list[Candidate]] = {}
         for one in candidates:
             groups.setdefault(self._setting_of(one), []).append(one)
         run_s = self._run_s(groups.values())
-        # Enough that all models of any round warm the processor up, the first inference aside.
+        # Enough for all models of a round to warm the processor up, without the first inference.
         needed = math.ceil(WARM_UP_MS / max(1e3 * min(run_s), 1e-6))
         self.warmup_runs = 1 + min(needed, MAX_WARMUP_RUNS)
         sizes = round_sizes(self.request.runs, max(run_s))
@@ -252,8 +252,8 @@ class RunnerSession(Session):
                 again += 1
                 if again > len(sizes) and not is_open:
                     raise RunnerError(
-                        f"{self.device.serial} throttled in {again} rounds ({hot[-1]}). Let "
-                        "it cool further with --cool-below, or count them with --keep-throttled."
+                        f"{self.device.serial} throttled in {again} rounds ({hot[-1]}). Let it "
+                        "cool further with --cool-below, or use such rounds with --keep-throttled."
                     )
                 pending.appendleft(size)
                 continue
@@ -265,7 +265,7 @@ class RunnerSession(Session):
         return "runs"
 
     def _turn(self, groups: Mapping[Setting, Sequence[Candidate]], size: int) -> list[Round]:
-        """Run a round of every setting, in random order, until one does not count."""
+        """Run a round of every setting in random order, stopping after one that is not used."""
         self._turns += 1
         order = random.Random(self.options.seed + self._turns).sample(list(groups), len(groups))
         number = self._turns if len(groups) > 1 else None
@@ -288,7 +288,7 @@ class RunnerSession(Session):
         return done
 
     def _read_npu_profiles(self, candidates: Sequence[Candidate]) -> None:
-        """Fetch the profiles that the QNN provider wrote beside the models."""
+        """Fetch the profiles that the QNN provider wrote next to the models."""
         for profiling in self._profilings:
             if profiling.candidate in candidates:
                 name = f"{self.file_name(profiling.candidate)}{NPU_PROFILE}"
@@ -305,13 +305,13 @@ class RunnerSession(Session):
                 PlannedModel(one.id, one.path.name, tensor) for one in profiling.truncated[:-1]
             ]
             models.append(PlannedModel(profiling.truncated[-1].id, whole, tensor))
-            # One run at a time, so that all of them meet the same moments.
+            # One run at a time, so that drift affects all of them equally.
             done = self._round("prefix", models, self._setting, TRUNCATED_WARMUP_RUNS, blocks=size)
             is_hot |= done.throttled is not None
         return is_hot
 
     def _run_s(self, groups: Iterable[Sequence[Candidate]]) -> list[float]:
-        """Seconds that one run of all models of each group takes, by their checks."""
+        """Seconds for one run of all models of each group, estimated from their checks."""
         checks = [one for one in self.rounds if one.purpose == "check"]
         fastest_ns = {loaded.id: min(loaded.warmup_ns) for one in checks for loaded in one.loaded}
         return [sum(fastest_ns[one.id] for one in group) / 1e9 for group in groups]
@@ -355,7 +355,7 @@ class RunnerSession(Session):
         turn: int | None = None,
         limit_s: float | None = None,
     ) -> Round:
-        """Run the runner once, and keep its record, whatever became of it."""
+        """Run the runner once and store its record, even if it failed."""
         plan = Plan(
             backend=self.request.backend.runtime,
             accelerator=self.request.backend.accelerator,
@@ -405,7 +405,7 @@ class RunnerSession(Session):
         if (wrong := plan_mismatch(plan, record)) is not None:
             raise RunnerError(
                 f"the runner on {self.device.serial} did not follow its plan ({wrong})."
-                " Run again, and report it if it comes back."
+                " Run again, and report it if it happens again."
             )
         done = self._add_round(record, purpose, conditions, turn, finished.stderr)
         require_success(finished, record, self.device.serial, self.request.backend)
@@ -447,7 +447,7 @@ class RunnerSession(Session):
         return done
 
     def _throttled(self, record: Record, after: Conditions | None) -> str | None:
-        """Say how it was seen that the device throttled in a round; None if it was not."""
+        """Return evidence that the device throttled in a round; None if it did not throttle."""
         if after is not None:
             hot = throttled(self.conditions, after)
             self.conditions = after
@@ -465,7 +465,7 @@ class RunnerSession(Session):
 
 
 def _differing(prepared: bytes, expected: bytes) -> str:
-    """Say how bytes differ, in words."""
+    """Describe how bytes differ."""
     if len(prepared) != len(expected):
         return f"{len(prepared)} bytes instead of {len(expected)}"
     count = sum(one != other for one, other in zip(prepared, expected, strict=True))
@@ -473,24 +473,24 @@ def _differing(prepared: bytes, expected: bytes) -> str:
 
 
 def _require_operators(candidate: Candidate) -> None:
-    """Refuse a compiled model: its operators are inside what was compiled."""
+    """Refuse a compiled model, whose operators are not visible."""
     if candidate.compilation is not None:
         raise UsageError(
-            f"--breakdown needs operators, and '{candidate.path}' is compiled. Give the .onnx that "
-            "it was compiled from: the phone compiles that itself."
+            f"--breakdown needs operators, but '{candidate.path}' is compiled. Give the .onnx that "
+            "it was compiled from; the phone compiles it."
         )
 
 
 def require_success(finished: Finished, record: Record, serial: str, backend: Backend) -> None:
-    """Raise what a round failed with: TimeLimitError, ProgramKilled, ModelError or RunnerError."""
+    """Raise the error of a failed round: TimeLimit-, ModelError, RunnerError or ProgramKilled."""
     said = (record.problem or finished.stderr.strip() or "no reason given").rstrip(".")
     if finished.exit_status == Status.OUT_OF_TIME:
         raise TimeLimitError(
-            "the time limit has passed during a round. Ask for fewer runs, or give more time with "
+            "the time limit was reached during a round. Request fewer runs, or more time with "
             "--time-limit."
         )
     if finished.signal is not None:
-        raise ProgramKilled(f"the runner on {serial} was ended by signal {finished.signal}.")
+        raise ProgramKilled(f"the runner on {serial} was killed by signal {finished.signal}.")
     if finished.exit_status != Status.DONE:
         fault = None
         if backend.accelerator == NPU:
@@ -501,7 +501,7 @@ def require_success(finished: Finished, record: Record, serial: str, backend: Ba
         advice = ADVICE.get(finished.exit_status, "").format(backend.runtime)
         kind = ModelError if finished.exit_status == Status.NO_MODEL else RunnerError
         raise kind(
-            f"the runner on {serial} gave up (status {finished.exit_status}): {said}. {advice}"
+            f"the runner on {serial} failed (status {finished.exit_status}): {said}. {advice}"
         )
     if not record.complete:
-        raise RunnerError(f"what the runner on {serial} said is damaged: {said}. Run again.")
+        raise RunnerError(f"the output of the runner on {serial} is damaged: {said}. Run again.")

@@ -1,10 +1,10 @@
-"""A benchmark on one device, from the first look at it to the results.
+"""A benchmark on one device, from inspecting the device to the results.
 
     describe -> place files -> check every model's output -> rounds -> results
 
-What differs between our runner and an official tool is in the subclasses. Whatever ends a benchmark
-early (a phone that is unplugged, a runner that is killed, Ctrl-C), what was measured until then is
-kept in results that say what happened. Results are saved after every round.
+Subclasses implement our runner and the official tool. If a benchmark stops early (an unplugged
+phone, a killed runner, Ctrl-C), the measurements so far are kept in results that state the reason.
+Results are saved after every round.
 """
 
 import hashlib
@@ -34,29 +34,29 @@ from seaformer.errors import SeaformerError, explanation
 from seaformer.files import file_sha256
 
 SAVING_SHARE = 0.05
-"""Largest share of the time for saving results between rounds; saving takes longer with more."""
+"""Limit for saving results between rounds, as a share of the time; more results take longer."""
 
-CUT_OFF = "the benchmark was killed while it measured"
+CUT_OFF = "the benchmark was killed while measuring"
 
-NOT_COMPARED = "its output was not compared: the tool does not show it"
+NOT_COMPARED = "its output was not compared: the tool does not return it"
 
 
 class TimeLimitError(SeaformerError):
-    """The time limit of the benchmark has passed."""
+    """The time limit of the benchmark was reached."""
 
 
 class ModelError(SeaformerError):
-    """One model cannot be measured on the device, for a reason of its own."""
+    """One model cannot be measured on the device, for a reason that does not affect others."""
 
 
 Save = Callable[[schema.Results], None]
-"""Saves results so far; raises OSError."""
+"""Saves the results so far; raises OSError."""
 
 
 class Session(ABC):
     """A benchmark on one device; call `get_ready`, then `run` once."""
 
-    conditions: Conditions  # the latest state of the device that is known
+    conditions: Conditions  # the last known state of the device
 
     def __init__(
         self,
@@ -69,27 +69,27 @@ class Session(ABC):
         self.device = device
         self.request = request
         self.options = request.options
-        self.candidates = candidates  # one that has several settings is there once for each
+        self.candidates = candidates  # a model with several settings is included once for each
         self.progress = progress
         self.rounds: list[schema.Round] = []  # raw data so far
-        self.warmup_runs = 0  # uncounted runs of a model at the start of a round
+        self.warmup_runs = 0  # untimed runs of a model at the start of a round
         self.runs_per_round = max(round_sizes(request.runs))
-        self.tool_times: dict[str, schema.Times] = {}  # id of a model -> what a tool measured
+        self.tool_times: dict[str, schema.Times] = {}  # id of a model -> times from a tool
         self._deadline = 0.0
         self._parity: dict[str, schema.Parity] = {}
         self._failures: dict[str, SeaformerError] = {}  # id of a model -> why it was not measured
         self._save, self._next_save = save, 0.0
 
     def get_ready(self) -> None:
-        """Find or download what has to be on the device."""
+        """Locate or download the files needed on the device."""
         self._runtime = self.prepare()
 
     def run(self) -> schema.Results:
-        """Measure; `complete` and `problem` of the results say whether they are all.
+        """Measure; `complete` and `problem` of the results state whether everything was measured.
 
-        Raises whatever it fails with before any output was compared or any run was timed.
+        An error before any output was compared or any run was timed is raised.
         """
-        self.progress.describe(self.device.serial, "looking at the device")
+        self.progress.describe(self.device.serial, "inspecting the device")
         self._created_at = datetime.now(UTC)
         self._facts = self.device.facts()
         self._cores = choose_cores(self._facts.cores, self.options.cores, self.options.threads)
@@ -119,14 +119,14 @@ class Session(ABC):
         verified = [one.id for one in self.candidates if one.id not in wrong]
         has_times = all(run_times(self.rounds, model) for model in verified)
         if stopped_by == "time limit" and self.options.until is not None and has_times:
-            problem = None  # The limit is one of its two ordinary ends.
+            problem = None  # With --until, reaching the limit is a regular result.
         after: Conditions | None = None
         with suppress(Exception):
             after = self.device.conditions()
-        self._describe("summing up")
+        self._describe("summarizing")
         try:
             summary = self._summary(verified)
-        except Exception as error:  # What was measured is more than what follows from it.
+        except Exception as error:  # The raw data matters more than its summary.
             summary = {}
             problem = " ".join(filter(None, (problem, described(error, self.device.serial))))
         results = self._results(stopped_by, problem)
@@ -135,7 +135,7 @@ class Session(ABC):
     def save_so_far(self, at_once: bool = False) -> None:
         """Save the results so far, unless it would exceed `SAVING_SHARE` of the time.
 
-        `at_once` ignores that share. A failure does not end the benchmark: the final save reports
+        `at_once` ignores that share. A failure does not stop the benchmark: the final save reports
         it.
         """
         begin = time.monotonic()
@@ -144,13 +144,13 @@ class Session(ABC):
         try:
             self._save(self._results("problem", CUT_OFF))
         except OSError as error:
-            self._describe(f"nothing can be saved while it is measured ({error.strerror})")
+            self._describe(f"results cannot be saved while measuring ({error.strerror})")
         end = time.monotonic()
         self._next_save = end + (end - begin) / SAVING_SHARE
 
     @contextmanager
     def tolerating(self, candidate: Candidate) -> Iterator[None]:
-        """Record a failure of one model, so that the others are measured; raise if all failed."""
+        """Record the failure of one model and go on with the others; raise if all failed."""
         try:
             yield
         except (ProgramKilled, ModelError) as error:
@@ -165,7 +165,7 @@ class Session(ABC):
         return " ".join(f"'{paths[id]}': {error}" for id, error in self._failures.items())
 
     def _summary(self, verified: Sequence[str]) -> dict[str, object]:
-        """Return the members of the results that take long to compute."""
+        """Return the members of the results that are slow to compute."""
         models = tuple(self._model_result(one) for one in self.candidates)
         ratios: tuple[schema.PairRatio, ...] = ()
         if not self.is_emulated:
@@ -174,7 +174,7 @@ class Session(ABC):
         return {"models": models, "ratios": ratios, "warnings": warned}
 
     def _results(self, stopped_by: schema.StoppedBy, problem: str | None) -> schema.Results:
-        """Return the results so far, without what takes long to compute: intervals and ratios."""
+        """Return the results so far, without the members that are slow to compute."""
         return schema.Results(
             created_at=self._created_at,
             command=self.options.command,
@@ -215,18 +215,18 @@ class Session(ABC):
 
     @abstractmethod
     def prepare(self) -> schema.RuntimeUsed:
-        """Find, or fetch, what has to be on the device; return what will run the models."""
+        """Locate or fetch the files needed on the device; return the runtime."""
 
     @abstractmethod
     def own_files(self) -> list[tuple[Path, str, bool]]:
-        """Return the files besides the models: local path, name, whether it is a program."""
+        """Return the files besides the models: local path, name, whether it is executable."""
 
     @abstractmethod
     def work(self, workspace: Workspace, setting: Setting) -> schema.StoppedBy:
-        """Check every model's output and measure; return what ended it well.
+        """Check every model's output and measure; return why the measurement stopped.
 
-        All files are in the workspace; `setting` is of the models that have none of their own. If
-        it raises SeaformerError, `rounds` has what there is.
+        All files are in the workspace; `setting` applies to models without their own setting. After
+        a SeaformerError, `rounds` has the data so far.
         """
 
     @property
@@ -235,27 +235,27 @@ class Session(ABC):
 
     @property
     def computes_half(self) -> bool:
-        """Whether files of floating point may be computed in half precision."""
+        """Whether floating-point files may be computed in half precision."""
         accelerator = ACCELERATORS[self.request.backend.accelerator]
         return self.options.half or accelerator.has_half_only
 
     @property
     def is_emulated(self) -> bool:
-        """Whether what computes is emulated, so that times are no latency."""
+        """Whether processor or accelerator is emulated, so that times are not latency."""
         return self.device.is_emulated
 
     def breakdown(self, candidate: Candidate, times: schema.Times) -> Breakdown | None:  # noqa: ARG002
-        """Return where the time of a model goes; None if that was not measured."""
+        """Return the latency of a model by module; None if it was not measured."""
         return None
 
     def file_name(self, candidate: Candidate) -> str:
-        """Return the name of a model on the device: of ours, whatever the user's is."""
+        """Return the name of a model on the device, independent of the user's file name."""
         return f"{candidate.sha256[:16]}{candidate.path.suffix.lower()}"
 
     def verify(self, candidate: Candidate, output: bytes) -> bool:
-        """Compare a model's output with this computer's; return whether it is right.
+        """Compare a model's output with that of this computer; return whether it is correct.
 
-        Raises ModelError if there are not as many bytes as the output takes.
+        Raises ModelError if the number of bytes is not that of the output.
         """
         try:
             self._parity[candidate.id] = candidate.verify(output, self.computes_half)
@@ -264,7 +264,7 @@ class Session(ABC):
         return self._parity[candidate.id].passed
 
     def cool(self) -> None:
-        """Wait until the device is cool enough to measure; raise TooHot if it is not in time."""
+        """Wait until the device is cool enough to measure; raise TooHot at the time limit."""
         self.conditions = wait_until_cool(
             self.device,
             self.options.cool_below_c,
@@ -273,12 +273,12 @@ class Session(ABC):
         )
 
     def remaining_s(self) -> float:
-        """Return the seconds that are left; raise TimeLimitError if there are none."""
+        """Return the remaining seconds; raise TimeLimitError if the limit was reached."""
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeLimitError(
-                f"the time limit of {self.options.time_limit_s:g} s has passed. Ask for fewer runs,"
-                " or give more time with --time-limit."
+                f"the time limit of {self.options.time_limit_s:g} s was reached. Request fewer "
+                "runs, or more time with --time-limit."
             )
         return left
 
@@ -287,7 +287,7 @@ class Session(ABC):
         return self.own_files() + list(dict.fromkeys(models))
 
     def _key(self) -> str:
-        """Name the folder by what is in it: the same benchmark again finds the files it kept."""
+        """Return a folder name derived from its content, so that a rerun finds files of --keep."""
         digest = hashlib.sha256()
         for local, name, _ in self._files():
             digest.update(f"{name}\n{file_sha256(local)}\n".encode())
@@ -297,7 +297,7 @@ class Session(ABC):
         self.progress.describe(self.device.serial, text)
 
     def _model_result(self, one: Candidate, is_final: bool = True) -> schema.ModelResult:
-        """Summarise one model; unless it is final, without intervals and breakdown."""
+        """Summarize one model; without intervals and breakdown unless it is final."""
         tool, parity = self.tool_times.get(one.id), self._parity.get(one.id)
         extra = NOT_COMPARED if tool is not None and parity is None else ""
         if one.id in self._failures:
@@ -336,7 +336,7 @@ def described(error: Exception, serial: str) -> str:
 
 
 def _ending(error: Exception, serial: str) -> tuple[schema.StoppedBy, str]:
-    """What a benchmark was ended by early, and how results say that."""
+    """Return why a benchmark stopped early, and its description for the results."""
     if isinstance(error, Cancelled):
         return "interrupt", "interrupted"
     kind: schema.StoppedBy = "time limit" if isinstance(error, TimeLimitError) else "problem"
@@ -354,7 +354,7 @@ def _cores_used(cores: CoreChoice, facts: DeviceFacts) -> schema.CoresUsed:
 
 
 def _unknown(facts: DeviceFacts, conditions: Conditions) -> tuple[str, ...]:
-    """Name what the device does not say."""
+    """Name the facts that the device does not report."""
     known = {
         "manufacturer": facts.manufacturer,
         "model": facts.model,

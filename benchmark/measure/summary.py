@@ -1,4 +1,4 @@
-"""The results of one model, from the rounds that it was measured in."""
+"""The results of one model, from the rounds in which it was measured."""
 
 from collections.abc import Callable, Sequence
 from statistics import median
@@ -31,18 +31,18 @@ def model_result(
     cores: CoresUsed | None = None,
     breakdown: Callable[[Times], Breakdown | None] = lambda _: None,
 ) -> ModelResult:
-    """Summarise one model.
+    """Summarize one model.
 
     Args:
         candidate: the model.
-        rounds: all of the benchmark.
-        parity: its output against the reference; None if it could not be compared.
-        tool: the times that an official tool gave; None if our runner measured.
-        note: what else a user should know; may be empty.
-        emulated: whether the device is.
-        seed: of the bootstrap; None for no intervals.
-        cores: of a setting of its own.
-        breakdown: finds where the model's time goes.
+        rounds: all rounds of the benchmark.
+        parity: its output compared with the reference; None if it could not be compared.
+        tool: the times reported by an official tool; None if our runner measured.
+        note: remark for the user; may be empty.
+        emulated: whether the device is emulated.
+        seed: random seed of the bootstrap; None to omit intervals.
+        cores: the cores of its own setting, if it has one.
+        breakdown: computes the latency by module.
     """
     is_wrong = parity is not None and not parity.passed
     times = None if is_wrong else tool or _times(rounds, candidate.id, seed)
@@ -75,7 +75,7 @@ def model_result(
 
 
 def added_memory(check: Round) -> AddedMemory | None:
-    """Return what the one model of a round adds to its process; None if that is unknown."""
+    """Return the memory that the only model of a round adds to its process; None if unknown."""
     base, compiled = check.library_memory_bytes, check.loaded[0].compiled_bytes
     if base is None or compiled is None:
         return None

@@ -1,4 +1,4 @@
-"""What a reader of the numbers of a benchmark has to know, in words."""
+"""Caveats about the numbers of a benchmark, in words."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,17 +9,17 @@ from seaformer.benchmark.results.rounds import foreign_load, throttled_rounds
 from seaformer.benchmark.results.schema import ModelResult, PairRatio, Round, find_ratio
 
 BUSY = 0.25
-"""Processors kept busy by other programs from which times suffer: an idle desktop keeps 0.1."""
+"""Number of processors kept busy by other programs that affects latencies; an idle desktop: 0.1."""
 
 
 def slow_by_power(before: Conditions) -> Iterator[str]:
-    """Say what made the device save power when the benchmark began."""
+    """Yield the reasons for power saving when the benchmark started."""
     for seen, advice in slowed_by_power(before):
-        yield f"{seen}, so times may be longer than usual. {advice}"
+        yield f"{seen}, so latencies may be higher than usual. {advice}"
 
 
 def slower_than_float(models: Sequence[ModelResult], ratios: Sequence[PairRatio]) -> Iterator[str]:
-    """Name the quantised models that are not faster than the same one in single precision."""
+    """Name the quantized models that are not faster than the same model in single precision."""
     for model in models:
         single = next((other for other in models if _is_single(other, model)), None)
         ratio = None if single is None else find_ratio(ratios, model.id, single.id)
@@ -27,61 +27,61 @@ def slower_than_float(models: Sequence[ModelResult], ratios: Sequence[PairRatio]
             continue
         value = ratio.value
         if (value if ratio.interval is None else ratio.interval.high) >= 1:
-            how = "is slower than" if value >= 1 else "cannot be told to be faster than"
+            how = "is slower than" if value >= 1 else "is not measurably faster than"
             yield (
                 f"{model.file} ({model.precision}) {how} {single.file} (fp32) here: {value:.2f} "
-                "times its time"
+                "times its latency"
             )
 
 
 def missing_breakdowns(models: Sequence[ModelResult]) -> Iterator[str]:
-    """Name the models that a breakdown was asked for of, and that have none or a limited one."""
+    """Name the models whose requested breakdown is missing or limited."""
     for model in models:
         if model.breakdown is None and model.times is not None:
-            yield f"{model.file}: there is no breakdown, as neither method gave anything"
+            yield f"{model.file}: no breakdown, because neither method produced one"
     for model in models:
         if model.breakdown is not None and model.breakdown.method == "prefix":
             yield from (f"{model.file}: {note}" for note in model.breakdown.notes[:1])
 
 
 def partly_accelerated(models: Sequence[ModelResult], accelerator: str) -> Iterator[str]:
-    """Name the models that the CPU computed in part, beside an accelerator by its title."""
+    """Name the models that the accelerator of a title ran only in part."""
     for model in models:
         coverage = model.coverage
         if coverage is not None and not coverage.full:
-            took = "not every operator" if coverage.taken is None else f"{coverage} operators"
+            ran = "only some operators" if coverage.taken is None else f"{coverage} operators"
             yield (
-                f"{model.file}: the {accelerator} took {took}, and the CPU computed the rest. See "
+                f"{model.file}: the {accelerator} ran {ran}, and the CPU ran the rest. See "
                 "seaformer-export --lint; --require-full-acceleration refuses such files"
             )
 
 
 def disturbances(rounds: Sequence[Round]) -> Iterator[str]:
-    """Say that the device throttled, or that other programs were in the way."""
+    """Report that the device throttled, or that other programs kept it busy."""
     if hot := throttled_rounds(rounds):
-        what = "count" if hot[0].used else "were measured again"
+        what = "were used" if hot[0].used else "were measured again"
         yield f"the device throttled in {len(hot)} rounds, which {what}: {hot[0].throttled}"
     if (load := foreign_load(rounds)) is not None and load > BUSY:
         yield (
-            f"other programs kept {load:.1f} of this computer's processors busy while it was "
-            "measured: times are longer and less sure than on a quiet one, ratios less so"
+            f"other programs kept {load:.1f} of this computer's processors busy during the "
+            "measurement: latencies are higher and less certain; ratios are affected less"
         )
 
 
 def wide_intervals(models: Sequence[ModelResult], until: float) -> Iterator[str]:
-    """Name the models whose median is not as sure as was asked for, as a share of it."""
+    """Name the models whose intervals are wider than requested, relative to the median."""
     for model in models:
         run = None if model.times is None else model.times.run
         width = None if run is None else run.relative_half_width
         if width is not None and width > until:
             yield (
                 f"{model.file}{model.setting}: the interval is ±{100 * width:.1f} %, not "
-                f"{100 * until:g} %: the time limit came first"
+                f"±{100 * until:g} %: the time limit was reached first"
             )
 
 
 def _is_single(other: ModelResult, model: ModelResult) -> bool:
-    """Whether `other` is the quantised `model` in single precision, by their metadata."""
+    """Whether `other` is the quantized `model` in single precision, by their metadata."""
     quantized = model.precision in PRECISIONS and PRECISIONS[model.precision].is_quantized
     return quantized and other.precision == "fp32" and _identity(model) == _identity(other)
 

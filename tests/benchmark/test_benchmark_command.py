@@ -236,7 +236,7 @@ def test_it_stops_at_the_time_limit_and_says_how_precise_it_is(
     (results,) = finished.results
     assert (results.complete, results.stopped_by) == (True, "time limit")
     assert not finished.problems
-    assert any("the time limit came first" in warning for warning in results.warnings)
+    assert any("the time limit was reached first" in warning for warning in results.warnings)
 
 
 def test_runs_that_do_not_fit_the_time_limit_fail(tflite: Path, tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ def test_a_serial_number_does_not_decide_where_results_are_written(
     tflite: Path, tmp_path: Path, serial: str
 ) -> None:
     output = tmp_path / "in" / "out"
-    with pytest.raises(SeaformerError, match=r"Allowed: .*alone: name it with --device"):
+    with pytest.raises(SeaformerError, match=r"Allowed: .*separately with --device"):
         measure([tflite], [NamedComputer(serial), Host()], output, runs=1)
     assert not list(tmp_path.iterdir())
 
@@ -385,13 +385,13 @@ def test_results_are_overwritten_only_by_force(finished: tuple[Result, Path], tf
     [
         (["devces"], 2, "Did you mean 'devices'"),
         (["no.tflite"], 1, "there is no model file 'no.tflite'"),
-        (["{text}"], 2, "no exported model by its suffix"),
+        (["{text}"], 2, "not an exported model"),
         (["{model}", "{onnx}"], 2, "does not go with backend litert"),
         (["{model}", "--backend", "litrt"], 2, "Did you mean 'litert'"),
         (["{model}", "--backend", "onnxruntime"], 2, "runs .onnx files"),
         (["{model}", "--backend", "benchmark_model"], 2, "needs --binary"),
-        (["{model}", "--binary", "{model}"], 2, "other backends take none"),
-        (["{model}", "--runs", "5", "--until", "1%"], 2, "--runs does not go with --until"),
+        (["{model}", "--binary", "{model}"], 2, "other backends do not accept it"),
+        (["{model}", "--runs", "5", "--until", "1%"], 2, "--runs cannot be combined with --until"),
         (["{model}", "--until", "one"], 2, "--until is 'one'"),
         (["{model}", "--tolerance", "3"], 2, "--tolerance is '3'"),
         (["{model}", "--compare", "no.json"], 1, "there is no file 'no.json'"),
@@ -491,5 +491,5 @@ def test_what_is_no_official_tool_is_refused(tflite: Path, tmp_path: Path) -> No
     asked = {"backend": "benchmark_model", "binary": stand_in(tmp_path, "usage: ls"), "runs": 1}
     with pytest.raises(SeaformerError, match="no benchmark_model"):
         measure([tflite], [Host()], tmp_path / "out", **asked)
-    with pytest.raises(UsageError, match="--until needs single runs"):
+    with pytest.raises(UsageError, match="--until needs individual runs"):
         measure([tflite], [Host()], tmp_path / "out", **(asked | {"runs": None, "until": "1%"}))

@@ -78,13 +78,13 @@ def test_what_a_phone_lacks_is_said_before_anything_is_sent(loopback_phone, tmp_
     assert "SM8250, is not supported: the Snapdragon 865 has a Hexagon V66" in said
     loopback_phone.set_property("ro.soc.model", "")
     loopback_phone.set_property("ro.board.platform", "mt6989")
-    assert "does not say that it has a Snapdragon (it says 'mt6989')" in refusal(loopback_phone)
+    assert "does not report a Snapdragon (it says 'mt6989')" in refusal(loopback_phone)
     loopback_phone.set_property("ro.soc.model", "SM8550")
     assert "--soc is SM8650, and the chip of the phone" in refusal(loopback_phone, soc="SM8650")
     said = refusal(loopback_phone, qairt=sdk)
     assert "compiled for SM8650, and the phone's chip is SM8550" in said
     plain = replace(ON_NPU, compilation=None)
-    assert "is not compiled, and" in refusal(loopback_phone, plain, "litert-npu", qairt=sdk)
+    assert "is not compiled, but" in refusal(loopback_phone, plain, "litert-npu", qairt=sdk)
 
     loopback_phone.set_property("ro.soc.model", "SM8650P")  # a variant
     assert "has no FastRPC device (/dev/fastrpc-cdsp, " in refusal(loopback_phone, qairt=sdk)
@@ -133,7 +133,7 @@ def test_the_runner_computes_on_the_emulator(shapes_export, tmp_path):
     arguments = ("--device", "host", "--backend", "onnxruntime-qnn", "--runs", "2")
     ended = benchmark(tmp_path, model, *arguments, "--soc", "SM8650")
     assert ended.status == 0, ended.errors
-    assert "no latency" in ended.output
+    assert "not latency" in ended.output
     results = read_results(tmp_path / "results")
     assert (results.accelerator, results.emulated) == ("npu", True)
     assert "emulator of SM8650" in results.runtime.driver
@@ -215,18 +215,18 @@ def test_a_model_is_broken_down_on_the_emulator(shapes_export, tmp_path):
         (
             "Error 0x72: apps_dev_init: untrusted app trying to offload to signed remote process "
             "(errno 111, Connection refused). Try offloading to unsignedPD",
-            "refuses an unsigned process domain",
+            "does not allow unsigned code",
         ),
         (
             "<E> DspTransport.openSession qnn_open failed, 0x80000406\n"
             "<E> IDspTransport: Unable to load lib 0x80000406\n"
             "<E> Unable to load Skel Library. transportStatus: 9",
-            "does not find its skel",
+            "did not find its skel",
         ),
         ("remote_handle64_open failed (errno Success) (user err 0x80000600)", "another version"),
         (
             "<E> DspTransport.openSession qnn_open failed, 0x80000416\n<E> Failed to load skel",
-            "opens no session",
+            "cannot open a session",
         ),
         ('dlopen failed: library "libcdsprpc.so" not found', "has no libcdsprpc.so"),
         (

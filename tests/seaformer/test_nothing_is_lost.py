@@ -63,7 +63,7 @@ def test_after_kill_9_the_rounds_are_there_and_are_not_overwritten(tmp_path: Pat
     kept = output / UNFINISHED_NAME
     results = read_results(output)
     assert not results.complete
-    assert "killed while it measured" in str(results.problem)
+    assert "killed while measuring" in str(results.problem)
     assert results.models[0].latency is not None
     again = _run(PROBE, "--device", "host", "--runs", "1", "--output", output)
     assert again.returncode == 2
@@ -154,7 +154,7 @@ def test_a_full_disk_at_the_end_keeps_the_rounds_and_the_table(tmp_path: Path) -
     assert "median ms" in done.stdout
     assert "No space left on device" in done.stderr.splitlines()[-1]
     (kept,) = tmp_path.glob("seaformer-results-*/results.json")
-    assert f"'{kept}' has what was measured" in done.stderr
+    assert f"'{kept}' has the measurements" in done.stderr
     timed = [block for one in read_results(kept).rounds for block in one.blocks]
     assert sum(len(block.durations_ns) for block in timed) == 200
 
@@ -201,7 +201,7 @@ def test_results_whose_folder_went_away_are_among_the_temporary_files(
     assert "Not all results can be saved" in finished.problems[0]
     assert output.read_text() == "mine"
     (kept,) = tmp_path.glob("seaformer-results-*/results.json")
-    assert f"'{kept}' has what was measured" in finished.problems[0]
+    assert f"'{kept}' has the measurements" in finished.problems[0]
     assert read_results(kept) == finished.results[0]
 
 
@@ -246,7 +246,7 @@ def test_a_fault_in_a_report_loses_nothing_of_the_results(
         file = tmp_path / "out" / device.serial / FILE_NAME
         assert read_results(file).complete
         assert "unexpected KeyError" in problem
-        assert f"'{file}' has what was measured" in problem
+        assert f"'{file}' has the measurements" in problem
 
 
 def test_devices_of_names_that_look_alike_have_folders_of_their_own(tmp_path: Path) -> None:

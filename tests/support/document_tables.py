@@ -139,7 +139,7 @@ def formats() -> str:
 
 def backends() -> str:
     """Backends of the benchmark, and the bars that an output on a device has to reach."""
-    lines = ["| backend | files | run by | single runs | |", "|---|---|---|---|---|"]
+    lines = ["| backend | files | run by | individual runs | |", "|---|---|---|---|---|"]
     lines += [
         f"| {b.name} | `{b.suffix}` | {b.runs_by} | {'yes' if b.single_runs else 'no'} | "
         f"{b.description} |"

@@ -1,1 +1,1 @@
-"""Latency of exported models on phones and on this computer: knows files, not torch."""
+"""Latency of exported models on phones and on this computer; depends on files, not on torch."""

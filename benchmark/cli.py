@@ -15,31 +15,31 @@ from seaformer.errors import UsageError, look_up
 from seaformer.interrupts import one_interrupt
 from seaformer.models.registry import REGISTRY
 
-# Pydantic, NumPy, Rich and adb are imported when there is work to do: --help shall not wait.
+# Pydantic, NumPy, Rich and adb are imported when needed, so that --help is fast.
 
 MEASURE = "measure"
-"""The default subcommand: what a first word stands for that is no command but a model."""
+"""The default subcommand, used if the first word is not a subcommand."""
 
 
 class _ModelsFirst(Group):
-    """A group whose ordinary command needs no name: `seaformer-benchmark model.tflite`."""
+    """A group with a default subcommand: `seaformer-benchmark model.tflite`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the name of the ordinary command first, unless another one's is there."""
+        """Insert the name of the default subcommand, unless a subcommand is given."""
         if args and args[0] not in (*self.commands, *ctx.help_option_names, VERSION_OPTION):
             _refuse_misspelt(args[0], [name for name in self.commands if name != MEASURE])
             args = [MEASURE, *args]
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command: the first Ctrl-C, SIGTERM or SIGHUP ends it, and it saves its work."""
+        """Run the command; the first Ctrl-C, SIGTERM or SIGHUP stops it and saves its work."""
         with one_interrupt():
             return super().invoke(ctx)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Show the help of the ordinary command, and the names of the others."""
+        """Show the help of the default subcommand, and the names of the others."""
         measure = self.commands[MEASURE]
-        # Without a parent its usage line has the group's name only.
+        # Without a parent, its usage line only has the name of the group.
         own = click.Context(measure, info_name=ctx.command_path)
         measure.format_help(own, formatter)
         rows = [
@@ -55,8 +55,8 @@ def _refuse_misspelt(word: str, commands: Sequence[str]) -> None:
     near = get_close_matches(word, (*commands, *REGISTRY), n=1, cutoff=0.6)
     if near and near[0] in commands and not word.startswith("-") and not Path(word).exists():
         raise UsageError(
-            f"there is no model file '{word}', and no command of that name. Did you mean "
-            f"'{near[0]}'? Commands: {', '.join(sorted(commands))}."
+            f"'{word}' is neither a model file nor a command. Did you mean '{near[0]}'? Commands: "
+            f"{', '.join(sorted(commands))}."
         )
 
 
@@ -73,11 +73,11 @@ def main() -> None:
 @takes_options(*(field.name for field in fields(Options) if field.name != "command"))
 @click.pass_context
 def measure(ctx: click.Context, options: Options) -> None:
-    """Measure MODEL, a .tflite or an .onnx, or several interleaved.
+    """Measure the latency of MODEL, a .tflite or .onnx, or of several models interleaved.
 
-    The name of a network, as seaformer-export takes it for --model, stands for its fp32 file, which
-    is exported first. The file is sent to the phone that is attached over adb, and its output there
-    is compared with this computer's own before any time is believed. With no phone attached it is
+    MODEL may also be the name of a network, as in seaformer-export --model, which is exported in
+    fp32 first. The file is sent to the phone attached over adb, where its output is compared with
+    that of this computer; the latency of a wrong output is discarded. Without a phone, the file is
     measured on this computer.
     """
     if options.blame is not None:
@@ -106,12 +106,12 @@ def devices() -> None:
     print_devices(Console(soft_wrap=True))
 
 
-@main.command(short_help="Check what a benchmark needs of a device.")
+@main.command(short_help="Check the requirements of a benchmark on a device.")
 @click.argument("serial", required=False)
 def doctor(serial: str | None) -> None:
-    """Check one thing after another that a benchmark on a phone needs.
+    """Check the requirements of a benchmark on a phone, one after another.
 
-    SERIAL chooses a phone if there are several.
+    SERIAL selects a phone if there are several.
     """
     from seaformer.benchmark.devices.doctor import examine
     from seaformer.console import Console
@@ -121,7 +121,7 @@ def doctor(serial: str | None) -> None:
         raise click.exceptions.Exit(FAILED)
 
 
-@main.command(short_help="Draw results again as a page, or several side by side.")
+@main.command(short_help="Re-render results as HTML, or several side by side.")
 @click.argument(
     "files", metavar="RESULTS.json...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
@@ -129,15 +129,15 @@ def doctor(serial: str | None) -> None:
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Page to write, .html. [default: report.html, beside the results if they are one file, "
-    "else here]",
+    help="HTML file to write. [default: report.html, next to a single results file, else in the "
+    "current folder]",
 )
 @click.option("--force", is_flag=True, help="Overwrite the page.")
 def report(files: tuple[Path, ...], output: Path | None, force: bool) -> None:
-    """Draw the report of one benchmark, or of several side by side.
+    """Re-render the report of one benchmark, or of several side by side, as HTML.
 
-    RESULTS.json is what a benchmark wrote, or the folder with it. The page is one file that loads
-    nothing from elsewhere.
+    RESULTS.json is the file written by a benchmark, or its folder. The page is a self-contained
+    file.
     """
     from seaformer.benchmark.report.benchmark_page import Source, write_report
     from seaformer.benchmark.results.schema import REPORT_NAME, read_results
@@ -149,24 +149,24 @@ def report(files: tuple[Path, ...], output: Path | None, force: bool) -> None:
         only = files[0] if files[0].is_dir() else files[0].parent
         output = (only if len(files) == 1 else Path()) / REPORT_NAME
     if output.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"--output is '{output}'. Allowed: a name in .html.")
+        raise UsageError(f"--output is '{output}'. Allowed: a name ending in .html.")
     refuse_existing(output, force)
     write_report(output, sources)
     Console(soft_wrap=True).print(f"report: {output}")
 
 
-@main.command("npu-profile", short_help="Show which blocks an NPU spends its cycles on.")
+@main.command("npu-profile", short_help="Show the NPU cycles of each module.")
 @click.argument("model", metavar="MODEL.onnx", type=click.Path(path_type=Path))
 @click.argument("profile", metavar="PROFILE.csv", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Write all rows too, as .csv or .json."
+    "-o", "--output", type=click.Path(path_type=Path), help="Also write all rows as .csv or .json."
 )
 @click.option("--force", is_flag=True, help="Overwrite that file.")
 def npu_profile(model: Path, profile: Path, output: Path | None, force: bool) -> None:
-    """Add up the cycles of every block of MODEL.onnx in a profile of Qualcomm's NPU.
+    """Sum the cycles of every module of MODEL.onnx in a profile of Qualcomm's NPU.
 
-    PROFILE.csv is what ONNX Runtime's QNN execution provider writes with profiling_level=detailed,
-    on a phone or on the emulator. Cycles are no latency.
+    PROFILE.csv is the file that ONNX Runtime's QNN execution provider writes with
+    profiling_level=detailed, on a phone or on the emulator. Cycles are not latency.
     """
     from seaformer.benchmark.breakdown.npu_modules import break_down_file
     from seaformer.benchmark.presentation.npu_cycles import WRITERS, print_npu_breakdown
@@ -175,7 +175,9 @@ def npu_profile(model: Path, profile: Path, output: Path | None, force: bool) ->
 
     if output is not None:
         if output.suffix.lower() not in WRITERS:
-            raise UsageError(f"--output is '{output}'. Allowed: a name in {' or '.join(WRITERS)}.")
+            raise UsageError(
+                f"--output is '{output}'. Allowed: a name ending in {' or '.join(WRITERS)}."
+            )
         refuse_existing(output, force)
     breakdown = break_down_file(model, profile)
     print_npu_breakdown(Console(), breakdown)

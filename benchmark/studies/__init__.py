@@ -1,1 +1,1 @@
-"""Comparisons that make their own files: tables of the paper and the two halves of its Figure 1."""
+"""Studies that export their own models: tables and the two halves of the paper's Figure 1."""

@@ -1,4 +1,4 @@
-"""The plain study: the latency of the models that are given, and how it differs from before."""
+"""The default study: the latency of given models, and its comparison with earlier results."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,13 +22,13 @@ from seaformer.errors import UsageError
 
 
 class BenchmarkStudy(Study):
-    """Models by themselves; its files are those of its one benchmark."""
+    """A single benchmark of given models; its files are those of the benchmark."""
 
     def __init__(self, options: Options) -> None:
-        """Check what was asked for.
+        """Validate the options.
 
         Raises:
-            UsageError: a value is out of range or does not go with another one.
+            UsageError: a value is out of range or cannot be combined with another one.
             SeaformerError: a file is missing or cannot be used.
         """
         super().__init__(self.make_request(options))
@@ -41,7 +41,7 @@ class BenchmarkStudy(Study):
                 require_pair(files, self._old)
 
     def settings(self, device: Device) -> Sequence[Setting]:
-        """Check that older results are of the same device; settings are those of the request."""
+        """Check that older results are from the same device; the setting is that of the request."""
         if self._old is not None:
             asked = self.options
             cores = choose_cores(device.facts().cores, asked.cores, asked.threads).mask
@@ -51,22 +51,22 @@ class BenchmarkStudy(Study):
         return ()
 
     def make_request(self, options: Options) -> Request:
-        """Check what is asked for without a table."""
+        """Validate the options without a table."""
         if not options.models:
             raise UsageError(
-                "no MODEL is given. Give a .tflite or an .onnx, made with seaformer-export, or ask "
-                f"for a --table, which makes its own: {', '.join(KINDS)}."
+                "no MODEL was given. Give a .tflite or .onnx from seaformer-export, or a --table, "
+                f"which exports its own models: {', '.join(KINDS)}."
             )
         if options.variant is not None:
-            raise UsageError("--variant is of a --table that makes its own files. Leave it out.")
+            raise UsageError("--variant is only for a --table that exports its models. Omit it.")
         return make_request(options)
 
     def plan(self) -> Sequence[Planned]:
-        """Return the models that are given."""
+        """Return the given models."""
         return [Planned(self.given_models())]
 
     def render(self, console: Console, finished: Finished) -> int:
-        """Show how results differ from older ones, and what to do next."""
+        """Print the comparison with older results, and follow-up commands."""
         status = 0
         if self._old is not None:
             tolerance, anyway = self.options.tolerance, self.options.compare_anyway

@@ -1,7 +1,7 @@
-"""The folder that results are written to, by one benchmark at a time.
+"""The folder for results, used by one benchmark at a time.
 
-During a benchmark `UNFINISHED_NAME` is written after every round, in the format of `FILE_NAME`. It
-is removed when the final file is written, so it remains after a benchmark that was killed.
+During a benchmark, `UNFINISHED_NAME` is written after every round, in the format of `FILE_NAME`. It
+is removed when the final file is written, so it only remains if a benchmark was killed.
 """
 
 import fcntl
@@ -27,12 +27,12 @@ from seaformer.errors import SeaformerError, UsageError, explanation
 from seaformer.files import write_text
 
 LOCK_NAME = ".seaformer-lock"
-"""File that a benchmark holds a lock on."""
+"""File that a running benchmark locks."""
 
 
 @dataclass(frozen=True)
 class ResultsFolder:
-    """The folder for the results of one benchmark on one device; created when needed."""
+    """The folder for the results of one benchmark on one device, created when needed."""
 
     path: Path
 
@@ -52,10 +52,10 @@ class ResultsFolder:
         write_text(self.unfinished, results.text())
 
     def write(self, results: Results) -> None:
-        """Write all files, results.json first: the others can be made from it.
+        """Write all files, results.json first, because the others can be recreated from it.
 
         Raises:
-            SeaformerError: not all can be written; the message names the file that has the results.
+            SeaformerError: a file cannot be written; the message names the file with the results.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -67,11 +67,11 @@ class ResultsFolder:
             write_text(self.path / CSV_NAME, to_csv(results))
             write_breakdowns(self.path, results)
             write_report(self.path / REPORT_NAME, [Source(FILE_NAME, results)])
-        except Exception as error:  # Of one device; the results of others are still to be written.
+        except Exception as error:  # The results of other devices still have to be written.
             raise self._failure(error, self.file) from error
 
     def _write_elsewhere(self, results: Results) -> Path | None:
-        """Write the results to the folder for temporary files; return a file that has them."""
+        """Write the results to the folder for temporary files; return the file."""
         try:
             elsewhere = Path(tempfile.mkdtemp(prefix="seaformer-results-"), FILE_NAME)
             write_text(elsewhere, results.text())
@@ -82,18 +82,19 @@ class ResultsFolder:
     def _failure(self, error: Exception, kept: Path | None) -> SeaformerError:
         problem = f"Not all results can be saved in '{self.path}' ({explanation(error)})"
         if kept is None:
-            return SeaformerError(f"{problem}. Make room, and measure again.")
+            return SeaformerError(f"{problem}. Free some space, and measure again.")
         return SeaformerError(
-            f"{problem}: '{kept}' has what was measured; draw it with 'seaformer-benchmark report'."
+            f"{problem}. '{kept}' has the measurements; render it with 'seaformer-benchmark "
+            "report'."
         )
 
 
 @contextmanager
 def reserved(folder: Path) -> Iterator[None]:
-    """Reserve a folder, creating it if needed; it is removed again if it stays empty.
+    """Reserve a folder, creating it if needed; it is removed if it stays empty.
 
     Raises:
-        UsageError: another benchmark has reserved it, or nothing can be written there.
+        UsageError: another benchmark has reserved it, or it is not writable.
     """
     is_new = not folder.exists()
     try:
@@ -101,7 +102,7 @@ def reserved(folder: Path) -> Iterator[None]:
         lock = _lock(folder)
     except OSError as error:
         raise UsageError(
-            f"--output '{folder}' cannot be written to: {error.strerror}. Give another folder."
+            f"--output '{folder}' is not writable: {error.strerror}. Give another folder."
         ) from error
     try:
         yield
@@ -135,4 +136,4 @@ def _lock(folder: Path) -> TextIO:
             file.write(f"{os.getpid()}\n")
             file.flush()
             return file
-        file.close()  # of a benchmark that has just ended and removed it
+        file.close()  # its benchmark has just ended and removed it

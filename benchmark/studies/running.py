@@ -1,4 +1,4 @@
-"""Running a study: exports, benchmarks of one or several devices at once, files, exit status."""
+"""Running a study: exports, benchmarks on one or several devices at once, files, exit status."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -32,20 +32,20 @@ from seaformer.names import path_in
 from seaformer.own_commands import run_command
 
 EXPORTING = "export"
-"""Stands where devices do in the display of progress."""
+"""Shown instead of a device in the progress display."""
 
-KEPT = "what was measured until then is kept"
+KEPT = "the measurements so far are kept"
 
 
 def measure_quietly(study: Study) -> tuple[Results, ...]:
-    """Measure, write the results into the folder of the request, and print nothing.
+    """Measure and write the results into the folder of the request without printing.
 
     Returns:
         The results of every device.
 
     Raises:
         UsageError, SeaformerError: as `run_study`.
-        KeyboardInterrupt: Ctrl-C; what was measured until then is in the folder.
+        KeyboardInterrupt: Ctrl-C; the measurements so far are in the folder.
     """
     devices = _select(study).devices
     with reserved(study.request.output):
@@ -59,7 +59,7 @@ def measure_quietly(study: Study) -> tuple[Results, ...]:
 
 
 def _select(study: Study) -> Selection:
-    """Check the folder of the results, and choose the devices."""
+    """Check the folder of the results, and select the devices."""
     check_output(study.request.output, study.request.options.force, study.file_names)
     if study.compared:
         return select_one(study.request.options.device, study.compared)
@@ -67,14 +67,14 @@ def _select(study: Study) -> Selection:
 
 
 def run_study(study: Study) -> int:
-    """Do all of it.
+    """Run a study from exports to files.
 
     Returns:
         The exit status.
 
     Raises:
-        UsageError: a file exists and may not be overwritten, or the devices do not suit.
-        SeaformerError: nothing was measured, or not all of it.
+        UsageError: a file exists and may not be overwritten, or the devices are unsuitable.
+        SeaformerError: not everything was measured.
         KeyboardInterrupt: Ctrl-C before anything was measured.
     """
     request = study.request
@@ -94,7 +94,7 @@ def run_study(study: Study) -> int:
                 status = study.render(console, finished)
         except OSError as error:
             saved = "".join(f" '{path}' is written." for path in finished.paths)
-            problems.append(f"Not all can be printed or saved ({explanation(error)}).{saved}")
+            problems.append(f"Not everything was printed or saved ({explanation(error)}).{saved}")
     if finished.interrupted:
         print_error(" ".join((f"interrupted; {KEPT}", *problems)))
         return INTERRUPTED
@@ -104,12 +104,11 @@ def run_study(study: Study) -> int:
 
 
 def run(study: Study, devices: Sequence[Device], console: Console) -> Finished:
-    """Export what a study needs, measure it on every device, and write the results of each.
+    """Export the models of a study, measure them on every device, and write the results of each.
 
     Raises:
         UsageError: results of a device exist and may not be overwritten.
-        SeaformerError: something cannot be exported that the study does not do without, or nothing
-            was measured.
+        SeaformerError: a required model cannot be exported, or nothing was measured.
         KeyboardInterrupt: Ctrl-C before anything was measured.
     """
     at_settings = [(device, study.settings(device)) for device in devices]
@@ -170,14 +169,14 @@ def run(study: Study, devices: Sequence[Device], console: Console) -> Finished:
 def export_all(
     exports: Sequence[Export], request: Request, does_without: bool, show: Callable[[str], None]
 ) -> tuple[dict[Export, tuple[Path, ...]], list[LeftOut]]:
-    """Make model files, one export after another, for the backend and in the folder of a request.
+    """Export model files one after another, for the backend and folder of a request.
 
     Returns:
-        The files of each export, and what was left out with the command's own reason.
+        The files of each export, and the models left out with the error of the export.
 
     Raises:
         MissingExtraError: exporting is not installed.
-        SeaformerError: an export failed, and the study does not do without.
+        SeaformerError: an export failed, and the study needs it.
     """
     usual = ["--format", request.backend.suffix.removeprefix(".")]
     usual += ["--force"] * request.options.force
@@ -204,7 +203,7 @@ def _show_stage(show: Callable[[str], None], export: Export, stage: str) -> None
 
 
 def _files(planned: Planned, made: Mapping[Export, tuple[Path, ...]]) -> list[Path]:
-    """The files of a benchmark, as far as they could be made."""
+    """The files of a benchmark that could be exported."""
     files: list[Path] = []
     for model in planned.models:
         files += (model,) if isinstance(model, Path) else made.get(model, ())
@@ -214,7 +213,7 @@ def _files(planned: Planned, made: Mapping[Export, tuple[Path, ...]]) -> list[Pa
 def _open(
     study: Study, request: Request, files: Sequence[Path], progress: Progress
 ) -> tuple[Sequence[Candidate], list[str]]:
-    """Open the models of a benchmark; return them, and what is wrong with those left out.
+    """Open the models of a benchmark; return them, and the problems of those left out.
 
     Raises:
         SeaformerError: none can be opened, or they cannot be compared.
@@ -236,7 +235,7 @@ def _open(
 def _written(
     planned: Planned, folder: ResultsFolder, results: Results, problems: list[str]
 ) -> Measured:
-    """Write the results of a device; what keeps them from being written is added to `problems`."""
+    """Write the results of a device; a failure to write them is added to `problems`."""
     is_saved = True
     try:
         folder.write(results)
@@ -247,11 +246,11 @@ def _written(
 
 
 def _folders(output: Path, devices: Sequence[Device]) -> list[ResultsFolder]:
-    """Return the folder for each device: the one itself if there is one, else one below it."""
+    """Return the folder for each device: `output` itself for one device, else its subfolders."""
     if len(devices) == 1:
         return [ResultsFolder(output)]
     names = [
-        # Of a phone on the network it is an address with a colon before the port.
+        # The serial of a phone on the network is an address, with a colon before the port.
         re.sub(r"[^A-Za-z0-9._-]", "_", device.serial)
         for device in devices
     ]
@@ -264,7 +263,7 @@ def _folders(output: Path, devices: Sequence[Device]) -> list[ResultsFolder]:
                 output,
                 name,
                 f"the folder for the device of serial number {quoted(device.serial)}",
-                "Measure it alone: name it with --device.",
+                "Measure it separately with --device.",
             )
         )
         for name, device in zip(names, devices, strict=True)
@@ -273,11 +272,11 @@ def _folders(output: Path, devices: Sequence[Device]) -> list[ResultsFolder]:
 
 def _problems(results: Results) -> list[str]:
     found = [
-        f"'{model.file}' gives a wrong output on {results.device.serial}, so its time is not "
-        "believed. See the parity in the results."
+        f"'{model.file}' has a wrong output on {results.device.serial}; its latency was "
+        "discarded. See the parity in the results."
         for model in results.models
         if model.is_wrong
     ]
     if results.problem is not None and results.stopped_by != "interrupt":
-        found.append(f"{results.problem} What was measured until then is kept.")
+        found.append(f"{results.problem} The measurements so far are kept.")
     return found

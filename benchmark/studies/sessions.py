@@ -1,4 +1,4 @@
-"""Measuring the models of one benchmark, on several devices at once."""
+"""Running one benchmark on several devices at the same time."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -23,12 +23,12 @@ _TICK_S = 0.2
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out of one benchmark.
+    """Outcome of one benchmark.
 
     Attributes:
-        results: of every device that measured anything, with its place among the devices.
-        problems: what failed on the others.
-        interrupted: whether Ctrl-C ended it.
+        results: index and results of every device that measured anything.
+        problems: failures of the other devices.
+        interrupted: whether Ctrl-C stopped it.
     """
 
     results: tuple[tuple[int, Results], ...]
@@ -43,14 +43,13 @@ def measure(
     progress: Progress,
     saves: Sequence[Save],
 ) -> Outcome:
-    """Measure models on every device, with the settings that the one model has there, if any.
+    """Measure models on every device, with the settings of a single model if it has several.
 
-    Call it in `interrupts.deferred`, lest what was measured is lost on the way to where it is
-    saved. `saves`, one for each device, take what there is after every round.
+    Call it in `interrupts.deferred`, so that an interrupt cannot discard measurements before they
+    are saved. `saves`, one for each device, get the results so far after every round.
 
     Raises:
-        SeaformerError: the only device measured nothing, or what has to be on a device cannot be
-            had.
+        SeaformerError: the only device measured nothing, or files for a device are unavailable.
         KeyboardInterrupt: Ctrl-C before anything was measured.
     """
     kind = ToolSession if request.backend.name == OFFICIAL_TOOL else RunnerSession
@@ -67,7 +66,7 @@ def measure(
 def _at_settings(
     candidates: Sequence[Candidate], settings: Sequence[Setting]
 ) -> Sequence[Candidate]:
-    """Return the one model once for each setting, under ids of their own; without any, all."""
+    """Return the single model once per setting, under separate ids; without settings, all."""
     if not settings:
         return candidates
     (only,) = candidates
@@ -75,13 +74,13 @@ def _at_settings(
 
 
 def _run_together(sessions: Sequence[Session]) -> Outcome:
-    """Run every session in a thread of its own; Ctrl-C ends them all, and each cleans up."""
+    """Run every session in a separate thread; Ctrl-C stops all of them, and each cleans up."""
     interrupted = False
     with ThreadPoolExecutor(len(sessions)) as pool:
         futures = [pool.submit(copy_context().run, session.run) for session in sessions]
         try:
             with heeded():
-                # Without a limit, waiting for threads does not notice Ctrl-C on every system.
+                # On some systems, joining a thread without a timeout does not notice Ctrl-C.
                 while wait(futures, _TICK_S).not_done:
                     pass
         except KeyboardInterrupt:

@@ -1,9 +1,9 @@
-"""What a study is: models to be measured, what their benchmarks show together, and its files.
+"""Interface of a study: models to measure, a summary of their benchmarks, and its files.
 
     plan -> run (`running.py`) -> render
 
-A study says what to measure and what follows from it. Exporting the models, measuring them, writing
-the files and the exit status are the same for all. A new study is a folder beside this file and its
+A study defines what to measure and how to summarize it. Exporting and measuring models, writing
+files and the exit status are common to all. A new study needs a folder next to this file and a
 command in `benchmark/cli.py`.
 """
 
@@ -25,12 +25,12 @@ from seaformer.console import Console
 from seaformer.files import write_text
 
 Show = Callable[[str], None]
-"""Takes what is being done, for a display of progress."""
+"""Progress callback that takes a description of the current activity."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """Model files that one run of seaformer-export makes; `title` is what they are, for people.
+    """Model files from one run of seaformer-export; `title` is their display name.
 
     Format, folder and --force are added to the arguments.
     """
@@ -41,7 +41,7 @@ class Export:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What was not measured, and why."""
+    """A model that was not measured, and the reason."""
 
     export: Export
     reason: str
@@ -49,10 +49,10 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Planned:
-    """One benchmark of a study: models, or what makes them, that are measured interleaved.
+    """One benchmark of a study: models, or their exports, which are measured interleaved.
 
-    Its results go into `folder` in that of the study; empty for that one. `request` is its own;
-    None for that of the study.
+    Its results go into the subfolder `folder` of the study's folder, or directly into that folder
+    if it is empty. `request` is its own request; None for that of the study.
     """
 
     models: Sequence[Path | Export]
@@ -62,7 +62,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Failed:
-    """A benchmark that measured nothing, and why."""
+    """A benchmark that measured nothing, and the reason."""
 
     planned: Planned
     reason: str
@@ -72,7 +72,7 @@ class Failed:
 class Measured:
     """The results of a benchmark on one device.
 
-    `path` is that of the results.json, `is_saved` whether it could be written.
+    `path` is that of the results.json; `is_saved` is whether it could be written.
     """
 
     planned: Planned
@@ -83,14 +83,14 @@ class Measured:
 
 @dataclass(frozen=True)
 class Finished:
-    """What came out of measuring.
+    """Outcome of measuring.
 
     Attributes:
-        measured: every benchmark, of every device that measured anything.
-        left_out: what could not be exported or measured, where a study does without.
-        failed: benchmarks that measured nothing, where a study records that.
-        problems: what went wrong, a sentence or two for each device or model.
-        interrupted: whether Ctrl-C ended it.
+        measured: every benchmark on every device that measured anything.
+        left_out: models that could not be exported or measured, if the study tolerates that.
+        failed: benchmarks that measured nothing, if the study records that.
+        problems: errors, a sentence or two for each device or model.
+        interrupted: whether Ctrl-C stopped it.
     """
 
     measured: tuple[Measured, ...]
@@ -106,18 +106,18 @@ class Finished:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """Of their results.json, as far as they could be written."""
+        """The paths of their results.json, if they could be written."""
         return tuple(one.path for one in self.measured if one.is_saved)
 
 
 class Study(ABC):
-    """What a command measures.
+    """The measurement of a command.
 
     Attributes:
-        request: what was asked for.
-        compared: what is compared, in the plural, if all has to be on one device; else empty.
+        request: the validated request.
+        compared: plural noun for the compared items, if all have to be on one device; else empty.
         does_without: whether models that cannot be exported are left out.
-        records_failures: whether a benchmark that measures nothing is a finding, and no problem.
+        records_failures: whether a benchmark that measures nothing is a result, not an error.
     """
 
     compared: ClassVar[str] = ""
@@ -130,27 +130,27 @@ class Study(ABC):
 
     @property
     def file_names(self) -> Sequence[str]:
-        """Names of its own files, besides those of its benchmarks."""
+        """Names of its files besides those of its benchmarks."""
         return ()
 
     @abstractmethod
     def plan(self) -> Sequence[Planned]:
-        """Return what to measure, before anything is exported.
+        """Return the planned benchmarks, before anything is exported.
 
         Raises:
-            SeaformerError: there is nothing.
+            SeaformerError: there is nothing to measure.
         """
 
     def settings(self, device: Device) -> Sequence[Setting]:  # noqa: ARG002
-        """Return the settings that its one model has on a device; none for those of the request.
+        """Return the settings of its single model on a device; empty for that of the request.
 
         Raises:
-            UsageError: the device has none to compare.
+            UsageError: the device has no settings to compare.
         """
         return ()
 
     def arrange(self, candidates: Sequence[Candidate], show: Show) -> Sequence[Candidate]:  # noqa: ARG002
-        """Check the models of a benchmark, and bring them into their order.
+        """Check the models of a benchmark, and sort them.
 
         Raises:
             UsageError: they cannot be compared.
@@ -158,23 +158,23 @@ class Study(ABC):
         return candidates
 
     def show_benchmark(self, console: Console, results: Results) -> None:
-        """Show one benchmark on the terminal."""
+        """Print one benchmark on the terminal."""
         print_results(console, results)
         print_breakdowns(console, results)
 
     @abstractmethod
     def render(self, console: Console, finished: Finished) -> int:
-        """Show what the benchmarks show together, and write its files.
+        """Print the summary of the benchmarks, and write its files.
 
         Returns:
-            The exit status if all went well.
+            The exit status if there were no problems.
 
         Raises:
-            SeaformerError: they show nothing.
+            SeaformerError: they cannot be summarized.
         """
 
     def given_models(self) -> list[Path | Export]:
-        """Return the models that were given, by file or by the name of a network."""
+        """Return the given models, by file or by the name of a network."""
         return [
             model if isinstance(model, Path) else Export(model, ("--model", model))
             for model in self.request.models
@@ -185,12 +185,12 @@ SummaryDocument = TypeVar("SummaryDocument", bound=Document)
 
 
 class DocumentStudy(Study, Generic[SummaryDocument]):
-    """A study on one device that ends in files of its own, a JSON, a CSV and a page.
+    """A study on one device that writes its own files: JSON, CSV and a page.
 
     Attributes:
-        stem: name of the files.
-        to_csv: makes the CSV.
-        write_page: draws the page and writes it.
+        stem: name of the files without suffix.
+        to_csv: formats the CSV.
+        write_page: renders the page and writes it.
         show: prints the summary on the terminal.
     """
 
@@ -207,10 +207,10 @@ class DocumentStudy(Study, Generic[SummaryDocument]):
 
     @abstractmethod
     def summarise(self, finished: Finished) -> SummaryDocument:
-        """Return what the benchmarks show together."""
+        """Return the summary of the benchmarks."""
 
     def render(self, console: Console, finished: Finished) -> int:
-        """Show the summary, write the files and say where they are."""
+        """Print the summary, write the files and print their paths."""
         summary = self.summarise(finished)
         self.show(console, summary)
         document, table, page = (self.request.output / name for name in self.file_names)

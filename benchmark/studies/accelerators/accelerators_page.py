@@ -1,4 +1,4 @@
-"""The page: one bar for the latency on each accelerator, and the table."""
+"""The page of accelerators: a bar for the latency on each accelerator, and the table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from seaformer.reporting.scale import Scale
 
 @dataclass(frozen=True)
 class AcceleratorsPage(Page, template="accelerators.html"):
-    """The page; `plot` is None if nothing has a latency, `cells` are of the rows that were run."""
+    """The page; `plot` is None if nothing has a latency, `cells` has the rows that were run."""
 
     results: AcceleratorResults
     plot: Rows | None
@@ -27,13 +27,13 @@ class AcceleratorsPage(Page, template="accelerators.html"):
 
 
 def write_accelerators_page(path: Path, results: AcceleratorResults) -> None:
-    """Draw the page and write it; an OSError if the file cannot be written."""
+    """Render the page and write it; raises OSError if the file cannot be written."""
     run = [cells(row) for row in results.rows if row.not_run is None]
     AcceleratorsPage(results=results, plot=_plot(results.rows), cells=run).write(path)
 
 
 def _plot(rows: Sequence[AcceleratorRow]) -> Rows | None:
-    """Draw a bar for every row that has a latency, in the color of its accelerator."""
+    """Draw a bar for every row with a latency, in the color of its accelerator."""
     timed = [(row, row.latency.median_ms) for row in rows if row.latency is not None]
     if not timed:
         return None
@@ -51,6 +51,6 @@ def _plot(rows: Sequence[AcceleratorRow]) -> Rows | None:
 
 
 def _note(row: AcceleratorRow, ms: float) -> str:
-    # On a phone a short bar has no room for its number.
+    # On a narrow screen a short bar has no room for its number.
     covered = "" if row.coverage is None else f", covers {row.coverage}"
     return f"{milliseconds(ms)} ms, output {parity_text(row.parity)}{covered}"

@@ -1,4 +1,4 @@
-"""What `--table accelerators` found, as JSON; the runs are in the results.json of each row."""
+"""Results of `--table accelerators` as JSON; the runs are in the results.json of each row."""
 
 from seaformer.artifact.accelerators import AcceleratorName
 from seaformer.benchmark.results.base import FrozenModel, StudyDocument
@@ -6,31 +6,31 @@ from seaformer.benchmark.results.schema import Coverage, Parity
 from seaformer.statistics.bootstrap import Ratio, Summary
 
 STEM = "accelerators"
-"""Name of the files, before .json, .csv and .html."""
+"""Name of the files without .json, .csv or .html."""
 
 
 class AcceleratorRow(FrozenModel):
     """A file on an accelerator.
 
     Attributes:
-        title: of the row: what computes, with which threads or precision.
+        title: of the row: accelerator, with threads or precision.
         accelerator: "cpu", "gpu" or "npu".
-        not_run: why it was not measured, and what to do; null if it was.
-        backend: as given to --backend; null, as all that follows, if it was not measured.
-        file: as it was measured.
+        not_run: why it was not measured, with advice; null if it was.
+        backend: as given to --backend; null, like all members below, if it was not measured.
+        file: the measured file.
         precision: of the file.
-        driver: what computes in the place of the device's own driver.
-        results: path of the results.json, from the folder of this object.
-        latency: null if what computes is emulated, or if the output is wrong.
-        emulated: the same where it is emulated: no latency.
-        ratio: of its latency to that of the first row that has one; null if either has none.
+        driver: software used instead of the device's own driver.
+        results: path of the results.json, relative to the folder of this file.
+        latency: null if the accelerator is emulated, or if the output is wrong.
+        emulated: the times on an emulated accelerator, which are not latency.
+        ratio: its latency / that of the first row with a latency; null if either has none.
         compile_ms: from the file to ready to run.
-        first_inference_ms: after that.
-        parity: its output against that of this computer's CPU.
-        coverage: how much of it the accelerator took; null on the CPU.
-        added_peak_bytes: what it adds to the memory of a process; null if unknown. Memory that a
-            driver keeps for itself is not in it.
-        energy_mj: of a run; null as long as nothing measures it.
+        first_inference_ms: the first inference after that.
+        parity: its output compared with that of this computer's CPU.
+        coverage: how much of it the accelerator ran; null on the CPU.
+        added_peak_bytes: memory that it adds to a process, without memory of the driver; null if
+            unknown.
+        energy_mj: energy of a run; null, because it is not measured yet.
     """
 
     title: str
@@ -58,10 +58,10 @@ class AcceleratorRow(FrozenModel):
 
 
 class AcceleratorResults(StudyDocument):
-    """The whole object.
+    """Results of all rows.
 
     Attributes:
-        warnings: what a reader of the numbers has to know.
+        warnings: caveats about the numbers.
         rows: in the order of the table.
         problem: why it is not complete; null if it is.
     """
@@ -72,6 +72,6 @@ class AcceleratorResults(StudyDocument):
 
     @property
     def fastest(self) -> AcceleratorRow | None:
-        """The row of the lowest median latency; None if none has a latency."""
+        """The row with the lowest median latency; None if no row has a latency."""
         timed = [row for row in self.rows if row.latency is not None]
         return min(timed, key=lambda row: row.latency.median_ms if row.latency else 0, default=None)

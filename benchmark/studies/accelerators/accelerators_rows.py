@@ -1,4 +1,4 @@
-"""The rows of the table: on what, with how many threads and in which precision a file is run."""
+"""The rows of the table: accelerator, number of threads and precision."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,14 +12,14 @@ from seaformer.benchmark.measure.request import DEFAULT_BACKEND
 from seaformer.errors import SeaformerError
 
 Model = Path | str
-"""A file, or the name of a network, which is exported as a .tflite."""
+"""A file, or the name of a network to export as a .tflite."""
 
 
 @dataclass(frozen=True)
 class RowKind:
-    """A row: its name in files, its title, what computes and how.
+    """A row: its name in files, its title, its accelerator and settings.
 
-    `missing` is why it is not run where no file is given that goes there, and what to do.
+    `missing` is the reason for not running it if no given file supports it, with advice.
     """
 
     name: str
@@ -30,7 +30,7 @@ class RowKind:
     half: bool = False
 
     def backend(self, model: Model) -> Backend | None:
-        """Return what runs a model here; None if it is not a file for this row."""
+        """Return the backend that runs a model in this row; None if the row does not support it."""
         if isinstance(model, str):
             usual, path = (
                 BACKENDS[DEFAULT_BACKEND],
@@ -41,14 +41,14 @@ class RowKind:
         if usual.accelerator == self.accelerator:
             return usual
         if NPU in (usual.accelerator, self.accelerator):
-            return None  # A file that is compiled for an NPU runs nowhere else, and no other there.
+            return None  # Files compiled for an NPU run only there, and only they run there.
         try:
             return backend_on(self.accelerator, path)
         except SeaformerError:
             return None
 
     def options(self, options: Options, model: Model, backend: Backend) -> Options:
-        """Return the options that a model is measured with."""
+        """Return the options for measuring a model."""
         changed = replace(
             options,
             models=(Path(model),),
@@ -64,24 +64,24 @@ class RowKind:
 
 
 def without_npu(options: Options) -> Options:
-    """Return options without those that are of an NPU alone."""
+    """Return options without those that are only for an NPU."""
     return replace(options, qairt=None, soc=None, npu_power=BURST)
 
 
-_NO_PLAIN_FILE = "only files compiled for an NPU are given. Add the .tflite they were made of."
+_NO_PLAIN_FILE = "all given files are compiled for an NPU. Add the .tflite they were compiled from."
 
 ROWS: Sequence[RowKind] = (
     RowKind("cpu-1", "CPU, 1 thread", CPU, _NO_PLAIN_FILE),
     RowKind("cpu-4", "CPU, 4 threads", CPU, _NO_PLAIN_FILE, threads=4),
-    RowKind("gpu-single", "GPU, single precision", GPU, "no .tflite for it is given. Add one."),
+    RowKind("gpu-single", "GPU, single precision", GPU, "no .tflite for it was given. Add one."),
     RowKind(
-        "gpu-half", "GPU, half precision", GPU, "no .tflite for it is given. Add one.", half=True
+        "gpu-half", "GPU, half precision", GPU, "no .tflite for it was given. Add one.", half=True
     ),
     RowKind(
         "npu",
         "NPU",
         NPU,
-        "no file is given that was compiled for an NPU. Make one with seaformer-export "
+        "no given file is compiled for an NPU. Create one with seaformer-export "
         "--accelerator npu --soc CHIP, and add it.",
     ),
 )

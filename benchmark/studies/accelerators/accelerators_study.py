@@ -1,7 +1,7 @@
-"""One network on every accelerator of a device: what to measure, and what it shows.
+"""The study of one network on every accelerator of a device.
 
-Every row is a benchmark of its own, as backends do not share a process: ratios are formed between
-benchmarks one after the other.
+Every row is a separate benchmark, because backends do not share a process, so ratios are between
+consecutive benchmarks.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ DEFAULT_VARIANT = "tiny"
 
 
 class AcceleratorsStudy(DocumentStudy[AcceleratorResults]):
-    """Accelerators, a benchmark for each row and file."""
+    """Accelerators, with a benchmark for each row and file."""
 
     compared = "accelerators"
     records_failures = True
@@ -55,10 +55,10 @@ class AcceleratorsStudy(DocumentStudy[AcceleratorResults]):
     show = staticmethod(print_accelerators)
 
     def __init__(self, options: Options) -> None:
-        """Check what was asked for.
+        """Validate the options.
 
         Raises:
-            UsageError: a value does not go with another one.
+            UsageError: options cannot be combined.
             SeaformerError: a file is missing or cannot be used.
         """
         require_our_runner(options, self.compared)
@@ -71,10 +71,10 @@ class AcceleratorsStudy(DocumentStudy[AcceleratorResults]):
         self._asked = options
         self._created_at = datetime.now(UTC)
         self._kinds: dict[str, RowKind] = {}  # folder -> the row that is measured in it
-        self._reasons: dict[str, str] = {}  # folder -> why it cannot be
+        self._reasons: dict[str, str] = {}  # folder -> why its row cannot be measured
 
     def plan(self) -> Sequence[Planned]:
-        """Return a benchmark for every file that goes with a row."""
+        """Return a benchmark for every row and every file it supports."""
         plan = []
         for kind in ROWS:
             fitting = [
@@ -104,14 +104,14 @@ class AcceleratorsStudy(DocumentStudy[AcceleratorResults]):
 
     @property
     def runs(self) -> int:
-        """Timed runs of each row unless the user says otherwise."""
+        """Default number of timed runs of each row."""
         return KINDS["accelerators"].runs
 
     def show_benchmark(self, console: Console, results: object) -> None:
-        """Show nothing of a single row."""
+        """Print nothing for a single row."""
 
     def summarise(self, finished: Finished) -> AcceleratorResults:
-        """Put the rows together, those that could not be run with the reason."""
+        """Combine the rows, with the reason for those that could not be run."""
         measured = {one.planned.folder: one for one in finished.measured}
         reasons = self._reasons | {one.planned.folder: one.reason for one in finished.failed}
         base = next(
@@ -122,7 +122,7 @@ class AcceleratorsStudy(DocumentStudy[AcceleratorResults]):
             if folder in measured:
                 rows.append(self._row(kind, measured[folder], base))
             else:
-                reason = reasons.get(folder, "it was interrupted before.")
+                reason = reasons.get(folder, "the study was interrupted before.")
                 rows.append(
                     AcceleratorRow(title=kind.title, accelerator=kind.accelerator, not_run=reason)
                 )
@@ -172,10 +172,10 @@ class AcceleratorsStudy(DocumentStudy[AcceleratorResults]):
 
 
 def _check(options: Options) -> None:
-    """Check what goes with the table.
+    """Check that options can be combined with the table.
 
     Raises:
-        UsageError: something does not.
+        UsageError: an option cannot be combined with it.
     """
     for option, is_given in (
         ("--backend", options.backend is not None),
@@ -187,12 +187,12 @@ def _check(options: Options) -> None:
     ):
         if is_given:
             raise UsageError(
-                f"{option} does not go with --table accelerators, whose rows differ in what "
-                "computes. Leave it out."
+                f"{option} cannot be combined with --table accelerators, whose rows vary it. Omit "
+                "it."
             )
     if options.variant is not None:
         get_variant(options.variant)
         if options.models:
             raise UsageError(
-                "--variant does not go with MODEL, which says what is measured. Leave one out."
+                "--variant cannot be combined with MODEL, which determines it. Omit one of them."
             )

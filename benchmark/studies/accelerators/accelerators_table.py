@@ -19,14 +19,14 @@ HEADINGS = (
     "accelerator", "ms [95 %]", "ratio", "compile", "first", "+RAM MB", ENERGY,
     "covers", "parity",
 )  # fmt: skip
-"""Of the columns: the title of a row, and its `cells`."""
+"""Headings of the columns: the title of a row, and its `cells`."""
 
 
 def print_accelerators(console: Console, results: AcceleratorResults) -> None:
-    """Show a line for each row, why the others were not run, and what is fastest."""
+    """Print the rows, the reasons for rows that were not run, and the fastest accelerator."""
     console.print(results.conditions, soft_wrap=True)
     run = [row for row in results.rows if row.not_run is None]
-    # Nothing measures energy on most devices, and a terminal is narrow.
+    # Most devices cannot measure energy, and a terminal is narrow.
     shown = [
         place
         for place, heading in enumerate(HEADINGS)
@@ -43,15 +43,18 @@ def print_accelerators(console: Console, results: AcceleratorResults) -> None:
         if row.not_run is not None:
             console.print(f"not run: {row.title}: {row.not_run}", soft_wrap=True)
     for name in dict.fromkeys(row.driver for row in run if row.emulated and row.driver):
-        console.print(f"{EMULATED}: {name} computes on the processor: no latency.", soft_wrap=True)
+        console.print(
+            f"{EMULATED}: {name} computes on the processor, so its times are not latency.",
+            soft_wrap=True,
+        )
     for warning in results.warnings:
         console.print(f"warning: {warning}", style="bold yellow", soft_wrap=True)
     if (fastest := results.fastest) is not None:
-        console.print(Text(f"fastest with a right output: {fastest.title}", style="bold"))
+        console.print(Text(f"fastest with correct output: {fastest.title}", style="bold"))
 
 
 def cells(row: AcceleratorRow) -> tuple[str, ...]:
-    """Return what stands in a row that was run, behind its title."""
+    """Return the cells of a row that was run, after its title."""
     memory = row.added_peak_bytes
     return (
         time_text(row),
@@ -66,7 +69,7 @@ def cells(row: AcceleratorRow) -> tuple[str, ...]:
 
 
 def time_text(row: AcceleratorRow) -> str:
-    """The latency of a row with its interval, or why there is none."""
+    """The latency of a row with its interval, or the reason why it has none."""
     if row.is_wrong:
         return WRONG
     if row.emulated is not None:
@@ -75,7 +78,7 @@ def time_text(row: AcceleratorRow) -> str:
 
 
 def to_csv(results: AcceleratorResults) -> str:
-    """Write a line for every row, also for those that were not run."""
+    """Write a line for every row, including those that were not run."""
     return csv_text([_line(row) for row in results.rows])
 
 

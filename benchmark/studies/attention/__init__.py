@@ -1,1 +1,1 @@
-"""`seaformer-benchmark attention`: how the cost of attention layers grows (Figure 1, left)."""
+"""`seaformer-benchmark attention`: growth of the latency of attention layers (Figure 1, left)."""

@@ -12,25 +12,25 @@ from seaformer.models.registry import LAYERS
 from seaformer.parameter_types import Parsed
 
 USUAL_SIDES = "8,16,32,64,128,256,512"
-"""Those of the paper's figure."""
+"""The sides in the paper's figure."""
 
 
 def parse_sides(text: str) -> tuple[int, ...]:
     """Read "8,16,32", in any order.
 
     Returns:
-        Sides of square feature maps, ascending, each once.
+        Sides of square feature maps, ascending, without duplicates.
 
     Raises:
-        UsageError: one is no number, or out of range.
+        UsageError: one is not a number, or out of range.
     """
     sides = set()
     for part in text.split(","):
         word = part.strip()
         if not word.isdecimal() or not MIN_SIDE <= int(word) <= MAX_SIDE:
             raise UsageError(
-                f"--sides has '{word}'. Allowed: numbers from {MIN_SIDE} to {MAX_SIDE} with commas "
-                f"between, such as {USUAL_SIDES}."
+                f"--sides has '{word}'. Allowed: numbers from {MIN_SIDE} to {MAX_SIDE}, separated "
+                f"by commas, such as {USUAL_SIDES}."
             )
         sides.add(int(word))
     return tuple(sorted(sides))
@@ -40,7 +40,7 @@ def parse_layers(text: str) -> tuple[Network, ...]:
     """Read "global,axial".
 
     Returns:
-        Layers in the order of the table, each once.
+        Layers in the order of the table, without duplicates.
 
     Raises:
         UsageError: there is no such layer.
@@ -50,7 +50,7 @@ def parse_layers(text: str) -> tuple[Network, ...]:
 
 
 @click.command(
-    cls=Command, short_help="How the time of attention layers grows with the feature map."
+    cls=Command, short_help="Growth of attention latency with the size of the feature map."
 )
 @click.option(
     "--sides",
@@ -64,14 +64,14 @@ def parse_layers(text: str) -> tuple[Network, ...]:
     "--layers",
     metavar="NAME,NAME,...",
     type=Parsed(parse_layers, LAYERS),
-    help=f"Of {', '.join(LAYERS)}. [default: all]",
+    help=f"Layers to measure, of {', '.join(LAYERS)}. [default: all]",
 )
 @takes_study_options()
 def attention(options: Options, sides: tuple[int, ...], layers: tuple[Network, ...] | None) -> None:
-    """Compare attention layers over the side of the feature map: the paper's Figure 1, left.
+    """Compare attention layers over the side of the feature map, as in the paper's Figure 1, left.
 
-    Every layer is exported for every side and verified, which takes minutes; those of one side are
-    measured in turns. Each benchmark, of one side, has the --time-limit to itself.
+    Every layer is exported for every side and verified, which takes minutes; the layers of one side
+    are measured interleaved, in a benchmark with its own --time-limit.
     """
     from seaformer.benchmark.studies.attention.attention_study import AttentionStudy
     from seaformer.benchmark.studies.running import run_study

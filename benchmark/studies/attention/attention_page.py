@@ -1,4 +1,4 @@
-"""The page of attention layers: times over the side, growth, memory, the paper's figure beside."""
+"""The page of attention layers: latency over the side, growth, memory, and the paper's figure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,24 +13,24 @@ from seaformer.reporting.plots import Plot
 from seaformer.reporting.xy_plot import Value, interval_ends, line_plot
 
 COLORS = {kind: place for place, kind in enumerate(LAYERS)}
-"""Kind -> number of its colour."""
+"""Kind of layer -> number of its color."""
 
 PAPER_SIDES = sorted({side for times in paper.TIMES_MS.values() for side in times})
 
-X_NAME = "side of the feature map; ms upwards"
+X_NAME = "x: side of the feature map, y: ms"
 
 
 @dataclass(frozen=True)
 class AttentionPage(Page, template="attention.html"):
-    """The page.
+    """The page of a study of attention layers.
 
     Attributes:
-        problems: what stopped the measurement of a side.
+        problems: why the measurement of a side stopped.
         warnings: of all sides.
-        plot: what was measured; None if nothing has a latency.
-        paper_plot: the paper's figure.
-        paper_sides: of the feature map, those in the paper's figure.
-        paper_rows: title of a layer, and by side its milliseconds with how far they may be off.
+        plot: plot of the measurement; None if nothing has a latency.
+        paper_plot: plot of the paper's figure.
+        paper_sides: sides of the feature map in the paper's figure.
+        paper_rows: title of a layer, and side -> milliseconds and reading error.
     """
 
     results: AttentionResults
@@ -43,7 +43,7 @@ class AttentionPage(Page, template="attention.html"):
 
 
 def write_attention_page(path: Path, results: AttentionResults) -> None:
-    """Draw the page and write it; an OSError if the file cannot be written."""
+    """Render the page and write it; raises OSError if the file cannot be written."""
     sides = results.sides
     page = AttentionPage(
         results=results,
@@ -82,7 +82,7 @@ def _values(layer: LayerResult) -> list[Value]:
 
 
 def _in_words(title: str, values: Sequence[Value]) -> str:
-    """The ends of a line."""
+    """Describe the ends of a line."""
     ends = (f"{milliseconds(value.y)} ms at {value.x:g}" for value in (values[0], values[-1]))
     return f"{title}: {', '.join(ends)}"
 

@@ -1,7 +1,7 @@
-"""What `seaformer-benchmark attention` found, as a JSON object.
+"""Results of `seaformer-benchmark attention` as a JSON object.
 
-The runs themselves are in one results.json for each side (`benchmark.results.schema`), named
-here. As there, a time from an emulated processor is no latency.
+The individual runs are in one results.json per side (`benchmark.results.schema`), with its path
+here. As there, a time from an emulated processor is not a latency.
 """
 
 from collections.abc import Mapping
@@ -11,22 +11,22 @@ from seaformer.benchmark.studies.attention.growth import Growth
 from seaformer.statistics.bootstrap import Summary
 
 STEM = "attention"
-"""Name of the files, before .json, .csv and .html."""
+"""Name of the files without .json, .csv or .html."""
 
 
 class Point(FrozenModel):
-    """A layer at a side.
+    """A layer at a side of the feature map.
 
     Attributes:
         side: of the square feature map.
         latency: null if the device is emulated or nothing was measured.
-        emulated: the same of an emulated device: no latency.
-        peak_memory_bytes: of a process with this layer alone, the runtime's own included; null if
+        emulated: the times on an emulated device, which are not latency.
+        peak_memory_bytes: of a process with only this layer, including the runtime; null if
             unknown.
-        added_peak_bytes: what the layer adds to that at its peak; null if unknown.
+        added_peak_bytes: peak memory that the layer adds to a process; null if unknown.
         macs: multiply-accumulates.
-        file: path of the model, from the folder of this object.
-        wrong_output: whether the device computes something else, so that there is no time.
+        file: path of the model, relative to the folder of this file.
+        wrong_output: whether the output differs from the reference, which discards the latency.
     """
 
     side: int
@@ -40,7 +40,7 @@ class Point(FrozenModel):
 
 
 class SideLeftOut(FrozenModel):
-    """A layer at a side that was not measured, and why."""
+    """A layer and side that was not measured, and the reason."""
 
     side: int
     reason: str
@@ -51,16 +51,16 @@ class LayerResult(FrozenModel):
 
     Attributes:
         kind: its name in `seaformer.models.registry.LAYERS`.
-        title: in words.
+        title: display name.
         source: where it is described.
-        complexity: of its attention, in the paper's symbols.
-        growth: exponent of the side by that.
-        measured_growth: as fitted; null with fewer than two sides, or on an emulated device.
-        note: what else a reader should know; may be empty.
+        complexity: of its attention, in the paper's notation.
+        growth: the resulting exponent of the side.
+        measured_growth: fitted exponent; null with fewer than two sides, or on an emulated device.
+        note: remark for the reader; may be empty.
         points: by ascending side.
         left_out: by ascending side.
-        paper_ms: side -> milliseconds of the paper's own figure; empty if it has none.
-        paper_growth: fitted to those in the same way.
+        paper_ms: side -> milliseconds in the paper's figure; empty if it has none.
+        paper_growth: exponent fitted to those in the same way.
     """
 
     kind: str
@@ -81,9 +81,9 @@ class SideResult(FrozenModel):
 
     Attributes:
         side: of the feature map.
-        results: path of its results.json, from the folder of this object.
+        results: path of its results.json, relative to the folder of this file.
         problem: why it is not complete; null if it is.
-        warnings: what a reader of its numbers has to know.
+        warnings: caveats about its numbers.
     """
 
     side: int
@@ -93,16 +93,16 @@ class SideResult(FrozenModel):
 
 
 class AttentionResults(StudyDocument):
-    """The whole object.
+    """Results of all layers and sides.
 
     Attributes:
-        interrupted: whether Ctrl-C ended it before every side was measured.
-        channels: of every layer.
-        heads: of every layer.
+        interrupted: whether Ctrl-C stopped it before every side was measured.
+        channels: number of channels of every layer.
+        heads: number of heads of every layer.
         key_dim: query and key channels of a head.
-        sides: one benchmark for each, in which all layers of that side take turns.
+        sides: one benchmark per side, in which all layers of that side are interleaved.
         layers: in the order of the table.
-        paper_source: of the paper's times.
+        paper_source: source of the paper's times.
     """
 
     interrupted: bool

@@ -1,7 +1,7 @@
-"""Attention layers over the side of the feature map: what to measure, and what it shows.
+"""The study of attention layers over the side of the feature map.
 
-The layers of one side take turns in one benchmark, as any models do; times of different sides are
-from different benchmarks, one after the other.
+The layers of one side are interleaved in one benchmark, as any models are; different sides are
+measured in different benchmarks, one after the other.
 """
 
 from collections.abc import Sequence
@@ -35,12 +35,12 @@ from seaformer.models.attention.dimensions import CHANNELS, HEADS, KEY_DIM
 from seaformer.models.entry import Network
 
 USABLE = 0.8
-"""Share of the free memory that an export may be estimated to take: one of 95 % was killed."""
+"""Largest estimated memory of an export, as a share of free memory; one with 95 % was killed."""
 
 
 @dataclass(frozen=True)
 class LayerExport(Export):
-    """A layer for square feature maps of a side."""
+    """Export of a layer for square feature maps of a side."""
 
     layer: Network
     side: int
@@ -49,7 +49,7 @@ class LayerExport(Export):
 def plan_exports(
     layers: Sequence[Network], sides: Sequence[int], available_bytes: int
 ) -> tuple[list[LayerExport], list[LeftOut]]:
-    """Separate what fits the free memory of this computer from what would not, with the reason."""
+    """Separate exports that fit the free memory of this computer from those that do not."""
     fitting, left_out = [], []
     for layer in layers:
         for side in sides:
@@ -61,14 +61,14 @@ def plan_exports(
                 continue
             reason = (
                 f"exporting and verifying it would take about {needed / 2**30:,.0f} GiB of memory, "
-                f"and {available_bytes / 2**30:,.1f} GiB are free; {USABLE:.0%} of them may be used"
+                f"but {available_bytes / 2**30:,.1f} GiB are free, of which {USABLE:.0%} are used"
             )
             left_out.append(LeftOut(export, reason))
     return fitting, left_out
 
 
 class AttentionStudy(DocumentStudy[AttentionResults]):
-    """Attention layers, a benchmark for each side."""
+    """Attention layers, with a benchmark for each side."""
 
     compared = "attention layers"
     stem = STEM
@@ -77,7 +77,7 @@ class AttentionStudy(DocumentStudy[AttentionResults]):
     show = staticmethod(print_attention)
 
     def __init__(self, options: Options, layers: Sequence[Network], sides: Sequence[int]) -> None:
-        """Take the layers to compare and the sides of the feature map; options have no models."""
+        """Create a study of layers and sides of the feature map; options have no models."""
         super().__init__(make_request(options))
         self._layers = layers
         self._sides = sides
@@ -86,7 +86,7 @@ class AttentionStudy(DocumentStudy[AttentionResults]):
         self._created_at = datetime.now(UTC)
 
     def plan(self) -> Sequence[Planned]:
-        """Return a benchmark for each side, of the layers whose export fits the memory."""
+        """Return a benchmark for each side, with the layers whose export fits the memory."""
         available_bytes = psutil.virtual_memory().available
         fitting, self._too_large = plan_exports(self._layers, self._sides, available_bytes)
         if not fitting:
@@ -98,10 +98,10 @@ class AttentionStudy(DocumentStudy[AttentionResults]):
         ]
 
     def show_benchmark(self, console: Console, results: Results) -> None:
-        """Show nothing of a single side."""
+        """Print nothing for a single side."""
 
     def summarise(self, finished: Finished) -> AttentionResults:
-        """Fit how time grows, over the benchmarks of all sides."""
+        """Fit the growth of latency over the benchmarks of all sides."""
         of_side = {self._side_of[one.planned.folder]: one for one in finished.measured}
         first = finished.results[0]
         return AttentionResults(

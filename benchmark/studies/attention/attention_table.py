@@ -1,4 +1,4 @@
-"""The times of attention layers on the terminal and as CSV."""
+"""Latencies of attention layers on the terminal and as CSV."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ from seaformer.reporting.numbers import NONE, milliseconds
 
 
 def print_attention(console: Console, results: AttentionResults) -> None:
-    """Show times and growth, memory, and what was left out."""
+    """Print latency and growth, memory, and what was not measured."""
     console.print(results.conditions, soft_wrap=True)
     unit = "emulated, NO LATENCY" if results.emulated else "ms"
     console.print(_table(results, f"{unit}, by side of the feature map", _time, has_growth=True))
@@ -26,7 +26,7 @@ def print_attention(console: Console, results: AttentionResults) -> None:
     console.print(
         _table(
             results,
-            "memory that the layer adds at its peak, in MB, by side",
+            "peak memory that the layer adds, in MB, by side",
             _memory,
             has_growth=False,
         )
@@ -44,7 +44,7 @@ def print_attention(console: Console, results: AttentionResults) -> None:
 
 
 def growth_text(growth: Growth | None) -> str:
-    """An exponent with its interval and the sides that it is of."""
+    """An exponent with its interval and the fitted sides."""
     if growth is None:
         return NONE
     interval = growth.interval
@@ -53,7 +53,7 @@ def growth_text(growth: Growth | None) -> str:
 
 
 def to_csv(results: AttentionResults) -> str:
-    """Write a row for every layer and side, measured or left out."""
+    """Write a row for every layer and side, measured or not."""
     rows: list[dict[str, Any]] = []
     for layer in results.layers:
         rows += [_row(layer, point) for point in layer.points]

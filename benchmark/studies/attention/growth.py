@@ -1,9 +1,9 @@
-"""How time grows with the side: the exponent b of a * side^b, by least squares of the logarithms.
+"""Growth of latency with the side: exponent b of a * side^b, by least squares of the logarithms.
 
-Over the larger half of the sides: at small ones the time is that of calling operators and of the
-projections, whatever the attention is. The interval is that of the measurement, by the bootstrap
-over rounds of `seaformer.statistics.bootstrap`, side by side; that a curve is no power law, and the
-exponent another one at other sides, is not in it.
+The fit uses the larger half of the sides: at small sides, operator calls and projections dominate,
+whatever the attention. The interval covers only measurement noise, by the bootstrap over rounds of
+`seaformer.statistics.bootstrap`, separately for each side; it does not cover that a curve may not
+be a power law and may have a different exponent at other sides.
 """
 
 import math
@@ -18,9 +18,9 @@ from seaformer.statistics.bootstrap import Interval, Rounds, interval_of_medians
 
 @dataclass(frozen=True)
 class Growth:
-    """An exponent of the side, fitted over some sides.
+    """An exponent, fitted over some sides.
 
-    Its interval is None if a side has too few rounds, or the times no rounds.
+    Its interval is None if a side has too few rounds, or if the times have no rounds.
     """
 
     exponent: float
@@ -29,13 +29,13 @@ class Growth:
 
 
 def larger_half(sides: Sequence[int]) -> tuple[int, ...]:
-    """The sides to fit over: the larger half, the middle one included, but two at least."""
+    """The sides for the fit: the larger half, including the middle one, but at least two."""
     ordered = sorted(sides)
     return tuple(ordered[-max(len(ordered) // 2 + 1, 2) :])
 
 
 def fit(times_ms: Mapping[int, float]) -> Growth | None:
-    """Fit times of which no more is known than one for each side; None with fewer than two."""
+    """Fit a single time per side; None with fewer than two sides."""
     if len(times_ms) < 2:
         return None
     sides = larger_half(list(times_ms))
@@ -44,7 +44,7 @@ def fit(times_ms: Mapping[int, float]) -> Growth | None:
 
 
 def fit_rounds(rounds: Mapping[int, Rounds], seed: int) -> Growth | None:
-    """Fit the medians of measured runs: side -> milliseconds, an array for each round.
+    """Fit the medians of measured runs: side -> milliseconds, an array per round.
 
     None with fewer than two sides.
     """

@@ -1,8 +1,8 @@
-"""The paper's own times of attention layers: Figure 1, left.
+"""The paper's latencies of attention layers: Figure 1, left.
 
-Read off the figure by pixel, so each has an error of its own. They are of a phone and of layers
-whose width and heads the paper does not tell: never to be compared with a time measured here, only
-the way they grow.
+They were read off the figure by pixel, with the errors below. They are from a phone, and from
+layers whose width and heads the paper does not state, so only their growth can be compared with
+measurements, not the latencies themselves.
 """
 
 from collections.abc import Mapping
@@ -26,9 +26,9 @@ TIMES_MS: Mapping[str, Mapping[int, float]] = MappingProxyType(
         "acmix": {8: 1.7, 16: 5.0, 32: 17.9, 64: 76, 128: 335, 256: 1240, 512: 6110},
     }
 )
-"""Kind of layer -> side -> milliseconds. What the figure does not show is missing."""
+"""Kind of layer -> side -> milliseconds, without points that are not in the figure."""
 
 
 def error_ms(side: int) -> float:
-    """How far the reading of a time may be off."""
+    """Reading error of the latency at a side, in milliseconds."""
     return FINE_MS if side <= LARGEST_FINE_SIDE else COARSE_MS

@@ -14,9 +14,9 @@ from seaformer.cli.command import Command
     backend={"help": "litert or onnxruntime. [default: litert]"},
 )
 def pareto(options: Options) -> None:
-    """Draw published mIoU over latency measured here: the paper's Figure 1, right.
+    """Plot published mIoU over latency measured here, as in the paper's Figure 1, right.
 
-    Exports the SeaFormers and their peers, or takes MODEL... that were exported before.
+    Exports the SeaFormers and the networks they are compared with, or measures given MODELs.
     """
     from seaformer.benchmark.studies.pareto.pareto_study import ParetoStudy
     from seaformer.benchmark.studies.running import run_study

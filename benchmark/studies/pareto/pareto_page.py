@@ -1,4 +1,4 @@
-"""The page: published mIoU over latency, measured here and in the paper's figure."""
+"""The page of published mIoU over latency, measured here and in the paper's figure."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +8,12 @@ from seaformer.reporting.page import Page
 from seaformer.reporting.plots import Plot
 from seaformer.reporting.xy_plot import Dot, Standing, Value, interval_ends, scatter
 
-X_NAME = "ms; mIoU in % upwards"
+X_NAME = "x: ms, y: mIoU in %"
 
 
 @dataclass(frozen=True)
 class ParetoPage(Page, template="pareto.html"):
-    """The page; `measured` is None if nothing has a latency, `published` is the paper's figure."""
+    """The page; `measured` is None without latencies, `published` plots the paper's figure."""
 
     results: ParetoResults
     measured: Plot | None
@@ -21,7 +21,7 @@ class ParetoPage(Page, template="pareto.html"):
 
 
 def write_pareto_page(path: Path, results: ParetoResults) -> None:
-    """Draw the page and write it; an OSError if the file cannot be written."""
+    """Render the page and write it; raises OSError if the file cannot be written."""
     points = results.points
     others = sorted({point.family for point in points} - {SEAFORMER})
     colors = {family: place for place, family in enumerate([SEAFORMER, *others])}

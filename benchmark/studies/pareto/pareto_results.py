@@ -1,4 +1,4 @@
-"""What `seaformer-benchmark pareto` found, as JSON; the runs are in the results.json beside."""
+"""Results of `seaformer-benchmark pareto` as JSON; the runs are in the results.json next to it."""
 
 from seaformer.benchmark.results.base import FrozenModel, StudyDocument
 from seaformer.reporting.xy_plot import Standing
@@ -6,30 +6,30 @@ from seaformer.statistics.bootstrap import Ratio, Summary
 
 SEAFORMER = "SeaFormer"
 STEM = "pareto"
-"""Name of the files, before .json, .csv and .html."""
+"""Name of the files without .json, .csv or .html."""
 
 
 class Point(FrozenModel):
     """A network.
 
     Attributes:
-        title: as its authors write it.
+        title: as its authors spell it.
         family: networks of one design, such as "SeaFormer".
         model: its id in results.json.
-        file: as it was measured.
+        file: the measured file.
         precision: of the file.
-        is_random: whether the file's weights were never trained; null if it does not say.
-        miou: published, on ADE20K val, in percent: of its authors' weights, not of the file's.
-        miou_source: where that stands.
+        is_random: whether the file has random weights; null if unknown.
+        miou: published, on ADE20K val, in percent, for the authors' weights, not the file's.
+        miou_source: where it is published.
         latency: measured here; null if the device is emulated or nothing was measured.
-        emulated: the same of an emulated device: no latency.
-        ratio: of its latency to that of `base`; null if either has none.
+        emulated: the times on an emulated device, which are not latency.
+        ratio: its latency / that of `base`; null if either has none.
         on_front: whether no network is both faster and more accurate, by the medians here.
-        on_front_unclear: whether one is, but the interval of the ratio of their latencies does not
-            exclude that it is slower.
-        paper_latency_ms: in the paper's figure, on a phone.
-        paper_ratio: of that to the base's.
-        paper_on_front: as `on_front`, by the paper's latencies of these networks.
+        on_front_unclear: whether a network is both, but the interval of the ratio of their
+            latencies does not exclude that it is slower.
+        paper_latency_ms: latency in the paper's figure, on a phone.
+        paper_ratio: that latency / that of the base.
+        paper_on_front: like `on_front`, by the paper's latencies of these networks.
     """
 
     title: str
@@ -51,7 +51,7 @@ class Point(FrozenModel):
 
     @property
     def standing(self) -> Standing | None:
-        """Whether it is on the front by latency here; None without one."""
+        """Whether it is on the front by latency here; None without a latency."""
         if self.latency is None:
             return None
         if self.on_front_unclear:
@@ -60,23 +60,23 @@ class Point(FrozenModel):
 
 
 class NetworkLeftOut(FrozenModel):
-    """A network that is not in the plot, and why."""
+    """A network that is not in the plot, and the reason."""
 
     title: str
     reason: str
 
 
 class ParetoResults(StudyDocument):
-    """The whole object.
+    """Results of all networks.
 
     Attributes:
-        results: path of the results.json, from the folder of this object.
+        results: path of the results.json, relative to the folder of this file.
         problem: why it is not complete; null if it is.
-        warnings: what a reader of the numbers has to know.
-        base: title of the network that ratios are to.
+        warnings: caveats about the numbers.
+        base: title of the network to which ratios are relative.
         points: by published mIoU.
-        left_out: what is not among them.
-        paper_conditions: of the published figures, with their source.
+        left_out: networks that are not among the points.
+        paper_conditions: conditions of the published figures, with their source.
     """
 
     results: str

@@ -1,4 +1,4 @@
-"""Published mIoU over latency measured here: what to measure, and what it shows."""
+"""The study of published mIoU over latency measured here."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +36,7 @@ Pair = tuple[Figure, ModelResult]
 
 
 class ParetoStudy(DocumentStudy[ParetoResults]):
-    """Networks of which mIoU and latency are published, in one benchmark."""
+    """Networks with published mIoU and latency, in one benchmark."""
 
     compared = "networks"
     stem = STEM
@@ -45,21 +45,21 @@ class ParetoStudy(DocumentStudy[ParetoResults]):
     show = staticmethod(print_pareto)
 
     def __init__(self, options: Options) -> None:
-        """Check what was asked for.
+        """Validate the options.
 
         Raises:
-            UsageError: a value does not go with another one.
+            UsageError: options cannot be combined.
             SeaformerError: a file is missing or cannot be used.
         """
         require_our_runner(options, self.compared)
         super().__init__(make_request(options))
 
     def plan(self) -> Sequence[Planned]:
-        """Return the models that are given, or else all that something is published of."""
+        """Return the given models, or else all networks with published figures."""
         return [Planned(self.given_models() or networks())]
 
     def summarise(self, finished: Finished) -> ParetoResults:
-        """Put the networks that were measured beside what is published of them."""
+        """Combine the measured networks with their published figures."""
         (measured,) = finished.measured
         left_out = [
             NetworkLeftOut(title=one.export.title, reason=one.reason) for one in finished.left_out
@@ -76,7 +76,7 @@ def networks() -> list[Path | Export]:
 
 
 def family_of(title: str) -> str:
-    """Return the design that a network belongs to, by its title: what stands before its size."""
+    """Return the design of a network: the part of its title before the size."""
     network = next((one for one in REGISTRY.values() if one.title == title), None)
     if network is None:
         return title
@@ -84,15 +84,15 @@ def family_of(title: str) -> str:
 
 
 def summarise(results: Results, file: str, left_out: Sequence[NetworkLeftOut]) -> ParetoResults:
-    """Put together the points of one benchmark of all networks, whose results.json is `file`.
+    """Return the points of one benchmark of all networks, whose results.json is `file`.
 
     Raises:
-        SeaformerError: nothing is published of any of the models.
+        SeaformerError: no model has published figures.
     """
     pairs, unknown = _published(results)
     if not pairs:
         reasons = " ".join(f"'{one.title}': {one.reason}." for one in unknown)
-        raise SeaformerError(f"no model has a published mIoU to be drawn with. {reasons}")
+        raise SeaformerError(f"no model has a published mIoU to plot. {reasons}")
     base_figure, base = next((pair for pair in pairs if pair[0].title == BASE), pairs[0])
     here = _standings(results, pairs)
     paper = standings(
@@ -139,7 +139,7 @@ def summarise(results: Results, file: str, left_out: Sequence[NetworkLeftOut]) -
 
 
 def _standings(results: Results, pairs: Sequence[Pair]) -> dict[str, Standing]:
-    """Compare the models that have a latency, two by two; what is faster is so round by round."""
+    """Compare every two models with a latency, using ratios computed round by round."""
     timed = [
         (model.id, Value(model.latency.run.median_ms, figure.miou))
         for figure, model in pairs
@@ -155,16 +155,16 @@ def _standings(results: Results, pairs: Sequence[Pair]) -> dict[str, Standing]:
 
 
 def _published(results: Results) -> tuple[list[Pair], list[NetworkLeftOut]]:
-    """The models that something is published of, and the others with the reason."""
+    """The models with published figures, and the others with the reason."""
     pairs: list[Pair] = []
     unknown = []
     for model in results.models:
         figure = figure_of(model)
         reason = ""
         if figure is None:
-            reason = "nothing is published of it as it is, by its network, task, size and head"
+            reason = "there are no published figures for its network, task, size and head"
         elif model.precision not in PRECISIONS or PRECISIONS[model.precision].is_quantized:
-            reason = f"the published mIoU is not that of {model.precision}"
+            reason = f"the published mIoU is not for {model.precision}"
         if figure is None or reason:
             unknown.append(NetworkLeftOut(title=Path(model.file).name, reason=reason))
         else:

@@ -11,7 +11,7 @@ from seaformer.reporting.numbers import NONE, median, ratio
 
 
 def print_pareto(console: Console, results: ParetoResults) -> None:
-    """Show the networks by their published mIoU, and what was left out."""
+    """Print the networks by their published mIoU, and those left out."""
     console.print()
     table = Table(box=None, pad_edge=False)
     table.add_column("network", overflow="fold")
@@ -31,12 +31,12 @@ def print_pareto(console: Console, results: ParetoResults) -> None:
     console.print(table)
     if any(point.is_random for point in results.points):
         console.print(
-            "Random weights: the latency is that of the network, the mIoU is published of trained "
-            "weights and was not evaluated here.",
+            "Accuracy and latency come from different weights: the measured files have random "
+            "weights; the mIoU is the published value for trained weights, not evaluated here.",
             soft_wrap=True,
         )
     for one in results.left_out:
-        console.print(f"not drawn: {one.title}: {one.reason}", soft_wrap=True)
+        console.print(f"left out: {one.title}: {one.reason}", soft_wrap=True)
 
 
 def to_csv(results: ParetoResults) -> str:

@@ -1,1 +1,1 @@
-"""The tables of the paper, each by one command: what is in them, and where its files come from."""
+"""Tables like the paper's, one command each: their contents and the origin of their files."""

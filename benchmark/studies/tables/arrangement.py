@@ -1,4 +1,4 @@
-"""Checking that files make a table, and bringing them into its order."""
+"""Checking that files form a table, and sorting them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -13,10 +13,10 @@ from seaformer.errors import UsageError
 
 
 def arrange(kind: Kind, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """Check that models make a table, and bring them into its order, which decides their ids.
+    """Check that models form a table, and sort them, which determines their ids.
 
     Raises:
-        UsageError: they differ in more than the table varies, or in less.
+        UsageError: they do not differ in exactly the property that the table varies.
     """
     if kind.has_settings:
         return tuple(candidates)
@@ -24,36 +24,36 @@ def arrange(kind: Kind, candidates: Sequence[Candidate]) -> tuple[Candidate, ...
         for one in candidates:
             if TRAITS[name](one) is None:
                 raise UsageError(
-                    f"--table {kind.name}: '{one.path}' does not say its {name}. Export it with "
-                    "seaformer-export, or measure without --table."
+                    f"--table {kind.name}: '{one.path}' has no metadata about its {name}. Export "
+                    "it with seaformer-export, or measure without --table."
                 )
     for name in kind.alike:
         for one, other in combinations(candidates, 2):
             ours, theirs = TRAITS[name](one), TRAITS[name](other)
             if ours != theirs:
                 raise UsageError(
-                    f"--table {kind.name}: '{one.path}' has {name} {_words(ours)}, '{other.path}' "
-                    f"{_words(theirs)}. Give files that have the same "
+                    f"--table {kind.name}: '{one.path}' has {name} {_words(ours)}, but "
+                    f"'{other.path}' {_words(theirs)}. Give files with the same "
                     f"{' and '.join(kind.alike)}, or measure without --table."
                 )
     for one, other in combinations(candidates, 2):
         if TRAITS[kind.varies](one) == TRAITS[kind.varies](other):
             raise UsageError(
                 f"--table {kind.name}: '{one.path}' and '{other.path}' have the same "
-                f"{kind.varies}, {_words(TRAITS[kind.varies](one))}. Leave one of them out."
+                f"{kind.varies}, {_words(TRAITS[kind.varies](one))}. Omit one of them."
             )
     if kind.varies == "precision" and not any(one.precision == "fp32" for one in candidates):
         raise UsageError(
-            f"--table {kind.name}: no file is in fp32, which the others are compared with. Add it."
+            f"--table {kind.name}: the fp32 file, to which others are compared, is missing. Add it."
         )
     ordered = sorted(candidates, key=_place)
     return tuple(replace(one, id=f"m{number}") for number, one in enumerate(ordered))
 
 
 def _place(one: Candidate) -> tuple[int, int, int]:
-    """Precisions as in the table of precisions, then the smaller input, then the smaller network.
+    """Sort key: order of the registry of precisions, then input size, then network size.
 
-    Only what the table varies differs, so only that decides.
+    Only the property that the table varies differs, so only that one matters.
     """
     size = one.input.size or (0, 0)
     order = [*PRECISIONS, one.precision]
@@ -73,7 +73,7 @@ TRAITS: Mapping[str, Callable[[Candidate], Any]] = MappingProxyType(
         "head": lambda one: one.facts.head,
     }
 )
-"""What files of a table differ in, or have in common; None where a file does not say it."""
+"""Properties in which files of a table differ or agree; None if the metadata lacks it."""
 
 
 def _words(value: object) -> str:

@@ -1,7 +1,7 @@
-"""Accuracy of the files of a table, all on the same images.
+"""Accuracy of all files of a table on the same images.
 
-An export measures each file by what it is: floating point on the inputs of its verification, slow
-kernels on fewer images than fast ones. Those figures do not belong in one column.
+An export evaluates files differently: floating point on the inputs of its verification, slow
+kernels on fewer images than fast ones. Those figures are not comparable in one column.
 """
 
 import json
@@ -27,12 +27,13 @@ def score_trained(
 ) -> tuple[Candidate, ...]:
     """Evaluate trained files of the procedural task against the fp32 file, on the same scenes.
 
-    All of them, also with slow kernels: on 50 of the 500, int8 seems 0.10 points better than fp32.
+    All files use all scenes, even with slow kernels: on 50 of the 500 scenes, int8 seems 0.10
+    points better than fp32.
 
     Args:
-        candidates: of one network; those of another task come back as they are.
-        show: takes how far it is.
-        scenes: how many are drawn.
+        candidates: of one network; those of another task are returned unchanged.
+        show: progress callback.
+        scenes: number of scenes.
 
     Raises:
         SeaformerError: the evaluation failed.
@@ -66,7 +67,7 @@ def _evaluate(
     report: Path,
     show: Callable[[str], None],
 ) -> Path:
-    """Return the file of the results."""
+    """Evaluate; return the file with the results."""
     options = ["--reference", str(reference), "--data", str(scenes)]
     models = [str(one.path) for one in others]
     (file,) = run_command("seaformer-evaluate", [*models, *options, "--report", str(report)], show)
@@ -74,7 +75,7 @@ def _evaluate(
 
 
 def _accuracies(report: Path) -> list[Accuracy]:
-    """Read the figures of every model but the reference from the results of an evaluation."""
+    """Read the accuracy of every model except the reference from the results of an evaluation."""
     found = json.loads(report.read_text(encoding="utf-8"))
     _, *models = found["models"]
     compared = compare_images(report.with_name(PROGRESS), get_task(TASK))
@@ -86,7 +87,7 @@ def _accuracies(report: Path) -> list[Accuracy]:
 
 
 def _accuracy(inputs: str, paired: PairedScores, agreement: float) -> Accuracy:
-    """The figures of a file against fp32."""
+    """The accuracy of a file compared with fp32."""
     low, high = paired.interval_points
     return Accuracy(
         reference="the fp32 file",

@@ -1,4 +1,4 @@
-"""`--table`: a table of the paper, of files that are given or exported for it."""
+"""`--table`: a table from given files, or from files exported for it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,20 +20,20 @@ from seaformer.models.seaformer.variants import get_variant
 DEFAULT_VARIANT = "tiny"
 TRAINED_VARIANT = "tiny"
 TRAINED_WEIGHTS = "shapes"
-"""Come with the package, and with scenes to calibrate and to score with."""
+"""Bundled weights, with bundled scenes for calibration and scoring."""
 
 
 class TableStudy(BenchmarkStudy):
-    """A table. It stands in the results and the report of its one benchmark."""
+    """A table, which is part of the results and the report of its single benchmark."""
 
     def make_request(self, options: Options) -> Request:
-        """Check what is asked for with a table."""
+        """Validate the options with a table."""
         self.kind = look_up(KINDS, "table", options.table or "")
         _check(self.kind, options)
         return make_request(options, self.kind.runs, self.kind.name)
 
     def plan(self) -> Sequence[Planned]:
-        """Return the models that are given, or else what the table needs."""
+        """Return the given models, or else the exports that the table needs."""
         return [Planned(self.given_models() or self._exports())]
 
     def settings(self, device: Device) -> Sequence[Setting]:
@@ -45,7 +45,7 @@ class TableStudy(BenchmarkStudy):
         return settings_of(self.kind, device.serial, cores, asked.cores, asked.threads)
 
     def arrange(self, candidates: Sequence[Candidate], show: Show) -> Sequence[Candidate]:
-        """Bring the models into the order of the table, and score those that were made for it."""
+        """Sort the models in the order of the table, and score those exported for it."""
         arranged = arrange(self.kind, candidates)
         return arranged if self.options.models else score_trained(arranged, show)
 
@@ -54,7 +54,7 @@ class TableStudy(BenchmarkStudy):
         return [Export(variant, self._arguments(variant)) for variant in variants]
 
     def _arguments(self, variant: str) -> tuple[str, ...]:
-        """Return what seaformer-export is asked for."""
+        """Return the arguments for seaformer-export."""
         arguments = ["--variant", variant]
         for size in self.kind.sizes:
             arguments += ["--input-size", size]
@@ -75,11 +75,11 @@ def settings_of(
 ) -> tuple[Setting, ...]:
     """Return the settings of a table on a device; none for a table of files.
 
-    `chosen` and `threads` are as given to --cores, None for the fastest, and --threads; the name of
-    the device is for errors.
+    `chosen` is the value of --cores, None for the fastest, and `threads` that of --threads; the
+    name of the device is for error messages.
 
     Raises:
-        UsageError: there is only one setting, so nothing to compare; or the cores are not there.
+        UsageError: there is only one setting, so nothing to compare; or cores do not exist.
     """
     if kind.varies == "threads":
         most = len(cores if chosen is None else choose_cores(cores, chosen, 1).cores)
@@ -90,7 +90,7 @@ def settings_of(
     elif kind.varies == "cores":
         names = [one.name for one in classify(cores)]
         found = tuple(Setting(threads, choose_cores(cores, name, threads)) for name in names)
-        why = "has one class of cores, as far as it says their frequencies"
+        why = "reports only one class of cores"
     else:
         return ()
     if len(found) < 2:
@@ -102,31 +102,33 @@ def settings_of(
 
 
 def _check(kind: Kind, options: Options) -> None:
-    """Check what goes with a table.
+    """Check that options can be combined with a table.
 
     Raises:
-        UsageError: something does not.
+        UsageError: an option cannot be combined with it.
     """
     option, models = f"--table {kind.name}", options.models
     require_our_runner(options, option)
     if options.variant is not None:
         get_variant(options.variant)
         if models or kind.variants:
-            who = "MODEL says" if models else "the table has every variant of"
-            raise UsageError(f"--variant does not go with {option}: {who} what is measured.")
+            why = "MODEL determines the variant" if models else "the table has every variant"
+            raise UsageError(f"--variant cannot be combined with {option}: {why}. Omit it.")
     if kind.has_settings and len(models) > 1:
         raise UsageError(
-            f"{option} measures one file with several settings; {len(models)} are given. Give one, "
-            "or none for a file of its own."
+            f"{option} measures one file with several settings, but {len(models)} were given. Give "
+            "one, or none to export one."
         )
     if not kind.has_settings and len(models) == 1:
         raise UsageError(
-            f"{option} compares files that differ in their {kind.varies}; one is given. Give two "
-            "or more, or none for files of its own."
+            f"{option} compares files that differ in their {kind.varies}, but only one was given. "
+            "Give two or more, or none to export them."
         )
     if kind.varies == "threads" and options.threads != 1:
-        raise UsageError(f"--threads does not go with {option}, which tries several. Leave it out.")
+        raise UsageError(f"--threads cannot be combined with {option}, which varies it. Omit it.")
     if kind.varies == "cores" and options.cores is not None:
-        raise UsageError(f"--cores does not go with {option}, which tries all. Leave it out.")
+        raise UsageError(f"--cores cannot be combined with {option}, which varies it. Omit it.")
     if kind.has_settings and options.breakdown:
-        raise UsageError(f"--breakdown does not go with {option}: it is of one setting.")
+        raise UsageError(
+            f"--breakdown cannot be combined with {option}: it needs a single setting. Omit it."
+        )

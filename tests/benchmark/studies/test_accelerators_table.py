@@ -101,8 +101,8 @@ def test_files_go_to_the_rows_that_take_them(compiled: Path, tmp_path: Path) -> 
         (("--backend", "litert"), "--backend does not go with --table accelerators"),
         (("--threads", "2"), "--threads does not go with --table accelerators"),
         (("--half",), "--half does not go with"),
-        (("--breakdown",), "--breakdown does not go with"),
-        (("--variant", "small"), "--variant does not go with MODEL"),
+        (("--breakdown",), "--breakdown cannot be combined with"),
+        (("--variant", "small"), "--variant cannot be combined with MODEL"),
     ],
 )
 def test_what_the_rows_decide_cannot_be_given(arguments: tuple[str, ...], says: str) -> None:

@@ -129,7 +129,7 @@ def test_a_model_that_nothing_is_published_of_is_left_out() -> None:
     found = summarise(make_results([network(0, "tiny"), small, integers], times), "r.json", ())
     assert [point.title for point in found.points] == ["SeaFormer-T"]
     reasons = {one.title: one.reason for one in found.left_out}
-    assert reasons["small.tflite"].startswith("nothing is published")
+    assert reasons["small.tflite"].startswith("no published figures")
     assert reasons["base.tflite"] == "the published mIoU is not that of int8"
 
 

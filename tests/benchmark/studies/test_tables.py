@@ -290,7 +290,7 @@ def test_the_settings_of_a_phone() -> None:
 
 def test_one_class_of_cores_is_no_table(tflite: Path, tmp_path: Path) -> None:
     alike = [Core(core, None) for core in range(4)]
-    with pytest.raises(UsageError, match=r"has one class of cores.*nothing to compare"):
+    with pytest.raises(UsageError, match=r"reports only one class of cores.*nothing to compare"):
         settings_of(KINDS["cores"], "host", alike, None, 1)
     if len({core.max_khz for core in Host().facts().cores}) == 1:
         folder = tmp_path / "out"
@@ -306,14 +306,14 @@ def test_one_class_of_cores_is_no_table(tflite: Path, tmp_path: Path) -> None:
         ("--table precison", "Did you mean 'precision'"),
         ("--table threads {m} --backend benchmark_model --binary {m}", "needs our runner"),
         ("--table threads {m} {m}", "one file with several settings; 2 are given"),
-        ("--table precision {m}", "one is given"),
+        ("--table precision {m}", "only one was given"),
         ("--table threads --threads 2", "--threads does not go with --table threads"),
         ("--table cores --cores big", "--cores does not go with --table cores"),
         ("--table threads {m} --breakdown", "--breakdown does not go with --table threads"),
         ("--table sizes {m} {m} --variant tiny", "--variant does not go with --table sizes"),
         ("--table variants --variant tiny", "--variant does not go with --table variants"),
         ("--table sizes --variant tniy", "Did you mean 'tiny'"),
-        ("{m} --variant tiny", "--variant is of a --table"),
+        ("{m} --variant tiny", "--variant is only for a --table"),
         ("--table sizes {m} {m} --device host", "have the same input size, 100x144"),
         ("--table threads --backend litrt", "Did you mean 'litert'"),
     ],
@@ -340,7 +340,7 @@ def test_files_that_differ_in_more_are_no_table() -> None:
         arrange(kind, [model(0), model(1, "int8", name="other")])
     with pytest.raises(UsageError, match="have the same precision, int8"):
         arrange(kind, [model(0), model(1, "int8"), model(2, "int8")])
-    with pytest.raises(UsageError, match="no file is in fp32"):
+    with pytest.raises(UsageError, match="the fp32 file"):
         arrange(kind, [model(0, "fp16"), model(1, "int8")])
     with pytest.raises(UsageError, match=r"'1\.tflite' does not say its precision"):
         arrange(kind, [model(0), model(1, "unknown")])

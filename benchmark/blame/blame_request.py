@@ -1,4 +1,4 @@
-"""What a search is asked for, checked before any work is done."""
+"""The request for a search, validated before any work is done."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -32,18 +32,18 @@ _WITHOUT: Mapping[str, str] = MappingProxyType(
         "binary": "--binary",
     }
 )
-"""Field of `Options` -> the option, of those that mean nothing in a search."""
+"""Field of `Options` -> option, for options without effect on a search."""
 
 
 @dataclass(frozen=True)
 class BlameRequest:
-    """A checked request.
+    """A validated request.
 
     Attributes:
         options: as given.
-        file: to be searched.
+        file: the file to search.
         accelerator: "cpu", "gpu" or "npu".
-        backend: that runs it there.
+        backend: the backend that runs it on the accelerator.
         output: folder for the results.
     """
 
@@ -55,11 +55,11 @@ class BlameRequest:
 
     @property
     def computes_half(self) -> bool:
-        """Whether files of floating point are computed in half precision."""
+        """Whether floating-point files are computed in half precision."""
         return self.options.half or ACCELERATORS[self.accelerator].has_half_only
 
     def tolerance(self, graph: GraphDescription, metadata: Metadata | None) -> Tolerance:
-        """Return how far a tensor of the file may be from the reference."""
+        """Return how far tensors of the file may differ from the reference."""
         if graph.is_quantized:
             return ACCUMULATED
         known = None if metadata is None else PRECISIONS.get(metadata.precision)
@@ -68,16 +68,16 @@ class BlameRequest:
 
 
 def make_blame_request(options: Options) -> BlameRequest:
-    """Check what a user asked for.
+    """Validate the options.
 
     Raises:
-        UsageError: a value does not go with --blame, there is not one file, or nothing runs it on
-            the accelerator.
+        UsageError: an option cannot be combined with --blame, the number of files is not one, or no
+            backend runs the file on the accelerator.
     """
     accelerator = options.blame or ""
     for name, option in _WITHOUT.items():
         if getattr(options, name) not in (None, False):
-            raise UsageError(f"{option} does not go with --blame, which measures nothing.")
+            raise UsageError(f"{option} cannot be combined with --blame, which does not measure.")
     if len(options.models) != 1 or not options.models[0].is_file():
         given = ", ".join(f"'{one}'" for one in options.models) or "nothing"
         raise UsageError(f"--blame takes one .tflite or .onnx that exists, not {given}.")
@@ -85,13 +85,13 @@ def make_blame_request(options: Options) -> BlameRequest:
     backend = backend_on(accelerator, file)
     if is_compiled(file) or (accelerator == NPU and file.suffix.lower() == ".tflite"):
         raise UsageError(
-            f"--blame {accelerator} cannot truncate '{file}': for an NPU it is one operator, "
-            "compiled as a whole. Give the .onnx that is not compiled."
+            f"--blame {accelerator} cannot truncate '{file}', which is compiled into one operator "
+            "for an NPU. Give the .onnx that it was compiled from."
         )
-    make_request(replace(options, backend=backend.name))  # for its checks of all other options
+    make_request(replace(options, backend=backend.name))  # validates all other options
     output = options.output or Path("build", "blame", f"{datetime.now():%Y%m%d-%H%M%S}")
     if output.exists() and not output.is_dir():
-        raise UsageError(f"--output '{output}' is not a folder. Give the name of one.")
+        raise UsageError(f"--output '{output}' is not a folder. Give a folder.")
     if output.exists():
         for name in (BLAME_NAME, BLAME_PAGE_NAME):
             refuse_existing(output / name, options.force)
@@ -99,15 +99,15 @@ def make_blame_request(options: Options) -> BlameRequest:
 
 
 def require_truncatable(file: Path, graph: GraphDescription) -> None:
-    """Refuse a file of which no truncated models can be made.
+    """Refuse a file that cannot be truncated.
 
     Raises:
-        UsageError: it keeps values from one run to the next.
+        UsageError: it keeps state between runs, or has no operators that depend on its input.
     """
     if graph.has_state:
         raise UsageError(
-            f"'{file}' keeps values from one run to the next, so it cannot be truncated. Export it "
-            "without variables."
+            f"'{file}' keeps state between runs, so it cannot be truncated. Export it without "
+            "variables."
         )
     if not graph.computing:
-        raise UsageError(f"'{file}' has no operator that computes anything from its input.")
+        raise UsageError(f"'{file}' has no operator that depends on its input. Give another file.")

@@ -1,4 +1,4 @@
-"""`seaformer-benchmark --blame`: from the options to the files, the output and the exit status."""
+"""`seaformer-benchmark --blame`: from options to files, output and exit status."""
 
 import time
 from datetime import UTC, datetime
@@ -42,14 +42,14 @@ CUT_OFF, INTERRUPT = "the search was killed", "interrupted"
 
 
 def blame(options: Options) -> int:
-    """Do all of it.
+    """Run a search from the options.
 
     Returns:
         The exit status: 0 if nothing differs.
 
     Raises:
-        UsageError: a value does not go with another, or a file would be overwritten.
-        SeaformerError: the device, or the file on this computer, does not work.
+        UsageError: options cannot be combined, or a file would be overwritten.
+        SeaformerError: the device fails, or the file cannot be run on this computer.
     """
     request = make_blame_request(options)
     selection = select_one(options.device, "tensors of truncated models")
@@ -61,7 +61,7 @@ def blame(options: Options) -> int:
             results = BlameRun(request, selection.devices[0], progress).run()
         print_blame(console, results, request.output)
     if results.problem is not None:
-        kept = f"What was tried until then is in {request.output / BLAME_NAME}."
+        kept = f"The trials so far are in {request.output / BLAME_NAME}."
         print_error(f"{results.problem.rstrip('.')}. {kept}")
         return INTERRUPTED if results.problem == INTERRUPT else FAILED
     return 0 if results.verdict == "agrees" else FAILED
@@ -79,12 +79,11 @@ class BlameRun:
         """Search, and write the files.
 
         Returns:
-            What was found, or what was tried until the search was ended early, which `problem`
-            says.
+            The results; if the search stopped early, those so far, with the reason in `problem`.
 
         Raises:
-            SeaformerError: it ended before anything was tried.
-            KeyboardInterrupt: likewise.
+            SeaformerError: it failed before the first trial.
+            KeyboardInterrupt: it was interrupted before the first trial.
         """
         problem, found = None, Search("unfinished")
         try:
@@ -189,7 +188,7 @@ class BlameRun:
         write_text(self._request.output / BLAME_NAME, self._results.text())
 
     def _written(self, results: BlameResults, found: Search, problem: str | None) -> BlameResults:
-        """Write the model of the operator at fault, the document and the page."""
+        """Write the model of the faulty operator, the document and the page."""
         folder, blamed = self._request.output, found.blamed
         if blamed is not None and found.model is not None:
             suffix = self._request.file.suffix.lower()

@@ -1,7 +1,7 @@
-"""The search: the whole file, truncated models by bisection, and the operator at fault alone.
+"""The search: the whole file, truncated models by bisection, and the faulty operator alone.
 
-Where the whole agrees with a wide tolerance only, as in half precision and of quantized files, an
-operator that is wrong can be lost in it: there every operator's result is looked at instead.
+With a wide tolerance, as for half precision and for quantized files, the output of the whole file
+can agree although an operator is wrong, so the results of all operators are compared instead.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,8 +19,8 @@ from seaformer.cutting.differences import EXACT, Difference
 from seaformer.cutting.graph_description import GraphDescription, GraphOperator
 
 SUDDEN_DB = 10.0
-"""What an operator loses of its inputs' signal to noise ratio at least to stand out. Rounding costs
-a few dB at one operator; wrong ones were seen to fall from 28 dB and more to 2 dB."""
+"""Smallest loss of signal-to-noise ratio from the inputs to the outputs of a faulty operator.
+Rounding costs a few dB per operator; wrong operators fell from 28 dB and more to 2 dB."""
 
 COMPUTED = ("agrees", "differs")
 
@@ -29,7 +29,7 @@ Describe = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Search:
-    """What a search found; see `BlameResults`."""
+    """The result of a search; see `BlameResults`."""
 
     verdict: Verdict
     blamed: BlamedOperator | None = None
@@ -43,7 +43,7 @@ def search(trials: PrefixTrials, module_of: Mapping[int, str], describe: Describ
     Args:
         trials: of the file on the device.
         module_of: operator -> its module.
-        describe: called with what is being done.
+        describe: progress callback that takes a description of the current step.
     """
     describe("running the whole file")
     whole = trials.whole().trial
@@ -60,7 +60,7 @@ def search(trials: PrefixTrials, module_of: Mapping[int, str], describe: Describ
         describe(f"bisecting: a model of {operators} of {count} operators")
         outcome = trials.prefix(operators).trial.outcome
         if outcome not in COMPUTED and whole.outcome in COMPUTED:
-            return None  # The whole runs: this model cannot be used, which blames no operator.
+            return None  # The whole file runs, so a truncated model that fails is inconclusive.
         return outcome == "agrees"
 
     found_at = narrow(count, is_right)
@@ -75,17 +75,17 @@ def search(trials: PrefixTrials, module_of: Mapping[int, str], describe: Describ
 
 
 def _scan(trials: PrefixTrials, describe: Describe) -> int | None:
-    """Look at the result of every operator; return how many end with the first that stands out."""
+    """Compare all operators; return the number of operators up to the first faulty one."""
     known: dict[int, Difference] = {}
     first = 0
     for group in _groups(trials.operators):
         end = first + len(group)
-        describe(f"looking at operators {group[0].index} to {group[-1].index}")
+        describe(f"comparing operators {group[0].index} to {group[-1].index}")
         known |= trials.group(first, end).differences
         for count, one in enumerate(group, first + 1):
             if _stands_out(trials.graph, one, known):
-                # An accelerator may leave out a result that it has no need of, such as the PAD
-                # before a convolution, though the model returns it.
+                # An accelerator may not compute a result that it does not need, such as the PAD
+                # before a convolution, although the model returns it.
                 known |= trials.prefix(count).differences
                 if _stands_out(trials.graph, one, known):
                     return count
@@ -107,7 +107,7 @@ def _groups(operators: Sequence[GraphOperator]) -> list[list[GraphOperator]]:
 def _stands_out(
     graph: GraphDescription, operator: GraphOperator, known: Mapping[int, Difference]
 ) -> bool:
-    """Whether an operator's result is wrong, and loses much that was right in what it read."""
+    """Whether the result of an operator is wrong, with a large loss compared to its inputs."""
     made = [known[tensor] for tensor in operator.outputs if tensor in known]
     read = [known[tensor] for tensor in graph.needed_by(operator) if tensor in known]
     if all(one.agrees for one in made):
@@ -121,11 +121,11 @@ def _stands_out(
 def _blame(
     trials: PrefixTrials, module_of: Mapping[int, str], count: int, describe: Describe
 ) -> Search:
-    """Say what is known of the operator that the first `count` end with, which is at fault."""
+    """Describe the faulty operator, the last of the first `count`."""
     graph, operator, tried = trials.graph, trials.operators[count - 1], trials.prefix(count)
     wrong = [graph.producers[t] for t, one in tried.differences.items() if not one.agrees]
     if wrong and operator not in wrong:
-        # One before it: how an operator is computed can depend on what follows.
+        # Up to the operator before it: how an operator is computed can depend on its successors.
         operator = min(wrong, key=lambda one: one.index)
         count = trials.operators.index(operator) + 1
     describe(f"operator {operator.index}, {operator.type}")

@@ -1,20 +1,20 @@
-"""Bisection over the length of truncated models, of which some may not run."""
+"""Bisection over the length of truncated models, some of which may not run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 MAX_UNJUDGED = 6
-"""Lengths that cannot be judged before the search is content with a range."""
+"""Number of inconclusive lengths after which the search returns a range."""
 
 
 @dataclass(frozen=True)
 class Narrowed:
-    """Where it goes wrong.
+    """The range that contains the first faulty operator.
 
     Attributes:
-        right: the most operators from the first with which it was right; 0 if with none.
-        wrong: the fewest with which it was wrong; one more than `right` unless lengths between
-            them cannot be judged.
+        right: length of the longest correct model; 0 if none was correct.
+        wrong: length of the shortest wrong model; `right` + 1 unless lengths between them are
+            inconclusive.
     """
 
     right: int
@@ -25,8 +25,8 @@ def narrow(count: int, is_right: Callable[[int], bool | None]) -> Narrowed:
     """Find the shortest truncated model that is wrong.
 
     Args:
-        count: operators of the whole, which is wrong.
-        is_right: says it of a number of operators, 1 to count - 1; None if it cannot be judged.
+        count: number of operators of the whole file, whose result is wrong.
+        is_right: whether a model of 1 to count - 1 operators is correct; None if inconclusive.
     """
     right, wrong = 0, count
     unjudged: set[int] = set()

@@ -1,4 +1,4 @@
-"""Truncated models of one file on a device, and their tensors compared with the reference's."""
+"""Truncated models of one file on a device, and their tensors compared with the reference."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,18 +17,18 @@ from seaformer.errors import SeaformerError
 from seaformer.runtimes.session import Array, Session
 
 MODEL_LIMIT_S = 120.0
-"""For one model on the device, loading and compiling included: what takes longer hangs."""
+"""Time limit for one model on the device, including loading and compiling."""
 
 MAX_OUTPUTS = 16
-"""Of a model of the runner, as `src/runtime.h` says."""
+"""Limit of the runner for one model, as in `src/runtime.h`."""
 
 CRASHED = "crashed with signal"
-"""How the runner says that a fault ended its process, in `src/report.c`."""
+"""The runner's message after a fatal signal, as in `src/report.c`."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """A trial, with the tensors of the device that were compared, by their index."""
+    """A trial, with the compared tensors of the device by their index."""
 
     trial: Trial
     differences: Mapping[int, Difference]
@@ -39,8 +39,8 @@ class PrefixTrials:
 
     Attributes:
         graph: of the file.
-        operators: those that compute something from the input, in execution order.
-        done: every trial so far.
+        operators: operators that depend on the input, in execution order.
+        done: all trials so far.
     """
 
     def __init__(
@@ -55,17 +55,17 @@ class PrefixTrials:
         deadline: float,
         on_trial: Callable[[], None],
     ) -> None:
-        """Take what the trials need.
+        """Prepare trials without running any.
 
         Args:
-            file: the whole one.
-            cutter: of it.
-            reference: it on this computer's processor.
-            given: its one input.
-            inference: the device.
-            tolerance: of a tensor.
-            folder: an empty one for truncated models.
-            deadline: when the search has to be over, by `time.monotonic`.
+            file: the whole file.
+            cutter: extracts models from the file.
+            reference: the file on the CPU of this computer.
+            given: its single input.
+            inference: inference on the device.
+            tolerance: for the comparison of tensors.
+            folder: an empty folder for truncated models.
+            deadline: end of the search, by `time.monotonic`.
             on_trial: called after each trial.
         """
         self.graph, self.operators = cutter.graph, cutter.graph.computing
@@ -84,7 +84,7 @@ class PrefixTrials:
         return self._prefixes[count]
 
     def prefix(self, count: int) -> Tried:
-        """Run a model of the first `count` operators, which returns all that the others need."""
+        """Run the first `count` operators, returning all tensors that the others need."""
         if count not in self._prefixes:
             inside = self.operators[:count]
             live = [
@@ -98,17 +98,17 @@ class PrefixTrials:
         return self._prefixes[count]
 
     def group(self, first: int, count: int) -> Tried:
-        """Run the first `count` operators for what those from the place `first` on compute."""
+        """Run the first `count` operators, returning the results of those from `first` on."""
         cut = self._cutter.cut(self.operators[:count], (), outputs_of(self.operators[first:count]))
         path = self._write(cut, f"from_{first}_to_{count}")
         return self._try(path, self._given, cut.outputs, count)
 
     def alone(self, operator: GraphOperator) -> tuple[Cut, Trial | None]:
-        """Cut one operator out, and run it on the reference's tensor.
+        """Extract one operator, and run it on the tensor of the reference.
 
         Returns:
-            The model, and what became of it; None if it has more than the one input that the
-            runner gives.
+            The model and its trial; the trial is None if the model has several inputs, of which the
+            runner supports only one.
         """
         cut = self._cutter.alone([operator])
         if len(self.operators) == 1:
@@ -120,7 +120,7 @@ class PrefixTrials:
         return cut, self._try(path, given, cut.outputs, 1, operator.index).trial
 
     def described(self, tensor: int, difference: Difference | None) -> TensorAgreement:
-        """Describe a tensor and how it compares, if it was compared."""
+        """Describe a tensor and its agreement, if it was compared."""
         one = self.graph.tensors[tensor]
         return TensorAgreement(
             name=one.name,
@@ -152,7 +152,7 @@ class PrefixTrials:
         count: int,
         end: int | None = None,
     ) -> Tried:
-        """Run a model of `count` operators; `end` is the last, unless they are the first."""
+        """Run a model of `count` operators; `end` is the last one, by default that of a prefix."""
         begin = time.monotonic()
         limit_s = min(MODEL_LIMIT_S, self._deadline - begin)
         if limit_s <= 0:
@@ -203,5 +203,5 @@ def _outcome(error: SeaformerError) -> Outcome:
 
 def _out_of_time() -> TimeLimitError:
     return TimeLimitError(
-        "the time limit of the search has passed. Give more time with --time-limit."
+        "the time limit of the search was reached. Give more time with --time-limit."
     )

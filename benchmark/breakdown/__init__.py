@@ -1,1 +1,1 @@
-"""Where the time of a model goes: every millisecond has a module, and what has none is shown."""
+"""Latency of a model by module, including the time that is not attributed to any module."""

@@ -1,14 +1,15 @@
-"""Which operator of a .tflite file did each event of LiteRT's profile run for?
+"""Alignment of the events of LiteRT's profile with the operators of a .tflite file.
 
-Operators outside of the delegate say their index. Kernels of XNNPACK carry nothing but a name, and
-stand in the order of the operators: each operator in turn takes the kernels it can run as
-(`kernels.py`). Where the delegate has several partitions, the order is that in which TensorFlow
-Lite partitions a graph: all operators that are ready and inside, then all that are ready and
-outside, and so on.
+Events of operators outside the delegate have the operator's index. Events of XNNPACK kernels have
+only a name, but are in the order of the operators: operators are matched, in order, with the
+kernels that can implement them (`kernels.py`). If the delegate has several partitions, the order is
+that in which TensorFlow Lite partitions a graph: all operators that are ready and inside, then all
+that are ready and outside, and so on.
 
-Every operator must find its kernels and every kernel its operator; anything else is an error, as a
-shift by one would give every later module the time of another. Where several kernels can belong to
-either of two neighbours of one type, the first takes as many as it can.
+Every operator must match its kernels and every kernel an operator; anything else is an error,
+because an offset by one would attribute the time of every later module to another one. If several
+kernels can belong to either of two neighboring operators of one type, the first takes as many as
+possible.
 """
 
 from collections.abc import Sequence
@@ -20,19 +21,19 @@ from seaformer.benchmark.runner.record import ProfileEvent
 from seaformer.errors import SeaformerError
 
 DELEGATE_NODES = ("TfLiteXNNPackDelegate", "DELEGATE")
-"""Events of a whole partition: its kernels have events too."""
+"""Events of whole partitions, whose kernels have separate events."""
 
 
 class AlignmentError(SeaformerError):
-    """The profile is not one of this file, or has kernels that are not known."""
+    """The profile is from another file, or has unknown kernels."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """A part of an event.
+    """A share of an event that is attributed to an operator.
 
     Attributes:
-        event: its place among the events that were given.
+        event: index of the event in the given sequence.
         operator: index of the operator in the file.
         share: of the event's time, 0..1.
     """
@@ -43,10 +44,10 @@ class Share:
 
 
 def align_litert(graph: Graph, events: Sequence[ProfileEvent]) -> tuple[Share, ...]:
-    """Give every event of one profiled run of a .tflite, in their order, to an operator.
+    """Attribute every event of one profiled run of a .tflite, in order, to an operator.
 
     Raises:
-        AlignmentError: the two do not fit.
+        AlignmentError: events and file do not match.
     """
     count = len(graph.operators)
     alone = {
@@ -58,7 +59,7 @@ def align_litert(graph: Graph, events: Sequence[ProfileEvent]) -> tuple[Share, .
         tag = events[place].tag
         if node is None or node >= count or graph.operators[node].type != tag:
             raise AlignmentError(
-                f"the profile has an operator {tag} at {node}, which the file has not there"
+                f"the profile has an operator {tag} at {node}, where the file has another one"
             )
     inside = [place for place, event in enumerate(events) if event.kind == "delegate"]
     outside = {node for node in alone.values() if node is not None}
@@ -73,7 +74,7 @@ def align_litert(graph: Graph, events: Sequence[ProfileEvent]) -> tuple[Share, .
 
 
 def partition_order(graph: Graph, outside: set[int]) -> list[Operator]:
-    """Return all operators in the order that TensorFlow Lite runs the partitions in."""
+    """Return all operators in the order in which TensorFlow Lite runs the partitions."""
     working = {operator.index for operator in graph.working()}
     computed = {
         name
@@ -83,7 +84,7 @@ def partition_order(graph: Graph, outside: set[int]) -> list[Operator]:
     }
     ready: set[str] = set()
     waiting, ordered = list(graph.operators), []
-    # The first epoch is of the first operator's kind.
+    # The first epoch is inside or outside the delegate like the first operator.
     is_outside = bool(waiting) and waiting[0].index in outside
     while waiting:
         left = []
@@ -99,12 +100,12 @@ def partition_order(graph: Graph, outside: set[int]) -> list[Operator]:
 
 
 def match(operators: Sequence[Operator], kernels: Sequence[str]) -> list[range]:
-    """Give each operator the places of the kernels that it ran as, both in the order they ran in.
+    """Assign to each operator the indices of its kernels; both sequences are in execution order.
 
     Raises:
-        AlignmentError: no way of giving them out fits.
+        AlignmentError: there is no valid assignment.
     """
-    reached = [{0: 0}]  # After each operator: where its kernels can end -> where they began.
+    reached = [{0: 0}]  # after each operator: possible end of its kernels -> their start
     for operator in operators:
         after: dict[int, int] = {}
         for start in reached[-1]:
@@ -123,7 +124,7 @@ def match(operators: Sequence[Operator], kernels: Sequence[str]) -> list[range]:
         furthest = max(reached[-1])
         raise AlignmentError(
             f"the profile has {end} kernels, and the file's {len(operators)} operators account for "
-            f"the first {furthest}: '{kernels[furthest]}' is left over"
+            f"the first {furthest}: '{kernels[furthest]}' belongs to no operator"
         )
     taken = []
     for before in reversed(reached[1:]):
@@ -134,11 +135,11 @@ def match(operators: Sequence[Operator], kernels: Sequence[str]) -> list[range]:
 
 
 def _ends(operator: Operator, kernels: Sequence[str], start: int) -> list[int]:
-    """Where the kernels of an operator can end that begin at `start`."""
+    """Possible ends of the kernels of an operator that start at `start`."""
     is_square = operator.type == "MUL" and len(operator.inputs) > len(set(operator.inputs))
     known = KERNELS.get("SQUARE" if is_square else operator.type)
     if known is None:
-        raise AlignmentError(f"the kernels of {operator.type} are not known, see `kernels.py`")
+        raise AlignmentError(f"the kernels of {operator.type} are unknown, see `kernels.py`")
     first = start
     while first < len(kernels) and begins_with(kernels[first], known.before):
         first += 1

@@ -1,19 +1,19 @@
-"""Times that add up, and how sure they are.
+"""Latency estimates that add up, with intervals.
 
 The smallest parts (an operator of a profile, a segment between two truncated models) have one time
-in each round, taken as a share of the median of the whole model's unprofiled runs in the same
-round, so that drift of clock and temperature cancels. A row's share is the sum of its parts', so
-that rows add up exactly; times are shares of the measured total.
+per round, expressed as a share of the median of the unprofiled runs of the whole model in the same
+round, so that drift of clock and temperature cancels. The share of a row is the sum over its parts,
+so that rows add up exactly; times are shares of the measured total.
 
-What is typical is chosen as a whole in a profile: of the runs of a round, and of the rounds, the
-middle half by the sum of all parts, and of those the mean of every part. Were a typical time chosen
-of each part by itself, what interrupts now one operator and now another would be in the total and
-in none of its parts. Between truncated models, where the sum is the total in every round, it is
-each part's median.
+For a profile, typical runs are selected as a whole: of the runs of a round, and of the rounds, the
+middle half by the sum of all parts; the estimate of a part is its mean over those. If a typical
+time were selected for each part separately, interruptions that hit different operators in different
+runs would be in the total but in none of its parts. For truncated models, whose differences add up
+to the total in every round, the estimate is the median of each part.
 
 Intervals come from the bootstrap over whole rounds of `seaformer.statistics.bootstrap`. All parts
-are drawn together, so that what they have in common in a round is in the interval of their sum. The
-interval of a time is that of its share: how sure the total is, is said by the total's own.
+are drawn together, so that the interval of a sum covers correlations within a round. The interval
+of a time is that of its share; the uncertainty of the total is in the total's own interval.
 """
 
 from collections.abc import Callable, Iterable
@@ -34,7 +34,7 @@ Typical = Callable[[Floats, Indices], Floats]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A time; below 0 if it is such a difference, without interval if rounds are too few."""
+    """A time, negative if a difference is; without interval if there are too few rounds."""
 
     ms: float
     interval_ms: Interval | None
@@ -48,19 +48,19 @@ class Estimate:
 
 
 class Estimates:
-    """The times of the smallest parts of one model, which add up to `total_ms` with the rest."""
+    """The times of the smallest parts of one model; with the rest, they add up to `total_ms`."""
 
     def __init__(
         self, parts: Floats, wholes: Floats, total_ms: float, seed: int, typical: Typical
     ) -> None:
-        """Draw rounds.
+        """Draw the bootstrap samples of rounds.
 
         Args:
             parts: [parts, rounds], in any unit.
-            wholes: [rounds], the whole model in the same rounds and unit.
+            wholes: [rounds], for the whole model, in the same rounds and unit.
             total_ms: the measured time of the whole model.
-            seed: of the bootstrap.
-            typical: what makes one share of each part out of those of all rounds.
+            seed: random seed of the bootstrap.
+            typical: reduces the shares of each part over all rounds to one share.
         """
         self.total_ms = total_ms
         shares = parts / wholes
@@ -69,12 +69,12 @@ class Estimates:
         self._drawn = typical(shares, draw_rounds(self._rounds, np.random.default_rng(seed)))
 
     def sum(self, parts: Iterable[int]) -> Estimate:
-        """The time of some parts together."""
+        """The total time of some parts."""
         chosen = list(parts)
         return self._estimate(self._shares[chosen].sum(), self._drawn[chosen].sum(axis=0))
 
     def rest(self) -> Estimate:
-        """The total without all parts."""
+        """The total minus all parts."""
         return self._estimate(1 - self._shares.sum(), 1 - self._drawn.sum(axis=0))
 
     def _estimate(self, share: float, drawn: Floats) -> Estimate:
@@ -92,7 +92,7 @@ def middle_half(parts: Floats) -> Floats:
 
 
 def middle_rounds(shares: Floats, drawn: Indices) -> Floats:
-    """What is typical of a profile, see above; [parts, rounds] and [draws, rounds] of indices."""
+    """Typical shares of a profile, see above; [parts, rounds] and indices [draws, rounds]."""
     order = np.argsort(shares.sum(axis=0)[drawn], axis=-1)
     count = drawn.shape[-1]
     chosen = np.take_along_axis(drawn, order[:, count // 4 : count - count // 4], axis=-1)
@@ -100,5 +100,5 @@ def middle_rounds(shares: Floats, drawn: Indices) -> Floats:
 
 
 def median_rounds(shares: Floats, drawn: Indices) -> Floats:
-    """What is typical of segments, see above; [parts, rounds] and [draws, rounds] of indices."""
+    """Typical shares of segments, see above; [parts, rounds] and indices [draws, rounds]."""
     return np.stack([np.median(part[drawn], axis=-1) for part in shares])

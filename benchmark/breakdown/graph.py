@@ -1,4 +1,4 @@
-"""What a breakdown has to know of an exported file: its operators, and the modules they are of."""
+"""Operators of an exported file and their modules, for a breakdown."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,14 +15,14 @@ class Operator:
     """One operator of the file.
 
     Attributes:
-        index: place in the order of execution.
-        type: in the file's own words: "CONV_2D", "Conv".
+        index: position in execution order.
+        type: as the file names it: "CONV_2D", "Conv".
         name: of its first output.
         module: path of the module it belongs to, "" for the network itself.
-        inputs: tensors it reads that are given or computed, by keys of the graph; no weights.
-        outputs: tensors it computes, likewise.
+        inputs: keys of the tensors it reads, without weights.
+        outputs: keys of the tensors it computes.
         macs: multiply-accumulates, as `seaformer.benchmark.breakdown.macs` counts them.
-        has_activation: whether the file has a RELU or the like fused into it.
+        has_activation: whether an activation such as RELU is fused into it in the file.
     """
 
     index: int
@@ -36,13 +36,13 @@ class Operator:
 
 
 class Graph(ABC):
-    """An exported file with its map of operators to modules.
+    """An exported file with its mapping of operators to modules.
 
     Attributes:
-        operators: in the order of execution.
-        input: key of the tensor that is given.
-        outputs: keys of the tensors that the file gives.
-        nodes: name of an operator -> the operator; empty in a .tflite, where they have none.
+        operators: in execution order.
+        input: key of the input tensor.
+        outputs: keys of the output tensors.
+        nodes: name of an operator -> the operator; empty for a .tflite, whose operators have none.
     """
 
     operators: tuple[Operator, ...]
@@ -52,10 +52,10 @@ class Graph(ABC):
 
     @abstractmethod
     def truncated(self, outputs: Sequence[str]) -> bytes:
-        """Return a file that computes these tensors of this one, from the same input."""
+        """Return a model file that computes these tensors from the same input."""
 
     def working(self) -> tuple[Operator, ...]:
-        """The operators that compute something new for every input; others unpack weights."""
+        """The operators that depend on the input; others unpack weights."""
         known, found = {self.input}, []
         for operator in self.operators:
             if not known.isdisjoint(operator.inputs):
@@ -64,7 +64,7 @@ class Graph(ABC):
         return tuple(found)
 
     def live_after(self, done: Iterable[Operator]) -> tuple[str, ...]:
-        """The tensors that these operators compute and that the others, or the user, need."""
+        """The tensors computed by these operators that other operators or the caller need."""
         inside = {operator.index: operator for operator in done}
         needed = set(self.outputs)
         for operator in self.operators:
@@ -74,7 +74,7 @@ class Graph(ABC):
         return tuple(name for name in computed if name in needed)
 
     def needed_for(self, outputs: Iterable[str]) -> tuple[int, ...]:
-        """Indices of the operators that tensors are computed by, in the order of execution."""
+        """Indices of the operators that compute these tensors, in execution order."""
         needed, kept = set(outputs), []
         for operator in reversed(self.operators):
             if not needed.isdisjoint(operator.outputs):
@@ -84,14 +84,14 @@ class Graph(ABC):
 
 
 def modules_of(path: Path, types: Sequence[str], mapped: Sequence[MappedOperator]) -> list[str]:
-    """Return the module of each operator of a file, by the types and the map in its metadata.
+    """Return the module of each operator of a file, by types and mapping in its metadata.
 
     Raises:
-        SeaformerError: the map is of another file.
+        SeaformerError: the mapping belongs to another file.
     """
     if list(types) != [row.type for row in mapped]:
         raise SeaformerError(
-            f"'{path}' has {len(types)} operators that are not those of the map in its metadata, "
-            f"which has {len(mapped)}. Export the model again."
+            f"'{path}' has {len(types)} operators that do not match the {len(mapped)} in its "
+            "metadata. Export the model again."
         )
     return [row.module for row in mapped]

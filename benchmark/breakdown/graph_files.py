@@ -1,7 +1,7 @@
 """Opening an exported file as a graph.
 
-A child process parses the file and makes the truncated models, as a bad file can crash a parser or
-make it hang; this module is also what that process runs.
+A child process parses the file and creates the truncated models, because a bad file can crash a
+parser or make it hang; that process runs this module too.
 """
 
 from collections.abc import Sequence
@@ -23,24 +23,24 @@ PROGRAM = "the reader of its operators"
 
 
 def open_graph(path: Path, metadata: Metadata | None) -> Graph:
-    """Read the operators of a .tflite or .onnx, in a process of its own, which ends with the graph.
+    """Read the operators of a .tflite or .onnx in a separate process, which ends with the graph.
 
     Raises:
-        SeaformerError: its metadata has no map of its operators to modules, or one of another file,
-            or it is damaged.
+        SeaformerError: the file is damaged, or its metadata has no mapping of operators to modules
+            or one of another file.
     """
     mapped = () if metadata is None else metadata.operators
     if not mapped:
         raise SeaformerError(
-            f"'{path}' does not say which modules its operators belong to, so its time cannot be "
-            "broken down. Export the network with seaformer-export."
+            f"'{path}' has no mapping of operators to modules, so there is no breakdown. Export "
+            "the network with seaformer-export."
         )
     return _IsolatedGraph(path, mapped)
 
 
 @dataclass(frozen=True)
 class _Contents:
-    """What the child process says of a graph; `nodes` has indices of operators."""
+    """Description of a graph by the child process; `nodes` has indices of operators."""
 
     operators: tuple[Operator, ...]
     input: str
@@ -72,7 +72,7 @@ class _IsolatedGraph(Graph):
 
 
 class _GraphServer:
-    """Answers the requests of one `_IsolatedGraph`: first to read, then to truncate."""
+    """Serves the requests of one `_IsolatedGraph`: first to read, then to truncate."""
 
     _graph: Graph | None = None
 

@@ -1,7 +1,7 @@
-"""The kernels that XNNPACK runs for an operator of a .tflite file, by the names in its profile.
+"""The XNNPACK kernels for each operator type of a .tflite file, by their names in a profile.
 
-A kernel's name begins with what it computes and goes on with layout, types and the way it does it:
-"Convolution (NHWC, F32) IGEMM". Names of LiteRT 2.3 and of TensorFlow Lite since 2.10.
+A kernel's name starts with its operation, followed by layout, types and algorithm: "Convolution
+(NHWC, F32) IGEMM". The names are those of LiteRT 2.3 and of TensorFlow Lite since 2.10.
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,14 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class Kernels:
-    """What an operator type runs as.
+    """The kernels of an operator type.
 
     Attributes:
-        names: beginnings of the names, any of which can be it.
-        least: fewest kernels: 0 where XNNPACK may compute it in a neighbour (a PAD in its
-            convolution) or not at all (a weight that it unpacks beforehand).
-        per_output: whether there may be one for every output.
-        before: what may come before it, any number of times: a factor is converted or transposed.
+        names: prefixes of the possible names.
+        least: minimum number of kernels: 0 if XNNPACK may fuse it with a neighbor (a PAD with its
+            convolution) or not run it at all (a weight that it unpacks beforehand).
+        per_output: whether there may be one kernel per output.
+        before: names of kernels that may precede it, any number of times, such as conversions.
     """
 
     names: tuple[str, ...]
@@ -33,7 +33,7 @@ _CONVOLUTION = Kernels(
 
 KERNELS: Mapping[str, Kernels] = MappingProxyType(
     {
-        "CONV_2D": _CONVOLUTION,  # of 1 x 1 it is a matrix product
+        "CONV_2D": _CONVOLUTION,  # a 1 x 1 convolution is a matrix product
         "DEPTHWISE_CONV_2D": _CONVOLUTION,
         "FULLY_CONNECTED": _CONVOLUTION,
         "TRANSPOSE_CONV": Kernels(("Deconvolution",)),
@@ -57,7 +57,7 @@ KERNELS: Mapping[str, Kernels] = MappingProxyType(
         "EXP": Kernels(("Exp",)),
         "SQRT": Kernels(("Square Root",)),
         "RSQRT": Kernels(("Reciprocal Square Root",)),
-        # Also a MUL of a tensor by itself. XNNPACK may compute it in the mean behind it.
+        # Also a MUL of a tensor by itself. XNNPACK may fuse it with the mean after it.
         "SQUARE": Kernels(("Square", "Multiply"), least=0),
         "ABS": Kernels(("Abs",)),
         "NEG": Kernels(("Negate",)),
@@ -89,10 +89,10 @@ KERNELS: Mapping[str, Kernels] = MappingProxyType(
 )
 
 ACTIVATION = "Clamp"
-"""What an activation that the file has fused into an operator runs as, where the kernel before it
-cannot clamp by itself."""
+"""Kernel of an activation that the file fuses into an operator, if the operator's kernel cannot
+clamp."""
 
 
 def begins_with(kernel: str, names: tuple[str, ...]) -> bool:
-    """Whether a kernel's name is one of these, up to what follows in brackets."""
+    """Whether a kernel's name, without its part in parentheses, is one of these."""
     return any(kernel == name or kernel.startswith(f"{name} (") for name in names)

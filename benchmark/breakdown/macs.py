@@ -1,10 +1,9 @@
 """Multiply-accumulates of an operator, from the shapes in its file.
 
-By the convention of the published numbers, as `seaformer.models.catalog.count_macs`: those of
-convolutions, linear layers and matrix products, and one per tap and element of an interpolation. A
-file has no BatchNorm left, which the published numbers count with two per element, and what the
-deployment form rewrote is counted as it is computed: so the sum of a file differs from the number
-of its network.
+The convention is that of the published numbers, as in `seaformer.models.catalog.count_macs`:
+convolutions, linear layers and matrix products, and one per tap and element of an interpolation.
+Published numbers count two per element for BatchNorm, which a file does not have, and rewrites of
+the deployment form are counted as computed, so the sum of a file differs from that of its network.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,10 +12,10 @@ from types import MappingProxyType
 
 Shape = tuple[int, ...]
 Count = Callable[[Sequence[Shape], Shape], int]
-"""From the shapes of an operator's inputs, weights included, and that of its first output."""
+"""Counts from the shapes of an operator's inputs, including weights, and of its first output."""
 
 TAPS = 4
-"""Of a bilinear interpolation."""
+"""Taps of a bilinear interpolation."""
 
 COUNTS: Mapping[str, Count] = MappingProxyType(
     {
@@ -38,13 +37,13 @@ COUNTS: Mapping[str, Count] = MappingProxyType(
         "Resize": lambda _, output: TAPS * prod(output),
     }
 )
-"""Operator type -> what counts it; any other type has none."""
+"""Operator type -> its counting function; other types have no MACs."""
 
 
 def macs(type: str, inputs: Sequence[Shape], output: Shape) -> int:
-    """Count those of one operator of a type in the file's own words.
+    """Count the MACs of one operator of a type, as the file names it.
 
-    Shapes are of the inputs, weights included, in the file's order, and of the first output.
+    Shapes are those of the inputs in file order, including weights, and of the first output.
     """
     count = COUNTS.get(type)
     return 0 if count is None else int(count(inputs, output))

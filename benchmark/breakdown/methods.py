@@ -1,4 +1,4 @@
-"""The two methods, each as the time of any row that it can tell."""
+"""The two attribution methods, which estimate the time of rows."""
 
 from collections.abc import Sequence
 
@@ -22,8 +22,8 @@ class ProfileTimes(Estimates):
     """Times of operators by the runtime's profiler.
 
     Attributes:
-        overhead: by how much longer profiled runs take, as a share of the others.
-        own_us: what was taken off every event as the profiler's own work.
+        overhead: relative slowdown of profiled runs.
+        own_us: overhead of the profiler that was subtracted from every event, in microseconds.
     """
 
     def __init__(self, profile: Profile, wholes_ms: Floats, total_ms: float, seed: int) -> None:
@@ -31,9 +31,9 @@ class ProfileTimes(Estimates):
 
         Args:
             profile: the profiled runs.
-            wholes_ms: [rounds], unprofiled, of the same rounds.
-            total_ms: the measured time of the model.
-            seed: of the bootstrap.
+            wholes_ms: [rounds], unprofiled latency in the same rounds.
+            total_ms: the measured latency of the model.
+            seed: random seed of the bootstrap.
         """
         self.own_us = profile.own_us(1000 * wholes_ms)
         parts_ms = middle_half(profile.net_us(self.own_us)) / 1000
@@ -47,7 +47,7 @@ class ProfileTimes(Estimates):
 
 
 class PrefixTimes(Estimates):
-    """Times of segments by the differences of truncated models."""
+    """Times of segments from differences of truncated models."""
 
     def __init__(
         self,
@@ -61,10 +61,10 @@ class PrefixTimes(Estimates):
 
         Args:
             segments: of the model.
-            working: its operators that compute something new for every input.
-            ends_ms: [segments, rounds]: the model up to the end of each.
-            total_ms: the measured time of the model.
-            seed: of the bootstrap.
+            working: its operators that depend on the input.
+            ends_ms: [segments, rounds], of the model truncated at the end of each segment.
+            total_ms: the measured latency of the model.
+            seed: random seed of the bootstrap.
         """
         parts_ms = np.diff(ends_ms, axis=0, prepend=0)
         super().__init__(parts_ms, ends_ms[-1], total_ms, seed, median_rounds)
@@ -75,8 +75,8 @@ class PrefixTimes(Estimates):
         """The time of a row; None if it is finer than the segments."""
         wanted = self._working.intersection(node.operators)
         parts = [number for number, have in enumerate(self._segments) if have <= wanted]
-        told = set[int]().union(*(self._segments[number] for number in parts))
-        return self.sum(parts) if parts and told == wanted else None
+        covered = set[int]().union(*(self._segments[number] for number in parts))
+        return self.sum(parts) if parts and covered == wanted else None
 
 
 MethodTimes = ProfileTimes | PrefixTimes

@@ -1,4 +1,4 @@
-"""Per-model profiling state: the truncated models, the events of every round, the breakdown."""
+"""Per-model profiling state: truncated models, events of every round, breakdown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,21 +27,21 @@ PROFILE_RUNS = 5
 """Profiled runs at the end of every round."""
 
 FIXED_COST = (
-    "by the method prefix, the first module has the fixed cost of an inference in it, and what a "
-    "runtime computes across the end of a module is in either"
+    "with truncated-model timing, the first module includes the fixed cost of an inference, and "
+    "kernels fused across the end of a module count for one of the two modules"
 )
 
 
 ON_ACCELERATOR = (
-    "in the runtime's profile an accelerator is one operator, so modules are told apart by "
-    "truncated models alone: each is compiled by itself, and its last tensors are copied to the "
-    "processor"
+    "in the runtime's profile an accelerator is one operator, so only truncated-model timing "
+    "attributes latency to modules: each truncated model is compiled separately, and its last "
+    "tensors are copied to the processor"
 )
 
 
 @dataclass(frozen=True)
 class TruncatedFile:
-    """A model of the method "prefix" on this computer, and the segment that it ends with."""
+    """A truncated model on this computer, and the segment that it ends with."""
 
     id: str
     path: Path
@@ -49,15 +49,15 @@ class TruncatedFile:
 
 
 class ModelProfiling:
-    """What it takes to break down one model; truncated ones go from the shortest to the whole."""
+    """State for the breakdown of one model; truncated models are ordered from the shortest."""
 
     def __init__(self, candidate: Candidate, folder: Path, has_profile: bool = True) -> None:
         """Truncate the model after every segment, into files of a folder.
 
-        `has_profile` is whether the runtime's profile tells operators apart.
+        `has_profile` is whether the runtime's profile distinguishes operators.
 
         Raises:
-            SeaformerError: it does not say which modules its operators belong to.
+            SeaformerError: the model has no mapping of operators to modules.
         """
         self.candidate = candidate
         self._has_profile = has_profile
@@ -77,25 +77,25 @@ class ModelProfiling:
         self.truncated = tuple(files)
 
     def add_profile(self, index: int, events: Sequence[ProfileEvent]) -> None:
-        """Take the events of a round; those of other models are left out."""
+        """Add the events of a round, ignoring those of other models."""
         self._events[index] = tuple(e for e in events if e.model == self.candidate.id)
 
     def add_npu_profile(self, content: bytes) -> None:
-        """Take what Qualcomm's profiler wrote in a round, instead of that of the round before."""
+        """Store the profile by Qualcomm's profiler, replacing that of the round before."""
         self._npu_profile.write_bytes(content)
 
     def breakdown(
         self, rounds: Sequence[Round], times: Times, emulated: bool, seed: int
     ) -> Breakdown | None:
-        """Make the breakdown; None if neither method gave anything.
+        """Compute the breakdown; None if neither method produced one.
 
         Args:
-            rounds: of the whole benchmark.
-            times: of the model, by our runner.
-            emulated: whether the device is.
-            seed: of the bootstrap.
+            rounds: all rounds of the benchmark.
+            times: of the model, measured by our runner.
+            emulated: whether the device is emulated.
+            seed: random seed of the bootstrap.
         """
-        assert times.run is not None  # our runner gives single runs
+        assert times.run is not None  # our runner reports individual runs
         total_ms, notes = times.run.median_ms, []
         profile = by_profile = npu = None
         try:
@@ -134,19 +134,19 @@ class ModelProfiling:
         )
 
     def _npu_cycles(self) -> NpuBreakdown:
-        """Add up the cycles of the NPU's profile by module.
+        """Sum the cycles of the NPU's profile by module.
 
         Raises:
-            SeaformerError: it is damaged, or not of this file.
+            SeaformerError: it is damaged, or from another file.
         """
         profile, model = read_qnn_profile(self._npu_profile), self.candidate.path
         return break_down(self._graph, profile, model, self._npu_profile, self._modules)
 
     def _profile(self, rounds: Sequence[Round]) -> tuple[Profile, Floats]:
-        """The profiled runs of the rounds that count, and the unprofiled ones beside them.
+        """The profiled runs of the used rounds, and their unprofiled runs.
 
         Raises:
-            SeaformerError: there are none, or they do not fit the file.
+            SeaformerError: there are none, or they do not match the file.
         """
         wholes = times_by_round(rounds, self.candidate.id)
         indices = [index for index in sorted(wholes) if index in self._events]

@@ -1,18 +1,18 @@
-"""Which block of the network does each event of an NPU's profile belong to?
+"""Attribution of the events of an NPU's profile to modules of the network.
 
-Qualcomm's compiler names what it runs after the nodes of the .onnx, but it splits and fuses nodes,
-copies conversions and inserts some operators of its own. The rule:
+Qualcomm's compiler names operators after the nodes of the .onnx, but it splits and fuses nodes,
+duplicates conversions and inserts operators. The rules:
 
-1. An event belongs to the node whose name it has, without the place that the compiler adds
-   (`:OpId_27 (cycles)`) and the number that ONNX Runtime does (`_token_12`, `_2` of a copy).
-2. One with the name of a tensor and something behind it (`..._convertConvert`, `..._q`) converts
-   that tensor and belongs to the node that computes it. So does a conversion between numbers.
-3. A name that is no more than a type and a number (`Transpose_token_763`) is an operator that was
-   inserted. Nothing says for which node, so each type has a row of its own; so have the input and
-   the output, and what is left.
+1. An event belongs to the node with its name, without the suffixes that the compiler
+   (`:OpId_27 (cycles)`) and ONNX Runtime (`_token_12`, `_2` for a copy) add.
+2. An event with the name of a tensor and a suffix (`..._convertConvert`, `..._q`) converts that
+   tensor and belongs to the node that computes it. So does a conversion between numbers.
+3. A name that consists of a type and a number (`Transpose_token_763`) is an inserted operator. Its
+   node is unknown, so each type has a separate row, as have the input, the output and all other
+   events.
 
-The cost of a convolution can stand at the activation behind it, which the NPU computes in one. Only
-sums over blocks hold: modules without parts count for the module that they stand in.
+The cost of a convolution can be attributed to the activation after it, with which the NPU fuses it.
+Therefore only sums over blocks are meaningful: modules without submodules count for their parent.
 """
 
 import re
@@ -35,7 +35,7 @@ CONVERSIONS = ("QuantizeLinear", "DequantizeLinear", "Cast")
 TRANSFERS = ("Input", "Output")
 UNKNOWN = "not named after a node"
 LEAST_KNOWN = 0.5
-"""Share of the named events that have to be of nodes of the file."""
+"""Smallest share of the named events that have to match nodes of the file."""
 
 _PLACE = re.compile(r"[: ]OpId_\d+ \(cycles\)$")
 _NUMBER = re.compile(r"(_token_\d+)?(_\d+)*$")
@@ -43,20 +43,20 @@ _INSERTED = re.compile(r"([A-Za-z]+)_token_\d+(_\w+)?$")
 
 
 def break_down_file(model: Path, profile: Path) -> NpuBreakdown:
-    """Add up the cycles of every block of a file of seaformer-export.
+    """Sum the cycles of every module of a file from seaformer-export.
 
     Raises:
-        UsageError: the file is a compiled one, or none in .onnx.
-        SeaformerError: a file is missing or damaged, or the profile is of another model.
+        UsageError: the file is compiled, or not an .onnx.
+        SeaformerError: a file is missing or damaged, or the profile is from another model.
     """
     if model.suffix.lower() != ".onnx":
-        raise UsageError(f"MODEL is '{model}'. Allowed: an .onnx, which the NPU's profile names.")
+        raise UsageError(f"MODEL is '{model}'. Allowed: the .onnx that was profiled.")
     if not model.is_file():
         raise SeaformerError(f"there is no model file '{model}'. Check the name.")
     if is_compiled(model):
         raise UsageError(
-            f"'{model}' is compiled, so its operators are in the binary. Give the .onnx that it "
-            "was compiled from."
+            f"'{model}' is compiled, so its operators are not visible. Give the .onnx that it was "
+            "compiled from."
         )
     read = read_qnn_profile(profile)
     with open_session(model) as session:
@@ -73,17 +73,17 @@ def break_down(
     profile_path: Path,
     modules: Mapping[str, Module],
 ) -> NpuBreakdown:
-    """Add up the cycles of every block.
+    """Sum the cycles of every module.
 
     Args:
         graph: of the .onnx.
         profile: of the NPU that ran it.
         model: the file.
         profile_path: the file of the profile.
-        modules: titles of the network's modules, by path.
+        modules: path -> title of the modules of the network.
 
     Raises:
-        SeaformerError: the profile is of another model.
+        SeaformerError: the profile is from another model.
     """
     blocks = _blocks(operator.module for operator in graph.operators)
     find = _Finder(graph)
@@ -105,8 +105,9 @@ def break_down(
     known = sum(map(len, by_operator.values()))
     if known < LEAST_KNOWN * (known + len(unknown)) or not known:
         raise SeaformerError(
-            f"'{profile_path}' is no profile of '{model}': of {known + len(unknown)} named events "
-            f"{known} are of nodes of the file. Give the .onnx that was profiled, or compiled."
+            f"'{profile_path}' is not a profile of '{model}': of {known + len(unknown)} named "
+            f"events, {known} match nodes of the file. Give the .onnx that was profiled, or the "
+            "one that was compiled."
         )
     tree = build_tree(
         [replace(one, module=blocks[one.module]) for one in graph.operators], model.stem, modules
@@ -157,7 +158,7 @@ def _row(
 
 
 def _blocks(modules: Iterable[str]) -> dict[str, str]:
-    """Path of each module -> its own if it has parts or stands in none, else that around it."""
+    """Path of each module -> its own path if it has submodules or no parent, else its parent's."""
     paths = set(modules)
     around = {path.rpartition(".")[0] for path in paths}
     return {
@@ -167,7 +168,7 @@ def _blocks(modules: Iterable[str]) -> dict[str, str]:
 
 
 class _Finder:
-    """Finds the operator of the file that an event is named after."""
+    """Resolves the name of an event to an operator of the file."""
 
     def __init__(self, graph: Graph) -> None:
         self._nodes = graph.nodes
@@ -176,7 +177,7 @@ class _Finder:
         }
 
     def __call__(self, name: str) -> Operator | None:
-        """Return the operator; None if there is none."""
+        """Return the operator; None if no operator matches."""
         found = self._nodes.get(name) or self._nodes.get(_NUMBER.sub("", name))
         found = found or next(
             (self._producers[start] for start in _starts(name) if start in self._producers), None
@@ -190,7 +191,7 @@ class _Finder:
 
 
 def _starts(name: str) -> Iterator[str]:
-    """The name, and what of it stands before each underscore, longest first."""
+    """The name, and its prefixes that end before an underscore, longest first."""
     while name:
         yield name
         name = name.rpartition("_")[0]

@@ -1,4 +1,4 @@
-"""An .onnx file as a graph, and truncated files of it."""
+"""An .onnx file as a graph that can be truncated."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,12 +13,12 @@ from seaformer.benchmark.breakdown.macs import macs
 Shape = tuple[int, ...]
 
 ACTIVATIONS = ("Relu", "Clip")
-"""Nodes that runtimes compute in the one before, which the converter of a .tflite does as well: in
-a breakdown they belong to its module and not to one of their own."""
+"""Nodes that runtimes, and the converter to .tflite, fuse into the node before: in a breakdown they
+belong to the module of that node."""
 
 
 class OnnxGraph(Graph):
-    """An ONNX graph; tensors are known by their names."""
+    """An ONNX graph; keys of tensors are their names."""
 
     def __init__(self, path: Path, mapped: Sequence[MappedOperator]) -> None:
         model = onnx.load(path)
@@ -43,7 +43,7 @@ class OnnxGraph(Graph):
         }
 
     def truncated(self, outputs: Sequence[str]) -> bytes:
-        """Return a file that computes these tensors of this one, from the same input."""
+        """Return a model file that computes these tensors from the same input."""
         extracted = Extractor(self._model).extract_model([self.input], list(outputs))
         data: bytes = extracted.SerializeToString()
         return data

@@ -1,20 +1,20 @@
-"""Which node of an .onnx file did each event of ONNX Runtime's profile run for?
+"""Alignment of the events of ONNX Runtime's profile with the nodes of an .onnx file.
 
-ONNX Runtime names what it runs after the nodes of the file, but it fuses nodes, renames them and
-inserts some of its own. The rule:
+ONNX Runtime names events after the nodes of the file, but it fuses and renames nodes, and inserts
+new ones. The rules:
 
-1. An event belongs to the node whose name it has, without what ONNX Runtime adds to it
-   (`_token_12`, `_nchwc`, `/MatMulScaleFusion/`). Layout optimizations name a node after the
-   tensor it computes: it is the node that computes that tensor.
-2. It also belongs to the nodes before that one which have no event of their own: they were fused
-   into it. One that multiplies can only be in a kernel that does (`KERNELS`). The time is shared
-   among them in proportion to their multiply-accumulates, so that the convolution has it all and an
-   activation behind it nothing; if none has any, the node of rule 1 has it all.
-3. What ONNX Runtime inserted itself has no name of the file: a change of layout or type. Its time
-   belongs where that of the next event goes, which it is made for; that of `ReorderOutput`, which
-   undoes a layout, where that of the event before goes.
+1. An event belongs to the node with its name, without additions of ONNX Runtime (`_token_12`,
+   `_nchwc`, `/MatMulScaleFusion/`). Layout optimizations name a node after the tensor it computes:
+   the event then belongs to the node that computes that tensor.
+2. It also belongs to preceding nodes without an event, which were fused into it. Nodes with MACs
+   can only be fused into kernels with MACs (`KERNELS`). The time is divided in proportion to the
+   MACs, so a convolution gets all of it and the activation after it nothing; if no node has MACs,
+   the node of rule 1 gets all of it.
+3. Nodes inserted by ONNX Runtime, which change layout or type, have no name from the file. Their
+   time is attributed like that of the next event, for which they were inserted; that of
+   `ReorderOutput`, which restores a layout, like that of the event before.
 
-Every node that multiplies must have an event, and every event a node; anything else is an error.
+Every node with MACs must have an event, and every event a node; anything else is an error.
 """
 
 import re
@@ -49,7 +49,7 @@ KERNELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "Resize": ("Resize", "Upsample"),
     }
 )
-"""Type of a node that multiplies -> what the types of kernels that compute it contain."""
+"""Type of a node with MACs -> substrings of the types of its kernels."""
 
 _ADDED = re.compile(
     r"(_token_\d+|_nchwc|_quant|_fp16|/duplicated"
@@ -58,10 +58,10 @@ _ADDED = re.compile(
 
 
 def align_onnx(graph: Graph, events: Sequence[ProfileEvent]) -> tuple[Share, ...]:
-    """Give every event of one profiled run of an .onnx, in their order, to one or several nodes.
+    """Attribute every event of one profiled run of an .onnx, in order, to one or several nodes.
 
     Raises:
-        AlignmentError: the two do not fit.
+        AlignmentError: events and file do not match.
     """
     producers = {name: operator for operator in graph.operators for name in operator.outputs}
     named = [_find(event, graph.nodes, producers) for event in events]
@@ -82,7 +82,7 @@ def align_onnx(graph: Graph, events: Sequence[ProfileEvent]) -> tuple[Share, ...
     left = [one for one in graph.operators if one.macs > 0 and one.index not in taken]
     if left:
         raise AlignmentError(
-            f"{len(left)} nodes of the file that multiply are not in the profile, the first is "
+            f"{len(left)} nodes with MACs of the file are not in the profile, the first is "
             f"{left[0].index} ({left[0].type}, {left[0].name})"
         )
     return tuple(share for of_event in shares for share in of_event)
@@ -94,7 +94,7 @@ def _find(
     """The node an event is named after; None if ONNX Runtime inserted it.
 
     Raises:
-        AlignmentError: it did not.
+        AlignmentError: it is neither a node of the file nor an inserted one.
     """
     name, shorter = "", event.tag
     while name != shorter:
@@ -112,7 +112,7 @@ def _find(
 def _fused(
     operator: Operator, kernel: str, producers: Mapping[str, Operator], own: Collection[int]
 ) -> list[Operator]:
-    """A node and those before it that were fused into the same kernel."""
+    """A node and the nodes before it that were fused into the same kernel."""
     found: dict[int, Operator] = {}
     waiting = [operator]
     while waiting:
@@ -131,7 +131,7 @@ def _neighbour(
     named: Sequence[Operator | None],
     shares: Sequence[Sequence[Share]],
 ) -> int:
-    """The operator that has most of the time of the event that an inserted one belongs to."""
+    """The main operator of the event to which an inserted event belongs."""
     before = [other for other in range(place) if named[other] is not None]
     after = [other for other in range(place + 1, len(named)) if named[other] is not None]
     if not before and not after:

@@ -1,10 +1,10 @@
 """The method "profile": times of operators from the runtime's own profiler.
 
-Between its two readings of the clock a profiler works too: ONNX Runtime puts the shapes of every
-node into words there. Four networks of 246 to 506 nodes had 2.4 to 2.7 microseconds too much for
-each of them so, 1.6 to 4.6 % of their time. That work is in every event alike, so it is no more
-than the cheapest event takes, and no more than profiling adds to a run, divided by its events. The
-smaller of the two is taken off every event.
+A profiler adds overhead between its two clock readings: ONNX Runtime formats the shapes of every
+node there. For four networks of 246 to 506 nodes this added 2.4 to 2.7 microseconds per node, 1.6
+to 4.6 % of their latency. The overhead is the same for every event, so it is bounded by the
+duration of the cheapest event, and by the slowdown of a profiled run divided by its number of
+events. The smaller of the two bounds is subtracted from every event.
 """
 
 from collections import defaultdict
@@ -27,11 +27,11 @@ class Profile:
     """The profiled runs of one model.
 
     Attributes:
-        runs_us: [operators, rounds, runs], in microseconds, as the runtime gave them.
-        spans_us: [rounds, runs], of whole runs while they are profiled.
-        cheapest_us: [rounds], the event of a run that takes least.
-        events: [operators], how many events belong to each; of a shared one its share.
-        kernels: of each operator, what the runtime called what it ran for it.
+        runs_us: [operators, rounds, runs], in microseconds, as reported by the runtime.
+        spans_us: [rounds, runs], duration of whole profiled runs.
+        cheapest_us: [rounds], duration of the shortest event of a run.
+        events: [operators], number of events of each; shared events count by their share.
+        kernels: names of the kernels that the runtime ran for each operator.
     """
 
     runs_us: npt.NDArray[np.float64]
@@ -41,35 +41,35 @@ class Profile:
     kernels: tuple[tuple[str, ...], ...]
 
     def own_us(self, wholes_us: npt.NDArray[np.float64]) -> float:
-        """Return the profiler's own time in each event, see above.
+        """Return the overhead of the profiler in each event, see above.
 
-        `wholes_us`, [rounds], is of the model without a profiler, in the same rounds.
+        `wholes_us`, [rounds], is the latency of the model without a profiler, in the same rounds.
         """
         added_us = float(np.median(np.median(self.spans_us, axis=1) - wholes_us))
         cheapest_us = float(np.median(self.cheapest_us))
         return max(0.0, min(cheapest_us, added_us / max(self.events.sum(), 1)))
 
     def net_us(self, own_us: float) -> npt.NDArray[np.float64]:
-        """Return `runs_us` without the profiler's own time in each event."""
+        """Return `runs_us` without the overhead of the profiler in each event."""
         return np.maximum(self.runs_us - own_us * self.events[:, None, None], 0)
 
 
 def read_profile(graph: Graph, rounds: Sequence[Events]) -> Profile:
     """Align the events of all rounds.
 
-    Every round is a process of its own and aligned by itself: what a runtime inserts may have
-    another name, or another place, in each.
+    Every round is a separate process and aligned separately: operators inserted by a runtime may
+    have different names or positions in each.
 
     Args:
         graph: the file.
-        rounds: of each round, the events of its profiled runs of this model.
+        rounds: for each round, the events of its profiled runs of this model.
 
     Raises:
-        AlignmentError: they do not fit the file, or differ within a round.
+        AlignmentError: they do not match the file, or differ within a round.
     """
     runs = [_by_run(events) for events in rounds]
     if not runs or not runs[0] or len({len(one) for one in runs}) != 1:
-        raise AlignmentError("the profile has no events, or not as many runs in every round")
+        raise AlignmentError("the profile has no events, or rounds with different numbers of runs")
     align = align_onnx if graph.nodes else align_litert
     times = np.zeros((len(graph.operators), len(runs), len(runs[0])))
     spans = np.zeros(times.shape[1:])
@@ -110,6 +110,6 @@ def _by_run(events: Events) -> list[list[ProfileEvent]]:
 
 
 def _span_us(events: Events) -> int:
-    """Time of a whole profiled run: kernels of a delegate do not say when they began."""
+    """Duration of a whole profiled run: kernels of a delegate do not report their start."""
     timed = [event for event in events if event.kind != "delegate"]
     return max(e.start_us + e.elapsed_us for e in timed) - min(e.start_us for e in timed)

@@ -1,6 +1,6 @@
-"""Reading the profile of ONNX Runtime's QNN execution provider: a CSV of the level "detailed".
+"""Reading the profile of ONNX Runtime's QNN execution provider, a CSV of the level "detailed".
 
-Every run of a partition is a line "Accelerator (execute) time (cycles)" and behind it a line for
+Every run of a partition has a line "Accelerator (execute) time (cycles)", followed by a line for
 each node with its cycles.
 """
 
@@ -13,10 +13,10 @@ from seaformer.errors import SeaformerError, quoted
 
 MESSAGE, TIME, UNIT, EVENT = "Message", "Time", "Unit of Measurement", "Event Identifier"
 RUN = "Accelerator (execute) time (cycles)"
-HOW = "Make one with the options profiling_level=detailed and profiling_file_path of that provider."
+HOW = "Create one with the provider options profiling_level=detailed and profiling_file_path."
 
 LIMIT = 2**26
-"""Bytes. A run writes 27 KB."""
+"""Limit for the file in bytes; a run writes 27 KB."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class NodeCycles:
     """An event of a node.
 
     Attributes:
-        name: as the compiler gave it.
+        name: as assigned by the compiler.
         cycles: mean of the runs.
     """
 
@@ -34,11 +34,11 @@ class NodeCycles:
 
 @dataclass(frozen=True)
 class QnnProfile:
-    """What a profile says.
+    """The content of a profile.
 
     Attributes:
-        partitions: of each piece of the graph that the NPU ran, the events in their order.
-        runs: of the model.
+        partitions: for each subgraph that the NPU ran, its events in order.
+        runs: number of runs of the model.
     """
 
     partitions: tuple[tuple[NodeCycles, ...], ...]
@@ -49,19 +49,19 @@ def read_qnn_profile(path: Path) -> QnnProfile:
     """Read a profile.
 
     Raises:
-        SeaformerError: the file is missing, is no such profile or has no events of nodes.
+        SeaformerError: the file is missing, not such a profile, or has no events of nodes.
     """
     try:
         if path.stat().st_size > LIMIT:
             raise SeaformerError(
-                f"'{path}' has more than {LIMIT >> 20} MB: it is no profile of QNN."
+                f"'{path}' has more than {LIMIT >> 20} MB: it is not a QNN profile."
             )
         with path.open(encoding="utf-8", newline="") as file:
             runs = list(_runs(csv.DictReader(file), path))
     except OSError as error:
         raise SeaformerError(f"the profile '{path}' cannot be read: {error.strerror}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise SeaformerError(f"'{path}' is no profile of QNN: it is no CSV. {HOW}") from error
+        raise SeaformerError(f"'{path}' is not a QNN profile: it is not a CSV. {HOW}") from error
     by_names: dict[tuple[str, ...], list[Sequence[int]]] = {}
     for run in runs:
         by_names.setdefault(tuple(name for name, _ in run), []).append(
@@ -70,8 +70,10 @@ def read_qnn_profile(path: Path) -> QnnProfile:
     by_names.pop((), None)
     counts = {len(of_partition) for of_partition in by_names.values()}
     if len(counts) != 1:
-        what = "has runs that do not have the same events" if counts else "has no events of nodes"
-        raise SeaformerError(f"'{path}' {what}, so its cycles belong to no modules. {HOW}")
+        what = "has runs with different events" if counts else "has no events of nodes"
+        raise SeaformerError(
+            f"'{path}' {what}, so its cycles cannot be attributed to modules. {HOW}"
+        )
     partitions = tuple(
         tuple(
             NodeCycles(name, sum(cycles) / len(cycles))
@@ -89,8 +91,8 @@ def _runs(lines: Iterable[Mapping[str, str | None]], path: Path) -> Iterator[lis
         message, time, unit, event = (line.get(name) for name in (MESSAGE, TIME, UNIT, EVENT))
         if message is None or time is None or unit is None or event is None:
             raise SeaformerError(
-                f"line {number} of '{path}' has no column {MESSAGE}, {TIME}, {UNIT} or {EVENT}: it "
-                f"is no profile of QNN. {HOW}"
+                f"line {number} of '{path}' lacks a column {MESSAGE}, {TIME}, {UNIT} or {EVENT}: "
+                f"it is not a QNN profile. {HOW}"
             )
         if event == RUN:
             if run is not None:

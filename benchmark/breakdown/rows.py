@@ -16,9 +16,9 @@ MEGA = 1e6
 def make_rows(
     tree: Node, graph: Graph, main: MethodTimes, check: MethodTimes | None, times: Times
 ) -> tuple[Row, ...]:
-    """Make all rows: the network, the modules, the rest, and the post-processing.
+    """Create all rows: network, modules, unattributed time and post-processing.
 
-    Times are by the method `main`; `check` is the other one, None if it was not used.
+    Times are from the method `main`; `check` is a second method, None if it was not used.
     """
     assert times.run is not None
     total_ms = times.run.median_ms
@@ -69,10 +69,10 @@ def make_rows(
 
 
 def disagreement(row: Row) -> str:
-    """Say what the methods disagree on, in a row where both have intervals."""
+    """Describe the disagreement of the methods in a row where both have intervals."""
     return (
-        f"{row.title} ({row.path}): profile {_with_interval(row.ms, row.interval_ms)}, prefix "
-        f"{_with_interval(row.check_ms, row.check_interval_ms)}"
+        f"{row.title} ({row.path}): profile {_with_interval(row.ms, row.interval_ms)}, "
+        f"truncated-model timing {_with_interval(row.check_ms, row.check_interval_ms)}"
     )
 
 

@@ -1,4 +1,4 @@
-"""A .tflite file as a graph, and truncated files of it."""
+"""A .tflite file as a graph that can be truncated."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ _NO_ACTIVATION = schema.ActivationFunctionType.NONE
 
 
 class TFLiteGraph(Graph):
-    """The main subgraph of a .tflite file; tensors are known by their numbers."""
+    """The main subgraph of a .tflite file; keys of tensors are their indices."""
 
     def __init__(self, path: Path, mapped: Sequence[MappedOperator]) -> None:
         self._data = path.read_bytes()
@@ -37,14 +37,14 @@ class TFLiteGraph(Graph):
         )
 
     def truncated(self, outputs: Sequence[str]) -> bytes:
-        """Return a file that computes these tensors of this one, from the same input."""
+        """Return a model file that computes these tensors from the same input."""
         parsed = parse(self._data)
         graph = parsed.subgraphs[0]
         graph.operators = [graph.operators[index] for index in self.needed_for(outputs)]
         graph.outputs = np.array([int(name) for name in outputs], np.int32)
         _keep_tensors(graph)
         parsed.subgraphs = [graph]
-        # They name tensors that are gone, and describe a file that this one is not.
+        # They name removed tensors, and describe the complete file.
         parsed.signatureDefs = parsed.metadata = parsed.metadataBuffer = None
         used = {tensor.buffer for tensor in graph.tensors}
         for number, buffer in enumerate(parsed.buffers):
@@ -78,7 +78,7 @@ def _shape(graph: schema.SubGraphT, number: int) -> tuple[int, ...]:
 
 
 def _keep_tensors(graph: schema.SubGraphT) -> None:
-    """Drop the tensors that nothing refers to, and number the others anew."""
+    """Remove unreferenced tensors, and renumber the others."""
     used = {int(n) for n in (*graph.inputs, *graph.outputs)}
     for operator in graph.operators:
         used.update(int(n) for n in (*operator.inputs, *operator.outputs) if n >= 0)

@@ -1,4 +1,4 @@
-"""The tree of modules that the operators of a file belong to."""
+"""The tree of the modules of a file's operators."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,24 +8,24 @@ from seaformer.artifact.metadata import Module
 from seaformer.benchmark.breakdown.graph import Operator
 from seaformer.benchmark.results.breakdown import OWN
 
-OWN_TITLE = "its own operators"
-"""Of what is in a module and in none of its parts."""
+OWN_TITLE = "outside any submodule"
+"""Title of the row for operators of a module that are in none of its submodules."""
 
-PARTS_OF_THEIR_OWN = ("light_head.argmax",)
-"""Modules that the breakdown shows beside the one they stand in."""
+TOP_LEVEL = ("light_head.argmax",)
+"""Submodules that the breakdown shows at the top level, not below their parents."""
 
 
 @dataclass
 class Node:
-    """A row to be.
+    """A node of the tree, which becomes a row.
 
     Attributes:
-        path: of the module; see `schema` for those that are none.
-        title: in the words of the paper.
+        path: of the module; for other rows, see `results.breakdown`.
+        title: the module as the paper names it.
         section: of the paper; None if unknown.
-        is_own: whether it is for operators of its parent that are in none of its parts.
+        is_own: whether it has the operators of its parent outside any submodule.
         operators: indices of all operators in it.
-        parts: nodes below it, in the order of their first operators.
+        children: nodes below it, in the order of their first operators.
     """
 
     path: str
@@ -33,15 +33,15 @@ class Node:
     section: str | None = None
     is_own: bool = False
     operators: list[int] = field(default_factory=list)
-    parts: list["Node"] = field(default_factory=list)
+    children: list["Node"] = field(default_factory=list)
 
     def walk(
         self, depth: int = 0, parent: str | None = None
     ) -> Iterable[tuple["Node", int, str | None]]:
-        """This node and all below, each with its depth and its parent's path; parents first."""
+        """This node and all its descendants, with depth and path of the parent, depth-first."""
         yield self, depth, parent
-        for part in self.parts:
-            yield from part.walk(depth + 1, self.path)
+        for child in self.children:
+            yield from child.walk(depth + 1, self.path)
 
 
 def build_tree(
@@ -49,10 +49,10 @@ def build_tree(
 ) -> Node:
     """Build the tree of a network with a title, from the operators of its file.
 
-    A module that is all there is in another one has no row of its own; one that is missing in
-    `modules` goes by its path. Parts stand in the order in which the network computes them: files
-    of half precision begin with operators that unpack their weights, in any order, and those decide
-    nothing.
+    A node that is the only child of a module is merged into it; a module that is missing in
+    `modules` is named by its path. Children are in the order in which the network computes them:
+    files in half precision start with operators that unpack weights, in any order, which are
+    ignored for that order.
     """
     root = Node("", title)
     own: dict[str, list[int]] = {}
@@ -60,7 +60,7 @@ def build_tree(
         node = root
         node.operators.append(operator.index)
         for path in _ancestry(operator.module):
-            node = _part(node, path, modules)
+            node = _child(node, path, modules)
             node.operators.append(operator.index)
         own.setdefault(node.path, []).append(operator.index)
     _finish(root, own, modules, _unpacking(operators))
@@ -68,7 +68,7 @@ def build_tree(
 
 
 def _unpacking(operators: Sequence[Operator]) -> set[int]:
-    """Indices of the operators that compute the same whatever the input: weights from weights."""
+    """Indices of the operators that do not depend on the input, but only unpack weights."""
     found: set[int] = set()
     constant: set[str] = set()
     for operator in operators:
@@ -80,19 +80,19 @@ def _unpacking(operators: Sequence[Operator]) -> set[int]:
 
 def _ancestry(module: str) -> list[str]:
     """Paths from the outermost module to this one."""
-    if module in PARTS_OF_THEIR_OWN:
+    if module in TOP_LEVEL:
         return [module]
     names = module.split(".") if module else []
     return [".".join(names[: end + 1]) for end in range(len(names))]
 
 
-def _part(node: Node, path: str, modules: Mapping[str, Module]) -> Node:
-    for part in node.parts:
-        if part.path == path:
-            return part
+def _child(node: Node, path: str, modules: Mapping[str, Module]) -> Node:
+    for child in node.children:
+        if child.path == path:
+            return child
     module = modules.get(path) or Module.untitled(path)
-    node.parts.append(Node(path, module.title, module.section))
-    return node.parts[-1]
+    node.children.append(Node(path, module.title, module.section))
+    return node.children[-1]
 
 
 def _finish(
@@ -101,14 +101,14 @@ def _finish(
     modules: Mapping[str, Module],
     unpacking: set[int],
 ) -> None:
-    for part in node.parts:
-        _finish(part, own, modules, unpacking)
+    for child in node.children:
+        _finish(child, own, modules, unpacking)
     mine = own.get(node.path, [])
-    if node.parts and mine:
+    if node.children and mine:
         path = f"{node.path}.{OWN}" if node.path else OWN
         module = modules.get(node.path)
         title = OWN_TITLE if module is None or module.own_title is None else module.own_title
-        node.parts.append(Node(path, title, node.section, is_own=True, operators=mine))
-    if len(node.parts) == 1 and node.path:
-        node.parts = node.parts[0].parts
-    node.parts.sort(key=lambda part: min((i in unpacking, i) for i in part.operators))
+        node.children.append(Node(path, title, node.section, is_own=True, operators=mine))
+    if len(node.children) == 1 and node.path:
+        node.children = node.children[0].children
+    node.children.sort(key=lambda child: min((i in unpacking, i) for i in child.operators))

@@ -1,14 +1,14 @@
-"""Truncated (prefix) models, whose latencies differ by that of a module.
+"""Truncated-model timing: the latency of a module as a difference between truncated models.
 
-The operators are put into an order in which modules stand together as far as their dependencies
-allow, and a model is truncated wherever a module ends. It gives every tensor that a later operator
-needs, so that it computes all of what it has and nothing else. The time of a module is the sum of
-the differences between the models that end with a segment of it and those before. The first has the
-fixed cost of an inference in it.
+The operators are sorted so that modules are contiguous as far as dependencies allow, and the model
+is truncated wherever a module ends. A truncated model returns every tensor that a later operator
+needs, so that all its operators run. The time of a module is the sum of the differences between the
+models that end with one of its segments and those that end before it. The first module includes the
+fixed cost of an inference.
 
-These differences are exact where the whole is not: where a kernel or a memory plan reaches over the
-end of a module, or where the tensors it gives have to be copied out, the difference is not the
-module's time in the whole. That is why a profile goes first where there is one.
+If a kernel or a memory plan extends across the end of a module, or if output tensors have to be
+copied, the difference is not the time of the module in the complete model. A profile is therefore
+preferred if there is one.
 """
 
 from collections.abc import Sequence
@@ -18,16 +18,17 @@ from seaformer.benchmark.breakdown.graph import Graph, Operator
 from seaformer.benchmark.breakdown.tree import Node
 
 MAX_TRUNCATED = 20
-"""Models of one process: each is loaded and warmed up in every round."""
+"""Limit for the models of one process, which are all loaded and warmed up in every round."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Operators of one module that run one after another, in that order.
+    """Consecutive operators of one module, in execution order.
 
     Attributes:
-        path: of the row that it is part of.
-        outputs: tensors that have to be there after it; empty after the last: the file's own.
+        path: of its row.
+        outputs: tensors that later operators need; empty for the last segment, which has the
+            outputs of the file.
     """
 
     path: str
@@ -36,7 +37,7 @@ class Segment:
 
 
 def segments(graph: Graph, tree: Node) -> tuple[Segment, ...]:
-    """Divide a file's operators by the tree of its modules, as finely as `MAX_TRUNCATED` allows."""
+    """Divide the operators of a file into modules, as finely as `MAX_TRUNCATED` allows."""
     chains = _chains(tree)
     ordered = _group_by_module(graph.working(), chains)
     depth = max(len(chain) for chain in chains.values())
@@ -54,7 +55,7 @@ def segments(graph: Graph, tree: Node) -> tuple[Segment, ...]:
 
 
 def _chains(tree: Node) -> dict[int, tuple[str, ...]]:
-    """Operator -> the rows it is in, outermost first, without the network."""
+    """Operator -> the rows that contain it, outermost first, without the network."""
     chains: dict[int, tuple[str, ...]] = {}
     for node, depth, _ in tree.walk():
         for index in node.operators:
@@ -68,7 +69,7 @@ def _chains(tree: Node) -> dict[int, tuple[str, ...]]:
 def _group_by_module(
     operators: Sequence[Operator], chains: dict[int, tuple[str, ...]]
 ) -> list[Operator]:
-    """Order operators so that each follows what it needs and, where it can, its own module."""
+    """Sort operators by dependencies, and keep those of a module together where possible."""
     computed = {name for operator in operators for name in operator.outputs}
     ready: set[str] = set()
     waiting, ordered = list(operators), []

@@ -72,7 +72,7 @@ def test_every_cycle_of_the_command_is_in_one_row(single: Path, tmp_path: Path) 
     output = tmp_path / "cycles.json"
     done = run(single, SINGLE, "--output", output)
     assert done.returncode == 0, done.stderr
-    assert "Cycles are no latency" in done.stdout
+    assert "Cycles are not latency" in done.stdout
     assert " ms" not in done.stdout
     found = NpuBreakdown.model_validate_json(output.read_text(encoding="utf-8"))
     (whole,) = (int(line["Time"]) for line in lines_of(SINGLE) if line["Event Identifier"] == RUN)
@@ -145,9 +145,9 @@ def test_an_event_of_no_node_is_named(single: Path, tmp_path: Path) -> None:
         ),
         (
             "{head}0,BACKEND,5,CYCLES,BACKEND,ROOT,{run}\n0,NODE,5,CYCLES,BACKEND,ROOT,a/b:OpId_1\n",
-            "is no profile of",
+            "is not a profile of",
         ),
-        (b"\xff\xfe\x00", "it is no CSV"),
+        (b"\xff\xfe\x00", "it is not a CSV"),
     ],
 )
 def test_what_is_no_profile(text: str | bytes, said: str, single: Path, tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_files_that_cannot_be_broken_down(single: Path, tmp_path: Path) -> None:
     for arguments, status, said in (
         ((single, tmp_path / "none.csv"), 1, "none.csv' cannot be read"),
         ((tmp_path / "none.onnx", SINGLE), 1, "there is no model file"),
-        ((tmp_path / "model.tflite", SINGLE), 2, "Allowed: an .onnx"),
+        ((tmp_path / "model.tflite", SINGLE), 2, "Allowed: the .onnx"),
         ((compiled, SINGLE), 2, "is compiled"),
         ((single, SINGLE, "--output", tmp_path / "cycles.txt"), 2, "a name in .csv or .json"),
     ):

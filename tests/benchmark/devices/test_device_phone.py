@@ -102,7 +102,7 @@ def test_a_phone_is_described_and_listed_with_its_cores_and_conditions(
     for expected in (
         loopback_phone.serial,
         "host",
-        "ready, emulated: no latency",
+        "ready, emulated: not latency",
         "Loopback 865",
         "SM8250",
         "Android 13",

@@ -1,1 +1,1 @@
-"""What models run on: this computer, or a phone over adb."""
+"""Devices that run models: this computer, or a phone over adb."""

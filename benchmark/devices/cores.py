@@ -1,7 +1,7 @@
-"""Which cores of a processor to run on: its classes, masks, and what --cores asks for.
+"""Selecting cores of a processor: classes, masks and --cores.
 
-The cores of a phone differ by a factor of two and more, so a latency means nothing without them.
-They are told apart by the highest frequency that each can have, which every phone shows. A
+The speed of the cores of a phone differs by a factor of two and more, so a latency is meaningless
+without them. They are classified by their highest frequency, which every phone reports. A
 Snapdragon 865 has four cores of 1.8 GHz (little), three of 2.4 GHz (big) and one of 2.8 GHz
 (prime).
 """
@@ -19,9 +19,9 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class CoreClass:
-    """Cores of a kind, by rising number, and their different highest frequencies, fastest first.
+    """Cores of a class in ascending order, and their distinct highest frequencies, fastest first.
 
-    The name is "prime", "big", "little"; "all" if the cores are alike, or do not tell.
+    The name is "prime", "big" or "little"; "all" if the cores are alike, or do not report it.
     """
 
     name: str
@@ -36,7 +36,7 @@ class CoreClass:
 
 @dataclass(frozen=True)
 class CoreChoice:
-    """The cores that a benchmark runs on, by rising number.
+    """The cores that a benchmark runs on, in ascending order.
 
     The name is that of their classes, such as "prime" or "prime+big", or the mask.
     """
@@ -52,9 +52,9 @@ class CoreChoice:
 
 @dataclass(frozen=True)
 class Setting:
-    """How a model is run: the threads of one inference, and the cores that all are bound to.
+    """The number of threads of one inference, and the cores that all threads are bound to.
 
-    A benchmark has one, or several to compare them.
+    A benchmark has one setting, or several to compare.
     """
 
     threads: int
@@ -64,8 +64,8 @@ class Setting:
 def classify(cores: Sequence[Core]) -> tuple[CoreClass, ...]:
     """Sort cores into classes, fastest first.
 
-    Of three or more frequencies the highest is prime, the lowest little, and all between are big,
-    of two the higher is big. Cores of unknown frequency are in no class if others are known.
+    Of three or more frequencies, the highest is prime, the lowest little, and all between are big;
+    of two, the higher is big. Cores of unknown frequency are in no class if others are known.
     """
     speeds = sorted({core.max_khz for core in cores if core.max_khz is not None}, reverse=True)
     if len(speeds) < 2:
@@ -82,26 +82,27 @@ def classify(cores: Sequence[Core]) -> tuple[CoreClass, ...]:
 
 
 def choose_cores(cores: Sequence[Core], text: str | None, threads: int) -> CoreChoice:
-    """Return the cores of a device to run on.
+    """Select the cores of a device to run on.
 
-    Those of `text`, as given to --cores. Without it the fastest classes, as few as have `threads`
-    cores: with one thread that is the protocol of the SeaFormer paper, the prime core alone.
+    `text` is the value of --cores. Without it, the fastest classes are selected, as few as have
+    `threads` cores: with one thread, this is the protocol of the SeaFormer paper, only the prime
+    core.
 
     Raises:
-        UsageError: the device has no such cores, or fewer of them than threads.
+        UsageError: the device has no such cores, or fewer than threads.
     """
     choice = _fastest(cores, threads) if text is None else _asked(cores, text)
     if threads > len(choice.cores):
         raise UsageError(
             f"{threads} threads do not fit on {len(choice.cores)} core(s) "
-            f"({choice.name}: {core_list(choice.cores)}). Take fewer threads or more cores; "
+            f"({choice.name}: {core_list(choice.cores)}). Use fewer threads or more cores; "
             f"{_what_there_is(cores)}"
         )
     return choice
 
 
 def core_list(cores: Iterable[int]) -> str:
-    """Write numbers of cores shortly: (0, 1, 2, 7) is "0-2,7"."""
+    """Format numbers of cores compactly: (0, 1, 2, 7) is "0-2,7"."""
     runs: list[list[int]] = []
     for core in sorted(cores):
         if runs and core == runs[-1][-1] + 1:

@@ -1,4 +1,4 @@
-"""What a device is: something that is described, watched, given files, and runs programs."""
+"""Interface of a device: facts, conditions, files and running programs."""
 
 import random
 import re
@@ -16,27 +16,27 @@ from seaformer.errors import SeaformerError
 from seaformer.temporary_folders import temporary_folder
 
 OUTPUT_LIMIT = 64 * 2**20
-"""Bytes that a program on a device may print, as `seaformer.processes.Allowance` counts: the record
-of 100 000 runs of 40 models."""
+"""Limit in bytes for the output of a program on a device, as `seaformer.processes.Allowance`
+counts: enough for the record of 100 000 runs of 40 models."""
 
-PRINTED_TOO_MUCH = f"printed more than {OUTPUT_LIMIT / 2**20:g} MiB and was ended"
+PRINTED_TOO_MUCH = f"printed more than {OUTPUT_LIMIT / 2**20:g} MiB and was killed"
 
 OnLine = Callable[[str], None] | None
-"""Takes the lines of a program's stdout; None to keep them only."""
+"""Callback for the lines of a program's stdout; None to only collect them."""
 
 NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 TRY_AGAIN_S = (1.0, 3.0)
-"""Shortest and longest pause between two attempts to reserve a phone: two who try at the same time
-both give up, and shall not go on meeting."""
+"""Shortest and longest pause between two attempts to reserve a phone, chosen at random: two
+processes that try at the same time both give up, and should not collide again."""
 
 SIGNALLED = 128
-"""An exit status of this plus n says that signal n ended the program."""
+"""An exit status of this plus n means that signal n killed the program."""
 
 
 @dataclass(frozen=True)
 class Core:
-    """A core: its number, as in masks, and its highest frequency, if the device says it."""
+    """A core: its number, as in masks, and its highest frequency, if the device reports it."""
 
     index: int
     max_khz: int | None
@@ -47,10 +47,10 @@ class Temperature:
     """A reading of a sensor.
 
     Attributes:
-        name: as the device calls it, such as "AP".
-        kind: what it is the temperature of: "cpu", "gpu", "battery", "skin", ...; None if unknown.
+        name: as reported by the device, such as "AP".
+        kind: what it measures: "cpu", "gpu", "battery", "skin", ...; None if unknown.
         celsius: the reading, in degrees.
-        status: throttling that this sensor calls for, 0 (none) to 6 (shutdown); None if unknown.
+        status: throttling requested by this sensor, 0 (none) to 6 (shutdown); None if unknown.
     """
 
     name: str
@@ -61,21 +61,21 @@ class Temperature:
 
 @dataclass(frozen=True)
 class DeviceFacts:
-    """What a device is. It does not change; what is unknown is None and not guessed.
+    """Constant facts about a device; unknown values are None, never guessed.
 
     Attributes:
         serial: as adb lists it; "host" for this computer.
         manufacturer: of the device, such as "Xiaomi".
-        model: such as "Mi 10"; for this computer, the processor's name.
+        model: such as "Mi 10"; for this computer, the name of the processor.
         soc: system on chip, such as "SM8250".
         os: name and version of the system, such as "Android 13".
         sdk: API level of Android.
         abi: "arm64-v8a", "x86_64", ...
-        cores: those that are present, by index.
-        memory_bytes: the main memory.
-        is_emulated: whether the processor is emulated; times from it are no latency.
-        fastrpc: device files of Qualcomm's FastRPC, by which programs reach the NPU; None if that
-            is unknown.
+        cores: the present cores, by index.
+        memory_bytes: size of the main memory.
+        is_emulated: whether the processor is emulated; times from it are not latency.
+        fastrpc: device files of Qualcomm's FastRPC, which programs need to use the NPU; None if
+            unknown.
     """
 
     serial: str
@@ -93,21 +93,21 @@ class DeviceFacts:
 
 @dataclass(frozen=True)
 class Conditions:
-    """The state that a device is in at a moment. What is unknown is None or left out.
+    """The state of a device at one moment; unknown values are None or omitted.
 
     Attributes:
         taken_at: when it was read, by this computer's clock, in UTC.
-        temperatures: all that the device shows.
+        temperatures: all that the device reports.
         thermal_status: Android's: 0 none, 1 light, 2 moderate, 3 severe, 4 critical, 5 emergency,
             6 shutdown.
         battery_percent: 0 to 100.
-        is_charging: whether power flows into the device.
-        core_khz: core -> its frequency now, in kHz.
-        free_bytes: room where workspaces are.
-        foreign_load: how many processors other programs kept busy, on average since the state
-            before this one was read; of this computer only.
-        saves_power: whether the system's mode to save power is on.
-        is_screen_on: whether the screen is.
+        is_charging: whether the device is charging.
+        core_khz: core -> its current frequency in kHz.
+        free_bytes: free space where workspaces are.
+        foreign_load: average number of processors kept busy by other programs since the previous
+            reading; only for this computer.
+        saves_power: whether power saving is on.
+        is_screen_on: whether the screen is on.
     """
 
     taken_at: datetime
@@ -123,10 +123,10 @@ class Conditions:
 
     @property
     def temperature(self) -> Temperature | None:
-        """The slow temperature that a device throttles by: its skin, or else its battery.
+        """The slow temperature that determines throttling: skin, or else battery.
 
-        A processor's own sensors are not taken: they follow the load within a second, so they do
-        not say whether a device has cooled down.
+        Sensors of the processor are not used: they follow the load within a second, so they do not
+        show whether a device has cooled down.
         """
         for kind in ("skin", "battery"):
             readings = [one for one in self.temperatures if one.kind == kind]
@@ -142,9 +142,9 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Finished:
-    """A program that ran to its end.
+    """A finished program.
 
-    Its exit status is 0 to 255, 128 + n if signal n ended it; its lines are without their ends.
+    Its exit status is 0 to 255, or 128 + n if signal n killed it; its lines have no line ends.
     """
 
     exit_status: int
@@ -153,43 +153,43 @@ class Finished:
 
     @property
     def signal(self) -> int | None:
-        """The number of the signal that ended the program, or None."""
+        """The number of the signal that killed the program, or None."""
         return self.exit_status - SIGNALLED if self.exit_status > SIGNALLED else None
 
 
 def check_key(key: str) -> None:
-    """Raise ValueError unless `key` can be that of a workspace."""
+    """Raise ValueError unless `key` is valid for a workspace."""
     if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", key):
-        raise ValueError(f"{key!r} is no name for a workspace")
+        raise ValueError(f"{key!r} is not a valid name for a workspace")
 
 
 class Workspace(ABC):
     """A folder on a device.
 
-    Names are those of files right in it. They may hold any character but "/" and NUL. Everything
-    raises a DeviceError where the device fails: Unplugged, TimedOut, Cancelled, DiskFull, ...
+    Names are those of files directly in it, with any character except "/" and NUL. All methods
+    raise a DeviceError if the device fails: Unplugged, TimedOut, Cancelled, DiskFull, ...
     """
 
     path: str
-    """The folder, on the device."""
+    """Path of the folder on the device."""
     shell = "/bin/sh"
-    """The device's shell, by its path."""
+    """Path of the device's shell."""
 
     def path_of(self, name: str) -> str:
-        """Return the path of a file in the folder; raise ValueError if it cannot be one's name."""
+        """Return the path of a file in the folder; raise ValueError for an invalid name."""
         if name in ("", ".", "..") or "/" in name or "\0" in name:
-            raise ValueError(f"{name!r} is no name of a file")
+            raise ValueError(f"{name!r} is not a valid name of a file")
         return f"{self.path}/{name}"
 
     @abstractmethod
     def place(self, local: Path, name: str, executable: bool = False) -> bool:
-        """Have the file `local` in the folder, and check it there by SHA-256.
+        """Copy the file `local` to the folder, and verify its SHA-256 there.
 
-        Returns whether it was sent; a file that is there already is not.
+        Returns whether it was sent; a file that is already there is not sent again.
         """
 
     def place_script(self, name: str, text: str) -> None:
-        """Have a shell script in the folder that can be run."""
+        """Write an executable shell script to the folder."""
         with temporary_folder("script") as folder:
             script = folder / "script"
             script.write_text(f"#!{self.shell}\n{text}")
@@ -197,14 +197,14 @@ class Workspace(ABC):
 
     @abstractmethod
     def write(self, name: str, data: bytes) -> None:
-        """Write a small file, whatever was there."""
+        """Write a small file, replacing an existing one."""
 
     @abstractmethod
     def read(self, name: str, limit: int = OUTPUT_LIMIT) -> bytes:
         """Return the content of a file.
 
         Raises:
-            FileRefused: it is not there.
+            FileRefused: it does not exist.
             TooMuchOutput: it has more than `limit` bytes.
         """
 
@@ -218,34 +218,33 @@ class Workspace(ABC):
         on_line: OnLine = None,
         environment: Mapping[str, str] = NO_VARIABLES,
     ) -> Finished:
-        """Run a program that was placed in the folder, and wait for its end.
+        """Run a program that was placed in the folder, and wait until it ends.
 
-        The program and all that it started are ended when the time is up (TimedOut), when
+        The program and its child processes are killed at the time limit (TimedOut), when
         `Device.cancel` is called (Cancelled), when it prints more than `OUTPUT_LIMIT`
-        (TooMuchOutput), and when this function is left by any other exception, Ctrl-C included.
+        (TooMuchOutput), and on any other exception in this function, including Ctrl-C.
 
         Args:
-            program: its name; ExecRefused is raised if the device does not run it.
-            arguments: handed over as they are; ValueError is raised for one that holds a NUL.
-            time_limit_s: seconds that it may take.
-            on_line: called with every line of stdout as it comes, without its end. What it got
-                before an error is what there is of the output.
-            environment: variables that it has besides those of the device's shell or of this
-                process.
+            program: its name; ExecRefused is raised if the device refuses to run it.
+            arguments: passed unchanged; ValueError is raised for one that contains NUL.
+            time_limit_s: time limit in seconds.
+            on_line: called with every line of stdout as it arrives, without its line end. After an
+                error, these lines are the only output.
+            environment: variables in addition to those of the device's shell or of this process.
         """
 
     @abstractmethod
     def close(self, keep: bool) -> None:
-        """Remove the folder; on a phone, unless its files are to be kept for another time."""
+        """Remove the folder; on a phone, unless its files are kept for reuse."""
 
 
 class Device(ABC):
-    """Something that models run on.
+    """A device that runs models.
 
     Attributes:
         serial: as adb lists it; "host" for this computer.
         target: "android-arm64", "linux-x86_64" or "linux-arm64".
-        is_emulated: whether times from it are no latency.
+        is_emulated: whether times from it are not latency.
     """
 
     serial: str
@@ -254,11 +253,11 @@ class Device(ABC):
 
     @abstractmethod
     def facts(self) -> DeviceFacts:
-        """Return what the device is."""
+        """Return the facts about the device."""
 
     @abstractmethod
     def conditions(self) -> Conditions:
-        """Return the state that the device is in now."""
+        """Return the current state of the device."""
 
     @abstractmethod
     def open_workspace(self, key: str) -> Workspace:
@@ -267,7 +266,7 @@ class Device(ABC):
         Letters, digits, ".", "_" and "-" are allowed in the key.
 
         Raises:
-            InUse: somebody else has the phone.
+            InUse: another process uses the phone.
         """
 
     @contextmanager
@@ -278,15 +277,15 @@ class Device(ABC):
         wait_s: float = 0.0,
         describe: Callable[[str], None] = lambda _: None,
     ) -> Iterator[Workspace]:
-        """Use a new folder and remove it at the end, however that comes.
+        """Use a new folder, which is always removed at the end.
 
-        If the work in it fails and the removal as well, the error is that of the work.
+        If both the work in it and the removal fail, the error of the work is raised.
 
         Args:
-            key: names files that are kept.
-            keep: whether those of a phone are kept, so that they need not be sent again.
-            wait_s: how long to wait for a phone that somebody else has, before InUse is raised.
-            describe: called with who has it, again and again.
+            key: identifies files that are kept.
+            keep: whether files stay on a phone, so that they need not be sent again.
+            wait_s: how long to wait for a phone in use before InUse is raised.
+            describe: called repeatedly with the process that uses the phone.
         """
         workspace = self._open_when_free(key, wait_s, describe)
         try:
@@ -317,4 +316,4 @@ class Device(ABC):
 
     @abstractmethod
     def cancel(self) -> None:
-        """From another thread: end what runs on the device, and let it raise `Cancelled`."""
+        """From another thread: kill what runs on the device, which makes it raise `Cancelled`."""

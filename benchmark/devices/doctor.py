@@ -1,4 +1,4 @@
-"""`seaformer-benchmark doctor`: everything that a benchmark needs of a device, one by one."""
+"""`seaformer-benchmark doctor`: checks of everything that a benchmark needs from a device."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -19,61 +19,63 @@ from seaformer.benchmark.devices.selection import select_devices
 from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError
 
-OK, WARN, FAIL, UNKNOWN, SKIPPED = "ok", "warning", "fail", "unknown", "not tried"
+OK, WARN, FAIL, UNKNOWN, SKIPPED = "ok", "warning", "fail", "unknown", "skipped"
+
+NOT_REPORTED = "not reported by the device"
 
 _STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red", UNKNOWN: "dim", SKIPPED: "dim"}
 
 NEEDED_BYTES = 100_000_000
-"""The runtime's library is 40 MB on a phone; models and their inputs come on top."""
+"""The runtime's library has 40 MB on a phone; models and inputs are additional."""
 
 STEP_LIMIT_S = 60.0
 
 
 class Finding(NamedTuple):
-    """What a check found."""
+    """The result of a check."""
 
     state: str  # one of the above
-    text: str  # what was seen
+    text: str  # observation
     advice: str = ""  # what to do about it
 
 
 class DeviceUnderTest:
-    """A device and a folder on it; it is asked what and how it is when a check wants to know."""
+    """A device and a folder on it; facts and conditions are read when a check needs them."""
 
     def __init__(self, device: Device, workspace: Workspace) -> None:
-        """Take a device; nothing is asked yet."""
+        """Wrap a device without reading anything yet."""
         self.device = device
         self.workspace = workspace
 
     @cached_property
     def facts(self) -> DeviceFacts:
-        """What it is."""
+        """The facts about the device."""
         return self.device.facts()
 
     @cached_property
     def conditions(self) -> Conditions:
-        """How it is."""
+        """The current state of the device."""
         return self.device.conditions()
 
     def run(self, program: str, *arguments: str) -> tuple[int, str]:
-        """Run a program that was placed; return its exit status and what it printed."""
+        """Run a placed program; return its exit status and its output."""
         done = self.workspace.execute(program, arguments, time_limit_s=STEP_LIMIT_S)
         return done.exit_status, "\n".join(done.stdout_lines) or done.stderr.strip()
 
 
 class Check(NamedTuple):
-    """A row of the table."""
+    """A check, which is a row of the table."""
 
     name: str
-    examine: Callable[[DeviceUnderTest], Finding]  # a SeaformerError that it raises is a failure
-    is_needed: bool = False  # whether the checks after it make no sense if it fails
+    examine: Callable[[DeviceUnderTest], Finding]  # raising a SeaformerError is a failure
+    is_needed: bool = False  # whether later checks are skipped if it fails
 
 
 def examine(choice: str, console: Console) -> bool:
-    """Examine the devices that --device means and print what was found.
+    """Examine the devices selected by --device and print the findings.
 
-    Returns whether nothing failed; warnings are no failures. Raises UsageError if there is no such
-    device, or several.
+    Returns whether no check failed; warnings are not failures. Raises UsageError if no device, or
+    more than one, is selected.
     """
     start = time.monotonic()
     try:
@@ -98,9 +100,9 @@ def examine(choice: str, console: Console) -> bool:
 
 
 def findings_of(device: Device) -> Iterator[tuple[str, Finding]]:
-    """Yield the name and the finding of every check.
+    """Yield name and finding of every check.
 
-    The device has to be attached, authorized and of the right processor.
+    The device has to be attached and authorized, with a supported processor.
     """
     try:
         with device.workspace("doctor") as workspace:
@@ -142,7 +144,7 @@ def _print(console: Console, findings: list[tuple[str, Finding]], start: float) 
         table.add_row(name, state, *filter(None, (finding.text, finding.advice)))
     console.print(table)
     failed = sum(finding.state == FAIL for _, finding in findings)
-    verdict = f"{failed} failed" if failed else "all is well"
+    verdict = f"{failed} failed" if failed else "no problems found"
     console.print(f"{verdict}, in {time.monotonic() - start:.1f} s")
 
 
@@ -155,14 +157,14 @@ def _authorized(tested: DeviceUnderTest) -> Finding:
 def _processor(tested: DeviceUnderTest) -> Finding:
     text = f"{tested.facts.abi}: runner {tested.device.target}"
     if tested.device.is_emulated:
-        return Finding(WARN, f"{text}, emulated", "Times from it are shown, but not as latency.")
+        return Finding(WARN, f"{text}, emulated", "Its times are shown, but are not latency.")
     return Finding(OK, text)
 
 
 def _space(tested: DeviceUnderTest) -> Finding:
     free = tested.conditions.free_bytes
     if free is None:
-        return Finding(UNKNOWN, "the device does not tell")
+        return Finding(UNKNOWN, NOT_REPORTED)
     text = f"{free / 1e9:.1f} GB free"
     if free < NEEDED_BYTES:
         return Finding(FAIL, text, f"Free {NEEDED_BYTES / 1e6:.0f} MB on the device.")
@@ -173,8 +175,8 @@ def _folder(tested: DeviceUnderTest) -> Finding:
     data = bytes(range(256))
     tested.workspace.write("bytes", data)
     if tested.workspace.read("bytes") != data:
-        return Finding(FAIL, "a file came back changed", "Try another cable or port.")
-    return Finding(OK, f"{tested.workspace.path} can be written and read")
+        return Finding(FAIL, "a file was corrupted in transfer", "Try another cable or port.")
+    return Finding(OK, f"{tested.workspace.path} is writable and readable")
 
 
 def _executes(tested: DeviceUnderTest) -> Finding:
@@ -183,18 +185,18 @@ def _executes(tested: DeviceUnderTest) -> Finding:
     status, text = tested.run("greet", greeting)
     if (status, text) != (0, greeting):
         return Finding(FAIL, f"a script ended with status {status}: {text}", "Try another device.")
-    return Finding(OK, "programs run from there")
+    return Finding(OK, "programs run from the folder")
 
 
 def _heat(tested: DeviceUnderTest) -> Finding:
     now = tested.conditions
     warmest = now.temperature
-    text = f"{warmest.kind} {warmest.celsius:.1f} °C" if warmest else "temperature not known"
+    text = f"{warmest.kind} {warmest.celsius:.1f} °C" if warmest else "temperature unknown"
     if now.thermal_status is None:
-        text += ", the device does not say whether it throttles"
+        text += ", throttling not reported by the device"
     heat = too_hot(now, COOL_BELOW_C)
     if heat is not None:
-        return Finding(WARN, heat, "Let it cool down; a benchmark waits for it by itself.")
+        return Finding(WARN, heat, "Let it cool down; a benchmark waits for that automatically.")
     if now.thermal_status is None and warmest is None:
         return Finding(UNKNOWN, text)
     return Finding(OK, text)
@@ -203,7 +205,7 @@ def _heat(tested: DeviceUnderTest) -> Finding:
 def _battery(tested: DeviceUnderTest) -> Finding:
     percent = tested.conditions.battery_percent
     if percent is None:
-        return Finding(UNKNOWN, "no battery, or not told")
+        return Finding(UNKNOWN, f"no battery, or {NOT_REPORTED}")
     if percent < LOW_BATTERY_PERCENT:
         return Finding(WARN, f"{percent} %", CHARGE)
     return Finding(OK, f"{percent} %")
@@ -212,23 +214,23 @@ def _battery(tested: DeviceUnderTest) -> Finding:
 def _charging(tested: DeviceUnderTest) -> Finding:
     is_charging = tested.conditions.is_charging
     if is_charging is None:
-        return Finding(UNKNOWN, "not told")
+        return Finding(UNKNOWN, NOT_REPORTED)
     if is_charging:
         return Finding(OK, "connected to power")
-    return Finding(WARN, "not connected to power", "Plug it in, lest it slows down to save power.")
+    return Finding(WARN, "not connected to power", "Plug it in: phones throttle to save power.")
 
 
 def _power_saving(tested: DeviceUnderTest) -> Finding:
     saves_power = tested.conditions.saves_power
     if saves_power is None:
-        return Finding(UNKNOWN, "not told")
+        return Finding(UNKNOWN, NOT_REPORTED)
     return Finding(WARN, "on", SAVES_POWER) if saves_power else Finding(OK, "off")
 
 
 def _screen(tested: DeviceUnderTest) -> Finding:
     is_on = tested.conditions.is_screen_on
     if is_on is None:
-        return Finding(UNKNOWN, "not told")
+        return Finding(UNKNOWN, NOT_REPORTED)
     return Finding(OK, "on") if is_on else Finding(WARN, "off", WAKE)
 
 
@@ -243,16 +245,16 @@ def _core_classes(tested: DeviceUnderTest) -> Finding:
     cores = [core.index for core in tested.facts.cores]
     status, text = tested.run("reach", *(f"{1 << core:x}:{core}" for core in cores))
     if status:
-        return Finding(UNKNOWN, "the device has no taskset to try with")
+        return Finding(UNKNOWN, "cannot be checked: the device has no taskset")
     missing = {int(line) for line in text.split() if line.isdigit()}
     classes = classify(tested.facts.cores)
     lost = [one.name for one in classes if missing.issuperset(one.cores)]
     seen = ", ".join(str(one) for one in classes)
     text = f"{seen}; not reachable: {', '.join(lost) or core_list(missing)}"
     if lost:
-        return Finding(FAIL, text, "Take other cores with --cores.")
+        return Finding(FAIL, text, "Choose other cores with --cores.")
     if missing:
-        return Finding(WARN, text, "Leave them out of --cores.")
+        return Finding(WARN, text, "Exclude them from --cores.")
     return Finding(OK, seen)
 
 
@@ -262,12 +264,12 @@ def _runner(tested: DeviceUnderTest) -> Finding:
     tested.workspace.place(runner_for(tested.device.target), "runner", executable=True)
     status, text = tested.run("runner", "--version")
     if status or not text.startswith("seaformer-runner"):
-        return Finding(FAIL, f"it ended with status {status}: {text}", "Report this.")
+        return Finding(FAIL, f"it ended with status {status}: {text}", "Please report this.")
     return Finding(OK, text)
 
 
 def _model(tested: DeviceUnderTest) -> Finding:
-    """Run the model of which the runner's sources say what it computes (`probe.h`)."""
+    """Run the model in the runner's sources whose expected output is known (`probe.h`)."""
     from seaformer.benchmark.runner.build import HERE
     from seaformer.benchmark.runner.libraries import library_for
     from seaformer.benchmark.runner.plan import Plan, PlannedModel
@@ -291,11 +293,11 @@ def _model(tested: DeviceUnderTest) -> Finding:
     record = read_record(done.stdout_lines)
     if done.exit_status or not record.complete:
         text = record.problem or f"the runner ended with status {done.exit_status}"
-        return Finding(FAIL, text, "Report this, with the model of the device.")
+        return Finding(FAIL, text, "Please report this, with the name of the device.")
     output = np.frombuffer(workspace.read("output"), np.int8)
     if not np.array_equal(output, steps - 3):
-        return Finding(FAIL, "a model of known output gave another one", "Do not measure on it.")
-    return Finding(OK, f"LiteRT {library.version} runs, and is right")
+        return Finding(FAIL, "a test model has a wrong output", "Do not measure on this device.")
+    return Finding(OK, f"LiteRT {library.version} runs with correct output")
 
 
 CHECKS = (
@@ -313,4 +315,4 @@ CHECKS = (
     Check("runner", _runner, is_needed=True),
     Check("tiny model", _model),
 )
-"""What is examined, in this order."""
+"""All checks, in this order."""

@@ -1,6 +1,6 @@
-"""What can go wrong with a device: one class for each cause, which says what to do next."""
+"""Errors of devices: one class for each cause, with advice."""
 
-# ruff: noqa: N818 (the names say what happened, and are all errors)
+# ruff: noqa: N818 (the names describe the cause; all are errors)
 
 from typing import ClassVar
 
@@ -8,17 +8,17 @@ from seaformer.errors import SeaformerError, UsageError
 
 
 class DeviceError(SeaformerError):
-    """A device cannot do what it was asked for.
+    """A request to a device failed.
 
     Attributes:
         problem: what happened, in a sentence.
-        advice: what to do next; the same for all errors of a class.
+        advice: what to do next, the same for all errors of a class.
     """
 
     advice: ClassVar[str] = ""
 
     def __init__(self, problem: str) -> None:
-        """Make the message from what happened and the advice of the class."""
+        """Combine the problem with the advice of the class."""
         super().__init__(f"{problem} {self.advice}".strip())
         self.problem = problem
 
@@ -36,13 +36,13 @@ class ServerLost(DeviceError):
     """The adb server on this computer ended, or was restarted, during a request."""
 
     advice = (
-        "Another program restarts it, such as an IDE with an adb of another version: close that "
-        "and run again."
+        "Another program restarts it, such as an IDE with another version of adb: close it and run "
+        "again."
     )
 
 
 class NoSuchDevice(DeviceError, UsageError):
-    """No attached phone has the serial number that was asked for."""
+    """No attached phone has the given serial number."""
 
     advice = "Run 'seaformer-benchmark devices', or measure on this computer with --device host."
 
@@ -50,7 +50,7 @@ class NoSuchDevice(DeviceError, UsageError):
 class SeveralDevices(DeviceError, UsageError):
     """Several phones are attached and none was chosen."""
 
-    advice = "Choose one with --device SERIAL, or take --device all."
+    advice = "Choose one with --device SERIAL, or all with --device all."
 
 
 class NoUniqueSerial(DeviceError, UsageError):
@@ -63,42 +63,42 @@ class NoUniqueSerial(DeviceError, UsageError):
 
 
 class OldAndroid(DeviceError):
-    """The phone's adb lacks version 2 of the shell protocol, which has exit statuses."""
+    """The phone's adb lacks version 2 of the shell protocol, which reports exit statuses."""
 
-    advice = "Take a phone with Android 7 or later."
+    advice = "Use a phone with Android 7 or later."
 
 
 class Unauthorized(DeviceError):
     """The phone has not allowed this computer to use it."""
 
-    advice = "Unlock it and accept 'Allow USB debugging', or plug it in again if it does not ask."
+    advice = "Unlock it and accept 'Allow USB debugging', or reconnect it if it does not ask."
 
 
 class Offline(DeviceError):
-    """The phone is known to adb, and does not answer."""
+    """The phone is listed by adb, but does not respond."""
 
-    advice = "Plug it in again, or run 'adb reconnect offline'; a phone that boots needs a minute."
+    advice = "Reconnect it, or run 'adb reconnect offline'; a booting phone needs a minute."
 
 
 class NoPermission(DeviceError):
-    """This computer does not let us open the phone's USB port."""
+    """This computer does not permit access to the phone's USB port."""
 
     advice = (
-        "Add a udev rule for it (Debian: apt install android-sdk-platform-tools-common), plug it "
-        "in again, and run 'adb kill-server'."
+        "Add a udev rule for it (Debian: apt install android-sdk-platform-tools-common), reconnect "
+        "it, and run 'adb kill-server'."
     )
 
 
 class NotReady(DeviceError):
-    """The phone is in another state than Android's ordinary one: recovery, bootloader, sideload."""
+    """The phone has not booted Android, but recovery, bootloader or sideload."""
 
-    advice = "Start Android on it, as with 'adb reboot', and run again."
+    advice = "Start Android on it, for example with 'adb reboot', and run again."
 
 
 class WrongProcessor(DeviceError):
     """There is no runner for the device's processor."""
 
-    advice = "Take a phone whose ABI is arm64-v8a, or measure on this computer with --device host."
+    advice = "Use a phone with ABI arm64-v8a, or measure on this computer with --device host."
 
 
 class InUse(DeviceError):
@@ -113,41 +113,41 @@ class InUse(DeviceError):
 class TakenOver(DeviceError):
     """The lock of the phone expired, and another process has it."""
 
-    advice = "Keep this computer from suspending, check the connection, and run again."
+    advice = "Prevent this computer from suspending, check the connection, and run again."
 
 
 class Unplugged(DeviceError):
-    """The phone went away: unplugged, rebooted, or out of reach."""
+    """The phone is no longer connected: unplugged, rebooted, or unreachable."""
 
-    advice = "Check cable and port, see that it is listed by 'adb devices', and run again."
+    advice = "Check cable and port, check that 'adb devices' lists it, and run again."
 
 
 class CutOff(DeviceError):
-    """A program's output broke off, though the phone is there."""
+    """The output of a program ended prematurely, although the phone is connected."""
 
-    advice = "Run again; if it comes back, look for the cause with 'adb logcat'."
+    advice = "Run again; if it fails again, look for the cause with 'adb logcat'."
 
 
 class TimedOut(DeviceError):
-    """A device took longer than it was given; what ran on it was ended."""
+    """A device reached a time limit; its programs were killed."""
 
-    advice = "If it hangs, restart it; if it is only slow, ask for fewer runs or a smaller input."
+    advice = "If it hangs, restart it; if it is slow, request fewer runs or a smaller input."
 
 
 class TooMuchOutput(DeviceError):
-    """A device, or a program on it, says more than it can have to say; it was not read further."""
+    """A device, or a program on it, sent more than the limit; the rest was not read."""
 
-    advice = "Run 'seaformer-benchmark doctor', and try another phone if it comes back."
+    advice = "Run 'seaformer-benchmark doctor', and try another phone if it fails again."
 
 
 class Cancelled(DeviceError):
-    """Another thread asked to stop (`Device.cancel`)."""
+    """Another thread called `Device.cancel`."""
 
-    advice = "What ran on it was ended."
+    advice = "Its programs were killed."
 
 
 class DiskFull(DeviceError):
-    """The device has no room for the files."""
+    """The device has no space for the files."""
 
     advice = "Free some space on it (see 'adb shell df /data'), and run again."
 
@@ -159,30 +159,30 @@ class FileRefused(DeviceError):
 
 
 class ExecRefused(DeviceError):
-    """The device does not run a program from the folder it was put into."""
+    """The device refuses to run a program from its folder."""
 
     advice = (
-        "The folder may be mounted noexec, or its owner forbids it: run 'seaformer-benchmark "
-        "doctor', and try another phone if it fails there too."
+        "The folder may be mounted noexec, or the vendor forbids it: run 'seaformer-benchmark "
+        "doctor', and try another phone if that fails too."
     )
 
 
 class ProgramKilled(DeviceError):
-    """The device ended a program, for want of memory or otherwise."""
+    """The device killed a program, for lack of memory or another reason."""
 
-    advice = "Close other apps, or take a smaller model or input."
+    advice = "Close other apps, or use a smaller model or input."
 
 
 class TooHot(DeviceError):
     """A device did not cool down in time."""
 
     advice = (
-        "Let it lie in a cool place without its cover and without a fast charger, or allow more "
-        "with --cool-below."
+        "Put it in a cool place without its cover and without a fast charger, or raise "
+        "--cool-below."
     )
 
 
 class UnsupportedHost(DeviceError):
     """This computer cannot be measured."""
 
-    advice = "Attach a phone, or take a computer with Linux on x86-64 or arm64."
+    advice = "Attach a phone, or use a computer with Linux on x86-64 or arm64."

@@ -1,4 +1,4 @@
-"""What a phone is and how it is, each asked in one shell script."""
+"""Facts and conditions of a phone, each read by one shell script."""
 
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ FASTRPC = (
     "/dev/adsprpc-smd",
     "/dev/adsprpc-smd-secure",
 )
-"""Device files of FastRPC; the older ones, called adsprpc, are for the NPU as well."""
+"""Device files of FastRPC; the older ones, named adsprpc, are for the NPU too."""
 ZONES = "/sys/class/thermal/thermal_zone[0-9]*"
 
 FACTS_SCRIPT = parsers.script_of(
@@ -21,7 +21,7 @@ FACTS_SCRIPT = parsers.script_of(
         "present": f"cat {CPU}/present",
         "max_khz": f"grep -H . {CPU}/cpu[0-9]*/cpufreq/cpuinfo_max_freq",
         "memory": "cat /proc/meminfo",
-        # What cannot be looked at is there: the error says so.
+        # A file without permission exists: the error message shows it.
         "fastrpc": f"ls -d {' '.join(FASTRPC)} 2>&1",
     }
 )
@@ -41,7 +41,7 @@ CONDITIONS_SCRIPT = parsers.script_of(
 
 
 def read_facts(serial: str, output: str) -> DeviceFacts:
-    """Read what `FACTS_SCRIPT` printed on the phone of this serial number, whatever it is."""
+    """Parse the output of `FACTS_SCRIPT` on the phone with a serial number; never raises."""
     sections = parsers.parse_sections(output)
     properties = parsers.parse_getprop(sections.get("properties", ""))
 
@@ -61,7 +61,7 @@ def read_facts(serial: str, output: str) -> DeviceFacts:
         abi=known("ro.product.cpu.abi"),
         cores=tuple(Core(core, max_khz.get(core)) for core in sorted(cores)),
         memory_bytes=parsers.parse_memory_bytes(sections.get("memory", "")),
-        # As Android says it of itself.
+        # As Android reports it.
         is_emulated=known("ro.hardware") in ("goldfish", "ranchu")
         or "1" in (known("ro.kernel.qemu"), known("ro.boot.qemu")),
         fastrpc=parsers.parse_present(sections.get("fastrpc", ""), FASTRPC),
@@ -69,7 +69,7 @@ def read_facts(serial: str, output: str) -> DeviceFacts:
 
 
 def read_conditions(output: str) -> Conditions:
-    """Read what `CONDITIONS_SCRIPT` printed, whatever it is."""
+    """Parse the output of `CONDITIONS_SCRIPT`; never raises."""
     sections = parsers.parse_sections(output)
     thermal = parsers.parse_thermalservice(sections.get("thermal", ""))
     battery = parsers.parse_battery(sections.get("battery", ""))

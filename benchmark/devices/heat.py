@@ -1,4 +1,4 @@
-"""Waiting for a device to cool down, and seeing that it was too hot."""
+"""Waiting for a device to cool down, and detecting throttling."""
 
 import time
 from collections.abc import Callable
@@ -7,31 +7,31 @@ from seaformer.benchmark.devices.device import Conditions, Device
 from seaformer.benchmark.devices.errors import TooHot
 
 COOL_BELOW_C = 35.0
-"""Skin, or battery, below which a device counts as cool.
+"""Temperature of skin or battery below which a device is cool, in °C.
 
-Pixels call for light throttling from 39 degrees on their skin, other phones of which thresholds are
-published from 37 to 50; idle ones in a room are at 25 to 33, also on a charger. So a phone gets
-below this by lying there, and has some degrees left to be measured in.
+Pixels request light throttling at a skin temperature of 39 degrees, other phones with published
+thresholds at 37 to 50; idle phones in a room have 25 to 33, even on a charger. So an idle phone
+cools to below this, and has a few degrees left for measuring.
 """
 
 _POLL_S = 2.0
 
 STATUS_NAMES = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
-"""Android's thermal status, by number."""
+"""Names of Android's thermal status, by number."""
 
 
 def wait_until_cool(
     device: Device, cool_below_c: float | None, limit_s: float, describe: Callable[[str], None]
 ) -> Conditions:
-    """Wait until a device does not throttle and is cool; return its state then.
+    """Wait until a device is cool and does not throttle; return its state.
 
-    What it does not tell counts as cool.
+    Values that it does not report count as cool.
 
     Args:
-        device: to wait for.
-        cool_below_c: temperature of its skin or battery to wait for; None for `COOL_BELOW_C`.
+        device: the device.
+        cool_below_c: threshold of the temperature of skin or battery; None for `COOL_BELOW_C`.
         limit_s: how long to wait before TooHot is raised.
-        describe: called with what is waited for, again and again.
+        describe: called repeatedly with the reason for waiting.
     """
     below_c = COOL_BELOW_C if cool_below_c is None else cool_below_c
     start = time.monotonic()
@@ -42,23 +42,23 @@ def wait_until_cool(
             return conditions
         waited_s = time.monotonic() - start
         if waited_s >= limit_s:
-            raise TooHot(f"After {waited_s:.0f} s of waiting, {device} is too hot: {heat}.")
+            raise TooHot(f"After waiting {waited_s:.0f} s, {device} is still too hot: {heat}.")
         describe(f"cooling down: {heat} ({waited_s:.0f} of at most {limit_s:.0f} s)")
         device.pause(min(_POLL_S, limit_s - waited_s))
 
 
 def too_hot(conditions: Conditions, below_c: float) -> str | None:
-    """Say in what way a device is too hot to be measured; None if it is not."""
+    """Return why a device is too hot to measure; None if it is not."""
     if conditions.thermal_status:
         return f"thermal status {_status(conditions.thermal_status)}"
     warmest = conditions.temperature
     if warmest is not None and warmest.celsius >= below_c:
-        return f"{warmest.kind} {warmest.celsius:.1f} °C, to be below {below_c:g} °C"
+        return f"{warmest.kind} {warmest.celsius:.1f} °C, required is below {below_c:g} °C"
     return None
 
 
 def throttled(before: Conditions, after: Conditions) -> str | None:
-    """Say how its states around a piece of work show that a device throttled; None if not so."""
+    """Return evidence in the states before and after a measurement of throttling; None without."""
     for when, conditions in (("before", before), ("after", after)):
         if conditions.thermal_status:
             return f"thermal status {_status(conditions.thermal_status)} {when} it"

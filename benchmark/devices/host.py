@@ -44,23 +44,23 @@ TARGETS = {"x86_64": "linux-x86_64", "aarch64": "linux-arm64"}
 _CPU = Path("/sys/devices/system/cpu")
 
 KERNEL_FILE_LIMIT = 4 * 2**20
-"""Bytes. /proc/cpuinfo has about 1.5 KB for each of some hundred processors."""
+"""Limit in bytes; /proc/cpuinfo has about 1.5 KB for each of up to hundreds of processors."""
 
 IDLE = ("idle", "iowait")
 COUNTED_TWICE = ("guest", "guest_nice")
-"""Virtual machines' time, which is in `user` and `nice` too."""
+"""Time of virtual machines, which is included in `user` and `nice`."""
 
 
 class Usage(NamedTuple):
-    """What processors have done up to a moment."""
+    """Processor time up to a moment."""
 
-    at_s: float  # the moment, on a clock that does not jump
-    busy_s: float  # that all processors together were busy, or taken away by a hypervisor
-    own_s: float  # of those, this process's and those of its children that have ended
+    at_s: float  # the moment, on a monotonic clock
+    busy_s: float  # busy time of all processors, including time stolen by a hypervisor
+    own_s: float  # of that, the time of this process and of its finished children
 
     @classmethod
     def now(cls) -> "Usage":
-        """Ask the system; its counters move in steps of 10 ms."""
+        """Read the counters of the system, which have a resolution of 10 ms."""
         every = psutil.cpu_times()._asdict()
         own = os.times()
         return cls(
@@ -71,7 +71,7 @@ class Usage(NamedTuple):
 
 
 def foreign_load(before: Usage, after: Usage) -> float | None:
-    """Return how many processors other programs kept busy; None if it was too short to tell."""
+    """Return how many processors other programs kept busy; None if the time was too short."""
     elapsed_s = after.at_s - before.at_s
     if elapsed_s < 0.1:
         return None
@@ -86,12 +86,12 @@ class Host(Device):
     is_emulated = False
 
     def __init__(self) -> None:
-        """Take this computer, or raise UnsupportedHost: there is no runner for it."""
+        """Raise UnsupportedHost if there is no runner for this computer."""
         machine = platform.machine()
         if sys.platform != "linux":
             raise errors.UnsupportedHost(
-                f"On {platform.system()} models are measured on phones only: this computer itself "
-                f"can be measured on Linux."
+                f"On {platform.system()}, models can only be measured on phones; measuring on the "
+                f"computer needs Linux."
             )
         if machine not in TARGETS:
             raise errors.UnsupportedHost(f"There is no runner for a processor of type {machine}.")
@@ -103,7 +103,7 @@ class Host(Device):
         return "this computer"
 
     def facts(self) -> DeviceFacts:
-        """Return what this computer is. Its cores are those that this process may run on."""
+        """Return the facts about this computer, with the cores available to this process."""
         return DeviceFacts(
             serial=SERIAL,
             manufacturer=_line("/sys/class/dmi/id/sys_vendor"),
@@ -122,7 +122,7 @@ class Host(Device):
         )
 
     def conditions(self) -> Conditions:
-        """Return the state that this computer is in now."""
+        """Return the current state of this computer."""
         before, self._usage = self._usage, Usage.now()
         batteries = (
             supply
@@ -157,7 +157,7 @@ class Host(Device):
         self.require_not_cancelled()
 
     def cancel(self) -> None:
-        """End what runs, from another thread."""
+        """Kill running programs, from another thread."""
         self.cancelled.set()
 
     def require_not_cancelled(self) -> None:
@@ -170,7 +170,7 @@ class HostWorkspace(Workspace):
     """A temporary folder."""
 
     def __init__(self, host: Host) -> None:
-        """Make the folder."""
+        """Create the folder."""
         self._stack = ExitStack()
         self.path = str(self._stack.enter_context(temporary_folder("benchmark")))
         self._host = host
@@ -233,8 +233,8 @@ class HostWorkspace(Workspace):
             )
         except processes.CannotStartError as error:
             raise errors.ExecRefused(
-                f"This computer does not run '{path}' ({error.reason}); temporary files are put "
-                f"where TMPDIR says."
+                f"This computer refuses to run '{path}' ({error.reason}); TMPDIR sets the folder "
+                f"for temporary files."
             ) from error
         except processes.TookTooLongError:
             raise errors.TimedOut(f"'{program}' took longer than {time_limit_s:g} s.") from None
@@ -248,17 +248,17 @@ class HostWorkspace(Workspace):
         )
 
     def close(self, keep: bool) -> None:  # noqa: ARG002
-        """Remove the folder: what is kept would not be found again."""
+        """Remove the folder; on this computer, files are never kept."""
         self._stack.close()
 
     def _refusal(self, error: OSError) -> errors.DeviceError:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return errors.DiskFull(f"There is no room in '{self.path}' (see TMPDIR).")
+            return errors.DiskFull(f"There is no space in '{self.path}' (see TMPDIR).")
         return errors.FileRefused(f"'{error.filename}' cannot be written: {error.strerror}.")
 
 
 def _sensors() -> Iterator[tuple[str, str]]:
-    """Yield the name and the reading of every temperature sensor."""
+    """Yield name and reading of every temperature sensor."""
     for zone in sorted(Path("/sys/class/thermal").glob("thermal_zone*")):
         yield _line(zone / "type") or zone.name, _text(zone / "temp")
     for sensor in sorted(Path("/sys/class/hwmon").glob("hwmon*/temp*_input")):
@@ -275,7 +275,7 @@ def _os_name() -> str | None:
 
 
 def _text(path: Path | str) -> str:
-    """Return the content of a file of the kernel, "" if it cannot be read."""
+    """Return the content of a file of the kernel; "" if it cannot be read."""
     try:
         return read_limited(Path(path), KERNEL_FILE_LIMIT).decode("utf-8", "replace")
     except (OSError, TooLargeError):

@@ -16,14 +16,14 @@ from seaformer.benchmark.devices.server import attached_phones
 from seaformer.console import Console
 
 _Column = Mapping[str, str | tuple[str, ...] | None]
-"""Row of the table -> what is known of a device, in one line or in several."""
+"""Row of the table -> value for a device, in one line or in several."""
 
 
 def print_devices(console: Console) -> None:
-    """Print what phones are attached, and this computer."""
+    """Print the attached phones and this computer."""
     columns: dict[str, _Column] = {}
     problem = ""
-    with console.status("looking at the devices ..."):
+    with console.status("inspecting devices ..."):
         try:
             for attached in attached_phones():
                 columns[attached.serial] = _examine(partial(open_phone, attached))
@@ -43,8 +43,8 @@ def print_devices(console: Console) -> None:
         console.print(problem, soft_wrap=True)
     elif len(columns) == 1:
         console.print(
-            "No phone is attached. Plug one in with a cable for data, and switch on 'USB debugging'"
-            " in its developer options.",
+            "No phone is attached. Connect one with a data cable, and enable 'USB debugging' in its"
+            " developer options.",
             soft_wrap=True,
         )
 
@@ -56,7 +56,7 @@ def _cell(value: str | tuple[str, ...] | None) -> RenderableType:
 
 
 def describe(facts: DeviceFacts) -> str:
-    """Return maker and model of a device, such as "Xiaomi Mi 10"."""
+    """Return manufacturer and model of a device, such as "Xiaomi Mi 10"."""
     words = [word for word in (facts.manufacturer, facts.model) if word]
     if len(words) == 2 and words[1].lower().startswith(words[0].lower()):
         words = words[1:]
@@ -74,7 +74,7 @@ def _column(device: Device) -> _Column:
     facts, now = device.facts(), device.conditions()
     status = now.thermal_status
     return {
-        "state": "ready, emulated: no latency" if facts.is_emulated else "ready",
+        "state": "ready, emulated: not latency" if facts.is_emulated else "ready",
         "model": describe(facts),
         "SoC": facts.soc,
         "system": facts.os,

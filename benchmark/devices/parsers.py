@@ -1,6 +1,6 @@
-"""What devices print about themselves: `dumpsys`, `getprop`, `df` and files of the kernel.
+"""Parsers of device information: `dumpsys`, `getprop`, `df` and files of the kernel.
 
-Nothing here raises, whatever the text: what is not there, or not understood, is None or left out.
+Parsers never raise: missing or malformed values are None or omitted.
 """
 
 import re
@@ -14,14 +14,13 @@ from seaformer.benchmark.devices.device import Temperature
 _MARK = "==== seaformer "
 
 COMMAND_LIMIT_S = 4
-"""Services answer within a second, or not at all."""
+"""Time limit; services respond within a second, or not at all."""
 
 
 def script_of(commands: Mapping[str, str]) -> str:
-    """Return a shell script that runs commands one after another, each under its name.
+    """Return a shell script that runs named commands one after another.
 
-    One that fails, hangs, or is not there, leaves its part empty and does not keep the others from
-    running.
+    A command that fails, hangs or is missing has an empty section and does not affect the others.
     """
     return "\n".join(
         f"echo '{_MARK}{name}'; {{ timeout -k 1 {COMMAND_LIMIT_S} {command}; }} 2>/dev/null; echo"
@@ -30,7 +29,7 @@ def script_of(commands: Mapping[str, str]) -> str:
 
 
 def parse_sections(text: str) -> dict[str, str]:
-    """Return name -> output of the commands of a script that `script_of` made."""
+    """Return name -> output of the commands of a script from `script_of`."""
     parts: dict[str, list[str]] = {}
     current: list[str] = []
     for line in text.split("\n"):
@@ -42,7 +41,7 @@ def parse_sections(text: str) -> dict[str, str]:
 
 
 def parse_present(text: str, paths: Sequence[str]) -> tuple[str, ...] | None:
-    """Return which of these paths exist by what `ls -d` says of them; None if it says nothing."""
+    """Return which of these paths exist by the output of `ls -d`; None without output."""
     lines = text.split("\n")
     if not any(path in line for path in paths for line in lines):
         return None
@@ -76,7 +75,7 @@ def parse_values(text: str) -> dict[str, str]:
 def parse_core_khz(text: str) -> dict[int, int]:
     """Return core -> kHz, from /sys/devices/system/cpu/cpu*/cpufreq/* as `parse_values` takes it.
 
-    Cores that show nothing, or no positive number, are left out.
+    Cores without a positive number are omitted.
     """
     frequencies: dict[int, int] = {}
     for path, value in parse_values(text).items():
@@ -87,7 +86,7 @@ def parse_core_khz(text: str) -> dict[int, int]:
 
 
 def parse_core_list(text: str) -> tuple[int, ...] | None:
-    """Return the numbers in a list such as "0-3,7", rising; None if it is no such list."""
+    """Return the numbers in a list such as "0-3,7", ascending; None if it is not such a list."""
     text = text.strip()
     if not re.fullmatch(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*", text, re.ASCII):
         return None
@@ -101,7 +100,7 @@ def parse_core_list(text: str) -> tuple[int, ...] | None:
 def parse_processor(cpuinfo: str) -> str | None:
     """Return the name of the processor from /proc/cpuinfo.
 
-    "model name" on x86; some arm64 kernels give the whole chip as "Hardware".
+    It is "model name" on x86; some arm64 kernels report the whole chip as "Hardware".
     """
     for name in ("model name", "Hardware"):
         found = re.search(rf"^{name}[ \t]*:[ \t]*(\S.*)$", cpuinfo, re.MULTILINE)
@@ -121,9 +120,9 @@ _UNITS = {"": 1024, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 def parse_free_bytes(text: str) -> int | None:
-    """Return the bytes that are free on the one file system that `df -k` was asked about.
+    """Return the free bytes on the single file system in the output of `df -k`.
 
-    Its row may go over two lines. The column is found by its name: "Available", or "Free" on
+    Its row may have two lines. The column is found by its name: "Available", or "Free" on
     Androids before 6.
     """
     header, _, rows = text.strip().partition("\n")
@@ -146,7 +145,7 @@ _PROPERTY = re.compile(r"\[([^\[\]]+)\]: \[(.*)", re.DOTALL)
 def parse_getprop(text: str) -> dict[str, str]:
     """Return property -> value of lines "[name]: [value]".
 
-    Values may hold brackets and several lines; the line ends may be CRLF.
+    Values may contain brackets and line breaks; line ends may be CRLF.
     """
     entries: list[tuple[str, list[str]]] = []
     for line in text.split("\n"):
@@ -168,7 +167,7 @@ _CHARGING = 2
 
 
 class Battery(NamedTuple):
-    """A battery: 0 to 100 percent, whether a source of power is connected, degrees Celsius."""
+    """A battery: charge in percent, whether a power source is connected, degrees Celsius."""
 
     percent: int | None
     is_charging: bool | None
@@ -244,17 +243,16 @@ _NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,9})?", re.ASCII)
 
 
 class ThermalState(NamedTuple):
-    """Throttling, 0 (none) to 6 (shutdown), and what the sensors measured, if they did."""
+    """Throttling, 0 (none) to 6 (shutdown), and temperatures, if available."""
 
     status: int | None
     temperatures: tuple[Temperature, ...]
 
 
 def parse_thermalservice(text: str) -> ThermalState:
-    """Read the status and the current temperatures of `dumpsys thermalservice` (Android 10 on).
+    """Read status and current temperatures of `dumpsys thermalservice` (since Android 10).
 
-    Those from the hardware layer are taken; the cached ones, which can be minutes old, only if
-    there are no others.
+    Temperatures from the hardware layer are preferred; cached ones can be minutes old.
     """
     status = re.search(r"^\s*Thermal Status: ([0-6])\s*$", text, re.MULTILINE)
     sections = re.split(r"^(\S.*):[ \t\r]*$", text, flags=re.MULTILINE)
@@ -279,7 +277,7 @@ def _readings(text: str) -> tuple[Temperature, ...]:
 
 
 def _kind(number: int, name: str) -> str | None:
-    # Some vendors count the types differently, but name the sensors by them: TYPE_SKIN.
+    # Some vendors number the types differently, but name the sensors by type: TYPE_SKIN.
     spelled = name.removeprefix("TYPE_").replace("_", " ").lower()
     if name.startswith("TYPE_") and spelled in KINDS.values():
         return spelled
@@ -297,7 +295,7 @@ _KIND_OF_WORD = {
     "coretemp": "cpu",
     "k10temp": "cpu",
 }
-"""Part of a sensor's name -> what it measures. Other sensors are of unknown kind."""
+"""Substring of a sensor's name -> what it measures; other sensors have an unknown kind."""
 
 
 def parse_thermal_zones(text: str) -> tuple[Temperature, ...]:
@@ -308,10 +306,10 @@ def parse_thermal_zones(text: str) -> tuple[Temperature, ...]:
 
 
 def sensor_readings(sensors: Iterable[tuple[str, str]]) -> tuple[Temperature, ...]:
-    """Return the temperatures of sensors, given the name and the content of the file of each.
+    """Return the temperatures of sensors, given name and file content of each.
 
-    The kernel's unit is a thousandth of a degree. Some vendors' drivers use another one: a number
-    below a thousand could be anything and is left out.
+    The kernel's unit is a thousandth of a degree. Drivers of some vendors use another unit, so
+    numbers below a thousand are ambiguous and omitted.
     """
     readings = []
     for name, content in sensors:
@@ -324,8 +322,8 @@ def sensor_readings(sensors: Iterable[tuple[str, str]]) -> tuple[Temperature, ..
 
 
 def _plausible_c(celsius: float) -> bool:
-    """Whether a sensor can have measured this.
+    """Whether a temperature is plausible.
 
-    Sensors that are not there are shown as 0.0 by Samsung, as -99.9 or NaN by others.
+    Missing sensors are reported as 0.0 by Samsung, as -99.9 or NaN by others.
     """
     return celsius != 0.0 and -40.0 < celsius < 150.0

@@ -41,12 +41,12 @@ from seaformer.processes import Done
 ABI = "arm64-v8a"
 
 HOUSEKEEPING_LIMIT_S = 30.0
-"""For commands that take a second. `dumpsys` alone waits up to 10 s for a busy service."""
+"""Time limit for short commands; only `dumpsys` waits up to 10 s for a busy service."""
 
 KILL_LIMIT_S = 6.0
 
 _NOT_EXECUTABLE = (126, 127)
-"""Exit statuses of a shell that could not run a program."""
+"""Exit statuses of a shell that cannot run a program."""
 
 _T = TypeVar("_T")
 
@@ -60,8 +60,8 @@ pid=$!
 wait "$pid\""""
 """Runs a program in a process group of its own.
 
-The first line that comes is a mark and the number of the group. If adb hangs up because the phone
-was unplugged, the shell ends the group: nobody else could.
+The first line of output is a mark and the number of the group. If adb hangs up because the phone
+was unplugged, the shell kills the group, as no other process can.
 """
 
 
@@ -70,7 +70,7 @@ kill -9 -- -{group}
 tries=0
 while kill -0 -- -{group} && [ $tries -lt 40 ]; do tries=$((tries + 1)); sleep 0.1; done
 [ $tries -lt 40 ]"""
-"""Ends a process group; fails if it is still there after four seconds."""
+"""Kills a process group; fails if it still exists after four seconds."""
 
 
 class Phone(Device):
@@ -79,13 +79,13 @@ class Phone(Device):
     target = "android-arm64"
 
     def __init__(self, serial: str) -> None:
-        """Take a phone, by its serial as adb lists it; or raise Unplugged, Offline, ..."""
+        """Connect to a phone by its serial in adb's list; or raise Unplugged, Offline, ..."""
         require(serial)
         require_shell_protocol(serial)
         self.serial = serial
         self._cancelled = threading.Event()
         self.way = Transport(serial, self._cancelled)
-        # What leaves the phone as it was has to work after `cancel`, too.
+        # Cleaning up has to work after `cancel` too.
         self.way_to_clean = Transport(serial, threading.Event(), KILL_LIMIT_S)
 
     def __str__(self) -> str:
@@ -93,11 +93,11 @@ class Phone(Device):
 
     @property
     def is_emulated(self) -> bool:  # type: ignore[override]
-        """Whether Android says that it runs in an emulator."""
+        """Whether Android reports that it runs in an emulator."""
         return self.facts().is_emulated
 
     def facts(self) -> DeviceFacts:
-        """Return what the phone is; it is asked once."""
+        """Return the facts about the phone, which are read once."""
         return self._facts
 
     @cached_property
@@ -105,11 +105,11 @@ class Phone(Device):
         return read_facts(self.serial, self.ask(FACTS_SCRIPT))
 
     def conditions(self) -> Conditions:
-        """Return the state that the phone is in now."""
+        """Return the current state of the phone."""
         return read_conditions(self.ask(CONDITIONS_SCRIPT))
 
     def check_processor(self) -> None:
-        """Raise WrongProcessor unless the runner is made for it: emulators on a PC are others."""
+        """Raise WrongProcessor unless the runner supports it; emulators on a PC are x86."""
         abi = self.facts().abi
         if abi != ABI:
             raise errors.WrongProcessor(
@@ -117,7 +117,7 @@ class Phone(Device):
             )
 
     def open_workspace(self, key: str) -> "PhoneWorkspace":
-        """Reserve the phone, and return the folder that is then ours."""
+        """Reserve the phone, and return the folder of the reservation."""
         check_key(key)
         self.check_processor()
         reservation = self.twice(lambda: Reservation(self.way, self.way_to_clean))
@@ -136,19 +136,19 @@ class Phone(Device):
             raise errors.Cancelled("The work on the phone was stopped.")
 
     def cancel(self) -> None:
-        """End what runs on the phone, from another thread."""
+        """Kill programs that run on the phone, from another thread."""
         self._cancelled.set()
 
     def run(self, command: str) -> Done:
-        """Run a short shell command that can be repeated without harm."""
+        """Run a short, idempotent shell command."""
         return self.twice(lambda: self.way.shell(command, HOUSEKEEPING_LIMIT_S))
 
     def ask(self, command: str) -> str:
-        """Return what a short shell command prints."""
+        """Return the output of a short shell command."""
         return self.run(command).stdout.decode("utf-8", "replace")
 
     def twice(self, work: Callable[[], _T]) -> _T:
-        """Do what can be repeated a second time if the adb server was restarted meanwhile."""
+        """Do idempotent work, and repeat it once if the adb server was restarted meanwhile."""
         try:
             return work()
         except (errors.ServerLost, errors.CutOff):
@@ -162,12 +162,12 @@ class PhoneWorkspace(Workspace):
     shell = "/system/bin/sh"
 
     def __init__(self, phone: Phone, reservation: Reservation, kept: str) -> None:
-        """Take the folder of a reservation, and the path of where its files are kept if at all."""
+        """Wrap the folder of a reservation; `kept` is the path for files of --keep."""
         self.path = reservation.folder
         self._phone, self._reservation, self._kept = phone, reservation, kept
 
     def place(self, local: Path, name: str, executable: bool = False) -> bool:
-        """Have a file of this computer in the folder, as `Workspace.place` describes."""
+        """Copy a file to the folder, as `Workspace.place` describes."""
         path = self.path_of(name)
         digest, size = file_sha256(local), local.stat().st_size
         mode = 0o755 if executable else 0o644
@@ -177,7 +177,7 @@ class PhoneWorkspace(Workspace):
         with local.open("rb") as content:
             self._send(content, path, mode)
         if self._digest(path, size) != digest:
-            raise errors.FileRefused(f"'{name}' arrived on the phone {self._phone.serial} damaged.")
+            raise errors.FileRefused(f"'{name}' was corrupted on the phone {self._phone.serial}.")
         return True
 
     def write(self, name: str, data: bytes) -> None:
@@ -200,11 +200,11 @@ class PhoneWorkspace(Workspace):
     ) -> Finished:
         """Run a program in the folder, as `Workspace.execute` describes.
 
-        Raises TakenOver if the phone is somebody else's at the end.
+        Raises TakenOver if another process has reserved the phone meanwhile.
         """
         path = self.path_of(program)
         if "\0" in "".join(arguments):
-            raise ValueError("an argument holds a NUL, which would end it")
+            raise ValueError("an argument contains NUL, which would truncate it")
         mark = secrets.token_hex(8)
         group: list[str] = []
 
@@ -230,12 +230,12 @@ class PhoneWorkspace(Workspace):
                 OUTPUT_LIMIT,
             )
         except errors.Unplugged:
-            raise  # The phone's shell has ended the program, and cannot be reached any more.
+            raise  # The phone's shell has killed the program, and is no longer reachable.
         except BaseException as error:
             if not self._end(group) and isinstance(error, errors.TimedOut):
                 raise errors.TimedOut(
                     f"The phone {self._phone.serial} hangs: '{program}' took longer than "
-                    f"{time_limit_s:g} s, could not be ended and may still run."
+                    f"{time_limit_s:g} s, could not be killed and may still run."
                 ) from None
             if isinstance(error, errors.CutOff):
                 self._phone.twice(self._reservation.require)
@@ -246,12 +246,12 @@ class PhoneWorkspace(Workspace):
         if result.status in _NOT_EXECUTABLE:
             reason = stderr.strip().rpartition("\n")[2]
             raise errors.ExecRefused(
-                f"The phone {self._phone.serial} does not run '{path}' ({reason})."
+                f"The phone {self._phone.serial} refuses to run '{path}' ({reason})."
             )
         return Finished(result.status, tuple(lines.all[1:]), stderr)
 
     def close(self, keep: bool) -> None:
-        """Remove the folder, unless it is to be kept, and give the phone back."""
+        """Remove the folder unless it is kept, and release the phone."""
         if keep:
             command = f"rm -rf {self._kept}; mv {self.path} {self._kept}"
             self._phone.way_to_clean.shell(command, HOUSEKEEPING_LIMIT_S)
@@ -265,7 +265,7 @@ class PhoneWorkspace(Workspace):
         self._phone.twice(send)
 
     def _digest(self, path: str, size: int) -> str | None:
-        """Return the SHA-256 of a file of `size` bytes on the phone; None if there is none such."""
+        """Return the SHA-256 of a file of `size` bytes on the phone; None if it is missing."""
         result = self._phone.run(f"test -f {quote(path)} && sha256sum < {quote(path)}")
         if result.status == 0:
             return result.stdout[:64].decode("ascii", "replace")
@@ -276,7 +276,7 @@ class PhoneWorkspace(Workspace):
         return None
 
     def _end(self, group: list[str]) -> bool:
-        """End a process group, if it got so far as to say its number."""
+        """Kill a process group, if its number was printed."""
         if not (group and group[0].isdigit()):
             return False
         with suppress(errors.DeviceError):

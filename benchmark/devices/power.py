@@ -1,22 +1,22 @@
-"""States of a device in which it slows down to save power."""
+"""States in which a device slows down to save power."""
 
 from collections.abc import Iterator
 
 from seaformer.benchmark.devices.device import Conditions
 
 LOW_BATTERY_PERCENT = 20
-"""Below about this, phones save power by slowing down."""
+"""Charge in percent below which phones slow down to save power."""
 
 CHARGE = "Charge it: phones slow down to save power."
-SAVES_POWER = "Switch Battery Saver off in its settings: it lowers the clocks."
+SAVES_POWER = "Turn off Battery Saver in its settings: it lowers clock frequencies."
 WAKE = (
-    "Keep it on, as with 'adb shell svc power stayon true': some phones throttle programs while "
-    "the screen is off."
+    "Keep it on, for example with 'adb shell svc power stayon true': some phones throttle programs "
+    "while the screen is off."
 )
 
 
 def slowed_by_power(now: Conditions) -> Iterator[tuple[str, str]]:
-    """Yield each of them that a device is in, and what to do about it."""
+    """Yield each such state of a device, with advice."""
     if now.battery_percent is not None and now.battery_percent < LOW_BATTERY_PERCENT:
         yield f"the battery is at {now.battery_percent} %", CHARGE
     if now.saves_power:

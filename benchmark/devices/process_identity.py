@@ -1,4 +1,4 @@
-"""Identifying a process of this computer beyond its number, which another one may have later."""
+"""Unique identity of a process of this computer, whose number may be reused."""
 
 import os
 import re
@@ -6,7 +6,7 @@ from pathlib import Path
 
 _UNKNOWN = "unknown"
 _STATE, _START = 0, 19
-"""Places in /proc/PID/stat behind the name of the program, which may hold blanks."""
+"""Index in /proc/PID/stat after the name of the program, which may contain blanks."""
 
 
 def own_identity() -> str:
@@ -21,7 +21,7 @@ def own_identity() -> str:
 
 
 def has_ended(identity: str) -> bool:
-    """Whether an identity is that of a process that ran here and has ended; False if unknown."""
+    """Whether an identity belongs to an ended process of this computer; False if unknown."""
     words = identity.split()
     try:
         boot, namespace, pid, start = words

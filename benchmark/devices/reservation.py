@@ -1,15 +1,15 @@
-"""The lock of a phone: one benchmark at a time, whichever hosts they are started from.
+"""The lock of a phone: one benchmark at a time, even from different hosts.
 
-Every process that uses a phone has a folder of its own below `FOLDER`. It names its owner and holds
-a heartbeat, written every `BEAT_S`: the phone's uptime in seconds, so that clocks of hosts do not
-matter. A phone is reserved by first creating such a folder and then looking for others. Of two
-processes that do so at the same time at least one sees the other, and a process that sees another
-one removes its own folder again: two never hold the phone.
+Every process that uses a phone has its own folder below `FOLDER`, with the name of its owner and a
+heartbeat, written every `BEAT_S`: the phone's uptime in seconds, so that clocks of hosts do not
+matter. A process reserves a phone by first creating its folder and then looking for others. If two
+processes do so at the same time, at least one sees the other, and a process that sees another one
+removes its own folder, so two never hold the phone.
 
 A folder whose heartbeat is older than `EXPIRY_S` belongs to a process that was killed or
-disconnected. The next one removes it, and ends what still runs in it; at once if its owner was a
-process of the same host that has ended. If an owner is alive after all, as after its host was
-suspended, it finds its folder removed and stops.
+disconnected. The next process removes it, and kills programs that still run in it; immediately, if
+its owner was a process of the same host that has ended. An owner that is still alive, for example
+after its host was suspended, finds its folder removed and stops.
 """
 
 import getpass
@@ -30,7 +30,7 @@ from seaformer.errors import SeaformerError, quoted
 from seaformer.processes import Done
 
 FOLDER = "/data/local/tmp/seaformer"
-"""Folder of all files. Programs may be run from /data/local/tmp, not from /sdcard."""
+"""Folder for all files. Programs can be run from /data/local/tmp, but not from /sdcard."""
 
 KEPT = "kept-"
 """Prefix of folders with the files of --keep, which have no owner."""
@@ -44,7 +44,7 @@ EXPIRY_S = 60
 STEP_LIMIT_S = 30.0
 
 BEAT_LIMIT_S = 6.0
-"""How long a heartbeat in progress may take at the end."""
+"""Time limit for a heartbeat in progress when the reservation ends."""
 
 _GONE = 3
 """Exit status of `_BEAT` if the folder was removed."""
@@ -54,7 +54,7 @@ read now rest </proc/uptime
 now=${now%.*}
 case $now in '' | *[!0-9]*) now=$(date +%s) ;; esac
 """
-"""The phone's clock; a phone whose uptime cannot be read has the time of day."""
+"""The phone's uptime, or the time of day if the uptime cannot be read."""
 
 _BEAT = """\
 if [ -f {mine}/owner ]; then echo $now >{mine}/beat; else (exit {gone}); fi"""
@@ -89,13 +89,13 @@ done
 rm -rf {folder}/.gone-*
 :
 )"""
-"""Creates the folder, removes those of owners that have `ended` and expired ones, and prints name,
-owner's identity and owner of each of the others.
+"""Creates the folder, removes expired ones and those of owners that have `ended`, and prints name,
+identity of the owner and owner of each other folder.
 
-A folder without a heartbeat is being created, or was left by an earlier version: it gets one, and
-expires unless its owner writes another. A heartbeat that is written while this runs may be a little
-later than `now`; one that is much later is from before a restart of the phone. Folders are renamed
-before they are removed, or a partly removed one would look as if it were being created.
+A folder without a heartbeat is being created, or is from an earlier version: it gets a heartbeat,
+and expires unless its owner writes another one. A heartbeat written while this runs may be slightly
+later than `now`; a much later one is from before a restart of the phone. Folders are renamed before
+they are removed, because a partly removed one would look like one that is being created.
 """
 
 _RELEASE = """\
@@ -109,15 +109,15 @@ class Reservation:
     """Exclusive use of a phone until `end` is called.
 
     Attributes:
-        folder: for files.
+        folder: folder for files.
     """
 
     def __init__(self, way: Transport, way_to_clean: Transport) -> None:
         """Reserve a phone.
 
         Args:
-            way: to the phone.
-            way_to_clean: the same, usable after `way` was cancelled.
+            way: transport to the phone.
+            way_to_clean: transport that is usable after `way` was cancelled.
 
         Raises:
             InUse: another process holds it; the error names its owner.
@@ -158,7 +158,7 @@ class Reservation:
         """Create the folder, and remove those whose owners have ended.
 
         Returns:
-            Names of folders whose owners have ended as well; if there are any, nothing was created.
+            Names of other folders whose owners have ended; if there are any, nothing was created.
 
         Raises:
             InUse: there are other folders.
@@ -191,7 +191,7 @@ class Reservation:
 
     def _beat_until_end(self) -> None:
         while not self._ends.wait(BEAT_S):
-            with suppress(SeaformerError):  # The next one may get through.
+            with suppress(SeaformerError):  # The next heartbeat may succeed.
                 self._beat(self._way_to_clean)
 
     def _release(self) -> None:

@@ -1,4 +1,4 @@
-"""Which devices `--device` means."""
+"""Selecting devices by `--device`."""
 
 import os
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ AUTO, ALL = "auto", "all"
 
 @dataclass(frozen=True)
 class Selection:
-    """At least one device to measure on, and what the user should know about the choice."""
+    """At least one device to measure on, and a remark for the user about the choice."""
 
     devices: tuple[Device, ...]
     note: str = ""
 
 
 def select_devices(choice: str) -> Selection:
-    """Return the devices that --device means: "auto", "host", "all" or a serial number.
+    """Return the devices for --device: "auto", "host", "all" or a serial number.
 
-    Phones are checked to be ready and to have the right processor.
+    Phones are checked for readiness and a supported processor.
 
     Raises:
         DeviceError: NoSuchDevice, SeveralDevices, Unauthorized, Offline, WrongProcessor, ...
@@ -50,33 +50,33 @@ def select_devices(choice: str) -> Selection:
         raise NoSuchDevice(f"There is no phone '{serial}'; {there}.")
     ready = [phone for phone in phones if phone.problem is None]
     if choice == ALL and not ready:
-        raise NoSuchDevice(f"No phone is attached that is ready{f' ({names})' if phones else ''}.")
+        raise NoSuchDevice(f"No attached phone is ready{f' ({names})' if phones else ''}.")
     if choice == AUTO and not phones:
         return Selection((Host(),), "No phone is attached. Measuring on this computer.")
     if choice == AUTO and len(ready) > 1:
         raise SeveralDevices(f"There are {len(ready)} phones: {', '.join(map(str, ready))}.")
     problems = dict.fromkeys(str(phone.problem.problem) for phone in phones if phone.problem)
-    # A phone that is not ready was attached to be measured on, and raises its problem: taking this
-    # computer instead would surprise.
+    # An attached phone that is not ready was meant to be measured, so its problem is raised:
+    # measuring on this computer instead would be surprising.
     devices = tuple(map(_checked, ready or phones[:1]))
     return Selection(devices, f"Left out: {' '.join(problems)}" if problems else "")
 
 
 def select_one(choice: str, compared: str) -> Selection:
-    """Return the one device that --device means, for models that are compared with each other.
+    """Return the single device for --device, for models that are compared with each other.
 
     Raises:
-        UsageError: several devices are meant, or there is none of that name. It says what is
-            `compared`.
+        UsageError: several devices are selected, or none has that name. The message has `compared`,
+            the compared items.
     """
     selection = select_devices(choice)
     if len(selection.devices) > 1:
-        raise UsageError(f"{compared} are compared on one device. Name it with --device.")
+        raise UsageError(f"{compared} are compared on one device. Select it with --device.")
     return selection
 
 
 def open_phone(attached: Attached) -> "Phone":
-    """Return a phone, or raise why it is not ready."""
+    """Return a phone, or raise the reason why it is not ready."""
     if attached.problem is not None:
         raise attached.problem
     # adbutils takes a third of a second to import.

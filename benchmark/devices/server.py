@@ -1,4 +1,4 @@
-"""The adb server of this computer, and the phones that it knows."""
+"""The adb server of this computer, and the phones it lists."""
 
 import os
 import re
@@ -24,33 +24,33 @@ SHELL_PROTOCOL = "shell_v2"
 _UNREADY: dict[str, tuple[str, type[errors.DeviceError]]] = {
     "unauthorized": ("has not allowed this computer to use it", errors.Unauthorized),
     "authorizing": ("is being asked to allow this computer", errors.Unauthorized),
-    "offline": ("does not answer", errors.Offline),
+    "offline": ("does not respond", errors.Offline),
     "connecting": ("is not connected yet", errors.Offline),
     "no permissions": ("cannot be opened: no permission for its USB port", errors.NoPermission),
 }
-"""State in adb's list -> what it means. Other states are modes without Android: recovery, ..."""
+"""State in adb's list -> its meaning. Other states are modes without Android, such as recovery."""
 
 START_LIMIT_S = 20.0
 ANSWER_LIMIT_S = 10.0
 _END_OF_CONNECTION_S = 0.2
-"""How much later than another connection the watch's own may be seen to end."""
+"""Largest delay between the end of another connection and that of the watch."""
 
 RETURN_LIMIT_S = 5.0
-"""How long a phone may take to be back after the server was restarted."""
+"""Time limit for a phone to return after the server was restarted."""
 
 
 @dataclass(frozen=True)
 class Attached:
     """A phone in adb's list."""
 
-    serial: str  # or network address
-    state: str  # "device" if it is ready, else "unauthorized", "offline", ...
-    model: str | None  # as adb names it; None for phones that are not ready
+    serial: str  # serial number or network address
+    state: str  # "device" if ready, else "unauthorized", "offline", ...
+    model: str | None  # as adb reports it; None for phones that are not ready
     is_unique: bool = True  # whether no other phone in the list has its serial
 
     @property
     def problem(self) -> errors.DeviceError | None:
-        """Why the phone cannot be used, or None."""
+        """The reason why the phone cannot be used, or None."""
         if self.serial == NO_SERIAL:
             return errors.NoUniqueSerial("A phone has no serial number to select it by.")
         if not self.is_unique:
@@ -65,26 +65,26 @@ class Attached:
 
 
 def attached_phones() -> tuple[Attached, ...]:
-    """Return all phones that adb knows, in its order, whatever their states; or raise NoAdb."""
+    """Return all phones in adb's list, in any state; or raise NoAdb."""
     phones, details = _phones(), _ask("host:devices-l").splitlines()
     return tuple(replace(phone, model=_model(phone, details)) for phone in phones)
 
 
 def require_shell_protocol(serial: str) -> None:
-    """Raise OldAndroid if a phone that is ready lacks version 2 of the shell protocol."""
+    """Raise OldAndroid if a ready phone lacks version 2 of the shell protocol."""
     try:
         features = _ask(f"host-serial:{serial}:features").split(",")
     except errors.ServerLost:
-        return  # An adb without this request, or the phone went away: the next request reports it.
+        return  # The next request reports a disconnected phone, or an adb without this request.
     if SHELL_PROTOCOL not in features:
-        raise errors.OldAndroid(f"The phone {serial} has an Android before 7.")
+        raise errors.OldAndroid(f"The phone {serial} has an Android version before 7.")
 
 
 def _phones() -> tuple[Attached, ...]:
     """Return the phones without their models.
 
-    This list separates serial and state by a tab, the long one, which has the models, by blanks.
-    Serials of phones on the network can hold blanks.
+    This list separates serial and state by a tab; the long list, which has the models, by blanks,
+    which serials of phones on the network can contain.
     """
     lines = [line.partition("\t") for line in _ask("host:devices").splitlines()]
     count = Counter(serial for serial, _, _ in lines)
@@ -106,7 +106,7 @@ def _model(phone: Attached, details: Sequence[str]) -> str | None:
 
 
 def _ask(service: str) -> str:
-    """Return the server's answer to a request; it is asked again if it was just being restarted."""
+    """Return the server's response to a request; retry if the server was being restarted."""
     try:
         return _ask_once(service)
     except errors.ServerLost:
@@ -121,11 +121,13 @@ def _ask_once(service: str) -> str:
 
 
 def require(serial: str, wait_s: float = 0.0) -> None:
-    """Return when a phone is ready; after `wait_s` raise Unplugged, Unauthorized, Offline, ..."""
+    """Wait until a phone is ready; after `wait_s`, raise Unplugged, Unauthorized, Offline, ..."""
     deadline = time.monotonic() + wait_s
     while True:
         found = [phone for phone in _phones() if phone.serial == serial]
-        problem = found[0].problem if found else errors.Unplugged(f"The phone {serial} went away.")
+        problem = (
+            found[0].problem if found else errors.Unplugged(f"The phone {serial} is disconnected.")
+        )
         if problem is None:
             return
         if time.monotonic() >= deadline:
@@ -134,13 +136,13 @@ def require(serial: str, wait_s: float = 0.0) -> None:
 
 
 def connect(answer_limit_s: float = ANSWER_LIMIT_S) -> "AdbConnection":
-    """Connect to the adb server, which is started if it does not run.
+    """Connect to the adb server, starting it if needed.
 
-    Any answer on the connection may take `answer_limit_s`.
+    `answer_limit_s` is the time limit for each response on the connection.
 
     Raises:
         NoAdb: it cannot be started.
-        ServerLost: it does not answer.
+        ServerLost: it does not respond.
     """
     client = _client()
     try:
@@ -152,11 +154,11 @@ def connect(answer_limit_s: float = ANSWER_LIMIT_S) -> "AdbConnection":
 
 
 def watch_server() -> "AdbConnection":
-    """Return a connection that lives as long as the adb server that runs now; see `has_ended`.
+    """Return a connection that lasts as long as the current adb server; see `has_ended`.
 
-    A request that breaks off looks the same for a phone that went away and for a server that was
-    restarted, whose successor has to find the phone first. A connection of its own tells them
-    apart.
+    A request aborts in the same way if the phone is disconnected and if the server is restarted,
+    after which the new server has to find the phone first. A separate connection distinguishes
+    the two.
     """
     with server_errors():
         watch = connect()
@@ -166,10 +168,10 @@ def watch_server() -> "AdbConnection":
 
 
 def has_ended(watch: "AdbConnection") -> bool:
-    """Whether the watched server has ended, be there a new one or not."""
+    """Whether the watched server has ended, even if a new one has started."""
     watch.conn.settimeout(_END_OF_CONNECTION_S)
     try:
-        while watch.conn.recv(4096):  # what it says of phones
+        while watch.conn.recv(4096):  # messages about phones
             continue
     except TimeoutError:
         return False
@@ -180,7 +182,7 @@ def has_ended(watch: "AdbConnection") -> bool:
 
 @contextmanager
 def server_errors() -> Iterator[None]:
-    """Turn what goes wrong between this process and the adb server into `ServerLost`."""
+    """Convert errors of the connection to the adb server to `ServerLost`."""
     from adbutils.errors import AdbError
 
     try:
@@ -188,21 +190,23 @@ def server_errors() -> Iterator[None]:
     except SeaformerError:
         raise
     except (AdbError, OSError, EOFError, ValueError) as error:
-        raise errors.ServerLost(f"The adb server broke off ({_short(error)}).") from error
+        raise errors.ServerLost(
+            f"The adb server closed the connection ({_short(error)})."
+        ) from error
 
 
 def _client() -> "AdbClient":
     port = os.environ.get("ANDROID_ADB_SERVER_PORT", "5037")
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         # adbutils reads it when it is imported.
-        raise UsageError(f"ANDROID_ADB_SERVER_PORT is '{port}'; it has to be 1 to 65535.")
+        raise UsageError(f"ANDROID_ADB_SERVER_PORT is '{port}'. Allowed: 1 to 65535.")
     from adbutils import AdbClient
 
     return AdbClient(port=int(port))
 
 
 def _start_server() -> None:
-    """Start it as `adb` does, but without its messages among ours."""
+    """Start the server as `adb` does, but without printing its messages."""
     from adbutils import adb_path
     from adbutils.errors import AdbError
 

@@ -1,8 +1,8 @@
 """Talking to a phone through the adb server: shell commands and files.
 
-adbutils finds and connects to the server. What is here is what its own calls lack: a limit on every
-wait, output line by line, stdout and stderr apart, the phone's reason when it refuses a file, and
-a way to stop from another thread.
+adbutils finds and connects to the server. This module adds what its calls lack: a time limit for
+every wait, output line by line, separate stdout and stderr, the phone's reason for refusing a file,
+and cancelling from another thread.
 """
 
 import secrets
@@ -20,30 +20,30 @@ from seaformer.benchmark.devices import errors, server
 from seaformer.processes import Allowance, Done
 
 SILENCE_LIMIT_S = 30.0
-"""How long a file transfer may stand still."""
+"""Time limit for a file transfer without progress."""
 
 _TICK_S = 0.2
-"""How often a wait looks whether it is cancelled."""
+"""Interval at which a wait checks whether it is cancelled."""
 
 _SETTLE_S = 1.0
-"""How long the adb server may take to notice that a phone went away."""
+"""Time that the adb server may need to notice that a phone is disconnected."""
 
 _CHUNK = 64 * 1024
-"""Most bytes in one message of the file protocol."""
+"""Largest size of a message of the file protocol in bytes."""
 
 ANSWER_LIMIT = 4 * 2**20
-"""Bytes. What a phone says of itself, `dumpsys` and all, is some ten thousand of them."""
+"""Limit in bytes; all facts about a phone, including `dumpsys`, have tens of thousands."""
 
 _STDOUT, _STDERR, _EXIT = 1, 2, 3
-"""Kinds of packets of the shell protocol, version 2."""
+"""Packet types of the shell protocol, version 2."""
 
 
 class _SilenceError(Exception):
-    """Nothing came in time."""
+    """No data arrived before the time limit."""
 
 
 class _Link:
-    """A connection to a service of the phone, whose every wait is limited and can be cancelled."""
+    """A connection to a service of the phone; all waits have a time limit and can be cancelled."""
 
     def __init__(self, connection: AdbConnection, cancelled: threading.Event) -> None:
         self._connection = connection
@@ -51,7 +51,7 @@ class _Link:
         self._socket.settimeout(_TICK_S)
         self._cancelled = cancelled
         self.deadline: float | None = None
-        """When all has to be done, by `time.monotonic`; None limits every single wait instead."""
+        """Deadline for everything, by `time.monotonic`; None limits each wait instead."""
 
     def receive(self, count: int) -> bytes:
         data = bytearray()
@@ -87,24 +87,24 @@ class _Link:
 
 
 def refusal(serial: str, path: str, reason: str) -> errors.DeviceError:
-    """Return the error for a file that a phone refuses to take or to give."""
+    """Return the error for a file that a phone refuses to write or read."""
     if "no space" in reason.lower():
-        return errors.DiskFull(f"The phone {serial} has no room for '{path}'.")
+        return errors.DiskFull(f"The phone {serial} has no space for '{path}'.")
     return errors.FileRefused(f"The phone {serial} refuses '{path}': {reason}.")
 
 
 class Transport:
-    """The way to a phone; calls raise TimedOut, Cancelled, Unplugged, ServerLost, CutOff, ..."""
+    """The connection to a phone; calls raise TimedOut, Cancelled, Unplugged, ServerLost, ..."""
 
     def __init__(
         self, serial: str, cancelled: threading.Event, answer_limit_s: float = server.ANSWER_LIMIT_S
     ) -> None:
-        """Take a phone; nothing is sent yet.
+        """Prepare a connection without sending anything.
 
         Args:
             serial: as adb lists it.
-            cancelled: when it is set, whatever waits for the phone raises `Cancelled`.
-            answer_limit_s: how long the phone may take to begin with a request.
+            cancelled: when set, all waits for the phone raise `Cancelled`.
+            answer_limit_s: time limit for the phone to start processing a request.
         """
         self.serial = serial
         self._cancelled = cancelled
@@ -120,15 +120,15 @@ class Transport:
     ) -> Done:
         """Run a command in the phone's shell.
 
-        When this is left early, adb hangs up the phone's shell (SIGHUP), but not what it started.
+        On an exception, adb hangs up the phone's shell (SIGHUP), but not its child processes.
 
         Args:
-            command: for `sh -c`. It must not end the shell.
-            time_limit_s: how long it may take.
-            on_stdout: called with stdout as it comes.
-            what: the command, for messages.
-            output_limit: how much it may print, as `seaformer.processes.Allowance` counts, before
-                TooMuchOutput is raised.
+            command: for `sh -c`. It must not exit the shell.
+            time_limit_s: time limit in seconds.
+            on_stdout: called with stdout as it arrives.
+            what: name of the command in messages.
+            output_limit: limit of its output, as `seaformer.processes.Allowance` counts, above
+                which TooMuchOutput is raised.
         """
         output, stderr = bytearray(), bytearray()
         mark = secrets.token_hex(8)
@@ -139,12 +139,12 @@ class Transport:
                 link.deadline = time.monotonic() + time_limit_s
                 while True:
                     kind, length = struct.unpack("<BI", link.receive(5))
-                    # The length is the phone's word, so it counts before that much is waited for.
+                    # The length is untrusted, so the limit is checked before waiting for data.
                     data = link.receive(length) if length <= output_limit else None
                     if data is None or not allowance.covers(data):
                         raise errors.TooMuchOutput(
                             f"The phone {self.serial}: {what} printed more than "
-                            f"{output_limit / 2**20:g} MiB and was ended."
+                            f"{output_limit / 2**20:g} MiB and was killed."
                         )
                     if kind == _EXIT:
                         break
@@ -154,19 +154,19 @@ class Transport:
                         output += data
                     elif kind == _STDOUT and on_stdout is not None:
                         on_stdout(data)
-            # A shell that was killed, or a phone that went away, can look like a good end.
+            # A killed shell, or a disconnected phone, can look like a regular end.
             text, found, rest = bytes(stderr).rpartition(f"{mark}\n".encode())
             if not found:
                 raise EOFError("the end of the output is missing")
         return Done(data[0], bytes(output), text + rest)
 
     def push(self, content: BinaryIO, path: str, mode: int) -> None:
-        """Write a file with these permissions; folders on the way to it are made.
+        """Write a file with these permissions, creating its parent folders.
 
         Raises:
-            DiskFull, FileRefused: the phone does not take it.
+            DiskFull, FileRefused: the phone refuses it.
         """
-        silence = f"nothing moved for {SILENCE_LIMIT_S:g} s while a file was sent"
+        silence = f"no progress for {SILENCE_LIMIT_S:g} s while sending a file"
         with self._explained(silence), closing(self._open("sync:")) as link:
             try:
                 self._ask(link, b"SEND", f"{path},{0o100000 | mode}")
@@ -174,7 +174,7 @@ class Transport:
                     link.send(b"DATA" + struct.pack("<I", len(chunk)) + chunk)
                 link.send(b"DONE" + struct.pack("<I", int(time.time())))
             except OSError:
-                # The phone may have said why before it stopped listening.
+                # The phone may have sent a reason before it closed the connection.
                 with suppress(OSError, EOFError):
                     self._reply(link, path)
                 raise
@@ -184,11 +184,11 @@ class Transport:
         """Return the content of a file.
 
         Raises:
-            FileRefused: the phone does not give it.
+            FileRefused: the phone refuses to read it.
             TooMuchOutput: it has more than `limit` bytes.
         """
         content = bytearray()
-        silence = f"nothing moved for {SILENCE_LIMIT_S:g} s while a file was read"
+        silence = f"no progress for {SILENCE_LIMIT_S:g} s while reading a file"
         with self._explained(silence), closing(self._open("sync:")) as link:
             self._ask(link, b"RECV", path)
             while self._reply(link, path) == b"DATA":
@@ -214,7 +214,7 @@ class Transport:
         """Receive the rest of a message of the file protocol: its length and its content."""
         (length,) = struct.unpack("<I", link.receive(4))
         if length > _CHUNK:
-            raise EOFError(f"a message of {length} bytes, allowed are {_CHUNK}")
+            raise EOFError(f"a message of {length} bytes, the limit is {_CHUNK}")
         return link.receive(length)
 
     def _open(self, service: str) -> _Link:
@@ -223,7 +223,7 @@ class Transport:
         except AdbTimeout:
             raise
         except (AdbError, OSError, EOFError, errors.ServerLost):
-            # The server may have been restarted, and finds the phone again within a moment.
+            # The server may have been restarted, and detects the phone after a moment.
             server.require(self.serial, server.RETURN_LIMIT_S)
             return self._try_to_open(service)
 
@@ -241,7 +241,7 @@ class Transport:
 
     @contextmanager
     def _explained(self, silence: str) -> Iterator[None]:
-        """Turn what goes wrong on the way into the error that says what happened to the phone."""
+        """Convert errors of the connection to the error that describes the phone's state."""
         with closing(server.watch_server()) as watch:
             try:
                 yield
@@ -249,22 +249,22 @@ class Transport:
                 raise errors.TimedOut(f"The phone {self.serial}: {silence}.") from None
             except AdbTimeout:
                 raise errors.TimedOut(
-                    f"The phone {self.serial} did not answer for {self._answer_limit_s:g} s."
+                    f"The phone {self.serial} did not respond for {self._answer_limit_s:g} s."
                 ) from None
             except (AdbError, OSError, EOFError, struct.error) as error:
                 if server.has_ended(watch):
                     raise errors.ServerLost("The adb server ended.") from error
                 self._require_still_there()
                 raise errors.CutOff(
-                    f"The connection to the phone {self.serial} broke off ({error})."
+                    f"The connection to the phone {self.serial} was lost ({error})."
                 ) from error
 
     def _require_still_there(self) -> None:
-        """Raise Unplugged if the phone is away, or is going: the server needs a moment to tell."""
+        """Raise Unplugged if the phone is disconnected, which the server reports with a delay."""
         deadline = time.monotonic() + _SETTLE_S
         while time.monotonic() < deadline:
             try:
                 server.require(self.serial)
             except (errors.Offline, errors.Unplugged):
-                raise errors.Unplugged(f"The phone {self.serial} went away.") from None
+                raise errors.Unplugged(f"The phone {self.serial} is disconnected.") from None
             time.sleep(0.05)

@@ -173,7 +173,7 @@ def test_times_of_an_emulated_device_are_no_latency(tflite: Path, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("kind", "said"),
-    [(KillingComputer, "ended by signal 9"), (UnpluggedComputer, "went away")],
+    [(KillingComputer, "killed by signal 9"), (UnpluggedComputer, "is disconnected")],
 )
 def test_what_was_measured_before_a_fault_is_kept(
     kind: type[Host], said: str, pair: list[Path], tmp_path: Path

@@ -264,11 +264,11 @@ def test_a_model_that_crashes_in_its_check_does_not_stop_the_others(
     assert (results.complete, results.stopped_by) == (False, "runs")
     crashed, good = results.models
     assert (crashed.parity, crashed.latency) == (None, None)
-    assert "ended by signal 9" in crashed.note
+    assert "killed by signal 9" in crashed.note
     assert good.latency is not None
     assert good.latency.run is not None
     assert good.latency.run.runs == 2
-    assert f"'{pair[0]}': the runner on host was ended by signal 9" in finished.problems[0]
+    assert f"'{pair[0]}': the runner on host was killed by signal 9" in finished.problems[0]
 
 
 def test_a_model_that_cannot_be_opened_here_does_not_stop_the_others(

@@ -90,7 +90,7 @@ def test_a_phone_that_was_unplugged_goes_on_and_scores_as_this_computer(loopback
     # A process of its own: one that has ended holds the phone no longer.
     stopped = subprocess.run(command(*options, "--batch", "4"), capture_output=True, text=True)
     assert stopped.returncode == 1
-    assert "went away" in stopped.stderr
+    assert "is disconnected" in stopped.stderr
     assert "4 of 10 images are done: the same command goes on from there." in stopped.stderr
     assert not Path("out", "results.json").exists()
 

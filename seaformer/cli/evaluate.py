@@ -1,4 +1,4 @@
-"""The command `seaformer-evaluate`: the accuracy of models, and where they differ."""
+"""The command `seaformer-evaluate`: measure the accuracy of models, and compare models."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from seaformer.models.entry import Network
     from seaformer.runtimes import Session
 
-# NumPy, Rich, torch and the runtimes are imported when the work starts: --help shall not wait.
+# NumPy, Rich, torch and the runtimes are imported when the work starts, which keeps --help fast.
 
 RESULTS = "results.json"
 PROGRESS = "images.jsonl"
 PAGE = "report.html"
 
 MAX_RESULTS_BYTES = 64 * 2**20
-"""A broken image takes some 200, a class of a model likewise."""
+"""A broken image takes about 200 bytes, and so does a class of a model."""
 
 LISTED = 12
 
@@ -47,20 +47,26 @@ LISTED = 12
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @click.option("--data", type=PATH, required=True, help="Folder of the data set.")
 @statement_options(
-    defaults={"task": "what labels.json in the data, the model or the folders say"},
+    defaults={"task": "from labels.json in the data, the model or the folder names"},
 )
-@click.option("--reference", help="Model to compare the others with, image by image.")
+@click.option("--reference", help="Model with which the others are compared, image by image.")
 @click.option(
     "--images",
     type=PATH,
     metavar="FILE",
-    help="Take only the images that a JSON list names, such as held_out.json of a training run.",
+    help="Evaluate only the images in a JSON list of names, such as held_out.json of a training "
+    "run.",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Take so many images, spread over all.")
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Evaluate an evenly spaced subset of N images.",
+)
 @click.option(
     "--batch",
     type=click.IntRange(min=1),
-    help="Images to compute at once, for checkpoints, or to send to --device at once. "
+    help="Images to compute at once with checkpoints, or to send at once to --device. "
     f"[default: 1; {DEVICE_BATCH} with --device]",
 )
 @click.option(
@@ -68,53 +74,54 @@ LISTED = 12
 )
 @click.option(
     "--protocol",
-    help="official: as the published numbers, for checkpoints. deployed: as on a device. "
-    "[default: official where all models can]",
+    help="official: as for the published numbers, only for checkpoints. deployed: as on a device. "
+    "[default: official if all models support it]",
 )
 @click.option(
     "--short-side",
     type=click.IntRange(min=1),
-    help="In the official protocol, instead of the task's: 1024 for Cityscapes at full size.",
+    help="Short side of the images in the official protocol, instead of the task's; for example "
+    "1024 for Cityscapes at full size.",
 )
 @click.option(
     "--input-size",
     metavar="HEIGHTxWIDTH",
-    help="In the deployed protocol, for models that take any size.",
+    help="Input size in the deployed protocol, for models that take any size.",
 )
-@click.option("--layout", help="Layout of the data set, if the folders do not tell it.")
+@click.option("--layout", help="Layout of the data set, if it cannot be detected.")
 @click.option(
     "-m",
     "--model",
     "network_name",
     metavar="NAME",
-    help="Network of checkpoints that do not tell it, see seaformer-export --list.",
+    help="Network of checkpoints that do not record it; see seaformer-export --list.",
 )
 @click.option("--variant", metavar="NAME", help="Short for --model seaformer-NAME.")
 @click.option(
     "--weights",
     metavar="NAME|PATH",
-    help="Weights of the MODEL that is the name of a network, as for seaformer-export. "
+    help="Weights for a MODEL that is the name of a network, as for seaformer-export. "
     "[default: random]",
 )
 @processor_options
 @click.option(
     "--device",
     metavar="SERIAL|auto|host",
-    help="Run MODEL on the accelerator of this phone, or by the phones' runner on this computer, "
-    "and compare it with --reference, by default the same file on this computer's CPU.",
+    help="Run MODEL on the accelerator of this phone, or (host) with the phones' runner on this "
+    "computer, and compare it with --reference, by default the same file on this computer's CPU.",
 )
 @click.option(
     "--time-limit",
     "time_limit_s",
     metavar="SECONDS",
     type=click.FloatRange(min=1, max=86400),
-    help="What --device may take for a --batch before it counts as hanging. [default: 600]",
+    help="Time for a --batch after which --device is considered to hang. [default: 600]",
 )
-@click.option("--half", is_flag=True, help="Have --device compute in half precision, if it can.")
+@click.option("--half", is_flag=True, help="Compute in half precision on --device, if it can.")
 @click.option(
     "--runtime-library",
     type=PATH,
-    help="Library of the runtime for --device, instead of the pinned one.",
+    help="Runtime library for --device, instead of the pinned one.",
 )
 @click.option(
     "--qairt",
@@ -125,21 +132,23 @@ LISTED = 12
 @click.option(
     "--shard",
     metavar="N/COUNT",
-    help="Evaluate the N-th of COUNT parts of the images, as on several computers.",
+    help="Evaluate the N-th of COUNT parts of the images, for example on several computers.",
 )
 @click.option(
     "--merge",
     "shards",
     type=PATH,
     multiple=True,
-    help="--report folder of a shard, whose images are not computed again. Repeatable.",
+    help="Reuse the results of a shard from its --report folder. Repeatable.",
 )
 @click.option(
     "--threads",
     type=click.IntRange(min=1, max=256),
-    help=f"[default: as many as there are cores; {DEVICE_THREADS} with --device]",
+    help=f"[default: number of cores; {DEVICE_THREADS} with --device]",
 )
-@click.option("--skip-broken", is_flag=True, help="Leave broken images out, and exit with 0.")
+@click.option(
+    "--skip-broken", is_flag=True, help="Leave broken images out, and exit with status 0."
+)
 @click.option("--force", is_flag=True, help="Start over, and overwrite results.")
 def main(
     models: tuple[str, ...],
@@ -172,18 +181,19 @@ def main(
 ) -> None:
     """Evaluate MODEL on a data set with annotations.
 
-    MODEL is a checkpoint (.pth, .pt, .safetensors), an .onnx or a .tflite, or the name of a network
-    with --weights. Folders are read as ADE20K, Cityscapes, PASCAL-Context, COCO-Stuff 10K and
-    ImageNet are published, or as images/ and masks/ with labels.json, a list of the class names.
-    Annotated validation images give mIoU, mean and pixel accuracy, or top-1 and top-5. A run that
-    was stopped goes on when it is started again. --accelerator computes the MODELs; a --reference
-    is computed on the CPU. With --device the accelerator is that of a phone, over adb.
+    MODEL is a checkpoint (.pth, .pt, .safetensors), an .onnx or .tflite file, or the name of a
+    network with --weights. The data set has the published folder layout of ADE20K, Cityscapes,
+    PASCAL-Context, COCO-Stuff 10K or ImageNet, or images/ and masks/ with labels.json, a list of
+    the class names. The scores on its validation images are mIoU, mean accuracy and pixel accuracy,
+    or top-1 and top-5. Rerun the command to resume an interrupted run. --accelerator applies to the
+    MODELs; a --reference is computed on the CPU. With --device the accelerator is that of a phone,
+    over adb.
     """
     processor = read_processor(accelerator, soc)
     said = read_statement(**statement)
     part = None if shard is None else _read_shard(shard)
     if part is not None and shards:
-        raise UsageError("--shard makes a part and --merge puts parts together. Leave one out.")
+        raise UsageError("--shard evaluates one part and --merge merges parts. Leave one out.")
     of_device = {
         "--time-limit": time_limit_s,
         "--half": half or None,
@@ -193,7 +203,7 @@ def main(
     _check_device(device, models, of_device)
     if len(models) > 1 and reference is None:
         raise UsageError(
-            f"{len(models)} models are given. Say which one the others are compared with: "
+            f"{len(models)} models are given. Add the one to compare the others with: "
             f"--reference {shlex.quote(models[0])}."
         )
     kind = "evaluation" if reference is None else "comparison"
@@ -285,15 +295,15 @@ def main(
             if device is None or isinstance(error, UsageError):
                 raise
             raise SeaformerError(
-                f"{error} {evaluation.done:,} of {evaluation.total:,} images are done: the same "
-                "command goes on from there."
+                f"{error} {evaluation.done:,} of {evaluation.total:,} images are done: rerun the "
+                "command to resume."
             ) from error
         evaluation.require_images()
         results = collect(
             evaluation, dataset, candidates, available=len(whole.items), skip_broken=skip_broken
         )
         write_report(folder / PAGE, results, dataset, candidates)
-        # Last, as its presence says that all is done.
+        # Written last: its presence marks a finished run.
         write_text(folder / RESULTS, results.text())
         notify(FileWritten(path=folder / RESULTS))
     _print_results(console, results)
@@ -307,12 +317,13 @@ def main(
     if part is not None:
         console.print(
             f"This is shard {part[0]} of {part[1]}. When all are done, run the same command with "
-            f"--merge {shlex.quote(str(folder))} and those of the others instead of --shard."
+            f"--merge {shlex.quote(str(folder))} and --merge for each other shard instead of "
+            "--shard."
         )
     if not results.complete:
         raise SeaformerError(
-            f"{len(results.broken)} of {evaluation.total} images are broken. Repair them and run "
-            "the command again, which goes on from here, or add --skip-broken to leave them out."
+            f"{len(results.broken)} of {evaluation.total} images are broken. Repair them and rerun "
+            "the command to resume, or add --skip-broken to leave them out."
         )
 
 
@@ -329,16 +340,16 @@ def _check_device(
     models: Sequence[str],
     of_device: Mapping[str, object],
 ) -> None:
-    """Refuse what does not go with --device, or not without it."""
+    """Refuse options that need --device, and several models with it."""
     if device is None:
         for option, given in of_device.items():
             if given is not None:
-                raise UsageError(f"{option} goes with --device, which is not given. Leave it out.")
+                raise UsageError(f"{option} needs --device, which is not given. Leave it out.")
         return
     if len(models) > 1:
         raise UsageError(
-            f"{len(models)} models are given, and --device runs one. Evaluate them in a command "
-            "each."
+            f"{len(models)} models are given, but --device runs one. Evaluate each with a command "
+            "of its own."
         )
 
 
@@ -351,7 +362,7 @@ def _opener(
     runtime_library: Path | None,
     qairt: Path | None,
 ) -> Callable[[Path], Session]:
-    """Find the device; return what opens a file on it."""
+    """Find the device, and return a function that opens a file on it."""
     from seaformer.benchmark.inference.device_inference import DEFAULT, Settings
     from seaformer.benchmark.inference.device_session import opener_on
     from seaformer.benchmark.measure.options import Options as DeviceOptions
@@ -371,14 +382,14 @@ def _opener(
 
 
 def _check_weights(weights: str | None, models: Sequence[Path | Network]) -> None:
-    """Refuse weights that no model, or more than one, would take."""
+    """Refuse --weights unless exactly one model is the name of a network."""
     named = [model.name for model in models if not isinstance(model, Path)]
     if weights is not None and len(named) != 1:
         who = (
             f"{len(named)} MODELs are names: {', '.join(named)}" if named else "no MODEL is a name"
         )
         raise UsageError(
-            f"--weights are those of the one MODEL that is the name of a network, and {who}. Give "
+            f"--weights applies to a single MODEL that is the name of a network, and {who}. Give "
             "checkpoints by their paths instead."
         )
 
@@ -390,24 +401,24 @@ def _check_options(options: Options, batch: int, paths: Sequence[Path | Network]
 
     if options.input_size is not None and options.protocol != DEPLOYED:
         raise UsageError(
-            "--input-size does not go with the official protocol, which gives images a size each."
-            " Leave it out, or add --protocol deployed."
+            "--input-size does not apply to the official protocol, which keeps the aspect ratio of "
+            "each image. Leave it out, or add --protocol deployed."
         )
     if options.short_side is not None and options.protocol != OFFICIAL:
         raise UsageError(
-            "--short-side is of the official protocol, and this evaluation is deployed. Leave it "
-            "out."
+            "--short-side applies to the official protocol, but this evaluation uses the deployed "
+            "one. Leave it out."
         )
     if batch > 1 and not any(is_checkpoint(path) for path in paths):
         raise UsageError(
-            f"--batch is {batch}, but an exported file takes one image a run. Leave it out."
+            f"--batch is {batch}, but an exported file takes one image per run. Leave it out."
         )
 
 
 def _refuse_finished(folder: Path, force: bool) -> None:
-    """Refuse to overwrite results, before the work; those of a run that can go on are not final."""
+    """Refuse to overwrite final results before the work starts; a run may resume before that."""
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--report '{folder}' is not a folder. Give the name of one.")
+        raise UsageError(f"--report '{folder}' is not a folder. Give the name of a folder.")
     if force or ((folder / PROGRESS).exists() and not _is_complete(folder / RESULTS)):
         return
     for path in (folder / RESULTS, folder / PAGE):
@@ -419,7 +430,7 @@ def _refuse_finished(folder: Path, force: bool) -> None:
 
 
 def _is_complete(results: Path) -> bool:
-    """Whether there are results, and no broken images that a further run would try again."""
+    """Whether there are results without broken images that another run would try again."""
     from seaformer.files import read_limited
     from seaformer.json_text import parse_object
 
@@ -428,7 +439,7 @@ def _is_complete(results: Path) -> bool:
     except FileNotFoundError:
         return False
     except ValueError:
-        return True  # Not ours, and so not to be overwritten.
+        return True  # not written by this command, so it must not be overwritten
 
 
 def _print_start(
@@ -451,14 +462,14 @@ def _print_start(
         if candidate.accelerated_by:
             console.print(f"computed by {candidate.accelerated_by}")
         if candidate.interface.is_random:
-            console.print("random weights: the scores mean nothing", style="bold yellow")
+            console.print("random weights: the scores are meaningless", style="bold yellow")
         if candidate.note:
             console.print(candidate.note, style="bold yellow")
-    console.print(f"progress: {folder / PROGRESS} (started again, a stopped run goes on from it)")
+    console.print(f"progress: {folder / PROGRESS} (rerun the command to resume)")
 
 
 def _run(console: Console, evaluation: Evaluation, progress: Path, batch: int) -> None:
-    """Run to the end, with a bar on a terminal and elsewhere a line after each tenth."""
+    """Run with a progress bar on a terminal, otherwise with a line after each tenth."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from seaformer.console import Console
@@ -467,7 +478,7 @@ def _run(console: Console, evaluation: Evaluation, progress: Path, batch: int) -
     steps = evaluation.run(progress, batch)
     next(steps)
     if evaluation.resumed:
-        console.print(f"going on: {evaluation.resumed:,} of {evaluation.total:,} were done before")
+        console.print(f"resumed: {evaluation.resumed:,} of {evaluation.total:,} were already done")
     stderr = Console(stderr=True)
     if not stderr.is_terminal:
         tenths = 0
@@ -492,14 +503,14 @@ def _print_results(console: Console, results: Results) -> None:
     names = {"miou": "mIoU", "mean_accuracy": "mean accuracy", "pixel_accuracy": "pixel accuracy"}
     if results.kind == "classification":
         names = {"top1": "Top-1", "top5": "Top-5"}
-    some = "" if results.pictures == results.available else f" of {results.available:,} there are"
-    table = Table(caption=f"percent, of {results.pictures:,} images{some}")
+    subset = "" if results.pictures == results.available else f" of {results.available:,}"
+    table = Table(caption=f"percent, {results.pictures:,}{subset} images")
     table.add_column("model", overflow="fold")
     for name in names.values():
         table.add_column(name, justify="right")
     if is_comparison:
         table.add_column("change [95 %]", justify="right")
-        table.add_column("as the reference", justify="right")
+        table.add_column("agreement", justify="right")
     for model in results.models:
         cells = [_percent(getattr(model.scores, key)) for key in names]
         if is_comparison:
@@ -515,23 +526,23 @@ def _print_results(console: Console, results: Results) -> None:
 
 
 def _class_table(model: ModelResult, is_comparison: bool) -> Table:
-    """List the classes that are worst, or that lost most against the reference."""
+    """List the classes with the lowest scores, or the largest losses against the reference."""
     from rich.table import Table
 
-    from seaformer.evaluation.results import judged
+    from seaformer.evaluation.results import class_score
 
     columns = {"iou": "IoU", "accuracy": "accuracy"}
     if model.scores.miou is None:
         del columns["iou"]
     if is_comparison:
-        columns |= {"change": "change", "agreement": "as the reference"}
-    what = "changed most for the worse" if is_comparison else "with the lowest scores"
-    scored = [result for result in model.classes if judged(result) is not None]
-    scored.sort(key=lambda result: (result.change if is_comparison else judged(result)) or 0)
+        columns |= {"change": "change", "agreement": "agreement"}
+    which = "largest losses" if is_comparison else "lowest scores"
+    scored = [result for result in model.classes if class_score(result) is not None]
+    scored.sort(key=lambda result: (result.change if is_comparison else class_score(result)) or 0)
     shown = scored[:LISTED]
     table = Table(
         "class",
-        title=f"{_title(model)}: {len(shown)} of {len(scored)} classes, {what}",
+        title=f"{_title(model)}: {len(shown)} of {len(scored)} classes, {which}",
         title_justify="left",
     )
     for name in columns.values():
@@ -561,12 +572,12 @@ def _print_next(
         if weights is not None and not Path(last.file).is_file():
             command += ["--weights", weights]
         if Path(last.file).suffix not in (".tflite", ".onnx", ".safetensors"):
-            command += ["--task", dataset.task.name]  # Which such a model does not say.
+            command += ["--task", dataset.task.name]  # such a model does not record it
         console.print(f"  {shlex.join(command)}")
 
 
 def _title(model: ModelResult) -> str:
-    """The file as it was given, and the device that ran it."""
+    """The file as given on the command line, and the device that ran it."""
     return model.file + model.name.removeprefix(Path(model.file).name)
 
 

@@ -1,1 +1,1 @@
-"""Evaluating models on a data set: scores, comparisons and a report."""
+"""Evaluation of models on a data set: scores, comparisons and a report."""

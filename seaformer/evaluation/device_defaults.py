@@ -1,7 +1,7 @@
-"""How an evaluation runs on a device unless it is told otherwise."""
+"""Defaults of an evaluation on a device."""
 
 DEVICE_BATCH = 16
-"""Images that are sent at once: few enough that little is lost with the cable."""
+"""Images per transfer: few enough that a disconnected cable loses little work."""
 
 DEVICE_THREADS = 4
-"""Phones have four fast cores or more."""
+"""Phones have at least four fast cores."""

@@ -1,4 +1,4 @@
-"""Evaluating models on a data set image by image, in memory that does not grow with it."""
+"""Evaluation of models on a data set image by image, with bounded memory."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ from seaformer.imaging.images import read_image
 
 
 class BrokenImage(BaseModel, frozen=True):
-    """An image that could not be read, or whose mask could not; `problem` is a sentence."""
+    """An image that could not be read, or whose mask could not; `problem` is a message."""
 
     name: str
     problem: str
@@ -32,9 +32,9 @@ class BrokenImage(BaseModel, frozen=True):
 
 @dataclass(frozen=True)
 class _Image:
-    """An image that was read, its mask or its class, and the input that it makes for each model.
+    """A decoded image with its mask or class, and the input for each model made from it.
 
-    `stamp` is as `_stamp` returns it, `size` is height and width.
+    `stamp` is the result of `_stamp`, `size` is height and width.
     """
 
     name: str
@@ -45,13 +45,13 @@ class _Image:
 
 
 class Evaluation:
-    """The state of an evaluation: `done` of `total` images, of which `resumed` before this run.
+    """The state of an evaluation: `done` of `total` images, `resumed` of them in earlier runs.
 
-    `broken` images could not be evaluated; there is a tally for each model.
+    `broken` images could not be evaluated. Each model has a tally.
     """
 
     def __init__(self, dataset: Dataset, models: Sequence[Candidate]) -> None:
-        """Start with nothing evaluated; the first of several models is the others' reference."""
+        """Create an evaluation; the first of several models is the reference of the others."""
         self.total = len(dataset.items)
         self.done = self.resumed = 0
         self.broken: list[BrokenImage] = []
@@ -63,14 +63,15 @@ class Evaluation:
         self._progress: Path | None = None
 
     def run(self, progress: Path, batch: int = 1) -> Iterator[None]:
-        """Evaluate all images, and yield after every few.
+        """Evaluate all images, and yield after each batch.
 
-        What the progress file has, which is started if it is not there, is not computed again,
-        unless the files of the image changed since. Broken images are tried again. At most
-        `batch` images are computed at once: neighbours of the same input size.
+        Images in the progress file are not computed again unless their files have changed since.
+        The file is created if it does not exist. Broken images are tried again. At most `batch`
+        consecutive images of the same input size are computed at once.
 
         Raises:
-            UsageError: the progress file is of another run, or a model's output has another shape.
+            UsageError: the progress file belongs to a different run, or a model's output has an
+                unexpected shape.
             SeaformerError: a model fails.
         """
         self._progress = progress
@@ -85,7 +86,7 @@ class Evaluation:
                 yield
 
     def require_images(self) -> None:
-        """Check that there is something to score.
+        """Check that at least one image was evaluated.
 
         Raises:
             SeaformerError: every image is broken.
@@ -96,24 +97,24 @@ class Evaluation:
             )
 
     def compare(self) -> list[PairedScores]:
-        """Compare every model but the first with that, after `run`; none without a reference."""
+        """Compare every model after the first with the first, after `run`; [] for one model."""
         if len(self.tallies) == 1 or self._progress is None:
             return []
         return compare_images(self._progress, self._dataset.task)
 
     def merge(self, progress: Path, shards: Sequence[Path]) -> None:
-        """Take over what other runs of the same models did of parts of the data set.
+        """Merge the progress of other runs of the same models on shards of the data set.
 
-        They may be of another computer, where the files have other times: an image is taken over
-        if its files have the same sizes here.
+        The shards may come from other computers, where files have other modification times: an
+        image is merged if its files have the same sizes here.
 
         Args:
-            progress: the file of this run, which is started if it is not there.
-            shards: those of the others.
+            progress: progress file of this run, created if it does not exist.
+            shards: progress files of the other runs.
 
         Raises:
-            UsageError: one is of other models, or of images that the data set does not have.
-            SeaformerError: one is damaged or not there.
+            UsageError: a shard belongs to other models, or has images that are not in the data set.
+            SeaformerError: a shard is damaged or missing.
         """
         run, items = self._identity(), {item.name: item for item in self._dataset.items}
         with closing(ProgressFile(progress, run)) as file:
@@ -133,7 +134,7 @@ class Evaluation:
                         file.append(line.model_copy(update={"stamp": stamp}))
 
     def _identity(self) -> dict[str, Any]:
-        """Return what makes two runs the same."""
+        """Return the description of this run; runs with equal ones may share progress."""
         names = "\n".join(item.name for item in self._dataset.items)
         accelerated = [model.accelerated_by for model in self._models]
         return ({"accelerators": accelerated} if any(accelerated) else {}) | {
@@ -146,17 +147,17 @@ class Evaluation:
         }
 
     def _resume(self, file: ProgressFile) -> set[str]:
-        """Add what was done before, and return the names of these images."""
+        """Add the images of earlier runs, and return their names."""
         items = {item.name: item for item in self._dataset.items}
         done: set[str] = set()
         for line in file.read():
             if line.name not in items:
-                raise file.damaged(f"there is no image {quoted(line.name)}")
+                raise file.damaged(f"the data set has no image {quoted(line.name)}")
             if line.broken is not None or line.name in done:
                 continue
             if line.stamp == _stamp(items[line.name]):
                 if not self._takes(line.models):
-                    raise file.damaged(f"the counts of {quoted(line.name)} are of other models")
+                    raise file.damaged(f"the counts of {quoted(line.name)} do not fit the models")
                 self._add(line)
                 done.add(line.name)
         self.resumed = len(done)
@@ -173,7 +174,7 @@ class Evaluation:
             tally.add(line.name, counts)
 
     def _readable(self, items: Iterable[Item], file: ProgressFile) -> Iterator[_Image]:
-        """Yield the images that can be read, and note down the others."""
+        """Yield the images that can be read, and record the others as broken."""
         for item in items:
             try:
                 yield self._read(item)
@@ -196,7 +197,7 @@ class Evaluation:
         )
 
     def _compute(self, group: Sequence[_Image]) -> Iterator[ImageLine]:
-        """Run the models on images of equal input sizes, and yield the line of each image."""
+        """Run the models on images of equal input sizes, and yield a line for each image."""
         sizes = [image.size for image in group]
         found: list[Sequence[Any]] = []
         for place, model in enumerate(self._models):
@@ -219,14 +220,14 @@ class Evaluation:
 
 
 def _groups(images: Iterable[_Image], most: int) -> Iterator[list[_Image]]:
-    """Group up to `most` neighbours whose inputs have the same sizes."""
+    """Group up to `most` consecutive images whose inputs have the same sizes."""
     for _, alike in groupby(images, lambda image: [x.shape for x in image.inputs]):
         while group := list(islice(alike, most)):
             yield group
 
 
 def _stamp(item: Item) -> tuple[tuple[int, int], ...]:
-    """Return size and time of the files of an item, by which a change is noticed."""
+    """Return the size and modification time of an item's files, to detect changes."""
     paths = [item.image] + ([item.target] if isinstance(item.target, Path) else [])
     stats = [path.stat() for path in paths if path.exists()]
     return tuple((stat.st_size, stat.st_mtime_ns) for stat in stats)

@@ -1,4 +1,4 @@
-"""The page of an evaluation: scores, classes, mistakes and the worst images."""
+"""The HTML report of an evaluation: scores, classes, mistakes and the worst images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seaformer.datasets import Dataset
 from seaformer.evaluation.models import Candidate
-from seaformer.evaluation.results import ClassResult, ModelResult, Results, judged
+from seaformer.evaluation.results import ClassResult, ModelResult, Results, class_score
 from seaformer.evaluation.strips import Strip, draw_strips
 from seaformer.imaging.overlay import Color, class_color
 from seaformer.reporting.numbers import percent, points
@@ -14,18 +14,18 @@ from seaformer.reporting.page import Page
 from seaformer.reporting.plots import Rows, bars
 
 _CHANGES = 12
-"""How many of the classes that changed most are listed for each compared model."""
+"""Number of most changed classes that are listed for each compared model."""
 
 _LEAST_CHANGE = 0.00005
-"""Below it the change would be shown as zero."""
+"""Smaller changes would be rounded to zero."""
 
 
 @dataclass(frozen=True)
 class _Section:
-    """What the page shows of one model: its results, and its worst images.
+    """The section of one model: its results and its worst images.
 
-    The bars of `ranking` are the classes that have a score, best first; those of `changes` the
-    classes that lost or won most against the reference, worst first.
+    `ranking` has a bar for each class with a score, best first; `changes` one for each of the
+    classes that changed most against the reference, worst first.
     """
 
     model: ModelResult
@@ -38,8 +38,9 @@ class _Section:
 class _ClassRow:
     """A row of the table of classes.
 
-    `pixels` are those of the class in the ground truth, in classification its images; `share` is
-    their part of all, 0..1. `of_models` has each model's score of the class, and its result.
+    `pixels` counts the pixels of the class in the ground truth, or its images in classification;
+    `share` is their share of all, 0..1. `of_models` has each model's score and result for the
+    class.
     """
 
     name: str
@@ -51,9 +52,9 @@ class _ClassRow:
 
 @dataclass(frozen=True)
 class EvaluationPage(Page, template="evaluation.html"):
-    """The page; its title is the task's, and of several sections the first is the reference's.
+    """The page, titled after the task; the first of several sections is the reference's.
 
-    The rows are the classes that are in the ground truth or in an output.
+    The rows are the classes that occur in the ground truth or in an output.
     """
 
     results: Results
@@ -65,13 +66,13 @@ class EvaluationPage(Page, template="evaluation.html"):
 def write_report(
     path: Path, results: Results, dataset: Dataset, models: Sequence[Candidate]
 ) -> None:
-    """Draw the page and write it, for which the models are run on the images in it again.
+    """Write the page; the models are run again on the images that it shows.
 
-    The models are in the order of `results`; the first of several is the reference. A file that is
-    there is replaced.
+    The models are in the order of `results`; the first of several is the reference. An existing
+    file is replaced.
 
     Raises:
-        SeaformerError: an image cannot be read any more.
+        SeaformerError: an image can no longer be read.
         OSError: the file cannot be written.
     """
     sections = []
@@ -97,7 +98,7 @@ def write_report(
 
 
 def _ranking(model: ModelResult) -> Rows:
-    scored = [(one.name, score) for one in model.classes if (score := judged(one)) is not None]
+    scored = [(one.name, score) for one in model.classes if (score := class_score(one)) is not None]
     scored.sort(key=lambda entry: -entry[1])
     return bars([(name, score, f"{percent(score)} %") for name, score in scored], 0.0, 1.0)
 
@@ -113,7 +114,7 @@ def _changes(model: ModelResult) -> Rows:
 
 
 def _class_rows(results: Results, dataset: Dataset) -> tuple[_ClassRow, ...]:
-    """Return the lines of the classes that are in the truth or in what a model found."""
+    """Return a row for each class that occurs in the ground truth or in an output."""
     total = sum(result.pixels for result in results.models[0].classes) or 1
     by_class = zip(*(model.classes for model in results.models), strict=True)
     return tuple(
@@ -122,8 +123,8 @@ def _class_rows(results: Results, dataset: Dataset) -> tuple[_ClassRow, ...]:
             color=class_color(first.index, dataset.task.palette),
             pixels=first.pixels,
             share=first.pixels / total,
-            of_models=tuple((judged(result), result) for result in (first, *others)),
+            of_models=tuple((class_score(result), result) for result in (first, *others)),
         )
         for first, *others in by_class
-        if any(judged(result) is not None for result in (first, *others))
+        if any(class_score(result) is not None for result in (first, *others))
     )

@@ -1,4 +1,4 @@
-"""Models under test: images in, masks or guesses out, whatever the format of the file."""
+"""Models under test: from images to masks or top classes, for every file format."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -49,18 +49,18 @@ class Options:
 
     Attributes:
         protocol: name of the protocol.
-        threads: threads for one run, 1 or more.
-        network: of checkpoints; None to recognise it by what they say and by their tensors.
-        weights: of models that are given by the name of a network, as to --weights.
-        input_size: height and width, for models that take any, in the deployed protocol; None for
-            the model's own.
-        short_side: instead of the task's own in the official protocol; the limit of the longer side
-            grows with it.
-        accelerator: what computes exported files, one of `seaformer.runtimes.PROCESSORS`.
-        chip: of the NPU; None for that of a compiled file.
-        open_elsewhere: opens an exported file on another device, whatever `accelerator` says; None
+        threads: threads per run, 1 or more.
+        network: network of the checkpoints; None to detect it from their metadata and tensors.
+        weights: value of --weights, for models that are given by the name of a network.
+        input_size: height and width for models with a flexible input size, in the deployed
+            protocol; None for the model's own.
+        short_side: replaces the task's short side in the official protocol; the limit of the long
+            side scales with it.
+        accelerator: where exported files are computed, one of `seaformer.runtimes.PROCESSORS`.
+        chip: chip of the NPU; None for that of a compiled file.
+        open_elsewhere: opens an exported file on another device and overrides `accelerator`; None
             for this computer.
-        said: what a user says of models that do not say it themselves.
+        said: the user's description of models that do not describe themselves.
     """
 
     protocol: str
@@ -77,13 +77,13 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A model under test; `close` it in the end.
+    """A model under test, to be closed after use.
 
     Attributes:
         path: the file, or the name of the network.
-        sha256: of the file or else of the weights, in hexadecimal.
-        protocol: how images enter it.
-        note: what a user should know of it; may be empty.
+        sha256: SHA-256 of the file, or of the weights if there is no file, in hexadecimal.
+        protocol: how images are fed to it.
+        note: caveats for the user; may be empty.
     """
 
     path: Path
@@ -96,19 +96,19 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """What people are shown: the file's name, and where it runs if that is not the host."""
+        """Display name: the file's name, and where it runs if that is not the host."""
         place = self.session.session.place
         return f"{self.path.name} on {place}" if place else self.path.name
 
     def with_note(self, note: str) -> "Candidate":
-        """Return the model with one more thing to know of it, if that is not empty."""
+        """Return the model with `note` appended to its own; an empty one changes nothing."""
         return replace(self, note=" ".join(filter(None, (self.note, note))))
 
     def prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Turn uint8 [H, W, 3], RGB, into the network's input, float32 [h, w, channels].
 
         Raises:
-            SeaformerError: the scaled image would not fit the memory.
+            SeaformerError: the scaled image would not fit into memory.
         """
         x = self.protocol.prepare(image)
         if self.interface.normalizes_inside:
@@ -118,7 +118,7 @@ class Candidate:
     def masks(
         self, inputs: npt.NDArray[np.float32], images: Sequence[Size]
     ) -> list[npt.NDArray[np.integer]]:
-        """Segment images: return the class of each pixel, [H, W], for each.
+        """Segment images: return for each the class of every pixel, [H, W].
 
         Args:
             inputs: float32 [N, h, w, channels], as `prepare` returns them.
@@ -146,10 +146,10 @@ class Candidate:
         ]
 
     def guesses(self, inputs: npt.NDArray[np.float32]) -> list[list[int]]:
-        """Classify images, float32 [N, h, w, channels]: for each what `top_classes` returns.
+        """Classify images, float32 [N, h, w, channels]: return the `top_classes` of each.
 
         Raises:
-            UsageError, SeaformerError: as `masks`.
+            UsageError, SeaformerError: as for `masks`.
         """
         outputs = self._run(inputs)
         if self.interface.meaning.gives_ids:
@@ -162,7 +162,7 @@ class Candidate:
 
     @property
     def accelerated_by(self) -> str:
-        """What computes it, with versions, if not the CPU; else ""."""
+        """Runtime and accelerator with versions; "" for the CPU."""
         session = self.session.session
         is_on_cpu = self.runtime in RUNTIMES.values() and not session.place
         return "" if is_on_cpu else session.runtime
@@ -181,24 +181,24 @@ class Candidate:
             )
         if not np.isfinite(outputs).all():
             raise SeaformerError(
-                f"'{self.path}' gives values that are not finite. Its weights are damaged, or its "
-                "precision is too low for them: evaluate it in fp32."
+                f"'{self.path}' returns values that are not finite. Its weights are damaged, or "
+                "its precision is too low for them: evaluate it in fp32."
             )
         return outputs
 
     def _misfit(self, outputs: npt.NDArray[Any], allowed: str) -> UsageError:
         return UsageError(
-            f"'{self.path}' gives an output of shape {list(outputs.shape)}. Allowed: {allowed}, "
+            f"'{self.path}' returns an output of shape {list(outputs.shape)}. Allowed: {allowed}, "
             f"the {self.interface.meaning.content} of {len(self.interface.labels)} classes. Is it "
-            "a model of another task?"
+            "a model for another task?"
         )
 
 
 def is_checkpoint(model: Path | Network) -> bool:
-    """Whether a model is a network of ours, which takes any size, and batches.
+    """Whether a model is a PyTorch network, which takes any input size, and batches.
 
     Raises:
-        UsageError: it is no model file by its suffix.
+        UsageError: its suffix is not that of a model file.
     """
     return isinstance(model, Network) or is_checkpoint_file(model)
 
@@ -206,7 +206,7 @@ def is_checkpoint(model: Path | Network) -> bool:
 def stated_task(
     model: Path | Network, weights: str | None, accelerator: str = CPU, chip: str | None = None
 ) -> Task | None:
-    """Return the task that a model says it is for; None if it says none that we know.
+    """Return the task that a model declares; None if it declares no known one.
 
     `weights` are those of a network that is given by its name; the rest is as in `Options`.
 
@@ -234,10 +234,10 @@ def task_of_data(
     accelerator: str = CPU,
     chip: str | None = None,
 ) -> Task | None:
-    """Return the task of a data set: what the user says, the folder says, or the model; or None.
+    """Return the task of a data set, as stated by the user, the folder or the model; or None.
 
     Raises:
-        UsageError: what is said of the classes breaks a rule.
+        UsageError: the description of the classes is invalid.
         SeaformerError: a file cannot be read.
     """
     stated = own_task(data)
@@ -247,10 +247,10 @@ def task_of_data(
 
 
 def choose_protocol(wanted: str | None, models: Sequence[Path | Network], task: Task) -> str:
-    """Return the one protocol of all models, so that they can be compared.
+    """Return the protocol for all models; a comparison needs the same one for each.
 
     Raises:
-        UnknownNameError: there is none of the name that is wanted.
+        UnknownNameError: there is no protocol `wanted`.
     """
     if wanted is None:
         all_can = task.evaluation is not None and all(is_checkpoint(model) for model in models)
@@ -261,10 +261,10 @@ def choose_protocol(wanted: str | None, models: Sequence[Path | Network], task: 
 
 
 def open_candidate(model: Path | Network, task: Task, options: Options) -> Candidate:
-    """Load a model to test on a data set of `task`.
+    """Load a model to evaluate on a data set of `task`.
 
     Raises:
-        UsageError: the model is for other classes, or an option does not go with it.
+        UsageError: the model has other classes, or does not support an option.
         SeaformerError: the file cannot be read.
     """
     if isinstance(model, Path) and not is_checkpoint(model):
@@ -272,8 +272,8 @@ def open_candidate(model: Path | Network, task: Task, options: Options) -> Candi
     if options.open_elsewhere is not None:
         name = str(model) if isinstance(model, Path) else model.name
         raise UsageError(
-            f"a device runs exported files, and '{name}' is a network in PyTorch. Export it first: "
-            "seaformer-export."
+            f"'{name}' is a PyTorch network, but a device runs only exported files. Export it "
+            "first: seaformer-export."
         )
     if options.accelerator != CPU:
         raise needs_export(
@@ -285,7 +285,7 @@ def open_candidate(model: Path | Network, task: Task, options: Options) -> Candi
 def _open_export(path: Path, task: Task, options: Options) -> Candidate:
     if options.protocol == OFFICIAL:
         raise UsageError(
-            f"'{path}' takes images of one size, and the official protocol gives them many. "
+            f"'{path}' takes images of one size, but the official protocol uses many sizes. "
             "Leave --protocol out, or evaluate the checkpoint that the file was exported from."
         )
     if options.open_elsewhere is not None:
@@ -313,18 +313,18 @@ def _candidate(path: Path, task: Task, options: Options, session: ImageSession) 
     preprocessing = interface.preprocessing
     if task.is_segmentation and preprocessing.resize != "stretch":
         raise UsageError(
-            f"'{path}' sees only the middle of an image (resize {preprocessing.resize}), so its "
+            f"'{path}' takes only the center of an image (resize {preprocessing.resize}), so its "
             "mIoU over whole images cannot be measured."
         )
     protocol = deployed(preprocessing, session.input_shape)
-    # Elsewhere, the accelerator is one of the device.
+    # With open_elsewhere, the accelerator is that of the other device.
     accelerator = CPU if options.open_elsewhere else options.accelerator
     sha256, runtime = file_sha256(path), find_runtime(path, accelerator)
     return Candidate(path, sha256, runtime, interface, protocol, session, note)
 
 
 def _open_network(model: Path | Network, task: Task, options: Options) -> Candidate:
-    """Open a network for its own task, to test it on a data set of another with its classes."""
+    """Open a network for its own task, which may differ from `task` but has the same classes."""
     from seaformer.models.create import weights_hash
     from seaformer.runtimes.pytorch import open_checkpoint, open_network
     from seaformer.weights.checkpoint import described_by
@@ -343,7 +343,7 @@ def _open_network(model: Path | Network, task: Task, options: Options) -> Candid
     interface = session.metadata.require_classes()
     note = " ".join(filter(None, (session.note, _compare_classes(path, interface, task))))
     protocol = _protocol(interface, task.evaluation, options)
-    assert interface.weights is not None  # of every network that is opened
+    assert interface.weights is not None  # true of every open network
     sha256 = interface.weights.sha256 or weights_hash(session.network)
     return Candidate(
         path, sha256, RUNTIMES[".pth"], interface, protocol, ImageSession(session), note
@@ -351,7 +351,7 @@ def _open_network(model: Path | Network, task: Task, options: Options) -> Candid
 
 
 def _protocol(interface: Interface, evaluation: Evaluation | None, options: Options) -> Protocol:
-    """Make the protocol from the preprocessing that the network was trained with."""
+    """Return the protocol with the preprocessing that the network was trained with."""
     preprocessing = interface.preprocessing
     if options.protocol != OFFICIAL:
         return deployed(preprocessing, preprocessing.input_size)
@@ -373,12 +373,12 @@ def _protocol(interface: Interface, evaluation: Evaluation | None, options: Opti
 
 
 def _compare_classes(path: Path, interface: Interface, task: Task) -> str:
-    """Refuse a model of other classes; of other names for them only a note is made."""
+    """Refuse a model with other classes; return a note if only their names differ."""
     if (interface.kind, len(interface.labels)) != (task.kind, task.num_classes):
         raise UsageError(
-            f"'{path}' is for {interface.kind} with {len(interface.labels)} classes, but the data "
-            f"set, task {task.name}, for {task.kind} with {task.num_classes}. Give the --task and "
-            "the --data that the model was trained for."
+            f"'{path}' is a model for {interface.kind} with {len(interface.labels)} classes, but "
+            f"the data set (task {task.name}) is for {task.kind} with {task.num_classes}. Give the "
+            "--task and the --data that the model was trained for."
         )
     pairs = enumerate(zip(interface.labels, task.labels, strict=True))
     differing = [
@@ -390,7 +390,7 @@ def _compare_classes(path: Path, interface: Interface, task: Task) -> str:
         return ""
     index, ours, theirs = differing[0]
     return (
-        f"{len(differing)} of the class names of '{path}' are not those of the data set, the first "
+        f"{len(differing)} class names of '{path}' differ from those of the data set; the first "
         f"is class {index}: '{ours}', in the data set '{theirs}'. If the order differs too, the "
-        "scores mean nothing."
+        "scores are meaningless."
     )

@@ -1,4 +1,4 @@
-"""The models of an evaluation at its end, compared with its reference image by image."""
+"""Paired comparison of the models of a finished evaluation with their reference."""
 
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from seaformer.tasks import Task
 
 
 def compare_images(progress: Path, task: Task) -> list[PairedScores]:
-    """Compare every model but the first with that, on the images that none of them is without.
+    """Compare every model after the first with the first, on the images that are not broken.
 
     Args:
-        progress: file of an evaluation at its end, of several models.
-        task: of the data set.
+        progress: progress file of a finished evaluation of several models.
+        task: task of the data set.
 
     Raises:
         SeaformerError: the file is damaged.
@@ -30,7 +30,7 @@ def compare_images(progress: Path, task: Task) -> list[PairedScores]:
 
 
 def _pixels(model: Counts, classes: int) -> npt.NDArray[np.int64]:
-    """Pixels that are right, in the truth and in the prediction, [3, classes]."""
+    """Count pixels per class, [3, classes]: correct, in the ground truth, in the prediction."""
     matrix = ConfusionMatrix(classes)
     matrix.add(model.confusion)
     counts = matrix.counts
@@ -38,6 +38,6 @@ def _pixels(model: Counts, classes: int) -> npt.NDArray[np.int64]:
 
 
 def _images(model: Counts, classes: int) -> npt.NDArray[np.int64]:  # noqa: ARG001
-    """Likewise of an image that is right or not, [3, 1]: 1000 classes would take gigabytes."""
+    """Count one image, [3, 1], as `_pixels` does; counts per class would take gigabytes."""
     ((expected, found, _),) = model.confusion
     return np.array([[expected == found], [1], [1]], np.int64)

@@ -1,4 +1,4 @@
-"""The scores of two models on the same images, and how sure their difference is."""
+"""The scores of two models on the same images, with an interval of their difference."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from seaformer.statistics.bootstrap import interval_over_images
 SEED = 0
 
 Counts = npt.NDArray[np.int64]
-"""[3, classes]: pixels that are right, in the truth, in the prediction."""
+"""[3, classes]: pixels that are correct, in the ground truth, in the prediction."""
 
 
 @dataclass(frozen=True)
 class PairedScores:
-    """Scores of a model and of its reference in percent.
+    """Scores of a model and its reference, in percent.
 
-    `interval_points` is the 95 % interval of `difference_points`: images are drawn with
-    replacement, and each counts for both models.
+    `interval_points` is the 95 % bootstrap interval of `difference_points`: images are resampled
+    with replacement, the same ones for both models.
     """
 
     reference_percent: float
@@ -29,7 +29,7 @@ class PairedScores:
 
     @property
     def difference_points(self) -> float:
-        """By how much the model is better."""
+        """Score of the model minus that of the reference."""
         return self.percent - self.reference_percent
 
 
@@ -40,7 +40,7 @@ def compare_scores(
 
     Args:
         counts: [images, 2, 3, classes], `Counts` of the reference and of the model.
-        measure: the score, 0..1, of counts [..., 3, classes].
+        measure: computes the score, 0..1, of counts [..., 3, classes].
     """
     reference, score = 100 * measure(counts.sum(axis=0))
 
@@ -54,13 +54,13 @@ def compare_scores(
 
 def miou(counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """The mIoU as `seaformer.evaluation.metrics` defines it, 0..1, of counts [..., 3, classes]."""
-    hits, true, said = np.moveaxis(counts, -2, 0)
-    union = true + said - hits
+    hits, true, predicted = np.moveaxis(counts, -2, 0)
+    union = true + predicted - hits
     iou = np.divide(hits, union, out=np.zeros(union.shape), where=union > 0)
     return np.asarray(iou.sum(axis=-1) / (union > 0).sum(axis=-1))
 
 
 def top1(counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """The share of images whose class is right, 0..1, of counts [..., 3, classes]."""
+    """The share of correctly classified images, 0..1, of counts [..., 3, classes]."""
     hits, true, _ = np.moveaxis(counts, -2, 0)
     return np.asarray(hits.sum(axis=-1) / true.sum(axis=-1))

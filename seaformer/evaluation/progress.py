@@ -1,8 +1,8 @@
-"""The file that an evaluation goes on from, whenever it was stopped.
+"""The progress file, from which an interrupted evaluation resumes.
 
-JSON lines: the first says what is evaluated, each other what came of one image. A line is written
-when its image is done, and never changed. Of one that a stop left unfinished nothing is used. A
-image has several lines if it was broken and repaired: the last one counts.
+JSON lines: the first describes the evaluation, each of the others is the outcome of one image. A
+line is written when its image is done, and never changed; an incomplete last line is ignored. An
+image that was broken and then repaired has several lines, of which the last counts.
 """
 
 from collections.abc import Iterator
@@ -18,20 +18,20 @@ from seaformer.json_text import JsonError, parse_model
 SCHEMA_VERSION = 1
 
 DATA_SET = "data set"
-"""What differs between the shards of one evaluation."""
+"""The member of the header that differs between the shards of one evaluation."""
 
 MAX_LINE_BYTES = 16 * 2**20
-"""A line has some numbers for each class of each model."""
+"""A line has several numbers for each class of each model."""
 
 
 class ImageLine(BaseModel, frozen=True):
-    """What came of one image.
+    """The outcome of one image.
 
     Attributes:
-        name: of the image.
+        name: name of the image.
         broken: why it could not be evaluated; None if it was.
-        stamp: size and time of its files, by which a change is noticed.
-        models: what was counted for each.
+        stamp: size and modification time of its files, to detect changes.
+        models: the counts of each model.
     """
 
     name: str
@@ -49,13 +49,13 @@ _Line = TypeVar("_Line", _Header, ImageLine)
 
 
 class ProgressFile:
-    """The lines of an evaluation: first `read` all that there are, then `append`, then `close`."""
+    """The progress file of a run: `read` the existing lines, `append` new ones, then `close`."""
 
     def __init__(self, path: Path, run: dict[str, Any]) -> None:
-        """Open the file, or start it in a folder that exists; `run` is what is evaluated, as JSON.
+        """Open or create the file; its folder has to exist. `run` describes the run, as JSON.
 
         Raises:
-            UsageError: the file is of another run; the message says what differs.
+            UsageError: the file belongs to a different run; the message says what differs.
             SeaformerError: the file is damaged.
             OSError: it cannot be written.
         """
@@ -71,12 +71,13 @@ class ProgressFile:
             stored = header.run
             differing = [name for name in run if run[name] != stored.get(name)]
             raise UsageError(
-                f"'{path}' is of another run: {', '.join(differing) or 'its version'} differed. "
+                f"'{path}' belongs to a different run; different: "
+                f"{', '.join(differing) or 'its version'}. "
                 "Give another --report, or --force to start over."
             )
 
     def read(self) -> Iterator[ImageLine]:
-        """Yield what came of the images so far, in the order they were done in.
+        """Yield the outcomes of the images so far, in the order of their evaluation.
 
         Raises:
             SeaformerError: the file is damaged.
@@ -88,7 +89,7 @@ class ProgressFile:
         self._file.truncate(end)
 
     def append(self, line: ImageLine) -> None:
-        """Write what came of an image."""
+        """Write the outcome of an image."""
         self._write(line)
 
     def close(self) -> None:
@@ -96,7 +97,7 @@ class ProgressFile:
         self._file.close()
 
     def damaged(self, problem: str) -> SeaformerError:
-        """Return the error for the line that was read last."""
+        """Return an error about the last line that was read."""
         return _damaged(self._file, self._path, problem)
 
     def _write(self, line: ImageLine | _Header) -> None:
@@ -108,15 +109,15 @@ class ProgressFile:
 
 
 def read_shard(path: Path, run: dict[str, Any]) -> Iterator[ImageLine]:
-    """Yield what came of the images of a part of the data set, which another run evaluated.
+    """Yield the outcome of each image of a shard, which another run evaluated.
 
     Args:
-        path: of the other run's file.
-        run: what is evaluated, as for `ProgressFile`; the data set may be a part of it there.
+        path: progress file of the other run.
+        run: description of this run, as for `ProgressFile`; the shard may differ in its data set.
 
     Raises:
-        UsageError: the file is of other models or another task.
-        SeaformerError: it is damaged, or there is none.
+        UsageError: the file belongs to other models or another task.
+        SeaformerError: it is damaged or missing.
     """
     if not path.is_file():
         raise SeaformerError(
@@ -128,7 +129,8 @@ def read_shard(path: Path, run: dict[str, Any]) -> Iterator[ImageLine]:
         differing = [name for name in run if name != DATA_SET and run[name] != stored.get(name)]
         if header is None or differing or header.schema_version != SCHEMA_VERSION:
             raise UsageError(
-                f"'{path}' is of another run: {', '.join(differing) or 'its version'} differed. "
+                f"'{path}' belongs to a different run; different: "
+                f"{', '.join(differing) or 'its version'}. "
                 "Merge shards of the same models, data set and options."
             )
         while (line := _next_line(file, path, ImageLine)) is not None:
@@ -136,7 +138,7 @@ def read_shard(path: Path, run: dict[str, Any]) -> Iterator[ImageLine]:
 
 
 def read_images(path: Path) -> Iterator[ImageLine]:
-    """Yield what came of each image of an evaluation that is at its end.
+    """Yield the outcome of each image of a finished evaluation.
 
     Raises:
         SeaformerError: the file is damaged.
@@ -148,7 +150,7 @@ def read_images(path: Path) -> Iterator[ImageLine]:
 
 
 def _next_line(file: IO[bytes], path: Path, kind: type[_Line]) -> _Line | None:
-    """Return the next whole line; None if there is none."""
+    """Return the next complete line; None at the end."""
     text = file.readline(MAX_LINE_BYTES)
     if not text.endswith(b"\n") and len(text) < MAX_LINE_BYTES:
         return None

@@ -1,16 +1,16 @@
-"""The two ways in which a validation image enters a network and its logits become a mask.
+"""The two evaluation protocols: how images are fed to a network, and how logits become masks.
 
-**official** is what the published numbers were measured with, and needs a network that takes any
-size. Segmentation, as mmcv and mmseg do it: the image keeps its aspect ratio and is resized
-bilinearly without antialiasing; the logits are resized bilinearly to the network's input, then to
-the image. Classification, as timm does it: the shorter side is resized with Pillow's
-antialiasing, and the middle is cut out.
+**official** is the protocol of the published numbers, and needs a network that takes any input
+size. Segmentation, as in mmcv and mmseg: the image is resized bilinearly without antialiasing and
+keeps its aspect ratio; the logits are resized bilinearly to the network's input, then to the
+image. Classification, as in timm: the shorter side is resized with Pillow's antialiasing, and the
+center is cropped.
 
-**deployed** is what runs on a device, where the input has one size: the image enters as the
-model's own preprocessing says, stretched if the model segments, and the logits are resized to the
-image in one step.
+**deployed** is the protocol of a device, where the input has a fixed size: the image is prepared by
+the model's own preprocessing, stretched for segmentation, and the logits are resized to the image
+in one step.
 
-torch, whose resizing is mmcv's, is imported by what resizes so: all else does without.
+torch, whose resizing equals mmcv's, is imported only in the functions that need it.
 """
 
 from collections.abc import Callable
@@ -33,19 +33,19 @@ Size = tuple[int, int]
 Pixels = npt.NDArray[np.uint8]
 Prepared = npt.NDArray[np.float32]
 
-# Of 150 classes at 2048 x 2048 each step would take 2.5 GB at once.
+# Each step for all 150 classes at 2048 x 2048 would take 2.5 GB.
 _CLASSES_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How an image enters the network.
+    """How an image is prepared for the network.
 
     Attributes:
         name: one of `PROTOCOLS`.
-        description: what it does, in a few words.
-        prepare: turns uint8 [H, W, 3], RGB, into float32 [h, w, 3], 0..255, in the network's order.
-            Raises a SeaformerError if the scaled image would not fit the memory.
+        description: short description for reports.
+        prepare: turns uint8 [H, W, 3], RGB, into float32 [h, w, 3], 0..255, in the network's
+            channel order. Raises a SeaformerError if the scaled image would not fit into memory.
     """
 
     name: str
@@ -68,17 +68,17 @@ def official_segmentation(preprocessing: Preprocessing, evaluation: Evaluation) 
     """Return the protocol of mmcv and mmseg: one scale, no flip.
 
     Raises:
-        UsageError: `evaluation` cuts the image, so that there is no mask of all of it.
+        UsageError: `evaluation` crops the image, which leaves no mask of the whole image.
     """
     if evaluation.crop_size is not None:
         raise UsageError(
             f"the evaluation of the task has crop_size {list(evaluation.crop_size)}. Allowed "
-            "in segmentation: none, as the whole mask counts."
+            "in segmentation: no crop_size, as the whole mask is evaluated."
         )
     short, limit = evaluation.short_side, evaluation.long_side_max
 
     def scaled_and_rounded(image: Pixels) -> Prepared:
-        """Resize to the scale, then to the multiple; each step rounds to 8 bits, as mmcv's do."""
+        """Resize to the scale, then to the multiple; each step rounds to 8 bits as in mmcv."""
         import torch
         from torch.nn import functional as F
 
@@ -102,28 +102,28 @@ def official_segmentation(preprocessing: Preprocessing, evaluation: Evaluation) 
 
 
 def official_classification(preprocessing: Preprocessing, evaluation: Evaluation) -> Protocol:
-    """Return the protocol of timm: the shorter side, and the crop out of it.
+    """Return the protocol of timm: the shorter side is resized, then the center is cropped.
 
     Raises:
-        UsageError: there is no crop, or it does not fit into the resized image.
+        UsageError: there is no crop size, or it does not fit into the resized image.
     """
     crop, short = evaluation.crop_size, evaluation.short_side
     if crop is None or max(crop) > short:
         raise UsageError(
             f"the evaluation of the task has crop_size {crop and list(crop)}. Allowed in "
-            f"classification: sides of up to short_side, {short}."
+            f"classification: sides up to short_side, {short}."
         )
 
     def cropped(image: Pixels) -> Prepared:
-        """Resize and cut as torchvision's `Resize` and `CenterCrop`, which timm uses."""
+        """Resize and crop like torchvision's `Resize` and `CenterCrop`, which timm uses."""
         sides = image.shape[:2]
         height, width = (side * short // min(sides) for side in sides)
         _refuse_huge(sides, [height, width])
         resampling = Image.Resampling[preprocessing.interpolation.upper()]
         scaled = Image.fromarray(image).resize((width, height), resampling)
         top, left = round((height - crop[0]) / 2), round((width - crop[1]) / 2)
-        cut = scaled.crop((left, top, left + crop[1], top + crop[0]))
-        return _ordered(np.asarray(cut, dtype=np.float32), preprocessing)
+        center = scaled.crop((left, top, left + crop[1], top + crop[0]))
+        return _ordered(np.asarray(center, dtype=np.float32), preprocessing)
 
     description = f"short side {short}, the middle {crop[1]} x {crop[0]} of it"
     return Protocol(OFFICIAL, description, cropped)
@@ -132,13 +132,13 @@ def official_classification(preprocessing: Preprocessing, evaluation: Evaluation
 def two_step_mask(
     logits: npt.NDArray[np.float32], input_size: Size, image: Size
 ) -> npt.NDArray[np.uint8]:
-    """Return the largest of logits resized to the network's input and then to the image.
+    """Return the arg-max of logits that are resized to the network's input, then to the image.
 
-    mmseg takes a softmax in between, which changes no order but can round two classes to a tie.
+    mmseg applies a softmax in between, which keeps the order but can round two classes to a tie.
     Logits are finite, [C, h, w] with up to 256 classes; sizes are height and width.
 
     Returns:
-        uint8 [H, W]. Of equal classes the lowest wins.
+        uint8 [H, W]. The lowest class wins a tie.
     """
     import torch
     from torch.nn import functional as F
@@ -156,16 +156,16 @@ def two_step_mask(
 
 
 def _refuse_huge(image: tuple[int, ...], scaled: list[int]) -> None:
-    # A strip of 1 x 10000 pixels.
+    # For example, an image of 1 x 10000 pixels.
     if scaled[0] * scaled[1] > MAX_PIXELS:
         raise SeaformerError(
-            f"an image of {image[1]} x {image[0]} pixels would have to be scaled to "
+            f"the protocol scales an image of {image[1]} x {image[0]} pixels to "
             f"{scaled[1]} x {scaled[0]}. Allowed: {MAX_PIXELS // 1_000_000} megapixels."
         )
 
 
 def _ordered(pixels: Prepared, preprocessing: Preprocessing) -> Prepared:
-    """Turn the channels of an RGB image into the network's."""
+    """Convert the channels of an RGB image to the network's."""
     if preprocessing.color_order == GRAY:
         gray = Image.fromarray(pixels.astype(np.uint8)).convert("L")
         return np.asarray(gray, np.float32)[:, :, None]

@@ -1,6 +1,6 @@
-"""The results of an evaluation as a JSON object, which the report is drawn from too.
+"""The results of an evaluation as a JSON object, from which the report is also rendered.
 
-Every measure is a share, 0..1, and null where there was nothing to count.
+Every measure is a share, 0..1, or null where there was nothing to count.
 """
 
 import math
@@ -25,7 +25,7 @@ DEFINITION = (
 )
 
 LISTED = 12
-"""How many of the most frequent confusions are listed."""
+"""Number of most frequent confusions that are listed."""
 
 
 class _Model(BaseModel):
@@ -41,7 +41,7 @@ Share = Annotated[float | None, BeforeValidator(_without_nan)]
 
 
 class Scores(_Model):
-    """The measures of a model; those of the other kind of task are null."""
+    """The measures of a model; those of the other task type are null."""
 
     miou: Share = None
     mean_accuracy: Share = None
@@ -54,13 +54,13 @@ class ClassResult(_Model):
     """One class.
 
     Attributes:
-        pixels: pixels of it in the truth; in classification images.
+        pixels: its pixels in the ground truth; its images in classification.
         iou: intersection over union; null in classification.
-        accuracy: share of `pixels` that is found.
-        change: of the IoU against the reference, in classification of the accuracy; null without a
+        accuracy: share of `pixels` that the model finds.
+        change: difference from the reference in IoU, in classification in accuracy; null without a
             reference.
-        agreement: share of the pixels that are of this class to the reference and to the model too;
-            null without a reference.
+        agreement: share of the pixels with this class in the reference that have it in the model
+            too; null without a reference.
     """
 
     index: int
@@ -73,9 +73,9 @@ class ClassResult(_Model):
 
 
 class Confusion(_Model):
-    """One class, in the truth or to the reference, that the model took for another.
+    """A class in the ground truth or the reference that the model predicted as another.
 
-    `pixels` is how many, images in classification; `share` is their part of all of the expected
+    `pixels` counts the pixels, or images in classification; `share` is their share of the expected
     class.
     """
 
@@ -86,19 +86,19 @@ class Confusion(_Model):
 
 
 class Image(_Model):
-    """One of the worst images; `score` is explained at `seaformer.evaluation.tally`."""
+    """One of the worst images; see `seaformer.evaluation.tally.ImageScore` for `score`."""
 
     name: str
     score: float
 
 
 class Difference(_Model):
-    """By how much a model is better than the reference, on the same images.
+    """The difference of a model from the reference on the same images; positive is better.
 
     Attributes:
-        points: of the mIoU, in classification of the top-1 accuracy, in percent.
-        low: lower end of the 95 % interval over images.
-        high: upper end of it.
+        points: difference in mIoU, in classification in top-1 accuracy, in percentage points.
+        low: lower end of its 95 % interval over images.
+        high: upper end of that interval.
     """
 
     points: Share
@@ -110,22 +110,22 @@ class ModelResult(_Model):
     """One model.
 
     Attributes:
-        file: path as it was given.
-        name: of the file, with the device that it ran on if that is not the host.
-        sha256: of the file.
-        title: the model in words.
-        runtime: what ran it.
+        file: path as given on the command line.
+        name: name of the file, with the device that it ran on if that is not the host.
+        sha256: SHA-256 of the file.
+        title: short description of the model.
+        runtime: the runtime that ran it.
         protocol: "official" or "deployed", see `seaformer.evaluation.protocols`.
-        input: how images entered it.
-        is_random: whether its weights were never trained, so that the scores mean nothing.
-        note: what else a user should know; may be empty.
-        agreement: share of all pixels, or images, with the class that the reference gives; null
+        input: how images are resized to its input.
+        is_random: whether its weights are untrained, which makes the scores meaningless.
+        note: caveats for the user; may be empty.
+        agreement: share of all pixels, or images, with the same class as in the reference; null
             without a reference.
-        difference: to the reference; null without one.
-        classes: all of them, in the order of their indices.
-        mistakes: the most frequent confusions of it with the truth.
-        differences: the most frequent confusions of it with the reference; empty without one.
-        worst: the images it did worst on; compared with a reference, agrees least on.
+        difference: difference from the reference; null without one.
+        classes: all classes, in the order of their indices.
+        mistakes: the most frequent confusions against the ground truth.
+        differences: the most frequent confusions against the reference; empty without one.
+        worst: the images with the lowest accuracy, or the lowest agreement with a reference.
     """
 
     file: str
@@ -147,15 +147,15 @@ class ModelResult(_Model):
 
 
 class Results(_Model):
-    """The whole object.
+    """The top-level object.
 
     Attributes:
-        complete: whether the evaluation is at its end. It is not while there are broken images
-            that nobody allowed to leave out: the same command goes on from there.
-        data: folder of the data set as it was given.
-        pictures: how many the scores are of, of those `available` in the data set.
-        broken: images that the scores leave out.
-        models: the first is the reference if there are several.
+        complete: whether the evaluation is finished. It is not while there are broken images that
+            the user did not allow to be skipped: rerunning the command tries them again.
+        data: folder of the data set as given on the command line.
+        pictures: number of evaluated images, of the `available` ones in the data set.
+        broken: images that are not in the scores.
+        models: the models; the first of several is the reference.
     """
 
     schema_version: Literal[1] = 1
@@ -177,8 +177,8 @@ class Results(_Model):
         return self.model_dump_json(indent=1) + "\n"
 
 
-def judged(result: ClassResult) -> float | None:
-    """Return the score of a class: its IoU, or in classification its accuracy."""
+def class_score(result: ClassResult) -> float | None:
+    """Return the score of a class: its IoU, or its accuracy in classification."""
     return result.accuracy if result.iou is None else result.iou
 
 
@@ -190,10 +190,10 @@ def collect(
     available: int,
     skip_broken: bool,
 ) -> Results:
-    """Compute the results of an evaluation that was run to its end.
+    """Compute the results of a finished evaluation.
 
-    `available` is how many images the data set has, of which `dataset` may be a part;
-    `skip_broken` says whether broken ones may be left out.
+    `available` is the number of images in the whole data set, of which `dataset` may be a subset;
+    `skip_broken` says whether broken images may be left out.
     """
     tallies = evaluation.tallies
     differences = [None, *map(_difference, evaluation.compare())]
@@ -256,7 +256,7 @@ def _model_result(
 
 
 def numbering_hint(matrix: ConfusionMatrix, task: Task) -> str:
-    """Say that the masks number the classes otherwise, if a model is right by that; else ""."""
+    """Return a hint if another label offset would make most pixels correct; else ""."""
     if not task.is_segmentation:
         return ""
     counts = matrix.counts
@@ -265,10 +265,9 @@ def numbering_hint(matrix: ConfusionMatrix, task: Task) -> str:
         shifted = int(counts.trace(task.label_offset - offset))
         if offset != task.label_offset and shifted > max(right, counts.sum() // 2):
             return (
-                f"{shifted / counts.sum():.0%} of the pixels are right by another numbering of the "
-                f"classes, {right / counts.sum():.0%} by this one: the masks fit offset {offset}, "
-                f'and the task has {task.label_offset}. Set "label_offset": {offset} in the task '
-                "of labels.json."
+                f"{shifted / counts.sum():.0%} of the pixels are correct with label offset "
+                f"{offset}, but only {right / counts.sum():.0%} with the task's offset, "
+                f'{task.label_offset}. Set "label_offset": {offset} in the task of labels.json.'
             )
     return ""
 
@@ -283,13 +282,13 @@ def _scores(tally: Tally, is_segmentation: bool) -> Scores:
 def _class_results(tally: Tally, reference: Tally, dataset: Dataset) -> tuple[ClassResult, ...]:
     scores = tally.confusion.scores()
     is_segmentation = dataset.task.is_segmentation
-    judged = scores.iou if is_segmentation else scores.accuracy
+    compared = scores.iou if is_segmentation else scores.accuracy
     changes: Sequence[float | None] = [None] * dataset.task.num_classes
     agreed: Sequence[float | None] = changes
     if tally.agreement is not None:
         before = reference.confusion.scores()
-        judged_before = before.iou if is_segmentation else before.accuracy
-        changes = [now - then for now, then in zip(judged, judged_before, strict=True)]
+        compared_before = before.iou if is_segmentation else before.accuracy
+        changes = [now - then for now, then in zip(compared, compared_before, strict=True)]
         agreed = tally.agreement.scores().accuracy
     return tuple(
         ClassResult(

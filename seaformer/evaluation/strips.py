@@ -1,4 +1,4 @@
-"""The images of a report: the worst ones, with the truth and what the models made of them."""
+"""The images of a report: the worst ones, with their ground truth and the models' outputs."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -22,24 +22,24 @@ _LISTED = 12
 
 _WRONG = np.array([255, 45, 85], np.uint8)
 _FAINT = 3
-"""What the brightness is divided by where there is nothing to see."""
+"""Divisor of the brightness outside the highlighted pixels."""
 
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.integer]
 
 
 class Panel(NamedTuple):
-    """One of the images of a strip; `url` holds the whole JPEG."""
+    """One of the images of a strip; `url` is a data URL of a JPEG."""
 
     caption: str
     url: str
 
 
 class Strip(NamedTuple):
-    """A photograph and what was made of it, side by side; the score is as in `ImageScore`.
+    """A photo beside its masks; the score is that of `ImageScore`.
 
-    The legend has the classes in the masks, largest first. In classification it is empty, and
-    `facts` are sentences: what the image is and was taken for.
+    The legend lists the classes in the masks, largest first. In classification it is empty, and
+    `facts` state the expected and the predicted classes.
     """
 
     name: str
@@ -52,24 +52,24 @@ class Strip(NamedTuple):
 def draw_strips(
     dataset: Dataset, models: Sequence[Candidate], worst: Sequence[tuple[str, float]]
 ) -> Iterator[Strip]:
-    """Run one model, or a reference and the model to compare, once more and draw what they find.
+    """Rerun one model, or a reference and the model to compare with it, and draw the outputs.
 
-    `worst` has name and score of each image.
+    `worst` has the name and score of each image.
 
     Raises:
-        SeaformerError: an image cannot be read any more.
+        SeaformerError: an image can no longer be read.
     """
     by_name = {item.name: item for item in dataset.items}
     items = [by_name[name] for name, _ in worst]
     is_segmentation = dataset.task.is_segmentation
     of_models = [_compute(model, items, is_segmentation) for model in models]
-    draw = _segmented if is_segmentation else _classified
+    draw = _segmentation_strip if is_segmentation else _classification_strip
     for item, (_, score), *found in zip(items, worst, *of_models, strict=True):
         yield draw(item, score, dataset.task, models, found)
 
 
 def _compute(model: Candidate, items: Sequence[Item], is_segmentation: bool) -> list[Any]:
-    """Return the masks or guesses of a model for images; a device gets all together."""
+    """Return a model's masks or top classes for images; a device gets them in one batch."""
     inputs, sizes = [], []
     for item in items:
         image = read_image(item.image)
@@ -84,13 +84,13 @@ def _compute(model: Candidate, items: Sequence[Item], is_segmentation: bool) -> 
     return found
 
 
-def _segmented(
+def _segmentation_strip(
     item: Item, score: float, task: Task, models: Sequence[Candidate], found: Sequence[Mask]
 ) -> Strip:
     image, truth = read_image(item.image), read_mask(item, task)
-    small = _smaller(image)
+    small = _thumbnail(image)
     palette = task.palette or models[0].interface.palette
-    panels = [_panel("photograph", small), _panel("truth", _colored(small, truth, palette))]
+    panels = [_panel("photo", small), _panel("ground truth", _colored(small, truth, palette))]
     for model, mask in zip(models, found, strict=True):
         panels.append(_panel(model.name, _colored(small, mask, palette)))
     if len(found) == 1:
@@ -103,7 +103,7 @@ def _segmented(
     return Strip(item.name, score, tuple(panels), tuple(legend), ())
 
 
-def _classified(
+def _classification_strip(
     item: Item,
     score: float,
     task: Task,
@@ -111,21 +111,22 @@ def _classified(
     found: Sequence[Sequence[int]],
 ) -> Strip:
     image = read_image(item.image)
-    facts = [f"truth: {task.labels[item.target]}"] if isinstance(item.target, int) else []
+    target = item.target
+    facts = [f"ground truth: {task.labels[target]}"] if isinstance(target, int) else []
     for model, guesses in zip(models, found, strict=True):
         names = ", ".join(task.labels[guess] for guess in guesses)
         facts.append(f"{model.name}: {names}")
-    return Strip(item.name, score, (_panel("photograph", _smaller(image)),), (), tuple(facts))
+    return Strip(item.name, score, (_panel("photo", _thumbnail(image)),), (), tuple(facts))
 
 
-def _smaller(image: Pixels) -> Pixels:
+def _thumbnail(image: Pixels) -> Pixels:
     small = Image.fromarray(image)
     small.thumbnail((SIDE, SIDE))
     return np.asarray(small)
 
 
 def _colored(small: Pixels, mask: Mask, palette: Sequence[Sequence[int]] | None) -> Pixels:
-    """Lay a mask of any size over a grey photograph; what it ignores stays dark."""
+    """Blend a mask of any size over a grey photo; ignored pixels stay dark."""
     grey, classes = _grey(small), _nearest(mask, small)
     ignored = classes == IGNORED
     colored = blend(grey, np.where(ignored, 0, classes), palette, _OPACITY)
@@ -134,14 +135,14 @@ def _colored(small: Pixels, mask: Mask, palette: Sequence[Sequence[int]] | None)
 
 
 def _marked(small: Pixels, wrong: npt.NDArray[np.bool_]) -> Pixels:
-    """Paint the pixels in question over a faint grey photograph."""
+    """Highlight pixels over a darkened grey photo."""
     marked = _grey(small) // _FAINT
     marked[_nearest(wrong, small)] = _WRONG
     return marked
 
 
 def _grey(image: Pixels) -> Pixels:
-    # Of its colours those of the classes could not be told.
+    # The photo's own colours could be mistaken for those of classes.
     return np.repeat(image.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
 
 

@@ -1,6 +1,6 @@
-"""What is counted on an image, and how it adds up for a model.
+"""The counts of each image, and their sums for each model.
 
-An evaluation can go on from a file of counts.
+The counts are serializable, so that an evaluation can resume from a file of them.
 """
 
 import math
@@ -15,22 +15,22 @@ from seaformer.datasets import IGNORED
 from seaformer.evaluation.metrics import ConfusionMatrix
 
 WORST = 8
-"""How many of the worst images are remembered for each model."""
+"""Number of worst images that are listed for each model."""
 
-_NOTHING = -1
-"""The class of no pixel, for matrices in which every pixel counts."""
+_NO_CLASS = -1
+"""Ignore index that no pixel has, for matrices in which every pixel counts."""
 
 Count = Annotated[int, Field(strict=True, ge=0, lt=2**53)]
 Entry = tuple[Count, Count, Count]
 
 
 class Counts(BaseModel, frozen=True):
-    """What is counted on one image for one model. In classification it is one pixel.
+    """The counts of one model on one image, which counts as one pixel in classification.
 
     Attributes:
-        confusion: the truth against the model, the entries of a `ConfusionMatrix`.
-        agreement: the reference model against this one, likewise; None without a reference.
-        guesses: in classification the classes found, best first.
+        confusion: entries of the `ConfusionMatrix` of the ground truth and the model.
+        agreement: entries of that of the reference and the model; None without a reference.
+        guesses: in classification, the predicted classes, best first.
     """
 
     confusion: tuple[Entry, ...]
@@ -39,10 +39,10 @@ class Counts(BaseModel, frozen=True):
 
 
 class ImageScore(NamedTuple):
-    """How well a model did on one image.
+    """The score of a model on one image.
 
-    The score is the share of the pixels that are right; for a model that is compared, that are as
-    in the reference. In classification it is 1 or 0.
+    It is the share of correct pixels, or for a compared model, of pixels with the same class as in
+    the reference. In classification it is 1 or 0.
     """
 
     score: float
@@ -50,25 +50,26 @@ class ImageScore(NamedTuple):
 
 
 class Tally:
-    """What one model did so far: the truth against it, and the `worst` images, worst first.
+    """The sums of one model so far: its `confusion` matrix, and its `worst` images, worst first.
 
-    `agreement` is the reference model against this one, all pixels; None without a reference.
+    `agreement` is the matrix of the reference and this model over all pixels; None without a
+    reference.
     """
 
     def __init__(self, classes: int, is_compared: bool) -> None:
-        self.confusion = ConfusionMatrix(classes, _NOTHING)
-        self.agreement = ConfusionMatrix(classes, _NOTHING) if is_compared else None
+        self.confusion = ConfusionMatrix(classes, _NO_CLASS)
+        self.agreement = ConfusionMatrix(classes, _NO_CLASS) if is_compared else None
         self.worst: list[ImageScore] = []
         self._guessed = 0
 
     @property
     def top5(self) -> float:
-        """Share of the images with the right class among the guesses; NaN without images."""
+        """Share of images whose true class is among the guesses; NaN without images."""
         images = int(self.confusion.counts.sum())
         return self._guessed / images if images else math.nan
 
     def takes(self, counts: Counts) -> bool:
-        """Whether counts that come out of a file are of such a model, and of as many classes."""
+        """Whether counts that were read from a file fit this model and its number of classes."""
         entries = (*counts.confusion, *(counts.agreement or ()))
         classes = len(self.confusion.counts)
         return (
@@ -79,29 +80,29 @@ class Tally:
 
     def add(self, name: str, counts: Counts) -> None:
         """Add the counts of the image called `name`."""
-        judged = counts.confusion
-        self.confusion.add(judged)
+        scored = counts.confusion
+        self.confusion.add(scored)
         if counts.guesses is not None:
-            ((truth, _, _),) = judged
+            ((truth, _, _),) = scored
             self._guessed += truth in counts.guesses
         if self.agreement is not None and counts.agreement is not None:
-            judged = counts.agreement
-            self.agreement.add(judged)
-        pixels = sum(count for _, _, count in judged)
+            scored = counts.agreement
+            self.agreement.add(scored)
+        pixels = sum(count for _, _, count in scored)
         if pixels:
-            right = sum(count for row, column, count in judged if row == column)
+            right = sum(count for row, column, count in scored if row == column)
             self.worst = sorted([*self.worst, ImageScore(right / pixels, name)])[:WORST]
 
 
 def count_masks(
     truth: npt.NDArray[np.uint8], masks: Sequence[npt.NDArray[np.integer]], classes: int
 ) -> list[Counts]:
-    """Count an image for each model, of which the first is the reference of the others.
+    """Count one image for each model; the first model is the reference of the others.
 
-    `truth` is uint8 [H, W], class indices and `IGNORED`; masks [H, W] are what each model found.
+    `truth` is uint8 [H, W], class indices and `IGNORED`; each mask [H, W] is a model's prediction.
 
     Raises:
-        SeaformerError: there is no such class.
+        SeaformerError: a mask has a class out of range.
     """
     return [
         Counts(
@@ -113,7 +114,7 @@ def count_masks(
 
 
 def count_guesses(truth: int, guesses: Sequence[list[int]]) -> list[Counts]:
-    """Count an image of class `truth` for each classifier by its guesses, best first.
+    """Count one image of class `truth` for each classifier; its guesses are best first.
 
     The first classifier is the reference of the others.
     """

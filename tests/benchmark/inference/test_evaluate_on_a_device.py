@@ -91,13 +91,13 @@ def test_a_phone_that_was_unplugged_goes_on_and_scores_as_this_computer(loopback
     stopped = subprocess.run(command(*options, "--batch", "4"), capture_output=True, text=True)
     assert stopped.returncode == 1
     assert "is disconnected" in stopped.stderr
-    assert "4 of 10 images are done: the same command goes on from there." in stopped.stderr
+    assert "4 of 10 images are done: rerun the command to resume." in stopped.stderr
     assert not Path("out", "results.json").exists()
 
     loopback_phone.plug_in()
     done = run(*options)
     assert done.exit_code == 0, done.output
-    assert "going on: 4 of 10 were done before" in done.stdout
+    assert "resumed: 4 of 10 were already done" in done.stdout
     assert_as_on_the_host(f"the CPU of the phone {serial}")
     runtime = results()["models"][1]["runtime"]
     assert runtime.startswith("ONNX Runtime 1.29.0 on the phone")
@@ -150,7 +150,7 @@ def test_a_killed_run_goes_on(folder: Path) -> None:
     mask.write_bytes(content)
     done = run(*options)
     assert done.exit_code == 0, done.output
-    assert "going on: 4 of 10 were done before" in done.stdout
+    assert "resumed: 4 of 10 were already done" in done.stdout
     assert_as_on_the_host("the CPU of this computer")
 
 
@@ -184,10 +184,10 @@ def test_a_classifier_has_its_top_1_compared(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--time-limit", "5"), "--time-limit goes with --device"),
-        (("--half",), "--half goes with --device"),
+        (("--time-limit", "5"), "--time-limit needs --device"),
+        (("--half",), "--half needs --device"),
         (("--device", "host", "--half"), "ONNX Runtime cannot be asked for half precision"),
-        (("--qairt", "."), "--qairt goes with --device"),
+        (("--qairt", "."), "--qairt needs --device"),
         (("--device", "host", "--soc", "SM8650"), "--soc SM8650 is only for --accelerator npu"),
         (("--device", "host", "second.onnx"), "2 models are given, and --device runs one"),
         (("--device", "host", "--accelerator", "gpu"), "no backend runs 'model.onnx' on the gpu"),

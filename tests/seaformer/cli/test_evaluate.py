@@ -355,7 +355,7 @@ def test_names_cannot_break_the_page() -> None:
     write_plain(Path("data"), ["<script>alert(1)</script>", "a & b", "blue"])
     result = run("model.onnx", "--data", "data", "--report", "out")
     assert result.exit_code == 0
-    assert "2 of the class names of 'model.onnx' are not those of the data set" in result.stdout
+    assert "2 class names of 'model.onnx' differ from those of the data set" in result.stdout
     page = Path("out", "report.html").read_text("utf-8")
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)" in page
@@ -365,7 +365,7 @@ def test_names_cannot_break_the_page() -> None:
 def test_random_weights_are_told() -> None:
     write_onnx(Path("model.onnx"), metadata(weights=RANDOM_WEIGHTS))
     result = run("model.onnx", "--data", "data", "--report", "out")
-    assert "random weights: the scores mean nothing" in result.stdout
+    assert "random weights: the scores are meaningless" in result.stdout
     assert results()["models"][0]["is_random"] is True
     assert "has random weights" in Path("out", "report.html").read_text("utf-8")
 
@@ -432,7 +432,7 @@ def test_a_killed_run_goes_on(folder: Path) -> None:
         file.write(b'{"name":"07.png","stamp":[[')
     result = run(*arguments)
     assert result.exit_code == 0, result.output
-    assert "going on: 7 of 12 were done before" in result.stdout
+    assert "resumed: 7 of 12 were already done" in result.stdout
     assert results() == whole
     names = [json.loads(line).get("name") for line in progress.read_text().splitlines()]
     assert names == [None, *(f"{index:02}.png" for index in range(12))]
@@ -444,7 +444,7 @@ def test_changed_images_are_evaluated_again() -> None:
     Path("out", "results.json").unlink()
     save(Image.fromarray(FOUND[1]), Path("data", "masks", "1.png"))
     result = run("model.onnx", "--data", "data", "--report", "out")
-    assert "going on: 1 of 2 were done before" in result.stdout
+    assert "resumed: 1 of 2 were already done" in result.stdout
     assert results()["models"][0]["worst"][1] == {"name": "1.png", "score": 1.0}
 
 
@@ -454,7 +454,9 @@ def test_another_run_does_not_go_on_from_this_one() -> None:
     Path("out", "results.json").unlink()
     again = ("--data", "data", "--report", "out")
     write_onnx(Path("model.onnx"), metadata(), scale=2.0)
-    assert_error(run("model.onnx", *again), 2, "is of another run: models differed.*--force")
+    assert_error(
+        run("model.onnx", *again), 2, "belongs to a different run; different: models.*--force"
+    )
     assert run("model.onnx", *again, "--force").exit_code == 0
     Path("out", "results.json").unlink()
     assert_error(run("model.onnx", *again, "--limit", "1"), 2, "another run: data set differed")
@@ -513,7 +515,7 @@ def test_broken_images_are_listed_and_can_be_repaired() -> None:
     Path("data", "images", "0.png").write_bytes(good)
     result = run(*arguments, "--skip-broken")
     assert result.exit_code == 0, result.stderr
-    assert "going on: 1 of 3 were done before" in result.stdout
+    assert "resumed: 1 of 3 were already done" in result.stdout
     found = results()
     assert (found["complete"], found["pictures"], len(found["broken"])) == (True, 2, 1)
     assert_known_scores(found, (0, 1, 2))
@@ -532,7 +534,7 @@ def test_nothing_but_broken_images_is_an_error() -> None:
 def test_a_model_that_gives_no_numbers_is_an_error_of_the_model() -> None:
     write_onnx(Path("model.onnx"), metadata(), scale=float("nan"))
     result = run("model.onnx", "--data", "data", "--report", "out", "--skip-broken")
-    assert_error(result, 1, "'model.onnx' gives values that are not finite")
+    assert_error(result, 1, "'model.onnx' returns values that are not finite")
 
 
 # --- Checkpoints and protocols
@@ -759,7 +761,7 @@ def test_imagenet_with_a_checkpoint(folder: Path) -> None:
         (["absent.onnx", "--data", "data"], 1, "no model file 'absent.onnx'"),
         (["absent.pth", "--data", "data"], 1, "no file 'absent.pth'"),
         (["classifier.onnx", "--data", "data"], 2, "classification with 3 classes, but"),
-        (["middle.onnx", "--data", "data"], 2, "sees only the middle"),
+        (["middle.onnx", "--data", "data"], 2, "takes only the center"),
         (["foreign.onnx", "--data", "data", "--task", "shapes"], 2, r"shape \[1, 3, 8, 8\]"),
     ],
 )

@@ -133,9 +133,9 @@ def test_an_image_that_is_ignored_altogether_counts_nothing() -> None:
 @pytest.mark.parametrize(
     ("truth", "predicted", "said"),
     [
-        ([0, 3], [0, 0], r"class 3 in the truth\. Allowed: 0\.\.2"),
-        ([0, 1], [0, 7], r"class 7 in the prediction\. Allowed: 0\.\.2"),
-        ([0, -1], [0, 0], "class -1 in the truth"),
+        ([0, 3], [0, 0], r"class 3 occurs in the ground truth\. Allowed: 0\.\.2"),
+        ([0, 1], [0, 7], r"class 7 occurs in the prediction\. Allowed: 0\.\.2"),
+        ([0, -1], [0, 0], "class -1 occurs in the ground truth"),
     ],
 )
 def test_what_is_no_class_is_an_error(truth: list[int], predicted: list[int], said: str) -> None:
@@ -177,5 +177,5 @@ def test_masks_of_another_numbering_are_noticed_by_the_score() -> None:
     assert numbering_hint(right, task) == ""
     hint = numbering_hint(shifted, task)
     assert "100% of the pixels" in hint
-    assert "the masks fit offset 1" in hint
+    assert "correct with label offset 1" in hint
     assert numbering_hint(shifted, replace(task, label_offset=1)) == ""

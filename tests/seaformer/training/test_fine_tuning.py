@@ -217,7 +217,7 @@ def test_evaluation_says_that_it_scores_training_images(
     seen = {item.name for item in open_dataset(flat).spread(2).items}
     count = len(seen - held_out_names(fine_tuned, flat))
     assert count
-    said = f"Scored images that it was trained on: {count} of 2. "
+    said = f"The model was trained on {count} of the 2 scored images. "
     assert said in done.output
     assert f"--images {fine_tuned / HELD_OUT}" in done.output
     results = json.loads((tmp_path / "whole" / "results.json").read_text(encoding="utf-8"))
@@ -233,7 +233,7 @@ def test_python_takes_names_and_says_what_was_trained_on_too(
     with seaformer.load(fine_tuned / "best.safetensors") as model:
         results = model.evaluate(flat, images=tmp_path / "names.json").results
     assert (results.pictures, results.available) == (1, 12)
-    assert "Scored images that it was trained on: 1 of 1. " in results.models[0].note
+    assert "The model was trained on 1 of the 1 scored images. " in results.models[0].note
 
 
 def test_only_what_is_known_of_training_images_is_said(
@@ -243,7 +243,7 @@ def test_only_what_is_known_of_training_images_is_said(
     held_out = whole.only(held_out_names(fine_tuned, flat))
     best = fine_tuned / "best.safetensors"
     assert training_note(best, whole.spread(12), whole).startswith(
-        "Scored images that it was trained on: 10 of 12. "
+        "The model was trained on 10 of the 12 scored images. "
     )
     assert training_note(best, held_out, whole) == ""
     elsewhere = Path(shutil.copy(best, tmp_path))
@@ -251,7 +251,7 @@ def test_only_what_is_known_of_training_images_is_said(
     for content in ("[", '["of other data"]'):
         (tmp_path / HELD_OUT).write_text(content, encoding="utf-8")
         assert training_note(elsewhere, whole, whole) == ""
-    assert "has no folders of splits: all images are scored" in split_note(whole)
+    assert "has no split folders: all images are scored" in split_note(whole)
     write(tmp_path / "split", 1, validation=1, size=(64, 64))
     assert split_note(open_dataset(tmp_path / "split", "shapes")) == ""
 

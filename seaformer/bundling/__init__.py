@@ -1,1 +1,1 @@
-"""Putting an exported model into the Android app, and building the app without Google's Maven."""
+"""Bundling exported models into the Android app or a library, and building the app's APK."""

@@ -1,7 +1,7 @@
-"""An APK without Gradle, by the builder that stands beside the app's sources.
+"""Builds an APK without Gradle, with the smoke build in the folder of the app.
 
-The builder compiles and checks the app; users of an installed package have neither it nor the
-sources, so it is in the checkout only.
+The smoke build compiles and checks the app's sources. Both are in a checkout, but not in an
+installed package.
 """
 
 import os
@@ -16,19 +16,19 @@ from seaformer.interpreter import module_command
 from seaformer.lines import Lines
 
 BUILDER = "smoke_build"
-"""Folder of the app that has the builder, and the name of its module."""
+"""Folder of the builder within the app, and the name of its Python module."""
 
 _ERROR = "error: "
 
 
 def require_builder(app: Path, console: Console) -> None:
-    """Check that the folder of the app has the builder, and this computer what that needs.
+    """Check that the folder of the app has the builder, and this computer the tools it needs.
 
-    Nothing is downloaded or written before.
+    This check downloads and writes nothing.
 
     Raises:
-        UsageError: there is no builder.
-        SeaformerError: tools are missing; the message names all.
+        UsageError: the builder is missing.
+        SeaformerError: tools are missing; the message names all of them.
     """
     if not (app / BUILDER / "__main__.py").is_file():
         raise UsageError(
@@ -39,10 +39,10 @@ def require_builder(app: Path, console: Console) -> None:
 
 
 def build_apk(app: Path, apk: Path, console: Console, replace: bool) -> None:
-    """Build the app, by the code of the builder in its folder, into a signed APK.
+    """Build the app into a signed APK with the builder in its folder.
 
-    That is a process of its own, which reports on the console. An APK that is there is replaced if
-    `replace` says so.
+    The builder runs in a separate process, which reports on the console. An existing APK is
+    replaced only with `replace`.
 
     Raises:
         SeaformerError: a step failed; the message is the builder's.
@@ -52,7 +52,7 @@ def build_apk(app: Path, apk: Path, console: Console, replace: bool) -> None:
 
 
 def _run_builder(console: Console, app: Path, *apk: str) -> None:
-    """Build an APK; without one, only check that all tools are there."""
+    """Build the APK; without an argument, only check that all tools are installed."""
     errors: list[str] = []
 
     def on_line(line: str) -> None:
@@ -64,7 +64,7 @@ def _run_builder(console: Console, app: Path, *apk: str) -> None:
     lines = Lines(on_line)
     done = processes.run(
         module_command(BUILDER, str(app.resolve()), *apk),
-        time_limit_s=None,  # each of its tools has a limit
+        time_limit_s=None,  # each tool that it runs has its own limit
         merge=True,
         on_stdout=lines.feed,
         environment=os.environ | {"PYTHONPATH": str(app.resolve())},

@@ -1,4 +1,4 @@
-"""Where the sources of the app are, which are not in the installed package."""
+"""Where to get the sources of the app, which are not in the installed package."""
 
 import json
 from importlib.metadata import PackageNotFoundError, distribution, version
@@ -11,31 +11,33 @@ FOLDER = "android_demo"
 
 
 def is_app(folder: Path) -> bool:
-    """Whether a folder is the app."""
+    """Whether a folder has the sources of the app."""
     return (folder / "app" / "src" / "main" / "AndroidManifest.xml").is_file()
 
 
 def how_to_get_app() -> str:
-    """Return where the sources of the app are that belong to this version of the package."""
+    """Return instructions for getting the app's sources that match this version of the package."""
     url, commit = _installed_from()
     checkout = Path(url2pathname(urlsplit(url).path)) / FOLDER
     if url.startswith("file:") and is_app(checkout):
-        return f"Give that of the checkout: --app '{checkout}'."
+        return f"Give the folder in the checkout: --app '{checkout}'."
     if commit:
         return (
-            f"pip installs no sources of the app. Clone them: git clone {url} seaformer && "
-            f"git -C seaformer checkout {commit}. Then add --app seaformer/{FOLDER}."
+            "pip does not install the sources of the app. Clone them: "
+            f"git clone {url} seaformer && git -C seaformer checkout {commit}. "
+            f"Then add --app seaformer/{FOLDER}."
         )
     return (
-        f"pip installs no sources of the app: they are the folder {FOLDER} of the repository and "
-        f"of the source distribution, seaformer-{version('seaformer')}.tar.gz. Give it with --app."
+        f"pip does not install the sources of the app: they are in the folder {FOLDER} of the "
+        f"repository and of the source distribution, seaformer-{version('seaformer')}.tar.gz. Give "
+        "that folder with --app."
     )
 
 
 def _installed_from() -> tuple[str, str]:
-    """The URL that pip installed the package from, and the commit of a repository; or empty ones.
+    """Return the URL that the package was installed from, and its commit; empty if unknown.
 
-    They are in direct_url.json of the installed package, see PEP 610.
+    They are read from direct_url.json of the installed package, see PEP 610.
     """
     try:
         text = distribution("seaformer").read_text("direct_url.json")

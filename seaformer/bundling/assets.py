@@ -1,7 +1,8 @@
-"""The app's assets: models, the JSON of each, its golden input and output, and sample images.
+"""The app's assets: models, their JSON files, golden inputs and outputs, and sample images.
 
-The JSON of the first model is model.json, those of others are model_2.json, model_3.json, ...; the
-app offers them in this order. The golden output of each has the same name in a folder of its own.
+The JSON of the first model is model.json, those of the others are model_2.json, model_3.json, ...;
+the app lists the models in this order. The golden output of a model has the same name in the
+folder `GOLDEN`.
 """
 
 import re
@@ -25,32 +26,32 @@ GOLDEN = "golden"
 MADE_SCENES = 3
 
 READ_BY_ANDROID = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-"""Formats of images, as Pillow names them, that Android 7 and all after it read."""
+"""Image formats, by their Pillow names, that Android 7 and later decode."""
 
 
 def assets_of(app: Path) -> Path:
-    """Return the folder that Gradle takes assets from; it need not exist.
+    """Return the folder from which Gradle takes the assets; it need not exist.
 
     Raises:
-        UsageError: `app` is not the app.
+        UsageError: `app` is not the folder of the app.
     """
     if not is_app(app):
-        raise UsageError(f"'{app}' is not the app. {how_to_get_app()}")
+        raise UsageError(f"'{app}' is not the folder of the app. {how_to_get_app()}")
     return app / "app" / "src" / "main" / "assets"
 
 
 def write_assets(models: Sequence[Model], images: Sequence[Path], app: Path) -> list[Path]:
-    """Put models into the app, in place of those before.
+    """Put models into the app, and remove those of earlier bundles.
 
-    The first sample is the photograph of the package, which the app's benchmark takes. Scenes are
-    drawn for models of the task "shapes", which know nothing of photographs.
+    The first sample is the photo of the package, which the app's benchmark uses. For models of the
+    task "shapes", which are not trained on photos, generated scenes are added.
 
     Returns:
         The files that were written.
 
     Raises:
-        UsageError: two models have one name, the folder has something in it that no bundle put
-            there, or an image cannot be read.
+        UsageError: two models have the same name, the folder has files that were not written by
+            seaformer-bundle, or an image cannot be read.
         SeaformerError: a model cannot be run on this computer.
     """
     folder = assets_of(app)
@@ -73,7 +74,7 @@ def write_assets(models: Sequence[Model], images: Sequence[Path], app: Path) -> 
 
 
 def write_models(models: Sequence[Model], folder: Path) -> None:
-    """Write models, the JSON of each, and its golden input and output into a folder of assets.
+    """Write models with their JSON files, golden inputs and outputs into an assets folder.
 
     Raises:
         SeaformerError: a model cannot be run on this computer.
@@ -96,18 +97,18 @@ def _write_samples(folder: Path, models: Sequence[Model], images: Sequence[Path]
         for index in range(MADE_SCENES):
             Image.fromarray(scenes[index][0]).save(folder / f"01_scene_{index}.png")
     for number, image in enumerate(images):
-        # The app tells the kind of an image by its content, so its suffix may stay as it is.
+        # The app detects the format of an image from its content; the suffix does not matter.
         shutil.copyfile(image, folder / f"02_{number:02d}{image.suffix.lower()}")
 
 
 def refuse_one_name(models: Sequence[Model]) -> None:
-    """Check that the app can open each model by its name, on file systems without cases too."""
+    """Check that the models' names are unique, also on case-insensitive file systems."""
     by_name: dict[str, Model] = {}
     for model in models:
         other = by_name.setdefault(model.name.lower(), model)
         if other is not model:
             raise UsageError(
-                f"'{other.path}' and '{model.path}' are both called '{model.name}' in the app. "
+                f"'{other.path}' and '{model.path}' would both be named '{model.name}' in the app. "
                 "Give one of them, or export the other under another name."
             )
 
@@ -117,19 +118,19 @@ def _refuse_unreadable(image: Path) -> None:
     with image.open("rb") as file, open_image(file, image, FORMATS) as opened:
         if opened.format not in READ_BY_ANDROID:
             raise UsageError(
-                f"not every phone reads '{image}', which is {opened.format}. Allowed as a "
+                f"'{image}' is {opened.format}, which not every phone can decode. Allowed as a "
                 f"sample: {', '.join(READ_BY_ANDROID)}. Convert it."
             )
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Check that nothing would be thrown away but what a bundle put there."""
+    """Check that all files in the folder, which will be replaced, were written by this command."""
     if not folder.is_dir():
         return
     for path in folder.iterdir():
         is_ours = path.name in (SAMPLES, GOLDEN) or re.fullmatch(r"model(_\d+)?\.json", path.name)
         if not is_ours and path.suffix not in RUNTIMES:
             raise UsageError(
-                f"'{path}' was not put there by seaformer-bundle, which keeps that folder for "
-                "itself. Move it elsewhere."
+                f"'{path}' was not written by seaformer-bundle, which replaces the whole folder. "
+                "Move it elsewhere."
             )

@@ -1,8 +1,8 @@
-"""A golden input and output of each bundled model, which the app checks accelerators against.
+"""A golden input and output for each bundled model, used by the app to check accelerators.
 
-The input is one small image, which the app's preprocessing turns into the same tensor as ours. The
-output is that of the real file on this computer's CPU. Where it is large, only values at evenly
-spaced positions are stored.
+The input is a small image, which the preprocessing of the app and that of Python turn into the same
+tensor. The output is computed from the bundled file on this computer's CPU. If it is large, only
+values at evenly spaced positions are stored.
 """
 
 import json
@@ -27,10 +27,10 @@ from seaformer.runtimes.session import Array
 SCHEMA_VERSION = 1
 IMAGE_NAME = "image.rgb"
 IMAGE_SIDE = 160
-"""Pixels of the longer side: the image is resized to the model's input as any other."""
+"""Longer side in pixels; like any other image, it is resized to the model's input."""
 
 MAX_VALUES = 1 << 17
-"""Of the stored output, so that no more than 512 KiB are added to an APK for a model."""
+"""Limit for a stored output, so that a model adds at most 512 KiB to an APK."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class Golden:
     """The golden output of one model.
 
     Attributes:
-        model_sha256: of the file that computed it.
-        reference: the runtime that did, in words.
-        step: distance between stored positions, of all in row-major order.
-        positions: how many are stored.
-        classes: values of each: 1 of class ids.
-        thresholds: accelerator -> what it has to reach.
-        values: [positions, classes], a float32 for each class of which the largest wins, or int32
-            class ids; of integers the real numbers that they stand for.
+        model_sha256: SHA-256 of the model file.
+        reference: description of the runtime that computed it.
+        step: distance between stored positions in row-major order.
+        positions: number of stored positions.
+        classes: values per position; 1 for class ids.
+        thresholds: accelerator -> the thresholds that it has to reach.
+        values: [positions, classes], float32 scores of which the largest wins, or int32 class ids;
+            quantized scores are stored dequantized.
     """
 
     model_sha256: str
@@ -57,7 +57,7 @@ class Golden:
     values: Array
 
     def text(self, image: npt.NDArray[np.uint8]) -> str:
-        """Write everything but the values as JSON; `image` is the input, [height, width, 3]."""
+        """Return all but the values as JSON; `image` is the input, [height, width, 3]."""
         members = {key: value for key, value in asdict(self).items() if key != "values"}
         height, width, _ = image.shape
         described = {"schema_version": SCHEMA_VERSION, "height": height, "width": width, **members}
@@ -65,7 +65,7 @@ class Golden:
 
 
 def golden_image() -> npt.NDArray[np.uint8]:
-    """The input of all models: the photograph of the package, reduced; uint8 [height, width, 3]."""
+    """Return the input of all models: the package's photo, reduced; uint8 [height, width, 3]."""
     photograph = Image.fromarray(read_image(sample_photograph()))
     photograph.thumbnail((IMAGE_SIDE, IMAGE_SIDE))
     return np.asarray(photograph)
@@ -75,7 +75,7 @@ def compute_golden(model: Model, image: npt.NDArray[np.uint8]) -> Golden:
     """Run a model on the image, on this computer's CPU.
 
     Raises:
-        SeaformerError: it cannot be run here, or its output is not finite.
+        SeaformerError: the model cannot be run here, or its output is not finite.
     """
     with open_model(model.path) as session:
         output = session.run(prepare_input(image, session, model.metadata))
@@ -89,7 +89,7 @@ def compute_golden(model: Model, image: npt.NDArray[np.uint8]) -> Golden:
 
 
 def sample_output(output: Array, metadata: Metadata, sha256: str, reference: str) -> Golden:
-    """Take values of an output, real numbers or class ids, at evenly spaced positions."""
+    """Sample an output, scores or class ids, at evenly spaced positions."""
     found = metadata.class_scores(output)
     grid = output[0, ..., None] if found is None else np.moveaxis(found[0], found[1], -1)[0]
     classes = grid.shape[-1]
@@ -112,7 +112,7 @@ def sample_output(output: Array, metadata: Metadata, sha256: str, reference: str
 
 
 def _step(positions: int, classes: int, width: int) -> int:
-    """Distance between positions such that few enough are taken, and from all columns of a grid."""
+    """Return a distance between positions that keeps the limit and reaches all grid columns."""
     step = math.ceil(positions * classes / MAX_VALUES)
     while step > 1 and math.gcd(step, width) > 1:
         step += 1
@@ -120,7 +120,7 @@ def _step(positions: int, classes: int, width: int) -> int:
 
 
 def write_golden(folder: Path, stem: str, golden: Golden, image: npt.NDArray[np.uint8]) -> None:
-    """Write the files of a model: the image, which all share, STEM.json and STEM.bin."""
+    """Write the files of a model: the image that all models share, STEM.json and STEM.bin."""
     (folder / IMAGE_NAME).write_bytes(image.tobytes())
     (folder / f"{stem}.json").write_text(golden.text(image), encoding="utf-8")
     (folder / f"{stem}.bin").write_bytes(golden.values.tobytes())

@@ -1,9 +1,9 @@
-"""Compiles the mask in C for Android apps: `python jni_library.py [--to FOLDER] [ABI...]`.
+"""Compiles the C mask computation for Android apps: `python jni_library.py [--to FOLDER] [ABI...]`.
 
-Standard library only, as it runs before the package is installed. The compiler is clang, as the
-package `ziglang` has it; of the same sources it makes the same bytes on every computer. Zig knows
-no bionic, Android's C library, so the library is linked with a stub that has only the names of the
-two functions it uses.
+Uses only the standard library, as it runs before the package is installed. The compiler is the
+clang in the package `ziglang`; its output for the same sources is identical on every computer. Zig
+does not ship bionic, Android's C library, so the library is linked against a stub that declares
+only the two functions it uses.
 """
 
 import argparse
@@ -20,21 +20,21 @@ from pathlib import Path
 ZIG = "0.15.2"
 NAME = "libseaformer_upsampling.so"
 FINGERPRINT = f"{NAME}.sha256"
-"""File beside each library that says what it was made of."""
+"""File beside each library with the hash of its sources."""
 
 HERE = Path(__file__).resolve().parent
 UPSAMPLING = HERE.parent / "imaging" / "upsampling"
 
 ABIS: Mapping[str, str] = {
     "arm64-v8a": "aarch64-linux-musl",
-    "x86_64": "x86_64-linux-musl",  # the emulator's, and Chromebooks'
+    "x86_64": "x86_64-linux-musl",  # emulators and Chromebooks
 }
-"""Android's name of a processor -> zig's name of the target, which has the headers to use."""
+"""Android ABI -> zig target, which provides the headers."""
 
 FLAGS = (
     "-std=c99",
     "-O3",
-    "-ffp-contract=off",  # argmax.c: or it may decide near ties differently from argmax.py
+    "-ffp-contract=off",  # else argmax.c may resolve near ties differently from argmax.py
     "-fno-stack-protector",
     "-fvisibility=hidden",
     "-fPIC",
@@ -56,11 +56,11 @@ TIME_LIMIT_S = 600
 
 
 class BuildError(Exception):
-    """The library cannot be built; the message says why and what to do."""
+    """The library cannot be built; the message gives the reason and the remedy."""
 
 
 def app_sources() -> Path:
-    """Return the sources of the app: those in the installed package, or the folder of a checkout.
+    """Return the folder of the app's sources, in the installed package or in a checkout.
 
     Raises:
         BuildError: they are missing.
@@ -72,13 +72,13 @@ def app_sources() -> Path:
 
 
 def c_sources() -> list[Path]:
-    """Return the files in C that the library is made of."""
+    """Return the C files that the library is compiled from."""
     shim = app_sources() / "library" / "src" / "main" / "c" / "argmax_jni.c"
     return [UPSAMPLING / "argmax.c", UPSAMPLING / "argmax.h", shim]
 
 
 def fingerprint() -> str:
-    """Return a hash of all that the library is made of, this file included."""
+    """Return a hash of the library's sources and of this file."""
     digest = hashlib.sha256()
     for path in (Path(__file__), *c_sources()):
         digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
@@ -86,17 +86,17 @@ def fingerprint() -> str:
 
 
 def build(abi: str, to: Path) -> None:
-    """Compile the library for a row of `ABIS` into the file `to`, its fingerprint beside it.
+    """Compile the library for one of `ABIS` to the file `to`, and write its fingerprint beside it.
 
     Raises:
-        BuildError: there is no compiler, or it refuses.
+        BuildError: the compiler is missing or fails.
     """
     package = importlib.util.find_spec("ziglang")
     installed = version("ziglang") if package else None
     if package is None or package.origin is None or installed != ZIG:
         raise BuildError(
-            f"the mask in C is compiled by the package ziglang {ZIG}; installed is {installed}. "
-            f"Install it: pip install ziglang=={ZIG}"
+            f"compiling the C mask computation needs the package ziglang {ZIG}; installed: "
+            f"{installed}. Install it: pip install ziglang=={ZIG}"
         )
     triple = ABIS[abi]
     headers = Path(package.origin).with_name("lib") / "libc" / "include"
@@ -110,7 +110,7 @@ def build(abi: str, to: Path) -> None:
         _run([*zig, *stub], folder)
         _run([*zig, *FLAGS, *include, f"-I{UPSAMPLING}", *sources, "libc.so", "-o", NAME], folder)
         to.parent.mkdir(parents=True, exist_ok=True)
-        # Beside it first: another process may be reading the old one.
+        # Replaced atomically: another process may be reading the old file.
         beside = to.with_name(f".{to.name}-{os.getpid()}")
         beside.write_bytes((folder / NAME).read_bytes())
         beside.replace(to)
@@ -128,12 +128,12 @@ def _run(command: list[str], folder: Path) -> None:
     )
     if done.returncode != 0:
         text = " ".join(done.stderr.decode("utf-8", "replace").split())
-        raise BuildError(f"the mask in C cannot be compiled: {text[:2000]}")
+        raise BuildError(f"the C mask computation cannot be compiled: {text[:2000]}")
 
 
 def main() -> None:
-    """Build for the ABIs named, or all, into FOLDER/ABI/."""
-    parser = argparse.ArgumentParser(description="Compile the mask in C for Android apps.")
+    """Build for the given ABIs, by default all, into FOLDER/ABI/."""
+    parser = argparse.ArgumentParser(description="Compile the C mask computation for Android apps.")
     parser.add_argument("abis", nargs="*", choices=[[], *ABIS], metavar="ABI")
     parser.add_argument("--to", type=Path, default=HERE / "bin", metavar="FOLDER")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""An Android library module with models: what runs them, their files, and how to use it."""
+"""Writes an Android library module: models, the sources that run them, and a README."""
 
 import json
 import shutil
@@ -27,14 +27,14 @@ _TEMPLATE = ".jinja"
 
 @dataclass(frozen=True)
 class _Runtime:
-    """What a module needs to run files of one format.
+    """The Kotlin sources that run files of one format.
 
     Attributes:
-        runs: the object in Kotlin that opens them, and its file.
-        segmenter: the class of the app that it opens them with, likewise.
+        opener: the object that opens files, and the stem of its source file.
+        segmenter: the class of the app that runs them, and the stem of its source file.
     """
 
-    runs: str
+    opener: str
     segmenter: str
 
 
@@ -45,15 +45,15 @@ _RUNTIMES: Mapping[str, _Runtime] = {
 
 
 def write_library(models: Sequence[Model], folder: Path, force: bool) -> list[Path]:
-    """Write a module with models to a folder, whole or not at all; see `require_writable`.
+    """Write a module with models to a folder, atomically; see `require_writable`.
 
     Returns:
         The files that were written.
 
     Raises:
-        UsageError: the folder may not be written, or two models have one name.
-        SeaformerError: the mask in C is missing and cannot be compiled, or a model cannot be run on
-            this computer.
+        UsageError: the folder may not be written, or two models have the same name.
+        SeaformerError: the C library is missing and cannot be compiled, or a model cannot be run
+            on this computer.
     """
     require_writable(folder, force)
     refuse_one_name(models)
@@ -78,7 +78,7 @@ def write_library(models: Sequence[Model], folder: Path, force: bool) -> list[Pa
 
 
 def next_steps(models: Sequence[Model], folder: Path) -> list[str]:
-    """Return the lines to paste into the files of a project; they are Kotlin and Groovy alike."""
+    """Return the lines to add to a project's build files; they are valid Kotlin and Groovy."""
     target = folder.resolve()
     settings = [f'include(":{target.name}")']
     if not any((target.parent / name).is_file() for name in SETTINGS):
@@ -90,7 +90,7 @@ def next_steps(models: Sequence[Model], folder: Path) -> list[str]:
 def _lines_of_app(models: Sequence[Model], name: str) -> list[str]:
     dependency = f'    implementation(project(":{name}"))'
     lines = ["// build.gradle.kts of the app", "dependencies {", dependency, "}"]
-    if ".onnx" in _formats(models):  # .tflite is what Android's build does not compress anyway
+    if ".onnx" in _formats(models):  # the Android build never compresses .tflite
         lines += ["android {", '    androidResources { noCompress.add("onnx") }', "}"]
     return lines
 
@@ -100,18 +100,20 @@ def _formats(models: Sequence[Model]) -> set[str]:
 
 
 def _kotlin_text(text: str) -> str:
-    """Write a text as a literal of Kotlin and of Groovy."""
+    """Return a text as a string literal that is valid in Kotlin and Groovy."""
     return json.dumps(text, ensure_ascii=False).replace("$", "\\$")
 
 
 def _mask_library(abi: str) -> Path:
-    """Return the mask in C for a processor: it comes with the package, a clone compiles it."""
+    """Return the C library for an ABI: it is part of the package; a clone compiles it."""
     library = jni_library.HERE / "bin" / abi / jni_library.NAME
     note = library.with_name(jni_library.FINGERPRINT)
     try:
         is_there = library.is_file() and note.is_file()
         if not is_there or note.read_text().strip() != jni_library.fingerprint():
-            Console(stderr=True, soft_wrap=True).print(f"compiling the mask in C for {abi}")
+            Console(stderr=True, soft_wrap=True).print(
+                f"compiling the C mask computation for {abi}"
+            )
             jni_library.build(abi, library)
     except jni_library.BuildError as error:
         raise SeaformerError(f"{error}.") from error
@@ -129,15 +131,15 @@ def _write_sources(new: Path, models: Sequence[Model]) -> None:
     used = []
     for suffix, runtime in _RUNTIMES.items():
         if suffix in _formats(models):
-            used.append(runtime.runs)
+            used.append(runtime.opener)
             text = (app / f"{runtime.segmenter}.kt").read_text(encoding="utf-8")
             text = text.replace("package seaformer.demo\n", "package seaformer.library\n", 1)
             (new / _LIBRARY / f"{runtime.segmenter}.kt").write_text(text, encoding="utf-8")
         else:
-            (new / _LIBRARY / f"{runtime.runs}.kt").unlink()
+            (new / _LIBRARY / f"{runtime.opener}.kt").unlink()
     (new / _LIBRARY / "Runtimes.kt").write_text(
         "package seaformer.library\n\n"
-        "/** What runs the models of this module. */\n"
+        "/** The runtimes of the models in this module. */\n"
         f"internal val RUNTIMES: List<ModelRuntime> = listOf({', '.join(used)})\n",
         encoding="utf-8",
     )
@@ -167,7 +169,7 @@ def _fill_templates(new: Path, models: Sequence[Model], name: str) -> None:
 
 
 def _coordinates(catalog: Mapping[str, Any]) -> dict[str, str]:
-    """Return group, name and version of each library of a version catalog, as Gradle takes them."""
+    """Return the Gradle coordinates (group:name:version) of each library of a version catalog."""
     versions = catalog["versions"]
     return {
         name: f"{library['module']}:{versions[library['version']['ref']]}"

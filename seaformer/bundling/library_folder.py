@@ -1,4 +1,4 @@
-"""Where an Android library module may be written: nothing of the user's is overwritten or lost."""
+"""Writes the folder of an Android library module without losing files of the user."""
 
 import json
 from pathlib import Path
@@ -9,30 +9,30 @@ from seaformer.json_text import JsonError, parse_json
 from seaformer.names import ALLOWED, is_plain
 
 MANIFEST = "seaformer-library.json"
-"""File of a module that lists what seaformer-bundle wrote into it."""
+"""File in a module that lists the files written by seaformer-bundle."""
 
 MANIFEST_LIMIT = 2**20
-"""Bytes; a list has some thousand."""
+"""Maximum size in bytes; a typical manifest has a few thousand."""
 
 GRADLE_OUTPUT = "build"
 
 
 def require_writable(folder: Path, force: bool) -> None:
-    """Check that a module may be written to `folder`, in place of one only if `force` says so.
+    """Check that a module may be written to `folder`; replacing an earlier one needs `force`.
 
     Raises:
-        UsageError: it may not; the message says why.
-        SeaformerError: the list of what was written there before is damaged.
+        UsageError: it may not; the message gives the reason.
+        SeaformerError: the manifest of the earlier module is damaged.
     """
     name = folder.resolve().name
     if not is_plain(name) or "$" in name:
         raise UsageError(
-            f"--library is '{folder}', whose name becomes that of a Gradle module. Allowed: "
-            f"{ALLOWED}, and without '$'."
+            f"--library is '{folder}', whose last part becomes the name of a Gradle module. "
+            f"Allowed: {ALLOWED}, and without '$'."
         )
     if not folder.resolve().parent.is_dir():
         raise UsageError(
-            f"cannot write '{folder}': there is no folder '{folder.parent}'. Create it."
+            f"cannot write '{folder}': the folder '{folder.parent}' does not exist. Create it."
         )
     if not folder.exists():
         return
@@ -43,8 +43,8 @@ def require_writable(folder: Path, force: bool) -> None:
     written = _written_before(folder)
     if written is None:
         raise UsageError(
-            f"'{folder}' has files in it and is not a module of seaformer-bundle, which does not "
-            "overwrite it, also with --force. Give the name of a new folder."
+            f"'{folder}' is not empty and was not written by seaformer-bundle, so it is not "
+            "overwritten, even with --force. Give the name of a new folder."
         )
     if not force:
         raise UsageError(f"'{folder}' exists. Give another name, or --force to replace it.")
@@ -54,12 +54,12 @@ def require_writable(folder: Path, force: bool) -> None:
         if inside.parts[0] == GRADLE_OUTPUT or is_folder or inside.as_posix() in written:
             continue
         raise UsageError(
-            f"'{path}' was not put there by seaformer-bundle, and would be lost. Move it elsewhere."
+            f"'{path}' was not written by seaformer-bundle, and would be lost. Move it elsewhere."
         )
 
 
 def write_manifest(folder: Path) -> list[str]:
-    """List all files of a new module in its manifest, and return the list."""
+    """Write the manifest of a new module, and return the files that it lists."""
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     names = sorted(path.as_posix() for path in (*paths, Path(MANIFEST)))
     text = json.dumps({"files": names}, indent=1) + "\n"
@@ -68,7 +68,7 @@ def write_manifest(folder: Path) -> list[str]:
 
 
 def replace_folder(new: Path, target: Path, old: Path) -> None:
-    """Rename `new` to `target`, and a target that is there to `old`; undo both if that fails."""
+    """Rename `new` to `target`, and an existing target to `old`; roll back if that fails."""
     if not target.exists():
         new.rename(target)
         return
@@ -81,7 +81,7 @@ def replace_folder(new: Path, target: Path, old: Path) -> None:
 
 
 def _written_before(folder: Path) -> set[str] | None:
-    """Return the files that a module consists of by its list; None if it has no list."""
+    """Return the files in the manifest of a module; None if it has no manifest."""
     path = folder / MANIFEST
     if not path.is_file():
         return None
@@ -92,6 +92,6 @@ def _written_before(folder: Path) -> set[str] | None:
         return {str(name) for name in files}
     except (JsonError, KeyError, TypeError) as error:
         raise SeaformerError(
-            f"'{path}' is damaged, so that it is unknown what in '{folder}' was written by "
+            f"'{path}' is damaged, so it is unknown which files in '{folder}' were written by "
             "seaformer-bundle. Give the name of a new folder."
         ) from error

@@ -1,4 +1,4 @@
-"""Whether the app can run an exported model: the same conditions as the app's own, told here."""
+"""Checks whether the app can run an exported model, with the same conditions as the app."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from seaformer.tasks import KINDS
 from seaformer.tasks.statement import NOTHING, Statement
 
 RUNTIMES: Mapping[str, str] = {".tflite": "LiteRT", ".onnx": "ONNX Runtime"}
-"""suffix -> what runs it in the app."""
+"""Suffix -> runtime in the app."""
 
 INPUT_TYPES = ("float32", "int8", "uint8")
 OUTPUT_TYPES = (*INPUT_TYPES, "int32", "int64")
@@ -23,9 +23,9 @@ OUTPUT_TYPES = (*INPUT_TYPES, "int32", "int64")
 
 @dataclass(frozen=True)
 class Model:
-    """An exported model that the app can run, and its metadata as the app gets it.
+    """An exported model that the app can run, and its metadata as written to the app.
 
-    `name` is what the app opens it by; the file is not always called so here.
+    `name` is its file name in the app, which may differ from that of `path`.
     """
 
     path: Path
@@ -35,18 +35,18 @@ class Model:
 
     @property
     def runtime(self) -> str:
-        """What runs it in the app."""
+        """The runtime that runs it in the app."""
         return RUNTIMES[self.path.suffix.lower()]
 
 
 def read_model(path: Path, said: Statement = NOTHING) -> Model:
-    """Read an exported .onnx or .tflite with its JSON beside it; check that the app can run it.
+    """Read an exported .onnx or .tflite file and its JSON; check that the app can run it.
 
-    Labels and palette of `said` take the place of the model's in what the app gets.
+    Labels and palette of `said` replace those of the model in the app.
 
     Raises:
-        UsageError: it is no such file, or the app cannot run it; the message says why.
-        SeaformerError: the JSON is damaged, or of another file.
+        UsageError: it is not such a file, or the app cannot run it; the message gives the reason.
+        SeaformerError: the JSON is damaged, or describes another file.
     """
     if path.suffix.lower() not in RUNTIMES:
         raise UsageError(f"the app cannot run '{path}'. Allowed: {', '.join(RUNTIMES)} files.")
@@ -55,27 +55,27 @@ def read_model(path: Path, said: Statement = NOTHING) -> Model:
     metadata = read_beside(path)
     if metadata is None or metadata.file is None:
         raise UsageError(
-            f"'{path}' has no '{path_beside(path).name}' of seaformer-export beside it, which the "
-            "app works by. Export the model, or copy that file too."
+            f"'{path}' has no '{path_beside(path).name}' beside it, which seaformer-export writes "
+            "and the app needs. Export the model, or copy that file too."
         )
     sha256, stored = file_sha256(path), metadata.file.sha256
     if stored != sha256:
         raise SeaformerError(
-            f"'{path}' has SHA-256 {sha256}, its .json says {quoted(stored)}: they do not belong "
-            "together. Export the model again."
+            f"'{path}' has SHA-256 {sha256}, but its .json records {quoted(stored)}: they do not "
+            "belong together. Export the model again."
         )
     for what, value, allowed, holds in _conditions(metadata):
         if not holds:
             raise UsageError(
                 f"the app cannot run '{path}': {what} is {value}. Allowed: {allowed}. Export the "
-                "model in another way."
+                "model with other options."
             )
     where = f"file.name in the .json of '{path}'"
     name = plain_name(metadata.file.name, where, "Export the model again.")
     if Path(name).suffix != path.suffix.lower():
         raise SeaformerError(
-            f"{where} is {quoted(name)}. Allowed: a name in {path.suffix.lower()}. Export the "
-            "model again."
+            f"{where} is {quoted(name)}. Allowed: a name ending in {path.suffix.lower()}. "
+            "Export the model again."
         )
     labels = None if said.labels is None else metadata.meaning.labels(said.labels)
     if said.palette is not None and len(said.palette) != len(labels or metadata.labels):
@@ -87,9 +87,10 @@ def read_model(path: Path, said: Statement = NOTHING) -> Model:
 
 
 def _conditions(model: Metadata) -> Iterator[tuple[str, object, str, bool]]:
-    """What the app checks again when it starts; the rest of ModelMetadata.kt the type has.
+    """Yield the conditions that the app checks when it starts, except those of the type itself.
 
-    Yields a value in words, the value, what is allowed in words, and whether it is.
+    Each has the name of a value, the value, the allowed values, and whether it is allowed.
+    ModelMetadata.kt has the same conditions.
     """
     source, output = model.input, model.output
     yield "its verification", model.parity.passed, "passed", model.parity.passed
@@ -100,9 +101,9 @@ def _conditions(model: Metadata) -> Iterator[tuple[str, object, str, bool]]:
         "none, as the CPU has to take over where the NPU cannot",
         chip is None,
     )
-    yield "its kind", model.kind, ", ".join(KINDS), model.kind in KINDS
+    yield "its task type", model.kind, ", ".join(KINDS), model.kind in KINDS
     known = source.mean is not None and source.std is not None
-    yield "whether it says how images become its input", known, "True, see --input-range", known
+    yield "whether its preprocessing is recorded", known, "True, see --input-range", known
     is_one = source.shape[0] == 1 and source.channels in (1, 3)
     yield "its input shape", list(source.shape), "one image", is_one
     for side, dtype, types in (
@@ -110,7 +111,7 @@ def _conditions(model: Metadata) -> Iterator[tuple[str, object, str, bool]]:
         ("output", output.dtype, OUTPUT_TYPES),
     ):
         yield f"the type of its {side}", dtype, ", ".join(types), dtype in types
-    classes = "the output of one image, for as many classes as there are labels"
+    classes = "the output for one image, with as many classes as labels"
     yield "its output shape", list(output.shape), classes, _fits_labels(model)
 
 

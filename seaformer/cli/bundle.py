@@ -1,4 +1,4 @@
-"""The command `seaformer-bundle`: exported models into the Android app, or a library for one."""
+"""The command `seaformer-bundle`: put exported models into the Android app or a library module."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from seaformer.errors import UsageError
 if TYPE_CHECKING:
     from seaformer.bundling.model import Model
 
-# What reads images or builds is imported when the work starts: --help shall not wait.
+# Heavy modules are imported when the work starts, which keeps --help fast.
 
 
 @click.command(cls=Command)
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     "samples",
     type=PATH,
     multiple=True,
-    help="A sample image to put in too. Repeatable.",
+    help="Sample image to add to the app. Repeatable.",
 )
 @click.option(
     "--apk",
     type=PATH,
-    help="Also build a signed debug APK without Gradle, for .onnx models; in a checkout only.",
+    help="Also build a signed debug APK without Gradle, for .onnx models; only in a checkout.",
 )
 @click.option(
     "--library",
     type=PATH,
-    help="Write an Android library module (Gradle, Kotlin) with the models to this folder, for an "
-    "app of your own, instead of filling the demo app.",
+    help="Instead of adding the models to the demo app, write an Android library module (Gradle, "
+    "Kotlin) with them to this folder, for use in your own app.",
 )
 @statement_options(
     "labels", "palette", defaults=dict.fromkeys(("labels", "palette"), "the model's")
@@ -57,12 +57,12 @@ def main(
 ) -> None:
     """Put each MODEL (.tflite or .onnx), its JSON and sample images into the app.
 
-    The models that were in the app before are replaced. The app starts with the first and offers
-    the others in a list. A model that the app cannot run is refused. Each is run here once, on the
-    CPU: the app checks an accelerator against its output before it uses it.
+    Models already in the app are replaced. The app starts with the first model and lists the
+    others. A model that the app cannot run is refused. Each model is run once on this computer's
+    CPU; the app compares an accelerator with that output before it uses it.
 
-    With --library, write a module for your own app instead: it opens the models, prepares images,
-    runs, and computes masks.
+    With --library, write a module for your own app instead, which prepares images, runs the models
+    and computes masks.
     """
     from seaformer.bundling.apk import build_apk, require_builder
     from seaformer.bundling.assets import assets_of, write_assets
@@ -80,7 +80,7 @@ def main(
     progress = Console(stderr=True, soft_wrap=True)
     if apk is not None:
         if apk.suffix.lower() != ".apk":
-            raise UsageError(f"--apk is '{apk}'. Allowed: a name in .apk.")
+            raise UsageError(f"--apk is '{apk}'. Allowed: a file name that ends in .apk.")
         for model in models:
             _refuse_litert(model, app)
         refuse_existing(apk, force)
@@ -92,7 +92,7 @@ def main(
         console.print(f"{one.path.name} runs with {one.runtime} in the app; SHA-256 {one.sha256}")
     if apk is None:
         console.print()
-        console.print("Next, with the Android SDK and a phone that is attached:")
+        console.print("Next, with the Android SDK and a connected phone:")
         console.print(f"  cd {app} && ./gradlew :app:installDebug")
     else:
         progress.print("building the APK, which takes about a minute")
@@ -103,10 +103,10 @@ def main(
 
 
 def _refuse_options_of_app(ctx: click.Context) -> None:
-    """Check that nothing is asked for that a library has no use for."""
+    """Refuse options of the app that have no effect on a library."""
     for name, option in (("app", "--app"), ("samples", "--sample"), ("apk", "--apk")):
         if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            raise UsageError(f"{option} is for the app and --library is not. Give one of them.")
+            raise UsageError(f"{option} does not apply to --library. Leave one of them out.")
 
 
 def _write_library(models: Sequence["Model"], folder: Path, force: bool) -> None:
@@ -120,7 +120,7 @@ def _write_library(models: Sequence["Model"], folder: Path, force: bool) -> None
     )
     for model in models:
         console.print(f"{model.name} runs with {model.runtime}; SHA-256 {model.sha256}")
-    console.print("The code of such modules was run on computers, and never on a phone.")
+    console.print("The code of these modules has been run on computers, but never on a phone.")
     console.print()
     console.print("Next, in your project:")
     console.print()
@@ -131,17 +131,17 @@ def _write_library(models: Sequence["Model"], folder: Path, force: bool) -> None
 
 
 def _refuse_litert(model: Path, app: Path) -> None:
-    """Refuse a model for the APK that is made without Gradle, which has no LiteRT."""
+    """Refuse a model that needs LiteRT, which an APK built without Gradle does not have."""
     if model.suffix.lower() == ".onnx":
         return
     onnx = model.with_suffix(".onnx")
     instead = (
-        f"Give '{onnx}', which is beside it"
+        f"Give '{onnx}' in the same folder instead"
         if onnx.is_file()
         else "Export the same model with --format onnx and give that file"
     )
     raise UsageError(
-        f"--apk makes an app without LiteRT, which '{model}' needs. {instead}; or leave --apk out "
+        f"--apk builds an app without LiteRT, which '{model}' needs. {instead}; or leave --apk out "
         f"and build with Gradle, which adds LiteRT: cd {app} && ./gradlew :app:installDebug"
     )
 

@@ -132,7 +132,7 @@ def test_a_prediction_refuses_it(folder: Path) -> None:
 
 
 def test_the_app_refuses_it(folder: Path) -> None:
-    with pytest.raises(UsageError, match=r"its kind is features\. Allowed: segmentation"):
+    with pytest.raises(UsageError, match=r"its task type is features\. Allowed: segmentation"):
         read_model(path(folder, "fp32", ".tflite"))
 
 

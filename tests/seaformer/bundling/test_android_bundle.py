@@ -200,7 +200,7 @@ def test_two_models_of_one_name_are_refused(copy: Path, app: Path, tmp_path: Pat
         shutil.copy(path, other)
     done = bundle(copy, other / copy.name, "--app", app)
     assert done.returncode == 2
-    assert f"'{other / copy.name}' are both called '{copy.name}'" in done.stderr
+    assert f"'{other / copy.name}' would both be named '{copy.name}'" in done.stderr
     assert not assets_of(app).exists()
 
 
@@ -232,7 +232,7 @@ def test_a_sample_that_phones_cannot_read_is_refused(
     Image.new("RGB", (40, 30)).save(image)
     done = bundle(model, "--app", app, "--sample", image)
     assert done.returncode == 2
-    assert "scan.tif', which is TIFF" in done.stderr
+    assert "scan.tif' is TIFF" in done.stderr
     assert not assets_of(app).exists()
 
 
@@ -381,7 +381,7 @@ def test_a_model_that_was_changed_is_refused(copy: Path) -> None:
 
 def test_a_model_without_its_json_is_refused(copy: Path) -> None:
     path_beside(copy).unlink()
-    with pytest.raises(UsageError, match="seaformer-export beside it"):
+    with pytest.raises(UsageError, match="beside it, which seaformer-export writes"):
         read_model(copy)
 
 
@@ -402,7 +402,7 @@ def test_what_is_no_model_is_refused(app: Path, arguments: tuple[str, ...], reas
 def test_a_folder_that_is_not_the_app_is_refused(copy: Path, tmp_path: Path) -> None:
     done = bundle(copy, "--app", tmp_path)
     assert done.returncode == 2
-    assert "is not the app" in done.stderr
+    assert "is not the folder of the app" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -429,7 +429,7 @@ def test_who_has_no_sources_of_the_app_reads_where_they_are(
         (records / "direct_url.json").write_text(installed)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="'android_demo' is not the app") as caught:
+    with pytest.raises(UsageError, match="'android_demo' is not the folder of the app") as caught:
         assets_of(Path("android_demo"))
     assert expected in str(caught.value)
 
@@ -441,7 +441,7 @@ def test_an_apk_without_gradle_is_of_onnx_models_only(
     done = bundle(model, "--app", app, "--apk", tmp_path / "out.apk")
     assert done.returncode == 2
     assert "without LiteRT, which" in done.stderr
-    assert f"Give '{model.with_suffix('.onnx')}', which is beside it" in done.stderr
+    assert f"Give '{model.with_suffix('.onnx')}' in the same folder instead" in done.stderr
     assert f"cd {app} && ./gradlew :app:installDebug" in done.stderr
     alone = tmp_path / model.name
     for path in (model, path_beside(model)):

@@ -16,13 +16,13 @@ java {
 }
 
 dependencies {
-    // On a phone org.json is a part of Android.
+    // On a phone, org.json is part of Android.
     compileOnly(libs.android.json)
     testImplementation(libs.android.json)
     testImplementation(libs.junit)
 }
 
-// What core has to compute is written by Python: python -m android_golden FOLDER, in tests/.
+// Python writes the expected outputs: python -m android_golden FOLDER, in tests/support.
 tasks.test {
     providers.gradleProperty("golden").orNull?.let { systemProperty("seaformer.golden", it) }
 }

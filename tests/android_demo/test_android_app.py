@@ -251,7 +251,7 @@ def test_a_driver_that_ends_the_app_in_the_check_is_skipped_at_the_next_start(
     made.run_bundled(folder, "crash")
     assert lines_of(folder / "running.txt") == [
         "ONNX Runtime 1.29.0, CPU",
-        "GPU: the app ended while it was tried before, so it is skipped",
+        "GPU: skipped because the app crashed while it was tried before",
     ]
 
 

@@ -1,6 +1,6 @@
 package seaformer.core
 
-/** Nanoseconds of the three stages. */
+/** Durations of preprocessing, inference and post-processing in nanoseconds. */
 data class StageTimes(
     val preNs: Long,
     val runNs: Long,
@@ -8,10 +8,10 @@ data class StageTimes(
 )
 
 /**
- * What a model says about an image.
+ * The result of a model for one image.
  *
- * @property photograph what the model saw of it, at its own resolution.
- * @property mask of the same size; null if the model classifies.
+ * @property photograph the part of the image that the model saw, at the image's resolution.
+ * @property mask mask of the same size; null if the model classifies.
  * @property ranking all classes, most probable first; null if the model segments.
  */
 class Analysis(
@@ -22,9 +22,9 @@ class Analysis(
 )
 
 /**
- * From an image to a mask or a ranking, with any model that its JSON describes.
+ * Computes the mask or the ranking of an image, with any model that its JSON describes.
  *
- * @param newUpsampling what makes masks; all that there are make the same ones.
+ * @param newUpsampling creates the mask computation; all implementations give equal masks.
  */
 class Analyzer(
     private val metadata: ModelMetadata,
@@ -42,14 +42,14 @@ class Analyzer(
         val data = segmenter.run(input)
         val ran = System.nanoTime()
         if (data.size != output.size) {
-            throw MetadataException("the model gives ${data.size} values; its JSON says ${output.shape}")
+            throw MetadataException("the model returns ${data.size} values, but its JSON says ${output.shape}")
         }
         val photograph = preprocessor.seenPart(image)
-        val finishing = System.nanoTime()
+        val postStart = System.nanoTime()
         val isSegmentation = metadata.kind == Kind.SEGMENTATION
         val mask = if (isSegmentation) mask(data, photograph.width, photograph.height) else null
         val ranking = if (isSegmentation) null else rank(data, output, metadata.labels)
-        val times = StageTimes(prepared - start, ran - prepared, System.nanoTime() - finishing)
+        val times = StageTimes(prepared - start, ran - prepared, System.nanoTime() - postStart)
         return Analysis(photograph, mask, ranking, times)
     }
 
@@ -63,14 +63,14 @@ class Analyzer(
         for (i in 0 until data.size) {
             val id = data[i].toInt()
             if (id !in metadata.labels.indices) {
-                throw MetadataException("the model gives the class $id; it has ${metadata.labels.size}")
+                throw MetadataException("the model returns class $id, but it has ${metadata.labels.size} classes")
             }
             ids[i] = id
         }
         return ids.resized(width, height)
     }
 
-    /** Frames of a camera have one size, so its tables are made once. */
+    /** Cached, as all frames of a camera have the same size. */
     private fun upsamplingTo(
         width: Int,
         height: Int,

@@ -4,29 +4,29 @@ import kotlin.math.abs
 
 private const val MAX_LOGIT = 1.7014118e38f // 2^127, half the largest float
 
-/** Whether a logit is a number that masks can be computed with. */
+/** Whether a logit is finite and small enough to compute masks with. */
 fun isComputable(logit: Float): Boolean = abs(logit) <= MAX_LOGIT // false for NaN
 
 /** A logit that is NaN, infinite or too large to compute with. */
 class NotFiniteException(
     value: Float,
-) : Exception("the model gives $value; its weights are damaged, or its precision is too low for them")
+) : Exception("the model returns $value; its weights are damaged, or its precision is too low for them")
 
 /**
  * The arg-max over classes of bilinearly upsampled logits, without upsampling the logits.
  *
- * Gives the mask that evaluating every class at every pixel gives, to the last pixel: the lowest
- * class of the largest
+ * The mask equals, in every pixel, that of evaluating every class there: the lowest class with the
+ * largest
  *
  *     (1 - v) * ((1 - w) * a + w * b) + v * ((1 - w) * c + w * d)
  *
- * in float, rounded at every operation, with a b c d the logits at the corners of the cell between
- * neighbouring logits. In a cell the values of a class lie between the extremes of its corners. So
- * with m the largest of the classes' minima, a class whose corners are all below m, with a margin
- * for rounding, wins nowhere in the cell. seaformer/imaging/upsampling/argmax.py has the proof; the C beside
- * it does the same in tiles.
+ * in float, rounded after every operation, where a, b, c and d are the logits at the corners of the
+ * cell between neighbouring logits. Within a cell the values of a class lie between its smallest and
+ * largest corner. With m the largest of the classes' smallest corners, a class whose corners are all
+ * below m, by a margin for rounding, wins nowhere in the cell. The proof is in
+ * seaformer/imaging/upsampling/argmax.py; the C code beside it does the same in tiles.
  *
- * An instance keeps its buffers for the next run, and is for one thread at a time.
+ * An instance reuses its buffers, and must not be used by two threads at once.
  */
 class ArgmaxUpsampling(
     private val classes: Int,
@@ -51,7 +51,7 @@ class ArgmaxUpsampling(
 
     override fun run(logits: TensorData): ClassMask {
         require(logits.size == classes * height * width) {
-            "${logits.size} values are no logits of $classes x $height x $width"
+            "${logits.size} values are not logits of $classes x $height x $width"
         }
         val mask = ClassMask(maskWidth, maskHeight)
         var loaded = -1
@@ -115,10 +115,10 @@ class ArgmaxUpsampling(
     ): Int {
         var largest = Float.NEGATIVE_INFINITY
         for (k in 0 until classes) largest = maxOf(largest, minOf(low[left + k], low[right + k]))
-        val bar = largest - abs(largest) * MARGIN - UNDERFLOW
+        val threshold = largest - abs(largest) * MARGIN - UNDERFLOW
         var count = 0
         for (k in 0 until classes) {
-            if (high[left + k] >= bar || high[right + k] >= bar) contenders[count++] = k
+            if (high[left + k] >= threshold || high[right + k] >= threshold) contenders[count++] = k
         }
         return count
     }
@@ -135,7 +135,7 @@ class ArgmaxUpsampling(
         }
     }
 
-    /** Evaluates a class in a cell; where it is larger than the classes before, it is the winner. */
+    /** Evaluates a class in a cell, and writes it to the mask where it exceeds the earlier classes. */
     private fun contend(
         id: Int,
         row: Int,
@@ -164,23 +164,23 @@ class ArgmaxUpsampling(
     }
 
     /**
-     * How outputs along an axis lie among points, the sources that are interpolated.
+     * How outputs along an axis lie between points, the sources that are interpolated.
      *
-     * Cell i lies between points i and i + 1. The first source is two points if there are outputs
-     * before its centre, the last one if there are outputs after it.
+     * Cell i lies between points i and i + 1. The first source is duplicated if there are outputs
+     * before its centre, the last one if there are outputs after its centre.
      */
     private class Axis(
         sources: Int,
         outputs: Int,
     ) {
-        /** Per point. */
+        /** Per point: the index of its source. */
         val source: IntArray
 
-        /** Per cell: the first of its outputs, and how many it has. */
+        /** Per cell: the index of its first output, and the number of its outputs. */
         val begin: IntArray
         val length: IntArray
 
-        /** Per output: the weight of the point after it. */
+        /** Per output: the weight of the following point. */
         val weight = FloatArray(outputs)
 
         init {

@@ -5,19 +5,19 @@ import java.io.FileOutputStream
 import java.io.IOException
 
 /**
- * Remembers on disk which accelerator is being tried, for the case that it ends the process.
+ * Records on disk which accelerator is being tried, in case its driver crashes the process.
  *
- * A driver that crashes throws no exception. So a file is written before an attempt and deleted
- * after it, whatever came of it; one that an earlier process has left names what it was trying when
- * it ended. There has to be one log for a folder in a process: what is being tried now is not taken
- * for what ended an earlier one.
+ * A crashing driver throws no exception. Therefore a file is written before each attempt and deleted
+ * after it, whether it succeeded or not; a file left by an earlier process names the accelerator that
+ * was being tried when that process ended. A process must have only one log per folder, or it would
+ * mistake a current attempt for a crash.
  *
- * @param folder of the files, made when needed; of one model on one version of the system.
+ * @param folder folder of the files for one model on one version of the system; created when needed.
  */
 class AttemptLog(
     private val folder: File,
 ) {
-    /** What is being tried now; null outside of an attempt. For any thread, as the attempt may hang. */
+    /** The accelerator being tried; null outside an attempt. Safe to read from any thread. */
     @Volatile
     var trying: Accelerator? = null
         private set
@@ -25,8 +25,8 @@ class AttemptLog(
     private val interruptions = Accelerator.entries.associateWith { file(it).length() }.toMutableMap()
 
     /**
-     * Whether an accelerator is not to be tried. The CPU, on which everything falls back, is tried twice:
-     * a process also ends in an attempt because the user or the system closes it.
+     * Whether to skip an accelerator. The CPU, the last fallback, is skipped only after two crashes, as a
+     * process may also end during an attempt because the user or the system closes it.
      */
     @Synchronized
     fun skips(accelerator: Accelerator): Boolean {
@@ -34,7 +34,7 @@ class AttemptLog(
         return interruptions.getValue(accelerator) >= most
     }
 
-    /** Does [attempt], and remembers it meanwhile. */
+    /** Runs [attempt], recorded on disk until it ends. */
     fun <T> record(
         accelerator: Accelerator,
         attempt: () -> T,
@@ -49,11 +49,11 @@ class AttemptLog(
         }
     }
 
-    /** Lets every accelerator be tried again. */
+    /** Clears the log, so that every accelerator is tried again. */
     @Synchronized
     fun forget() = Accelerator.entries.forEach(::end)
 
-    /** The file is as many bytes long as there were attempts without an end, this one included. */
+    /** The length of the file in bytes is the number of unfinished attempts, including this one. */
     @Synchronized
     private fun begin(accelerator: Accelerator) {
         try {
@@ -63,7 +63,7 @@ class AttemptLog(
                 it.fd.sync() // a driver can also take the whole system down
             }
         } catch (_: IOException) {
-            // The model runs with a full disk as well.
+            // For example, the disk is full; the model can run all the same.
         }
     }
 
@@ -77,16 +77,16 @@ class AttemptLog(
 }
 
 /**
- * The logs of all models, one for each [AttemptLog] folder.
+ * The logs of all models, a single [AttemptLog] for each.
  *
- * @param folder that has the folder of each.
+ * @param folder parent of the logs' folders.
  */
 class AttemptLogs(
     private val folder: File,
 ) {
     private val logs = mutableMapOf<String, AttemptLog>()
 
-    /** The log of what is tried with [subject]: a model, and all else that decides whether it runs. */
+    /** The log for [subject]: a model, with all else that affects whether it runs. */
     @Synchronized
     fun of(subject: String): AttemptLog {
         val name = sha256(TensorData.Int8(subject.toByteArray()))

@@ -3,11 +3,11 @@ package seaformer.core
 import java.security.MessageDigest
 
 /**
- * What a benchmark measured.
+ * The measurements of a benchmark.
  *
- * @property loadNs from the file to ready to run.
- * @property startedNs of the first timed run, on the clock of System.nanoTime.
- * @property inputSha256 of the bytes that the model was given.
+ * @property loadNs time to load and prepare the model.
+ * @property startedNs start of the first timed run, by System.nanoTime.
+ * @property inputSha256 SHA-256 of the input tensor.
  */
 class BenchmarkTimes(
     val loadNs: Long,
@@ -18,7 +18,7 @@ class BenchmarkTimes(
     val inputSha256: String,
 )
 
-/** Runs a model on one image again and again. */
+/** Measures the latency of a model by repeated runs on one image. */
 class Benchmark(
     private val metadata: ModelMetadata,
     private val segmenter: Segmenter,
@@ -26,14 +26,16 @@ class Benchmark(
     private val runs: Int,
 ) {
     init {
-        require(warmupRuns > 0 && runs > 0) { "$warmupRuns and $runs runs are no benchmark" }
+        require(warmupRuns > 0 && runs > 0) {
+            "there are $warmupRuns warm-up runs and $runs runs; each has to be at least 1"
+        }
     }
 
     /**
-     * @param loadNs how long it took to make the segmenter ready.
-     * @param onRun called after every timed run with how many are done; false ends the benchmark.
-     * @return null if it was ended before all runs were done.
-     * @throws IllegalStateException the model fell back to another accelerator meanwhile.
+     * @param loadNs time that it took to prepare the segmenter.
+     * @param onRun progress callback after every timed run; returns false to stop the benchmark.
+     * @return null if it was stopped before all runs were done.
+     * @throws IllegalStateException the model fell back to another accelerator during the benchmark.
      */
     fun measure(
         image: RgbImage,
@@ -47,7 +49,7 @@ class Benchmark(
         for (run in 1 - warmupRuns..runs) {
             if (run == 1) started = System.nanoTime()
             val times = analyzer.analyze(image).times
-            check(segmenter.accelerator == accelerator) { "the $accelerator failed in the benchmark; start again" }
+            check(segmenter.accelerator == accelerator) { "the $accelerator failed during the benchmark; start it again" }
             for ((meter, ns) in meters.zip(listOf(times.preNs, times.runNs, times.postNs))) meter.add(ns)
             if (run > 0 && !onRun(run)) return null
         }
@@ -56,7 +58,7 @@ class Benchmark(
     }
 }
 
-/** The hash of the bytes of a tensor. */
+/** The SHA-256 of the bytes of a tensor, in hexadecimal. */
 fun sha256(data: TensorData): String = hex(MessageDigest.getInstance("SHA-256").digest(littleEndian(data)))
 
 /** Bytes as lower-case hexadecimal. */

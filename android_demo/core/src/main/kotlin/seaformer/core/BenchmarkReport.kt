@@ -8,7 +8,7 @@ import java.util.Locale
 import java.util.TimeZone
 import kotlin.math.abs
 
-/** What a phone is; what it does not say is null. [coreMaxKhz] has one entry per core. */
+/** Properties of a phone; null where it does not report them. [coreMaxKhz] has an entry per core. */
 class DeviceFacts(
     val manufacturer: String?,
     val model: String?,
@@ -21,7 +21,7 @@ class DeviceFacts(
     val isEmulated: Boolean,
 )
 
-/** The state of a phone at a moment; [thermalStatus] is Android's, 0 none to 6 shutdown. */
+/** The state of a phone at one time; [thermalStatus] is Android's, from 0 (none) to 6 (shutdown). */
 class DeviceConditions(
     val takenAtMs: Long,
     val batteryCelsius: Double?,
@@ -32,7 +32,7 @@ class DeviceConditions(
     val freeBytes: Long?,
 )
 
-/** The library that ran the model; [backend] as seaformer-benchmark calls it. */
+/** The library that ran the model; [backend] is its name in seaformer-benchmark. */
 class RuntimeFacts(
     val backend: String,
     val name: String,
@@ -41,7 +41,7 @@ class RuntimeFacts(
     val sha256: String,
 )
 
-/** What seaformer-benchmark calls a runtime on an accelerator. */
+/** The backend name in seaformer-benchmark of a runtime on an accelerator. */
 fun backend(
     isTflite: Boolean,
     accelerator: Accelerator,
@@ -53,12 +53,12 @@ fun backend(
     }
 
 /**
- * A benchmark of the app as a results.json of seaformer-benchmark, schema version 1, so that app and
- * harness can be compared.
+ * A benchmark of the app as a results.json of seaformer-benchmark (schema version 1), which makes the
+ * app and the command-line benchmark comparable.
  *
- * All runs are one round: they share a process. What only the harness knows is null. The accelerator in
- * use is in the backend's name, the verdict on its output is the parity, and coverage says whether all
- * of the model ran on it.
+ * All runs share a process and form one round. Members that the app cannot measure are null. The
+ * backend's name includes the accelerator, parity is the verdict on its output, and coverage says
+ * whether the whole model ran on it.
  */
 class BenchmarkReport(
     private val app: String,
@@ -76,7 +76,7 @@ class BenchmarkReport(
 ) {
     private val runs = times.inference.durationsNs
 
-    /** The whole object as text. */
+    /** The report as JSON text. */
     fun json(): String =
         jsonOf(
             "schema_version" to 1,
@@ -196,8 +196,8 @@ class BenchmarkReport(
     private fun note(): String {
         val stages = listOf(times.preprocessing, times.postprocessing)
         val (pre, post) = stages.map { "%.2f".format(Locale.ROOT, it.medianMs) }
-        return "On ${accelerator.name}. Measured by the app; its load_ms has the check of the output in it. " +
-            "Medians of its other stages: preprocessing $pre ms, postprocessing $post ms."
+        return "On ${accelerator.name}. Measured by the app; load_ms includes the check of the output. " +
+            "Median latency of the other stages: preprocessing $pre ms, postprocessing $post ms."
     }
 
     private fun factsJson() =
@@ -330,9 +330,9 @@ class BenchmarkReport(
 
         val UNKNOWN =
             listOf(
-                "the core that a run was on",
-                "memory of the process",
-                "page faults and context switches, which are written as 0",
+                "the core of each run",
+                "the memory of the process",
+                "page faults and context switches (recorded as 0)",
             )
         const val NO_LIMIT_S = 86400.0
     }

@@ -1,13 +1,13 @@
 package seaformer.core
 
-/** The names among those of all assets that describe models, in the order that they were bundled. */
+/** The names of the assets that are model descriptions, in the order of bundling. */
 fun descriptionsOf(assets: List<String>): List<String> =
     assets
         .mapNotNull { name -> DESCRIPTION.matchEntire(name) }
         .sortedBy { it.groupValues[1].toIntOrNull() ?: 1 }
         .map { it.value }
 
-/** A name for each model that distinguishes it: its title, with its file's if need be. */
+/** A unique name for each model: its title, with the file name if the title is not unique. */
 fun namesOf(models: List<ModelMetadata>): List<String> =
     models.map { model ->
         val isUnique = models.count { it.title == model.title } == 1

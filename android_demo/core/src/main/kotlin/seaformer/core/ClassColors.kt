@@ -2,15 +2,15 @@ package seaformer.core
 
 import kotlin.math.floor
 
-/** Colours of classes: the data set's own, and made ones for classes beyond them. */
+/** Colours of classes: those of the data set, and generated ones for classes without a colour. */
 class ClassColors(
     private val palette: List<Int>?,
 ) {
-    /** The packed colour of a class; made colours of neighbours differ. */
-    operator fun get(id: Int): Int = palette?.getOrNull(id) ?: made(id)
+    /** The packed colour of a class; generated colours of consecutive classes differ clearly. */
+    operator fun get(id: Int): Int = palette?.getOrNull(id) ?: generated(id)
 
-    private fun made(id: Int): Int {
-        // Steps of the golden angle keep neighbours far apart on the colour circle.
+    private fun generated(id: Int): Int {
+        // Steps of the golden angle keep consecutive classes far apart on the colour circle.
         val hue = id * 0.618034 % 1
         val value = 0.95 - 0.25 * (id % 2)
         val sector = floor(hue * 6).toInt()

@@ -23,7 +23,7 @@ class ClassMask(
         y: Int,
     ): Int = get(y * width + x)
 
-    /** Brings the mask to another size; the nearest id, as those between two classes mean a third. */
+    /** Resizes the mask to the nearest id: an interpolated id would be that of an unrelated class. */
     fun resized(
         width: Int,
         height: Int,

@@ -1,8 +1,8 @@
 package seaformer.core
 
 /**
- * A value for each class, of which the largest wins: the output itself, but for one channel with a
- * threshold, which becomes 0 for class 0 and what is above the threshold for class 1.
+ * Scores per class, of which the largest wins. They are the output itself, except for a single channel
+ * with a threshold: there class 0 has the score 0, and class 1 the value minus the threshold.
  */
 fun classScores(
     data: TensorData,
@@ -18,7 +18,7 @@ fun classScores(
     return TensorData.Floats(scores)
 }
 
-/** The classes of a classifier's output, most probable first, of equal ones the lowest first. */
+/** Ranks the classes of a classifier's output, most probable first; ties by ascending class id. */
 fun rank(
     data: TensorData,
     output: OutputTensor,

@@ -1,6 +1,6 @@
 package seaformer.core
 
-/** How much of a mask one class takes; [share] is above 0 and up to 1. */
+/** The share of a mask that one class covers; [share] is above 0 and at most 1. */
 data class ClassShare(
     val id: Int,
     val label: String,
@@ -8,7 +8,7 @@ data class ClassShare(
     val share: Double,
 )
 
-/** Counts the classes that are present in a mask, largest first, of equal ones the lowest first. */
+/** The classes in a mask, largest share first; ties by ascending class id. */
 fun classShares(
     mask: ClassMask,
     labels: List<String>,

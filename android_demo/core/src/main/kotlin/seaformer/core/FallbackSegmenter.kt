@@ -1,6 +1,6 @@
 package seaformer.core
 
-/** An accelerator that is not used, and why; [wasSkipped] if it was not even tried. */
+/** An accelerator that is not used, with the reason; [wasSkipped] if it was not tried. */
 data class Rejection(
     val accelerator: Accelerator,
     val reason: String,
@@ -13,16 +13,15 @@ class NoAcceleratorException(
 ) : Exception(rejections.joinToString("; ") { "${it.accelerator}: ${it.reason}" })
 
 /**
- * Runs a model on the first accelerator that can, and falls back to the next one if it fails later.
+ * Runs a model on the first accelerator that works, and falls back to the next if it fails later.
  *
- * An accelerator counts as usable once it has passed [check]: some compile a model that they then
- * cannot run, or compute something else. What was given up, and why, is in [rejections]; nothing falls
- * back in silence. The CPU, on which everything falls back, is used even if its output differs, which
- * [verdict] says.
+ * An accelerator is used only after it has passed [check]: some compile a model that they then cannot
+ * run, or compute a wrong output. [rejections] reports every fallback and its reason. The CPU, the last
+ * fallback, is used even if its output differs, which [verdict] reports.
  *
- * @param order what to try, best first.
- * @param attempts what is skipped because it has ended the app before.
- * @param open makes the model ready on an accelerator, or throws.
+ * @param order accelerators to try, best first.
+ * @param attempts log of the accelerators to skip because they crashed the app before.
+ * @param open prepares the model on an accelerator, or throws.
  */
 class FallbackSegmenter(
     private val order: List<Accelerator>,
@@ -30,21 +29,21 @@ class FallbackSegmenter(
     private val attempts: AttemptLog,
     private val open: (Accelerator) -> Segmenter,
 ) : Segmenter {
-    private val given = mutableListOf<Rejection>()
+    private val rejected = mutableListOf<Rejection>()
 
-    /** Of the accelerator in use, or the last one that was. */
+    /** Verdict on the accelerator that is in use, or was used last. */
     lateinit var verdict: Verdict
         private set
 
-    /** Runs of the accelerator in use that are still remembered as attempts. */
+    /** Number of further runs of the current accelerator to record as attempts. */
     private var unproven = 0
 
-    /** Null once all have failed: one that was closed is not asked again. */
+    /** Null once all accelerators have failed; a closed one is not reopened. */
     private var current: Segmenter? = openFrom(0)
     private val usable: Segmenter get() = current ?: throw NoAcceleratorException(rejections)
 
-    /** The accelerators that were tried before the one in use, in order. */
-    val rejections: List<Rejection> get() = given
+    /** The accelerators before the one in use, in order, with the reasons. */
+    val rejections: List<Rejection> get() = rejected
 
     override val runtime: String get() = usable.runtime
     override val accelerator: Accelerator get() = usable.accelerator
@@ -63,7 +62,7 @@ class FallbackSegmenter(
         }
     }
 
-    /** A driver may also end the app with an image that is not the probe; its first runs show it. */
+    /** Records the first runs too, as a driver may pass the check but crash on another image. */
     private fun runRecorded(
         segmenter: Segmenter,
         input: TensorData,
@@ -81,14 +80,14 @@ class FallbackSegmenter(
     private fun openFrom(begin: Int): Segmenter {
         for (accelerator in order.drop(begin)) {
             if (attempts.skips(accelerator)) {
-                given += Rejection(accelerator, SKIPPED, wasSkipped = true)
+                rejected += Rejection(accelerator, SKIPPED, wasSkipped = true)
                 continue
             }
             try {
                 return attempts.record(accelerator) { checked(open(accelerator)) }.also { unproven = FIRST_RUNS }
             } catch (error: Throwable) {
-                // Errors too: a runtime, or its native library, that is not in this app or not for
-                // this phone, and a heap that is too small for one accelerator may do for the next.
+                // Errors are caught too: the runtime or its native library may be missing or not
+                // support this phone, and memory that one accelerator lacks may suffice for the next.
                 reject(accelerator, error)
             }
         }
@@ -116,12 +115,12 @@ class FallbackSegmenter(
         error: Throwable,
     ) {
         val reason = error.message?.lineSequence()?.firstOrNull { it.isNotBlank() } ?: error.javaClass.simpleName
-        given += Rejection(accelerator, reason.trim())
+        rejected += Rejection(accelerator, reason.trim())
     }
 
     private companion object {
-        /** No more than the warm-up, as to remember them takes time. */
+        /** At most the number of warm-up runs, as recording takes time. */
         const val FIRST_RUNS = 3
-        const val SKIPPED = "the app ended while it was tried before, so it is skipped"
+        const val SKIPPED = "skipped because the app crashed while it was tried before"
     }
 }

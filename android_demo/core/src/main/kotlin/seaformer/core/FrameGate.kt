@@ -4,8 +4,8 @@ import java.util.concurrent.atomic.AtomicBoolean
 import java.util.concurrent.atomic.AtomicLong
 
 /**
- * Lets one camera frame in at a time. Those that come meanwhile are dropped and counted, so that
- * frames never pile up and the one that is shown is never old.
+ * Admits one camera frame at a time. Frames that arrive meanwhile are dropped and counted, so frames
+ * never queue up and the displayed frame is always recent.
  */
 class FrameGate {
     private val busy = AtomicBoolean(false)
@@ -15,7 +15,7 @@ class FrameGate {
     val passed: Long get() = passedFrames.get()
     val dropped: Long get() = droppedFrames.get()
 
-    /** Whether a frame may be worked on; if so, [leave] has to follow. */
+    /** Whether a frame is admitted; if so, the caller must call [leave] afterwards. */
     fun enter(): Boolean {
         val enters = busy.compareAndSet(false, true)
         (if (enters) passedFrames else droppedFrames).incrementAndGet()

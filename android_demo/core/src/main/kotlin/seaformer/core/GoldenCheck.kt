@@ -9,9 +9,9 @@ import kotlin.math.abs
 import kotlin.math.log10
 
 /**
- * An accelerator's output compared with that of the same file on the CPU of a computer.
+ * Comparison of an accelerator's output with that of the same file on a computer's CPU.
  *
- * @property reference what computed the golden output.
+ * @property reference runtime that computed the golden output.
  * @property sqnrDb 10 log10(sum r^2 / sum (r - o)^2); null for class ids.
  * @property maxAbsError largest difference; null for class ids.
  * @property agreement share of positions with the same class, 0..1.
@@ -27,12 +27,12 @@ data class Verdict(
     val passed: Boolean get() = (sqnrDb == null || sqnrDb >= minSqnrDb) && agreement >= minAgreement
 
     /** "36.2 dB, the same class at 99.10 % of positions". */
-    val found: String get() = inWords(sqnrDb, agreement)
+    val found: String get() = describe(sqnrDb, agreement)
 
-    /** What has to be reached, likewise. */
-    val needed: String get() = inWords(if (sqnrDb == null) null else minSqnrDb, minAgreement)
+    /** The thresholds, in the same form. */
+    val needed: String get() = describe(if (sqnrDb == null) null else minSqnrDb, minAgreement)
 
-    private fun inWords(
+    private fun describe(
         db: Double?,
         share: Double,
     ): String {
@@ -41,17 +41,17 @@ data class Verdict(
     }
 }
 
-/** An accelerator computes something else than the CPU of the computer that bundled the model. */
+/** An accelerator's output differs from that of the computer that bundled the model. */
 class DifferentOutputException(
     val verdict: Verdict,
 ) : Exception("its output differs from the expected one: ${verdict.found}; needed: ${verdict.needed}")
 
-/** What an accelerator has to compute before it is used. */
+/** The check that an accelerator has to pass before it is used. */
 interface AcceleratorCheck {
-    /** As [Preprocessor.prepare] gives it. */
+    /** The input to run, as returned by [Preprocessor.prepare]. */
     fun input(): TensorData
 
-    /** Judges what an accelerator computed of [input]. */
+    /** Compares an accelerator's output for [input] with the expected one. */
     fun judge(
         output: TensorData,
         accelerator: Accelerator,
@@ -59,13 +59,13 @@ interface AcceleratorCheck {
 }
 
 /**
- * The golden input and output that seaformer-bundle computed with the model, on a computer's CPU.
+ * Checks an accelerator with the golden input and output that seaformer-bundle wrote for the model.
  *
- * @param metadata of the model.
- * @param description the JSON beside the values.
+ * @param metadata metadata of the model.
+ * @param description JSON description of the golden output.
  * @param values the golden output at evenly spaced positions, little-endian.
  * @param image the golden input, three bytes per pixel, RGB.
- * @throws MetadataException they do not fit each other.
+ * @throws MetadataException the arguments do not fit together.
  */
 class GoldenCheck(
     private val metadata: ModelMetadata,
@@ -88,7 +88,7 @@ class GoldenCheck(
     private val thresholds = read { getJSONObject("thresholds") }
     private val output = metadata.output
 
-    /** Positions of the whole output. */
+    /** Number of positions of the whole output. */
     private val allPositions = output.size / if (output.givesIds) 1 else channels
 
     private val channels: Int get() = if (output.content == Content.BINARY) 1 else metadata.labels.size
@@ -96,9 +96,9 @@ class GoldenCheck(
     init {
         val version = read { getInt("schema_version") }
         if (version != SCHEMA_VERSION) throw damaged("its schema version is $version, not $SCHEMA_VERSION")
-        if (read { getString("model_sha256") } != metadata.file.sha256) throw damaged("it is of another model")
+        if (read { getString("model_sha256") } != metadata.file.sha256) throw damaged("it belongs to another model")
         if (width < 1 || height < 1 || image.size != 3 * width * height) {
-            throw damaged("an image of $width x $height pixels has not ${image.size} bytes")
+            throw damaged("the image has ${image.size} bytes, which does not fit $width x $height pixels")
         }
         if (classes != if (output.givesIds) 1 else metadata.labels.size) throw damaged("it has $classes classes")
         if (step < 1 || positions != (allPositions + step - 1) / step || values.size != 4 * positions * classes) {
@@ -117,7 +117,7 @@ class GoldenCheck(
         accelerator: Accelerator,
     ): Verdict {
         if (output.size != this.output.size) {
-            throw MetadataException("the model gives ${output.size} values; its JSON says ${this.output.shape}")
+            throw MetadataException("the model returns ${output.size} values, but its JSON says ${this.output.shape}")
         }
         val threshold = thresholds.optJSONObject(accelerator.name.lowercase(Locale.ROOT))
         val minSqnrDb = threshold?.optDouble("min_sqnr_db") ?: Double.NaN
@@ -129,16 +129,16 @@ class GoldenCheck(
             return Verdict(reference, null, null, same.toDouble() / positions, minSqnrDb, minAgreement)
         }
         val expected = FloatArray(positions * classes).also(golden.asFloatBuffer()::get)
-        val given = scoresOf(output)
+        val actual = scoresOf(output)
         val signal = expected.sumOf { it.toDouble() * it }
-        val errors = DoubleArray(given.size) { abs(expected[it].toDouble() - given[it]) }
+        val errors = DoubleArray(actual.size) { abs(expected[it].toDouble() - actual[it]) }
         val noise = errors.sumOf { it * it }
-        val same = (0 until positions).count { classAt(expected, it) == classAt(given, it) }
+        val same = (0 until positions).count { classAt(expected, it) == classAt(actual, it) }
         val agreement = same.toDouble() / positions
         return Verdict(reference, sqnrDb(signal, noise), errors.max(), agreement, minSqnrDb, minAgreement)
     }
 
-    /** The real numbers that decide, [positions, classes]. */
+    /** The dequantized scores at the sampled positions, [positions, classes]. */
     private fun scoresOf(data: TensorData): FloatArray {
         val scores = classScores(data, output)
         val isReal = scores !== data
@@ -151,7 +151,7 @@ class GoldenCheck(
         }
     }
 
-    /** The lowest class of the largest score. */
+    /** The class with the largest score; the lowest of equal ones. */
     private fun classAt(
         scores: FloatArray,
         position: Int,
@@ -175,7 +175,7 @@ class GoldenCheck(
         const val SCHEMA_VERSION = 1
         const val MOST_DB = 300.0
 
-        /** As sqnr_db of seaformer.evaluation.metrics. */
+        /** Same as sqnr_db in seaformer.evaluation.metrics. */
         fun sqnrDb(
             signal: Double,
             noise: Double,

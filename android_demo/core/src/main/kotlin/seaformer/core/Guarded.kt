@@ -1,10 +1,10 @@
 package seaformer.core
 
 /**
- * Does [work], and hands on what prevents it: any exception, or a heap that is full.
+ * Runs [work], and passes any exception or OutOfMemoryError to [onFailure].
  *
- * What is called here belongs to others, such as providers of images, cameras and drivers, and
- * throws more kinds of exceptions than it documents. Other errors are mistakes of this app.
+ * The callers use code of other parties, such as image providers, cameras and drivers, which throws
+ * undocumented exceptions. Other errors are bugs of this app and are not caught.
  */
 inline fun guarded(
     onFailure: (Throwable) -> Unit,

@@ -3,10 +3,10 @@ package seaformer.core
 import kotlin.math.floor
 
 /**
- * Times of one stage: warm-up runs are kept apart, and of the others the newest are looked at.
+ * The latencies of one stage, with warm-up runs separate from measured ones.
  *
- * @param warmupRuns how many runs at the begin are not counted.
- * @param window how many of the newest runs the figures are of; all if null.
+ * @param warmupRuns number of warm-up runs at the start.
+ * @param window number of newest measured runs that the quantiles include; all if null.
  */
 class LatencyMeter(
     private val warmupRuns: Int,
@@ -15,10 +15,10 @@ class LatencyMeter(
     private val warmup = mutableListOf<Long>()
     private val measured = ArrayDeque<Long>()
 
-    /** Nanoseconds of the runs that count, oldest first. */
+    /** Durations of the measured runs in nanoseconds, oldest first. */
     val durationsNs: List<Long> get() = measured
 
-    /** Nanoseconds of the runs that do not. */
+    /** Durations of the warm-up runs in nanoseconds. */
     val warmupNs: List<Long> get() = warmup
 
     fun add(durationNs: Long) {
@@ -35,7 +35,7 @@ class LatencyMeter(
         measured.clear()
     }
 
-    /** Milliseconds; null before the first run that counts. */
+    /** Median in milliseconds; null before the first measured run. */
     val medianMs: Double? get() = quantileMs(0.5)
     val p90Ms: Double? get() = quantileMs(0.9)
 

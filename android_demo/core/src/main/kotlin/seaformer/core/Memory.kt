@@ -2,15 +2,15 @@ package seaformer.core
 
 import kotlin.math.min
 
-/** There is not enough memory for an image, at the smallest size either. */
+/** There is not enough memory for an image, even at the smallest size. */
 class TooLargeException(
     cause: OutOfMemoryError,
 ) : Exception("there is not enough memory for it", cause)
 
-/** How many pixels an image may have: several copies of it have to fit into a heap of [heapBytes]. */
+/** The maximum number of pixels of an image, several copies of which fit into a heap of [heapBytes]. */
 fun mostPixels(heapBytes: Long): Long = min(MOST_PIXELS, heapBytes / (COPIES * Int.SIZE_BYTES))
 
-/** The least power of two that both sides have to be divided by for [mostPixels] or fewer. */
+/** The smallest power of two by which to divide both sides to get at most [mostPixels]. */
 fun reduction(
     width: Int,
     height: Int,
@@ -22,10 +22,10 @@ fun reduction(
 }
 
 /**
- * Does [work] with an image whose sides are divided by [reduction], and by twice as much each time
- * that memory runs out.
+ * Runs [work] with a divisor for the sides of an image: first [reduction], then twice the previous
+ * divisor each time memory runs out.
  *
- * @throws TooLargeException it also ran out at [MOST_REDUCTIONS] times the reduction.
+ * @throws TooLargeException memory ran out even at [MOST_REDUCTIONS] times the reduction.
  */
 fun <T> withinMemory(
     reduction: Int,
@@ -45,5 +45,5 @@ fun <T> withinMemory(
 private const val MOST_REDUCTIONS = 8
 private const val MOST_PIXELS = 4_000_000L
 
-/** Decoded, turned, cropped, with its mask, blended, as a bitmap; half of the heap is for the rest. */
+/** Decoded, rotated, cropped, mask, blended, bitmap; twice as many, as the app needs the other half. */
 private const val COPIES = 12

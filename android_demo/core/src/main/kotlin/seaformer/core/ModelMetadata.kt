@@ -4,13 +4,13 @@ import org.json.JSONArray
 import org.json.JSONException
 import org.json.JSONObject
 
-/** The JSON of a model cannot be used; [message] says why, in one sentence. */
+/** The JSON of a model cannot be used; [message] is the reason. */
 class MetadataException(
     message: String,
     cause: Throwable? = null,
 ) : Exception(message, cause)
 
-/** Element types of input and output, by their names in the JSON. */
+/** Element types of input and output, named as in the JSON. */
 enum class DataType(
     val bytes: Int,
 ) {
@@ -21,12 +21,13 @@ enum class DataType(
     INT64(8),
 }
 
-/** What a model does with an image. */
+/** The task type of a model. */
 enum class Kind { SEGMENTATION, CLASSIFICATION }
 
 /**
- * What the output tensor holds: values to take the arg-max of, one channel with a threshold, or ids
- * at the network's own or at full size.
+ * The content of the output tensor: scores whose arg-max is the class (LOGITS, PROBABILITIES), one
+ * channel with a threshold (BINARY), or class ids at the network's resolution (CLASSES) or at that of
+ * the input (MASK).
  */
 enum class Content { LOGITS, PROBABILITIES, BINARY, CLASSES, MASK }
 
@@ -37,15 +38,15 @@ data class Quantization(
 )
 
 /**
- * The input tensor and how a photograph becomes it.
+ * The input tensor and its preprocessing.
  *
- * @property shape of one image, [1, height, width, 3] or [1, 3, height, width] by [channelsFirst].
- * @property channels 3, or 1 of a gray image.
+ * @property shape [1, channels, height, width] with [channelsFirst], else [1, height, width, channels].
+ * @property channels 3, or 1 for grey images.
  * @property bgr whether blue is the first channel.
- * @property normalizes whether (value - mean) / std is ours to do; else the model takes 0..255.
- * @property mean on the scale 0..255, in the order of the channels; [std] likewise.
- * @property cropFraction null to stretch the image; else it is scaled to cover the input divided
- *     by this fraction, and the middle is cut out.
+ * @property normalizes whether the app computes (value - mean) / std; else the model takes 0..255.
+ * @property mean on the scale 0..255, in channel order, as is [std].
+ * @property cropFraction null to stretch the image; else it is scaled to cover the input size divided
+ *     by this fraction, and its centre is cropped.
  */
 data class InputTensor(
     val name: String,
@@ -66,9 +67,9 @@ data class InputTensor(
 }
 
 /**
- * The output tensor; [channelsFirst] is of meaning for logits with a grid only.
+ * The output tensor; [channelsFirst] applies only to outputs with spatial axes.
  *
- * @property threshold of [Content.BINARY]: class 1 is above it; else null.
+ * @property threshold for [Content.BINARY]: values above it are class 1; else null.
  */
 data class OutputTensor(
     val name: String,
@@ -83,14 +84,14 @@ data class OutputTensor(
     val size: Int get() = shape.fold(1, Int::times)
 }
 
-/** PyTorch against the exported file on one input, as the exporter measured it. */
+/** Agreement of the exported file with PyTorch on one input, measured at export. */
 data class Comparison(
     val input: String,
     val sqnrDb: Double?,
     val argmaxAgreement: Double?,
 )
 
-/** The exporter's proof that the file computes what PyTorch computes. */
+/** The exporter's verification that the file matches PyTorch. */
 data class ParityReport(
     val reference: String,
     val runtime: String,
@@ -98,7 +99,7 @@ data class ParityReport(
     val comparisons: List<Comparison>,
 )
 
-/** Name and SHA-256 of the model file itself. */
+/** Name, size and SHA-256 of the model file. */
 data class ModelFile(
     val name: String,
     val bytes: Long,
@@ -106,10 +107,10 @@ data class ModelFile(
 )
 
 /**
- * What an export says about itself: schema version 2 of seaformer-export, whose JSON Schema is
+ * The metadata of an exported model: schema version 2 of seaformer-export, whose JSON Schema is
  * seaformer/artifact/metadata.schema.json.
  *
- * @property title the model in words.
+ * @property title display name of the model.
  * @property palette packed 0xFFRRGGBB per class; null if the data set has no colours.
  */
 data class ModelMetadata(
@@ -137,17 +138,17 @@ data class ModelMetadata(
     companion object {
         private const val SCHEMA_VERSION = 2
 
-        /** Reads the JSON that stands beside an export. */
+        /** Parses the JSON that seaformer-export writes beside a model. */
         fun parse(text: String): ModelMetadata =
             try {
                 read(JSONObject(text))
             } catch (error: JSONException) {
-                throw MetadataException("the model's JSON is not complete: ${error.message}", error)
+                throw MetadataException("the model's JSON is incomplete: ${error.message}", error)
             }
 
         private fun read(json: JSONObject): ModelMetadata {
             val version = json.getInt("schema_version")
-            demand(version == SCHEMA_VERSION) {
+            ensure(version == SCHEMA_VERSION) {
                 "the model's JSON has schema version $version; this app reads $SCHEMA_VERSION"
             }
             val labels = json.getJSONArray("labels").texts()
@@ -182,8 +183,8 @@ data class ModelMetadata(
             val layout = json.oneOf("layout", "NHWC", "NCHW")
             val resize = json.oneOf("resize", "stretch", "center-crop")
             val cropFraction = if (resize == "stretch") null else json.getDouble("crop_fraction")
-            demand(cropFraction == null || (cropFraction > 0 && cropFraction <= 1)) {
-                "crop_fraction is $cropFraction; it has to be above 0 and up to 1"
+            ensure(cropFraction == null || (cropFraction > 0 && cropFraction <= 1)) {
+                "crop_fraction is $cropFraction; it has to be above 0 and at most 1"
             }
             val type = json.choice("dtype", arrayOf(DataType.FLOAT32, DataType.INT8, DataType.UINT8))
             val order = json.oneOf("color_order", "RGB", "BGR", "GRAY")
@@ -203,14 +204,14 @@ data class ModelMetadata(
                     cropFraction = cropFraction,
                     quantization = quantization(json, type),
                 )
-            demand(input.shape.size == 4 && input.shape.all { it > 0 } && input.shape[0] == 1) {
-                "the input's shape is ${input.shape}; one image of a fixed size is needed"
+            ensure(input.shape.size == 4 && input.shape.all { it > 0 } && input.shape[0] == 1) {
+                "the input's shape is ${input.shape}; it has to be that of one image of a fixed size"
             }
-            demand(input.shape[if (input.channelsFirst) 1 else 3] == channels) {
-                "the input's shape is ${input.shape}, which is not of $channels channels"
+            ensure(input.shape[if (input.channelsFirst) 1 else 3] == channels) {
+                "the input's shape is ${input.shape}; it has to have $channels channels"
             }
-            demand(input.mean.size == channels && input.std.size == channels && input.std.all { it > 0 }) {
-                "mean and std have to be $channels numbers each, std above 0"
+            ensure(input.mean.size == channels && input.std.size == channels && input.std.all { it > 0 }) {
+                "mean and std have to be $channels numbers each, and std above 0"
             }
             return input
         }
@@ -227,11 +228,12 @@ data class ModelMetadata(
                     threshold = json.doubleOrNull("threshold")?.toFloat(),
                     quantization = quantization(json, type),
                 )
-            demand(output.shape.isNotEmpty() && output.shape.all { it > 0 } && output.shape[0] == 1) {
-                "the output's shape is ${output.shape}; the output of one image of a fixed size is needed"
+            ensure(output.shape.isNotEmpty() && output.shape.all { it > 0 } && output.shape[0] == 1) {
+                "the output's shape is ${output.shape}; it has to be that for one image of a fixed size"
             }
-            demand((output.content == Content.BINARY) == (output.threshold != null)) {
-                "the output is ${output.content.name.lowercase()} with the threshold ${output.threshold}"
+            ensure((output.content == Content.BINARY) == (output.threshold != null)) {
+                "the output is ${output.content.name.lowercase()} and its threshold ${output.threshold}; " +
+                    "only a binary output has a threshold"
             }
             return output
         }
@@ -249,18 +251,18 @@ data class ModelMetadata(
                     isBinary && shape.size == 3 -> true
                     else -> shape.size == 4 && shape[if (metadata.output.channelsFirst) 1 else 3] == channels
                 }
-            demand(fits) { "the output's shape is $shape, which does not fit $classes classes" }
+            ensure(fits) { "the output's shape is $shape, which does not fit $classes classes" }
         }
 
-        /** Integers without a scale are what class ids are, and they are no input. */
+        /** Null for floats and for class ids, which have no scale. */
         private fun quantization(
             json: JSONObject,
             type: DataType,
         ): Quantization? {
             val quantization = json.objectOrNull("quantization") ?: return null
             val scale = quantization.getDouble("scale").toFloat()
-            demand(scale > 0) { "a scale of $scale is not possible" }
-            demand(type != DataType.FLOAT32) { "a float32 tensor has no scale" }
+            ensure(scale > 0) { "the scale is $scale; it has to be above 0" }
+            ensure(type != DataType.FLOAT32) { "a float32 tensor cannot have a scale" }
             return Quantization(scale, quantization.getInt("zero_point"))
         }
 
@@ -292,7 +294,7 @@ data class ModelMetadata(
     }
 }
 
-private inline fun demand(
+private inline fun ensure(
     holds: Boolean,
     message: () -> String,
 ) {
@@ -304,7 +306,7 @@ private fun JSONObject.oneOf(
     vararg choices: String,
 ): String {
     val name = getString(key)
-    demand(name in choices) { "$key is '$name'; this app knows ${choices.joinToString()}" }
+    ensure(name in choices) { "$key is '$name'; this app supports ${choices.joinToString()}" }
     return name
 }
 

@@ -2,16 +2,16 @@ package seaformer.core
 
 import java.io.File
 
-/** The NPU cannot be used in this app; [message] says why and what to do. */
+/** The NPU cannot be used in this app; [message] gives the reason and the remedy. */
 class NpuUnavailableException(
     message: String,
 ) : Exception(message)
 
 /**
- * A way to the Hexagon NPU of Qualcomm's chips.
+ * A runtime for the Hexagon NPU of Qualcomm's chips.
  *
- * @property build value of the Gradle property npu that puts it into the app.
- * @property libraries that it loads, besides the one that runs on the Hexagon itself.
+ * @property build value of the Gradle property npu that adds the runtime to the app.
+ * @property libraries libraries that it loads, besides the one that runs on the Hexagon.
  */
 enum class NpuRuntime(
     private val title: String,
@@ -29,9 +29,9 @@ enum class NpuRuntime(
     /**
      * Returns the library of the NPU's backend.
      *
-     * @param folder where the system has put the app's libraries; they have to be files there, as the
-     *     Hexagon's own is read by another process, which does not look into an APK.
-     * @throws NpuUnavailableException a library is not there.
+     * @param folder folder of the app's native libraries. They must be extracted from the APK, as another
+     *     process, which cannot read an APK, loads the Hexagon's library.
+     * @throws NpuUnavailableException a library is missing.
      */
     fun backend(folder: File): File {
         val names = folder.list().orEmpty().toSet()
@@ -42,11 +42,11 @@ enum class NpuRuntime(
             )
         }
         if (missing.isNotEmpty()) {
-            throw NpuUnavailableException("$title's NPU libraries are incomplete: no ${missing.joinToString()}")
+            throw NpuUnavailableException("$title's NPU libraries are incomplete: missing ${missing.joinToString()}")
         }
         if (names.none(SKELETON::matches)) {
             throw NpuUnavailableException(
-                "the library that runs on the Hexagon, libQnnHtpV*Skel.so, is not in this app",
+                "this app lacks the library that runs on the Hexagon, libQnnHtpV*Skel.so",
             )
         }
         return File(folder, HTP)

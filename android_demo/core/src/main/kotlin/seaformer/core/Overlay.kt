@@ -1,9 +1,9 @@
 package seaformer.core
 
 /**
- * Colours every pixel of a photograph by its class, in whole numbers, rounded to the nearest.
+ * Blends every pixel of a photo with the colour of its class, in integers with rounding to nearest.
  *
- * @param opacity 0 shows the photograph only, 1 the colours only.
+ * @param opacity 0 shows only the photo, 1 only the colours.
  * @param only the one class to colour; null for all.
  */
 fun blend(
@@ -16,14 +16,14 @@ fun blend(
     require(mask.width == photograph.width && mask.height == photograph.height) {
         "a mask of ${mask.width} x ${mask.height} does not fit ${photograph.width} x ${photograph.height} pixels"
     }
-    require(opacity in 0.0..1.0) { "an opacity of $opacity is not possible" }
+    require(opacity in 0.0..1.0) { "the opacity is $opacity; it has to be 0 to 1" }
     val weight = Math.rint(256 * opacity).toInt()
-    val known = HashMap<Int, Int>()
+    val cache = HashMap<Int, Int>()
     val pixels =
         IntArray(mask.size) { index ->
             val id = mask[index]
             val pixel = photograph.pixels[index]
-            if (only != null && id != only) pixel else mix(pixel, known.getOrPut(id) { colors[id] }, weight)
+            if (only != null && id != only) pixel else mix(pixel, cache.getOrPut(id) { colors[id] }, weight)
         }
     return RgbImage(mask.width, mask.height, pixels)
 }

@@ -4,7 +4,7 @@ import java.math.BigDecimal
 import java.math.RoundingMode
 import kotlin.math.ceil
 
-/** What a model sees of an image: the scaled size of the whole, and the part that is cut out. */
+/** The part of an image that a model sees: the size of the whole scaled image, and the crop offset. */
 data class Placement(
     val scaledWidth: Int,
     val scaledHeight: Int,
@@ -13,10 +13,10 @@ data class Placement(
 )
 
 /**
- * Turns images into the input of one model, as its JSON describes it.
+ * Converts images to the input of one model, as its JSON describes it.
  *
- * The numbers are those of seaformer.imaging.preprocessing on the computer that verified the model. The
- * array given out is used again for the next image.
+ * The values equal those of seaformer.imaging.preprocessing in Python. The returned array is reused for
+ * the next image.
  */
 class Preprocessor(
     private val input: InputTensor,
@@ -25,7 +25,7 @@ class Preprocessor(
     private val width = input.width
     private val height = input.height
 
-    // A resized image has whole numbers of 0..255, so all that follows is a table per channel.
+    // A resized image has integers of 0..255, so all later steps are a lookup table per channel.
     private val channels = input.channels
     private val floats = List(channels) { channel -> FloatArray(256) { level -> real(level, channel) } }
     private val bytes = if (input.type == DataType.FLOAT32) emptyList() else floats.map(::quantized)
@@ -34,10 +34,10 @@ class Preprocessor(
             DataType.FLOAT32 -> TensorData.Floats(FloatArray(channels * width * height))
             DataType.INT8 -> TensorData.Int8(ByteArray(channels * width * height))
             DataType.UINT8 -> TensorData.Uint8(ByteArray(channels * width * height))
-            else -> throw MetadataException("an input of ${input.type.name.lowercase()} is not possible")
+            else -> throw MetadataException("an input of type ${input.type.name.lowercase()} is not supported")
         }
 
-    /** Resizes, orders and normalises an image. */
+    /** Resizes an image, orders its channels and normalises it. */
     fun prepare(image: RgbImage): TensorData {
         val place = placement(image.width, image.height)
         val source = if (channels == 1) image.gray() else image
@@ -47,7 +47,7 @@ class Preprocessor(
             is TensorData.Floats -> fill(seen) { index, channel, level -> data.values[index] = floats[channel][level] }
             is TensorData.Int8 -> fill(seen) { index, channel, level -> data.values[index] = bytes[channel][level] }
             is TensorData.Uint8 -> fill(seen) { index, channel, level -> data.values[index] = bytes[channel][level] }
-            else -> error("no input is of this type")
+            else -> error("unsupported input type")
         }
         return data
     }
@@ -55,7 +55,7 @@ class Preprocessor(
     /** The part of an image that the model sees, at the image's own resolution. */
     fun seenPart(image: RgbImage): RgbImage {
         val place = placement(image.width, image.height)
-        // Math.rint rounds halves to even, as Python's round does.
+        // Math.rint rounds halves to even like Python's round.
         val rows = maxOf(1, Math.rint(height.toDouble() * image.height / place.scaledHeight).toInt())
         val columns = maxOf(1, Math.rint(width.toDouble() * image.width / place.scaledWidth).toInt())
         return image.crop((image.width - columns) / 2, (image.height - rows) / 2, columns, rows)
@@ -72,7 +72,7 @@ class Preprocessor(
         return Placement(scaledWidth, scaledHeight, (scaledWidth - width) / 2, (scaledHeight - height) / 2)
     }
 
-    /** The rounding before is for the error of divisions: 250.00000000000003 is 250. */
+    /** Rounds up after removing the error of a division: 250.00000000000003 becomes 250. */
     private fun roundUp(side: Double): Int =
         ceil(BigDecimal(side).setScale(6, RoundingMode.HALF_EVEN).toDouble()).toInt()
 

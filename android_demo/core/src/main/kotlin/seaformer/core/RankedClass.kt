@@ -9,7 +9,7 @@ data class RankedClass(
     val probability: Double,
 )
 
-/** Softmax of a classifier's logits, most probable first, of equal ones the lowest first. */
+/** Ranks classes by the softmax of their logits, most probable first; ties by ascending class id. */
 fun rank(
     logits: TensorData,
     quantization: Quantization?,

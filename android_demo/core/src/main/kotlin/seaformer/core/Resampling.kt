@@ -3,7 +3,7 @@ package seaformer.core
 import kotlin.math.abs
 import kotlin.math.ceil
 
-/** Filters of a resize, by their names in the model's JSON; [support] is in source pixels. */
+/** Resize filters, named as in the model's JSON; [support] is in source pixels. */
 enum class ResampleFilter(
     internal val support: Double,
 ) {
@@ -29,18 +29,18 @@ enum class ResampleFilter(
 }
 
 /**
- * Resizes as Pillow 13 does, to the last bit: exports are verified on that.
+ * Resizes exactly like Pillow 13, on whose output exports are verified.
  *
- * When an image is made smaller the filter widens with the scale, so that every pixel counts. One
- * axis is resized after the other, with weights of 22 bits after the point and results rounded to 8
- * bits: columns first, but rows first where the image loses more than twice as many of them.
+ * When an image is reduced, the filter widens with the scale, so that every pixel contributes. The axes
+ * are resized one after the other, with weights of 22 fractional bits and results rounded to 8 bits:
+ * the width first, but the height first if it shrinks by more than twice as many pixels as the width.
  */
 class Resampler(
     private val filter: ResampleFilter,
 ) {
     /**
-     * Returns the part [left], [top], [width], [height] of the image scaled to [scaledWidth] x
-     * [scaledHeight].
+     * Scales the image to [scaledWidth] x [scaledHeight], and returns its region of [width] x [height] at
+     * ([left], [top]).
      */
     fun resize(
         image: RgbImage,
@@ -57,7 +57,7 @@ class Resampler(
         if (fewerRows > 0 && fewerRows > 2 * (image.width - scaledWidth)) {
             return resizeColumns(resizeRows(image, rows, 0), columns, 0 until height)
         }
-        // Of the first pass only the rows that the second one reads.
+        // The first pass computes only the rows that the second pass reads.
         val read = rows.reach
         return resizeRows(resizeColumns(image, columns, read), rows, read.first)
     }
@@ -76,7 +76,7 @@ class Resampler(
         return RgbImage(width, rows.count(), pixels)
     }
 
-    /** Resizes an image that begins with row [firstRow] of the one that [rows] is about. */
+    /** Resizes the rows of [image], whose first row is row [firstRow] of the image that [rows] refers to. */
     private fun resizeRows(
         image: RgbImage,
         rows: Weights,
@@ -90,7 +90,7 @@ class Resampler(
         return RgbImage(width, rows.size, pixels)
     }
 
-    /** For each output along an axis: which inputs it is a mixture of, and their weights. */
+    /** For each output along an axis: the inputs that it mixes, and their weights. */
     private class Weights(
         filter: ResampleFilter,
         sources: Int,
@@ -127,10 +127,10 @@ class Resampler(
             }
         }
 
-        /** The sources that any output needs. */
+        /** The range of sources that the outputs need. */
         val reach: IntRange get() = first[0] until (0 until size).maxOf { first[it] + count[it] }
 
-        /** Mixes the sources of an output, which lie [step] apart from [origin] on. */
+        /** Mixes the sources of an output; source i is at [origin] + i * [step] of [pixels]. */
         fun mix(
             output: Int,
             pixels: IntArray,

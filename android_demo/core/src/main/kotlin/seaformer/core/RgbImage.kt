@@ -1,6 +1,6 @@
 package seaformer.core
 
-/** A packed colour without transparency, as Android's Bitmap has it. */
+/** A packed opaque colour, in the format of Android's Bitmap. */
 fun rgb(
     red: Int,
     green: Int,
@@ -21,11 +21,11 @@ class RgbImage(
 ) {
     init {
         require(width > 0 && height > 0 && pixels.size == width * height) {
-            "${pixels.size} pixels are no image of $width x $height"
+            "${pixels.size} pixels do not form an image of $width x $height"
         }
     }
 
-    /** The luminance of ITU-R BT.601 in all three channels, as Pillow's mode "L" rounds it. */
+    /** The BT.601 luminance in all three channels, rounded like Pillow's mode "L". */
     fun gray(): RgbImage {
         val grays =
             IntArray(pixels.size) { i ->
@@ -36,7 +36,7 @@ class RgbImage(
         return RgbImage(width, height, grays)
     }
 
-    /** Cuts out a part that lies inside the image. */
+    /** Crops a region that lies inside the image. */
     fun crop(
         left: Int,
         top: Int,
@@ -44,48 +44,49 @@ class RgbImage(
         height: Int,
     ): RgbImage {
         if (width == this.width && height == this.height) return this
-        val part = IntArray(width * height)
+        val cropped = IntArray(width * height)
         for (y in 0 until height) {
-            pixels.copyInto(part, y * width, (top + y) * this.width + left, (top + y) * this.width + left + width)
+            pixels.copyInto(cropped, y * width, (top + y) * this.width + left, (top + y) * this.width + left + width)
         }
-        return RgbImage(width, height, part)
+        return RgbImage(width, height, cropped)
     }
 
-    /** Takes every pixel whose row and column are multiples of [reduction]. */
+    /** Subsamples the pixels whose row and column are multiples of [reduction]. */
     fun reduced(reduction: Int): RgbImage {
         if (reduction == 1) return this
         val newWidth = (width - 1) / reduction + 1
         val newHeight = (height - 1) / reduction + 1
-        val kept =
+        val sampled =
             IntArray(newWidth * newHeight) { pixels[it / newWidth * reduction * width + it % newWidth * reduction] }
-        return RgbImage(newWidth, newHeight, kept)
+        return RgbImage(newWidth, newHeight, sampled)
     }
 
-    /** Turns and mirrors the image, so that it stands as it was seen. */
+    /** Rotates and mirrors the stored image to its upright orientation. */
     fun oriented(orientation: Orientation): RgbImage {
         if (orientation == Orientation.UPRIGHT) return this
-        val turned = IntArray(pixels.size)
+        val rotated = IntArray(pixels.size)
         val newWidth = if (orientation.swapsSides) height else width
         val newHeight = if (orientation.swapsSides) width else height
         for (y in 0 until newHeight) {
             for (x in 0 until newWidth) {
-                // Where the pixel comes from: first mirrored, then along the swapped axes.
+                // The source of the pixel: swap the axes, then mirror.
                 val u = if (orientation.swapsSides) y else x
                 val v = if (orientation.swapsSides) x else y
                 val column = if (orientation.fromRight) width - 1 - u else u
                 val row = if (orientation.fromBottom) height - 1 - v else v
-                turned[y * newWidth + x] = pixels[row * width + column]
+                rotated[y * newWidth + x] = pixels[row * width + column]
             }
         }
-        return RgbImage(newWidth, newHeight, turned)
+        return RgbImage(newWidth, newHeight, rotated)
     }
 }
 
 /**
- * How stored pixels lie against what was seen: the eight values of EXIF, [exif] 1 to 8.
+ * The orientation of a stored image: the eight values of EXIF, [exif] 1 to 8.
  *
  * @property swapsSides whether rows become columns.
- * @property fromRight whether stored columns are read from the right, [fromBottom] rows from below.
+ * @property fromRight whether stored columns are read from the right; [fromBottom] whether stored rows
+ *     are read from the bottom.
  */
 enum class Orientation(
     val exif: Int,
@@ -104,17 +105,17 @@ enum class Orientation(
     ;
 
     companion object {
-        /** Unknown values are what cameras without a sensor for gravity write. */
+        /** UPRIGHT for unknown values, which cameras without an orientation sensor write. */
         fun ofExif(value: Int): Orientation = entries.firstOrNull { it.exif == value } ?: UPRIGHT
 
-        /** The orientation of a camera whose images have to be turned right by [degrees]. */
+        /** The orientation of images that have to be rotated clockwise by [degrees]. */
         fun ofTurn(degrees: Int): Orientation =
             when (Math.floorMod(degrees, 360)) {
                 0 -> UPRIGHT
                 90 -> TURN_RIGHT
                 180 -> UPSIDE_DOWN
                 270 -> TURN_LEFT
-                else -> throw IllegalArgumentException("an image cannot be turned by $degrees degrees")
+                else -> throw IllegalArgumentException("the rotation is $degrees degrees; it has to be a multiple of 90")
             }
     }
 }

@@ -1,6 +1,6 @@
 package seaformer.core
 
-/** What a model can run on, in the order that is tried. */
+/** The accelerators, in the order in which they are tried. */
 enum class Accelerator {
     NPU,
     GPU,
@@ -8,31 +8,31 @@ enum class Accelerator {
     ;
 
     companion object {
-        /** What to try, best first: all for the best that can, else the chosen one and then the CPU. */
+        /** The accelerators to try: all if none is chosen, else the chosen one and then the CPU. */
         fun order(chosen: Accelerator?): List<Accelerator> =
             if (chosen == null) entries.toList() else listOf(chosen, CPU).distinct()
     }
 }
 
-/** A model that is ready to run, on one runtime and one accelerator. For one thread at a time. */
+/** A loaded model on one runtime and one accelerator. Not thread-safe. */
 interface Segmenter : AutoCloseable {
-    /** Runtime and version, for people: "LiteRT 2.1.6". */
+    /** Runtime and version for display: "LiteRT 2.1.6". */
     val runtime: String
 
     val accelerator: Accelerator
 
     /**
-     * Whether every operator runs on [accelerator]. Others than the CPU are asked for alone, and their
-     * runtimes refuse a model that they would leave a part of to the CPU. Null of the CPU, where the
-     * runtimes do not say which kernels they use.
+     * Whether every operator runs on [accelerator]. GPUs and NPUs are requested without a CPU fallback,
+     * so the runtime refuses a model that they support only in part. Null for the CPU, as the runtimes do
+     * not report which kernels they use.
      */
     val isFullyAccelerated: Boolean? get() = if (accelerator == Accelerator.CPU) null else true
 
     /**
      * Runs the model on one image.
      *
-     * @param input as [Preprocessor.prepare] gives it.
-     * @return the output in its own type and layout; valid until the next run.
+     * @param input as returned by [Preprocessor.prepare].
+     * @return the output in the model's type and layout; valid until the next run.
      */
     fun run(input: TensorData): TensorData
 }

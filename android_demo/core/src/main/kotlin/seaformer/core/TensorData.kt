@@ -3,11 +3,11 @@ package seaformer.core
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** The values of a tensor in the type that the model has them in, dense and in its own layout. */
+/** The values of a tensor in the model's own type and layout, dense. */
 sealed class TensorData(
     val size: Int,
 ) {
-    /** The stored value at an index, as a float; quantised ones are not brought to their scale. */
+    /** The stored value at an index, as a float; quantised values are not dequantised. */
     abstract operator fun get(index: Int): Float
 
     class Floats(
@@ -41,7 +41,7 @@ sealed class TensorData(
     }
 }
 
-/** The bytes of a tensor, as little-endian processors have them in memory. */
+/** The bytes of a tensor in little-endian order. */
 fun littleEndian(data: TensorData): ByteArray =
     when (data) {
         is TensorData.Int8 -> data.values

@@ -1,21 +1,21 @@
 package seaformer.core
 
-/** Makes the mask at the size of an image from a model's logits. For one thread at a time. */
+/** Computes the mask at the size of an image from a model's logits. Not thread-safe. */
 interface Upsampling {
     val maskHeight: Int
     val maskWidth: Int
 
     /**
-     * Makes the mask.
+     * Computes the mask.
      *
-     * @param logits dense, [classes, height, width] or [height, width, classes]; the integers of a
-     *     quantised tensor as they are: scale and zero point do not change which one is largest.
-     * @throws NotFiniteException a logit is not finite, or larger than 2^127.
+     * @param logits dense, [classes, height, width] or [height, width, classes]. Quantised values are
+     *     used directly: scale and zero point do not affect which one is largest.
+     * @throws NotFiniteException a logit is not finite, or its magnitude exceeds 2^127.
      */
     fun run(logits: TensorData): ClassMask
 }
 
-/** Makes an [Upsampling] for logits of one shape and masks of one size. */
+/** Creates an [Upsampling] for one logit shape and one mask size. */
 fun interface UpsamplingFactory {
     fun create(
         classes: Int,

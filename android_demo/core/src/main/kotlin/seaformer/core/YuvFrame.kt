@@ -2,7 +2,7 @@ package seaformer.core
 
 import java.nio.ByteBuffer
 
-/** One plane of a camera frame, with the strides that the camera chose. */
+/** One plane of a camera frame, with its strides. */
 class YuvPlane(
     val samples: ByteBuffer,
     val rowStride: Int,
@@ -15,9 +15,9 @@ class YuvPlane(
 }
 
 /**
- * A camera frame in YUV 4:2:0: full brightness, colour at half the width and height.
+ * A camera frame in YUV 4:2:0: luma at full resolution, chroma at half the width and height.
  *
- * Cameras of phones give BT.601 with the full range of 0..255, as JPEG files have it.
+ * Phone cameras use BT.601 with the full range 0..255, as JPEG files do.
  */
 class YuvFrame(
     val width: Int,

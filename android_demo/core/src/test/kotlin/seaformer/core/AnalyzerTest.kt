@@ -7,7 +7,7 @@ import org.junit.Assert.assertNull
 import org.junit.Assert.assertThrows
 import org.junit.Test
 
-/** Gives the same output for every image. */
+/** Returns the same output for every image. */
 private class Constant(
     private val output: TensorData,
 ) : Segmenter {
@@ -23,7 +23,7 @@ class AnalyzerTest {
     private val image = RgbImage(6, 4, IntArray(24) { rgb(it, 2 * it, 3 * it) })
 
     @Test
-    fun `logits become a mask of the image's size`() {
+    fun `logits are converted to a mask of the image's size`() {
         val metadata = metadata("ade20k") { getJSONObject("output").put("shape", JSONArray(listOf(1, 1, 2, 150))) }
         val logits =
             FloatArray(300).also {
@@ -48,7 +48,7 @@ class AnalyzerTest {
     }
 
     @Test
-    fun `a threshold holds for what integers stand for`() {
+    fun `a threshold applies to dequantised values`() {
         val quantization = JSONObject().put("scale", 0.01).put("zero_point", -50)
         val metadata = binary("NHWC", listOf(1, 1, 2, 1), quantization)
         val analysis = Analyzer(metadata, Constant(TensorData.Int8(byteArrayOf(-10, 10)))).analyze(image)
@@ -76,7 +76,7 @@ class AnalyzerTest {
     }
 
     @Test
-    fun `class ids of the model are brought to the image's size`() {
+    fun `class ids of the model are resized to the image's size`() {
         val metadata =
             metadata("ade20k") {
                 getJSONObject("output").put("content", "classes").put("dtype", "int64")
@@ -88,7 +88,7 @@ class AnalyzerTest {
     }
 
     @Test
-    fun `ids that are no class are an error`() {
+    fun `ids out of range are an error`() {
         val metadata =
             metadata("ade20k") {
                 getJSONObject("output").put("content", "mask").put("dtype", "int32")
@@ -101,7 +101,7 @@ class AnalyzerTest {
     }
 
     @Test
-    fun `a classifier ranks`() {
+    fun `a classifier returns a ranking`() {
         val logits = FloatArray(1000).also { it[340] = 9f }
         val analysis = Analyzer(metadata("imagenet"), Constant(TensorData.Floats(logits))).analyze(image)
         assertEquals(340, analysis.ranking!![0].id)

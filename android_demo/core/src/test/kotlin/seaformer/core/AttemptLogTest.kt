@@ -10,7 +10,7 @@ import org.junit.Test
 import org.junit.rules.TemporaryFolder
 import java.io.File
 
-/** Stands for a process that a driver ends in an attempt: what the log does after it never happens. */
+/** Simulates a driver that ends the process during an attempt: the later steps of the log are undone. */
 private class ProcessEnded : Error()
 
 class AttemptLogTest {
@@ -19,7 +19,7 @@ class AttemptLogTest {
     private val check = AgreementCheck()
     private val folder: File get() = File(temporary.root, "log")
 
-    /** Starts the app anew, on which the driver of [crashing] ends the process. Returns what is left. */
+    /** Starts the app; the driver of [crashing] ends the process. Returns null if nothing can run the model. */
     private fun start(
         order: List<Accelerator>,
         crashing: Accelerator?,
@@ -45,14 +45,14 @@ class AttemptLogTest {
     }
 
     @Test
-    fun `a driver that ended the app is skipped at the next start, and named`() {
+    fun `a driver that crashed the app is skipped at the next start and reported`() {
         start(Accelerator.entries, crashing = Accelerator.NPU)
         val next = start(Accelerator.entries, crashing = Accelerator.NPU)!!
         assertEquals(Accelerator.GPU, next.accelerator)
         val (skipped) = next.rejections
         assertEquals(Accelerator.NPU, skipped.accelerator)
         assertTrue(skipped.wasSkipped)
-        assertTrue(skipped.reason.startsWith("the app ended while it was tried"))
+        assertTrue(skipped.reason.startsWith("skipped because the app crashed"))
     }
 
     @Test
@@ -73,7 +73,7 @@ class AttemptLogTest {
     }
 
     @Test
-    fun `an attempt that ends leaves nothing, whether it fails or not`() {
+    fun `a finished attempt leaves no record, whether it fails or not`() {
         val log = AttemptLog(folder)
         assertEquals(Accelerator.GPU, log.record(Accelerator.GPU) { log.trying })
         assertThrows(IllegalStateException::class.java) { log.record(Accelerator.NPU) { error("no driver") } }
@@ -82,7 +82,7 @@ class AttemptLogTest {
     }
 
     @Test
-    fun `what runs now is not taken for what ended an earlier process`() {
+    fun `a current attempt is not taken for an earlier crash`() {
         val logs = AttemptLogs(folder)
         logs.of("model").record(Accelerator.GPU) {
             assertFalse(logs.of("model").skips(Accelerator.GPU))
@@ -92,7 +92,7 @@ class AttemptLogTest {
     }
 
     @Test
-    fun `an image with which a driver ended the app is remembered as well`() {
+    fun `a crash on an image is recorded too`() {
         val inTheRun = mutableListOf<Boolean>()
         val segmenter =
             FallbackSegmenter(Accelerator.entries, check, AttemptLog(folder)) {
@@ -109,7 +109,7 @@ class AttemptLogTest {
     }
 
     @Test
-    fun `what is skipped can be tried again`() {
+    fun `skipped accelerators can be tried again`() {
         start(Accelerator.entries, crashing = Accelerator.NPU)
         val log = AttemptLog(folder)
         assertTrue(log.skips(Accelerator.NPU))
@@ -119,7 +119,7 @@ class AttemptLogTest {
     }
 
     @Test
-    fun `a log that cannot be written does not keep the model from running`() {
+    fun `the model runs even if the log cannot be written`() {
         folder.writeText("a file where the folder should be")
         assertEquals(7, AttemptLog(folder).record(Accelerator.GPU) { 7 })
     }

@@ -10,7 +10,7 @@ import org.junit.Test
 import org.junit.rules.TemporaryFolder
 import java.io.File
 
-/** Takes long enough for a clock to see it. */
+/** Sums its input, which takes a measurable time. */
 private class Summing(
     private val size: Int,
 ) : Segmenter {
@@ -35,7 +35,7 @@ class BenchmarkTest {
     private val segmenter = Summing(metadata.output.size)
 
     @Test
-    fun `every run is timed, and the warm-up apart`() {
+    fun `every run is timed, and warm-up runs are separate`() {
         val seen = mutableListOf<Int>()
         val times = Benchmark(metadata, segmenter, warmupRuns = 2, runs = 5).measure(image, 7) { seen.add(it) }!!
         assertEquals(listOf(1, 2, 3, 4, 5), seen)
@@ -47,12 +47,12 @@ class BenchmarkTest {
     }
 
     @Test
-    fun `it ends when it is told to`() {
+    fun `it stops when the callback returns false`() {
         assertNull(Benchmark(metadata, segmenter, 1, 5).measure(image, 7) { it < 3 })
     }
 
     @Test
-    fun `runs on two accelerators are not one benchmark`() {
+    fun `a fallback during a benchmark is an error`() {
         val check =
             object : AcceleratorCheck by AgreementCheck() {
                 override fun input() = Preprocessor(metadata.input).prepare(image)
@@ -73,12 +73,12 @@ class BenchmarkTest {
             assertThrows(IllegalStateException::class.java) {
                 Benchmark(metadata, falling, 1, 5).measure(image, 7) { true }
             }
-        assertEquals("the NPU failed in the benchmark; start again", error.message)
+        assertEquals("the NPU failed during the benchmark; start it again", error.message)
     }
 
-    /** The Python side reads the file and checks it against the schema of seaformer-benchmark. */
+    /** A Python test validates the file against the schema of seaformer-benchmark. */
     @Test
-    fun `the report has what was measured`() {
+    fun `the report has the measurements`() {
         for (isEmulated in listOf(false, true)) {
             val times = Benchmark(metadata, segmenter, warmupRuns = 2, runs = 5).measure(image, 7) { true }!!
             val text = report(times, isEmulated).json()

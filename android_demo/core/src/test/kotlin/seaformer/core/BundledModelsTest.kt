@@ -5,7 +5,7 @@ import org.junit.Test
 
 class BundledModelsTest {
     @Test
-    fun `descriptions of models come in the order of their numbers`() {
+    fun `descriptions of models are sorted by number`() {
         val assets =
             listOf("images", "model_10.json", "a.onnx", "model_2.json", "model.json", "model_x.json", "samples")
         assertEquals(listOf("model.json", "model_2.json", "model_10.json"), descriptionsOf(assets))
@@ -13,7 +13,7 @@ class BundledModelsTest {
     }
 
     @Test
-    fun `models of one title are distinguished by their files`() {
+    fun `models with the same title are distinguished by their files`() {
         val case = Golden.cases("preprocessing").first { it.getString("name") == "ade20k, photograph" }
         val metadata = ModelMetadata.parse(case.getJSONObject("metadata").toString())
 

@@ -8,7 +8,7 @@ import org.junit.Rule
 import org.junit.Test
 import org.junit.rules.TemporaryFolder
 
-/** A model that doubles its input, and fails when its accelerator is made to. */
+/** A model that doubles its input, and fails after a given number of runs. */
 internal class Doubling(
     override val accelerator: Accelerator,
     private val failsAfter: Int = Int.MAX_VALUE,
@@ -30,7 +30,7 @@ internal class Doubling(
     }
 }
 
-/** Finds the same class at as many positions as [agreement] says; 0.9 are needed. */
+/** A check that reports [agreement] for each accelerator; 0.9 is required. */
 internal class AgreementCheck(
     private val agreement: (Accelerator) -> Double = { 1.0 },
 ) : AcceleratorCheck {
@@ -51,7 +51,7 @@ class FallbackSegmenterTest {
     private val all = Accelerator.entries.toList()
 
     @Test
-    fun `the first accelerator that can is taken`() {
+    fun `the first accelerator that works is used`() {
         val segmenter = FallbackSegmenter(all, check, attempts) { Doubling(it) }
         assertEquals(Accelerator.NPU, segmenter.accelerator)
         assertEquals("doubling 1.0", segmenter.runtime)
@@ -60,7 +60,7 @@ class FallbackSegmenterTest {
     }
 
     @Test
-    fun `what cannot be opened is named with its reason`() {
+    fun `accelerators that cannot be opened are reported with the reason`() {
         val segmenter =
             FallbackSegmenter(all, check, attempts) {
                 if (it == Accelerator.NPU) throw UnsatisfiedLinkError("no libnpu.so")
@@ -75,7 +75,7 @@ class FallbackSegmenterTest {
     }
 
     @Test
-    fun `an accelerator that computes nothing finite is not used`() {
+    fun `an accelerator with a non-finite output is not used`() {
         val opened = mutableListOf<Doubling>()
         val segmenter =
             FallbackSegmenter(all, check, attempts) {
@@ -87,7 +87,7 @@ class FallbackSegmenterTest {
     }
 
     @Test
-    fun `an accelerator that computes something else is closed, and named with how far it is off`() {
+    fun `an accelerator with a different output is closed and reported with its values`() {
         val opened = mutableListOf<Doubling>()
         val wrongOnGpu = AgreementCheck { if (it == Accelerator.GPU) 0.5 else 0.95 }
         val order = Accelerator.order(Accelerator.GPU)
@@ -103,7 +103,7 @@ class FallbackSegmenterTest {
     }
 
     @Test
-    fun `the CPU is used although it computes something else, which its verdict says`() {
+    fun `the CPU is used even if its output differs, which the verdict reports`() {
         val segmenter = FallbackSegmenter(all, AgreementCheck { 0.5 }, attempts) { Doubling(it) }
         assertEquals(Accelerator.CPU, segmenter.accelerator)
         assertEquals(listOf(Accelerator.NPU, Accelerator.GPU), segmenter.rejections.map { it.accelerator })
@@ -111,14 +111,14 @@ class FallbackSegmenterTest {
     }
 
     @Test
-    fun `a chosen accelerator has the CPU behind it`() {
+    fun `a chosen accelerator falls back to the CPU`() {
         assertEquals(listOf(Accelerator.NPU, Accelerator.GPU, Accelerator.CPU), Accelerator.order(null))
         assertEquals(listOf(Accelerator.NPU, Accelerator.CPU), Accelerator.order(Accelerator.NPU))
         assertEquals(listOf(Accelerator.CPU), Accelerator.order(Accelerator.CPU))
     }
 
     @Test
-    fun `a failure in the middle goes on with the next one and loses no image`() {
+    fun `a later failure falls back to the next accelerator and loses no image`() {
         val segmenter =
             FallbackSegmenter(all, check, attempts) {
                 Doubling(
@@ -142,7 +142,7 @@ class FallbackSegmenterTest {
     }
 
     @Test
-    fun `one that failed is closed once and never run again`() {
+    fun `a failed accelerator is closed once and never run again`() {
         val opened = mutableListOf<Doubling>()
         val failing = { accelerator: Accelerator -> Doubling(accelerator, failsAfter = 1).also { opened += it } }
         val segmenter = FallbackSegmenter(listOf(Accelerator.GPU), check, attempts, failing)
@@ -155,7 +155,7 @@ class FallbackSegmenterTest {
     }
 
     @Test
-    fun `when none is left the error names them all`() {
+    fun `if all accelerators fail the error names them all`() {
         val error =
             assertThrows(NoAcceleratorException::class.java) {
                 FallbackSegmenter(all.drop(1), check, attempts) { throw IllegalStateException("no $it") }
@@ -164,7 +164,7 @@ class FallbackSegmenterTest {
     }
 
     @Test
-    fun `a heap that is too small for one accelerator may do for the next`() {
+    fun `an accelerator that runs out of memory is followed by the next`() {
         val segmenter =
             FallbackSegmenter(all, check, attempts) {
                 if (it == Accelerator.NPU) throw OutOfMemoryError("100 MB")

@@ -6,7 +6,7 @@ import java.io.File
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** The files that tests/support/android_golden.py wrote; the system property seaformer.golden names them. */
+/** The files written by tests/support/android_golden.py, in the folder of the system property seaformer.golden. */
 object Golden {
     private val folder: File by lazy {
         val path =

@@ -30,7 +30,7 @@ class GoldenCheckTest {
     ) = JSONObject(description(case).toString()).put(key, value)
 
     @Test
-    fun `verdicts are those of the computer on the same outputs`() {
+    fun `verdicts equal those of Python on the same outputs`() {
         assertTrue(cases.size > 8)
         for (case in cases) {
             val name = case.getString("name")
@@ -69,16 +69,16 @@ class GoldenCheckTest {
     }
 
     @Test
-    fun `what belongs to another model or is cut is refused with the reason`() {
+    fun `a golden output that is truncated or of another model is refused with the reason`() {
         val case = cases.first()
         val values = Golden.bytes(case.getString("values"))
         val damaged =
             mapOf(
-                "it is of another model" to { check(case, changed(case, "model_sha256", "0")) },
+                "it belongs to another model" to { check(case, changed(case, "model_sha256", "0")) },
                 "its schema version is 2, not 1" to { check(case, changed(case, "schema_version", 2)) },
                 "it has 7 classes" to { check(case, changed(case, "classes", 7)) },
                 "bytes for" to { check(case, values = values.copyOf(values.size - 4)) },
-                "pixels has not 3 bytes" to { check(case, image = ByteArray(3)) },
+                "the image has 3 bytes" to { check(case, image = ByteArray(3)) },
                 "No value for width" to { check(case, JSONObject()) },
             )
         for ((reason, read) in damaged) {

@@ -9,7 +9,7 @@ import org.junit.Test
 
 class MeasuresTest {
     @Test
-    fun `median and p90 are those of numpy`() {
+    fun `median and p90 equal those of numpy`() {
         for (case in Golden.cases("quantiles")) {
             val meter = LatencyMeter(warmupRuns = 0)
             val durations = case.getJSONArray("durations_ns")
@@ -20,7 +20,7 @@ class MeasuresTest {
     }
 
     @Test
-    fun `warm-up runs are kept apart`() {
+    fun `warm-up runs are separate`() {
         val meter = LatencyMeter(warmupRuns = 2)
         assertNull(meter.medianMs)
         for (duration in listOf(900L, 800L)) meter.add(duration)
@@ -31,7 +31,7 @@ class MeasuresTest {
     }
 
     @Test
-    fun `a window forgets what is old, and clearing all`() {
+    fun `a window drops the oldest runs and clear drops all`() {
         val meter = LatencyMeter(warmupRuns = 0, window = 3)
         for (duration in 1L..10L) meter.add(duration * 1_000_000)
         assertEquals(listOf(8_000_000L, 9_000_000L, 10_000_000L), meter.durationsNs)
@@ -57,13 +57,13 @@ class MeasuresTest {
     }
 
     @Test
-    fun `a logit that is not finite has no rank`() {
+    fun `a logit that is not finite is an error`() {
         val logits = TensorData.Floats(floatArrayOf(1f, Float.NaN))
         assertThrows(NotFiniteException::class.java) { rank(logits, null, listOf("a", "b")) }
     }
 
     @Test
-    fun `frames that come while one is worked on are dropped`() {
+    fun `frames that arrive while another is analysed are dropped`() {
         val gate = FrameGate()
         assertTrue(gate.enter())
         assertFalse(gate.enter())

@@ -8,15 +8,15 @@ import org.junit.Test
 
 class MemoryTest {
     @Test
-    fun `big images are read at a half, a quarter, and so on`() {
+    fun `large images are reduced by powers of two`() {
         assertEquals(1, reduction(2000, 2000, 4_000_000))
         assertEquals(2, reduction(2001, 2000, 4_000_000))
         assertEquals(8, reduction(12_000, 9_000, 4_000_000))
-        assertEquals(32, reduction(60_000, 60_000, 4_000_000)) // more than an Int has room for
+        assertEquals(32, reduction(60_000, 60_000, 4_000_000)) // more pixels than an Int can hold
     }
 
     @Test
-    fun `a small heap takes smaller images`() {
+    fun `a small heap needs smaller images`() {
         val sizes = listOf(32L, 64L, 128L, 512L).map { mostPixels(it shl 20) }
         assertEquals(sizes.sorted(), sizes)
         assertEquals(4_000_000L, sizes.last())
@@ -24,7 +24,7 @@ class MemoryTest {
     }
 
     @Test
-    fun `when memory runs out it is tried with less`() {
+    fun `work is retried with smaller images when memory runs out`() {
         val tried = mutableListOf<Int>()
         val found =
             withinMemory(2) {
@@ -37,13 +37,13 @@ class MemoryTest {
     }
 
     @Test
-    fun `an image that never fits is an exception that can be shown`() {
+    fun `an image that never fits is an exception with a message`() {
         val error = assertThrows(TooLargeException::class.java) { withinMemory(1) { throw OutOfMemoryError() } }
         assertEquals("there is not enough memory for it", error.message)
     }
 
     @Test
-    fun `a reduced image has every n-th pixel`() {
+    fun `a reduced image has every nth pixel`() {
         val image = RgbImage(5, 3, IntArray(15) { it })
         val reduced = image.reduced(2)
         assertEquals(3, reduced.width)
@@ -53,7 +53,7 @@ class MemoryTest {
     }
 
     @Test
-    fun `exceptions of any kind and a full heap are handed on, other errors are not`() {
+    fun `exceptions and OutOfMemoryError are passed on, other errors are not`() {
         val failures = mutableListOf<Throwable>()
         guarded(failures::add) { throw IllegalArgumentException("unknown camera") }
         guarded(failures::add) { throw SecurityException("no permission") }

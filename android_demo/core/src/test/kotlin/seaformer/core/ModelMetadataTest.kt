@@ -18,7 +18,7 @@ class ModelMetadataTest {
             .toString()
 
     @Test
-    fun `everything the app shows and does is read`() {
+    fun `all members that the app uses are read`() {
         val metadata = ModelMetadata.parse(text)
         assertEquals("SeaFormer-tiny, ade20k, fp32", metadata.title)
         assertEquals(Kind.SEGMENTATION, metadata.kind)
@@ -34,13 +34,13 @@ class ModelMetadataTest {
     }
 
     @Test
-    fun `scale and zero point are read where there are any`() {
+    fun `scale and zero point are read if present`() {
         assertEquals(Quantization(1f, -128), ModelMetadata.parse(metadata("int8, noise")).input.quantization)
         assertNull(ModelMetadata.parse(text).input.quantization)
     }
 
     @Test
-    fun `a classifier has one row of values and no grid`() {
+    fun `the output of a classifier has no spatial axes`() {
         val metadata = ModelMetadata.parse(metadata("imagenet, noise"))
         assertEquals(Kind.CLASSIFICATION, metadata.kind)
         assertEquals(0.875, metadata.input.cropFraction!!, 0.0)
@@ -49,7 +49,7 @@ class ModelMetadataTest {
     }
 
     @Test
-    fun `what the app cannot do is refused by name`() {
+    fun `unsupported values are refused by name`() {
         for (version in listOf(1, 3)) {
             assertRefused("schema version $version") { put("schema_version", version) }
         }
@@ -60,21 +60,21 @@ class ModelMetadataTest {
         assertRefused("one image") { getJSONObject("input").getJSONArray("shape").put(0, 2) }
         assertRefused("does not fit 150 classes") { getJSONObject("output").getJSONArray("shape").put(3, 151) }
         assertRefused("content is 'boxes'") { getJSONObject("output").put("content", "boxes") }
-        assertRefused("a scale of 0") {
+        assertRefused("the scale is 0") {
             val quantization = JSONObject().put("scale", 0).put("zero_point", 0)
             getJSONObject("input").put("dtype", "int8").put("quantization", quantization)
         }
     }
 
     @Test
-    fun `every member that is missing is named`() {
+    fun `missing members are named`() {
         for (key in listOf("title", "input", "output", "labels", "parity", "file", "kind", "weights", "macs")) {
             assertRefused(key) { remove(key) }
         }
     }
 
     @Test
-    fun `text that is no JSON is refused`() {
+    fun `invalid JSON is refused`() {
         for (broken in listOf("", "[]", text.dropLast(20), "no JSON")) {
             assertThrows(MetadataException::class.java) { ModelMetadata.parse(broken) }
         }

@@ -24,7 +24,7 @@ class NpuRuntimeTest {
     ) = assertThrows(NpuUnavailableException::class.java) { runtime.backend(folder(names)) }.message
 
     @Test
-    fun `an app without the libraries says how it is built with them`() {
+    fun `an app without the libraries reports how to build it with them`() {
         for ((runtime, title, build) in listOf(
             Triple(NpuRuntime.LITERT, "LiteRT", "litert"),
             Triple(NpuRuntime.ONNX_RUNTIME, "ONNX Runtime", "onnxruntime"),
@@ -39,20 +39,20 @@ class NpuRuntimeTest {
     }
 
     @Test
-    fun `a library that is missing is named`() {
+    fun `missing libraries are named`() {
         assertEquals(
-            "ONNX Runtime's NPU libraries are incomplete: no libQnnSystem.so",
+            "ONNX Runtime's NPU libraries are incomplete: missing libQnnSystem.so",
             problem(NpuRuntime.ONNX_RUNTIME, qnn - "libQnnSystem.so"),
         )
         assertEquals(
-            "LiteRT's NPU libraries are incomplete: no ${ofLiteRt.joinToString()}",
+            "LiteRT's NPU libraries are incomplete: missing ${ofLiteRt.joinToString()}",
             problem(NpuRuntime.LITERT, qnn),
         )
     }
 
     @Test
-    fun `what runs on the Hexagon is needed too`() {
-        val expected = "the library that runs on the Hexagon, libQnnHtpV*Skel.so, is not in this app"
+    fun `the library for the Hexagon is required too`() {
+        val expected = "this app lacks the library that runs on the Hexagon, libQnnHtpV*Skel.so"
         assertEquals(expected, problem(NpuRuntime.ONNX_RUNTIME, qnn + "libQnnHtpV75Stub.so"))
         val complete = folder(qnn + ofLiteRt + "libQnnHtpV75Skel.so")
         for (runtime in NpuRuntime.entries) assertEquals(File(complete, "libQnnHtp.so"), runtime.backend(complete))

@@ -10,7 +10,7 @@ class OverlayTest {
     private val cases = Golden.cases("blending")
 
     @Test
-    fun `colours over a photograph are those of seaformer-predict`() {
+    fun `blended colours equal those of seaformer-predict`() {
         for (case in cases) {
             val photograph = Golden.image(case.getJSONObject("image"))
             val blended = blend(photograph, mask(case), colors(case), case.getDouble("opacity"))
@@ -20,7 +20,7 @@ class OverlayTest {
     }
 
     @Test
-    fun `classes have their own colours, or made ones`() {
+    fun `classes have colours of the data set or generated ones`() {
         for (case in cases) {
             val colors = colors(case)
             val expected = case.getJSONArray("colors")
@@ -31,7 +31,7 @@ class OverlayTest {
     }
 
     @Test
-    fun `shares are counted largest first`() {
+    fun `shares are sorted largest first`() {
         for (case in cases) {
             val shares = classShares(mask(case), case.getJSONArray("labels").texts(), colors(case))
             val expected = case.getJSONArray("shares").objects()
@@ -43,7 +43,7 @@ class OverlayTest {
     }
 
     @Test
-    fun `an isolated class leaves the photograph elsewhere`() {
+    fun `an isolated class leaves the other pixels unchanged`() {
         val case = cases.first { it.getDouble("opacity") == 0.5 }
         val photograph = Golden.image(case.getJSONObject("image"))
         val mask = mask(case)
@@ -56,7 +56,7 @@ class OverlayTest {
     }
 
     @Test
-    fun `a mask of another size and an impossible opacity are refused`() {
+    fun `a mask of another size and an invalid opacity are refused`() {
         val photograph = RgbImage(2, 1, intArrayOf(0, 0))
         val colors = ClassColors(null)
         assertThrows(IllegalArgumentException::class.java) { blend(photograph, ClassMask(1, 2), colors, 0.5) }

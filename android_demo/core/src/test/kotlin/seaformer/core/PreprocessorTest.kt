@@ -11,7 +11,7 @@ class PreprocessorTest {
     private val cases = Golden.cases("preprocessing")
 
     @Test
-    fun `inputs are those of the computer that verified the model`() {
+    fun `inputs equal those of Python`() {
         for (case in cases) {
             val data = Preprocessor(input(case)).prepare(Golden.image(case.getJSONObject("image")))
             val name = case.getString("name")
@@ -26,7 +26,7 @@ class PreprocessorTest {
     }
 
     @Test
-    fun `whole numbers of 0 to 255 are equal and not only close`() {
+    fun `integers of 0 to 255 are exactly equal`() {
         val inside = cases.filterNot { input(it).normalizes }
         assertTrue(inside.isNotEmpty())
         for (case in inside) {
@@ -49,7 +49,7 @@ class PreprocessorTest {
     }
 
     @Test
-    fun `the next image takes the place of the last one`() {
+    fun `the input array is reused for the next image`() {
         val case = cases.first()
         val preprocessor = Preprocessor(input(case))
         val image = Golden.image(case.getJSONObject("image"))

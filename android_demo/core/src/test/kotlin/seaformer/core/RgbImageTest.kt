@@ -10,7 +10,7 @@ import kotlin.math.abs
 
 class RgbImageTest {
     @Test
-    fun `all eight orientations of EXIF stand as they were seen`() {
+    fun `all eight EXIF orientations are made upright`() {
         val cases = Golden.cases("orientation")
         assertEquals(8, cases.size)
         for (case in cases) {
@@ -23,25 +23,25 @@ class RgbImageTest {
     }
 
     @Test
-    fun `a turn of 90 degrees moves the left column to the top`() {
-        val turned = RgbImage(2, 3, intArrayOf(1, 2, 3, 4, 5, 6)).oriented(Orientation.ofTurn(90))
-        assertEquals(3, turned.width)
-        assertArrayEquals(intArrayOf(5, 3, 1, 6, 4, 2), turned.pixels)
+    fun `a rotation by 90 degrees moves the left column to the top`() {
+        val rotated = RgbImage(2, 3, intArrayOf(1, 2, 3, 4, 5, 6)).oriented(Orientation.ofTurn(90))
+        assertEquals(3, rotated.width)
+        assertArrayEquals(intArrayOf(5, 3, 1, 6, 4, 2), rotated.pixels)
     }
 
     @Test
-    fun `four turns bring an image back`() {
+    fun `four rotations restore an image`() {
         val image = RgbImage(2, 3, intArrayOf(1, 2, 3, 4, 5, 6))
         for (degrees in listOf(90, -90)) {
-            var turned = image
-            repeat(4) { turned = turned.oriented(Orientation.ofTurn(degrees)) }
-            assertArrayEquals(image.pixels, turned.pixels)
+            var rotated = image
+            repeat(4) { rotated = rotated.oriented(Orientation.ofTurn(degrees)) }
+            assertArrayEquals(image.pixels, rotated.pixels)
         }
         assertThrows(IllegalArgumentException::class.java) { Orientation.ofTurn(45) }
     }
 
     @Test
-    fun `camera frames become the colours of JPEG`() {
+    fun `camera frames are converted to the colours of JPEG`() {
         val case = Golden.case("yuv")
         val expected = Golden.image(case.getJSONObject("expected"))
         val (width, height) = Pair(expected.width, expected.height)
@@ -57,7 +57,7 @@ class RgbImageTest {
     }
 
     @Test
-    fun `camera frames with padded rows and interleaved colour are the same`() {
+    fun `padded rows and interleaved chroma give the same image`() {
         val case = Golden.case("yuv")
         val expected = Golden.image(case.getJSONObject("expected"))
         val (width, height) = Pair(expected.width, expected.height)

@@ -4,12 +4,12 @@ import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
 import org.junit.Test
 
-/** What every [Upsampling] has to do. */
+/** Tests for every [Upsampling]. */
 abstract class UpsamplingCases(
     private val newUpsampling: UpsamplingFactory,
 ) {
     @Test
-    fun `masks are equal to the last pixel`() {
+    fun `masks equal those of Python in every pixel`() {
         for (case in Golden.cases("upsampling")) {
             val width = case.getInt("mask_width")
             val height = case.getInt("mask_height")

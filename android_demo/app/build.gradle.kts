@@ -5,11 +5,11 @@ plugins {
     alias(libs.plugins.kotlin.android)
 }
 
-// Android 12, the first that names its chip and that LiteRT's NPU runtime supports.
+// Android 12: the first version that reports its chip, and that LiteRT's NPU runtime supports.
 val npuMinSdk = 31
 
-// Whose NPU libraries go into the app: -Pnpu=litert or -Pnpu=onnxruntime. Not both, as they need
-// different versions of Qualcomm's libraries.
+// The runtime whose NPU libraries are added: -Pnpu=litert or -Pnpu=onnxruntime. Not both, as they
+// need different versions of Qualcomm's libraries.
 val npu: String? = providers.gradleProperty("npu").orNull
 require(npu == null || npu == "litert" || npu == "onnxruntime") {
     "-Pnpu is '$npu'. Allowed: litert, onnxruntime."
@@ -51,7 +51,7 @@ android {
             isMinifyEnabled = true
             isShrinkResources = true
             proguardFiles(getDefaultProguardFile("proguard-android-optimize.txt"), "proguard-rules.pro")
-            // There is no key of ours; replace it to publish.
+            // The project has no release key; replace this to publish.
             signingConfig = signingConfigs.getByName("debug")
         }
     }
@@ -63,8 +63,8 @@ android {
 
     packaging {
         jniLibs {
-            // Libraries stay in the APK, at multiples of 16 KB. The one for the Hexagon is read by
-            // another process, which needs a file.
+            // Libraries are mapped from the APK, unless there is one for the Hexagon: another process
+            // loads it, which needs an extracted file.
             useLegacyPackaging = npu != null
         }
     }

@@ -29,11 +29,11 @@ import org.objectweb.asm.MethodVisitor;
 /**
  * Makes a compile-only android.jar from jadx's table of Android's classes and methods.
  *
- * <p>The table has no fields; they come from a file of lines "class, name, S or I, type", tab
- * separated, with classes in dots throughout. Constants have no values, so none is inlined.
+ * <p>The table has no fields; they come from a file with tab-separated lines "class, name, S or I,
+ * type" and dots in all class names. Constants have no values, so none is inlined.
  *
- * <p>Usage: FrameworkStub fields.txt stub.jar members.txt. The last file lists what exists, for the
- * link check: "class" with what it extends, then its "method" and "field" lines.
+ * <p>Usage: FrameworkStub fields.txt stub.jar members.txt. The last file lists all members for the
+ * link check: a "class" line with its parents, then its "method" and "field" lines.
  */
 public final class FrameworkStub {
     private static final Set<String> OURS = Set.of("android", "dalvik", "org.json", "org.xmlpull");
@@ -63,12 +63,12 @@ public final class FrameworkStub {
             int dollar = name.lastIndexOf('$');
             if (dollar > 0) nested.computeIfAbsent(name.substring(0, dollar), k -> new ArrayList<>()).add(name);
             if (isInterface(one)) interfaces.add(name);
-            // Whatever stands behind the first parent is implemented, so it is an interface.
+            // All parents after the first are implemented, so they are interfaces.
             parents(one).stream().skip(1).forEach(interfaces::add);
         }
     }
 
-    /** The table has no flags of classes: what has no constructor and extends nothing counts. */
+    /** The table has no class flags: a class without constructor and parent counts as interface. */
     private static boolean isInterface(ClspClass one) {
         if (isAnnotation(one)) return true;
         if (one.getName().equals("java.lang.Object")) return false;
@@ -107,8 +107,8 @@ public final class FrameworkStub {
     }
 
     /**
-     * Of "[[I", "[android.view.Surface" or "java.util.List&lt;java.lang.Integer&gt;"; a class is named by
-     * any of several names, "|" between. Null if there is no class of these names.
+     * Parses "[[I", "[android.view.Surface" or "java.util.List&lt;java.lang.Integer&gt;". A class may have
+     * several candidate names, separated by "|". Null if none of them exists.
      */
     private String fieldSignature(String type) {
         int depth = 0;
@@ -172,7 +172,7 @@ public final class FrameworkStub {
         return access | ACC_SUPER;
     }
 
-    /** Compilers want a nested class named by the classes around it and by those within it. */
+    /** Compilers need each nested class listed in its outer class and in its inner classes. */
     private void writeNesting(ClassWriter writer, String name) {
         Set<String> involved = new LinkedHashSet<>();
         for (String outer = name; outer.lastIndexOf('$') > 0; outer = outer.substring(0, outer.lastIndexOf('$'))) {
@@ -287,7 +287,7 @@ public final class FrameworkStub {
         return text.append('>').toString();
     }
 
-    // ---- What there is -------------------------------------------------------------------------
+    // ---- List of members -----------------------------------------------------------------------
 
     private void writeMembers(Path path) throws IOException {
         try (PrintWriter out = new PrintWriter(Files.newBufferedWriter(path))) {

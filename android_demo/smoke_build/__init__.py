@@ -1,6 +1,6 @@
-"""The smoke build: an APK of the app's own sources where Gradle's repositories are out of reach.
+"""The smoke build: builds an APK from the app's sources without access to Gradle's repositories.
 
-Gradle is the product build. This one proves in CI that the sources compile, that the framework has
-all they refer to, and that what comes out is a signed, aligned APK. It has no LiteRT, which is in
-Google's Maven repository only, so it runs .onnx models.
+Gradle is the product build. The smoke build verifies in CI that the sources compile, that the
+framework has all methods and fields they use, and that the result is a signed, aligned APK. LiteRT
+is only in Google's Maven repository, so this APK runs only .onnx models.
 """

@@ -16,7 +16,7 @@ from smoke_build.tools import require_tools
 def main(app: Path, apk: Path | None) -> None:
     """Build the app in the folder APP without Gradle and write the signed APK.
 
-    Without APK, only look whether all tools are here.
+    Without APK, only check that all tools are installed.
     """
     require_tools()
     if apk is None:

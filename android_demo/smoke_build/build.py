@@ -1,4 +1,4 @@
-"""From the app's sources to a signed debug APK, step by step, each into the same folder."""
+"""Builds a signed debug APK from the app's sources."""
 
 import re
 import shutil
@@ -17,21 +17,21 @@ from smoke_build.tools import CACHE, debian, package, run
 PACKAGE = "seaformer.demo"
 ABI = "arm64-v8a"
 
-# Libraries are mapped from the APK, so they lie at multiples of the largest pages, of 16 KB.
+# Libraries are mapped from the APK, so they are aligned to the largest page size, 16 KB.
 PAGE = 16384
 
-# Found by the type checker only; see android_demo/smoke_build/litert.
+# Declarations for the type checker; see android_demo/smoke_build/litert.
 COMPILE_ONLY = "com/google/ai/edge/litert/"
 
-# A short life: the optimising compiler does not pay.
+# For short-lived processes, in which the optimising compiler does not pay off.
 JVM_FLAGS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx1500m")
 
-KEY_PASSWORD = "android"  # of every debug key, by convention
+KEY_PASSWORD = "android"  # the conventional password of debug keys
 KEY_ALIAS = "androiddebugkey"
 
 
 def app_versions(app: Path) -> dict[str, str]:
-    """Return what Gradle and the smoke build have in common: gradle/libs.versions.toml."""
+    """Return the versions that Gradle and the smoke build share: gradle/libs.versions.toml."""
     catalog = (app / "gradle/libs.versions.toml").read_text(encoding="utf-8")
     versions: dict[str, str] = tomllib.loads(catalog)["versions"]
     return versions
@@ -39,7 +39,7 @@ def app_versions(app: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class SmokeBuild:
-    """A build of the app in its folder, android_demo; everything is made in the folder `work`."""
+    """A build of the app in the folder `app`, android_demo; all output is in the folder `work`."""
 
     app: Path
     work: Path
@@ -47,19 +47,19 @@ class SmokeBuild:
 
     @cached_property
     def framework(self) -> Framework:
-        """The framework without code."""
+        """The compile-only framework."""
         return framework(self.app / "smoke_build" / "FrameworkStub.java")
 
     @cached_property
     def core(self) -> Path:
-        """Jar of core/, which is compiled without the framework: it may not know Android."""
+        """Jar of core/, compiled without the framework, as core/ must not depend on Android."""
         jar = self.work / "core.jar"
         self.kotlin(jar, [self.app / "core/src/main/kotlin"], [debian("json-android.jar")])
         return jar
 
     @cached_property
     def resources(self) -> Path:
-        """An APK with resources, assets and manifest only; R.java is in the folder gen/."""
+        """An APK with only resources, assets and manifest; R.java is in the folder gen/."""
         versions = app_versions(self.app)
         main = self.app / "app/src/main"
         compiled, linked = self.work / "resources.zip", self.work / "resources.apk"
@@ -86,8 +86,8 @@ class SmokeBuild:
 
     @cached_property
     def classes(self) -> Path:
-        """Jar of app/, without what is there for the type checker only."""
-        assert self.resources  # makes R.java
+        """Jar of app/, without the declarations for the type checker."""
+        assert self.resources  # generates R.java
         generated = self.work / "r-classes"
         run(
             debian("javac"),
@@ -122,16 +122,18 @@ class SmokeBuild:
         )
         files = sorted(folder.iterdir())
         if [file.name for file in files] != ["classes.dex"]:
-            raise SeaformerError(f"D8 made {[file.name for file in files]}, not one classes.dex.")
+            raise SeaformerError(
+                f"D8 wrote {[file.name for file in files]} instead of a single classes.dex."
+            )
         return files[0]
 
     def sign(self, apk: Path) -> Path:
-        """Put everything together, sign it with the debug key and write it to `apk`."""
+        """Assemble the APK, sign it with the debug key and write it to `apk`."""
         runtime = package("onnxruntime") / ONNX_RUNTIME_AAR
         unaligned, unsigned = self.work / "unaligned.apk", self.work / "unsigned.apk"
         shutil.copyfile(self.resources, unaligned)
         with zipfile.ZipFile(unaligned, "a") as archive:
-            dex = zipfile.ZipInfo("classes.dex")  # not of a file, whose time would go into the APK
+            dex = zipfile.ZipInfo("classes.dex")  # without the file's time, for reproducible APKs
             archive.writestr(dex, self.dex.read_bytes(), zipfile.ZIP_DEFLATED)
             own = self.app / "app/src/main/jniLibs" / ABI
             for library in sorted([*(runtime / "jni" / ABI).glob("*.so"), *own.glob("*.so")]):
@@ -146,7 +148,7 @@ class SmokeBuild:
         return apk
 
     def _manifest(self, source: Path) -> Path:
-        """Add the package, which Gradle has as `namespace`."""
+        """Add the package to the manifest, which Gradle takes from `namespace`."""
         text, count = re.subn(
             r"<manifest\b", f'<manifest package="{self.application}"', source.read_text()
         )
@@ -157,9 +159,9 @@ class SmokeBuild:
         return made
 
     def kotlin(self, jar: Path, sources: list[Path], classpath: list[Path], *more: str) -> None:
-        """Compile files and folders of Kotlin to a jar; a warning is an error.
+        """Compile Kotlin files and folders to a jar; warnings are errors.
 
-        The class path is what they use besides Kotlin's standard library, `more` are options.
+        `classpath` has their dependencies besides Kotlin's standard library; `more` are options.
         """
         home = _kotlin_home()
         run(
@@ -173,7 +175,7 @@ class SmokeBuild:
 
 
 def drop_declarations(everything: Path, jar: Path) -> None:
-    """Copy a jar without the classes that are there for the type checker only."""
+    """Copy a jar without the declarations for the type checker."""
     with zipfile.ZipFile(everything) as source, zipfile.ZipFile(jar, "w") as target:
         for name in source.namelist():
             if not name.startswith(COMPILE_ONLY):
@@ -185,7 +187,7 @@ def _kotlin_home() -> Path:
 
 
 def _debug_key() -> Path:
-    """Return the key that debug builds of this computer are signed with, made when first needed."""
+    """Return this computer's key for signing debug builds, created when first needed."""
     path = cache_folder(CACHE) / "debug.keystore"
     if not path.is_file():
         made = path.with_suffix(".new")

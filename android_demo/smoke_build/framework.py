@@ -1,4 +1,4 @@
-"""The framework as the compiler sees it: classes without code, and a list of what there is."""
+"""The compile-only Android framework: classes without code, and a list of their members."""
 
 import ast
 import hashlib
@@ -16,16 +16,16 @@ _ELEMENTS = {"Boolean": "Z", "Long": "J"} | {
 }
 _ARRAYS = {f"JavaArrayJ{name}": f"[{letter}" for name, letter in _ELEMENTS.items()}
 
-# What Python has one type for is taken to be an int. These fields are not.
+# The stubs have a single integer type, which is taken for a Java int. These fields are long.
 _LONG = ("android.app.ActivityManager.MemoryInfo.totalMem",)
 
 
 @dataclass(frozen=True)
 class Framework:
-    """Android's framework of API 31, as far as compilers and linkers need it, and their programs.
+    """The parts of Android's framework (API 31) that compilers and linkers need, and these tools.
 
-    `stub` is a jar of classes without code, `members` what they have, as FrameworkStub.java writes
-    it, `resources` a jar for aapt2, and `r8` the jar of D8 and R8.
+    `stub` is a jar of classes without code, `members` the list of their members as written by
+    FrameworkStub.java, `resources` a jar for aapt2, and `r8` the jar of D8 and R8.
     """
 
     stub: Path
@@ -36,7 +36,7 @@ class Framework:
 
 
 def framework(generator: Path) -> Framework:
-    """Make the stub with the generator FrameworkStub.java, or take it from the cache.
+    """Generate the stub with FrameworkStub.java, or take it from the cache.
 
     Raises:
         SeaformerError: a tool is missing or fails.
@@ -74,7 +74,7 @@ def framework(generator: Path) -> Framework:
 
 
 def _fields(stubs: Path) -> Iterator[str]:
-    """Read the fields of the framework from type stubs: class, name, S or I, type; tabs between."""
+    """Read the framework's fields from type stubs: class, name, S or I, type; tab-separated."""
     for file in sorted(stubs.rglob("*.pyi")):
         parts = list(file.relative_to(stubs).with_suffix("").parts)
         parts[0] = parts[0].removesuffix("-stubs")
@@ -94,10 +94,10 @@ def _fields_of(body: list[ast.stmt], owner: str, module: str) -> Iterator[str]:
 
 
 def _type(node: ast.expr, module: str) -> str:
-    """Bring an annotation to the form that FrameworkStub.java reads."""
+    """Convert an annotation to the form that FrameworkStub.java reads."""
     if isinstance(node, ast.Constant):
         return _type(ast.parse(str(node.value), mode="eval").body, module)
-    if isinstance(node, ast.BinOp):  # "X | None", or a type and what is converted to it
+    if isinstance(node, ast.BinOp):  # "X | None", or a type and those convertible to it
         return _type(node.left, module)
     if isinstance(node, ast.Subscript):
         generic = ast.unparse(node.value).rpartition(".")[2]
@@ -105,7 +105,7 @@ def _type(node: ast.expr, module: str) -> str:
             return "[" + _type(node.slice, module)
         if generic in ("ClassVar", "Final"):
             return _type(node.slice, module)
-        if isinstance(node.slice, ast.Tuple):  # of several arguments, none is needed
+        if isinstance(node.slice, ast.Tuple):  # several type arguments are not needed
             return _type(node.value, module)
         return f"{_type(node.value, module)}<{_type(node.slice, module)}>"
     text = ast.unparse(node)

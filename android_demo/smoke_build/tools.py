@@ -1,4 +1,4 @@
-"""The tools of the smoke build, and running them: pinned packages and Debian's programs."""
+"""The tools of the smoke build, from pinned packages and Debian, and a function to run them."""
 
 import platform
 import re
@@ -59,10 +59,10 @@ PACKAGES: Mapping[str, Package] = {
 }
 
 TIME_LIMIT_S = 1800.0
-"""Each tool takes seconds, and a minute on a busy computer."""
+"""A tool usually takes seconds, or a minute on a busy computer."""
 
 MOST_SHOWN = 2000
-"""Letters of what a tool said, from its end, that a message has room for."""
+"""Maximum number of characters of a tool's output, from its end, in an error message."""
 
 JAVA_JARS = Path("/usr/share/java")
 
@@ -76,22 +76,22 @@ DEBIAN: Mapping[str, str] = {
     "junit4.jar": "junit4",
     "hamcrest-core.jar": "junit4",
 }
-"""Program or jar -> the package of Debian that has it."""
+"""Program or jar -> the Debian package that provides it."""
 
 _FOR_TESTS = ("junit4.jar", "hamcrest-core.jar")
 
 _JAVA = 17
-"""Oldest release of Java that the tools were run with."""
+"""Oldest supported Java release."""
 
 
 def find_debian(name: str) -> Path | None:
-    """Return where a program or jar of the table `DEBIAN` is; None if it is not installed."""
+    """Return the path of a program or jar in `DEBIAN`; None if it is not installed."""
     path = JAVA_JARS / name if name.endswith(".jar") else Path(shutil.which(name) or "")
     return path if path.is_file() else None
 
 
 def debian(name: str) -> Path:
-    """Return where a program or jar of the table `DEBIAN` is.
+    """Return the path of a program or jar in `DEBIAN`.
 
     Raises:
         SeaformerError: it is not installed.
@@ -106,16 +106,16 @@ def debian(name: str) -> Path:
 
 
 def require_tools() -> None:
-    """Check everything that a build needs of this computer, before anything is downloaded.
+    """Check that this computer has everything for a build, before anything is downloaded.
 
     Raises:
-        SeaformerError: something is missing; the message names all of it.
+        SeaformerError: something is missing; the message names all missing tools.
     """
     computer = (platform.system(), platform.machine())
     if computer != ("Linux", "x86_64"):
         raise SeaformerError(
-            "the smoke build needs Linux on x86-64, for which its aapt2 is compiled, and this is "
-            f"{' on '.join(computer)}. Build with Gradle."
+            "the smoke build needs Linux on x86-64, as its aapt2 is compiled for that, but this "
+            f"computer is {' on '.join(computer)}. Build with Gradle."
         )
     needed = [name for name in DEBIAN if name not in _FOR_TESTS]
     missing = [name for name in needed if find_debian(name) is None]
@@ -125,12 +125,12 @@ def require_tools() -> None:
             f"the smoke build needs {', '.join(missing)}. Install what is missing (apt-get install "
             f"{packages}), or build with Gradle."
         )
-    said = run(debian("java"), "-version")
-    release = re.search(r'version "(?:1\.)?(\d+)', said)
+    printed = run(debian("java"), "-version")
+    release = re.search(r'version "(?:1\.)?(\d+)', printed)
     if release is None or int(release[1]) < _JAVA:
         raise SeaformerError(
             f"the smoke build needs Java {_JAVA} or newer, and '{debian('java')}' is "
-            f"{said.splitlines()[0]}. Install {DEBIAN['java']}, or build with Gradle."
+            f"{printed.splitlines()[0]}. Install {DEBIAN['java']}, or build with Gradle."
         )
 
 
@@ -140,17 +140,17 @@ def package(name: str) -> Path:
 
 
 def run(program: Path, *arguments: object, cwd: Path | None = None) -> str:
-    """Run a program to its end and return what it printed.
+    """Run a program and return its output.
 
     Raises:
-        SeaformerError: it fails; the message ends with what it said.
+        SeaformerError: it fails; the message ends with its output.
     """
     done = processes.run(
         [program, *map(str, arguments)], time_limit_s=TIME_LIMIT_S, merge=True, cwd=cwd
     )
-    said = done.stdout.decode("utf-8", "replace")
+    printed = done.stdout.decode("utf-8", "replace")
     if done.status != 0:
         raise SeaformerError(
-            f"{program.name} failed with exit status {done.status}: {said.strip()[-MOST_SHOWN:]}"
+            f"{program.name} failed with exit status {done.status}: {printed.strip()[-MOST_SHOWN:]}"
         )
-    return said
+    return printed

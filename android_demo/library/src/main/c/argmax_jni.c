@@ -1,8 +1,8 @@
-/* JNI for argmax.c: seaformer.library.NativeUpsampling.
+/* JNI bindings of argmax.c for seaformer.library.NativeUpsampling.
  *
- * Java's own header is needed to compile nothing here: JNI fixes the position of every function in
- * its table (JNI specification, chapter 4), and four of them are used. A test compares the
- * positions with the header of a JDK. */
+ * They compile without jni.h: the JNI specification (chapter 4) fixes the position of every function
+ * in its table, and only three of them are used. A test compares the positions with the jni.h of a
+ * JDK. */
 #include <stdint.h>
 
 #include "argmax.h"
@@ -14,7 +14,7 @@ enum {
     GET_PRIMITIVE_ARRAY_CRITICAL = 222,
     RELEASE_PRIMITIVE_ARRAY_CRITICAL = 223,
     GET_DIRECT_BUFFER_ADDRESS = 230,
-    JNI_ABORT = 2 /* the array was only read */
+    JNI_ABORT = 2 /* release without copying back */
 };
 
 struct jni_functions {
@@ -29,52 +29,52 @@ enum { NO_MEMORY = -1, ALIGNMENT = 64 };
 
 #define EXPORTED __attribute__((visibility("default")))
 
-static seaformer_upsampling job_of(int32_t classes, int32_t height, int32_t width,
-                                   int32_t mask_height, int32_t mask_width, int32_t type,
-                                   int32_t layout) {
+static seaformer_upsampling make_spec(int32_t classes, int32_t height, int32_t width,
+                                      int32_t mask_height, int32_t mask_width, int32_t type,
+                                      int32_t layout) {
     return (seaformer_upsampling){classes, height, width, mask_height, mask_width, type, layout};
 }
 
-/* The workspace of argmax.c, and a mask of bytes before it becomes one of 16-bit ids. */
-static size_t workspace_size(const seaformer_upsampling *job) {
-    const size_t size = seaformer_upsample_argmax_workspace(job);
+/* Returns the size of argmax.c's workspace, rounded up to the alignment; 0 if `spec` is invalid. */
+static size_t workspace_size(const seaformer_upsampling *spec) {
+    const size_t size = seaformer_upsample_argmax_workspace(spec);
     return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-/* Returns how many bytes the direct buffer of `upsample` has to have, or 0 if the job is not
- * valid. */
+/* Returns the size in bytes of the direct buffer for `upsample`, or 0 if the arguments are invalid.
+ * It holds the workspace of argmax.c and a mask of bytes. */
 EXPORTED int64_t Java_seaformer_library_NativeUpsampling_bufferBytes(
     jni *environment, void *class, int32_t classes, int32_t height, int32_t width,
     int32_t mask_height, int32_t mask_width, int32_t type, int32_t layout) {
     (void)environment, (void)class;
-    const seaformer_upsampling job =
-        job_of(classes, height, width, mask_height, mask_width, type, layout);
-    const size_t size = workspace_size(&job);
+    const seaformer_upsampling spec =
+        make_spec(classes, height, width, mask_height, mask_width, type, layout);
+    const size_t size = workspace_size(&spec);
     return size == 0 ? 0 : (int64_t)(size + ALIGNMENT + (size_t)mask_height * (size_t)mask_width);
 }
 
-/* Writes the mask into an array of shorts. `logits` is an array of float or byte. Returns a result
- * of seaformer_upsample_argmax, or NO_MEMORY. */
+/* Writes the mask to an array of shorts. `logits` is an array of float or byte. Returns a result of
+ * seaformer_upsample_argmax, or NO_MEMORY. */
 EXPORTED int32_t Java_seaformer_library_NativeUpsampling_upsample(
     jni *environment, void *class, int32_t classes, int32_t height, int32_t width,
     int32_t mask_height, int32_t mask_width, int32_t type, int32_t layout, void *logits,
     void *mask, void *buffer) {
     (void)class;
     const jni_functions *java = *environment;
-    const seaformer_upsampling job =
-        job_of(classes, height, width, mask_height, mask_width, type, layout);
+    const seaformer_upsampling spec =
+        make_spec(classes, height, width, mask_height, mask_width, type, layout);
     const uintptr_t address = (uintptr_t)java->get_buffer_address(environment, buffer);
     char *workspace = (char *)((address + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
     const size_t pixels = (size_t)mask_height * (size_t)mask_width;
-    const uint8_t *narrow = (uint8_t *)workspace + workspace_size(&job);
+    const uint8_t *narrow = (uint8_t *)workspace + workspace_size(&spec);
     const int is_narrow = classes <= 256;
 
-    /* The garbage collector may wait from here to the releases, some milliseconds. */
+    /* The garbage collector may block until the arrays are released, some milliseconds later. */
     void *from = java->get_array(environment, logits, 0);
     uint16_t *to = from ? java->get_array(environment, mask, 0) : 0;
     int32_t status = NO_MEMORY;
     if (to) {
-        status = seaformer_upsample_argmax(&job, from, is_narrow ? (void *)narrow : to, workspace);
+        status = seaformer_upsample_argmax(&spec, from, is_narrow ? (void *)narrow : to, workspace);
         if (status == SEAFORMER_OK && is_narrow)
             for (size_t i = 0; i < pixels; i++) to[i] = narrow[i];
         java->release_array(environment, mask, to, 0);

@@ -9,7 +9,7 @@ import seaformer.core.ModelMetadata
 import seaformer.core.OutputTensor
 import java.util.concurrent.Executors
 
-/** Shows what the model's JSON says: what it is, what it takes and gives, and the exporter's proof. */
+/** Shows the metadata of the model: its title, input, output, and the exporter's verification. */
 class AboutActivity : Activity() {
     private val reading = Executors.newSingleThreadExecutor()
 
@@ -43,8 +43,8 @@ class AboutActivity : Activity() {
                 if (metadata.weightsAreRandom) listOf(getString(R.string.random_weights)) else listOf()
         return listOf(
             R.string.about_title to "${metadata.title}\n${metadata.file.name}",
-            R.string.about_input to metadata.input.words(),
-            R.string.about_output to metadata.output.words(),
+            R.string.about_input to metadata.input.description(),
+            R.string.about_output to metadata.output.description(),
             R.string.about_classes to metadata.labels.size.toString(),
             R.string.about_weights to weights.joinToString("\n"),
             R.string.about_size to size,
@@ -60,10 +60,10 @@ class AboutActivity : Activity() {
         return getString(R.string.about_parity_line, comparison.input, sqnr, 100 * agreement)
     }
 
-    private fun InputTensor.words(): String =
+    private fun InputTensor.description(): String =
         "$name, ${type.name.lowercase()} ${shape.joinToString("×")}, ${if (bgr) "BGR" else "RGB"}, " +
             if (normalizes) "(x - $mean) / $std" else "0..255"
 
-    private fun OutputTensor.words(): String =
+    private fun OutputTensor.description(): String =
         "$name, ${type.name.lowercase()} ${shape.joinToString("×")}, ${content.name.lowercase()}"
 }

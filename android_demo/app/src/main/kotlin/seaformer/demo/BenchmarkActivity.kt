@@ -15,22 +15,22 @@ import android.widget.Spinner
 import android.widget.TextView
 import seaformer.core.Benchmark
 import seaformer.core.BenchmarkReport
-import seaformer.core.JobState
-import seaformer.core.LatestJob
+import seaformer.core.WorkState
+import seaformer.core.BackgroundWork
 import seaformer.core.guarded
 import java.io.File
 import java.io.FileNotFoundException
 
-/** What a benchmark found: in words for the screen, and as a results.json. */
+/** The result of a benchmark: a summary for the screen, and a results.json. */
 class Measured(
-    val words: String,
+    val summary: String,
     val report: String,
 )
 
-/** Runs the model many times on a sample and gives the times away as a results.json. */
+/** Measures the latency of the model on a sample, and shares or saves it as a results.json. */
 class BenchmarkActivity : Activity() {
-    /** Goes on when the phone is turned, which makes this screen anew. */
-    private lateinit var job: LatestJob<Measured>
+    /** Continues when the phone is rotated, which recreates the activity. */
+    private lateinit var work: BackgroundWork<Measured>
     private val status: TextView get() = findViewById(R.id.status)
 
     override fun onCreate(state: Bundle?) {
@@ -41,70 +41,71 @@ class BenchmarkActivity : Activity() {
             ArrayAdapter(this, android.R.layout.simple_spinner_dropdown_item, RUNS)
         findViewById<Button>(R.id.start).apply {
             isEnabled = true
-            setOnClickListener { if (job.state is JobState.Running) job.stop(byUser = true) else start() }
+            setOnClickListener { if (work.state is WorkState.Running) work.stop(byUser = true) else start() }
         }
         findViewById<Button>(R.id.share).setOnClickListener { share() }
         findViewById<Button>(R.id.save).setOnClickListener { save() }
-        @Suppress("UNCHECKED_CAST") // it is from onRetainNonConfigurationInstance
-        job = lastNonConfigurationInstance as LatestJob<Measured>? ?: newJob(state)
-        job.listener = ::show
+        @Suppress("UNCHECKED_CAST") // returned by onRetainNonConfigurationInstance
+        work = lastNonConfigurationInstance as BackgroundWork<Measured>? ?: newWork(state)
+        work.listener = ::show
     }
 
-    @Deprecated("Of the framework's Activity; its successors are not in the framework.")
-    override fun onRetainNonConfigurationInstance(): Any = job
+    @Deprecated("Deprecated in Activity; the replacements are not part of the framework.")
+    override fun onRetainNonConfigurationInstance(): Any = work
 
-    /** After a death of the process there is what was measured before. */
-    private fun newJob(state: Bundle?): LatestJob<Measured> {
+    /** Restores the last result after the death of the process. */
+    private fun newWork(state: Bundle?): BackgroundWork<Measured> {
         val main = Handler(Looper.getMainLooper())
-        val words = state?.getString(WORDS)
+        val summary = state?.getString(SUMMARY)
         val report = state?.getString(REPORT)
-        val known = if (words == null || report == null) JobState.None else JobState.Finished(Measured(words, report))
-        return LatestJob(known) { main.post(it) }
+        val initial =
+            if (summary == null || report == null) WorkState.None else WorkState.Finished(Measured(summary, report))
+        return BackgroundWork(initial) { main.post(it) }
     }
 
     override fun onSaveInstanceState(state: Bundle) {
         super.onSaveInstanceState(state)
         val measured = measured() ?: return
-        state.putString(WORDS, measured.words)
+        state.putString(SUMMARY, measured.summary)
         state.putString(REPORT, measured.report)
     }
 
-    /** A benchmark that nobody looks at would be of a phone that does something else. */
+    /** Stops a benchmark in the background, where other apps would disturb it. */
     override fun onStop() {
-        if (!isChangingConfigurations) job.stop(byUser = false)
+        if (!isChangingConfigurations) work.stop(byUser = false)
         super.onStop()
     }
 
     override fun onDestroy() {
-        if (isChangingConfigurations) job.listener = null else job.close()
+        if (isChangingConfigurations) work.listener = null else work.close()
         super.onDestroy()
     }
 
-    private fun measured(): Measured? = (job.state as? JobState.Finished)?.value
+    private fun measured(): Measured? = (work.state as? WorkState.Finished)?.value
 
     private fun start() {
         val runs = RUNS[findViewById<Spinner>(R.id.runs).selectedItemPosition]
         val context = applicationContext
-        job.start(runs) { onStep -> measure(context, runs, onStep) }
+        work.start(runs) { onStep -> measure(context, runs, onStep) }
     }
 
-    private fun show(state: JobState<Measured>) {
-        val isRunning = state is JobState.Running
+    private fun show(state: WorkState<Measured>) {
+        val isRunning = state is WorkState.Running
         findViewById<Button>(R.id.start).setText(if (isRunning) R.string.stop else R.string.start)
         val screen = WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON
         if (isRunning) window.addFlags(screen) else window.clearFlags(screen)
         status.text =
             when (state) {
-                is JobState.None, is JobState.Finished -> ""
-                is JobState.Running -> progress(state)
-                is JobState.Stopped -> getString(if (state.byUser) R.string.stopped else R.string.stopped_hidden)
-                is JobState.Failed -> Problem.of(state.error).message(this)
+                is WorkState.None, is WorkState.Finished -> ""
+                is WorkState.Running -> progress(state)
+                is WorkState.Stopped -> getString(if (state.byUser) R.string.stopped else R.string.stopped_hidden)
+                is WorkState.Failed -> Problem.of(state.error).message(this)
             }
-        findViewById<TextView>(R.id.result).text = measured()?.words.orEmpty()
+        findViewById<TextView>(R.id.result).text = measured()?.summary.orEmpty()
         for (id in listOf(R.id.share, R.id.save)) findViewById<Button>(id).isEnabled = measured() != null
     }
 
-    private fun progress(state: JobState.Running): String =
+    private fun progress(state: WorkState.Running): String =
         if (state.done == 0) getString(R.string.loading) else getString(R.string.progress, state.done, state.total)
 
     private fun share() {
@@ -134,14 +135,14 @@ class BenchmarkActivity : Activity() {
         val uri = data?.data
         val report = measured()?.report
         if (request != SAVE || result != RESULT_OK || uri == null || report == null) return
-        // The provider is another app, which may take the permission back and throw what it likes.
+        // The provider is another app, which may revoke the permission or throw any exception.
         guarded({ status.text = getString(R.string.save_failed, it.reason()) }) {
             write(uri, report)
             status.setText(R.string.saved)
         }
     }
 
-    /** Replaces the file: "w" alone leaves the end of a longer one that was there before. */
+    /** Overwrites the file; mode "w" would leave the end of a longer existing file. */
     private fun write(
         uri: Uri,
         report: String,
@@ -154,11 +155,11 @@ class BenchmarkActivity : Activity() {
         val RUNS = listOf(50, 100, 500)
         const val SAVE = 1
         const val REPORT = "report"
-        const val WORDS = "words"
+        const val SUMMARY = "summary"
     }
 }
 
-/** Measures the chosen model; null if it was ended before all runs were done. */
+/** Measures the chosen model; null if it was stopped before all runs were done. */
 private fun measure(
     context: Context,
     runs: Int,
@@ -189,10 +190,10 @@ private fun measure(
                 before = before,
                 after = deviceConditions(context),
             ).json()
-        val place = "${segmenter.runtime}, ${segmenter.accelerator}"
+        val backend = "${segmenter.runtime}, ${segmenter.accelerator}"
         val inference = times.inference
         val lines =
-            listOf(context.getString(R.string.running_on, model.metadata.title, place)) +
+            listOf(context.getString(R.string.running_on, model.metadata.title, backend)) +
                 notUsed(context, segmenter.rejections) +
                 checked(context, segmenter.accelerator, segmenter.verdict) +
                 context.getString(R.string.benchmark_result, inference.medianMs, inference.p90Ms)

@@ -21,20 +21,20 @@ fun readImage(
     uri: Uri,
 ): RgbImage = read { resolver.openInputStream(uri) ?: throw FileNotFoundException(uri.toString()) }
 
-/** Reads an image of the app's assets. */
+/** Reads an image from the app's assets. */
 fun readImage(
     assets: AssetManager,
     name: String,
 ): RgbImage = read { assets.open(name) }
 
-/** The image as Android draws it. */
+/** Converts the image to a bitmap. */
 fun RgbImage.toBitmap(): Bitmap = Bitmap.createBitmap(pixels, width, height, Bitmap.Config.ARGB_8888)
 
-/** Photos of many megapixels are read at a half, a quarter, ... of their sides, as the heap allows. */
+/** Decodes an image; large photos are reduced to 1/2, 1/4, ... of their sides to fit into the heap. */
 private fun read(open: () -> InputStream): RgbImage {
     val bounds = BitmapFactory.Options().apply { inJustDecodeBounds = true }
     open().use { BitmapFactory.decodeStream(it, null, bounds) }
-    if (bounds.outWidth <= 0) throw IOException("it is in no format that Android reads")
+    if (bounds.outWidth <= 0) throw IOException("its format is not supported by Android")
     val orientation = Orientation.ofExif(open().use(::exifOrientation))
     val least = reduction(bounds.outWidth, bounds.outHeight, mostPixels(Runtime.getRuntime().maxMemory()))
     return withinMemory(least) { open().use { stream -> decode(stream, it) }.oriented(orientation) }
@@ -45,7 +45,7 @@ private fun decode(
     reduction: Int,
 ): RgbImage {
     val options = BitmapFactory.Options().apply { inSampleSize = reduction }
-    val bitmap = BitmapFactory.decodeStream(stream, null, options) ?: throw IOException("it is damaged")
+    val bitmap = BitmapFactory.decodeStream(stream, null, options) ?: throw IOException("the file is damaged")
     try {
         val pixels = IntArray(bitmap.width * bitmap.height)
         bitmap.getPixels(pixels, 0, bitmap.width, 0, 0, bitmap.width, bitmap.height)

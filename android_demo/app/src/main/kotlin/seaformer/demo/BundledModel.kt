@@ -23,12 +23,12 @@ import java.nio.channels.FileChannel
 import java.security.MessageDigest
 import java.util.zip.ZipFile
 
-/** There is no model in the app's assets. */
+/** The app's assets have no model. */
 class NoModelException : Exception()
 
 /**
- * What the user chose: a model, by the name of its file, and what runs it. A null [model] is the
- * first, a null [accelerator] the best that can.
+ * The user's choice: a model, by its file name, and what runs it. A null [model] means the first model,
+ * a null [accelerator] the best that works.
  */
 data class Choice(
     val model: String?,
@@ -38,7 +38,7 @@ data class Choice(
     val order: List<Accelerator> get() = Accelerator.order(accelerator)
 }
 
-/** A model that seaformer-bundle put into the assets, and its JSON. */
+/** A model in the assets, with its metadata, written by seaformer-bundle. */
 class BundledModel private constructor(
     private val assets: AssetManager,
     private val description: String,
@@ -48,12 +48,12 @@ class BundledModel private constructor(
     private val isTflite = file.endsWith(".tflite")
 
     /**
-     * Checks that the file is the one that the JSON is about, and makes it ready on the first
-     * accelerator that computes what it has to.
+     * Checks that the file is the one that the JSON describes, and loads it on the first accelerator that
+     * passes the check.
      *
-     * @param logs what is skipped because it has ended the app before.
-     * @param system all else that decides what can run: versions of the app and of the phone's system.
-     * @throws MetadataException it is another file.
+     * @param logs accelerators to skip because they crashed the app before.
+     * @param system versions of the app and of the phone's system, which affect what can run.
+     * @throws MetadataException the file is not the described one.
      */
     fun open(
         context: Context,
@@ -68,7 +68,7 @@ class BundledModel private constructor(
         }
     }
 
-    /** What is skipped of this model. */
+    /** The log of the accelerators to skip for this model. */
     fun attempts(
         logs: AttemptLogs,
         system: String,
@@ -94,12 +94,12 @@ class BundledModel private constructor(
         // Where FastRPC looks for the library that runs on the Hexagon.
         if (accelerator == Accelerator.NPU) Os.setenv("ADSP_LIBRARY_PATH", libraries, true)
         if (onnx == null) return LiteRtSegmenter(context, file, metadata, accelerator, threads)
-        // ONNX Runtime looks at it when it is loaded; setTelemetry comes after its first event.
+        // ONNX Runtime reads it when it is loaded; setTelemetry comes too late for the first event.
         Os.setenv("ORT_DISABLE_TELEMETRY", "1", true)
         return OrtSegmenter(onnx, metadata, accelerator, threads, File(libraries))
     }
 
-    /** The file as it lies in the APK, uncompressed: nothing of it is on the heap. */
+    /** The file, mapped from the APK, where it is uncompressed; it takes no heap memory. */
     private fun mapped(): ByteBuffer =
         assets.openFd(file).use { descriptor ->
             descriptor.createInputStream().channel.use {
@@ -114,10 +114,10 @@ class BundledModel private constructor(
             } catch (error: FileNotFoundException) {
                 throw MetadataException("$file is missing", error)
             }
-        if (hash != metadata.file.sha256) throw MetadataException("$file has another SHA-256 than its JSON says")
+        if (hash != metadata.file.sha256) throw MetadataException("the SHA-256 of $file differs from that in its JSON")
     }
 
-    /** Describes the library that runs the model on an accelerator; its hash is of the file in the installed app. */
+    /** Describes the library that runs the model; the hash is that of the library in the installed app. */
     fun runtimeFacts(
         runtime: String,
         accelerator: Accelerator,
@@ -140,7 +140,7 @@ class BundledModel private constructor(
         name: String,
     ): String =
         ZipFile(apk).use { zip ->
-            val entry = zip.getEntry(name) ?: throw FileNotFoundException("there is no $name in the app")
+            val entry = zip.getEntry(name) ?: throw FileNotFoundException("the app has no $name")
             zip.getInputStream(entry).use(::sha256)
         }
 
@@ -157,10 +157,10 @@ class BundledModel private constructor(
                 .map { "$SAMPLES/$it" }
 
         /**
-         * Reads what the JSONs say, in the order that the models were bundled.
+         * Reads the JSON files of all models, in the order of bundling.
          *
-         * @throws NoModelException there is none.
-         * @throws MetadataException a JSON cannot be used.
+         * @throws NoModelException there is no model.
+         * @throws MetadataException a JSON file cannot be used.
          */
         fun readAll(assets: AssetManager): List<BundledModel> {
             val descriptions = descriptionsOf(assets.list("").orEmpty().asList())
@@ -183,6 +183,6 @@ class BundledModel private constructor(
     }
 }
 
-/** The chosen one; the first if there is none of that name, as another bundle has others. */
+/** The chosen model; the first if that is no longer in the app. */
 fun List<BundledModel>.chosen(choice: Choice): BundledModel =
     firstOrNull { it.metadata.file.name == choice.model } ?: first()

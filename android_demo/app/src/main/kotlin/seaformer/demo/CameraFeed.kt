@@ -20,14 +20,14 @@ import seaformer.core.guarded
 import kotlin.math.abs
 
 /**
- * Live frames of the camera on the back, or of any there is.
+ * Live frames of the back camera, or of the first camera if there is no back camera.
  *
- * Every frame is offered once: who takes it calls the function that converts it. The reader keeps
- * the newest frame only, so none that is offered is old.
+ * Each frame is passed to [onFrame] once, as a function that converts it. The reader keeps only the
+ * newest frame, so the frames passed on are always recent.
  *
- * @param displayDegrees how far the display is turned from its natural position.
- * @param onFrame gets a frame, on a thread of the feed's own.
- * @param onFailure gets why the camera stopped, on the same thread.
+ * @param displayDegrees rotation of the display from its natural orientation.
+ * @param onFrame called with each frame, on the feed's thread.
+ * @param onFailure called with the reason when the camera stops, on the same thread.
  */
 class CameraFeed(
     context: Context,
@@ -42,7 +42,7 @@ class CameraFeed(
     private var reader: ImageReader? = null
     private var isClosed = false
 
-    /** Opens the camera; the permission has to be there. Returns whether there is a camera. */
+    /** Opens the camera, for which the app needs the permission. Returns whether there is a camera. */
     @SuppressLint("MissingPermission")
     fun open(): Boolean {
         guarded({ onFailure(it.reason()) }) {
@@ -50,7 +50,7 @@ class CameraFeed(
             val id = ids.firstOrNull { facing(it) == CameraCharacteristics.LENS_FACING_BACK } ?: ids.firstOrNull()
             if (id == null) return false
             val characteristics = manager.getCameraCharacteristics(id)
-            val orientation = Orientation.ofTurn(turn(characteristics))
+            val orientation = Orientation.ofTurn(clockwiseDegrees(characteristics))
             val size = size(characteristics) ?: return false
             reader =
                 ImageReader.newInstance(size.width, size.height, ImageFormat.YUV_420_888, BUFFERS).apply {
@@ -63,8 +63,8 @@ class CameraFeed(
 
     private fun facing(id: String): Int? = manager.getCameraCharacteristics(id).get(CameraCharacteristics.LENS_FACING)
 
-    /** How far frames have to be turned right to stand upright on the display. */
-    private fun turn(characteristics: CameraCharacteristics): Int {
+    /** The clockwise rotation that makes frames upright on the display. */
+    private fun clockwiseDegrees(characteristics: CameraCharacteristics): Int {
         val sensor = characteristics.get(CameraCharacteristics.SENSOR_ORIENTATION) ?: 0
         val isFront = characteristics.get(CameraCharacteristics.LENS_FACING) == CameraCharacteristics.LENS_FACING_FRONT
         return if (isFront) sensor + displayDegrees else sensor - displayDegrees
@@ -85,7 +85,7 @@ class CameraFeed(
         }
     }
 
-    /** Does something on the feed's thread; what fails because the feed was closed is not reported. */
+    /** Runs [work] and reports its failure, unless the feed has been closed. */
     private inline fun onFeed(work: () -> Unit) = guarded({ if (!isClosed) onFailure(it.reason()) }, work)
 
     private fun frame(image: Image): YuvFrame {
@@ -110,7 +110,7 @@ class CameraFeed(
             device = camera
             val surface = reader?.surface ?: return
             onFeed {
-                @Suppress("DEPRECATION") // its successor is of Android 9
+                @Suppress("DEPRECATION") // its successor needs Android 9
                 camera.createCaptureSession(listOf(surface), SessionCallback(camera), handler)
             }
         }
@@ -143,7 +143,7 @@ class CameraFeed(
             }
         }
 
-        override fun onConfigureFailed(session: CameraCaptureSession) = onFailure("it cannot be configured")
+        override fun onConfigureFailed(session: CameraCaptureSession) = onFailure("the camera cannot be configured")
     }
 
     private companion object {

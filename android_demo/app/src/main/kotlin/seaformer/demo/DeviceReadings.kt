@@ -19,10 +19,10 @@ fun appVersion(context: Context): String {
     return version ?: "?"
 }
 
-/** All but the model that decides which accelerators can run it: drivers come with the system. */
+/** Versions of the app and of the system with its drivers, which affect what accelerators can run. */
 fun systemVersion(context: Context): String = "${appVersion(context)} ${Build.FINGERPRINT}"
 
-/** What was being tried when the app ended, one for the process. */
+/** The attempt logs of this process; there is only one instance. */
 fun attemptLogs(context: Context): AttemptLogs =
     synchronized(AttemptLogs::class) {
         logs ?: AttemptLogs(File(context.filesDir, "attempts")).also { logs = it }
@@ -30,10 +30,10 @@ fun attemptLogs(context: Context): AttemptLogs =
 
 private var logs: AttemptLogs? = null
 
-/** The ABI that the app runs with. */
+/** The ABI of the app's process. */
 val abi: String get() = Build.SUPPORTED_ABIS.first()
 
-/** What the phone is. */
+/** Reads the properties of the phone. */
 fun deviceFacts(context: Context): DeviceFacts {
     val memory = ActivityManager.MemoryInfo()
     (context.getSystemService(Context.ACTIVITY_SERVICE) as ActivityManager).getMemoryInfo(memory)
@@ -50,7 +50,7 @@ fun deviceFacts(context: Context): DeviceFacts {
     )
 }
 
-/** The state that the phone is in now. */
+/** Reads the current state of the phone. */
 fun deviceConditions(context: Context): DeviceConditions {
     val battery: Intent? = context.registerReceiver(null, IntentFilter(Intent.ACTION_BATTERY_CHANGED))
     val level = battery.reading(BatteryManager.EXTRA_LEVEL)
@@ -70,7 +70,7 @@ fun deviceConditions(context: Context): DeviceConditions {
 
 private fun Intent?.reading(name: String): Int? = this?.getIntExtra(name, MISSING)?.takeIf { it != MISSING }
 
-/** Many phones do not let apps read this. */
+/** Null if apps may not read it, as on many phones. */
 private fun coreKhz(
     core: Int,
     file: String,

@@ -20,7 +20,7 @@ import seaformer.core.namesOf
 import seaformer.core.withinMemory
 import java.util.concurrent.atomic.AtomicInteger
 
-/** What runs the model now, and what was given up before. */
+/** The model in use, what runs it, and the accelerators that were rejected. */
 class Running(
     val metadata: ModelMetadata,
     val runtime: String,
@@ -29,7 +29,7 @@ class Running(
     val verdict: Verdict,
 )
 
-/** What is in the app: names of the models, which of them is chosen, and the sample images. */
+/** The content of the app: file and display names of the models, the chosen one, and the samples. */
 class AppBundle(
     val files: List<String>,
     val names: List<String>,
@@ -37,20 +37,20 @@ class AppBundle(
     val samples: List<String>,
 )
 
-/** Medians of the three stages, in milliseconds. */
+/** Median latencies of preprocessing, inference and post-processing, in milliseconds. */
 class Medians(
     val preMs: Double,
     val runMs: Double,
     val postMs: Double,
 )
 
-/** Is told on the main thread what happens. */
+/** Callbacks of an [Engine], on the main thread. */
 interface EngineListener {
     fun onBundle(bundle: AppBundle)
 
     fun onRunning(running: Running)
 
-    /** [medians] are null until warm-up is over. */
+    /** [medians] is null during the warm-up. */
     fun onAnalysis(
         analysis: Analysis,
         medians: Medians?,
@@ -60,14 +60,14 @@ interface EngineListener {
 
     fun onProblem(problem: Problem)
 
-    /** A driver has not answered for [seconds]: nothing can end it but the end of the app. */
+    /** A driver has not responded for [seconds]; only ending the app stops it. */
     fun onHang(
         accelerator: Accelerator,
         seconds: Long,
     )
 }
 
-/** Runs the model on a thread of its own. It outlives a rotation of the screen. */
+/** Runs the model on a background thread. It outlives the activity when the screen is rotated. */
 class Engine(
     context: Context,
     choice: Choice,
@@ -81,24 +81,24 @@ class Engine(
     private val background = Handler(worker.looper)
     private val gate = FrameGate()
 
-    // Of the worker's thread.
+    // Used only on the worker thread.
     private var models: List<BundledModel> = listOf()
     private var metadata: ModelMetadata? = null
     private var segmenter: FallbackSegmenter? = null
     private var analyzer: Analyzer? = null
-    private var told = 0
+    private var reportedRejections = 0
     private val meters = List(3) { LatencyMeter(WARMUP_RUNS, WINDOW) }
 
-    /** Counts images and frames: repetitions of an older one end. */
+    /** Number of the newest image or frame; repetitions of an older one stop. */
     private val newest = AtomicInteger()
 
-    /** The image that is shown, as it was given; null while frames come. */
+    /** The still image to analyse again after a change of the model; null for the camera. */
     @Volatile private var still: RgbImage? = null
 
     val passedFrames: Long get() = gate.passed
     val droppedFrames: Long get() = gate.dropped
 
-    // Of the main thread.
+    // Used only on the main thread.
     var bundle: AppBundle? = null
         private set
     var running: Running? = null
@@ -122,9 +122,9 @@ class Engine(
     }
 
     /**
-     * Makes the model ready as chosen, and analyses the last image again.
+     * Loads the chosen model, and analyses the last image again.
      *
-     * @param isSecondChance whether accelerators that ended the app are to be tried again.
+     * @param isSecondChance whether to retry accelerators that crashed the app.
      */
     fun use(
         choice: Choice,
@@ -132,27 +132,27 @@ class Engine(
     ) {
         newest.incrementAndGet()
         background.post {
-            reporting {
+            catching {
                 segmenter?.close()
                 segmenter = null
                 analyzer = null
                 if (models.isEmpty()) models = BundledModel.readAll(assets)
                 val bundled = models.chosen(choice)
-                tellBundle(bundled)
+                reportBundle(bundled)
                 val attempts = bundled.attempts(logs, system)
                 if (isSecondChance) attempts.forget()
                 val opened = watched(attempts) { bundled.open(application, choice, logs, system) }
                 segmenter = opened
                 metadata = bundled.metadata
                 analyzer = Analyzer(bundled.metadata, opened)
-                tellRunning(bundled.metadata, opened)
+                reportRunning(bundled.metadata, opened)
                 meters.forEach(LatencyMeter::clear)
                 main.post { still?.let(::analyze) }
             }
         }
     }
 
-    /** Reports an accelerator that is still being tried after some time, which cannot be interrupted. */
+    /** Runs [open], and reports a hang if it takes longer than [HANG_MS]; it cannot be interrupted. */
     private fun <T> watched(
         attempts: AttemptLog,
         open: () -> T,
@@ -166,7 +166,7 @@ class Engine(
         }
     }
 
-    /** Analyses a still image, then again and again until its times are medians of warm runs. */
+    /** Analyses a still image, then repeats the run to get median latencies after the warm-up. */
     fun analyze(image: RgbImage) {
         still = image
         val number = newest.incrementAndGet()
@@ -189,11 +189,11 @@ class Engine(
         left: Int,
     ) {
         if (left == 0) return
-        // One run per message, so that a newer image never waits for the repetitions of this one.
+        // One run per message: a newer image does not wait for the remaining repetitions.
         background.post {
             if (number != newest.get()) return@post
-            reporting {
-                val again = analyzer?.analyze(image) ?: return@reporting
+            catching {
+                val again = analyzer?.analyze(image) ?: return@catching
                 measure(again)
                 currentMedians()?.let { now ->
                     main.post {
@@ -207,14 +207,14 @@ class Engine(
     }
 
     /**
-     * Analyses a camera frame, unless one is being worked on: then it is dropped.
+     * Analyses a camera frame; drops it if another one is being analysed.
      *
-     * @param image converts the frame; called only if the frame is not dropped.
+     * @param image converts the frame; called only if it is not dropped.
      */
     fun offer(image: () -> RgbImage) {
         if (!gate.enter()) return
         var isTaken = false
-        reporting {
+        catching {
             val converted = image()
             still = null
             newest.incrementAndGet()
@@ -230,7 +230,7 @@ class Engine(
         if (!isTaken) gate.leave()
     }
 
-    /** Times of another source do not belong to the next one. */
+    /** Clears the latencies before a change of the image source. */
     fun forgetTimes() {
         background.post { meters.forEach(LatencyMeter::clear) }
     }
@@ -243,24 +243,24 @@ class Engine(
     }
 
     private fun step(analyze: (Analyzer) -> Analysis) =
-        reporting {
-            val made = analyzer?.let(analyze) ?: return@reporting
-            measure(made)
+        catching {
+            val result = analyzer?.let(analyze) ?: return@catching
+            measure(result)
             val now = currentMedians()
             main.post {
-                analysis = made
+                analysis = result
                 medians = now
                 problem = null
-                listener?.onAnalysis(made, now)
+                listener?.onAnalysis(result, now)
             }
             val opened = segmenter
             val of = metadata
-            // It may have fallen back in this run.
-            if (opened != null && of != null && opened.rejections.size != told) tellRunning(of, opened)
+            // The run may have fallen back to another accelerator.
+            if (opened != null && of != null && opened.rejections.size != reportedRejections) reportRunning(of, opened)
         }
 
-    private fun measure(made: Analysis) {
-        val times = made.times
+    private fun measure(result: Analysis) {
+        val times = result.times
         for ((meter, ns) in meters.zip(listOf(times.preNs, times.runNs, times.postNs))) meter.add(ns)
     }
 
@@ -269,7 +269,7 @@ class Engine(
         return Medians(pre, run, post)
     }
 
-    private fun tellBundle(chosen: BundledModel) {
+    private fun reportBundle(chosen: BundledModel) {
         val all = models.map { it.metadata }
         val now =
             AppBundle(all.map { it.file.name }, namesOf(all), models.indexOf(chosen), BundledModel.samples(assets))
@@ -281,11 +281,11 @@ class Engine(
         }
     }
 
-    private fun tellRunning(
+    private fun reportRunning(
         metadata: ModelMetadata,
         opened: FallbackSegmenter,
     ) {
-        told = opened.rejections.size
+        reportedRejections = opened.rejections.size
         val now = Running(metadata, opened.runtime, opened.accelerator, opened.rejections.toList(), opened.verdict)
         main.post {
             running = now
@@ -294,7 +294,7 @@ class Engine(
         }
     }
 
-    private inline fun reporting(work: () -> Unit) =
+    private inline fun catching(work: () -> Unit) =
         guarded({
             val found = Problem.of(it)
             main.post {
@@ -308,7 +308,7 @@ class Engine(
         const val REPETITIONS = 10
         const val WINDOW = 60
 
-        /** Compiling a model for an NPU was seen to take about a minute. */
+        /** Compiling a model for an NPU can take about a minute. */
         const val HANG_MS = 120_000L
     }
 }

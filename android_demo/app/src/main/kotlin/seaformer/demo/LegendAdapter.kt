@@ -13,7 +13,7 @@ import seaformer.core.ClassShare
 import seaformer.core.ModelMetadata
 import seaformer.core.classShares
 
-/** The rows of a legend: classes of a mask, or the most probable of an image by probability. */
+/** The rows of a legend: the classes of a mask by share, or the top classes of an image by probability. */
 fun legendOf(
     analysis: Analysis,
     metadata: ModelMetadata,
@@ -26,7 +26,7 @@ fun legendOf(
 
 private const val RANKED_CLASSES = 5
 
-/** Shows the legend; the row of an isolated class is bold. */
+/** The list adapter of the legend; the row of an isolated class is bold. */
 class LegendAdapter(
     private val context: Context,
 ) : BaseAdapter() {

@@ -28,7 +28,7 @@ class LiteRtSegmenter(
         try {
             CompiledModel.create(context.assets, model, options(accelerator, threads), environment)
         } catch (error: Throwable) {
-            environment.close() // what is refused here is tried on the next accelerator
+            environment.close() // the process goes on with the next accelerator
             throw error
         }
     private val inputs: List<TensorBuffer> = compiled.createInputBuffers()
@@ -37,12 +37,12 @@ class LiteRtSegmenter(
     override val runtime: String = NAME
 
     override fun run(input: TensorData): TensorData {
-        // Signed or not, bytes are the same.
+        // Signed and unsigned bytes have the same representation.
         when (input) {
             is TensorData.Floats -> inputs[0].writeFloat(input.values)
             is TensorData.Int8 -> inputs[0].writeInt8(input.values)
             is TensorData.Uint8 -> inputs[0].writeInt8(input.values)
-            else -> error("no input is of this type")
+            else -> error("unsupported input type")
         }
         compiled.run(inputs, outputs)
         val output = outputs[0]
@@ -65,7 +65,7 @@ class LiteRtSegmenter(
         const val NAME = "LiteRT"
         const val LIBRARY = "libLiteRt.so"
 
-        /** The NPU's libraries are loaded from where the system has put those of the app. */
+        /** The NPU's libraries are loaded from the folder of the app's native libraries. */
         private fun environment(
             context: Context,
             accelerator: Accelerator,
@@ -79,7 +79,7 @@ class LiteRtSegmenter(
             return Environment.create(npu)
         }
 
-        /** One accelerator alone: what it cannot do shall fail, and not run elsewhere in silence. */
+        /** Requests a single accelerator: unsupported operators must fail, not silently run on the CPU. */
         private fun options(
             accelerator: Accelerator,
             threads: Int,

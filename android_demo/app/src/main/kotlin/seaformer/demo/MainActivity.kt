@@ -29,7 +29,7 @@ import seaformer.core.blend
 import seaformer.core.guarded
 import java.util.concurrent.Executors
 
-/** The main screen: an image, a photo or the camera, with the classes that the model finds. */
+/** The main screen: a sample, a photo or the camera, with the classes that the model finds. */
 class MainActivity :
     Activity(),
     EngineListener {
@@ -37,12 +37,12 @@ class MainActivity :
     private lateinit var settings: Settings
     private lateinit var legend: LegendAdapter
 
-    /** Above the legend, and scrolled with it, as large letters may leave no room for both. */
+    /** A header that scrolls with the legend, as there may be no room for both with large text. */
     private lateinit var controls: View
     private val reading = Executors.newSingleThreadExecutor()
     private var camera: CameraFeed? = null
 
-    /** What is shown, kept over the death of the process: "asset:NAME", a photo's URI, or the camera. */
+    /** The image source, which survives the death of the process: "asset:NAME" or a photo's URI. */
     private var source: String? = null
     private var isolated: Int? = null
     private var wantsCamera = false
@@ -56,14 +56,14 @@ class MainActivity :
         isolated = state?.getInt(ISOLATED, NONE)?.takeIf { it != NONE }
         wantsCamera = state?.getBoolean(CAMERA) ?: false
         showControls()
-        val kept = lastNonConfigurationInstance as Engine?
-        engine = kept ?: Engine(this, settings.choice)
+        val retained = lastNonConfigurationInstance as Engine?
+        engine = retained ?: Engine(this, settings.choice)
         engine.listener = this
-        // After a death of the process the source is known, but the image is gone.
-        if (kept == null) source?.let(::load)
+        // After the death of the process the source is restored, but its image has to be read again.
+        if (retained == null) source?.let(::load)
     }
 
-    @Deprecated("Of the framework's Activity; its successors are not in the framework.")
+    @Deprecated("Deprecated in Activity; the replacements are not part of the framework.")
     override fun onRetainNonConfigurationInstance(): Any = engine
 
     override fun onResume() {
@@ -200,7 +200,7 @@ class MainActivity :
         try {
             startActivityForResult(intent, PICK)
         } catch (_: ActivityNotFoundException) {
-            tell(getString(R.string.no_picker))
+            report(getString(R.string.no_picker))
         }
     }
 
@@ -212,10 +212,10 @@ class MainActivity :
         val uri = data?.data
         if (request != PICK || result != RESULT_OK || uri == null) return
         try {
-            // So that the photo can still be read after the death of the process.
+            // Lets the app read the photo after the death of the process.
             contentResolver.takePersistableUriPermission(uri, Intent.FLAG_GRANT_READ_URI_PERMISSION)
         } catch (_: SecurityException) {
-            // Some providers give the permission for now only, which will do.
+            // Some providers grant only a temporary permission, which is sufficient for now.
         }
         stopCamera()
         show(uri.toString())
@@ -228,10 +228,10 @@ class MainActivity :
         load(name)
     }
 
-    /** Reads an image and has it analysed. */
+    /** Reads an image and analyses it. */
     private fun load(name: String) {
         reading.execute {
-            guarded({ error -> runOnUiThread { tell(imageProblem(error)) } }) {
+            guarded({ error -> runOnUiThread { report(imageProblem(error)) } }) {
                 val image =
                     if (name.startsWith(ASSET)) {
                         readImage(assets, name.removePrefix(ASSET))
@@ -267,16 +267,16 @@ class MainActivity :
         if (results.firstOrNull() == PackageManager.PERMISSION_GRANTED) {
             startCamera()
         } else {
-            tell(getString(R.string.camera_refused))
+            report(getString(R.string.camera_refused))
         }
     }
 
     private fun startCamera() {
         if (camera != null) return
         if (checkSelfPermission(Manifest.permission.CAMERA) != PackageManager.PERMISSION_GRANTED) {
-            // Taken back in the system settings while the app was away.
+            // Revoked in the system settings while the app was in the background.
             stopCamera()
-            return tell(getString(R.string.camera_refused))
+            return report(getString(R.string.camera_refused))
         }
         wantsCamera = true
         notice = null
@@ -287,7 +287,7 @@ class MainActivity :
                 runOnUiThread {
                     if (camera != null) {
                         stopCamera()
-                        tell(getString(R.string.camera_failed, reason))
+                        report(getString(R.string.camera_failed, reason))
                     }
                 }
             }
@@ -296,7 +296,7 @@ class MainActivity :
         controls.findViewById<Button>(R.id.camera).setText(R.string.stop_camera)
         if (!feed.open()) {
             stopCamera()
-            tell(getString(R.string.camera_missing))
+            report(getString(R.string.camera_missing))
         }
     }
 
@@ -309,7 +309,7 @@ class MainActivity :
         engine.forgetTimes()
     }
 
-    @Suppress("DEPRECATION") // its successor is of Android 11
+    @Suppress("DEPRECATION") // its successor needs Android 11
     private fun displayDegrees(): Int =
         when (windowManager.defaultDisplay.rotation) {
             Surface.ROTATION_90 -> 90
@@ -322,7 +322,7 @@ class MainActivity :
 
     override fun onBundle(bundle: AppBundle) {
         choices(R.id.model, bundle.names, bundle.chosen) { position ->
-            // The first is also chosen by a name that is not here any more.
+            // The first is selected too if the stored name is no longer in the app.
             if (position != bundle.chosen) choose(settings.choice.copy(model = bundle.files[position]))
         }
         controls.findViewById<View>(R.id.models).visibility = if (bundle.names.size > 1) View.VISIBLE else View.GONE
@@ -366,14 +366,14 @@ class MainActivity :
         controls.findViewById<TextView>(R.id.status).text = getString(R.string.hangs, accelerator, seconds)
     }
 
-    override fun onProblem(problem: Problem) = tell(problem.message(this))
+    override fun onProblem(problem: Problem) = report(problem.message(this))
 
-    private fun tell(message: String) {
+    private fun report(message: String) {
         notice = message
         controls.findViewById<TextView>(R.id.status).text = message
     }
 
-    private fun draw(analysis: Analysis) = guarded({ tell(Problem.of(it).message(this)) }) { drawn(analysis) }
+    private fun draw(analysis: Analysis) = guarded({ report(Problem.of(it).message(this)) }) { drawn(analysis) }
 
     private fun drawn(analysis: Analysis) {
         val metadata = engine.running?.metadata ?: return
@@ -404,7 +404,7 @@ class MainActivity :
     }
 }
 
-/** Tells which entry of a spinner was chosen. */
+/** Calls [onChosen] with the position of the selected entry of a spinner. */
 class SelectionListener(
     private val onChosen: (Int) -> Unit,
 ) : AdapterView.OnItemSelectedListener {

@@ -15,9 +15,9 @@ import java.nio.ByteBuffer
 import java.nio.FloatBuffer
 
 /**
- * Runs an .onnx with ONNX Runtime. Knows nothing of Android, so that it also runs on a computer.
+ * Runs an .onnx file with ONNX Runtime. It does not depend on Android, so tests can run it on a computer.
  *
- * @param model content of the file, outside the heap: a direct buffer, as a mapped file is.
+ * @param model content of the file in a direct buffer, such as a mapped file.
  * @param libraries folder of the app's native libraries.
  */
 class OrtSegmenter(
@@ -46,7 +46,7 @@ class OrtSegmenter(
                     Accelerator.CPU -> Unit
                 }
                 if (accelerator != Accelerator.CPU) {
-                    // Else what the accelerator cannot do would be run on the CPU in silence.
+                    // Else operators that the accelerator does not support would silently run on the CPU.
                     options.addConfigEntry("session.disable_cpu_ep_fallback", "1")
                 }
                 environment.createSession(model, options)
@@ -75,7 +75,7 @@ class OrtSegmenter(
             }
 
             else -> {
-                error("no input is of this type")
+                error("unsupported input type")
             }
         }
 
@@ -96,7 +96,7 @@ class OrtSegmenter(
         const val NAME = "ONNX Runtime"
         const val LIBRARY = "libonnxruntime.so"
 
-        /** For latency; and what quantizes an image goes to the NPU too, or a node would be left. */
+        /** Optimises latency, and runs quantization of the input on the NPU: else it would need the CPU. */
         private fun npuOptions(libraries: File) =
             mapOf(
                 "backend_path" to NpuRuntime.ONNX_RUNTIME.backend(libraries).path,

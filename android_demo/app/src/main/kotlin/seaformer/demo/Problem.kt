@@ -8,7 +8,7 @@ import seaformer.core.Rejection
 import seaformer.core.TooLargeException
 import seaformer.core.Verdict
 
-/** What went wrong, as a text of the app with a technical detail in it. */
+/** An error message: a string resource with a technical detail. */
 class Problem(
     private val text: Int,
     private val detail: String = "",
@@ -16,7 +16,7 @@ class Problem(
     fun message(context: Context): String = context.getString(text, detail)
 
     companion object {
-        /** Of an error while the model was made ready or run. */
+        /** The message for an error while the model was loaded or run. */
         fun of(error: Throwable): Problem =
             when (error) {
                 is NoModelException -> Problem(R.string.model_missing)
@@ -31,10 +31,10 @@ class Problem(
     }
 }
 
-/** The message of an error, or what kind it is of. */
+/** The message of an error, or its class name. */
 fun Throwable.reason(): String = message ?: javaClass.simpleName
 
-/** A line for each accelerator that was given up, and why. */
+/** A line with the reason for each rejected accelerator. */
 fun notUsed(
     context: Context,
     rejections: List<Rejection>,
@@ -47,7 +47,7 @@ fun notUsed(
         }
     }
 
-/** The line that says whether an accelerator computes what the model did on a computer. */
+/** The line that reports how an accelerator's output compares with the expected one. */
 fun checked(
     context: Context,
     accelerator: Accelerator,

@@ -3,7 +3,7 @@ package seaformer.demo
 import android.content.Context
 import seaformer.core.Accelerator
 
-/** What the user chose, kept until the app is removed. */
+/** The user's settings, stored until the app is uninstalled. */
 class Settings(
     context: Context,
 ) {

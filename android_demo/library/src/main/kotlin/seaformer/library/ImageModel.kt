@@ -27,9 +27,9 @@ import java.io.File
 import java.io.FileNotFoundException
 
 /**
- * A bundled model that is ready to run. For one thread at a time, and not for the main thread.
+ * A loaded model of this module. Not thread-safe; use it on a background thread.
  *
- * @property metadata what the export says about itself: labels, shapes, precision, verification.
+ * @property metadata metadata of the export: labels, shapes, precision, verification.
  */
 class ImageModel private constructor(
     val metadata: ModelMetadata,
@@ -41,25 +41,25 @@ class ImageModel private constructor(
     /** Runtime and version, such as "LiteRT". */
     val runtime: String get() = segmenter.runtime
 
-    /** What runs the model now. It changes when an accelerator fails while it is used. */
+    /** The accelerator in use. It changes when one fails during a run. */
     val accelerator: Accelerator get() = segmenter.accelerator
 
-    /** How its output on [accelerator] compares with what it computed when it was bundled. */
+    /** Comparison of the output on [accelerator] with that computed when the model was bundled. */
     val verdict: Verdict get() = segmenter.verdict
 
-    /** The accelerators that were given up, and why. */
+    /** The accelerators that were rejected, with the reasons. */
     val rejections: List<Rejection> get() = segmenter.rejections
 
     /**
-     * Runs the model on an image, which is not changed.
+     * Runs the model on an image, which is not modified.
      *
-     * @return of a segmentation the mask, at the size of the part of the image that the model saw; of
-     *     a classification the classes, most probable first; and the nanoseconds of each stage.
+     * @return for segmentation the mask, at the resolution of the part of the image that the model saw;
+     *     for classification the classes, most probable first; and the duration of each stage.
      * @throws NoAcceleratorException all accelerators have failed.
      */
     fun analyze(image: Bitmap): Analysis = analyzer.analyze(pixelsOf(image))
 
-    /** How much of the mask each class takes, largest first. */
+    /** The share of the mask that each class covers, largest first. */
     fun shares(mask: ClassMask): List<ClassShare> = classShares(mask, metadata.labels, colors)
 
     /** The analysed image with its classes in colour; null if the model classifies. */
@@ -79,20 +79,20 @@ class ImageModel private constructor(
         private const val GOLDEN = "golden"
         private var logs: AttemptLogs? = null
 
-        /** What the exports of all bundled models say about themselves, in the order they were bundled. */
+        /** The metadata of all models of this module, in the order of bundling. */
         fun list(context: Context): List<ModelMetadata> = all(context).values.toList()
 
         /**
-         * Makes a model ready, which takes up to some seconds.
+         * Loads a model, which may take several seconds.
          *
-         * @param file name of its file; null for the first that was bundled.
-         * @param accelerators what to try, best first. Each is asked for alone and has to compute what
-         *     the model computed when it was bundled; one whose driver has ended the app before is
-         *     skipped. What was given up is in [rejections], nothing falls back in silence. The CPU is
-         *     used even if its output differs, which [verdict] says.
-         * @param threads of the CPU.
-         * @throws MetadataException there is no such model, or its file is not the one described.
-         * @throws NoAcceleratorException no accelerator can run it; the message has the reasons.
+         * @param file name of the model file; null for the first model.
+         * @param accelerators accelerators to try, best first. Each has to run the whole model and
+         *     reproduce the output computed when the model was bundled; one that crashed the app before
+         *     is skipped. [rejections] reports the ones that were not used. The CPU is used even if its
+         *     output differs, which [verdict] reports.
+         * @param threads number of CPU threads.
+         * @throws MetadataException there is no such model, or its file is not the described one.
+         * @throws NoAcceleratorException no accelerator can run the model; the message has the reasons.
          */
         fun open(
             context: Context,
@@ -104,15 +104,15 @@ class ImageModel private constructor(
             val description = all.keys.firstOrNull { file == null || all.getValue(it).file.name == file }
             if (description == null) {
                 val names = all.values.joinToString { it.file.name }
-                throw MetadataException("there is no model '$file' among the assets. Bundled: $names")
+                throw MetadataException("the module has no model '$file'. Available: $names")
             }
             val metadata = all.getValue(description)
             val name = metadata.file.name
             val runtime =
                 RUNTIMES.firstOrNull { name.endsWith(it.suffix) }
-                    ?: throw MetadataException("$name is of a format that this module does not run")
+                    ?: throw MetadataException("this module does not support the format of $name")
             val asset = ModelAsset(context, "$FOLDER/$name", metadata.file.sha256)
-            asset.content // of a file that is damaged no accelerator is to blame
+            asset.content // fails early: a damaged file is not the fault of an accelerator
             val attempts = logsOf(context).of("${metadata.file.sha256} ${Build.FINGERPRINT}")
             val segmenter =
                 FallbackSegmenter(accelerators, checkOf(context, metadata, description), attempts) {
@@ -123,7 +123,7 @@ class ImageModel private constructor(
             return ImageModel(metadata, segmenter)
         }
 
-        /** Name of the description -> what it says. */
+        /** Asset name of each description -> its metadata. */
         private fun all(context: Context): Map<String, ModelMetadata> =
             descriptionsOf(assetsOf(context)).associateWith {
                 ModelMetadata.parse(read(context, it).decodeToString())
@@ -153,13 +153,13 @@ class ImageModel private constructor(
                 .orEmpty()
                 .asList()
 
-        /** One for the process, see [AttemptLogs]. */
+        /** The only instance in this process, see [AttemptLog]. */
         @Synchronized
         private fun logsOf(context: Context): AttemptLogs =
             logs ?: AttemptLogs(File(context.noBackupFilesDir, "seaformer-attempts")).also { logs = it }
 
         private fun pixelsOf(image: Bitmap): RgbImage {
-            // The pixels of a hardware bitmap, which ImageDecoder makes by default, cannot be read.
+            // Pixels of hardware bitmaps, the default of ImageDecoder, cannot be read directly.
             val isHardware = Build.VERSION.SDK_INT >= 26 && image.config == Bitmap.Config.HARDWARE
             val readable = if (isHardware) image.copy(Bitmap.Config.ARGB_8888, false) else image
             val pixels = IntArray(readable.width * readable.height)

@@ -14,10 +14,10 @@ import java.security.MessageDigest
 
 /** Runs model files of one format. */
 internal interface ModelRuntime {
-    /** Of the names of its files. */
+    /** The suffix of its model files. */
     val suffix: String
 
-    /** Makes a model ready on one accelerator, alone: what that cannot do fails. */
+    /** Loads a model on one accelerator, without fallback: unsupported operators are an error. */
     fun open(
         asset: ModelAsset,
         metadata: ModelMetadata,
@@ -26,7 +26,7 @@ internal interface ModelRuntime {
     ): Segmenter
 }
 
-/** The file of a model among the app's assets. */
+/** A model file in the app's assets. */
 internal class ModelAsset(
     val context: Context,
     val path: String,
@@ -36,9 +36,9 @@ internal class ModelAsset(
     val libraries: File get() = File(context.applicationInfo.nativeLibraryDir)
 
     /**
-     * The file as it lies in the APK, uncompressed: nothing of it is on the heap.
+     * The file, mapped from the APK; it takes no heap memory.
      *
-     * @throws MetadataException it is missing, compressed, or not the file that the JSON describes.
+     * @throws MetadataException the file is missing, compressed, or not the one that the JSON describes.
      */
     val content: ByteBuffer by lazy {
         val mapped =
@@ -48,7 +48,7 @@ internal class ModelAsset(
                 throw MetadataException("$path is ${problem()}", error)
             }
         val digest = MessageDigest.getInstance("SHA-256").apply { update(mapped.duplicate()) }.digest()
-        if (hex(digest) != sha256) throw MetadataException("$path has another SHA-256 than its JSON says")
+        if (hex(digest) != sha256) throw MetadataException("the SHA-256 of $path differs from that in its JSON")
         mapped
     }
 
@@ -66,6 +66,6 @@ internal class ModelAsset(
             "compressed in the APK; add to build.gradle.kts of the app: " +
                 "android { androidResources { noCompress.add(\"$suffix\") } }"
         } catch (_: FileNotFoundException) {
-            "missing among the assets of the app"
+            "missing from the app's assets"
         }
 }

@@ -9,9 +9,9 @@ import seaformer.core.isComputable
 import java.nio.ByteBuffer
 
 /**
- * [ArgmaxUpsampling] in C: the same mask, several times as fast.
+ * [ArgmaxUpsampling] implemented in C: the same mask, computed several times as fast.
  *
- * @throws IllegalStateException it is not available.
+ * @throws IllegalStateException the library is not available, see [isAvailable].
  */
 class NativeUpsampling(
     private val classes: Int,
@@ -23,7 +23,7 @@ class NativeUpsampling(
 ) : Upsampling {
     private val layout = if (channelsFirst) CHW else HWC
 
-    /** What the C computes in, for logits of one type. */
+    /** The workspace of the C code, for logits of [bufferType]. */
     private var buffer = ByteBuffer.allocateDirect(0)
     private var bufferType = NO_TYPE
 
@@ -32,7 +32,7 @@ class NativeUpsampling(
     }
 
     init {
-        check(isAvailable) { "the mask in C is not in the app for this processor; see fastestUpsampling" }
+        check(isAvailable) { "the app has no native mask computation for this processor; use fastestUpsampling" }
     }
 
     override fun run(logits: TensorData): ClassMask =
@@ -73,7 +73,7 @@ class NativeUpsampling(
     companion object {
         private const val NO_TYPE = -1
 
-        // As in argmax.h.
+        // Same as in argmax.h.
         private const val FLOAT32 = 0
         private const val INT8 = 1
         private const val UINT8 = 2
@@ -82,10 +82,10 @@ class NativeUpsampling(
         private const val OK = 0
         private const val NOT_FINITE = 3
 
-        // As in argmax_jni.c.
+        // Same as in argmax_jni.c.
         private const val NO_MEMORY = -1
 
-        /** Whether the C is in the app for this processor. It comes for arm64. */
+        /** Whether the app has the library for this processor; it is built for arm64 and x86_64. */
         val isAvailable: Boolean by lazy {
             try {
                 System.loadLibrary("seaformer_upsampling")

@@ -1,8 +1,8 @@
-"""The Android app as tests build and run it: the smoke build, and the app's classes on this Java.
+"""Builds the Android app with the smoke build, and runs its classes on this computer's Java.
 
     PYTHONPATH=tests/support:android_demo python -m android_app IMAGE.png
 
-draws the app's overlay and legend for a scene, by the app's own code, for its README.
+renders the app's overlay and legend for a scene, with the app's own code, for its README.
 """
 
 import os
@@ -30,7 +30,7 @@ SCENE = "samples/01_scene_0.png"
 
 
 def require_tools() -> None:
-    """Skip the test if tools are missing; fetch them, and fail without, where they are required."""
+    """Skip the test if tools are missing; if they are required, download them or fail."""
     if os.environ.get(REQUIRED):
         for name in PACKAGES:
             package(name)
@@ -47,10 +47,10 @@ def require_tools() -> None:
 
 
 class Made:
-    """What was made of the app, once for all tests: a folder with a file for each step.
+    """The build of the app that all tests share: a folder with a file for each step.
 
     Attributes:
-        folder: where everything is.
+        folder: folder of the build.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -58,11 +58,11 @@ class Made:
 
     @property
     def build(self) -> SmokeBuild:
-        """The build; its steps would be made again."""
+        """The build; accessing its steps would run them again."""
         return SmokeBuild(self.folder / "android_demo", self.folder / "work")
 
     def fill(self, model: Path) -> None:
-        """Put a model into a copy of the app, build it, and compile what runs its code here."""
+        """Bundle a model into a copy of the app, build it, and compile the test program."""
         shutil.copytree(APP, self.folder / "android_demo", ignore=shutil.ignore_patterns("assets"))
         for name in ("work", "golden", "output", "native"):
             (self.folder / name).mkdir()
@@ -77,7 +77,7 @@ class Made:
         self._step("program", lambda: compile_end_to_end(build, self.folder / "native"))
 
     def run(self, model: Path, folder: Path) -> None:
-        """Run a model on the scene, by the app's classes: a bundle of its own in a new folder."""
+        """Run a model on the scene with the app's classes, from its own bundle in a new folder."""
         main = folder / "app/app/src/main"
         main.mkdir(parents=True)
         shutil.copy(APP / "app/src/main/AndroidManifest.xml", main)
@@ -85,18 +85,18 @@ class Made:
         self.run_bundled(folder)
 
     def run_bundled(self, folder: Path, *fault: str) -> None:
-        """Run again what `run` has bundled in a folder, with a fault of the GPU if one is given."""
+        """Run the bundle of `run` in a folder again, optionally with a fault of the GPU."""
         assets = folder / "app/app/src/main/assets"
         native, scene = self.folder / "native", self.assets / SCENE
         run_end_to_end(self.said("program"), native, assets, scene, folder, *fault)
 
     @property
     def assets(self) -> Path:
-        """What the bundle put into the copy of the app."""
+        """The assets in the copy of the app."""
         return self.folder / "android_demo/app/src/main/assets"
 
     def said(self, step: str) -> str:
-        """Return what a step said; fail if the step did."""
+        """Return the output of a step; fail if the step failed."""
         failure = self.folder / f"{step}.failure"
         if failure.is_file():
             pytest.fail(failure.read_text())
@@ -133,7 +133,7 @@ def ktlint(folder: Path) -> str:
     """Check the style of all Kotlin in a folder.
 
     Raises:
-        SeaformerError: something is not as it should be; the message lists it.
+        SeaformerError: there are style errors; the message lists them.
     """
     program = package("ktlint") / "package/resources/ktlint"
     style = f"--editorconfig={APP / '.editorconfig'}"
@@ -141,11 +141,11 @@ def ktlint(folder: Path) -> str:
 
 
 def compile_end_to_end(build: SmokeBuild, native: Path) -> str:
-    """Compile the program that runs a bundled model on an image, by the app's classes.
+    """Compile the program that runs a bundled model on an image with the app's classes.
 
     Args:
-        build: of the app.
-        native: an empty folder for the libraries of ONNX Runtime.
+        build: build of the app.
+        native: an empty folder for ONNX Runtime's libraries.
 
     Returns:
         The class path.
@@ -164,7 +164,7 @@ def compile_end_to_end(build: SmokeBuild, native: Path) -> str:
 def run_end_to_end(
     class_path: str, native: Path, assets: Path, image: Path, output: Path, *fault: str
 ) -> None:
-    """Run it; see android_end_to_end/EndToEnd.kt for what it writes to the folder `output`.
+    """Run that program; see android_end_to_end/EndToEnd.kt for the files in the folder `output`.
 
     Raises:
         SeaformerError: it fails.
@@ -180,7 +180,7 @@ def run_end_to_end(
 
 
 def draw(image: Path) -> None:
-    """Draw the screen for the README."""
+    """Render the screen for the README."""
     from exporting import run_export
 
     with TemporaryDirectory() as temporary:

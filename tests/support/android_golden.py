@@ -1,8 +1,8 @@
-"""What the Android app's core has to compute, written by the Python that it has to agree with.
+"""Writes the expected outputs for the Android app's core, computed in Python.
 
     PYTHONPATH=tests/support python -m android_golden FOLDER
 
-Arrays are raw little-endian files; `cases.json` says what each is. Kotlin's JUnit tests in
+Arrays are raw little-endian files, described by `cases.json`. The Kotlin JUnit tests in
 android_demo/core read the folder (system property `seaformer.golden`).
 """
 
@@ -35,12 +35,12 @@ from seaformer.tasks import TASKS, Preprocessing, get_task
 
 Json = dict[str, Any]
 
-# Not square, not a multiple of anything, and smaller than the photograph in one direction.
+# Not square, not a multiple of a common factor, and smaller than the photo along one axis.
 SIZE = (70, 110)
 
 
 class Folder:
-    """The folder that the golden files go to; names files by what they hold."""
+    """The output folder; files are named after their content."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -56,7 +56,7 @@ class Folder:
 
 
 def write(path: Path) -> None:
-    """Write all cases to a folder that exists."""
+    """Write all cases to an existing folder."""
     folder = Folder(path)
     cases = {
         "preprocessing": _preprocessing(folder),
@@ -72,7 +72,7 @@ def write(path: Path) -> None:
 
 
 def metadata_of(name: str, **changes: Any) -> Json:
-    """Return the JSON of an export that never was, for a task or with changes to its input."""
+    """Return the JSON of a hypothetical export, for a task or with changes to its input."""
     task = get_task(name)
     rules: Preprocessing = changes.pop("preprocessing", task.preprocessing)
     height, width = changes.pop("size", rules.input_size)
@@ -153,7 +153,7 @@ def _images() -> dict[str, np.ndarray]:
     return {
         "photograph": read_image(sample_photograph()),
         "noise": rng.integers(0, 256, (61, 143, 3), np.uint8),
-        # Made smaller both ways, rows first.
+        # Reduced along both axes, rows first.
         "portrait": rng.integers(0, 256, (260, 120, 3), np.uint8),
         "strip": rng.integers(0, 256, (300, 3, 3), np.uint8),
         "one_pixel": rng.integers(0, 256, (1, 1, 3), np.uint8),
@@ -270,7 +270,7 @@ def _upsampling(folder: Folder) -> list[Json]:
 
 
 def _smooth(noise: np.ndarray) -> np.ndarray:
-    """Logits as networks give them: neighbours are alike."""
+    """Smooth logits like those of networks, in which neighbours are similar."""
     for axis in (1, 2):
         for _ in range(3):
             noise = (np.roll(noise, 1, axis) + noise + np.roll(noise, -1, axis)) / np.float32(3)
@@ -302,7 +302,7 @@ def _blending(folder: Folder) -> list[Json]:
     cases = []
     for task in ("ade20k", "shapes", "imagenet"):
         labels, palette = get_task(task).labels, get_task(task).palette
-        # Classes beyond labels and palette get names and colours of their own.
+        # Classes beyond the labels and the palette get generated names and colours.
         ids = rng.integers(0, len(labels) + 5, pixels.shape[:2]) // rng.integers(1, 40, (100, 1))
         for opacity in (0, 0.37, 0.5, 1):
             name = f"{task}_{opacity}"
@@ -323,7 +323,7 @@ def _blending(folder: Folder) -> list[Json]:
 
 
 def _yuv(folder: Folder) -> Json:
-    """Colour changes every second pixel, as in a camera's frame; Pillow's YCbCr is that of JPEG."""
+    """Chroma has half the resolution, as in a camera frame; Pillow's YCbCr is that of JPEG."""
     coarse = np.random.default_rng(4).integers(0, 256, (12, 16, 3), np.uint8)
     samples = coarse.repeat(2, axis=0).repeat(2, axis=1)
     samples[:, :, 0] = np.random.default_rng(5).integers(0, 256, samples.shape[:2])
@@ -392,7 +392,7 @@ OUTPUTS: dict[str, tuple[str, Json]] = {
 
 
 def _checks(folder: Folder) -> list[Json]:
-    """Golden outputs, and outputs of accelerators that are near or far, with the verdicts."""
+    """Golden outputs, and outputs of accelerators at various distances, with the verdicts."""
     rng = np.random.default_rng(8)
     image = golden_image()
     stored_image = folder.array("golden_image.rgb", image)

@@ -1,9 +1,9 @@
-"""ONNX Runtime for a Java on Linux x86-64, from what its Android package has.
+"""ONNX Runtime for Java on Linux x86-64, from its Android package.
 
-The package has the Java classes, their native library for Android x86-64, and beside it the runtime
-itself for Linux. The native library uses ten functions of the C library, which Android's and
-Linux's have alike; only that it asks for Android's by name is in the way, and is taken out. So the
-app's own class that runs models, with the Java classes that it has on a phone, runs here.
+The package has the Java classes, their native library for Android x86-64, and the runtime itself
+for Linux. The native library uses ten functions of the C library, which are the same on Android and
+Linux; only its dependency on Android's C library by name has to be removed. So the app's own class
+that runs models can be tested here with the same Java classes as on a phone.
 """
 
 import struct
@@ -15,7 +15,7 @@ from native_argmax import find_compiler
 from seaformer.packages import ONNX_RUNTIME_AAR
 from smoke_build.tools import package
 
-# What the native library wants of the runtime, and that for Linux does not have.
+# A function that the native library needs and that the runtime for Linux lacks.
 ABSENT = """
 typedef struct { void *(*create_status)(int code, const char *message); } api;
 typedef struct { const api *(*get)(unsigned version); } base;
@@ -37,11 +37,11 @@ def java_classes() -> Path:
 
 
 def native_libraries(folder: Path) -> Path:
-    """Put the native libraries into a folder, for the property onnxruntime.native.path."""
+    """Write the native libraries to a folder, for the property onnxruntime.native.path."""
     runtime = package("onnxruntime") / "package/Plugins/Linux/x64/libonnxruntime.so"
     bridge = package("onnxruntime") / ONNX_RUNTIME_AAR / "jni/x86_64/libonnxruntime4j_jni.so"
     (folder / "libonnxruntime4j_jni.so").write_bytes(without_android(bridge.read_bytes()))
-    (folder / "libonnxruntime.so.1").symlink_to(runtime)  # the name it goes by itself
+    (folder / "libonnxruntime.so.1").symlink_to(runtime)  # its own soname
     (folder / "absent.c").write_text(ABSENT)
     flags = ["-shared", "-fPIC", "-Wl,-soname,libonnxruntime.so", "-Wl,-rpath,$ORIGIN"]
     command = [find_compiler(), *flags, "absent.c", str(runtime), "-o", "libonnxruntime.so"]
@@ -50,13 +50,13 @@ def native_libraries(folder: Path) -> Path:
 
 
 def without_android(elf: bytes) -> bytes:
-    """Take out of a 64-bit ELF library what it says about Android's C library."""
+    """Remove references to Android's C library from a 64-bit ELF library."""
     changed = bytearray(elf)
     table, size, count = struct.unpack_from("<Q14xHH", elf, 32)
     headers = [struct.unpack_from("<2I6Q", elf, table + size * i) for i in range(count)]
     begin, length = next((h[2], h[5]) for h in headers if h[0] == PT_DYNAMIC)
     entries = [(at, *struct.unpack_from("<2Q", elf, at)) for at in range(begin, begin + length, 16)]
-    # Addresses and offsets agree in the first segment, where names are.
+    # Addresses equal offsets in the first segment, where the names are.
     names = next(value for _, tag, value in entries if tag == DT_STRTAB)
     for at, tag, value in entries:
         name = elf[names + value : elf.index(0, names + value)] if tag == DT_NEEDED else b""

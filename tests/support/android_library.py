@@ -1,6 +1,6 @@
-"""A second, minimal app around a module of `seaformer-bundle --library`: its build and its runs.
+"""Builds and runs a second, minimal app with a module of `seaformer-bundle --library`.
 
-Gradle's part is done here: the module's assets and libraries are merged into the app.
+Instead of Gradle, this code merges the module's assets and libraries into the app.
 """
 
 import re
@@ -25,11 +25,11 @@ MODULE = "module"
 
 
 class ModuleApp(SmokeBuild):
-    """A build of the app in a folder that `make_app` has made."""
+    """A build of the app in a folder created by `make_app`."""
 
     @cached_property
     def core(self) -> Path:
-        """Jar of the module, which an app is compiled against."""
+        """Jar of the module, for compiling the app."""
         everything, jar = self.work / "module-and-declarations.jar", self.work / "module.jar"
         sources = [self.app / MODULE / "src/main/kotlin", self.app / "smoke_build/litert"]
         runtime = android_jvm_runtime.java_classes()
@@ -39,7 +39,7 @@ class ModuleApp(SmokeBuild):
 
 
 def make_app(folder: Path, module: Path) -> ModuleApp:
-    """Make the app around a copy of a module, in a new folder."""
+    """Create the app with a copy of a module, in a new folder."""
     app = folder / "app"
     shutil.copytree(PROGRAM, app)
     shutil.copytree(module, app / MODULE)
@@ -60,11 +60,11 @@ def example(module: Path) -> str:
 
 
 class Program:
-    """The app's code as a program for this Java; Android's classes are those of `jvm/java`.
+    """The app's code as a program for this Java, with the Android classes in `jvm/java`.
 
     Args:
-        build: of the app.
-        folder: where `compile` puts everything.
+        build: build of the app.
+        folder: output folder of `compile`.
     """
 
     def __init__(self, build: ModuleApp, folder: Path) -> None:
@@ -81,7 +81,7 @@ class Program:
         self.class_path = [folder / "android", *jars, debian("hamcrest-core.jar"), standard]
 
     def compile(self) -> None:
-        """Compile it in a new folder, with the native libraries in it."""
+        """Compile the program in a new folder, and add the native libraries."""
         android, program, *_ = self.class_path
         app, tests = self.build.app, APP / "core/src/test/kotlin/seaformer/core"
         run(debian("javac"), "-d", android, *sorted((app / "jvm/java").rglob("*.java")))
@@ -101,7 +101,7 @@ class Program:
     def java(
         self, *arguments: object, in_c: bool = True, class_path: Sequence[Path] | None = None
     ) -> str:
-        """Run Java with the class path and the libraries; `in_c` has it find the mask in C."""
+        """Run Java with the class path and libraries; `in_c` includes the library of the mask."""
         return run(
             debian("java"),
             *JVM_FLAGS,
@@ -113,7 +113,7 @@ class Program:
         )
 
     def junit(self) -> str:
-        """Hold the mask in C against what Python computed; return what JUnit printed."""
+        """Compare the masks of the C code with Python's; return the output of JUnit."""
         golden = self.folder / "golden"
         golden.mkdir(exist_ok=True)
         android_golden.write(golden)
@@ -128,7 +128,7 @@ class Program:
         in_c: bool = True,
         class_path: Sequence[Path] | None = None,
     ) -> str:
-        """Run Main.kt, which writes to a new folder, with the assets of an APK."""
+        """Run Main.kt with the assets of an APK; it writes to a new folder."""
         output.mkdir()
         index = output / "index.txt"
         index.write_text("".join(f"{at} {name}\n" for name, at in contents_of(apk)))
@@ -137,7 +137,7 @@ class Program:
 
 
 def contents_of(apk: Path) -> Iterator[tuple[str, int]]:
-    """Yield the name of every entry of an APK and where its content begins."""
+    """Yield the name of every entry of an APK and the offset of its content."""
     content = apk.read_bytes()
     with zipfile.ZipFile(apk) as archive:
         for entry in archive.infolist():

@@ -1,6 +1,6 @@
-"""Parts that tests of the benchmark are made of: results with chosen times, devices with a fault.
+"""Building blocks of benchmark tests: results with given latencies, and devices with a fault.
 
-The devices are this computer, with the real runner and runtimes; one thing about each is changed.
+The devices are this computer, with the real runner and runtimes, but with one change each.
 """
 
 import os
@@ -53,7 +53,7 @@ TENSOR = Tensor("x", "float32", (1, 8, 8, 3), 768, None, None)
 
 
 def candidate(number: int, file: str, precision: str = "fp32", **changes: Any) -> Candidate:
-    """A model of which only facts are needed."""
+    """Return a model of which only the facts are used."""
     plain = Candidate(
         id=f"m{number}",
         path=Path(file),
@@ -79,7 +79,7 @@ def candidate(number: int, file: str, precision: str = "fp32", **changes: Any) -
 
 
 def measured_rounds(times_ms: dict[str, np.ndarray]) -> list[Round]:
-    """Rounds with these times: id of a model -> [rounds, runs], in milliseconds."""
+    """Return rounds with given latencies: model id -> [rounds, runs], in milliseconds."""
     count = len(next(iter(times_ms.values())))
     rounds = []
     for index in range(count):
@@ -130,7 +130,7 @@ def make_results(
     parities: dict[str, Parity] | None = None,
     **changes: Any,
 ) -> Results:
-    """Results of a benchmark with these times; `changes` are to its attributes."""
+    """Return results of a benchmark with given latencies; `changes` replace attributes."""
     parities = parities or {}
     rounds = measured_rounds(times_ms)
     models = tuple(
@@ -174,7 +174,7 @@ def make_results(
 
 
 def times_around(median_ms: float, seed: int, spread: float = 0.01) -> np.ndarray:
-    """10 rounds of 5 runs."""
+    """Return latencies of 10 rounds of 5 runs."""
     noise = np.random.default_rng(seed).standard_normal((10, 5))
     return median_ms * (1 + spread * noise)
 
@@ -182,7 +182,7 @@ def times_around(median_ms: float, seed: int, spread: float = 0.01) -> np.ndarra
 def measure(
     models: Sequence[Path], devices: Sequence[Host], output: Path, **asked: Any
 ) -> AllFinished:
-    """Measure as the command does, on devices of ours."""
+    """Measure as the command does, on the given devices."""
     if "until" in asked:
         asked["until"] = parse_share("--until", asked["until"])
     plain: dict[str, Any] = {"device": "host", "runs": 10, "time_limit_s": 300.0}
@@ -194,7 +194,7 @@ def measure(
 
 
 class ChangedWorkspace(Workspace):
-    """A workspace that hands everything on to another one."""
+    """A workspace that forwards everything to another one."""
 
     def __init__(self, inner: Workspace) -> None:
         self.inner = inner
@@ -231,7 +231,7 @@ class ChangedWorkspace(Workspace):
 
 
 class WrongComputer(Host):
-    """Its output of one model is not what the model computes."""
+    """Returns a wrong output for one model."""
 
     class _Space(ChangedWorkspace):
         def read(self, name: str, limit: int = OUTPUT_LIMIT) -> bytes:
@@ -243,18 +243,18 @@ class WrongComputer(Host):
 
 
 class EmulatedComputer(Host):
-    """Says that its processor is emulated."""
+    """Reports that its processor is emulated."""
 
     is_emulated = True
 
 
 class FailingComputer(Host):
-    """Fails in a way of the subclass in its third measured block."""
+    """Fails in its third measured block, as the subclass defines."""
 
     blocks_until_failure = 3
 
     def fail(self, pid: int) -> None:
-        """Do what goes wrong; `pid` is the runner's."""
+        """Cause the failure; `pid` is the runner's."""
         raise NotImplementedError
 
     class _Space(ChangedWorkspace):
@@ -296,21 +296,21 @@ class FailingComputer(Host):
 
 
 class KillingComputer(FailingComputer):
-    """Kills the runner, as a phone does that is out of memory."""
+    """Kills the runner, like a phone that is out of memory."""
 
     def fail(self, pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
 class UnpluggedComputer(FailingComputer):
-    """Goes away."""
+    """Is disconnected."""
 
     def fail(self, pid: int) -> None:
         raise Unplugged(f"The phone went away from process {pid}.")
 
 
 class HotComputer(Host):
-    """Throttles in its first measured rounds, and is cool again at the look after each."""
+    """Throttles in its first measured rounds, and has cooled down when checked after each."""
 
     def __init__(self, rounds: int) -> None:
         super().__init__()

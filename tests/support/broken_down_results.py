@@ -1,4 +1,4 @@
-"""Results of a benchmark whose times and modules are chosen."""
+"""Results of a benchmark with given latencies and modules."""
 
 from benchmark_parts import candidate, make_results, times_around
 
@@ -12,13 +12,13 @@ BYTES = candidate(1, "models/seaformer_bytes.tflite", "int8")
 
 
 def results_of(float_ms: float = 20.0, bytes_ms: float = 10.0, **changes: object) -> Results:
-    """A float model and its int8 twin."""
+    """Return results of a float model and its int8 version."""
     times = {"m0": times_around(float_ms, 1), "m1": times_around(bytes_ms, 2)}
     return make_results([FLOAT, BYTES], times, **changes)  # type: ignore[arg-type]
 
 
 def row(path: str, ms: float | None, **changes: object) -> Row:
-    """A row of a breakdown; a path with a point is a part of what stands before it."""
+    """Return a row of a breakdown; a path with a dot is a submodule of the part before the dot."""
     parent, _, last = path.rpartition(".")
     plain = Row(
         path=path, parent=parent, depth=1 + path.count("."), title=last, kind="module", ops=1,

@@ -1,4 +1,4 @@
-"""Opening a page of ours in a real browser."""
+"""Opens a report in a real browser."""
 
 import json
 import os
@@ -23,13 +23,13 @@ Test = Callable[..., None]
 
 
 def in_a_browser(test: Test) -> Test:
-    """Mark a test as one that opens a page."""
+    """Mark a test that needs a browser."""
     absent = CHROMIUM is None and not REQUIRED
     return pytest.mark.tools(pytest.mark.skipif(absent, reason="chromium is not installed")(test))
 
 
 def browse(page: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the browser on a page; it must end without an error."""
+    """Run the browser on a page; it has to end without an error."""
     assert CHROMIUM is not None, "chromium is not installed, and SEAFORMER_REQUIRE_CHROMIUM=1"
     profile = f"--user-data-dir={page.parent / 'profile'}"
     done = subprocess.run(
@@ -43,7 +43,7 @@ def browse(page: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def look(
     page: Path, widths: Sequence[int], expression: str
 ) -> tuple[list[Any], subprocess.CompletedProcess[str]]:
-    """Evaluate a property of the page's document, as JavaScript, at each width of the window."""
+    """Evaluate a JavaScript property of the page's document at each window width."""
     frames = "".join(
         f'<iframe src="{page.name}" style="width:{width}px;height:800px;border:0"></iframe>'
         for width in widths

@@ -1,4 +1,4 @@
-"""Model files that crash a runtime, never end, or ask for all memory; each takes one image."""
+"""Model files that crash a runtime, never end, or allocate all memory; each takes one image."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ def _operator(code: int, inputs: list[int], outputs: list[int]) -> schema.Operat
 
 
 def _graph(tensors: list[schema.TensorT], operators: list[schema.OperatorT]) -> schema.SubGraphT:
-    """A graph that takes its first tensor and gives its second."""
+    """Return a graph whose input is its first tensor and whose output is its second."""
     graph = schema.SubGraphT()
     graph.name, graph.tensors, graph.operators = "g", tensors, operators
     graph.inputs, graph.outputs = [0], [1]
@@ -70,22 +70,22 @@ def _while(path: Path, condition: int, *, is_computed: bool) -> Path:
 
 
 def crashes_when_loaded(folder: Path) -> Path:
-    """A .tflite whose loop is its own condition: LiteRT calls itself until the stack is full."""
+    """Write a .tflite whose loop is its own condition: LiteRT recurses until stack overflow."""
     return _while(folder / "loading.tflite", 0, is_computed=True)
 
 
 def crashes_when_run(folder: Path) -> Path:
-    """A .tflite whose condition nobody computes: LiteRT reads a tensor that is not there."""
+    """Write a .tflite whose condition is never computed: LiteRT reads a missing tensor."""
     return _while(folder / "running.tflite", 1, is_computed=False)
 
 
 def never_ends(folder: Path) -> Path:
-    """A .tflite that loops while 1 equals 1."""
+    """Write a .tflite that loops while 1 equals 1."""
     return _while(folder / "endless.tflite", 1, is_computed=True)
 
 
 def takes_all_memory(folder: Path) -> Path:
-    """A .tflite that fills 160 GB."""
+    """Write a .tflite that fills 160 GB."""
     shape = np.array([1, 200_000, 200_000, 1], np.int32)
     tensors = [
         _tensor(NHWC),
@@ -115,7 +115,7 @@ def _write_onnx(path: Path, node: onnx.NodeProto, constant: np.ndarray) -> Path:
 
 
 def never_ends_in_onnx(folder: Path) -> Path:
-    """An .onnx that loops as long as a constant is true."""
+    """Write an .onnx that loops as long as a constant is true."""
     info = helper.make_tensor_value_info
     body = helper.make_graph(
         [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Neg", ["v"], ["w"])],
@@ -132,7 +132,7 @@ def never_ends_in_onnx(folder: Path) -> Path:
 
 
 def takes_all_memory_in_onnx(folder: Path) -> Path:
-    """An .onnx that makes a constant of 4 TiB."""
+    """Write an .onnx that creates a constant of 4 TiB."""
     value = helper.make_tensor("value", TensorProto.FLOAT, [1], [1])
     node = helper.make_node("ConstantOfShape", ["c"], ["z"], value=value)
     return _write_onnx(folder / "huge.onnx", node, np.array([1 << 40]))
@@ -152,11 +152,11 @@ DAMAGING: dict[str, Callable[[Path], Path]] = CRASHING | {
         takes_all_memory_in_onnx
     ),
 }
-"""With 8 seconds for each step."""
+"""Limits of the commands: 8 seconds for each step."""
 
 
 def repeats_itself(folder: Path, times: int = 3000) -> Path:
-    """A small .tflite that has `times` times `times` operators, as its parts are one part."""
+    """Write a small .tflite with `times` x `times` operators; its vectors share their elements."""
     builder = flatbuffers.Builder(1024)
 
     def repeated(offset: int) -> int:

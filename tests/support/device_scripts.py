@@ -1,4 +1,4 @@
-"""Shell scripts that stand for a runner, on this computer and on phones, and names to trip over."""
+"""Shell scripts that replace the runner, on this computer and on phones, and tricky file names."""
 
 from pathlib import Path
 
@@ -33,13 +33,13 @@ echo to stderr >&2
 printf 'no line end'
 exit 3
 """
-"""Prints its arguments, says something on stderr, and ends with status 3."""
+"""Prints its arguments, writes to stderr, and ends with status 3."""
 
 HANG = """echo begun
 sleep 1000 &
 sleep 1000
 """
-"""Starts another process, and neither ends."""
+"""Starts another process; neither of them ends."""
 
 
 def write_script(path: Path, shell: str, text: str) -> Path:

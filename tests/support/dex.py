@@ -1,4 +1,4 @@
-"""Reading what a dex file defines and what it refers to."""
+"""Reads the definitions and references in a dex file."""
 
 import struct
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ class DefinedClass:
     """A class of the file; names are descriptors ("Ljava/lang/Object;").
 
     Attributes:
-        parents: its superclass and the interfaces it implements.
+        parents: its superclass and its interfaces.
         members: "name(parameters)result" of methods, "name:type" of fields.
     """
 
@@ -23,7 +23,7 @@ class DefinedClass:
 
 @dataclass(frozen=True)
 class Reference:
-    """A method or field that code of the file names; `member` is as in `DefinedClass`."""
+    """A reference to a method or field; `member` is as in `DefinedClass`."""
 
     owner: str
     member: str
@@ -34,12 +34,12 @@ class Reference:
         return "(" not in self.member
 
     def __str__(self) -> str:
-        """Return it as disassemblers write it."""
+        """Return it in the notation of disassemblers."""
         return f"{self.owner}->{self.member}"
 
 
 class Dex:
-    """A dex file; https://source.android.com/docs/core/runtime/dex-format has the layout."""
+    """A dex file; see https://source.android.com/docs/core/runtime/dex-format for the layout."""
 
     def __init__(self, path: Path) -> None:
         self._data = path.read_bytes()
@@ -55,7 +55,7 @@ class Dex:
 
     @property
     def references(self) -> Iterator[Reference]:
-        """Every method and field that is named anywhere in the file."""
+        """Yield every referenced method and field."""
         yield from self.methods
         yield from self.fields
 
@@ -68,7 +68,7 @@ class Dex:
         return value
 
     def _uleb(self, at: int) -> tuple[int, int]:
-        """Read a number of variable length; return it and where the next one is."""
+        """Read a number of variable length; return it and the offset after it."""
         value = shift = 0
         while True:
             byte = self._data[at]

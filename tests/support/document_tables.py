@@ -1,4 +1,4 @@
-"""The tables of README.md and docs/ that follow from tables of the code.
+"""The tables of README.md and docs/ that are generated from tables in the code.
 
 PYTHONPATH=tests/support python -m document_tables          # writes them
 """
@@ -21,7 +21,7 @@ from seaformer.weights.released import RELEASED
 
 
 def models() -> str:
-    """The variants in short, with what is published of them."""
+    """A short table of the variants, with their published results."""
     lines = [
         "| `--variant` | parameters | MACs | ADE20K mIoU | Snapdragon 865 |",
         "|---|---|---|---|---|",
@@ -39,7 +39,7 @@ def models() -> str:
 
 
 def variants() -> str:
-    """Parameters and MACs counted on the networks, published mIoU of the released weights."""
+    """Counted parameters and MACs, and published mIoU of the released weights."""
     task = TASKS["ade20k"]
     lines = [
         "| variant | parameters | MACs at 512x512 | released mIoU, batch 16 / 32 |",
@@ -72,7 +72,7 @@ def tasks() -> str:
 
 
 def accelerators() -> str:
-    """Every accelerator: what runs there, and how it is verified on a computer."""
+    """Every accelerator: its runtimes, and how it is verified on a computer."""
     lines = [
         "| accelerator | formats | verified here by | needs | not for |",
         "|---|---|---|---|---|",
@@ -87,7 +87,7 @@ def accelerators() -> str:
 
 
 def chips() -> str:
-    """Every chip that a file can be compiled for, and what its NPU computes."""
+    """Every chip that files can be compiled for, and what its NPU supports."""
     lines = [
         "| `--soc` | sold as | NPU | floating point | compiles |",
         "|---|---|---|---|---|",
@@ -103,7 +103,7 @@ def chips() -> str:
 
 
 def formats() -> str:
-    """Formats, precisions and heads, with the bars that an export has to reach."""
+    """Formats, precisions and heads, with the thresholds that an export has to reach."""
     lines = ["| format | file | layout | checked with | |", "|---|---|---|---|---|"]
     lines += [
         f"| {f.name} | `{f.suffix}` | {f.layout} | {f.runtime} | {f.description} |"
@@ -138,7 +138,7 @@ def formats() -> str:
 
 
 def backends() -> str:
-    """Backends of the benchmark, and the bars that an output on a device has to reach."""
+    """Backends of the benchmark, and the thresholds that an output on a device has to reach."""
     lines = ["| backend | files | run by | individual runs | |", "|---|---|---|---|---|"]
     lines += [
         f"| {b.name} | `{b.suffix}` | {b.runs_by} | {'yes' if b.single_runs else 'no'} | "
@@ -158,14 +158,14 @@ def backends() -> str:
 
 
 def tables() -> str:
-    """Tables of the benchmark: what a row is, and what is measured without a MODEL."""
+    """Tables of the benchmark: the meaning of a row, and the models measured without a MODEL."""
     lines = ["| `--table` | a row is | without MODEL |", "|---|---|---|"]
     lines += [f"| {kind.name} | {kind.row} | {kind.exported} |" for kind in KINDS.values()]
     return "\n".join(lines)
 
 
 def peers() -> str:
-    """Other networks, with what was published of them."""
+    """Other networks, with their published results."""
     lines = [
         "| `--model` | | parameters, M | MACs, G | ADE20K mIoU | |",
         "|---|---|---|---|---|---|",
@@ -191,7 +191,7 @@ SECTIONS = {
     "backends": ("docs/benchmark.md", backends),
     "tables": ("docs/benchmark.md", tables),
 }
-"""Name of a section -> the document it is in, and what writes it."""
+"""Name of a section -> its document, and the function that generates it."""
 
 if __name__ == "__main__":
     for name, (document, table) in SECTIONS.items():

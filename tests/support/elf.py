@@ -1,4 +1,4 @@
-"""Reading what an ELF file is for and what it needs."""
+"""Reads the headers and dependencies of an ELF file."""
 
 import struct
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ DT_NEEDED, DT_STRTAB = 1, 5
 
 
 class Elf:
-    """What the headers of an ELF file of 64 bit say."""
+    """The headers of a 64-bit ELF file."""
 
     def __init__(self, path: Path) -> None:
         self.bytes = path.read_bytes()

@@ -1,4 +1,4 @@
-"""An adb server with a phone that answers without end, which no real one can be made to do."""
+"""An adb server with a phone whose answers never end, which a real phone cannot be made to do."""
 
 import socket
 import struct
@@ -20,11 +20,11 @@ LINE, TEXT = b"y\n" * (CHUNK // 2), b"y" * CHUNK
 
 
 class EndlessPhone:
-    """The server, on a port of its own.
+    """The server, on its own port.
 
     Attributes:
-        port: where it listens.
-        sent: bytes that the phone has sent so far.
+        port: port on which it listens.
+        sent: number of bytes that the phone has sent so far.
     """
 
     def __init__(
@@ -33,10 +33,10 @@ class EndlessPhone:
         """Start to listen.
 
         Args:
-            answers: what the server says to requests of its own.
-            kind: of the packets of every shell command, `STDOUT` or `STDERR`.
-            answer: what each holds.
-            claimed: how long each says it is; None for as long as it is.
+            answers: the server's answers to requests.
+            kind: kind of the packets of shell commands, `STDOUT` or `STDERR`.
+            answer: content of each packet.
+            claimed: length in the header of each packet; None for the real length.
         """
         self.sent, self._answers = 0, answers
         self._packet = struct.pack("<BI", kind, claimed or len(answer)) + answer

@@ -1,4 +1,4 @@
-"""Running the real commands, and the networks of a user for them to export."""
+"""Runs the real commands, and provides user-defined networks for them to export."""
 
 import os
 import re
@@ -184,7 +184,7 @@ def text():
 
 
 def write_networks(folder: Path) -> None:
-    """Put the module `my_networks` and what it imports late into a folder."""
+    """Write the module `my_networks` and its lazily imported module to a folder."""
     (folder / "my_networks.py").write_text(NETWORKS)
     (folder / "late_helper.py").write_text("")
     (folder / "broken_module.py").write_text("undefined_name\n")
@@ -195,7 +195,7 @@ HIDING_PACKAGES = ("numpy", "onnx", "onnxruntime", "seaformer", "tensorflow")
 
 
 def write_hiding_modules(folder: Path) -> None:
-    """Put modules into a folder that hide others of their names, and end what imports them."""
+    """Write modules to a folder that shadow others by name, and exit when imported."""
     files = [folder / f"{name}.py" for name in HIDING_MODULES]
     files += [folder / name / "__init__.py" for name in HIDING_PACKAGES]
     for file in files:
@@ -204,12 +204,12 @@ def write_hiding_modules(folder: Path) -> None:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """The environment for a command: as it is, but for `extra`, and with no traceback asked for."""
+    """Return the environment for a command, with `extra` and without requesting tracebacks."""
     return {k: v for k, v in os.environ.items() if k != "SEAFORMER_TRACEBACK"} | extra
 
 
 def run_export(*arguments: str | Path, cwd: Path, **extra: str) -> Done:
-    """Run seaformer-export to its end in a folder; `extra` joins the environment."""
+    """Run seaformer-export in a folder; `extra` is added to the environment."""
     return subprocess.run(
         [EXPORT, *map(str, arguments)],
         cwd=cwd,
@@ -221,7 +221,7 @@ def run_export(*arguments: str | Path, cwd: Path, **extra: str) -> Done:
 
 
 def assert_one_line(done: Done, status: int, said: str) -> None:
-    """Expect this exit status, one line of error that says `said`, and no traceback."""
+    """Check the exit status, and for a single error line that contains `said` without traceback."""
     assert done.returncode == status, done.stderr
     assert re.fullmatch(r"error: [^\n]+\n", done.stderr), done.stderr
     assert re.search(said, done.stderr), done.stderr
@@ -229,7 +229,7 @@ def assert_one_line(done: Done, status: int, said: str) -> None:
 
 
 def names(folder: Path) -> list[str]:
-    """Everything below a folder, sorted."""
+    """Return the names of all files below a folder, sorted."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 

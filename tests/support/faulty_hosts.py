@@ -1,4 +1,4 @@
-"""This computer as devices with a fault, with the real runner and runtimes."""
+"""Devices with a fault, simulated on this computer with the real runner and runtimes."""
 
 import json
 import os
@@ -21,16 +21,16 @@ from seaformer.benchmark.devices.host import Host
 
 
 class FaultyComputer(Host):
-    """A computer on which what goes to the runner, and what comes from it, can be changed."""
+    """A computer on which input and output of the runner can be changed."""
 
     plan = ""  # of the latest run
 
     def change_plan(self, plan: str) -> str:
-        """Return what the runner gets instead of a plan."""
+        """Return the text that the runner gets instead of a plan."""
         return plan
 
     def change_line(self, line: str) -> str:
-        """Return what comes instead of a line of the runner."""
+        """Return the replacement for a line of the runner's output."""
         return line
 
     class _Space(ChangedWorkspace):
@@ -70,12 +70,12 @@ class FaultyComputer(Host):
 
     @property
     def is_check(self) -> bool:
-        """Whether the latest plan is that of a check."""
+        """Whether the latest plan is for a check."""
         return "\nblocks 0\n" in self.plan
 
 
 class CrashingComputer(FaultyComputer):
-    """Kills the runner as it checks a model, as a phone does that is out of memory."""
+    """Kills the runner while it checks a model, like a phone that is out of memory."""
 
     def __init__(self, model: str) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class StoppedClock(FaultyComputer):
 
 
 class AskedOtherwise(FaultyComputer):
-    """From the third measured round on, somebody else's plan is run."""
+    """Runs a different plan from the third measured round on."""
 
     rounds = 0
 
@@ -108,7 +108,7 @@ class AskedOtherwise(FaultyComputer):
 
 
 class BrokenComputer(Host):
-    """Says something of itself that our parsers cannot take."""
+    """Reports conditions that the parsers do not support."""
 
     looks_until_failure = 4
 
@@ -123,7 +123,7 @@ _Computer = TypeVar("_Computer", bound=Host)
 
 
 def named(kind: type[_Computer], serial: str) -> _Computer:
-    """This computer under the serial of a phone."""
+    """Return this computer under the serial of a phone."""
 
     class Named(kind):  # type: ignore[misc, valid-type]
         def facts(self) -> DeviceFacts:

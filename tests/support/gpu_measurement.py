@@ -1,9 +1,9 @@
-"""What LiteRT's GPU accelerator makes of .tflite files, against LiteRT's own kernels on the CPU.
+"""Compares LiteRT's GPU accelerator with LiteRT's own CPU kernels on .tflite files.
 
     python -m gpu_measurement FILE...
 
-One line of JSON for each file, in their order. A file may make the process crash; it is then the
-first without a line.
+Prints one line of JSON for each file, in order. If a file crashes the process, it is the first one
+without a line.
 """
 
 import json
@@ -62,7 +62,7 @@ def measure(path: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    # The accelerator chatters on stdout and stderr.
+    # The accelerator logs to stdout and stderr.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     for name in sys.argv[1:]:

@@ -1,17 +1,17 @@
-"""Reading a page of ours: its elements, and whether they are properly nested."""
+"""Reads an HTML report: its elements, and whether they are properly nested."""
 
 from html.parser import HTMLParser
 
 VOID = {"meta", "br", "wbr", "link"}
-"""Elements that have no end tag and, in our pages, do not end themselves."""
+"""Elements that have no end tag and, in our pages, are not self-closing."""
 
 
 class Page(HTMLParser):
-    """Elements of a page, after a check that they are properly nested.
+    """The elements of a page, checked to be properly nested.
 
     Attributes:
         elements: tag and attributes of each.
-        text: what is between tags, without the style.
+        text: the text between tags, without the style sheet.
     """
 
     def __init__(self, text: str) -> None:
@@ -39,17 +39,17 @@ class Page(HTMLParser):
             self.text += data
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
-        """The attributes of every element of a kind."""
+        """Return the attributes of every element with a tag."""
         return [attributes for name, attributes in self.elements if name == tag]
 
     def values(self, attribute: str) -> list[str]:
-        """The values of an attribute, of whatever element."""
+        """Return the values of an attribute in all elements."""
         every = (attributes.get(attribute) for _, attributes in self.elements)
         return [value for value in every if value is not None]
 
 
 def assert_needs_nothing_else(page: Page) -> None:
-    """Expect that ids are unique, that links lead to them, and that nothing is loaded."""
+    """Check that ids are unique, that links lead to them, and that nothing external is loaded."""
     ids = page.values("id")
     assert len(ids) == len(set(ids))
     assert page.values("src") == []

@@ -1,4 +1,4 @@
-"""Images of a few megabytes that would take gigabytes of memory: real files, all of them."""
+"""Real image files of a few megabytes whose decoding would take gigabytes of memory."""
 
 import struct
 import zlib
@@ -8,24 +8,24 @@ import numpy as np
 from PIL import Image
 
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""Colour type of PNG -> its channels: grey, RGB, palette, grey and alpha, RGBA."""
+"""PNG colour type -> number of channels: grey, RGB, palette, grey and alpha, RGBA."""
 
 
 def png_bomb(path: Path, width: int, height: int, bits: int = 8, colour: int = 0) -> Path:
-    """Write a whole PNG of zeros, without ever holding its pixels.
+    """Write a complete PNG of zeros without allocating its pixels.
 
     Args:
-        path: to be written.
-        width: of the image.
-        height: of it, a multiple of 100.
-        bits: of a channel.
+        path: path of the file.
+        width: width of the image.
+        height: height of the image, a multiple of 100.
+        bits: bits per channel.
         colour: colour type.
     """
     row = bytes(1 + -(-width * CHANNELS[colour] * bits // 8))
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    # A full flush makes a block that says the same wherever it stands, so it can be repeated.
+    # A full flush makes a block independent of its position, so it can be repeated.
     rows = packer.compress(row * 100) + packer.flush(zlib.Z_FULL_FLUSH)
-    # Of zeros, the first half of the checksum is 1 and the second the number of bytes.
+    # For zeros, the first half of the checksum is 1 and the second is the number of bytes.
     checksum = (len(row) * height % 65521) << 16 | 1
     data = b"\x78\xda" + rows * (height // 100) + packer.flush() + struct.pack(">I", checksum)
     chunks = [b"IHDR" + struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)]
@@ -37,7 +37,7 @@ def png_bomb(path: Path, width: int, height: int, bits: int = 8, colour: int = 0
 
 
 def tiled_tiff(path: Path, side: int, tile: int) -> Path:
-    """Write a small TIFF whose one tile is large, all zeros, compressed by deflate."""
+    """Write a small TIFF with a single large tile of zeros, compressed with deflate."""
     packer = zlib.compressobj(9)
     data = b"".join(packer.compress(bytes(tile)) for _ in range(tile)) + packer.flush()
     numbers = {256: side, 257: side, 258: 8, 259: 8, 262: 1, 277: 1, 322: tile, 323: tile}
@@ -49,7 +49,7 @@ def tiled_tiff(path: Path, side: int, tile: int) -> Path:
 
 
 def renamed_size(path: Path, width: int, height: int) -> Path:
-    """Write a small image, and then another size into its header; the suffix says which kind."""
+    """Write a small image and replace the size in its header; the suffix selects the format."""
     Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(path)
     data = bytearray(path.read_bytes())
     if path.suffix == ".jpg":

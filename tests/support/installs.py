@@ -1,12 +1,12 @@
-"""Checks the distributions as users install them, in clean virtual environments.
+"""Checks the distributions by installing them in clean virtual environments, as users do.
 
-    python tests/support/installs.py dist                               # every Python that is found
-    python tests/support/installs.py dist --python python3.12 --export  # and [export] too
+    python tests/support/installs.py dist                               # every Python found
+    python tests/support/installs.py dist --python python3.12 --export  # also with [export]
 
-A plain install of the wheel predicts, evaluates, benchmarks and bundles a file that was exported by
-the environment that this script runs in, and names the extra that exporting needs. The sdist is
-installed over it and benchmarks again. With --export, seaformer-export is installed and run there
-too. The commands are run in the checkout and elsewhere.
+A file is exported in the environment of this script. A plain install of the wheel predicts,
+evaluates, benchmarks and bundles it, and its export command names the missing extra. Then the sdist
+is installed over it and benchmarks again. With --export, seaformer-export is installed and run too.
+The commands run inside and outside the checkout.
 """
 
 import argparse
@@ -33,7 +33,7 @@ write(Path(sys.argv[1]), 1, validation=2)
 
 
 def main() -> None:
-    """Check every install that is asked for; the first that fails ends it."""
+    """Check every requested install; stop at the first failure."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("dist", type=Path, help="folder of the wheel and the sdist")
     parser.add_argument("--python", action="append", help="interpreter to use; repeatable")
@@ -57,11 +57,11 @@ def main() -> None:
 
 
 def find_python(version: str) -> str | None:
-    """Find an interpreter of a version such as "3.12", on the PATH or among those of pyenv."""
+    """Find an interpreter of a version such as "3.12", on the PATH or installed by pyenv."""
     name = f"python{version}"
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
     there = [shutil.which(name), *map(str, sorted(pyenv.glob(f"{version}.*/bin/{name}")))]
-    # pyenv has a program of that name for versions that are not in use, too; it fails.
+    # pyenv also has a shim of that name for inactive versions, which fails.
     return next((path for path in there if path and is_running(path)), None)
 
 
@@ -74,9 +74,9 @@ class Install:
     """A virtual environment with the package.
 
     Args:
-        python: interpreter that makes it.
-        folder: of it.
-        requirement: what to install: a file, with extras or without.
+        python: interpreter that creates it.
+        folder: folder of the environment.
+        requirement: the file to install, with or without extras.
     """
 
     def __init__(self, python: str, folder: Path, requirement: str) -> None:
@@ -92,12 +92,12 @@ class Install:
         print(f"{self.packages.parent.name}: {kind}: {taken}", flush=True)
 
     def add(self, *requirement: str) -> None:
-        """Install by pip."""
+        """Install with pip."""
         pip = [self.folder / "bin/python", "-m", "pip", "install", "--quiet"]
         run([*pip, "--disable-pip-version-check", *requirement], self.elsewhere)
 
     def check_use(self, model: Path) -> None:
-        """Use an exported file by everything that needs no extra."""
+        """Run all commands that need no extra on an exported file."""
         assert self.size_mb < MAX_PLAIN_MB, f"a plain install takes {self.size_mb:.0f} MB"
         assert not [name for name in HEAVY if (self.packages / name).exists()]
         for where in (ROOT, self.elsewhere):
@@ -117,14 +117,14 @@ class Install:
         assert "pip install 'seaformer[export]'" in done.stderr, done.stderr
 
     def check_benchmark(self, model: Path, where: Path) -> None:
-        """Measure an exported file on this computer."""
+        """Benchmark an exported file on this computer."""
         output = self.elsewhere / f"benchmark {where.name}"
         options = ["--device", "host", "--runs", "10", "--force", "--output"]
         self.command("benchmark", model, *options, output, where=where)
         assert (output / "results.json").exists()
 
     def check_export(self) -> None:
-        """Export, verified on the CPU."""
+        """Export with verification on the CPU."""
         for where in (ROOT, self.elsewhere):
             start = perf_counter()
             output = self.elsewhere / f"out {where.name}"
@@ -136,7 +136,7 @@ class Install:
     def command(
         self, name: str, *arguments: str | Path, where: Path | None = None, status: int = 0
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command of the package, by default elsewhere, and expect its exit status."""
+        """Run a command of the package, by default outside the checkout; check its exit status."""
         command = [self.folder / f"bin/seaformer-{name}", *arguments]
         return run(command, where or self.elsewhere, status)
 
@@ -144,7 +144,7 @@ class Install:
 def run(
     command: list[str | Path], where: Path, status: int = 0
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end in a folder, and expect its exit status."""
+    """Run a program in a folder; check its exit status."""
     done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
     assert done.returncode == status, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done

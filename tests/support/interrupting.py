@@ -16,12 +16,12 @@ BENCHMARK = Path(sys.executable).with_name("seaformer-benchmark")
 def interrupted(
     *arguments: str | Path, signals: Sequence[signal.Signals] = (signal.SIGINT,)
 ) -> tuple[int, str]:
-    """Run seaformer-benchmark until a tenth is measured, and press Ctrl-C, or send other signals.
+    """Run seaformer-benchmark until a tenth is measured, then press Ctrl-C or send other signals.
 
-    Several come one after another, until it has ended.
+    Several signals are sent one after another, until the process has ended.
 
     Returns:
-        Exit status, and what came on standard error after that.
+        Exit status, and the standard error after the first signal.
     """
     process = subprocess.Popen(
         [BENCHMARK, *map(str, arguments)],

@@ -1,8 +1,8 @@
-"""Whether everything that a dex file refers to exists, in it or in the framework.
+"""Checks that all references of a dex file exist, in the file or in the framework.
 
-A reference that does not is an error when the app gets there, on a phone. The framework is that of
-API 31: that a method is newer than the oldest Android of the app is not seen here. Fields of Java's
-own classes are not known, so they are not looked up.
+A missing one would be an error at run time on a phone. The framework is that of API 31: methods
+that are newer than the app's minimum Android version are not detected. Fields of Java's own classes
+are unknown, so they are not checked.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ WITHOUT_FIELDS = ("Ljava/", "Ljavax/", "Lorg/")
 
 @dataclass(frozen=True)
 class LinkReport:
-    """What was found.
+    """The result of a link check.
 
     Attributes:
-        checked: how many references were looked up.
-        unresolved: references to classes that exist, but have no such member.
-        unknown_classes: classes that are nowhere.
+        checked: number of references that were looked up.
+        unresolved: references to missing members of known classes.
+        unknown_classes: classes that were not found.
     """
 
     checked: int
@@ -30,18 +30,18 @@ class LinkReport:
 
 
 def check_links(dex: Path, members: Path) -> LinkReport:
-    """Look up every method and field that a dex file names.
+    """Look up every method and field that a dex file refers to.
 
     Args:
         dex: the file.
-        members: what the framework has, as FrameworkStub.java writes it.
+        members: list of the framework's members, written by FrameworkStub.java.
     """
     file = Dex(dex)
     known = read_members(members) | file.classes
     unresolved, unknown, checked = [], set(), 0
     for reference in file.references:
         if reference.owner.startswith("["):
-            continue  # methods of arrays, such as clone, are of the language
+            continue  # methods of arrays, such as clone, are part of the language
         if reference.is_field and reference.owner.startswith(WITHOUT_FIELDS):
             continue
         checked += 1
@@ -71,11 +71,11 @@ def read_members(path: Path) -> dict[str, DefinedClass]:
 
 
 def _has(known: dict[str, DefinedClass], name: str, member: str, unknown: set[str]) -> bool:
-    """Whether a class has a member, of its own or from above."""
+    """Whether a class has a member, its own or an inherited one."""
     found = known.get(name)
     if found is None:
         unknown.add(name)
-        return True  # it may have it; the class itself is reported
+        return True  # unknown; the class itself is reported
     if member in found.members or member in known[OBJECT].members:
         return True
     if "(" not in member and name != OBJECT and name.startswith(WITHOUT_FIELDS):

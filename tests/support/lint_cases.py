@@ -1,6 +1,6 @@
-"""One-operator files that LiteRT's GPU accelerator gets wrong or refuses, and twins that are right.
+"""One-operator files on which LiteRT's GPU accelerator fails, and similar ones that it supports.
 
-Each row was measured; `test_lint.py` measures them again where there is a driver.
+Each row was measured; `test_lint.py` measures them again if there is a driver.
 """
 
 import itertools
@@ -28,7 +28,7 @@ FAULTY_SHAPES = (
     ((1, 5, 6, 8), (4, 5, 6, 8)),
     ((6, 8), (1, 1, 6, 8)),
 )
-"""Shape of the computed operand, and of a constant of real numbers that does not meet its axes."""
+"""Shapes of the computed operand, and of a float constant that is not aligned with its axes."""
 
 RIGHT_SHAPES = (
     ((8,), (1,)),
@@ -43,17 +43,17 @@ RIGHT_SHAPES = (
     ((4, 5, 6, 8), (6, 8)),
     ((4, 5, 6, 8), (4, 5, 6, 8)),
 )
-"""As above, of constants that do."""
+"""As above, with constants that are aligned."""
 
 FAULTY_INTEGER_SHAPES = (((6, 8), (8,)), ((4, 6, 8), (6, 8)), ((1, 5, 6, 8), (5, 6, 8)))
 RIGHT_INTEGER_SHAPES = (((8,), (8,)), ((4, 6, 8), (4, 6, 8)), ((1, 5, 6, 8), (1, 5, 6, 8)))
-"""As above, of constants of integers and booleans, which lie as computed tensors do."""
+"""As above, with integer and boolean constants, which are laid out like computed tensors."""
 
 
 def element_wise(
     type: str, order: str, computed: Sequence[int], fixed: Sequence[int], dtype: str = "float32"
 ) -> Case:
-    """An operator of a computed tensor and a constant."""
+    """Return an element-wise operator with a computed tensor and a constant."""
     operands = (given(*computed, dtype=dtype), constant(*fixed, dtype=dtype))
     output = "bool" if type in (*COMPARISONS, *LOGICAL) else dtype
     return Case(type, operands if order == "right" else operands[::-1], {}, (output,))
@@ -185,7 +185,7 @@ FAULTY = dict(_element_wise(is_right=False)) | {
     "slice that drops an axis": _sliced(shrinkAxisMask=1),
     "fused sign bit": Case("ADD", (_IMAGE, _IMAGE), {"fusedActivationFunction": 5}),
 }
-"""Name -> what the accelerator computes wrongly, refuses or crashes on, in single precision."""
+"""Name -> operator that the accelerator computes wrongly, refuses or crashes on, in fp32."""
 
 RIGHT = dict(_element_wise(is_right=True)) | {
     "computed operand of batch 4": Case("MUL", (given(1, 6, 8), given(4, 1, 8))),
@@ -223,4 +223,4 @@ RIGHT = dict(_element_wise(is_right=True)) | {
     "fully connected": Case("FULLY_CONNECTED", (given(3, 4), constant(6, 4), constant(6))),
     "gather": Case("GATHER", (_IMAGE, _ints(2, 0, 1)), {"axis": 2}),
 }
-"""Name -> what it computes right."""
+"""Name -> operator that it computes correctly."""

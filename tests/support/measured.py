@@ -1,4 +1,4 @@
-"""Running a command and measuring the most memory that it took."""
+"""Runs a command and measures its peak memory."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from tempfile import NamedTemporaryFile, TemporaryFile
 from exporting import environment
 
 LIMIT_BYTES = 1_000_000_000
-"""Importing torch and TensorFlow takes half of it, what never ends takes more within a second."""
+"""Importing torch and TensorFlow takes half of it; an endless answer exceeds it within a second."""
 
 
 _MEASURE = """
@@ -19,17 +19,17 @@ status = subprocess.call(sys.argv[2:])
 peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 open(sys.argv[1], "w").write(f"{status} {1024 * peak}")
 """
-"""In a process between: a program begins with the peak of the one that starts it."""
+"""Runs in an intermediate process, as a program inherits the peak memory of its parent."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A command that came to its end.
+    """The result of a command.
 
     Attributes:
         status: its exit status.
-        said: all that it printed.
-        peak_bytes: of resident memory, of the command or of a program that it started.
+        said: its output.
+        peak_bytes: peak of the resident memory of the command or of a program that it started.
     """
 
     status: int
@@ -40,7 +40,7 @@ class Measured:
 def run_measured(
     command: Sequence[str | Path], cwd: Path, extra: Mapping[str, str] | None = None
 ) -> Measured:
-    """Run a command to its end in a folder; `extra` joins the environment."""
+    """Run a command in a folder; `extra` is added to the environment."""
     with TemporaryFile() as output, NamedTemporaryFile("r") as found:
         subprocess.run(
             [sys.executable, "-c", _MEASURE, found.name, *map(str, command)],
@@ -57,7 +57,7 @@ def run_measured(
 
 
 def assert_refused(done: Measured, said: str) -> None:
-    """Expect one line of error that says `said`, and no more memory than a command needs."""
+    """Check for a single error line that contains `said`, and for limited memory."""
     assert done.status in (1, 2), done.said
     errors = [line for line in done.said.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1, done.said

@@ -1,4 +1,4 @@
-"""Python binding of argmax.c, compiled on the spot: for tests and the benchmark only."""
+"""Python binding of argmax.c, compiled at run time, for tests and benches only."""
 
 import ctypes
 import os
@@ -17,12 +17,12 @@ FLAGS = ("-std=c99", "-O3", "-ffp-contract=off")
 TYPES = {"float32": 0, "int8": 1, "uint8": 2}
 LAYOUTS = {"CHW": 0, "HWC": 1}
 OK, BAD_SHAPE, BAD_TYPE, NOT_FINITE = range(4)
-GUARD = 64  # bytes that may not change after each buffer
+GUARD = 64  # guard bytes after each buffer, which must not change
 GUARD_BYTE = 0xA5
 
 
 class NoCompilerError(Exception):
-    """There is nothing to compile C with."""
+    """There is no C compiler."""
 
 
 def find_compiler() -> str:
@@ -43,7 +43,7 @@ class Job(ctypes.Structure):
 
     @classmethod
     def of(cls, logits: np.ndarray, size: tuple[int, int], layout: str) -> "Job":
-        """Describe `logits` to C."""
+        """Return the struct for `logits`."""
         h, w, c = logits.shape if layout == "HWC" else (*logits.shape[1:], logits.shape[0])
         return cls(c, h, w, *size, TYPES[logits.dtype.name], LAYOUTS[layout])
 
@@ -63,17 +63,17 @@ class NativeArgmax:
         self._size.restype = ctypes.c_size_t
 
     def workspace_size(self, job: Job) -> int:
-        """Return how many bytes the job needs, 0 if it is not valid."""
+        """Return the size of the workspace in bytes, 0 if the arguments are invalid."""
         return int(self._size(ctypes.byref(job)))
 
     def status(self, job: Job) -> int:
-        """Run a job that is not valid, which may not touch the buffers it does not get."""
+        """Run with invalid arguments, without buffers, and return the status."""
         return int(self._run(ctypes.byref(job), None, None, None))
 
     def prepare(
         self, logits: np.ndarray, size: tuple[int, int], layout: str = "CHW"
     ) -> Callable[[], np.ndarray]:
-        """Allocate what the job needs; return what runs it and returns the mask."""
+        """Allocate the buffers; return a function that computes and returns the mask."""
         logits = np.ascontiguousarray(logits)
         job = Job.of(logits, size, layout)
         kind = np.dtype(np.uint8 if job.classes <= 256 else np.uint16)
@@ -90,11 +90,11 @@ class NativeArgmax:
             assert (workspace[-GUARD:] == GUARD_BYTE).all(), "wrote past the workspace"
             return mask[:length].view(kind).reshape(size)
 
-        run.logits = logits  # type: ignore[attr-defined]  # C only has its address
+        run.logits = logits  # type: ignore[attr-defined]  # C has only its address
         return run
 
     def __call__(
         self, logits: np.ndarray, size: tuple[int, int], layout: str = "CHW"
     ) -> np.ndarray:
-        """Return the mask; raise ValueError with the status if there is none."""
+        """Return the mask; raise ValueError with the status on failure."""
         return self.prepare(logits, size, layout)()

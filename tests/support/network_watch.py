@@ -1,4 +1,4 @@
-"""Running commands where there is no network, and seeing what they would have sent."""
+"""Runs commands without a network, and records their attempts to use one."""
 
 import os
 import re
@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 
 REQUIRED = "SEAFORMER_REQUIRE_NETWORK_WATCH"
-"""Set where the tests have to run, as in continuous integration: they fail instead of skipping."""
+"""If set, as in CI, the tests fail instead of being skipped."""
 
 CALLS = "connect,sendto,sendmsg,sendmmsg,openat"
 
 ATTEMPT = re.compile(r"(connect|send\w+)\(.*AF_INET|openat\(.*\"/etc/(hosts|resolv\.conf)\"")
-"""A packet or a connection to an address, or the look-up of a name, in a line of strace."""
+"""Matches a line of strace with a packet, a connection or a name lookup."""
 
 
 def watched(command: Sequence[str | Path], trace: Path) -> list[str | Path]:
-    """Return the command that runs another without a network, and writes what it tries.
+    """Return a command that runs another one without a network, and traces its network calls.
 
     Args:
-        command: the one to run, with all that it starts.
-        trace: file for `attempts`.
+        command: the command to run; its child processes are traced too.
+        trace: output file, to be read by `attempts`.
     """
     users = () if os.geteuid() == 0 else ("--map-root-user",)
     strace = ("strace", "-f", "--seccomp-bpf", "-qq", "-e", f"trace={CALLS}", "-o", trace)
@@ -30,12 +30,12 @@ def watched(command: Sequence[str | Path], trace: Path) -> list[str | Path]:
 
 
 def attempts(trace: Path) -> list[str]:
-    """Return the lines of a trace that show an attempt to reach something over a network."""
+    """Return the lines of a trace that show an attempt to use a network."""
     return [line for line in trace.read_text().splitlines() if ATTEMPT.search(line)]
 
 
 def require_tools(folder: Path) -> None:
-    """Skip the test where commands cannot be watched; fail where they have to be."""
+    """Skip the test if commands cannot be traced; fail if that is required."""
     try:
         done = subprocess.run(
             watched(["true"], folder / "trace"), capture_output=True, text=True, check=False

@@ -1,6 +1,6 @@
-"""Folders that look like Qualcomm's packages for phones: the right names, and nothing in them.
+"""Folders with the file names of Qualcomm's packages for phones, but without their content.
 
-The real ones are under a licence that keeps them out of a repository.
+The licence of the real packages does not allow them in a repository.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ QNN = "2.51.0"
 
 
 def write_library(path: Path, machine: int = ARM64, version: str | None = QNN) -> Path:
-    """Write the header of an ELF file, and the version as the real ones have it."""
+    """Write an ELF header and a version in the form of the real libraries."""
     path.parent.mkdir(parents=True, exist_ok=True)
     head = b"\x7fELF\x02\x01\x01" + bytes(9) + (3).to_bytes(2, "little")
     text = "" if version is None else f"hexnn_ver_v{version}.260929181845."
@@ -28,7 +28,7 @@ def write_sdk(
     version: str = QNN,
     plugins: Sequence[str] = (PLUGIN, DISPATCH_LIBRARY),
 ) -> Path:
-    """Lay files out as Qualcomm's SDK does, the runtimes' libraries for the NPU beside it."""
+    """Write the layout of Qualcomm's SDK, with the runtimes' NPU libraries beside it."""
     android = folder / "lib" / "aarch64-android"
     for name in HOST_FILES:
         write_library(android / name, version=version)
@@ -42,7 +42,7 @@ def write_sdk(
 
 
 def write_aars(folder: Path) -> Path:
-    """Lay files out as Android packages that are unpacked beside each other do."""
+    """Write the layout of Android packages that were unpacked beside each other."""
     runtime = folder / "qnn-runtime" / "jni" / "arm64-v8a"
     for name in HOST_FILES:
         write_library(runtime / name)

@@ -1,4 +1,4 @@
-"""What TensorFlow Lite's benchmark tools print."""
+"""Sample output of TensorFlow Lite's benchmark tools."""
 
 from locations import SAMPLES
 

@@ -1,4 +1,4 @@
-"""Networks that are not loaded, and their tensors by the names of the official code."""
+"""Networks with initial weights, and their tensors under the names of the official code."""
 
 from collections.abc import Mapping
 
@@ -17,21 +17,21 @@ from seaformer.weights.tensor_names import Shapes, shapes_of
 
 
 def build_network(name: str | Variant | Network, task: Task) -> nn.Module:
-    """Build a network with the weights that torch gives it, in training mode."""
+    """Build a network with torch's initial weights, in training mode."""
     return as_network(name).build(task.kind, task.num_classes)
 
 
 def to_official(state_dict: Mapping[str, Tensor], variant: Variant) -> dict[str, Tensor]:
-    """Rename the tensors of a network's whole state_dict as the official code names them."""
+    """Rename the tensors of a network's complete state_dict to the names of the official code."""
     names = official_names(state_dict, variant)
     return {names[key]: tensor for key, tensor in state_dict.items()}
 
 
 def from_official(state_dict: Mapping[str, Tensor], variant: Variant) -> dict[str, Tensor]:
-    """Rename the tensors of an official state_dict as `seaformer.models.seaformer` names them.
+    """Rename the tensors of an official state_dict to the names of `seaformer.models.seaformer`.
 
     Raises:
-        SeaformerError: a name is not one of the variant's.
+        SeaformerError: a name does not exist in the variant.
     """
     is_segmentation = any(name.startswith("backbone.") for name in state_dict)
     names = official_names(network_shapes(variant, is_segmentation), variant)
@@ -46,7 +46,7 @@ def from_official(state_dict: Mapping[str, Tensor], variant: Variant) -> dict[st
 
 
 def network_shapes(variant: Variant, is_segmentation: bool, classes: int = 1) -> Shapes:
-    """Return the shape of each tensor in the state_dict of a network that is not built."""
+    """Return the shapes of the tensors in a network's state_dict without building it."""
     network = SeaFormer if is_segmentation else SeaFormerClassifier
     with torch.device("meta"):
         return shapes_of(network(variant, classes).state_dict())

@@ -4,4 +4,4 @@ from collections.abc import Callable
 from pathlib import Path
 
 Once = Callable[[str, Callable[[Path], None]], Path]
-"""Makes a folder of a name by a function, once for all processes of the test run."""
+"""Creates a named folder with a function, once for all processes of the test run."""

@@ -1,4 +1,4 @@
-"""Files of .tflite with one operator, for what an accelerator makes of it."""
+"""One-operator .tflite files, to test how accelerators compute an operator."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ TYPES = {
 
 @dataclass(frozen=True)
 class Given:
-    """A tensor that is given when the file is run."""
+    """An input tensor of the file."""
 
     shape: tuple[int, ...]
     dtype: str = "float32"
@@ -31,9 +31,9 @@ class Given:
 
 @dataclass(frozen=True)
 class Case:
-    """One operator: its type, its inputs, its options and the types of what it computes.
+    """One operator: its type, inputs, options and output types.
 
-    A tensor of the inputs is a `Given`, an array for a constant, or None for one that is left out.
+    An input is a `Given`, an array for a constant, or None for an omitted optional input.
     """
 
     type: str
@@ -48,13 +48,13 @@ def given(*shape: int, dtype: str = "float32") -> Given:
 
 
 def constant(*shape: int, dtype: str = "float32") -> "np.ndarray[Any, Any]":
-    """Few values, so that some equal those of other tensors, in an order without a pattern."""
+    """Return a constant of few distinct values, so that constants share values, in mixed order."""
     size = int(np.prod(shape))
     return spread(np.random.default_rng(size).permutation(size), dtype).reshape(shape)
 
 
 def spread(numbers: "np.ndarray[Any, Any]", dtype: str) -> "np.ndarray[Any, Any]":
-    """Turn numbers from 0 on into values of a type: 0.25 to 2, 1 to 8, or true and false."""
+    """Convert numbers from 0 up to values of a type: 0.25 to 2, 1 to 8, or true and false."""
     values = numbers % 8 + 1
     if dtype == "bool":
         return values > 4
@@ -62,7 +62,7 @@ def spread(numbers: "np.ndarray[Any, Any]", dtype: str) -> "np.ndarray[Any, Any]
 
 
 def _options_name(type: str) -> str:
-    """ "MUL" -> "MulOptions"; most names of options follow from the operator's."""
+    """ "MUL" -> "MulOptions"; most option names are derived from that of the operator."""
     irregular = {
         "MEAN": "Reducer", "SUM": "Reducer", "REDUCE_MAX": "Reducer", "REDUCE_MIN": "Reducer",
         "REDUCE_PROD": "Reducer", "REDUCE_ANY": "Reducer", "REDUCE_ALL": "Reducer",
@@ -77,7 +77,7 @@ def _options_name(type: str) -> str:
 
 
 def build(case: Case, *, shapes: Sequence[Sequence[int]] | None = None) -> bytes:
-    """Write the file; the shapes of the outputs are what LiteRT makes of the inputs."""
+    """Return the file; LiteRT computes the shapes of the outputs unless they are given."""
     if shapes is None:
         shapes = _computed_shapes(build(case, shapes=[()] * len(case.outputs)))
     model, graph, operator = schema.ModelT(), schema.SubGraphT(), schema.OperatorT()

@@ -1,4 +1,4 @@
-"""The ONNX quantizer on the trained network and on small graphs, and what is in its files."""
+"""Engines of the ONNX quantizer for the trained network and small graphs, and their content."""
 
 from pathlib import Path
 
@@ -23,13 +23,13 @@ BYTES = (0.0, 255.0)
 
 
 def images(count: int, split: str = "val") -> list[np.ndarray]:
-    """Return scenes as the network takes them."""
+    """Return scenes as inputs of the network."""
     preprocessing = get_task("shapes").preprocessing
     return [*network_inputs(scenes(count, SIZE, split), preprocessing, SIZE, inside=True)]
 
 
 def engine_of(file: Path) -> OnnxEngine:
-    """Return the engine of an exported .onnx of single precision, without ranges."""
+    """Return the engine of an exported fp32 .onnx file, without calibrated ranges."""
     metadata = read_metadata(file)
     return OnnxEngine(onnx.load_from_string(content_of(file)), list(metadata.operators), BYTES)
 

@@ -1,4 +1,4 @@
-"""Networks of a user's own whose outputs mean different things, and the file that has them."""
+"""User-defined networks with various kinds of outputs, and a file that contains them."""
 
 from pathlib import Path
 
@@ -107,7 +107,7 @@ def one_class():
 
 
 def write_own_networks(folder: Path) -> Path:
-    """Write the file own.py into a folder."""
+    """Write the file own.py to a folder."""
     file = folder / "own.py"
     file.write_text(NETWORKS)
     return file

@@ -1,4 +1,4 @@
-"""Running the real benchmark command against a loopback phone."""
+"""Runs the real benchmark command against a loopback phone."""
 
 import os
 import signal
@@ -16,12 +16,12 @@ from loopback_phone.waiting import wait_until
 from seaformer.benchmark.results.schema import Results, read_results
 
 LIMIT_S = 240
-"""For a whole command: far more than it needs, and less than a test run may hang."""
+"""Time limit for a command: far more than it needs, so that only a hang reaches it."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A command that came to its end."""
+    """The result of a command that has ended."""
 
     status: int
     output: str
@@ -29,7 +29,7 @@ class Ended:
 
     @property
     def error(self) -> str:
-        """The one line that says what went wrong."""
+        """The single error line."""
         assert "Traceback" not in self.errors
         lines = [line for line in self.errors.splitlines() if line.startswith("error: ")]
         assert len(lines) == 1, self.errors
@@ -38,10 +38,10 @@ class Ended:
 
 
 class Benchmark:
-    """The command, started in a session of its own.
+    """The command, started in its own session.
 
     Attributes:
-        results: the folder that its results go to, if it measures.
+        results: folder of its results, if it measures.
     """
 
     def __init__(self, folder: Path, *arguments: str | Path) -> None:
@@ -63,7 +63,7 @@ class Benchmark:
             )
 
     def wait_until_it_says(self, text: str) -> None:
-        """Wait for a text on stderr."""
+        """Wait for `text` on stderr."""
 
         def is_said() -> bool:
             said = text in self._errors.read_text()
@@ -73,9 +73,9 @@ class Benchmark:
         wait_until(is_said, f"the command says '{text}'", LIMIT_S)
 
     def wait_for_runner(self, phone: LoopbackPhone) -> psutil.Process:
-        """Wait until a runner starts on the phone, and return its process.
+        """Wait until a new runner starts on the phone, and return its process.
 
-        One that runs already is waited out: it may come to its end at any moment.
+        A runner that is already running is ignored, as it may end at any moment.
         """
         before, now = phone.program_called("/runner"), None
 
@@ -97,7 +97,7 @@ class Benchmark:
                 return
 
     def ended(self) -> Ended:
-        """Wait for the end, which has to come, and see that nothing of it runs on."""
+        """Wait for the end of the command; check that none of its processes is left running."""
         try:
             output, _ = self._process.communicate(timeout=LIMIT_S)
         except subprocess.TimeoutExpired:
@@ -108,23 +108,23 @@ class Benchmark:
         return Ended(self._process.returncode, output, self._errors.read_text())
 
     def kept(self) -> Results:
-        """Return what it wrote into its results."""
+        """Return the results that it wrote."""
         return read_results(self.results)
 
 
 def benchmark(folder: Path, *arguments: str | Path) -> Ended:
-    """Run the command to its end."""
+    """Run the command and wait for its end."""
     return Benchmark(folder, *arguments).ended()
 
 
 def assert_left_as_it_was(phone: LoopbackPhone) -> None:
-    """Nothing runs on the phone, and nothing is stored on it."""
+    """Check that nothing runs on the phone, and that nothing is stored on it."""
     assert phone.programs() == []
     assert phone.left_files() == []
 
 
 def _session_of(leader: int) -> list[str]:
-    """Return the command lines of what runs in a session."""
+    """Return the command lines of the processes in a session."""
     found = []
     for process in psutil.process_iter():
         try:

@@ -1,4 +1,4 @@
-"""A graph that is a chain, and events of a profiler, as tests choose them."""
+"""Sequential graphs and profiler events for tests."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from seaformer.benchmark.runner.record import ProfileEvent
 
 
 class Chain(Graph):
-    """Operators that each read what the one before computes."""
+    """A sequence of operators; each reads the output of the previous one."""
 
     def __init__(self, types: Sequence[str], activations: Sequence[bool] | None = None) -> None:
         activated = activations or [False] * len(types)

@@ -2,8 +2,8 @@
 
     PYTHONPATH=tests/support python -m prose_lint [FILE ...]
 
-codespell reads documents whole, and of Python files comments, docstrings and texts of more than
-one word, so that identifiers are free.
+codespell checks documents completely, but in Python files only comments, docstrings and strings of
+more than one word, so identifiers are not checked.
 """
 
 import io
@@ -26,14 +26,14 @@ WORD = r"[\w\-']+"
 
 
 def wording() -> dict[str, str]:
-    """What the glossary's second table replaces: wording to avoid -> what to write."""
+    """Return the glossary's second table: wording to avoid -> replacement."""
     table = GLOSSARY.read_text().split("## Wording")[1]
     rows = re.findall(r"^\| (?!write|--)(.+?) \| (.+?) \|$", table, re.MULTILINE)
     return {avoided: written for written, avoided in rows}
 
 
 def python_prose(text: str) -> str:
-    """Blank everything of a Python file but comments and texts of several words, line by line."""
+    """Blank everything in a Python file except comments and strings of several words."""
     lines = [[" "] * len(line) for line in text.splitlines()]
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type not in PROSE or " " not in token.string:
@@ -46,7 +46,7 @@ def python_prose(text: str) -> str:
 
 
 def sources() -> Iterator[Path]:
-    """Every file with prose of ours."""
+    """Yield every file with prose of the project."""
     yield from (path for path in ROOT.glob("*.md"))
     for folder in FOLDERS:
         for path in sorted((ROOT / folder).rglob("*")):

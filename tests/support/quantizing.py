@@ -19,7 +19,7 @@ TFLITE = FORMATS["tflite"]
 
 
 def scenes(count: int, size: tuple[int, int], split: str = "val") -> Images:
-    """Procedural scenes of a size, with their truth."""
+    """Return procedural scenes of a size, with their ground truth."""
     drawn = ShapesDataset(split, size)
     return Images(f"{count} scenes", count, drawn.__getitem__)
 
@@ -27,7 +27,7 @@ def scenes(count: int, size: tuple[int, int], split: str = "val") -> Images:
 def calibrated(
     file: Path, task: str, images: int = 8
 ) -> tuple[TFLiteEngine, dict[str, Activation]]:
-    """The engine of an exported .tflite that normalises inside, with ranges from scenes."""
+    """Return the engine of an exported .tflite that normalises inside, calibrated on scenes."""
     metadata = read_metadata(file)
     operators = metadata.operators
     model = tflite_file.with_module_names(content_of(file), [row.module for row in operators])
@@ -41,7 +41,7 @@ def calibrated(
 
 
 def stretched(engine: TFLiteEngine, tensors: Sequence[str], factor: float) -> None:
-    """Spoil the ranges of tensors: eight bits are spread over so many times too much."""
+    """Widen the ranges of tensors by a factor, which makes eight bits too coarse."""
     engine.ranges = {
         name: (factor * low, factor * high) if name in tensors else (low, high)
         for name, (low, high) in engine.ranges.items()

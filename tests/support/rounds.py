@@ -1,4 +1,4 @@
-"""Running the runner on this computer, with the libraries that are installed."""
+"""Runs the runner on this computer with the installed libraries."""
 
 import platform
 import shutil
@@ -20,12 +20,12 @@ SUFFIXES = {"litert": ".tflite", "onnxruntime": ".onnx"}
 BACKENDS = sorted(SUFFIXES)
 
 PROBE_INPUT = 0.25 * np.arange(30, dtype=np.float32).reshape(1, 2, 3, 5)
-"""x of the models whose answers are known, see runner_probes.py."""
+"""Input x of the probe models, see runner_probes.py."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """How a run of the runner ended."""
+    """The result of a run of the runner."""
 
     status: Status
     record: Record
@@ -34,7 +34,7 @@ class Done:
 
 
 def basic_plan(backend: str, *models: PlannedModel, **changes: object) -> Plan:
-    """A short plan, but for `changes`."""
+    """Return a short plan with `changes`."""
     library = library_for(backend, TARGET, None)
     usual: dict[str, object] = {
         "backend": backend,
@@ -56,7 +56,7 @@ def basic_plan(backend: str, *models: PlannedModel, **changes: object) -> Plan:
 def add_model(
     folder: Path, name: str, file: Path, x: np.ndarray, mask_size: tuple[int, int] | None = None
 ) -> PlannedModel:
-    """Put a model and its input into the folder of a plan."""
+    """Add a model and its input to the folder of a plan."""
     shutil.copyfile(file, folder / f"{name}{file.suffix}")
     (folder / f"{name}.input").write_bytes(x.tobytes())
     return PlannedModel(name, f"{name}{file.suffix}", f"{name}.input", f"{name}.output", mask_size)
@@ -65,18 +65,18 @@ def add_model(
 def add_probe(
     folder: Path, backend: str, name: str = "probe", mask_size: tuple[int, int] | None = None
 ) -> PlannedModel:
-    """Put a model that takes microseconds into the folder of a plan."""
+    """Add a model that takes microseconds to the folder of a plan."""
     file = SOURCES / f"probe{SUFFIXES[backend]}"
     return add_model(folder, name, file, PROBE_INPUT, mask_size)
 
 
 def run_plan(folder: Path, plan: Plan) -> Done:
-    """Run a plan to its end."""
+    """Run a plan."""
     return run_text(folder, plan.text())
 
 
 def run_text(folder: Path, text: str) -> Done:
-    """Run what may be no plan at all."""
+    """Run the text of a plan, which may be invalid."""
     (folder / "plan").write_text(text)
     done = subprocess.run(
         [runner_for(TARGET), folder / "plan"], capture_output=True, check=False, timeout=300
@@ -87,7 +87,7 @@ def run_text(folder: Path, text: str) -> Done:
 
 
 def assert_gave_up(done: Done, status: Status, said: str) -> None:
-    """Expect this status, and the reason at all three places."""
+    """Check the status, and that the reason is reported in all three places."""
     assert done.status == status, done.stderr
     assert not done.record.complete
     assert done.record.status == status

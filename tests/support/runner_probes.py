@@ -1,8 +1,8 @@
-"""Makes the models whose answers the runner knows: `python runner_probes.py FOLDER`.
+"""Writes the models whose outputs the runner knows: `python runner_probes.py FOLDER`.
 
-They are committed, in benchmark/runner/src, as the runner is built where neither onnx nor LiteRT is
-installed. Both take x, float32 [1, 2, 3, 5]. probe.onnx gives x + 1.5, probe.tflite gives
-round(x / 0.25) - 3 as int8 [1, 2, 3, 5] of scale 0.25 and zero point -3.
+They are committed in benchmark/runner/src, as the runner is also built without onnx and LiteRT.
+Both take x, float32 [1, 2, 3, 5]. probe.onnx returns x + 1.5, and probe.tflite returns
+round(x / 0.25) - 3 as int8 [1, 2, 3, 5] with scale 0.25 and zero point -3.
 """
 
 import sys

@@ -1,6 +1,6 @@
-"""Tiny real model files: they find the strongest colour, so every mask is known beforehand.
+"""Tiny real model files that classify pixels by their strongest colour, so every mask is known.
 
-The logits are the averages of 8 x 8 pixels of red, green and blue, which makes three classes.
+The logits are the averages of red, green and blue over 8 x 8 pixels, so there are three classes.
 """
 
 import json
@@ -22,7 +22,7 @@ RANDOM_WEIGHTS = {"name": "random", "source": "seed 0", "sha256": None, "is_rand
 
 
 def metadata(layout: str = "NCHW", kind: str = "segmentation", **changes: Any) -> dict[str, Any]:
-    """Describe a model of this module as an export would; `changes` replace whole members."""
+    """Return the metadata of a model, as an export writes it; `changes` replace whole members."""
     sides = [1, 3, SIDE, SIDE] if layout == "NCHW" else [1, SIDE, SIDE, 3]
     grid = [1, 3, 8, 8] if layout == "NCHW" else [1, 8, 8, 3]
     is_grid = kind == "segmentation"
@@ -89,7 +89,7 @@ def write_onnx(
     scale: float = 1.0,
     classify: bool = False,
 ) -> Path:
-    """Write [1, 3, H, W] -> scale x averages; with `classify` one average a channel, [1, 3]."""
+    """Write [1, 3, H, W] -> scale x averages; with `classify` one average per channel, [1, 3]."""
     nodes = [helper.make_node("Mul", ["image", "scale"], ["scaled"])]
     if classify:
         nodes.append(helper.make_node("GlobalAveragePool", ["scaled"], ["grid"]))
@@ -116,7 +116,7 @@ def write_onnx(
 
 
 def write_painter(path: Path, task: Task, classes: tuple[int, int, int]) -> Path:
-    """Write an .onnx for `task` that takes red, green and blue for these of its classes."""
+    """Write an .onnx for `task` that classifies red, green and blue as the given classes."""
     weight = np.zeros((task.num_classes, 3, 1, 1), np.float32)
     bias = np.full(task.num_classes, -1.0, np.float32)
     for channel, index in enumerate(classes):
@@ -166,7 +166,7 @@ def tflite(*, quantized: bool = False, any_size: bool = False) -> bytes:
 
 
 def associate(path: Path, info: dict[str, Any]) -> Path:
-    """Append the metadata to a .tflite as an export does."""
+    """Append the metadata to a .tflite file as an export does."""
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("seaformer.json", json.dumps(info))
     return path

@@ -1,4 +1,4 @@
-"""Small .tflite files, put together operator by operator."""
+"""Small .tflite files, built operator by operator."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from seaformer.runtimes.tflite_flatbuffer import pack, parse
 
 @dataclass
 class SmallModel:
-    """A model under construction; tensors are named by their numbers."""
+    """A model under construction; tensors are identified by their indices."""
 
     model: schema.ModelT = field(default_factory=schema.ModelT)
 
@@ -72,7 +72,7 @@ class SmallModel:
         self.graph.operators.append(made)
 
     def include(self, content: bytes) -> None:
-        """Add all operators of a file of one subgraph, with inputs and outputs of its own."""
+        """Add all operators of a file with one subgraph, with separate inputs and outputs."""
         other = parse(content)
         graph = other.subgraphs[0]
         codes, buffers, tensors = (
@@ -98,5 +98,5 @@ class SmallModel:
 
 
 def type_name(options: Any) -> str:
-    """Of the table that an object of options is written as."""
+    """Return the name of the table type for an object of options."""
     return type(options).__name__.removesuffix("T")

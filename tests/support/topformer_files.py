@@ -1,4 +1,4 @@
-"""Checkpoints of TopFormer as its authors' code writes them, by the golden recipe."""
+"""TopFormer checkpoints in the format of its authors' code, with weights of the golden recipe."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ HEADS = {"tiny": 4, "small": 6, "base": 8}
 
 
 def official_shapes(size: str) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of a released checkpoint, written down from the official code."""
+    """Return the names and shapes of a released checkpoint, transcribed from the official code."""
     shapes: dict[str, tuple[int, ...]] = {}
 
     def convolution(name: str, conv: str, *kernel: int) -> None:

@@ -25,14 +25,14 @@ import java.nio.channels.FileChannel
 import javax.imageio.ImageIO
 
 /**
- * Does on a computer what the app does on a phone: a bundled model, an image, what is in it.
+ * Runs a bundled model on an image on a computer, as the app does on a phone.
  *
- * Usage: EndToEnd ASSETS IMAGE.png OUTPUT [FAULT]. With a FAULT the user has chosen the GPU, which is
- * the CPU with a driver that computes something else (wrong) or ends the process (crash). What the
- * NPU needs is looked for in OUTPUT. Written to the folder OUTPUT: running.txt, what runs the model and
- * what does not; check.txt, what the check of the output found; output.bin, what the model gave, in its own type; of a segmentation
- * mask.bin, 32-bit class ids, overlay.png, and screen.png, overlay and legend; of a classification
- * ranking.txt, class and probability per line.
+ * Usage: EndToEnd ASSETS IMAGE.png OUTPUT [FAULT]. A FAULT selects a simulated GPU: the CPU with a
+ * driver that computes a wrong output (wrong) or ends the process (crash). The NPU's libraries are
+ * searched in OUTPUT. Written to the folder OUTPUT: running.txt, the accelerator in use and the rejected
+ * ones; check.txt, the result of the output check; output.bin, the model's output in its own type; for
+ * segmentation mask.bin (32-bit class ids), overlay.png, and screen.png (overlay and legend); for
+ * classification ranking.txt, with a class and its probability per line.
  */
 fun main(arguments: Array<String>) {
     val (assets, photograph, output) = arguments.map(::File)
@@ -69,7 +69,7 @@ fun main(arguments: Array<String>) {
     }
 }
 
-/** What a driver does to a model that the CPU runs. */
+/** The faults of the simulated driver. */
 private class FaultyGpu(
     private val segmenter: Segmenter,
     private val fault: String,
@@ -99,7 +99,7 @@ private fun show(
     ImageIO.write(screen(overlay, legend), "png", File(output, "screen.png"))
 }
 
-/** As the app maps a model from its APK. */
+/** Maps a model file, as the app maps it from its APK. */
 private fun map(file: File): ByteBuffer =
     FileChannel.open(file.toPath()).use { it.map(FileChannel.MapMode.READ_ONLY, 0, it.size()) }
 

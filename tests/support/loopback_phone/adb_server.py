@@ -1,4 +1,4 @@
-"""An adb server of our own, beside any that the user of this computer has running."""
+"""A separate adb server, independent of one that the user may be running."""
 
 import os
 import socket
@@ -12,10 +12,10 @@ from loopback_phone.waiting import wait_until
 
 
 class AdbServer:
-    """The server, from the adb that is bundled with adbutils.
+    """The server, using the adb bundled with adbutils.
 
     Attributes:
-        settings: environment variables for programs that shall use this server.
+        settings: environment variables for programs that should use this server.
     """
 
     def __init__(self, home: Path) -> None:
@@ -24,7 +24,7 @@ class AdbServer:
             port = free.getsockname()[1]
         self.settings = {
             "ANDROID_ADB_SERVER_PORT": str(port),
-            "ANDROID_USER_HOME": str(home),  # where its key is
+            "ANDROID_USER_HOME": str(home),  # folder of its key
             "ADB_MDNS": "0",
             "ADB_LOCAL_TRANSPORT_MAX_PORT": "5553",  # do not look for emulators
         }
@@ -42,14 +42,14 @@ class AdbServer:
         wait_until(self._answers, "the adb server answers")
 
     def kill(self) -> None:
-        """End it without a word to anyone."""
+        """Kill it without notifying its clients."""
         if self._process:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def stop(self) -> None:
-        """End it, and one that a client may have started in its place."""
+        """Stop it, and a server that a client may have started in its place."""
         self.kill()
         if self._answers():
             self.adb("kill-server")

@@ -1,11 +1,11 @@
-"""The device side of the ADB protocol, over TCP: shell, file transfer, and nothing else.
+"""The device side of the ADB protocol over TCP: only shell and file transfer.
 
-Runs as a program inside the phone's namespaces, with the standard library alone, and imports all
-that it needs before it makes the phone's file tree its root.
+Runs as a program inside the phone's namespaces. It uses only the standard library, and imports all
+modules before it changes its root to the phone's file tree.
 
 Sources: docs/dev/protocol.md, sync.md, shell.md and services.md of
-android.googlesource.com/platform/packages/modules/adb; messages of errors from its daemon's
-file_sync_service.cpp.
+android.googlesource.com/platform/packages/modules/adb; error messages are from
+file_sync_service.cpp of its daemon.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
-VERSION = 0x01000001  # the first whose messages carry no checksum
+VERSION = 0x01000001  # the first version without checksums in messages
 MAX_PAYLOAD_BYTES = 256 * 1024
 SHELL = "/system/bin/sh"
 ENVIRONMENT = {
@@ -33,16 +33,16 @@ ENVIRONMENT = {
     "SHELL": SHELL,
     "USER": "shell",
     "TERM": "dumb",
-    "QEMU_CPU": "cortex-a76",  # the Snapdragon 865's, as far as qemu knows it
+    "QEMU_CPU": "cortex-a76",  # the closest CPU of qemu to a Snapdragon 865
 }
 
-TOKEN, SIGNATURE, PUBLIC_KEY = 1, 2, 3  # kinds of AUTH messages
-STDIN, STDOUT_ID, STDERR_ID, EXIT, CLOSE_STDIN = range(5)  # kinds of packets of shell v2
+TOKEN, SIGNATURE, PUBLIC_KEY = 1, 2, 3  # types of AUTH messages
+STDIN, STDOUT_ID, STDERR_ID, EXIT, CLOSE_STDIN = range(5)  # packet types of shell v2
 SYNC_DATA_BYTES = 64 * 1024
 
 
 class Message:
-    """Names of the protocol's messages."""
+    """Names of the protocol's message types."""
 
     AUTH, CLSE, CNXN, OKAY, OPEN, WRTE = (
         int.from_bytes(name, "little")
@@ -51,11 +51,11 @@ class Message:
 
 
 class StreamClosedError(ConnectionError):
-    """The other side has closed the stream, or is gone."""
+    """The peer has closed the stream or disconnected."""
 
 
 class Stream:
-    """One of the streams in a connection: bytes both ways, each message confirmed by the peer."""
+    """A bidirectional stream of a connection; the peer acknowledges each message."""
 
     def __init__(self, connection: "Connection", local_id: int, remote_id: int) -> None:
         self._connection, self.local_id, self.remote_id = connection, local_id, remote_id
@@ -85,7 +85,7 @@ class Stream:
             raise StreamClosedError from error
 
     async def read_some(self) -> bytes:
-        """Return what has come, b"" at the end."""
+        """Return the bytes received so far, b"" at the end."""
         return await self._incoming.read(MAX_PAYLOAD_BYTES)
 
     async def write(self, data: bytes) -> None:
@@ -103,7 +103,7 @@ Service = Callable[[Stream], Awaitable[None]]
 
 
 class Connection:
-    """The connection with an adb server, which holds the streams."""
+    """The connection to an adb server, with its streams."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class Connection:
         await self._writer.drain()
 
     async def serve(self) -> None:
-        """Answer messages until the other side goes away."""
+        """Answer messages until the peer disconnects."""
         try:
             while True:
                 header = await self._reader.readexactly(24)
@@ -151,7 +151,7 @@ class Connection:
         elif command == Message.AUTH and first == SIGNATURE:
             await self.send(Message.AUTH, TOKEN, 0, bytes(20))  # an unknown key; try the next
         elif command == Message.AUTH:
-            assert first == PUBLIC_KEY  # nobody is there to accept it
+            assert first == PUBLIC_KEY  # there is no user to accept it
         elif command == Message.OPEN and self._online:
             await self._open(first, data.rstrip(b"\0"))
         elif stream := self._streams.get(second):
@@ -189,7 +189,7 @@ class Connection:
 
 
 def service_called(name: bytes) -> Service | None:
-    """Return what a stream that was opened under a name is for."""
+    """Return the service for the name under which a stream was opened."""
     kind, _, argument = name.partition(b":")
     words = kind.split(b",")
     if words[0] == b"sync":
@@ -201,7 +201,7 @@ def service_called(name: bytes) -> Service | None:
 
 
 async def shell(stream: Stream, command: bytes, framed: bool) -> None:
-    """Run a command line; framed, that is shell v2, with stderr apart and the exit status."""
+    """Run a command line; `framed` is shell v2, with separate stderr and the exit status."""
     process = await asyncio.create_subprocess_exec(
         SHELL,
         *((b"-c", command) if command else (b"-",)),
@@ -234,7 +234,7 @@ async def shell(stream: Stream, command: bytes, framed: bool) -> None:
         process.stdin.close()
 
     async def hang_up() -> None:
-        # As the real one: the shell alone is told that the other side is gone, not what it started.
+        # Like the real one, hang up only the shell when the peer disconnects, not its children.
         await stream.closed.wait()
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGHUP)
@@ -252,7 +252,7 @@ async def shell(stream: Stream, command: bytes, framed: bool) -> None:
 
 
 async def sync(stream: Stream) -> None:
-    """Files to and from the phone, and what is said about them."""
+    """File transfer to and from the phone, and file information."""
     while True:
         request, size = struct.unpack("<4sI", await stream.read(8))
         if request == b"QUIT":
@@ -310,7 +310,7 @@ async def list_folder(stream: Stream, request: bytes, path: str) -> None:
 
 
 async def receive_file(stream: Stream, _request: bytes, argument: str) -> None:
-    """SEND: a file comes in. At the first error it is told, and the rest is read and dropped."""
+    """SEND: receive a file. The first error is reported, and the rest is read and discarded."""
     name, _, mode_text = argument.rpartition(",")
     path, mode = Path(name), int(mode_text)
     assert stat.S_ISREG(mode), "only files are received"
@@ -338,21 +338,21 @@ async def receive_file(stream: Stream, _request: bytes, argument: str) -> None:
         raise
     if file:
         file.close()
-        # All may do what the owner may; in DONE, the time stands where the size does.
+        # All users get the owner's permissions; DONE has the time in the field of the size.
         path.chmod((mode & 0o700) * 0o111 // 0o100)
         os.utime(path, (size, size))
         await stream.write(struct.pack("<4sI", b"OKAY", 0))
 
 
 def drop(file: FileIO | None, path: Path) -> None:
-    """Remove a file that did not come whole."""
+    """Remove a file that was not received completely."""
     if file:
         file.close()
         path.unlink()
 
 
 async def send_file(stream: Stream, _request: bytes, path: str) -> None:
-    """RECV: a file goes out."""
+    """RECV: send a file."""
     try:
         with Path(path).open("rb") as file:
             while data := file.read(SYNC_DATA_BYTES):
@@ -384,7 +384,7 @@ async def main() -> None:
     banner = f"device::ro.product.model={arguments.model};features={arguments.features}".encode()
     os.chroot(arguments.root)
     os.chdir("/")
-    # Under nohup, all that the tests start ignores a hang-up: so would the phone's shells.
+    # Under nohup, child processes of the tests ignore SIGHUP, and the phone's shells would too.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -392,7 +392,7 @@ async def main() -> None:
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
-    # The phone is switched off by the end of its standard input, also if who held it was killed.
+    # The end of standard input switches the phone off, even if the process that held it was killed.
     switched_off = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin, switched_off.set)
     await switched_off.wait()

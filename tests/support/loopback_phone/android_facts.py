@@ -1,4 +1,4 @@
-"""What the phone says of itself: a Snapdragon 865 with Android 13, in Android's own formats."""
+"""What the phone reports about itself: a Snapdragon 865 with Android 13, in Android's formats."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ _FEATURES = (
 
 
 def properties(abi: str) -> dict[str, str]:
-    """Return what `getprop` lists. As on Android's emulator, qemu is among it."""
+    """Return the properties for `getprop`, including qemu's as on Android's emulator."""
     return {
         "ro.product.manufacturer": "Loopback",
         "ro.product.brand": "Loopback [test]",
@@ -32,9 +32,9 @@ def properties(abi: str) -> dict[str, str]:
 
 
 def write_processor(root: Path) -> None:
-    """Write /cpuinfo and /sys/devices/system/cpu into the phone's file tree.
+    """Write /cpuinfo and /sys/devices/system/cpu to the phone's file tree.
 
-    qemu shows programs the computer's own otherwise, and LiteRT ends when these are not Arm's.
+    Without them qemu shows those of the computer, and LiteRT aborts if they are not Arm's.
     """
     last = len(CORES) - 1
     kinds = dict.fromkeys(CORES)
@@ -76,14 +76,14 @@ def write_processor(root: Path) -> None:
 
 
 def write_memory(root: Path) -> None:
-    """Write /meminfo into the phone's file tree: 8 GB."""
+    """Write /meminfo with 8 GB to the phone's file tree."""
     (root / "meminfo").write_text(
         "MemTotal:        7813412 kB\nMemFree:          912340 kB\nMemAvailable:    4123456 kB\n"
     )
 
 
 def thermal_service(status: int, skin_c: float) -> str:
-    """Return what `dumpsys thermalservice` prints since Android 10."""
+    """Return the output of `dumpsys thermalservice` since Android 10."""
     readings = [(0, "CPU7", skin_c + 8), (2, "battery", skin_c - 2), (3, "skin", skin_c)]
     lines = [
         f"\tTemperature{{mValue={value:.1f}, mType={kind}, mName={name}, mStatus={status}}}"
@@ -116,7 +116,7 @@ def thermal_service(status: int, skin_c: float) -> str:
 
 
 def battery(percent: int, temperature_c: float, is_charging: bool) -> str:
-    """Return what `dumpsys battery` prints."""
+    """Return the output of `dumpsys battery`."""
     return f"""Current Battery Service state:
   AC powered: false
   USB powered: {str(is_charging).lower()}
@@ -136,7 +136,7 @@ def battery(percent: int, temperature_c: float, is_charging: bool) -> str:
 
 
 def power(wakefulness: str) -> str:
-    """Return what `dumpsys power` begins with."""
+    """Return the beginning of the output of `dumpsys power`."""
     return f"""POWER MANAGER (dumpsys power)
 
 Power Manager State:

@@ -2,14 +2,14 @@
 # Starts the phone: process 1 of its namespaces (unshare --user --map-root-user --mount --pid).
 # boot.sh ROOT USERLAND STORAGE PYTHON ADBD [ARGUMENT...]
 #   ROOT      the phone's file tree: its own files, and empty folders to mount on
-#   USERLAND  the part that all phones share: system/, lib/
+#   USERLAND  the files that all phones share: system/, lib/
 #   STORAGE   options of the file system on /data, such as size=64m,noexec
 set -euo pipefail
 root=$1 userland=$2 storage=$3
 shift 3
 
-# Arm programs run through qemu. "F": opened now, so that it need not be in the phone's tree. Where
-# user namespaces have no binfmt_misc of their own (before Linux 6.7), the computer's has to do it.
+# Arm programs run through qemu. "F" opens qemu now, so it need not be in the phone's file tree. If
+# user namespaces have no binfmt_misc of their own (before Linux 6.7), the computer's is used.
 if mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc 2>/dev/null; then
   head='\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00'
   mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff'
@@ -35,4 +35,4 @@ env -i "$(command -v chroot)" "$root" /system/bin/sh -c : || {
   exit 1
 }
 "$@"
-exit # not "exec": process 1 has to reap what is left by others
+exit # not "exec": process 1 has to reap orphaned processes

@@ -12,8 +12,8 @@ class Cable:
     """Forwards TCP connections to the phone's adbd.
 
     Attributes:
-        port: of 127.0.0.1, where the adb server connects; the same for the cable's whole life.
-        bytes_to_phone: how much it has carried to the phone.
+        port: port on 127.0.0.1 to which the adb server connects; it never changes.
+        bytes_to_phone: number of bytes forwarded to the phone.
     """
 
     def __init__(self, phone_port: int) -> None:
@@ -30,7 +30,7 @@ class Cable:
         self.plug_in()
 
     def plug_in(self) -> None:
-        """Let the adb server connect (again)."""
+        """Accept connections of the adb server (again)."""
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self.port))
@@ -39,7 +39,7 @@ class Cable:
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
     def pull_out(self) -> None:
-        """End all connections, and refuse new ones."""
+        """Close all connections, and refuse new ones."""
         with self._lock:
             listener, self._listener = self._listener, None
             connections, self._connections = self._connections, []
@@ -51,25 +51,25 @@ class Cable:
         self._flows.set()
 
     def freeze(self) -> None:
-        """Keep the connections, also new ones, and carry nothing any more."""
+        """Keep all connections, also new ones, but stop forwarding data."""
         self._flows.clear()
 
     def thaw(self) -> None:
-        """Carry on."""
+        """Resume forwarding."""
         self._flows.set()
 
     def when(self, sent: bytes, carried_bytes: int, do: Callable[[], None]) -> None:
-        """Do something once, when a message to the phone held `sent`, and so much came after it.
+        """Call a function once, a given number of bytes after a message to the phone.
 
         Args:
-            sent: what the message has to hold, such as b"RECV": a file is asked for.
-            carried_bytes: how many bytes, both ways together, are let through after it.
-            do: such as `pull_out`; what it does takes effect before another byte is carried.
+            sent: content of the message, such as b"RECV", the request for a file.
+            carried_bytes: number of bytes in both directions to forward after the message.
+            do: function such as `pull_out`; it takes effect before another byte is forwarded.
         """
         self._trap = _Trap(sent, carried_bytes, do)
 
     def alter(self, block: Callable[[bytes], bytes]) -> None:
-        """Let every block that comes from the phone be changed by a function, as long as it is."""
+        """Pass every block from the phone through a function that keeps its length."""
         self._alter = block
 
     def _accept(self, listener: socket.socket) -> None:
@@ -79,7 +79,7 @@ class Cable:
                 phone = socket.create_connection(("127.0.0.1", self._phone_port))
                 with self._lock:
                     self._connections.append((server, phone))
-                for end in (server, phone):  # else small messages wait, some 40 ms each
+                for end in (server, phone):  # else each small message is delayed by some 40 ms
                     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 for source, sink, to_phone in ((server, phone, True), (phone, server, False)):
                     pump = threading.Thread(

@@ -1,4 +1,4 @@
-"""What tests ask for: `loopback_phone`, or `switch_on` for phones that are made differently."""
+"""Fixtures for tests: `loopback_phone`, or `switch_on` for phones with another configuration."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from exporting import run_export
 
 from loopback_phone.userland import CannotRunError
 
-# Set where the tests have to run, as in continuous integration: they fail then instead of skipping.
+# If set, as in CI, the tests fail instead of being skipped.
 REQUIRED = "SEAFORMER_REQUIRE_LOOPBACK_PHONE"
 
 
@@ -35,7 +35,7 @@ def adb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
 
 @pytest.fixture
 def switch_on(adb_server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
-    """A function that switches a phone on, made as its keywords say (`phone.Build`)."""
+    """A function that switches a phone on; its keywords are those of `phone.Build`."""
     from loopback_phone.phone import Build, LoopbackPhone
 
     for name, value in adb_server.settings.items():
@@ -56,13 +56,13 @@ def switch_on(adb_server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]
 
 @pytest.fixture
 def loopback_phone(switch_on):
-    """An ordinary phone, plugged in."""
+    """A phone with the default configuration, plugged in."""
     return switch_on()
 
 
 @pytest.fixture(scope="session")
 def phone_export(once) -> Path:
-    """SeaFormer tiny at 64x64 in both formats: emulated, a larger input takes seconds."""
+    """SeaFormer Tiny at 64x64 in both formats: under emulation, a larger input takes seconds."""
     command = "--variant tiny --input-size 64x64 --format tflite --format onnx --output ."
 
     def fill(folder: Path) -> None:

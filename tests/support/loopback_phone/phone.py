@@ -21,14 +21,14 @@ NAMESPACES = ("--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill
 
 @dataclass(frozen=True)
 class Build:
-    """What a phone is made like.
+    """The configuration of a phone.
 
     Attributes:
-        abi: what it says its processor is.
+        abi: ABI that it reports.
         storage_mb: size of the file system on /data, in megabytes.
         executes: whether programs may run from /data.
-        authorizes: whether it lets this computer in.
-        has_shell_v2: whether its adb tells exit statuses, as since Android 7.
+        authorizes: whether it authorizes this computer.
+        has_shell_v2: whether its adb reports exit statuses, as since Android 7.
     """
 
     abi: str = "arm64-v8a"
@@ -42,16 +42,16 @@ class LoopbackPhone:
     """A phone that is switched on.
 
     Attributes:
-        cable: between it and the adb server.
-        adb_server: the one that it is connected with.
-        serial: as `adb devices` shows it.
+        cable: the cable between it and the adb server.
+        adb_server: the adb server to which it is connected.
+        serial: its serial in `adb devices`.
     """
 
     def __init__(self, adb_server: AdbServer, build: Build) -> None:
         """Switch it on and plug it in.
 
         Raises:
-            userland.CannotRunError: it cannot be on this computer.
+            userland.CannotRunError: this computer cannot run it.
         """
         self.adb_server = adb_server
         shared = userland.folder()
@@ -68,7 +68,7 @@ class LoopbackPhone:
         adbd += ["--model", "Loopback_865", "--authorizes", str(int(build.authorizes))]
         adbd += ["--features", FEATURES if build.has_shell_v2 else "cmd"]
         boot = [str(HERE / "boot.sh"), str(self._root), str(shared), storage, *adbd]
-        # Its standard input keeps it on: should this process be killed, it ends as well.
+        # It runs while its standard input is open, so it ends if this process is killed.
         self._log = (self._root / "log").open("w+b")
         self._process = subprocess.Popen(
             ["unshare", *NAMESPACES, *boot],
@@ -90,7 +90,7 @@ class LoopbackPhone:
     # ---- cable
 
     def connect(self) -> None:
-        """Let the adb server know of it, and wait until the server has a state for it."""
+        """Connect it to the adb server, and wait until the server has a state for it."""
         self.adb_server.adb("connect", self.serial)
         wait_until(
             lambda: self.adb_server.states().get(self.serial, "offline") != "offline",
@@ -98,7 +98,7 @@ class LoopbackPhone:
         )
 
     def unplug(self) -> None:
-        """Pull the cable out. As with USB, the server does not know the phone any more at once."""
+        """Pull the cable out. As with USB, the server forgets the phone at once."""
         self.cable.freeze()
         self.adb_server.adb("disconnect", self.serial)
         self.cable.pull_out()
@@ -107,7 +107,7 @@ class LoopbackPhone:
         self.cable.plug_in()
         self.connect()
 
-    # ---- what it says
+    # ---- reported state
 
     def set_heat(self, status: int = 0, skin_c: float = 31.0) -> None:
         self._state("thermalservice", android_facts.thermal_service(status, skin_c))
@@ -122,40 +122,40 @@ class LoopbackPhone:
         self._state("power", android_facts.power(wakefulness))
 
     def let_services_hang(self) -> None:
-        """Let `dumpsys` answer nothing any more."""
+        """Make `dumpsys` hang."""
         self._state("hangs", "")
 
     def set_property(self, name: str, value: str) -> None:
-        """Choose what `getprop` says of a name."""
+        """Set a property for `getprop`."""
         self._properties[name] = value
         text = "".join(f"{name}={value}\n" for name, value in self._properties.items())
         self._state("properties", text)
 
     def set_online_cores(self, cores: str) -> None:
-        """Choose the cores that are online, as "0-6"."""
+        """Set the online cores, such as "0-6"."""
         (self._root / "sys/devices/system/cpu/online").write_text(f"{cores}\n")
 
     def add_fastrpc(self) -> None:
-        """Let it have a device file of FastRPC, which leads nowhere."""
+        """Add a device file of FastRPC without function."""
         (self._root / "dev" / "fastrpc-cdsp").touch()
 
     def _state(self, name: str, text: str) -> None:
         (self._root / "state" / name).write_text(text)
 
-    # ---- what is in it
+    # ---- files and processes
 
     @property
     def storage(self) -> Path:
-        """Its /data/local/tmp, as a path of this computer."""
+        """Its /data/local/tmp, as a path on this computer."""
         root = f"/proc/{self._init.pid}/root"
         return Path(f"{root}{self._root}/data/local/tmp")
 
     def left_files(self) -> list[Path]:
-        """Return all that is in /data/local/tmp."""
+        """Return the content of /data/local/tmp."""
         return sorted(path.relative_to(self.storage) for path in self.storage.rglob("*"))
 
     def programs(self) -> list[psutil.Process]:
-        """Return what runs on the phone, beside the phone itself."""
+        """Return the processes on the phone, without those of the phone itself."""
         found = []
         for process in self._init.children(recursive=True):
             try:
@@ -167,7 +167,7 @@ class LoopbackPhone:
         return found
 
     def program_called(self, name: str) -> psutil.Process | None:
-        """Return the process with a word in its command line that ends like this."""
+        """Return the process whose command line has a word with this ending."""
         for process in self.programs():
             try:
                 words = process.cmdline()
@@ -178,7 +178,7 @@ class LoopbackPhone:
         return None
 
     def wait_for(self, name: str, limit_s: float = 60) -> psutil.Process:
-        """Return the program that is called like this, as soon as it runs."""
+        """Wait for a program of this name, and return its process."""
         found = None
 
         def runs() -> bool:
@@ -191,11 +191,11 @@ class LoopbackPhone:
         return found
 
     def log(self) -> str:
-        """Return what the phone itself wrote to its standard error."""
+        """Return the standard error of the phone itself."""
         return (self._root / "log").read_text(errors="replace")
 
     def switch_off(self) -> None:
-        """End everything on it, and forget it."""
+        """End all its processes, and disconnect it."""
         if hasattr(self, "cable"):
             self.unplug()
         self._process.send_signal(signal.SIGKILL)

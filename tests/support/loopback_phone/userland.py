@@ -1,6 +1,6 @@
-"""The programs of the phone, made once: Debian's toybox and mksh for arm64, and the loader.
+"""The programs of the phone, built once: Debian's toybox and mksh for arm64, and the loader.
 
-Everything is in one folder of the user's cache, so that another test run finds it.
+They are in a folder of the user's cache, which later test runs reuse.
 """
 
 import fcntl
@@ -17,25 +17,25 @@ from seaformer.cache import cache_folder
 
 HERE = Path(__file__).parent
 PACKAGES = ("toybox", "mksh", "libc6", "libcrypt1")
-TOOLS = {  # program -> the Debian package that has it
+TOOLS = {  # program -> the Debian package that provides it
     "apt-get": "apt",
     "dpkg-deb": "dpkg",
     "unshare": "util-linux",
     "qemu-aarch64-static": "qemu-user-static",
 }
-# Those of toybox's commands that Android has too: what a phone lacks shall be missing here.
+# The toybox commands that Android has too: commands missing on phones must be missing here.
 COMMANDS = (HERE / "android_commands.txt").read_text().split()
 
 
 class CannotRunError(RuntimeError):
-    """This computer lacks something that the phone is made of; the message says what."""
+    """This computer lacks something that the phone needs; the message names it."""
 
 
 def folder() -> Path:
-    """Return the folder with the phone's system/ and lib/, made if it is not there.
+    """Return the folder with the phone's system/ and lib/, created if it does not exist.
 
     Raises:
-        CannotRunError: a tool is missing, or the packages cannot be had.
+        CannotRunError: a tool is missing, or the packages cannot be downloaded.
     """
     for program, package in TOOLS.items():
         if shutil.which(program) is None:
@@ -57,7 +57,7 @@ def folder() -> Path:
 
 
 def _sources() -> list[Path]:
-    """Return what the userland is made from; another content is another userland."""
+    """Return the sources of the userland, whose content identifies it."""
     parts = sorted([*(HERE / "bionic").iterdir(), *(HERE / "android").iterdir()])
     return [Path(__file__), HERE / "android_commands.txt", *parts]
 
@@ -100,7 +100,7 @@ def _compile(output: Path, sources: Sequence[str], options: Sequence[str]) -> No
 
 
 def _unpack(into: Path) -> None:
-    """Unpack packages for arm64, with lists of our own: the computer's stay as they are."""
+    """Unpack packages for arm64, with separate package lists; the computer's are not changed."""
     apt = into.parent / "apt"
     for name in ("state/lists/partial", "cache/archives/partial", "packages"):
         (apt / name).mkdir(parents=True)
@@ -118,7 +118,7 @@ def _unpack(into: Path) -> None:
     configuration = apt / "apt.conf"
     configuration.write_text("".join(f'{name} "{text}";\n' for name, text in settings.items()))
     environment = {**os.environ, "APT_CONFIG": str(configuration)}
-    # One of the computer's sources may have nothing for arm64; what counts is the download.
+    # Some of the computer's sources may lack arm64; only the download has to succeed.
     subprocess.run(["apt-get", "-qq", "update"], env=environment, capture_output=True, check=False)
     _run(
         ["apt-get", "-qq", "download", *PACKAGES],

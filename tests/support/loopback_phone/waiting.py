@@ -1,14 +1,14 @@
-"""Waiting for a condition, as the only way to wait."""
+"""Waits for conditions; tests wait in no other way."""
 
 import time
 from collections.abc import Callable
 
 
 def wait_until(condition: Callable[[], object], what: str, limit_s: float = 30) -> None:
-    """Ask until something is the case.
+    """Poll a condition until it holds.
 
     Raises:
-        TimeoutError: it was not within the limit; the message says `what` was waited for.
+        TimeoutError: it did not hold within the limit; the message has `what`.
     """
     deadline = time.monotonic() + limit_s
     while not condition():

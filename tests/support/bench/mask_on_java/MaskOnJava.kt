@@ -13,10 +13,10 @@ private const val TIMED_NS = 700_000_000L
 private const val LEAST_RUNS = 5
 
 /**
- * One round: times the mask in Kotlin and in C, interleaved, after a warm-up.
+ * One round: times the mask computation in Kotlin and in C, interleaved, after a warm-up.
  *
  * Usage: MaskOnJava SIDE MASK_SIDE (FILE CLASSES LAYOUT)..., where FILE has float32 logits of
- * SIDE x SIDE, and LAYOUT is CHW or HWC. Printed per file: nanoseconds in Kotlin, in C, and so on.
+ * SIDE x SIDE, and LAYOUT is CHW or HWC. Prints for each file alternating nanoseconds of Kotlin and C.
  */
 fun main(arguments: Array<String>) {
     val (side, maskSide) = arguments.take(2).map(String::toInt)

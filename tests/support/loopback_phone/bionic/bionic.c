@@ -1,8 +1,8 @@
-/* What differs between Android's C library (bionic, 64 bit Arm) and glibc: names, sizes, numbers.
+/* Adapts glibc to the ABI of Android's C library (bionic, 64-bit Arm): names, sizes, numbers.
  *
- * Sources: bionic's headers (pthread.h, pthread_types.h, bits/sysconf.h, signal.h, stdio.h). Not
- * all of bionic: what the runner and the runtimes import. Everything else is glibc's own, which has
- * the same binary interface for it. */
+ * Sources: bionic's headers (pthread.h, pthread_types.h, bits/sysconf.h, signal.h, stdio.h). Only
+ * the functions are here that the runner and the runtimes import and whose ABI differs. For all
+ * others, glibc has the same binary interface. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -30,7 +30,7 @@ _Noreturn static void libc_init(void *stack, void (*on_exit)(void),
   exit(program((int)count, arguments, arguments + count + 1));
 }
 
-/* ---- stdio: old binaries name the streams as elements of an array of opaque structs ---- */
+/* ---- stdio: old binaries refer to the streams as elements of an array of opaque structs ---- */
 
 static char streams[3][152];
 
@@ -58,7 +58,7 @@ static size_t bionic_fwrite(const void *data, size_t size, size_t count, void *f
   return fwrite(data, size, count, stream(file));
 }
 
-/* ---- Android's log goes elsewhere, and its properties are not asked for ---- */
+/* ---- Android's log is discarded, and there are no properties ---- */
 
 static int log_nothing(void) { return 1; }
 static void set_abort_message(const char *text) { fprintf(stderr, "abort: %s\n", text ? text : ""); }
@@ -73,7 +73,7 @@ static const void *find_no_property(const char *name) {
   return NULL;
 }
 
-/* ---- checked variants: glibc has others ---- */
+/* ---- checked variants, which have other names in glibc ---- */
 
 static size_t strlen_chk(const char *text, size_t room) { return (void)room, strlen(text); }
 static char *strchr_chk(const char *text, int character, size_t room) {
@@ -93,7 +93,7 @@ extern int __xpg_strerror_r(int number, char *text, size_t room);
 
 /* ---- threads ---- */
 
-/* bionic's is 40 bytes, glibc's 48; glibc uses the first 40, but clears all. */
+/* bionic's has 40 bytes and glibc's 48; glibc uses only the first 40, but clears all. */
 static int mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes) {
   pthread_mutex_t whole;
   int failed = pthread_mutex_init(&whole, attributes);
@@ -217,7 +217,7 @@ static long system_configuration(int name) {
 static void *bionic_dlopen(const char *path, int flags) {
   (void)flags;
   if (!path) return RTLD_DEFAULT;
-  return load(path); /* names without a folder are looked for there too; no phone's driver is */
+  return load(path); /* names without a folder are searched there too; no phone's driver is found */
 }
 static void *bionic_dlsym(void *handle, const char *name) {
   void *found = is_image(handle) ? image_symbol(handle, name) : library_function(name);
@@ -296,7 +296,7 @@ static const struct { const char *name; void *address; } differing[] = {
 void *library_function(const char *name) {
   for (size_t i = 0; i < sizeof differing / sizeof differing[0]; i++)
     if (!strcmp(differing[i].name, name)) return differing[i].address;
-  /* Not linked with it: zig leaves out a library that the program itself does not use. */
+  /* Loaded here, as zig does not link a library that the program itself does not use. */
   if (!dlopen("libm.so.6", RTLD_NOW | RTLD_GLOBAL)) return NULL;
   return dlsym(RTLD_DEFAULT, name);
 }

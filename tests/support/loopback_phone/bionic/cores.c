@@ -1,8 +1,8 @@
-/* The phone's eight cores, on a computer that may have fewer: affinity that is only remembered.
+/* Emulates the phone's eight cores on a computer that may have fewer: affinity is only recorded.
  *
- * Every program of the phone has this in it (/etc/ld.so.preload). A mask is taken if one of its
- * cores is online (/sys/devices/system/cpu/online of the phone), kept for the process as a whole,
- * and handed on to the programs that it starts; the computer's own cores are never chosen. */
+ * It is preloaded into every program of the phone (/etc/ld.so.preload). A mask is accepted if one
+ * of its cores is online (/sys/devices/system/cpu/online of the phone), stored for the whole
+ * process, and inherited by its child processes; the computer's own affinity is never changed. */
 
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,7 +1,7 @@
-/* /system/bin/linker64 of the loopback phone: hands an Android executable to the loader.
+/* /system/bin/linker64 of the loopback phone: runs an Android executable with the loader.
  *
- * Linux maps the executable and this file, and starts here. A program for glibc cannot be in this
- * place, so this one has no C library; it starts the executable again, under the loader. */
+ * Linux maps the executable and this file, and starts here. A glibc program cannot be used as the
+ * interpreter, so this one has no C library; it restarts the executable under the loader. */
 
 #define AT_EXECFN 31
 #define SYS_execve 221

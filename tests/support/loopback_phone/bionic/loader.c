@@ -1,8 +1,8 @@
-/* Loads ELF files that were built for Android's C library (bionic) into a process of glibc.
+/* Loads ELF files that were built for Android's C library (bionic) into a glibc process.
  *
- * For tests: what goes to phones is executed as it is. Android's linker checks much more than this
- * one; what it would refuse and we can tell cheaply is refused here too, in its words. Formats: the
- * ELF specification, "ELF for the Arm 64-bit Architecture", and for DT_ANDROID_RELA the reader in
+ * For tests: the files for phones are executed unmodified. Android's linker has many more checks;
+ * those that are easy to implement are here too, with the same messages. Formats: the ELF
+ * specification, "ELF for the Arm 64-bit Architecture", and for DT_ANDROID_RELA the reader in
  * bionic's linker (linker_reloc_iterators.h). */
 
 #define _GNU_SOURCE
@@ -52,12 +52,12 @@ static int refuse(const char *format, ...) {
   return -1;
 }
 
-/* Libraries that every Android has and apps may link to: those that we meet. */
+/* Libraries of every Android that apps may link to, as far as the tested files need them. */
 static const char *const system_libraries[] = {
     "libc.so",  "libm.so",       "libdl.so",     "liblog.so",    "libandroid.so",
     "libz.so",  "libGLESv2.so",  "libGLESv3.so", "libEGL.so",    "libnativewindow.so",
 };
-/* Prefixes of the functions in those that a phone without screen and app has no use for. */
+/* Prefixes of their functions that are not needed without a screen and an app. */
 static const char *const absent_functions[] = {"gl", "egl", "AHardwareBuffer_", "AAsset"};
 
 static long no_such_device(void) { return 0; }
@@ -224,7 +224,7 @@ static int relocate_packed(const struct image *image, const uint8_t *from) {
   return 0;
 }
 
-/* What is relative to the image in packed relative relocations (DT_RELR) is not needed so far. */
+/* Packed relative relocations (DT_RELR) have not been needed so far. */
 static int link_image(struct image *image) {
   const Elf64_Dyn *dynamic = NULL;
   for (int i = 0; i < image->header.e_phnum; i++)
@@ -316,8 +316,8 @@ int main(int count, char **arguments, char **environment) {
     fprintf(stderr, "CANNOT LINK EXECUTABLE \"%s\": %s\n", arguments[1], loader_error);
     return 1;
   }
-  /* The stack that Linux would have made: argc, argv, NULL, environment, NULL, no auxiliary
-   * entries. Above it, room for the program itself. */
+  /* The stack as Linux would set it up: argc, argv, NULL, environment, NULL, no auxiliary
+   * entries. Above it is room for the program itself. */
   size_t variables = 0;
   while (environment[variables]) variables++;
   enum { STACK = 1 << 22 };

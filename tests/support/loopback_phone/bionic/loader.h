@@ -1,4 +1,4 @@
-/* Loads ELF files that were built for Android's C library (bionic) into a process of glibc. */
+/* Loads ELF files that were built for Android's C library (bionic) into a glibc process. */
 #ifndef LOOPBACK_PHONE_LOADER_H
 #define LOOPBACK_PHONE_LOADER_H
 
@@ -8,19 +8,19 @@
 
 struct image;
 
-/* Maps, relocates and initialises a file. NULL, and a message in loader_error, if it is not one
- * that Android would load. */
+/* Maps, relocates and initialises a file. Returns NULL, with a message in loader_error, if Android
+ * would not load it. */
 struct image *load(const char *path);
 /* Address of a defined symbol, or NULL. */
 void *image_symbol(const struct image *image, const char *name);
-/* As dl_iterate_phdr, over what was loaded here, then over glibc's own. */
+/* Like dl_iterate_phdr, first over the files loaded here, then over glibc's own. */
 int for_each_image(int (*visit)(struct dl_phdr_info *, size_t, void *), void *data);
-/* Whether a handle is one of ours. */
+/* Whether a handle belongs to a file loaded here. */
 int is_image(const void *handle);
 
 extern char loader_error[512];
 
-/* The function of glibc, or the one of bionic.c that stands for bionic's; NULL if there is none. */
+/* The function of bionic.c that replaces bionic's, else that of glibc; NULL if there is none. */
 void *library_function(const char *name);
 
 #endif

@@ -11,12 +11,12 @@ import java.io.File
 import javax.imageio.ImageIO
 
 /**
- * Does on a computer what the second app does on a phone: the example of the module's README, and
- * the same step by step.
+ * Runs on a computer what the second app does on a phone: the example in the module's README, and the
+ * same steps one by one.
  *
  * Usage: Main APK INDEX IMAGE.png OUTPUT, see AssetManager for INDEX. Written to the folder OUTPUT:
- * example.txt, what the example returns; overlay.bin, its overlay as 32-bit colours; of the first
- * model mask.bin, 32-bit class ids, facts.txt, what ran it and whether the mask was made in C.
+ * example.txt, the result of the example; overlay.bin, its overlay as 32-bit colours; for the first
+ * model mask.bin (32-bit class ids) and facts.txt (the runtime, and whether C computed the mask).
  */
 fun main(arguments: Array<String>) {
     val (apk, index, photograph, output) = arguments.map(::File)
@@ -49,7 +49,7 @@ private fun run(
     }
 }
 
-/** As ImageDecoder gives images by default. */
+/** A hardware bitmap, the default of ImageDecoder. */
 private fun bitmap(file: File): Bitmap {
     val image = ImageIO.read(file)
     val pixels = image.getRGB(0, 0, image.width, image.height, null, 0, image.width)

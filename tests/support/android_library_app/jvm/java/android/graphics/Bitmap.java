@@ -1,6 +1,6 @@
 package android.graphics;
 
-/** Stands in for Android's on a computer. As there, pixels of a hardware bitmap cannot be read. */
+/** Replaces Android's class on a computer. As on Android, pixels of hardware bitmaps cannot be read. */
 public class Bitmap {
     public enum Config {
         ARGB_8888,

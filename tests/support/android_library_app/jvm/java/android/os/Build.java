@@ -1,6 +1,6 @@
 package android.os;
 
-/** Stands in for Android's on a computer. */
+/** Replaces Android's class on a computer. */
 public class Build {
     public static final String FINGERPRINT = System.getProperty("fingerprint", "stand-in");
 

@@ -1,8 +1,8 @@
 package android.system;
 
 /**
- * Stands in for Android's on a computer, where the environment of a process is fixed. An interface,
- * as the framework stub, which has no constructor of it, takes it for one.
+ * Replaces Android's class on a computer, where a process cannot change its environment. It is an
+ * interface, because the framework stub, which has no constructor for it, declares it as one.
  */
 public interface Os {
     static void setenv(String name, String value, boolean overwrite) {}

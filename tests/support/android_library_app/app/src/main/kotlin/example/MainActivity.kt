@@ -6,7 +6,7 @@ import android.os.Bundle
 import android.widget.TextView
 import kotlin.concurrent.thread
 
-/** Shows what the model says of an empty image, by the example of the module's README. */
+/** Shows the result of the model for an empty image, with the example of the module's README. */
 class MainActivity : Activity() {
     override fun onCreate(state: Bundle?) {
         super.onCreate(state)

@@ -1,6 +1,6 @@
 package android.content.pm;
 
-/** Stands in for Android's on a computer. */
+/** Replaces Android's class on a computer. */
 public class ApplicationInfo {
     public String nativeLibraryDir;
 

@@ -5,7 +5,7 @@ import java.io.File;
 import java.io.FileInputStream;
 import java.io.IOException;
 
-/** Stands in for Android's on a computer: a part of a file. */
+/** Replaces Android's class on a computer: a part of a file. */
 public class AssetFileDescriptor implements Closeable {
     private final File file;
     private final long offset;

@@ -10,7 +10,7 @@ import java.util.Map;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 
-/** Stands in for Android's on a computer: reads the assets of an APK. */
+/** Replaces Android's class on a computer: reads the assets of an APK. */
 public class AssetManager {
     private static final String ASSETS = "assets/";
 

@@ -49,7 +49,7 @@ def _title(forms: Sequence[Form], path: str, around: str, name: str) -> str:
     title = _text(forms, path, "paper_title")
     if title is None:
         return Module.untitled(path).title
-    return f"{title} {int(name) + 1}" if name.isdigit() else title
+    return f"{title} {int(name) + 1}" if name.isdecimal() else title
 
 
 def _text(forms: Sequence[Form], path: str, attribute: str) -> str | None:

@@ -5,6 +5,7 @@ each node with its cycles.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from seaformer.errors import SeaformerError, quoted
 MESSAGE, TIME, UNIT, EVENT = "Message", "Time", "Unit of Measurement", "Event Identifier"
 RUN = "Accelerator (execute) time (cycles)"
 HOW = "Create one with the provider options profiling_level=detailed and profiling_file_path."
+
+_CYCLES = re.compile(r"[0-9]{1,18}")
+"""More digits than years have cycles."""
 
 LIMIT = 2**26
 """Limit for the file in bytes; a run writes 27 KB."""
@@ -99,7 +103,7 @@ def _runs(lines: Iterable[Mapping[str, str | None]], path: Path) -> Iterator[lis
                 yield run
             run = []
         elif message == "NODE" and run is not None:
-            if unit != "CYCLES" or not (time.isascii() and time.isdigit()):
+            if unit != "CYCLES" or not _CYCLES.fullmatch(time):
                 raise SeaformerError(
                     f"line {number} of '{path}' has {quoted(time)} {quoted(unit)} for a node. "
                     f"Allowed: a whole number of CYCLES. {HOW}"

@@ -14,6 +14,7 @@ from seaformer.benchmark.devices.device import Conditions, Device, DeviceFacts, 
 from seaformer.benchmark.devices.errors import DeviceError, WrongProcessor
 from seaformer.benchmark.devices.heat import COOL_BELOW_C, too_hot
 from seaformer.benchmark.devices.listing import describe
+from seaformer.benchmark.devices.parsers import whole_number
 from seaformer.benchmark.devices.power import CHARGE, LOW_BATTERY_PERCENT, SAVES_POWER, WAKE
 from seaformer.benchmark.devices.selection import select_devices
 from seaformer.console import Console
@@ -246,7 +247,7 @@ def _core_classes(tested: DeviceUnderTest) -> Finding:
     status, text = tested.run("reach", *(f"{1 << core:x}:{core}" for core in cores))
     if status:
         return Finding(UNKNOWN, "cannot be checked: the device has no taskset")
-    missing = {int(line) for line in text.split() if line.isdigit()}
+    missing = {core for line in text.split() if (core := whole_number(line)) is not None}
     classes = classify(tested.facts.cores)
     lost = [one.name for one in classes if missing.issuperset(one.cores)]
     seen = ", ".join(str(one) for one in classes)

@@ -29,6 +29,7 @@ from seaformer.benchmark.devices.facts import (
     read_conditions,
     read_facts,
 )
+from seaformer.benchmark.devices.parsers import whole_number
 from seaformer.benchmark.devices.reservation import FOLDER, KEPT, Reservation
 from seaformer.benchmark.devices.server import RETURN_LIMIT_S, require, require_shell_protocol
 from seaformer.benchmark.devices.transport import Transport
@@ -277,9 +278,10 @@ class PhoneWorkspace(Workspace):
 
     def _end(self, group: list[str]) -> bool:
         """Kill a process group, if its number was printed."""
-        if not (group and group[0].isdigit()):
+        number = whole_number(group[0]) if group else None
+        if number is None or number <= 0:
             return False
         with suppress(errors.DeviceError):
-            end = _END.format(group=int(group[0]))
+            end = _END.format(group=number)
             return self._phone.way_to_clean.shell(end, KILL_LIMIT_S).status == 0
         return False

@@ -18,7 +18,7 @@ _FAILED = re.compile(
 )
 _TENSOR = re.compile(r"\s*\[\d+\] name=.* dtype=QNN_DATATYPE_(?P<dtype>\w+)")
 _INPUTS_END = "  Outputs:"
-_REFUSED = re.compile(r"LiteRT Op #(?P<index>\d+) '.*' .*is not supported")
+_REFUSED = re.compile(r"LiteRT Op #(?P<index>\d{1,9}) '.*' .*is not supported")
 
 
 def refusals(log: str) -> dict[int, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -329,9 +330,9 @@ def main(
 
 def _read_shard(text: str) -> tuple[int, int]:
     """Read the value of --shard, such as 3/8."""
-    place, _, count = text.partition("/")
-    if place.isdecimal() and count.isdecimal() and 1 <= int(place) <= int(count):
-        return int(place), int(count)
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
+    if match and 1 <= int(match[1]) <= int(match[2]):
+        return int(match[1]), int(match[2])
     raise UsageError(f"--shard is '{text}'. Allowed: N/COUNT with N from 1 to COUNT, such as 3/8.")
 
 

@@ -8,6 +8,7 @@ from seaformer.datasets.layouts import LAYOUTS, SPLITS, Folders, Item, Layout, f
 from seaformer.datasets.masks import read_mask
 from seaformer.datasets.own_task import FILE, own_task
 from seaformer.errors import SeaformerError, UsageError, quoted, unknown_name
+from seaformer.extras import MissingExtraError
 from seaformer.imaging.images import read_image
 from seaformer.tasks import Task, get_task
 
@@ -120,13 +121,19 @@ def open_dataset(
 
 
 def fault_of(item: Item, task: Task) -> Fault | None:
-    """Read an item; return what is wrong with its image or mask, or None."""
+    """Read an item; return what is wrong with its image or mask, or None.
+
+    Raises:
+        MissingExtraError: it is HEIC, and the extra is not installed.
+    """
     path = item.image
     try:
         read_image(path)
         if isinstance(item.target, Path):
             path = item.target
             read_mask(item, task)
+    except MissingExtraError:
+        raise
     except SeaformerError as error:
         return Fault(path, str(error))
     return None

@@ -116,12 +116,18 @@ class Layout:
         """Yield the name and the file of each image of a split, sorted by name.
 
         Raises:
-            SeaformerError: the list of a split contains an invalid file name.
+            SeaformerError: the list of a split is not text, or contains an invalid file name.
         """
         images = root / folders.images
         if self.listing is not None:
             listing = root / self._named(self.listing, split)
-            for name in read_limited(listing, MAX_LISTING_BYTES).decode("utf-8").split():
+            try:
+                names = read_limited(listing, MAX_LISTING_BYTES).decode("utf-8").split()
+            except UnicodeDecodeError as error:
+                raise SeaformerError(
+                    f"'{listing}' is not a list of names: {error}. Download the data set again."
+                ) from error
+            for name in names:
                 yield name, images / plain_name(f"{name}.jpg", f"an image named in '{listing}'")
             return
         for path in files(images, self.by_folder):

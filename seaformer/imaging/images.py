@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.extras import MissingExtraError, require
 from seaformer.imaging.image_files import HEIC_SUFFIXES
 
 # Above this, three bytes per pixel and one copy do not fit the memory of an ordinary computer. The
@@ -67,6 +68,7 @@ def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
         uint8 [H, W, 3], RGB.
 
     Raises:
+        MissingExtraError: it is HEIC, and the extra is not installed.
         SeaformerError: the file is missing, not an image, damaged or too large.
     """
     path = Path(path)
@@ -83,11 +85,8 @@ def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
     except FileNotFoundError as error:
         raise SeaformerError(f"there is no file '{path}'. Check the name.") from error
     except UnidentifiedImageError as error:
-        if path.suffix.lower() in HEIC_SUFFIXES and HEIC not in _formats():
-            raise SeaformerError(
-                f"'{path}' is HEIC, which needs an extra: pip install 'seaformer[heic]'. Or "
-                "convert it to JPEG."
-            ) from error
+        if path.suffix.lower() in HEIC_SUFFIXES:
+            require("heic")
         raise SeaformerError(f"'{path}' is not an image that can be read. {ACCEPTED}") from error
     except PermissionError as error:
         raise SeaformerError(f"cannot read '{path}': permission denied.") from error
@@ -137,11 +136,17 @@ def as_pixels(image: str | Path | Image.Image | npt.NDArray[np.uint8]) -> npt.ND
 
 
 def unreadable(paths: Sequence[Path]) -> dict[Path, str]:
-    """Read images; return the error message for each image that cannot be read."""
+    """Read images; return the error message for each image that cannot be read.
+
+    Raises:
+        MissingExtraError: one is HEIC, and the extra is not installed.
+    """
     problems = {}
     for path in paths:
         try:
             read_image(path)
+        except MissingExtraError:
+            raise
         except SeaformerError as error:
             problems[path] = str(error)
     return problems

@@ -21,7 +21,7 @@ def parse_input_size(text: str, min_side: int = MIN_SIDE) -> tuple[int, int]:
     Raises:
         UsageError: the text is neither, or a side is below `min_side`, the minimum of the network.
     """
-    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text.strip().lower())
+    match = re.fullmatch(r"(\d{1,9})(?:x(\d{1,9}))?", text.strip().lower())
     if not match:
         raise UsageError(
             f"input size '{text}' is not HEIGHTxWIDTH. Examples: 512x512, 512x1024, or 512 for a "

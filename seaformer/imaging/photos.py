@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seaformer.errors import SeaformerError, UsageError
+from seaformer.extras import MissingExtraError, require
 from seaformer.imaging import video_frames
 from seaformer.imaging.image_files import find_images
 from seaformer.imaging.images import open_image, read_image
@@ -59,7 +60,11 @@ class Photos:
         return len(self.files) == 1 and not _is_video(self.files[0][0])
 
     def read(self, every_s: float) -> Iterator[Photo]:
-        """Read all images in order; of a video, one frame every `every_s` seconds."""
+        """Read all images in order; of a video, one frame every `every_s` seconds.
+
+        Raises:
+            MissingExtraError: one is HEIC, and the extra is not installed.
+        """
         for path, stem in self.files:
             try:
                 if _is_video(path):
@@ -67,6 +72,8 @@ class Photos:
                         yield Photo(path, time_s, f"{stem}_{time_s:08.2f}s", pixels)
                 else:
                     yield Photo(path, None, stem, read_image(path))
+            except MissingExtraError:  # of this installation, and of all files of its kind
+                raise
             except SeaformerError as error:
                 yield Photo(path, None, stem, error)
 
@@ -75,6 +82,7 @@ def find_photos(given: Sequence[Path]) -> Photos:
     """Find the images and videos among files and in folders.
 
     Raises:
+        MissingExtraError: one is a video, and the extra is not installed.
         UsageError: a file is an array, or the results of two files would have the same name.
         SeaformerError: a folder has no images.
     """
@@ -91,6 +99,8 @@ def find_photos(given: Sequence[Path]) -> Photos:
             raise SeaformerError(f"there are no images in '{path}'. {found.skipped}".strip())
         files += [(image, image.relative_to(path)) for image in found.paths]
         skipped.append(found.skipped)
+    if any(_is_video(path) for path, _ in files):
+        require("video")
     plain = Counter(_flat(name.with_suffix("")) for _, name in files)
     stems: dict[str, Path] = {}
     for path, name in files:
@@ -131,7 +141,7 @@ def _array_error(path: Path) -> UsageError:
             return UsageError(f"'{path}' contains arrays, {', '.join(archive.files[:8])}. {advice}")
     except (AttributeError, TypeError):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # NumPy's readers can raise any exception
         return UsageError(f"'{path}' is not an array that can be read: {error}. {advice}")
     what = f"'{path}' contains {array.dtype} {list(array.shape)}"
     if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] in (3, 4):

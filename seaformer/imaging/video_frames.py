@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seaformer.errors import SeaformerError
+from seaformer.extras import require
 from seaformer.imaging.images import MAX_PIXELS
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi")
@@ -21,16 +22,12 @@ def read_frames(path: Path, every_s: float) -> Iterator[tuple[float, npt.NDArray
     The pixels are uint8 [H, W, 3], RGB, upright.
 
     Raises:
-        SeaformerError: the file is missing, damaged, not a video or too large, or PyAV is not
-            installed.
+        MissingExtraError: PyAV is not installed.
+        SeaformerError: the file is missing, damaged, not a video or too large.
     """
-    try:
-        import av
-    except ImportError as error:
-        raise SeaformerError(
-            f"'{path}' is a video, which needs an extra: pip install 'seaformer[video]'. Or give "
-            "its frames as images."
-        ) from error
+    require("video")
+    import av
+
     due_s = 0.0
     try:
         with path.open("rb") as file, av.open(file, "r", options=_OPTIONS) as container:
@@ -48,7 +45,11 @@ def read_frames(path: Path, every_s: float) -> Iterator[tuple[float, npt.NDArray
                     yield time_s, np.rot90(pixels, round(getattr(frame, "rotation", 0) / 90))
     except FileNotFoundError as error:
         raise SeaformerError(f"there is no file '{path}'. Check the name.") from error
-    except (av.FFmpegError, IndexError) as error:
+    except PermissionError as error:
+        raise SeaformerError(f"cannot read '{path}': permission denied.") from error
+    except (MemoryError, SeaformerError):
+        raise
+    except Exception as error:  # PyAV's wrappers of damaged streams can raise any exception.
         raise SeaformerError(
             f"'{path}' is damaged or not a video that can be read: {error}. Copy it again, or give "
             "its frames as images."

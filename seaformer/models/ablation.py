@@ -4,6 +4,7 @@ The code of some ablations was not released; they follow the text of the paper. 
 is off, or added rather than multiplied, the attention gate has nothing to scale and is removed.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,10 @@ SWITCHES: Mapping[str, tuple[str, ...]] = {
     "fusion-width": (),
 }
 """Switch -> its values, the default of the paper first; empty for numbers of channels."""
+
+
+_WIDTH = re.compile(r"0*[1-9]\d{0,5}")
+"""A number of channels: more than a million do not fit any memory."""
 
 
 def parse_ablation(texts: Iterable[str]) -> dict[str, str]:
@@ -90,7 +95,7 @@ def _values(variant: Variant) -> dict[str, str]:
 
 def _channels(text: str, blocks: int, variant: str) -> tuple[int, ...]:
     widths = text.split(",")
-    if len(widths) != blocks or not all(width.isdecimal() and int(width) > 0 for width in widths):
+    if len(widths) != blocks or not all(map(_WIDTH.fullmatch, widths)):
         raise UsageError(
             f"fusion-width is '{text}'. Allowed for variant {variant}: {blocks} positive, "
             "comma-separated numbers of channels, one for each fusion block."

@@ -64,7 +64,7 @@ def is_newer(version_: str, than: str) -> bool:
     """Whether a version of QNN, such as "2.51.0", is newer; False if it is not a version."""
 
     def numbers(text: str) -> list[int]:
-        return [int(number) for number in text.split(".") if number.isdecimal()]
+        return [int(number) for number in text.split(".") if re.fullmatch(r"\d{1,9}", number)]
 
     return numbers(version_) > numbers(than)
 

@@ -48,6 +48,7 @@ NEEDING = {
         "seaformer.export.cli --model my_networks:make_network",
         "seaformer.benchmark.cli seaformer-tiny --device host --output benchmark",
     ),
+    "video": ("seaformer.cli.predict clip.mp4 --model weights.pth",),
     "train": ("seaformer.cli.train --variant tiny --data shapes --output run",),
 }
 """Extra -> command lines that need it."""

@@ -1,5 +1,7 @@
 """The command `seaformer-benchmark attention`."""
 
+import re
+
 import click
 
 from seaformer.benchmark.measure.options import Options, takes_study_options
@@ -27,7 +29,7 @@ def parse_sides(text: str) -> tuple[int, ...]:
     sides = set()
     for part in text.split(","):
         word = part.strip()
-        if not word.isdecimal() or not MIN_SIDE <= int(word) <= MAX_SIDE:
+        if not re.fullmatch(r"\d{1,9}", word) or not MIN_SIDE <= int(word) <= MAX_SIDE:
             raise UsageError(
                 f"--sides has '{word}'. Allowed: numbers from {MIN_SIDE} to {MAX_SIDE}, separated "
                 f"by commas, such as {USUAL_SIDES}."

@@ -14,6 +14,7 @@ from image_bombs import png_bomb, renamed_size, tiled_tiff
 from PIL import Image
 
 from seaformer.errors import SeaformerError
+from seaformer.extras import MissingExtraError
 from seaformer.imaging import images
 from seaformer.imaging.images import read_image, sample_photograph
 
@@ -291,7 +292,8 @@ def test_heic_is_read_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     images._formats.cache_clear()
     try:
-        with pytest.raises(SeaformerError, match=r"is HEIC.*pip install 'seaformer\[heic\]'"):
-            read_image(tmp_path / "a.heic")
+        for read_it in (read_image, lambda path: images.unreadable([path])):
+            with pytest.raises(MissingExtraError, match=r"pip install 'seaformer\[heic\]'"):
+                read_it(tmp_path / "a.heic")
     finally:
         images._formats.cache_clear()

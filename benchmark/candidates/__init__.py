@@ -1,1 +1,1 @@
-"""Model files to be measured: what each is given, and what it has to answer."""
+"""Model files to measure, with their inputs and expected outputs."""

@@ -1,4 +1,4 @@
-"""A model to be measured: its file, what it is given, and what it has to answer."""
+"""A model to measure: file, input and expected output."""
 
 import hashlib
 from collections.abc import Sequence
@@ -32,12 +32,12 @@ from seaformer.tasks.output_meaning import LOGITS, OutputMeaning
 
 UNKNOWN_PRECISION = "unknown"
 UNKNOWN_MIN_SQNR_DB, UNKNOWN_MIN_AGREEMENT = 20.0, 0.90
-"""What the output has to reach of models that do not say their precision."""
+"""Thresholds for the output of models of unknown precision."""
 
 POST_PROCESSING_DTYPES = ("float32", "int8", "uint8", "int16", "uint16")
 
 FOREIGN = "no metadata: measured on seeded noise, precision unknown"
-NO_IMAGE = "its input is no image, or nothing says how one becomes it: measured on seeded noise"
+NO_IMAGE = "its input is not an image, or has no preprocessing metadata: measured on seeded noise"
 
 
 @dataclass(frozen=True)
@@ -48,48 +48,48 @@ class Candidate:
     path: Path
     file_bytes: int
     sha256: str
-    title: str  # the model in words
-    precision: str  # as its metadata says, or "unknown"
+    title: str  # description of the model
+    precision: str  # from its metadata, or "unknown"
     facts: ModelFacts  # the rest of its metadata
     input: InputUsed
     tensor: bytes  # of the input
-    note: str  # what else a user should know; may be empty
+    note: str  # remark for the user; may be empty
     mask_size: tuple[int, int] | None
-    """Height and width of the mask that the arg-max in C makes of its output; None if that is not
-    logits of a segmentation."""
-    class_axis: int | None  # of its output; None if unknown or if it gives class ids
-    gives_class_ids: bool  # whether its output is classes and not numbers
-    metadata: Metadata | None  # what the export wrote about the file, if it did
-    runtime: str  # what ran it on this computer
+    """Height and width of the mask that the arg-max in C computes from its output; None if the
+    output is not logits of a segmentation."""
+    class_axis: int | None  # of its output; None if unknown or if it returns class ids
+    gives_class_ids: bool  # whether its output is class ids
+    metadata: Metadata | None  # written by the export, if any
+    runtime: str  # the runtime that ran it on this computer
     outputs: tuple[Tensor, ...]
-    expected: Sequence[npt.NDArray[Any]]  # the outputs on this computer, real numbers or class ids
+    expected: Sequence[npt.NDArray[Any]]  # outputs on this computer, real numbers or class ids
     meaning: OutputMeaning = LOGITS  # of its output
-    setting: Setting | None = None  # how it is run; None for as the benchmark says
-    compilation: Compilation | None = None  # how it was compiled for an NPU, if it was
-    binary: Path | None = None  # what the NPU runs of it, where that is a file beside it
-    entry: Tensor | None = None  # its one input; None where nothing is known but facts
+    setting: Setting | None = None  # its own setting; None for that of the benchmark
+    compilation: Compilation | None = None  # for an NPU, if it is compiled
+    binary: Path | None = None  # separate file that the NPU runs, if there is one
+    entry: Tensor | None = None  # its single input; None if only facts are known
 
     @property
     def output_bytes(self) -> int:
-        """How many bytes a device has to give for its output."""
+        """Expected size of its outputs in bytes."""
         return self._layout.itemsize
 
     @property
     def _layout(self) -> np.dtype[Any]:
-        """All outputs, one after another, as the runner writes them."""
+        """All outputs, concatenated as the runner writes them."""
         return np.dtype([("", one.dtype, one.shape) for one in self.outputs])
 
     def verify(self, output: bytes, in_half: bool = False) -> Parity:
-        """Compare the bytes that a device gives with this computer's own runtime.
+        """Compare the output bytes of a device with the outputs of this computer's runtime.
 
         `in_half` says whether the device may have computed in half precision.
 
-        Raises SeaformerError if they are not as many as the output takes.
+        Raises SeaformerError if their number is wrong.
         """
         if len(output) != self.output_bytes:
             raise SeaformerError(
-                f"the device gave an output of {len(output)} bytes, the file has one of "
-                f"{self.output_bytes}. Its runtime may not fit the model."
+                f"the device returned an output of {len(output)} bytes, but that of the file has "
+                f"{self.output_bytes}. The runtime may be incompatible with the model."
             )
         arrays = np.frombuffer(output, self._layout)[0]
         outputs = [one.decode(array) for one, array in zip(self.outputs, arrays, strict=True)]
@@ -98,12 +98,12 @@ class Candidate:
     def compare(self, outputs: Sequence[npt.NDArray[Any]], in_half: bool = False) -> Parity:
         """Compare the outputs of a device, real numbers or class ids, with `expected`.
 
-        The thresholds, in the table of precisions, tell the right computation from a wrong one (a
-        damaged file, a delegate's fault, an overheated core): how much a precision costs was
-        measured when the model was exported. Between two processors a float model differs by the
-        order of its sums, which was seen to leave 90 dB and more; a quantised one also by how
-        halves are rounded, layer after layer. A network with random weights has many positions
-        that are nearly undecided, so the agreement may be lower than trained ones have.
+        The thresholds, in the registry of precisions, detect wrong computations (a damaged file, a
+        faulty delegate, an overheated core); the loss from a precision itself was measured at
+        export. Between two processors, a float model differs by the order of its sums, which left
+        90 dB and more; a quantized one also by the rounding of halves in every layer. A network
+        with random weights has many positions with nearly equal classes, so its agreement may be
+        lower than with trained weights.
         """
         known = PRECISIONS.get("fp16" if in_half and self.precision == "fp32" else self.precision)
         min_sqnr_db = known.device_min_sqnr_db if known else UNKNOWN_MIN_SQNR_DB
@@ -133,22 +133,22 @@ class Candidate:
 
 
 def _flat(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
-    with np.errstate(invalid="ignore"):  # Of what is not a number.
+    with np.errstate(invalid="ignore"):  # for NaN
         return np.concatenate([one.astype(np.float64).ravel() for one in arrays])
 
 
 def open_candidate(path: Path, number: int, seed: int, accelerator: str = CPU) -> Candidate:
-    """Read a model file and compute what it has to answer.
+    """Read a model file and compute its expected output.
 
-    The input is the photograph that comes with the package, prepared as the metadata says. A file
-    without metadata, or one whose input is no image, gets noise: standard normal, of the seed.
+    The input is the bundled photograph, preprocessed as the metadata says. A file without metadata,
+    or one whose input is not an image, gets standard normal noise.
 
     Args:
         path: .tflite or .onnx; SeaformerError is raised if it cannot be read or run here.
-        number: place among the models of the benchmark, from 0.
-        seed: of the noise.
-        accelerator: what a device computes it on. A file that is compiled for an NPU has to answer
-            what the file does that it was compiled from, or else what it does on the emulator.
+        number: index among the models of the benchmark, from 0.
+        seed: random seed of the noise.
+        accelerator: the accelerator of the device. For a file compiled for an NPU, the expected
+            output is that of the file it was compiled from, or else its own on the emulator.
     """
     if not path.is_file():
         raise SeaformerError(f"there is no model file '{path}'. Check the name.")
@@ -171,7 +171,7 @@ def open_candidate(path: Path, number: int, seed: int, accelerator: str = CPU) -
             values = noise.astype(np.float32)
         tensor = entry.encode(values)
         arrays = session.run([tensor])
-        # The shape of an output may be left open in the file: it is known after a run.
+        # A file may not specify the shape of an output, which is known after a run.
         outputs = tuple(
             replace(one, shape=array.shape)
             for one, array in zip(session.outputs, arrays, strict=True)
@@ -179,7 +179,7 @@ def open_candidate(path: Path, number: int, seed: int, accelerator: str = CPU) -
     expected = [one.decode(array) for one, array in zip(outputs, arrays, strict=True)]
     note = FOREIGN if metadata is None else NO_IMAGE if source == "noise" else ""
     if of_image is not None and of_image.is_random:
-        note = "; ".join(filter(None, (note, "random weights: its predictions mean nothing")))
+        note = "; ".join(filter(None, (note, "random weights: its predictions are meaningless")))
     class_axis = _class_axis(of_image, expected)
     meaning = LOGITS if of_image is None else of_image.meaning
     is_segmentation = of_image is not None and of_image.kind == "segmentation"
@@ -187,7 +187,7 @@ def open_candidate(path: Path, number: int, seed: int, accelerator: str = CPU) -
     has_mask = (
         is_segmentation
         and class_axis == layout
-        and meaning.threshold is None  # the arg-max in C is of several classes
+        and meaning.threshold is None  # the arg-max in C needs several classes
         and outputs[0].dtype in POST_PROCESSING_DTYPES
     )
     data = tensor.tobytes()
@@ -226,38 +226,38 @@ def open_candidate(path: Path, number: int, seed: int, accelerator: str = CPU) -
 
 
 def _reference(path: Path, compilation: Compilation, accelerator: str) -> tuple[Path, str]:
-    """Return the file that says what a compiled one has to answer, and what runs it here."""
+    """Return the file for the expected output of a compiled one, and its runtime here."""
     source = find_source(path, compilation)
     if source is not None:
         return source, CPU
     if path.suffix.lower()[1:] in ACCELERATORS[accelerator].never_run:
         name = f"{path.stem.removesuffix(f'_{compilation.chip}')}{path.suffix}"
         raise SeaformerError(
-            f"nothing on a computer runs '{path}', so its output could not be compared. Put "
-            f"'{name}' beside it, the file that it was compiled from."
+            f"'{path}' does not run on a computer, so its output could not be compared. Put "
+            f"'{name}', the file that it was compiled from, next to it."
         )
     return path, accelerator
 
 
 def _one_input(session: Session) -> tuple[Tensor, tuple[int, ...]]:
-    """Return the one input of a model that has outputs, and its fixed shape; or SeaformerError."""
+    """Return the single input of a model and its fixed shape; raises SeaformerError otherwise."""
     if len(session.inputs) != 1 or not session.outputs:
         raise SeaformerError(
             f"'{session.path}' has {len(session.inputs)} inputs and {len(session.outputs)} "
-            "outputs. Allowed: one input, and one output or more."
+            "outputs. Allowed: one input, and one or more outputs."
         )
     shape = tuple(side for side in session.inputs[0].shape if side is not None)
     if len(shape) < len(session.inputs[0].shape):
         raise SeaformerError(
-            f"'{session.path}' takes an input of any size. A benchmark needs one of a fixed shape: "
-            "export it with --input-size."
+            f"'{session.path}' takes an input of any size. A benchmark needs a fixed shape: export "
+            "it with --input-size."
         )
     check_input_size(shape, session.path)
     return session.inputs[0], shape
 
 
 def _image(interface: Interface, shape: tuple[int, ...]) -> npt.NDArray[np.float32] | None:
-    """Prepare the photograph; None if the input is no image of the metadata's layout."""
+    """Preprocess the photograph; None if the input is not an image in the metadata's layout."""
     if shape != interface.input.shape or not interface.knows_normalization:
         return None
     size = interface.input.size
@@ -284,7 +284,7 @@ def _facts(metadata: Metadata) -> ModelFacts:
 
 
 def _accuracy(metadata: Metadata) -> Accuracy | None:
-    """What the export measured: of a quantized file against its twin, else against PyTorch."""
+    """Accuracy measured by the export, against fp32 for a quantized file, else against PyTorch."""
     measured = None if metadata.quantization is None else metadata.quantization.accuracy
     if measured is not None and measured.argmax_agreement is not None:
         low, high = measured.interval_points or (None, None)
@@ -300,7 +300,7 @@ def _accuracy(metadata: Metadata) -> Accuracy | None:
             high_points=high,
         )
     comparisons = metadata.parity.comparisons
-    # Features have no classes to agree on.
+    # Features have no classes to compare.
     agreements = [one.argmax_agreement for one in comparisons if one.argmax_agreement is not None]
     if not agreements or len(agreements) < len(comparisons):
         return None

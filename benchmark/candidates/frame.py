@@ -1,4 +1,4 @@
-"""A frame of the camera on its way through a model: what the runner is given, and has to answer."""
+"""A camera frame for a model: the runner's input and expected results."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +19,7 @@ from seaformer.tasks import Preprocessing
 FRAME_FILE = "camera.frame"
 
 LEVELS = np.arange(256, dtype=np.float32)
-"""What a resized image is made of."""
+"""All values of a resized image."""
 
 WHOLE = Preprocessing(
     color_order="RGB",
@@ -31,28 +31,28 @@ WHOLE = Preprocessing(
     pad_value=0.0,
     crop_fraction=1.0,
 )
-"""As the photograph becomes a frame: filled, the aspect ratio kept."""
+"""Fit of the photograph to the frame: cropped to fill it, with its aspect ratio."""
 
 
 def camera_frame(size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """Return the photograph of the package as a frame of a height and width: uint8 [H, W, 3]."""
+    """Return the bundled photograph as a frame of a height and width: uint8 [H, W, 3]."""
     return prepare(read_image(sample_photograph()), WHOLE, size).astype(np.uint8)
 
 
 def planned_frame(pixels: npt.NDArray[np.uint8]) -> PlannedFrame:
-    """Return what a plan says of a frame, uint8 [H, W, 3]."""
+    """Return the entry for a frame, uint8 [H, W, 3], in a plan."""
     height, width, _ = pixels.shape
     return PlannedFrame(FRAME_FILE, (height, width))
 
 
 @dataclass(frozen=True)
 class FramePath:
-    """The way of frames through one model, from the camera to the mask.
+    """Processing of frames for one model, from the camera to the mask.
 
     Attributes:
         interface: of the model.
-        entry: its input.
-        planned: what a plan of the runner says of it.
+        entry: input of the model.
+        planned: its entry in a plan of the runner.
     """
 
     interface: Interface
@@ -61,19 +61,19 @@ class FramePath:
 
     @cached_property
     def levels(self) -> bytes:
-        """The value of each of 0 to 255 in the input: [channels, 256], in its type."""
+        """The input value for each of 0 to 255: [channels, 256], in the type of the input."""
         channels = self.interface.input.channels
         values = np.repeat(LEVELS[:, None], channels, axis=1)
         return self._encoded(values).T.tobytes()
 
     def expected_input(self, pixels: npt.NDArray[np.uint8]) -> bytes:
-        """Return what a frame, uint8 [H, W, 3], has to become, by the preprocessing in Python."""
+        """Return the input for a frame, uint8 [H, W, 3], by the preprocessing in Python."""
         of = self.interface
         encoded = self._encoded(prepare(pixels, of.preprocessing, of.input.size))
         return (encoded if of.input.layout == "NHWC" else encoded.transpose(2, 0, 1)).tobytes()
 
     def _encoded(self, values: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-        """Bring values of 0 to 255, [..., channels], into the type of the input."""
+        """Convert values of 0 to 255, [..., channels], to values in the type of the input."""
         of = self.interface
         return self.entry.encode(
             values if of.normalizes_inside else normalize(values, of.preprocessing)
@@ -81,21 +81,21 @@ class FramePath:
 
 
 def frame_path(candidate: Candidate, size: tuple[int, int]) -> FramePath:
-    """Find the way of frames of a height and width through a model.
+    """Return the processing of frames of a height and width for a model.
 
     Raises:
-        UsageError: nothing says how an image becomes its input, or the runner makes no mask of its
-            output.
+        UsageError: the model has no preprocessing metadata, or the runner cannot compute a mask
+            from its output.
     """
     of, entry = candidate.metadata, candidate.entry
     if of is None or entry is None or candidate.input.source != "photograph":
-        raise _refusal(candidate, "nothing says how an image becomes its input")
+        raise _refusal(candidate, "it has no preprocessing metadata")
     preprocessing, input_size = of.preprocessing, of.input.size
     mask_size = None
     if of.kind == "segmentation":
         if not candidate.gives_class_ids and candidate.mask_size is None:
             what = f"{candidate.meaning} in {candidate.outputs[0].dtype}"
-            raise _refusal(candidate, f"the runner makes no mask of its output, {what}")
+            raise _refusal(candidate, f"the runner cannot compute a mask from its output, {what}")
         mask_size = seen_size(size, preprocessing, input_size)
     planned = PlannedPreparation(
         levels_file=f"{candidate.id}.levels",
@@ -111,6 +111,6 @@ def frame_path(candidate: Candidate, size: tuple[int, int]) -> FramePath:
 
 def _refusal(candidate: Candidate, reason: str) -> UsageError:
     return UsageError(
-        f"--frame needs models that take an image, and '{candidate.path}' cannot be given one: "
-        f"{reason}. Leave --frame or this model out."
+        f"--frame needs models with an image as input, which '{candidate.path}' does not support: "
+        f"{reason}. Omit --frame or this model."
     )

@@ -1,1 +1,1 @@
-"""Exported files run on a device for their outputs, not for their times."""
+"""Running exported files on a device for their outputs, not for their latency."""

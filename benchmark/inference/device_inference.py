@@ -1,12 +1,12 @@
-"""Running exported files on a device on many inputs, and getting all their outputs.
+"""Running exported files on a device with many inputs, and returning all outputs.
 
     with open_inference(device, backend) as inference:
         done = inference.run(path, [first, second])
-        done.outputs[1][0]  # of the second input, the first output
+        done.outputs[1][0]  # the first output for the second input
 
-The runner and the runtime's library are sent once, a file at its first run. Inputs go and outputs
-come in batches, one file each: small transfers over adb cost some 40 ms each, whatever their size.
-A batch is a process of its own, so that a driver that dies or hangs takes no other batch with it.
+The runner and the runtime's library are sent once, a model file at its first run. Inputs and
+outputs are transferred in batches of one file, because every transfer over adb costs about 40 ms. A
+batch is a separate process, so a driver that crashes or hangs does not affect other batches.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -46,28 +46,28 @@ from seaformer.files import file_sha256
 Array = npt.NDArray[Any]
 
 BATCH_BYTES = 64 * 2**20
-"""Of the inputs in one batch, and of the outputs: 21 images of 512x512 in float32."""
+"""Limit for the inputs of a batch, and for its outputs: 21 images of 512x512 in float32."""
 
 SPARE_BYTES = 32 * 2**20
-"""What a device shall have free besides: Android misbehaves on a full disk."""
+"""Additional free space required on a device, because Android misbehaves on a full disk."""
 
 INPUTS, OUTPUTS = "inputs", "outputs"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How files are run.
+    """Settings for running files.
 
     Attributes:
         threads: of one inference, 1 or more.
-        cores: as for `choose_cores`; None leaves them to the device's system.
+        cores: as for `choose_cores`; None leaves the choice to the device's system.
         in_half: whether XNNPACK computes in half precision, see `Plan`.
-        time_limit_s: seconds that a batch may take on the device, loading the file included.
-        wait_s: how long to wait for a phone that somebody else has.
-        runtime_library: instead of the pinned one.
-        keep: whether files stay on the phone for another time.
-        requires_full_acceleration: whether a file fails that the accelerator does not take whole.
-        of_accelerator: options that say where the accelerator's own files are.
+        time_limit_s: time limit for a batch on the device, including loading the file.
+        wait_s: how long to wait for a phone in use.
+        runtime_library: used instead of the pinned one.
+        keep: whether files stay on the phone for reuse.
+        requires_full_acceleration: whether a file fails unless the accelerator runs all operators.
+        of_accelerator: options with the paths of the accelerator's files.
     """
 
     threads: int = 1
@@ -86,12 +86,12 @@ DEFAULT = Settings()
 
 @dataclass(frozen=True)
 class Inferred:
-    """What a file computed.
+    """Outputs of a file.
 
     Attributes:
-        outputs: for each input an array for each output, of the file's own types.
-        loaded: what the device said of the file, in the last batch.
-        coverage: how much of it the accelerator took; None on the CPU, and if it is unknown.
+        outputs: for each input an array for each output, in the types of the file.
+        loaded: the device's description of the file, from the last batch.
+        coverage: how much of it the accelerator ran; None on the CPU, and if unknown.
     """
 
     outputs: list[list[Array]]
@@ -101,7 +101,7 @@ class Inferred:
 
 @dataclass
 class Inference:
-    """A device that is ready to run files, as `open_inference` gives it."""
+    """A device that is ready to run files, from `open_inference`."""
 
     device: Device
     backend: Backend
@@ -115,7 +115,7 @@ class Inference:
 
     @property
     def runtime(self) -> str:
-        """What computes, and where."""
+        """Description of runtime, device and driver."""
         version = "" if self.library.version == ANY_VERSION else f" {self.library.version}"
         facts = self.device.facts()
         known = ", ".join(filter(None, (facts.model, facts.soc, facts.os)))
@@ -125,17 +125,17 @@ class Inference:
         return f"{self.backend.title}{version} on {where}{driver}{half}"
 
     def run(self, path: Path, inputs: Sequence[Array]) -> Inferred:
-        """Run a file on each of one input or more, in the type and layout that it takes.
+        """Run a file on one or more inputs, in the type and layout of its input.
 
         The file must not change while the inference is open.
 
         Raises:
             DeviceError: the device fails: Unplugged, DiskFull, TimedOut, ProgramKilled, ...
             ModelError: the device cannot load or run the file, as when its driver refuses it.
-            SeaformerError: the runner gave up for another reason.
+            SeaformerError: the runner failed for another reason.
         """
         if not inputs:
-            raise UsageError(f"there is no input to run '{path}' on. Give one or more.")
+            raise UsageError(f"no input was given for '{path}'. Give one or more.")
         outputs: list[list[Array]] = []
         left = list(inputs)
         while left:
@@ -157,8 +157,8 @@ class Inference:
         answer = self._workspace.read(OUTPUTS, len(inputs) * layout.itemsize)
         if len(answer) != len(inputs) * layout.itemsize:
             raise RunnerError(
-                f"{self.device.serial} gave {len(answer):,} bytes of output for '{path}' on "
-                f"{len(inputs)} inputs, it should be {len(inputs) * layout.itemsize:,}. Run again."
+                f"{self.device.serial} returned {len(answer):,} bytes of output for '{path}' and "
+                f"{len(inputs)} inputs, expected {len(inputs) * layout.itemsize:,}. Run again."
             )
         rows = np.frombuffer(answer, layout)
         return Inferred([[np.array(one) for one in row] for row in rows], loaded, coverage)
@@ -182,7 +182,7 @@ class Inference:
         )
 
     def _follow(self, plan: Plan, path: Path) -> tuple[LoadedModel, Coverage | None]:
-        """Have the runner follow a plan; return what it says of its one model."""
+        """Run a plan; return the record of its single model, and its coverage."""
         limit_s, reader = plan.time_limit_s, RecordReader()
         paths = dict.fromkeys(self.accelerator.folder_variables, self._workspace.path)
 
@@ -201,7 +201,7 @@ class Inference:
         if (wrong := plan_mismatch(plan, record)) is not None:
             raise RunnerError(
                 f"the runner on {self.device.serial} did not follow its plan ({wrong}). Run again, "
-                "and report it if it comes back."
+                "and report it if it happens again."
             )
         try:
             require_success(finished, record, self.device.serial, self.backend)
@@ -214,7 +214,7 @@ class Inference:
         return loaded, coverage_of(record, finished.stderr)
 
     def _send(self, path: Path) -> str:
-        """Have a file on the device; return its name there."""
+        """Send a file to the device unless it is there; return its name there."""
         if path not in self._sent:
             self._require_room(path.stat().st_size)
             name = f"{file_sha256(path)[:16]}{path.suffix.lower()}"
@@ -227,11 +227,11 @@ class Inference:
 
 
 def require_room(device: Device, needed: int) -> None:
-    """Raise DiskFull unless a device has that many bytes free, or does not say."""
+    """Raise DiskFull if a device reports less free space than needed, in bytes."""
     free = device.conditions().free_bytes
     if free is not None and free < needed + SPARE_BYTES:
         raise DiskFull(
-            f"{device.serial} has {free / 2**20:,.0f} MiB free, and "
+            f"{device.serial} has {free / 2**20:,.0f} MiB free, but "
             f"{(needed + SPARE_BYTES) / 2**20:,.0f} MiB are needed."
         )
 
@@ -244,19 +244,19 @@ def open_inference(
     describe: Callable[[str], None] = lambda _: None,
     models: Sequence[ModelFile] = (),
 ) -> Iterator[Inference]:
-    """Reserve a device and have on it what runs files; at the end leave it as it was.
+    """Reserve a device and prepare it for running files; clean it up at the end.
 
     Args:
         device: see `select_one`.
-        backend: one with our runner, see `backend_on`.
-        settings: how files are run.
-        describe: called with what is waited for.
-        models: what is known of the files that will run; an NPU needs other libraries for
+        backend: a backend of our runner, see `backend_on`.
+        settings: settings for running files.
+        describe: called with the reason for waiting.
+        models: what is known about the files that will run; an NPU needs other libraries for
             compiled ones.
 
     Raises:
-        DeviceError: the device is in use, has no room, ...
-        SeaformerError: the runtime's library is not here and cannot be fetched.
+        DeviceError: the device is in use, has no space, ...
+        SeaformerError: the runtime's library is missing and cannot be fetched.
     """
     runner = runner_for(device.target)
     given = settings.runtime_library

@@ -1,4 +1,4 @@
-"""An exported file on a device, as a session like those of this computer's runtimes."""
+"""An exported file on a device, with the interface of sessions of local runtimes."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -22,10 +22,10 @@ from seaformer.runtimes.session import Array, Session
 
 
 class DeviceSession(Session):
-    """A file that runs on a device; what it takes and gives is read on this computer."""
+    """A file that runs on a device; its inputs and outputs are read on this computer."""
 
     def __init__(self, inference: Inference, model: DeviceModel) -> None:
-        """Take a device that is ready; nothing is sent yet.
+        """Wrap a ready device without sending anything.
 
         Raises:
             SeaformerError: the model does not have exactly one input of a fixed shape.
@@ -46,7 +46,8 @@ class DeviceSession(Session):
     def resize(self, shape: Sequence[int]) -> None:
         """Refuse: the shape is fixed."""
         raise SeaformerError(
-            f"'{self.path}' has a fixed shape on a device, not {list(shape)}. Export another file."
+            f"'{self.path}' has a fixed shape on a device, which is not {list(shape)}. Export it "
+            "with another --input-size."
         )
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
@@ -54,34 +55,34 @@ class DeviceSession(Session):
         return self.run_many([inputs])[0]
 
     def run_many(self, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
-        """Run on each sample; all go to the device together."""
+        """Run on each sample; all samples are sent to the device together."""
         done = self._inference.run(self.path, [one for (one,) in samples])
         self.remark = _remark(self._inference, done.coverage)
         return done.outputs
 
     def close(self) -> None:
-        """Give the device back, if it was opened for this session.
+        """Release the device, if it was opened for this session.
 
-        A phone that is away by now is cleaned by the next one who takes it.
+        A disconnected phone is cleaned up by its next user.
         """
         with suppress(DeviceError):
             self._opened.close()
 
 
 def _remark(inference: Inference, coverage: Coverage | None) -> str:
-    """Say what a reader of the results would not expect."""
+    """Describe unexpected conditions of the results."""
     accelerator, found = inference.backend.accelerator, []
     if accelerator != CPU and coverage is None:
-        found.append(f"How much of it the {accelerator} of {inference.device} took is unknown.")
+        found.append(f"How much of it the {accelerator} of {inference.device} ran is unknown.")
     elif coverage is not None and not coverage.full:
         counted = "" if coverage.left is None else f" {coverage.left} operators of"
         found.append(
-            f"The CPU computed{counted} what the {accelerator} of {inference.device} left."
+            f"The CPU ran{counted} what the {accelerator} of {inference.device} did not support."
         )
     if inference.accelerator.is_emulated:
         found.append(f"Computed by {inference.accelerator.driver}, a program on the CPU.")
     if inference.device.is_emulated:
-        found.append(f"The processor of {inference.device} is emulated: no phone computed this.")
+        found.append(f"The processor of {inference.device} is emulated: this is not a real phone.")
     return " ".join(found)
 
 
@@ -91,10 +92,10 @@ def opener_on(
     settings: Settings = DEFAULT,
     describe: Callable[[str], None] = lambda _: None,
 ) -> Callable[[Path], DeviceSession]:
-    """Find the one device that --device means; return what opens files on its accelerator.
+    """Select the single device of --device; return a function that opens files on its accelerator.
 
     Raises:
-        DeviceError: there is none of that name, or it is not ready.
+        DeviceError: it does not exist, or is not ready.
     """
     selection = select_one(choice, "A model and its reference")
     if selection.note:
@@ -110,15 +111,15 @@ def open_device_session(
     settings: Settings = DEFAULT,
     describe: Callable[[str], None] = lambda _: None,
 ) -> DeviceSession:
-    """Open a file on the accelerator of a device, which is given back when the session closes.
+    """Open a file on the accelerator of a device, which is released when the session closes.
 
     Raises:
-        UsageError: no backend runs such a file there.
+        UsageError: no backend runs the file there.
         SeaformerError: as `open_inference` and `DeviceSession`.
     """
     backend = backend_on(accelerator, path)
     if settings.in_half and not backend.has_half:
-        raise UsageError(f"{backend.title} cannot be asked for half precision. Leave --half out.")
+        raise UsageError(f"{backend.title} has no option for half precision. Omit --half.")
     with ExitStack() as opened:
         model = read_device_model(path)
         inference = opened.enter_context(

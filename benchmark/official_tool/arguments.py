@@ -1,8 +1,8 @@
-"""The command line of `benchmark_model`, of which there are two kinds.
+"""The command line of the two versions of `benchmark_model`.
 
-The classic tool of TensorFlow Lite knows `--enable_op_profiling`; later versions of it can be given
-an input and asked for the output. LiteRT's newer tool knows `--use_profiler` and runs on random
-numbers only, so its output cannot be compared. Which one a binary is, its `--help` tells.
+TensorFlow Lite's classic tool has `--enable_op_profiling`, and later versions of it accept an input
+and write the output. LiteRT's newer tool has `--use_profiler` and only runs on random numbers, so
+its output cannot be compared. They are distinguished by `--help`.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ OUTPUT_FLAG = "--output_filepath"
 INPUT_FLAG = "--input_layer_value_files"
 
 FOREVER_S = 86400
-"""The tool stops after a time of its own otherwise, whatever number of runs it was asked for."""
+"""Otherwise the tool stops after its default time, whatever the requested number of runs."""
 
 
 @dataclass(frozen=True)
@@ -25,28 +25,28 @@ class Tool:
 
     title: str
     is_classic: bool
-    shows_output: bool  # whether it takes an input and writes the output
+    shows_output: bool  # whether it accepts an input and writes the output
 
 
 @dataclass(frozen=True)
 class Input:
-    """What a model is given, and where its answer goes."""
+    """The input of a model, and the file for its output."""
 
     name: str  # of the tensor in the model
     shape: Sequence[int]
-    file: str  # of its bytes, beside the tool
-    output_file: str  # to be written
+    file: str  # with its bytes, next to the tool
+    output_file: str  # file to write
 
 
 def recognise(help_text: str) -> Tool:
-    """Tell by its `--help` which of the tools a binary is; SeaformerError if it is neither."""
+    """Recognize a tool by its `--help`; raises SeaformerError if it is neither."""
     if CLASSIC_FLAG in help_text:
         shows = OUTPUT_FLAG in help_text and INPUT_FLAG in help_text
         return Tool("benchmark_model (TensorFlow Lite)", True, shows)
     if NEWER_FLAG in help_text:
         return Tool("benchmark_model (LiteRT)", False, False)
     raise SeaformerError(
-        "the program given with --binary is no benchmark_model: its --help knows neither "
+        "the program given with --binary is not benchmark_model: its --help has neither "
         f"{CLASSIC_FLAG} nor {NEWER_FLAG}. Give the official binary for the device."
     )
 
@@ -54,9 +54,9 @@ def recognise(help_text: str) -> Tool:
 def arguments(
     tool: Tool, graph: str, *, threads: int, warmup_runs: int, runs: int, given: Input | None = None
 ) -> list[str]:
-    """Return the arguments that time `runs` inferences of a model's file, after the warm-up.
+    """Return the arguments to time `runs` inferences of a model's file, after the warm-up.
 
-    What it is `given` is for a tool that `shows_output`.
+    `given` is used by a tool that `shows_output`.
     """
     words = [
         f"--graph={graph}",

@@ -1,13 +1,13 @@
-"""What `benchmark_model` prints, in all the formats that its versions have had.
+"""Parser for the output of `benchmark_model`, in the formats of all its versions.
 
-Lines may begin with "INFO: " or, from LiteRT's newer tool, with "INFO: [file.h:12] ". Times of the
-inference are in one of
+Lines may start with "INFO: " or, from LiteRT's newer tool, with "INFO: [file.h:12] ". Times of the
+inference are in one of these formats:
 
     count=64 first=16067 curr=15102 min=14661 max=17579 avg=15517.6 std=551
     Inference timings in us: Init: 32163, First inference: 19834, Warmup (avg): 15997.4, ...
     Inference (avg):      15.52 ms (64 runs)
 
-Nothing here raises: what is not understood is left out.
+The parser never raises: malformed values are omitted.
 """
 
 import math
@@ -44,7 +44,7 @@ _MEMORY_MB = (
 
 
 def read_output(text: str) -> Times | None:
-    """Read what the tool printed on stdout and stderr; None without runs and a mean above 0."""
+    """Parse stdout and stderr of the tool; None without runs and a mean above 0."""
     lines = [_PREFIX.sub("", line).rstrip() for line in text.splitlines()]
     values, runs = _times_ms(lines), _runs(lines)
     if runs is None or not values.get("mean"):
@@ -69,7 +69,7 @@ def _times_ms(lines: Sequence[str]) -> dict[str, float]:
     values: dict[str, float] = {}
     for line in lines:
         if _COUNTED.search(line) and "Timings" not in line:
-            # Of two such lines the first is of the warm-up.
+            # Of two such lines, the first is for the warm-up.
             for name, number in _STATISTIC.findall(line):
                 _put(values, name, float(number) / 1000)
         if "Inference timings in us" in line:

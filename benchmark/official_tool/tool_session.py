@@ -1,4 +1,4 @@
-"""Benchmarks with the official `benchmark_model`: one model after the other, as it measures."""
+"""Benchmarks with the official `benchmark_model`, one model after the other."""
 
 from pathlib import Path
 
@@ -20,10 +20,10 @@ HELP_LIMIT_S = 60.0
 
 
 class ToolSession(Session):
-    """A benchmark with the official tool. Its rounds are not known, so there are none."""
+    """A benchmark with the official tool, which has no rounds."""
 
     def prepare(self) -> RuntimeUsed:
-        """Look at the binary."""
+        """Check the binary."""
         assert self.options.binary is not None
         return RuntimeUsed(
             name=self.request.backend.title,
@@ -38,8 +38,8 @@ class ToolSession(Session):
         return [(self.options.binary, TOOL, True)]
 
     def work(self, workspace: Workspace, setting: Setting) -> StoppedBy:
-        """Let the tool measure every model."""
-        # A script binds the tool to the cores chosen: it cannot bind itself.
+        """Measure every model with the tool."""
+        # The tool cannot set its affinity, so a script binds it to the chosen cores.
         launcher = f'exec taskset {setting.cores.mask} ./{TOOL} "$@"\n'
         workspace.place_script(LAUNCHER, launcher)
         about = workspace.execute(TOOL, ["--help"], time_limit_s=HELP_LIMIT_S)
@@ -71,20 +71,20 @@ class ToolSession(Session):
         finished = workspace.execute(LAUNCHER, words, time_limit_s=self.remaining_s())
         if finished.signal is not None:
             raise ProgramKilled(
-                f"{TOOL} on {self.device.serial} was ended by signal {finished.signal}."
+                f"{TOOL} on {self.device.serial} was killed by signal {finished.signal}."
             )
         times = read_output("\n".join((*finished.stdout_lines, finished.stderr)))
         if finished.exit_status or times is None:
             lines = [line for line in finished.stderr.splitlines() if line.strip()]
             said = lines[-1].strip() if lines else "nothing"
             raise ModelError(
-                f"{TOOL} on {self.device.serial} measured nothing of '{one.path}' (status "
-                f"{finished.exit_status}). It said last: {said}. Run it by hand to see more."
+                f"{TOOL} on {self.device.serial} did not measure '{one.path}' (status "
+                f"{finished.exit_status}). Its last output: {said}. Run it manually for details."
             )
         self.tool_times[one.id] = times
         if given is not None:
             try:
                 answer = workspace.read(given.output_file, one.output_bytes)
             except FileRefused:
-                return  # This version of the tool has the flag, and does not heed it.
+                return  # This version of the tool has the flag, but ignores it.
             self.verify(one, answer)

@@ -306,7 +306,7 @@ class UnpluggedComputer(FailingComputer):
     """Is disconnected."""
 
     def fail(self, pid: int) -> None:
-        raise Unplugged(f"The phone went away from process {pid}.")
+        raise Unplugged(f"The phone is disconnected from process {pid}.")
 
 
 class HotComputer(Host):

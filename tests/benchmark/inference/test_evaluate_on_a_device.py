@@ -87,7 +87,7 @@ def test_a_phone_that_was_unplugged_goes_on_and_scores_as_this_computer(loopback
     options = ("--device", serial, "--threads", "1")
     # Outputs come in one file a batch: the cable is pulled out as the second is asked for.
     cable.when(b"RECV", 0, lambda: cable.when(b"RECV", 0, loopback_phone.unplug))
-    # A process of its own: one that has ended holds the phone no longer.
+    # A separate process: a process that has ended no longer holds the phone.
     stopped = subprocess.run(command(*options, "--batch", "4"), capture_output=True, text=True)
     assert stopped.returncode == 1
     assert "is disconnected" in stopped.stderr

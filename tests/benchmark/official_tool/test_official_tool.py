@@ -127,7 +127,7 @@ def test_the_kinds_of_the_tool_are_told_by_their_help() -> None:
     classic, showing, newer = map(recognise, (CLASSIC_HELP, SHOWING_HELP, NEWER_HELP))
     assert (classic.is_classic, showing.is_classic, newer.is_classic) == (True, True, False)
     assert (classic.shows_output, showing.shows_output, newer.shows_output) == (False, True, False)
-    with pytest.raises(SeaformerError, match="no benchmark_model"):
+    with pytest.raises(SeaformerError, match="not benchmark_model"):
         recognise("usage: ls [OPTION]... [FILE]...")
 
 

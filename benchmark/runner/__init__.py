@@ -1,1 +1,1 @@
-"""The program that runs on the device and measures, and what Python knows of it."""
+"""The program that measures on the device, and its Python interface."""

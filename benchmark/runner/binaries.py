@@ -1,4 +1,4 @@
-"""The compiled runners: they come with the package, and are compiled at first use from a clone."""
+"""The compiled runners: bundled with the package, or compiled at first use from a clone."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def runner_for(target: str) -> Path:
     """Return the runner for "android-arm64", "linux-arm64" or "linux-x86_64".
 
     Raises:
-        SeaformerError: it is not there and cannot be compiled.
+        SeaformerError: it does not exist and cannot be compiled.
     """
     look_up(TARGETS, "target of the runner", target)
     runner = HERE / "bin" / target / NAME

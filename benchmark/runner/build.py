@@ -1,12 +1,12 @@
 """Compiles the runner: `python build.py [--to FOLDER] [TARGET...]`.
 
-Standard library only, as it runs before the package is installed. The compiler is clang, as the
-package `ziglang` has it, for all targets on every computer; of the same sources it makes the same
-bytes. An Android NDK is used for the phone if ANDROID_NDK_HOME names one.
+Only uses the standard library, because it runs before the package is installed. The compiler is
+clang from the package `ziglang`, for all targets on every computer; its output is reproducible. If
+ANDROID_NDK_HOME is set, that Android NDK is used for phones.
 
-Zig knows no bionic, Android's C library. Without an NDK, the runner is compiled with the headers of
-musl, as far as the two lay out the same (`src/platform.h`), begins in `src/bionic/crt.c`, and is
-linked with libraries that only have the names of the functions below.
+Zig does not support bionic, Android's C library. Without an NDK, the runner is compiled with the
+headers of musl, using only what has the same layout in both (`src/platform.h`), starts in
+`src/bionic/crt.c`, and is linked with stub libraries that only have the symbols below.
 """
 
 import argparse
@@ -25,7 +25,7 @@ ZIG = "0.15.2"
 HERE = Path(__file__).resolve().parent
 NAME = "seaformer-runner"
 FINGERPRINT = f"{NAME}.sha256"
-"""File beside each runner that says what it was made of."""
+"""File next to each runner with the fingerprint of its sources."""
 
 NDK_VARIABLE = "ANDROID_NDK_HOME"
 ANDROID_API = 24
@@ -34,7 +34,7 @@ FLAGS = (
     "-std=c99",
     "-D_GNU_SOURCE",
     "-O3",
-    "-ffp-contract=off",  # argmax.c: or it may decide near ties differently from argmax.py
+    "-ffp-contract=off",  # otherwise argmax.c may resolve near ties differently from argmax.py
     "-fno-stack-protector",
     "-fvisibility=hidden",
     "-fPIE",
@@ -48,7 +48,7 @@ FLAGS = (
 )
 
 MOST_SAID = 2**20
-"""Bytes of a compiler's messages; one that says more is ended."""
+"""Limit in bytes for a compiler's messages, above which it is killed."""
 
 BIONIC = {
     "libc.so": """
@@ -68,8 +68,8 @@ TARGETS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "linux-arm64": ("aarch64-linux-gnu.2.17", ("-ldl", "-lm")),
     "linux-x86_64": ("x86_64-linux-gnu.2.17", ("-ldl", "-lm")),
 }
-"""What a runner is built for -> the target as zig calls it, where the C library's version is the
-oldest that will do, and further flags."""
+"""Target of a runner -> zig's target, with the oldest supported version of the C library, and
+further flags."""
 
 
 class BuildError(Exception):
@@ -77,25 +77,23 @@ class BuildError(Exception):
 
 
 def argmax_folder() -> Path:
-    """Return the folder of argmax.c, beside this one in the tree and in the installed package."""
+    """Return the folder of argmax.c, in the source tree or in the installed package."""
     for package in (HERE.parents[1] / "seaformer", HERE.parents[1]):
         folder = package / "imaging" / "upsampling"
         if (folder / "argmax.c").is_file():
             return folder
-    raise BuildError(
-        f"there is no imaging/upsampling/argmax.c around {HERE}. Install seaformer again."
-    )
+    raise BuildError(f"imaging/upsampling/argmax.c was not found near {HERE}. Reinstall seaformer.")
 
 
 def inputs() -> list[Path]:
-    """Return every file that the runner is made of, and this one."""
+    """Return all source files of the runner, and this file."""
     upsampling = argmax_folder()
     sources = sorted(path for path in (HERE / "src").rglob("*") if path.is_file())
     return [Path(__file__), upsampling / "argmax.c", upsampling / "argmax.h", *sources]
 
 
 def fingerprint() -> str:
-    """Return a hash of all that the runner is made of."""
+    """Return a hash of all source files of the runner."""
     digest = hashlib.sha256()
     for path in inputs():
         digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
@@ -105,8 +103,8 @@ def fingerprint() -> str:
 def build(target: str, to: Path) -> None:
     """Compile the runner for a row of `TARGETS` into the file `to`.
 
-    Beside it goes the fingerprint of its sources. Raises BuildError if there is no compiler, or it
-    refuses.
+    The fingerprint of its sources is written next to it. Raises BuildError if there is no compiler,
+    or if it fails.
     """
     with tempfile.TemporaryDirectory(prefix="seaformer-runner-") as name:
         folder = Path(name)
@@ -116,14 +114,14 @@ def build(target: str, to: Path) -> None:
         settings = [
             f'-DVERSION="{VERSION}"',
             f'-DTARGET="{target}"',
-            # The assembler finds what probe.c embeds where the compiler finds headers.
+            # The assembler searches files embedded by probe.c in the include folders.
             f"-I{HERE / 'src'}",
             f"-I{upsampling.parent}",
         ]
         command = [*compiler, *FLAGS, *settings, *map(str, sources), *linking, "-o", NAME]
         _run(command, folder)
         to.parent.mkdir(parents=True, exist_ok=True)
-        # Beside it first: another process may be running or reading the old one.
+        # First to a temporary name: another process may be running or reading the old one.
         beside = to.with_name(f".{to.name}-{os.getpid()}")
         beside.write_bytes((folder / NAME).read_bytes())
         beside.chmod(0o755)
@@ -132,22 +130,22 @@ def build(target: str, to: Path) -> None:
 
 
 def _compiler(target: str, folder: Path) -> tuple[list[str], list[str]]:
-    """Return the command that compiles, and what it needs after the sources."""
+    """Return the compiler command, and its arguments after the sources."""
     triple, flags = TARGETS[target]
     if target == "android-arm64" and (ndk := os.environ.get(NDK_VARIABLE)):
         name = f"aarch64-linux-android{ANDROID_API}-clang"
         found = sorted(Path(ndk).glob(f"toolchains/llvm/prebuilt/*/bin/{name}"))
         if not found:
             raise BuildError(
-                f"{NDK_VARIABLE} is '{ndk}', where there is no {name}. Set it to the folder of an "
-                "Android NDK, or unset it to do without."
+                f"{NDK_VARIABLE} is '{ndk}', which has no {name}. Set it to the folder of an "
+                "Android NDK, or unset it to build without one."
             )
         return [str(found[0])], [*flags, "-ldl", "-lm"]
     package = importlib.util.find_spec("ziglang")
     installed = version("ziglang") if package else None
     if package is None or package.origin is None or installed != ZIG:
         raise BuildError(
-            f"the runner is compiled by the package ziglang {ZIG}; installed is {installed}. "
+            f"compiling the runner needs the package ziglang {ZIG}; installed is {installed}. "
             f"Install it: pip install ziglang=={ZIG}."
         )
     zig = [sys.executable, "-P", "-m", "ziglang", "cc", "-target", triple]
@@ -163,7 +161,7 @@ def _compiler(target: str, folder: Path) -> tuple[list[str], list[str]]:
 
 
 def _stub(zig: list[str], name: str, symbols: list[str], folder: Path) -> str:
-    """Make a library that has the names of functions and nothing else."""
+    """Build a stub library that only has the symbols of functions."""
     source = folder / f"{name}.s"
     source.write_text(
         "".join(f".globl {s}\n.type {s}, %function\n{s}: ret\n" for s in symbols), encoding="ascii"
@@ -187,7 +185,7 @@ def _run(command: list[str], folder: Path) -> None:
 
 
 def main() -> None:
-    """Build the targets named, or all, into FOLDER/TARGET/."""
+    """Build the given targets, or all, into FOLDER/TARGET/."""
     parser = argparse.ArgumentParser(description="Compile the runner of seaformer-benchmark.")
     parser.add_argument("targets", nargs="*", choices=[[], *TARGETS], metavar="TARGET")
     parser.add_argument("--to", type=Path, default=HERE / "bin", metavar="FOLDER")

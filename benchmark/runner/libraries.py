@@ -1,7 +1,7 @@
-"""The runtime libraries that run models on devices: version, source, checksum.
+"""Runtime libraries for devices: version, source, checksum.
 
-On this computer, the packages that are installed here are used. For phones the library is taken
-from a package that is made for them (`seaformer.packages`). Nothing of a package is run here.
+For this computer, the installed packages are used. For phones, the library is extracted from a
+package for phones (`seaformer.packages`), from which nothing is run on this computer.
 """
 
 import importlib.metadata
@@ -21,7 +21,7 @@ from seaformer.packages import ONNX_RUNTIME_AAR, ONNX_RUNTIME_FOR_ANDROID, Packa
 from seaformer.temporary_folders import temporary_folder
 
 ANY_VERSION = "any"
-"""The version of a library that the user gives: the runner finds out what it can."""
+"""The version of a library given by the user, which the runner determines if possible."""
 
 OPTION = "--runtime-library"
 
@@ -32,15 +32,15 @@ MACHINES = {
     "linux-arm64": ("arm64", 183),
     "linux-x86_64": ("x86-64", 62),
 }
-"""target -> what people call its processors, and the number that ELF files have for them."""
+"""target -> common name of its processors, and their number in ELF files."""
 
 
 @dataclass(frozen=True)
 class RuntimeLibrary:
-    """A library that is here."""
+    """A library on this computer."""
 
-    version: str  # as a plan has to name it; "any" if the user gave the library
-    path: Path  # of the file; its name is plain
+    version: str  # as in a plan; "any" if the user gave the library
+    path: Path  # of the file, with a plain name
     sha256: str
 
 
@@ -48,9 +48,9 @@ class RuntimeLibrary:
 class Published:
     """A library inside a package."""
 
-    version: str  # as a plan has to name it
+    version: str  # as in a plan
     package: Package
-    file: str  # its place among the package's files
+    file: str  # its path in the package
     sha256: str  # of the library
 
 
@@ -60,8 +60,8 @@ INSTALLED = {
     "litert": ("ai-edge-litert", "ai_edge_litert", "libLiteRt.so"),
     "onnxruntime": ("onnxruntime", "onnxruntime", "capi/libonnxruntime.so.*"),
 }
-"""Backend -> the package that has its library on this computer, as pip calls it; the package's
-folder, and in that the pattern of the library's name."""
+"""Backend -> the package with its library for this computer, by its name for pip; the package's
+folder, and the pattern of the library's name in that."""
 
 _LITERT_FOR_ANDROID = "litert_lm/liblitert-lm.so"
 
@@ -86,13 +86,13 @@ PUBLISHED: Mapping[str, Published] = {
         sha256="3a602b463d434d20fbf69cd1b8bdfd2f86a2cb67d08de97aec8f62476fa4ab87",
     ),
 }
-"""Backend -> where its library for phones is."""
+"""Backend -> its library for phones."""
 
 OFFICIAL_AAR = {
     "litert": "com.google.ai.edge.litert:litert",
     "onnxruntime": "com.microsoft.onnxruntime:onnxruntime-android",
 }
-"""What Google and Microsoft publish for Android, with Maven."""
+"""Packages of Google and Microsoft for Android, on Maven."""
 
 NAMES_IN_AAR = {
     "litert": ("libLiteRt.so", "liblitert-lm.so"),
@@ -104,9 +104,9 @@ def library_for(backend: str, target: str, override: Path | None) -> RuntimeLibr
     """Return the library that runs the models of a backend on a target of the runner.
 
     Raises:
-        UsageError: `override`, a library of the user's or an .aar that has one, is none for the
+        UsageError: `override`, a library or an .aar with one, given by the user, is not for the
             target.
-        SeaformerError: the library is not here and cannot be fetched.
+        SeaformerError: the library is missing and cannot be fetched.
     """
     if override is not None:
         return _given(backend, target, override)
@@ -121,8 +121,8 @@ def library_for(backend: str, target: str, override: Path | None) -> RuntimeLibr
         return RuntimeLibrary(row.version, _file_of(row), row.sha256)
     except SeaformerError as error:
         raise SeaformerError(
-            f"{error} Or give a library with {OPTION} PATH, for instance from "
-            f"{OFFICIAL_AAR[backend]} of Maven."
+            f"{error} Or give a library with {OPTION} PATH, for example from "
+            f"{OFFICIAL_AAR[backend]} on Maven."
         ) from error
 
 
@@ -132,8 +132,8 @@ def _installed(backend: str) -> RuntimeLibrary:
     found = sorted(Path(spec.origin).parent.glob(pattern)) if spec and spec.origin else []
     if len(found) != 1:
         raise SeaformerError(
-            f"the package {package} that is installed here has no {pattern}. Install it again: pip "
-            f"install --force-reinstall {package}."
+            f"the installed package {package} has no {pattern}. Reinstall it: pip install "
+            f"--force-reinstall {package}."
         )
     return RuntimeLibrary(importlib.metadata.version(package), found[0], file_sha256(found[0]))
 
@@ -143,10 +143,10 @@ def _file_of(row: Published) -> Path:
         path = row.package.files() / row.file
         if path.is_file() and file_sha256(path) == row.sha256:
             return path
-        row.package.forget()  # It was damaged where it is kept.
+        row.package.forget()  # the cached copy is damaged
     raise SeaformerError(
-        f"{path.name} of {row.package.source} has not the SHA-256 {row.sha256}, and fetching it "
-        "again did not help."
+        f"{path.name} of {row.package.source} does not have the SHA-256 {row.sha256}, even after "
+        "fetching it again."
     )
 
 
@@ -158,7 +158,7 @@ def _given(backend: str, target: str, override: Path) -> RuntimeLibrary:
         _require_machine(path, target, override)
         digest = file_sha256(path)
         if not NAME.fullmatch(path.name):
-            # On a device only plain names are used.
+            # Only plain names are used on a device.
             path = _cached(path, digest, NAMES_IN_AAR[backend][0])
     except OSError as error:
         raise SeaformerError(f"cannot read '{override}': {error}.") from error
@@ -167,7 +167,9 @@ def _given(backend: str, target: str, override: Path) -> RuntimeLibrary:
 
 def _from_aar(backend: str, target: str, archive: Path) -> Path:
     if target != PHONE:
-        raise UsageError(f"'{archive}' is for Android, the device is {target}. Give an .so file.")
+        raise UsageError(
+            f"'{archive}' is for Android, but the device is {target}. Give an .so file."
+        )
     wanted = [f"{IN_AAR}/{name}" for name in NAMES_IN_AAR[backend]]
     try:
         with (
@@ -180,13 +182,13 @@ def _from_aar(backend: str, target: str, archive: Path) -> Path:
                 libraries = [name for name in inside if name.startswith(IN_AAR)] or ["none"]
                 raise UsageError(
                     f"'{archive}' has none of {', '.join(wanted)}. Its libraries for arm64: "
-                    f"{', '.join(libraries)}. Take the .aar of {OFFICIAL_AAR[backend]}."
+                    f"{', '.join(libraries)}. Use the .aar of {OFFICIAL_AAR[backend]}."
                 )
             part = Path(opened.extract(member, folder))
             return _cached(part, file_sha256(part), part.name)
     except zipfile.BadZipFile as error:
         raise UsageError(
-            f"'{archive}' is no .aar, or a damaged one: {error}. Download it again."
+            f"'{archive}' is not an .aar, or is damaged: {error}. Download it again."
         ) from error
 
 
@@ -201,16 +203,16 @@ def _cached(path: Path, digest: str, name: str) -> Path:
 
 
 def _require_machine(path: Path, target: str, given: Path) -> None:
-    """Check the header of an ELF file: the device's own message would be much less clear."""
+    """Check the header of an ELF file, because the device's own message would be less clear."""
     with path.open("rb") as file:
         header = file.read(20)
     if len(header) < 20 or header[:6] != b"\x7fELF\x02\x01":
-        raise UsageError(f"'{given}' is no library: an ELF file of 64 bit is needed.")
+        raise UsageError(f"'{given}' is not a library. Give a 64-bit ELF file.")
     machine = int.from_bytes(header[18:20], "little")
     title, number = MACHINES[target]
     if machine != number:
         titles = {number: title for title, number in MACHINES.values()}
         raise UsageError(
-            f"'{given}' is for {titles.get(machine, f'processors of ELF number {machine}')}, the "
-            f"device is {title}. Give the library for {title}."
+            f"'{given}' is for {titles.get(machine, f'processors of ELF number {machine}')}, but "
+            f"the device is {title}. Give the library for {title}."
         )

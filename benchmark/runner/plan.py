@@ -1,7 +1,7 @@
-"""What one run of the runner has to do, and the text that tells it so.
+"""The plan for one run of the runner, and its text format.
 
-The text is lines `key value`: no quoting, as no value can hold a line break, and every file name in
-it is one of ours.
+The text has lines `key value`, without quoting, because values cannot contain line breaks, and all
+file names in it are generated.
 
     seaformer-plan 2
     backend litert
@@ -29,7 +29,7 @@ from seaformer.errors import UsageError, unknown_name
 FORMAT = 2
 BACKENDS = ("litert", "onnxruntime")
 ACCELERATORS = {"litert": ("cpu", "gpu", "npu"), "onnxruntime": ("cpu", "npu")}
-"""Backend of the runner -> the accelerators that it computes on."""
+"""Backend of the runner -> its accelerators."""
 NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 MAX_MODELS = 1024
 MAX_INPUTS = 2**20
@@ -38,7 +38,7 @@ MAX_OPTIONS = 16
 OPTION = re.compile(r"[a-z_]{1,100}")
 MAX_SIDE = 2**20
 MAX_FRAME_SIDE = 8192
-"""Pixels; the sensors of phones have fewer."""
+"""Limit in pixels; camera sensors of phones have fewer."""
 
 LIMITS = {
     "threads": (1, 256),
@@ -49,7 +49,7 @@ LIMITS = {
     "profile_runs": (0, 10**4),
     "time_limit_s": (0.001, 10**6),
 }
-"""Field of a plan -> the least and the most that it may be."""
+"""Field of a plan -> its minimum and maximum."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class PlannedFrame:
     """A frame of the camera.
 
     Attributes:
-        file: its RGB bytes, [height, width, 3].
+        file: file with its RGB bytes, [height, width, 3].
         size: height and width in pixels.
     """
 
@@ -75,19 +75,18 @@ class PlannedFrame:
 
 @dataclass(frozen=True)
 class PlannedPreparation:
-    """How a frame becomes the input of a model, and what becomes of its output.
+    """Preprocessing of a frame for a model, and post-processing of its output.
 
     Attributes:
-        levels_file: the value of each level of 0 to 255 in the input, [channels, 256] of its type,
-            channels in the order of the input: normalised, and quantized if it is.
+        levels_file: the input value for each level of 0 to 255, [channels, 256] in the type and
+            channel order of the input: normalized, and quantized if the input is.
         layout: "NHWC" or "NCHW", of the input.
         color_order: "RGB", "BGR" or "GRAY", of the input.
         interpolation: "bilinear" or "bicubic".
-        scaled_size: height and width of the whole frame at the scale of the input, of which the
-            middle is taken.
-        mask_size: height and width of the mask that is made of the output; None for none.
-        mask_of: what it is made of: "logits", as `PlannedModel.mask_size` says, or the "ids" of
-            classes.
+        scaled_size: height and width of the whole frame at the scale of the input, which is its
+            center crop.
+        mask_size: height and width of the mask computed from the output; None for no mask.
+        mask_of: "logits", as described for `PlannedModel.mask_size`, or the "ids" of classes.
     """
 
     levels_file: str
@@ -115,26 +114,25 @@ class PlannedPreparation:
 
 @dataclass(frozen=True)
 class PlannedModel:
-    """A model to be measured. Files lie in the folder of the plan, under plain names.
+    """A model to measure. Files are in the folder of the plan, with plain names.
 
     Attributes:
-        id: what the lines of the runner call it; a plain name too.
+        id: its id in the record of the runner; also a plain name.
         file: the model.
-        input_file: the bytes of its one input, in the type and layout the model takes; of several
-            `inputs`, one after another.
-        output_file: where the bytes of the outputs go, one after another, for each input; None to
-            drop them.
-        mask_size: height and width of the mask to be made of the (first) output in extra, separate
-            timed runs: classes at the size of the logits, and at this one. The output has to be
-            logits in float32 or integers of 8 or 16 bits, [1, h, w, C] for LiteRT and [1, C, h, w]
-            for ONNX Runtime. With an `output_file`, both masks are written beside it, under its
-            name with `.classes` and `.mask` added: uint8 up to 256 classes, else uint16.
-            Both masks are of the last input.
-        inputs: how many inputs outputs are wanted of. Runs are timed on one of them.
-        preparation: of the frame of the plan, which is then measured after every block, from the
-            frame to the mask; None to measure none. With an `output_file`, the input and the mask
-            that the frame becomes are written beside it, with `.prepared` and `.frame-mask` added;
-            a mask of ids is uint16.
+        input_file: the bytes of its single input, in the type and layout of the model; several
+            `inputs` are concatenated.
+        output_file: file for the concatenated bytes of the outputs for each input; None to discard
+            them.
+        mask_size: height and width of the mask to compute from the (first) output in separate timed
+            runs: classes at the size of the logits, and at this size. The output has to be logits
+            in float32 or integers of 8 or 16 bits, [1, h, w, C] for LiteRT and [1, C, h, w] for
+            ONNX Runtime. With an `output_file`, both masks for the last input are written next to
+            it, with the suffixes `.classes` and `.mask`: uint8 for up to 256 classes, else uint16.
+        inputs: number of inputs to compute outputs for; runs are timed with one of them.
+        preparation: of the frame of the plan, whose processing to the mask is then measured after
+            every block; None to measure no frames. With an `output_file`, the prepared input and
+            the mask of the frame are written next to it, with the suffixes `.prepared` and
+            `.frame-mask`; a mask of ids is uint16.
     """
 
     id: str
@@ -172,34 +170,34 @@ class PlannedModel:
 class Plan:
     """One run of the runner, called a round.
 
-    A round is `blocks` passes over all models, each pass in a new random order. In a pass every
-    model has one block: `runs_per_block` timed runs, after one that is not counted if the model
-    before was another. Then come the profiled runs, which no other number depends on.
+    A round has `blocks` passes over all models, each pass in a new random order. In a pass, every
+    model has one block of `runs_per_block` timed runs, after one untimed run if the previous block
+    was of another model. The profiled runs follow at the end and do not affect other numbers.
 
     Attributes:
         backend: "litert" or "onnxruntime".
-        accelerator: what computes: one of `ACCELERATORS` of the backend.
-        requires_full_acceleration: whether a model fails that the accelerator does not take whole;
-            otherwise the CPU computes what it refuses.
+        accelerator: one of `ACCELERATORS` of the backend.
+        requires_full_acceleration: whether a model fails unless the accelerator runs all operators;
+            otherwise the CPU runs the others.
         library: the runtime's library: a name in the folder of the plan, or an absolute path.
-        runtime_version: the version of the runtime that the library is, or "any". ONNX Runtime is
-            asked and has to agree. LiteRT cannot be asked: there it is written into the record as
-            it is given here. Of both, the layout of data is checked by running a known model.
-        models: those to be measured, interleaved.
-        time_limit_s: the runner stops by itself after this many seconds, whatever it is doing.
+        runtime_version: version of the library, or "any". It has to match the version reported by
+            ONNX Runtime. LiteRT does not report a version, so it is copied to the record. For both,
+            data layouts are checked by running a known model.
+        models: models to measure, interleaved.
+        time_limit_s: the runner stops after this many seconds, whatever it is doing.
         threads: of one inference, 1 or more.
-        cpus: processors that all threads are bound to; None leaves it to the system.
-        seed: of the order of the blocks.
-        warmup_runs: per model, before the first block, the first inference among them; 1 or more.
+        cpus: processors that all threads are bound to; None leaves the choice to the system.
+        seed: random seed of the order of the blocks.
+        warmup_runs: per model, before the first block, including the first inference; 1 or more.
         blocks: blocks per model.
         runs_per_block: timed runs in a block.
-        profile_runs: runs per model with the runtime's profiler on, at the end.
-        in_half: whether files of floating point are computed in float16, where the processor
-            (Armv8.2, by XNNPACK) or the GPU can; for "litert".
-        sysfs: folder that says frequency and temperature.
-        plugin: library of the runtime for the NPU, like `library`; None if it is inside that.
-        options: of the runtime for the NPU, by the names it has for them.
-        frame: what models with a `preparation` are given as frames; None if none has one.
+        profile_runs: runs per model with the runtime's profiler, at the end.
+        in_half: whether floating-point files are computed in float16, where the processor (Armv8.2,
+            with XNNPACK) or the GPU supports it; for "litert".
+        sysfs: folder with frequencies and temperatures.
+        plugin: library of the runtime for the NPU, like `library`; None if it is part of that.
+        options: options of the runtime for the NPU, by its own names.
+        frame: frame for models with a `preparation`; None if no model has one.
     """
 
     backend: str
@@ -229,7 +227,7 @@ class Plan:
             known = ACCELERATORS[self.backend]
             raise unknown_name(f"accelerator of {self.backend}", self.accelerator, known)
         if self.profile_runs and self.accelerator == "gpu":
-            raise UsageError("profile_runs does not go with accelerator gpu, which has no profile.")
+            raise UsageError("profile_runs needs a profile, which accelerator gpu does not have.")
         _require_path("library", self.library)
         _require_path("sysfs", self.sysfs)
         if self.plugin is not None:
@@ -238,7 +236,7 @@ class Plan:
             raise UsageError(f"there are {len(self.options)} options. Allowed: {MAX_OPTIONS}.")
         for key, value in self.options.items():
             if not OPTION.fullmatch(key):
-                raise UsageError(f"option {key!r} cannot stand in a plan. Allowed: a-z and _.")
+                raise UsageError(f"option {key!r} is not valid in a plan. Allowed: a-z and _.")
             _require_path(f"option {key}", value)
         _require_name("runtime version", self.runtime_version)
         for name, (low, high) in LIMITS.items():
@@ -255,7 +253,7 @@ class Plan:
         outputs = [one.output_file for one in self.models if one.output_file is not None]
         _require_distinct("output files", outputs)
         if self.frame is None and any(one.preparation is not None for one in self.models):
-            raise UsageError("there is no frame, and models have a preparation. Give both.")
+            raise UsageError("models have a preparation, but there is no frame. Give both.")
 
     def text(self) -> str:
         """Return the content of the plan file."""
@@ -289,16 +287,16 @@ class Plan:
 def _require_path(what: str, path: str) -> None:
     if not NAME.fullmatch(path) and not re.fullmatch(r"/[^\x00-\x1f\x7f]{1,1000}", path):
         raise UsageError(
-            f"{what} {path!r} cannot stand in a plan. Allowed: a name of the characters "
+            f"{what} {path!r} is not valid in a plan. Allowed: a name of the characters "
             "A-Z a-z 0-9 . _ - or an absolute path without control characters."
         )
 
 
 def _require_name(what: str, name: str) -> None:
-    # The runner opens names as they are: none may lead out of its folder.
+    # The runner opens names unchanged, so none may lead out of its folder.
     if not NAME.fullmatch(name) or name in (".", ".."):
         raise UsageError(
-            f"{what} {name!r} cannot stand in a plan. Allowed: 1 to 100 of the characters "
+            f"{what} {name!r} is not valid in a plan. Allowed: 1 to 100 of the characters "
             "A-Z a-z 0-9 . _ -"
         )
 
@@ -310,4 +308,4 @@ def _require_sides(what: str, sides: tuple[int, int], most: int) -> None:
 
 def _require_distinct(what: str, names: Sequence[str]) -> None:
     if len(set(names)) != len(names):
-        raise UsageError(f"the {what} are {names}. Each has to be another.")
+        raise UsageError(f"the {what} are {names}. They have to be distinct.")

@@ -1,4 +1,4 @@
-"""Checking that the runner did what was planned."""
+"""Checking that a record matches its plan."""
 
 from collections import Counter
 
@@ -7,7 +7,7 @@ from seaformer.benchmark.runner.record import Record
 
 
 def plan_mismatch(plan: Plan, record: Record) -> str | None:
-    """Return the first difference of a record, complete or not, from its plan; None without."""
+    """Return the first difference between a record, complete or not, and its plan; else None."""
     header, ids = record.header, [one.id for one in plan.models]
     if header is None:
         return None

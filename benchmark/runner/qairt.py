@@ -1,8 +1,8 @@
-"""Qualcomm's libraries for the NPU of a phone: which files of a user's folder go there.
+"""Qualcomm's libraries for the NPU of a phone, selected from a folder of the user.
 
-Their licence does not allow to hand them on by themselves, so they come from the user: Qualcomm's
-SDK (QAIRT) or Android packages, unpacked. The processor loads libQnnHtp.so, which reaches the NPU
-through a stub; the NPU loads a skel of the same version. Both are made for one version of Hexagon.
+Their license does not permit redistribution, so users provide them: Qualcomm's SDK (QAIRT) or
+unpacked Android packages. The CPU loads libQnnHtp.so, which accesses the NPU through a stub
+library; the NPU loads a skel library of the same version. Both are for one version of Hexagon.
 """
 
 import mmap
@@ -22,7 +22,7 @@ OPTION = "--qairt"
 BACKEND_LIBRARY = "libQnnHtp.so"
 COMPILER = "libQnnHtpPrepare.so"
 ARM64, HEXAGON = 183, 164
-"""Numbers that ELF files have for processors."""
+"""Numbers of processors in ELF files."""
 
 PLUGIN = "libonnxruntime_providers_qnn.so"
 DISPATCH_LIBRARY = "libLiteRtDispatch_Qualcomm.so"
@@ -34,21 +34,21 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         DISPATCH_LIBRARY: "LiteRT's prebuilt libraries for Android arm64",
     }
 )
-"""Library -> where it is published; all others are in Qualcomm's SDK and in `QNN_PACKAGE`."""
+"""Library -> its source; all others are in Qualcomm's SDK and in `QNN_PACKAGE`."""
 
 BUILT_IN = "com.microsoft.onnxruntime:onnxruntime-android-qnn"
-"""ONNX Runtime with the provider inside."""
+"""ONNX Runtime with a built-in provider."""
 
 
 @dataclass(frozen=True)
 class NpuLibraries:
-    """What goes to a phone besides the runtime's library.
+    """Libraries for a phone besides the runtime's library.
 
     Attributes:
-        files: libraries; their names are those that others look for.
-        plugin: name of the runtime's library for the NPU, among the files; None if it is inside
-            the runtime.
-        version: of QNN, such as "2.51.0"; None if no file says it.
+        files: libraries, under the names by which they load each other.
+        plugin: name of the runtime's library for the NPU, one of the files; None if it is built
+            into the runtime.
+        version: of QNN, such as "2.51.0"; None if unknown.
     """
 
     files: tuple[Path, ...]
@@ -59,19 +59,19 @@ class NpuLibraries:
 def find_npu_libraries(
     folder: Path | None, runtime: str, chip: Chip, *, compiles: bool, has_runtime: bool
 ) -> NpuLibraries:
-    """Find in a folder what a phone with a chip needs.
+    """Find the libraries for a phone with a chip in a folder.
 
     Args:
         folder: as given to --qairt.
         runtime: "onnxruntime" or "litert".
         chip: of the phone.
-        compiles: whether there are files to be compiled on the phone.
-        has_runtime: whether the user gives the runtime's library, which may have the provider
-            inside.
+        compiles: whether there are files to compile on the phone.
+        has_runtime: whether the user gives the runtime's library, which may have a built-in
+            provider.
 
     Raises:
-        UsageError: there is no such folder, or files are missing in it.
-        SeaformerError: files are for other processors, or of different versions.
+        UsageError: the folder does not exist, or lacks files.
+        SeaformerError: files are for other processors, or have different versions.
     """
     stub, skel = (f"libQnnHtpV{chip.hexagon}{part}.so" for part in ("Stub", "Skel"))
     names = [BACKEND_LIBRARY, "libQnnSystem.so", stub, skel]
@@ -84,7 +84,7 @@ def find_npu_libraries(
             f"{', '.join([*names, *_plugins(runtime)])}."
         )
     if not folder.is_dir():
-        raise UsageError(f"{OPTION} '{folder}' is not a folder. Give that of Qualcomm's SDK.")
+        raise UsageError(f"{OPTION} '{folder}' is not a folder. Give the folder of Qualcomm's SDK.")
     places = tuple(_places(folder, chip))
     found = {name: _find(places, name) for name in names}
     plugin = next(filter(None, (_find(places, name) for name in _plugins(runtime))), None)
@@ -112,10 +112,10 @@ def find_npu_libraries(
 
 
 def find_runtime(folder: Path | None, runtime: str) -> Path | None:
-    """Return the runtime's own library in a folder, which goes before the pinned one.
+    """Return the runtime's library in a folder, which takes precedence over the pinned one.
 
     Raises:
-        SeaformerError: there are several that differ.
+        SeaformerError: there are several different ones.
     """
     if folder is None or not folder.is_dir():
         return None
@@ -124,15 +124,15 @@ def find_runtime(folder: Path | None, runtime: str) -> Path | None:
 
 
 def require_version(libraries: NpuLibraries, needed: str, model: Path, folder: Path) -> None:
-    """Refuse libraries that are older than those that compiled a file.
+    """Refuse libraries older than those that compiled a file.
 
     Raises:
-        SeaformerError: they are.
+        SeaformerError: they are older.
     """
     if libraries.version is not None and is_newer(needed, libraries.version):
         raise SeaformerError(
-            f"'{model}' was compiled with QNN {needed}, and the libraries in '{folder}' are QNN "
-            f"{libraries.version}, which run no newer files. Give {OPTION} of QNN {needed} or "
+            f"'{model}' was compiled with QNN {needed}, but the libraries in '{folder}' are QNN "
+            f"{libraries.version}, which cannot run newer files. Give {OPTION} QNN {needed} or "
             "newer, or compile the model with the older version."
         )
 
@@ -142,7 +142,7 @@ def _plugins(runtime: str) -> tuple[str, ...]:
 
 
 def _places(folder: Path, chip: Chip | None = None) -> Iterator[Path]:
-    """Yield the folders in which libraries may be: packages may stand beside each other."""
+    """Yield the folders that may have libraries, including those of several packages."""
     packages = (path for path in sorted(folder.iterdir()) if path.is_dir())
     for root in (folder, *packages):
         yield root
@@ -153,12 +153,12 @@ def _places(folder: Path, chip: Chip | None = None) -> Iterator[Path]:
 
 
 def _find(places: Sequence[Path], name: str) -> Path | None:
-    """Return the file of this name; None if there is none."""
+    """Return the file with this name; None if it does not exist."""
     paths = [place / name for place in places if (place / name).is_file()]
     for other in paths[1:]:
         if file_sha256(other) != file_sha256(paths[0]):
             raise SeaformerError(
-                f"'{paths[0]}' and '{other}' differ. Give {OPTION} the folder of one version."
+                f"'{paths[0]}' and '{other}' differ. Give {OPTION} a folder with one version."
             )
     return paths[0] if paths else None
 
@@ -168,24 +168,24 @@ def _require_machine(path: Path, number: int) -> None:
         header = file.read(20)
     if header[:4] != b"\x7fELF" or int.from_bytes(header[18:20], "little") != number:
         what = "a Hexagon NPU" if number == HEXAGON else "Android on arm64"
-        raise SeaformerError(f"'{path}' is no library for {what}. Unpack the package again.")
+        raise SeaformerError(f"'{path}' is not a library for {what}. Unpack the package again.")
 
 
 def _common_version(files: Sequence[Path]) -> str | None:
-    """Return the version of QNN that all files that say one have; None if none says one."""
+    """Return the common version of QNN of files with a version; None without any."""
     known = {path: version for path in files if (version := _version(path)) is not None}
     for path, version in known.items():
         first = next(iter(known))
         if version != known[first]:
             raise SeaformerError(
-                f"'{path}' is of QNN {version} and '{first}' of {known[first]}. Give {OPTION} the "
-                "libraries of one version: the NPU refuses a mix."
+                f"'{path}' is QNN {version}, but '{first}' is {known[first]}. Give {OPTION} "
+                "libraries of one version: the NPU refuses mixed versions."
             )
     return next(iter(known.values()), None)
 
 
 def _version(path: Path) -> str | None:
-    """Return the version of QNN that is written in a library."""
+    """Return the version of QNN stored in a library."""
     with (
         path.open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,

@@ -1,15 +1,15 @@
-"""What the runner says: JSON lines, read strictly.
+"""The record of the runner: JSON lines, parsed strictly.
 
-Every line is an object with its number, its type and the fields of the class of that type:
+Every line is an object with its number, its type and the fields of the class for that type:
 
     {"line": 0, "type": "header", "format": 2, ...}
     {"line": 1, "type": "model", "id": "a", ...}
     {"line": 2, "type": "block", "model": "a", ...}
     {"line": 3, "type": "end", "crc32": "6b8f9f04"}
 
-The last one, `end`, holds the CRC-32 of everything before it. A run that failed ends with `error`
-and has no `end`. So a record is complete only if nothing is missing, altered, added or repeated.
-What stands before the first line that is wrong is kept.
+The last line, `end`, has the CRC-32 of everything before it. A failed run ends with `error` and has
+no `end`, so a record is only complete if nothing is missing, altered, added or repeated. All lines
+before the first invalid one are kept.
 """
 
 import zlib
@@ -30,15 +30,15 @@ from pydantic import (
 from pydantic_core import from_json
 
 MAX_LINE = 1 << 24
-"""Bytes. A longer line is none of the runner's."""
+"""Limit in bytes; the runner does not write longer lines."""
 
-# Strict one by one: as a whole, an array would be no tuple, and an object no dataclass.
+# Fields are strict individually: strict as a whole, pydantic would refuse arrays for tuples.
 Count = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 
 
 def _advances(ns: int) -> int:
     if ns == 0:
-        raise ValueError("it took 0 ns: the clock of the device stands still")
+        raise ValueError("a duration is 0 ns: the clock of the device does not advance")
     return ns
 
 
@@ -49,21 +49,21 @@ Number = Annotated[float, Field(strict=True)]
 
 
 class Status(IntEnum):
-    """What a run of the runner ended with; `src/report.h` has the same numbers."""
+    """Exit status of the runner; `src/report.h` has the same numbers."""
 
     DONE = 0  # everything in the plan was measured
-    BAD_PLAN = 2  # the plan cannot be read, or asks for what cannot be
+    BAD_PLAN = 2  # the plan cannot be read or carried out
     NO_LIBRARY = 3  # the runtime's library cannot be loaded, or lacks functions
-    WRONG_RUNTIME = 4  # of another version than planned, or with its data laid out differently
+    WRONG_RUNTIME = 4  # not the planned version, or with different data layouts
     NO_MODEL = 5  # a model cannot be loaded or run
-    NO_AFFINITY = 6  # the processors asked for are refused, or a run strayed from them
+    NO_AFFINITY = 6  # the requested processors are refused, or a run left them
     NO_OUTPUT = 7  # a line or a file cannot be written
-    OUT_OF_TIME = 8  # the plan's time limit has passed; the lines so far are good
-    NO_ACCELERATOR = 9  # the accelerator, its driver or its library is not there, or refuses
+    OUT_OF_TIME = 8  # the plan's time limit was reached; the lines so far are valid
+    NO_ACCELERATOR = 9  # the accelerator, its driver or its library is missing or fails
 
 
 class _Exact:
-    """What has all fields that it should have, and no others."""
+    """A line with exactly the expected fields."""
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -75,18 +75,18 @@ class Header(_Exact):
     Attributes:
         format: version of the lines; 1 in results of earlier versions, 2 of this runner.
         runner: version of the runner.
-        target: what the runner was built for: "android-arm64", "linux-arm64", "linux-x86_64".
-        pid: process of the runner, on its device.
+        target: target of the runner: "android-arm64", "linux-arm64", "linux-x86_64".
+        pid: process of the runner on the device.
         backend: as planned.
         runtime_version: of the runtime's library.
-        library_load_ms: time to load the library and to check it.
+        library_load_ms: time to load and check the library.
         threads: as planned.
-        cpus: processors the process may use, as the system says after it was bound.
+        cpus: processors that the process may use, as reported by the system after binding.
         seed: as planned.
         started_unix_ms: time of day on the device.
-        thermal_zones: names of the sensors that temperatures are the largest of; empty if the
-            device shows none.
-        accelerator: as planned; records of earlier runners have none, and are of the CPU.
+        thermal_zones: names of the sensors whose maximum is reported as temperature; empty if the
+            device has none.
+        accelerator: as planned; missing in records of earlier runners, which used the CPU.
     """
 
     format: Literal[1, 2]
@@ -112,8 +112,8 @@ class Tensor(_Exact):
         name: in the file; may be empty.
         dtype: as NumPy calls it: "float32", "int8", ...
         shape: sizes of its axes.
-        bytes: that it takes.
-        scale: of a tensor quantized as a whole: value = (integer - zero_point) * scale; else None.
+        bytes: its size.
+        scale: of a per-tensor quantized tensor: value = (integer - zero_point) * scale; else None.
         zero_point: see `scale`.
     """
 
@@ -133,15 +133,15 @@ class LoadedModel(_Exact):
         id: as planned.
         load_ms: from the file to ready to run, without the first inference.
         first_inference_ms: the first of the warm-up runs.
-        warmup_ns: every warm-up run, the first inference among them.
-        input: the one input.
+        warmup_ns: every warm-up run, including the first inference.
+        input: the single input.
         outputs: in the order of the model.
-        fully_delegated: whether the delegate took every operator; None if the runtime does not say.
-        resident_bytes: memory of the whole process after the warm-up; None if unknown. Models that
-            were loaded before are in it.
+        fully_delegated: whether the delegate runs every operator; None if unknown.
+        resident_bytes: memory of the whole process after the warm-up, including models loaded
+            before; None if unknown.
         compiled_bytes: likewise, before the first inference; None in records of earlier runners.
-        operators_on_cpu: that the accelerator left to the CPU; None if the runtime does not say,
-            and in records of earlier runners.
+        operators_on_cpu: number of operators that the CPU runs instead of the accelerator; None if
+            unknown, and in records of earlier runners.
     """
 
     id: Text
@@ -158,20 +158,20 @@ class LoadedModel(_Exact):
 
 @dataclass(frozen=True)
 class Block(_Exact):
-    """Runs of one model, one after another.
+    """Consecutive runs of one model.
 
     Attributes:
         model: its id.
-        index: place in time among all blocks, from 0.
-        round: which pass over all models; blocks of one pass can be paired.
-        settling_ns: the run before the timed ones, which finds caches full of another model's
-            data; None where the block before was of the same model.
+        index: chronological index among all blocks, from 0.
+        round: index of the pass over all models; blocks of one pass can be paired.
+        settling_ns: the run before the timed ones, when caches have another model's data; None if
+            the previous block was of the same model.
         durations_ns: every timed run.
         cpus: processor at the end of each timed run.
-        frequency_khz_before: clock of the processor the block began on; None if not shown.
+        frequency_khz_before: clock of the processor the block started on; None if unknown.
         frequency_khz_after: clock of the processor the block ended on.
-        temperature_c_before: the hottest of the header's sensors; None if there are none.
-        temperature_c_after: likewise.
+        temperature_c_before: the highest of the header's sensors; None if there are none.
+        temperature_c_after: likewise, after the block.
         started_ns: on the device's monotonic clock.
         page_faults: of the process during the timed runs, minor and major.
         context_switches: of the process during the timed runs, voluntary and forced.
@@ -198,9 +198,9 @@ class PostProcessingRun(_Exact):
 
     Attributes:
         model: its id.
-        block: index of the block it followed.
+        block: index of the preceding block.
         kind: "classes", at the size of the logits, or "mask", at the planned size.
-        durations_ns: every run; the inference is not in it.
+        durations_ns: every run, without the inference.
     """
 
     model: Text
@@ -211,13 +211,13 @@ class PostProcessingRun(_Exact):
 
 @dataclass(frozen=True)
 class FrameRuns(_Exact):
-    """Frames that went through all stages, one after another, after a block of the model.
+    """Consecutive frames, processed through all stages after a block of the model.
 
     Attributes:
         model: its id.
-        block: index of the block they followed.
-        preparation_ns: of every frame: resizing, normalisation, conversion to the input's type.
-        inference_ns: with the copies of the input to the runtime and of the output from it.
+        block: index of the preceding block.
+        preparation_ns: of every frame: resizing, normalization, conversion to the input's type.
+        inference_ns: including copies of the input to the runtime and of the output from it.
         post_processing_ns: from the output to the mask; None if no mask was planned.
     """
 
@@ -230,37 +230,37 @@ class FrameRuns(_Exact):
     def __post_init__(self) -> None:
         lengths = {len(stage) for stage in self.stages_ns}
         if len(lengths) > 1:
-            raise ValueError("the stages have not as many frames")
+            raise ValueError("the stages have different numbers of frames")
 
     @property
     def stages_ns(self) -> tuple[tuple[int, ...], ...]:
-        """The stages that there are, in the order of time."""
+        """The measured stages, in processing order."""
         stages = (self.preparation_ns, self.inference_ns, self.post_processing_ns)
         return tuple(stage for stage in stages if stage is not None)
 
     @property
     def durations_ns(self) -> tuple[int, ...]:
-        """Every frame as a whole."""
+        """The total duration of every frame."""
         return tuple(map(sum, zip(*self.stages_ns, strict=True)))
 
 
 @dataclass(frozen=True)
 class ProfileEvent(_Exact):
-    """What the runtime's profiler saw.
+    """An event of the runtime's profiler.
 
     Attributes:
         model: its id.
-        run: which profiled run, from 0.
-        index: place among the run's events, from 0.
+        run: index of the profiled run, from 0.
+        index: index among the events of the run, from 0.
         tag: name of the operator or of the delegate's kernel; for ONNX Runtime the name of the
             node.
-        kind: "operator", of the graph; "delegate", a kernel within a partition of LiteRT's
-            delegate; or "other", what the runtime does around them, "Invoke" the whole among it.
-        start_us: on the profiler's own clock; 0 for kernels of a delegate, which do not say.
-        elapsed_us: from there.
+        kind: "operator" of the graph; "delegate", a kernel in a partition of LiteRT's delegate; or
+            "other", activity of the runtime, including "Invoke" for the whole run.
+        start_us: on the profiler's clock; 0 for kernels of a delegate, which do not report it.
+        elapsed_us: duration.
         node: LiteRT: index of the operator in its graph or of the kernel in its partition; ONNX
-            Runtime: index of the node; None if the runtime does not say.
-        subgraph: LiteRT: of the operator; None likewise.
+            Runtime: index of the node; None if unknown.
+        subgraph: LiteRT: subgraph of the operator; None if unknown.
         op: ONNX Runtime: type of the node; None for LiteRT.
     """
 
@@ -278,11 +278,11 @@ class ProfileEvent(_Exact):
 
 @dataclass(frozen=True)
 class _Memory(_Exact):
-    """Resident memory of the process; None if the system does not say.
+    """Resident memory of the process; None if unknown.
 
     Attributes:
         library_bytes: with the runtime's library, before any model.
-        peak_bytes: the peak from then on, before any profiled run.
+        peak_bytes: the peak after that, before any profiled run.
     """
 
     library_bytes: Count | None
@@ -291,7 +291,7 @@ class _Memory(_Exact):
 
 @dataclass(frozen=True)
 class _Error(_Exact):
-    """Why the runner gave up, and with which `Status`."""
+    """Why the runner failed, with its `Status`."""
 
     status: Count
     message: Text
@@ -321,25 +321,25 @@ Item = Header | LoadedModel | Block | PostProcessingRun | FrameRuns | ProfileEve
 
 @dataclass(frozen=True)
 class Record:
-    """What one run of the runner said, or the good part of it; each in the order of its lines."""
+    """The record of one run of the runner, or its valid part; items are in order of their lines."""
 
-    header: Header | None  # None if not even that arrived
+    header: Header | None  # None if it did not arrive
     models: tuple[LoadedModel, ...]
     blocks: tuple[Block, ...]
     post_processing: tuple[PostProcessingRun, ...]
     frames: tuple[FrameRuns, ...]
     events: tuple[ProfileEvent, ...]
     library_memory_bytes: int | None  # of the process, before any model
-    peak_memory_bytes: int | None  # from then on, all models together, without profiled runs
+    peak_memory_bytes: int | None  # after that, with all models, without profiled runs
     complete: bool  # whether nothing is missing and nothing was altered
     problem: str | None  # why it is not complete, in one line without a full stop
     status: int | None  # exit status the runner announced, if it did
 
 
 def read_record(lines: Iterable[str]) -> Record:
-    """Read lines of the runner, with or without their ends, whatever became of them on the way.
+    """Parse lines of the runner, with or without line ends, even if damaged.
 
-    Raises nothing.
+    Never raises.
     """
     reader = RecordReader()
     for line in lines:
@@ -349,7 +349,7 @@ def read_record(lines: Iterable[str]) -> Record:
 
 @dataclass
 class RecordReader:
-    """Reads a record line by line, as it arrives."""
+    """Parses a record line by line, as it arrives."""
 
     _items: list[Any] = field(default_factory=list)
     _checksum: int = 0
@@ -359,18 +359,18 @@ class RecordReader:
     _ended: bool = False
 
     def add(self, line: str) -> Item | None:
-        """Take the next line; return what it says, or None if it is wrong or says nothing more."""
+        """Parse the next line; return its item, or None if it is invalid or has no item."""
         if self._problem is not None:
             return None
         try:
             item = self._read(line.rstrip("\r\n"))
         except ValueError as error:
-            self._problem = f"line {len(self._items) + 1} is not the runner's: {error}"
+            self._problem = f"line {len(self._items) + 1} is not from the runner: {error}"
             return None
         return item if isinstance(item, Item) else None
 
     def record(self) -> Record:
-        """Return all so far."""
+        """Return the record so far."""
         problem = self._problem
         if problem is None and not self._ended:
             problem = "the end is missing: the run was cut off"
@@ -395,7 +395,7 @@ class RecordReader:
 
     def _read(self, line: str) -> Any:
         if self._ended:
-            raise ValueError("it stands after the end")
+            raise ValueError("it follows the end")
         text = line.encode()
         item = _parse(text, len(self._items))
         self._check(item)
@@ -404,13 +404,13 @@ class RecordReader:
         return item
 
     def _check(self, item: Any) -> None:
-        """Check what one line has to do with those before it."""
+        """Check that a line is consistent with those before it."""
         is_first = not self._items
         if isinstance(item, Header) != is_first and not (is_first and isinstance(item, _Error)):
-            raise ValueError("the header has to be the first line, and no other")
+            raise ValueError("the header has to be the first line, and only that")
         if isinstance(item, LoadedModel):
             if item.id in self._models:
-                raise ValueError(f"the model {item.id!r} is there twice")
+                raise ValueError(f"the model {item.id!r} appears twice")
             self._models.add(item.id)
         of_model = Block | PostProcessingRun | FrameRuns | ProfileEvent
         if isinstance(item, of_model) and item.model not in self._models:
@@ -419,12 +419,12 @@ class RecordReader:
             if item.index != self._blocks:
                 raise ValueError(f"block {item.index} follows {self._blocks} blocks")
             if len(item.cpus) != len(item.durations_ns):
-                raise ValueError("there are not as many processors as runs")
+                raise ValueError("the numbers of processors and runs differ")
             self._blocks += 1
         if isinstance(item, PostProcessingRun | FrameRuns) and item.block >= self._blocks:
             raise ValueError(f"there is no block {item.block}")
         if isinstance(item, _End) and item.crc32 != f"{self._checksum:08x}":
-            raise ValueError("the checksum is another: something was altered")
+            raise ValueError("the checksum does not match: something was altered")
         self._ended = isinstance(item, _End | _Error)
 
 
@@ -433,10 +433,10 @@ def _parse(line: bytes, number: int) -> Any:
         raise ValueError(f"it has {len(line)} bytes")
     fields = from_json(line, allow_inf_nan=False)
     if not isinstance(fields, dict):
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is not a JSON object")
     found, kind = fields.pop("line", None), fields.pop("type", None)
     if type(found) is not int or found != number:
-        raise ValueError(f"its number is {found!r:.40}, it should be {number}")
+        raise ValueError(f"its number is {found!r:.40}, expected {number}")
     if not isinstance(kind, str) or kind not in _TYPES:
         raise ValueError(f"its type is {kind!r:.40}")
     try:

@@ -1,7 +1,7 @@
-/* LiteRT by its C API, compiled for the CPU (its kernels and XNNPACK) or for the GPU.
+/* LiteRT through its C API, on the CPU (its kernels and XNNPACK) or on an accelerator.
  *
- * Declared are only the functions used, as LiteRT 2.3 has them. The API has neither a version to
- * ask for nor promises to stay: `probe` finds out whether it is the one that is declared. */
+ * Only the functions used are declared, as in LiteRT 2.3. The API does not report a version and is
+ * not stable: `probe` checks that it matches the declarations. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,7 +164,7 @@ static void describe(const loaded *m, handle of, const char *what, const ranked_
     to->zero_point = quantization.zero_point;
 }
 
-/* Makes the buffer of an input or output, of the kind that the compiled model likes best. */
+/* Creates the buffer of an input or output, of the type preferred by the compiled model. */
 static handle make_buffer(const loaded *m, const ranked_type *type, handle requirements,
                           const tensor *described) {
     handle buffer = NULL;
@@ -202,7 +202,7 @@ static handle make_options(const loaded *m, int accelerators, int with_profiler)
     return options;
 }
 
-/* Compiles for these accelerators, or returns the status that LiteRT refuses it with. */
+/* Compiles for these accelerators, or returns LiteRT's error status. */
 static int create(loaded *m, int accelerators, int with_profiler) {
     m->options = make_options(m, accelerators, with_profiler);
     const int status = CreateCompiledModel(environment, m->model, m->options, &m->compiled);
@@ -210,7 +210,7 @@ static int create(loaded *m, int accelerators, int with_profiler) {
     return status;
 }
 
-/* Describes what was compiled, and makes its buffers. */
+/* Describes the compiled model, and creates its buffers. */
 static void prepare(loaded *m, int off_cpu, model *to) {
     handle signature = NULL, of = NULL, requirements = NULL;
     size_t inputs = 0, outputs = 0;
@@ -244,18 +244,18 @@ static void load(const char *file, int with_profiler, model *to) {
     loaded *m = allocate(1, sizeof *m);
     m->file = file;
     CHECK(file, CreateModelFromFile, environment, file, &m->model);
-    /* Without the CPU first: beside it LiteRT does not say that an accelerator refuses a file. */
+    /* First without the CPU: with it, LiteRT does not report that an accelerator refuses a file. */
     int status = create(m, accelerator, with_profiler);
     if (status != OK && accelerator != ON_CPU) {
         if (needs_full_acceleration)
-            fail(STATUS_NO_MODEL, "the %s does not take every operator of %s: LiteRT gives status "
+            fail(STATUS_NO_MODEL, "the %s does not run every operator of %s: LiteRT returns status "
                  "%d", processor, file, status);
         status = create(m, accelerator | ON_CPU, with_profiler);
     }
     check(status, "LiteRtCreateCompiledModel", file);
     prepare(m, accelerator != ON_CPU, to);
     if (needs_full_acceleration && !to->is_fully_delegated)
-        fail(STATUS_NO_MODEL, "the %s does not take every operator of %s", processor, file);
+        fail(STATUS_NO_MODEL, "the %s does not run every operator of %s", processor, file);
 }
 
 static void unload(model *of) {
@@ -293,7 +293,7 @@ static void run(model *of) {
     CHECK(m->file, RunCompiledModel, m->compiled, 0, 1, &m->input, (size_t)of->output_count,
           m->outputs);
     if (!m->off_cpu) return;
-    /* An accelerator may still compute: a run has ended when the processor can read the outputs. */
+    /* An accelerator may still be running: a run ends when the CPU can read the outputs. */
     for (int i = 0; i < of->output_count; i++) {
         borrow_output(of, i);
         return_output(of, i);
@@ -382,7 +382,7 @@ static loaded *open_known(void) {
     return m;
 }
 
-/* Returns whether the known model, compiled, gives its answer. */
+/* Returns whether the compiled known model returns its expected output. */
 static int answers(model *known) {
     float x[PROBE_ELEMENTS];
     int is_right = 1;
@@ -395,8 +395,8 @@ static int answers(model *known) {
     return is_right;
 }
 
-/* Checks what is declared above with the known model. Whatever a wrong declaration leads to, be it
- * a crash, ends as what it is: the wrong runtime. */
+/* Checks the declarations above with the known model. Any consequence of a wrong declaration, even
+ * a crash, is reported as a wrong runtime. */
 static void probe(void) {
     loaded *m = open_known();
     model known;
@@ -414,7 +414,7 @@ static void probe(void) {
     unload(&known);
 }
 
-/* Checks that the GPU computes: the known model is one of those that it takes. */
+/* Checks that the GPU works, with the known model, which it supports. */
 static void probe_gpu(void) {
     loaded *m = open_known();
     model known;
@@ -423,7 +423,7 @@ static void probe_gpu(void) {
     if (status != OK && dlopen(driver, RTLD_NOW | RTLD_LOCAL) == NULL)
         fail(STATUS_NO_ACCELERATOR, "the GPU accelerator finds no driver: %s", dlerror());
     if (status != OK)
-        fail(STATUS_NO_ACCELERATOR, "the GPU accelerator cannot be used: LiteRT gives status %d",
+        fail(STATUS_NO_ACCELERATOR, "the GPU accelerator cannot be used: LiteRT returns status %d",
              status);
     prepare(m, 1, &known);
     if (!known.is_fully_delegated || !answers(&known))
@@ -446,7 +446,7 @@ static void open_npu(const plan *planned) {
 }
 
 static const char *open_library(const plan *planned) {
-    /* An accelerator is looked for in this folder, if the library does not have it inside. */
+    /* Accelerators are searched in this folder, unless they are built into the library. */
     const int is_on_npu = strcmp(planned->accelerator, "npu") == 0;
     const environment_option folder = {is_on_npu ? DISPATCH_LIBRARY_FOLDER : RUNTIME_LIBRARY_FOLDER,
                                        {TEXT, "."}};

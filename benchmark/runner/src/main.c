@@ -1,6 +1,6 @@
 /* The runner: reads a plan, measures models on the device it runs on, writes lines of JSON.
  *
- *     runner FOLDER/PLAN      files named in the plan lie in FOLDER
+ *     runner FOLDER/PLAN      files named in the plan are in FOLDER
  *     runner --version
  */
 #include <stdio.h>
@@ -21,10 +21,10 @@ static const runtime *find_runtime(const char *name) {
     static const runtime *const known[] = {&litert, &onnxruntime};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcmp(known[i]->name, name) == 0) return known[i];
-    fail(STATUS_BAD_PLAN, "plan: the backend '%.50s' is not known", name);
+    fail(STATUS_BAD_PLAN, "plan: the backend '%.50s' is unknown", name);
 }
 
-/* Goes to the folder of a path; returns the name in it. */
+/* Changes to the folder of a path; returns the name in it. */
 static const char *enter_folder(char *path) {
     char *slash = strrchr(path, '/');
     if (slash == NULL) return path;
@@ -73,6 +73,6 @@ int main(int argc, char **argv) {
     write_header(&planned, version, clock_ns() - start);
     measure(&planned, with);
     report_end();
-    /* Not exit: what the runtimes would still clean up is nobody's concern any more. */
+    /* Not exit: cleanup by the runtimes is not needed any more. */
     _exit(STATUS_DONE);
 }

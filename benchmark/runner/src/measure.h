@@ -1,4 +1,4 @@
-/* The round that a plan describes. */
+/* The round of a plan. */
 #pragma once
 
 #include "plan.h"

@@ -1,8 +1,8 @@
-/* ONNX Runtime by its C API, on its CPU provider or on Qualcomm's NPU by the QNN provider.
+/* ONNX Runtime through its C API, with the CPU provider or, on Qualcomm's NPU, the QNN provider.
  *
- * The API is a table of functions that only ever grows at its end: what version 20 has (ONNX
- * Runtime 1.20) stands at the same place ever since. Declared are the functions used, by place.
- * `probe` finds out whether they are the ones that are declared. */
+ * The API is a table of functions to which new ones are only appended, so the functions of version
+ * 20 (ONNX Runtime 1.20) keep their index. The functions used are declared by index, and `probe`
+ * checks the declarations. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +61,7 @@ typedef struct {
     X(216, SessionOptionsAppendExecutionProvider,                                              \
       (handle, const char *, const char *const *, const char *const *, size_t))
 
-/* Since version 22: execution providers in libraries of their own. */
+/* Since version 22: execution providers in separate libraries. */
 enum { PLUGINS = 22 };
 #define PLUGIN_FUNCTIONS(X)                                                                    \
     X(301, RegisterExecutionProviderLibrary, (handle, const char *, const char *))             \
@@ -139,7 +139,7 @@ static void describe(const loaded *m, handle info, const char *what, const char 
     size_t rank = 0;
     *to = (tensor){.name = name};
     check(CastTypeInfoToTensorInfo(info, &type), m->file);
-    if (type == NULL) fail(STATUS_NO_MODEL, "%s has an %s that is no tensor", m->file, what);
+    if (type == NULL) fail(STATUS_NO_MODEL, "%s has an %s that is not a tensor", m->file, what);
     check(GetTensorElementType(type, &code), m->file);
     check(GetDimensionsCount(type, &rank), m->file);
     if (rank > MAX_RANK) fail(STATUS_NO_MODEL, "%s has an %s of %zu axes", m->file, what, rank);
@@ -155,9 +155,9 @@ static void describe(const loaded *m, handle info, const char *what, const char 
 static const char PROVIDER[] = "QNNExecutionProvider", BUILT_IN[] = "QNN";
 
 static int has_assignments;
-static char first_error[400]; /* the cause: what follows are its consequences */
+static char first_error[400]; /* the cause; later errors are consequences */
 
-/* Without a logger of ours, ONNX Runtime writes into Android's log. */
+/* Without a custom logger, ONNX Runtime writes to Android's log. */
 static void log_error(void *ours, int severity, const char *category, const char *id,
                       const char *place, const char *message) {
     (void)ours, (void)category, (void)id, (void)place;
@@ -204,7 +204,7 @@ static void add_provider(handle options, const char *profile) {
              GetErrorMessage(status));
 }
 
-/* Has the NPU compute what it takes of a model. The profile is a file beside the model's. */
+/* Assigns supported operators of a model to the NPU. The profile is a file next to the model. */
 static void add_npu(const loaded *m, handle options, int with_profiler) {
     char profile[300];
     snprintf(profile, sizeof profile, "%s.csv", m->file);
@@ -213,17 +213,17 @@ static void add_npu(const loaded *m, handle options, int with_profiler) {
     if (has_assignments)
         check(AddSessionConfigEntry(options, "session.record_ep_graph_assignment_info", "1"),
               m->file);
-    /* What does not say who computes what may not leave anything to the CPU. */
+    /* Versions that do not report the assignment of operators must not fall back to the CPU. */
     if (on_npu->full_acceleration || !has_assignments)
         check(AddSessionConfigEntry(options, "session.disable_cpu_ep_fallback", "1"), m->file);
 }
 
-/* Fails with the cause of what ONNX Runtime says. */
+/* Fails with the cause of ONNX Runtime's error. */
 __attribute__((noreturn)) static void refuse_npu(const loaded *m, const char *said) {
     const char *const cause = first_error[0] != 0 ? first_error : said;
     if (strstr(cause, "explicitly disabled") != NULL)
-        fail(STATUS_NO_MODEL, "the NPU does not take every operator of %s", m->file);
-    fail(STATUS_NO_MODEL, "the NPU does not take %s: %s", m->file, cause);
+        fail(STATUS_NO_MODEL, "the NPU does not run every operator of %s", m->file);
+    fail(STATUS_NO_MODEL, "the NPU does not support %s: %s", m->file, cause);
 }
 
 /* Counts the nodes that the CPU computes; fails if the NPU computes none. */
@@ -239,7 +239,7 @@ static int64_t count_on_cpu(const loaded *m) {
         *(strcmp(provider, PROVIDER) == 0 ? &elsewhere : &on_cpu) += size;
     }
     if (elsewhere == 0)
-        fail(STATUS_NO_ACCELERATOR, "the NPU computes nothing of %s: %s", m->file,
+        fail(STATUS_NO_ACCELERATOR, "the NPU runs no operator of %s: %s", m->file,
              first_error[0] != 0 ? first_error : "QNN does not say why");
     return (int64_t)on_cpu;
 }
@@ -281,8 +281,8 @@ static handle make_options(const loaded *m, const char *profile_prefix) {
     return options;
 }
 
-/* Describes input and outputs of a session, and makes the input. The outputs are made by the first
- * run, and filled again by those after it. */
+/* Describes input and outputs of a session, and creates the input. The first run creates the
+ * outputs, which later runs reuse. */
 static void prepare(loaded *m, model *to) {
     size_t inputs = 0, outputs = 0;
     handle info = NULL;
@@ -368,7 +368,7 @@ static void return_output(model *of, int index) {
  *
  * Of category "Node" there is one for each node and run. One named "model_run" ends a run. */
 
-/* Returns where the value of a key begins in a line, or NULL. */
+/* Returns the start of the value of a key in a line, or NULL. */
 static char *value_of(char *line, const char *key) {
     char quoted[40];
     snprintf(quoted, sizeof quoted, "\"%s\"", key);
@@ -450,7 +450,7 @@ static void profile(model *of, const char *id, int64_t warmup_runs, int64_t runs
         write_event(line, &at);
         line = end + 1;
     }
-    if (at.run != runs) fail(STATUS_WRONG_RUNTIME, "the profile of %s is not whole", m->file);
+    if (at.run != runs) fail(STATUS_WRONG_RUNTIME, "the profile of %s is incomplete", m->file);
     free(text);
 }
 
@@ -484,8 +484,8 @@ static const char *open_library(const plan *planned) {
     if (!is_on_npu && strcmp(planned->accelerator, "cpu") != 0) refuse_accelerator(planned);
     if (planned->in_half) fail(STATUS_BAD_PLAN, "plan: in-half is for litert");
     now("loading the runtime", STATUS_NO_LIBRARY, "its file is damaged or incomplete");
-    /* It would leave a device id in the user's cache and connect to its maker's server. It looks at
-     * this when it is loaded: DisableTelemetryEvents alone prevents neither. */
+    /* Otherwise it would store a device id in the user's cache and connect to the vendor's server.
+     * It reads this variable when loaded; DisableTelemetryEvents alone prevents neither. */
     if (setenv("ORT_DISABLE_TELEMETRY", "1", 1) != 0)
         fail(STATUS_NO_LIBRARY, "its telemetry cannot be switched off: %s", strerror(errno));
     *(void **)&get_base = find_function(load_library(planned->library), "OrtGetApiBase");

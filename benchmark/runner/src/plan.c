@@ -10,12 +10,12 @@ static int64_t integer(const char *key, const char *value, int64_t low, int64_t 
     char *end;
     const long long number = strtoll(value, &end, 10);
     if (end == value || *end != 0 || number < low || number > high)
-        fail(STATUS_BAD_PLAN, "plan: %s is '%.50s', it has to be %lld to %lld", key, value,
+        fail(STATUS_BAD_PLAN, "plan: %s is '%.50s', allowed are %lld to %lld", key, value,
              (long long)low, (long long)high);
     return number;
 }
 
-/* Cuts the next word from a line; returns NULL after the last. */
+/* Splits the next word off a line; returns NULL after the last. */
 static char *word(char **line) {
     char *start = *line + strspn(*line, " ");
     if (*start == 0) return NULL;
@@ -29,7 +29,7 @@ static const char *name(const char *key, const char *value) {
     static const char allowed[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     if (*value == 0 || value[strspn(value, allowed)] != 0 || strcmp(value, "..") == 0)
-        fail(STATUS_BAD_PLAN, "plan: %s is '%.50s', which is no plain name", key, value);
+        fail(STATUS_BAD_PLAN, "plan: %s is '%.50s', which is not a plain name", key, value);
     return value;
 }
 
@@ -58,7 +58,7 @@ static int choice(const char *key, char **value, const char *const *known, int c
     const char *found = word(value);
     for (int i = 0; found != NULL && i < count; i++)
         if (strcmp(found, known[i]) == 0) return i;
-    fail(STATUS_BAD_PLAN, "plan: %s says '%.50s', which is not known", key, found ? found : "");
+    fail(STATUS_BAD_PLAN, "plan: %s says '%.50s', which is unknown", key, found ? found : "");
 }
 
 static void read_frame(plan *to, char *value) {
@@ -174,7 +174,7 @@ void plan_read(const char *path, plan *to) {
         } else if (key == NULL) fail(STATUS_BAD_PLAN, "plan: line %d is empty", number + 1);
         else if (strcmp(key, "end") == 0) ended = 1;
         else if (!read_of_run(to, key, line) && !read_of_model(to, key, line))
-            fail(STATUS_BAD_PLAN, "plan: line %d says '%.50s', which is not known", number + 1,
+            fail(STATUS_BAD_PLAN, "plan: line %d says '%.50s', which is unknown", number + 1,
                  key);
     }
     if (!ended) fail(STATUS_BAD_PLAN, "plan: it does not end with 'end'");

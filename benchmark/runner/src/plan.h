@@ -1,4 +1,4 @@
-/* The plan: what to do; plan.py says what the fields mean and writes the file. */
+/* The plan of a run; plan.py documents the fields and writes the file. */
 #pragma once
 
 #include <stdint.h>
@@ -13,10 +13,10 @@ enum {
 };
 
 typedef struct {
-    const char *id, *file, *input, *output; /* output is NULL if it is not wanted */
-    int64_t inputs;                         /* how many are in the file of them */
-    int32_t mask_height, mask_width;        /* 0 if no mask is wanted */
-    const char *levels;                     /* NULL if no frames are wanted */
+    const char *id, *file, *input, *output; /* output is NULL if not requested */
+    int64_t inputs;                         /* number of inputs in the input file */
+    int32_t mask_height, mask_width;        /* 0 if no mask is requested */
+    const char *levels;                     /* NULL if no frames are requested */
     int is_channels_first, is_gray, is_reversed, is_bicubic, has_ids;
     int32_t scaled_height, scaled_width;
     int32_t frame_mask_height, frame_mask_width; /* 0 if frames end with the inference */
@@ -36,7 +36,7 @@ typedef struct {
     uint64_t seed;
     int64_t warmup_runs, blocks, runs_per_block, profile_runs, in_half, full_acceleration,
         time_limit_ms;
-    const char *plugin; /* library of the accelerator; NULL if it is inside the runtime's */
+    const char *plugin; /* library of the accelerator; NULL if built into the runtime */
     int option_count;
     accelerator_option options[MAX_OPTIONS];
     int model_count;

@@ -1,7 +1,7 @@
-/* What differs between the C libraries.
+/* Differences between C libraries.
  *
  * Without an NDK, the Android runner is compiled with the headers of musl and linked with bionic
- * (see build.py). Used is only what both lay out alike; this is the one exception. */
+ * (see build.py). Only what has the same layout in both is used; this is the single exception. */
 #pragma once
 
 #include <errno.h>

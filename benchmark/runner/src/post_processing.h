@@ -1,4 +1,4 @@
-/* From a model's output to a mask: what the application does after the inference. */
+/* From a model's output to a mask: post-processing as in the application. */
 #pragma once
 
 #include "runtime.h"
@@ -8,7 +8,7 @@ typedef struct {
     seaformer_upsampling job;
     void *classes, *mask, *workspace;
     size_t classes_bytes, mask_bytes;
-    float *scores; /* of logits in 16 bits, which the arg-max takes as real numbers; else NULL */
+    float *scores; /* of 16-bit logits, which are converted for the arg-max; else NULL */
     size_t count;  /* of logits */
     int is_signed; /* whether those in 16 bits are */
 } post_processing;
@@ -21,7 +21,7 @@ typedef struct {
     uint16_t *mask;
 } id_resizing;
 
-/* Makes room for what follows an output, or fails. The output is [1, h, w, C], or [1, C, h, w] if
+/* Allocates buffers for an output, or fails. The output is [1, h, w, C], or [1, C, h, w] if
  * `channels_first`. */
 void post_processing_prepare(post_processing *to, const tensor *output, int channels_first,
                              int32_t mask_height, int32_t mask_width, const char *file);
@@ -32,11 +32,11 @@ void post_processing_mask(const post_processing *of, const void *logits);
 
 void post_processing_release(post_processing *of);
 
-/* Makes room for the ids, [1, h, w] or with an axis of 1, in a mask of another size, or fails. */
+/* Prepares resizing of ids, [1, h, w] or with an axis of 1, to a mask, or fails. */
 void id_resizing_prepare(id_resizing *to, const tensor *output, int32_t mask_height,
                          int32_t mask_width, const char *file);
 
-/* Writes the nearest id for every pixel: one between two would be a third class. */
+/* Writes the nearest id for every pixel, because interpolated ids would be other classes. */
 void id_resizing_mask(const id_resizing *of, const void *ids);
 
 void id_resizing_release(id_resizing *of);

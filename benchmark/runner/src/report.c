@@ -14,7 +14,7 @@
 
 static int lines_to = STDOUT_FILENO;
 static uint32_t checksum;      /* CRC-32 of all lines so far */
-static volatile long line_number; /* of the line that is being made */
+static volatile long line_number; /* of the current line */
 
 static char *text; /* of that line */
 static size_t length, capacity;
@@ -130,7 +130,7 @@ void line_text(const char *key, const char *value) {
     put_string(value);
 }
 
-/* Writes a key and its value, or null if that is not known. */
+/* Writes a key and its value, or null if the value is unknown. */
 __attribute__((format(printf, 3, 4)))
 static void put_member(const char *key, int is_known, const char *format, ...) {
     char value[400];
@@ -193,7 +193,7 @@ void report_end(void) {
     line_end();
 }
 
-/* ---- Ends that are not the planned one ------------------------------------------------------- */
+/* ---- Failures, crashes and the time limit ---------------------------------------------------- */
 
 void fail(int status, const char *format, ...) {
     char message[2000];
@@ -217,7 +217,7 @@ void now(const char *what, int status_of_a_crash, const char *reason_of_a_crash)
     doing = what;
 }
 
-/* What follows runs in signal handlers: no memory is allocated, and nothing may wait. */
+/* The code below runs in signal handlers: it must not allocate memory or block. */
 
 static char *append(char *end, const char *words) {
     const size_t count = strlen(words);
@@ -249,7 +249,7 @@ static void leave(int status, const char *what, int signal_number, const char *r
     end = append(end, doing);
     if (signal_number > 0) end = append(append(end, ": "), reason);
     end = append(end, "\"}\n");
-    /* Whoever reads may have stopped to, and then a pipe that is full would hold us for ever. */
+    /* The reader may have stopped, and a full pipe would then block forever. */
     fcntl(lines_to, F_SETFL, O_NONBLOCK);
     fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK);
     write_all(lines_to, line, (size_t)(end - line));
@@ -264,7 +264,7 @@ static void crashed(int number) {
 static void out_of_time(int number) {
     (void)number;
     if (is_writing) {
-        /* Two lines must not mix: line_end comes here again, without waiting for a reader. */
+        /* Lines must not mix: line_end calls this again, without waiting for a reader. */
         is_late = 1;
         fcntl(lines_to, F_SETFL, O_NONBLOCK);
         return;

@@ -1,4 +1,4 @@
-/* What the runner needs of a runtime; litert.c and onnxruntime.c give it. */
+/* Interface to a runtime, implemented by litert.c and onnxruntime.c. */
 #pragma once
 
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 enum { MAX_RANK = 8, MAX_OUTPUTS = 16 };
 
-/* The name NumPy has for a type, and the bytes of an element. */
+/* NumPy's name of a type, and the size of an element in bytes. */
 typedef struct {
     const char *name;
     size_t size;
@@ -20,7 +20,7 @@ typedef struct {
     int rank;
     int64_t shape[MAX_RANK];
     size_t bytes;
-    int is_quantized; /* as a whole */
+    int is_quantized; /* per tensor */
     float scale;
     int64_t zero_point;
 } tensor;
@@ -29,33 +29,33 @@ typedef struct {
     tensor input;
     int output_count;
     tensor outputs[MAX_OUTPUTS];
-    int is_fully_delegated; /* negative if the runtime does not say */
-    int64_t on_cpu;         /* operators that the accelerator left to the CPU; negative likewise */
+    int is_fully_delegated; /* negative if unknown */
+    int64_t on_cpu;         /* operators that run on the CPU; negative if unknown */
     void *state;            /* of the runtime */
 } model;
 
 typedef struct {
     const char *name;
 
-    /* Loads the library and the planned accelerator, checks version and layouts with a model whose
-     * answers are known, or fails. Returns the version. */
+    /* Loads the library and the planned accelerator, and checks version and layouts with a known
+     * model, or fails. Returns the version. */
     const char *(*open)(const plan *planned);
 
-    /* Loads a model from a file, ready to run, or fails. */
+    /* Loads and prepares a model from a file, or fails. */
     void (*load)(const char *file, int with_profiler, model *to);
 
-    /* Copies `bytes` of the input in. */
+    /* Copies `bytes` to the input. */
     void (*set_input)(model *of, const void *bytes);
 
-    /* Runs once. This is what is timed. */
+    /* Runs once; this call is timed. */
     void (*run)(model *of);
 
-    /* Lends the content of an output until it is given back. */
+    /* Returns the content of an output, valid until `return_output`. */
     const void *(*borrow_output)(model *of, int index);
     void (*return_output)(model *of, int index);
 
-    /* Of a model loaded with the profiler: warms it up, runs `runs` times, and writes the lines of
-     * the events of these. */
+    /* For a model loaded with the profiler: warms it up, runs it `runs` times, and writes the lines
+     * of the events of these runs. */
     void (*profile)(model *of, const char *id, int64_t warmup_runs, int64_t runs);
 
     void (*unload)(model *of);
@@ -69,11 +69,11 @@ void *load_library(const char *path);
 /* Finds a function, or fails. */
 void *find_function(void *library, const char *name);
 
-/* Fails, as the runtime does not compute on the planned accelerator. */
+/* Fails, because the runtime does not support the planned accelerator. */
 __attribute__((noreturn)) void refuse_accelerator(const plan *planned);
 
 /* Fails unless a model has one input and 1 to MAX_OUTPUTS outputs. */
 void check_counts(size_t inputs, size_t outputs, const char *file);
 
-/* Sets the bytes of a tensor whose type and shape are known, or fails. */
+/* Sets the size of a tensor from its type and shape, or fails. */
 void measure_tensor(tensor *of, const char *what, const char *file);

@@ -71,22 +71,22 @@ def _without(name: str):
         (
             lambda folder: write_library(folder / "libQnnSystem.so", X86_64),
             "onnxruntime",
-            "differ. Give --qairt the folder of one version",
+            "differ. Give --qairt a folder with one version",
         ),
         (
             lambda folder: write_library(next(folder.rglob("libQnnHtp.so")), X86_64),
             "onnxruntime",
-            "is no library for Android on arm64",
+            "is not a library for Android on arm64",
         ),
         (
             lambda folder: write_library(next(folder.rglob("libQnnHtpV75Skel.so"))),
             "onnxruntime",
-            "is no library for a Hexagon NPU",
+            "is not a library for a Hexagon NPU",
         ),
         (
             lambda folder: write_library(next(folder.rglob("*V75Stub.so")), version="2.48.0"),
             "onnxruntime",
-            "of QNN 2.48.0 and",
+            "QNN 2.48.0, but",
         ),
     ],
 )

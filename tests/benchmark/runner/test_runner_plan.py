@@ -35,9 +35,9 @@ PLAN = Plan(
         ({"backend": "litertt"}, "Did you mean 'litert'"),
         ({"accelerator": "gpus"}, "Did you mean 'gpu'"),
         ({"backend": "onnxruntime", "accelerator": "gpu"}, "accelerator of onnxruntime"),
-        ({"accelerator": "gpu"}, "profile_runs does not go with accelerator gpu"),
+        ({"accelerator": "gpu"}, "profile_runs needs a profile"),
         ({"library": "../lib.so"}, "library '../lib.so'"),
-        ({"library": "/a\nthreads 9"}, "cannot stand in a plan"),
+        ({"library": "/a\nthreads 9"}, "is not valid in a plan"),
         ({"sysfs": "sys fs"}, "sysfs 'sys fs'"),
         ({"runtime_version": "2.3 0"}, "runtime version '2.3 0'"),
         ({"threads": 0}, "threads is 0. Allowed: 1 to 256."),
@@ -48,7 +48,7 @@ PLAN = Plan(
         ({"cpus": ()}, "cpus are ()"),
         ({"cpus": (1024,)}, "0 to 1023"),
         ({"models": ()}, "there are 0 models"),
-        ({"models": (MODEL, MODEL)}, "Each has to be another"),
+        ({"models": (MODEL, MODEL)}, "They have to be distinct"),
         ({"models": (MODEL, replace(MODEL, id="b"))}, "output files"),
     ],
 )
@@ -71,7 +71,7 @@ def test_no_name_leads_out_of_the_folder_or_into_another_line(field: str, name: 
     if re.fullmatch(r"[A-Za-z0-9._-]{1,100}", name) and name not in (".", ".."):
         assert f" {name}\n" in replace(PLAN, models=(replace(MODEL, **{field: name}),)).text()
     else:
-        with pytest.raises(UsageError, match=r"^name .* cannot stand in a plan[^\n]*$"):
+        with pytest.raises(UsageError, match=r"^name .* is not valid in a plan[^\n]*$"):
             replace(MODEL, **{field: name})
 
 
@@ -79,7 +79,7 @@ def test_options_of_the_npu_are_plain() -> None:
     plan = replace(PLAN, plugin="libx.so", options={"backend_path": "/a b/libQnnHtp.so"})
     assert "\nplugin libx.so\noption backend_path /a b/libQnnHtp.so\n" in plan.text()
     for wrong in ({"options": {"a b": "1"}}, {"options": {"a": "x\ny"}}, {"plugin": "../x.so"}):
-        with pytest.raises(UsageError, match="cannot stand in a plan"):
+        with pytest.raises(UsageError, match="is not valid in a plan"):
             replace(PLAN, **wrong)
 
 
@@ -109,18 +109,18 @@ def test_a_plan_that_is_cut_off_is_refused(folder: Path, text: str, data: st.Dat
     ("old", "new", "said"),
     [
         ("seaformer-plan 2", "seaformer-plan 1", "not a plan of version 2"),
-        ("threads 1", "threads one", "threads is 'one', it has to be 1 to 256"),
+        ("threads 1", "threads one", "threads is 'one', allowed are 1 to 256"),
         ("threads 1", "threads 257", "threads is '257'"),
         ("blocks 2", "blocks 2 3", "blocks is '2 3'"),
-        ("blocks 2", "blocs 2", "'blocs', which is not known"),
+        ("blocks 2", "blocs 2", "'blocs', which is unknown"),
         ("warmup-runs 1\n", "", "something is missing"),
-        ("backend litert", "backend torch", "the backend 'torch' is not known"),
+        ("backend litert", "backend torch", "the backend 'torch' is unknown"),
         ("accelerator cpu", "accelerator tpu", "does not compute on the accelerator 'tpu'"),
         ("cpus any", "cpus", "cpus names none"),
         ("cpus any", "cpus any\noption htp_arch", "option needs a key and a value"),
         ("cpus any", "cpus any" + 17 * "\noption a b", "too many options"),
         ("mask 4 6", "mask 4", "needs a height and a width"),
-        ("file probe.tflite", "file ../probe.tflite", "no plain name"),
+        ("file probe.tflite", "file ../probe.tflite", "not a plain name"),
         ("input probe.input\n", "", "no file or no input"),
         ("end\n", "end\nend\n", "does not end with 'end'"),
         ("input probe.input", "input other.input", "cannot open 'other.input'"),

@@ -208,7 +208,7 @@ def test_a_field_may_hold_anything_and_only_its_line_is_blamed(
         ([HEADER, MODEL, MODEL], "twice"),
         ([HEADER, BLOCK], "no model 'a'"),
         ([HEADER, MODEL, SECOND_BLOCK], "follows 0 blocks"),
-        ([HEADER, MODEL, BLOCK | {"cpus": [7]}], "as many processors as runs"),
+        ([HEADER, MODEL, BLOCK | {"cpus": [7]}], "numbers of processors and runs differ"),
         ([HEADER, MODEL, AFTER], "no block 0"),
         ([HEADER | {"format": 3}], "header format"),
     ],

@@ -151,7 +151,7 @@ def test_a_library_is_found_in_an_archive_in_an_archive(
 @pytest.mark.parametrize(
     ("content", "member", "said"),
     [
-        (X86_64, "lib.so", f"has not the SHA-256 {DIGEST}"),
+        (X86_64, "lib.so", f"does not have the SHA-256 {DIGEST}"),
         (ARM64, "other.so", "has no other.so"),
         (None, "lib.so", "it is not the file that was published"),
     ],
@@ -349,9 +349,9 @@ def test_the_library_for_arm64_is_taken_from_an_aar(tmp_path: Path) -> None:
         ("litert", "android-arm64", "lib.so", X86_64, "is for x86-64, the device is arm64"),
         ("litert", "linux-x86_64", "lib.so", ARM64, "is for arm64, the device is x86-64"),
         ("litert", "linux-x86_64", "lib.so", ARM64[:18] + b"\x28\x00", "ELF number 40"),
-        ("litert", "linux-x86_64", "lib.so", b"text", "is no library"),
-        ("litert", "linux-x86_64", "lib.so", ARM64[:19], "is no library"),
-        ("litert", "android-arm64", "x.aar", b"text", "is no .aar"),
+        ("litert", "linux-x86_64", "lib.so", b"text", "is not a library"),
+        ("litert", "linux-x86_64", "lib.so", ARM64[:19], "is not a library"),
+        ("litert", "android-arm64", "x.aar", b"text", "is not an .aar"),
         ("litert", "linux-arm64", "x.aar", b"text", "is for Android, the device is linux-arm64"),
     ],
 )

@@ -226,7 +226,7 @@ class Workspace(ABC):
 
         Args:
             program: its name; ExecRefused is raised if the device refuses to run it.
-            arguments: passed unchanged; ValueError is raised for one that contains NUL.
+            arguments: passed unchanged; NUL in an argument raises ValueError.
             time_limit_s: time limit in seconds.
             on_line: called with every line of stdout as it arrives, without its line end. After an
                 error, these lines are the only output.

@@ -53,7 +53,7 @@ def too_hot(conditions: Conditions, below_c: float) -> str | None:
         return f"thermal status {_status(conditions.thermal_status)}"
     warmest = conditions.temperature
     if warmest is not None and warmest.celsius >= below_c:
-        return f"{warmest.kind} {warmest.celsius:.1f} °C, required is below {below_c:g} °C"
+        return f"{warmest.kind} {warmest.celsius:.1f} °C, has to be below {below_c:g} °C"
     return None
 
 

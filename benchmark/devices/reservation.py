@@ -95,7 +95,7 @@ identity of the owner and owner of each other folder.
 A folder without a heartbeat is being created, or is from an earlier version: it gets a heartbeat,
 and expires unless its owner writes another one. A heartbeat written while this runs may be slightly
 later than `now`; a much later one is from before a restart of the phone. Folders are renamed before
-they are removed, because a partly removed one would look like one that is being created.
+they are removed, because a partly removed folder would look like a new one.
 """
 
 _RELEASE = """\

@@ -265,7 +265,7 @@ class RunnerSession(Session):
         return "runs"
 
     def _turn(self, groups: Mapping[Setting, Sequence[Candidate]], size: int) -> list[Round]:
-        """Run a round of every setting in random order, stopping after one that is not used."""
+        """Run a round of every setting in random order, stopping after an unused round."""
         self._turns += 1
         order = random.Random(self.options.seed + self._turns).sample(list(groups), len(groups))
         number = self._turns if len(groups) > 1 else None

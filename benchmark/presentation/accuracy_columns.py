@@ -36,7 +36,7 @@ Basis = TypeVar("Basis", AgreementBasis, ScoreBasis)
 
 
 def score(results: Results, model: ModelResult) -> str:
-    """The mIoU in percent; for an fp32 file without a score, the one that other files record."""
+    """The mIoU in percent; for an fp32 file without a score, its score in other files."""
     common = _common(results, _score_basis)
     accuracy = model.facts.accuracy
     if accuracy is None or accuracy.score is None:

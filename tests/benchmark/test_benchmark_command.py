@@ -489,7 +489,7 @@ def test_an_official_tool_that_shows_its_output_is_verified(tflite: Path, tmp_pa
 
 def test_what_is_no_official_tool_is_refused(tflite: Path, tmp_path: Path) -> None:
     asked = {"backend": "benchmark_model", "binary": stand_in(tmp_path, "usage: ls"), "runs": 1}
-    with pytest.raises(SeaformerError, match="no benchmark_model"):
+    with pytest.raises(SeaformerError, match="not benchmark_model"):
         measure([tflite], [Host()], tmp_path / "out", **asked)
     with pytest.raises(UsageError, match="--until needs individual runs"):
         measure([tflite], [Host()], tmp_path / "out", **(asked | {"runs": None, "until": "1%"}))

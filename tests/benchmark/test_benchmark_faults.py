@@ -80,7 +80,7 @@ def test_a_full_phone_is_left_without_our_files(switch_on, model, tmp_path):
     phone = switch_on(storage_mb=16)
     ended = benchmark(tmp_path, model)
     assert ended.status == 1
-    assert "no room" in ended.error
+    assert "no space" in ended.error
     assert_left_as_it_was(phone)
 
 

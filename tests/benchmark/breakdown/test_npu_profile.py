@@ -1,4 +1,4 @@
-"""Cycles of an NPU by block: two profiles of Qualcomm's emulator, and what is no such profile.
+"""Cycles of an NPU by block: two profiles of Qualcomm's emulator, and files that are not such profiles.
 
 The profiles are of the trained Tiny at 128x128, compiled for SM8650: one run of the file in single
 precision, and two of w8a8 with `KEPT` at 16-bit activations.
@@ -108,7 +108,7 @@ def test_runs_are_averaged_and_conversions_belong_to_what_computes_the_tensor(
     lines = lines_of(MIXED)
     wholes = [int(line["Time"]) for line in lines if line["Event Identifier"] == RUN]
     assert mixed.rows[0].cycles == pytest.approx(sum(wholes) / 2)
-    # Between 8 and 16 bits the compiler converts a tensor for the one that takes it.
+    # Between 8 and 16 bits the compiler converts a tensor for its consumer.
     (name,) = {
         line["Event Identifier"]
         for line in lines

@@ -314,8 +314,11 @@ def _conditions(status: int | None, *temperatures: Temperature) -> Conditions:
         (_conditions(None), None),
         (_conditions(0, Temperature("CPU7", "cpu", 80.0)), None),
         (_conditions(0, Temperature("skin", "skin", 34.9)), None),
-        (_conditions(0, Temperature("skin", "skin", 35.0)), "skin 35.0 °C, to be below 35 °C"),
-        (_conditions(None, Temperature("b", "battery", 40.1)), "battery 40.1 °C, to be below 35"),
+        (_conditions(0, Temperature("skin", "skin", 35.0)), "skin 35.0 °C, has to be below 35 °C"),
+        (
+            _conditions(None, Temperature("b", "battery", 40.1)),
+            "battery 40.1 °C, has to be below 35",
+        ),
         (_conditions(2, Temperature("skin", "skin", 30.0)), r"thermal status 2 \(moderate\)"),
     ],
 )
@@ -338,5 +341,5 @@ def test_a_device_throttled_if_it_said_so_before_or_after() -> None:
 def test_a_host_that_does_not_tell_how_warm_it_is_is_not_waited_for() -> None:
     host = Host()
     if host.conditions().temperature is not None:
-        pytest.skip("this computer tells the temperature of a skin or battery")
+        pytest.skip("this computer reports the temperature of a skin or battery")
     assert wait_until_cool(host, None, 0.0, pytest.fail).thermal_status is None

@@ -29,7 +29,7 @@ def table(*arguments: str | Path) -> Result:
 
 @pytest.fixture
 def compiled(tmp_path: Path) -> Path:
-    """A file in the form of one that was compiled for an NPU."""
+    """A file in the form of a file compiled for an NPU."""
     ends = [
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 3])
         for name in ("x", "y")

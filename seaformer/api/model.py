@@ -40,6 +40,7 @@ from seaformer.extras import missing_extras_named, require
 from seaformer.files import refuse_existing
 from seaformer.imaging.images import as_pixels
 from seaformer.imaging.prediction import predict
+from seaformer.locks import locked
 from seaformer.models.entry import Network
 from seaformer.models.resolve import chosen, find_model
 from seaformer.progress_events import Event, StageAdvanced, notify, reporting_to
@@ -58,7 +59,7 @@ OnProgress = Callable[[Event], None]
 """Callback for events of `seaformer.progress_events`: finished stages, and progress within stages.
 For a benchmark, it is called from the thread that measures."""
 
-PAGE = "report.html"
+PROGRESS = "images.jsonl"
 
 
 def load(
@@ -181,6 +182,8 @@ class Model:
         protocol: str | None = None,
         layout: str | None = None,
         device: str | None = None,
+        reference: "Model | str | Path | None" = None,
+        resume: str | Path | None = None,
         report: str | Path | None = None,
         force: bool = False,
         progress: OnProgress | None = None,
@@ -197,70 +200,91 @@ class Model:
             protocol: "official" or "deployed"; None for the official one if the model supports it.
             layout: layout of the data set, if its folders are ambiguous.
             device: "auto", "host", or the serial number of a phone on whose accelerator the file
-                runs; the result is compared with the same file on the CPU of this computer. None to
-                run it on this computer.
+                runs; the result is compared with `reference`, or else with the same file on the CPU
+                of this computer. None to run it on this computer.
+            reference: model to compare with, image by image, on the CPU of this computer; a path or
+                a name is loaded as by `load`.
+            resume: file that keeps the progress: if the evaluation is interrupted, the next call
+                with the same file continues it. None to keep nothing.
             report: HTML report to write.
-            force: whether the report may be overwritten.
+            force: whether the report may be overwritten, and the evaluation started over.
             progress: called with every `StageAdvanced`.
 
         Raises:
             MissingExtraError: as `predict`.
-            UsageError: model and data do not fit, or the report exists.
+            UsageError: model and data do not fit, the report exists, or `resume` is the progress of
+                another evaluation.
             SeaformerError: the data cannot be read, or the model or the device fails.
         """
         page = None if report is None else Path(report)
         if page is not None:
             refuse_existing(page, force)
-        with missing_extras_named(), temporary_folder("evaluation") as folder:
-            source, data = self.source, Path(data)
-            where = (CPU, None) if device else (self.accelerator, self.chip)
-            task = task_of_data(data, self.statement, source, self.weights, *where)
+        of_this_computer = replace(self, accelerator=CPU, chip=None) if device else self
+        others: list[Model] = []
+        if reference is not None:
+            other = reference if isinstance(reference, Model) else load(reference)
+            others = [replace(other, accelerator=CPU, chip=None)]
+        elif device is not None:
+            others = [of_this_computer]
+        first = others[0] if others else self
+        with missing_extras_named(), ExitStack() as opened:
+            if resume is None:
+                kept = opened.enter_context(temporary_folder("evaluation")) / PROGRESS
+            else:
+                kept = Path(resume)
+                opened.enter_context(locked(kept.parent))
+                if force:
+                    kept.unlink(missing_ok=True)
+            data = Path(data)
+            where = first.accelerator, first.chip
+            task = task_of_data(data, self.statement, first.source, first.weights, *where)
             whole = open_dataset(data, task, layout=layout)
             named = whole if images is None else whole.only(read_names(Path(images)))
             dataset = named if limit is None else named.spread(limit)
-            options = Options(
-                protocol=choose_protocol(protocol, [source], dataset.task),
-                threads=self.threads,
-                network=None if self.variant is None else chosen(None, self.variant),
-                weights=self.weights,
-                input_size=self.input_size,
-                accelerator=where[0],
-                chip=where[1],
-                said=self.statement,
-            )
-            of_models = [options]
+            models = [*others, of_this_computer]
+            sources = [one.source for one in models]
+            chosen_protocol = choose_protocol(protocol, sources, dataset.task)
+            of_models = [one._evaluation_options(chosen_protocol) for one in models]
             if device is not None:
                 of_chip = BenchmarkOptions(command="", soc=self.chip)
-                opener = opener_on(
-                    device,
-                    self.accelerator,
-                    Settings(threads=DEVICE_THREADS, of_accelerator=of_chip),
-                )
-                of_models.append(replace(options, open_elsewhere=opener))
-            with ExitStack() as opened:
-                candidates = [
-                    opened.enter_context(closing(open_candidate(source, dataset.task, one)))
-                    for one in of_models
-                ]
-                note = training_note(candidates[0].path, dataset, whole)
-                candidates = [one.with_note(note) for one in candidates]
-                evaluation = Evaluation(dataset, candidates)
-                with reporting_to(progress):
-                    at_once = batch or (DEVICE_BATCH if device else 1)
-                    for _ in evaluation.run(folder / "images.jsonl", at_once):
-                        done = evaluation.done + len(evaluation.broken)
-                        notify(StageAdvanced(title="evaluate", done=done, total=evaluation.total))
-                evaluation.require_images()
-                results = collect(
-                    evaluation,
-                    dataset,
-                    candidates,
-                    available=len(whole.items),
-                    skip_broken=True,
-                )
-                if page is not None:
-                    write_report(page, results, dataset, candidates)
+                settings = Settings(threads=DEVICE_THREADS, of_accelerator=of_chip)
+                opener = opener_on(device, self.accelerator, settings)
+                of_models[-1] = replace(of_models[-1], open_elsewhere=opener)
+            candidates = [
+                opened.enter_context(closing(open_candidate(source, dataset.task, options)))
+                for source, options in zip(sources, of_models, strict=True)
+            ]
+            notes = [training_note(one.path, dataset, whole) for one in candidates]
+            candidates = [one.with_note(note) for one, note in zip(candidates, notes, strict=True)]
+            evaluation = Evaluation(dataset, candidates)
+            with reporting_to(progress):
+                at_once = batch or (DEVICE_BATCH if device else 1)
+                for _ in evaluation.run(kept, at_once):
+                    done = evaluation.done + len(evaluation.broken)
+                    notify(StageAdvanced(title="evaluate", done=done, total=evaluation.total))
+            evaluation.require_images()
+            results = collect(
+                evaluation,
+                dataset,
+                candidates,
+                available=len(whole.items),
+                skip_broken=True,
+            )
+            if page is not None:
+                write_report(page, results, dataset, candidates)
         return Evaluated(results)
+
+    def _evaluation_options(self, protocol: str) -> Options:
+        return Options(
+            protocol=protocol,
+            threads=self.threads,
+            network=None if self.variant is None else chosen(None, self.variant),
+            weights=self.weights,
+            input_size=self.input_size,
+            accelerator=self.accelerator,
+            chip=self.chip,
+            said=self.statement,
+        )
 
     def export(
         self,

@@ -130,7 +130,7 @@ class Evaluated:
 
     @property
     def difference(self) -> Difference | None:
-        """Difference of a device to the host's CPU, with a 95 % interval; None without a device."""
+        """Difference to the reference, with a 95 % interval; None without one."""
         return self.results.models[-1].difference
 
     def to_pandas(self) -> pandas.DataFrame:

@@ -123,6 +123,29 @@ def test_evaluate_scores_what_the_command_scores(
         model.evaluate(scenes, report=page)
 
 
+def test_a_reference_is_compared_with_and_an_interrupted_evaluation_continues(
+    model: Model, shapes_export: Path, scenes: Path, tmp_path: Path
+) -> None:
+    (other,) = shapes_export.glob("*.onnx")
+    kept = tmp_path / "evaluation/images.jsonl"
+    options = ["--data", str(scenes), "--reference", str(other), "--report", str(kept.parent)]
+    evaluate([str(model.source), *options], standalone_mode=False)
+    stored = Results.model_validate_json((kept.parent / "results.json").read_text())
+    lines = kept.read_bytes().splitlines(keepends=True)
+    kept.write_bytes(b"".join(lines[:-1]))  # as if it was stopped before the last image
+
+    events: list[Event] = []
+    for reference in (other, seaformer.load(other)):
+        found = model.evaluate(scenes, reference=reference, resume=kept, progress=events.append)
+        assert found.results == stored
+        assert found.difference == stored.models[-1].difference is not None
+    done = [event.done for event in events if isinstance(event, StageAdvanced)]
+    assert done == [1, 2, 2]
+    with pytest.raises(UsageError, match="is of another run: models, protocol differed"):
+        model.evaluate(scenes, resume=kept)
+    assert model.evaluate(scenes, resume=kept, force=True).difference is None
+
+
 def test_export_writes_what_the_command_writes(
     shapes_export: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

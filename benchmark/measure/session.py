@@ -34,7 +34,7 @@ from seaformer.errors import SeaformerError, explanation
 from seaformer.files import file_sha256
 
 SAVING_SHARE = 0.05
-"""Limit for saving results between rounds, as a share of the time; it grows with the number of results."""
+"""Limit for saving results between rounds, as a share of the time; saving slows as results grow."""
 
 CUT_OFF = "the benchmark was killed while measuring"
 

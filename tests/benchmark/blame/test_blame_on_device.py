@@ -345,8 +345,8 @@ def test_bisection_goes_around_what_cannot_be_judged():
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"runs": 5}, "--runs does not go with --blame"),
-        ({"breakdown": True}, "--breakdown does not go with --blame"),
+        ({"runs": 5}, "--runs cannot be combined with --blame"),
+        ({"breakdown": True}, "--breakdown cannot be combined with --blame"),
         ({"models": ()}, "takes one .tflite or .onnx"),
         ({"models": (Path("absent.tflite"),)}, "'absent.tflite'"),
         ({"blame": "npu"}, "compiled into one operator"),

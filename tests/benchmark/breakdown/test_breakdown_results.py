@@ -254,7 +254,7 @@ def test_the_terminal_shows_the_tree(folder: Path) -> None:
 def test_a_foreign_file_is_refused_before_any_work(tmp_path: Path) -> None:
     model = write_onnx(tmp_path / "foreign.onnx")
     done = run_benchmark(model, "--breakdown", "--output", "out", cwd=tmp_path)
-    assert_one_line(done, 1, "'.*foreign.onnx' does not say which modules its operators belong to")
+    assert_one_line(done, 1, "'.*foreign.onnx' has no mapping of operators to modules")
     assert not (tmp_path / "out").exists()
 
 

@@ -1,4 +1,4 @@
-"""Cycles of an NPU by block: two profiles of Qualcomm's emulator, and files that are not such profiles.
+"""Cycles of an NPU by block: two profiles of Qualcomm's emulator, and files that are no profiles.
 
 The profiles are of the trained Tiny at 128x128, compiled for SM8650: one run of the file in single
 precision, and two of w8a8 with `KEPT` at 16-bit activations.
@@ -136,7 +136,7 @@ def test_an_event_of_no_node_is_named(single: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a,b\n1,2\n", "line 2 .* has no column Message"),
+        ("a,b\n1,2\n", "line 2 .* lacks a column Message"),
         ("", "has no events of nodes.*profiling_level=detailed"),
         ("{head}0,BACKEND,5,CYCLES,BACKEND,ROOT,{run}\n", "has no events of nodes"),
         (

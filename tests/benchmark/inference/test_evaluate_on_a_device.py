@@ -186,7 +186,7 @@ def test_a_classifier_has_its_top_1_compared(folder: Path) -> None:
     [
         (("--time-limit", "5"), "--time-limit needs --device"),
         (("--half",), "--half needs --device"),
-        (("--device", "host", "--half"), "ONNX Runtime cannot be asked for half precision"),
+        (("--device", "host", "--half"), "ONNX Runtime has no option for half precision"),
         (("--qairt", "."), "--qairt needs --device"),
         (("--device", "host", "--soc", "SM8650"), "--soc SM8650 is only for --accelerator npu"),
         (("--device", "host", "second.onnx"), "2 models are given, and --device runs one"),

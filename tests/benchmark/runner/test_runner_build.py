@@ -102,7 +102,7 @@ def test_a_folder_that_is_no_ndk_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(NDK_VARIABLE, str(tmp_path))
-    with pytest.raises(build.BuildError, match="where there is no aarch64-linux-android"):
+    with pytest.raises(build.BuildError, match="which has no aarch64-linux-android"):
         build.build("android-arm64", tmp_path / NAME)
 
 

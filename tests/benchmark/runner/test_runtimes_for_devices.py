@@ -346,13 +346,19 @@ def test_the_library_for_arm64_is_taken_from_an_aar(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("backend", "target", "name", "content", "said"),
     [
-        ("litert", "android-arm64", "lib.so", X86_64, "is for x86-64, the device is arm64"),
-        ("litert", "linux-x86_64", "lib.so", ARM64, "is for arm64, the device is x86-64"),
+        ("litert", "android-arm64", "lib.so", X86_64, "is for x86-64, but the device is arm64"),
+        ("litert", "linux-x86_64", "lib.so", ARM64, "is for arm64, but the device is x86-64"),
         ("litert", "linux-x86_64", "lib.so", ARM64[:18] + b"\x28\x00", "ELF number 40"),
         ("litert", "linux-x86_64", "lib.so", b"text", "is not a library"),
         ("litert", "linux-x86_64", "lib.so", ARM64[:19], "is not a library"),
         ("litert", "android-arm64", "x.aar", b"text", "is not an .aar"),
-        ("litert", "linux-arm64", "x.aar", b"text", "is for Android, the device is linux-arm64"),
+        (
+            "litert",
+            "linux-arm64",
+            "x.aar",
+            b"text",
+            "is for Android, but the device is linux-arm64",
+        ),
     ],
 )
 def test_what_is_no_library_for_the_device_is_refused(
@@ -366,7 +372,7 @@ def test_what_is_no_library_for_the_device_is_refused(
 
 def test_an_aar_without_the_library_says_what_it_has(tmp_path: Path) -> None:
     aar = _aar(tmp_path / "x.aar", "jni/arm64-v8a/libother.so")
-    with pytest.raises(UsageError, match=r"libother\.so\. Take the \.aar of com\.microsoft"):
+    with pytest.raises(UsageError, match=r"libother\.so\. Use the \.aar of com\.microsoft"):
         _library(aar)
 
 

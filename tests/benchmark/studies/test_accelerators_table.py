@@ -98,9 +98,9 @@ def test_files_go_to_the_rows_that_take_them(compiled: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--backend", "litert"), "--backend does not go with --table accelerators"),
-        (("--threads", "2"), "--threads does not go with --table accelerators"),
-        (("--half",), "--half does not go with"),
+        (("--backend", "litert"), "--backend cannot be combined with --table accelerators"),
+        (("--threads", "2"), "--threads cannot be combined with --table accelerators"),
+        (("--half",), "--half cannot be combined with"),
         (("--breakdown",), "--breakdown cannot be combined with"),
         (("--variant", "small"), "--variant cannot be combined with MODEL"),
     ],

@@ -78,9 +78,9 @@ def test_what_a_phone_lacks_is_said_before_anything_is_sent(loopback_phone, tmp_
     assert "SM8250, is not supported: the Snapdragon 865 has a Hexagon V66" in said
     loopback_phone.set_property("ro.soc.model", "")
     loopback_phone.set_property("ro.board.platform", "mt6989")
-    assert "does not report a Snapdragon (it says 'mt6989')" in refusal(loopback_phone)
+    assert "does not report a Snapdragon (it reports 'mt6989')" in refusal(loopback_phone)
     loopback_phone.set_property("ro.soc.model", "SM8550")
-    assert "--soc is SM8650, and the chip of the phone" in refusal(loopback_phone, soc="SM8650")
+    assert "--soc is SM8650, but the chip of the phone" in refusal(loopback_phone, soc="SM8650")
     said = refusal(loopback_phone, qairt=sdk)
     assert "compiled for SM8650, and the phone's chip is SM8550" in said
     plain = replace(ON_NPU, compilation=None)
@@ -91,7 +91,7 @@ def test_what_a_phone_lacks_is_said_before_anything_is_sent(loopback_phone, tmp_
     loopback_phone.add_fastrpc()
     assert "give --qairt DIR" in refusal(loopback_phone)
     old = write_sdk(tmp_path / "old", version="2.48.0")
-    assert "compiled with QNN 2.51.0, and the libraries" in refusal(loopback_phone, qairt=old)
+    assert "compiled with QNN 2.51.0, but the libraries" in refusal(loopback_phone, qairt=old)
     assert loopback_phone.left_files() == []
 
 

@@ -101,7 +101,7 @@ def test_a_model_that_has_to_be_taken_whole_fails_alone(part: Path, tmp_path: Pa
     arguments = (part, WHOLE, "--require-full-acceleration")
     done, results = measured(tmp_path / "results", *arguments)
     assert done.exit_code == 1
-    assert "part.tflite': the runner on host gave up (status 5): the GPU does not" in only_error(
+    assert "part.tflite': the runner on host failed (status 5): the GPU does not" in only_error(
         done
     )
     assert results is not None
@@ -128,7 +128,7 @@ def test_a_driver_that_hangs_with_one_model_costs_the_others_nothing(
     monkeypatch.setenv("VK_ICD_FILENAMES", f"{driver.file}{os.pathsep}{hanging}")
     done, results = measured(tmp_path / "results", part, WHOLE, "--time-limit", 18)
     assert done.exit_code == 1
-    assert "part.tflite': the GPU did not compile it and run it" in only_error(done)
+    assert "part.tflite': the GPU did not finish compiling it and running it" in only_error(done)
     assert "the driver hangs" in only_error(done)
     assert results is not None
     assert [model.times is None for model in results.models] == [True, False]

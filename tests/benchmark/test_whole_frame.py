@@ -296,7 +296,8 @@ def test_a_device_that_prepares_frames_otherwise_loses_that_model_only(
     finished = measure([model, other], [SloppyComputer()], tmp_path / "out", frame_size=(160, 90))
     (results,) = finished.results
     assert (
-        "prepares frames otherwise than this computer: 1 of 49152 bytes differ" in results.problem
+        "preprocesses frames differently from this computer: 1 of 49152 bytes differ"
+        in results.problem
     )
     assert [one.times is None for one in results.models] == [True, False]
 
@@ -315,7 +316,9 @@ def test_an_output_that_the_runner_makes_no_mask_of_is_refused() -> None:
     one = replace(
         CASES[0].candidate(0), mask_size=None, meaning=binary("logits"), outputs=(output,)
     )
-    with pytest.raises(UsageError, match="makes no mask of its output, binary, class 1 above 0"):
+    with pytest.raises(
+        UsageError, match="cannot compute a mask from its output, binary, class 1 above 0"
+    ):
         frame_path(one, (720, 1280))
 
 

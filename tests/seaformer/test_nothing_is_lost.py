@@ -48,7 +48,7 @@ def test_signals_end_the_work_once_and_it_is_saved(
     status, errors = interrupted(*LONG, "--output", tmp_path / "out", signals=signals)
     assert status == 130, errors
     assert "Traceback" not in errors
-    assert errors.rstrip().endswith("error: interrupted; what was measured until then is kept")
+    assert errors.rstrip().endswith("error: interrupted; the measurements so far are kept")
     results = read_results(tmp_path / "out")
     assert (results.complete, results.stopped_by) == (False, "interrupt")
     assert results.models[0].latency is not None

@@ -5,7 +5,8 @@
 
 A file is exported in the environment of this script. A plain install of the wheel predicts,
 evaluates, benchmarks and bundles it, and its export command names the missing extra. Then the sdist
-is installed over it and benchmarks again. With --export, seaformer-export is installed and run too.
+is installed over it and benchmarks again. With --export, seaformer-export is installed and run too, and
+the golden outputs are compared.
 The commands run inside and outside the checkout.
 """
 
@@ -23,6 +24,7 @@ from locations import ROOT
 VERSIONS = ("3.11", "3.12", "3.13")
 MAX_PLAIN_MB = 700
 HEAVY = ("torch", "tensorflow", "ziglang")
+GOLDEN = "tests/seaformer/models/test_golden_outputs.py"
 STEM = "seaformer_tiny_shapes_256x256_fp32"
 WRITE_SCENES = """
 import sys
@@ -53,7 +55,9 @@ def main() -> None:
             plain.add("--no-deps", "--force-reinstall", str(sdist))
             plain.check_benchmark(work / f"{STEM}.tflite", ROOT)
             if arguments.export:
-                Install(python, work / f"export{number}", f"{wheel}[export]").check_export()
+                exporting = Install(python, work / f"export{number}", f"{wheel}[export]")
+                exporting.check_export()
+                exporting.check_golden_outputs()
 
 
 def find_python(version: str) -> str | None:
@@ -132,6 +136,15 @@ class Install:
             self.command("export", *options, "--output", output, where=where)
             assert list(output.glob("*.tflite"))
             print(f"    exports Tiny in {perf_counter() - start:.0f} s", flush=True)
+
+    def check_golden_outputs(self) -> None:
+        """Compare the networks of the installed package with the official code's outputs."""
+        self.add("pytest")
+        # pytest's own program does not put the folder that it is run in on the path: what is
+        # imported is what is installed. The fixtures of the other tests need other packages.
+        command = [self.folder / "bin/pytest", "--noconftest", "-p", "no:cacheprovider", GOLDEN]
+        done = run(command, ROOT)
+        print(f"    golden outputs: {done.stdout.splitlines()[-1]}", flush=True)
 
     def command(
         self, name: str, *arguments: str | Path, where: Path | None = None, status: int = 0

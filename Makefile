@@ -36,9 +36,9 @@ demo: setup
 	@echo "Latency, on the phone that is attached or else on this computer:"
 	$(BIN)/seaformer-benchmark $(MODEL)_fp32.tflite $(MODEL)_fp16.tflite $(SHAPES) --breakdown --output build/demo/benchmark --force
 
-# While working: lint, types, and the tests that need neither other tools nor much time.
+# While working: lint, types, and the tests that start no commands and need no other tools.
 check: lint
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not tools"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not tools and not command"
 
 test: setup
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"

@@ -5,15 +5,18 @@ makes it, the others wait.
 """
 
 import fcntl
+import inspect
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import CodeType
 
 import browser
 import pytest
 from exporting import run_export, write_networks
+from locations import TESTS
 from once import Once
 
 from seaformer.runtimes.graphics_driver import find_driver
@@ -37,10 +40,45 @@ TOOLS = {"adb_server", "gpu", "library", "made"}
 """Fixtures that need more than Python: their tests get the marker `tools`."""
 
 
+STARTS = {"NotebookClient", "Popen", "run_export", "subprocess"}
+"""Names in tests that start processes of their own, most of which import torch: they get the marker
+`command`, as do those with the fixture `once`, which makes exports and distributions."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if TOOLS.intersection(getattr(item, "fixturenames", ())):
+        fixtures = getattr(item, "fixturenames", ())
+        if TOOLS.intersection(fixtures):
             item.add_marker("tools")
+        own = [vars(item.module).get(name) for name in fixtures]
+        if "once" in fixtures or _starts([item.function, *own]):
+            item.add_marker("command")
+
+
+def _starts(functions: Iterable[object]) -> bool:
+    """Whether functions of the tests start a process, or call some of the tests that do."""
+    waiting, seen = list(functions), set[int]()
+    while waiting:
+        function = inspect.unwrap(one) if inspect.isroutine(one := waiting.pop()) else one
+        function = getattr(function, "_fixture_function", function)
+        code = getattr(function, "__code__", None)
+        if not isinstance(code, CodeType) or id(code) in seen:
+            continue
+        seen.add(id(code))
+        if code.co_filename.startswith(str(TESTS)):
+            names = set(_names(code))
+            if not STARTS.isdisjoint(names):
+                return True
+            waiting += [function.__globals__[name] for name in names & function.__globals__.keys()]
+    return False
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """Yield the names of globals and attributes in a function, and in those inside it."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
 
 
 @pytest.fixture(scope="session")

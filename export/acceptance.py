@@ -12,7 +12,7 @@ from seaformer.artifact.metadata import (
 )
 from seaformer.artifact.precisions import Precision
 from seaformer.errors import SeaformerError
-from seaformer.export.job import Job
+from seaformer.export.export_context import ExportContext
 from seaformer.export.report import Report
 from seaformer.export.request import Request
 from seaformer.export.verify.channel_errors import lost_channels, min_channel_db
@@ -48,7 +48,7 @@ def accept(
     comparisons: Sequence[Comparison],
     precision: Precision,
     file_name: str,
-    job: Job,
+    context: ExportContext,
     report: Report,
 ) -> Quantization:
     """Compare a quantized file with the thresholds of its precision, and print the figures.
@@ -62,7 +62,7 @@ def accept(
             measured.
         precision: of the file.
         file_name: for the messages.
-        job: the export.
+        context: the export.
         report: prints the figures.
 
     Returns:
@@ -80,7 +80,7 @@ def accept(
         figures = _figures(row.sqnr_db, row.argmax_agreement, precision)
         missed += _verdict(f"the {row.input}", figures, file_name, report)
     else:
-        figures = _of_accuracy(accuracy, precision, job)
+        figures = _of_accuracy(accuracy, precision, context)
         missed += _verdict(accuracy.pictures, figures, file_name, report)
     if independent is not None:
         images = independent.pictures
@@ -89,8 +89,8 @@ def accept(
             min_sqnr_db=precision.min_sqnr_db - INDEPENDENT_DB,
             min_agreement=precision.device_min_agreement,
         )
-        found = _verdict(images, _of_accuracy(independent, least, job), file_name, report)
-        if found and job.judges_independent_images:
+        found = _verdict(images, _of_accuracy(independent, least, context), file_name, report)
+        if found and context.judges_independent_images:
             missed += found
         elif found:
             report.warn(
@@ -100,7 +100,7 @@ def accept(
             )
     if not missed:
         return quantization
-    if not job.request.quantization.accept_loss:
+    if not context.request.quantization.accept_loss:
         raise SeaformerError(
             f"'{file_name}' loses too much accuracy: {'; '.join(missed)}. Nothing was written. "
             "Find the responsible modules with --sensitivity, keep modules in floating point with "
@@ -120,17 +120,17 @@ def _verdict(images: str, figures: Sequence[Figure], file_name: str, report: Rep
     return [f"on {images} {' and '.join(missed)}"] if missed else []
 
 
-def _of_accuracy(accuracy: Accuracy, least: Precision, job: Job) -> list[Figure]:
+def _of_accuracy(accuracy: Accuracy, least: Precision, context: ExportContext) -> list[Figure]:
     figures = _figures(accuracy.sqnr_db, accuracy.argmax_agreement, least)
     allowed, lost = least.max_miou_loss, accuracy.difference_points
     if allowed is not None and lost is not None:
-        name = job.request.task.score_name
+        name = context.request.task.score_name
         figures.append(Figure(name, f"{lost:+.2f}", f"{-allowed:g} points", lost >= -allowed))
     # Random weights have channels of any size, and their predictions mean nothing.
-    if not job.source.weights.is_random and accuracy.worst_channels:
+    if not context.source.weights.is_random and accuracy.worst_channels:
         worst = accuracy.worst_channels
         lowest_db = min_channel_db(least.min_sqnr_db, is_quantized=True)
-        lost_ones = lost_channels(worst, lowest_db, _channel_names(job))
+        lost_ones = lost_channels(worst, lowest_db, _channel_names(context))
         where = f" ({lost_ones})" if lost_ones else ""
         is_enough = lost_ones is None
         reached = f"{worst[0].sqnr_db:.1f}"
@@ -138,9 +138,13 @@ def _of_accuracy(accuracy: Accuracy, least: Precision, job: Job) -> list[Figure]
     return figures
 
 
-def _channel_names(job: Job) -> tuple[str, ...]:
+def _channel_names(context: ExportContext) -> tuple[str, ...]:
     """The class of each output channel; empty for features."""
-    return job.labels[-1:] if job.source.contract.meaning.content == "binary" else job.labels
+    return (
+        context.labels[-1:]
+        if context.source.contract.meaning.content == "binary"
+        else context.labels
+    )
 
 
 def _figures(sqnr_db: float | None, agreement: float | None, least: Precision) -> list[Figure]:
@@ -155,20 +159,22 @@ def _figures(sqnr_db: float | None, agreement: float | None, least: Precision) -
     return figures
 
 
-def require_accepted(parity: AcceleratorParity, name: str, job: Job, report: Report) -> None:
+def require_accepted(
+    parity: AcceleratorParity, name: str, context: ExportContext, report: Report
+) -> None:
     """Refuse a file that fails on a requested accelerator; warn if it fails on another.
 
     Args:
         parity: result of the verification on the accelerator.
         name: of the file.
-        job: the export.
+        context: the export.
         report: prints the warnings.
 
     Raises:
         SeaformerError: the accelerator was requested, and the outputs of the file differ there, or
             it does not run there and the CPU was not requested.
     """
-    request = job.request
+    request = context.request
     where = parity.name if parity.chip is None else f"{parity.name} {parity.chip}"
     advice = "Omit --accelerator to write the file anyway, with this result in its metadata."
     if parity.chip is not None:
@@ -178,7 +184,7 @@ def require_accepted(parity: AcceleratorParity, name: str, job: Job, report: Rep
     ):
         raise SeaformerError(
             f"'{name}' on {where}: {parity.status}: {parity.reason}. Nothing was written for "
-            f"{job.stem}. {advice}"
+            f"{context.stem}. {advice}"
         )
     if parity.status in ("failed", "refused"):
         report.warn(f"'{name}' on {where}: {parity.status}: {parity.reason}.")

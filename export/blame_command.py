@@ -9,7 +9,6 @@ from seaformer.cutting.cutter import Cutter
 from seaformer.cutting.graph_description import modules
 from seaformer.errors import SeaformerError, UsageError, look_up
 from seaformer.export.blame.advice import advise
-from seaformer.export.blame.bench import Bench
 from seaformer.export.blame.blame_files import (
     folder_for,
     make_folder,
@@ -25,6 +24,7 @@ from seaformer.export.blame.blame_report import (
 from seaformer.export.blame.culprits import find_culprits
 from seaformer.export.blame.evidence import gather
 from seaformer.export.blame.probes import make_probes
+from seaformer.export.blame.target_runner import TargetRunner
 from seaformer.export.blame.targets import TARGETS
 from seaformer.export.report import Report
 from seaformer.locks import locked
@@ -84,18 +84,18 @@ def blame(
         with report.stage("run the reference") as stage:
             probes = make_probes(reference)
             names = " and ".join(probe.name for probe in probes)
-            stage.made = f"{len(graph.operators)} operators, on {names}"
+            stage.result = f"{len(graph.operators)} operators, on {names}"
             module_of = modules(reference.metadata, graph)
-        bench = Bench(file, graph, target, reference, probes, temporary, chip)
-        findings = find_culprits(bench, cutter, report)
+        runner = TargetRunner(file, graph, target, reference, probes, temporary, chip)
+        findings = find_culprits(runner, cutter, report)
         if findings.is_clean:
             print_clean(console, findings, file, target)
             return True
-        evidence = gather(findings.culprits, bench, cutter, report)
+        evidence = gather(findings.culprits, runner, cutter, report)
         advice = [advise(one, graph, target) for one in evidence]
         make_folder(folder)
         with locked(folder, wait=True):
-            models = write_models(folder, evidence, bench, file.suffix.lower(), force)
+            models = write_models(folder, evidence, runner, file.suffix.lower(), force)
             written = write_report(
                 folder, file, named, findings, evidence, models, advice, graph, module_of
             )

@@ -265,17 +265,17 @@ def main(
     error exceeds the threshold of its precision is not written.
     """
     from seaformer.console import Console
-    from seaformer.export.request import Asked, make_request
+    from seaformer.export.request import ExportOptions, make_request
 
     folder, meaning = read_output(outputs, output_meaning)
-    said = read_statement(task, labels, palette, input_range, mean, std, meaning)
-    console, asked = Console(), Asked(said=said, output=folder, **given)
+    statement = read_statement(task, labels, palette, input_range, mean, std, meaning)
+    console, options = Console(), ExportOptions(statement=statement, output=folder, **given)
     if list_only:
         from seaformer.export.listing import print_models
 
         print_models(console)
         return
-    if LIST in asked.chips:
+    if LIST in options.chips:
         from seaformer.export.listing import print_chips
 
         print_chips(console)
@@ -284,26 +284,26 @@ def main(
         from seaformer.export.self_check import self_check
         from seaformer.models.resolve import chosen
 
-        named = chosen(asked.model, asked.variant)
-        accelerators = parse_accelerators(asked.accelerators)
-        self_check(checked_file, asked.weights, named, accelerators, console, said)
+        named = chosen(options.model, options.variant)
+        accelerators = parse_accelerators(options.accelerators)
+        self_check(checked_file, options.weights, named, accelerators, console, statement)
         return
     if blamed is not None:
         from seaformer.artifact.chips import parse_chips
         from seaformer.export.blame_command import blame
 
-        chips = parse_chips(asked.chips)
-        if not blame(*blamed, asked.output, asked.force, console, chips):
+        chips = parse_chips(options.chips)
+        if not blame(*blamed, options.output, options.force, console, chips):
             ctx.exit(FAILED)
         return
     if linted_file is not None:
         from seaformer.export.lint.lint_report import lint_and_print
 
-        if lint_and_print(linted_file, parse_accelerators(asked.accelerators), console):
+        if lint_and_print(linted_file, parse_accelerators(options.accelerators), console):
             ctx.exit(FAILED)
         return
     require("export")
-    request = make_request(asked)
+    request = make_request(options)
     from seaformer.export.acceptance import unmet
     from seaformer.export.pipeline import export
     from seaformer.export.report import Report

@@ -12,7 +12,7 @@ from seaformer.artifact.embedding import content_sha256, embed
 from seaformer.artifact.metadata import AcceleratorParity, Compilation, File, Metadata
 from seaformer.errors import SeaformerError
 from seaformer.export.acceptance import require_accepted
-from seaformer.export.job import Candidate, Finished, Job
+from seaformer.export.export_context import Candidate, ExportContext, ExportedFile
 from seaformer.export.npu.compiled import Compiled
 from seaformer.export.npu.compiled_names import binary_name, compiled_name
 from seaformer.export.npu.onnx_compiler import compile_onnx
@@ -38,7 +38,7 @@ class Compiling:
     """Compiles one exported file for the requested chips.
 
     Args:
-        job: the export.
+        context: the export.
         candidate: the file, verified on the CPU.
         path: its temporary path.
         metadata: its metadata.
@@ -46,22 +46,27 @@ class Compiling:
     """
 
     def __init__(
-        self, job: Job, candidate: Candidate, path: Path, metadata: Metadata, report: Report
+        self,
+        context: ExportContext,
+        candidate: Candidate,
+        path: Path,
+        metadata: Metadata,
+        report: Report,
     ) -> None:
-        self._job, self._candidate, self._path = job, candidate, path
+        self._context, self._candidate, self._path = context, candidate, path
         self._metadata, self._report = metadata, report
 
-    def files(self, accelerator: Accelerator) -> Iterator[tuple[AcceleratorParity, Finished]]:
+    def files(self, accelerator: Accelerator) -> Iterator[tuple[AcceleratorParity, ExportedFile]]:
         """Compile and verify for each requested chip.
 
         Raises:
             SeaformerError: the compiler fails, operators are left on the CPU despite
                 --require-full-acceleration, or the file does not match PyTorch.
         """
-        for chip in self._job.request.chips:
+        for chip in self._context.request.chips:
             yield self._file(accelerator, chip)
 
-    def _file(self, accelerator: Accelerator, chip: Chip) -> tuple[AcceleratorParity, Finished]:
+    def _file(self, accelerator: Accelerator, chip: Chip) -> tuple[AcceleratorParity, ExportedFile]:
         precision, format = self._candidate.precision, self._candidate.format
         parity = AcceleratorParity(
             name=accelerator.name,
@@ -73,7 +78,7 @@ class Compiling:
         )
         with self._report.stage(f"compile {format.name} {precision.name}, {chip.name}") as stage:
             compiled = COMPILERS[format.suffix](chip, self._path)
-            stage.made = compiled.in_words
+            stage.result = compiled.in_words
         name = compiled_name(self._path.name, chip)
         self._check_left(compiled, chip, name)
         metadata = self._describe(compiled, chip, name)
@@ -81,17 +86,17 @@ class Compiling:
             title = f"verify {format.name} {precision.name}, {accelerator.name} {chip.name}"
             with self._report.stage(title) as stage:
                 draft = self._write(compiled, metadata, name)
-                channels = input_shape(self._job.source.model, self._job.size)[1]
+                channels = input_shape(self._context.source.model, self._context.size)[1]
                 on_cpu = self._metadata.parity.comparisons
-                samples = self._job.samples[:ON_DRIVERS]
+                samples = self._context.samples[:ON_DRIVERS]
                 parity = verify_on(accelerator, draft, precision, samples, on_cpu, channels)
                 parity = parity.model_copy(update={"chip": chip.name})
-                stage.made = in_words(parity)
-        require_accepted(parity, name, self._job, self._report)
+                stage.result = in_words(parity)
+        require_accepted(parity, name, self._context, self._report)
         metadata = metadata.model_copy(update={"accelerators": (parity,)})
         content = embed(compiled.content, metadata)
-        path = self._job.request.output / name
-        return parity, Finished(path, content, metadata, compiled.binary)
+        path = self._context.request.output / name
+        return parity, ExportedFile(path, content, metadata, compiled.binary)
 
     def _write(self, compiled: Compiled, metadata: Metadata, name: str) -> Path:
         """Write a compiled file for verification, with its binary beside it."""
@@ -131,7 +136,7 @@ class Compiling:
         )
 
     def _check_left(self, compiled: Compiled, chip: Chip, name: str) -> None:
-        if compiled.left and self._job.request.needs_full_acceleration:
+        if compiled.left and self._context.request.needs_full_acceleration:
             first = compiled.left[0]
             raise SeaformerError(
                 f"'{self._path.name}' does not run entirely on the NPU of {chip.name}: "

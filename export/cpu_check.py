@@ -6,7 +6,7 @@ from pathlib import Path
 from seaformer.artifact.metadata import Comparison
 from seaformer.artifact.precisions import Precision
 from seaformer.errors import SeaformerError
-from seaformer.export.job import Job
+from seaformer.export.export_context import ExportContext
 from seaformer.export.verify.channel_errors import ChannelErrors, lost_channels, min_channel_db
 from seaformer.export.verify.thresholds import LOWEST_DB, lowest_threshold, passes, threshold_for
 from seaformer.export.verify.verification import compare, reached
@@ -14,36 +14,42 @@ from seaformer.models.inputs import input_shape
 from seaformer.runtimes import open_model
 
 
-def check(job: Job, data: bytes, path: Path, precision: Precision) -> list[Comparison]:
+def check(
+    context: ExportContext, data: bytes, path: Path, precision: Precision
+) -> list[Comparison]:
     """Run a floating-point file on every sample and compare it with PyTorch.
 
     Raises:
         SeaformerError: the whole output, or one channel of it, misses the threshold of the
             precision.
     """
-    comparisons, channels = run_samples(job, data, path)
+    comparisons, channels = run_samples(context, data, path)
     if not passes(comparisons, precision):
-        raise SeaformerError(_failure(comparisons, precision, path.name, job))
+        raise SeaformerError(_failure(comparisons, precision, path.name, context))
     least_db = lowest_threshold(comparisons, precision).sqnr_db
     lowest_db = min_channel_db(least_db, is_quantized=False)
     if lost := lost_channels(channels.worst(), lowest_db):
         raise SeaformerError(
             f"'{path.name}' does not match PyTorch: {lost}, where each needs {lowest_db:.4g} dB. "
-            f"Nothing was written for {job.stem}."
+            f"Nothing was written for {context.stem}."
         )
     return comparisons
 
 
-def run_samples(job: Job, data: bytes, path: Path) -> tuple[list[Comparison], ChannelErrors]:
+def run_samples(
+    context: ExportContext, data: bytes, path: Path
+) -> tuple[list[Comparison], ChannelErrors]:
     """Write a model to `path` and run it on every sample."""
     path.write_bytes(data)
     errors = ChannelErrors()
-    channels = input_shape(job.source.model, job.size)[1]
+    channels = input_shape(context.source.model, context.size)[1]
     with open_model(path, channels=channels, isolated=False) as session:
-        return [compare(session, sample, errors) for sample in job.samples], errors
+        return [compare(session, sample, errors) for sample in context.samples], errors
 
 
-def _failure(comparisons: Sequence[Comparison], precision: Precision, name: str, job: Job) -> str:
+def _failure(
+    comparisons: Sequence[Comparison], precision: Precision, name: str, context: ExportContext
+) -> str:
     failed = [row for row in comparisons if not passes([row], precision)]
     worst = min(failed, key=lambda row: (row.sqnr_db or 0.0, row.argmax_agreement or 0.0))
     own = worst.pytorch_float32_sqnr_db
@@ -58,5 +64,5 @@ def _failure(comparisons: Sequence[Comparison], precision: Precision, name: str,
     return (
         f"'{name}' does not match PyTorch: on the {worst.input} {reached([worst])}. "
         f"{precision.name} needs {threshold_for(worst, precision)}. Nothing was written for "
-        f"{job.stem}. {hint}"
+        f"{context.stem}. {hint}"
     )

@@ -17,7 +17,7 @@ from seaformer.artifact.metadata import (
     title_of,
 )
 from seaformer.artifact.precisions import Format
-from seaformer.export.job import Candidate, Job
+from seaformer.export.export_context import Candidate, ExportContext
 from seaformer.export.module_titles import titles_of
 from seaformer.export.verify.thresholds import lowest_threshold
 from seaformer.export.verify.verification import REFERENCE
@@ -37,7 +37,7 @@ PACKAGES = (
 
 
 def describe(
-    job: Job,
+    context: ExportContext,
     candidate: Candidate,
     comparisons: list[Comparison],
     accelerators: tuple[AcceleratorParity, ...],
@@ -45,16 +45,16 @@ def describe(
     """Create the metadata of a file that passed its verification.
 
     Args:
-        job: the export that made it.
+        context: the export that made it.
         candidate: the file.
         comparisons: results of its verification on the CPU.
         accelerators: results of its verification on the other accelerators.
     """
-    source, request, task = job.source, job.request, job.source.task
+    source, request, task = context.source, context.request, context.source.task
     format, precision = candidate.format, candidate.precision
     threshold = lowest_threshold(comparisons, precision)
     kind: Kind = task.kind if source.contract.meaning.has_classes else FEATURES  # type: ignore[assignment]
-    palette = task.palette if job.labels else None
+    palette = task.palette if context.labels else None
     task_name = None if source.takes_features else task.name
     return Metadata(
         title=title_of(source.variant, source.factory, task_name, precision.name),
@@ -67,22 +67,22 @@ def describe(
         format=format.name,
         precision=precision.name,
         head=request.head,
-        input=_input(job, candidate),
-        output=_output(job, candidate),
-        labels=job.labels,
+        input=_input(context, candidate),
+        output=_output(context, candidate),
+        labels=context.labels,
         palette=palette,
         weights=source.weights,
         params=source.params,
-        macs=job.macs,
+        macs=context.macs,
         content_sha256=hashlib.sha256(candidate.content).hexdigest(),
         versions={name: version(name) for name in PACKAGES},
         rewrites=tuple(
             Rewrite(name=r.name, count=r.count, refusals=tuple(r.refusals))
-            for r in job.form.reports
+            for r in context.form.reports
         ),
         operators=tuple(candidate.operators),
         modules=titles_of(
-            job.form.model, source.model, (one.module for one in candidate.operators)
+            context.form.model, source.model, (one.module for one in candidate.operators)
         ),
         quantization=candidate.quantization,
         parity=Parity(
@@ -99,38 +99,38 @@ def describe(
     )
 
 
-def _input(job: Job, candidate: Candidate) -> Input:
-    inside = job.request.normalize == "inside"
-    unknown = set() if job.source.contract.knows_normalization else {"mean", "std"}
+def _input(context: ExportContext, candidate: Candidate) -> Input:
+    inside = context.request.normalize == "inside"
+    unknown = set() if context.source.contract.knows_normalization else {"mean", "std"}
     return Input(
-        name=job.input_name,
-        shape=_arrange(input_shape(job.source.model, job.size), candidate.format),  # type: ignore[arg-type]
+        name=context.input_name,
+        shape=_arrange(input_shape(context.source.model, context.size), candidate.format),  # type: ignore[arg-type]
         dtype=candidate.ports[0].dtype,
         quantization=candidate.ports[0].scale,
         layout=candidate.format.layout,
         range=(0.0, 255.0) if inside else None,
         normalization="inside" if inside else "outside",
         **{
-            name: getattr(job.source.task.preprocessing, name)
+            name: getattr(context.source.task.preprocessing, name)
             for name in PREPROCESSING
-            if not job.source.takes_features and name not in unknown
+            if not context.source.takes_features and name not in unknown
         },
     )
 
 
-def _output(job: Job, candidate: Candidate) -> Output:
-    sample, format = job.samples[0], candidate.format
-    head, meaning = job.request.head, job.source.contract.meaning
+def _output(context: ExportContext, candidate: Candidate) -> Output:
+    sample, format = context.samples[0], candidate.format
+    head, meaning = context.request.head, context.source.contract.meaning
     shape = tuple(sample.reference.shape)
     has_grid = len(shape) == 4 or (len(shape) == 3 and meaning.has_classes)
     layouts = {1: "N", 2: "NC", 3: "NHW" if meaning.has_classes else "NLC", 4: format.layout}
     return Output(
         name=head,
-        shape=shape if job.gives_ids else _arrange(shape, format),
-        dtype="int32" if job.gives_ids else candidate.ports[1].dtype,
+        shape=shape if context.gives_ids else _arrange(shape, format),
+        dtype="int32" if context.gives_ids else candidate.ports[1].dtype,
         quantization=candidate.ports[1].scale,
         layout=layouts[len(shape)],  # type: ignore[arg-type]
-        stride=round(job.size[0] / shape[-2]) if has_grid else None,
+        stride=round(context.size[0] / shape[-2]) if has_grid else None,
         content=meaning.content if head == "logits" else head,  # type: ignore[arg-type]
         threshold=meaning.threshold if head == "logits" else None,
     )

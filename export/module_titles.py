@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from torch import nn
 
 from seaformer.artifact.metadata import Module
-from seaformer.export.quantize.kept import enclosing
+from seaformer.export.quantize.module_patterns import enclosing
 
 Form = Mapping[str, nn.Module]
 """Path -> module."""
@@ -43,7 +43,7 @@ def titles_of(deployed: nn.Module, trained: nn.Module, paths: Iterable[str]) -> 
 
 
 def _title(forms: Sequence[Form], path: str, around: str, name: str) -> str:
-    parts = _asked(forms, around, "paper_parts")
+    parts = _attribute(forms, around, "paper_parts")
     if isinstance(parts, Mapping) and name in parts:
         return str(parts[name])
     title = _text(forms, path, "paper_title")
@@ -53,11 +53,11 @@ def _title(forms: Sequence[Form], path: str, around: str, name: str) -> str:
 
 
 def _text(forms: Sequence[Form], path: str, attribute: str) -> str | None:
-    value = _asked(forms, path, attribute)
+    value = _attribute(forms, path, attribute)
     return value if isinstance(value, str) else None
 
 
-def _asked(forms: Sequence[Form], path: str, attribute: str) -> object:
+def _attribute(forms: Sequence[Form], path: str, attribute: str) -> object:
     """An attribute of a module, from the first form that defines it; else None."""
     values = (getattr(form.get(path), attribute, None) for form in forms)
     return next((value for value in values if value is not None), None)

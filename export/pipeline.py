@@ -38,12 +38,12 @@ from seaformer.export.convert.operator_map import (
 from seaformer.export.convert.refusals import OperatorError, first_sentence
 from seaformer.export.cpu_check import check, run_samples
 from seaformer.export.description import describe
-from seaformer.export.job import Candidate, Finished, Job
+from seaformer.export.export_context import Candidate, ExportContext, ExportedFile
 from seaformer.export.lint.lint_report import advice
 from seaformer.export.lint.linting import lint
 from seaformer.export.quantize.calibration import Calibration, open_calibration
 from seaformer.export.quantize.independent_images import independent_images
-from seaformer.export.quantize.kept import require_modules
+from seaformer.export.quantize.module_patterns import require_modules
 from seaformer.export.quantize.onnx_engine import OnnxEngine
 from seaformer.export.quantize.tflite_engine import TFLiteEngine
 from seaformer.export.quantized_files import Quantizing
@@ -82,8 +82,10 @@ def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
         check_memory(size, psutil.virtual_memory().available, needed)
     with report.stage("create the model") as stage:
         first = request.sizes[0] if request.sizes else None
-        source = create_source(request.network, request.task, request.weights, request.said, first)
-        stage.made = f"{source.name}, {source.params / 1e6:.2f} M parameters"
+        source = create_source(
+            request.network, request.task, request.weights, request.statement, first
+        )
+        stage.result = f"{source.name}, {source.params / 1e6:.2f} M parameters"
     request = as_source_allows(request, source, report)
     prepare_output(request, source.name)
     calibration = _calibration(request, report)
@@ -97,17 +99,17 @@ def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
     for precision in request.precisions:
         if precision.caution:
             report.warn(precision.caution)
-    finished: list[Finished] = []
+    finished: list[ExportedFile] = []
     for size in request.sizes:
-        job = _prepare(request, source, size, calibration, report)
+        context = _prepare(request, source, size, calibration, report)
         with temporary_folder("export") as folder:
-            for candidate in _candidates(job, folder, report):
-                finished += _verify(job, candidate, folder, report)
+            for candidate in _candidates(context, folder, report):
+                finished += _verify(context, candidate, folder, report)
     _write(finished, request, source.name)
     return [(file.path, file.metadata) for file in finished]
 
 
-def _write(finished: Sequence[Finished], request: Request, name: str) -> None:
+def _write(finished: Sequence[ExportedFile], request: Request, name: str) -> None:
     """Write all model files, or none if one cannot be written; then the JSON files beside them.
 
     Raises:
@@ -142,8 +144,8 @@ def _calibration(request: Request, report: Report) -> Calibration | None:
     has_scenes = request.task.name == SHAPES
     if not any(p.is_calibrated or (p.is_quantized and has_scenes) for p in request.precisions):
         return None
-    asked = request.quantization
-    calibration = open_calibration(asked.calibration, asked.samples, request.task)
+    options = request.quantization
+    calibration = open_calibration(options.calibration, options.samples, request.task)
     if calibration.skipped:
         report.warn(calibration.skipped)
     for note in calibration.notes:
@@ -162,12 +164,12 @@ def _prepare(
     size: tuple[int, int],
     calibration: Calibration | None,
     report: Report,
-) -> Job:
+) -> ExportContext:
     preprocessing = source.task.preprocessing
     inside = request.normalize == "inside"
     with report.stage("run PyTorch in float64") as stage:
         samples = _run_reference(source.model, request, size, source.contract.meaning)
-        stage.made = f"{len(samples)} inputs of {size[0]}x{size[1]}"
+        stage.result = f"{len(samples)} inputs of {size[0]}x{size[1]}"
     if source.contract.meaning.has_classes and all(s.decides_for_one_class for s in samples):
         report.warn(
             "the network predicts a single class at every position of every verification input, so "
@@ -182,15 +184,15 @@ def _prepare(
             source.contract.meaning,
         )
         applied = [rewrite for rewrite in form.reports if rewrite.count]
-        stage.made = f"{len(applied)} rewrites at {sum(r.count for r in applied)} places"
+        stage.result = f"{len(applied)} rewrites at {sum(r.count for r in applied)} places"
     modules = (path for path, _ in form.model.named_modules())
-    asked = request.quantization
-    require_modules((*asked.keep_float, *asked.keep_16bit), modules)
+    options = request.quantization
+    require_modules((*options.keep_float, *options.keep_16bit), modules)
     with report.stage("trace to ONNX") as stage:
         _refuse_constants_of_the_input(form.model, samples, request, report)
         fixed: dict[str, None] = {}
         graph = to_onnx(form.model, size, request.head, fixed.setdefault)
-        stage.made = f"{len(graph.graph.node)} nodes, {graph.ByteSize() / 1e6:.2f} MB"
+        stage.result = f"{len(graph.graph.node)} nodes, {graph.ByteSize() / 1e6:.2f} MB"
     if fixed:
         report.warn(
             f"Python values that are valid for {size[0]}x{size[1]} only, such as shapes, became "
@@ -199,11 +201,13 @@ def _prepare(
     macs = count_macs(source.model, size)
     independent = None
     if any(precision.is_quantized for precision in request.precisions):
-        asked = request.quantization
-        independent = independent_images(request.task, asked.calibration, asked.verify_images)
+        options = request.quantization
+        independent = independent_images(request.task, options.calibration, options.verify_images)
         if independent is not None and independent.skipped:
             report.warn(independent.skipped)
-    return Job(request, source, size, samples, form, graph, macs, calibration, independent)
+    return ExportContext(
+        request, source, size, samples, form, graph, macs, calibration, independent
+    )
 
 
 def _refuse_constants_of_the_input(
@@ -258,38 +262,38 @@ def _run_reference(
         ) from error
 
 
-def _candidates(job: Job, folder: Path, report: Report) -> Iterator[Candidate]:
+def _candidates(context: ExportContext, folder: Path, report: Report) -> Iterator[Candidate]:
     """Convert to every requested format and precision."""
-    modules = {path for path, _ in job.form.model.named_modules()}
-    for format in job.request.formats:
+    modules = {path for path, _ in context.form.model.named_modules()}
+    for format in context.request.formats:
         make = {"onnx": _onnx_candidates, "tflite": _tflite_candidates}[format.name]
-        yield from make(job, format, modules, folder, report)
+        yield from make(context, format, modules, folder, report)
 
 
 def _onnx_candidates(
-    job: Job, format: Format, modules: set[str], _folder: Path, report: Report
+    context: ExportContext, format: Format, modules: set[str], _folder: Path, report: Report
 ) -> Iterator[Candidate]:
-    operators = map_onnx(job.graph, modules)
-    for precision in job.request.precisions:
+    operators = map_onnx(context.graph, modules)
+    for precision in context.request.precisions:
         if not precision.is_quantized:
-            graph = job.graph if precision.name == "fp32" else with_half_weights(job.graph)
+            graph = context.graph if precision.name == "fp32" else with_half_weights(context.graph)
             yield Candidate(format, precision, serialize(graph), map_onnx(graph, modules))
-    quantized = [precision for precision in job.request.precisions if precision.is_quantized]
+    quantized = [precision for precision in context.request.precisions if precision.is_quantized]
     if quantized:
-        engine = OnnxEngine(job.graph, operators, job.input_range)
-        single = serialize(job.graph)
-        yield from Quantizing(job, format, single, engine, report).candidates(quantized)
+        engine = OnnxEngine(context.graph, operators, context.input_range)
+        single = serialize(context.graph)
+        yield from Quantizing(context, format, single, engine, report).candidates(quantized)
 
 
 def _tflite_candidates(
-    job: Job, format: Format, modules: set[str], folder: Path, report: Report
+    context: ExportContext, format: Format, modules: set[str], folder: Path, report: Report
 ) -> Iterator[Candidate]:
-    converted = _to_tflite(job, folder, report)
+    converted = _to_tflite(context, folder, report)
     with report.stage("match operators to modules") as stage:
-        operators = map_operators(converted, job.graph, modules, job.samples[NOISE].input)
-        stage.made = f"{len(operators)} operators"
+        operators = map_operators(converted, context.graph, modules, context.samples[NOISE].input)
+        stage.result = f"{len(operators)} operators"
     single = tflite_file.with_module_names(converted, [mapped.module for mapped in operators])
-    for precision in job.request.precisions:
+    for precision in context.request.precisions:
         if not precision.is_quantized:
             half = precision.name == "fp16"
             flatbuffer = tflite_file.with_half_weights(single) if half else single
@@ -299,45 +303,45 @@ def _tflite_candidates(
                 flatbuffer,
                 map_tflite_like(tflite_file.operators(flatbuffer), operators),
             )
-    quantized = [precision for precision in job.request.precisions if precision.is_quantized]
+    quantized = [precision for precision in context.request.precisions if precision.is_quantized]
     if quantized:
-        engine = TFLiteEngine(single, operators, job.input_range)
-        yield from Quantizing(job, format, single, engine, report).candidates(quantized)
+        engine = TFLiteEngine(single, operators, context.input_range)
+        yield from Quantizing(context, format, single, engine, report).candidates(quantized)
 
 
-def _to_tflite(job: Job, folder: Path, report: Report) -> bytes:
+def _to_tflite(context: ExportContext, folder: Path, report: Report) -> bytes:
     """Convert with the layouts of the graph; if the result is wrong, let onnx2tf search layouts."""
     onnx_file = folder / "model.onnx"
-    onnx.save(job.graph, onnx_file)
-    head = job.request.head
+    onnx.save(context.graph, onnx_file)
+    head = context.request.head
     failures: list[SeaformerError] = []
     for search in (False, True):
         title = "convert to TFLite" + (", searching layouts" if search else "")
         with report.stage(title) as stage:
-            stage.made = "failed"
+            stage.result = "failed"
             try:
                 converted = to_tflite(
                     onnx_file,
                     folder / f"tflite-{search}",
-                    job.input_name,
+                    context.input_name,
                     head,
                     search_layouts=search,
                 )
-                flatbuffer = tflite_file.finish(converted, job.standard_metadata)
-                _require_same(job, flatbuffer, folder / "check.tflite")
+                flatbuffer = tflite_file.finish(converted, context.standard_metadata)
+                _require_same(context, flatbuffer, folder / "check.tflite")
             except OperatorError as error:
-                failures.append(_with_modules(error, job))
+                failures.append(_with_modules(error, context))
                 if error.is_missing:
                     break
             except SeaformerError as error:
                 failures.append(error)
             else:
-                stage.made = f"{len(flatbuffer) / 1e6:.2f} MB"
+                stage.result = f"{len(flatbuffer) / 1e6:.2f} MB"
                 return flatbuffer
     raise failures[0]
 
 
-def _require_same(job: Job, flatbuffer: bytes, path: Path) -> None:
+def _require_same(context: ExportContext, flatbuffer: bytes, path: Path) -> None:
     """Verify a converted file; if it is wrong, find the first operator that differs.
 
     Raises:
@@ -345,10 +349,10 @@ def _require_same(job: Job, flatbuffer: bytes, path: Path) -> None:
         SeaformerError: the outputs differ only by rounding, or in their shape.
     """
     try:
-        check(job, flatbuffer, path, PRECISIONS["fp32"])
+        check(context, flatbuffer, path, PRECISIONS["fp32"])
     except SeaformerError as error:
         try:
-            node = first_different(flatbuffer, job.graph, job.samples[NOISE].input)
+            node = first_different(flatbuffer, context.graph, context.samples[NOISE].input)
         except SeaformerError as failure:
             raise SeaformerError(
                 f"onnx2tf wrote a file that does not run ({first_sentence(failure)}). "
@@ -363,34 +367,36 @@ def _require_same(job: Job, flatbuffer: bytes, path: Path) -> None:
         ) from error
 
 
-def _with_modules(error: OperatorError, job: Job) -> SeaformerError:
+def _with_modules(error: OperatorError, context: ExportContext) -> SeaformerError:
     meant = [
         node.name
-        for node in job.graph.graph.node
+        for node in context.graph.graph.node
         if node.op_type == error.operator and error.node in (None, node.name.lstrip("/"), node.name)
     ]
-    return error.in_network(meant, {path for path, _ in job.form.model.named_modules()})
+    return error.in_network(meant, {path for path, _ in context.form.model.named_modules()})
 
 
-def _verify(job: Job, candidate: Candidate, folder: Path, report: Report) -> list[Finished]:
+def _verify(
+    context: ExportContext, candidate: Candidate, folder: Path, report: Report
+) -> list[ExportedFile]:
     """Verify a converted model on every sample, and complete its file if it passes.
 
     Returns:
         The file, followed by its compiled versions.
     """
     precision = candidate.precision
-    target = job.request.path(job.source.name, job.size, precision, candidate.format)
+    target = context.request.path(context.source.name, context.size, precision, candidate.format)
     quantization = candidate.quantization
     with report.stage(f"verify {candidate.format.name} {precision.name}") as stage:
         if quantization is None:
-            comparisons = check(job, candidate.content, folder / target.name, precision)
+            comparisons = check(context, candidate.content, folder / target.name, precision)
         else:
-            comparisons, _ = run_samples(job, candidate.content, folder / target.name)
-        stage.made = reached(comparisons)
+            comparisons, _ = run_samples(context, candidate.content, folder / target.name)
+        stage.result = reached(comparisons)
         if quantization is not None:
-            stage.made += ", informative"
+            stage.result += ", informative"
     if quantization is not None:
-        quantization = accept(quantization, comparisons, precision, target.name, job, report)
+        quantization = accept(quantization, comparisons, precision, target.name, context, report)
         candidate = replace(candidate, quantization=quantization)
     lowest = lowest_threshold(comparisons, precision)
     if lowest.is_of_float32:
@@ -402,23 +408,27 @@ def _verify(job: Job, candidate: Candidate, folder: Path, report: Report) -> lis
         report.warn(
             f"'{target.name}' misses the thresholds of its precision; its metadata records it."
         )
-    found = _verify_on_accelerators(job, candidate, folder / target.name, comparisons, report)
-    metadata = describe(job, candidate, comparisons, found)
-    compiled: list[tuple[AcceleratorParity, Finished]] = []
-    for accelerator in job.request.accelerators:
+    found = _verify_on_accelerators(context, candidate, folder / target.name, comparisons, report)
+    metadata = describe(context, candidate, comparisons, found)
+    compiled: list[tuple[AcceleratorParity, ExportedFile]] = []
+    for accelerator in context.request.accelerators:
         if accelerator.is_compiled_for and candidate.format.name in accelerator.runtimes:
-            compiling = Compiling(job, candidate, folder / target.name, metadata, report)
+            compiling = Compiling(context, candidate, folder / target.name, metadata, report)
             compiled += compiling.files(accelerator)
     parities = tuple(parity for parity, _ in compiled)
     metadata = metadata.model_copy(update={"accelerators": (*found, *parities)})
-    is_inside = job.request.metadata == "inside"
+    is_inside = context.request.metadata == "inside"
     content = embed(candidate.content, metadata) if is_inside else candidate.content
-    file = Finished(target, content, metadata)
+    file = ExportedFile(target, content, metadata)
     return [file, *(made for _, made in compiled)]
 
 
 def _verify_on_accelerators(
-    job: Job, candidate: Candidate, path: Path, on_cpu: list[Comparison], report: Report
+    context: ExportContext,
+    candidate: Candidate,
+    path: Path,
+    on_cpu: list[Comparison],
+    report: Report,
 ) -> tuple[AcceleratorParity, ...]:
     """Verify a file that is correct on the CPU on the other accelerators.
 
@@ -429,29 +439,31 @@ def _verify_on_accelerators(
             it and the CPU was not requested.
     """
     format, precision = candidate.format, candidate.precision
-    channels = input_shape(job.source.model, job.size)[1]
+    channels = input_shape(context.source.model, context.size)[1]
     found = []
-    for accelerator in job.request.accelerators:
+    for accelerator in context.request.accelerators:
         if format.name not in accelerator.runtimes or accelerator.is_compiled_for:
             continue
         if accelerator.refusal(format.name, precision.name) is None:
             for text in advice(lint(candidate.content, [accelerator.name], path.name)).values():
                 report.warn(f"{accelerator.name}: {path.name}: {text}")
         with report.stage(f"verify {format.name} {precision.name}, {accelerator.name}") as stage:
-            samples = job.samples[:ON_DRIVERS]
+            samples = context.samples[:ON_DRIVERS]
             parity = verify_on(accelerator, path, precision, samples, on_cpu, channels)
-            stage.made = in_words(parity)
-        require_accepted(parity, path.name, job, report)
+            stage.result = in_words(parity)
+        require_accepted(parity, path.name, context, report)
         if accelerator.computes_half and not precision.is_quantized:
             on_gpu = parity.status == "verified"
             parity = parity.model_copy(
-                update=_in_half(job, precision, path if on_gpu else None, report)
+                update=_in_half(context, precision, path if on_gpu else None, report)
             )
         found.append(parity)
     return tuple(found)
 
 
-def _in_half(job: Job, precision: Precision, path: Path | None, report: Report) -> dict[str, Any]:
+def _in_half(
+    context: ExportContext, precision: Precision, path: Path | None, report: Report
+) -> dict[str, Any]:
     """Parity of the network in half precision, as fields of `AcceleratorParity`.
 
     Measured on the graphics driver if it supports half precision and runs the file at `path`; else
@@ -460,13 +472,13 @@ def _in_half(job: Job, precision: Precision, path: Path | None, report: Report) 
     driver = find_driver()
     if path is not None and driver is not None and driver.computes_half:
         with report.stage(f"verify {precision.name} in half precision") as stage:
-            runtime, measured = run_in_half(path, job.samples[:ON_DRIVERS])
-            stage.made = reached(measured) or "not computed"
+            runtime, measured = run_in_half(path, context.samples[:ON_DRIVERS])
+            stage.result = reached(measured) or "not computed"
         if measured:
             return {"half_runtime": runtime, "half_comparisons": measured}
     with report.stage(f"emulate {precision.name} in half precision") as stage:
-        comparisons = job.in_half
-        stage.made = "overflows" if comparisons is None else reached(comparisons)
+        comparisons = context.in_half
+        stage.result = "overflows" if comparisons is None else reached(comparisons)
     if comparisons is None:
         report.warn(
             "in half precision, the default on a phone's GPU, a value exceeds 65504 and the output "

@@ -9,14 +9,14 @@ import numpy as np
 from seaformer.artifact.metadata import Accuracy, Latency, Quantization
 from seaformer.artifact.precisions import Format, Precision
 from seaformer.errors import SeaformerError
-from seaformer.export.job import Candidate, Job
+from seaformer.export.export_context import Candidate, ExportContext
 from seaformer.export.quantize import mixed_precision_report, sensitivity_report
 from seaformer.export.quantize.calibration import Images, network_inputs
 from seaformer.export.quantize.engine import Engine
 from seaformer.export.quantize.independent_images import misfit
-from seaformer.export.quantize.kept import match
 from seaformer.export.quantize.latency import measure_latency
 from seaformer.export.quantize.mixed_precision import Step, search
+from seaformer.export.quantize.module_patterns import match
 from seaformer.export.quantize.quality import Reference, open_bytes
 from seaformer.export.quantize.ranges import Activation, choose
 from seaformer.export.quantize.sensitivity import Row, Sensitivity, rank, tensors_of
@@ -32,7 +32,7 @@ class Quantizing:
     """Makes the quantized files of one format.
 
     Args:
-        job: the export.
+        context: the export.
         format: of the files.
         single: the single-precision model, without metadata.
         engine: quantizer of that model.
@@ -40,16 +40,16 @@ class Quantizing:
     """
 
     def __init__(
-        self, job: Job, format: Format, single: bytes, engine: Engine, report: Report
+        self, context: ExportContext, format: Format, single: bytes, engine: Engine, report: Report
     ) -> None:
-        self._job = job
-        self._asked = job.request.quantization
+        self._context = context
+        self._options = context.request.quantization
         self._format = format
         self._single = single
         self._engine = engine
         self._report = report
         self._seen: dict[str, Activation] = {}
-        calibration = job.calibration
+        calibration = context.calibration
         self._calibrated_with = "" if calibration is None else calibration.images.name
         self._is_random = calibration is not None and calibration.is_random
 
@@ -60,15 +60,15 @@ class Quantizing:
             SeaformerError: an image is damaged, no range can be chosen, or the budget cannot be
                 met.
         """
-        calibration = self._job.calibration
+        calibration = self._context.calibration
         if calibration is not None and any(precision.is_calibrated for precision in precisions):
             self._observe(calibration.images)
         with open_bytes(self._single, self._format) as session:
             reference = independent = None
             if calibration is not None and calibration.test is not None:
                 reference = self._reference(session, calibration.test, calibration.classes)
-            if self._job.independent is not None:
-                unseen = self._job.independent
+            if self._context.independent is not None:
+                unseen = self._context.independent
                 independent = self._reference(session, unseen.images, unseen.classes)
             for precision in precisions:
                 yield self._candidate(precision, reference, independent)
@@ -77,9 +77,9 @@ class Quantizing:
         with self._report.stage(f"calibrate {self._format.name}") as stage:
             inputs = stage.follow(self._inputs(images), images.count)
             self._seen = self._engine.observe(inputs)
-            stage.made = f"{len(self._seen)} activations, {images.name}"
-        if self._job.independent is not None and not self._is_random:
-            unseen = self._job.independent.images
+            stage.result = f"{len(self._seen)} activations, {images.name}"
+        if self._context.independent is not None and not self._is_random:
+            unseen = self._context.independent.images
             some = replace(unseen, count=min(unseen.count, OBSERVED))
             if narrow := misfit(self._seen, self._engine.observe(self._inputs(some))):
                 self._report.warn(
@@ -88,14 +88,14 @@ class Quantizing:
                 )
 
     def _inputs(self, images: Images) -> Iterator[np.ndarray]:
-        job = self._job
-        inside = job.request.normalize == "inside"
-        return network_inputs(images, job.request.task.preprocessing, job.size, inside)
+        context = self._context
+        inside = context.request.normalize == "inside"
+        return network_inputs(images, context.request.task.preprocessing, context.size, inside)
 
     def _reference(self, session: ImageSession, images: Images, classes: int | None) -> Reference:
-        request = self._job.request
+        request = self._context.request
         inside = request.normalize == "inside"
-        meaning = self._job.source.contract.meaning
+        meaning = self._context.source.contract.meaning
         return Reference(session, images, request.task.preprocessing, inside, classes, meaning)
 
     def _candidate(
@@ -104,13 +104,13 @@ class Quantizing:
         engine, format = self._engine, self._format
         method = None
         if precision.is_calibrated:
-            method = self._asked.method or precision.range_method
+            method = self._options.method or precision.range_method
             engine.ranges = choose(self._seen, str(method))
-        kept_modules = self._asked.kept(precision)
+        kept_modules = self._options.kept(precision)
         kept = match(kept_modules, engine.operators)
-        if self._asked.sensitivity and precision.is_calibrated:
+        if self._options.sensitivity and precision.is_calibrated:
             self._rank(precision, _required(reference, "--sensitivity"), kept)
-        if self._asked.is_mixed and precision.is_calibrated and precision.keep_option:
+        if self._options.is_mixed and precision.is_calibrated and precision.keep_option:
             found = self._search(precision, _required(reference, "--mixed-precision"), kept)
             kept_modules = (*kept_modules, *found.kept_modules)
             kept = match(kept_modules, engine.operators)
@@ -119,7 +119,7 @@ class Quantizing:
             in_float = engine.float_operators(data, precision.name)
             wide = engine.wide_operators(data)
             operators = engine.map_operators(data)
-            stage.made = f"{len(data) / 1e6:.2f} MB, " + (
+            stage.result = f"{len(data) / 1e6:.2f} MB, " + (
                 f"{len(wide)} of {len(operators)} operators at 16 bits"
                 if precision.keep_option == "--keep-16bit"
                 else f"{len(in_float)} of {len(operators)} operators in float"
@@ -158,8 +158,8 @@ class Quantizing:
         with self._report.stage(title) as stage:
             some = reference.spread(precision.test_images)
             accuracy = some.measure_file(data, self._format, stage.progress)
-            score = accuracy_in_words(accuracy, self._job.request.task.score_name)
-            stage.made = f"SQNR {accuracy.sqnr_db:.1f} dB, {score}"
+            score = accuracy_in_words(accuracy, self._context.request.task.score_name)
+            stage.result = f"SQNR {accuracy.sqnr_db:.1f} dB, {score}"
         return accuracy
 
     def _time(self, precision: Precision, data: bytes) -> Latency | None:
@@ -167,10 +167,10 @@ class Quantizing:
         with self._report.stage(title) as stage:
             latency = self._latency(data, stage)
             if latency is None:
-                stage.made = "not measured"
+                stage.result = "not measured"
                 return None
             low, high = latency.interval
-            stage.made = f"{latency.ratio:.2f} ({low:.2f} to {high:.2f}) of fp32 here"
+            stage.result = f"{latency.ratio:.2f} ({low:.2f} to {high:.2f}) of fp32 here"
         if high >= 1 and not precision.caution:
             self._report.warn(
                 f"{precision.name} is not faster than fp32 on this computer: {latency.ratio:.2f} "
@@ -189,7 +189,7 @@ class Quantizing:
             return None
 
     def _rank(self, precision: Precision, reference: Reference, kept: frozenset[int]) -> None:
-        job, engine = self._job, self._engine
+        context, engine = self._context, self._engine
         with self._report.stage(f"rank modules, {self._format.name} {precision.name}") as stage:
             ranking = rank(
                 engine,
@@ -200,14 +200,14 @@ class Quantizing:
                 progress=stage.progress,
             )
             images = ranking.whole.pictures
-            stage.made = f"{len(ranking.rows)} groups, {images}"
+            stage.result = f"{len(ranking.rows)} groups, {images}"
         sensitivity = Sensitivity(
-            model=job.stem,
+            model=context.stem,
             format=self._format.name,
             precision=precision.name,
             calibration=self._calibrated_with,
-            score_name=job.request.task.score_name,
-            kept_modules=self._asked.kept(precision),
+            score_name=context.request.task.score_name,
+            kept_modules=self._options.kept(precision),
             kept_as=precision.kept_as,
             keep_option=precision.keep_option,
             always_float=len(engine.always_float) if precision.name == "int8" else 0,
@@ -250,26 +250,26 @@ class Quantizing:
                 precision.name,
                 format,
                 reference,
-                self._asked.budget,
+                self._options.budget,
                 order,
                 kept=kept,
                 latency=lambda data: None if precision.for_npu else self._latency(data, stage),
             )
-            stage.made = f"{len(found.found.kept_modules)} modules kept, {len(found.steps)} steps"
+            stage.result = f"{len(found.found.kept_modules)} modules kept, {len(found.steps)} steps"
         self._report.console.print(mixed_precision_report.steps_table(found))
         json, page = self._beside(precision, "mixed-precision")
         write_text(json, found.text())
-        about = f"{self._job.stem}, {format.name} {precision.name} · calibrated with "
+        about = f"{self._context.stem}, {format.name} {precision.name} · calibrated with "
         about += self._calibrated_with
-        score_name = self._job.request.task.score_name
+        score_name = self._context.request.task.score_name
         mixed_precision_report.write_report(page, found, about, score_name)
         self._report.console.print(f"Report: {page}", soft_wrap=True)
         return found.found
 
     def _beside(self, precision: Precision, what: str) -> tuple[Path, Path]:
         """Paths of the JSON and the HTML page of a report beside the model."""
-        job = self._job
-        model = job.request.path(job.source.name, job.size, precision, self._format)
+        context = self._context
+        model = context.request.path(context.source.name, context.size, precision, self._format)
         stem = f"{model.suffix}.{what}"
         return model.with_suffix(f"{stem}.json"), model.with_suffix(f"{stem}.html")
 

@@ -20,14 +20,14 @@ _Item = TypeVar("_Item")
 
 
 class Stage:
-    """A stage of the export; set `made` to a short description of its result.
+    """A stage of the export; set `result` to a short description of its result.
 
     Args:
         show: displays the progress of the stage, given in a few words.
     """
 
     def __init__(self, show: Callable[[str], None]) -> None:
-        self.made = ""
+        self.result = ""
         self.show = show
 
     def progress(self, done: int, total: int) -> None:
@@ -59,10 +59,10 @@ class Report:
         seconds = perf_counter() - start
         self.console.print(
             Text("✓", style="green"),
-            f"{title:<34} {stage.made:<46} {seconds:6.1f} s",
+            f"{title:<34} {stage.result:<46} {seconds:6.1f} s",
             soft_wrap=True,
         )
-        notify(StageFinished(title=title, made=stage.made, seconds=seconds))
+        notify(StageFinished(title=title, made=stage.result, seconds=seconds))
 
     def note(self, text: str) -> None:
         """Show a property that was detected in a network, not stated by the user."""

@@ -76,7 +76,7 @@ class Request:
     Attributes:
         network: the one named by --model or --variant, with its ablation.
         task: the task; for a user's own network that of its contract, once that is known.
-        said: what the user states about the network.
+        statement: what the user states about the network.
         formats: to write, without duplicates.
         precisions: to write, without duplicates.
         sizes: heights and widths to export for; empty for the size in the contract of a user's
@@ -101,7 +101,7 @@ class Request:
 
     network: Network
     task: Task
-    said: Statement
+    statement: Statement
     formats: tuple[Format, ...]
     precisions: tuple[Precision, ...]
     sizes: tuple[tuple[int, int], ...]
@@ -131,13 +131,13 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class ExportOptions:
     """The unchecked options of the command; see its help for their meaning."""
 
     output: Path
     model: str | None = None
     variant: str | None = None
-    said: Statement = NOTHING
+    statement: Statement = NOTHING
     formats: Sequence[str] = ("tflite",)
     precisions: Sequence[str] = ("fp32",)
     input_sizes: Sequence[str] = ()
@@ -163,7 +163,7 @@ class Asked:
     require_full_acceleration: bool = False
 
 
-def make_request(asked: Asked) -> Request:
+def make_request(options: ExportOptions) -> Request:
     """Check the options of a user.
 
     A missing network or task is taken from the checkpoint if it records it. The task otherwise
@@ -172,58 +172,58 @@ def make_request(asked: Asked) -> Request:
     Raises:
         UsageError: a value is unknown or incompatible with another.
     """
-    if asked.normalize not in NORMALIZE:
-        raise unknown_name("normalization", asked.normalize, NORMALIZE)
-    if asked.metadata not in METADATA:
-        raise unknown_name("location of the metadata", asked.metadata, METADATA)
-    network = chosen(asked.model, asked.variant)
+    if options.normalize not in NORMALIZE:
+        raise unknown_name("normalization", options.normalize, NORMALIZE)
+    if options.metadata not in METADATA:
+        raise unknown_name("location of the metadata", options.metadata, METADATA)
+    network = chosen(options.model, options.variant)
     their_network, their_task = None, None
-    said = asked.said
-    if asked.weights is not None and (network is None or not said.names_classes):
+    statement = options.statement
+    if options.weights is not None and (network is None or not statement.names_classes):
         # Imported late: it loads torch, and a misspelt option should fail at once.
         from seaformer.weights.checkpoint import described_by
 
-        their_network, their_task = described_by(asked.weights)
+        their_network, their_task = described_by(options.weights)
     if network is None and their_network is not None:
         network = resolve(their_network, allow_factory=False)
     if network is None:
         raise UsageError(f"give either --variant ({', '.join(VARIANTS)}) or --model.")
-    network = with_ablation(network, parse_ablation(asked.ablations))
+    network = with_ablation(network, parse_ablation(options.ablations))
     known_task = their_task or get_task(DEFAULT_TASK)
     # For a user's own network, the contract adds the rest once the network is created.
     is_own = network.has_own_weights
-    known_task = (said.task or known_task) if is_own else said.applied_to(known_task)
-    network.check(known_task, asked.weights)
-    look_up(HEADS, "head", asked.head)
-    if asked.head != "logits" and not known_task.is_segmentation:
+    known_task = (statement.task or known_task) if is_own else statement.applied_to(known_task)
+    network.check(known_task, options.weights)
+    look_up(HEADS, "head", options.head)
+    if options.head != "logits" and not known_task.is_segmentation:
         raise UsageError(
-            f"head '{asked.head}' is for segmentation, but task '{known_task.name}' is "
+            f"head '{options.head}' is for segmentation, but task '{known_task.name}' is "
             "classification. Omit --head."
         )
-    sizes = [parse_input_size(text, network.min_side) for text in asked.input_sizes]
+    sizes = [parse_input_size(text, network.min_side) for text in options.input_sizes]
     usual = network.usual_size or known_task.preprocessing.input_size
-    wanted_formats = tuple(look_up(FORMATS, "format", n) for n in dict.fromkeys(asked.formats))
-    named = parse_accelerators(asked.accelerators)
-    wanted = _precisions_on(named, asked.precisions)
-    _check_precisions(wanted, wanted_formats, asked.head)
+    wanted_formats = tuple(look_up(FORMATS, "format", n) for n in dict.fromkeys(options.formats))
+    named = parse_accelerators(options.accelerators)
+    wanted = _precisions_on(named, options.precisions)
+    _check_precisions(wanted, wanted_formats, options.head)
     quantization = QuantizationRequest(
-        calibration=asked.calibration,
-        verify_images=asked.verify_images,
-        samples=asked.calibration_samples,
-        method=asked.calibration_method,
-        keep_float=tuple(asked.keep_float),
-        keep_16bit=tuple(asked.keep_16bit),
-        is_mixed=asked.mixed_precision is not None,
-        budget=asked.budget,
-        sensitivity=asked.sensitivity,
-        accept_loss=asked.accept_loss,
+        calibration=options.calibration,
+        verify_images=options.verify_images,
+        samples=options.calibration_samples,
+        method=options.calibration_method,
+        keep_float=tuple(options.keep_float),
+        keep_16bit=tuple(options.keep_16bit),
+        is_mixed=options.mixed_precision is not None,
+        budget=options.budget,
+        sensitivity=options.sensitivity,
+        accept_loss=options.accept_loss,
     )
-    _check_quantization(quantization, asked.mixed_precision, wanted)
-    chips = parse_chips(asked.chips)
+    _check_quantization(quantization, options.mixed_precision, wanted)
+    chips = parse_chips(options.chips)
     for accelerator in named:
         _check_accelerator(accelerator, wanted, wanted_formats)
-    _check_chips(named, chips, wanted, asked.require_full_acceleration)
-    if asked.metadata == "beside" and (chips or any(f.name != "onnx" for f in wanted_formats)):
+    _check_chips(named, chips, wanted, options.require_full_acceleration)
+    if options.metadata == "beside" and (chips or any(f.name != "onnx" for f in wanted_formats)):
         raise UsageError(
             "--metadata beside is allowed only for .onnx files that are not compiled for an NPU: "
             "use --format onnx, and omit --soc."
@@ -231,18 +231,18 @@ def make_request(asked: Asked) -> Request:
     return Request(
         network=network,
         task=known_task,
-        said=said,
+        statement=statement,
         formats=wanted_formats,
         precisions=wanted,
         sizes=tuple(dict.fromkeys(sizes)) or (() if network.has_own_weights else (usual,)),
-        weights=asked.weights,
-        normalize=asked.normalize,
-        metadata=asked.metadata,
-        head=asked.head,
-        output=asked.output,
-        force=asked.force,
+        weights=options.weights,
+        normalize=options.normalize,
+        metadata=options.metadata,
+        head=options.head,
+        output=options.output,
+        force=options.force,
         quantization=quantization,
-        allow_tracer_warnings=asked.allow_tracer_warnings,
+        allow_tracer_warnings=options.allow_tracer_warnings,
         accelerators=tuple(
             row
             for row in named or ACCELERATORS.values()
@@ -251,7 +251,7 @@ def make_request(asked: Asked) -> Request:
         needs_cpu_only=not named or ACCELERATORS[CPU] in named,
         names_accelerators=bool(named),
         chips=chips,
-        needs_full_acceleration=asked.require_full_acceleration,
+        needs_full_acceleration=options.require_full_acceleration,
     )
 
 
@@ -342,24 +342,24 @@ def _check_precisions(
 
 
 def _check_quantization(
-    asked: QuantizationRequest, mixed_precision: str | None, precisions: Sequence[Precision]
+    options: QuantizationRequest, mixed_precision: str | None, precisions: Sequence[Precision]
 ) -> None:
     if mixed_precision not in (None, MIXED):
         raise unknown_name("value of --mixed-precision", str(mixed_precision), (MIXED,))
-    if asked.method is not None:
-        look_up(METHODS, "calibration method", asked.method)
-    if not asked.budget > 0:
-        raise UsageError(f"--budget is {asked.budget:g}. Allowed: points of mIoU above 0.")
+    if options.method is not None:
+        look_up(METHODS, "calibration method", options.method)
+    if not options.budget > 0:
+        raise UsageError(f"--budget is {options.budget:g}. Allowed: points of mIoU above 0.")
     calibrated = [row for row in PRECISIONS.values() if row.is_calibrated]
     in_float = [row for row in calibrated if row.keep_option == "--keep-float"]
     at_16bit = [row for row in calibrated if row.keep_option == "--keep-16bit"]
     given = {
-        "--calibration": (asked.calibration is not None, calibrated),
-        "--calibration-method": (asked.method is not None, calibrated),
-        "--keep-float": (bool(asked.keep_float), in_float),
-        "--keep-16bit": (bool(asked.keep_16bit), at_16bit),
-        "--mixed-precision": (asked.is_mixed, [*in_float, *at_16bit]),
-        "--sensitivity": (asked.sensitivity, calibrated),
+        "--calibration": (options.calibration is not None, calibrated),
+        "--calibration-method": (options.method is not None, calibrated),
+        "--keep-float": (bool(options.keep_float), in_float),
+        "--keep-16bit": (bool(options.keep_16bit), at_16bit),
+        "--mixed-precision": (options.is_mixed, [*in_float, *at_16bit]),
+        "--sensitivity": (options.sensitivity, calibrated),
     }
     names = ", ".join(precision.name for precision in precisions)
     for option, (is_given, allowed) in given.items():

@@ -75,8 +75,8 @@ def _check_quantized(request: Request, source: Source, precision: str) -> None:
             f"precision {precision} is calibrated with images, but the preprocessing of '{name}' "
             "is unknown. Give --input-range, --mean and --std, or --task."
         )
-    asked = request.quantization
-    if not contract.meaning.has_classes and (asked.sensitivity or asked.is_mixed):
+    options = request.quantization
+    if not contract.meaning.has_classes and (options.sensitivity or options.is_mixed):
         raise UsageError(
             f"--sensitivity and --mixed-precision compare classes, but '{name}' gives features. "
             "Omit them."

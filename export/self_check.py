@@ -38,7 +38,7 @@ def self_check(
     named: Network | None,
     accelerators: Sequence[Accelerator],
     console: Console,
-    said: Statement = NOTHING,
+    statement: Statement = NOTHING,
 ) -> None:
     """Verify a file that seaformer-export wrote, and print the result.
 
@@ -48,7 +48,7 @@ def self_check(
         named: the network given by --model; required if it is the user's own.
         accelerators: those requested; empty for all that are available here.
         console: to print to.
-        said: what the user states about the network in addition to the file's metadata.
+        statement: what the user states about the network in addition to the file's metadata.
 
     Raises:
         UsageError: the suffix is not that of an export, or --model is missing.
@@ -76,10 +76,10 @@ def self_check(
                     f"'{path}' was changed after its export: its content has SHA-256 {found}, but "
                     f"its metadata records {metadata.content_sha256}. Export it again."
                 )
-            stage.made = f"{found[:16]}..., as recorded in the file"
+            stage.result = f"{found[:16]}..., as recorded in the file"
         with report.stage("create the model") as stage:
-            source = _source(metadata, path, weights, named, said)
-            stage.made = f"{source.name}, weights {source.weights.name}"
+            source = _source(metadata, path, weights, named, statement)
+            stage.result = f"{source.name}, weights {source.weights.name}"
         height, width = session.input_shape
         with report.stage("run PyTorch in float64") as stage:
             inside = metadata.input.normalization == "inside"
@@ -91,11 +91,11 @@ def self_check(
                 metadata.head,
                 source.contract.meaning,
             )
-            stage.made = f"{len(samples)} inputs of {height}x{width}"
+            stage.result = f"{len(samples)} inputs of {height}x{width}"
         with report.stage("run the file") as stage:
             errors = ChannelErrors()
             comparisons = [compare(session, sample, errors) for sample in samples]
-            stage.made = session.session.runtime if compiled else format.runtime
+            stage.result = session.session.runtime if compiled else format.runtime
     report.parity(path.name, comparisons)
     precision = where.thresholds(look_up(PRECISIONS, "precision", metadata.precision))
     if precision.is_quantized:
@@ -119,7 +119,7 @@ def self_check(
             channels = samples[0].input.shape[1]
             few = samples[:ON_DRIVERS]
             parity = verify_on(accelerator, path, precision, few, comparisons, channels)
-            stage.made = parity.runtime or parity.status
+            stage.result = parity.runtime or parity.status
         if parity.comparisons:
             report.parity(f"{path.name} on {accelerator.name}", parity.comparisons)
         if parity.status == "failed" or (accelerators and parity.status != "verified"):
@@ -180,7 +180,7 @@ def _compare_with_export(comparisons: Sequence[Comparison], metadata: Metadata, 
 
 
 def _source(
-    metadata: Metadata, path: Path, weights: str | None, named: Network | None, said: Statement
+    metadata: Metadata, path: Path, weights: str | None, named: Network | None, statement: Statement
 ) -> Source:
     """Create the exported network again, with the same weights.
 
@@ -214,10 +214,10 @@ def _source(
         or TASKS.get(metadata.task or DEFAULT_TASK)
         or own_task(metadata.labels or ["none"])
     )
-    said = said.over(_described(metadata))
+    statement = statement.over(_described(metadata))
     if not network.has_own_weights and metadata.takes_image:
-        task = said.applied_to(task)
-    source = create_source(network, task, weights, said, metadata.input.size)
+        task = statement.applied_to(task)
+    source = create_source(network, task, weights, statement, metadata.input.size)
     require_same(metadata.weights, source.weights.source, source.weights.sha256)
     return source
 

@@ -71,7 +71,7 @@ def create_source(
     network: Network,
     task: Task,
     weights: str | None,
-    said: Statement = NOTHING,
+    statement: Statement = NOTHING,
     size: tuple[int, int] | None = None,
 ) -> Source:
     """Create a network with its weights; the arguments are as in `contract_of`.
@@ -81,5 +81,5 @@ def create_source(
         SeaformerError: the weights are not available or do not fit, or a user's factory fails.
     """
     model, record = create(network, task, weights)
-    contract = contract_of(network, model, task, said, size)
+    contract = contract_of(network, model, task, statement, size)
     return Source(network, contract, Weights.model_validate(record, from_attributes=True), model)

@@ -9,9 +9,9 @@ import numpy as np
 
 from seaformer.cutting.graph_description import GraphDescription, GraphOperator
 from seaformer.errors import SeaformerError
-from seaformer.export.blame.bench import Bench, Trial
 from seaformer.export.blame.culprits import Culprit, Fault, Findings
 from seaformer.export.blame.evidence import Evidence
+from seaformer.export.blame.target_runner import TargetRunner, Trial
 from seaformer.files import atomic_write, refuse_existing, write_text
 
 SCHEMA_VERSION = 1
@@ -46,7 +46,7 @@ def make_folder(folder: Path) -> None:
 
 
 def write_models(
-    folder: Path, evidence: Sequence[Evidence], bench: Bench, suffix: str, force: bool
+    folder: Path, evidence: Sequence[Evidence], runner: TargetRunner, suffix: str, force: bool
 ) -> list[Path]:
     """Write a model for each kind of fault, with the given suffix; return their paths.
 
@@ -61,7 +61,7 @@ def write_models(
         with atomic_write(path, replace=force) as draft:
             draft.write_bytes(one.cut.model)
         if needs_inputs(one):
-            inputs = {f"input_{n}": v for n, v in enumerate(bench.reference_inputs(one.cut))}
+            inputs = {f"input_{n}": v for n, v in enumerate(runner.reference_inputs(one.cut))}
             beside = path.with_suffix(".npz")
             refuse_existing(beside, force)
             with atomic_write(beside, replace=force) as draft, draft.open("wb") as stream:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from seaformer.console import Console
 from seaformer.cutting.graph_description import GraphDescription, GraphOperator
-from seaformer.export.blame.bench import Trial
 from seaformer.export.blame.blame_files import needs_inputs
 from seaformer.export.blame.culprits import Findings
 from seaformer.export.blame.evidence import Evidence
+from seaformer.export.blame.target_runner import Trial
 from seaformer.export.blame.targets import Target
 
 MAX_REASON = 240

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from seaformer.cutting.cutter import Cutter
 from seaformer.cutting.differences import Difference
 from seaformer.cutting.graph_description import GraphOperator, outputs_of
-from seaformer.export.blame.bench import UNTRIED, Bench, Failure, Trial
 from seaformer.export.blame.search_stages import Stage, Stages
+from seaformer.export.blame.target_runner import UNTRIED, Failure, TargetRunner, Trial
 
 MAX_OPERATORS, MAX_BYTES = 256, 1 << 28
 """Limits of a model of independent operators: all its inputs and outputs are in memory at once."""
@@ -89,7 +89,7 @@ class Findings:
         return self.whole.is_good and not self.culprits
 
 
-def find_culprits(bench: Bench, cutter: Cutter, stages: Stages) -> Findings:
+def find_culprits(runner: TargetRunner, cutter: Cutter, stages: Stages) -> Findings:
     """Search a file; see the module docstring.
 
     Raises:
@@ -97,19 +97,19 @@ def find_culprits(bench: Bench, cutter: Cutter, stages: Stages) -> Findings:
     """
     graph = cutter.graph
     with stages.stage("run the whole file") as stage:
-        whole = bench.whole()
-        stage.made = _short(str(whole))
+        whole = runner.whole()
+        stage.result = _short(str(whole))
     if whole.is_good and not graph.is_quantized:
         return Findings(whole, (), (), None)
-    search = _Search(bench, cutter, whole)
+    search = _Search(runner, cutter, whole)
     with stages.stage("run each operator alone") as stage:
         alone = search.alone(stage)
-        stage.made = f"{len(graph.computing)} operators, {len(alone)} at fault"
+        stage.result = f"{len(graph.computing)} operators, {len(alone)} at fault"
     if whole.is_good and not alone:
         return Findings(whole, (), tuple(search.unexamined), None)
     with stages.stage("run the rest together") as stage:
         culprits, rest = search.together(alone, stage)
-        stage.made = "nothing is left" if rest is None else _short(str(rest))
+        stage.result = "nothing is left" if rest is None else _short(str(rest))
     unexamined = sorted(search.unexamined, key=lambda one: one.index)
     return Findings(whole, tuple(culprits), tuple(unexamined), rest)
 
@@ -117,9 +117,9 @@ def find_culprits(bench: Bench, cutter: Cutter, stages: Stages) -> Findings:
 class _Search:
     """One search."""
 
-    def __init__(self, bench: Bench, cutter: Cutter, whole: Trial) -> None:
+    def __init__(self, runner: TargetRunner, cutter: Cutter, whole: Trial) -> None:
         self.unexamined: list[GraphOperator] = []
-        self._bench, self._cutter, self._whole = bench, cutter, whole
+        self._runner, self._cutter, self._whole = runner, cutter, whole
         self._failures: dict[int, Failure] = {}
         self._differences: dict[int, Difference] = {}
         self._like: dict[int, int] = {}
@@ -208,7 +208,7 @@ class _Search:
             self.unexamined += [one for one in group if one not in self.unexamined]
             return True
         stage.show(f"{len(group)} operators from {group[0].index}")
-        trial = self._bench.run(self._cutter.alone(group))
+        trial = self._runner.run(self._cutter.alone(group))
         if trial.failure is not None:
             if len(group) == 1:
                 self._failures[group[0].index] = trial.failure
@@ -283,7 +283,7 @@ class _Search:
         together = sorted({one for chain in chains for one in chain}, key=lambda one: one.index)
         wanted = outputs_of(chain[-1] for chain in chains)
         cut = self._cutter.cut(together, wanted, wanted)
-        trial = self._bench.run(cut, is_chain=True)
+        trial = self._runner.run(cut, is_chain=True)
         found = []
         for *among, operator in chains:
             wrong = [trial.differences[t] for t in operator.outputs if t in trial.differences]
@@ -299,7 +299,7 @@ class _Search:
 
         def is_wrong(count: int) -> bool:
             chain = (*before[len(before) - count :], operator)
-            return self._bench.run(self._cutter.cut(chain, fed, wanted), is_chain=True).is_wrong
+            return self._runner.run(self._cutter.cut(chain, fed, wanted), is_chain=True).is_wrong
 
         right, wrong = 0, 1
         while wrong < len(before) and not self._is_out_of_sessions() and not is_wrong(wrong):
@@ -317,10 +317,10 @@ class _Search:
         return tuple(before[len(before) - wrong :])
 
     def _chain(self, operators: Sequence[GraphOperator], fed: Collection[int]) -> Trial:
-        return self._bench.run(self._cutter.cut(operators, fed), is_chain=True)
+        return self._runner.run(self._cutter.cut(operators, fed), is_chain=True)
 
     def _is_out_of_sessions(self) -> bool:
-        return self._bench.sessions >= MAX_SESSIONS
+        return self._runner.sessions >= MAX_SESSIONS
 
 
 def _short(text: str, limit: int = 60) -> str:

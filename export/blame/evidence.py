@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from seaformer.cutting.cutter import Cut, Cutter
 from seaformer.cutting.differences import Difference
 from seaformer.cutting.graph_description import outputs_of
-from seaformer.export.blame.bench import Bench, Trial
 from seaformer.export.blame.culprits import Culprit
 from seaformer.export.blame.search_stages import Stages
+from seaformer.export.blame.target_runner import TargetRunner, Trial
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,18 @@ class Evidence:
 
 
 def gather(
-    culprits: Sequence[Culprit], bench: Bench, cutter: Cutter, stages: Stages
+    culprits: Sequence[Culprit], runner: TargetRunner, cutter: Cutter, stages: Stages
 ) -> list[Evidence]:
     """Extract a model for each kind of fault, and run it by itself."""
     with stages.stage("extract minimal models") as stage:
         kinds = _kinds(culprits)
-        with_constants = _with_constants_given([one[0] for one in kinds], bench, cutter)
+        with_constants = _with_constants_given([one[0] for one in kinds], runner, cutter)
         found = [
-            _gather(one, with_constants.get(one[0].operator.index), bench, cutter)
+            _gather(one, with_constants.get(one[0].operator.index), runner, cutter)
             for one in stage.follow(kinds, len(kinds))
         ]
         size = sum(len(one.cut.model) for one in found)
-        stage.made = f"{len(found)} models, {size / 1e3:.1f} kB"
+        stage.result = f"{len(found)} models, {size / 1e3:.1f} kB"
     return found
 
 
@@ -69,7 +69,7 @@ def _kinds(culprits: Sequence[Culprit]) -> list[list[Culprit]]:
 
 
 def _with_constants_given(
-    culprits: Sequence[Culprit], bench: Bench, cutter: Cutter
+    culprits: Sequence[Culprit], runner: TargetRunner, cutter: Cutter
 ) -> dict[int, Difference]:
     """Operators whose outputs differ -> their difference if their constants are inputs."""
     graph = cutter.graph
@@ -83,7 +83,7 @@ def _with_constants_given(
     if not operators:
         return {}
     # Refused as a whole if the weights of one operator, such as a convolution, cannot be inputs.
-    trial = bench.run(cutter.alone(operators, gives_constants=True))
+    trial = runner.run(cutter.alone(operators, gives_constants=True))
     if trial.failure is not None:
         return {}
     return {
@@ -93,7 +93,10 @@ def _with_constants_given(
 
 
 def _gather(
-    culprits: Sequence[Culprit], with_constants: Difference | None, bench: Bench, cutter: Cutter
+    culprits: Sequence[Culprit],
+    with_constants: Difference | None,
+    runner: TargetRunner,
+    cutter: Cutter,
 ) -> Evidence:
     first = culprits[0]
     operator = first.operator
@@ -103,5 +106,5 @@ def _gather(
         cut = cutter.alone([operator])
         if first.fault.failure is not None:  # the search has already run it by itself
             return Evidence(tuple(culprits), cut, Trial(first.fault.failure, {}), None, None)
-    own, on_noise = bench.run_by_itself(cut)
+    own, on_noise = runner.run_by_itself(cut)
     return Evidence(tuple(culprits), cut, own, on_noise, with_constants)

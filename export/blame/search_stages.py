@@ -8,9 +8,9 @@ _Item = TypeVar("_Item")
 
 
 class Stage(Protocol):
-    """A stage of the search; `made` describes its result, `show` displays its progress."""
+    """A stage of the search; `result` describes its outcome, `show` displays its progress."""
 
-    made: str
+    result: str
     show: Callable[[str], None]
 
     def follow(self, items: Iterable[_Item], total: int) -> Iterator[_Item]:

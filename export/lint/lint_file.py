@@ -32,8 +32,8 @@ def lint_file(path: Path, accelerators: Sequence[str] = tuple(ACCELERATORS)) -> 
         raise SeaformerError(f"there is no model file '{path}'. Check the name.")
     child = ChildProcess("seaformer.export.lint.lint_process", path, PROGRAM)
     try:
-        asked = {"path": str(path), "accelerators": list(accelerators)}
-        answer, _ = child.call("read", asked)
+        request = {"path": str(path), "accelerators": list(accelerators)}
+        answer, _ = child.call("read", request)
     finally:
         child.close()
     try:

@@ -21,7 +21,7 @@ from seaformer.artifact.metadata import Accuracy, MappedOperator
 from seaformer.artifact.precisions import Format, KeptAs
 from seaformer.evaluation.metrics import energies_sqnr_db
 from seaformer.export.quantize.engine import Engine
-from seaformer.export.quantize.kept import TYPE, enclosing
+from seaformer.export.quantize.module_patterns import TYPE, enclosing
 from seaformer.export.quantize.quality import Progress, Reference
 from seaformer.export.quantize.ranges import Activation
 

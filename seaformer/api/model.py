@@ -341,16 +341,16 @@ class Model:
             from seaformer.export.acceptance import unmet
             from seaformer.export.pipeline import export
             from seaformer.export.report import Report
-            from seaformer.export.request import Asked, make_request
+            from seaformer.export.request import ExportOptions, make_request
 
             is_network = isinstance(self.source, Network)
             request = make_request(
-                Asked(
+                ExportOptions(
                     output=Path(output),
                     model=self.source.name if isinstance(self.source, Network) else None,
                     variant=None if is_network else self.variant,
                     weights=self.weights if is_network else str(self.source),
-                    said=self.statement,
+                    statement=self.statement,
                     formats=_as_sequence(format),
                     precisions=_as_sequence(precision),
                     accelerators=_as_sequence(accelerator),

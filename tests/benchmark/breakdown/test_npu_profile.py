@@ -19,7 +19,7 @@ from seaformer.benchmark.breakdown.onnx_graph import OnnxGraph
 from seaformer.benchmark.breakdown.qnn_profile import read_qnn_profile
 from seaformer.benchmark.results.npu_breakdown import NpuBreakdown
 from seaformer.errors import SeaformerError
-from seaformer.export.quantize.kept import match
+from seaformer.export.quantize.module_patterns import match
 from seaformer.export.quantize.ranges import choose
 
 PROFILES = SAMPLES / "npu"

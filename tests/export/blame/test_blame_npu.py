@@ -15,7 +15,7 @@ from seaformer.artifact.chips import CHIPS
 from seaformer.console import Console
 from seaformer.cutting.cutter import Cutter
 from seaformer.export.blame_command import blame
-from seaformer.export.quantize.kept import match
+from seaformer.export.quantize.module_patterns import match
 from seaformer.export.quantize.ranges import choose
 from seaformer.runtimes import open_session
 

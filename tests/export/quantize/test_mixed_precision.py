@@ -13,7 +13,6 @@ from seaformer.artifact.metadata import Accuracy, Latency
 from seaformer.console import Console
 from seaformer.errors import SeaformerError
 from seaformer.export.quantize.calibration import Images
-from seaformer.export.quantize.kept import match
 from seaformer.export.quantize.latency import measure_latency
 from seaformer.export.quantize.mixed_precision import Search, Step, search
 from seaformer.export.quantize.mixed_precision_report import (
@@ -21,6 +20,7 @@ from seaformer.export.quantize.mixed_precision_report import (
     steps_table,
     write_report,
 )
+from seaformer.export.quantize.module_patterns import match
 from seaformer.export.quantize.quality import Reference, open_bytes
 from seaformer.export.quantize.sensitivity import Row, rank
 from seaformer.export.quantize.tflite_engine import TFLiteEngine

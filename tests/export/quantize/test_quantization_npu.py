@@ -27,8 +27,8 @@ from seaformer.artifact.metadata import Scale
 from seaformer.evaluation.metrics import sqnr_db
 from seaformer.export.npu.compiled_names import binary_name, compiled_name
 from seaformer.export.npu.onnx_compiler import compile_onnx
-from seaformer.export.quantize.kept import match
 from seaformer.export.quantize.mixed_precision import search
+from seaformer.export.quantize.module_patterns import match
 from seaformer.export.quantize.onnx_engine import OnnxEngine
 from seaformer.export.quantize.quality import Reference, open_bytes
 from seaformer.export.quantize.ranges import choose

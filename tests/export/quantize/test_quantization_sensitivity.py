@@ -15,7 +15,7 @@ from seaformer.artifact.metadata import MappedOperator
 from seaformer.console import Console
 from seaformer.errors import UnknownNameError
 from seaformer.export.quantize import sensitivity
-from seaformer.export.quantize.kept import match, require_modules
+from seaformer.export.quantize.module_patterns import match, require_modules
 from seaformer.export.quantize.quality import Reference, open_bytes
 from seaformer.export.quantize.ranges import Activation, collect
 from seaformer.export.quantize.sensitivity import (

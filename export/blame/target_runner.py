@@ -90,7 +90,7 @@ class Trial:
         return f"computes something else: {self.worst}"
 
 
-class Bench:
+class TargetRunner:
     """Runs models on a target and compares them with the reference.
 
     Args:

@@ -38,7 +38,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Finished:
+class ExportedFile:
     """A complete file to write, including its metadata.
 
     `binary` is the context binary to write beside a compiled file, under the name in
@@ -52,7 +52,7 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Job:
+class ExportContext:
     """Everything that the files of one export at one input size have in common.
 
     Attributes:

@@ -365,9 +365,10 @@ def _check_quantization(
     for option, (is_given, allowed) in given.items():
         if is_given and not any(precision in allowed for precision in precisions):
             others = {precision.keep_option for precision in precisions} - {option, None}
-            instead = f" Use {others.pop()} with it." if "keep" in option and others else ""
+            has_other = "keep" in option and others
+            choose = f"Use {others.pop()} for it, or choose" if has_other else "Choose"
             raise UsageError(
-                f"{option} does not apply to precision {names}.{instead} Choose another precision, "
+                f"{option} does not apply to precision {names}. {choose} another precision, "
                 f"such as --precision {allowed[0].name}. Allowed: "
                 f"{', '.join(row.name for row in allowed)}."
             )

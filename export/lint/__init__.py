@@ -1,1 +1,1 @@
-"""Lint: what is known of a .tflite file's operators on an accelerator, without running them."""
+"""Lint: known faults of accelerators with a .tflite file's operators, without running them."""

@@ -266,7 +266,7 @@ def test_a_driver_that_cannot_be_loaded_is_one_line(
 
 @pytest.mark.usefixtures("gpu")
 def test_a_driver_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A limit that no driver can meet stands for one that never answers."""
+    """A limit that no driver can meet simulates a driver that never answers."""
     monkeypatch.setenv("SEAFORMER_MODEL_TIMEOUT_S", "0.05")
     x = np.zeros((1, 12, 32, 32), np.float32)
     sample = Sample("zeros", x, x.argmax(1), None, x.shape)

@@ -326,7 +326,7 @@ def test_a_signal_during_the_conversion(
         time.sleep(0.02)
         children = family.children(recursive=True)
         converting = [c for c in children if "onnx2tf_worker" in " ".join(c.cmdline())]
-    time.sleep(1.0)  # into its imports, which take longer than this
+    time.sleep(1.0)  # during its imports, which take more time
     assert converting[0].is_running()
     if signalled == "the command":
         process.send_signal(number)

@@ -112,7 +112,7 @@ def test_a_norm_over_as_many_channels_as_rows(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_attention_of_equal_axes_has_no_operator_more(tmp_path: Path) -> None:
-    """What onnx2tf is told leaves nothing in the file."""
+    """The overrides for onnx2tf leave no transposes in the file."""
     operators = {}
     for width in (SIDE, 2 * SIDE):
         folder = tmp_path / str(width)

@@ -50,7 +50,7 @@ IMAGE = np.random.default_rng(3).uniform(0, 255, (1, 3, 128, 192)).astype(np.flo
         # What is not called itself is left out.
         ("/layer1/layer1.0/Conv", ["trunk", "trunk.layer1", "trunk.layer1.0"], None),
         ("/net/a/a.0_1/Conv", ["net", "net.b", "net.d", "net.d.a", "net.d.a.0"], None),
-        # If several can be meant it is the one that they stand in.
+        # If the name is ambiguous, the common parent is returned.
         ("/net/conv_1/Conv", ["net", "net.a", "net.a.conv", "net.b", "net.b.conv"], "net"),
         # A module may be called so itself.
         ("/act_1/Relu", ["act", "act_1"], "act_1"),

@@ -262,7 +262,7 @@ def test_a_scale_of_columns_is_not_taken_for_one_of_channels() -> None:
 
 
 class Casting(nn.Module):
-    """A network that asks for float32 in every way, with a constant that is no buffer."""
+    """A network that requests float32 in every way, with a constant that is not a buffer."""
 
     def __init__(self) -> None:
         super().__init__()

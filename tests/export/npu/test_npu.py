@@ -276,7 +276,7 @@ COMPILERS = pytest.mark.parametrize(
 
 
 def replace_compilers(folder: Path, python: str, shell: str, patch: pytest.MonkeyPatch) -> None:
-    """Let a package and a program that do as told stand where those of the compilers do."""
+    """Replace the package and the program of the compilers by scripted stand-ins."""
     package, program = folder / "onnxruntime_qnn", folder / "tools" / "apply_plugin_main"
     package.mkdir()
     (package / "__init__.py").write_text(python)

@@ -115,7 +115,7 @@ def test_the_one_spoiled_module_is_kept(engine: TFLiteEngine, reference: Referen
 def test_all_that_share_a_spoiled_tensor_are_kept_and_nothing_else(
     engine: TFLiteEngine, reference: Reference
 ) -> None:
-    """To keep the one that computes it alone wins nothing, nor the one that takes it."""
+    """Keeping only the producer of the tensor gains nothing, nor does keeping only its consumer."""
     spoiled = [n for n in engine.producers if n.startswith("light_head.fuse@")]
     stretched(engine, spoiled, 200)
     found = found_by(engine, reference, 1.0, "light_head", "spatial_branch.fusion_blocks.1")

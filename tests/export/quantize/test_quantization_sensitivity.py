@@ -224,7 +224,7 @@ def test_who_computes_a_spoiled_tensor_and_who_takes_it_are_ranked_first(
 
 @pytest.mark.usefixtures("spoil")
 def test_a_spoiled_block_is_ranked_first(trained: Trained) -> None:
-    """Both the module that computes the tensor and the one that takes it are blamed."""
+    """The noise is attributed to both the producer and the consumer of the tensor."""
     stretched(
         trained.engine,
         [n for n in trained.engine.producers if n.startswith("spatial_branch.fusion_blocks.1")],

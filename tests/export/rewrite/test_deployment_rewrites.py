@@ -263,7 +263,7 @@ def tiny(seed: int = 0) -> SeaFormer:
 
 def test_light_head_is_folded() -> None:
     model = tiny()
-    # Factors of either sign, and one that is zero.
+    # Factors of either sign, and a zero factor.
     assert (model.light_head.fuse.norm.weight < 0).any()
     model.light_head.fuse.norm.weight[3] = 0.0
     x = random(1, 3, 72, 96)

@@ -1,4 +1,4 @@
-"""One channel that is lost is seen among many, and one that is nearly constant is not lost."""
+"""A lost channel is detected among many, and a nearly constant channel does not count as lost."""
 
 import numpy as np
 import pytest

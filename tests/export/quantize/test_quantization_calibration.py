@@ -73,14 +73,14 @@ def test_a_folder_is_split_into_calibration_and_test(tmp_path: Path) -> None:
     held_out = [image.tobytes() for image, _ in calibration.test]
     assert not set(seen) & set(held_out)
     assert calibration.classes is None
-    assert any("20 images are few" in note for note in calibration.notes)
+    assert any("20 images are too few" in note for note in calibration.notes)
 
 
 def test_a_folder_without_spare_images_says_what_it_is_measured_on(tmp_path: Path) -> None:
     calibration = open_calibration(str(photographs(tmp_path / "p", 5)), 200, ADE20K)
     assert calibration.test is not None
     assert calibration.test.count == 5
-    assert any("calibrated with" in note for note in calibration.notes)
+    assert any("on the calibration images" in note for note in calibration.notes)
 
 
 def test_enough_images_raise_no_warning(tmp_path: Path) -> None:

@@ -306,7 +306,7 @@ def test_a_model_that_says_nothing_of_its_input_is_refused_in_one_line(tmp_path:
     plain = write_onnx(tmp_path / "plain.onnx")
     with pytest.raises(UsageError) as caught:
         measure([plain], [Host()], tmp_path / "out", frame_size=(160, 90))
-    assert f"'{plain}' cannot be given one: nothing says how an image" in str(caught.value)
+    assert f"'{plain}' does not support: it has no preprocessing metadata" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 

@@ -305,7 +305,7 @@ def test_one_class_of_cores_is_no_table(tflite: Path, tmp_path: Path) -> None:
     [
         ("--table precison", "Did you mean 'precision'"),
         ("--table threads {m} --backend benchmark_model --binary {m}", "needs our runner"),
-        ("--table threads {m} {m}", "one file with several settings; 2 are given"),
+        ("--table threads {m} {m}", "one file with several settings, but 2 were given"),
         ("--table precision {m}", "only one was given"),
         ("--table threads --threads 2", "--threads cannot be combined with --table threads"),
         ("--table cores --cores big", "--cores cannot be combined with --table cores"),

@@ -504,8 +504,9 @@ def _print_results(console: Console, results: Results) -> None:
     names = {"miou": "mIoU", "mean_accuracy": "mean accuracy", "pixel_accuracy": "pixel accuracy"}
     if results.kind == "classification":
         names = {"top1": "Top-1", "top5": "Top-5"}
-    subset = "" if results.pictures == results.available else f" of {results.available:,}"
-    table = Table(caption=f"percent, {results.pictures:,}{subset} images")
+    evaluated = results.pictures
+    subset = "" if evaluated == results.available else f" of {results.available:,}"
+    table = Table(caption=f"percent, {evaluated:,}{subset} images")
     table.add_column("model", overflow="fold")
     for name in names.values():
         table.add_column(name, justify="right")

@@ -161,6 +161,7 @@ def _next_line(file: IO[bytes], path: Path, kind: type[_Line]) -> _Line | None:
 
 
 def _damaged(file: IO[bytes], path: Path, problem: str) -> SeaformerError:
+    position = file.tell()
     return SeaformerError(
-        f"'{path}' is damaged before byte {file.tell()}: {problem}. Give --force to start over."
+        f"'{path}' is damaged before byte {position}: {problem}. Give --force to start over."
     )

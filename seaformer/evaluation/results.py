@@ -153,7 +153,6 @@ class Results(_Model):
         complete: whether the evaluation is finished. It is not while there are broken images that
             the user did not allow to be skipped: rerunning the command tries them again.
         data: folder of the data set as given on the command line.
-        pictures: number of evaluated images, of the `available` ones in the data set.
         broken: images that are not in the scores.
         models: the models; the first of several is the reference.
     """
@@ -167,7 +166,9 @@ class Results(_Model):
     layout: str
     split: str
     pictures: int
+    """Number of evaluated images."""
     available: int
+    """Number of images in the data set."""
     broken: tuple[BrokenImage, ...]
     models: tuple[ModelResult, ...]
     versions: dict[str, str]

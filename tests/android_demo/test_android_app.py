@@ -370,7 +370,7 @@ def test_everything_that_the_dex_refers_to_is_there(made: Made) -> None:
     report = check_links(made.folder / "work/dex/classes.dex", made.build.framework.members)
     assert report.checked > 10_000
     assert report.unresolved == ()
-    # LiteRT, which comes with Gradle only; the app is told so when it tries to load it.
+    # LiteRT, which only Gradle adds; loading it fails with an error that the app handles.
     assert report.unknown_classes
     assert all(name.startswith(f"L{COMPILE_ONLY}") for name in report.unknown_classes)
 

@@ -107,7 +107,7 @@ def test_a_link_that_stays_in_the_folder_is_one_of_its_files(tmp_path: Path) -> 
     real.mkdir()
     (real / "file").touch()
     (real / "link").symlink_to("file")
-    linked = tmp_path / "linked"  # how the user calls the folder is no matter
+    linked = tmp_path / "linked"  # the name that the user gives does not matter
     linked.symlink_to(real)
     assert path_in(linked, "link", "the name") == linked / "link"
     shutil.rmtree(real)

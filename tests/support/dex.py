@@ -44,7 +44,7 @@ class Dex:
     def __init__(self, path: Path) -> None:
         self._data = path.read_bytes()
         if self._data[:4] != b"dex\n":
-            raise ValueError(f"'{path}' is no dex file")
+            raise ValueError(f"'{path}' is not a dex file")
         tables = struct.unpack_from("<12I", self._data, 0x38)
         (_, self._strings, types, self._types, _, self._protos) = tables[:6]
         (fields, self._fields, methods, self._methods, classes, self._classes) = tables[6:]

@@ -39,7 +39,7 @@ def from_official(state_dict: Mapping[str, Tensor], variant: Variant) -> dict[st
     unknown = [name for name in state_dict if name not in ours]
     if unknown:
         raise SeaformerError(
-            f"{listed(unknown, 'tensor')} not known in the official SeaFormer-"
+            f"{listed(unknown, 'tensor')} missing from the official SeaFormer-"
             f"{variant.name.capitalize()}. Give its whole, unchanged state_dict."
         )
     return {ours[name]: tensor for name, tensor in state_dict.items()}

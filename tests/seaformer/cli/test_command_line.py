@@ -138,7 +138,7 @@ import os, signal, time, click
 from seaformer.cli.command import Command
 
 def rest():
-    for _ in range(600):  # one that comes just before a long sleep would wait for its end
+    for _ in range(600):  # a signal just before a long sleep would wait for its end
         time.sleep(0.1)
 
 @click.command(cls=Command)

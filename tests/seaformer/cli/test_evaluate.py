@@ -295,7 +295,7 @@ def test_the_page_shows_the_worst_images_and_loads_nothing() -> None:
     page = Path("out", "report.html").read_text("utf-8")
     panels = read_panels(page)
     assert list(panels)[:4] == [
-        "1.png: photograph", "1.png: truth", "1.png: model.onnx", "1.png: wrong",
+        "1.png: photo", "1.png: ground truth", "1.png: model.onnx", "1.png: wrong",
     ]  # fmt: skip
     wrong = panels["1.png: wrong"].astype(int)
     assert wrong[48, 32] == pytest.approx([255, 45, 85], abs=6)
@@ -459,7 +459,9 @@ def test_another_run_does_not_go_on_from_this_one() -> None:
     )
     assert run("model.onnx", *again, "--force").exit_code == 0
     Path("out", "results.json").unlink()
-    assert_error(run("model.onnx", *again, "--limit", "1"), 2, "another run: data set differed")
+    assert_error(
+        run("model.onnx", *again, "--limit", "1"), 2, "a different run; different: data set"
+    )
 
 
 @pytest.mark.usefixtures("folder")
@@ -753,7 +755,7 @@ def test_imagenet_with_a_checkpoint(folder: Path) -> None:
         (["model.onnx", "--data", "data", "--batch", "2"], 2, "exported file takes one image"),
         (["model.onnx", "--data", "data", "--batch", "0"], 2, "--batch"),
         (["model.onnx", "--data", "data", "--limit", "0"], 2, "--limit"),
-        (["model.onnx", "--data", "data", "--short-side", "9"], 2, "of the official protocol"),
+        (["model.onnx", "--data", "data", "--short-side", "9"], 2, "to the official protocol"),
         (["model.onnx", "--data", "data", "--input-size", "96"], 2, "only takes 64x64"),
         (["model.onnx", "--data", "data", "--input-size", "x"], 2, "input size 'x'"),
         (["model.onnx", "--data", "data", "--report", "model.onnx"], 2, "is not a folder"),
@@ -783,7 +785,7 @@ def test_a_task_without_a_protocol(folder: Path) -> None:
     arguments = ("tiny.safetensors", "--data", "data", "--protocol", "official", "--report", "b")
     assert_error(run(*arguments), 2, "task data has no official protocol")
     result = run(*arguments, "--input-size", "64")
-    assert_error(result, 2, "--input-size does not go with the official protocol")
+    assert_error(result, 2, "--input-size does not apply to the official protocol")
 
 
 def test_help_does_not_wait_for_heavy_imports() -> None:

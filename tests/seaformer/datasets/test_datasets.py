@@ -292,7 +292,7 @@ def test_every_kind_of_index_png(tmp_path: Path, mode: str) -> None:
     values[1:, 2] = 1
     stored = Image.fromarray(values.astype(bool) if mode == "1" else values)
     if mode == "P":
-        # The colours of a palette tell nothing.
+        # The colours of a palette carry no information.
         stored.putpalette([200, 10, 10, 200, 10, 10])
     assert stored.mode == mode
     stored.save(tmp_path / "masks" / "a.png")

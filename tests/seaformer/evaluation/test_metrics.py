@@ -118,7 +118,7 @@ def test_pieces_add_up() -> None:
 
 
 def test_large_counts_stay_exact() -> None:
-    # 2**24 + 1 is no float32, which mmseg counts in.
+    # 2**24 + 1 is not representable in float32, in which mmseg counts.
     scores = matrix_of([[2**40 + 1, 1], [0, 2**24 + 1]]).scores()
     assert scores.pixels == (2**40 + 2, 2**24 + 1)
     assert scores.accuracy == ((2**40 + 1) / (2**40 + 2), 1.0)

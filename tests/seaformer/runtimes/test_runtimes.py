@@ -147,7 +147,7 @@ def test_onnx_integers_without_a_scale_are_taken_as_they_are(tmp_path: Path) -> 
     with open_model(write_integer_onnx(tmp_path / "a.onnx", np.uint8)) as session:
         output = session.run(NCHW)
     assert output.dtype == np.uint8
-    assert np.abs(output[0].transpose(1, 2, 0) - AVERAGES).max() <= 1.51  # Cast cuts off
+    assert np.abs(output[0].transpose(1, 2, 0) - AVERAGES).max() <= 1.51  # Cast truncates
 
 
 def test_integers_stop_at_the_ends_of_their_type() -> None:

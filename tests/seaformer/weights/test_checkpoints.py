@@ -431,7 +431,7 @@ def test_pickle_that_runs_a_command_is_refused_and_does_not_run(
     assert not mark.exists()
     assert f"'{os.system.__module__}.system'" in message
     assert "which runs programs" in message
-    assert "torch.load" not in message  # it is no advice for such a file
+    assert "torch.load" not in message  # it does not help with such a file
     # The file is as dangerous as it looks.
     torch.load(path, weights_only=False)
     assert mark.exists()

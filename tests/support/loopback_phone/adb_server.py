@@ -1,4 +1,4 @@
-"""A separate adb server, independent of one that the user may be running."""
+"""A separate adb server, independent of any that the user may be running."""
 
 import os
 import socket

@@ -54,7 +54,7 @@ static int choose(size_t size, const void *mask) {
   return setenv(handed_on, text, 1);
 }
 
-static int tell(size_t size, void *mask) {
+static int report(size_t size, void *mask) {
   uint64_t now = mask_now();
   if (size < sizeof now) {
     errno = EINVAL;
@@ -74,7 +74,7 @@ int sched_setaffinity(pid_t process, size_t size, const cpu_set_t *mask) {
 
 int sched_getaffinity(pid_t process, size_t size, cpu_set_t *mask) {
   (void)process;
-  return tell(size, mask) < 0 ? -1 : 0;
+  return report(size, mask) < 0 ? -1 : 0;
 }
 
 static long system_call(long number, const long *a) {
@@ -105,7 +105,7 @@ long syscall(long number, ...) {
   va_end(arguments);
   switch (number) {
     case SYS_sched_setaffinity: return choose((size_t)a[1], (const void *)a[2]);
-    case SYS_sched_getaffinity: return tell((size_t)a[1], (void *)a[2]);
+    case SYS_sched_getaffinity: return report((size_t)a[1], (void *)a[2]);
     case SYS_getcpu:
       if (a[0]) *(unsigned *)a[0] = (unsigned)sched_getcpu();
       if (a[1]) *(unsigned *)a[1] = 0;

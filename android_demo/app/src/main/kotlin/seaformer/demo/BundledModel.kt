@@ -48,7 +48,7 @@ class BundledModel private constructor(
     private val isTflite = file.endsWith(".tflite")
 
     /**
-     * Checks that the file is the one that the JSON describes, and loads it on the first accelerator that
+     * Checks the file against the hash in its JSON, and loads it on the first accelerator that
      * passes the check.
      *
      * @param logs accelerators to skip because they crashed the app before.

@@ -11,7 +11,7 @@ class NpuUnavailableException(
  * A runtime for the Hexagon NPU of Qualcomm's chips.
  *
  * @property build value of the Gradle property npu that adds the runtime to the app.
- * @property libraries libraries that it loads, besides the one that runs on the Hexagon.
+ * @property libraries libraries that it loads, besides the library that runs on the Hexagon.
  */
 enum class NpuRuntime(
     private val title: String,

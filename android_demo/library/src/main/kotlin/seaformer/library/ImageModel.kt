@@ -87,8 +87,8 @@ class ImageModel private constructor(
          *
          * @param file name of the model file; null for the first model.
          * @param accelerators accelerators to try, best first. Each has to run the whole model and
-         *     reproduce the output computed when the model was bundled; one that crashed the app before
-         *     is skipped. [rejections] reports the ones that were not used. The CPU is used even if its
+         *     reproduce the output computed when the model was bundled; those that crashed the app
+         *     before are skipped. [rejections] reports the ones that were not used. The CPU is used even if its
          *     output differs, which [verdict] reports.
          * @param threads number of CPU threads.
          * @throws MetadataException there is no such model, or its file is not the described one.

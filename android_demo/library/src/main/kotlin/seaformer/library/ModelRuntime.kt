@@ -38,7 +38,7 @@ internal class ModelAsset(
     /**
      * The file, mapped from the APK; it takes no heap memory.
      *
-     * @throws MetadataException the file is missing, compressed, or not the one that the JSON describes.
+     * @throws MetadataException the file is missing, compressed, or differs from the description in its JSON.
      */
     val content: ByteBuffer by lazy {
         val mapped =

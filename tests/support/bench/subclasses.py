@@ -3,7 +3,7 @@
     PYTHONPATH=tests/support python -m bench.subclasses [--weights FILE]
 
 ADE20K's 150 classes would be the ones to measure with, but neither its images nor weights trained
-on them come with this project. So the shapes of `seaformer.datasets.shapes` are distinguished by their
+on them come with this project. So the shapes of `seaformer.datasets.shapes` are separated by
 colour too: a class is a kind of shape and the nearest of 14 colours, or of 5 for wires and dots.
 All of the packaged network (12 kinds at 256x256) is trained on at 512x512, for minutes and not for
 hours: it gets to a modest mIoU, which is printed, and its logits are less decided than those of one

@@ -61,6 +61,7 @@ distributions: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	PYTHONPATH=tests/support $(BIN)/python -m prose_lint
 	@rm -rf build/typing && mkdir -p build/typing/seaformer
 	@for entry in seaformer/*; do ln -s "../../../$$entry" build/typing/seaformer/; done
 	@for folder in export benchmark; do ln -s ../../../$$folder build/typing/seaformer/; done

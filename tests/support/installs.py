@@ -5,9 +5,8 @@
 
 A file is exported in the environment of this script. A plain install of the wheel predicts,
 evaluates, benchmarks and bundles it, and its export command names the missing extra. Then the sdist
-is installed over it and benchmarks again. With --export, seaformer-export is installed and run too, and
-the golden outputs are compared.
-The commands run inside and outside the checkout.
+is installed over it and benchmarks again. With --export, seaformer-export is installed and run too,
+and the golden outputs are compared. The commands run inside and outside the checkout.
 """
 
 import argparse

@@ -52,7 +52,8 @@ def declared():
 
 def misdeclared():
     model = Net()
-    model.seaformer_task = {"labels": ["a", "b"], "preprocesing": {}}
+    keys = {"labels": ["a", "b"], "preprocesing": {}}  # codespell:ignore preprocesing
+    model.seaformer_task = keys
     return model
 
 

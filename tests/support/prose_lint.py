@@ -45,6 +45,11 @@ def python_prose(text: str) -> str:
     return "\n".join("".join(line) for line in lines)
 
 
+def template_prose(text: str) -> str:
+    """Blank the expressions of a template."""
+    return re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "", text)
+
+
 def sources() -> Iterator[Path]:
     """Yield every file with prose of the project."""
     yield from (path for path in ROOT.glob("*.md"))
@@ -52,6 +57,10 @@ def sources() -> Iterator[Path]:
         for path in sorted((ROOT / folder).rglob("*")):
             if path.suffix in SUFFIXES and path != GLOSSARY and "build" not in path.parts:
                 yield path
+
+
+PROSE_OF = {".py": python_prose, ".html": template_prose}
+"""Suffix -> what keeps only the prose of such a file; others are prose throughout."""
 
 
 def main() -> int:
@@ -70,7 +79,7 @@ def main() -> int:
             copy = copies / path.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             text = path.read_text()
-            copy.write_text(python_prose(text) if path.suffix == ".py" else text)
+            copy.write_text(PROSE_OF.get(path.suffix, str)(text))
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "codespell_lib", "--quiet-level", "3"),

@@ -1,4 +1,4 @@
-"""Cycles of an NPU by block: two profiles of Qualcomm's emulator, and files that are no profiles.
+"""Cycles of an NPU by block: two profiles of Qualcomm's emulator, and invalid profiles.
 
 The profiles are of the trained Tiny at 128x128, compiled for SM8650: one run of the file in single
 precision, and two of w8a8 with `KEPT` at 16-bit activations.

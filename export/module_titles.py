@@ -42,6 +42,19 @@ def titles_of(deployed: nn.Module, trained: nn.Module, paths: Iterable[str]) -> 
     return found
 
 
+def title_of_group(name: str, titles: Mapping[str, Module]) -> str:
+    """Return the title of a group of operators from those of its module and its parents.
+
+    `stem.stage1.0@*`, the operators of a module outside any submodule, is "residual of STEM, stage
+    1, MobileNetV2 block 1".
+    """
+    path, _, own = name.partition("@")
+    whole = ", ".join(titles[around].title for around in enclosing(path))
+    if not own:
+        return whole
+    return f"{titles[path].own_title or 'operators outside any submodule'} of {whole}"
+
+
 def _title(forms: Sequence[Form], path: str, around: str, name: str) -> str:
     parts = _attribute(forms, around, "paper_parts")
     if isinstance(parts, Mapping) and name in parts:

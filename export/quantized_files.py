@@ -1,6 +1,6 @@
 """Quantized files from a single-precision file: calibrate, quantize, measure loss and latency."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from seaformer.artifact.metadata import Accuracy, Latency, Quantization
 from seaformer.artifact.precisions import Format, Precision
 from seaformer.errors import SeaformerError
 from seaformer.export.export_context import Candidate, ExportContext
+from seaformer.export.module_titles import title_of_group, titles_of
 from seaformer.export.quantize import mixed_precision_report, sensitivity_report
 from seaformer.export.quantize.calibration import Images, network_inputs
 from seaformer.export.quantize.engine import Engine
@@ -213,6 +214,7 @@ class Quantizing:
             always_float=len(engine.always_float) if precision.name == "int8" else 0,
             whole=ranking.whole,
             rows=ranking.rows,
+            titles=self._titles(ranking.rows),
             tensors=tensors_of(
                 ranking.rows,
                 engine.operators,
@@ -227,6 +229,12 @@ class Quantizing:
         write_text(json, sensitivity.text())
         sensitivity_report.write_report(page, sensitivity)
         self._report.console.print(f"Report: {page}", soft_wrap=True)
+
+    def _titles(self, rows: Iterable[Row]) -> dict[str, str]:
+        names = [row.name for row in rows if row.level != "type"]
+        paths = (name.partition("@")[0] for name in names)
+        titles = titles_of(self._context.form.model, self._context.source.model, paths)
+        return {name: title_of_group(name, titles) for name in names}
 
     def _search(self, precision: Precision, reference: Reference, kept: frozenset[int]) -> Step:
         engine, format = self._engine, self._format

@@ -124,6 +124,7 @@ class Sensitivity(_Model):
         warnings: caveats for the reader; may be empty.
         whole: the quantized file.
         rows: worst first.
+        titles: name of a row -> its title in the paper's words; none for operator types.
         tensors: of the worst modules, worst first.
     """
 
@@ -140,6 +141,7 @@ class Sensitivity(_Model):
     warnings: tuple[str, ...] = ()
     whole: Accuracy
     rows: tuple[Row, ...]
+    titles: dict[str, str] = {}
     tensors: tuple[Tensor, ...]
 
     def level(self, level: Level) -> tuple[Row, ...]:

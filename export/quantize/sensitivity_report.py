@@ -66,7 +66,7 @@ def ranking_table(sensitivity: Sensitivity) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in sensitivity.level("module")[:SHOWN_MODULES]:
         table.add_row(
-            row.name,
+            "\n".join(filter(None, (row.name, sensitivity.titles.get(row.name)))),
             f"{percent(row.share, 1)} %",
             f"{row.only.sqnr_db:.1f} dB",
             f"{percent(row.only.argmax_agreement)} %",

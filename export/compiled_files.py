@@ -12,7 +12,7 @@ from seaformer.artifact.embedding import content_sha256, embed
 from seaformer.artifact.metadata import AcceleratorParity, Compilation, File, Metadata
 from seaformer.errors import SeaformerError
 from seaformer.export.acceptance import require_accepted
-from seaformer.export.export_context import Candidate, ExportContext, ExportedFile
+from seaformer.export.export_context import Candidate, ExportContext, OutputFile
 from seaformer.export.npu.compiled import Compiled
 from seaformer.export.npu.compiled_names import binary_name, compiled_name
 from seaformer.export.npu.onnx_compiler import compile_onnx
@@ -56,7 +56,7 @@ class Compiling:
         self._context, self._candidate, self._path = context, candidate, path
         self._metadata, self._report = metadata, report
 
-    def files(self, accelerator: Accelerator) -> Iterator[tuple[AcceleratorParity, ExportedFile]]:
+    def files(self, accelerator: Accelerator) -> Iterator[tuple[AcceleratorParity, OutputFile]]:
         """Compile and verify for each requested chip.
 
         Raises:
@@ -66,7 +66,7 @@ class Compiling:
         for chip in self._context.request.chips:
             yield self._file(accelerator, chip)
 
-    def _file(self, accelerator: Accelerator, chip: Chip) -> tuple[AcceleratorParity, ExportedFile]:
+    def _file(self, accelerator: Accelerator, chip: Chip) -> tuple[AcceleratorParity, OutputFile]:
         precision, format = self._candidate.precision, self._candidate.format
         parity = AcceleratorParity(
             name=accelerator.name,
@@ -96,7 +96,7 @@ class Compiling:
         metadata = metadata.model_copy(update={"accelerators": (parity,)})
         content = embed(compiled.content, metadata)
         path = self._context.request.output / name
-        return parity, ExportedFile(path, content, metadata, compiled.binary)
+        return parity, OutputFile(path, content, metadata, compiled.binary)
 
     def _write(self, compiled: Compiled, metadata: Metadata, name: str) -> Path:
         """Write a compiled file for verification, with its binary beside it."""

@@ -38,7 +38,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class ExportedFile:
+class OutputFile:
     """A complete file to write, including its metadata.
 
     `binary` is the context binary to write beside a compiled file, under the name in

@@ -38,7 +38,7 @@ from seaformer.export.convert.operator_map import (
 from seaformer.export.convert.refusals import OperatorError, first_sentence
 from seaformer.export.cpu_check import check, run_samples
 from seaformer.export.description import describe
-from seaformer.export.export_context import Candidate, ExportContext, ExportedFile
+from seaformer.export.export_context import Candidate, ExportContext, OutputFile
 from seaformer.export.lint.lint_report import advice
 from seaformer.export.lint.linting import lint
 from seaformer.export.quantize.calibration import Calibration, open_calibration
@@ -99,7 +99,7 @@ def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
     for precision in request.precisions:
         if precision.caution:
             report.warn(precision.caution)
-    finished: list[ExportedFile] = []
+    finished: list[OutputFile] = []
     for size in request.sizes:
         context = _prepare(request, source, size, calibration, report)
         with temporary_folder("export") as folder:
@@ -109,7 +109,7 @@ def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
     return [(file.path, file.metadata) for file in finished]
 
 
-def _write(finished: Sequence[ExportedFile], request: Request, name: str) -> None:
+def _write(finished: Sequence[OutputFile], request: Request, name: str) -> None:
     """Write all model files, or none if one cannot be written; then the JSON files beside them.
 
     Raises:
@@ -378,7 +378,7 @@ def _with_modules(error: OperatorError, context: ExportContext) -> SeaformerErro
 
 def _verify(
     context: ExportContext, candidate: Candidate, folder: Path, report: Report
-) -> list[ExportedFile]:
+) -> list[OutputFile]:
     """Verify a converted model on every sample, and complete its file if it passes.
 
     Returns:
@@ -410,7 +410,7 @@ def _verify(
         )
     found = _verify_on_accelerators(context, candidate, folder / target.name, comparisons, report)
     metadata = describe(context, candidate, comparisons, found)
-    compiled: list[tuple[AcceleratorParity, ExportedFile]] = []
+    compiled: list[tuple[AcceleratorParity, OutputFile]] = []
     for accelerator in context.request.accelerators:
         if accelerator.is_compiled_for and candidate.format.name in accelerator.runtimes:
             compiling = Compiling(context, candidate, folder / target.name, metadata, report)
@@ -419,7 +419,7 @@ def _verify(
     metadata = metadata.model_copy(update={"accelerators": (*found, *parities)})
     is_inside = context.request.metadata == "inside"
     content = embed(candidate.content, metadata) if is_inside else candidate.content
-    file = ExportedFile(target, content, metadata)
+    file = OutputFile(target, content, metadata)
     return [file, *(made for _, made in compiled)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -152,7 +152,7 @@ class ExportedFile:
     """An exported file; `metadata` is its description, including the verification."""
 
     path: Path
-    metadata: Metadata
+    metadata: Metadata = field(repr=False)
 
 
 @dataclass(frozen=True)

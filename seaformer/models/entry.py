@@ -68,7 +68,7 @@ class LayerCost:
         return self.BASE_BYTES + self.BYTES_PER_NUMBER * self.elements(side)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Network:
     """One network: how to build it, load its weights and prepare its input.
 
@@ -112,6 +112,9 @@ class Network:
     cost: LayerCost | None = None
     variant: Variant | None = None
     ablation: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Network({self.name!r})"
 
     @property
     def size(self) -> str:

@@ -206,7 +206,7 @@ def test_a_throttled_round_counts_if_told(tflite: Path, tmp_path: Path) -> None:
     (results,) = measure([tflite], [HotComputer(1)], tmp_path, runs=2, keep_throttled=True).results
     measured = [one for one in results.rounds if one.purpose == "measure"]
     assert [one.used for one in measured] == [True, True]
-    assert "which count" in results.warnings[0]
+    assert "which were used" in results.warnings[0]
 
 
 def test_a_device_that_throttles_in_every_round_fails(tflite: Path, tmp_path: Path) -> None:
@@ -386,7 +386,7 @@ def test_results_are_overwritten_only_by_force(finished: tuple[Result, Path], tf
         (["devces"], 2, "Did you mean 'devices'"),
         (["no.tflite"], 1, "there is no model file 'no.tflite'"),
         (["{text}"], 2, "not an exported model"),
-        (["{model}", "{onnx}"], 2, "does not go with backend litert"),
+        (["{model}", "{onnx}"], 2, "backend litert cannot run"),
         (["{model}", "--backend", "litrt"], 2, "Did you mean 'litert'"),
         (["{model}", "--backend", "onnxruntime"], 2, "runs .onnx files"),
         (["{model}", "--backend", "benchmark_model"], 2, "needs --binary"),
@@ -397,10 +397,10 @@ def test_results_are_overwritten_only_by_force(finished: tuple[Result, Path], tf
         (["{model}", "--compare", "no.json"], 1, "there is no file 'no.json'"),
         (["{model}", "--runtime-library", "no.so"], 2, "--runtime-library 'no.so'"),
         (["{model}", "--output", "{text}"], 2, "is not a folder"),
-        (["{model}", "--device", "host", "--output", "/proc/seaformer"], 2, "cannot be written to"),
+        (["{model}", "--device", "host", "--output", "/proc/seaformer"], 2, "is not writable"),
         (["{model}", "--threads", "200", "--device", "host"], 2, "200 threads do not fit"),
         (["{model}", "--cores", "fast", "--device", "host"], 2, "--cores 'fast'"),
-        (["--runs", "5"], 2, "no MODEL is given"),
+        (["--runs", "5"], 2, "no MODEL was given"),
     ],
 )
 def test_bad_requests_are_one_line(

@@ -60,11 +60,11 @@ def test_what_is_neither_is_named(name: str, kind: type[SeaformerError], said: s
 @pytest.mark.parametrize(
     ("arguments", "begun", "names"),
     [
-        (["--backend"], "li", ["litert"]),
+        (["--backend"], "li", ["litert", "litert-gpu", "litert-npu"]),
         (["a.tflite", "--table"], "p", ["precision"]),
         (["--table", "precision", "--variant"], "", ["tiny", "small", "base", "large"]),
         (["attention", "--layers"], "global,ax", ["global,axial"]),
-        (["pareto", "--backend"], "on", ["onnxruntime"]),
+        (["pareto", "--backend"], "on", ["onnxruntime", "onnxruntime-qnn"]),
     ],
 )
 def test_names_complete_in_a_shell(arguments: list[str], begun: str, names: list[str]) -> None:

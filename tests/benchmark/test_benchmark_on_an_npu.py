@@ -82,7 +82,7 @@ def test_what_a_phone_lacks_is_said_before_anything_is_sent(loopback_phone, tmp_
     loopback_phone.set_property("ro.soc.model", "SM8550")
     assert "--soc is SM8650, but the chip of the phone" in refusal(loopback_phone, soc="SM8650")
     said = refusal(loopback_phone, qairt=sdk)
-    assert "compiled for SM8650, and the phone's chip is SM8550" in said
+    assert "compiled for SM8650, but the phone's chip is SM8550" in said
     plain = replace(ON_NPU, compilation=None)
     assert "is not compiled, but" in refusal(loopback_phone, plain, "litert-npu", qairt=sdk)
 

@@ -84,8 +84,8 @@ def test_models_are_compiled_run_and_compared_on_the_gpu(part: Path, tmp_path: P
         assert model.times is not None
         assert model.times.load_ms > 0
         assert model.times.first_inference_ms > 0
-    warned = [warning for warning in results.warnings if "the GPU took" in warning]
-    assert [warning.split(" took ")[1].split(",")[0] for warning in warned] == [
+    warned = [warning for warning in results.warnings if "the GPU ran" in warning]
+    assert [warning.split(" ran ")[1].split(",")[0] for warning in warned] == [
         "1 of 2 operators",
         "0 of 1 operators",
     ]
@@ -172,5 +172,5 @@ def test_a_phone_without_opencl_says_so_in_one_line(loopback_phone, phone_export
     ended = benchmark(tmp_path, file, "--backend", "litert-gpu", "--runs", "1")
     assert ended.status == 1
     assert 'the GPU accelerator finds no driver: library "libOpenCL.so" not found' in ended.error
-    assert "leave --backend out" in ended.error
+    assert "Measure on the CPU with --backend litert" in ended.error
     assert_left_as_it_was(loopback_phone)

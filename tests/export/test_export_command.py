@@ -279,7 +279,7 @@ def test_a_folder_that_is_read_only(read_only: Path) -> None:
     assert_one_line(done, 1, f"'{read_only}' is not writable.*--output")
     assert "verify" not in done.stdout  # it is known before the work is done
     below = run_export(*options, "--output", read_only / "deeper", cwd=read_only.parent)
-    assert_one_line(below, 1, f"'{read_only / 'deeper'}' cannot be made")
+    assert_one_line(below, 1, f"'{read_only / 'deeper'}' cannot be created")
     assert names(read_only) == []
 
 

@@ -350,7 +350,7 @@ def test_bisection_goes_around_what_cannot_be_judged():
         ({"models": ()}, "takes one .tflite or .onnx"),
         ({"models": (Path("absent.tflite"),)}, "'absent.tflite'"),
         ({"blame": "npu"}, "compiled into one operator"),
-        ({"qairt": Path("libraries")}, "--qairt is only for"),
+        ({"qairt": Path("libraries")}, "--qairt is for --backend"),
     ],
 )
 def test_what_does_not_go_with_blame_is_refused(chain, asked, said):

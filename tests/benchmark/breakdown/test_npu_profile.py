@@ -169,6 +169,10 @@ def test_files_that_cannot_be_broken_down(single: Path, tmp_path: Path) -> None:
         ((tmp_path / "none.onnx", SINGLE), 1, "there is no model file"),
         ((tmp_path / "model.tflite", SINGLE), 2, "Allowed: the .onnx"),
         ((compiled, SINGLE), 2, "is compiled"),
-        ((single, SINGLE, "--output", tmp_path / "cycles.txt"), 2, "a name in .csv or .json"),
+        (
+            (single, SINGLE, "--output", tmp_path / "cycles.txt"),
+            2,
+            "a name ending in .csv or .json",
+        ),
     ):
         assert_one_line(run(*arguments), status, said)

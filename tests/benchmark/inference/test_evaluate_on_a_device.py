@@ -189,7 +189,7 @@ def test_a_classifier_has_its_top_1_compared(folder: Path) -> None:
         (("--device", "host", "--half"), "ONNX Runtime has no option for half precision"),
         (("--qairt", "."), "--qairt needs --device"),
         (("--device", "host", "--soc", "SM8650"), "--soc SM8650 is only for --accelerator npu"),
-        (("--device", "host", "second.onnx"), "2 models are given, and --device runs one"),
+        (("--device", "host", "second.onnx"), "2 models are given, but --device runs one"),
         (("--device", "host", "--accelerator", "gpu"), "no backend runs 'model.onnx' on the gpu"),
     ],
 )
@@ -207,7 +207,10 @@ def test_a_network_is_to_be_exported() -> None:
     _, *options = arguments("--device", "host", "--reference", "model.onnx")
     done = CliRunner().invoke(main, ["seaformer-tiny", *options])
     assert done.exit_code == 2
-    assert "a device runs exported files, and 'seaformer-tiny' is a network" in done.stderr
+    assert (
+        "'seaformer-tiny' is a PyTorch network, but a device runs only exported files"
+        in done.stderr
+    )
 
 
 def test_a_driver_that_hangs_is_ended(folder: Path) -> None:
@@ -238,5 +241,5 @@ def test_python_evaluates_on_a_device_too() -> None:
     assert there.difference is not None
     assert there.difference.points == 0
     assert here.difference is None
-    with pytest.raises(UsageError, match="a device runs exported files"):
+    with pytest.raises(UsageError, match="a device runs only exported files"):
         seaformer.load("seaformer-tiny").evaluate("data", device="host")

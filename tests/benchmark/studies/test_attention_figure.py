@@ -116,7 +116,7 @@ def test_what_would_not_fit_the_memory_is_left_out_with_the_reason() -> None:
     ]  # fmt: skip
     (one,) = absent
     assert (one.export.layer.size, one.export.side) == ("global", 256)
-    assert "and 16.0 GiB are free" in one.reason
+    assert "but 16.0 GiB are free" in one.reason
 
 
 @pytest.mark.parametrize(

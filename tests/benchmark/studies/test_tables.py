@@ -336,7 +336,9 @@ def model(number: int, precision: str = "fp32", **changes: object):
 
 def test_files_that_differ_in_more_are_no_table() -> None:
     kind = KINDS["precision"]
-    with pytest.raises(UsageError, match=r"has network seaformer_tiny_ade20k, '1\.tflite' other"):
+    with pytest.raises(
+        UsageError, match=r"has network seaformer_tiny_ade20k, but '1\.tflite' other"
+    ):
         arrange(kind, [model(0), model(1, "int8", name="other")])
     with pytest.raises(UsageError, match="have the same precision, int8"):
         arrange(kind, [model(0), model(1, "int8"), model(2, "int8")])

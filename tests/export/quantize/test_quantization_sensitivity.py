@@ -80,7 +80,7 @@ def test_patterns_join() -> None:
         ("stem.blok", "Did you mean 'stem.block'"),
         ("head.clasifier", "Did you mean 'head.classifier'"),
         ("type:CONV2D", "Did you mean 'type:CONV_2D'"),
-        ("ste", "of head, stem, type:"),
+        ("ste", "modules: head, stem, type:"),
         ("stem.conv@7", "'stem.conv@7'"),
     ],
 )

@@ -141,7 +141,7 @@ def test_a_reference_is_compared_with_and_an_interrupted_evaluation_continues(
         assert found.difference == stored.models[-1].difference is not None
     done = [event.done for event in events if isinstance(event, StageAdvanced)]
     assert done == [1, 2, 2]
-    with pytest.raises(UsageError, match="is of another run: models, protocol differed"):
+    with pytest.raises(UsageError, match="belongs to a different run; different: models, protocol"):
         model.evaluate(scenes, resume=kept)
     assert model.evaluate(scenes, resume=kept, force=True).difference is None
 

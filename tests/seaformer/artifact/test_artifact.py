@@ -427,7 +427,7 @@ def test_an_old_file_is_benchmarked_and_broken_down(old: Path, suffix: str) -> N
     tree = build_tree(
         open_graph(path, candidate.metadata).operators, candidate.title, candidate.metadata.modules
     )
-    assert {"down", "classify"} <= {part.title for part in tree.parts}
+    assert {"down", "classify"} <= {part.title for part in tree.children}
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -13,10 +13,10 @@ import android.widget.ArrayAdapter
 import android.widget.Button
 import android.widget.Spinner
 import android.widget.TextView
+import seaformer.core.BackgroundWork
 import seaformer.core.Benchmark
 import seaformer.core.BenchmarkReport
 import seaformer.core.WorkState
-import seaformer.core.BackgroundWork
 import seaformer.core.guarded
 import java.io.File
 import java.io.FileNotFoundException

@@ -49,7 +49,9 @@ class Benchmark(
         for (run in 1 - warmupRuns..runs) {
             if (run == 1) started = System.nanoTime()
             val times = analyzer.analyze(image).times
-            check(segmenter.accelerator == accelerator) { "the $accelerator failed during the benchmark; start it again" }
+            check(segmenter.accelerator == accelerator) {
+                "the $accelerator failed during the benchmark; start it again"
+            }
             for ((meter, ns) in meters.zip(listOf(times.preNs, times.runNs, times.postNs))) meter.add(ns)
             if (run > 0 && !onRun(run)) return null
         }

@@ -115,7 +115,7 @@ enum class Orientation(
                 90 -> TURN_RIGHT
                 180 -> UPSIDE_DOWN
                 270 -> TURN_LEFT
-                else -> throw IllegalArgumentException("the rotation is $degrees degrees; it has to be a multiple of 90")
+                else -> throw IllegalArgumentException("the rotation is $degrees degrees, not a multiple of 90")
             }
     }
 }

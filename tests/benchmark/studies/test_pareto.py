@@ -130,7 +130,7 @@ def test_a_model_that_nothing_is_published_of_is_left_out() -> None:
     assert [point.title for point in found.points] == ["SeaFormer-T"]
     reasons = {one.title: one.reason for one in found.left_out}
     assert reasons["small.tflite"].startswith("there are no published figures")
-    assert reasons["base.tflite"] == "the published mIoU is not that of int8"
+    assert reasons["base.tflite"] == "the published mIoU is not for int8"
 
 
 def test_without_a_published_model_there_is_nothing_to_draw() -> None:

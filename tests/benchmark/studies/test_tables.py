@@ -344,9 +344,9 @@ def test_files_that_differ_in_more_are_no_table() -> None:
         arrange(kind, [model(0), model(1, "int8"), model(2, "int8")])
     with pytest.raises(UsageError, match="the fp32 file"):
         arrange(kind, [model(0, "fp16"), model(1, "int8")])
-    with pytest.raises(UsageError, match=r"'1\.tflite' does not say its precision"):
+    with pytest.raises(UsageError, match=r"'1\.tflite' has no metadata about its precision"):
         arrange(kind, [model(0), model(1, "unknown")])
-    with pytest.raises(UsageError, match="does not say its network"):
+    with pytest.raises(UsageError, match="no metadata about its network"):
         arrange(KINDS["variants"], [model(0), model(1, name=None)])
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -299,7 +300,7 @@ def test_a_compiler_that_hangs_is_stopped(
     monkeypatch.setenv("SEAFORMER_MODEL_TIMEOUT_S", "0.2")
     with pytest.raises(SeaformerError, match="SEAFORMER_MODEL_TIMEOUT_S") as told:
         compiler(CHIPS["SM8650"], shapes_export / f"{STEM}_fp32{suffix}")
-    assert "did not finish" in str(told.value)
+    assert re.search("did not finish|was stopped", str(told.value))
     assert "\n" not in str(told.value)
 
 

@@ -93,6 +93,7 @@ def test_a_phone_that_executes_nothing_is_refused(switch_on, model, tmp_path):
     assert_left_as_it_was(phone)
 
 
+@pytest.mark.slow
 def test_cores_that_the_phone_has_switched_off_are_named(loopback_phone, model, tmp_path):
     loopback_phone.set_online_cores("0-6")
     ended = benchmark(tmp_path, model, "--cores", "prime")
@@ -101,6 +102,7 @@ def test_cores_that_the_phone_has_switched_off_are_named(loopback_phone, model, 
     assert_left_as_it_was(loopback_phone)
 
 
+@pytest.mark.slow
 def test_a_phone_unplugged_while_files_are_sent(loopback_phone, model, tmp_path):
     loopback_phone.cable.when(b"SEND", 5 << 20, loopback_phone.unplug)
     ended = benchmark(tmp_path, model)
@@ -110,6 +112,7 @@ def test_a_phone_unplugged_while_files_are_sent(loopback_phone, model, tmp_path)
     assert loopback_phone.programs() == []
 
 
+@pytest.mark.slow
 def test_a_phone_unplugged_while_outputs_are_fetched(loopback_phone, model, tmp_path):
     loopback_phone.cable.when(b"RECV", 0, loopback_phone.unplug)
     ended = benchmark(tmp_path, model)
@@ -268,6 +271,7 @@ def test_what_was_measured_before_a_fault_is_kept(loopback_phone, tflite, tmp_pa
     assert 1 <= result.emulated.run.runs < 10
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_wait_for_a_phone_that_hangs(loopback_phone, tflite, tmp_path):
     running = Benchmark(tmp_path, tflite, "--runs", "10")
     running.wait_for_runner(loopback_phone)

@@ -93,6 +93,7 @@ def test_a_model_of_any_name_is_measured_and_checked_and_the_phone_left_as_it_wa
 
 
 @pytest.mark.usefixtures("loopback_phone")
+@pytest.mark.slow
 def test_a_processor_with_half_precision_computes_in_it(shapes_export, tmp_path):
     """Armv8.2 has it, and so does the emulated processor: close, and not the same."""
     model = shapes_export / "seaformer_tiny_shapes_128x128_fp32.tflite"
@@ -122,6 +123,7 @@ def test_files_that_are_kept_on_the_phone_are_not_sent_again(loopback_phone, tfl
     assert (results.threads, results.cores.mask) == (2, "f")
 
 
+@pytest.mark.slow
 def test_several_phones_are_measured_at_once(switch_on, tflite, tmp_path):
     phones = [switch_on(), switch_on()]
     ended = benchmark(tmp_path, tflite, "--runs", "1", "--device", "all")

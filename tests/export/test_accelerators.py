@@ -232,6 +232,7 @@ def test_half_precision_is_emulated(factor: float, overflows: bool) -> None:
     assert found[0].sqnr_db == pytest.approx(sqnr_db(expected, half), abs=3)
 
 
+@pytest.mark.slow
 def test_without_a_driver_the_file_says_so(tmp_path: Path) -> None:
     done = run_export(*SHAPES, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

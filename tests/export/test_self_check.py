@@ -86,6 +86,7 @@ def test_a_users_network_is_checked_where_its_module_is(users_export: Path, tmp_
     assert_one_line(other, 1, "are not those of the export")
 
 
+@pytest.mark.slow
 def test_what_an_export_says_next_checks_a_users_network(tmp_path: Path) -> None:
     write_networks(tmp_path)
     command = "--model my_networks:make_network --input-size 64 --format onnx --output ."

@@ -240,6 +240,7 @@ def test_an_installed_export_works_in_the_checkout(installed: Path, tmp_path: Pa
     assert not list(home.rglob("deviceid"))
 
 
+@pytest.mark.slow
 def test_an_installed_export_finds_a_users_factory_and_nothing_else_where_it_is_run(
     installed: Path, hiding: Path
 ) -> None:

@@ -169,6 +169,7 @@ def test_what_ends_the_accelerators_process_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("gpu")
 @pytest.mark.parametrize("target", ["gpu", "openvino", "xnnpack"])
+@pytest.mark.slow
 def test_the_deployment_form_is_right_everywhere(
     target: str, shapes_export: Path, tmp_path: Path
 ) -> None:

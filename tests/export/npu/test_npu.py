@@ -181,6 +181,7 @@ def test_reasons_are_read_for_every_node_of_a_group() -> None:
     assert reasons(log) == dict.fromkeys(("b 1", "c"), "QNN Mod Op only support fmod == 0 for now")
 
 
+@pytest.mark.slow
 def test_a_mask_is_computed_on_the_npu(tmp_path: Path) -> None:
     done = run_export(
         *SHAPES, "--head", "mask", *TO_NPU, "--require-full-acceleration", cwd=tmp_path

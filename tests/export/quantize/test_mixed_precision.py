@@ -294,6 +294,7 @@ def test_page_of_a_file_that_fits_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
+@pytest.mark.slow
 def test_a_file_is_as_fast_as_itself(shapes_export: Path, suffix: str) -> None:
     """Nothing is asserted of the time but what holds on a computer that is busy otherwise."""
     from seaformer.artifact.precisions import format_of

@@ -503,6 +503,7 @@ def test_no_weight_is_stored_twice(network) -> None:
     assert sum(shape.numel() for shape, _ in stored) < 1.02 * count
 
 
+@pytest.mark.slow
 def test_equal_constants_are_stored_once(network) -> None:
     graph = to_onnx(deployment_form(network, (128, 192), ADE20K).model, (128, 192), "logits")
     constants = [numpy_helper.to_array(tensor) for tensor in graph.graph.initializer]

@@ -189,6 +189,7 @@ def results(folder: Path) -> dict[str, Any]:
     "model",
     [("t.pth",), ("topformer-tiny", "--weights", "t.pth"), ("t.pth", "--model", "topformer-tiny")],
 )
+@pytest.mark.slow
 def test_a_checkpoint_of_topformer_is_evaluated(scenes: Path, model: tuple[str, ...]) -> None:
     path = write_golden(Path("t.pth"), "tiny", ADE20K)
     said = succeeded(evaluate, *model, "--data", scenes, *DEPLOYED, "--report", "out")
@@ -260,6 +261,7 @@ def few_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["topformer-tiny", "segformer-b0"])
 @pytest.mark.usefixtures("few_scenes")
+@pytest.mark.slow
 def test_another_network_is_trained_and_its_weights_say_what_it_is(folder: Path, name: str) -> None:
     said = succeeded(train, "--model", name, "--output", "run", *SHORT)
     assert {"topformer-tiny": "TopFormer-T", "segformer-b0": "SegFormer-B0"}[name] in said

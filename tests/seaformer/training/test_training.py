@@ -698,6 +698,7 @@ def test_spawned_workers_import_nothing_from_the_working_directory(tmp_path: Pat
     assert len(curve(tmp_path / "run")) == 1
 
 
+@pytest.mark.slow
 def test_two_processes_train_the_model_that_one_trains(tmp_path: Path) -> None:
     run_of_one_step(tmp_path / "one")
     script = tmp_path / "worker.py"

@@ -167,6 +167,7 @@ def an_older_library(folder: Path) -> Path:
         (an_older_library, "LiteRtCreateEnvironment"),
     ],
 )
+@pytest.mark.slow
 def test_a_wrong_runtime_is_refused_and_not_run(
     loopback_phone, model, tmp_path, make: Callable[[Path], Path], said: str
 ):

@@ -113,6 +113,7 @@ def test_what_a_phone_is_given(loopback_phone, tmp_path):
     assert given.options == {"htp_performance_mode": "2"}
 
 
+@pytest.mark.slow
 def test_onnx_runtime_on_the_phone_refuses_a_library_that_is_none(
     loopback_phone, phone_export, tmp_path
 ):

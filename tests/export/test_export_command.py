@@ -47,6 +47,7 @@ def written(folder: Path) -> list[str]:
     return names(folder / "out") if (folder / "out").exists() else []
 
 
+@pytest.mark.slow
 def test_list_has_every_variant_of_every_task(tmp_path: Path) -> None:
     done = run_export("--list", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -303,6 +304,7 @@ def test_a_folder_below_a_file(tmp_path: Path) -> None:
         (signal.SIGKILL, "the command"),
     ],
 )
+@pytest.mark.slow
 def test_a_signal_during_the_conversion(
     folder: Path, number: signal.Signals, signalled: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

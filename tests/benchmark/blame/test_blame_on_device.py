@@ -311,6 +311,7 @@ def test_the_phone_is_searched_and_left_as_it_was(chain, tmp_path, loopback_phon
     assert_left_as_it_was(loopback_phone)
 
 
+@pytest.mark.slow
 def test_a_phone_that_computes_the_same_by_the_command(chain, tmp_path, loopback_phone):
     ended = benchmark(tmp_path, chain, "--blame", "cpu", "--device", loopback_phone.serial)
     assert (ended.status, ended.output.count("agrees with the reference")) == (0, 1), ended.errors

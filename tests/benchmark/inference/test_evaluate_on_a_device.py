@@ -81,6 +81,7 @@ def assert_as_on_the_host(place: str) -> None:
 
 
 @pytest.mark.usefixtures("folder")
+@pytest.mark.slow
 def test_a_phone_that_was_unplugged_goes_on_and_scores_as_this_computer(loopback_phone) -> None:
     serial, cable = loopback_phone.serial, loopback_phone.cable
     # ONNX Runtime's own threads crash on the loopback phone, which has not all of bionic.

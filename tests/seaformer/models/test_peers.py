@@ -308,6 +308,7 @@ def assert_described(file: Path, peer: Network) -> None:
     assert data["weights"]["is_random"]
 
 
+@pytest.mark.slow
 def test_topformer_is_exported_with_the_operators_of_the_official_network(once: Once) -> None:
     peer = PEERS["topformer-tiny"]
     file = Path(f"{exported(once, peer, 'onnx', 'tflite')}.tflite")

@@ -305,6 +305,7 @@ def test_each_pass_takes_every_image_once_in_another_order() -> None:
     assert seen[:6] != seen[6:]
 
 
+@pytest.mark.slow
 def test_loss_falls_and_miou_rises(tmp_path: Path) -> None:
     plan = recipe(iterations=80, batch_size=4, warmup=8)
     scenes = FewScenes("train", 40), FewScenes("val", 16)

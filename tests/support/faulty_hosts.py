@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -80,6 +81,12 @@ class CrashingComputer(FaultyComputer):
     def __init__(self, model: str) -> None:
         super().__init__()
         self._model = model
+
+    def change_plan(self, plan: str) -> str:
+        if not self.is_check or f"\nmodel {self._model}\n" not in plan:
+            return plan
+        # So many that it is killed before its end.
+        return re.sub(r"\nwarmup-runs \d+\n", "\nwarmup-runs 10000\n", plan)
 
     def change_line(self, line: str) -> str:
         if self.is_check and f"\nmodel {self._model}\n" in self.plan and '"header"' in line:

@@ -11,8 +11,8 @@ from seaformer.benchmark.runner.build import (
     build,
     fingerprint,
 )
-from seaformer.console import Console
-from seaformer.errors import SeaformerError, look_up
+from seaformer.compiled_from_c import require_compiled
+from seaformer.errors import look_up
 
 
 def runner_for(target: str) -> Path:
@@ -23,14 +23,11 @@ def runner_for(target: str) -> Path:
     """
     look_up(TARGETS, "target of the runner", target)
     runner = HERE / "bin" / target / NAME
-    try:
-        note = runner.with_name(FINGERPRINT)
-        is_there = runner.is_file() and note.is_file()
-        if not is_there or note.read_text().strip() != fingerprint():
-            Console(stderr=True, soft_wrap=True).print(f"compiling the runner for {target}")
-            build(target, runner)
-    except BuildError as error:
-        raise SeaformerError(str(error)) from error
-    except OSError as error:
-        raise SeaformerError(f"cannot write the runner to '{runner.parent}': {error}.") from error
-    return runner
+    return require_compiled(
+        runner,
+        FINGERPRINT,
+        fingerprint,
+        lambda: build(target, runner),
+        title=f"the runner for {target}",
+        failure=BuildError,
+    )

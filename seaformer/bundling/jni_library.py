@@ -68,7 +68,7 @@ def app_sources() -> Path:
     for folder in (HERE / "sources", HERE.parents[1] / "android_demo"):
         if (folder / "library").is_dir():
             return folder
-    raise BuildError(f"the sources of the library are missing from {HERE}. Install seaformer again")
+    raise BuildError(f"the sources of the library are missing from {HERE}. Reinstall seaformer.")
 
 
 def c_sources() -> list[Path]:
@@ -96,7 +96,7 @@ def build(abi: str, to: Path) -> None:
     if package is None or package.origin is None or installed != ZIG:
         raise BuildError(
             f"compiling the C mask computation needs the package ziglang {ZIG}; installed: "
-            f"{installed}. Install it: pip install ziglang=={ZIG}"
+            f"{installed}. Install it: pip install ziglang=={ZIG}."
         )
     triple = ABIS[abi]
     headers = Path(package.origin).with_name("lib") / "libc" / "include"
@@ -128,7 +128,7 @@ def _run(command: list[str], folder: Path) -> None:
     )
     if done.returncode != 0:
         text = " ".join(done.stderr.decode("utf-8", "replace").split())
-        raise BuildError(f"the C mask computation cannot be compiled: {text[:2000]}")
+        raise BuildError(f"the C mask computation cannot be compiled: {text[:2000]}.")
 
 
 def main() -> None:

@@ -12,8 +12,7 @@ from seaformer.bundling import jni_library
 from seaformer.bundling.assets import refuse_one_name, write_models
 from seaformer.bundling.library_folder import replace_folder, require_writable, write_manifest
 from seaformer.bundling.model import Model
-from seaformer.console import Console
-from seaformer.errors import SeaformerError
+from seaformer.compiled_from_c import require_compiled
 from seaformer.locks import locked
 from seaformer.temporary_folders import temporary_folder
 
@@ -107,17 +106,14 @@ def _kotlin_text(text: str) -> str:
 def _mask_library(abi: str) -> Path:
     """Return the C library for an ABI: it is part of the package; a clone compiles it."""
     library = jni_library.HERE / "bin" / abi / jni_library.NAME
-    note = library.with_name(jni_library.FINGERPRINT)
-    try:
-        is_there = library.is_file() and note.is_file()
-        if not is_there or note.read_text().strip() != jni_library.fingerprint():
-            Console(stderr=True, soft_wrap=True).print(
-                f"compiling the C mask computation for {abi}"
-            )
-            jni_library.build(abi, library)
-    except jni_library.BuildError as error:
-        raise SeaformerError(f"{error}.") from error
-    return library
+    return require_compiled(
+        library,
+        jni_library.FINGERPRINT,
+        jni_library.fingerprint,
+        lambda: jni_library.build(abi, library),
+        title=f"the C mask computation for {abi}",
+        failure=jni_library.BuildError,
+    )
 
 
 def _write_sources(new: Path, models: Sequence[Model]) -> None:

@@ -1,0 +1,42 @@
+"""Files compiled from C: part of an installed package, compiled at first use in a clone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from seaformer.console import Console
+from seaformer.errors import SeaformerError
+
+
+def require_compiled(
+    path: Path,
+    note: str,
+    fingerprint: Callable[[], str],
+    build: Callable[[], None],
+    *,
+    title: str,
+    failure: type[Exception],
+) -> Path:
+    """Return a compiled file, which is compiled now if it is missing or of other sources.
+
+    Args:
+        path: of the file.
+        note: name of the file beside it with the fingerprint of its sources.
+        fingerprint: returns that of the present sources.
+        build: compiles the file and writes its note.
+        title: of the file, for messages, such as "the runner for linux-arm64".
+        failure: raised by `fingerprint` and `build`, with the reason and the remedy.
+
+    Raises:
+        SeaformerError: it is missing and cannot be compiled or written.
+    """
+    try:
+        found = path.with_name(note)
+        is_there = path.is_file() and found.is_file()
+        if not is_there or found.read_text().strip() != fingerprint():
+            Console(stderr=True, soft_wrap=True).print(f"compiling {title}")
+            build()
+    except failure as error:
+        raise SeaformerError(str(error)) from error
+    except OSError as error:
+        raise SeaformerError(f"cannot write {title} to '{path.parent}': {error}.") from error
+    return path

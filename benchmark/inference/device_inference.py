@@ -31,6 +31,7 @@ from seaformer.benchmark.measure.runner_session import (
     PLAN,
     RUNNER,
     RunnerError,
+    require_followed,
     require_success,
 )
 from seaformer.benchmark.measure.session import TimeLimitError
@@ -38,7 +39,6 @@ from seaformer.benchmark.results.schema import Coverage
 from seaformer.benchmark.runner.binaries import runner_for
 from seaformer.benchmark.runner.libraries import ANY_VERSION, RuntimeLibrary, library_for
 from seaformer.benchmark.runner.plan import Plan, PlannedModel
-from seaformer.benchmark.runner.plan_check import plan_mismatch
 from seaformer.benchmark.runner.record import LoadedModel, RecordReader
 from seaformer.errors import UsageError
 from seaformer.files import file_sha256
@@ -184,7 +184,6 @@ class Inference:
     def _follow(self, plan: Plan, path: Path) -> tuple[LoadedModel, Coverage | None]:
         """Run a plan; return the record of its single model, and its coverage."""
         limit_s, reader = plan.time_limit_s, RecordReader()
-        paths = dict.fromkeys(self.accelerator.folder_variables, self._workspace.path)
 
         def on_line(line: str) -> None:
             reader.add(line)
@@ -195,14 +194,10 @@ class Inference:
             [PLAN],
             time_limit_s=limit_s + END_LIMIT_S,
             on_line=on_line,
-            environment={**self.accelerator.environment, **paths},
+            environment=self.accelerator.variables(self._workspace.path),
         )
         record = reader.record()
-        if (wrong := plan_mismatch(plan, record)) is not None:
-            raise RunnerError(
-                f"the runner on {self.device.serial} did not follow its plan ({wrong}). Run again, "
-                "and report it if it happens again."
-            )
+        require_followed(plan, record, self.device.serial)
         try:
             require_success(finished, record, self.device.serial, self.backend)
         except TimeLimitError:
@@ -273,8 +268,6 @@ def open_inference(
         whole = (runner, *libraries, *binaries)
         require_room(device, sum(path.stat().st_size for path in whole))
         workspace.place(runner, RUNNER, executable=True)
-        for path in libraries:
-            workspace.place(path, path.name)
-        for path in binaries:
+        for path in (*libraries, *binaries):
             workspace.place(path, path.name)
         yield Inference(device, backend, settings, library, accelerator, workspace, cpus)

@@ -53,3 +53,7 @@ class AcceleratorFiles:
     options: Mapping[str, str] = field(default_factory=dict)
     folder_variables: tuple[str, ...] = ()
     runtime: Path | None = None
+
+    def variables(self, folder: str) -> dict[str, str]:
+        """Return the variables of a runner's process whose files are in a folder of the device."""
+        return {**self.environment, **dict.fromkeys(self.folder_variables, folder)}

@@ -376,8 +376,6 @@ class RunnerSession(Session):
             options=self._accelerator.options,
             frame=planned_frame(self._frame) if self._frame_paths else None,
         )
-        folder = self._workspace.path
-        paths = dict.fromkeys(self._accelerator.folder_variables, folder)
         reader = RecordReader()
 
         def on_line(line: str) -> None:
@@ -392,7 +390,7 @@ class RunnerSession(Session):
                 [PLAN],
                 time_limit_s=plan.time_limit_s + END_LIMIT_S,
                 on_line=on_line,
-                environment={**self._accelerator.environment, **paths},
+                environment=self._accelerator.variables(self._workspace.path),
             )
             conditions = self.device.conditions()
         except TakenOver:
@@ -402,11 +400,7 @@ class RunnerSession(Session):
                 self._add_round(reader.record(), purpose, None, turn)
             raise
         record = reader.record()
-        if (wrong := plan_mismatch(plan, record)) is not None:
-            raise RunnerError(
-                f"the runner on {self.device.serial} did not follow its plan ({wrong})."
-                " Run again, and report it if it happens again."
-            )
+        require_followed(plan, record, self.device.serial)
         done = self._add_round(record, purpose, conditions, turn, finished.stderr)
         require_success(finished, record, self.device.serial, self.request.backend)
         return done
@@ -478,6 +472,15 @@ def _require_operators(candidate: Candidate) -> None:
         raise UsageError(
             f"--breakdown needs operators, but '{candidate.path}' is compiled. Give the .onnx that "
             "it was compiled from; the phone compiles it."
+        )
+
+
+def require_followed(plan: Plan, record: Record, serial: str) -> None:
+    """Raise RunnerError if a record is not of a plan."""
+    if (wrong := plan_mismatch(plan, record)) is not None:
+        raise RunnerError(
+            f"the runner on {serial} did not follow its plan ({wrong}). Run again, and report it "
+            "if it happens again."
         )
 
 

@@ -123,7 +123,7 @@ def mask_note(path: Path) -> str:
             if len(image.getbands()) > 1:
                 return ""
             values = np.unique(np.asarray(image))
-    except (SeaformerError, OSError, ValueError):  # a photo, or an error that is reported later
+    except Exception:  # Pillow's decoders can raise any exception; `read_image` reports it later
         return ""
     if len(values) > FEW_VALUES:
         return ""

@@ -39,7 +39,7 @@ def unknown_name(kind: str, value: str, valid: Iterable[str]) -> UnknownNameErro
     names = sorted(valid)
     near = get_close_matches(value.lower(), names, n=1, cutoff=0.5)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    return UnknownNameError(f"unknown {kind} '{value}'.{hint} Valid: {', '.join(names)}.")
+    return UnknownNameError(f"unknown {kind} {quoted(value)}.{hint} Valid: {', '.join(names)}.")
 
 
 def look_up(table: Mapping[str, _Row], kind: str, name: str) -> _Row:

@@ -30,6 +30,14 @@ def refuse_existing(path: str | Path, force: bool) -> None:
         raise UsageError(f"cannot write '{path}': no write permission for '{path.parent}'.")
 
 
+def is_there(text: str | Path) -> bool:
+    """Return whether a value that may be something else than a path is the path of something."""
+    try:
+        return Path(text).exists()
+    except OSError:  # longer than file names may be
+        return False
+
+
 @contextmanager
 def atomic_write(path: str | Path, *, replace: bool = True) -> Iterator[Path]:
     """Write a file in a temporary folder, and move it to `path` when the block succeeds.

@@ -74,7 +74,11 @@ def align_litert(graph: Graph, events: Sequence[ProfileEvent]) -> tuple[Share, .
 
 
 def partition_order(graph: Graph, outside: set[int]) -> list[Operator]:
-    """Return all operators in the order in which TensorFlow Lite runs the partitions."""
+    """Return all operators in the order in which TensorFlow Lite runs the partitions.
+
+    Raises:
+        AlignmentError: operators wait for each other, so that no order exists.
+    """
     working = {operator.index for operator in graph.working()}
     computed = {
         name
@@ -86,6 +90,7 @@ def partition_order(graph: Graph, outside: set[int]) -> list[Operator]:
     waiting, ordered = list(graph.operators), []
     # The first epoch is inside or outside the delegate like the first operator.
     is_outside = bool(waiting) and waiting[0].index in outside
+    is_stuck = False
     while waiting:
         left = []
         for operator in waiting:
@@ -95,6 +100,9 @@ def partition_order(graph: Graph, outside: set[int]) -> list[Operator]:
                 ready.update(operator.outputs)
             else:
                 left.append(operator)
+        if is_stuck and len(left) == len(waiting):  # neither inside nor outside the delegate
+            raise AlignmentError(f"operator {left[0].index} needs a tensor that it leads to")
+        is_stuck = len(left) == len(waiting)
         waiting, is_outside = left, not is_outside
     return ordered
 

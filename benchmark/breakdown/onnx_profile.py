@@ -24,6 +24,7 @@ from types import MappingProxyType
 from seaformer.benchmark.breakdown.alignment import AlignmentError, Share
 from seaformer.benchmark.breakdown.graph import Graph, Operator
 from seaformer.benchmark.runner.record import ProfileEvent
+from seaformer.errors import quoted
 
 INSERTED = (
     "ReorderInput",
@@ -104,7 +105,7 @@ def _find(
         shorter = _ADDED.sub("", name)
     if event.op not in INSERTED:
         raise AlignmentError(
-            f"the profile has a node '{event.tag}' ({event.op}) that is not in the file"
+            f"the profile has a node {quoted(event.tag)} ({event.op}) that is not in the file"
         )
     return None
 

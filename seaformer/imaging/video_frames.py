@@ -47,10 +47,16 @@ def read_frames(path: Path, every_s: float) -> Iterator[tuple[float, npt.NDArray
         raise SeaformerError(f"there is no file '{path}'. Check the name.") from error
     except PermissionError as error:
         raise SeaformerError(f"cannot read '{path}': permission denied.") from error
+    except av.error.MemoryError as error:  # a damaged stream states a size; a MemoryError, too
+        raise _damaged(path, error) from error
     except (MemoryError, SeaformerError):
         raise
     except Exception as error:  # PyAV's wrappers of damaged streams can raise any exception.
-        raise SeaformerError(
-            f"'{path}' is damaged or not a video that can be read: {error}. Copy it again, or give "
-            "its frames as images."
-        ) from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> SeaformerError:
+    return SeaformerError(
+        f"'{path}' is damaged or not a video that can be read: {error}. Copy it again, or give "
+        "its frames as images."
+    )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from seaformer.errors import UsageError, unknown_name
+from seaformer.files import is_there
 from seaformer.models.ablation import ablated, checked
 from seaformer.models.entry import Network
 from seaformer.models.registry import REGISTRY, seaformer
@@ -69,9 +70,9 @@ def find_model(text: str) -> Path | Network:
     has_folder = any(separator in text for separator in (os.sep, "/"))
     file, _ = split_key(path)
     looks_like_a_file = has_folder or (":" not in file.name and bool(file.suffix))
-    if is_file_factory(text) and not path.exists():
+    if is_file_factory(text) and not is_there(path):
         return resolve(text)
-    if path.is_file() or looks_like_a_file or (path.exists() and text not in REGISTRY):
+    if looks_like_a_file or (is_there(path) and (path.is_file() or text not in REGISTRY)):
         return path
     return resolve(text)
 

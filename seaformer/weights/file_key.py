@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+from seaformer.files import is_there
+
 SEPARATOR = "::"
 """Separates file and key."""
 
 
 def split_key(path: Path) -> tuple[Path, str | None]:
     """Split FILE::KEY; the key is None if there is none."""
-    if SEPARATOR not in path.name or path.exists():
+    if SEPARATOR not in path.name or is_there(path):
         return path, None
     name, _, key = path.name.rpartition(SEPARATOR)
     return path.with_name(name), key

@@ -188,7 +188,8 @@ def _whole(content: Mapping[Any, Any], path: Path) -> Mapping[str, Tensor]:
     for name, tensor in content.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
             raise SeaformerError(
-                f"{where} contains a {_type_name(tensor)} called {name!r} rather than {expected}."
+                f"{where} contains a {_type_name(tensor):.80} called {quoted(name)} rather than "
+                f"{expected}."
             )
     return content
 

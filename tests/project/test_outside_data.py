@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 from locations import SAMPLES
 from PIL import Image
 from profile_events import Chain
+from pydantic import TypeAdapter
 from small_models import metadata, write_onnx
 from small_tflite import SmallModel
 from spoiling import harmed
@@ -105,6 +106,11 @@ def image(format: str, mode: str = "RGB") -> bytes:
     more = {} if format in ("BMP", "GIF", "PPM") else {"exif": exif}
     Image.fromarray(COLORS % CLASSES).convert(mode).save(file, format, **more)
     return file.getvalue()
+
+
+def torn_png() -> bytes:
+    """Return a PNG whose data is zeros, at which Pillow raises a SyntaxError."""
+    return image("PNG", "L").partition(b"IDAT")[0][:-4] + bytes(4) + b"IDAT" + bytes(8)
 
 
 def heic() -> bytes:
@@ -210,6 +216,9 @@ OLD = SAMPLES / "schema_1"
 # ---- parsers -------------------------------------------------------------------------------------
 
 
+EVENT = TypeAdapter(ProfileEvent)
+
+
 class TwoWays(Chain):
     """Operators that are known by their names, as in an .onnx."""
 
@@ -222,7 +231,7 @@ def profile(graph: Chain, path: Path) -> None:
     try:
         fields = json.loads(path.read_bytes())
         made = [
-            ProfileEvent(model="m", run=0, index=n, subgraph=0, **one)
+            EVENT.validate_python({"model": "m", "run": 0, "index": n, "subgraph": 0, **one})
             for n, one in enumerate(fields)
         ]
     except (ValueError, TypeError):  # which the record does not let pass
@@ -359,7 +368,7 @@ FILES = {
     "--palette a.txt": Parser("a", option("palette", ".txt"), [b"ff0000\n#00ff00\n"]),
     "--palette a.json": Parser("a", option("palette", ".json"), [b"[[255, 0, 0], [0, 1, 2]]"]),
     "mask": Parser("mask.png", mask, [image("PNG", "L"), image("PNG", "P"), image("PNG", "I;16")]),
-    "photo that may be a mask": Parser("mask.png", mask_note, [image("PNG", "L")]),
+    "photo that may be a mask": Parser("mask.png", mask_note, [image("PNG", "L"), torn_png()]),
     "array": Parser("a.npy", arrays_in, [array()]),
     "arrays": Parser("a.npz", arrays_in, [arrays()]),
     "video": Parser("a.mp4", lambda path: [*read_frames(path, 0.1)], [video()]),
@@ -450,6 +459,11 @@ def test_no_value_of_an_option_makes_it_raise_anything_else(option: str) -> None
             read(said)
 
     check()
+
+
+def test_a_list_that_is_too_long_for_a_file_name_is_still_a_list() -> None:
+    labels = tuple(f"class {index}" for index in range(150))
+    assert read_statement(labels=",".join(labels)).labels == labels
 
 
 # ---- there and back ------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Whose time is an event of a profile? By real recordings, and by what must be refused."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -110,6 +111,14 @@ def test_an_operator_outside_of_the_delegate_must_be_the_one_of_its_index() -> N
     assert [share.operator for share in align_litert(graph, good)] == [0, 1]
     with pytest.raises(AlignmentError, match="ARG_MAX at 0"):
         align_litert(graph, [good[0], event(1, "ARG_MAX", "operator", node=0)])
+
+
+def test_a_graph_whose_operators_wait_for_each_other_is_refused() -> None:
+    graph = Chain(["ADD", "MUL"])
+    first, second = graph.operators
+    graph.operators = (replace(first, inputs=(*first.inputs, *second.outputs)), second)
+    with pytest.raises(AlignmentError, match="operator 0 needs a tensor that it leads to"):
+        partition_order(graph, set())
 
 
 def test_partitions_run_everything_that_is_ready_before_the_other_side_has_its_turn() -> None:

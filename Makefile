@@ -1,6 +1,8 @@
 # Everything a fresh machine needs: make demo, make test. Python 3.11, 3.12 or 3.13 has to be there.
 PYTHON ?= python3.11
 VENV ?= .venv
+# The version the tests run with, see pyproject.toml.
+TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
@@ -11,7 +13,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not installed; install it, or name another: make PYTHON=/path/to/python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable ".[dev]"
+	$(BIN)/pip install --quiet "$(TORCH)" --editable ".[dev]"
 	@touch $@
 
 PHOTO := seaformer/data/photograph.jpg

@@ -126,7 +126,9 @@ def test_the_distributions_carry_the_data(distributions: Path) -> None:
     # Compiled for who installs the wheel; their sources for who has another computer.
     assert {name for name in in_wheel if "/runner/bin/" in name} == RUNNERS
     assert "seaformer/benchmark/runner/src/bionic/crt.c" in in_wheel
+    assert "seaformer/benchmark/results/imagenet.csv" in in_wheel
     assert "benchmark/runner/src/probe.tflite" in in_sdist
+    assert "benchmark/results/imagenet.csv" in in_sdist
     assert not [name for name in in_sdist if "/runner/bin/" in name]
     with zipfile.ZipFile(wheel) as archive:
         for target in TARGETS:

@@ -6,7 +6,7 @@ TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo check test test-all lint dist distributions bench clean
+.PHONY: setup demo check test test-all lint docs dist distributions bench clean
 
 setup: $(STAMP)
 
@@ -60,7 +60,7 @@ distributions: setup
 	$(BIN)/python -m build --outdir dist
 
 # mypy reads packages by folder names; this tree has them under the names they are imported by.
-lint: setup
+lint: docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	PYTHONPATH=tests/support $(BIN)/python -m prose_lint
@@ -69,6 +69,10 @@ lint: setup
 	@for folder in export benchmark; do ln -s ../../../$$folder build/typing/seaformer/; done
 	@ln -s ../../android_demo/smoke_build build/typing/smoke_build
 	cd build/typing && "$(abspath $(BIN))/mypy" --config-file ../../pyproject.toml -p seaformer -p smoke_build
+
+# The documents as a site, build/site/index.html, which needs no network. A warning is an error.
+docs: setup
+	$(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going -d build/doctrees docs build/site
 
 bench: setup
 	PYTHONPATH=tests/support $(BIN)/python -m bench.export --document docs/measurements.md

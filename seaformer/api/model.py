@@ -81,6 +81,8 @@ def load(
 ) -> "Model":
     """Load a model: an exported file, a checkpoint, or a network by its name.
 
+    ::
+
         model = seaformer.load("build/seaformer_tiny_shapes_256x256_fp32.tflite")
         model = seaformer.load("seaformer-tiny", weights="ade20k")
 

@@ -8,7 +8,7 @@ import click
 from seaformer.artifact.accelerators import ACCELERATORS, parse_accelerators
 from seaformer.artifact.chips import LIST
 from seaformer.artifact.precisions import FORMATS, PRECISIONS
-from seaformer.cli.command import FAILED, Command
+from seaformer.cli.command import FAILED, Command, command_line
 from seaformer.cli.statement_options import read_output, read_statement, statement_options
 from seaformer.export.heads import HEADS
 from seaformer.export.quantize.methods import METHODS
@@ -269,7 +269,9 @@ def main(
 
     folder, meaning = read_output(outputs, output_meaning)
     statement = read_statement(task, labels, palette, input_range, mean, std, meaning)
-    console, options = Console(), ExportOptions(statement=statement, output=folder, **given)
+    line = command_line("seaformer-export")
+    options = ExportOptions(statement=statement, output=folder, command=line, **given)
+    console = Console()
     if list_only:
         from seaformer.export.listing import print_models
 

@@ -227,7 +227,7 @@ class Quantizing:
         self._report.console.print(sensitivity_report.ranking_table(sensitivity))
         json, page = self._beside(precision, "sensitivity")
         write_text(json, sensitivity.text())
-        sensitivity_report.write_report(page, sensitivity)
+        sensitivity_report.write_report(page, sensitivity, context.request.command)
         self._report.console.print(f"Report: {page}", soft_wrap=True)
 
     def _titles(self, rows: Iterable[Row]) -> dict[str, str]:
@@ -270,7 +270,9 @@ class Quantizing:
         about = f"{self._context.stem}, {format.name} {precision.name} · calibrated with "
         about += self._calibrated_with
         score_name = self._context.request.task.score_name
-        mixed_precision_report.write_report(page, found, about, score_name)
+        mixed_precision_report.write_report(
+            page, found, about, score_name, self._context.request.command
+        )
         self._report.console.print(f"Report: {page}", soft_wrap=True)
         return found.found
 

@@ -97,6 +97,7 @@ class Request:
             is not written.
         chips: to compile every file for, on accelerators that need compiled files.
         needs_full_acceleration: whether a compiled file with operators left on the CPU is refused.
+        command: the command line; None if there is none.
     """
 
     network: Network
@@ -118,6 +119,7 @@ class Request:
     names_accelerators: bool
     chips: tuple[Chip, ...] = ()
     needs_full_acceleration: bool = False
+    command: str | None = None
 
     def path(self, name: str, size: tuple[int, int], precision: Precision, format: Format) -> Path:
         """Name of an exported file, such as seaformer_tiny_ade20k_512x512_fp32.tflite.
@@ -161,6 +163,7 @@ class ExportOptions:
     accelerators: Sequence[str] = ()
     chips: Sequence[str] = ()
     require_full_acceleration: bool = False
+    command: str | None = None
 
 
 def make_request(options: ExportOptions) -> Request:
@@ -252,6 +255,7 @@ def make_request(options: ExportOptions) -> Request:
         names_accelerators=bool(named),
         chips=chips,
         needs_full_acceleration=options.require_full_acceleration,
+        command=options.command,
     )
 
 

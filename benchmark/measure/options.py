@@ -3,8 +3,6 @@
 # ruff: noqa: RUF009 (the functions called for the defaults of Options return fields)
 
 import re
-import shlex
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial, wraps
@@ -19,6 +17,7 @@ from seaformer.benchmark.measure.backends import BACKENDS, ON_ACCELERATORS, ON_N
 from seaformer.benchmark.measure.power_modes import BURST, POWER_MODES
 from seaformer.benchmark.results.table_kinds import KINDS
 from seaformer.benchmark.runner.plan import MAX_FRAME_SIDE
+from seaformer.cli.command import command_line
 from seaformer.errors import UsageError
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.parameter_types import Name, Parsed
@@ -252,8 +251,8 @@ def takes_options(
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
         def called(**given: Any) -> None:
-            typed = shlex.join(["seaformer-benchmark", *sys.argv[1:]])
-            options = Options(command=typed, **{name: given.pop(name) for name in names})
+            line = command_line("seaformer-benchmark")
+            options = Options(command=line, **{name: given.pop(name) for name in names})
             command(options, **given)
 
         declared = {one.name: one.metadata["click"] for one in fields(Options) if one.metadata}

@@ -8,6 +8,7 @@ from pathlib import Path
 from seaformer.benchmark.devices.device import Conditions
 from seaformer.benchmark.presentation.paper_table import PaperTable, paper_table
 from seaformer.benchmark.presentation.terminal import parity_text
+from seaformer.benchmark.report.benchmark_verdict import side_by_side, verdict
 from seaformer.benchmark.report.distribution import distribution
 from seaformer.benchmark.report.drift import Drift, drift
 from seaformer.benchmark.report.frames import LEGEND, frames
@@ -17,7 +18,7 @@ from seaformer.benchmark.results.comparison import CONFIDENCE, Compared, compare
 from seaformer.benchmark.results.published import CONDITIONS, PaperRow, paper_rows
 from seaformer.benchmark.results.schema import ModelResult, Results, StoppedBy
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.reporting.page import Page
+from seaformer.reporting.page import Command, Page
 from seaformer.reporting.plots import Rows
 
 UNKNOWN = "unknown"
@@ -105,6 +106,8 @@ def write_report(path: Path, sources: Sequence[Source]) -> None:
     """
     entries = [_entry(place, source, len(sources)) for place, source in enumerate(sources)]
     page = BenchmarkPage(
+        verdict=_verdict(entries),
+        commands=[Command(one.results.command, one.letter) for one in entries],
         entries=entries,
         facts=_facts([one.results for one in entries]),
         side_by_side=_side_by_side(entries),
@@ -113,6 +116,23 @@ def write_report(path: Path, sources: Sequence[Source]) -> None:
         ],
     )
     page.write(path)
+
+
+def _verdict(entries: Sequence[_Entry]) -> list[str]:
+    """Compare every benchmark with the first one; a single one has its own verdict."""
+    first, *others = entries
+    if not others:
+        return verdict(first.results)
+    return [
+        sentence
+        for one in others
+        for sentence in side_by_side(
+            one.letter,
+            first.letter,
+            _changes(one.results, first.results),
+            differing(one.results, first.results),
+        )
+    ]
 
 
 def _entry(place: int, source: Source, count: int) -> _Entry:
@@ -175,7 +195,6 @@ def _facts_of(results: Results) -> dict[str, str]:
         "measured at": f"{results.created_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         "programs": ", ".join(f"{name} {version}" for name, version in results.versions.items()),
         "not reported by the device": ", ".join(results.unknown) or "nothing",
-        "command": results.command,
     }
 
 

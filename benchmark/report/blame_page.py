@@ -13,7 +13,7 @@ from seaformer.benchmark.presentation.blame_terminal import (
     remarks,
 )
 from seaformer.benchmark.results.blame_results import BlameResults, Trial
-from seaformer.reporting.page import Page
+from seaformer.reporting.page import Command, Page
 
 
 @dataclass(frozen=True)
@@ -31,21 +31,17 @@ class BlamePage(Page, template="blame.html"):
 
     Attributes:
         results: of the search.
-        headline: the result in a sentence or two.
         ratios: SQNR of the operator before and after it, where known.
         lines: heading and text of each fact about the operator.
         remarks: caveats.
         rows: the trials, shortest models first.
-        commands: follow-up commands, each with its purpose.
     """
 
     results: BlameResults
-    headline: str
     ratios: list[tuple[str, str]]
     lines: list[tuple[str, str]]
     remarks: list[str]
     rows: list[TrialRow]
-    commands: list[tuple[str, str]]
 
 
 def write_blame_page(path: Path, results: BlameResults) -> None:
@@ -58,8 +54,12 @@ def write_blame_page(path: Path, results: BlameResults) -> None:
     blamed = results.blamed
     known = () if blamed is None else (("before", blamed.before_db), ("after", blamed.after_db))
     page = BlamePage(
+        verdict=headline(results),
+        commands=[
+            Command(results.command),
+            *(Command(line, purpose) for purpose, line in next_commands(results, path.parent)),
+        ],
         results=results,
-        headline=" ".join(headline(results)),
         ratios=[(f"SQNR {when}", decibels(value)) for when, value in known if value is not None],
         lines=[] if results.blamed is None else operator_lines(results.blamed),
         remarks=remarks(results),
@@ -67,6 +67,5 @@ def write_blame_page(path: Path, results: BlameResults) -> None:
             TrialRow(one, OUTCOMES[one.outcome], agreement(one.worst) if one.worst else "-")
             for one in shortest_first
         ],
-        commands=next_commands(results, path.parent),
     )
     page.write(path)

@@ -4,8 +4,18 @@ import numpy as np
 
 from seaformer.benchmark.results.rounds import run_times
 from seaformer.benchmark.results.schema import Results
-from seaformer.reporting.numbers import median, milliseconds
-from seaformer.reporting.plots import Mark, Plot, Row, Rows, box, bracket, dots, upright
+from seaformer.reporting.numbers import exact, median, milliseconds
+from seaformer.reporting.plots import (
+    Mark,
+    Plot,
+    Position,
+    Row,
+    Rows,
+    box,
+    bracket,
+    spots,
+    upright,
+)
 from seaformer.reporting.scale import Scale
 from seaformer.statistics.bootstrap import Summary
 
@@ -45,17 +55,18 @@ def distribution(results: Results) -> Rows | None:
 
 
 def _row(name: str, summary: Summary, runs: np.ndarray, scale: Scale) -> Row:
-    positions: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+    points: dict[bool, list[tuple[Position, str]]] = {True: [], False: []}
     for order, run in enumerate(runs):
         value = _relative(run, summary)
         height = round(8 + 84 * (order + 0.5) / len(runs), 2)
-        positions[scale.holds(value)].append((scale.at(value), height))
+        title = f"run {order + 1}: {exact(run)} ms, {value:+.2f} %"
+        points[scale.holds(value)].append(((scale.at(value), height), title))
 
     def ends(low_ms: float, high_ms: float) -> tuple[float, float]:
         return scale.at(_relative(low_ms, summary)), scale.at(_relative(high_ms, summary))
 
     interval = summary.interval_ms
-    beyond = len(positions[False])
+    beyond = len(points[False])
     note = f"median {milliseconds(summary.median_ms)} ms, {summary.runs} runs"
     plot = Plot(
         title=f"Runs of {name}",
@@ -67,8 +78,8 @@ def _row(name: str, summary: Summary, runs: np.ndarray, scale: Scale) -> Row:
         marks=(
             Mark("band", box(*ends(summary.p10_ms, summary.p90_ms))),
             Mark("zero", upright(scale.at(0))),
-            Mark("dots small", dots(positions[True])),
-            Mark("dots beyond", dots(positions[False])),
+            *spots("dots small", points[True]),
+            *spots("dots beyond", points[False]),
             Mark(
                 "whisker",
                 "" if interval is None else bracket(ends(interval.low, interval.high), 94, 8),

@@ -6,8 +6,8 @@ from statistics import median
 
 from seaformer.benchmark.results.schema import Results, Round
 from seaformer.benchmark.runner.record import Block
-from seaformer.reporting.numbers import tick
-from seaformer.reporting.plots import Mark, Plot, Row, Rows, across, dots, line
+from seaformer.reporting.numbers import exact, tick
+from seaformer.reporting.plots import Mark, Plot, Position, Row, Rows, across, line, spots
 from seaformer.reporting.scale import Scale
 
 _LEAST_TIME = 2.0
@@ -131,14 +131,21 @@ def _device_values(
 def _latency_row(name: str, own: Sequence[Moment], time: Scale, scale: Scale) -> Row:
     counted, unused = ([one for one in own if one.round.used is used] for used in (True, False))
 
-    def positions(moments: Sequence[Moment]) -> list[tuple[float, float]]:
-        return [(time.at(one.seconds), scale.below(one.deviation)) for one in moments]
+    def points(moments: Sequence[Moment]) -> list[tuple[Position, str]]:
+        return [
+            (
+                (time.at(one.seconds), scale.below(one.deviation)),
+                f"round {one.round.index}, {one.seconds:.2f} s: {exact(one.median_ms)} ms, "
+                f"{one.deviation:+.2f} %",
+            )
+            for one in moments
+        ]
 
     marks = (
         Mark("zero", across(scale.below(0))),
-        Mark("way", line(positions(own))),
-        Mark("dots", dots(positions(counted))),
-        Mark("dots unused", dots(positions(unused))),
+        Mark("way", line(position for position, _ in points(own))),
+        *spots("dots", points(counted)),
+        *spots("dots unused", points(unused)),
     )
     return Row(name, "latency, % from its median", _plot(name, "%", marks, time, scale))
 
@@ -147,8 +154,11 @@ def _device_row(
     title: str, unit: str, least: float, points: Sequence[tuple[float, float]], time: Scale
 ) -> Row:
     scale = Scale.over([value for _, value in points], ticks=4, least=least)
-    positions = [(time.at(seconds), scale.below(value)) for seconds, value in sorted(points)]
-    marks = (Mark("way", line(positions)), Mark("dots", dots(positions)))
+    shown = [
+        ((time.at(seconds), scale.below(value)), f"{seconds:.2f} s: {exact(value)} {unit}")
+        for seconds, value in sorted(points)
+    ]
+    marks = (Mark("way", line(position for position, _ in shown)), *spots("dots", shown))
     return Row(title, unit, _plot(title, unit, marks, time, scale))
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from seaformer.benchmark.results.schema import Results
 from seaformer.reporting.numbers import ratio as ratio_text
-from seaformer.reporting.plots import Mark, Plot, Row, Rows, bracket, dots, upright
+from seaformer.reporting.plots import Mark, Plot, Row, Rows, bracket, spots, upright
 from seaformer.reporting.scale import Scale
 from seaformer.statistics.bootstrap import Ratio
 
@@ -40,7 +40,7 @@ def _row(name: str, base: str, ratio: Ratio, scale: Scale) -> Row:
     marks = (
         Mark("zero", upright(scale.at(1))),
         Mark("whisker", whisker),
-        Mark("dots estimate", dots([(scale.at(ratio.value), 50)])),
+        *spots("dots estimate", [((scale.at(ratio.value), 50), f"{name}: {text}")]),
     )
     return Row(name, text, Plot(f"{name} relative to {base}", text, marks, scale))
 

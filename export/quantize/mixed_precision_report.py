@@ -7,10 +7,12 @@ from rich.table import Table
 from rich.text import Text
 
 from seaformer.export.quantize.mixed_precision import Search, Step
-from seaformer.reporting.numbers import loss, number, percent
-from seaformer.reporting.page import Page
-from seaformer.reporting.plots import Mark, Plot, across, box, dots, upright
+from seaformer.reporting.numbers import exact, loss, number, percent
+from seaformer.reporting.page import Page, given
+from seaformer.reporting.plots import Mark, Plot, across, box, dots, spots, upright
 from seaformer.reporting.scale import Scale
+from seaformer.reporting.verdicts import changed, compared
+from seaformer.statistics.bootstrap import CONFIDENCE, Interval, Ratio
 
 MAX_TICKS = 12
 """Maximum number of tick labels below the plot."""
@@ -33,7 +35,9 @@ class MixedPrecisionPage(Page, template="mixed_precision.html"):
     plot: Plot
 
 
-def write_report(path: Path, found: Search, about: str, score_name: str) -> None:
+def write_report(
+    path: Path, found: Search, about: str, score_name: str, command: str | None = None
+) -> None:
     """Render the page and write it.
 
     Args:
@@ -41,11 +45,37 @@ def write_report(path: Path, found: Search, about: str, score_name: str) -> None
         found: the result of the search.
         about: description of the files and their calibration.
         score_name: "mIoU" or "top-1".
+        command: the command line, if any.
 
     Raises:
         OSError: the file cannot be written.
     """
-    MixedPrecisionPage(found, about, score_name, loss_plot(found, score_name)).write(path)
+    page = MixedPrecisionPage(
+        verdict=verdict(found, score_name),
+        commands=given(command),
+        search=found,
+        about=about,
+        score_name=score_name,
+        plot=loss_plot(found, score_name),
+    )
+    page.write(path)
+
+
+def verdict(search: Search, score_name: str) -> list[str]:
+    """State what is kept, the loss that remains, and the latency."""
+    end = search.found
+    accuracy, count = end.accuracy, len(end.kept_modules)
+    kept = f"{count} module{'s' * (count != 1)}" if count else "no module"
+    stated = changed(score_name, "fp32", accuracy.difference_points, accuracy.interval_points)
+    if accuracy.difference_points is None:
+        stated = (
+            f"{percent(accuracy.argmax_agreement)} % of positions have the same class as in fp32"
+        )
+    sentences = [f"With {kept} {search.kept_as}: {stated}."]
+    if latency := end.latency:
+        ratio = Ratio(latency.ratio, Interval(*latency.interval, CONFIDENCE))
+        sentences.append(compared("This file", "the fp32 file", ratio))
+    return sentences
 
 
 def steps_table(found: Search) -> Table:
@@ -99,12 +129,13 @@ def loss_plot(found: Search, score_name: str) -> Plot:
     ]
     for place, (step, (low, lost, high)) in enumerate(zip(found.steps, losses, strict=True), 1):
         left = x.at(place)
-        position = dots([(left, y.below(lost))])
+        position = (left, y.below(lost))
         marks.append(Mark("interval", upright(left, y.below(high), y.below(low))))
         if step == found.found:
-            marks.append(Mark("ring", position))
-        action = f"{place}: {' '.join(filter(None, (step.action, step.module)))}"
-        marks.append(Mark("dot fits" if step.fits else "dot", position, title=action))
+            marks.append(Mark("ring", dots([position])))
+        action = f"{place}, {' '.join(filter(None, (step.action, step.module)))}"
+        title = f"{action}: {exact(lost)} [{exact(low)}, {exact(high)}]"
+        marks += spots("dot fits" if step.fits else "dot", [(position, title)])
     last = _loss(found.found)[1]
     description = (
         f"By step, {what}: from {number(losses[0][1], 2)} to {number(last, 2)}. The table lists "

@@ -7,9 +7,10 @@ from rich.table import Table
 
 from seaformer.export.quantize.sensitivity import SHOWN_MODULES, Level, Row, Sensitivity, Tensor
 from seaformer.reporting.numbers import percent, points, significant
-from seaformer.reporting.page import Page
+from seaformer.reporting.page import Page, given
 from seaformer.reporting.plots import Mark, Plot, box, upright
 from seaformer.reporting.scale import Scale
+from seaformer.reporting.verdicts import changed
 
 _LEVELS: tuple[tuple[Level, str, str], ...] = (
     ("part", "parts", "Parts"),
@@ -33,13 +34,16 @@ class SensitivityPage(Page, template="sensitivity.html"):
     histograms: list[tuple[Tensor, Plot]]
 
 
-def write_report(path: Path, sensitivity: Sensitivity) -> None:
-    """Render the page and write it, overwriting an existing file.
+def write_report(path: Path, sensitivity: Sensitivity, command: str | None = None) -> None:
+    """Render the page and write it, overwriting an existing file; `command` is the command
+    line, if any.
 
     Raises:
         OSError: the file cannot be written.
     """
     page = SensitivityPage(
+        verdict=verdict(sensitivity),
+        commands=given(command),
         report=sensitivity,
         worst=sensitivity.level("module")[:SHOWN_MODULES],
         levels=[
@@ -50,6 +54,24 @@ def write_report(path: Path, sensitivity: Sensitivity) -> None:
         histograms=[(tensor, histogram(tensor)) for tensor in sensitivity.tensors],
     )
     page.write(path)
+
+
+def verdict(sensitivity: Sensitivity) -> list[str]:
+    """State the loss of the quantized file, and the module that causes most noise."""
+    whole = sensitivity.whole
+    stated = changed(sensitivity.score_name, "fp32", whole.difference_points, whole.interval_points)
+    agreement = f"the same class as fp32 at {percent(whole.argmax_agreement)} % of positions"
+    if whole.difference_points is None:
+        sentences = [f"{sensitivity.precision} gives {agreement}."]
+    else:
+        sentences = [f"{sensitivity.precision}: {stated}; {agreement}."]
+    if modules := sensitivity.level("module"):
+        worst = modules[0]
+        sentences.append(
+            f"Most noise of a single module: {worst.name}, {percent(worst.share, 1)} % of that of "
+            "the whole file."
+        )
+    return sentences
 
 
 def ranking_table(sensitivity: Sensitivity) -> Table:
@@ -83,12 +105,17 @@ def histogram(tensor: Tensor) -> Plot:
     width = 100 / len(tensor.histogram)
     low, high = scale.at(tensor.low), scale.at(tensor.high)
     top = max(*tensor.histogram, 1)
-    paths = {True: "", False: ""}
+    columns = []
     for place, count in enumerate(tensor.histogram):
         if count:
             left = place * width
-            is_inside = low - width <= left <= high
-            paths[is_inside] += box(left, left + width, 100 * (1 - _log_share(count, top)))
+            kind = "inside" if low - width <= left <= high else "outside"
+            path = box(left, left + width, 100 * (1 - _log_share(count, top)))
+            values = " to ".join(
+                significant(start + share * (end - start) / len(tensor.histogram))
+                for share in (place, place + 1)
+            )
+            columns.append(Mark(kind, path, title=f"{values}: {count:,} values"))
     seen, limits = (
         f"from {significant(ends[0])} to {significant(ends[1])}"
         for ends in (tensor.seen, (tensor.low, tensor.high))
@@ -98,8 +125,7 @@ def histogram(tensor: Tensor) -> Plot:
         f"Values {seen}, range {limits}.",
         (
             Mark("band", box(low, high)),
-            Mark("inside", paths[True]),
-            Mark("outside", paths[False]),
+            *columns,
             Mark("zero", upright(scale.at(0))),
             Mark("limit", upright(low) + upright(high)),
         ),

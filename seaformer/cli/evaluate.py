@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seaformer.artifact.accelerators import CPU
-from seaformer.cli.command import PATH, Command
+from seaformer.cli.command import PATH, Command, command_line
 from seaformer.cli.processor_options import Processor, processor_options, read_processor
 from seaformer.cli.statement_options import read_statement, statement_options
 from seaformer.errors import SeaformerError, UsageError
@@ -303,7 +303,9 @@ def main(
         results = collect(
             evaluation, dataset, candidates, available=len(whole.items), skip_broken=skip_broken
         )
-        write_report(folder / PAGE, results, dataset, candidates)
+        write_report(
+            folder / PAGE, results, dataset, candidates, command_line("seaformer-evaluate")
+        )
         # Written last: its presence marks a finished run.
         write_text(folder / RESULTS, results.text())
         notify(FileWritten(path=folder / RESULTS))

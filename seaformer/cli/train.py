@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seaformer.cli.command import PATH, Command
+from seaformer.cli.command import PATH, Command, command_line
 from seaformer.cli.statement_options import read_statement, statement_options
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.extras import require
@@ -325,7 +325,7 @@ def _report(folder: RunFolder, found: TrainingData, accelerator: Accelerator) ->
             image = found.validation[place]
             mask = predict(model, [image], found.task, accelerator.device)[0]
             examples.append((*image, mask))
-        write_report(folder, scores, examples)
+        write_report(folder, scores, examples, command_line("seaformer-train"))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ from seaformer.evaluation.results import ClassResult, ModelResult, Results, clas
 from seaformer.evaluation.strips import Strip, draw_strips
 from seaformer.imaging.overlay import Color, class_color
 from seaformer.reporting.numbers import percent, points
-from seaformer.reporting.page import Page
+from seaformer.reporting.page import Page, given
 from seaformer.reporting.plots import Rows, bars
+from seaformer.reporting.verdicts import changed
 
 _CHANGES = 12
 """Number of most changed classes that are listed for each compared model."""
@@ -64,12 +65,23 @@ class EvaluationPage(Page, template="evaluation.html"):
 
 
 def write_report(
-    path: Path, results: Results, dataset: Dataset, models: Sequence[Candidate]
+    path: Path,
+    results: Results,
+    dataset: Dataset,
+    models: Sequence[Candidate],
+    command: str | None = None,
 ) -> None:
     """Write the page; the models are run again on the images that it shows.
 
     The models are in the order of `results`; the first of several is the reference. An existing
     file is replaced.
+
+    Args:
+        path: path of the page.
+        results: results of the evaluation.
+        dataset: the evaluated images.
+        models: the open models.
+        command: the command line; None if there is none.
 
     Raises:
         SeaformerError: an image can no longer be read.
@@ -89,12 +101,45 @@ def write_report(
             )
         )
     page = EvaluationPage(
+        verdict=verdict(results),
+        commands=given(command),
         results=results,
         title=dataset.task.title,
         sections_of_models=sections,
         rows=_class_rows(results, dataset),
     )
     page.write(path)
+
+
+def verdict(results: Results) -> list[str]:
+    """State the main score of every model, and its difference from that of the reference."""
+    first = results.models[0]
+    sentences = []
+    for model in results.models:
+        name, score = _main_score(results, model)
+        text = f"{model.name}: {name} {percent(score)} %" if score is not None else ""
+        if model is not first:
+            found = model.difference
+            points, low, high = (
+                (None, None, None) if found is None else (found.points, found.low, found.high)
+            )
+            ends = None if low is None or high is None else (low, high)
+            text = f"{text}, {changed(name, first.name, points, ends)}"
+        sentences.append(f"{text or f'{model.name}: no {name}, nothing was labelled'}.")
+    # The comparisons are the result, the reference only their base.
+    sentences = sentences[1:] + sentences[:1]
+    if not results.complete:
+        sentences.append("The evaluation is incomplete.")
+    if any(model.is_random for model in results.models):
+        sentences.insert(0, "No score can be stated for random weights.")
+    return sentences
+
+
+def _main_score(results: Results, model: ModelResult) -> tuple[str, float | None]:
+    """The name of the main score, and its value, 0..1."""
+    is_segmentation = results.kind == "segmentation"
+    scores = model.scores
+    return ("mIoU", scores.miou) if is_segmentation else ("top-1 accuracy", scores.top1)
 
 
 def _ranking(model: ModelResult) -> Rows:

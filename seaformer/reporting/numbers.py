@@ -69,6 +69,13 @@ def significant(value: float) -> str:
     return f"{value + 0.0:.3g}"
 
 
+def exact(value: float, low: float | None = None, high: float | None = None) -> str:
+    """Format a number of any magnitude with five significant digits, with its interval if any."""
+    if low is None or high is None:
+        return f"{value + 0.0:.5g}"
+    return f"{exact(value)} [{exact(low)}, {exact(high)}]"
+
+
 def tick(value: float) -> str:
     """Format a tick of an axis."""
     return f"{value + 0.0:g}".replace("-", "\N{MINUS SIGN}")

@@ -1,8 +1,9 @@
 """The writer of all HTML reports, each of which is one self-contained file."""
 
 import base64
+import hashlib
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,7 +12,7 @@ from markupsafe import Markup, escape
 
 from seaformer.files import atomic_write
 from seaformer.reporting import numbers
-from seaformer.reporting.plots import color_class, stripes
+from seaformer.reporting.plots import color_class, dashes, stripes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,6 +53,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "tick": numbers.tick,
     "color": color_class,
     "stripes": stripes,
+    "dashes": dashes,
     "breakable": breakable,
     "side": lambda side: f"side {side}",
     "file_name": lambda path: path.replace("\\", "/").split("/")[-1],
@@ -60,11 +62,32 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
 
 
 @dataclass(frozen=True)
+class Command:
+    """A command line that a page shows, with a button to copy it; `purpose` may be empty."""
+
+    line: str
+    purpose: str = ""
+
+
+def given(line: str | None) -> tuple[Command, ...]:
+    """Return the command of a page that may not have been made by a command."""
+    return () if line is None else (Command(line),)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Page:
     """The data of a page; a subclass has a field for every name in its template.
 
     In `class MyPage(Page, template="my_page.html")`, `template` is a file in `templates`.
+
+    Attributes:
+        verdict: the result in sentences, most important first, which claim no more than their
+            intervals allow.
+        commands: the command that made the page, and follow-up commands.
     """
+
+    verdict: Sequence[str]
+    commands: Sequence[Command] = ()
 
     _template: ClassVar[str]
 
@@ -90,7 +113,14 @@ class Page:
             lstrip_blocks=True,
         )
         templates.filters |= FILTERS
+        script = templates.get_template("page.js").render()
+        templates.globals |= {"script": Markup(script), "script_hash": _hash(script)}
         text = templates.get_template(self._template).render(vars(self))
         with atomic_write(path) as draft:
             # A file name can contain characters that UTF-8 cannot encode.
             draft.write_bytes(text.encode("utf-8", "replace"))
+
+
+def _hash(script: str) -> str:
+    """Return the hash of a script as a content security policy has it."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"

@@ -1,7 +1,11 @@
 """The elements of all plots: marks over axes, and horizontal bars.
 
-Positions are in percent of the plot, see `scale`. For screen readers, a plot is an image with a
-title and a description; its page has a table of its numbers.
+Positions are in percent of the plot, see `scale`. For screen readers, a plot has a title and a
+description; its points are images with the exact values, which the pointer and the arrow keys
+reach; its page has a table of its numbers.
+
+Colors do not run out: beyond the colors of the theme they are repeated, with stripes in areas,
+dashes in lines, and other shapes of points.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,10 +14,16 @@ from dataclasses import dataclass
 from seaformer.reporting.scale import Scale
 
 COLORS = 10
-"""Number of distinct colors of the theme. Further colors repeat them with striped patterns."""
+"""Number of distinct colors of the theme."""
 
 _ANGLES = (45, 135, 90, 0)
 """Directions of the stripes in degrees; further patterns repeat them with wider stripes."""
+
+_SHAPES = ("", "square", "hollow", "hollow square", "bullseye", "bullseye square")
+"""CSS classes of the shapes of points, each for as many colors as the theme has."""
+
+MAX_POINTS = 400
+"""Largest number of points with values of their own in a row; more would enlarge the page."""
 
 Position = tuple[float, float]
 
@@ -26,7 +36,7 @@ class Mark:
         kind: its CSS class in the theme.
         path: SVG path, in percent of the plot.
         color: number of its color; None for the color of its CSS class.
-        title: tooltip; may be empty.
+        title: exact values, which make it a point that can be focused; may be empty.
     """
 
     kind: str
@@ -69,6 +79,11 @@ class Plot:
     y: Scale | None = None
     x_name: str = ""
     labels: tuple[Label, ...] = ()
+
+    @property
+    def has_points(self) -> bool:
+        """Whether it has points that can be focused."""
+        return any(mark.title and mark.path for mark in self.marks)
 
 
 @dataclass(frozen=True)
@@ -126,6 +141,12 @@ def color_class(color: int | str | None) -> str:
     return f"c{color % COLORS}{' striped' * (color >= COLORS)}"
 
 
+def dashes(color: int | None) -> str:
+    """Return the CSS style of the dashes of a line: one dot more for every repetition of colors."""
+    again = 0 if color is None else color // COLORS
+    return f"--dashes:12 6{' 1 6' * (again - 1)}" if again else ""
+
+
 def stripes(color: int | str | None) -> str:
     """Return the CSS style of the striped pattern of a color; may be empty."""
     if not isinstance(color, int) or color < COLORS:
@@ -137,6 +158,25 @@ def stripes(color: int | str | None) -> str:
 def dots(positions: Iterable[Position]) -> str:
     """Return a path with a dot at each position: lines of length 0 with round caps."""
     return "".join(f"M{x:g} {y:g}h0" for x, y in positions)
+
+
+def spots(
+    kind: str, points: Sequence[tuple[Position, str]], color: int | None = None
+) -> tuple[Mark, ...]:
+    """Return marks for points, given by position and exact values, in the shape of their color.
+
+    `kind` is the CSS classes of their size. More than `MAX_POINTS` are one mark without values.
+    """
+    if len(points) > MAX_POINTS:
+        return (Mark(kind, dots(position for position, _ in points), color),)
+    shape = "" if color is None else _SHAPES[color // COLORS % len(_SHAPES)]
+    inner = {"hollow": ("hole",), "bullseye": ("hole", "core")}.get(shape.split(" ")[0], ())
+    marks = []
+    for position, title in points:
+        path = dots([position])
+        marks.append(Mark(f"{kind} {shape}".rstrip(), path, color, title))
+        marks += [Mark(f"{one} {shape}", path, color) for one in inner]
+    return tuple(marks)
 
 
 def line(positions: Iterable[Position]) -> str:

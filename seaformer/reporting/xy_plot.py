@@ -11,7 +11,18 @@ from itertools import pairwise
 
 import numpy as np
 
-from seaformer.reporting.plots import Label, Mark, Plot, Position, across, dots, line, upright
+from seaformer.reporting.numbers import exact
+from seaformer.reporting.plots import (
+    Label,
+    Mark,
+    Plot,
+    Position,
+    across,
+    dots,
+    line,
+    spots,
+    upright,
+)
 from seaformer.reporting.point_names import NARROW, WIDE, place_names
 from seaformer.reporting.scale import Scale
 from seaformer.statistics.bootstrap import Interval
@@ -77,10 +88,19 @@ def line_plot(
         marks += [
             Mark("leader", line([end, at]), color),
             Mark("curve", line(positions), color),
-            Mark("spots", dots(positions), color),
             Mark("whiskers", intervals, color),
+            *spots("spots", _titled(name, points, positions), color),
         ]
     return Plot(title, description, tuple(marks), x, y, x_name, tuple(labels))
+
+
+def _titled(
+    name: str, values: Sequence[Value], positions: Sequence[Position]
+) -> list[tuple[Position, str]]:
+    return [
+        (at, f"{name}: x {exact(value.x)}, y {exact(value.y, value.low, value.high)}")
+        for value, at in zip(values, positions, strict=True)
+    ]
 
 
 def spread(places: Sequence[float], gap: float = LABEL_GAP) -> list[float]:
@@ -178,11 +198,16 @@ def scatter(title: str, x_name: str, points: Sequence[Dot]) -> Plot:
         Mark("whiskers", intervals),
         Mark("ring", dots(by_standing[Standing.ON])),
         Mark("ring unclear", dots(by_standing[Standing.UNCLEAR])),
-        *(Mark("spots", dots([at]), dot.color, dot.name) for dot, at in drawn),
+        *(mark for dot, at in drawn for mark in spots("spots", [(at, _across(dot))], dot.color)),
     )
     description = f"From left to right: {', '.join(names)}. The numbers are in the table below."
     labels = tuple(label for label, _ in (*wide, *narrow))
     return Plot(title, description, marks, x, y, x_name, labels)
+
+
+def _across(dot: Dot) -> str:
+    value = dot.value
+    return f"{dot.name}: x {exact(value.x, value.low, value.high)}, y {exact(value.y)}"
 
 
 def _steps(places: Sequence[Position]) -> str:

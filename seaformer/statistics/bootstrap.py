@@ -197,6 +197,19 @@ def unpaired_ratio(
     return Ratio(value, interval)
 
 
+def separate_ratio(one: Summary, base: Summary) -> Ratio:
+    """Compare two summaries without their rounds.
+
+    The ends of the interval are the ratios of opposite ends of both intervals, so that it is wider
+    than one from the rounds would be. It is None unless both have an interval.
+    """
+    value, ends, others = one.median_ms / base.median_ms, one.interval_ms, base.interval_ms
+    if ends is None or others is None:
+        return Ratio(value, None)
+    confidence = min(ends.confidence, others.confidence)
+    return Ratio(value, Interval(ends.low / others.high, ends.high / others.low, confidence))
+
+
 def interval_of_medians(
     sets: Sequence[Rounds],
     combine: Callable[..., Floats],

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from seaformer.evaluation.metrics import SegmentationScores
 from seaformer.imaging.overlay import Color, blend, class_color
 from seaformer.network_names import members
-from seaformer.reporting.numbers import significant
-from seaformer.reporting.page import Page, image_url
-from seaformer.reporting.plots import Mark, Plot, dots, line
+from seaformer.reporting.numbers import exact, percent, significant
+from seaformer.reporting.page import Page, given, image_url
+from seaformer.reporting.plots import Mark, Plot, line, spots
 from seaformer.reporting.scale import Scale
 from seaformer.training.checkpoints import METRICS, RunFolder
 from seaformer.training.progress import read_metrics
@@ -26,7 +26,7 @@ _CURVES = (("loss", "cross-entropy", 1), ("mIoU", "mIoU, %", 100), ("lr", "learn
 """Key in the metrics, title with unit, and scale factor of each curve."""
 
 _MAX_DOTS = 40
-"""Curves with more values are drawn without dots."""
+"""The dots of curves with more values are drawn only under the pointer or with the focus."""
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -65,16 +65,21 @@ class TrainingPage(Page, template="training.html"):
 
 
 def write_report(
-    folder: RunFolder, scores: SegmentationScores, examples: list[tuple[Pixels, Pixels, Pixels]]
+    folder: RunFolder,
+    scores: SegmentationScores,
+    examples: list[tuple[Pixels, Pixels, Pixels]],
+    command: str | None = None,
 ) -> None:
     """Write the self-contained report.html into the folder of the run, which has its metrics.
 
     `scores` are those of the best weights as stored; `examples` are images, uint8 [H, W, 3], each
-    with ground truth and predicted mask, uint8 [H, W].
+    with ground truth and predicted mask, uint8 [H, W]; `command` is the command line, if any.
     """
     entries = read_metrics(folder.path / METRICS)
     total = sum(scores.pixels) or 1
     page = TrainingPage(
+        verdict=verdict(scores),
+        commands=given(command),
         network=folder.network.long_title,
         task=folder.task.title,
         scores=scores,
@@ -98,6 +103,16 @@ def write_report(
     page.write(folder.path / FILE)
 
 
+def verdict(scores: SegmentationScores) -> list[str]:
+    """State the scores of the best weights."""
+    if np.isnan(scores.miou):
+        return ["No score can be stated: the validation images have no labelled pixel."]
+    return [
+        f"The best weights have mIoU {percent(scores.miou)} % and pixel accuracy "
+        f"{percent(scores.pixel_accuracy)} % on the validation images."
+    ]
+
+
 def _curve(title: str, points: Sequence[tuple[int, float]]) -> Plot:
     """Plot one quantity over the steps; both axes start at 0."""
     x = Scale.over([0.0, points[-1][0]], least=1.0)
@@ -105,8 +120,9 @@ def _curve(title: str, points: Sequence[tuple[int, float]]) -> Plot:
     positions = [(x.at(step), y.below(value)) for step, value in points]
     last = f"last {points[-1][1]:.4g}"
     marks = [Mark("curve", line(positions))]
-    if len(points) <= _MAX_DOTS:
-        marks.append(Mark("spots", dots(positions)))
+    titles = (f"step {step}: {exact(value)}" for step, value in points)
+    size = "spots" if len(points) <= _MAX_DOTS else "spots unseen"
+    marks += spots(size, list(zip(positions, titles, strict=True)))
     highest = significant(max(value for _, value in points))
     description = f"Highest {highest}, {last}, at step {points[-1][0]}."
     return Plot(f"{title}; {last}", description, tuple(marks), x, y, "step")

@@ -12,9 +12,11 @@ from seaformer.benchmark.studies.accelerators.accelerators_results import (
 )
 from seaformer.benchmark.studies.accelerators.accelerators_table import cells
 from seaformer.reporting.numbers import milliseconds
-from seaformer.reporting.page import Page
+from seaformer.reporting.page import Command, Page
 from seaformer.reporting.plots import Row, Rows, Segment
 from seaformer.reporting.scale import Scale
+from seaformer.reporting.verdicts import fastest, joined
+from seaformer.statistics.bootstrap import Ratio, separate_ratio
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,34 @@ class AcceleratorsPage(Page, template="accelerators.html"):
 def write_accelerators_page(path: Path, results: AcceleratorResults) -> None:
     """Render the page and write it; raises OSError if the file cannot be written."""
     run = [cells(row) for row in results.rows if row.not_run is None]
-    AcceleratorsPage(results=results, plot=_plot(results.rows), cells=run).write(path)
+    page = AcceleratorsPage(
+        verdict=verdict(results),
+        commands=[Command(results.command)],
+        results=results,
+        plot=_plot(results.rows),
+        cells=run,
+    )
+    page.write(path)
+
+
+def verdict(results: AcceleratorResults) -> list[str]:
+    """State which accelerator is the fastest with a correct output, and which outputs are wrong."""
+    latencies = {row.title: row.latency for row in results.rows if row.latency is not None}
+
+    def ratio(title: str, base: str) -> Ratio:
+        return separate_ratio(latencies[title], latencies[base])
+
+    if not latencies:
+        sentences = ["No latency can be stated for any accelerator."]
+    elif len(latencies) == 1:
+        sentences = [f"Only {next(iter(latencies))} has a latency, so there is no comparison."]
+    else:
+        sentences = fastest({title: one.median_ms for title, one in latencies.items()}, ratio)
+    if wrong := [row.title for row in results.rows if row.is_wrong]:
+        sentences.append(f"The output on {joined(wrong)} is wrong, so its latency is discarded.")
+    if missing := [row.title for row in results.rows if row.not_run is not None]:
+        sentences.append(f"Not run: {joined(missing)}.")
+    return sentences
 
 
 def _plot(rows: Sequence[AcceleratorRow]) -> Rows | None:

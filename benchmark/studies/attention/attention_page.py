@@ -6,11 +6,14 @@ from pathlib import Path
 
 from seaformer.benchmark.studies.attention import paper
 from seaformer.benchmark.studies.attention.attention_results import AttentionResults, LayerResult
+from seaformer.benchmark.studies.attention.growth import Growth
 from seaformer.models.registry import LAYERS
 from seaformer.reporting.numbers import milliseconds
-from seaformer.reporting.page import Page
+from seaformer.reporting.page import Command, Page
 from seaformer.reporting.plots import Plot
+from seaformer.reporting.verdicts import fastest, joined
 from seaformer.reporting.xy_plot import Value, interval_ends, line_plot
+from seaformer.statistics.bootstrap import Ratio, Summary, separate_ratio
 
 COLORS = {kind: place for place, kind in enumerate(LAYERS)}
 """Kind of layer -> number of its color."""
@@ -46,6 +49,8 @@ def write_attention_page(path: Path, results: AttentionResults) -> None:
     """Render the page and write it; raises OSError if the file cannot be written."""
     sides = results.sides
     page = AttentionPage(
+        verdict=verdict(results),
+        commands=[Command(results.command)],
         results=results,
         problems=[f"Side {side.side}: {side.problem}" for side in sides if side.problem],
         warnings=[f"Side {side.side}: {text}" for side in sides for text in side.warnings],
@@ -58,6 +63,41 @@ def write_attention_page(path: Path, results: AttentionResults) -> None:
         ],
     )
     page.write(path)
+
+
+def verdict(results: AttentionResults) -> list[str]:
+    """State the fastest layer at the largest side that several layers have, and their growth."""
+    by_side: dict[int, dict[str, Summary]] = {}
+    for layer in results.layers:
+        for point in layer.points:
+            if point.latency is not None:
+                by_side.setdefault(point.side, {})[layer.title] = point.latency
+    compared = {side: times for side, times in by_side.items() if len(times) > 1}
+    sentences = []
+    if not by_side:
+        sentences.append("No latency can be stated for any layer.")
+    if compared:
+        side, times = max(compared.items())
+
+        def ratio(title: str, base: str) -> Ratio:
+            return separate_ratio(times[title], times[base])
+
+        medians = {title: one.median_ms for title, one in times.items()}
+        sentences += [f"At side {side}: {text}" for text in fastest(medians, ratio)]
+    grown = [
+        f"{layer.title} {_exponent(layer.measured_growth)}"
+        for layer in results.layers
+        if layer.measured_growth is not None
+    ]
+    if grown:
+        sentences.append(f"Latency grows with the side to the power of: {joined(grown)}.")
+    return sentences
+
+
+def _exponent(growth: Growth) -> str:
+    ends = growth.interval
+    text = f"{growth.exponent:.2f}"
+    return text if ends is None else f"{text} ({ends.low:.2f} to {ends.high:.2f})"
 
 
 def _measured(results: AttentionResults) -> Plot | None:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seaformer.benchmark.studies.pareto.pareto_results import SEAFORMER, ParetoResults
-from seaformer.reporting.page import Page
+from seaformer.reporting.page import Command, Page
 from seaformer.reporting.plots import Plot
+from seaformer.reporting.verdicts import joined
 from seaformer.reporting.xy_plot import Dot, Standing, Value, interval_ends, scatter
 
 X_NAME = "x: ms, y: mIoU in %"
@@ -46,8 +47,33 @@ def write_pareto_page(path: Path, results: ParetoResults) -> None:
     ]
     title = "mIoU over milliseconds"
     page = ParetoPage(
+        verdict=verdict(results),
+        commands=[Command(results.command)],
         results=results,
         measured=scatter(f"{title}, measured here", X_NAME, measured) if measured else None,
         published=scatter(f"{title}, in the paper's figure", X_NAME, published),
     )
     page.write(path)
+
+
+def verdict(results: ParetoResults) -> list[str]:
+    """State which networks are on the front by the latencies here, and which may be."""
+    by_standing = {
+        standing: [one.title for one in results.points if one.standing is standing]
+        for standing in Standing
+    }
+    count = sum(map(len, by_standing.values()))
+    if not count:
+        return ["No latency can be stated here, so there is no front to compare with the paper's."]
+    front = by_standing[Standing.ON]
+    verb = "is" if len(front) == 1 else "are"
+    sentences = [
+        f"Of {count} measured network{'s' * (count > 1)}, {joined(front)} {verb} on the Pareto "
+        "front by the median latencies here."
+    ]
+    if unclear := by_standing[Standing.UNCLEAR]:
+        sentences.append(
+            f"For {joined(unclear)} it cannot be stated: the intervals of the ratios to better "
+            "networks contain 1."
+        )
+    return sentences

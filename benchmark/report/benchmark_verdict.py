@@ -1,0 +1,135 @@
+"""The verdict of a benchmark, or of several side by side, in sentences."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from seaformer.benchmark.results.breakdown import Breakdown
+from seaformer.benchmark.results.comparison import BETWEEN, Compared
+from seaformer.benchmark.results.schema import ModelResult, Results
+from seaformer.reporting.numbers import milliseconds, percent
+from seaformer.reporting.verdicts import compared, fastest, joined
+from seaformer.statistics.bootstrap import Ratio, Summary
+
+_LARGEST = 2
+"""Number of the largest modules that are named."""
+
+_NAMED = 3
+"""Largest number of models that are compared one by one; more are counted."""
+
+
+def verdict(results: Results) -> list[str]:
+    """State which model is the fastest, whether outputs are right, and where the time goes."""
+    return [*_latency(results), *_outputs(results), *_frames(results), *_modules(results)]
+
+
+def side_by_side(
+    letter: str, base: str, changes: Mapping[str, Compared], differences: Sequence[str]
+) -> list[str]:
+    """Compare the models of one benchmark with those of another of the same names.
+
+    Args:
+        letter: label of the benchmark.
+        base: label of the other one.
+        changes: name of each common model -> its comparison.
+        differences: why the benchmarks cannot be compared; empty if they can.
+    """
+    if differences:
+        return [f"{letter} cannot be compared with {base}: {'; '.join(differences)}."]
+    if not changes:
+        return [f"{letter} and {base} have no measured model in common."]
+    if len(changes) <= _NAMED:
+        return [
+            compared(f"{name} in {letter}", f"in {base}", change.ratio, BETWEEN)
+            for name, change in changes.items()
+        ]
+    verdicts = [change.verdict for change in changes.values()]
+    decided = {word: verdicts.count(word) for word in ("faster", "slower")}
+    counts = [f"{count} {'is' if count == 1 else 'are'} {word}" for word, count in decided.items()]
+    rest = len(verdicts) - sum(decided.values())
+    return [
+        f"Of {len(verdicts)} models, in {letter} {joined(counts)} than in {base}; for {rest} no "
+        "difference can be stated."
+    ]
+
+
+def _latency(results: Results) -> Iterator[str]:
+    if results.emulated:
+        yield f"{results.emulation}, so no latency can be stated."
+        return
+    names = results.names
+    times = {
+        names[model.id]: model.times.typical_ms
+        for model in results.models
+        if model.times is not None and not model.is_wrong
+    }
+    ids = {name: id for id, name in names.items()}
+    if not times:
+        yield "No latency was measured."
+    elif len(times) == 1:
+        (name,) = times
+        model = next(one for one in results.models if one.id == ids[name])
+        yield f"{name} takes {_time(model)} per inference."
+    else:
+
+        def ratio(name: str, base: str) -> Ratio | None:
+            return results.ratio(ids[name], ids[base])
+
+        yield from fastest(times, ratio)
+
+
+def _time(model: ModelResult) -> str:
+    assert model.times is not None
+    run = model.times.run
+    return f"{milliseconds(model.times.typical_ms)} ms" if run is None else _summary(run)
+
+
+def _summary(summary: Summary) -> str:
+    interval = summary.interval_ms
+    text = f"{milliseconds(summary.median_ms)} ms"
+    if interval is None:
+        return text
+    return f"{text} ({milliseconds(interval.low)} to {milliseconds(interval.high)})"
+
+
+def _outputs(results: Results) -> Iterator[str]:
+    names = results.names
+    wrong = [names[model.id] for model in results.models if model.is_wrong]
+    if wrong:
+        yield f"The output of {joined(wrong)} is wrong, so its latency is discarded."
+    right = [one.parity for one in results.models if one.parity is not None and one.parity.passed]
+    if not right:
+        return
+    rest = "The other outputs match" if wrong else "Outputs match"
+    levels = [one.sqnr_db for one in right if one.sqnr_db is not None and one.max_abs_error != 0]
+    shares = [one.agreement for one in right if one.agreement is not None]
+    if levels:
+        more = " or more" * (len(levels) > 1)
+        yield f"{rest} those of this computer at {min(levels):.0f} dB{more}."
+    elif shares:
+        yield f"{rest} the classes of this computer at {percent(min(shares))} % of positions."
+    else:
+        yield f"{rest} those of this computer exactly."
+
+
+def _frames(results: Results) -> Iterator[str]:
+    if results.emulated:
+        return
+    for model in [one for one in results.models if one.frame is not None][:_NAMED]:
+        assert model.frame is not None
+        time = _summary(model.frame.frame_ms)
+        yield f"A whole frame takes {time} with {results.names[model.id]}."
+
+
+def _modules(results: Results) -> Iterator[str]:
+    for model in results.models:
+        breakdown = model.breakdown
+        if breakdown is None or breakdown.emulated or results.emulated:
+            continue
+        shares = _shares(breakdown)
+        if shares:
+            yield f"Of the latency of {results.names[model.id]}, {joined(shares)}."
+
+
+def _shares(breakdown: Breakdown) -> list[str]:
+    modules = [row for row in breakdown.children("") if row.kind == "module" and row.share]
+    modules.sort(key=lambda row: -(row.share or 0))
+    return [f"{percent(row.share, 1)} % are in {row.title}" for row in modules[:_LARGEST]]

@@ -1,0 +1,437 @@
+"""Every page that a command makes, from results that cover all their parts.
+
+`python -m page_gallery FOLDER` writes the pages and their images at the widths and in the color
+schemes in which a change of a page is to be viewed.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from benchmark_parts import RIGHT, WRONG, candidate, make_results, times_around
+from broken_down_results import PARTS, broken_down, results_of, row
+
+from seaformer.artifact.accelerators import CPU, GPU, NPU
+from seaformer.artifact.metadata import Accuracy, Latency
+from seaformer.benchmark.devices.device import Conditions, Temperature
+from seaformer.benchmark.report.benchmark_page import Source
+from seaformer.benchmark.report.benchmark_page import write_report as write_benchmark_page
+from seaformer.benchmark.report.blame_page import write_blame_page
+from seaformer.benchmark.results.blame_results import (
+    BlamedOperator,
+    BlameResults,
+    TensorAgreement,
+    Trial,
+)
+from seaformer.benchmark.results.published import FIGURES
+from seaformer.benchmark.results.schema import FrameTimes, InputUsed, ModelFacts, Results
+from seaformer.benchmark.studies.accelerators.accelerators_page import write_accelerators_page
+from seaformer.benchmark.studies.accelerators.accelerators_results import (
+    AcceleratorResults,
+    AcceleratorRow,
+)
+from seaformer.benchmark.studies.attention import paper
+from seaformer.benchmark.studies.attention.attention_page import write_attention_page
+from seaformer.benchmark.studies.attention.attention_results import (
+    AttentionResults,
+    LayerResult,
+    Point,
+    SideResult,
+)
+from seaformer.benchmark.studies.attention.growth import fit, fit_rounds
+from seaformer.benchmark.studies.pareto.pareto_page import write_pareto_page
+from seaformer.benchmark.studies.pareto.pareto_study import summarise
+from seaformer.evaluation.evaluation_page import write_report as write_evaluation_page
+from seaformer.evaluation.metrics import SegmentationScores
+from seaformer.evaluation.results import (
+    DEFINITION,
+    ClassResult,
+    Confusion,
+    Difference,
+    ModelResult,
+    Scores,
+)
+from seaformer.evaluation.results import Results as EvaluationResults
+from seaformer.export.quantize import mixed_precision_report, sensitivity_report
+from seaformer.export.quantize.mixed_precision import Search, Step
+from seaformer.export.quantize.sensitivity import BARS, Cost, Row, Sensitivity, Tensor
+from seaformer.models.registry import LAYERS, REGISTRY
+from seaformer.statistics.bootstrap import Summary, summarize
+from seaformer.tasks import TASKS
+from seaformer.training.checkpoints import METRICS, Origin, RunFolder
+from seaformer.training.recipe import RECIPES
+from seaformer.training.training_page import write_report as write_training_page
+
+MADE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+LONG = "models/seaformer_tiny_with_a_long_name_ade20k_512x512_fp32_argmax.tflite"
+COMMAND = f"seaformer-benchmark {LONG} --device R58 --threads 4 --runs 500 --output build/out"
+
+Write = Callable[[Path], None]
+
+
+def summary(median_ms: float, seed: int = 0, spread: float = 0.01) -> Summary:
+    """Return the summary of 10 rounds of 5 runs."""
+    return summarize(list(times_around(median_ms, seed, spread)), 0)
+
+
+def warmed(results: Results) -> Results:
+    """Let the device show its clock and get warmer, and throttle in its last round."""
+    rounds = []
+    for one in results.rounds:
+        blocks = tuple(
+            replace(
+                block,
+                started_ns=10**9 * (2 * one.index + place),
+                frequency_khz_before=2_841_600,
+                frequency_khz_after=2_841_600,
+                temperature_c_before=40.0 + one.index,
+                temperature_c_after=40.5 + one.index,
+            )
+            for place, block in enumerate(one.blocks)
+        )
+        skin = Temperature("skin", "skin", 30.0 + one.index)
+        after = Conditions(results.created_at, (skin,), 0, 80, False, {}, None)
+        is_last = one is results.rounds[-1]
+        change = {"blocks": blocks, "conditions_after": after, "used": not is_last}
+        change["throttled"] = "the clock fell" if is_last else None
+        rounds.append(one.model_copy(update=change))
+    return results.model_copy(update={"rounds": tuple(rounds)})
+
+
+def whole_frames(results: Results) -> Results:
+    """Give every model with a latency times of whole frames."""
+    frame = FrameTimes(
+        preparation_ms=summary(4.0),
+        inference_ms=summary(20.0),
+        post_processing_ms=summary(6.0),
+        frame_ms=summary(30.0),
+    )
+    models = tuple(
+        model
+        if model.latency is None
+        else model.model_copy(update={"latency": model.latency.model_copy(update={"frame": frame})})
+        for model in results.models
+    )
+    protocol = results.protocol.model_copy(update={"frame_size": (1280, 720)})
+    return results.model_copy(update={"models": models, "protocol": protocol})
+
+
+def _many() -> Results:
+    files = [LONG, *(f"models/network{number}.tflite" for number in range(1, 7)), "wrong.tflite"]
+    candidates = [candidate(number, file) for number, file in enumerate(files)]
+    times = {one.id: times_around(20.0 + 2 * place, place) for place, one in enumerate(candidates)}
+    parts = [row(f"part{number}", 0.9, title=f"part {number}") for number in range(22)]
+    results = make_results(candidates, times, parities={"m7": WRONG}, command=COMMAND)
+    return whole_frames(warmed(broken_down(results, *parts)))
+
+
+def benchmark(path: Path) -> None:
+    """Eight models, one of them with wrong output, with whole frames and modules."""
+    write_benchmark_page(path, [Source("build/benchmark/results.json", _many())])
+
+
+def benchmarks(path: Path) -> None:
+    """Three benchmarks, the last of which cannot be compared."""
+    full = warmed(broken_down(results_of(command=COMMAND), *PARTS))
+    others = results_of(float_ms=16.0, command=COMMAND), results_of(threads=2, command=COMMAND)
+    named = zip(("first", "second", "third"), (full, *others), strict=True)
+    write_benchmark_page(path, [Source(f"{name}/results.json", one) for name, one in named])
+
+
+def emulated(path: Path) -> None:
+    """A device without latency."""
+    results = broken_down(results_of(emulated=True, command=COMMAND), *PARTS, emulated=True)
+    write_benchmark_page(path, [Source("results.json", results)])
+
+
+def table(path: Path) -> None:
+    """A table of the models."""
+    write_benchmark_page(path, [Source("results.json", results_of(table="variants"))])
+
+
+def pareto(path: Path) -> None:
+    """All networks of the paper, two of them too close to be told apart."""
+    square = InputUsed(
+        source="photograph", name="image", dtype="float32", shape=(1, 512, 512, 3), sha256=None
+    )
+    candidates, times = [], {}
+    for number, (name, figure) in enumerate(FIGURES.items()):
+        variant = name.removeprefix("seaformer-") if name.startswith("seaformer-") else None
+        facts = ModelFacts(
+            name=f"{name.replace('-', '_', 1)}_ade20k", variant=variant,
+            model=None if variant else name, task="ade20k", head="logits", precision="fp32",
+            is_random=True,
+        )  # fmt: skip
+        candidates.append(replace(candidate(number, f"{name}.tflite", input=square), facts=facts))
+        times[f"m{number}"] = times_around(figure.latency_ms / 3, number, spread=0.1)
+    results = make_results(candidates, times, command=COMMAND, warnings=("it was <busy>",))
+    write_pareto_page(path, summarise(results, "results.json", ()))
+
+
+def accelerators(path: Path) -> None:
+    """Accelerators of a phone, one with wrong output and one that was not run."""
+
+    def of(title: str, accelerator: str, median_ms: float | None, **more: Any) -> AcceleratorRow:
+        common = {"file": LONG, "precision": "fp32", "backend": "litert", "results": "r.json"}
+        known = {"latency": None if median_ms is None else summary(median_ms), "parity": RIGHT}
+        return AcceleratorRow(title=title, accelerator=accelerator, **common | known | more)
+
+    rows = (
+        of("CPU, 1 thread", CPU, 40.0),
+        of("CPU, 4 threads", CPU, 12.0),
+        of("GPU", GPU, 4.0, compile_ms=800.0, first_inference_ms=6.0),
+        of("GPU, half precision", GPU, None, parity=WRONG),
+        AcceleratorRow(title="NPU", accelerator=NPU, not_run="no compiled file. Give --soc."),
+    )
+    results = AcceleratorResults(
+        created_at=MADE, command=COMMAND, conditions="Maker Phone (SM8250), Android 13",
+        emulated=False, warnings=("it was warm",), rows=rows,
+    )  # fmt: skip
+    write_accelerators_page(path, results)
+
+
+def attention(path: Path) -> None:
+    """Every attention layer, more than there are colors."""
+    sides = (16, 32, 64)
+    layers = []
+    for place, (kind, network) in enumerate([*LAYERS.items()]):
+        rounds = {side: list(times_around(side ** (1 + place / 8) / 50, place)) for side in sides}
+        points = tuple(
+            Point(
+                side=side, latency=summarize(rounds[side], 0), emulated=None,
+                peak_memory_bytes=20_000_000, added_peak_bytes=2_000_000, macs=10_000,
+                file=f"{kind}_{side}.tflite", wrong_output=False,
+            )
+            for side in sides
+        )  # fmt: skip
+        published = paper.TIMES_MS.get(kind, {})
+        layers.append(
+            LayerResult(
+                kind=kind, title=network.title, source="Some paper", complexity="O(HW)", growth=2,
+                measured_growth=fit_rounds(rounds, 0), note="", points=points, left_out=(),
+                paper_ms=published, paper_growth=fit(published),
+            )
+        )  # fmt: skip
+    results = AttentionResults(
+        created_at=MADE, command=COMMAND, conditions="Maker Phone (SM8250), Android 13",
+        emulated=False, interrupted=False, channels=64, heads=4, key_dim=16,
+        sides=tuple(
+            SideResult(side=side, results=f"{side}/results.json", problem=None, warnings=())
+            for side in sides
+        ),
+        layers=tuple(layers), paper_source=paper.SOURCE,
+    )  # fmt: skip
+    write_attention_page(path, results)
+
+
+def blame(path: Path) -> None:
+    """A phone that computes one operator wrong."""
+    phone = results_of()
+
+    def tensor(value: float, agrees: bool) -> TensorAgreement:
+        return TensorAgreement(
+            name="x", shape=(1, 64, 64, 8), dtype="float32", value=value, agrees=agrees
+        )
+
+    trials = tuple(
+        Trial(
+            operators=count, end=count, outcome="agrees" if count < 41 else "differs",
+            tensors=(tensor(120.0, True) if count < 41 else tensor(3.0, False),), seconds=1.5,
+        )
+        for count in (90, 45, 22, 33, 39, 42, 40, 41)
+    )  # fmt: skip
+    results = BlameResults(
+        created_at=MADE, command=f"seaformer-benchmark {LONG} --blame gpu", complete=True,
+        problem=None, model=LONG, sha256="0" * 64, device=phone.device, emulated=False,
+        accelerator=GPU, backend="litert", runtime=phone.runtime, half=True, soc=None,
+        reference="LiteRT on this computer", input=phone.models[0].input, operators=90,
+        min_db=40.0, trials=trials, verdict="operator",
+        blamed=BlamedOperator(
+            index=41, type="MUL", module="context_branch.block3.attention", outcome="differs",
+            reason=None, inputs=(tensor(120.0, True),), outputs=(tensor(3.0, False),),
+            alone=trials[-1], file="operator_41.tflite",
+        ),
+    )  # fmt: skip
+    write_blame_page(path, results)
+
+
+def _evaluated(name: str, miou: float, difference: Difference | None) -> ModelResult:
+    labels = TASKS["ade20k"].labels
+    classes = tuple(
+        ClassResult(
+            index=index, name=label, pixels=1000 * (index + 1), iou=(index % 100) / 100,
+            accuracy=0.5, change=None if difference is None else 0.001 * (index % 7 - 3),
+            agreement=None if difference is None else 0.9,
+        )
+        for index, label in enumerate(labels)
+    )  # fmt: skip
+    mistakes = tuple(
+        Confusion(expected=one, found=other, pixels=12_345, share=0.25)
+        for one, other in zip(labels[:12], labels[1:13], strict=True)
+    )
+    return ModelResult(
+        file=f"models/{name}", name=name, sha256="0" * 64, title="SeaFormer-tiny, ADE20K, fp32",
+        runtime="LiteRT", protocol="deployed", input="stretched to 512 x 512", is_random=False,
+        note="", agreement=None if difference is None else 0.97, difference=difference,
+        scores=Scores(miou=miou, mean_accuracy=0.71, pixel_accuracy=0.81), classes=classes,
+        mistakes=mistakes, differences=mistakes if difference else (), worst=(),
+    )  # fmt: skip
+
+
+def _write_evaluation(path: Path, *models: ModelResult) -> None:
+    results = EvaluationResults(
+        complete=True, kind="segmentation", task="ade20k", definition=DEFINITION, data="ADE20K",
+        layout="ade20k", split="val", pictures=2000, available=2000, broken=(), models=models,
+        versions={"seaformer": "0.1.0"},
+    )  # fmt: skip
+    # No image is shown, so no data set is read and no model is run.
+    dataset: Any = SimpleNamespace(task=TASKS["ade20k"], items=())
+    command = "seaformer-evaluate models/*.tflite --data ADE20K"
+    write_evaluation_page(path, results, dataset, list(models), command)  # type: ignore[arg-type]
+
+
+def evaluation(path: Path) -> None:
+    """One model."""
+    _write_evaluation(path, _evaluated(Path(LONG).name, 0.358, None))
+
+
+def comparison(path: Path) -> None:
+    """A model that is worse than the reference, and one that may not be."""
+    worse = Difference(points=-0.3, low=-0.5, high=-0.1)
+    same = Difference(points=0.05, low=-0.1, high=0.2)
+    _write_evaluation(
+        path,
+        _evaluated("fp32.tflite", 0.615, None),
+        _evaluated("int8.tflite", 0.612, worse),
+        _evaluated("fp16.tflite", 0.6155, same),
+    )
+
+
+def training(path: Path) -> None:
+    """A run with its curves."""
+    task = TASKS["ade20k"]
+    entries = [
+        {"step": step, "loss": 4 / (1 + step / 200), "lr": 0.001 * (1 - step / 2000)}
+        | ({"mIoU": step / 4000} if step % 200 == 0 else {})
+        for step in range(50, 2001, 50)
+    ]
+    folder = path.parent / "run"
+    folder.mkdir(exist_ok=True)
+    (folder / METRICS).write_text("".join(f"{json.dumps(entry)}\n" for entry in entries))
+    count = task.num_classes
+    random = np.random.default_rng(0)
+    iou = tuple(map(float, random.uniform(0, 0.8, count)))
+    scores = SegmentationScores(0.356, 0.47, 0.77, iou, iou, tuple(range(count)))
+    image = random.integers(0, 255, (96, 128, 3), np.uint8)
+    mask = random.integers(0, count, (96, 128), np.uint8)
+    run = RunFolder(folder, REGISTRY["seaformer-tiny"], task, RECIPES["ade20k"], Origin("random"))
+    write_training_page(run, scores, [(image, mask, mask)], "seaformer-train --data ADE20K")
+    (folder / "report.html").rename(path)
+
+
+def _accuracy(points: float | None) -> dict[str, Any]:
+    return {
+        "difference_points": points,
+        "interval_points": None if points is None else (points - 0.2, points + 0.2),
+    }
+
+
+def _whole(points: float | None, agreement: float = 0.95) -> Accuracy:
+    return Accuracy(
+        pictures="500 scenes", count=500, sqnr_db=21.0, argmax_agreement=agreement,
+        reference_score=61.5, score=61.5 + (points or 0), **_accuracy(points),
+    )  # fmt: skip
+
+
+def sensitivity(path: Path) -> None:
+    """Modules with their costs, and the histograms of the worst."""
+    rows = tuple(
+        Row(
+            name=f"context_branch.block{number}.attention.{level}", level=level, operators=(number,),
+            share=0.3 / (number + 1),
+            only=Cost(count=50, sqnr_db=30.0, argmax_agreement=0.97, **_accuracy(-0.4)),
+            all_but=Cost(count=50, sqnr_db=22.0, argmax_agreement=0.96, **_accuracy(0.1)),
+        )
+        for level in ("part", "type", "block", "module")
+        for number in range(5)
+    )  # fmt: skip
+    tensors = tuple(
+        Tensor(
+            name=f"tensor{number}", module=rows[-1].name, low=-3.0, high=3.0, scale=0.02,
+            seen=(-4.0, 4.0), saturated=0.01, sqnr_db=20.0, span=(-4.0, 4.0),
+            histogram=tuple(map(int, 1e5 * np.exp(-np.linspace(-4, 4, BARS) ** 2))),
+        )
+        for number in range(3)
+    )  # fmt: skip
+    found = Sensitivity(
+        model="tiny 512x512", format="tflite", precision="int8", calibration="200 scenes",
+        score_name="mIoU", kept_modules=("stem",), always_float=3, warnings=("these <weights>",),
+        whole=_whole(-0.6), rows=rows, titles={rows[0].name: "Squeeze-enhanced axial attention"},
+        tensors=tensors,
+    )  # fmt: skip
+    sensitivity_report.write_report(path, found, "seaformer-export --sensitivity")
+
+
+def mixed_precision(path: Path) -> None:
+    """A search of three steps."""
+    latency = Latency(ratio=0.5, interval=(0.4, 0.6), runs=9, threads=1, processor="a computer")
+    steps = tuple(
+        Step(
+            action="keep" if place else "quantize all",
+            module=f"context_branch.block{place}.attention" if place else None,
+            kept_modules=tuple(f"context_branch.block{one}" for one in range(1, place + 1)),
+            accuracy=_whole(-loss), bytes=2_000_000 + 50_000 * place, latency=latency,
+            fits=loss < 1,
+        )
+        for place, loss in enumerate((4.0, 2.5, 0.5))
+    )  # fmt: skip
+    found = Search(
+        kept_as="in floating point", keep_option="--keep-float", budget_points=1.0,
+        min_agreement=0.978, steps=steps, found=steps[-1],
+    )  # fmt: skip
+    about = "tiny 512x512, tflite int8 · calibrated with 200 scenes"
+    mixed_precision_report.write_report(
+        path, found, about, "mIoU", "seaformer-export --mixed-precision int8"
+    )
+
+
+PAGES: Mapping[str, Write] = {
+    write.__name__: write
+    for write in (
+        benchmark, benchmarks, emulated, table, pareto, accelerators, attention, blame, evaluation,
+        comparison, training, sensitivity, mixed_precision,
+    )
+}  # fmt: skip
+"""Name of each page -> the function that writes it."""
+
+
+def write_pages(folder: Path) -> Iterator[Path]:
+    """Write all pages into a folder."""
+    for name, write in PAGES.items():
+        path = folder / f"{name}.html"
+        write(path)
+        yield path
+
+
+def main() -> None:
+    """Write the pages and their images into the folder of the command line."""
+    from browser import browser
+
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    with browser() as opened:
+        for page in write_pages(folder):
+            for scheme in ("light", "dark"):
+                for width in (390, 1280):
+                    opened.open(page, width, scheme)
+                    opened.screenshot(page.with_name(f"{page.stem}_{scheme}_{width}.png"))
+
+
+if __name__ == "__main__":
+    main()

@@ -111,12 +111,19 @@ def _outputs(results: Results) -> Iterator[str]:
 
 
 def _frames(results: Results) -> Iterator[str]:
-    if results.emulated:
+    frames = {
+        results.names[model.id]: model.frame.frame_ms
+        for model in results.models
+        if model.frame is not None and not results.emulated
+    }
+    if not frames:
         return
-    for model in [one for one in results.models if one.frame is not None][:_NAMED]:
-        assert model.frame is not None
-        time = _summary(model.frame.frame_ms)
-        yield f"A whole frame takes {time} with {results.names[model.id]}."
+    if len(frames) <= _NAMED:
+        times = joined([f"{_summary(frame)} with {name}" for name, frame in frames.items()])
+    else:
+        ends = sorted(frames.values(), key=lambda frame: frame.median_ms)
+        times = f"{_summary(ends[0])} to {_summary(ends[-1])}"
+    yield f"A whole frame takes {times}."
 
 
 def _modules(results: Results) -> Iterator[str]:

@@ -35,8 +35,9 @@ class SensitivityPage(Page, template="sensitivity.html"):
 
 
 def write_report(path: Path, sensitivity: Sensitivity, command: str | None = None) -> None:
-    """Render the page and write it, overwriting an existing file; `command` is the command
-    line, if any.
+    """Render the page and write it, overwriting an existing file.
+
+    `command` is the command line, if any.
 
     Raises:
         OSError: the file cannot be written.

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,11 +33,8 @@ def image_url(pixels: "npt.NDArray[np.uint8]", kind: str, **options: Any) -> str
 
 
 def breakable(name: str) -> Markup:
-    """Allow a line break after each separator in a name."""
-    text = str(escape(name))
-    for mark in ("_", "/", "."):
-        text = text.replace(mark, f"{mark}<wbr>")
-    return Markup(text)
+    """Allow a line break after each separator in a name, or in the names of a text."""
+    return Markup(re.sub(r"[_/]|\.(?=\w)(?!\d)", r"\g<0><wbr>", str(escape(name))))
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -197,7 +198,7 @@ def accelerators(path: Path) -> None:
 
 
 def attention(path: Path) -> None:
-    """Every attention layer, more than there are colors."""
+    """Every attention layer."""
     sides = (16, 32, 64)
     layers = []
     for place, (kind, network) in enumerate([*LAYERS.items()]):
@@ -273,7 +274,7 @@ def _evaluated(name: str, miou: float, difference: Difference | None) -> ModelRe
     )  # fmt: skip
     mistakes = tuple(
         Confusion(expected=one, found=other, pixels=12_345, share=0.25)
-        for one, other in zip(labels[:12], labels[1:13], strict=True)
+        for one, other in pairwise(labels[:13])
     )
     return ModelResult(
         file=f"models/{name}", name=name, sha256="0" * 64, title="SeaFormer-tiny, ADE20K, fp32",
@@ -353,8 +354,8 @@ def sensitivity(path: Path) -> None:
     """Modules with their costs, and the histograms of the worst."""
     rows = tuple(
         Row(
-            name=f"context_branch.block{number}.attention.{level}", level=level, operators=(number,),
-            share=0.3 / (number + 1),
+            name=f"context_branch.block{number}.attention.{level}", level=level,
+            operators=(number,), share=0.3 / (number + 1),
             only=Cost(count=50, sqnr_db=30.0, argmax_agreement=0.97, **_accuracy(-0.4)),
             all_but=Cost(count=50, sqnr_db=22.0, argmax_agreement=0.96, **_accuracy(0.1)),
         )

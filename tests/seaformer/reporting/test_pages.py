@@ -1,0 +1,279 @@
+"""Every page that a command makes: what a reader gets by eye, by keyboard and by screen reader."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser import Browser, browser, in_a_browser
+from html_page import Page, assert_needs_nothing_else
+from page_gallery import PAGES, write_pages
+
+PLOTS = {"svg", "stack", "tree"}
+
+CONTRAST = """(() => {
+  const context = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const seen = new Map();
+  const light = colors => {
+    const key = colors.join("|");
+    if (!seen.has(key)) {
+      for (const color of ["#fff", ...colors]) {
+        context.fillStyle = color;
+        context.fillRect(0, 0, 1, 1);
+      }
+      const [r, g, b] = [...context.getImageData(0, 0, 1, 1).data].map(value => {
+        const share = value / 255;
+        return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+      });
+      seen.set(key, 0.2126 * r + 0.7152 * g + 0.0722 * b);
+    }
+    return seen.get(key);
+  };
+  const grounds = element => {
+    const found = [];
+    for (let one = element; one; one = one.parentElement)
+      found.unshift(getComputedStyle(one).backgroundColor);
+    return found;
+  };
+  const ratio = (element, color) => {
+    const behind = grounds(element), a = light(behind), b = light([...behind, color]);
+    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  };
+  const low = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement, text = walker.currentNode.data.trim();
+    if (!text || !element.checkVisibility({visibilityProperty: true}) || element.closest("svg, script"))
+      continue;
+    const found = ratio(element, getComputedStyle(element).color);
+    if (found < 4.5) low.push([text, element.className, found]);
+  }
+  for (const mark of document.querySelectorAll("svg .point:not(.unseen), svg .curve")) {
+    const style = getComputedStyle(mark);
+    const found = ratio(mark, style.stroke === "none" ? style.fill : style.stroke);
+    if (found < 3) low.push([mark.textContent, mark.className.baseVal, found]);
+  }
+  return low;
+})()"""
+"""Text with less than 4.5 to 1 of contrast, and marks of plots with less than 3 to 1."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("pages")
+    assert len(list(write_pages(made))) == len(PAGES)
+    return made
+
+
+@pytest.fixture(params=sorted(PAGES))
+def path(folder: Path, request: pytest.FixtureRequest) -> Path:
+    return folder / f"{request.param}.html"
+
+
+# What is in the file
+
+
+def test_every_template_is_in_the_gallery(folder: Path) -> None:
+    from seaformer.reporting.page import Page as Base
+
+    templates = {one._template for one in Base.__subclasses__()}
+    pages = {one.name for one in Path(folder).glob("*.html")}
+    known = {"benchmark.html", "pareto.html", "accelerators.html", "attention.html", "blame.html",
+             "evaluation.html", "training.html", "sensitivity.html", "mixed_precision.html"}  # fmt: skip
+    assert known <= templates
+    assert known <= pages
+
+
+def test_the_verdict_comes_first_and_conditions_are_folded(path: Path) -> None:
+    text = path.read_text("utf-8")
+    Page(text)
+    verdict = re.search(r'<div class="verdict">(.*?)</div>', text, re.DOTALL)
+    assert verdict is not None
+    first = re.search(r"<p>(.*?)</p>", verdict[1])
+    assert first is not None
+    assert first[1].endswith(".")
+    assert text.index("<h1>") < verdict.start() < text.index("<nav") < text.index("<section")
+    folded = re.findall(r'<details class="folded"><summary><h2 id="(\w+)">', text)
+    assert folded
+    assert not any(
+        f'<details open class="folded"><summary><h2 id="{one}"' in text for one in folded
+    )
+
+
+def test_the_page_loads_nothing_and_runs_only_its_own_script(path: Path) -> None:
+    text = path.read_text("utf-8")
+    page = Page(text)
+    assert_needs_nothing_else(page)
+    assert not re.search(r"https?:(?!//www\.w3\.org)|@import|url\(", text)
+    assert not {tag for tag, _ in page.elements} & {"link", "iframe", "object", "form"}
+    for _, attributes in page.elements:
+        assert not any(name.startswith("on") for name in attributes)
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    (policy,) = [
+        one["content"] for one in page.all("meta")
+        if one.get("http-equiv") == "Content-Security-Policy"
+    ]  # fmt: skip
+    assert policy == (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    )
+
+
+def test_a_screen_reader_gets_names(path: Path) -> None:
+    page = Page(path.read_text("utf-8"))
+    ids = set(page.values("id"))
+    for tag, attributes in page.elements:
+        classes = set((attributes.get("class") or "").split())
+        if tag == "svg":
+            assert attributes["role"] == ("group" if "plot" in classes else "img")
+            assert {attributes["aria-labelledby"], attributes["aria-describedby"]} <= ids
+        if "plot" in classes:
+            assert attributes["role"] == "group"
+            assert {"aria-label", "aria-labelledby"} & set(attributes)
+        if "scroll" in classes:
+            assert (attributes["tabindex"], attributes["role"]) == ("0", "region")
+            assert attributes.get("aria-label") or attributes["aria-labelledby"] in ids
+        if "point" in classes:
+            assert attributes["role"] == "img"
+            assert tag == "path" or attributes["title"]
+        if tag == "img":
+            assert attributes["alt"]
+    headings = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h\d", tag)]
+    assert headings.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(headings, headings[1:], strict=False))
+    assert page.all("html") == [{"lang": "en"}]
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Browser]:
+    with browser() as one:
+        yield one
+
+
+@in_a_browser
+def test_pages_fit_are_readable_and_request_nothing(path: Path, opened: Browser) -> None:
+    for scheme, width in (("light", 390), ("dark", 1280)):
+        opened.requests.clear()
+        opened.open(path, width, scheme)
+        assert opened.evaluate("document.documentElement.scrollWidth") == width
+        assert opened.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") == (
+            scheme == "dark"
+        )
+        assert opened.evaluate(CONTRAST) == []
+        outside = [url for url in opened.requests if not url.startswith("data:image/")]
+        assert outside == [path.as_uri()]
+        assert opened.complaints == []
+
+
+@in_a_browser
+def test_tables_are_sorted_by_the_keyboard(folder: Path, opened: Browser) -> None:
+    opened.open(folder / "benchmark.html", 390)
+    table = "document.querySelector('[aria-labelledby=\"b0-times\"] table')"
+    names = f"[...{table}.tBodies[0].rows].map(row => row.cells[0].innerText.split('\\n')[0])"
+    order = f"{table}.tHead.rows[0].cells[1].ariaSort"
+    given = opened.evaluate(names)
+    opened.evaluate(f"{table}.tHead.querySelectorAll('button')[0].focus()")
+    opened.press("Tab")
+    assert opened.evaluate("document.activeElement.innerText").startswith("median ms")
+    opened.press("Enter")
+    # Without a latency is the model with wrong output, which is last in both orders.
+    *measured, wrong = given
+    assert opened.evaluate(names) == [*reversed(measured), wrong]
+    assert opened.evaluate(order) == "descending"
+    opened.press("Enter")
+    assert opened.evaluate(names) == given
+    assert opened.evaluate(order) == "ascending"
+    opened.press("Enter")
+    assert opened.evaluate(order) is None
+
+
+@in_a_browser
+def test_rows_that_belong_to_a_row_stay_with_it_and_text_is_sorted_as_text(
+    folder: Path, opened: Browser
+) -> None:
+    opened.open(folder / "comparison.html")
+    names = (
+        "[...document.querySelector('[aria-labelledby=classes] tbody').rows]"
+        ".map(row => row.cells[0].innerText.trim())"
+    )
+    opened.evaluate("document.querySelector('[aria-labelledby=classes] th button').click()")
+    found = opened.evaluate(names)
+    assert found == sorted(found)
+    assert found[0] == "airplane"
+
+
+@in_a_browser
+def test_points_are_reached_by_the_keyboard_and_show_their_values(
+    folder: Path, opened: Browser
+) -> None:
+    opened.open(folder / "pareto.html", 390)
+    opened.evaluate("document.querySelector('svg.plot').closest('section').scrollIntoView()")
+    opened.evaluate("document.querySelector('nav a:last-child').focus()")
+    tip = "document.querySelector('.tip')"
+    opened.evaluate("document.querySelector('.plot .point').focus()")
+    first = opened.evaluate(f"{tip}.textContent")
+    assert re.fullmatch(r"SeaFormer-T: x [\d.]+ \[[\d.]+, [\d.]+\], y 35", first)
+    opened.press("ArrowRight")
+    assert opened.evaluate(f"{tip}.textContent").startswith("TopFormer-T: ")
+    opened.press("End")
+    last = opened.evaluate(f"{tip}.textContent")
+    assert opened.evaluate("[...document.activeElement.closest('.plot').querySelectorAll('.point')]"
+                           ".at(-1) === document.activeElement")  # fmt: skip
+    assert last.startswith("SegFormer-B1: ")
+    box = opened.evaluate(f"(({tip}).getBoundingClientRect()).toJSON()")
+    assert box["left"] >= 0
+    assert box["right"] <= 390
+    # One stop of the Tab key for each plot.
+    assert (
+        opened.evaluate(
+            "document.querySelector('.plot').querySelectorAll('[tabindex=\"0\"]').length"
+        )
+        == 1
+    )
+    opened.press("Tab")
+    assert (
+        opened.evaluate("document.activeElement.closest('svg').getAttribute('aria-labelledby')")
+        == "paper-t"
+    )
+    # The pointer finds the same points.
+    hit = (
+        "(() => { const point = document.querySelectorAll('.plot .point')[3];"
+        "point.scrollIntoView({block: 'center'}); const at = point.getBoundingClientRect();"
+        "return document.elementFromPoint(at.left, at.top) === point; })()"
+    )
+    assert opened.evaluate(hit)
+
+
+@in_a_browser
+def test_the_command_is_copied(folder: Path, opened: Browser) -> None:
+    opened.open(folder / "blame.html")
+    opened.call("Browser.grantPermissions", permissions=["clipboardReadWrite"])
+    opened.evaluate("document.querySelector('.copy').focus()")
+    opened.press("Enter")
+    assert opened.evaluate(
+        "new Promise(done => setTimeout(() => done(document.querySelector('.copy').innerText), 200))"
+    ) == "Copied"  # fmt: skip
+    command = opened.evaluate("document.querySelector('.command code').textContent")
+    assert command.endswith(" --blame gpu")
+    assert opened.evaluate("navigator.clipboard.readText()") == command
+
+
+@in_a_browser
+def test_print_opens_what_is_folded_and_leaves_out_buttons(folder: Path, opened: Browser) -> None:
+    opened.open(folder / "benchmarks.html", scheme="dark")
+    visible = (
+        "document.querySelector('.folded table').checkVisibility({contentVisibilityAuto: true})"
+    )
+    shown = "document.querySelector('.copy').checkVisibility()"
+    assert (opened.evaluate(visible), opened.evaluate(shown)) == (False, True)
+    opened.emulate("dark", "print")
+    assert (opened.evaluate(visible), opened.evaluate(shown)) == (True, False)
+    assert (
+        opened.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    )
+    assert opened.pdf().startswith(b"%PDF")

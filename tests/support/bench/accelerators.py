@@ -1,4 +1,4 @@
-"""Export every kind of file by the real command and say what each accelerator makes of it.
+"""Export every network and precision, and compare the outputs of each accelerator.
 
     PYTHONPATH=tests/support python -m bench.accelerators [--document FILE] [--json FILE] [--only W]
 
@@ -34,7 +34,7 @@ INTEGERS = "--calibration random --calibration-samples 8"
 
 
 def commands() -> list[str]:
-    """What to export: arguments of seaformer-export."""
+    """Return the arguments of each call of seaformer-export."""
     own = [row for row in PRECISIONS.values() if not row.for_npu]
     precisions = " ".join(f"--precision {row.name}" for row in own)
     rows = [f"{SCENES} {precisions}"]
@@ -50,7 +50,7 @@ def commands() -> list[str]:
 
 
 def measure(command: str) -> list[dict[str, Any]]:
-    """Export one command's files; return what was found of each."""
+    """Export the files of one command; return a row for each."""
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [EXPORT, *shlex.split(command), "--output", folder, "--accept-loss"],
@@ -62,11 +62,11 @@ def measure(command: str) -> list[dict[str, Any]]:
         if not files:
             last = done.stderr.strip().splitlines()[-1]
             return [{"command": command, "precision": "fp32", "error": last}]
-        return [{"command": command, **found(file)} for file in files]
+        return [{"command": command, **row_of(file)} for file in files]
 
 
-def found(file: Path) -> dict[str, Any]:
-    """What a file's metadata says, and how far OpenVINO is from the CPU."""
+def row_of(file: Path) -> dict[str, Any]:
+    """Return the accuracy in a file's metadata, and that of OpenVINO relative to the CPU."""
     metadata = Metadata.model_validate_json(file.with_name(f"{file.name}.json").read_text())
     (gpu,) = metadata.accelerators
     return {
@@ -81,17 +81,17 @@ def found(file: Path) -> dict[str, Any]:
 
 
 def worst(comparisons: tuple[Comparison, ...]) -> list[float | None]:
-    """The lowest SQNR in dB and the lowest agreement in percent."""
+    """Return the lowest SQNR in dB and the lowest agreement in percent."""
     sqnr = [row.sqnr_db for row in comparisons if row.sqnr_db is not None]
-    same = [100 * row.argmax_agreement for row in comparisons if row.argmax_agreement is not None]
-    return [min(sqnr, default=None), min(same, default=None)]
+    shares = [row.argmax_agreement for row in comparisons if row.argmax_agreement is not None]
+    return [min(sqnr, default=None), 100 * min(shares) if shares else None]
 
 
 def in_openvino(file: Path, metadata: Metadata) -> float | None:
-    """The SQNR against the CPU in dB, of single precision and logits or features."""
+    """Return the SQNR relative to the CPU in dB, for fp32 files with logits or features."""
     if metadata.precision != "fp32" or metadata.head != "logits":
         return None
-    given = []
+    outputs = []
     for accelerator in ("cpu", "openvino"):
         channels = metadata.input.shape[-1]
         with open_model(file, channels=channels, accelerator=accelerator) as session:
@@ -99,16 +99,16 @@ def in_openvino(file: Path, metadata: Metadata) -> float | None:
             x = 255 * generator.random(shape)
             if metadata.kind == FEATURES:
                 x = generator.standard_normal(shape)
-            given.append(session.run(x.astype(np.float32)).astype(np.float64))
-    expected, output = given
+            outputs.append(session.run(x.astype(np.float32)).astype(np.float64))
+    expected, output = outputs
     error = ((output - expected) ** 2).sum()
     return float(10 * np.log10((expected**2).sum() / error)) if error else None
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The results as Markdown."""
+    """Format the results as Markdown."""
     lines = [
-        "| `seaformer-export` | precision | CPU | GPU | GPU in half, emulated | OpenVINO |",
+        "| `seaformer-export` | precision | CPU | GPU | GPU in fp16, emulated | OpenVINO |",
         "|---|---|---|---|---|---|",
     ]
     for row in rows:
@@ -117,18 +117,18 @@ def table(rows: list[dict[str, Any]]) -> str:
         if "error" in row:
             lines.append(f"| {' | '.join(cells)} | {row['error']} | | | |")
             continue
-        gpu = shown(row["gpu"]) if row["gpu_status"] == "verified" else row["gpu_status"]
-        third = "-" if row["openvino"] is None else f"{row['openvino']:.1f} dB"
-        cells += [shown(row["cpu"]), gpu, shown(row["half"]), third]
+        gpu = format_accuracy(row["gpu"]) if row["gpu_status"] == "verified" else row["gpu_status"]
+        openvino = "-" if row["openvino"] is None else f"{row['openvino']:.1f} dB"
+        cells += [format_accuracy(row["cpu"]), gpu, format_accuracy(row["half"]), openvino]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def shown(reached: list[float | None]) -> str:
-    """Decibels and percent."""
-    sqnr, same = reached
+def format_accuracy(accuracy: list[float | None]) -> str:
+    """Format an SQNR and an agreement, such as "51.3 dB, 99.87 %"."""
+    sqnr, agreement = accuracy
     parts = [] if sqnr is None else [f"{sqnr:.1f} dB"]
-    return ", ".join(parts + ([] if same is None else [f"{same:.2f} %"])) or "-"
+    return ", ".join(parts + ([] if agreement is None else [f"{agreement:.2f} %"])) or "-"
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Measure the measuring: what our runner adds, how far two benchmarks differ, what one costs.
+"""Measure the benchmark itself: overhead of the runner, repeatability, and wall time.
 
     PYTHONPATH=tests/support python -m bench.benchmark MODEL.tflite MODEL.onnx [--document FILE]
         [--json build/bench/benchmark.json] [--pairs 100] [--rounds 30]
 
-All on this computer's processor and one thread. The runner and the runtimes' own Python interfaces
-take turns in one go, on the same core, with the same library, file and input.
+Everything runs on this computer's CPU with one thread. The runner and the Python interfaces of the
+runtimes are interleaved, on the same core, with the same library, file and input.
 """
 
 import argparse
@@ -41,13 +41,13 @@ LIMIT_S = 600.0
 
 
 def main() -> None:
-    """Run every measurement, print it, and write it where asked."""
+    """Run every measurement, print the results, and write the requested files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="+", type=Path, help=".tflite and .onnx")
     parser.add_argument("--pairs", type=int, default=100, help="comparisons of a model with itself")
-    parser.add_argument("--rounds", type=int, default=30, help="turns of runner and Python")
+    parser.add_argument("--rounds", type=int, default=30, help="rounds of runner and Python")
     parser.add_argument("--json", type=Path, default=Path("build/bench/benchmark.json"))
-    parser.add_argument("--document", type=Path, help="file whose bench section to fill in")
+    parser.add_argument("--document", type=Path, help="file whose section to update")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         results: dict[str, Any] = {
@@ -74,7 +74,7 @@ def overhead(path: Path, rounds: int) -> dict[str, Any]:
     os.sched_setaffinity(0, {core})
     try:
         python = python_interface(candidate)
-        times = take_turns(candidate, python, core, rounds)
+        times = interleaved(candidate, python, core, rounds)
     finally:
         os.sched_setaffinity(0, before)
     ratio: Ratio = paired_ratio(times["runner"], times["python"], seed=0)
@@ -90,7 +90,7 @@ def overhead(path: Path, rounds: int) -> dict[str, Any]:
 
 
 def python_interface(candidate: Candidate) -> Callable[[], object]:
-    """Return what runs the model once through the runtime's Python package."""
+    """Return a function that runs the model once through the runtime's Python package."""
     tensor = np.frombuffer(candidate.tensor, candidate.input.dtype).reshape(candidate.input.shape)
     if candidate.path.suffix == ".tflite":
         from ai_edge_litert.interpreter import Interpreter
@@ -109,10 +109,10 @@ def python_interface(candidate: Candidate) -> Callable[[], object]:
     return lambda: session.run(None, feed)
 
 
-def take_turns(
+def interleaved(
     candidate: Candidate, python: Callable[[], object], core: int, rounds: int
 ) -> dict[str, list[np.ndarray]]:
-    """Run both in every round, in random order, each after a warm-up: milliseconds."""
+    """Run both in every round, in random order, each after a warm-up; return milliseconds."""
     device, shuffler = Host(), random.Random(0)
     backend = "litert" if candidate.path.suffix == ".tflite" else "onnxruntime"
     library = library_for(backend, device.target, None)
@@ -152,15 +152,15 @@ def take_turns(
                 ends.append(time.perf_counter_ns())
             return np.diff(ends) / 1e6
 
-        turns = {"runner": runner, "python": interface}
+        calls = {"runner": runner, "python": interface}
         for _ in range(rounds):
-            for name in shuffler.sample(list(turns), len(turns)):
-                times[name].append(turns[name]())
+            for name in shuffler.sample(list(calls), len(calls)):
+                times[name].append(calls[name]())
     return times
 
 
 def benchmark(path: Path, folder: Path) -> tuple[Results, float]:
-    """Run the command with its defaults; return its results and the seconds that it took."""
+    """Run the command with its defaults; return its results and wall time in seconds."""
     start = time.perf_counter()
     subprocess.run(
         [sys.executable, "-m", "seaformer.benchmark.cli", path, "--device", "host", "--force",
@@ -172,8 +172,8 @@ def benchmark(path: Path, folder: Path) -> tuple[Results, float]:
 
 
 def cost(path: Path, folder: Path) -> dict[str, Any]:
-    """Wall time of a benchmark of 50 runs, and how much of it is inference."""
-    benchmark(path, folder / "cost")  # What is read from the disk is then in memory.
+    """Measure the wall time of a benchmark of 50 runs, and how much of it is inference."""
+    benchmark(path, folder / "cost")  # fills the file cache
     results, wall_s = benchmark(path, folder / "cost")
     blocks = [block for one in results.rounds for block in one.blocks]
     timed = sum(sum(b.durations_ns) for b in blocks if b.model == MODEL_ID) / 1e9
@@ -189,7 +189,7 @@ def cost(path: Path, folder: Path) -> dict[str, Any]:
 
 
 def verdicts(path: Path, pairs: int, folder: Path) -> dict[str, Any]:
-    """Compare benchmarks of one model, each with the one before it."""
+    """Compare each of several benchmarks of one model with the previous one."""
     counted: Counter[str] = Counter()
     ratios = []
     old, _ = benchmark(path, folder / "verdicts")
@@ -211,7 +211,7 @@ def verdicts(path: Path, pairs: int, folder: Path) -> dict[str, Any]:
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """The section of the document."""
+    """Format the section of the document."""
     lines = [
         f"Measured on: {results['machine']}, one thread. Not a phone.",
         "",
@@ -238,13 +238,14 @@ def markdown(results: dict[str, Any]) -> str:
         f"{row['warmup_s']:.1f} s | {row['rest_s']:.1f} s |"
         for row in results["cost"]
     ]
-    said = results["verdicts"]
-    same = said["verdicts"].get("not distinguishable", 0)
+    repeated = results["verdicts"]
+    inconclusive = repeated["verdicts"].get("not distinguishable", 0)
     lines += [
         "",
-        f"Two consecutive benchmarks of 50 runs of the same file: inconclusive in {same} of "
-        f"{said['pairs']} cases. Their medians differed by {100 * said['median_deviation']:.1f} % "
-        f"in the median case, and by at most {100 * said['largest_deviation']:.1f} %.",
+        f"Two consecutive benchmarks of 50 runs of the same file: inconclusive in {inconclusive} "
+        f"of {repeated['pairs']} cases. Their medians differed by "
+        f"{100 * repeated['median_deviation']:.1f} % in the median case, and by at most "
+        f"{100 * repeated['largest_deviation']:.1f} %.",
     ]
     return "\n".join(lines)
 

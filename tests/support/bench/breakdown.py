@@ -1,8 +1,8 @@
-"""Break every variant down, module by module, with both runtimes, by the real command.
+"""Measure the latency of each module of every variant, with both runtimes.
 
     PYTHONPATH=tests/support python -m bench.breakdown [--document FILE] [--output DIR]
 
-512x512, single precision, one thread, this computer; the four variants take turns in one benchmark.
+512x512, fp32, one thread, on this computer; the four variants are interleaved in one benchmark.
 """
 
 import argparse
@@ -22,11 +22,11 @@ SUFFIXES = (".tflite", ".onnx")
 
 
 def main() -> None:
-    """Export, measure, print the tables, and write them where asked."""
+    """Export, measure, print the tables, and update the document if there is one."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("build/bench/breakdown"))
     parser.add_argument("--runs", type=int, default=50, help="of each variant")
-    parser.add_argument("--document", type=Path, help="file whose bench section to fill in")
+    parser.add_argument("--document", type=Path, help="file whose section to update")
     arguments = parser.parse_args()
     for variant in VARIANTS:
         run("seaformer-export", "--variant", variant, "--format", "tflite", "--format", "onnx",
@@ -56,10 +56,10 @@ def measure(folder: Path, suffix: str, runs: int) -> Results:
 
 
 def table(results: Results) -> str:
-    """Rows are modules, columns variants: share of the time, and of the multiply-accumulates."""
+    """Format a table of modules and variants: shares of the latency, and of the MACs."""
     models = results.models
     lines = [
-        f"{results.runtime.name} {results.runtime.version}: share of the time, in brackets that of "
+        f"{results.runtime.name} {results.runtime.version}: share of the latency; in brackets, of "
         "the multiply-accumulates:",
         "",
         f"| | {' | '.join(FIGURES[f'seaformer-{variant_of(model)}'].title for model in models)} |",
@@ -71,22 +71,22 @@ def table(results: Results) -> str:
     ratios = ["1.00"] + [f"{results.ratio(m.id, first.id).value:.2f}" for m in models[1:]]  # type: ignore[union-attr]
     phone = [FIGURES[f"seaformer-{variant_of(model)}"].latency_ms for model in models]
     lines += [
-        cells("whole, ms", [f"{breakdown_of(model).total_ms:.1f}" for model in models]),
-        cells("whole, x Tiny", ratios),
+        cells("total, ms", [f"{breakdown_of(model).total_ms:.1f}" for model in models]),
+        cells("total, x Tiny", ratios),
         cells("paper, Snapdragon 865, x Tiny", [f"{ms / published:.2f}" for ms in phone]),
-        cells("the two methods disagree on", [disagreements(model) for model in models]),
-        cells("the profiler adds", [overhead(model) for model in models]),
+        cells("rows on which the two methods disagree", [disagreements(model) for model in models]),
+        cells("profiling overhead", [overhead(model) for model in models]),
     ]
     return "\n".join(lines)
 
 
 def cells(title: str, values: Sequence[str]) -> str:
-    """One line of the table."""
+    """Format one row of the table."""
     return f"| {title} | {' | '.join(values)} |"
 
 
 def share(model: ModelResult, path: str) -> str:
-    """Such as "52.1 % (42.2 %)"."""
+    """Format the shares of a module, such as "52.1 % (42.2 %)"."""
     row: Row = next(row for row in breakdown_of(model).rows if row.path == path)
     text = "-" if row.share is None else f"{100 * row.share:.1f} %"
     return (
@@ -97,25 +97,25 @@ def share(model: ModelResult, path: str) -> str:
 
 
 def disagreements(model: ModelResult) -> str:
-    """Of how many rows the intervals of profile and cut models do not overlap."""
+    """Count the rows whose intervals of profiling and of truncated-model timing do not overlap."""
     rows = [row for row in breakdown_of(model).rows if row.agrees is not None]
-    return f"{sum(row.agrees is False for row in rows)} of {len(rows)} rows"
+    return f"{sum(row.agrees is False for row in rows)} of {len(rows)}"
 
 
 def overhead(model: ModelResult) -> str:
-    """By how much longer profiled runs take."""
+    """Format the relative overhead of profiled runs."""
     value = breakdown_of(model).profile_overhead
     return "-" if value is None else f"{100 * value:+.1f} %"
 
 
 def breakdown_of(model: ModelResult) -> Breakdown:
-    """Of a model that has one."""
+    """Return the breakdown of a model; it has to have one."""
     assert model.breakdown is not None
     return model.breakdown
 
 
 def variant_of(model: ModelResult) -> str:
-    """Of a model that is one."""
+    """Return the variant of a model; it has to be a SeaFormer."""
     assert model.facts.variant is not None
     return model.facts.variant
 

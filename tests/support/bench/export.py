@@ -1,9 +1,9 @@
-"""Measure the export: its time and memory, its graphs, and the latency of what it makes.
+"""Measure the export: its time and memory, and the operators and latency of its files.
 
     PYTHONPATH=tests/support python -m bench.export [--document FILE] [--json FILE]
 
-Latencies are ratios of medians, interleaved in one run, on this computer's processor and one
-thread: they compare two files on it and say nothing of a phone. "Naive" is the same network traced
+Latencies are medians of ratios, interleaved in one run, on this computer's CPU with one thread:
+they compare two files on it, and predict nothing for a phone. "Naive" is the same network, traced
 in its training form and converted by the same tools.
 """
 
@@ -42,9 +42,9 @@ HELP_RUNS = 10
 
 
 def main() -> None:
-    """Run every measurement, print it, and write it where asked."""
+    """Run every measurement, print the results, and write the requested files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--document", type=Path, help="file whose bench sections to fill in")
+    parser.add_argument("--document", type=Path, help="file whose section to update")
     parser.add_argument("--json", type=Path, default=Path("build/bench/export.json"))
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS))
     arguments = parser.parse_args()
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def help_time() -> float:
-    """Median wall time of `seaformer-export --help`, in seconds."""
+    """Measure the median wall time of `seaformer-export --help`, in seconds."""
     command = [sys.executable, "-m", "seaformer.export.cli", "--help"]
     times = []
     for _ in range(HELP_RUNS):
@@ -82,7 +82,7 @@ def help_time() -> float:
 
 
 def export_cost(variant: str, formats: list[str], folder: Path) -> dict[str, Any]:
-    """Wall time and peak memory of a verified fp32 export, all its processes together."""
+    """Measure the wall time of a verified fp32 export, and the peak memory of all its processes."""
     command = [sys.executable, "-m", "seaformer.export.cli", "--variant", variant, "--force"]
     for name in formats:
         command += ["--format", name]
@@ -106,16 +106,16 @@ def export_cost(variant: str, formats: list[str], folder: Path) -> dict[str, Any
 
 
 class PeakMemory:
-    """Watches the resident memory of a process and its children."""
+    """Samples the resident memory of a process and its children."""
 
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)
         self._peak = 0
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread = threading.Thread(target=self._sample, daemon=True)
         self._thread.start()
 
-    def _watch(self) -> None:
+    def _sample(self) -> None:
         while not self._done.wait(0.05):
             try:
                 family = [self._process, *self._process.children(recursive=True)]
@@ -124,14 +124,14 @@ class PeakMemory:
                 continue
 
     def stop(self) -> int:
-        """End watching and return the peak in bytes."""
+        """Stop sampling and return the peak in bytes."""
         self._done.set()
         self._thread.join()
         return self._peak
 
 
 def exporters() -> list[dict[str, Any]]:
-    """TorchScript and dynamo exporter on the same deployment form."""
+    """Compare the TorchScript and dynamo exporters on the same deployment form."""
     model = deployment_form(create_model("tiny"), SIZE).model
     start = time.perf_counter()
     script = to_onnx(model, SIZE, "logits")
@@ -149,14 +149,14 @@ def exporters() -> list[dict[str, Any]]:
             "exporter": name,
             "seconds": seconds,
             "nodes": len(graph.graph.node),
-            "example": next(n.name for n in reversed(graph.graph.node) if n.op_type == "Conv"),
+            "last_conv": next(n.name for n in reversed(graph.graph.node) if n.op_type == "Conv"),
         }
         for name, seconds, graph in rows
     ]
 
 
 def files_against_naive(folder: Path) -> list[dict[str, Any]]:
-    """Operators and latency of Tiny, fp32, exported and exported naively."""
+    """Compare Tiny in fp32, as exported and as exported naively: operators and latency."""
     model = create_model("tiny")
     graphs = {
         "exported": to_onnx(deployment_form(model, SIZE).model, SIZE, "logits"),
@@ -164,28 +164,28 @@ def files_against_naive(folder: Path) -> list[dict[str, Any]]:
     }
     rows = []
     paths: dict[str, dict[str, Path]] = {"onnx": {}, "tflite": {}}
-    for kind, graph in graphs.items():
-        paths["onnx"][kind] = folder / f"{kind}.onnx"
-        onnx.save(graph, paths["onnx"][kind])
-        flatbuffer = to_tflite(paths["onnx"][kind], folder / kind, "image", "logits")
-        paths["tflite"][kind] = folder / f"{kind}.tflite"
-        paths["tflite"][kind].write_bytes(flatbuffer)
+    for origin, graph in graphs.items():
+        paths["onnx"][origin] = folder / f"{origin}.onnx"
+        onnx.save(graph, paths["onnx"][origin])
+        flatbuffer = to_tflite(paths["onnx"][origin], folder / origin, "image", "logits")
+        paths["tflite"][origin] = folder / f"{origin}.tflite"
+        paths["tflite"][origin].write_bytes(flatbuffer)
     for name, pair in paths.items():
-        sessions = {kind: open_model(path, isolated=False) for kind, path in pair.items()}
+        sessions = {origin: open_model(path, isolated=False) for origin, path in pair.items()}
         shape = (1, 3, *SIZE) if FORMATS[name].layout == "NCHW" else (1, *SIZE, 3)
         x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
         times = interleaved({k: partial(s.run, x) for k, s in sessions.items()}, ROUNDS)
-        for kind, path in pair.items():
+        for origin, path in pair.items():
             counts = _operator_counts(name, path)
             rows.append(
                 {
                     "format": name,
-                    "kind": kind,
+                    "origin": origin,
                     "operators": sum(counts.values()),
                     "transposes": counts["TRANSPOSE"] + counts["Transpose"],
                     "reshapes": counts["RESHAPE"] + counts["Reshape"],
                     "megabytes": path.stat().st_size / 1e6,
-                    "latency_ratio": float(np.median(times[kind] / times["naive"])),
+                    "latency_ratio": float(np.median(times[origin] / times["naive"])),
                 }
             )
     return rows
@@ -198,11 +198,11 @@ def interleaved(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str
     for call in calls.values():
         call()
     times = {name: np.empty(rounds) for name in names}
-    for turn in range(rounds):
+    for number in range(rounds):
         for name in random.permutation(names):
             start = time.perf_counter()
             calls[name]()
-            times[name][turn] = time.perf_counter() - start
+            times[name][number] = time.perf_counter() - start
     return times
 
 
@@ -214,11 +214,11 @@ def _operator_counts(format: str, path: Path) -> Counter[str]:
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """The tables of docs/measurements.md."""
+    """Format the section of docs/measurements.md."""
     lines = [
         f"Measured on: {results['machine']}. Not a phone.",
         "",
-        f"`seaformer-export --help` answers in {results['help_s']:.2f} s. A verified fp32 export "
+        f"`seaformer-export --help` takes {results['help_s']:.2f} s. A verified fp32 export "
         "at 512x512:",
         "",
         "| variant | formats | wall time | peak memory |",
@@ -231,14 +231,14 @@ def markdown(results: dict[str, Any]) -> str:
     ]
     lines += [
         "",
-        "Tiny, fp32, 512x512, normalisation outside, against the same network converted by the "
-        "same tools from its training form; latency interleaved on one thread, as a ratio:",
+        "Tiny, fp32, 512x512, without normalisation, compared with the same network converted by "
+        "the same tools from its training form; latency interleaved on one thread, as a ratio:",
         "",
         "| file | operators | TRANSPOSE | RESHAPE | MB | latency / naive |",
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {row['format']}, {row['kind']} | {row['operators']} | {row['transposes']} | "
+        f"| {row['format']}, {row['origin']} | {row['operators']} | {row['transposes']} | "
         f"{row['reshapes']} | {row['megabytes']:.2f} | {row['latency_ratio']:.2f} |"
         for row in results["files"]
     ]
@@ -250,7 +250,7 @@ def markdown(results: dict[str, Any]) -> str:
         "|---|---|---|---|",
     ]
     lines += [
-        f"| {row['exporter']} | {row['seconds']:.1f} | {row['nodes']} | `{row['example']}` |"
+        f"| {row['exporter']} | {row['seconds']:.1f} | {row['nodes']} | `{row['last_conv']}` |"
         for row in results["exporters"]
     ]
     return "\n".join(lines)

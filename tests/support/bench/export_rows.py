@@ -1,4 +1,4 @@
-"""The command line of a bench that exports many files and makes a table of what they reach."""
+"""The command line of a bench that exports many files and tabulates their accuracy."""
 
 import argparse
 import json
@@ -18,19 +18,19 @@ def main(
     measure: Callable[[str], Rows],
     text_of: Callable[[Rows], str],
 ) -> None:
-    """Run the commands, print what came of them, and write it where asked.
+    """Run the commands, print the table, and write the requested files.
 
     Args:
-        title: of the help.
+        title: first line of the help text.
         section: name of the section in documents, and of the JSON file.
-        commands: arguments of seaformer-export.
-        measure: runs one, and returns its rows.
-        text_of: the rows as Markdown.
+        commands: arguments of each call of seaformer-export.
+        measure: runs one command, and returns its rows.
+        text_of: formats the rows as Markdown.
     """
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--json", type=Path, default=Path(f"build/bench/{section}.json"))
-    parser.add_argument("--document", type=Path, help="file whose bench section to fill in")
-    parser.add_argument("--only", default="", help="commands with this text in them")
+    parser.add_argument("--document", type=Path, help="file whose section to update")
+    parser.add_argument("--only", default="", help="run only the commands that contain this")
     arguments = parser.parse_args()
     rows: Rows = []
     arguments.json.parent.mkdir(parents=True, exist_ok=True)

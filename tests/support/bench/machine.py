@@ -1,4 +1,4 @@
-"""What a benchmark ran on, and tables in documents."""
+"""The description of this computer, and generated sections of documents."""
 
 import platform
 import re
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def machine_name() -> str:
-    """Processor, cores that may be used, system."""
+    """Return the processor, its number of cores, and the system."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
@@ -17,7 +17,7 @@ def machine_name() -> str:
 
 
 def write_section(document: Path, name: str, text: str) -> None:
-    """Replace what stands between `<!-- section:NAME -->` and `<!-- /section:NAME -->`."""
+    """Replace the text between `<!-- section:NAME -->` and `<!-- /section:NAME -->`."""
     start, end = f"<!-- section:{name} -->", f"<!-- /section:{name} -->"
     pattern = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
     before = document.read_text(encoding="utf-8")

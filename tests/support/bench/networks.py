@@ -1,4 +1,4 @@
-"""SeaFormer and its peers by `seaformer-benchmark pareto`, as a table of docs/measurements.md.
+"""Write the results of `seaformer-benchmark pareto` as a table of docs/measurements.md.
 
 PYTHONPATH=tests/support python -m bench.networks [--document FILE] [--output DIR]
 """
@@ -16,10 +16,10 @@ BENCHMARK = Path(sys.executable).with_name("seaformer-benchmark")
 
 
 def main() -> None:
-    """Measure, print the table, and write it where asked."""
+    """Measure, print the table, and update the document if there is one."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("build/bench/pareto"))
-    parser.add_argument("--document", type=Path, help="file whose bench section to fill in")
+    parser.add_argument("--document", type=Path, help="file whose section to update")
     arguments = parser.parse_args()
     command = [BENCHMARK, "pareto", "--device", "host", "--force", "--output", arguments.output]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def table(results: ParetoResults) -> str:
-    """One line a network, by its published mIoU."""
+    """Format a row for each network, in the order of published mIoU."""
     lines = [
         f"Measured on: {machine_name()}, one thread, fp32, 512x512, random weights. Not a phone.",
         "",

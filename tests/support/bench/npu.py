@@ -1,4 +1,4 @@
-"""Compile files for every Snapdragon by the real command and say what the emulator makes of them.
+"""Compile files for every Snapdragon, and run them on the emulator.
 
     PYTHONPATH=tests/support python -m bench.npu [--document FILE] [--json FILE] [--only WORD]
 
@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.accelerators import shown, worst
+from bench.accelerators import format_accuracy, worst
 from bench.export_rows import main
 from seaformer.artifact.chips import CHIPS
 from seaformer.artifact.metadata import Metadata
@@ -53,7 +53,7 @@ COMMANDS = (
 
 
 def measure(command: str) -> list[dict[str, Any]]:
-    """Export and compile one command's files; return what was found of each."""
+    """Export and compile the files of one command; return a row for each."""
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [EXPORT, *shlex.split(command), "--accelerator", "cpu,npu", "--output", folder],
@@ -61,23 +61,23 @@ def measure(command: str) -> list[dict[str, Any]]:
             text=True,
             check=False,
         )
-        described = [
+        files = [
             Metadata.model_validate_json(path.read_text())
             for path in sorted(Path(folder).glob("*.json"))
         ]
-        if not described:
+        if not files:
             return [{"command": command, "error": done.stderr.strip().splitlines()[-1]}]
-    return [found(command, one) for one in described if one.compilation is not None]
+    return [row_of(command, one) for one in files if one.compilation is not None]
 
 
 def short(command: str) -> str:
-    """A command without what the other columns say."""
+    """Return a command without the options that have a column of their own."""
     text = re.sub(r"--(format|precision|soc|calibration|calibration-samples) \S+", "", command)
     return " ".join(text.split())
 
 
-def found(command: str, metadata: Metadata) -> dict[str, Any]:
-    """What a compiled file says of itself."""
+def row_of(command: str, metadata: Metadata) -> dict[str, Any]:
+    """Return the row of a compiled file, from its metadata."""
     compilation, (parity,) = metadata.compilation, metadata.accelerators
     assert compilation is not None
     return {
@@ -95,7 +95,7 @@ def found(command: str, metadata: Metadata) -> dict[str, Any]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The results as Markdown."""
+    """Format the results as Markdown."""
     compilers = sorted({row["compiler"] for row in rows if "compiler" in row})
     lines = [
         f"Against PyTorch in float64, the lowest of all inputs ({'; '.join(compilers)}). Weights "
@@ -110,9 +110,10 @@ def table(rows: list[dict[str, Any]]) -> str:
     for command, precision, chip, _ in (key for key in files if key[-1] == "onnx"):
         onnx = files[command, precision, chip, "onnx"]
         tflite = files.get((command, precision, chip, "tflite"))
-        reached = shown(onnx["reached"]) if onnx["status"] == "verified" else onnx["status"]
+        is_verified = onnx["status"] == "verified"
+        reached = format_accuracy(onnx["reached"]) if is_verified else onnx["status"]
         if PRECISIONS[precision].is_quantized:
-            reached += f"; CPU: {shown(onnx['on_cpu'])}"
+            reached += f"; CPU: {format_accuracy(onnx['on_cpu'])}"
         of_tflite = f"{tflite['partitions']}, {tflite['left']}" if tflite else "-"
         lines.append(
             f"| `{command}` | {precision} | {chip} | {onnx['partitions']}, {onnx['left']} | "

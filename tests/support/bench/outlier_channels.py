@@ -1,10 +1,10 @@
-"""Write a copy of the trained Tiny of `shapes` whose activations 8 bits are too few for.
+"""Write a copy of the trained Tiny of `shapes` whose activations need more than 8 bits.
 
     PYTHONPATH=tests/support python -m bench.outlier_channels OUTPUT.safetensors
 
-In three blocks every 16th channel of the depth-wise convolution's result is 64 times as large, and
-the weights that take it are as much smaller: the same function in floating point, as ReLU scales
-with what it is given. Trained networks come to such channels by themselves.
+In three blocks every 16th output channel of the depth-wise convolution is scaled by 64, and the
+weights of the next layer that read it by 1/64. In floating point the function is the same, as ReLU
+is homogeneous. Such outlier channels also emerge in training.
 """
 
 import argparse
@@ -21,7 +21,7 @@ EVERY, FACTOR = 16, 64.0
 
 
 def main() -> None:
-    """Write the copy."""
+    """Write the checkpoint."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("output", type=Path)
     output = parser.parse_args().output

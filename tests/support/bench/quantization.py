@@ -1,8 +1,8 @@
-"""Measure what integers cost and gain, by the real export command.
+"""Measure the accuracy and latency of quantized files.
 
     PYTHONPATH=tests/support python -m bench.quantization [--document FILE] [--json FILE]
 
-Accuracy: the trained weights of the procedural scenes, 500 scenes that no file was calibrated with.
+Accuracy: the trained weights of the procedural scenes, on 500 scenes not used for calibration.
 Latency: each variant at 512x512 relative to fp32, interleaved, one thread, on the host.
 """
 
@@ -28,10 +28,10 @@ QUANTIZED = [row for row in PRECISIONS.values() if row.is_quantized]
 
 
 def main() -> None:
-    """Export, collect what the files say of themselves, print it, and write it where asked."""
+    """Export, collect the metadata, print the tables, and write the requested files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, default=Path("build/bench/quantization.json"))
-    parser.add_argument("--document", type=Path, help="file whose bench section to fill in")
+    parser.add_argument("--document", type=Path, help="file whose section to update")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         results = {
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def accuracy(folder: Path) -> list[dict[str, Any]]:
-    """Every precision by its own method, and int8 by the others."""
+    """Export every precision with its default range method, and int8 with every method."""
     rows = []
     for format in FORMATS.values():
         for precision in QUANTIZED:
@@ -66,7 +66,7 @@ def accuracy(folder: Path) -> list[dict[str, Any]]:
 
 
 def latency(folder: Path) -> list[dict[str, Any]]:
-    """int8 of every variant and format."""
+    """Export every variant and format in int8, with its latency relative to fp32."""
     rows = []
     for format in FORMATS:
         for variant in VARIANTS:
@@ -78,9 +78,9 @@ def latency(folder: Path) -> list[dict[str, Any]]:
 
 
 def export(folder: Path, format: str, precisions: list[str], arguments: list[str]) -> list[Path]:
-    """Run the command and return the files that it wrote."""
-    wanted = [part for name in precisions for part in ("--precision", name)]
-    command = [str(EXPORT), "--format", format, *wanted, *arguments, "--output", str(folder)]
+    """Run the command and return the files that it wrote; the folder is emptied first."""
+    options = [part for name in precisions for part in ("--precision", name)]
+    command = [str(EXPORT), "--format", format, *options, *arguments, "--output", str(folder)]
     for old in folder.iterdir():
         old.unlink()
     print("+", *command[1:], file=sys.stderr)
@@ -89,7 +89,7 @@ def export(folder: Path, format: str, precisions: list[str], arguments: list[str
 
 
 def describe(file: Path) -> dict[str, Any]:
-    """What a file says of its quantization."""
+    """Return the size of a file and the quantization in its metadata."""
     with open_model(file) as session:
         metadata = session.metadata
     assert isinstance(metadata, Metadata)
@@ -103,7 +103,7 @@ def describe(file: Path) -> dict[str, Any]:
 
 
 def partitions(file: Path) -> int | None:
-    """How many parts of the graph XNNPACK computes; 1 if it is the whole."""
+    """Return the number of partitions that XNNPACK computes; None for an .onnx file."""
     if file.suffix != ".tflite":
         return None
     interpreter = Interpreter(model_path=str(file))
@@ -113,19 +113,20 @@ def partitions(file: Path) -> int | None:
 
 
 def tables(results: dict[str, Any]) -> str:
-    """The README's section."""
+    """Format the section of docs/measurements.md."""
     lines = [
         f"Measured on: {results['machine']}. Not a phone.",
         "",
-        "Accuracy on the trained weights that come with the package, 256x256. The loss is in "
-        "points, with its 95 % interval; ranges by each method, the default in bold.",
+        "Accuracy with the trained weights of the package, 256x256. The difference in mIoU is in "
+        "points, with its 95 % interval; the default method of choosing ranges is in bold.",
     ]
-    sets: dict[tuple[str, float], list[dict[str, Any]]] = {}
+    by_scenes: dict[tuple[str, float], list[dict[str, Any]]] = {}
     for row in results["accuracy"]:
         one = row["accuracy"]
-        sets.setdefault((one["pictures"], one["reference_score"]), []).append(row)
-    for (scenes, fp32), rows in sets.items():
-        lines += ["", f"On {scenes}, where fp32 has {fp32:.2f} mIoU:", "", *accuracy_table(rows)]
+        by_scenes.setdefault((one["pictures"], one["reference_score"]), []).append(row)
+    for (scenes, fp32), rows in by_scenes.items():
+        lines += ["", f"On {scenes}, where fp32 reaches {fp32:.2f} mIoU:", ""]
+        lines += accuracy_table(rows)
     lines += [
         "",
         f"Latency of int8 relative to fp32, 512x512, one thread, interleaved, on "
@@ -144,9 +145,9 @@ def tables(results: dict[str, Any]) -> str:
 
 
 def accuracy_table(rows: list[dict[str, Any]]) -> list[str]:
-    """Files that were measured on the same scenes."""
+    """Format the table of files that were measured on the same scenes."""
     lines = [
-        "| file | ranges by | mIoU against fp32 | SQNR | agreement | MB |",
+        "| file | ranges | mIoU relative to fp32 | SQNR | agreement | MB |",
         "|---|---|---|---|---|---|",
     ]
     for row in rows:
@@ -165,7 +166,7 @@ def accuracy_table(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def processor(results: dict[str, Any]) -> str:
-    """With the instructions that matter to integers."""
+    """Return the processor, with its instructions for integers."""
     return str(results["latency"][0]["latency"]["processor"])
 
 

@@ -1,14 +1,13 @@
-"""Train SeaFormer-Tiny on 150 classes of drawn scenes, for logits to time upsample_argmax with.
+"""Train SeaFormer-Tiny on 150 classes of procedural scenes, to time upsample_argmax on its logits.
 
     PYTHONPATH=tests/support python -m bench.subclasses [--weights FILE]
 
-ADE20K's 150 classes would be the ones to measure with, but neither its images nor weights trained
-on them come with this project. So the shapes of `seaformer.datasets.shapes` are separated by
-colour too: a class is a kind of shape and the nearest of 14 colours, or of 5 for wires and dots.
-All of the packaged network (12 kinds at 256x256) is trained on at 512x512, for minutes and not for
-hours: it gets to a modest mIoU, which is printed, and its logits are less decided than those of one
-that was trained to the end. Scenes are the same on every machine; weights differ in what rounding
-makes of the last digits.
+ADE20K's 150 classes would be more realistic, but this project contains neither its images nor
+weights trained on them. So the shapes of `seaformer.datasets.shapes` are also separated by colour:
+a class is a shape with the nearest of 14 colours, or of 5 for wires and dots. The packaged network
+(12 classes at 256x256) is fine-tuned completely at 512x512, for minutes instead of hours: it
+reaches a modest mIoU, which is printed, and its logits are less confident than those of a fully
+trained network. Scenes are the same on every computer; weights differ by rounding.
 """
 
 import argparse
@@ -31,28 +30,28 @@ from seaformer.training.loss import segmentation_loss
 SIZE = (512, 512)
 STEPS, BATCH, RATE, WARMUP = 220, 4, 4e-3, 20
 TRAINING, VALIDATION = 0, 1  # seeds of scenes, as ShapesDataset has them
-UNSEEN = 2_000_000  # the packaged weights were trained on scenes before the millionth
+FIRST_SCENE = 2_000_000  # the packaged weights were trained on the first million
 WEIGHTS = Path("build/bench/subclasses_tiny.pt")
 
-# The corners and the middles of the faces of a cube of colours, which fill it evenly.
+# The corners and the centres of the faces of a cube, which fill the colour space evenly.
 COLORS = np.array(
     [(r, g, b) for r in (70, 185) for g in (70, 185) for b in (70, 185)]
     + [np.roll((far, 128, 128), axis) for axis in (2, 1, 0) for far in (40, 215)]
 )
-# Dark, bright, reddish, greenish, bluish: what is small shows little of its colour.
+# Dark, bright, reddish, greenish, bluish: small objects show little of their colour.
 FEW_COLORS = np.array([(60, 60, 60), (195, 195, 195), (190, 90, 90), (90, 190, 90), (90, 90, 190)])
 PALETTES = [FEW_COLORS if kind in (shapes._WIRE, shapes._DOT) else COLORS for kind in range(12)]
-FIRST = np.cumsum([0, *map(len, PALETTES)])  # class of each kind's first colour
-CLASSES = int(FIRST[-1])
+FIRST_CLASS = np.cumsum([0, *map(len, PALETTES)])  # class of each shape's first colour
+CLASSES = int(FIRST_CLASS[-1])
 
 
 def class_of(kind: int, color: np.ndarray) -> int:
-    """Return the class of a kind of shape and its mean colour, [3]."""
-    return int(FIRST[kind] + np.square(PALETTES[kind] - color).sum(axis=1).argmin())
+    """Return the class of a shape and its mean colour, [3]."""
+    return int(FIRST_CLASS[kind] + np.square(PALETTES[kind] - color).sum(axis=1).argmin())
 
 
 class Scene(shapes._Scene):
-    """A scene of the data set "shapes" that also notes of what colour each object was drawn.
+    """A scene of the data set "shapes" that also records the colour of each object.
 
     Attributes:
         classes: uint8 [H, W], 0..149.
@@ -97,10 +96,10 @@ def new_network() -> nn.Module:
     model = create_model("tiny", get_task(shapes.TASK), shapes.TASK)
     kinds = model.light_head.classifier
     model.light_head.classifier = nn.Conv2d(kinds.in_channels, CLASSES, 1)
-    kind_of = torch.tensor(np.repeat(np.arange(len(PALETTES)), np.diff(FIRST)))
+    kind_of = torch.tensor(np.repeat(np.arange(len(PALETTES)), np.diff(FIRST_CLASS)))
     with torch.no_grad():
         weight, bias = kinds.weight[kind_of], kinds.bias[kind_of]
-        # Rows that are alike would get alike gradients, and none would reach what is below them.
+        # Equal rows would get equal gradients, and the layers below none.
         weight = weight + 0.3 * torch.randn(weight.shape) * kinds.weight.std()
         model.light_head.classifier.weight.copy_(weight)
         model.light_head.classifier.bias.copy_(bias)
@@ -116,11 +115,11 @@ def train(report: Callable[[str], None] = print) -> nn.Module:
     for step in range(STEPS):
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1, (step + 1) / WARMUP) * (1 - step / STEPS)
-        first = UNSEEN + step * BATCH
+        first = FIRST_SCENE + step * BATCH
         examples = [example(TRAINING, first + i) for i in range(BATCH)]
         images, masks = zip(*examples, strict=True)
         batch = torch.stack(images).contiguous(memory_format=torch.channels_last)
-        # One pixel in 8 x 8, at the centre of a logit: a full-size softmax would take most time.
+        # One of 8 x 8 pixels, at the centre of a logit: a full-size softmax would be too slow.
         loss = segmentation_loss(model(batch), torch.stack(masks)[:, 4::8, 4::8])
         optimizer.zero_grad()
         loss.backward()
@@ -132,7 +131,7 @@ def train(report: Callable[[str], None] = print) -> nn.Module:
 
 
 def trained_network(weights: Path = WEIGHTS) -> nn.Module:
-    """Return the network with the weights of the file, which is made if there is none."""
+    """Return the network with the weights of a file; train them if it does not exist."""
     model = new_network().eval().requires_grad_(False)
     if not weights.exists():
         weights.parent.mkdir(parents=True, exist_ok=True)
@@ -160,8 +159,8 @@ def scores(model: nn.Module, scenes: int) -> SegmentationScores:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where they are or will be")
-    parser.add_argument("--scenes", type=int, default=50, help="how many to measure on")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="created if missing")
+    parser.add_argument("--scenes", type=int, default=50, help="number of validation scenes")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     result = scores(trained_network(arguments.weights), arguments.scenes)

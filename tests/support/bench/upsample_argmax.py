@@ -1,16 +1,15 @@
 """Time upsample_argmax against torch and against RESIZE_BILINEAR + ARG_MAX in a TFLite graph.
 
-All run on one thread, on the same logits, taking turns; a ratio is the median of the ratios per
-turn, which a machine that is busy with other things distorts less than times. Times are those of
-the processor, not of the clock: what takes long is interrupted more often than what is soon done,
-and the ratio of the two would grow with the load.
+All run on one thread, on the same logits, interleaved. A ratio is the median of the ratios of all
+rounds, which other load distorts less than times. Times are CPU times: slow methods are interrupted
+more often than fast ones, so ratios of wall times would grow with the load.
 
     PYTHONPATH=tests/support python -m bench.upsample_argmax [--logits FILE.npy]
         [--network FILE.tflite] [--json FILE] [--document docs/measurements.md]
 
-Fields are the logits of networks on scenes that they were not trained on: of 150 classes, as ADE20K
-has (`bench.subclasses`, which is trained first, once), and of the 12 of the package; smooth ones of
-150 classes; and noise, which is the worst case.
+Measured are the logits of networks on scenes that they were not trained on, with 150 classes as in
+ADE20K (`bench.subclasses`, trained at the first run) and with the 12 classes of the package; smooth
+noise of 150 classes; and white noise, which is the worst case.
 """
 
 import argparse
@@ -39,29 +38,29 @@ from seaformer.tasks import get_task
 CLASSES, SIDE, SIZE = 150, 64, (512, 512)  # SeaFormer on ADE20K
 BASE = "torch"
 IN_GRAPH = "in graph"
-SCENES = 3  # whose logits are measured with
-SCORED_SCENES = 50  # that the mIoU of the network of 150 classes is of
+SCENES = 3  # of which logits are measured
+SCORED_SCENES = 50  # for the mIoU of the network with 150 classes
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--logits", type=Path, help="logits of a network, [C, h, w] float32 .npy")
     parser.add_argument(
-        "--weights", type=Path, default=WEIGHTS, help="of bench.subclasses; made if missing"
+        "--weights", type=Path, default=WEIGHTS, help="of bench.subclasses; created if missing"
     )
-    parser.add_argument("--network", type=Path, help="a .tflite whose inference to compare with")
+    parser.add_argument("--network", type=Path, help="compare with the inference of this .tflite")
     parser.add_argument("--size", type=int, nargs=2, default=SIZE, help="height and width of masks")
-    parser.add_argument("--turns", type=int, default=11)
+    parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--json", type=Path, help="where to write the results")
-    parser.add_argument("--document", type=Path, help="file whose bench section to fill in")
+    parser.add_argument("--document", type=Path, help="file whose section to update")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     size = tuple(arguments.size)
     inference = litert(arguments.network.read_bytes()) if arguments.network else None
     network = trained_network(arguments.weights)
-    logits_by_name = given(arguments.logits) if arguments.logits else fields(network)
+    logits_by_name = logits_in(arguments.logits) if arguments.logits else all_logits(network)
     results = {
-        name: measure(logits, size, arguments.turns, inference)
+        name: measure(logits, size, arguments.rounds, inference)
         for name, logits in logits_by_name.items()
     }
     for name, result in results.items():
@@ -74,7 +73,7 @@ def main() -> None:
 
 
 def describe(network: torch.nn.Module) -> str:
-    """Say in docs/measurements.md what was measured, and with which network."""
+    """Describe in docs/measurements.md what was measured, and with which network."""
     score = scores(network, SCORED_SCENES)
     return (
         f"Measured on: {machine_name()}, one thread. Not a phone.\n\n"
@@ -86,10 +85,10 @@ def describe(network: torch.nn.Module) -> str:
 
 
 def markdown(results: dict[str, dict]) -> str:
-    """Return the table of docs/measurements.md."""
+    """Format the table of docs/measurements.md."""
     lines = [
-        "| logits | candidates per cell (not dominated) | method | times faster than torch | "
-        "times faster than in the TFLite graph | share of Tiny's inference |",
+        "| logits | candidates per cell (not dominated) | method | speedup over torch | "
+        "speedup over the TFLite graph | share of Tiny's inference |",
         "|---|---|---|---|---|---|",
     ]
     for name, result in results.items():
@@ -117,15 +116,15 @@ def packaged_logits() -> np.ndarray:
         return model(torch.from_numpy(network_input.transpose(2, 0, 1)[None].copy()))[0].numpy()
 
 
-def given(file: Path) -> dict[str, np.ndarray]:
-    """Return the logits of a file, and noise of their shape."""
+def logits_in(file: Path) -> dict[str, np.ndarray]:
+    """Return the logits in a file, and noise of their shape."""
     logits = np.ascontiguousarray(np.load(file).squeeze(), dtype=np.float32)
     noise = np.random.default_rng(0).standard_normal(logits.shape, np.float32)
     return {file.name: logits, "noise": noise}
 
 
-def fields(network: torch.nn.Module) -> dict[str, np.ndarray]:
-    """Return the logits to measure with; noise is the worst case."""
+def all_logits(network: torch.nn.Module) -> dict[str, np.ndarray]:
+    """Return the logits to measure; noise is the worst case."""
     noise = np.random.default_rng(0).standard_normal((CLASSES, SIDE, SIDE), np.float32)
     return {
         **{f"trained, scene {i}": logits_of(network, i)[0] for i in range(SCENES)},
@@ -138,7 +137,7 @@ def fields(network: torch.nn.Module) -> dict[str, np.ndarray]:
 
 
 def smooth(noise: np.ndarray, sigma: float) -> np.ndarray:
-    """Blur planes with a Gaussian (periodically), and give them the spread of logits."""
+    """Blur planes with a periodic Gaussian, and scale them to the spread of logits."""
     y, x = (np.fft.fftfreq(side) for side in noise.shape[1:])
     gaussian = np.exp(-2 * (np.pi * sigma) ** 2 * (y[:, None] ** 2 + x**2))
     blurred = np.fft.ifft2(np.fft.fft2(noise) * gaussian).real
@@ -148,10 +147,10 @@ def smooth(noise: np.ndarray, sigma: float) -> np.ndarray:
 def measure(
     logits: np.ndarray,
     size: tuple[int, int],
-    turns: int,
+    rounds: int,
     inference: Callable[[], object] | None,
 ) -> dict:
-    """Return times, ratios and facts about one field."""
+    """Return times, ratios and statistics for one array of logits."""
     batch = torch.from_numpy(logits)[None]
     channels_last = np.ascontiguousarray(logits.transpose(1, 2, 0))
     scale = max(float(np.abs(logits).max()) / 127, 1e-30)
@@ -164,7 +163,7 @@ def measure(
 
     methods = {
         BASE: by_torch,
-        IN_GRAPH: litert(tail(logits.shape, size), channels_last[None]),
+        IN_GRAPH: litert(post_processing(logits.shape, size), channels_last[None]),
         "NumPy, CHW": lambda: upsample_argmax(logits, size),
         "NumPy, HWC": lambda: upsample_argmax(channels_last, size, layout="HWC"),
         "C, CHW": native.prepare(logits, size),
@@ -173,14 +172,14 @@ def measure(
     }
     if inference:
         methods["network"] = inference
-    times = take_turns(methods, turns)
-    candidates, dominating = candidates_of(logits)
+    times = interleaved(methods, rounds)
+    candidates, not_dominated = candidates_of(logits)
     return {
         "shape": list(logits.shape),
         "size": list(size),
         "candidates_per_cell": round(float(candidates.sum(axis=0).mean()), 2),
-        "not_dominated_per_cell": round(float(dominating.sum(axis=0).mean()), 2),
-        "pixels_unlike_torch": int(np.count_nonzero(methods["C, HWC"]() != by_torch())),
+        "not_dominated_per_cell": round(float(not_dominated.sum(axis=0).mean()), 2),
+        "pixels_different_from_torch": int(np.count_nonzero(methods["C, HWC"]() != by_torch())),
         "methods": {
             name: {
                 "milliseconds": round(1e3 * median(times[name]), 3),
@@ -192,8 +191,8 @@ def measure(
     }
 
 
-def tail(shape: tuple[int, ...], size: tuple[int, int]) -> bytes:
-    """Build the .tflite that resizes logits HWC and takes the arg-max."""
+def post_processing(shape: tuple[int, ...], size: tuple[int, int]) -> bytes:
+    """Build a .tflite that resizes logits HWC and takes the arg-max."""
     import tensorflow as tf  # slow to import, and not needed for --help
 
     classes, height, width = shape
@@ -209,7 +208,7 @@ def tail(shape: tuple[int, ...], size: tuple[int, int]) -> bytes:
 
 
 def litert(model: bytes, *inputs: np.ndarray) -> Callable[[], object]:
-    """Return what runs a model; the time to copy its inputs and outputs is not part of it."""
+    """Return a function that runs a model, without copying its inputs and outputs."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=model, num_threads=1)
@@ -219,14 +218,14 @@ def litert(model: bytes, *inputs: np.ndarray) -> Callable[[], object]:
     return interpreter.invoke
 
 
-def take_turns(methods: dict[str, Callable[[], object]], turns: int) -> dict[str, list[float]]:
-    """Time every method once per turn, after one turn to warm up."""
+def interleaved(methods: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Time every method once per round, after a warm-up round."""
     times: dict[str, list[float]] = {name: [] for name in methods}
-    for turn in range(turns + 1):
+    for number in range(rounds + 1):
         for name, run in methods.items():
             start = time.process_time()
             run()
-            if turn:
+            if number:
                 times[name].append(time.process_time() - start)
     return times
 
@@ -236,17 +235,17 @@ def ratio(of: list[float], to: list[float]) -> float:
 
 
 def candidates_of(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return which classes the skip rule leaves, and of them those that are not dominated.
+    """Return the classes that the skip rule keeps, and those of them that are not dominated.
 
-    Both bool [C, h - 1, w - 1], by the rules of argmax.py without the margins for rounding.
+    Both are bool [C, h - 1, w - 1], by the rules of argmax.py without the margins for rounding.
     """
     corners = np.stack(
         [logits[:, y : y - 1 or None, x : x - 1 or None] for y in (0, 1) for x in (0, 1)]
     )
-    left = corners.max(axis=0) >= corners.min(axis=0).max(axis=0)
-    leader = np.where(left, corners.sum(axis=0), -np.inf).argmax(axis=0)
-    bars = np.take_along_axis(corners, leader[None, None], axis=1)
-    return left, left & (corners >= bars).any(axis=0)
+    kept = corners.max(axis=0) >= corners.min(axis=0).max(axis=0)
+    leader = np.where(kept, corners.sum(axis=0), -np.inf).argmax(axis=0)
+    leader_corners = np.take_along_axis(corners, leader[None, None], axis=1)
+    return kept, kept & (corners >= leader_corners).any(axis=0)
 
 
 def show(name: str, result: dict) -> None:
@@ -255,7 +254,7 @@ def show(name: str, result: dict) -> None:
         f"\n{name}: {classes} x {height} x {width} -> {result['size'][0]} x {result['size'][1]}, "
         f"{result['candidates_per_cell']} candidates per cell, "
         f"{result['not_dominated_per_cell']} of them not dominated, "
-        f"{result['pixels_unlike_torch']} pixels unlike torch's"
+        f"{result['pixels_different_from_torch']} pixels different from torch"
     )
     print(f"{'':14}{'ms':>9}{'x torch':>9}{'x in graph':>12}")
     for method, row in result["methods"].items():

@@ -1,1 +1,1 @@
-"""The mask of Android apps, in Kotlin and in C."""
+"""The mask computation of Android apps, in Kotlin and in C."""

@@ -1,9 +1,9 @@
-"""Time the mask of Android apps on this Java: core/'s Kotlin against argmax.c through JNI.
+"""Time the mask computation of Android apps: core/'s Kotlin against argmax.c through JNI.
 
     PYTHONPATH=tests/support:android_demo python -m bench.mask_on_java [--document FILE]
 
-A round is a process of Java, in which both are interleaved after a warm-up; the interval is over
-rounds. Both have to make the same mask.
+A round is one Java process, in which both are interleaved after a warm-up; the interval is over
+rounds. Both masks have to be equal.
 """
 
 import argparse
@@ -28,7 +28,7 @@ KOTLIN, C = 0, 1
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--document", type=Path, help="file whose section to fill in")
+    parser.add_argument("--document", type=Path, help="file whose section to update")
     arguments = parser.parse_args()
     with temporary_folder("bench") as folder:
         command = prepare(folder)
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def prepare(folder: Path) -> tuple[object, ...]:
-    """Compile both; return the command of a round."""
+    """Compile both; return the command that runs a round."""
     work = folder / "work"
     work.mkdir()
     app = SmokeBuild(APP, work)
@@ -61,7 +61,7 @@ def prepare(folder: Path) -> tuple[object, ...]:
 
 
 def write_logits(folder: Path) -> list[tuple[Path, int, str]]:
-    """Write logits in both layouts: file, classes, layout."""
+    """Write logits in both layouts; return file, number of classes and layout of each."""
     noise = np.random.default_rng(0).standard_normal((CLASSES, SIDE, SIDE), np.float32)
     fields = {
         "trained": packaged_logits(),
@@ -88,11 +88,11 @@ def table(files: list[tuple[Path, int, str]], times: list[list[np.ndarray]]) -> 
     ]
     for (file, _, _), rounds in zip(files, times, strict=True):
         kotlin, c = ([one[which] for one in rounds] for which in (KOTLIN, C))
-        found = paired_ratio(kotlin, c, seed=0)
-        interval = found.interval
+        ratio = paired_ratio(kotlin, c, seed=0)
+        interval = ratio.interval
         between = f" [{interval.low:.2f}, {interval.high:.2f}]" if interval else ""
         medians = (f"{np.median(np.concatenate(one)):.2f} ms" for one in (kotlin, c))
-        lines.append(f"| {file.name} | {' | '.join(medians)} | {found.value:.2f}{between} |")
+        lines.append(f"| {file.name} | {' | '.join(medians)} | {ratio.value:.2f}{between} |")
     return "\n".join(lines)
 
 

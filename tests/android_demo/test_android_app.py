@@ -48,7 +48,7 @@ def made(once: Once, request: pytest.FixtureRequest) -> Made:
 
 
 def test_core_passes_its_junit_tests_against_what_python_computed(made: Made) -> None:
-    passed = re.search(r"^OK \((\d+) tests\)$", made.said("junit"), re.MULTILINE)
+    passed = re.search(r"^OK \((\d+) tests\)$", made.output_of("junit"), re.MULTILINE)
     assert passed is not None
     in_sources = sum(
         path.read_text().count("@Test") for path in (APP / "core/src/test").rglob("*.kt")
@@ -58,7 +58,7 @@ def test_core_passes_its_junit_tests_against_what_python_computed(made: Made) ->
 
 @pytest.mark.parametrize("emulated", [False, True])
 def test_the_benchmark_of_the_app_is_one_of_seaformer_benchmark(made: Made, emulated: bool) -> None:
-    made.said("junit")
+    made.output_of("junit")
     results = read_results(made.folder / "output" / f"results_{str(emulated).lower()}.json")
     (model,) = results.models
     assert (model.latency is None, model.emulated is None) == (emulated, not emulated)
@@ -86,7 +86,7 @@ def test_the_benchmark_of_the_app_is_one_of_seaformer_benchmark(made: Made, emul
 
 
 def test_a_benchmark_of_a_wrong_output_has_no_latency(made: Made) -> None:
-    made.said("junit")
+    made.output_of("junit")
     (model,) = read_results(made.folder / "output" / "results_wrong.json").models
     assert model.is_wrong
     assert model.times is None
@@ -280,7 +280,7 @@ def test_the_legend_is_drawn_beside_the_overlay(ran: Callable[[str], Ran]) -> No
 
 
 def test_kotlin_has_the_style_of_ktlint(made: Made) -> None:
-    made.said("ktlint")
+    made.output_of("ktlint")
 
 
 # ---- The APK -------------------------------------------------------------------------------------
@@ -288,17 +288,17 @@ def test_kotlin_has_the_style_of_ktlint(made: Made) -> None:
 
 @pytest.fixture
 def apk(made: Made) -> Path:
-    made.said("apk")
+    made.output_of("apk")
     return made.folder / "app.apk"
 
 
 def test_the_apk_is_signed(apk: Path) -> None:
     versions = app_versions(APP)
-    said = run(
+    output = run(
         debian("apksigner"), "verify", "-v", "--min-sdk-version", versions["minSdk"], apk
     ).splitlines()
-    assert "Verifies" in said
-    assert "Verified using v2 scheme (APK Signature Scheme v2): true" in said
+    assert "Verifies" in output
+    assert "Verified using v2 scheme (APK Signature Scheme v2): true" in output
 
 
 def test_an_apk_that_was_changed_does_not_verify(apk: Path, tmp_path: Path) -> None:
@@ -312,24 +312,24 @@ def test_an_apk_that_was_changed_does_not_verify(apk: Path, tmp_path: Path) -> N
 
 def test_the_apk_says_what_the_version_catalog_says(made: Made, apk: Path) -> None:
     versions = app_versions(APP)
-    said = run(made.build.framework.aapt2, "dump", "badging", apk)
+    output = run(made.build.framework.aapt2, "dump", "badging", apk)
     assert (
         f"package: name='seaformer.demo' versionCode='{versions['appVersionCode']}' "
         f"versionName='{versions['appVersionName']}'"
-    ) in said
-    assert f"sdkVersion:'{versions['minSdk']}'" in said
-    assert f"targetSdkVersion:'{versions['targetSdk']}'" in said
-    assert "launchable-activity: name='seaformer.demo.MainActivity'" in said
-    assert "'ko'" in said
-    assert "native-code: 'arm64-v8a'" in said
+    ) in output
+    assert f"sdkVersion:'{versions['minSdk']}'" in output
+    assert f"targetSdkVersion:'{versions['targetSdk']}'" in output
+    assert "launchable-activity: name='seaformer.demo.MainActivity'" in output
+    assert "'ko'" in output
+    assert "native-code: 'arm64-v8a'" in output
 
 
 def test_the_app_asks_for_the_camera_only_and_needs_none(made: Made, apk: Path) -> None:
-    said = run(made.build.framework.aapt2, "dump", "badging", apk)
-    assert re.findall(r"uses-permission[^:]*: name='([^']+)'", said) == [
+    output = run(made.build.framework.aapt2, "dump", "badging", apk)
+    assert re.findall(r"uses-permission[^:]*: name='([^']+)'", output) == [
         "android.permission.CAMERA"
     ]
-    assert "uses-feature: name='android.hardware.camera" not in said
+    assert "uses-feature: name='android.hardware.camera" not in output
 
 
 def test_the_icon_is_adaptive_and_plain_before_android_8(made: Made, apk: Path) -> None:

@@ -172,18 +172,18 @@ def test_times_of_an_emulated_device_are_no_latency(tflite: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"),
+    ("kind", "message"),
     [(KillingComputer, "killed by signal 9"), (UnpluggedComputer, "is disconnected")],
 )
 def test_what_was_measured_before_a_fault_is_kept(
-    kind: type[Host], said: str, pair: list[Path], tmp_path: Path
+    kind: type[Host], message: str, pair: list[Path], tmp_path: Path
 ) -> None:
     # Long blocks: the runner shall not be through before it is killed.
     finished = measure(pair, [kind()], tmp_path, runs=2000)
     results = read_results(tmp_path)
     assert (results.complete, results.stopped_by) == (False, "problem")
-    assert re.search(said, results.problem or "")
-    assert re.search(said, " ".join(finished.problems))
+    assert re.search(message, results.problem or "")
+    assert re.search(message, " ".join(finished.problems))
     measured = [one for one in results.rounds if one.purpose == "measure"]
     assert [one.complete for one in measured] == [True, False]
     assert len(measured[1].blocks) == 1
@@ -381,7 +381,7 @@ def test_results_are_overwritten_only_by_force(finished: tuple[Result, Path], tf
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "message"),
     [
         (["devces"], 2, "Did you mean 'devices'"),
         (["no.tflite"], 1, "there is no model file 'no.tflite'"),
@@ -404,7 +404,7 @@ def test_results_are_overwritten_only_by_force(finished: tuple[Result, Path], tf
     ],
 )
 def test_bad_requests_are_one_line(
-    arguments: list[str], status: int, said: str, tflite: Path, onnx: Path, tmp_path: Path
+    arguments: list[str], status: int, message: str, tflite: Path, onnx: Path, tmp_path: Path
 ) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("no model")
@@ -414,7 +414,7 @@ def test_bad_requests_are_one_line(
         words += ["--output", str(tmp_path / "out")] if words != ["devces"] else []
     result = command(*words)
     assert result.exit_code == status, result.output
-    assert said in result.stderr
+    assert message in result.stderr
     errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert errors == [result.stderr.splitlines()[-1]]
     assert not (tmp_path / "out").exists()

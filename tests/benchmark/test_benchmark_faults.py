@@ -160,7 +160,7 @@ def an_older_library(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (a_truncated_library, "beyond the end of the file"),
         (a_library_without_the_functions, "no function"),
@@ -169,11 +169,11 @@ def an_older_library(folder: Path) -> Path:
 )
 @pytest.mark.slow
 def test_a_wrong_runtime_is_refused_and_not_run(
-    loopback_phone, model, tmp_path, make: Callable[[Path], Path], said: str
+    loopback_phone, model, tmp_path, make: Callable[[Path], Path], message: str
 ):
     ended = benchmark(tmp_path, model, "--runtime-library", make(tmp_path))
     assert ended.status == 1
-    assert said in ended.error
+    assert message in ended.error
     assert "--runtime-library" in ended.error
     assert_left_as_it_was(loopback_phone)
 
@@ -248,13 +248,13 @@ LONG = ("out of the network's reach", "crashed", "server restarted")
     "fault", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in FAULTS]
 )
 def test_what_was_measured_before_a_fault_is_kept(loopback_phone, tflite, tmp_path, fault: str):
-    happen, status, said, is_reachable = FAULTS[fault]
+    happen, status, message, is_reachable = FAULTS[fault]
     running = Benchmark(tmp_path, tflite, "--runs", "10")
     running.wait_until_it_says(" 1 of 10 runs")
     happen(loopback_phone, running, running.wait_for_runner(loopback_phone))
     ended = running.ended()
     assert ended.status == status, ended.errors
-    assert said in ended.error
+    assert message in ended.error
     wait_until(lambda: loopback_phone.programs() == [], "nothing runs on the phone")
     if is_reachable:
         assert loopback_phone.left_files() == []

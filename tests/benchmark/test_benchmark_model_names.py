@@ -44,7 +44,7 @@ def test_a_file_goes_before_a_network_and_that_before_a_factory(
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "said"),
+    ("name", "kind", "message"),
     [
         ("topformr-tiny", UsageError, "Did you mean 'topformer-tiny'"),
         ("gone.tflite", SeaformerError, "there is no model file 'gone.tflite'"),
@@ -52,8 +52,8 @@ def test_a_file_goes_before_a_network_and_that_before_a_factory(
         ("attention:", UsageError, "unknown model 'attention:'"),
     ],
 )
-def test_what_is_neither_is_named(name: str, kind: type[SeaformerError], said: str) -> None:
-    with pytest.raises(kind, match=said):
+def test_what_is_neither_is_named(name: str, kind: type[SeaformerError], message: str) -> None:
+    with pytest.raises(kind, match=message):
         resolve_model(Path(name))
 
 

@@ -74,15 +74,15 @@ def refusal(phone: LoopbackPhone, *arguments, **options: object) -> str:
 
 def test_what_a_phone_lacks_is_said_before_anything_is_sent(loopback_phone, tmp_path):
     sdk = write_sdk(tmp_path / "sdk")
-    said = refusal(loopback_phone, qairt=sdk)
-    assert "SM8250, is not supported: the Snapdragon 865 has a Hexagon V66" in said
+    message = refusal(loopback_phone, qairt=sdk)
+    assert "SM8250, is not supported: the Snapdragon 865 has a Hexagon V66" in message
     loopback_phone.set_property("ro.soc.model", "")
     loopback_phone.set_property("ro.board.platform", "mt6989")
     assert "does not report a Snapdragon (it reports 'mt6989')" in refusal(loopback_phone)
     loopback_phone.set_property("ro.soc.model", "SM8550")
     assert "--soc is SM8650, but the chip of the phone" in refusal(loopback_phone, soc="SM8650")
-    said = refusal(loopback_phone, qairt=sdk)
-    assert "compiled for SM8650, but the phone's chip is SM8550" in said
+    message = refusal(loopback_phone, qairt=sdk)
+    assert "compiled for SM8650, but the phone's chip is SM8550" in message
     plain = replace(ON_NPU, compilation=None)
     assert "is not compiled, but" in refusal(loopback_phone, plain, "litert-npu", qairt=sdk)
 
@@ -206,7 +206,7 @@ def test_a_model_is_broken_down_on_the_emulator(shapes_export, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("said", "meaning"),
+    ("output", "meaning"),
     [
         (
             "<E> Stub lib id mismatch: expected (v2.28.2.241116104011_103376), detected "
@@ -237,8 +237,8 @@ def test_a_model_is_broken_down_on_the_emulator(shapes_export, tmp_path):
         ),
     ],
 )
-def test_what_a_driver_says_is_put_into_words(said, meaning):
-    fault = find_npu_fault(said)
+def test_what_a_driver_says_is_put_into_words(output, meaning):
+    fault = find_npu_fault(output)
     assert fault is not None
     assert meaning in fault.meaning
     assert "{" not in fault.meaning

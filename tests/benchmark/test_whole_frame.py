@@ -215,14 +215,16 @@ def test_the_stages_of_every_frame_are_timed_after_each_block(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ("levels", "has 3071 bytes, not 256 values of 4 for each of 3 channels"),
         ("frame", "it should have 90 x 160 x 3"),
         ("layout", "takes another image than the one planned"),
     ],
 )
-def test_files_that_do_not_fit_the_plan_are_refused(change: str, said: str, tmp_path: Path) -> None:
+def test_files_that_do_not_fit_the_plan_are_refused(
+    change: str, message: str, tmp_path: Path
+) -> None:
     frame = camera_frame((90, 160))
     model = add_frame(tmp_path, 0, CASES[0], frame)
     if change == "layout":
@@ -231,7 +233,7 @@ def test_files_that_do_not_fit_the_plan_are_refused(change: str, said: str, tmp_
     else:
         file = tmp_path / ("m0.levels" if change == "levels" else FRAME_FILE)
         file.write_bytes(file.read_bytes()[:-1])
-    assert_gave_up(run_frames(tmp_path, frame, [model]), Status.BAD_PLAN, said)
+    assert_gave_up(run_frames(tmp_path, frame, [model]), Status.BAD_PLAN, message)
 
 
 @pytest.mark.parametrize("text", ["1280", "1280x", "a.tflite", "1280*720"])

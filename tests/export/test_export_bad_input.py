@@ -16,7 +16,7 @@ QUICK = ("--variant", "tiny", "--format", "onnx", "--input-size", "64", "--outpu
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--variant", "tny"), "unknown variant 'tny'.*'tiny'.*base, large, small, tiny"),
         (("--variant", "tiny", "--task", "ade2k"), "unknown task 'ade2k'.*'ade20k'.*cityscapes"),
@@ -37,8 +37,10 @@ QUICK = ("--variant", "tiny", "--format", "onnx", "--input-size", "64", "--outpu
         (("--variant", "tiny", "--no-such-option"), "No such option"),
     ],
 )
-def test_requests_that_make_no_sense(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
-    assert_one_line(run_export(*arguments, cwd=tmp_path), 2, said)
+def test_requests_that_make_no_sense(
+    arguments: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    assert_one_line(run_export(*arguments, cwd=tmp_path), 2, message)
     assert names(tmp_path) == []
 
 
@@ -70,7 +72,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("missing.pth", "missing.pth"),
         ("empty.pth", "empty.pth.*empty"),
@@ -82,10 +84,10 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_checkpoints_that_do_not_fit(
-    name: str, said: str, checkpoints: Path, tmp_path: Path
+    name: str, message: str, checkpoints: Path, tmp_path: Path
 ) -> None:
     done = run_export(*QUICK, "--weights", checkpoints / name, cwd=tmp_path)
-    assert_one_line(done, 1, said)
+    assert_one_line(done, 1, message)
     assert names(tmp_path) == []
     assert not (checkpoints / "pwned").exists()
 
@@ -161,7 +163,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("factory", "precision", "said"),
+    ("factory", "precision", "message"),
     [
         ("counting", "fp32", "does not match PyTorch"),
         ("with_a_large_weight", "fp16", "65504"),
@@ -169,7 +171,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_fails_its_check_is_not_written(
-    factory: str, precision: str, said: str, tmp_path: Path
+    factory: str, precision: str, message: str, tmp_path: Path
 ) -> None:
     write_networks(tmp_path)
     before = names(tmp_path)
@@ -178,7 +180,7 @@ def test_a_file_that_fails_its_check_is_not_written(
         *("--input-size", "64x96", "--precision", precision, "--output", "out"),
         cwd=tmp_path,
     )
-    assert_one_line(done, 1, said)
+    assert_one_line(done, 1, message)
     made = {name for name in names(tmp_path) if "__pycache__" not in name}
     assert made - set(before) <= {"out"}
     assert names(tmp_path / "out") == []

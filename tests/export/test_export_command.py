@@ -75,7 +75,7 @@ def test_help_names_everything_that_can_be_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("factory", "status", "said"),
+    ("factory", "status", "message"),
     [
         ("my_networks", 2, "is given as package.module:factory"),
         ("no_such_module:make", 2, "cannot be imported: No module named 'no_such_module'"),
@@ -87,14 +87,14 @@ def test_help_names_everything_that_can_be_asked_for(tmp_path: Path) -> None:
         ("my_networks:failing_on_64", 1, r"does not run .*64, 64\]: AssertionError: the width"),
     ],
 )
-def test_factories_that_do_not_work(folder: Path, factory: str, status: int, said: str) -> None:
+def test_factories_that_do_not_work(folder: Path, factory: str, status: int, message: str) -> None:
     size = ()
     if factory.endswith("_on_64"):
         factory, size = "my_networks:picky", ("--input-size", "64")
     done = run_export(
         "--model", factory, *ONNX, "--task", "cityscapes", "--output", "out", *size, cwd=folder
     )
-    assert_one_line(done, status, said)
+    assert_one_line(done, status, message)
     assert written(folder) == []
 
 

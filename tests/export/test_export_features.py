@@ -82,28 +82,28 @@ def test_a_file_computes_what_pytorch_computes(folder: Path, precision: str, suf
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
 def test_the_metadata_says_that_it_takes_features(folder: Path, suffix: str) -> None:
     with open_model(path(folder, "fp32", suffix)) as session:
-        said = session.metadata
-    assert isinstance(said, Metadata)
-    assert (said.kind, said.model, said.task) == ("features", "attention-window", None)
-    assert (said.labels, said.palette, said.output.content) == ((), None, "features")
-    source = said.input
+        info = session.metadata
+    assert isinstance(info, Metadata)
+    assert (info.kind, info.model, info.task) == ("features", "attention-window", None)
+    assert (info.labels, info.palette, info.output.content) == ((), None, "features")
+    source = info.input
     assert source.name == "features"
     assert source.shape == ((1, 8, 8, CHANNELS) if suffix == ".tflite" else (1, CHANNELS, 8, 8))
     image = ("range", "mean", "std", "color_order", "resize", "interpolation", "crop_fraction")
     assert [getattr(source, key) for key in image] == [None] * len(image)
     assert source.normalization == "outside"
-    compared = said.parity.comparisons
+    compared = info.parity.comparisons
     assert [row.input for row in compared] == ["noise, seed 0", "noise, seed 1"]
     for row in compared:
         assert row.sqnr_db is not None
         assert row.sqnr_db >= 100
         assert row.argmax_agreement is None
-    assert said.params == sum(p.numel() for p in create_model(LAYERS["window"]).parameters())
+    assert info.params == sum(p.numel() for p in create_model(LAYERS["window"]).parameters())
 
 
 def test_every_operator_has_its_module(folder: Path) -> None:
-    said = json.loads(path(folder, "fp32", ".tflite.json").read_text())
-    modules = {operator["module"] for operator in said["operators"]}
+    info = json.loads(path(folder, "fp32", ".tflite.json").read_text())
+    modules = {operator["module"] for operator in info["operators"]}
     assert {"attention.qkv.query", "attention.qkv.value", "attention.projection"} <= modules
     assert all(module.startswith("attention") for module in modules)
 
@@ -137,7 +137,7 @@ def test_the_app_refuses_it(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (
             ("--precision", "int8", "--calibration", "random"),
@@ -148,9 +148,11 @@ def test_the_app_refuses_it(folder: Path) -> None:
         (("--weights", "ade20k"), "--weights cannot be used with --model"),
     ],
 )
-def test_what_needs_images_is_refused(options: tuple[str, ...], said: str, tmp_path: Path) -> None:
+def test_what_needs_images_is_refused(
+    options: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
     done = run_export("--model", "attention-global", *options, "--output", "out", cwd=tmp_path)
-    assert_one_line(done, 2, said)
+    assert_one_line(done, 2, message)
 
 
 def test_a_misspelt_layer_is_named_with_the_right_ones(tmp_path: Path) -> None:

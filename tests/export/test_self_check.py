@@ -57,12 +57,12 @@ def test_a_file_without_our_metadata_cannot_be_checked(copied: Path) -> None:
 @pytest.mark.parametrize("info", [None, metadata(parity={})])
 def test_a_foreign_onnx_cannot_be_checked(tmp_path: Path, info: dict[str, Any] | None) -> None:
     write_onnx(tmp_path / "foreign.onnx", info)
-    said = (
+    message = (
         "no metadata of seaformer-export"
         if info is None
         else "cannot be used: parity has no .*Export the model again"
     )
-    assert_one_line(run_export("--self-check", "foreign.onnx", cwd=tmp_path), 1, said)
+    assert_one_line(run_export("--self-check", "foreign.onnx", cwd=tmp_path), 1, message)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -189,14 +189,14 @@ def test_a_recorded_file_is_not_even_unpickled_if_it_is_another(
 
 
 @pytest.mark.parametrize(
-    ("name", "status", "said"),
+    ("name", "status", "message"),
     [
         ("nothing.tflite", 1, "no model file 'nothing.tflite'"),
         ("model.pth", 2, r"is not an exported model \(\.onnx or \.tflite\)"),
     ],
 )
-def test_what_is_no_export_is_refused(tmp_path: Path, name: str, status: int, said: str) -> None:
-    assert_one_line(run_export("--self-check", name, cwd=tmp_path), status, said)
+def test_what_is_no_export_is_refused(tmp_path: Path, name: str, status: int, message: str) -> None:
+    assert_one_line(run_export("--self-check", name, cwd=tmp_path), status, message)
 
 
 @pytest.mark.slow

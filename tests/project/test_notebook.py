@@ -21,9 +21,9 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
     assert {"image/png", "text/html"} <= kinds, "overlay and plots, and tables"
     # Nothing is printed but by the cells themselves.
     shown = [output for output in outputs if output.output_type in ("stream", "display_data")]
-    said = [output.get("text") or output.data["text/plain"] for output in shown]
+    printed = [output.get("text") or output.data["text/plain"] for output in shown]
     figure = "<Figure size"
     expected = [r"[\d.]+% of the pixels", figure, r"[\d.]+ ms on ", figure, figure]
-    assert len(said) == len(expected), said
-    assert all(map(re.match, expected, said)), said
+    assert len(printed) == len(expected), printed
+    assert all(map(re.match, expected, printed)), printed
     assert len(list(tmp_path.glob("build/*.tflite"))) == 1

@@ -26,12 +26,12 @@ from seaformer.extras import EXTRAS
 sys.modules |= {module: None for extra in EXTRAS.values() for module in extra.modules}
 ends = []
 for module, *arguments in json.loads(sys.argv[1]):
-    said = io.StringIO()
-    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+    stderr = io.StringIO()
+    with contextlib.redirect_stderr(stderr), contextlib.redirect_stdout(io.StringIO()):
         try:
             importlib.import_module(module).main(arguments)
         except SystemExit as end:
-            ends.append((end.code, said.getvalue()))
+            ends.append((end.code, stderr.getvalue()))
 print(json.dumps(ends))
 """
 
@@ -92,11 +92,11 @@ def test_commands_name_the_extra_that_they_lack(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    for (extra, line), (status, said) in zip(lines, json.loads(done.stdout), strict=True):
-        *_, error = said.splitlines()
-        assert (status, said.count("error")) == (2, 1), (line, said)
+    for (extra, line), (status, stderr) in zip(lines, json.loads(done.stdout), strict=True):
+        *_, error = stderr.splitlines()
+        assert (status, stderr.count("error")) == (2, 1), (line, stderr)
         assert error.startswith("error: "), line
-        assert f"is not installed. Run: pip install 'seaformer[{extra}]'" in error, (line, said)
+        assert f"is not installed. Run: pip install 'seaformer[{extra}]'" in error, (line, stderr)
 
 
 def test_the_api_raises_the_same_error(monkeypatch: pytest.MonkeyPatch) -> None:

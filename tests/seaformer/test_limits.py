@@ -80,13 +80,13 @@ def test_a_phone_that_answers_without_end(
     with endless_phone(kind, answer, claimed) as phone:
         wide = {"ANDROID_ADB_SERVER_PORT": str(phone.port), "COLUMNS": "400"}
         done = command("benchmark", "devices", cwd=folder, **wide)
-        assert done.status == 0, done.said
-        assert "printed more than 4 MiB" in done.said
+        assert done.status == 0, done.output
+        assert "printed more than 4 MiB" in done.output
         assert done.peak_bytes < LIMIT_BYTES
         for arguments in (("doctor", SERIAL), ("model.onnx", "--device", SERIAL)):
             done = command("benchmark", *arguments, cwd=folder, **wide)
-            assert done.status == 1, done.said
-            assert "printed more than 4 MiB" in done.said
+            assert done.status == 1, done.output
+            assert "printed more than 4 MiB" in done.output
             assert done.peak_bytes < LIMIT_BYTES
         assert phone.sent < 100 * 2**20
 
@@ -215,7 +215,7 @@ def test_json_that_is_endlessly_deep(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments", "said"),
+    ("name", "arguments", "message"),
     [
         ("results.json", ("benchmark", "report", "results.json"), "has more than 64 MiB"),
         (
@@ -236,13 +236,13 @@ def test_json_that_is_endlessly_deep(folder: Path) -> None:
     ],
 )
 def test_files_that_are_too_long(
-    folder: Path, name: str, arguments: tuple[str, ...], said: str
+    folder: Path, name: str, arguments: tuple[str, ...], message: str
 ) -> None:
     (folder / "data").mkdir()
     (folder / "app/app/src/main").mkdir(parents=True)
     (folder / "app/app/src/main/AndroidManifest.xml").touch()
     hole(folder / name, b'{"schema_version": 1, ')
-    assert_refused(command(*arguments, cwd=folder), said)
+    assert_refused(command(*arguments, cwd=folder), message)
 
 
 # ---- checkpoints
@@ -305,8 +305,8 @@ def test_checkpoints_that_grow(folder: Path, make: Callable[[Path], None]) -> No
     make(folder / "bomb.pth")
     text = "from seaformer.weights.checkpoint import read_checkpoint\n"
     done = script(f"{text}read_checkpoint(Path('bomb.pth'))", folder)
-    assert done.status == 1, done.said
-    assert done.said.startswith("error: 'bomb.pth' "), done.said
+    assert done.status == 1, done.output
+    assert done.output.startswith("error: 'bomb.pth' "), done.output
     assert done.peak_bytes < 2 * LIMIT_BYTES, f"{done.peak_bytes / 1e6:.0f} MB"
 
 
@@ -333,12 +333,12 @@ def data(folder: Path) -> Path:
     return folder / "data"
 
 
-SAID = "60000 x 60000 pixels (3600 megapixels)"
+MESSAGE = "60000 x 60000 pixels (3600 megapixels)"
 
 
 def test_prediction_refuses_a_bomb(folder: Path) -> None:
     png_bomb(folder / "bomb.png", 60_000, 60_000)
-    assert_refused(command("predict", "bomb.png", "--model", "model.onnx", cwd=folder), SAID)
+    assert_refused(command("predict", "bomb.png", "--model", "model.onnx", cwd=folder), MESSAGE)
 
 
 @pytest.mark.parametrize("kind", ["images", "masks"])
@@ -346,13 +346,13 @@ def test_prediction_refuses_a_bomb(folder: Path) -> None:
 def test_evaluation_and_training_refuse_a_bomb(folder: Path, data: Path, kind: str) -> None:
     png_bomb(data / kind / "1.png", 60_000, 60_000, colour=3 if kind == "masks" else 2)
     done = command("evaluate", "model.onnx", "--data", data, cwd=folder)
-    assert done.status == 1, done.said
-    assert SAID in done.said
+    assert done.status == 1, done.output
+    assert MESSAGE in done.output
     assert done.peak_bytes < LIMIT_BYTES
     options = ("--variant", "tiny", "--device", "cpu", "--output", "run")
     done = command("train", *options, "--data", data, cwd=folder)
-    assert done.status == 1, done.said
-    assert SAID in done.said
+    assert done.status == 1, done.output
+    assert MESSAGE in done.output
     assert done.peak_bytes < LIMIT_BYTES
 
 
@@ -361,5 +361,5 @@ def test_calibration_refuses_a_bomb(folder: Path, data: Path) -> None:
     options = ("--variant", "tiny", "--input-size", "64", "--format", "onnx")
     more = ("--precision", "int8", "--calibration", data / "images")
     done = command("export", *options, *more, cwd=folder)
-    assert done.status == 1, done.said
-    assert SAID in done.said
+    assert done.status == 1, done.output
+    assert MESSAGE in done.output

@@ -50,12 +50,12 @@ def test_what_is_no_plain_name_is_refused_in_one_printable_line(
     for take in (plain_name, lambda *asked: path_in(tmp_path, *asked)):
         with pytest.raises(SeaformerError) as caught:
             take(name, "file.name in 'm.json'", "Export the model again.")
-        said = str(caught.value)
+        message = str(caught.value)
         assert re.match(r"file\.name in 'm\.json' is .+\. Allowed: .+\. Export the model again\.$",
-                        said)  # fmt: skip
-        assert repr(name)[:60] in said
-        assert said.isprintable()
-        assert len(said) < 800
+                        message)  # fmt: skip
+        assert repr(name)[:60] in message
+        assert message.isprintable()
+        assert len(message) < 800
     assert not list(tmp_path.iterdir())
 
 

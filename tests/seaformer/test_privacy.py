@@ -120,10 +120,10 @@ def test_hugging_face_is_told_nothing(tmp_path: Path) -> None:
 def test_an_onnx_runtime_that_was_there_before_is_asked_to_stop() -> None:
     code = """
 import onnxruntime
-disable, said = onnxruntime.disable_telemetry_events, []
-onnxruntime.disable_telemetry_events = lambda: said.append(disable())
+disable, calls = onnxruntime.disable_telemetry_events, []
+onnxruntime.disable_telemetry_events = lambda: calls.append(disable())
 import seaformer
-print(said)
+print(calls)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[None]\n"

@@ -91,10 +91,10 @@ def folder(tmp_path: Path) -> Path:
     image = np.full((SIDE, SIDE, 3), 200, np.uint8) * np.array([1, 0, 0], np.uint8)
     Image.fromarray(image).save(tmp_path / f"{NAME}.png")
     (tmp_path / f"{NAME}.tflite").write_bytes(tflite())
-    said = metadata("NHWC", labels=[EVIL, MARKUP, "blue"], task=EVIL, precision=MARKUP)
-    associate(tmp_path / f"{NAME}.tflite", said)
-    said = metadata(labels=[EVIL, MARKUP, "blue"], task=EVIL, variant=MARKUP)
-    write_onnx(tmp_path / f"{NAME}.onnx", said)
+    info = metadata("NHWC", labels=[EVIL, MARKUP, "blue"], task=EVIL, precision=MARKUP)
+    associate(tmp_path / f"{NAME}.tflite", info)
+    info = metadata(labels=[EVIL, MARKUP, "blue"], task=EVIL, variant=MARKUP)
+    write_onnx(tmp_path / f"{NAME}.onnx", info)
     return tmp_path
 
 
@@ -140,12 +140,12 @@ def test_the_console_prints_text_wherever_it_stands(is_terminal: bool) -> None:
 
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
 def test_predict_shows_what_models_and_names_hold(folder: Path, suffix: str) -> None:
-    status, said = run("predict", f"{NAME}.png", "--model", f"{NAME}{suffix}", cwd=folder)
-    assert status == 0, said
-    assert_harmless(said)
+    status, output = run("predict", f"{NAME}.png", "--model", f"{NAME}{suffix}", cwd=folder)
+    assert status == 0, output
+    assert_harmless(output)
     for shown in (printable(EVIL), printable(f"{NAME}{suffix}"), printable(f"{NAME}_overlay.png")):
-        assert shown in said
-    assert MARKUP in said
+        assert shown in output
+    assert MARKUP in output
 
 
 def test_on_a_terminal_only_colours_are_sent(folder: Path) -> None:
@@ -181,11 +181,11 @@ def test_on_a_terminal_only_colours_are_sent(folder: Path) -> None:
     ],
 )
 def test_errors_quote_what_was_given(folder: Path, command: str, arguments: list[str]) -> None:
-    status, said = run(command, *arguments, cwd=folder)
-    assert status in (1, 2), said
-    assert_harmless(said)
-    assert re.search(r"^error: .*\n\Z", said, re.MULTILINE), said
-    assert "[red]b" in said or "[bold]x[/]" in said, said
+    status, output = run(command, *arguments, cwd=folder)
+    assert status in (1, 2), output
+    assert_harmless(output)
+    assert re.search(r"^error: .*\n\Z", output, re.MULTILINE), output
+    assert "[red]b" in output or "[bold]x[/]" in output, output
 
 
 def test_an_evaluation_shows_a_data_set_of_evil_names(folder: Path) -> None:
@@ -195,13 +195,13 @@ def test_an_evaluation_shows_a_data_set_of_evil_names(folder: Path) -> None:
         Image.fromarray(pixels.astype(np.uint8)).save(data / kind / f"{NAME}.png")
         (data / kind / "broken\x1b[2J.png").write_bytes(b"none")
     (data / "labels.json").write_text(json.dumps(["[red]b", MARKUP, "blue"]))
-    status, said = run(
+    status, output = run(
         "evaluate", f"{NAME}.onnx", "--data", data, "--report", NAME + "2", cwd=folder
     )
-    assert status == 1, said
-    assert_harmless(said)
-    assert printable(f"{NAME}.onnx") in said
-    assert printable("broken\x1b[2J.png") in said
+    assert status == 1, output
+    assert_harmless(output)
+    assert printable(f"{NAME}.onnx") in output
+    assert printable("broken\x1b[2J.png") in output
 
 
 def test_training_lists_files_of_evil_names(folder: Path) -> None:
@@ -212,22 +212,22 @@ def test_training_lists_files_of_evil_names(folder: Path) -> None:
             (folder / "data" / kind / f"{NAME}{number}.png").write_bytes(b"none")
     (folder / "data/labels.json").write_text(json.dumps(["[red]b", MARKUP, "blue"]))
     arguments = ("--variant", "tiny", "--data", "data", "--output", "run", "--device", "cpu")
-    status, said = run("train", *arguments, cwd=folder)
-    assert status == 1, said
-    assert_harmless(said)
-    assert printable(f"{NAME}0.png") in said
+    status, output = run("train", *arguments, cwd=folder)
+    assert status == 1, output
+    assert_harmless(output)
+    assert printable(f"{NAME}0.png") in output
 
 
 def test_a_benchmark_shows_models_of_evil_names(folder: Path) -> None:
     models = (f"{NAME}.onnx",)
     arguments = ("--device", "host", "--runs", "3", "--output", NAME)
-    status, said = run("benchmark", *models, *arguments, cwd=folder)
-    assert status == 0, said
-    assert_harmless(said)
-    assert printable(f"{NAME}.onnx") in said
-    status, said = run("benchmark", "report", f"{NAME}/results.json", "--force", cwd=folder)
-    assert status == 0, said
-    assert_harmless(said)
+    status, output = run("benchmark", *models, *arguments, cwd=folder)
+    assert status == 0, output
+    assert_harmless(output)
+    assert printable(f"{NAME}.onnx") in output
+    status, output = run("benchmark", "report", f"{NAME}/results.json", "--force", cwd=folder)
+    assert status == 0, output
+    assert_harmless(output)
 
 
 def test_a_phone_cannot_write_to_the_terminal(
@@ -237,11 +237,11 @@ def test_a_phone_cannot_write_to_the_terminal(
     for name in ("product.manufacturer", "product.model", "soc.model", "build.version.release"):
         loopback_phone.set_property(f"ro.{name}", evil)
     for command in (("devices",), ("doctor", loopback_phone.serial)):
-        _, said = run("benchmark", *command, cwd=tmp_path)
-        assert_harmless(said)
-        assert loopback_phone.serial in said
+        _, output = run("benchmark", *command, cwd=tmp_path)
+        assert_harmless(output)
+        assert loopback_phone.serial in output
         # Tables fold it.
-        assert printable(evil).replace(" ", "") in re.sub(r"\s+", "", said) or "pwned" in said
+        assert printable(evil).replace(" ", "") in re.sub(r"\s+", "", output) or "pwned" in output
     loopback_phone.set_property("ro.product.cpu.abi", evil)
-    _, said = run("benchmark", "doctor", loopback_phone.serial, cwd=tmp_path)
-    assert_harmless(said)
+    _, output = run("benchmark", "doctor", loopback_phone.serial, cwd=tmp_path)
+    assert_harmless(output)

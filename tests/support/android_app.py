@@ -88,14 +88,14 @@ class Made:
         """Run the bundle of `run` in a folder again, optionally with a fault of the GPU."""
         assets = folder / "app/app/src/main/assets"
         native, scene = self.folder / "native", self.assets / SCENE
-        run_end_to_end(self.said("program"), native, assets, scene, folder, *fault)
+        run_end_to_end(self.output_of("program"), native, assets, scene, folder, *fault)
 
     @property
     def assets(self) -> Path:
         """The assets in the copy of the app."""
         return self.folder / "android_demo/app/src/main/assets"
 
-    def said(self, step: str) -> str:
+    def output_of(self, step: str) -> str:
         """Return the output of a step; fail if the step failed."""
         failure = self.folder / f"{step}.failure"
         if failure.is_file():

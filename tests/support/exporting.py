@@ -220,11 +220,11 @@ def run_export(*arguments: str | Path, cwd: Path, **extra: str) -> Done:
     )
 
 
-def assert_one_line(done: Done, status: int, said: str) -> None:
-    """Check the exit status, and for a single error line that contains `said` without traceback."""
+def assert_one_line(done: Done, status: int, message: str) -> None:
+    """Check the exit status, and that stderr is one error line that matches `message`."""
     assert done.returncode == status, done.stderr
     assert re.fullmatch(r"error: [^\n]+\n", done.stderr), done.stderr
-    assert re.search(said, done.stderr), done.stderr
+    assert re.search(message, done.stderr), done.stderr
     assert "Traceback" not in done.stdout
 
 

@@ -28,12 +28,12 @@ class Measured:
 
     Attributes:
         status: its exit status.
-        said: its output.
+        output: its output.
         peak_bytes: peak of the resident memory of the command or of a program that it started.
     """
 
     status: int
-    said: str
+    output: str
     peak_bytes: int
 
 
@@ -56,11 +56,11 @@ def run_measured(
         return Measured(status, output.read().decode("utf-8", "replace"), peak_bytes)
 
 
-def assert_refused(done: Measured, said: str) -> None:
-    """Check for a single error line that contains `said`, and for limited memory."""
-    assert done.status in (1, 2), done.said
-    errors = [line for line in done.said.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1, done.said
-    assert said in errors[0], done.said
-    assert "Traceback" not in done.said
+def assert_refused(done: Measured, message: str) -> None:
+    """Check for a single error line that contains `message`, and for limited memory."""
+    assert done.status in (1, 2), done.output
+    errors = [line for line in done.output.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, done.output
+    assert message in errors[0], done.output
+    assert "Traceback" not in done.output
     assert done.peak_bytes < LIMIT_BYTES, f"{done.peak_bytes / 1e6:.0f} MB"

@@ -66,9 +66,9 @@ class Benchmark:
         """Wait for `text` on stderr."""
 
         def is_said() -> bool:
-            said = text in self._errors.read_text()
-            assert said or self._process.poll() is None, self._errors.read_text()
-            return said
+            is_printed = text in self._errors.read_text()
+            assert is_printed or self._process.poll() is None, self._errors.read_text()
+            return is_printed
 
         wait_until(is_said, f"the command says '{text}'", LIMIT_S)
 

@@ -86,11 +86,11 @@ def run_text(folder: Path, text: str) -> Done:
     return Done(Status(done.returncode), record, stdout, done.stderr.decode(errors="replace"))
 
 
-def assert_gave_up(done: Done, status: Status, said: str) -> None:
+def assert_gave_up(done: Done, status: Status, message: str) -> None:
     """Check the status, and that the reason is reported in all three places."""
     assert done.status == status, done.stderr
     assert not done.record.complete
     assert done.record.status == status
     assert done.record.problem is not None
-    assert said in done.record.problem
-    assert said in done.stderr
+    assert message in done.record.problem
+    assert message in done.stderr

@@ -353,7 +353,7 @@ def test_bisection_goes_around_what_cannot_be_judged():
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("asked", "message"),
     [
         ({"runs": 5}, "--runs cannot be combined with --blame"),
         ({"breakdown": True}, "--breakdown cannot be combined with --blame"),
@@ -363,7 +363,7 @@ def test_bisection_goes_around_what_cannot_be_judged():
         ({"qairt": Path("libraries")}, "--qairt is for --backend"),
     ],
 )
-def test_what_does_not_go_with_blame_is_refused(chain, asked, said):
+def test_what_does_not_go_with_blame_is_refused(chain, asked, message):
     options = {"command": "", "models": (chain,), "blame": "cpu"} | asked
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         make_blame_request(Options(**options))

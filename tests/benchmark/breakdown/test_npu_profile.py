@@ -134,7 +134,7 @@ def test_an_event_of_no_node_is_named(single: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("a,b\n1,2\n", "line 2 .* lacks a column Message"),
         ("", "has no events of nodes.*profiling_level=detailed"),
@@ -150,21 +150,21 @@ def test_an_event_of_no_node_is_named(single: Path, tmp_path: Path) -> None:
         (b"\xff\xfe\x00", "it is not a CSV"),
     ],
 )
-def test_what_is_no_profile(text: str | bytes, said: str, single: Path, tmp_path: Path) -> None:
+def test_what_is_no_profile(text: str | bytes, message: str, single: Path, tmp_path: Path) -> None:
     profile = tmp_path / "profile.csv"
     if isinstance(text, str):
         head = SINGLE.read_text(encoding="utf-8").splitlines()[0] + "\n"
         text = text.format(head=head, run=RUN).encode()
     profile.write_bytes(text)
     graph = OnnxGraph(single, engine_of(single).operators)
-    with pytest.raises(SeaformerError, match=said):
+    with pytest.raises(SeaformerError, match=message):
         break_down(graph, read_qnn_profile(profile), single, profile, {})
 
 
 def test_files_that_cannot_be_broken_down(single: Path, tmp_path: Path) -> None:
     compiled = tmp_path / "compiled.onnx"
     compiled.write_bytes(b"EPContext")
-    for arguments, status, said in (
+    for arguments, status, message in (
         ((single, tmp_path / "none.csv"), 1, "none.csv' cannot be read"),
         ((tmp_path / "none.onnx", SINGLE), 1, "there is no model file"),
         ((tmp_path / "model.tflite", SINGLE), 2, "Allowed: the .onnx"),
@@ -175,4 +175,4 @@ def test_files_that_cannot_be_broken_down(single: Path, tmp_path: Path) -> None:
             "a name ending in .csv or .json",
         ),
     ):
-        assert_one_line(run(*arguments), status, said)
+        assert_one_line(run(*arguments), status, message)

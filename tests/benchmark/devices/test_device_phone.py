@@ -364,15 +364,15 @@ def test_a_hot_phone_is_waited_for_but_not_forever(
     phone: Phone, loopback_phone: LoopbackPhone
 ) -> None:
     loopback_phone.set_heat(status=2, skin_c=44.0)
-    said: list[str] = []
+    reports: list[str] = []
 
     def cool_down(text: str) -> None:
-        said.append(text)
+        reports.append(text)
         loopback_phone.set_heat(status=0, skin_c=30.0)
 
     assert wait_until_cool(phone, 32.0, 60.0, cool_down).temperature_c == 30.0
-    assert len(said) == 1
-    assert said[0].startswith("cooling down: thermal status 2 (moderate)")
+    assert len(reports) == 1
+    assert reports[0].startswith("cooling down: thermal status 2 (moderate)")
     loopback_phone.set_heat(status=0, skin_c=36.2)
     with pytest.raises(TooHot, match=r"is still too hot: skin 36.2 °C, has to be below 35 °C\."):
         wait_until_cool(phone, None, 0.0, pytest.fail)

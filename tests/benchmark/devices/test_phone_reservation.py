@@ -86,16 +86,16 @@ def test_a_phone_in_use_is_refused_with_who_has_it(phone, holder, loopback_phone
 
 def test_a_phone_is_waited_for_until_it_is_given_back(phone, loopback_phone) -> None:
     first = Phone(loopback_phone.serial).open_workspace("first")
-    said: list[str] = []
+    reports: list[str] = []
 
     def give_back(text: str) -> None:
-        said.append(text)
+        reports.append(text)
         first.close(keep=False)
 
     with phone.workspace("second", wait_s=60, describe=give_back) as second:
         second.write("file", b"2")
-    assert len(said) == 1
-    assert f"process {os.getpid()}'" in said[0]
+    assert len(reports) == 1
+    assert f"process {os.getpid()}'" in reports[0]
     assert loopback_phone.left_files() == []
 
 

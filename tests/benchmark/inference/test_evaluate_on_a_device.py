@@ -183,7 +183,7 @@ def test_a_classifier_has_its_top_1_compared(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--time-limit", "5"), "--time-limit needs --device"),
         (("--half",), "--half needs --device"),
@@ -195,11 +195,11 @@ def test_a_classifier_has_its_top_1_compared(folder: Path) -> None:
     ],
 )
 @pytest.mark.usefixtures("folder")
-def test_what_makes_no_sense_is_one_line(options: tuple[str, ...], said: str) -> None:
+def test_what_makes_no_sense_is_one_line(options: tuple[str, ...], message: str) -> None:
     done = run(*options)
     assert done.exit_code == 2, done.output
     (line,) = done.stderr.splitlines()
-    assert said in line
+    assert message in line
     assert not Path("out").exists()
 
 

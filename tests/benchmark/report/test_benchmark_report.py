@@ -502,13 +502,13 @@ def test_nothing_of_the_users_is_overwritten(file: Path) -> None:
 def test_a_file_that_is_no_results_is_refused(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.json"
     wrong.write_text("{}")
-    for path, said in (
+    for path, message in (
         (wrong, "is not a results.json"),
         (tmp_path / "no.json", "there is no file"),
     ):
         result = command(path)
         assert result.exit_code == 1
-        assert said in result.stderr
+        assert message in result.stderr
 
 
 # A real browser

@@ -76,7 +76,7 @@ def test_results_are_the_same_after_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda data: data.update(schema_version=2), "schema_version"),
         (lambda data: data.pop("rounds"), "rounds"),
@@ -85,13 +85,13 @@ def test_results_are_the_same_after_a_file(tmp_path: Path) -> None:
     ],
 )
 def test_another_schema_is_refused_by_the_name_of_the_member(
-    tmp_path: Path, change: object, said: str
+    tmp_path: Path, change: object, message: str
 ) -> None:
     data = json.loads(results_of().text())
     change(data)  # type: ignore[operator]
     file = tmp_path / "results.json"
     file.write_text(json.dumps(data))
-    with pytest.raises(SeaformerError, match=f"schema version 1.*{said}"):
+    with pytest.raises(SeaformerError, match=f"schema version 1.*{message}"):
         read_results(file)
 
 
@@ -232,16 +232,18 @@ def test_models_are_compared_by_the_names_of_their_files() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"threads": 4}, "threads 4, before 1"),
         ({"backend": "onnxruntime"}, "backend onnxruntime, before litert"),
         ({"cores": one(1, 1).cores.model_copy(update={"mask": "f"})}, "cores f, before 80"),
     ],
 )
-def test_unlike_benchmarks_are_compared_only_if_told(change: dict[str, object], said: str) -> None:
+def test_unlike_benchmarks_are_compared_only_if_told(
+    change: dict[str, object], message: str
+) -> None:
     new, old = one(20.0, 1, **change), one(20.0, 2)
-    with pytest.raises(UsageError, match=f"cannot be compared: {said}"):
+    with pytest.raises(UsageError, match=f"cannot be compared: {message}"):
         compare(new, old, 0.03)
     assert compare(new, old, 0.03, anyway=True)
 
@@ -253,7 +255,7 @@ def test_with_one_round_nothing_can_be_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"threads": 4}, "threads 1, before 4"),
         ({"backend": "onnxruntime"}, "backend litert, before onnxruntime"),
@@ -263,7 +265,7 @@ def test_with_one_round_nothing_can_be_told() -> None:
     ],
 )
 def test_what_cannot_be_compared_is_found_before_measuring(
-    change: dict[str, object], said: str
+    change: dict[str, object], message: str
 ) -> None:
     def check(old: Results, anyway: bool = False) -> None:
         require_comparable(old, "litert", threads=1, half=False, anyway=anyway)
@@ -271,9 +273,9 @@ def test_what_cannot_be_compared_is_found_before_measuring(
 
     check(one(20.0, 1))
     old = one(20.0, 1).model_copy(update=change)
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         check(old)
-    if "before" in said:
+    if "before" in message:
         check(old, anyway=True)
     with pytest.raises(UsageError, match="device another, before"):
         require_same_device("another", None, old, anyway=False)

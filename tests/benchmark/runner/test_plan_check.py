@@ -31,7 +31,7 @@ def test_a_record_is_of_its_plan_also_in_part(run: tuple[Plan, Record]) -> None:
 
 @pytest.mark.parametrize("complete", [True, False])
 @pytest.mark.parametrize(
-    ("planned", "said"),
+    ("planned", "message"),
     [
         ({"threads": 4}, "threads: 1, planned: 4"),
         ({"cpus": (0, 1)}, r"processors: \[0\], planned: \[0, 1\]"),
@@ -41,11 +41,11 @@ def test_a_record_is_of_its_plan_also_in_part(run: tuple[Plan, Record]) -> None:
     ],
 )
 def test_what_was_not_planned_is_named(
-    run: tuple[Plan, Record], complete: bool, planned: dict[str, object], said: str
+    run: tuple[Plan, Record], complete: bool, planned: dict[str, object], message: str
 ) -> None:
     plan, record = run
     found = plan_mismatch(replace(plan, **planned), replace(record, complete=complete))
-    assert re.fullmatch(said, str(found))
+    assert re.fullmatch(message, str(found))
 
 
 def test_a_complete_record_has_all_models_and_blocks(run: tuple[Plan, Record]) -> None:

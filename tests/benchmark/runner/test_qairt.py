@@ -62,7 +62,7 @@ def _without(name: str):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "runtime", "said"),
+    ("spoil", "runtime", "message"),
     [
         (_without("libQnnHtpV75Skel.so"), "onnxruntime", "has no libQnnHtpV75Skel.so, needed for"),
         (_without("libQnnHtp.so"), "litert", "has no libQnnHtp.so, needed for SM8650"),
@@ -90,11 +90,11 @@ def _without(name: str):
         ),
     ],
 )
-def test_what_is_wrong_with_a_folder_is_one_line(spoil, runtime, said, tmp_path: Path) -> None:
+def test_what_is_wrong_with_a_folder_is_one_line(spoil, runtime, message, tmp_path: Path) -> None:
     spoil(write_sdk(tmp_path))
     with pytest.raises(SeaformerError) as error:
         find(tmp_path, runtime)
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 

@@ -30,7 +30,7 @@ PLAN = Plan(
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"backend": "litertt"}, "Did you mean 'litert'"),
         ({"accelerator": "gpus"}, "Did you mean 'gpu'"),
@@ -52,10 +52,10 @@ PLAN = Plan(
         ({"models": (MODEL, replace(MODEL, id="b"))}, "output files"),
     ],
 )
-def test_what_makes_no_sense_is_refused(changes: dict[str, object], said: str) -> None:
+def test_what_makes_no_sense_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError) as caught:
         replace(PLAN, **changes)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_mask_without_height_is_refused() -> None:
@@ -106,7 +106,7 @@ def test_a_plan_that_is_cut_off_is_refused(folder: Path, text: str, data: st.Dat
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("seaformer-plan 2", "seaformer-plan 1", "not a plan of version 2"),
         ("threads 1", "threads one", "threads is 'one', allowed are 1 to 256"),
@@ -127,7 +127,7 @@ def test_a_plan_that_is_cut_off_is_refused(folder: Path, text: str, data: st.Dat
     ],
 )
 def test_the_runner_refuses_plans_that_python_would_not_write(
-    folder: Path, text: str, old: str, new: str, said: str
+    folder: Path, text: str, old: str, new: str, message: str
 ) -> None:
     assert old in text
-    assert_gave_up(run_text(folder, text.replace(old, new)), Status.BAD_PLAN, said)
+    assert_gave_up(run_text(folder, text.replace(old, new)), Status.BAD_PLAN, message)

@@ -201,7 +201,7 @@ def test_a_field_may_hold_anything_and_only_its_line_is_blamed(
 
 
 @pytest.mark.parametrize(
-    ("items", "said"),
+    ("items", "message"),
     [
         ([MODEL], "header"),
         ([HEADER, HEADER], "header"),
@@ -213,11 +213,11 @@ def test_a_field_may_hold_anything_and_only_its_line_is_blamed(
         ([HEADER | {"format": 3}], "header format"),
     ],
 )
-def test_lines_that_do_not_fit_each_other_are_refused(items: list[Fields], said: str) -> None:
+def test_lines_that_do_not_fit_each_other_are_refused(items: list[Fields], message: str) -> None:
     record = read_record(_ended(_lines(*items)))
     assert not record.complete
     assert record.problem is not None
-    assert said in record.problem
+    assert message in record.problem
 
 
 @pytest.mark.parametrize("before", [[], [HEADER, MODEL, BLOCK]])

@@ -149,7 +149,7 @@ def test_a_library_is_found_in_an_archive_in_an_archive(
 
 
 @pytest.mark.parametrize(
-    ("content", "member", "said"),
+    ("content", "member", "message"),
     [
         (X86_64, "lib.so", f"does not have the SHA-256 {DIGEST}"),
         (ARM64, "other.so", "has no other.so"),
@@ -159,7 +159,7 @@ def test_a_library_is_found_in_an_archive_in_an_archive(
 def test_what_is_not_the_published_file_is_refused(
     content: bytes | None,
     member: str,
-    said: str,
+    message: str,
     tmp_path: Path,
     cache: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -170,7 +170,7 @@ def test_what_is_not_the_published_file_is_refused(
         archive.write_bytes(archive.read_bytes()[:40])
     with pytest.raises(SeaformerError, match="--runtime-library PATH") as caught:
         _library()
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "com.microsoft.onnxruntime:onnxruntime-android" in str(caught.value)
     assert not [path for path in cache.rglob("*") if path.is_file()]
 
@@ -344,7 +344,7 @@ def test_the_library_for_arm64_is_taken_from_an_aar(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("backend", "target", "name", "content", "said"),
+    ("backend", "target", "name", "content", "message"),
     [
         ("litert", "android-arm64", "lib.so", X86_64, "is for x86-64, but the device is arm64"),
         ("litert", "linux-x86_64", "lib.so", ARM64, "is for arm64, but the device is x86-64"),
@@ -362,12 +362,12 @@ def test_the_library_for_arm64_is_taken_from_an_aar(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_library_for_the_device_is_refused(
-    backend: str, target: str, name: str, content: bytes, said: str, tmp_path: Path
+    backend: str, target: str, name: str, content: bytes, message: str, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UsageError) as caught:
         library_for(backend, target, tmp_path / name)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_an_aar_without_the_library_says_what_it_has(tmp_path: Path) -> None:

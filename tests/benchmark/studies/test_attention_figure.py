@@ -120,18 +120,18 @@ def test_what_would_not_fit_the_memory_is_left_out_with_the_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--sides", "4"), "--sides has '4'"),
         (("--layers", "nothing"), "unknown attention layer 'nothing'"),
     ],
 )
 def test_bad_requests_end_before_any_work(
-    arguments: tuple[str, ...], said: str, tmp_path: Path
+    arguments: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
     result = command(*arguments, "--output", tmp_path / "out")
     assert result.exit_code == 2
-    assert said in result.stderr
+    assert message in result.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -301,7 +301,7 @@ def test_one_class_of_cores_is_no_table(tflite: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ("--table precison", "Did you mean 'precision'"),
         ("--table threads {m} --backend benchmark_model --binary {m}", "needs our runner"),
@@ -318,11 +318,13 @@ def test_one_class_of_cores_is_no_table(tflite: Path, tmp_path: Path) -> None:
         ("--table threads --backend litrt", "Did you mean 'litert'"),
     ],
 )
-def test_bad_requests_are_one_line(arguments: str, said: str, tflite: Path, tmp_path: Path) -> None:
+def test_bad_requests_are_one_line(
+    arguments: str, message: str, tflite: Path, tmp_path: Path
+) -> None:
     words = [word.format(m=tflite) for word in arguments.split()]
     result = command(*words, "--output", tmp_path / "out")
     assert result.exit_code == 2, result.output
-    assert said in result.stderr
+    assert message in result.stderr
     assert result.stderr.count("error: ") == 1
     assert not (tmp_path / "out").exists()
 

@@ -104,7 +104,7 @@ def test_an_operator_that_an_npu_refuses_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("npu", "model.onnx"), "target 'npu' takes one --soc, of SM8350, "),
         (("npu", "model.onnx", "--soc", "SM8350,SM8650"), "target 'npu' takes one --soc"),
@@ -113,6 +113,6 @@ def test_an_operator_that_an_npu_refuses_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_target_takes_its_files_and_its_chip(
-    arguments: tuple[str, ...], said: str, tmp_path: Path
+    arguments: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
-    assert_one_line(run_export("--blame", *arguments, cwd=tmp_path), 2, said)
+    assert_one_line(run_export("--blame", *arguments, cwd=tmp_path), 2, message)

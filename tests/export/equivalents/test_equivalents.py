@@ -191,18 +191,18 @@ class Ranking(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("layer", "said"),
+    ("layer", "message"),
     [
         (Unpooling(), r"MaxUnpool2d of the module 'layer\.unpool' .* F\.interpolate"),
         (Ranking(), r"kthvalue of the module 'layer' .*x\.kthvalue\(2.* torch\.topk"),
     ],
 )
 def test_what_torch_cannot_export_is_named(
-    layer: nn.Module, said: str, capfd: pytest.CaptureFixture[str]
+    layer: nn.Module, message: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     model = nn.Sequential()
     model.add_module("layer", layer)
-    with pytest.raises(SeaformerError, match=said) as raised:
+    with pytest.raises(SeaformerError, match=message) as raised:
         to_onnx(model.eval(), (SIDE, SIDE), "logits")
     assert not re.search(r"\n|pull request|graph\(|defined in", str(raised.value))
     assert "".join(capfd.readouterr()) == ""
@@ -225,16 +225,16 @@ def network():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("function", "said"),
+    ("function", "message"),
     [
         ("x.erf()", r"Erf of the module '1\.0' .*TFLite has no Erf.*nn\.GELU.*--format onnx"),
         ("torch.fmod(x, 0.7)", r"Mod of the module '1\.0' .*another function.*--format onnx"),
     ],
 )
-def test_what_tflite_lacks_is_named(function: str, said: str, tmp_path: Path) -> None:
+def test_what_tflite_lacks_is_named(function: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(NOT_IN_TFLITE.format(function=function))
     common = ("--model", "own:network", "--input-size", "64", "--task", "shapes", "--output", "o")
-    assert_one_line(run_export(*common, cwd=tmp_path), 1, said)
+    assert_one_line(run_export(*common, cwd=tmp_path), 1, message)
     assert "o" not in names(tmp_path)
     done = run_export(*common, "--format", "onnx", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -213,10 +213,10 @@ def test_accelerators_choose_the_rules(accelerators: list[str], status: int) -> 
     assert done.exit_code == status, done.output
 
 
-def refused(status: int, said: str, *arguments: str | Path) -> None:
+def refused(status: int, message: str, *arguments: str | Path) -> None:
     done = command("--lint", *arguments)
     assert done.exit_code == status, done.output
-    assert said in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
 

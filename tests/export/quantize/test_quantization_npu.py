@@ -284,7 +284,7 @@ def test_the_npu_has_forms_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ("--format tflite --precision w8a16", "no precision w8a16 for format tflite: LiteRT's"),
         ("--precision w8a8 --keep-float stem", "--keep-float.*--precision int8"),
@@ -293,7 +293,7 @@ def test_the_npu_has_forms_of_its_own() -> None:
         ("--precision w8a8 --keep-16bit stemm", "no module or operator .* matches 'stemm'"),
     ],
 )
-def test_what_does_not_go_together(arguments: str, said: str, tmp_path: Path) -> None:
+def test_what_does_not_go_together(arguments: str, message: str, tmp_path: Path) -> None:
     quick = ("--weights", "shapes", "--format", "onnx", "--input-size", "64", "--output", ".")
-    assert_one_line(run_export(*quick, *arguments.split(), cwd=tmp_path), 2, said)
+    assert_one_line(run_export(*quick, *arguments.split(), cwd=tmp_path), 2, message)
     assert names(tmp_path) == []

@@ -75,7 +75,7 @@ def test_patterns_join() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "said"),
+    ("pattern", "message"),
     [
         ("stem.blok", "Did you mean 'stem.block'"),
         ("head.clasifier", "Did you mean 'head.classifier'"),
@@ -84,10 +84,10 @@ def test_patterns_join() -> None:
         ("stem.conv@7", "'stem.conv@7'"),
     ],
 )
-def test_unknown_patterns_name_the_nearest(pattern: str, said: str) -> None:
+def test_unknown_patterns_name_the_nearest(pattern: str, message: str) -> None:
     with pytest.raises(UnknownNameError) as raised:
         match(["stem", pattern], OPERATORS)
-    assert said in str(raised.value)
+    assert message in str(raised.value)
     assert f"'{pattern}'" in str(raised.value)
 
 

@@ -342,7 +342,7 @@ INT8 = "--weights shapes --precision int8"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "message"),
     [
         ("--variant tiny --precision int8", 2, "--calibration DIR"),
         (f"{INT8} --calibration nowhere", 1, "nowhere"),
@@ -356,10 +356,10 @@ INT8 = "--weights shapes --precision int8"
     ],
 )
 def test_what_makes_no_sense_is_refused(
-    tmp_path: Path, arguments: str, status: int, said: str
+    tmp_path: Path, arguments: str, status: int, message: str
 ) -> None:
     done = export(tmp_path, *arguments.split())
     assert done.returncode == status, done.stdout + done.stderr
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())

@@ -30,9 +30,9 @@ def test_each_channel_is_measured_by_its_own_spread() -> None:
 def test_small_channels_are_lost_beside_large_ones() -> None:
     """All together such an output has 45 dB."""
     spreads = np.array([100.0] * 4 + [1.0] * 4)
-    said = lost(errors_of(spreads, 0.8), tuple("abcdefgh"))
-    assert said is not None
-    assert [place for place in "abcdefgh" if f" {place}: " in said] == list("efgh")
+    warning = lost(errors_of(spreads, 0.8), tuple("abcdefgh"))
+    assert warning is not None
+    assert [place for place in "abcdefgh" if f" {place}: " in warning] == list("efgh")
 
 
 @pytest.mark.parametrize("constant", [0, 1, 30])

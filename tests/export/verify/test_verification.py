@@ -89,8 +89,8 @@ def test_weights_that_single_precision_cannot_compute_are_refused(folder: Path) 
 
 def test_a_branch_on_the_input_is_refused(folder: Path) -> None:
     done = run_export("--model", "my_networks:branching", *ONNX, cwd=folder)
-    said = r"my_networks.py:\d+: if image.mean\(\) > self.limit:.*--allow-tracer-warnings"
-    assert_one_line(done, 1, said)
+    message = r"my_networks.py:\d+: if image.mean\(\) > self.limit:.*--allow-tracer-warnings"
+    assert_one_line(done, 1, message)
     assert "shape" not in done.stderr
 
 

@@ -77,7 +77,7 @@ def test_an_image_is_a_path_of_pillow_or_an_array(model: Model, scenes: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("image", "said"),
+    ("image", "message"),
     [
         (np.zeros((8, 8, 3), np.float32), r"float32 \[8, 8, 3\]\. Allowed: uint8"),
         (np.zeros((3, 8, 8), np.uint8), r"uint8 \[3, 8, 8\]"),
@@ -86,8 +86,8 @@ def test_an_image_is_a_path_of_pillow_or_an_array(model: Model, scenes: Path) ->
         ([[0, 0, 0]], "the image is a list"),
     ],
 )
-def test_other_images_are_refused(model: Model, image: object, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_other_images_are_refused(model: Model, image: object, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         model.predict(image)  # type: ignore[arg-type]
 
 

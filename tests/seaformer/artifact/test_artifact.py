@@ -121,7 +121,7 @@ def test_any_other_value_is_metadata_or_one_clear_error(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "is not JSON"),
         ("[]", "has schema_version None"),
@@ -141,8 +141,8 @@ def test_any_other_value_is_metadata_or_one_clear_error(
          r"input.std\[1\] is 0.0. Allowed: a number, above 0"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(SeaformerError, match=rf"^the metadata in 'a\.onnx' .*{said}"):
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SeaformerError, match=rf"^the metadata in 'a\.onnx' .*{message}"):
         parse_metadata(text, "'a.onnx'")
     (tmp_path / "a.onnx.json").write_text(text if "schema" in text else f'"schema_version"{text}')
     with pytest.raises(SeaformerError, match=r"^the metadata in '.*a\.onnx\.json' "):

@@ -147,16 +147,16 @@ def test_a_wrong_member_is_an_error_that_names_the_file(kind: str, tmp_path: Pat
         try:
             read(file, text.encode())
         except SeaformerError as error:
-            said = str(error)
-            assert name in said
-            assert "\n" not in said
-            assert len(said) < 2000
+            message = str(error)
+            assert name in message
+            assert "\n" not in message
+            assert len(message) < 2000
 
     check()
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("[1, {", "not JSON"),
         ("[NaN]", "not JSON"),
@@ -165,6 +165,6 @@ def test_a_wrong_member_is_an_error_that_names_the_file(kind: str, tmp_path: Pat
         ("[" * 100_000, "recursion"),
     ],
 )
-def test_what_is_wrong_is_named(text: str, said: str) -> None:
-    with pytest.raises(JsonError, match=said):
+def test_what_is_wrong_is_named(text: str, message: str) -> None:
+    with pytest.raises(JsonError, match=message):
         parse_json(text)

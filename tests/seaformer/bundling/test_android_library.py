@@ -326,16 +326,16 @@ def test_the_example_segments_as_python_does(
         drawn = np.stack([overlay >> 16 & 255, overlay >> 8 & 255, overlay & 255], axis=-1)
         assert np.array_equal(drawn, blend(image, mask, palette, 0.5))
         shares = np.bincount(mask.ravel()) / mask.size
-        said = (folder / "example.txt").read_text().splitlines()
-        assert said[0] == f"{labels[shares.argmax()]}: {int(100 * shares.max())} %"
-        assert len(said) == np.count_nonzero(shares) > 3
+        lines = (folder / "example.txt").read_text().splitlines()
+        assert lines[0] == f"{labels[shares.argmax()]}: {int(100 * shares.max())} %"
+        assert len(lines) == np.count_nonzero(shares) > 3
     assert np.array_equal(*masks)
 
 
 def test_faults_in_an_app_are_one_clear_line(library: Library, tmp_path: Path) -> None:
     def printed(apk: Path) -> str:
-        said = library.program.run(apk, library.scene, tmp_path / apk.stem)
-        (line,) = said.strip().splitlines()
+        printed = library.program.run(apk, library.scene, tmp_path / apk.stem)
+        (line,) = printed.strip().splitlines()
         return line
 
     compressed = zip_assets(library.build.app, tmp_path / "deflated.zip", zipfile.ZIP_DEFLATED)

@@ -76,20 +76,20 @@ def test_faults_are_one_line_unless_asked(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--cout", "2"], "Did you mean"),
         (["--count", "two"], "'two' is not a valid integer"),
         (["extra"], "extra"),
     ],
 )
-def test_wrong_usage_is_one_line(arguments: list[str], said: str) -> None:
+def test_wrong_usage_is_one_line(arguments: list[str], message: str) -> None:
     result = CliRunner().invoke(command(), arguments)
     assert result.exit_code == 2
     assert result.stderr.startswith("error: ")
     assert result.stderr.endswith("See 'work --help'.\n")
     assert result.stderr.count("\n") == 1
-    assert said in result.stderr
+    assert message in result.stderr
 
 
 def test_success_is_zero() -> None:

@@ -113,10 +113,10 @@ def results(report: str = "out") -> dict[str, Any]:
     return found
 
 
-def assert_error(result: Result, status: int, said: str) -> None:
+def assert_error(result: Result, status: int, message: str) -> None:
     assert result.exit_code == status, result.output
     assert len(re.findall(r"^error: ", result.stderr, re.MULTILINE)) == 1, result.stderr
-    assert re.search(f"error: .*{said}", result.stderr), result.stderr
+    assert re.search(f"error: .*{message}", result.stderr), result.stderr
 
 
 def assert_known_scores(found: dict[str, Any], classes: tuple[int, int, int]) -> None:
@@ -740,7 +740,7 @@ def test_imagenet_with_a_checkpoint(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "message"),
     [
         ([], 2, r"Missing argument 'MODEL\.\.\.'"),
         (["model.onnx"], 2, r"Missing option '--data'"),
@@ -767,13 +767,13 @@ def test_imagenet_with_a_checkpoint(folder: Path) -> None:
         (["foreign.onnx", "--data", "data", "--task", "shapes"], 2, r"shape \[1, 3, 8, 8\]"),
     ],
 )
-def test_errors_are_one_line(folder: Path, arguments: list[str], status: int, said: str) -> None:
+def test_errors_are_one_line(folder: Path, arguments: list[str], status: int, message: str) -> None:
     write_onnx(folder / "classifier.onnx", metadata(kind="classification"), classify=True)
     info = metadata()
     info["input"] |= {"resize": "center-crop", "crop_fraction": 1.0}
     write_onnx(folder / "middle.onnx", info)
     write_onnx(folder / "foreign.onnx")
-    assert_error(run(*arguments), status, said)
+    assert_error(run(*arguments), status, message)
     assert not [path for path in folder.iterdir() if (path / "results.json").exists()]
 
 

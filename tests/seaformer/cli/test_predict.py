@@ -55,10 +55,10 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "seaformer.cli.predict", *map(str, arguments)]
 
 
-def assert_error(result: Result, status: int, said: str) -> None:
+def assert_error(result: Result, status: int, message: str) -> None:
     assert result.exit_code == status
     assert re.fullmatch(r"error: .*\n", result.stderr), result.stderr
-    assert re.search(said, result.stderr), result.stderr
+    assert re.search(message, result.stderr), result.stderr
 
 
 def test_a_photograph_becomes_a_colored_mask(folder: Path) -> None:
@@ -314,7 +314,7 @@ def test_jpeg_is_written_as_jpeg() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "message"),
     [
         (["flag.png"], 2, r"Missing option '-m' / '--model'\. See '.* --help'"),
         (["flag.png", "--modle", "model.onnx"], 2, "--model"),
@@ -348,14 +348,14 @@ def test_jpeg_is_written_as_jpeg() -> None:
         (["flag.mp4", "--model", "model.onnx"], 1, "damaged or not a video"),
     ],
 )
-def test_errors_are_one_line(folder: Path, arguments: list[str], status: int, said: str) -> None:
+def test_errors_are_one_line(folder: Path, arguments: list[str], status: int, message: str) -> None:
     for name in ("flag.tflite", "flag.mp4"):
         Path(name).write_bytes(Path("flag.png").read_bytes())
     Path("empty").mkdir()
     np.save("ids.npy", np.zeros((4, 5), int))
     np.save("pixels.npy", COLORS)
     before = names(folder)
-    assert_error(run(*arguments), status, said)
+    assert_error(run(*arguments), status, message)
     assert names(folder) == before
 
 
@@ -366,7 +366,7 @@ def test_values_that_are_not_finite_are_an_error(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"labels": None}, "labels is None"),
         ({"input": INPUT_WITHOUT_COLORS}, "input.color_order is None. Allowed: text"),
@@ -374,11 +374,11 @@ def test_values_that_are_not_finite_are_an_error(folder: Path) -> None:
     ],
 )
 def test_metadata_that_says_too_little_is_an_error(
-    folder: Path, changes: dict[str, object], said: str
+    folder: Path, changes: dict[str, object], message: str
 ) -> None:
     write_onnx(folder / "model.onnx", metadata(**changes))
-    said = f"the metadata in 'model.onnx' cannot be used: {said}"
-    assert_error(run("flag.png", "--model", "model.onnx"), 1, said)
+    message = f"the metadata in 'model.onnx' cannot be used: {message}"
+    assert_error(run("flag.png", "--model", "model.onnx"), 1, message)
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(folder: Path) -> None:

@@ -182,7 +182,7 @@ def test_a_given_task_wins_over_labels_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "said"),
+    ("labels", "message"),
     [
         ("sky", r"labels\.json'.*task is 'sky'"),
         (["sky", "sky"], r"labels\.json': labels\[1\] is 'sky'"),
@@ -190,8 +190,8 @@ def test_a_given_task_wins_over_labels_json(tmp_path: Path) -> None:
         ({"name": "x"}, r"labels\.json': the task has no 'labels'"),
     ],
 )
-def test_bad_labels_are_errors(tmp_path: Path, labels: object, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_bad_labels_are_errors(tmp_path: Path, labels: object, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         open_dataset(plain(tmp_path, labels))
 
 
@@ -303,7 +303,7 @@ def test_every_kind_of_index_png(tmp_path: Path, mode: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pixels", "said"),
+    ("pixels", "message"),
     [
         (np.full((HEIGHT, WIDTH), 7, np.uint8), r"stores 7, for which task .*Allowed: 0\.\.1 for"),
         (
@@ -316,10 +316,10 @@ def test_every_kind_of_index_png(tmp_path: Path, mode: str) -> None:
         (np.zeros((9, 9), np.uint8), "has 9 x 9 pixels, but the image .* 6 x 4. Is it the mask"),
     ],
 )
-def test_bad_masks_are_errors(tmp_path: Path, pixels: np.ndarray, said: str) -> None:
+def test_bad_masks_are_errors(tmp_path: Path, pixels: np.ndarray, message: str) -> None:
     mask(plain(tmp_path) / "masks" / "a.png", pixels)
     dataset = open_dataset(tmp_path)
-    with pytest.raises(SeaformerError, match=said) as error:
+    with pytest.raises(SeaformerError, match=message) as error:
         read_mask(dataset.items[0], dataset.task)
     assert "a.png" in str(error.value)
 
@@ -362,7 +362,7 @@ def test_check_lists_what_is_broken_and_missing(tmp_path: Path) -> None:
         masks / "text.png",
         masks / "orphan.png",
     ]
-    for fault, said in zip(
+    for fault, message in zip(
         faults, ("damaged", "no mask", "stores 9", "is not a PNG", "no image"), strict=True
     ):
-        assert said in fault.problem
+        assert message in fault.problem

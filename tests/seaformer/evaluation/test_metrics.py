@@ -131,16 +131,16 @@ def test_an_image_that_is_ignored_altogether_counts_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("truth", "predicted", "said"),
+    ("truth", "predicted", "message"),
     [
         ([0, 3], [0, 0], r"class 3 occurs in the ground truth\. Allowed: 0\.\.2"),
         ([0, 1], [0, 7], r"class 7 occurs in the prediction\. Allowed: 0\.\.2"),
         ([0, -1], [0, 0], "class -1 occurs in the ground truth"),
     ],
 )
-def test_what_is_no_class_is_an_error(truth: list[int], predicted: list[int], said: str) -> None:
+def test_what_is_no_class_is_an_error(truth: list[int], predicted: list[int], message: str) -> None:
     matrix = ConfusionMatrix(3)
-    with pytest.raises(SeaformerError, match=said):
+    with pytest.raises(SeaformerError, match=message):
         matrix.update(np.array(truth), np.array(predicted))
     assert matrix.counts.sum() == 0
 

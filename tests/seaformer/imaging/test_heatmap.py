@@ -154,7 +154,7 @@ def test_a_classifier_has_a_map_and_no_mask(photo: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "message"),
     [
         ("--heatmap map.jpg", 2, r"--heatmap is 'map\.jpg'"),
         ("--heatmap photo.png", 2, "is the photo"),
@@ -163,11 +163,11 @@ def test_a_classifier_has_a_map_and_no_mask(photo: Path) -> None:
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(
-    photo: Path, arguments: str, status: int, said: str
+    photo: Path, arguments: str, status: int, message: str
 ) -> None:
     write_onnx(Path("model.onnx"), metadata())
     before = sorted(Path().iterdir())
     result = run(photo, "--model", "model.onnx", *arguments.split())
     assert result.exit_code == status
-    assert re.fullmatch(rf"error: .*{said}.*\n", result.stderr), result.stderr
+    assert re.fullmatch(rf"error: .*{message}.*\n", result.stderr), result.stderr
     assert sorted(Path().iterdir()) == before

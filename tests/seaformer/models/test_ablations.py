@@ -254,7 +254,7 @@ def test_trained_weights_fit_where_no_weight_is_changed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "said"),
+    ("texts", "message"),
     [
         (["detail"], "not of the form SWITCH=VALUE"),
         (["detial=off"], "unknown ablation switch 'detial'. Did you mean 'detail'"),
@@ -262,8 +262,8 @@ def test_trained_weights_fit_where_no_weight_is_changed(tmp_path: Path) -> None:
         (["detail=off", "detail=conv"], "given twice"),
     ],
 )
-def test_switches_that_do_not_exist(texts: list[str], said: str) -> None:
-    with pytest.raises(UsageError, match=re.escape(said)):
+def test_switches_that_do_not_exist(texts: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
         parse_ablation(texts)
 
 
@@ -274,14 +274,16 @@ def test_widths_that_do_not_fit(width: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--ablation", "fusion=ad"), "unknown value of ablation switch fusion 'ad'"),
         (("--ablation", "fusion=add", "--task", "imagenet"), "networks have no fusion blocks"),
     ],
 )
-def test_requests_that_make_no_sense(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
-    assert_one_line(run_export("--variant", "tiny", *arguments, cwd=tmp_path), 2, said)
+def test_requests_that_make_no_sense(
+    arguments: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    assert_one_line(run_export("--variant", "tiny", *arguments, cwd=tmp_path), 2, message)
 
 
 def test_help_names_every_switch_and_value(tmp_path: Path) -> None:

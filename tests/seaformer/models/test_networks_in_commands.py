@@ -49,10 +49,10 @@ def succeeded(command: click.Command, *arguments: str | Path) -> str:
     return result.stdout
 
 
-def assert_error(result: Result, status: int, said: str) -> None:
+def assert_error(result: Result, status: int, message: str) -> None:
     assert result.exit_code == status, result.output
     assert re.fullmatch(r"error: [^\n]+\n", result.stderr), result.stderr
-    assert re.search(said, result.stderr), result.stderr
+    assert re.search(message, result.stderr), result.stderr
 
 
 def expected_mask(model: torch.nn.Module, task: Task, photo: str = "photo.png") -> np.ndarray:
@@ -84,9 +84,9 @@ MASK = ("--mask", "mask.png", "--input-size", str(SIDE), "--force")
 )
 def test_a_checkpoint_of_topformer_is_tried_on_a_photo(folder: Path, how: tuple[str, ...]) -> None:
     path = write_golden(folder / "t.pth", "tiny", ADE20K)
-    said = succeeded(predict, "photo.png", *how, *MASK)
-    assert "topformer-tiny, ade20k, fp32, input 128 x 128" in said
-    assert "random" not in said
+    output = succeeded(predict, "photo.png", *how, *MASK)
+    assert "topformer-tiny, ade20k, fp32, input 128 x 128" in output
+    assert "random" not in output
     mask = read_mask()
     assert np.array_equal(mask, expected_mask(create_model("topformer-tiny", weights=path), ADE20K))
     assert len(np.unique(mask)) > 1
@@ -96,24 +96,24 @@ def test_a_checkpoint_of_topformer_is_tried_on_a_photo(folder: Path, how: tuple[
 def test_our_own_names_are_recognised_too(folder: Path, name: str) -> None:
     model = create_model(name, "cityscapes")
     torch.save(model.state_dict(), folder / "mine.pth")
-    said = succeeded(predict, "photo.png", "--model", "mine.pth", "--task", "cityscapes", *MASK)
-    assert f"{name}, cityscapes, fp32" in said
+    output = succeeded(predict, "photo.png", "--model", "mine.pth", "--task", "cityscapes", *MASK)
+    assert f"{name}, cityscapes, fp32" in output
     assert np.array_equal(read_mask(), expected_mask(model, get_task("cityscapes")))
 
 
 @pytest.mark.usefixtures("folder")
 def test_weights_of_the_package_say_their_task() -> None:
     named = ("--model", "seaformer-tiny", "--weights", "shapes")
-    said = succeeded(predict, "photo.png", *named, "--variant", "tiny", *MASK)
-    assert "SeaFormer-tiny, shapes, fp32" in said
+    output = succeeded(predict, "photo.png", *named, "--variant", "tiny", *MASK)
+    assert "SeaFormer-tiny, shapes, fp32" in output
     model = create_model("tiny", "shapes", "shapes")
     assert np.array_equal(read_mask(), expected_mask(model, SHAPES))
 
 
 @pytest.mark.usefixtures("folder")
 def test_without_weights_they_are_random_and_said_to_be() -> None:
-    said = succeeded(predict, "photo.png", "--model", "topformer-tiny", *MASK)
-    assert "random weights: the result is meaningless" in said
+    output = succeeded(predict, "photo.png", "--model", "topformer-tiny", *MASK)
+    assert "random weights: the result is meaningless" in output
 
 
 def test_a_network_of_a_users_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +135,7 @@ def test_the_heat_map_of_a_network_by_its_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "message"),
     [
         (("--model", "attention-global"), 2, "takes features of another network.*prediction"),
         (("--model", "topformer-tny"), 2, "unknown model 'topformer-tny'.*'topformer-tiny'"),
@@ -150,12 +150,12 @@ def test_the_heat_map_of_a_network_by_its_name() -> None:
     ],
 )
 def test_what_does_not_suit_a_prediction(
-    folder: Path, arguments: tuple[str, ...], status: int, said: str
+    folder: Path, arguments: tuple[str, ...], status: int, message: str
 ) -> None:
     write_golden(folder / "t.pth", "tiny", ADE20K)
     torch.save({"layer.weight": torch.ones(3)}, folder / "other.pth")
     before = sorted(folder.iterdir())
-    assert_error(run(predict, "photo.png", *arguments), status, said)
+    assert_error(run(predict, "photo.png", *arguments), status, message)
     assert sorted(folder.iterdir()) == before
 
 
@@ -192,8 +192,8 @@ def results(folder: Path) -> dict[str, Any]:
 @pytest.mark.slow
 def test_a_checkpoint_of_topformer_is_evaluated(scenes: Path, model: tuple[str, ...]) -> None:
     path = write_golden(Path("t.pth"), "tiny", ADE20K)
-    said = succeeded(evaluate, *model, "--data", scenes, *DEPLOYED, "--report", "out")
-    assert "topformer-tiny, ade20k, fp32" in said
+    output = succeeded(evaluate, *model, "--data", scenes, *DEPLOYED, "--report", "out")
+    assert "topformer-tiny, ade20k, fp32" in output
     hits = total = 0
     network = create_model("topformer-tiny", weights=path)
     for index in range(2):
@@ -206,7 +206,7 @@ def test_a_checkpoint_of_topformer_is_evaluated(scenes: Path, model: tuple[str, 
     assert (found["file"], found["runtime"]) == (model[0], "PyTorch")
     assert found["sha256"] == read_checkpoint(path).sha256
     # The command that it says to run next does run.
-    (line,) = (line for line in said.splitlines() if line.startswith("  seaformer-predict "))
+    (line,) = (line for line in output.splitlines() if line.startswith("  seaformer-predict "))
     arguments = line.split()[1:]
     assert "topformer-tiny, ade20k" in succeeded(predict, *arguments, "--input-size", "64")
 
@@ -214,15 +214,15 @@ def test_a_checkpoint_of_topformer_is_evaluated(scenes: Path, model: tuple[str, 
 @pytest.mark.slow
 def test_two_networks_are_compared_by_their_names(scenes: Path) -> None:
     arguments = ("segformer-b0", "--reference", "topformer-tiny", "--data", scenes, *DEPLOYED)
-    said = succeeded(evaluate, *arguments, "--report", "out")
-    assert said.count("random weights: the scores are meaningless") == 2
+    output = succeeded(evaluate, *arguments, "--report", "out")
+    assert output.count("random weights: the scores are meaningless") == 2
     models = results(Path("out"))["models"]
     assert [model["file"] for model in models] == ["topformer-tiny", "segformer-b0"]
     assert len({model["sha256"] for model in models}) == 2
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "message"),
     [
         (("attention-axial",), 2, "takes features of another network.*evaluation"),
         (("topformer-tny",), 2, "unknown model 'topformer-tny'.*'topformer-tiny'"),
@@ -237,10 +237,10 @@ def test_two_networks_are_compared_by_their_names(scenes: Path) -> None:
     ],
 )
 def test_what_does_not_suit_an_evaluation(
-    scenes: Path, arguments: tuple[str, ...], status: int, said: str
+    scenes: Path, arguments: tuple[str, ...], status: int, message: str
 ) -> None:
     write_golden(Path("t.pth"), "tiny", ADE20K)
-    assert_error(run(evaluate, *arguments, "--data", scenes, *DEPLOYED), status, said)
+    assert_error(run(evaluate, *arguments, "--data", scenes, *DEPLOYED), status, message)
 
 
 # Train
@@ -263,16 +263,16 @@ def few_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("few_scenes")
 @pytest.mark.slow
 def test_another_network_is_trained_and_its_weights_say_what_it_is(folder: Path, name: str) -> None:
-    said = succeeded(train, "--model", name, "--output", "run", *SHORT)
-    assert {"topformer-tiny": "TopFormer-T", "segformer-b0": "SegFormer-B0"}[name] in said
+    output = succeeded(train, "--model", name, "--output", "run", *SHORT)
+    assert {"topformer-tiny": "TopFormer-T", "segformer-b0": "SegFormer-B0"}[name] in output
     best = folder / "run" / "best.safetensors"
     header = read_checkpoint(best)
     assert (header.network, header.task) == (name, SHAPES)
     described = json.loads(best.with_suffix(".json").read_text("utf-8"))
     assert (described["model"], "variant" in described) == (name, False)
     # Nothing else has to be said for it.
-    said = succeeded(predict, "photo.png", "--model", best, *MASK)
-    assert f"{name}, shapes, fp32" in said
+    output = succeeded(predict, "photo.png", "--model", best, *MASK)
+    assert f"{name}, shapes, fp32" in output
     assert np.array_equal(read_mask(), expected_mask(create_model(name, "shapes", best), SHAPES))
 
 
@@ -290,7 +290,7 @@ def test_a_backbone_is_where_a_training_starts(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "said"),
+    ("network", "message"),
     [
         ((), "no network is given. Give --variant"),
         (("--model", f"attention-{next(iter(LAYERS))}"), "takes features.*a training needs"),
@@ -299,6 +299,8 @@ def test_a_backbone_is_where_a_training_starts(folder: Path) -> None:
         (("--model", "topformer-tiny", "--variant", "tiny"), "name different networks"),
     ],
 )
-def test_what_does_not_suit_a_training(folder: Path, network: tuple[str, ...], said: str) -> None:
-    assert_error(run(train, *network, "--output", "run", *SHORT), 2, said)
+def test_what_does_not_suit_a_training(
+    folder: Path, network: tuple[str, ...], message: str
+) -> None:
+    assert_error(run(train, *network, "--output", "run", *SHORT), 2, message)
     assert not (folder / "run").exists()

@@ -72,9 +72,9 @@ def exported(name: str, *options: str) -> tuple[Path, Result]:
     return file, done
 
 
-def contract(name: str, said: Statement = NOTHING) -> Contract:
+def contract(name: str, statement: Statement = NOTHING) -> Contract:
     network = resolve(f"own.py:{name}")
-    return contract_of(network, network.build("", 0).eval(), get_task("ade20k"), said, SIZE)
+    return contract_of(network, network.build("", 0).eval(), get_task("ade20k"), statement, SIZE)
 
 
 @pytest.mark.parametrize(
@@ -109,15 +109,15 @@ def test_what_is_said_wins_over_what_the_network_declares() -> None:
     assert declared.labels == ("red", "green", "blue")
     assert declared.knows_normalization
     assert declared.task.preprocessing.std == (255.0,) * 3
-    said = contract("declared", read_statement(labels="a,b,c", input_range="-1..1"))
-    assert said.labels == ("a", "b", "c")
-    assert said.task.preprocessing.mean == (127.5,) * 3
+    overridden = contract("declared", read_statement(labels="a,b,c", input_range="-1..1"))
+    assert overridden.labels == ("a", "b", "c")
+    assert overridden.task.preprocessing.mean == (127.5,) * 3
     one = contract("binary", read_statement(labels="road", output_meaning="probabilities"))
     assert (one.labels, one.meaning.threshold) == (("background", "road"), 0.5)
 
 
 @pytest.mark.parametrize(
-    ("name", "said", "message"),
+    ("name", "statement", "message"),
     [
         ("logits", {"labels": "a,b"}, "2 classes are named, but the network has 3"),
         ("logits", {"task": "ade20k"}, "150 classes are named, but the network has 3"),
@@ -129,9 +129,9 @@ def test_what_is_said_wins_over_what_the_network_declares() -> None:
     ],
 )
 @pytest.mark.usefixtures("here")
-def test_what_does_not_fit_is_refused(name: str, said: dict[str, str], message: str) -> None:
+def test_what_does_not_fit_is_refused(name: str, statement: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        contract(name, read_statement(**said))
+        contract(name, read_statement(**statement))
 
 
 @pytest.mark.parametrize(
@@ -174,13 +174,17 @@ def test_a_task_file_is_short_strict_and_whole(tmp_path: Path) -> None:
     data = {"labels": [f"fruit {n}" for n in range(7)], "ignore_index": 254}
     data |= {"preprocessing": {"input_range": [0, 1], "mean": 0.5, "std": 0.5}}
     file.write_text(json.dumps(data))
-    said = read_task(str(file))
-    assert said.task is not None
-    assert (said.task.name, said.task.num_classes, said.task.ignore_index) == ("fruit", 7, 254)
-    assert said.task.preprocessing.mean == (127.5,) * 3
-    assert Task.from_json(said.task.to_json()) == said.task
-    file.write_text(json.dumps(said.task.to_json()))
-    assert read_task(str(file)).task == said.task
+    stated = read_task(str(file))
+    assert stated.task is not None
+    assert (stated.task.name, stated.task.num_classes, stated.task.ignore_index) == (
+        "fruit",
+        7,
+        254,
+    )
+    assert stated.task.preprocessing.mean == (127.5,) * 3
+    assert Task.from_json(stated.task.to_json()) == stated.task
+    file.write_text(json.dumps(stated.task.to_json()))
+    assert read_task(str(file)).task == stated.task
     for change, message in (
         ({"colours": []}, "unknown key of task 'colours'"),
         ({"name": "My Fruit"}, "name is 'My Fruit'"),
@@ -341,14 +345,14 @@ def test_a_foreign_file_is_told_by_options() -> None:
     refused = run(predict, "flag.png", "--model", "foreign.onnx")
     assert refused.exit_code == 2
     assert "no metadata" in refused.output
-    said = ("--input-range", "0..255", "--labels", "red,green,blue")
-    mask = mask_of("--model", "foreign.onnx", *said)
+    options = ("--input-range", "0..255", "--labels", "red,green,blue")
+    mask = mask_of("--model", "foreign.onnx", *options)
     assert (mask[:, :28] == 0).all()
     assert (mask[:, 36:] == 2).all()
-    done = run(predict, "flag.png", "--model", "foreign.onnx", *said, "--force")
+    done = run(predict, "flag.png", "--model", "foreign.onnx", *options, "--force")
     assert "detected output: logits" in done.output
     assert "assumed" not in done.output
-    unnamed = run(predict, "flag.png", "--model", "foreign.onnx", *said[:2], "--force")
+    unnamed = run(predict, "flag.png", "--model", "foreign.onnx", *options[:2], "--force")
     assert "no names" in unnamed.output
     assert "class 2" in unnamed.output
     scored = run(
@@ -371,8 +375,8 @@ def test_seven_classes_of_ones_own_need_only_their_names() -> None:
     Path("fruit.txt").write_text("\n".join(names))
     Path("fruit.json").write_text(json.dumps({"labels": names}))
     first, second = (
-        mask_of("--model", "seven.pth", *said, "--input-size", "64")
-        for said in (("--labels", "fruit.txt"), ("--task", "fruit.json"))
+        mask_of("--model", "seven.pth", *options, "--input-size", "64")
+        for options in (("--labels", "fruit.txt"), ("--task", "fruit.json"))
     )
     assert (first == second).all()
     done = run(

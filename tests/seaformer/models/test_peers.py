@@ -212,7 +212,7 @@ def test_our_own_names_are_read_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "given", "said"),
+    ("asked", "given", "message"),
     [
         (
             "topformer-base",
@@ -228,9 +228,9 @@ def test_our_own_names_are_read_too(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_checkpoint_of_another_peer(asked: str, given: str, said: str, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_peer(asked: str, given: str, message: str, tmp_path: Path) -> None:
     path = checkpoint(tmp_path / "x.pth", given)
-    with pytest.raises(SeaformerError, match=re.escape(said)):
+    with pytest.raises(SeaformerError, match=re.escape(message)):
         create_with_record(PEERS[asked], ADE20K, path)
 
 
@@ -255,7 +255,7 @@ def test_released_weights_belong_to_peers_and_have_names_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--model", "topformer-tny"), "unknown model 'topformer-tny'.*'topformer-tiny'"),
         (("--model", "segformer-b0", "--task", "imagenet"), "is for segmentation"),
@@ -263,8 +263,10 @@ def test_released_weights_belong_to_peers_and_have_names_of_their_own() -> None:
         (("--model", "topformer-tiny", "--variant", "tiny"), "name different networks"),
     ],
 )
-def test_requests_that_make_no_sense(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
-    assert_one_line(run_export(*arguments, "--format", "onnx", cwd=tmp_path), 2, said)
+def test_requests_that_make_no_sense(
+    arguments: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    assert_one_line(run_export(*arguments, "--format", "onnx", cwd=tmp_path), 2, message)
 
 
 def test_help_names_every_peer(tmp_path: Path) -> None:

@@ -200,15 +200,15 @@ def test_a_changed_variant_is_created_as_its_ablation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "task", "weights", "said"),
+    ("name", "task", "weights", "message"),
     [
         ("topformer-tiny", "imagenet", None, "'topformer-tiny' is for segmentation, but task 'im"),
         ("attention-axial", "ade20k", "ade20k", "--weights cannot be used with --model attention"),
         ("a.b:c", "ade20k", "x.pth", "--weights cannot be used with --model a.b:c: the factory"),
     ],
 )
-def test_what_does_not_suit_is_refused(name: str, task: str, weights: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_what_does_not_suit_is_refused(name: str, task: str, weights: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         create(resolve(name), get_task(task), weights)
 
 

@@ -327,7 +327,7 @@ def test_missing_files_folders_and_suffixes_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "shape", "count", "said"),
+    ("dtype", "shape", "count", "message"),
     [
         (TensorProto.DOUBLE, [1, 3, 8, 8], 1, r"type float64\. Allowed: float32"),
         (TensorProto.FLOAT, [1, 4, 8, 8], 1, r"shape \[1, 4, 8, 8\]\. Allowed: one image"),
@@ -337,7 +337,7 @@ def test_missing_files_folders_and_suffixes_are_named(tmp_path: Path) -> None:
     ],
 )
 def test_models_of_other_things_than_one_image_are_refused(
-    tmp_path: Path, dtype: int, shape: list[int | str], count: int, said: str
+    tmp_path: Path, dtype: int, shape: list[int | str], count: int, message: str
 ) -> None:
     path = tmp_path / "a.onnx"
     graph = helper.make_graph(
@@ -348,7 +348,7 @@ def test_models_of_other_things_than_one_image_are_refused(
     )
     opset = helper.make_opsetid("", 17)
     onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
-    with pytest.raises(SeaformerError, match=said):
+    with pytest.raises(SeaformerError, match=message):
         open_model(path)
 
 

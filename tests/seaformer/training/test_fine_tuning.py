@@ -93,7 +93,7 @@ def official_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, ta
 
 
 @pytest.mark.parametrize(
-    ("weights", "task", "said"),
+    ("weights", "task", "message"),
     [
         ("ade20k", "ade20k", "the file has 150 classes and task own has 3"),
         ("backbone:ade20k", "ade20k", "backbone:ade20k: only the backbone is loaded"),
@@ -102,11 +102,11 @@ def official_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, ta
     ],
 )
 def test_released_weights_of_another_task_go_by_name(
-    weights: str, task: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    weights: str, task: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     official_file(tmp_path, monkeypatch, task, get_task(task))
     model, text = loaded(OWN, weights)
-    assert said in text
+    assert message in text
     assert not any(name.startswith(("stem.", "context_branch.")) for name in fresh(model, OWN))
 
 
@@ -217,11 +217,11 @@ def test_evaluation_says_that_it_scores_training_images(
     seen = {item.name for item in open_dataset(flat).spread(2).items}
     count = len(seen - held_out_names(fine_tuned, flat))
     assert count
-    said = f"The model was trained on {count} of the 2 scored images. "
-    assert said in done.output
+    note = f"The model was trained on {count} of the 2 scored images. "
+    assert note in done.output
     assert f"--images {fine_tuned / HELD_OUT}" in done.output
     results = json.loads((tmp_path / "whole" / "results.json").read_text(encoding="utf-8"))
-    assert said in results["models"][0]["note"]
+    assert note in results["models"][0]["note"]
 
 
 def test_python_takes_names_and_says_what_was_trained_on_too(
@@ -257,7 +257,7 @@ def test_only_what_is_known_of_training_images_is_said(
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (None, "cannot be read: No such file"),
         ("{", "does not name images. Allowed: a JSON list of image names"),
@@ -267,14 +267,14 @@ def test_only_what_is_known_of_training_images_is_said(
     ],
 )
 def test_bad_lists_of_images_are_named(
-    content: str | None, said: str, fine_tuned: Path, flat: Path, tmp_path: Path
+    content: str | None, message: str, fine_tuned: Path, flat: Path, tmp_path: Path
 ) -> None:
     names = tmp_path / "names.json"
     if content is not None:
         names.write_text(content, encoding="utf-8")
     done = evaluate_best(fine_tuned, flat, tmp_path / "report", "--images", names)
     assert done.exit_code == 2
-    assert said in done.output
+    assert message in done.output
     assert not (tmp_path / "report").exists()
 
 

@@ -173,7 +173,7 @@ def weights_of(value: float) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("content", "expected", "said"),
+    ("content", "expected", "note"),
     [
         (
             {"model": weights_of(1), "model_ema": weights_of(2)},
@@ -193,13 +193,13 @@ def weights_of(value: float) -> dict[str, Tensor]:
     ],
 )
 def test_averaged_weights_are_taken_and_said(
-    tmp_path: Path, content: dict[str, object], expected: float, said: str
+    tmp_path: Path, content: dict[str, object], expected: float, note: str
 ) -> None:
     torch.save(content, tmp_path / "a.pth")
     checkpoint = read_checkpoint(tmp_path / "a.pth")
     assert checkpoint.tensors["linear.weight"].item() == expected
-    assert said in checkpoint.note
-    assert bool(checkpoint.note) == bool(said)
+    assert note in checkpoint.note
+    assert bool(checkpoint.note) == bool(note)
 
 
 def test_weights_are_taken_from_the_key_that_is_given(tmp_path: Path) -> None:

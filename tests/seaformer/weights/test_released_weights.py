@@ -263,8 +263,10 @@ def test_file_put_there_by_hand_is_used(drive: StandIn, cache: Path) -> None:
     (cache / TINY.file_name).write_bytes(LEGACY)
     assert "has SHA-256" in failure()
     (cache / TINY.file_name).write_bytes(EMPTY_ARCHIVE)
-    said = f"'{cache / TINY.file_name}' is an archive without weights (22 bytes). Delete it and '"
-    assert said in failure()
+    expected = (
+        f"'{cache / TINY.file_name}' is an archive without weights (22 bytes). Delete it and '"
+    )
+    assert expected in failure()
     assert drive.paths == []
 
 

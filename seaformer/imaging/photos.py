@@ -11,7 +11,7 @@ import numpy.typing as npt
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.extras import MissingExtraError, require
 from seaformer.imaging import video_frames
-from seaformer.imaging.image_files import find_images
+from seaformer.imaging.image_files import HEIC_SUFFIXES, find_images
 from seaformer.imaging.images import open_image, read_image
 
 FEW_VALUES = 64
@@ -82,7 +82,7 @@ def find_photos(given: Sequence[Path]) -> Photos:
     """Find the images and videos among files and in folders.
 
     Raises:
-        MissingExtraError: one is a video, and the extra is not installed.
+        MissingExtraError: one is a video or HEIC, and the extra is not installed.
         UsageError: a file is an array, or the results of two files would have the same name.
         SeaformerError: a folder has no images.
     """
@@ -101,6 +101,8 @@ def find_photos(given: Sequence[Path]) -> Photos:
         skipped.append(found.skipped)
     if any(_is_video(path) for path, _ in files):
         require("video")
+    if any(_is_heic(path) for path, _ in files):
+        require("heic")
     plain = Counter(_flat(name.with_suffix("")) for _, name in files)
     stems: dict[str, Path] = {}
     for path, name in files:
@@ -157,6 +159,17 @@ def _array_error(path: Path) -> UsageError:
 
 def _is_video(path: Path) -> bool:
     return path.suffix.lower() in video_frames.SUFFIXES
+
+
+def _is_heic(path: Path) -> bool:
+    """Whether a file is HEIC by its name and its content; phones also call JPEG files so."""
+    if path.suffix.lower() not in HEIC_SUFFIXES or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(8).endswith(b"ftyp")
+    except OSError:  # reported when the image is read
+        return False
 
 
 def _flat(name: Path) -> str:

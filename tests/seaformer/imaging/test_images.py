@@ -17,6 +17,7 @@ from seaformer.errors import SeaformerError
 from seaformer.extras import MissingExtraError
 from seaformer.imaging import images
 from seaformer.imaging.images import read_image, sample_photograph
+from seaformer.imaging.photos import find_photos
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
 COLORS = np.stack([RAMP, RAMP[::-1], RAMP.T], axis=2)
@@ -295,5 +296,10 @@ def test_heic_is_read_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyP
         for read_it in (read_image, lambda path: images.unreadable([path])):
             with pytest.raises(MissingExtraError, match=r"pip install 'seaformer\[heic\]'"):
                 read_it(tmp_path / "a.heic")
+        Image.fromarray(colors).save(tmp_path / "0.png")
+        with pytest.raises(MissingExtraError):  # not after the first image
+            find_photos([tmp_path])
+        Image.fromarray(colors).save(tmp_path / "a.heic", "JPEG")
+        assert len(find_photos([tmp_path]).files) == 2
     finally:
         images._formats.cache_clear()
